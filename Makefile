@@ -1,0 +1,41 @@
+# Everything a developer or a new user runs. `make` alone lists it.
+PY := .venv/bin/python
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
+LAB := $(SUDO) env VMMIGRATE_CACHE="$$VMMIGRATE_CACHE" $(PY) -m fixtures.lab
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint check test demo lab-up lab-down bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing (apt as root or through sudo, pip into .venv)
+	@fixtures/lab/setup.sh
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+check: lint ## Lint, types, and the tests that need no root: under two minutes
+	$(PY) -m pytest -q -n 2 -m "not lab and not slow and not vsphere"
+
+test: lint ## Everything, the lab of real guests included
+	$(PY) -m pytest -q -n 2 -m "not lab"
+	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab
+
+demo: setup ## Migrate the lab's old gateway and show it; then kill a second run and roll it back
+	@$(PY) -m fixtures.demo
+
+lab-up: setup ## Start the lab: libvirtd in namespaces of its own, the old gateway running
+	@$(LAB) up
+
+lab-down: ## End the lab and leave nothing behind
+	@$(LAB) down
+
+bench: setup ## Measure against peers: a table, then one JSON line a figure
+	@$(PY) -m benchmarks
+
+clean: ## Remove what was made here (the image cache stays)
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,64 @@
+"""What can go wrong with a hypervisor: one exception a cause, each with what to do now."""
+
+
+class Problem(Exception):
+    """Something a user can reach: what happened, to which thing, and what to do now.
+
+    The root of every error that both libraries raise on purpose. Anything else that escapes is a bug.
+    """
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class HypervisorError(Problem):
+    """The hypervisor refused or failed; the SDK's own words are in the message."""
+
+
+class Unreachable(HypervisorError):
+    """No connection to the hypervisor: address, transport, daemon."""
+
+
+class LoginRefused(HypervisorError):
+    """The hypervisor refused these credentials. Never retried."""
+
+
+class NotFound(HypervisorError):
+    """No such virtual machine, network, storage pool or file."""
+
+
+class Ambiguous(HypervisorError):
+    """More than one thing has that name."""
+
+
+class NameTaken(HypervisorError):
+    """Something else already bears the name that was asked for."""
+
+
+class NoRoom(HypervisorError):
+    """The storage pool or datastore has less room than the image needs."""
+
+
+class NotOurs(HypervisorError):
+    """Refused: the virtual machine does not carry the tag of this run."""
+
+
+class NotSupported(HypervisorError):
+    """This hypervisor, or this build of it, cannot do that."""
+
+
+class BadImage(HypervisorError):
+    """The file is no disk image that can be deployed, by its bytes."""
+
+
+class TimedOut(Problem):
+    """A wait came to its limit. The message says for what and how long."""
+
+
+class TrustRefused(Problem):
+    """A TLS certificate or SSH host key is not the one expected."""
+
+
+class Cancelled(Problem):
+    """The operator asked to stop; what was begun is recorded."""

@@ -1,0 +1,66 @@
+"""What else people hand over as an image: each known by its bytes, with what to do about it."""
+
+from dataclasses import dataclass
+
+from hypervisors.errors import BadImage
+from hypervisors.formats.source import Source
+
+_UNPACK = "unpack it and give the disk image that is inside"
+_CONVERT = "convert it first: qemu-img convert -O qcow2 THIS-IMAGE new.qcow2"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    offset: int
+    magic: bytes
+    what: str
+    hint: str
+
+
+_KINDS = (
+    _Kind(0, b"\x1f\x8b", "is a gzip file", "unpack it (gunzip, or tar -xzf) and give the disk image inside"),
+    _Kind(0, b"PK\x03\x04", "is a zip archive", "unpack it (unzip) and give the disk image inside"),
+    _Kind(0, b"PK\x05\x06", "is an empty zip archive", "fetch it again"),
+    _Kind(257, b"ustar", "is a tar archive; an OVA is one", "unpack it (tar -xf) and give the .vmdk inside"),
+    _Kind(0, b"\xfd7zXZ\x00", "is an xz file", "unpack it (unxz) and give the disk image inside"),
+    _Kind(0, b"\x28\xb5\x2f\xfd", "is a zstd file", "unpack it (unzstd) and give the disk image inside"),
+    _Kind(0, b"BZh", "is a bzip2 file", "unpack it (bunzip2) and give the disk image inside"),
+    _Kind(0, b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive", _UNPACK),
+    _Kind(0, b"vhdxfile", "is a Hyper-V disk (VHDX)", _CONVERT),
+    _Kind(0, b"conectix", "is a Hyper-V or Virtual PC disk (VHD)", _CONVERT),
+    _Kind(0x40, b"\x7f\x10\xda\xbe", "is a VirtualBox disk (VDI)", _CONVERT),
+    _Kind(0, b"COWD", "is one extent of a VMware disk (COWD)", _CONVERT),
+    # before the boot signature is looked for: installation media carry one too
+    _Kind(
+        32769,
+        b"CD001",
+        "is a CD or DVD image (ISO 9660)",
+        "give the appliance's disk image, not its installer",
+    ),
+)
+
+_DESCRIPTOR = b"# disk descriptorfile"
+_HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+
+
+def refusal(source: Source) -> BadImage | None:
+    """Why this file is no disk image, where its bytes tell; None where they do not."""
+    for kind in _KINDS:
+        if source.peek(kind.offset, len(kind.magic)) == kind.magic:
+            return source.refused(f"{kind.what}, not a disk image", hint=kind.hint)
+    return _text_refusal(source)
+
+
+def _text_refusal(source: Source) -> BadImage | None:
+    head = source.peek(0, 512).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if head.startswith(_DESCRIPTOR):
+        return source.refused(
+            "is only the descriptor of a VMDK, a page of text",
+            hint="give the VMDK that holds the data, or make one file of them: qemu-img convert -O qcow2",
+        )
+    if head.startswith(_HTML):
+        return source.refused(
+            "is a web page, not a disk image",
+            hint="the download asked for a log-in or failed: open the address in a browser",
+        )
+    return None

@@ -1,0 +1,91 @@
+"""VMDK in one file (monolithicSparse, streamOptimized): is it whole, and how large is its disk.
+
+VMware's "Virtual Disk Format 5.0" calls a cluster a grain and a table of them a grain table.
+"""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from hypervisors.formats.source import SECTOR, Source, numbers
+
+MAGIC = b"KDMV"
+
+_COMPRESSED = 1 << 16
+_DIRECTORY_AT_END = 0xFFFFFFFFFFFFFFFF  # streamOptimized: the header that counts is a footer
+_FOOTER_FROM_END = 1024
+_IN_ONE_FILE = ("monolithicSparse", "streamOptimized")
+_NO_PARENT = "ffffffff"
+
+_ONE_FILE = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, beside its other files"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The fields that matter here. Sizes in sectors of 512 bytes, as the format counts."""
+
+    flags: int
+    capacity: int
+    grain: int
+    descriptor_at: int
+    descriptor_size: int
+    entries_per_table: int
+    directory_at: int
+
+
+def virtual_size(source: Source) -> int:
+    """The disk's size in bytes. Raises BadImage for an image that is cut short or does not stand alone."""
+    header = _header(source, 0)
+    _refuse_other_files(source, header)
+    if header.directory_at == _DIRECTORY_AT_END:
+        header = _footer(source)
+    if not header.capacity or not header.grain or not header.entries_per_table:
+        raise source.damaged("a VMDK header without capacity or grain size")
+    _refuse_truncated(source, header)
+    return header.capacity * SECTOR
+
+
+def _header(source: Source, offset: int) -> Header:
+    fields = struct.unpack("<4s4xIQQQQIQQ", source.read(offset, 64))
+    magic, flags, capacity, grain, descriptor_at, descriptor_size, per_table, _, directory_at = fields
+    if magic != MAGIC:
+        raise source.damaged("no VMDK header where one belongs; the end of the file is missing")
+    return Header(flags, capacity, grain, descriptor_at, descriptor_size, per_table, directory_at)
+
+
+def _footer(source: Source) -> Header:
+    return _header(source, max(source.size - _FOOTER_FROM_END, 0))
+
+
+def _refuse_other_files(source: Source, header: Header) -> None:
+    descriptor = source.read(header.descriptor_at * SECTOR, header.descriptor_size * SECTOR)
+    text = descriptor.split(b"\0", 1)[0].decode("utf-8", "replace")
+    kind = _value(text, "createType")
+    if kind not in _IN_ONE_FILE:
+        raise source.refused(f"is part of a VMDK of type {kind or 'unknown'}", hint=_ONE_FILE)
+    if _value(text, "parentCID") not in ("", _NO_PARENT) or _value(text, "parentFileNameHint"):
+        raise source.refused("is only a delta: a VMDK with a parent disk", hint=_ONE_FILE)
+
+
+def _value(descriptor: str, key: str) -> str:
+    found = re.search(rf'^\s*{key}\s*=\s*"?([^"\r\n]*)"?', descriptor, re.MULTILINE | re.IGNORECASE)
+    return found.group(1).strip() if found else ""
+
+
+def _refuse_truncated(source: Source, header: Header) -> None:
+    """Every grain that a table names must lie in the file: QEMU would read zeros in its place."""
+    tables = -(-header.capacity // (header.grain * header.entries_per_table))
+    directory = numbers(source.read(header.directory_at * SECTOR, tables * 4), "I", "little")
+    furthest = 0
+    for table_at in filter(None, directory):
+        table = source.read(table_at * SECTOR, header.entries_per_table * 4)
+        furthest = max(furthest, max(numbers(table, "I", "little")))
+    if furthest > 1:  # 1: a grain of zeros, which takes no room
+        source.require(_grain_end(source, header, furthest * SECTOR))
+
+
+def _grain_end(source: Source, header: Header, offset: int) -> int:
+    if header.flags & _COMPRESSED:
+        compressed = struct.unpack("<8xI", source.read(offset, 12))[0]
+        return offset + 12 + int(compressed)
+    return offset + min(header.grain, header.capacity) * SECTOR

@@ -1,0 +1,222 @@
+"""The port over libvirt: qemu:///system, qemu:///session, qemu+ssh://…, and test:///… for tests."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from hypervisors.errors import HypervisorError
+from hypervisors.kvm import deploying, guest, nics, pools, reading, removing
+from hypervisors.kvm.faults import door, has_code
+from hypervisors.kvm.session import (
+    Session,
+    definitions,
+    open_session,
+    power_of,
+    ref_of,
+    require_ours,
+    running,
+    stored,
+    tag_on,
+)
+from hypervisors.types import (
+    Address,
+    DeploySpec,
+    Disk,
+    Inventory,
+    Network,
+    PowerState,
+    ProgressListener,
+    Store,
+    VmRef,
+)
+from hypervisors.waiting import NotYet, wait_for
+
+
+def open_hypervisor(url: str) -> "KvmHypervisor":
+    """Raises Unreachable, LoginRefused, TrustRefused."""
+    return KvmHypervisor(url, open_session(url))
+
+
+class KvmHypervisor:
+    """One connection to a libvirt daemon; the ability GuestAgent is among its methods."""
+
+    def __init__(self, url: str, session: Session) -> None:
+        self.url = url
+        self._session = session
+
+    def find(self, name_or_id: str) -> VmRef:
+        return self._session.find(name_or_id)
+
+    def inventory(self, vm: VmRef) -> Inventory:
+        domain = self._session.domain(vm)
+        with door(f"virtual machine {vm.name}"):
+            both = definitions(domain)
+            old = both.stored
+            return Inventory(
+                vm=ref_of(domain),
+                power=power_of(domain),
+                vcpus=reading.vcpus_of(old),
+                memory=reading.bytes_of(old, "memory"),
+                machine=reading.attribute(old, "os/type", "machine"),
+                domain_type=old.get("type", ""),
+                cpu=reading.cpu_in_words(old),
+                firmware=reading.firmware_of(old),
+                nics=both.nics(),
+                disks=tuple(_disk(domain, disk) for disk in reading.disks_of(old)),
+                autostart=bool(domain.autostart()),
+                notes=reading.text_of(old, "description"),
+            )
+
+    def networks(self) -> tuple[Network, ...]:
+        with door("the list of networks"):
+            found = self._session.connection.listAllNetworks(0)
+            return tuple(Network(one.name(), "network", bool(one.isActive())) for one in found)
+
+    def stores(self) -> tuple[Store, ...]:
+        return pools.stores(self._session)
+
+    def deploy(self, spec: DeploySpec, progress: ProgressListener) -> VmRef:
+        return deploying.deploy(self._session, spec, progress)
+
+    def start(self, vm: VmRef) -> None:
+        domain = self._session.domain(vm)
+        with door(f"start of {vm.name}"):
+            state = power_of(domain)
+            if state is PowerState.OFF:
+                domain.create()
+            elif state is PowerState.OTHER:
+                raise HypervisorError(
+                    f"{vm.name} is neither running nor off", hint=f"see: virsh domstate --reason {vm.name}"
+                )
+
+    def shut_down(self, vm: VmRef, timeout: float) -> None:
+        domain = self._session.domain(vm)
+        with door(f"shutdown of {vm.name}"):
+            if domain.isActive():
+                domain.shutdown()  # by the guest's agent, else by the power button: libvirt's choice
+            wait_for(
+                f"the guest of {vm.name} to shut down",
+                lambda: _look_off(domain),
+                timeout=timeout,
+                clears="shut it down from inside, or give it more time; it is never switched off by force",
+            )
+
+    def power_off(self, vm: VmRef, run_id: str) -> None:
+        domain = self._session.domain(vm)
+        with door(f"power of {vm.name}"):
+            require_ours(domain, run_id)
+            removing.power_off(domain)
+
+    def power_state(self, vm: VmRef) -> PowerState:
+        domain = self._session.domain(vm)
+        with door(f"virtual machine {vm.name}"):
+            return power_of(domain)
+
+    def addresses(self, vm: VmRef) -> tuple[Address, ...]:
+        domain = self._session.domain(vm)
+        with door(f"addresses of {vm.name}"):
+            live = running(domain)
+            if live is None:
+                return ()
+            macs = {reading.mac_of(one) for one in reading.interfaces_of(live)}
+            return tuple(one for one in _told_addresses(domain, live) if one.mac in macs)
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        domain = self._session.domain(vm)
+        with door(f"NIC {mac} of {vm.name}"):
+            nics.set_nic(domain, mac, link_up, network)
+
+    def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
+        domain = self._session.domain(vm)
+        with door(f"NIC {mac} of {vm.name}"):
+            require_ours(domain, run_id)
+            nics.remove_nic(domain, mac)
+
+    def set_notes(self, vm: VmRef, notes: str) -> None:
+        domain = self._session.domain(vm)
+        with door(f"notes of {vm.name}"):
+            for definition, flag in _definitions_with_flags(domain):
+                if reading.text_of(definition, "description") != notes.strip():
+                    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, notes or None, None, None, flag)
+
+    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
+        domain = self._session.domain(vm)
+        with door(f"autostart of {vm.name}"):
+            if bool(domain.autostart()) != autostart:
+                domain.setAutostart(int(autostart))
+
+    def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
+        return tuple(ref_of(domain) for domain in self._session.domains() if _is_tagged(domain, run_id))
+
+    def destroy(self, vm: VmRef, run_id: str) -> None:
+        removing.destroy(self._session, vm, run_id)
+
+    def close(self) -> None:
+        with door(f"connection to {self.url}"):
+            self._session.connection.close()
+
+    def agent_answers(self, vm: VmRef) -> bool:
+        domain = self._session.domain(vm)
+        with door(f"guest agent of {vm.name}"):
+            return guest.answers(domain)
+
+    def read_guest_file(self, vm: VmRef, path: str) -> bytes:
+        return guest.read_file(self._session.domain(vm), path)
+
+
+def _disk(domain: libvirt.virDomain, disk: ET.Element) -> Disk:
+    target = reading.attribute(disk, "target", "dev")
+    try:
+        capacity = domain.blockInfo(target)[0]
+    except libvirt.libvirtError as error:
+        # the file is away, or the driver does not tell: the port has 0 for that
+        if not has_code(error, "NO_SUPPORT", "SYSTEM_ERROR", "INVALID_ARG", "INTERNAL_ERROR"):
+            raise
+        capacity = 0
+    return reading.disk_of(disk, capacity)
+
+
+def _look_off(domain: libvirt.virDomain) -> None:
+    if domain.isActive():
+        raise NotYet("still running")
+
+
+def _told_addresses(domain: libvirt.virDomain, live: ET.Element) -> Iterator[Address]:
+    """The agent is asked only where it is connected: else each question waits for its time-out."""
+    yield from _addresses(domain, "lease", libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE)
+    if reading.agent_connected(live):
+        yield from _addresses(domain, "agent", libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
+
+
+def _addresses(domain: libvirt.virDomain, source: str, flag: int) -> Iterator[Address]:
+    try:
+        told = domain.interfaceAddresses(flag)
+    except libvirt.libvirtError as error:
+        if not has_code(error, *guest.NO_ANSWER):
+            raise
+        return
+    for interface in told.values():
+        for address in interface["addrs"] or ():
+            if not ip_address(address["addr"]).is_link_local:  # of no use without the interface it is local to
+                yield Address((interface["hwaddr"] or "").lower(), address["addr"], source)
+
+
+def _definitions_with_flags(domain: libvirt.virDomain) -> Iterator[tuple[ET.Element, int]]:
+    if domain.isPersistent():
+        yield stored(domain), libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    live = running(domain)
+    if live is not None:
+        yield live, libvirt.VIR_DOMAIN_AFFECT_LIVE
+
+
+def _is_tagged(domain: libvirt.virDomain, run_id: str) -> bool:
+    try:
+        tag = tag_on(domain)
+    except libvirt.libvirtError as error:
+        if has_code(error, "NO_DOMAIN"):  # it went while we looked
+            return False
+        with door("the list of virtual machines"):
+            raise
+    return tag is not None and tag.run_id == run_id

@@ -1,0 +1,153 @@
+"""Deploy an image as a new domain: ask everything, define it with its tag, fill the volume, say complete."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from hypervisors.errors import BadImage, HypervisorError, NameTaken, NoRoom, NotFound
+from hypervisors.kvm import building, pools, tags, transfer
+from hypervisors.kvm.faults import door
+from hypervisors.kvm.removing import destroy
+from hypervisors.kvm.session import Session, none_if_missing, ref_of, tag_on
+from hypervisors.types import DeploySpec, Image, Network, ProgressListener, VmRef
+from hypervisors.waiting import NotYet, wait_for
+
+_BRIDGES = Path("/sys/class/net")
+_LIKE_FLAGS = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE  # with a console's password
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the volume will be."""
+
+    pool: libvirt.virStoragePool
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"{pools.path_of(self.pool)}/{self.name}"
+
+
+def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
+    """See the port. A domain of this run that is complete is returned as it is; any other is made anew."""
+    with door(f"deployment of {spec.name}"):
+        place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
+        done = _look_for_earlier(session, spec, place)
+        if done is not None:
+            return ref_of(done)
+        shape = _asked(session, spec, place)
+        domain = session.connection.defineXML(shape)
+        _fill(session, spec.image, place, progress)
+        _mark_complete(domain, spec.run_id)
+        return ref_of(domain)
+
+
+def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libvirt.virDomain | None:
+    """The domain, where an earlier call came to its end; what an interrupted one left is removed."""
+    domain = session.named(spec.name)
+    if domain is None:
+        return None
+    tag = tag_on(domain)
+    if tag is None or tag.run_id != spec.run_id:
+        raise NameTaken(f"there is a virtual machine {spec.name} already", hint="choose another name for the new one")
+    if tag.complete and pools.volume_in(place.pool, place.name) is not None:
+        return domain
+    destroy(session, ref_of(domain), spec.run_id)
+    return None
+
+
+def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
+    """All that can be refused is asked here, before anything is made; the domain's XML is the answer."""
+    _check_image(spec.image)
+    if pools.volume_in(place.pool, place.name) is not None:
+        raise NameTaken(
+            f"there is a volume {place.name} in {spec.store} already",
+            hint=f"see what it is: virsh vol-info {place.name} {spec.store}",
+        )
+    for network in {nic.network for nic in spec.nics}:
+        _check_network(session, network)
+    shape = building.domain_like(_old(session, spec.like), _shape(spec, place))
+    _check_room(session, spec, place)
+    return building.xml(shape)
+
+
+def _check_image(image: Image) -> None:
+    if not image.path.is_file() or image.path.stat().st_size != image.file_size:
+        raise BadImage(
+            f"{image.path} is not what it was: it had {image.file_size} bytes",
+            hint="leave the image in place until it is deployed",
+        )
+
+
+def _check_network(session: Session, network: Network) -> None:
+    if network.kind == "network":
+        _check_libvirt_network(session, network.name)
+    elif session.local and not (_BRIDGES / network.name).exists():
+        raise NotFound(f"the host has no interface {network.name}", hint="see what it has: ip -brief link")
+
+
+def _check_libvirt_network(session: Session, name: str) -> None:
+    found = none_if_missing(session.connection.networkLookupByName, name, missing="NO_NETWORK")
+    if found is None:
+        there = ", ".join(sorted(net.name() for net in session.connection.listAllNetworks(0))) or "none"
+        raise NotFound(f"there is no network {name!r}", hint=f"those there are: {there}")
+    if not found.isActive():
+        raise NotFound(f"the network {name} is not active", hint=f"start it: virsh net-start {name}")
+
+
+def _old(session: Session, like: VmRef) -> ET.Element:
+    return ET.fromstring(session.domain(like).XMLDesc(_LIKE_FLAGS))  # noqa: S314 -- the hypervisor's own
+
+
+def _shape(spec: DeploySpec, place: _Place) -> building.Shape:
+    tag = tags.Tag(spec.run_id, complete=False)
+    return building.Shape(spec.name, tag, place.path, spec.nics, spec.vcpus, spec.memory)
+
+
+def _check_room(session: Session, spec: DeploySpec, place: _Place) -> None:
+    folder = Path(pools.path_of(place.pool))
+    needed = transfer.room_needed(spec.image, folder, local=session.local)
+    available = place.pool.info()[3]
+    if needed > available:
+        raise NoRoom(
+            f"{spec.store} has {available / _GIB:.2f} GiB free, the image needs {needed / _GIB:.2f} GiB",
+            hint="free room in the storage pool, or choose another",
+        )
+
+
+def _fill(session: Session, image: Image, place: _Place, progress: ProgressListener) -> None:
+    volume = place.pool.createXML(building.xml(building.volume_of(place.name, image.file_size)), 0)
+    if volume.path() != place.path:
+        raise HypervisorError(
+            f"libvirt put {place.name} at {volume.path()}, not at {place.path}",
+            hint="give the storage pool a path without symbolic links or '..'",
+        )
+    transfer.fill(session.connection, volume, image, progress, local=session.local)
+    wait_for(
+        f"libvirt to see the disk in {place.name}",
+        lambda: _look_whole(image, place),
+        timeout=30,
+        clears="the volume is not what was written; look at the host's disk and journal",
+    )
+
+
+def _look_whole(image: Image, place: _Place) -> None:
+    """The size of the disk as libvirt reads it back from the volume."""
+    pools.refresh(place.pool)
+    volume = pools.volume_in(place.pool, place.name)
+    seen = None if volume is None else volume.info()[1]
+    if seen != image.virtual_size:
+        raise NotYet(f"a disk of {seen} bytes, not {image.virtual_size}")
+
+
+def _mark_complete(domain: libvirt.virDomain, run_id: str) -> None:
+    domain.setMetadata(
+        libvirt.VIR_DOMAIN_METADATA_ELEMENT,
+        tags.bare_tag(tags.Tag(run_id, complete=True)),
+        tags.PREFIX,
+        tags.NAMESPACE,
+        libvirt.VIR_DOMAIN_AFFECT_CONFIG,
+    )

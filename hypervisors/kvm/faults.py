@@ -1,0 +1,116 @@
+"""Translate libvirt's errors into the port's, at the door: no libvirtError passes."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import libvirt
+
+from hypervisors.errors import (
+    Ambiguous,
+    HypervisorError,
+    LoginRefused,
+    NameTaken,
+    NoRoom,
+    NotFound,
+    NotSupported,
+    Problem,
+    TrustRefused,
+    Unreachable,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an error of libvirt's is in the port's terms, and what to do about it."""
+
+    kind: type[Problem]
+    hint: str
+
+
+UNREACHABLE = Verdict(
+    Unreachable, "check that libvirtd runs on that host and that the address is right: virsh -c URL uri"
+)
+REFUSED = Verdict(LoginRefused, "use an account that may manage libvirt there (root, or the group libvirt)")
+NOT_FOUND = Verdict(NotFound, "see what there is: virsh list --all, net-list --all, pool-list --all")
+TAKEN = Verdict(NameTaken, "choose another name, or remove what bears it")
+AMBIGUOUS = Verdict(Ambiguous, "name it by its UUID")
+UNSUPPORTED = Verdict(NotSupported, "this libvirt, driver or guest cannot do that; a newer one may")
+NO_AGENT = Verdict(NotSupported, "the guest's agent does not answer: is qemu-guest-agent running inside?")
+NO_ROOM = Verdict(NoRoom, "free room in the storage pool, or choose another")
+BUSY = Verdict(HypervisorError, "something else works on it just now: wait for that to end, then run this again")
+BROKEN = Verdict(HypervisorError, "the host's journal says more: journalctl -u libvirtd (or -u virtqemud)")
+NOT_ACCEPTED = Verdict(
+    HypervisorError, "libvirt does not accept what it was asked for: look for the name or value it complains about"
+)
+HOST_KEY = Verdict(
+    TrustRefused, "compare the host's SSH key with its administrator's, then connect once by hand with ssh"
+)
+
+_BY_CODE = {
+    UNREACHABLE: (
+        "UNKNOWN_HOST NO_CONNECT INVALID_CONN HTTP_ERROR GET_FAILED POST_FAILED RPC GNUTLS_ERROR SSH LIBSSH"
+        " NO_SERVER NO_CLIENT"
+    ),
+    REFUSED: "OPERATION_DENIED AUTH_FAILED AUTH_CANCELLED AUTH_UNAVAILABLE ACCESS_DENIED",
+    NOT_FOUND: (
+        "NO_DOMAIN NO_NETWORK NO_STORAGE_POOL NO_STORAGE_VOL NO_NODE_DEVICE NO_INTERFACE NO_NWFILTER"
+        " NO_SECRET NO_DOMAIN_SNAPSHOT NO_DOMAIN_METADATA DEVICE_MISSING NO_NWFILTER_BINDING"
+        " NO_DOMAIN_CHECKPOINT NO_DOMAIN_BACKUP NO_NETWORK_PORT"
+    ),
+    TAKEN: "DOM_EXIST NETWORK_EXIST STORAGE_VOL_EXIST NETWORK_PORT_EXIST",
+    AMBIGUOUS: "MULTIPLE_INTERFACES MULTIPLE_DOMAINS",
+    UNSUPPORTED: "NO_SUPPORT CONFIG_UNSUPPORTED ARGUMENT_UNSUPPORTED OPERATION_UNSUPPORTED CPU_INCOMPATIBLE",
+    NO_AGENT: "AGENT_UNRESPONSIVE AGENT_UNSYNCED",
+    NOT_ACCEPTED: "INVALID_ARG XML_ERROR XML_DETAIL XML_INVALID_SCHEMA PARSE_FAILED INVALID_MAC NO_NAME NO_SOURCE",
+    BUSY: "OPERATION_TIMEOUT RESOURCE_BUSY BLOCK_COPY_ACTIVE",
+}
+# an older libvirt-python lacks the newer codes, and then its library never reports them
+VERDICTS: dict[int, Verdict] = {
+    getattr(libvirt, f"VIR_ERR_{name}"): verdict
+    for verdict, names in _BY_CODE.items()
+    for name in names.split()
+    if hasattr(libvirt, f"VIR_ERR_{name}")
+}
+
+_TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
+_SSH_REFUSALS = ("Permission denied (", "Too many authentication failures")
+
+
+@contextmanager
+def door(thing: str) -> Iterator[None]:
+    """Let libvirt's errors out only as the port's; `thing` is what the message names."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        raise problem_of(error, thing) from error
+
+
+def problem_of(error: libvirt.libvirtError, thing: str) -> Problem:
+    verdict = _verdict(error)
+    return verdict.kind(f"{thing}: {error}", hint=verdict.hint)
+
+
+def has_code(error: libvirt.libvirtError, *names: str) -> bool:
+    """Whether the error is one of these, named as in libvirt without `VIR_ERR_`."""
+    return error.get_error_code() in {getattr(libvirt, f"VIR_ERR_{name}", None) for name in names}
+
+
+def _verdict(error: libvirt.libvirtError) -> Verdict:
+    system_error = error.get_int1() if has_code(error, "SYSTEM_ERROR") else None
+    if system_error in (errno.ENOSPC, errno.EDQUOT):
+        return NO_ROOM
+    if error.get_error_domain() in _TRANSPORT:
+        return _transport_verdict(error, system_error)
+    return VERDICTS.get(error.get_error_code() or 0, BROKEN)
+
+
+def _transport_verdict(error: libvirt.libvirtError, system_error: int | None) -> Verdict:
+    """What the RPC layer reports: an unsupported call, or else the connection is not there or no more."""
+    message = str(error)
+    if "Host key verification failed" in message:  # ssh's own words, never translated
+        return HOST_KEY
+    if system_error == errno.EACCES or any(words in message for words in _SSH_REFUSALS):
+        return REFUSED
+    return VERDICTS.get(error.get_error_code() or 0, UNREACHABLE)

@@ -1,0 +1,98 @@
+"""Storage pools: which there are, the room in them, and our volumes in them."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from hypervisors.errors import HypervisorError, NotFound, NotSupported
+from hypervisors.kvm.faults import door, has_code
+from hypervisors.kvm.reading import text_of
+from hypervisors.kvm.session import Session, none_if_missing
+from hypervisors.types import Store
+
+_FILE_POOLS = ("dir", "fs", "netfs")  # whose volumes are files, which may be qcow2 and sparse
+
+
+def stores(session: Session) -> tuple[Store, ...]:
+    with door("the list of storage pools"):
+        return tuple(_store(pool) for pool in session.connection.listAllStoragePools(0))
+
+
+def _store(pool: libvirt.virStoragePool) -> Store:
+    _, capacity, _, available = pool.info()
+    return Store(pool.name(), path_of(pool), capacity, available, bool(pool.isActive()))
+
+
+def path_of(pool: libvirt.virStoragePool) -> str:
+    return text_of(_definition(pool), "target/path")
+
+
+def _definition(pool: libvirt.virStoragePool) -> ET.Element:
+    return ET.fromstring(pool.XMLDesc(0))  # noqa: S314 -- the hypervisor's own
+
+
+def usable_pool(session: Session, name: str) -> libvirt.virStoragePool:
+    """The pool, with its numbers fresh. Raises NotFound, NotSupported."""
+    with door(f"storage pool {name}"):
+        pool = none_if_missing(session.connection.storagePoolLookupByName, name, missing="NO_STORAGE_POOL")
+        if pool is None:
+            there = ", ".join(sorted(pool.name() for pool in session.connection.listAllStoragePools(0)))
+            raise NotFound(f"there is no storage pool {name!r}", hint=f"those there are: {there or 'none'}")
+        if not pool.isActive():
+            raise NotFound(f"the storage pool {name} is not active", hint=f"start it: virsh pool-start {name}")
+        _require_files(pool)
+        refresh(pool)
+    return pool
+
+
+def _require_files(pool: libvirt.virStoragePool) -> None:
+    kind = _definition(pool).get("type", "")
+    if kind not in _FILE_POOLS:
+        raise NotSupported(
+            f"the storage pool {pool.name()} is of type {kind!r}, which holds no files",
+            hint=f"choose a pool of type {', '.join(_FILE_POOLS)}: virsh pool-list --details",
+        )
+
+
+def refresh(pool: libvirt.virStoragePool) -> None:
+    """Have libvirt look again; where another's upload forbids it just now, its last look must do."""
+    try:
+        pool.refresh()
+    except libvirt.libvirtError as error:
+        if not has_code(error, "INTERNAL_ERROR", "OPERATION_INVALID"):
+            raise
+
+
+def volume_in(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol | None:
+    return none_if_missing(pool.storageVolLookupByName, name, missing="NO_STORAGE_VOL")
+
+
+def delete_volumes(session: Session, names: set[str], folders: set[str]) -> None:
+    """Delete what bears these names in any pool; `folders`: where they are known to be.
+
+    Raises HypervisorError where one of the folders belongs to a pool that is not active: nobody can tell
+    then whether a volume is left in it.
+    """
+    for pool in session.connection.listAllStoragePools(0):
+        if pool.isActive():
+            for volume in _volumes(pool, names):
+                volume.delete(0)
+        elif path_of(pool) in folders:
+            raise HypervisorError(
+                f"{', '.join(sorted(names))} may be left in storage pool {pool.name()}, which is not active",
+                hint=f"start it, then run this again: virsh pool-start {pool.name()}",
+            )
+
+
+def _volumes(pool: libvirt.virStoragePool, names: set[str]) -> Iterator[libvirt.virStorageVol]:
+    for name in names:
+        volume = volume_in(pool, name)
+        if volume is not None:
+            yield volume
+
+
+def folder_and_name(path: str) -> tuple[str, str]:
+    """A volume's path, on whichever machine it is."""
+    return str(PurePosixPath(path).parent), PurePosixPath(path).name

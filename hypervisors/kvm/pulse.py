@@ -1,0 +1,24 @@
+"""Keep-alive for connections to another host: without it a call waits for ever on a host that fell silent."""
+
+import threading
+from functools import cache
+
+import libvirt
+
+_SECONDS, _MISSED = 5, 5  # a probe each so often; after so many without an answer the connection is closed
+
+
+@cache
+def start_pulse() -> None:
+    """libvirt's event loop, in a thread of its own; once a process, before the first connection it serves."""
+    libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=_beat, name="libvirt-events", daemon=True).start()
+
+
+def _beat() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+def watch(connection: libvirt.virConnect) -> None:
+    connection.setKeepAlive(_SECONDS, _MISSED)

@@ -1,0 +1,42 @@
+"""Destroy a virtual machine of our own: its volumes first, its tag last, so that a crash loses neither."""
+
+import libvirt
+
+from hypervisors.kvm.faults import door
+from hypervisors.kvm.pools import delete_volumes, folder_and_name
+from hypervisors.kvm.reading import disks_of, source_of
+from hypervisors.kvm.session import Session, none_if_missing, require_ours, stored
+from hypervisors.kvm.tags import is_volume_of, volume_name
+from hypervisors.types import VmRef
+
+_WITH_STATE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+
+
+def destroy(session: Session, vm: VmRef, run_id: str) -> None:
+    """Nothing where nothing is left. Raises NotOurs."""
+    domain = session.domain_or_none(vm)
+    paths = set()
+    with door(f"removal of {vm.name}"):
+        if domain is not None:
+            require_ours(domain, run_id)
+            paths = {folder_and_name(source_of(disk)) for disk in disks_of(stored(domain))}
+            power_off(domain)
+        ours = {(folder, name) for folder, name in paths if is_volume_of(run_id, name)}
+        names = {name for _, name in ours} | {volume_name(run_id, vm.name)}
+        delete_volumes(session, names, {folder for folder, _ in ours})
+        if domain is not None:
+            _undefine(domain)
+
+
+def power_off(domain: libvirt.virDomain) -> None:
+    """By force; nothing where it is off."""
+    if domain.isActive():
+        none_if_missing(domain.destroy, missing="OPERATION_INVALID")  # it may have stopped since
+
+
+def _undefine(domain: libvirt.virDomain) -> None:
+    """With all that libvirt keeps for it; a transient domain is gone as soon as it is off."""
+    flags = _WITH_STATE
+    if stored(domain).find("os/nvram") is not None:  # a driver without firmware refuses the flag
+        flags |= libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    none_if_missing(domain.undefineFlags, flags, missing="NO_DOMAIN")

@@ -1,0 +1,131 @@
+"""One libvirt connection: opened quietly, its domains looked up, their definitions parsed, tags checked."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from hypervisors.errors import NotFound, NotOurs
+from hypervisors.kvm import pulse
+from hypervisors.kvm.faults import door, has_code
+from hypervisors.kvm.reading import Definitions
+from hypervisors.kvm.tags import Tag, tag_of
+from hypervisors.types import PowerState, VmRef
+
+_UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.RUNNING,  # on its way down, not there yet
+    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.OFF,
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """`local`: the daemon is said to be on this machine."""
+
+    connection: libvirt.virConnect
+    local: bool
+
+    def find(self, name_or_id: str) -> VmRef:
+        """Raises NotFound, and says what there is."""
+        found = self.named(name_or_id)
+        if found is None and _UUID.fullmatch(name_or_id):
+            found = self.domain_or_none(VmRef(name_or_id, name_or_id))
+        if found is None:
+            there = ", ".join(sorted(domain.name() for domain in self.domains())) or "none"
+            raise NotFound(f"there is no virtual machine {name_or_id!r}", hint=f"those there are: {there}")
+        return ref_of(found)
+
+    def domain(self, vm: VmRef) -> libvirt.virDomain:
+        """Raises NotFound."""
+        found = self.domain_or_none(vm)
+        if found is None:
+            raise NotFound(f"the virtual machine {vm.name} ({vm.id}) is gone", hint="see: virsh list --all")
+        return found
+
+    def domain_or_none(self, vm: VmRef) -> libvirt.virDomain | None:
+        with door(f"virtual machine {vm.name}"):
+            return none_if_missing(self.connection.lookupByUUIDString, vm.id, missing="NO_DOMAIN")
+
+    def named(self, name: str) -> libvirt.virDomain | None:
+        with door(f"virtual machine {name}"):
+            return none_if_missing(self.connection.lookupByName, name, missing="NO_DOMAIN")
+
+    def domains(self) -> list[libvirt.virDomain]:
+        with door("the list of virtual machines"):
+            return list(self.connection.listAllDomains(0))
+
+
+def open_session(url: str) -> Session:
+    """Raises Unreachable, LoginRefused, TrustRefused."""
+    libvirt.registerErrorHandler(_say_nothing, None)  # else libvirt prints what the exceptions tell
+    local = _is_local(url)
+    with door(f"connection to {url}"):
+        if local or url.startswith("test:"):
+            return Session(libvirt.open(url), local)
+        pulse.start_pulse()
+        connection = libvirt.open(url)
+        pulse.watch(connection)
+        return Session(connection, local)
+
+
+def _is_local(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("qemu", "qemu+unix") and not parts.hostname
+
+
+def _say_nothing(context: object, error: object) -> None:
+    """libvirt's error handler."""
+
+
+def none_if_missing(lookup: Callable[..., Any], *arguments: Any, missing: str) -> Any:
+    """What the look-up finds, None where libvirt says `missing`."""
+    try:
+        return lookup(*arguments)
+    except libvirt.libvirtError as error:
+        if has_code(error, missing):
+            return None
+        raise
+
+
+def ref_of(domain: libvirt.virDomain) -> VmRef:
+    return VmRef(domain.UUIDString(), domain.name())
+
+
+def power_of(domain: libvirt.virDomain) -> PowerState:
+    state, _ = domain.state()
+    return _STATES.get(state, PowerState.OTHER)
+
+
+def stored(domain: libvirt.virDomain) -> ET.Element:
+    return ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))  # noqa: S314 -- the hypervisor's own
+
+
+def running(domain: libvirt.virDomain) -> ET.Element | None:
+    """None where it does not run."""
+    return ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else None  # noqa: S314 -- as above
+
+
+def definitions(domain: libvirt.virDomain) -> Definitions:
+    return Definitions(stored(domain), running(domain))
+
+
+def tag_on(domain: libvirt.virDomain) -> Tag | None:
+    return tag_of(stored(domain))
+
+
+def require_ours(domain: libvirt.virDomain, run_id: str) -> None:
+    """Raises NotOurs."""
+    tag = tag_on(domain)
+    if tag is None or tag.run_id != run_id:
+        bears = "no tag of any run" if tag is None else f"the tag of run {tag.run_id}"
+        raise NotOurs(
+            f"the virtual machine {domain.name()} bears {bears}, not that of {run_id}: left as it is",
+            hint="if it is to go, remove it by hand: virsh undefine --nvram",
+        )

@@ -1,0 +1,93 @@
+"""The port: what every hypervisor adapter promises, and the optional abilities beside it."""
+
+from typing import Protocol, runtime_checkable
+
+from hypervisors.types import (
+    Address,
+    DeploySpec,
+    Inventory,
+    Network,
+    PowerState,
+    ProgressListener,
+    Store,
+    VmRef,
+)
+
+
+class Hypervisor(Protocol):
+    """One connection. Every method may raise Unreachable and HypervisorError beside what it names.
+
+    All setters are convergent: they look first and do nothing where nothing is to be done.
+    """
+
+    url: str
+
+    def find(self, name_or_id: str) -> VmRef:
+        """The virtual machine of that name or id. Raises NotFound, Ambiguous."""
+
+    def inventory(self, vm: VmRef) -> Inventory:
+        """All that is read of `vm`. Raises NotFound."""
+
+    def networks(self) -> tuple[Network, ...]:
+        """What a NIC can be plugged into, as far as it is listed (a host's bridge may be missing)."""
+
+    def stores(self) -> tuple[Store, ...]:
+        """The storage pools or datastores, with the room they have."""
+
+    def deploy(self, spec: DeploySpec, progress: ProgressListener) -> VmRef:
+        """Define a virtual machine from an image, switched off, tagged before its first byte is copied.
+
+        Convergent: what an interrupted call of the same `run_id` and name left is removed or completed
+        first. Raises NameTaken, NoRoom, BadImage, NotFound (store, network).
+        """
+
+    def start(self, vm: VmRef) -> None:
+        """Switch on; nothing where it runs."""
+
+    def shut_down(self, vm: VmRef, timeout: float) -> None:
+        """Ask the guest to shut down and wait up to `timeout` seconds. Raises TimedOut; never forces."""
+
+    def power_off(self, vm: VmRef, run_id: str) -> None:
+        """Switch off by force, which only a virtual machine of our own suffers. Raises NotOurs."""
+
+    def power_state(self, vm: VmRef) -> PowerState:
+        """Raises NotFound."""
+
+    def addresses(self, vm: VmRef) -> tuple[Address, ...]:
+        """What leases and the guest's agent tell; () where neither does (a plain bridge)."""
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        """Set link and network of one NIC, in the running and in the stored definition. Raises NotFound.
+
+        Link down is set in the stored definition first, link up in the running one first: a crash between
+        the two never leaves a definition that would come up connected when it should not.
+        """
+
+    def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
+        """Remove one NIC of a virtual machine of our own, running and stored. Raises NotOurs."""
+
+    def set_notes(self, vm: VmRef, notes: str) -> None:
+        """Replace the free text that an administrator sees beside the virtual machine."""
+
+    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
+        """Whether the host starts it when the host boots."""
+
+    def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
+        """The virtual machines that carry this run's tag."""
+
+    def destroy(self, vm: VmRef, run_id: str) -> None:
+        """Switch off and delete, with its volumes; nothing where it is gone. Raises NotOurs."""
+
+    def close(self) -> None:
+        """Let the connection go."""
+
+
+@runtime_checkable
+class GuestAgent(Protocol):
+    """An ability some adapters have: a channel into the guest that no network can forge."""
+
+    def agent_answers(self, vm: VmRef) -> bool:
+        """Whether the agent inside answers now."""
+
+    def read_guest_file(self, vm: VmRef, path: str) -> bytes:
+        """A small file (up to 1 MiB) of the guest. Raises NotFound, NotSupported (no agent)."""

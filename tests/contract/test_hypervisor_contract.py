@@ -1,0 +1,315 @@
+"""What every adapter promises, in one test for all of them."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import LAN, MEBI, NEW_MAC, OLD_MAC, OTHER_RUN, RUN, STAGING, STORE, World
+
+from hypervisors import (
+    BadImage,
+    Cancelled,
+    GuestAgent,
+    NameTaken,
+    Network,
+    Nic,
+    NicSpec,
+    NoRoom,
+    NotFound,
+    NotOurs,
+    NotSupported,
+    PowerState,
+    Progress,
+    TimedOut,
+    VmRef,
+    no_progress,
+)
+
+GONE = VmRef("00000000-0000-4000-8000-000000000000", "gone")
+
+
+def nics_of(world: World, vm: VmRef) -> list[tuple[str, str, bool, bool]]:
+    found: tuple[Nic, ...] = world.hypervisor.inventory(vm).nics
+    return [(nic.mac, nic.network.name, nic.link_up, nic.stored_link_up) for nic in found]
+
+
+class TestLooking:
+    def test_find_by_name_and_by_id(self, world: World) -> None:
+        assert world.hypervisor.find(world.old.name) == world.old
+        assert world.hypervisor.find(world.old.id) == world.old
+
+    def test_what_is_not_there_is_told_with_what_is(self, world: World) -> None:
+        with pytest.raises(NotFound) as caught:
+            world.hypervisor.find("nobody")
+        assert str(caught.value) == "there is no virtual machine 'nobody'"
+        assert world.old.name in caught.value.hint
+
+    @pytest.mark.parametrize("ask", ["inventory", "power_state", "start", "addresses"])
+    def test_a_machine_that_is_gone(self, world: World, ask: str) -> None:
+        with pytest.raises(NotFound, match="the virtual machine gone"):
+            getattr(world.hypervisor, ask)(GONE)
+
+    def test_inventory(self, world: World) -> None:
+        seen = world.hypervisor.inventory(world.old)
+        assert (seen.vm, seen.power, seen.vcpus) == (world.old, PowerState.OFF, 1)
+        assert seen.memory % MEBI == 0
+        assert seen.firmware == "bios"
+        assert seen.autostart is False
+        assert seen.nics == (Nic(OLD_MAC, LAN, "virtio", link_up=True, stored_link_up=True),)
+
+    def test_networks_and_stores(self, world: World) -> None:
+        assert {LAN, STAGING} <= set(world.hypervisor.networks())
+        [store] = [store for store in world.hypervisor.stores() if store.name == STORE]
+        assert store.active
+        assert 0 < store.available <= store.capacity
+
+    def test_nobody_is_tagged_at_first(self, world: World) -> None:
+        assert world.hypervisor.find_tagged(RUN) == ()
+
+
+class TestDeploying:
+    def test_a_machine_like_the_old_one_switched_off(self, world: World) -> None:
+        world.needs("deploy")
+        old = world.hypervisor.inventory(world.old)
+        vm = world.hypervisor.deploy(world.spec(), no_progress)
+        new = world.hypervisor.inventory(vm)
+        same = ("vcpus", "memory", "machine", "domain_type", "cpu", "firmware")
+        assert [getattr(new, name) for name in same] == [getattr(old, name) for name in same]
+        assert (new.power, new.autostart, new.notes) == (PowerState.OFF, False, "")
+        assert [disk.capacity for disk in new.disks] == [world.image.virtual_size]
+        assert nics_of(world, vm) == [(OLD_MAC, "lan", False, False), (NEW_MAC, "staging", True, True)]
+        assert world.hypervisor.find_tagged(RUN) == (vm,)
+        assert world.hypervisor.find_tagged(RUN[:-1]) == ()
+
+    def test_with_memory_and_cpus_of_its_own(self, world: World) -> None:
+        world.needs("deploy")
+        vm = world.hypervisor.deploy(world.spec(vcpus=2, memory=96 * MEBI), no_progress)
+        new = world.hypervisor.inventory(vm)
+        assert (new.vcpus, new.memory) == (2, 96 * MEBI)
+
+    def test_a_nic_without_a_mac_is_given_one(self, world: World) -> None:
+        world.needs("deploy")
+        vm = world.hypervisor.deploy(world.spec(nics=(NicSpec(LAN, None, link_up=True),)), no_progress)
+        assert len(world.hypervisor.inventory(vm).nics[0].mac) == len(OLD_MAC)
+
+    def test_progress_grows_to_its_total(self, world: World) -> None:
+        world.needs("deploy")
+        seen: list[Progress] = []
+        world.hypervisor.deploy(world.spec(), seen.append)
+        assert seen == sorted(seen, key=lambda progress: progress.done)
+        assert {progress.total for progress in seen} == {seen[-1].done}
+
+    def test_twice_is_once(self, world: World) -> None:
+        world.needs("deploy")
+        vm = world.hypervisor.deploy(world.spec(), no_progress)
+        volumes = world.volumes()
+        assert world.hypervisor.deploy(world.spec(), no_progress) == vm
+        assert world.volumes() == volumes
+
+    def test_what_was_interrupted_bears_the_tag_and_is_made_anew(self, world: World) -> None:
+        world.needs("deploy")
+
+        def stop(progress: Progress) -> None:
+            raise Cancelled("stop", hint="go on")
+
+        with pytest.raises(Cancelled):
+            world.hypervisor.deploy(world.spec(), stop)
+        [half] = world.hypervisor.find_tagged(RUN)
+        whole = world.hypervisor.deploy(world.spec(), no_progress)
+        assert whole.id != half.id
+        assert world.hypervisor.find_tagged(RUN) == (whole,)
+        assert len(world.volumes()) == 1
+        assert world.hypervisor.inventory(whole).disks[0].capacity == world.image.virtual_size
+
+    def test_what_was_interrupted_can_be_destroyed(self, world: World) -> None:
+        world.needs("deploy")
+        before = world.hypervisor.stores()
+
+        def stop(progress: Progress) -> None:
+            raise Cancelled("stop", hint="go on")
+
+        with pytest.raises(Cancelled):
+            world.hypervisor.deploy(world.spec(), stop)
+        world.hypervisor.destroy(world.hypervisor.find_tagged(RUN)[0], RUN)
+        assert world.volumes() == []
+        assert [store.capacity for store in world.hypervisor.stores()] == [store.capacity for store in before]
+
+    def test_a_taken_name_is_refused(self, world: World) -> None:
+        with pytest.raises(NameTaken, match=f"there is a virtual machine {world.old.name} already"):
+            world.hypervisor.deploy(world.spec(name=world.old.name), no_progress)
+
+    def test_another_runs_machine_is_not_ours(self, world: World) -> None:
+        ours = world.ours()
+        with pytest.raises(NameTaken):
+            world.hypervisor.deploy(world.spec(run_id=OTHER_RUN), no_progress)
+        assert world.hypervisor.find_tagged(RUN) == (ours,)
+
+    @pytest.mark.parametrize(
+        ("change", "missing"),
+        [
+            ({"store": "nowhere"}, "'nowhere'"),
+            ({"nics": (NicSpec(Network("nowhere", "network"), None, link_up=True),)}, "'nowhere'"),
+            ({"like": GONE}, "the virtual machine gone"),
+        ],
+    )
+    def test_what_is_missing_is_told_before_anything_is_made(
+        self, world: World, change: dict[str, Any], missing: str
+    ) -> None:
+        with pytest.raises(NotFound, match=missing):
+            world.hypervisor.deploy(world.spec(**change), no_progress)
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+    def test_an_image_that_has_changed_is_refused(self, world: World) -> None:
+        changed = dataclasses.replace(world.image, file_size=7)
+        with pytest.raises(BadImage, match="is not what it was"):
+            world.hypervisor.deploy(world.spec(image=changed), no_progress)
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+    def test_a_full_store_is_told_before_anything_is_made(self, world: World, tmp_path: Path) -> None:
+        world.needs("a full store")
+        room = next(store.available for store in world.hypervisor.stores() if store.name == STORE)
+        with pytest.raises(NoRoom) as caught:
+            world.hypervisor.deploy(world.spec(image=world.larger_than(room, tmp_path)), no_progress)
+        assert caught.value.hint.startswith("free room")
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+
+class TestPower:
+    def test_start_and_power_off_are_convergent(self, world: World) -> None:
+        ours = world.ours()
+        for _ in range(2):
+            world.hypervisor.start(ours)
+            assert world.hypervisor.power_state(ours) is PowerState.RUNNING
+        for _ in range(2):
+            world.hypervisor.power_off(ours, RUN)
+            assert world.hypervisor.power_state(ours) is PowerState.OFF
+
+    def test_only_our_own_is_switched_off_by_force(self, world: World) -> None:
+        world.hypervisor.start(world.old)
+        with pytest.raises(NotOurs):
+            world.hypervisor.power_off(world.old, RUN)
+        assert world.hypervisor.power_state(world.old) is PowerState.RUNNING
+
+    def test_shut_down_of_what_is_off_is_nothing(self, world: World) -> None:
+        world.hypervisor.shut_down(world.old, timeout=0)
+
+    def test_shut_down_waits_for_the_guest(self, world: World) -> None:
+        world.needs("a guest that obeys")
+        world.hypervisor.start(world.old)
+        world.hypervisor.shut_down(world.old, timeout=5)
+        assert world.hypervisor.power_state(world.old) is PowerState.OFF
+
+    def test_a_guest_that_ignores_it_is_never_forced(self, world: World) -> None:
+        world.needs("a guest that ignores")
+        world.hypervisor.start(world.old)
+        with pytest.raises(TimedOut, match="to shut down") as caught:
+            world.hypervisor.shut_down(world.old, timeout=0.2)
+        assert "never switched off by force" in caught.value.hint
+        assert world.hypervisor.power_state(world.old) is PowerState.RUNNING
+
+
+class TestNics:
+    @pytest.mark.parametrize("runs", [False, True], ids=["off", "running"])
+    def test_link_and_network_change_in_both_definitions(self, world: World, runs: bool) -> None:
+        world.needs("links")
+        if runs:
+            world.hypervisor.start(world.old)
+        for _ in range(2):
+            world.hypervisor.set_nic(world.old, OLD_MAC.upper(), link_up=False)
+            assert nics_of(world, world.old) == [(OLD_MAC, "lan", False, False)]
+        for _ in range(2):
+            world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True)
+            assert nics_of(world, world.old) == [(OLD_MAC, "lan", True, True)]
+        for _ in range(2):
+            world.hypervisor.set_nic(world.old, OLD_MAC, network=STAGING)
+            assert nics_of(world, world.old) == [(OLD_MAC, "staging", True, True)]
+
+    def test_a_link_outlives_a_restart(self, world: World) -> None:
+        world.needs("links")
+        ours = world.ours()
+        world.hypervisor.start(ours)
+        world.hypervisor.set_nic(ours, OLD_MAC, link_up=True)
+        world.hypervisor.set_nic(ours, NEW_MAC, link_up=False)
+        world.hypervisor.power_off(ours, RUN)
+        world.hypervisor.start(ours)
+        assert nics_of(world, ours) == [(OLD_MAC, "lan", True, True), (NEW_MAC, "staging", False, False)]
+
+    def test_no_such_nic(self, world: World) -> None:
+        with pytest.raises(NotFound, match=f"has no NIC {NEW_MAC}"):
+            world.hypervisor.set_nic(world.old, NEW_MAC, link_up=False)
+
+    def test_what_is_so_already_is_left_alone(self, world: World) -> None:
+        world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True, network=LAN)
+        assert nics_of(world, world.old) == [(OLD_MAC, "lan", True, True)]
+
+    def test_a_nic_is_removed_for_good(self, world: World) -> None:
+        world.needs("links")
+        ours = world.ours()
+        for _ in range(2):
+            world.hypervisor.remove_nic(ours, NEW_MAC, RUN)
+            assert [nic.mac for nic in world.hypervisor.inventory(ours).nics] == [OLD_MAC]
+
+    def test_only_our_own_loses_a_nic(self, world: World) -> None:
+        with pytest.raises(NotOurs):
+            world.hypervisor.remove_nic(world.old, OLD_MAC, RUN)
+        assert [nic.mac for nic in world.hypervisor.inventory(world.old).nics] == [OLD_MAC]
+
+
+class TestNotesAndAutostart:
+    @pytest.mark.parametrize("runs", [False, True], ids=["off", "running"])
+    def test_notes_are_replaced(self, world: World, runs: bool) -> None:
+        if runs:
+            world.hypervisor.start(world.old)
+        for notes in ("kept, unplugged", "kept, unplugged", "Grüße <&>\nzwei Zeilen", ""):
+            world.hypervisor.set_notes(world.old, notes)
+            assert world.hypervisor.inventory(world.old).notes == notes
+
+    def test_autostart(self, world: World) -> None:
+        for autostart in (True, True, False, False):
+            world.hypervisor.set_autostart(world.old, autostart)
+            assert world.hypervisor.inventory(world.old).autostart is autostart
+
+
+class TestDestroying:
+    @pytest.mark.parametrize("runs", [False, True], ids=["off", "running"])
+    def test_nothing_is_left(self, world: World, runs: bool) -> None:
+        ours = world.ours()
+        assert len(world.volumes()) == 1
+        if runs:
+            world.hypervisor.start(ours)
+        world.hypervisor.destroy(ours, RUN)
+        with pytest.raises(NotFound):
+            world.hypervisor.find(ours.name)
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+    def test_nothing_where_it_is_gone(self, world: World) -> None:
+        ours = world.ours()
+        world.hypervisor.destroy(ours, RUN)
+        world.hypervisor.destroy(ours, RUN)
+        world.hypervisor.destroy(GONE, RUN)
+
+    def test_what_lacks_our_tag_is_left(self, world: World) -> None:
+        ours = world.ours()
+        for vm, run in ((world.old, RUN), (ours, OTHER_RUN)):
+            with pytest.raises(NotOurs):
+                world.hypervisor.destroy(vm, run)
+        assert world.hypervisor.find(world.old.name) == world.old
+        assert world.hypervisor.find_tagged(RUN) == (ours,)
+        assert len(world.volumes()) == 1
+
+
+class TestGuests:
+    def test_a_guest_that_is_off_has_no_addresses(self, world: World) -> None:
+        assert world.hypervisor.addresses(world.old) == ()
+
+    def test_a_guest_on_a_network_without_leases_has_none(self, world: World) -> None:
+        world.needs("no addresses")
+        world.hypervisor.start(world.old)
+        assert world.hypervisor.addresses(world.old) == ()
+
+    def test_no_agent_is_told_as_such(self, world: World) -> None:
+        assert isinstance(world.hypervisor, GuestAgent)
+        assert world.hypervisor.agent_answers(world.old) is False
+        with pytest.raises(NotSupported):
+            world.hypervisor.read_guest_file(world.old, "/etc/hostname")

@@ -1,0 +1,227 @@
+"""The hypervisors that the contract is put to: each with an old machine, two networks, a store and an image."""
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from fixtures.memory import MemoryHypervisor, add_vm, create_lab
+from hypervisors import (
+    DeploySpec,
+    Hypervisor,
+    Image,
+    Network,
+    NicSpec,
+    VmRef,
+    connect,
+    identify_image,
+    no_progress,
+)
+
+LAN, STAGING = Network("lan", "network"), Network("staging", "network")
+STORE = "default"
+RUN, OTHER_RUN = f"run-{uuid4().hex[:8]}", f"run-{uuid4().hex[:8]}"  # a lab may hold other runs
+OLD_MAC, NEW_MAC = "52:54:00:c0:00:10", "52:54:00:c0:00:11"
+MEBI = 1 << 20
+
+
+def data_throughout(room: int, folder: Path) -> Image:
+    """A qcow2 of some MiB for a disk larger than `room`, all of it data: each cluster is the same one."""
+    cluster = 2 * MEBI
+    per_table = cluster // 8
+    tables = room // cluster // per_table + 1
+    header = struct.pack(
+        ">4sIQIIQIIQQIIQ",
+        *(b"QFI\xfb", 2, 0, 0, 21, tables * per_table * cluster, 0),
+        *(tables, cluster, 2 * cluster, 1, 0, 0),
+    )
+    table_at, data_at = 3 * cluster, 4 * cluster
+    path = folder / "huge.qcow2"
+    with path.open("wb") as file:
+        for offset, data in (
+            (0, header),
+            (cluster, struct.pack(">Q", table_at) * tables),
+            (table_at, struct.pack(">Q", data_at) * per_table),
+            (data_at, b"data" * (cluster // 4)),
+        ):
+            file.seek(offset)
+            file.write(data)
+    return identify_image(path, no_progress)
+
+
+@dataclass(frozen=True)
+class World:
+    """`old`: switched off, one NIC with OLD_MAC on the lan, made by nobody's run. `lacks`: ability → reason."""
+
+    hypervisor: Any
+    old: VmRef
+    image: Image
+    volumes: Callable[[], list[str]]  # what lies in the store, by name
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    make_ours: Callable[[DeploySpec], VmRef] | None = None  # instead of deploy, where that is lacking
+    larger_than: Callable[[int, Path], Image] = data_throughout  # an image for which so much room is too little
+
+    def needs(self, *abilities: str) -> None:
+        for ability in abilities:
+            if ability in self.lacks:
+                pytest.skip(self.lacks[ability])
+
+    def spec(self, **change: Any) -> DeploySpec:
+        nics = (NicSpec(LAN, OLD_MAC, link_up=False), NicSpec(STAGING, NEW_MAC, link_up=True))
+        given = {"run_id": RUN, "name": f"{self.old.name}-new", "image": self.image, "like": self.old}
+        return DeploySpec(**{**given, "store": STORE, "nics": nics, **change})
+
+    def ours(self) -> VmRef:
+        """A new machine of RUN's, switched off."""
+        if self.make_ours is not None:
+            return self.make_ours(self.spec())
+        ours: VmRef = self.hypervisor.deploy(self.spec(), no_progress)
+        return ours
+
+
+def small_image(folder: Path) -> Image:
+    """A raw disk of 3 MiB with a boot sector and nothing to boot."""
+    path = folder / "image.raw"
+    with path.open("wb") as file:
+        file.write(bytes(510) + b"\x55\xaa" + os.urandom(2 * MEBI))
+        file.truncate(3 * MEBI)
+    return identify_image(path, no_progress)
+
+
+def larger_file(room: int, folder: Path) -> Image:
+    """A sparse raw disk of more than `room` bytes."""
+    path = folder / "huge.raw"
+    path.write_bytes(bytes(510) + b"\x55\xaa")
+    os.truncate(path, room + 1)
+    return identify_image(path, no_progress)
+
+
+@contextmanager
+def memory(folder: Path) -> Iterator[World]:
+    create_lab(folder / "lab", available=16 * MEBI)
+    old = add_vm(folder / "lab", "old", [NicSpec(LAN, OLD_MAC, link_up=True)])
+    yield World(
+        MemoryHypervisor(folder / "lab"),
+        old,
+        small_image(folder),
+        volumes=lambda: sorted(str(path) for path in (folder / "lab" / "vms").rglob("disk.img")),
+        lacks={"a guest that obeys": "nobody watches here: the process lab has guests"},
+        larger_than=larger_file,
+    )
+
+
+_NODE = f"""
+<node>
+  <domain type='test'>
+    <name>old</name><description>The old one</description><memory unit='MiB'>128</memory><vcpu>1</vcpu>
+    <os><type>hvm</type></os>
+    <devices><interface type='network'>
+      <mac address='{OLD_MAC}'/><source network='lan'/><model type='virtio'/>
+    </interface></devices>
+  </domain>
+  <network><name>lan</name><ip address='192.0.2.1' netmask='255.255.255.0'/></network>
+  <network><name>staging</name><ip address='198.51.100.1' netmask='255.255.255.0'/></network>
+  <pool type='dir'><name>{STORE}</name><target><path>/test-driver-pool</path></target></pool>
+</node>
+"""
+
+
+@contextmanager
+def test_driver(folder: Path) -> Iterator[World]:
+    pytest.importorskip("libvirt", reason="needs libvirt-python")
+    node = folder / "node.xml"
+    node.write_text(_NODE)
+    hypervisor = connect(f"test://{node}")
+    connection = _connection(hypervisor)
+    old = hypervisor.find("old")
+    connection.lookupByName("old").destroy()  # the driver starts what the file tells
+    pool = connection.storagePoolLookupByName(STORE)
+    no_devices = "libvirt's test driver changes no device"
+    yield World(
+        hypervisor,
+        old,
+        small_image(folder),
+        volumes=lambda: sorted(pool.listVolumes()),
+        lacks={
+            "deploy": "libvirt's test driver takes no upload into a volume",
+            "a full store": "libvirt's test driver takes no upload into a volume",
+            "links": no_devices,
+            "a guest that ignores": "libvirt's test driver shuts down at once",
+            "no addresses": "libvirt's test driver invents addresses",
+        },
+        make_ours=lambda spec: _defined(connection, old, spec),
+    )
+    hypervisor.close()
+
+
+def _defined(connection: Any, old: VmRef, spec: DeploySpec) -> VmRef:
+    """What a deployment leaves, without bytes."""
+    from hypervisors.kvm import building, tags
+
+    pool = connection.storagePoolLookupByName(STORE)
+    volume = pool.createXML(building.xml(building.volume_of(tags.volume_name(spec.run_id, spec.name), MEBI)), 0)
+    shape = building.Shape(spec.name, tags.Tag(spec.run_id, complete=True), volume.path(), spec.nics)
+    template = ET.fromstring(connection.lookupByUUIDString(old.id).XMLDesc(0))  # noqa: S314 -- our own
+    domain = connection.defineXML(building.xml(building.domain_like(template, shape)))
+    return VmRef(domain.UUIDString(), domain.name())
+
+
+def _connection(hypervisor: Hypervisor) -> Any:
+    """libvirt's own, to prepare what the port does not."""
+    return hypervisor._session.connection  # type: ignore[attr-defined]
+
+
+_DOMAIN = """
+<domain type='qemu'>
+  <name>{name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
+  <cpu mode='custom' match='exact'><model>qemu64</model></cpu>
+  <devices><interface type='network'>
+    <mac address='{mac}'/><source network='lan'/><model type='virtio'/>
+  </interface></devices>
+</domain>
+"""
+
+
+@contextmanager
+def real_libvirtd(folder: Path) -> Iterator[World]:
+    """The lab's, which VMMIGRATE_LAB_URI names; whatever the test makes there is removed."""
+    uri = os.environ.get("VMMIGRATE_LAB_URI")
+    if not uri:
+        pytest.skip("VMMIGRATE_LAB_URI names no libvirtd of a lab")
+    hypervisor = connect(uri)
+    connection = _connection(hypervisor)
+    name = f"contract-{uuid4().hex[:8]}"
+    domain = connection.defineXML(_DOMAIN.format(name=name, mac=OLD_MAC))
+    pool = connection.storagePoolLookupByName(STORE)
+    try:
+        yield World(
+            hypervisor,
+            VmRef(domain.UUIDString(), name),
+            small_image(folder),
+            volumes=lambda: sorted(volume for volume in pool.listVolumes() if volume.startswith(name)),
+            lacks={"a guest that obeys": "a guest of three megabytes obeys nobody: the lab's own tests have one"},
+        )
+    finally:
+        _clean_up(connection, pool, name)
+        hypervisor.close()
+
+
+def _clean_up(connection: Any, pool: Any, name: str) -> None:
+    import libvirt
+
+    for domain in connection.listAllDomains(0):
+        if domain.name().startswith(name):
+            with suppress(libvirt.libvirtError):
+                domain.destroy()
+            domain.undefine()
+    for volume in pool.listAllVolumes(0):
+        if volume.name().startswith(name):
+            volume.delete(0)

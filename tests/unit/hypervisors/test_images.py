@@ -1,0 +1,255 @@
+"""identify_image: formats known by their bytes; what cannot be deployed is refused with what it is."""
+
+import gzip
+import hashlib
+import random
+import shutil
+import struct
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hypervisors import BadImage, Image, Progress, identify_image, no_progress
+
+MEBI = 1 << 20
+NOISE = random.Random(1).randbytes(MEBI)  # noqa: S311 -- no secret: bytes that compression leaves as they are
+DISK_SIZE = 3 * MEBI + 512  # no multiple of a cluster: the last one is written in part
+
+
+@pytest.fixture(scope="session")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A raw disk with a boot sector, data here and there, and data at its very end."""
+    path = tmp_path_factory.mktemp("images") / "disk.raw"
+    with path.open("wb") as file:
+        file.truncate(DISK_SIZE)
+        for offset, data in ((510, b"\x55\xaa"), (MEBI, NOISE), (DISK_SIZE - 512, NOISE[:512])):
+            file.seek(offset)
+            file.write(data)
+    return path
+
+
+def converted(disk: Path, folder: Path, form: str, *options: str) -> Path:
+    if not shutil.which("qemu-img"):
+        pytest.skip("needs qemu-img to make the image")
+    target = folder / f"disk.{form}"
+    subprocess.run(["qemu-img", "convert", "-O", form, *options, disk, target], check=True)
+    return target
+
+
+def refusal(path: Path) -> tuple[str, str]:
+    """The message after the file's path, and the hint."""
+    with pytest.raises(BadImage) as caught:
+        identify_image(path, no_progress)
+    assert str(path) in str(caught.value)
+    return str(caught.value).replace(f"{path} ", ""), caught.value.hint
+
+
+FORMATS = [
+    ("qcow2", ()),
+    ("qcow2", ("-c",)),
+    ("qcow2", ("-o", "compat=0.10")),
+    ("qcow2", ("-o", "cluster_size=4k")),
+    ("qcow2", ("-o", "extended_l2=on")),
+    ("qcow2", ("-o", "preallocation=metadata")),
+    ("qcow2", ("-c", "-o", "compression_type=zstd")),
+    ("vmdk", ()),
+    ("vmdk", ("-o", "subformat=streamOptimized")),
+]
+
+
+@pytest.mark.parametrize(("form", "options"), FORMATS, ids=str)
+class TestWholeAndCut:
+    def test_is_identified(self, disk: Path, tmp_path: Path, form: str, options: tuple[str, ...]) -> None:
+        path = converted(disk, tmp_path, form, *options)
+        data = path.read_bytes()
+        size = DISK_SIZE
+        assert identify_image(path, no_progress) == Image(path, form, len(data), size, hashlib.sha256(data).hexdigest())
+
+    @pytest.mark.parametrize("kept", [0.9, 0.7, 0.3])
+    def test_cut_short_is_refused(
+        self, disk: Path, tmp_path: Path, form: str, options: tuple[str, ...], kept: float
+    ) -> None:
+        if "preallocation=metadata" in options and kept > 0.8:
+            pytest.skip("only room for zeros is missing, which changes nothing")
+        path = converted(disk, tmp_path, form, *options)
+        with path.open("r+b") as file:
+            file.truncate(int(path.stat().st_size * kept))
+        message, hint = refusal(path)
+        assert message.startswith("is cut short: it refers to byte ")
+        assert hint == "fetch it again and compare its checksum with the publisher's"
+
+
+def test_qcow2_that_lacks_one_byte_of_data_is_cut_short(tmp_path: Path) -> None:
+    raw = tmp_path / "full.raw"
+    raw.write_bytes(NOISE)
+    path = converted(raw, tmp_path, "qcow2")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 1)
+    assert refusal(path)[0].startswith("is cut short")
+
+
+def test_qcow2_header_alone_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(b"QFI\xfb\x00\x00\x00\x03")
+    assert refusal(path)[0] == "is cut short: it refers to byte 48 and has 8"
+
+
+def test_vmdk_without_its_footer_is_damaged(disk: Path, tmp_path: Path) -> None:
+    path = converted(disk, tmp_path, "vmdk", "-o", "subformat=streamOptimized")
+    with path.open("r+b") as file:
+        file.seek(56)
+        file.write(b"\xff" * 8)  # as VMware writes it: the directory is told at the end
+    assert refusal(path)[0] == "is damaged: no VMDK header where one belongs; the end of the file is missing"
+
+
+def test_vmdk_with_a_footer_is_identified(disk: Path, tmp_path: Path) -> None:
+    path = converted(disk, tmp_path, "vmdk", "-o", "subformat=streamOptimized")
+    header = path.read_bytes()[:512]
+    with path.open("r+b") as file:
+        file.seek(56)
+        file.write(b"\xff" * 8)
+        file.seek(0, 2)
+        file.write(header + bytes(512))  # footer, end-of-stream marker
+    assert identify_image(path, no_progress).virtual_size == DISK_SIZE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-b", "base.raw", "-F", "raw"), "is only an overlay: a qcow2 with a backing file"),
+        (("-o", "data_file=other.raw"), "keeps its data in another file (qcow2 with an external data file)"),
+    ],
+)
+def test_qcow2_that_needs_another_file(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    if not shutil.which("qemu-img"):
+        pytest.skip("needs qemu-img to make the image")
+    (tmp_path / "base.raw").write_bytes(bytes(MEBI))
+    path = tmp_path / "image.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *options, path, "1M"], check=True, cwd=tmp_path)
+    seen, hint = refusal(path)
+    assert seen == message
+    assert hint.startswith("make one file of it: qemu-img convert")
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [
+        (4, struct.pack(">I", 1), "is a qcow image of version 1, which is not read here"),
+        (20, struct.pack(">I", 60), "is damaged: a qcow2 header with clusters of 2^60 bytes"),
+        (32, struct.pack(">I", 2), "is an encrypted qcow2"),
+        (72, struct.pack(">Q", 2), "is damaged: its qcow2 header is marked corrupt"),
+        (72, struct.pack(">Q", 64), "uses qcow2 features that are not known here (0x40)"),
+    ],
+)
+def test_qcow2_that_cannot_be_read(disk: Path, tmp_path: Path, offset: int, value: bytes, message: str) -> None:
+    path = converted(disk, tmp_path, "qcow2")
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(value)
+    assert refusal(path)[0] == message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"monolithicSparse", b"twoGbMaxExtentSparse"[:16], "is part of a VMDK of type twoGbMaxExtentSp"),
+        (b"parentCID=ffffffff", b"parentCID=12345678", "is only a delta: a VMDK with a parent disk"),
+    ],
+)
+def test_vmdk_that_needs_another_file(disk: Path, tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
+    path = converted(disk, tmp_path, "vmdk")
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    assert refusal(path)[0] == message
+
+
+def test_raw_disk_with_boot_sector(disk: Path) -> None:
+    image = identify_image(disk, no_progress)
+    assert (image.format, image.virtual_size, image.file_size) == ("raw", DISK_SIZE, DISK_SIZE)
+
+
+def test_raw_disk_with_gpt_alone(tmp_path: Path) -> None:
+    path = tmp_path / "gpt"
+    path.write_bytes(bytes(512) + b"EFI PART" + bytes(24) + struct.pack("<Q", 3) + bytes(2048 - 552))
+    assert identify_image(path, no_progress).format == "raw"
+
+
+def test_raw_disk_shorter_than_its_backup_gpt(tmp_path: Path) -> None:
+    path = tmp_path / "gpt"
+    path.write_bytes(bytes(512) + b"EFI PART" + bytes(24) + struct.pack("<Q", 4) + bytes(2048 - 552))
+    assert refusal(path)[0] == "is cut short: it refers to byte 2560 and has 2048"
+
+
+def test_raw_disk_shorter_than_its_partitions(tmp_path: Path) -> None:
+    entry = struct.pack("<B3xB3xII", 0x80, 0x83, 2048, 4096)
+    path = tmp_path / "mbr"
+    path.write_bytes(bytes(446) + entry + bytes(48) + b"\x55\xaa" + bytes(MEBI))
+    assert refusal(path)[0] == f"is cut short: it refers to byte {6144 * 512} and has {MEBI + 512}"
+
+
+def test_raw_size_is_in_whole_sectors(tmp_path: Path) -> None:
+    path = tmp_path / "odd"
+    path.write_bytes(bytes(510) + b"\x55\xaa" + b"x")
+    assert identify_image(path, no_progress).virtual_size == 1024
+
+
+def _tar(path: Path) -> None:
+    with tarfile.open(path, "w") as archive:
+        archive.add(__file__, "appliance.ovf")
+
+
+def _zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("disk.vmdk", b"KDMV")
+
+
+def _iso(path: Path) -> None:
+    path.write_bytes(bytes(510) + b"\x55\xaa" + bytes(32769 - 512) + b"CD001" + bytes(100))
+
+
+OTHERS = [
+    (lambda path: path.write_bytes(gzip.compress(b"disk")), "is a gzip file, not a disk image"),
+    (_zip, "is a zip archive, not a disk image"),
+    (_tar, "is a tar archive; an OVA is one, not a disk image"),
+    (_iso, "is a CD or DVD image (ISO 9660), not a disk image"),
+    (lambda path: path.write_bytes(b"\xfd7zXZ\x00more"), "is an xz file, not a disk image"),
+    (lambda path: path.write_bytes(b"vhdxfile"), "is a Hyper-V disk (VHDX), not a disk image"),
+    (lambda path: path.write_bytes(b"\n <!DOCTYPE HTML><html>"), "is a web page, not a disk image"),
+    (
+        lambda path: path.write_bytes(b"# Disk DescriptorFile\nversion=1"),
+        "is only the descriptor of a VMDK, a page of text",
+    ),
+    (lambda path: path.write_bytes(b""), "is empty"),
+    (
+        lambda path: path.write_bytes(b"plain text"),
+        "is no disk image: neither qcow2 nor VMDK, and without a boot sector",
+    ),
+    (lambda path: path.mkdir(), "is a folder"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), OTHERS, ids=[message for _, message in OTHERS])
+def test_what_is_no_image(tmp_path: Path, make, message: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "image"
+    make(path)
+    seen, hint = refusal(path)
+    assert seen == message
+    assert hint
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match="there is no file") as caught:
+        identify_image(tmp_path / "missing", no_progress)
+    assert caught.value.hint == "check the path of the image"
+
+
+def test_progress_counts_to_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.write(bytes(510) + b"\x55\xaa")
+        file.truncate(9 * MEBI)
+    seen: list[Progress] = []
+    identify_image(path, seen.append)
+    assert seen == [Progress(done * MEBI, 9 * MEBI) for done in (4, 8, 9)]

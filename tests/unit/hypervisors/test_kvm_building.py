@@ -1,0 +1,251 @@
+"""The new domain's XML: what it takes from the old one, what it leaves, what it has of its own."""
+# ruff: noqa: S314 -- the XML is the test's own
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from hypervisors import Network, NicSpec, NotSupported
+from hypervisors.kvm.building import Shape, domain_like, relinked, volume_of, xml
+from hypervisors.kvm.tags import Tag, bare_tag, is_volume_of, tag_of, volume_name
+
+OLD = """
+<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>mailgw</name>
+  <uuid>f33048df-d3e6-4fc1-a528-3045070c7f4c</uuid>
+  <title>Gateway</title>
+  <description>The old one</description>
+  <metadata><boxes:gnome xmlns:boxes='https://wiki.gnome.org/Apps/Boxes'/></metadata>
+  <memory unit='KiB'>786432</memory>
+  <currentMemory unit='KiB'>786432</currentMemory>
+  <vcpu placement='static' current='1'>2</vcpu>
+  <cputune><vcpupin vcpu='0' cpuset='1'/></cputune>
+  <sysinfo type='smbios'><system>
+    <entry name='manufacturer'>Example</entry><entry name='uuid'>f33048df-d3e6-4fc1-a528-3045070c7f4c</entry>
+  </system></sysinfo>
+  <os>
+    <type arch='x86_64' machine='pc-q35-7.2'>hvm</type>
+    <loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>
+    <nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>/var/lib/libvirt/qemu/nvram/mailgw_VARS.fd</nvram>
+    <kernel>/boot/vmlinuz</kernel><cmdline>root=/dev/vda1</cmdline>
+    <boot dev='network'/><boot dev='hd'/>
+  </os>
+  <features><acpi/><apic/></features>
+  <cpu mode='custom' match='exact'><model fallback='allow'>qemu64</model>
+    <topology sockets='2' cores='1' threads='1'/></cpu>
+  <clock offset='utc'><timer name='rtc' tickpolicy='catchup'/></clock>
+  <on_reboot>restart</on_reboot>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw' cache='none' io='native' iothread='1'/><source file='/data.img'/>
+      <target dev='vdb' bus='virtio'/>
+    </disk>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw' cache='none' io='native' iothread='1'/><source file='/old.img'/>
+      <target dev='sdb' bus='scsi'/><boot order='1'/><address type='drive' controller='0' unit='1'/>
+    </disk>
+    <controller type='scsi' index='0' model='virtio-scsi'><address type='pci' bus='0x04'/></controller>
+    <controller type='pci' index='0' model='pcie-root'/>
+    <interface type='network'>
+      <mac address='52:54:00:00:00:10'/><source network='lan' portgroup='dmz'/><vlan><tag id='42'/></vlan>
+      <virtualport type='openvswitch'><parameters interfaceid='f33048df-d3e6-4fc1-a528-3045070c7f4c'/></virtualport>
+      <model type='e1000e'/><address type='pci' bus='0x01'/>
+    </interface>
+    <serial type='tcp'><source mode='bind' host='0.0.0.0' service='4555'/><log file='/log'/><target port='0'/></serial>
+    <console type='tcp'><source mode='bind' host='0.0.0.0' service='4555'/><target type='serial' port='0'/></console>
+    <channel type='unix'><source mode='bind' path='/run/old.sock'/>
+      <target type='virtio' name='com.example.0'/></channel>
+    <graphics type='vnc' port='5907' autoport='no' listen='127.0.0.1' passwd='sesam'/>
+    <video><model type='vga'/></video>
+    <hostdev mode='subsystem' type='pci'><source/></hostdev>
+    <filesystem type='mount'><source dir='/srv'/><target dir='srv'/></filesystem>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend><address type='pci' bus='0x06'/></rng>
+    <rng model='virtio'><backend model='egd' type='tcp'/></rng>
+  </devices>
+  <seclabel type='dynamic' model='dac' relabel='yes'/>
+  <qemu:commandline><qemu:arg value='-netdev'/></qemu:commandline>
+</domain>
+"""
+LAN, STAGING = Network("lan", "network"), Network("br-staging", "bridge")
+NICS = (NicSpec(LAN, "52:54:00:00:00:10", False), NicSpec(STAGING, None, True))
+
+
+def built(*, vcpus: int | None = None, memory: int | None = None, old: str = OLD) -> ET.Element:
+    shape = Shape("mailgw-new", Tag("run1", False), "/pool/new.qcow2", NICS, vcpus, memory)
+    return domain_like(ET.fromstring(old), shape)
+
+
+def told(domain: ET.Element, path: str) -> str:
+    """The one element at `path` as XML, without the blanks between elements."""
+    [found] = domain.findall(path)
+    for element in found.iter():
+        element.tail = None
+        element.text = (element.text or "").strip() or None
+    return xml(found)
+
+
+def test_name_and_tag_are_its_own() -> None:
+    new = built()
+    assert new.findtext("name") == "mailgw-new"
+    assert tag_of(new) == Tag("run1", complete=False)
+    assert [child.tag for child in new.findall("metadata/*")] == ["{urn:vmmigrate:run}run"]
+    assert [new.find(tag) for tag in ("uuid", "title", "description", "seclabel")] == [None] * 4
+
+
+def test_what_the_guest_was_made_for_is_kept() -> None:
+    new = built()
+    assert new.get("type") == "qemu"
+    assert told(new, "os/type") == '<type arch="x86_64" machine="pc-q35-7.2">hvm</type>'
+    assert told(new, "vcpu") == '<vcpu placement="static" current="1">2</vcpu>'
+    assert told(new, "memory") == '<memory unit="KiB">786432</memory>'
+    assert told(new, "features") == "<features><acpi /><apic /></features>"
+    assert told(new, "cpu/model") == '<model fallback="allow">qemu64</model>'
+    assert told(new, "clock") == '<clock offset="utc"><timer name="rtc" tickpolicy="catchup" /></clock>'
+    assert told(new, "devices/emulator") == "<emulator>/usr/bin/qemu-system-x86_64</emulator>"
+
+
+def test_firmware_gets_a_variable_store_of_its_own() -> None:
+    new = built()
+    assert told(new, "os/loader") == '<loader readonly="yes" type="pflash">/usr/share/OVMF/OVMF_CODE_4M.fd</loader>'
+    assert told(new, "os/nvram") == '<nvram template="/usr/share/OVMF/OVMF_VARS_4M.fd" />'
+
+
+def test_firmware_that_libvirt_chose_is_chosen_again() -> None:
+    automatic = OLD.replace("<os>", "<os firmware='efi'>").replace("<loader", "<loader secure='yes'")
+    new = built(old=automatic)
+    assert told(new, "os/loader") == '<loader secure="yes" />'
+    assert new.find("os/nvram") is None
+
+
+def test_it_boots_from_its_disk_and_nothing_else() -> None:
+    new = built()
+    assert [child.tag for child in new.findall("os/*")] == ["type", "loader", "nvram"]
+    assert [disk.find("boot").get("order") for disk in new.findall("devices/disk")] == ["1"]  # type: ignore[union-attr]
+
+
+def test_one_disk_on_the_bus_of_the_old_boot_disk() -> None:
+    assert told(built(), "devices/disk") == (
+        '<disk type="file" device="disk"><driver name="qemu" type="qcow2" cache="none" io="native" />'
+        '<source file="/pool/new.qcow2" /><target dev="sdb" bus="scsi" /><boot order="1" /></disk>'
+    )
+
+
+def test_a_diskless_old_one_gives_virtio() -> None:
+    new = built(old="<domain type='qemu'><devices/></domain>")
+    assert told(new, "devices/disk/target") == '<target dev="vda" bus="virtio" />'
+
+
+def test_nics_in_the_order_asked_with_the_old_model() -> None:
+    first, second = built().findall("devices/interface")
+    assert [xml(child).strip() for child in first if child.tag in ("mac", "model", "link")] == [
+        '<mac address="52:54:00:00:00:10" />',
+        '<model type="e1000e" />',
+        '<link state="down" />',
+    ]
+    assert xml(second) == (
+        '<interface type="bridge"><source bridge="br-staging" /><model type="e1000e" /><link state="up" /></interface>'
+    )
+
+
+def test_a_nic_on_the_old_network_takes_what_its_switch_wants_to_know() -> None:
+    first = built().findall("devices/interface")[0]
+    assert told(first, "source") == '<source network="lan" portgroup="dmz" />'
+    assert told(first, "vlan") == '<vlan><tag id="42" /></vlan>'
+    assert told(first, "virtualport") == '<virtualport type="openvswitch"><parameters /></virtualport>'
+
+
+def test_no_kind_of_network_is_guessed() -> None:
+    shape = Shape("new", Tag("run1", False), "/new", (NicSpec(Network("x", "vhostuser"), None, True),))
+    with pytest.raises(NotSupported, match="libvirt's type 'vhostuser' is not handled"):
+        domain_like(ET.fromstring(OLD), shape)
+
+
+def test_no_device_keeps_what_is_bound_to_the_host() -> None:
+    new = built()
+    assert told(new, "devices/serial") == '<serial type="pty"><target port="0" /></serial>'
+    assert told(new, "devices/console") == '<console type="pty"><target type="serial" port="0" /></console>'
+    assert told(new, "devices/graphics") == ('<graphics type="vnc" autoport="yes" listen="127.0.0.1" passwd="sesam" />')
+    assert told(new, "devices/rng") == '<rng model="virtio"><backend model="random">/dev/urandom</backend></rng>'
+    kinds = [child.tag for child in new.findall("devices/*")]
+    assert {"hostdev", "filesystem"} & set(kinds) == set()
+    assert [one.get("type") for one in new.findall("devices/controller")] == ["scsi"]
+    assert "commandline" not in xml(new)
+
+
+def test_there_is_one_channel_for_the_guest_agent() -> None:
+    assert told(built(), "devices/channel") == (
+        '<channel type="unix"><target type="virtio" name="org.qemu.guest_agent.0" /></channel>'
+    )
+
+
+def test_no_address_on_a_bus_is_kept() -> None:
+    assert list(built().iter("address")) == []
+
+
+def test_smbios_does_not_repeat_the_old_uuid() -> None:
+    assert [entry.get("name") for entry in built().iter("entry")] == ["manufacturer"]
+
+
+def test_other_vcpus_drop_what_was_said_of_single_ones() -> None:
+    new = built(vcpus=4)
+    assert told(new, "vcpu") == "<vcpu>4</vcpu>"
+    assert [new.find(path) for path in ("cputune", "cpu/topology")] == [None, None]
+    assert new.findtext("cpu/model") == "qemu64"
+
+
+def test_other_memory_is_in_bytes() -> None:
+    new = built(memory=1 << 30)
+    assert told(new, "memory") == '<memory unit="b">1073741824</memory>'
+    assert new.find("currentMemory") is None
+
+
+def test_the_old_definition_is_left_as_it_was() -> None:
+    old = ET.fromstring(OLD)
+    before = xml(old)
+    domain_like(old, Shape("new", Tag("run1", False), "/new", NICS, 4, 1 << 30))
+    assert xml(old) == before
+
+
+INTERFACE = ET.fromstring(
+    "<interface type='network'><mac address='52:54:00:00:00:10'/><source network='lan' portid='p' bridge='virbr1'/>"
+    "<target dev='vnet0'/><model type='virtio'/><link state='up'/><alias name='net0'/><address type='pci'/></interface>"
+)
+
+
+def test_relinked_changes_the_link_alone() -> None:
+    assert xml(relinked(INTERFACE, False, None)) == (
+        '<interface type="network"><mac address="52:54:00:00:00:10" />'
+        '<source network="lan" portid="p" bridge="virbr1" /><target dev="vnet0" /><model type="virtio" />'
+        '<alias name="net0" /><address type="pci" /><link state="down" /></interface>'
+    )
+
+
+def test_relinked_to_the_same_network_changes_nothing() -> None:
+    assert xml(relinked(INTERFACE, None, Network("lan", "network", active=False))) == xml(INTERFACE)
+
+
+def test_relinked_to_another_network_forgets_the_old_port() -> None:
+    assert xml(relinked(INTERFACE, None, STAGING)) == (
+        '<interface type="bridge"><mac address="52:54:00:00:00:10" /><model type="virtio" /><link state="up" />'
+        '<alias name="net0" /><address type="pci" /><source bridge="br-staging" /></interface>'
+    )
+
+
+def test_volume_is_an_empty_sparse_file() -> None:
+    assert xml(volume_of("a-run1.qcow2", 5)) == (
+        '<volume><name>a-run1.qcow2</name><capacity unit="bytes">5</capacity><allocation unit="bytes">0</allocation>'
+        '<target><format type="raw" /></target></volume>'
+    )
+
+
+def test_volume_names_derive_from_the_run() -> None:
+    assert volume_name("run1", "mailgw") == "mailgw-run1.qcow2"
+    assert is_volume_of("run1", "mailgw-run1.qcow2")
+    assert not is_volume_of("run1", "mailgw-run11.qcow2")
+    assert not is_volume_of("run1", "mailgw.qcow2")
+
+
+def test_tag_survives_names_with_xml_in_them() -> None:
+    assert bare_tag(Tag("<&>", True)) == '<run id="&lt;&amp;&gt;" complete="yes" />'
