@@ -1,0 +1,232 @@
+"""The shell against the stand-in's sshd: verified before anything is sent, one log-in, files in place atomically."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+from stand_in import LIVE_MAC, Guest, fresh_guest, old_guest
+
+from hypervisors import Clock, Secret, TrustRefused
+from vmmigrate.appliance import database, family, firewall, mail, network, tls, units
+from vmmigrate.appliance.port import Account, FileMeta
+from vmmigrate.appliance.shell import SshShell, fingerprint_of_key, host_key_seen
+from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
+
+PEM = FileMeta("0600", "root", "root")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Guest]:
+    with old_guest(tmp_path) as guest:
+        yield guest
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Guest]:
+    with fresh_guest(tmp_path) as guest:
+        yield guest
+
+
+def test_commands_run_as_the_account_as_root_and_as_another(old: Guest) -> None:
+    with old.shell() as shell:
+        assert shell.run(["echo", "a  b", "$x;'"]).stdout == "a  b $x;'\n"
+        assert shell.run(["cat", "/etc/postfix/tls.pem"], check=False).status == 1
+        assert "PRIVATE KEY" in shell.run(["cat", "/etc/postfix/tls.pem"], user="root").stdout
+        assert shell.run(["psql", "-X", "-A", "-t", "-d", "djigzo", "-c", "SELECT 1"], user="postgres", check=False)
+        assert shell.workstation_address().startswith("127.")
+
+
+def test_a_failing_command_tells_its_words(old: Guest) -> None:
+    with old.shell() as shell, pytest.raises(CommandFailed) as failed:
+        shell.run(["cat", "/nowhere"], user="root")
+    assert str(failed.value) == (
+        f"on {old.address}: `cat /nowhere` ended with status 1: cat: /nowhere: No such file or directory"
+    )
+
+
+def test_a_file_is_put_in_place_with_its_owner_and_no_trace(old: Guest) -> None:
+    data = bytes(range(256)) * 1000
+    with old.shell() as shell:
+        shell.install_file("/etc/postfix/tls.pem", data, FileMeta("0640", "tomcat", "djigzo"))
+        assert shell.read_file("/etc/postfix/tls.pem") == data
+        assert shell.file_meta("/etc/postfix/tls.pem") == FileMeta("0640", "tomcat", "djigzo")
+        assert shell.file_meta("/nowhere") is None
+        assert shell.run(["ls", "-1", "/tmp"]).stdout == ""
+        assert "vmmigrate" not in shell.run(["ls", "-1", "/etc/postfix"], user="root").stdout
+
+
+def test_a_file_that_cannot_be_put_leaves_no_trace_either(old: Guest) -> None:
+    with old.shell() as shell:
+        with pytest.raises(CommandFailed):
+            shell.install_file("/nowhere/at/all", b"x", PEM)
+        assert shell.run(["ls", "-1", "/tmp"]).stdout == ""
+
+
+def test_an_unknown_key_is_refused_with_its_fingerprint(old: Guest) -> None:
+    seen = host_key_seen(old.address, old.ssh_port)
+    shell = SshShell(old.address, old.ssh_port, old.sa)
+    with pytest.raises(TrustRefused, match=seen.fingerprint.replace("+", r"\+")) as refused:
+        shell.run(["true"])
+    assert "pin the right one" in refused.value.hint
+
+
+def test_a_wrong_pin_is_refused_before_the_password_is_sent(old: Guest) -> None:
+    wrong = "SHA256:" + "A" * 43
+    bad_account = Account("sa", Secret("would be refused"))
+    with pytest.raises(TrustRefused, match="expected was SHA256:AAAA"):
+        SshShell(old.address, old.ssh_port, bad_account, host_key=wrong).run(["true"])
+
+
+def test_pins_by_key_line_by_fingerprint_and_by_known_hosts(old: Guest, tmp_path: Path) -> None:
+    seen = host_key_seen(old.address, old.ssh_port)
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"[{old.address}]:{old.ssh_port} {seen.line}\nother.example.test {seen.line}\n")
+    for shell in (
+        SshShell(old.address, old.ssh_port, old.sa, host_key=f"{seen.line} root@mailgw"),
+        SshShell(old.address, old.ssh_port, old.sa, host_key=f"{seen.fingerprint}="),
+        SshShell(old.address, old.ssh_port, old.sa, known_hosts=known_hosts),
+    ):
+        shell.run(["true"])
+        shell.close()
+    assert fingerprint_of_key(old.machine.root.text("/etc/ssh/ssh_host_ed25519_key.pub")) == seen.fingerprint
+
+
+def test_what_is_no_key_is_told(old: Guest, tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="is no public key"):
+        fingerprint_of_key("ssh-ed25519 not-base64")
+    with pytest.raises(UsageProblem, match="cannot read"):
+        SshShell(old.address, old.ssh_port, old.sa, known_hosts=tmp_path / "none").run(["true"])
+
+
+def test_a_refused_password_is_tried_once(old: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[str] = []
+    with old.shell(Account("sa", Secret("wrong"))) as shell:
+        monkeypatch.setattr("paramiko.Transport.auth_password", _counting(attempts))
+        for _time in range(3):
+            with pytest.raises(LoginRefused, match="refused 'sa'"):
+                shell.run(["true"])
+    assert attempts == ["sa"]
+
+
+def test_nobody_there_is_unreachable() -> None:
+    with pytest.raises(ApplianceUnreachable, match=r"no SSH session with 127\.65\.0\.9:2222"):
+        host_key_seen("127.65.0.9", 2222)
+
+
+def test_a_dead_session_is_made_anew_by_the_next_call(old: Guest) -> None:
+    with old.shell() as shell:
+        shell.run(["true"], user="root")
+        before = units.boot_id(shell)
+        units.reboot(shell, before, clock=Clock(), timeout=20)
+        assert units.boot_id(shell) != before
+
+
+def test_no_secret_shows(old: Guest, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with old.shell() as shell:
+        shell.run(["true"], user="root")
+        assert old.sa.password.reveal() not in repr(vars(shell))
+    assert old.sa.password.reveal() not in caplog.text
+
+
+def test_what_the_old_appliance_is_is_read_without_a_change(old: Guest) -> None:
+    before = _files(old)
+    with old.shell() as shell:
+        software = family.detect(shell)
+        bundle = tls.collect(shell, software)
+        facts = database.read_database(shell, b"k")
+        seen = network.read_network(shell)
+        settings = mail.settings(shell)
+        assert (software.family, software.units.web) == ("5.x", "tomcat9")
+        assert units.unit_states(shell, software.units.restart_order) == dict.fromkeys(
+            software.units.restart_order, "active"
+        )
+        assert mail.queues(shell).total == 0
+    assert bundle.web.fingerprint == tls.served(old.address, 8443, starttls=False).fingerprint
+    assert bundle.smtp is not None
+    assert bundle.smtp.fingerprint == tls.served(old.address, old.smtp_port, starttls=True).fingerprint
+    assert facts.tables["cm_users"].count > 0
+    assert facts.certificates
+    assert seen.by_mac(LIVE_MAC).addresses == (f"{old.address}/24",)
+    assert (seen.hostname, seen.fqdn) == ("mailgw", "mailgw.example.test")
+    assert settings["maximal_queue_lifetime"] == "3d"
+    assert mail.banner(old.address, old.smtp_port).endswith("ESMTP CipherMail")
+    assert _files(old) == before
+
+
+def test_a_pair_is_installed_and_served(old: Guest, fresh: Guest) -> None:
+    with old.shell() as shell:
+        bundle = tls.collect(shell, family.detect(shell))
+    assert bundle.smtp is not None
+    with fresh.shell() as shell:
+        software = family.detect(shell)
+        tls.install_web(shell, software, bundle.web)
+        tls.install_smtp(shell, bundle.smtp)
+        tls.apply_installed(shell, software)
+        meta = shell.file_meta("/usr/share/djigzo-web/ssl/sslCertificate.p12")
+    assert meta == FileMeta("0640", "tomcat", "djigzo")
+    web = tls.await_served(fresh.address, 8443, bundle.web.fingerprint, starttls=False, timeout=10)
+    smtp = tls.await_served(fresh.address, fresh.smtp_port, bundle.smtp.fingerprint, starttls=True, timeout=10)
+    assert (web.chain_length, smtp.chain_length) == (1 + len(bundle.web.chain), 1 + len(bundle.smtp.chain))
+
+
+def test_isolation_holds_through_a_reboot_and_is_lifted_without_trace(fresh: Guest) -> None:
+    before = _files(fresh)
+    with fresh.shell() as shell:
+        firewall.isolate(shell, (shell.workstation_address(),))
+        units.reboot(shell, units.boot_id(shell), timeout=20)
+        assert firewall.is_isolated(shell)
+        assert mail.banner(fresh.address, fresh.smtp_port)
+        firewall.isolate(shell, ("198.51.100.9", shell.workstation_address()))
+        firewall.lift_isolation(shell)
+        assert not firewall.is_isolated(shell)
+    assert _files(fresh).keys() == before.keys()
+
+
+def test_a_closed_intake_refuses_whom_it_does_not_know(old: Guest) -> None:
+    before = _files(old)
+    with old.shell() as shell:
+        firewall.close_intake(shell)
+        with pytest.raises(ApplianceUnreachable):
+            mail.banner(old.address, old.smtp_port)
+        firewall.close_intake(shell, (shell.workstation_address(),))
+        assert mail.banner(old.address, old.smtp_port)
+        firewall.open_intake(shell)
+        firewall.open_intake(shell)
+        assert not firewall.intake_closed(shell)
+    assert mail.banner(old.address, old.smtp_port)
+    assert _files(old) == before
+
+
+def test_the_live_nic_is_configured_while_its_link_is_down(fresh: Guest) -> None:
+    with fresh.shell() as shell:
+        for _time in range(2):
+            network.configure_live(
+                shell, LIVE_MAC, "127.65.200.1/24", "127.65.200.254", hostname="mailgw", fqdn="mailgw.example.test"
+            )
+        units.reboot(shell, units.boot_id(shell), timeout=20)
+        seen = network.read_network(shell)
+    assert seen.by_mac(LIVE_MAC).addresses == ("127.65.200.1/24",)
+    assert (seen.gateway, seen.hostname, seen.fqdn) == ("127.65.200.254", "mailgw", "mailgw.example.test")
+
+
+def _files(guest: Guest) -> dict[str, bytes]:
+    """The root's files, but for what a session itself leaves."""
+    folder = guest.machine.root.folder
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "boot_id" not in path.name and "standin" not in path.parts
+    }
+
+
+def _counting(attempts: list[str]) -> Callable[[paramiko.Transport, str, str], list[str]]:
+    real = paramiko.Transport.auth_password
+
+    def auth_password(self: paramiko.Transport, user: str, password: str) -> list[str]:
+        attempts.append(user)
+        return list(real(self, user, password))
+
+    return auth_password

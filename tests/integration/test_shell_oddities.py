@@ -1,0 +1,177 @@
+"""The shell against servers that are not the stand-in: sudo without password, a booting machine, keys, odd ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+import pytest
+from odd_sshd import Answer, OddSshd, ended
+
+from hypervisors import Secret
+from vmmigrate.appliance import shell as shells
+from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.shell import SshKey, SshShell, host_key_seen
+from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
+
+SA = Account("sa", Secret("right"))
+NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later."\r\n'
+
+
+@contextmanager
+def speaking(sshd: OddSshd, account: Account = SA, key: SshKey | None = None) -> Iterator[SshShell]:
+    with sshd.running():
+        pin = host_key_seen("127.0.0.1", sshd.port).line
+        shell = SshShell("127.0.0.1", sshd.port, account, host_key=pin, key=key, timeout=5)
+        try:
+            yield shell
+        finally:
+            shell.close()
+
+
+def stdin_of(channel: paramiko.Channel) -> bytes:
+    return b"".join(iter(lambda: channel.recv(4096), b""))
+
+
+def sudoers(*, asks: bool, knows: bytes = b"right\n") -> Answer:
+    """`cat` echoes its input, as a command does into which a password must never get."""
+
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        given = stdin_of(channel)
+        if asks and " -n " in command:
+            ended(channel, 1, error=b"sudo: a password is required\n")
+        elif asks and given != knows:
+            ended(channel, 1, error=b"Sorry, try again.\nsudo: 1 incorrect password attempt\n")
+        else:
+            ended(channel, 0, b"" if asks else given)
+
+    return answer
+
+
+def test_where_sudo_asks_for_nothing_no_password_is_sent() -> None:
+    sshd = OddSshd(sudoers(asks=False))
+    with speaking(sshd) as shell:
+        assert shell.run(["cat"], user="root").stdout == ""
+        assert shell.run(["cat"], user="postgres").stdout == ""
+    assert sshd.seen[1:] == [
+        "sudo -k -n true",
+        "sudo -k -n -- cat",
+        "sudo -k -n -u postgres -- cat",
+    ]
+
+
+def test_where_sudo_asks_it_is_asked_once_whether_it_may() -> None:
+    sshd = OddSshd(sudoers(asks=True))
+    with speaking(sshd) as shell:
+        shell.run(["cat"], user="root")
+        shell.run(["cat"], user="root")
+    assert sshd.seen[1:] == [
+        "sudo -k -n true",
+        "sudo -k -S -p '' -- true",
+        "sudo -k -S -p '' -- cat",
+        "sudo -k -S -p '' -- cat",
+    ]
+
+
+def test_a_refusal_of_sudo_is_told_and_never_repeated() -> None:
+    sshd = OddSshd(sudoers(asks=True, knows=b"another\n"))
+    with speaking(sshd) as shell:
+        for _time in range(3):
+            with pytest.raises(LoginRefused, match="refused 'sa': Sorry, try again"):
+                shell.run(["cat"], user="root")
+    assert sshd.seen.count("sudo -k -S -p '' -- true") == 1
+
+
+def test_root_needs_no_sudo() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0))
+    with speaking(sshd, Account("root", SA.password)) as shell:
+        shell.run(["true"], user="root")
+    assert sshd.seen == ["password root", "true"]
+
+
+def test_a_booting_machine_refuses_nobody() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), banner=NOT_YET, password="not yet")
+    with speaking(sshd) as shell:
+        with pytest.raises(ApplianceUnreachable, match="starting up or shutting down"):
+            shell.run(["true"])
+        sshd.password = "right"
+        assert shell.run(["true"]).status == 0
+
+
+@pytest.mark.parametrize("passphrase", [None, "word"])
+def test_a_key_file_logs_in_and_no_password_is_tried(tmp_path: Path, passphrase: str | None) -> None:
+    key = paramiko.RSAKey.generate(2048)
+    key.write_private_key_file(str(tmp_path / "id"), password=passphrase)
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), public_key=key.get_base64())
+    secret = Secret(passphrase) if passphrase else None
+    with speaking(sshd, key=SshKey(tmp_path / "id", secret)) as shell:
+        shell.run(["true"])
+    assert {line for line in sshd.seen if "sa" in line} == {"key sa"}
+
+
+def test_a_key_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    paramiko.RSAKey.generate(2048).write_private_key_file(str(tmp_path / "id"), password="word")
+    (tmp_path / "junk").write_text("junk")
+    sshd = OddSshd(lambda command, channel: ended(channel, 0))
+    for key, words in (
+        (SshKey(tmp_path / "id"), "has a passphrase"),
+        (SshKey(tmp_path / "id", Secret("wrong")), "cannot use the key"),
+        (SshKey(tmp_path / "junk"), "cannot use the key"),
+        (SshKey(tmp_path / "none"), "cannot use the key"),
+    ):
+        with speaking(sshd, key=key) as shell, pytest.raises(UsageProblem, match=words):
+            shell.run(["true"])
+
+
+def test_much_on_both_streams_does_not_block() -> None:
+    much = b"x" * (5 << 20)
+    with speaking(OddSshd(lambda command, channel: ended(channel, 0, much, much))) as shell:
+        result = shell.run(["true"])
+    assert (len(result.stdout), len(result.stderr)) == (len(much), len(much))
+
+
+def test_output_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shells, "OUTPUT_LIMIT", 1 << 20)
+    with (
+        speaking(OddSshd(lambda command, channel: ended(channel, 0, b"x" * (8 << 20)))) as shell,
+        pytest.raises(CommandFailed, match="more than 1048576 bytes"),
+    ):
+        shell.run(["yes"])
+
+
+def test_a_daemon_that_holds_the_output_open_does_not_hold_us() -> None:
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        channel.sendall(b"done\n")
+        channel.send_exit_status(0)
+
+    with speaking(OddSshd(answer)) as shell:
+        assert shell.run(["ifup", "eth0"]).stdout == "done\n"
+
+
+def test_a_command_that_never_ends_is_given_up() -> None:
+    with (
+        speaking(OddSshd(lambda command, channel: None)) as shell,
+        pytest.raises(ApplianceUnreachable, match="did not finish 'sleep' in time"),
+    ):
+        shell.run(["sleep", "1000"], timeout=0.5)
+
+
+def test_a_session_that_breaks_off_is_unreachable_and_made_anew() -> None:
+    broken: list[str] = []
+
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        if not broken:
+            broken.append(command)
+            channel.get_transport().close()
+        else:
+            ended(channel, 0)
+
+    with speaking(OddSshd(answer)) as shell:
+        with pytest.raises(ApplianceUnreachable, match="broke off during 'reboot'"):
+            shell.run(["reboot"])
+        assert shell.run(["true"]).status == 0
+
+
+def test_bytes_that_are_no_text_are_kept_apart() -> None:
+    with speaking(OddSshd(lambda command, channel: ended(channel, 0, b"\xff\xfe"))) as shell:
+        assert shell.run(["true"]).stdout == "\ufffd\ufffd"

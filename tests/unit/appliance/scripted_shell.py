@@ -1,0 +1,110 @@
+"""A shell without a machine: files in a dict, a table of answers, and a record of all that was run."""
+
+import shlex
+from collections.abc import Callable, Sequence
+
+from vmmigrate.appliance.port import FileMeta, Result
+from vmmigrate.errors import CommandFailed
+
+Answer = str | int | Result | Callable[["ScriptedShell", tuple[str, ...]], Result]
+TEXT = FileMeta("0644", "root", "root")
+
+
+class ScriptedShell:
+    """port.Shell. `answers`: command line → stdout, status, Result or function; file commands work on `files`.
+
+    What no answer covers ends with 127, as an unknown command does.
+    """
+
+    host = "guest.example.test"
+
+    def __init__(self, answers: dict[str, Answer] | None = None, files: dict[str, bytes | str] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.files = {path: _bytes(data) for path, data in (files or {}).items()}
+        self.metas: dict[str, FileMeta] = {}
+        self.ran: list[str] = []
+        self.users: list[str | None] = []
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        line = shlex.join(argv)
+        self.ran.append(line)
+        self.users.append(user)
+        result = self._answer(line, tuple(argv))
+        if check and result.status != 0:
+            raise CommandFailed(f"{line}: {result.status} {result.stderr}", hint="a script's answer")
+        return result
+
+    def changes(self) -> list[str]:
+        """What was run, but for commands that only look."""
+        looking = (
+            "cat ",
+            "ls ",
+            "which ",
+            "ip -json",
+            "printenv",
+            "hostname",
+            "stat ",
+            "test ",
+            "nft list",
+            "postconf -h",
+        )
+        return [line for line in self.ran if not line.startswith(looking) or line.startswith("hostnamectl")]
+
+    def read_file(self, path: str) -> bytes:
+        if path not in self.files:
+            raise CommandFailed(f"cat {path}: no such file", hint="a script's answer")
+        return self.files[path]
+
+    def file_meta(self, path: str) -> FileMeta | None:
+        return self.metas.get(path, TEXT) if path in self.files else None
+
+    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
+        self.ran.append(f"INSTALL {path}")
+        self.files[path] = data
+        self.metas[path] = meta
+
+    def workstation_address(self) -> str:
+        return "198.51.100.1"
+
+    def close(self) -> None:
+        pass
+
+    def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
+        answer = self.answers.get(line)
+        if callable(answer):
+            return answer(self, argv)
+        if isinstance(answer, Result):
+            return answer
+        if isinstance(answer, int):
+            return Result(answer, "", "")
+        if isinstance(answer, str):
+            return Result(0, answer, "")
+        return self._file_command(argv)
+
+    def _file_command(self, argv: tuple[str, ...]) -> Result:
+        match argv:
+            case ("cat", path):
+                found = self.files.get(path)
+                return Result(1, "", "No such file") if found is None else Result(0, found.decode(), "")
+            case ("test", "-e", path):
+                return Result(
+                    0 if any(name == path or name.startswith(f"{path}/") for name in self.files) else 1, "", ""
+                )
+            case ("ls", "-1", folder):
+                names = [name.removeprefix(f"{folder}/") for name in self.files if name.startswith(f"{folder}/")]
+                return Result(0 if names else 2, "".join(f"{name}\n" for name in names), "")
+            case ("rm", ("-f" | "-rf"), *paths):
+                for path in paths:
+                    self.files = {n: d for n, d in self.files.items() if n != path and not n.startswith(f"{path}/")}
+                return Result(0, "", "")
+            case ("which", name, *_):
+                found = self.answers.get(f"which {name}", "")
+                return Result(0 if found else 1, str(found), "")
+            case ("mkdir", "-p", *_):
+                return Result(0, "", "")
+            case _:
+                return Result(127, "", f"{argv[0]}: command not found")
+
+
+def _bytes(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else data

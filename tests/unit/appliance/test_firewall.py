@@ -1,0 +1,233 @@
+"""The guest's firewall: the rules word for word, loaded once, lifted without trace, in both dialects."""
+
+import pytest
+from scripted_shell import Answer, ScriptedShell
+
+from vmmigrate.appliance import iptables
+from vmmigrate.appliance.firewall import (
+    close_intake,
+    intake_closed,
+    intake_rules,
+    is_isolated,
+    isolate,
+    isolation_rules,
+    lift_isolation,
+    open_intake,
+    unit_text,
+)
+from vmmigrate.appliance.port import Result
+from vmmigrate.errors import ApplianceError, UsageProblem
+
+OURS = ("198.51.100.1",)
+
+
+def nft_guest() -> ScriptedShell:
+    """Remembers which tables are loaded."""
+    loaded: set[str] = set()
+
+    def listing(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
+        return Result(0 if argv[-1] in loaded else 1, "", "No such file or directory")
+
+    def load(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
+        loaded.add(shell.files[argv[-1]].decode().split()[2])
+        return Result(0, "", "")
+
+    def delete(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
+        loaded.remove(argv[-1])
+        return Result(0, "", "")
+
+    answers: dict[str, Answer] = {"which nft": "/usr/sbin/nft\n", "systemctl daemon-reload": ""}
+    for table in ("isolation", "intake"):
+        answers |= {
+            f"nft list table inet vmmigrate_{table}": listing,
+            f"nft delete table inet vmmigrate_{table}": delete,
+        }
+    answers |= {"nft -f /etc/vmmigrate/isolation.nft": load, "nft -f /run/vmmigrate/intake.nft": load}
+    answers |= {f"systemctl {verb} --now vmmigrate-isolation.service": "" for verb in ("enable", "disable")}
+    return ScriptedShell(answers)
+
+
+def test_isolation_speaks_to_the_allowed_alone() -> None:
+    assert (
+        isolation_rules(("198.51.100.1", "::ffff:192.0.2.1", "2001:db8::1"), (22, 25))
+        == """\
+table inet vmmigrate_isolation
+delete table inet vmmigrate_isolation
+table inet vmmigrate_isolation {
+  chain input {
+    type filter hook input priority -10; policy drop;
+    iifname "lo" accept
+    ip saddr { 192.0.2.1, 198.51.100.1 } tcp dport { 22, 25 } accept
+    ip6 saddr { 2001:db8::1 } tcp dport { 22, 25 } accept
+    ip saddr { 192.0.2.1, 198.51.100.1 } ct state established,related accept
+    ip6 saddr { 2001:db8::1 } ct state established,related accept
+    ip saddr { 192.0.2.1, 198.51.100.1 } meta l4proto { icmp, ipv6-icmp } accept
+    ip6 saddr { 2001:db8::1 } meta l4proto { icmp, ipv6-icmp } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    udp sport 67 udp dport 68 accept
+  }
+  chain forward {
+    type filter hook forward priority -10; policy drop;
+  }
+  chain output {
+    type filter hook output priority -10; policy drop;
+    oifname "lo" accept
+    ip daddr { 192.0.2.1, 198.51.100.1 } accept
+    ip6 daddr { 2001:db8::1 } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    udp sport 68 udp dport 67 accept
+    reject with icmpx type admin-prohibited
+  }
+}
+"""
+    )
+
+
+def test_a_closed_intake_resets_what_opens_a_connection() -> None:
+    assert (
+        intake_rules(OURS)
+        == """\
+table inet vmmigrate_intake
+delete table inet vmmigrate_intake
+table inet vmmigrate_intake {
+  chain input {
+    type filter hook input priority -10; policy accept;
+    ip saddr { 198.51.100.1 } tcp dport { 25, 465, 587 } accept
+    tcp flags & (fin | syn | rst | ack) != syn accept
+    tcp dport { 25, 465, 587 } ct state new reject with tcp reset
+  }
+}
+"""
+    )
+    assert "saddr" not in intake_rules()
+
+
+def test_a_name_is_no_address() -> None:
+    with pytest.raises(UsageProblem):
+        isolation_rules(("workstation.example.test",))
+
+
+def test_isolating_twice_loads_once_and_survives_a_boot() -> None:
+    shell = nft_guest()
+    isolate(shell, OURS)
+    isolate(shell, OURS)
+    assert is_isolated(shell)
+    assert shell.ran.count("nft -f /etc/vmmigrate/isolation.nft") == 1
+    assert shell.ran.count("systemctl enable --now vmmigrate-isolation.service") == 2
+    unit = shell.files["/etc/systemd/system/vmmigrate-isolation.service"].decode()
+    assert unit == unit_text(("/usr/sbin/nft -f /etc/vmmigrate/isolation.nft",))
+    assert "Before=network-pre.target" in unit
+
+
+def test_another_allowed_address_is_loaded_anew() -> None:
+    shell = nft_guest()
+    isolate(shell, OURS)
+    isolate(shell, ("198.51.100.2",))
+    assert shell.ran.count("nft -f /etc/vmmigrate/isolation.nft") == 2
+
+
+def test_rules_that_were_flushed_are_loaded_again() -> None:
+    shell = nft_guest()
+    isolate(shell, OURS)
+    shell.run(("nft", "delete", "table", "inet", "vmmigrate_isolation"))
+    isolate(shell, OURS)
+    assert is_isolated(shell)
+
+
+def test_lifting_leaves_nothing_and_bears_absence() -> None:
+    shell = nft_guest()
+    isolate(shell, OURS)
+    for _time in range(2):
+        lift_isolation(shell)
+        assert not is_isolated(shell)
+        assert shell.files == {}
+
+
+def test_the_intake_closes_opens_and_leaves_no_file() -> None:
+    shell = nft_guest()
+    open_intake(shell)
+    close_intake(shell)
+    close_intake(shell, OURS)
+    assert intake_closed(shell)
+    assert shell.files == {}
+    open_intake(shell)
+    assert not intake_closed(shell)
+
+
+def test_a_guest_with_neither_program_is_refused() -> None:
+    with pytest.raises(ApplianceError, match="neither nft nor iptables"):
+        isolate(ScriptedShell(), OURS)
+
+
+class IptablesGuest(ScriptedShell):
+    """Remembers the jumps."""
+
+    def __init__(self) -> None:
+        super().__init__({"which iptables": "/usr/sbin/iptables\n"})
+        self.jumps: set[tuple[str, ...]] = set()
+
+    def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
+        jump = (argv[0], argv[2], argv[-1]) if len(argv) > 2 else ()
+        match argv:
+            case (("iptables" | "ip6tables"), "-C", *_):
+                return Result(0 if jump in self.jumps else 1, "", "")
+            case (("iptables" | "ip6tables"), "-I", *_):
+                assert jump not in self.jumps
+                self.jumps.add(jump)
+            case (("iptables" | "ip6tables"), "-D", *_):
+                self.jumps.remove(jump)
+            case (("iptables-restore" | "ip6tables-restore"), "-n", path):
+                assert self.files[path].endswith(b"COMMIT\n")
+            case (("iptables" | "ip6tables" | "systemctl"), *_):
+                pass
+            case _:
+                return super()._answer(line, argv)
+        return Result(0, "", "")
+
+
+def test_iptables_jumps_once_and_not_at_all_after_lifting() -> None:
+    shell = IptablesGuest()
+    isolate(shell, OURS)
+    isolate(shell, ("198.51.100.2",))
+    assert is_isolated(shell)
+    assert len(shell.jumps) == 6
+    lift_isolation(shell)
+    assert not is_isolated(shell)
+    close_intake(shell)
+    assert intake_closed(shell)
+    open_intake(shell)
+    assert shell.jumps == set()
+
+
+def test_iptables_rules() -> None:
+    assert (
+        iptables.intake(OURS)
+        == """\
+*filter
+:vmmigrate_intake_input - [0:0]
+-A vmmigrate_intake_input -s 198.51.100.1 -p tcp -m multiport --dports 25,465,587 -j RETURN
+-A vmmigrate_intake_input -p tcp -m multiport --dports 25,465,587 --syn -j REJECT --reject-with tcp-reset
+COMMIT
+"""
+    )
+    assert (
+        iptables.isolation(OURS, (22,), v6=False)
+        == """\
+*filter
+:vmmigrate_isolation_input - [0:0]
+:vmmigrate_isolation_forward - [0:0]
+:vmmigrate_isolation_output - [0:0]
+-A vmmigrate_isolation_input -i lo -j ACCEPT
+-A vmmigrate_isolation_input -s 198.51.100.1 -p tcp -m multiport --dports 22 -j ACCEPT
+-A vmmigrate_isolation_input -s 198.51.100.1 -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+-A vmmigrate_isolation_input -s 198.51.100.1 -p icmp -j ACCEPT
+-A vmmigrate_isolation_input -p udp --sport 67 --dport 68 -j ACCEPT
+-A vmmigrate_isolation_input -j DROP
+-A vmmigrate_isolation_forward -j DROP
+-A vmmigrate_isolation_output -o lo -j ACCEPT
+-A vmmigrate_isolation_output -d 198.51.100.1 -j ACCEPT
+-A vmmigrate_isolation_output -p udp --sport 68 --dport 67 -j ACCEPT
+-A vmmigrate_isolation_output -j REJECT --reject-with icmp-admin-prohibited
+COMMIT
+"""
+    )

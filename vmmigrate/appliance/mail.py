@@ -1,0 +1,130 @@
+"""Postfix as seen from outside: what waits in its queues, what it says to callers, how it is set."""
+
+import hmac
+import json
+import smtplib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypervisors import Clock, NotYet, TimedOut, Wait, wait_for
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, QueueHoldsMail
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Messages in Postfix's queues by name ('active', 'deferred', 'hold', 'incoming', 'maildrop')."""
+
+    counts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "empty"
+
+
+def queues(shell: Shell) -> Queues:
+    """What `postqueue -j` lists. The MPA's own four queues are not seen [facts: their place is unknown]."""
+    lines = shell.run(("postqueue", "-j"), user="root").stdout.splitlines()
+    try:
+        names = [json.loads(line)["queue_name"] for line in lines if line.strip()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ApplianceError(
+            f"{shell.host}: `postqueue -j` printed something else than a queue's listing",
+            hint="Postfix 3.1 or newer is needed",
+        ) from error
+    return Queues(dict(Counter(names)))
+
+
+def flush(shell: Shell) -> None:
+    """Have Postfix try everything that waits, now."""
+    shell.run(("postqueue", "-f"), user="root")
+
+
+def wait_until_empty(
+    shell: Shell,
+    *,
+    timeout: float,
+    clock: Clock | None = None,
+    tick: Callable[[Wait], None] = lambda wait: None,
+) -> None:
+    """Flush and wait. Raises QueueHoldsMail with the counts after `timeout` seconds."""
+    flush(shell)
+
+    def probe() -> None:
+        waiting = queues(shell)
+        if waiting.total:
+            raise NotYet(str(waiting))
+
+    try:
+        wait_for(
+            f"the queues of {shell.host} to empty",
+            probe,
+            timeout=timeout,
+            clears="see `postqueue -p` on the old machine: deliver, or delete what never will be",
+            clock=clock,
+            tick=tick,
+        )
+    except TimedOut as error:
+        raise QueueHoldsMail(str(error), hint=error.hint) from error
+
+
+def banner(host: str, port: int = 25, *, timeout: float = 10.0) -> str:
+    """The greeting without its code ('mailgw.example.test ESMTP CipherMail'). Raises ApplianceUnreachable."""
+    smtp = smtplib.SMTP(timeout=timeout, local_hostname="localhost")
+    try:
+        code, words = smtp.connect(host, port)
+    except (OSError, smtplib.SMTPException) as error:
+        raise ApplianceUnreachable(
+            f"no SMTP at {host}:{port}: {error}",
+            hint="does Postfix run, and is its port open to this workstation?",
+        ) from error
+    finally:
+        smtp.close()
+    if code != 220:
+        raise ApplianceUnreachable(
+            f"SMTP at {host}:{port} greets with {code} {words.decode('utf-8', 'replace')}",
+            hint="see Postfix's log",
+        )
+    return words.decode("utf-8", "replace")
+
+
+def name(shell: Shell) -> str:
+    """Postfix's myhostname: by this the gateway greets, and for this its certificate should be."""
+    return shell.run(("postconf", "-h", "myhostname"), user="root").stdout.strip()
+
+
+def settings(shell: Shell) -> dict[str, str]:
+    """`postconf -n`, name → raw value. Not for facts or reports: see `settings_digest`."""
+    lines = shell.run(("postconf", "-n"), user="root").stdout.splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def settings_digest(values: dict[str, str], key: bytes) -> dict[str, str]:
+    """Name → keyed digest of the value (HMAC-SHA-256, hex)."""
+    return {name: hmac.digest(key, value.encode(), "sha256").hex() for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Names of parameters: in the old alone, in the new alone, in both with other values. Each sorted."""
+
+    missing: tuple[str, ...]
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.added or self.changed)
+
+
+def drift(old: dict[str, str], new: dict[str, str]) -> Drift:
+    """Compare two `settings_digest`s made with one key."""
+    return Drift(
+        missing=tuple(sorted(old.keys() - new.keys())),
+        added=tuple(sorted(new.keys() - old.keys())),
+        changed=tuple(sorted(name for name in old.keys() & new.keys() if old[name] != new[name])),
+    )

@@ -1,0 +1,97 @@
+"""What the steps ask of one appliance seen from outside: its console and its shell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from hypervisors import ProgressListener, Secret
+
+
+@dataclass(frozen=True)
+class Account:
+    """A name and its password. Each is tried once."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An archive as it came. `size` in bytes, `sha256` over the bytes received (hex), `container` by magic.
+
+    `container`: 'gzip', 'zip', 'openssl' (`Salted__`), 'pgp' or 'unknown'.
+    """
+
+    name: str
+    container: str
+    size: int
+    sha256: str
+
+
+class Console(Protocol):
+    """The administration console (4.x, 5.x: a web application; 6.x: another implementation).
+
+    Every method may raise ApplianceUnreachable, TrustRefused and NotDiscovered.
+    """
+
+    def log_in(self, account: Account) -> None:
+        """One attempt. Raises LoginRefused, and then never tries this account again."""
+
+    def export_backup(self, sink: BinaryIO, password: Secret | None, progress: ProgressListener) -> Exported:
+        """Stream a new backup into `sink` as it comes; memory stays constant. Raises NoBackup.
+
+        `sink` only needs `write`. Without a password the archive is not encrypted: releases cannot always
+        read each other's encryption [facts: upgrade guide].
+        """
+
+    def import_backup(
+        self, source: BinaryIO, name: str, size: int, password: Secret | None, progress: ProgressListener
+    ) -> None:
+        """Stream `size` bytes of an archive up and have it restored. Raises ApplianceError with its words."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished command in the guest."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class FileMeta:
+    """Mode as an octal string ('0640'), owner and group by name."""
+
+    mode: str
+    owner: str
+    group: str
+
+
+class Shell(Protocol):
+    """A verified SSH session with one appliance.
+
+    Every method may raise ApplianceUnreachable (also when the session dies: a new one is made by the
+    next call) and CommandFailed.
+    """
+
+    host: str
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        """Run a command; `user` 'root' or another goes through sudo. With `check`, raises CommandFailed."""
+
+    def read_file(self, path: str) -> bytes:
+        """A file's bytes, as root. Raises CommandFailed where there is none."""
+
+    def file_meta(self, path: str) -> FileMeta | None:
+        """Mode and owner, None where there is no such file."""
+
+    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
+        """Put a file in place atomically: by SFTP into a 0700 folder, then `sudo install` and a rename."""
+
+    def workstation_address(self) -> str:
+        """The address that the guest sees us come from (`$SSH_CONNECTION`)."""
+
+    def close(self) -> None: ...

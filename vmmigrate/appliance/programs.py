@@ -1,0 +1,9 @@
+"""Which programs a guest has: asked without sudo, which costs a password check each time."""
+
+from vmmigrate.appliance.port import Shell
+
+
+def which(shell: Shell, name: str) -> str | None:
+    """A program's path, None where it is not installed. An ordinary user's PATH lacks the sbin folders."""
+    found = shell.run(("which", name, f"/usr/sbin/{name}", f"/sbin/{name}"), check=False).stdout.splitlines()
+    return found[0].strip() if found else None

@@ -1,0 +1,106 @@
+"""Services and boots: wait until units are active, restart them in order, reboot and notice it."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+from hypervisors import Clock, NotYet, Wait, wait_for
+from vmmigrate.appliance.family import Units
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable
+
+_T = TypeVar("_T")
+_PATIENCE = 30.0  # seconds for one command while the machine is busy starting
+
+
+def _silent(wait: Wait) -> None:
+    """For callers that do not care."""
+
+
+def unit_states(shell: Shell, names: Iterable[str]) -> dict[str, str]:
+    """Unit → 'active', 'inactive', 'failed', …, as systemd says."""
+    names = tuple(names)
+    said = shell.run(("systemctl", "is-active", *names), check=False, timeout=_PATIENCE)
+    lines = said.stdout.split()
+    if len(lines) != len(names):
+        raise ApplianceError(
+            f"{shell.host}: systemctl told {len(lines)} states of {len(names)} units: {said.stderr.strip()}",
+            hint="is systemd running there?",
+        )
+    return dict(zip(names, lines, strict=True))
+
+
+def wait_until_active(
+    shell: Shell,
+    names: Iterable[str],
+    *,
+    timeout: float = 180.0,
+    clock: Clock | None = None,
+    tick: Callable[[Wait], None] = _silent,
+) -> None:
+    """Wait until the shell answers and each unit is active. Raises TimedOut; ApplianceError when one failed."""
+    names = tuple(names)
+
+    def probe() -> None:
+        states = _while_booting(lambda: unit_states(shell, names))
+        failed = [name for name, state in states.items() if state == "failed"]
+        if failed:
+            raise ApplianceError(
+                f"{', '.join(failed)} failed to start on {shell.host}",
+                hint=f"see `journalctl -u {failed[0]}` there",
+            )
+        waiting = [f"{name} is {state}" for name, state in states.items() if state != "active"]
+        if waiting:
+            raise NotYet(", ".join(waiting))
+
+    what = f"{', '.join(names)} to be active on {shell.host}"
+    clears = f"see `systemctl status {' '.join(names)}` on the appliance"
+    wait_for(what, probe, timeout=timeout, clears=clears, clock=clock, pause=0.5, tick=tick)
+
+
+def restart_services(
+    shell: Shell,
+    units: Units,
+    *,
+    timeout: float = 180.0,
+    clock: Clock | None = None,
+    tick: Callable[[Wait], None] = _silent,
+) -> None:
+    """Restart all in `units.restart_order` and wait until they are active."""
+    for unit in units.restart_order:
+        shell.run(("systemctl", "restart", unit), user="root", timeout=timeout)
+    wait_until_active(shell, units.restart_order, timeout=timeout, clock=clock, tick=tick)
+
+
+def boot_id(shell: Shell) -> str:
+    """The kernel's id of this boot."""
+    return shell.run(("cat", "/proc/sys/kernel/random/boot_id"), timeout=_PATIENCE).stdout.strip()
+
+
+def reboot(
+    shell: Shell,
+    before: str,
+    *,
+    timeout: float = 300.0,
+    clock: Clock | None = None,
+    tick: Callable[[Wait], None] = _silent,
+) -> None:
+    """Reboot, unless the boot id is no longer `before`, and wait until the shell answers with another one."""
+    if boot_id(shell) == before:
+        with suppress(ApplianceUnreachable):  # the machine was quicker than its answer
+            shell.run(("systemctl", "reboot"), user="root", check=False, timeout=_PATIENCE)
+
+    def probe() -> None:
+        if _while_booting(lambda: boot_id(shell)) == before:
+            raise NotYet("still the same boot")
+
+    clears = "look at the machine's console: does it boot?"
+    wait_for(f"{shell.host} to reboot", probe, timeout=timeout, clears=clears, clock=clock, pause=1.0, tick=tick)
+
+
+def _while_booting(look: Callable[[], _T]) -> _T:
+    """A machine that does not answer yet is not a failure here; a refused key or password is."""
+    try:
+        return look()
+    except ApplianceUnreachable as error:
+        raise NotYet(str(error)) from error

@@ -1,0 +1,51 @@
+"""What can go wrong on our side of the hypervisor: one exception a cause, each with what to do now."""
+
+from hypervisors import Problem
+
+
+class UsageProblem(Problem):
+    """The command line, the configuration or a file given is wrong. Nothing was touched."""
+
+
+class PlanRefused(Problem):
+    """The plan has a finding that blocks. Nothing was touched."""
+
+
+class ApplianceError(Problem):
+    """An appliance refused or failed, or is not what was expected."""
+
+
+class ApplianceUnreachable(ApplianceError):
+    """No connection to the appliance: address, port, service down."""
+
+
+class LoginRefused(ApplianceError):
+    """A console or an SSH server refused these credentials. Never retried: five failures block an account."""
+
+
+class NotDiscovered(ApplianceError):
+    """A page, form or link of the console was looked for and not found; the message says what was seen."""
+
+
+class NoBackup(ApplianceError):
+    """What the console returned is no backup, or the archive is cut short."""
+
+
+class BadKeys(ApplianceError):
+    """A TLS key, certificate or store cannot be used as it is."""
+
+
+class CommandFailed(ApplianceError):
+    """A command in the guest ended non-zero; its words are in the message."""
+
+
+class QueueHoldsMail(ApplianceError):
+    """Mail still waits in a queue that is about to be cut off."""
+
+
+class JournalDamaged(Problem):
+    """The journal does not fold: a broken chain, an unknown record, a newer schema."""
+
+
+class JournalFailed(Problem):
+    """A record could not be made durable. The run stops at once: what is not recorded must not be done."""
