@@ -1,0 +1,19 @@
+"""Run every measurement, print a table, then one JSON line a figure."""
+
+import json
+from dataclasses import asdict
+
+from benchmarks import help_time, local_upload
+
+
+def main() -> None:
+    figures = [help_time.measure(), *local_upload.measure()]
+    print(f"{'figure':<24} {'value':>10} {'unit':<8} {'ratio':>7}  peer")
+    for figure in figures:
+        print(f"{figure.name:<24} {figure.value:>10.3f} {figure.unit:<8} {figure.ratio:>7.2f}  {figure.peer}")
+    for figure in figures:
+        print(json.dumps(asdict(figure)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The arrows of the design hold: who imports whom, where each SDK lives, who sleeps, what a --help loads."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("vmmigrate", "hypervisors", "fixtures")
+HEAVY = {"libvirt", "pyVmomi", "pyVim", "paramiko", "requests", "cryptography", "pydantic"}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), str(path))
+
+
+def files(*packages: str) -> list[Path]:
+    return sorted(path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Each module that a file imports by its full name, and whether it is a `from … import`."""
+    for node in ast.walk(tree(ROOT / path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            here = path.parts[: -node.level] if node.level else ()
+            yield ".".join([*here, *([node.module] if node.module else [])]), True
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "importlib.import_module"):
+            yield from ((arg.value, False) for arg in node.args if isinstance(arg, ast.Constant))
+
+
+def importers(packages: tuple[str, ...], wrong: Callable[[str], bool]) -> list[str]:
+    """Which files import a module that they should not."""
+    return [f"{path}: {name}" for path in files(*packages) for name, _ in imports(path) if wrong(name)]
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert Path("vmmigrate/engine.py") in files("vmmigrate")
+    assert ("hypervisors", True) in list(imports(Path("vmmigrate/engine.py")))
+
+
+def test_hypervisors_know_neither_the_migration_nor_the_fixtures() -> None:
+    assert importers(("hypervisors",), lambda name: top(name) in ("vmmigrate", "fixtures", "tests")) == []
+
+
+def test_the_migration_sees_hypervisors_through_the_facade_alone() -> None:
+    assert importers(("vmmigrate",), lambda name: name.startswith("hypervisors.")) == []
+    submodules = {path.stem for path in (ROOT / "hypervisors").iterdir()} - {"__init__"}
+    named = {
+        alias.name
+        for path in files("vmmigrate")
+        for node in ast.walk(tree(ROOT / path))
+        if isinstance(node, ast.ImportFrom) and node.module == "hypervisors"
+        for alias in node.names
+    }
+    assert named & submodules <= {"connect"}  # the façade's function bears the name of its file
+
+
+def test_production_code_imports_neither_fixtures_nor_tests() -> None:
+    assert importers(("vmmigrate", "hypervisors"), lambda name: top(name) in ("fixtures", "tests")) == []
+
+
+def test_fixtures_do_not_share_code_with_what_they_stand_in_for() -> None:
+    """But for the demo's driver, which hands its adapters to the command line."""
+    wrong = importers(("fixtures",), lambda name: top(name) == "vmmigrate")
+    assert [each for each in wrong if not each.startswith("fixtures/demo")] == []
+
+
+@pytest.mark.parametrize(
+    ("sdk", "home"),
+    [
+        ("libvirt", "hypervisors/kvm"),
+        ("libvirt_qemu", "hypervisors/kvm"),
+        ("pyVmomi", "hypervisors/vmware"),
+        ("pyVim", "hypervisors/vmware"),
+    ],
+)
+def test_each_sdk_lives_in_one_sub_package(sdk: str, home: str) -> None:
+    wrong = importers(("vmmigrate", "hypervisors"), lambda name: top(name) == sdk)
+    assert [each for each in wrong if not each.startswith(home + "/")] == []
+
+
+def test_pydantic_stays_out_of_the_hypervisors() -> None:
+    assert importers(("hypervisors",), lambda name: top(name) == "pydantic") == []
+
+
+def test_nobody_imports_click() -> None:
+    assert importers((*PACKAGES, "tests"), lambda name: top(name) == "click") == []
+
+
+@pytest.mark.parametrize("path", files(*PACKAGES), ids=str)
+def test_each_file_says_its_one_job_in_one_sentence(path: Path) -> None:
+    docstring = ast.get_docstring(tree(ROOT / path), clean=False)
+    assert docstring, f"{path} has no docstring"
+    first = docstring.splitlines()[0]
+    assert first.endswith((".", "?")), f"{path}: {first!r} is no sentence"
+    body = (ROOT / path).read_text().removeprefix("#!/usr/bin/env python3\n").removeprefix("#!/usr/bin/python3\n")
+    assert body.startswith(('"""', 'r"""')), f"{path}: the docstring is not first"
+
+
+def test_one_function_sleeps() -> None:
+    def sleeps(path: Path) -> bool:
+        for node in ast.walk(tree(ROOT / path)):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.sleep", "asyncio.sleep"):
+                return True
+            if isinstance(node, ast.ImportFrom) and "sleep" in (alias.name for alias in node.names):
+                return True
+        return False
+
+    assert [str(path) for path in files("vmmigrate", "hypervisors") if sleeps(path)] == ["hypervisors/waiting.py"]
+
+
+def loaded(code: str) -> set[str]:
+    """Top-level modules that a new interpreter holds after running `code`."""
+    script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return {top(name) for name in json.loads(done.stderr.splitlines()[-1])}
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    run = f"sys.argv = ['vmmigrate', *{arguments!r}]\nfrom vmmigrate.cli import main"
+    return loaded(run + "\ntry: main()\nexcept SystemExit: pass")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    modules = loaded_by("--help")
+    assert "typer" in modules
+    assert modules & HEAVY == set()
+
+
+@pytest.mark.parametrize("arguments", [("migrate", "--help"), ("--version",)], ids=" ".join)
+def test_other_words_that_do_nothing_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    """Pydantic aside: typer itself loads it to read arguments, where it is installed."""
+    assert loaded_by(*arguments) & (HEAVY - {"pydantic"}) == set()
+
+
+def test_the_facade_loads_no_sdk() -> None:
+    modules = loaded("import hypervisors")
+    assert "hypervisors" in modules
+    assert modules & HEAVY == set()

@@ -1,0 +1,150 @@
+"""Runs as earlier processes left them on the disk, and a hypervisor small enough to roll them back on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from small_plan import LAN, PLAN
+
+from hypervisors import Inventory, Nic, NotFound, PowerState, VmRef
+from vmmigrate import operations
+from vmmigrate.config import Settings
+from vmmigrate.journal import Kind
+from vmmigrate.model import Claim, Intake, NewVm, Opened, Plugged, group_to_json
+from vmmigrate.operations import Parts
+from vmmigrate.rundir import RunDir
+
+NEW = VmRef("0c8b", PLAN.new_name)
+PASSWORDS = {f"VMMIGRATE_{side}_{kind}_PASSWORD": "hunter2" for side in ("OLD", "NEW") for kind in ("SSH", "CONSOLE")}
+
+
+@dataclass
+class TinyHypervisor:
+    """Knows the old VM, and the new one until it is destroyed. `before` runs code ahead of a call."""
+
+    url: str = "test:///tiny"
+    notes: str = "the owner's words"
+    new_is_there: bool = True
+    calls: list[str] = field(default_factory=list)
+    before: dict[str, Callable[[], object]] = field(default_factory=dict)
+
+    def _called(self, name: str, said: object = "") -> None:
+        self.calls.append(f"{name} {said}".strip())
+        self.before.get(name, lambda: None)()
+
+    def find(self, name: str) -> VmRef:
+        self._called("find", name)
+        if name != PLAN.old.name:
+            raise NotFound(f"there is no virtual machine {name!r}", hint="look with virsh list --all")
+        return PLAN.old
+
+    def inventory(self, vm: VmRef) -> Inventory:
+        self._called("inventory", vm.name)
+        nics = (Nic(PLAN.identity.mac, LAN, "virtio", link_up=True, stored_link_up=True),)
+        return Inventory(
+            vm, PowerState.RUNNING, 1, 2**30, "q35", "qemu", "host", "bios", nics, (), autostart=True, notes=self.notes
+        )
+
+    def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
+        return (NEW,) if self.new_is_there else ()
+
+    def destroy(self, vm: VmRef, run_id: str) -> None:
+        self._called("destroy", vm.name)
+        self.new_is_there = False
+
+    def set_notes(self, vm: VmRef, notes: str) -> None:
+        self._called("set_notes", vm.name)
+        if vm == PLAN.old:
+            self.notes = notes
+
+    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
+        self._called("set_autostart", f"{vm.name} {autostart}")
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool) -> None:
+        self._called("set_nic", f"{vm.name} {'up' if link_up else 'down'}")
+
+    def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
+        self._called("remove_nic", f"{vm.name} {mac}")
+
+    def shut_down(self, vm: VmRef, timeout: float) -> None:
+        self._called("shut_down", vm.name)
+
+    def close(self) -> None:
+        self._called("close")
+
+
+def raises(error: Exception) -> Callable[[], object]:
+    """For `TinyHypervisor.before`."""
+
+    def act() -> object:
+        raise error
+
+    return act
+
+
+Recorded = tuple[Kind, dict[str, Any]]
+
+CLAIM = Claim("the owner's words", autostart=True)
+NEW_VM = NewVm(NEW, PLAN.identity.mac, "52:54:00:00:00:02")
+PREPARED: dict[str, object] = {"claim": CLAIM, "deploy": NEW_VM}
+SWITCHED: dict[str, object] = {
+    **PREPARED,
+    "close-intake": Intake(1000.0),
+    "switch": Plugged(PLAN.identity.mac, old_link_up=True),
+    "open": Opened(1010.0),
+    "autostart": None,
+}
+END = (Kind.END, {"outcome": "migrated"})
+
+
+def done(steps: dict[str, object]) -> list[Recorded]:
+    """These steps done, each with what it learnt."""
+    records: list[Recorded] = []
+    for step, fact in steps.items():
+        records.append((Kind.BEGIN, {"step": step}))
+        if fact is not None:
+            group, value = group_to_json(fact)
+            records.append((Kind.LEARNT, {"step": step, "group": group, "value": value}))
+        records.append((Kind.DONE, {"step": step}))
+    return records
+
+
+def undone(steps: dict[str, object], *, scope: str) -> list[Recorded]:
+    """The way back over these steps, to its pause or end."""
+    names = list(steps)
+    records: list[Recorded] = [(Kind.DIRECTION, {"to": "back", "scope": scope, "reason": "asked", "steps": names})]
+    for step in reversed(names):
+        records += [(Kind.UNDO, {"step": step}), (Kind.UNDONE, {"step": step})]
+    if scope == "switch":
+        return [*records, (Kind.PAUSED, {"reason": "switched back"})]
+    return [*records, (Kind.END, {"outcome": "rolled-back"})]
+
+
+SWITCHED_BACK = [
+    *done(SWITCHED),
+    END,
+    *undone({k: v for k, v in SWITCHED.items() if k not in PREPARED}, scope="switch"),
+]
+
+
+def record(folder: Path, run_id: str, records: list[Recorded]) -> RunDir:
+    """A run of this version's steps, as a process that is gone left it in `folder`."""
+    rundir = RunDir(folder / "runs" / run_id, folder / "keys" / f"{run_id}.key")
+    rundir.create()
+    journal = operations._begin(rundir, PLAN, Settings())
+    for kind, data in records:
+        journal.append(kind, data)
+    journal.close()
+    rundir.archive.write_bytes(b"encrypted")
+    return rundir
+
+
+def parts(folder: Path, hypervisor: TinyHypervisor, **other: Any) -> Parts:
+    return Parts(
+        other.pop("environ", PASSWORDS),
+        runs_folder=folder / "runs",
+        keys_folder=folder / "keys",
+        connect=lambda url: hypervisor,  # type: ignore[arg-type, return-value]
+        **other,
+    )

@@ -1,0 +1,171 @@
+"""A small world, five steps that act on it, and a process that can be killed at any record: for the engine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypervisors import Problem, VmRef
+from vmmigrate.engine import Engine
+from vmmigrate.events import Event
+from vmmigrate.journal import Journal, Kind, Record
+from vmmigrate.model import Claim, Facts, NewVm, Opened
+from vmmigrate.steps.step import Nothing, Step, UndoRefused
+
+VM = NewVm(VmRef("id-1", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the program catches it."""
+
+
+@dataclass
+class World:
+    """What outlives a process: marks that steps set, and every act in order."""
+
+    marks: set[str] = field(default_factory=set)
+    acts: list[str] = field(default_factory=list)
+    die_in_import: bool = False
+    refuses: dict[str, Exception] = field(default_factory=dict)  # act → what it raises
+
+
+@dataclass
+class Bench:
+    """The stage of one process."""
+
+    world: World
+    facts: Facts = field(default_factory=Facts)
+    leave_mail: bool = False
+    learn: Callable[[object], None] = lambda value: None
+
+    def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
+        self.learn, self.leave_mail = learn, leave_mail
+
+    def act(self, name: str) -> None:
+        self.world.acts.append(name)
+        if name in self.world.refuses:
+            raise self.world.refuses[name]
+
+
+def claim(bench: Bench) -> None:
+    bench.act("claim")
+    if bench.facts.find(Claim) is None:
+        bench.learn(Claim("the owner's words", autostart=True))
+    bench.world.marks.add("claimed")
+
+
+def unclaim(bench: Bench) -> None:
+    bench.act("undo claim")
+    bench.world.marks.discard("claimed")
+
+
+def deploy(bench: Bench) -> None:
+    bench.act("deploy")
+    if bench.facts.find(NewVm) is None or "vm" not in bench.world.marks:
+        bench.world.marks.add("vm")
+        bench.learn(VM)
+
+
+def destroy(bench: Bench) -> None:
+    bench.act("undo deploy")
+    bench.world.marks -= {"vm", "half imported", "imported"}
+
+
+def import_once(bench: Bench) -> None:
+    """Not convergent, as the real one: a second import into the same virtual machine ruins it."""
+    bench.act("import")
+    if bench.world.marks & {"half imported", "imported"}:
+        bench.world.marks.add("ruined")
+    bench.world.marks.add("half imported")
+    if bench.world.die_in_import:
+        bench.world.die_in_import = False
+        raise Killed
+    bench.world.marks.discard("half imported")
+    bench.world.marks.add("imported")
+
+
+def open_(bench: Bench) -> None:
+    bench.act("open")
+    if bench.facts.find(Opened) is None:
+        bench.learn(Opened(1_700_000_000.0))
+    bench.world.marks.add("open")
+
+
+def close(bench: Bench) -> None:
+    bench.act("undo open")
+    if "mail" in bench.world.marks and not bench.leave_mail:
+        raise UndoRefused("mail waits", hint="deliver it")
+    bench.world.marks.discard("open")
+
+
+def note(bench: Bench) -> None:
+    bench.act("notes")
+    bench.world.marks.add("noted")
+
+
+def unnote(bench: Bench) -> None:
+    bench.act("undo notes")
+    bench.world.marks.discard("noted")
+
+
+STEPS = (
+    Step("claim", "Claim", claim, unclaim),
+    Step("deploy", "Deploy", deploy, destroy),
+    Step("import", "Import", import_once, Nothing("goes with the VM"), redo_from="deploy"),
+    Step("open", "Open", open_, close),
+    Step("notes", "Note", note, unnote),
+)
+NAMES = tuple(step.name for step in STEPS)
+MIGRATED = {"claimed", "vm", "imported", "open", "noted"}
+
+PHASES = {"claim": "prepare", "deploy": "prepare", "import": "prepare", "open": "switch", "notes": "close"}
+HEADER = {
+    "run_id": "r1",
+    "version": "0.1.0",
+    "plan_sha256": "ab" * 32,
+    "steps": [{"name": name, "phase": phase} for name, phase in PHASES.items()],
+}
+
+
+class MortalJournal(Journal):
+    """Its process dies at a chosen moment: `lives` counts down, two a record (before it, after it)."""
+
+    lives = -1
+
+    def append(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Record:
+        self._age()
+        record = super().append(kind, data)
+        self._age()
+        return record
+
+    def _age(self) -> None:
+        if self.lives == 0:
+            raise Killed
+        self.lives -= 1
+
+
+@dataclass
+class Process:
+    """One process at work on a run."""
+
+    engine: Engine
+    bench: Bench
+    events: list[Event]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The journal after its first record, as 'kind step'."""
+        return [f"{r.kind} {r.data.get('step', '')}".strip() for r in self.engine.journal.records[1:]]
+
+
+def start(path: Path, world: World, *, lives: int = -1, leave_mail: bool = False, steps: Any = STEPS) -> Process:
+    """A process that begins the run, or goes on where an earlier one left it."""
+    journal = MortalJournal.resume(path) if path.exists() else MortalJournal.create(path, HEADER)
+    assert isinstance(journal, MortalJournal)
+    journal.lives = lives
+    bench, events = Bench(world), list[Event]()
+    return Process(Engine(journal, steps, bench, events.append, leave_mail=leave_mail), bench, events)
+
+
+def trouble(words: str = "no luck") -> Problem:
+    return Problem(words, hint="try another day")

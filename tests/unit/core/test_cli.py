@@ -1,0 +1,278 @@
+"""The command line: what its words mean, what it prints, and with which exit code it ends."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from recorded_runs import END, NEW, PASSWORDS, PREPARED, SWITCHED, TinyHypervisor, done, raises, record
+from small_plan import PLAN
+from small_steps import trouble
+from typer.testing import CliRunner, Result
+
+from vmmigrate import __version__, terminal
+from vmmigrate.cli import app
+from vmmigrate.journal import Kind, fold, read
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def tiny() -> TinyHypervisor:
+    return TinyHypervisor()
+
+
+@pytest.fixture
+def cli(tmp_path: Path, tiny: TinyHypervisor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """The command line in this process, with folders of its own, a tiny hypervisor and no terminal."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name, value in {
+        **PASSWORDS,
+        "VMMIGRATE_RUNS_FOLDER": str(tmp_path / "runs"),
+        "VMMIGRATE_KEYS_FOLDER": str(tmp_path / "keys"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    connect = terminal.CONNECT.set(lambda url: tiny)  # type: ignore[arg-type, return-value]
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers, umask = [signal.getsignal(number) for number in numbers], os.umask(0o022)
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(app, arguments)
+
+    yield invoke
+    os.umask(umask)
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+    terminal.CONNECT.reset(connect)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+# ---- words -----------------------------------------------------------------------------------------------
+
+
+def test_version(cli: Cli) -> None:
+    result = cli("--version")
+    assert (result.exit_code, result.stdout) == (0, f"vmmigrate {__version__}\n")
+
+
+def test_help_names_the_commands_and_the_exit_codes(cli: Cli) -> None:
+    result = cli("--help")
+    words = " ".join(result.stdout.split())
+    assert result.exit_code == 0
+    for command in ("migrate", "plan", "resume", "rollback", "status", "finish"):
+        assert f" {command} " in words
+    assert (
+        "Exit codes: 0 done · 1 failed, and gone back to where it was · 2 refused, nothing was changed (usage, "
+        "configuration, plan) · 3 needs attention: something is left to you · 4 a bug (the log's path is printed) · "
+        "130 interrupted, resume or roll back."
+    ) in words
+
+
+def test_old_and_image_alone_mean_migrate(cli: Cli, tiny: TinyHypervisor) -> None:
+    (Path("new.qcow2")).write_bytes(b"")
+    results = [
+        cli("mailgw2", "new.qcow2", "--yes"),
+        cli("--yes", "mailgw2", "new.qcow2"),
+        cli("migrate", "mailgw2", "new.qcow2", "--yes"),
+    ]
+    assert tiny.calls == ["find mailgw2", "close"] * 3
+    assert {result.exit_code for result in results} == {2}
+    assert len({result.stderr for result in results}) == 1
+    assert "old-vm: there is no virtual machine 'mailgw2'" in results[0].stderr
+
+
+def test_an_old_vm_without_an_image_is_a_usage_error(cli: Cli) -> None:
+    result = cli("mailgw")
+    assert result.exit_code == 2
+    assert "Missing argument 'IMAGE'" in result.stderr
+
+
+def test_a_vm_named_like_a_command_is_reached_by_the_long_form(cli: Cli, tiny: TinyHypervisor) -> None:
+    cli("migrate", "status", "new.qcow2", "--yes")
+    assert tiny.calls[0] == "find status"
+
+
+# ---- refusals: 2 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("resume",), ("rollback",), ("status",), ("finish", "--yes")])
+def test_a_wrong_run_id(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:
+    result = cli(*command, "nope")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"error: there is no run 'nope' in {tmp_path}/runs (known: none)\n  → look with `vmmigrate status`\n"
+    )
+
+
+def test_an_error_is_one_json_line_where_json_is_asked_for(cli: Cli, tmp_path: Path) -> None:
+    result = cli("resume", "nope", "--json")
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert json.loads(result.stdout) == {
+        "event": "Error",
+        "message": f"there is no run 'nope' in {tmp_path}/runs (known: none)",
+        "hint": "look with `vmmigrate status`",
+        "exit_code": 2,
+    }
+
+
+def test_configuration_problems(cli: Cli, tiny: TinyHypervisor) -> None:
+    Path("vmmigrate.toml").write_text("[old]\ncolour = 'red'\n")
+    result = cli("mailgw", "new.qcow2")
+    assert result.exit_code == 2
+    assert "  old.colour: Extra inputs are not permitted" in result.stderr
+    assert tiny.calls == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "No such file or directory"), ("{}", "is no plan of this version")]
+)
+def test_a_plan_that_is_none(cli: Cli, tiny: TinyHypervisor, content: str | None, told: str) -> None:
+    if content:
+        Path("plan.json").write_text(content)
+    result = cli("mailgw", "new.qcow2", "--plan", "plan.json")
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "→ make one with `vmmigrate plan … -o FILE`" in result.stderr
+    assert tiny.calls == []
+
+
+def test_a_scope_that_is_none(cli: Cli) -> None:
+    assert cli("rollback", "r1", "--scope", "redo").exit_code == 2
+
+
+def test_what_is_refused_of_a_recorded_run_is_no_attention(cli: Cli, tmp_path: Path) -> None:
+    record(tmp_path, "r1", [*done(SWITCHED), END])
+    assert cli("resume", "r1").exit_code == 2
+    assert cli("rollback", "r1", "--scope", "all").exit_code == 2
+    assert not (tmp_path / "runs" / "r1" / "log.txt").exists()
+
+
+def test_without_a_terminal_a_yes_must_be_given_in_advance(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [*done(SWITCHED), END])
+    result = cli("finish", "r1")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("  → say yes when asked, or give --yes\n")
+    assert tiny.calls == ["close"]
+
+
+# ---- the other codes -------------------------------------------------------------------------------------
+
+
+def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    result = cli("rollback", "r1")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[:2] == [f"rollback: run r1, recorded in {rundir.path}", "going back (all): asked by the operator"]
+    assert lines[2].startswith("[ 1/2] undo: Deploy the new image ")
+    assert lines[4:] == [
+        "rolled-back",
+        "old VM: live",
+        "new VM: deleted or never made",
+        "insecure, as asked: --trust-staging",
+    ]
+    assert rundir.log.read_text() == result.stdout
+    assert rundir.log.stat().st_mode & 0o777 == 0o600
+
+
+def test_failed_and_gone_back_is_1(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [])
+    tiny.before["inventory"] = raises(trouble("the host is down"))
+    result = cli("resume", "r1")
+    assert (result.exit_code, result.stderr) == (1, "error: the host is down\n  → try another day\n")
+
+
+def test_something_left_to_a_person_is_3(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    tiny.before["destroy"] = raises(trouble("the host is down"))
+    result = cli("rollback", "r1")
+    assert result.exit_code == 3
+    assert "error: not everything could be undone: deploy: the host is down\n" in result.stderr
+
+
+def test_a_finish_that_fails_is_3(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [*done(SWITCHED), END])
+    tiny.before["shut_down"] = raises(trouble("waited 120 s for mailgw to shut down"))
+    assert cli("finish", "r1", "--yes").exit_code == 3
+
+
+def test_a_bug_is_4_and_its_words_stand_in_the_log_alone(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    tiny.before["inventory"] = raises(KeyError("strange"))
+    result = cli("resume", "r1")
+    assert result.exit_code == 4
+    assert result.stderr == f"error: a bug: KeyError\n  → the log is {rundir.log}; please report it\n"
+    assert "KeyError: 'strange'" in rundir.log.read_text()
+    assert "strange" not in result.stdout + rundir.journal.read_text()
+
+
+def test_an_interrupt_between_steps_is_130_and_can_be_resumed(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    tiny.before["set_notes"] = interrupt
+    result = cli("resume", "r1")
+    assert result.exit_code == 130
+    assert result.stderr == "error: interrupted\n  → resume or roll back; `vmmigrate status` lists the runs\n"
+    assert result.stdout.splitlines()[-2:] == ["next: vmmigrate resume r1", "next: vmmigrate rollback r1"]
+    state = fold(read(rundir.journal))
+    assert (state.paused, str(state.steps["claim"]), str(state.steps["note-old"])) == ("interrupted", "done", "pending")
+
+
+def test_an_interrupt_before_anything_began_stops_at_once(cli: Cli, tiny: TinyHypervisor) -> None:
+    tiny.before["find"] = interrupt
+    result = cli("mailgw", "new.qcow2", "--yes")
+    assert (result.exit_code, result.stderr) == (130, "error: interrupted\n  → nothing was changed\n")
+    assert tiny.calls == ["find mailgw", "close"]
+
+
+def test_a_signal_that_was_ignored_stays_ignored(cli: Cli) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    cli("status")
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+
+
+# ---- status ----------------------------------------------------------------------------------------------
+
+
+def test_status_of_an_empty_folder(cli: Cli, tmp_path: Path) -> None:
+    result = cli("status")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"no runs in {tmp_path}/runs\n", "")
+    assert cli("status", "--json").stdout == ""
+
+
+def test_status_lists_the_runs_a_line_each(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    record(tmp_path, "r2", [*done(SWITCHED), END])
+    result = cli("status")
+    assert result.stdout.splitlines() == [
+        f"run r1: interrupted on its way forward, mailgw → {NEW.name}",
+        f"run r2: migrated, mailgw → {NEW.name}",
+    ]
+    assert [json.loads(line)["run_id"] for line in cli("status", "--json").stdout.splitlines()] == ["r1", "r2"]
+    assert tiny.calls == []
+
+
+def test_one_run_that_cannot_be_read_does_not_hide_the_others(cli: Cli, tmp_path: Path) -> None:
+    record(tmp_path, "r1", []).journal.write_bytes(b"")
+    record(tmp_path, "r2", [(Kind.END, {"outcome": "migrated"})])
+    result = cli("status")
+    assert result.exit_code == 2
+    assert f"run r2: migrated, {PLAN.old.name} → {NEW.name}" in result.stdout
+    assert "journal.jsonl, line 1: there is no complete record" in result.stderr
+
+
+def test_status_of_one_run_has_its_steps(cli: Cli, tmp_path: Path) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    lines = cli("status", "r1").stdout.splitlines()
+    assert lines[1:5] == [
+        f"folder {tmp_path}/runs/r1",
+        "  done     claim",
+        "  pending  note-old",
+        "  pending  export",
+    ]

@@ -1,0 +1,146 @@
+"""Settings: who wins, and that all problems are told at once without telling a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from vmmigrate.config import Settings, load
+from vmmigrate.errors import UsageProblem
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder and an empty configuration folder."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return here
+
+
+@pytest.fixture
+def toml(home: Path) -> Path:
+    return home / "vmmigrate.toml"
+
+
+def problem(text: str, toml: Path) -> str:
+    toml.write_text(text)
+    with pytest.raises(UsageProblem) as refusal:
+        load(toml, {}, {})
+    assert refusal.value.hint == f"mend them in {toml}, in the VMMIGRATE_… environment or in the flags"
+    return str(refusal.value)
+
+
+@pytest.mark.usefixtures("home")
+def test_without_anything_the_defaults_hold() -> None:
+    settings = load(None, {}, {})
+    assert settings == Settings()
+    assert (settings.hypervisor.url, settings.old.ssh.user, settings.old.ssh.port) == ("qemu:///system", "sa", 22)
+
+
+def test_flags_over_environment_over_file(toml: Path) -> None:
+    toml.write_text('[hypervisor]\nurl = "file"\nstore = "file"\n[new]\nname = "file"\nstaging = "file"\n')
+    environ = {"VMMIGRATE_HYPERVISOR__STORE": "env", "VMMIGRATE_NEW__NAME": "env"}
+    flags = {"hypervisor": {"url": None, "store": None}, "new": {"name": "flag", "trust_staging": None}}
+    settings = load(None, flags, environ)
+    assert settings.hypervisor.model_dump() == {"url": "file", "store": "env"}
+    assert (settings.new.name, settings.new.staging, settings.new.trust_staging) == ("flag", "file", False)
+
+
+def test_the_file_here_comes_before_the_users_own(toml: Path, tmp_path: Path) -> None:
+    users = tmp_path / "config" / "vmmigrate" / "vmmigrate.toml"
+    users.parent.mkdir(parents=True)
+    users.write_text('[new]\nname = "users"\n')
+    assert load(None, {}, {}).new.name == "users"
+    toml.write_text('[new]\nname = "here"\n')
+    assert load(None, {}, {}).new.name == "here"
+
+
+@pytest.mark.usefixtures("home")
+def test_the_environment_speaks_in_text() -> None:
+    environ = {
+        "VMMIGRATE_OLD__SSH__PORT": "2222",
+        "VMMIGRATE_NEW__TRUST_STAGING": "true",
+        "VMMIGRATE_LIMITS__BOOT": "1.5",
+        "VMMIGRATE_OLD__SSH__PASSWORD__FILE": "/run/secret",
+    }
+    settings = load(None, {}, environ)
+    assert (settings.old.ssh.port, settings.new.trust_staging, settings.limits.boot) == (2222, True, 1.5)
+    assert settings.old.ssh.password is not None
+    assert settings.old.ssh.password.file == Path("/run/secret")
+
+
+@pytest.mark.usefixtures("home")
+def test_variables_that_are_no_settings_are_passed_over() -> None:
+    environ = {"VMMIGRATE_OLD_SSH_PASSWORD": "x", "VMMIGRATE_RUNS_FOLDER": "/x", "OTHER__THING": "y"}
+    assert load(None, {}, environ) == Settings()
+
+
+def test_all_problems_are_told_at_once_with_their_path(toml: Path) -> None:
+    told = problem(
+        'colour = "red"\n[old.ssh]\nport = 70000\n[old.console]\nuzer = "x"\n'
+        '[new]\nvcpus = 0\n[limits]\nboot = "soon"\n',
+        toml,
+    )
+    assert told.splitlines() == [
+        "the configuration has 5 problems:",
+        "  old.console.uzer: Extra inputs are not permitted",
+        "  old.ssh.port: Input should be less than or equal to 65535",
+        "  new.vcpus: Input should be greater than or equal to 1",
+        "  limits.boot: Input should be a valid number, unable to parse string as a number",
+        "  colour: Extra inputs are not permitted",
+    ]
+
+
+def test_a_password_in_the_file_is_refused_and_not_repeated(toml: Path) -> None:
+    told = problem('[old.ssh]\npassword = "hunter2"\n', toml)
+    assert told.splitlines()[1].startswith("  old.ssh.password: Value error, a password does not belong here: use")
+    assert "hunter2" not in told
+
+
+@pytest.mark.usefixtures("home")
+def test_a_password_in_a_settings_variable_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageProblem, match="a password does not belong here") as refusal:
+        load(None, {}, {"VMMIGRATE_OLD__CONSOLE__PASSWORD": "hunter2"})
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("source", ["{}", '{ env = "A", file = "/b" }', '{ env = "A", prompt = true }'])
+def test_a_secret_has_one_source(toml: Path, source: str) -> None:
+    told = problem(f"[backup]\npassword = {source}\n", toml)
+    assert told.splitlines()[1:] == ["  backup.password: Value error, give exactly one of env, file, command, prompt"]
+
+
+def test_an_empty_command_is_no_source(toml: Path) -> None:
+    assert "  backup.password.command: " in problem("[backup]\npassword = { command = [] }\n", toml)
+
+
+def test_a_file_that_is_asked_for_must_be_there(home: Path) -> None:
+    with pytest.raises(UsageProblem, match=r"missing\.toml: No such file or directory") as refusal:
+        load(home / "missing.toml", {}, {})
+    assert refusal.value.hint == "give an existing file with --config"
+
+
+@pytest.mark.parametrize("content", [b"[old", b"\xff\xfe"])
+def test_what_is_no_toml_is_refused(toml: Path, content: bytes) -> None:
+    toml.write_bytes(content)
+    with pytest.raises(UsageProblem, match=r"vmmigrate\.toml: ") as refusal:
+        load(None, {}, {})
+    assert refusal.value.hint == "this must be TOML; see the example in the README"
+
+
+def test_paths_hold_from_any_folder(toml: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    toml.write_text('[backup]\nfile = "b.tgz"\n[old.ssh]\npassword = { file = "~/secret" }\n')
+    settings = load(None, {}, {})
+    assert settings.backup.file == home / "b.tgz"
+    assert settings.old.ssh.password is not None
+    assert settings.old.ssh.password.file == Path("/home/someone/secret")
+
+
+def test_recorded_settings_come_back_as_they_were(toml: Path) -> None:
+    toml.write_text(
+        '[old.ssh]\npassword = { command = ["pass", "show", "x"] }\n[old.console]\npassword = { env = "X" }\n'
+    )
+    settings = load(None, {}, {})
+    assert Settings.model_validate_json(settings.model_dump_json(exclude_none=True)) == settings

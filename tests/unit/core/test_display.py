@@ -1,0 +1,256 @@
+"""What is printed, line by line; and that nothing depends on its being heard."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_plan import PLAN
+from small_steps import HEADER
+
+from hypervisors import Wait
+from vmmigrate.display import JsonLines, LiveTerminal, PlainLines, plan_lines, size, status_json, status_lines
+from vmmigrate.events import (
+    DirectionTaken,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepBegan,
+    StepEnded,
+    StepFailed,
+    StepProgress,
+    StepRemark,
+    StepWaits,
+    unfailing,
+)
+from vmmigrate.journal import Journal, Kind
+from vmmigrate.operations import RunStatus
+
+
+class Now:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def plain(*events: Event) -> list[str]:
+    out = io.StringIO()
+    show = PlainLines(out)
+    for event in events:
+        show(event)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 2**29, "1.5 GiB"), (2**50, "1048576.0 GiB")],
+)
+def test_sizes_for_people(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+# ---- plain lines -----------------------------------------------------------------------------------------
+
+
+def test_a_step_is_one_line_once_it_ended() -> None:
+    assert plain(StepBegan("deploy", "Deploy the new image", 5, 18)) == []
+    events = StepBegan("deploy", "Deploy the new image", 5, 18), StepEnded("deploy", "Deploy the new image", 12.34)
+    assert plain(*events) == ["[ 5/18] Deploy the new image                           12.3 s"]
+
+
+def test_an_undo_says_so() -> None:
+    events = StepBegan("deploy", "Deploy", 1, 2, undoing=True), StepEnded("deploy", "Deploy", 0.06, undoing=True)
+    assert plain(*events) == ["[ 1/2] undo: Deploy                                     0.1 s"]
+
+
+def test_a_failure_has_its_words_and_its_hint() -> None:
+    assert plain(StepBegan("a", "Act", 1, 1), StepFailed("a", "Act", "it broke", "mend it")) == [
+        "[ 1/1] Act                                           FAILED",
+        "        it broke",
+        "        → mend it",
+    ]
+
+
+def test_a_start_a_remark_and_a_direction() -> None:
+    assert plain(
+        RunStarted("r1", "migrate", "/runs/r1"),
+        StepRemark("a", "by the way"),
+        DirectionTaken("back", "all", "a step failed"),
+        DirectionTaken("forward", "", "resumed"),
+    ) == [
+        "migrate: run r1, recorded in /runs/r1",
+        "        note: by the way",
+        "going back (all): a step failed",
+        "going forward: resumed",
+    ]
+
+
+def test_progress_is_told_every_ten_seconds_at_most() -> None:
+    out, now = io.StringIO(), Now()
+    show = PlainLines(out, now)
+    show(StepBegan("a", "Act", 1, 1))
+    for seconds, done in ((105.0, 2**20), (110.0, 2**21), (115.0, 3 * 2**20), (120.0, 2**22)):
+        now.seconds = seconds
+        show(StepProgress("a", done, 2**23))
+    assert out.getvalue().splitlines() == [
+        "        2.0 MiB of 8.0 MiB, 204.8 KiB/s, 30 s left",
+        "        4.0 MiB of 8.0 MiB, 204.8 KiB/s, 20 s left",
+    ]
+
+
+def test_a_transfer_of_unknown_length_and_a_wait() -> None:
+    out, now = io.StringIO(), Now()
+    show = PlainLines(out, now)
+    show(StepBegan("a", "Act", 1, 1))
+    now.seconds = 110.0
+    show(StepProgress("a", 10 * 2**20, 0))
+    now.seconds = 120.0
+    show(StepWaits("a", Wait("SSH", 20.0, 300.0, "refused")))
+    assert out.getvalue().splitlines() == [
+        "        10.0 MiB, 1.0 MiB/s",
+        "        waiting for SSH: 20 s of at most 300 s (last seen: refused)",
+    ]
+
+
+def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
+    assert plain(RunEnded("r1", "migrated", 3.21, "kept, unplugged", "live", ("--trust-staging",))) == [
+        "migrated, outage 3.2 s",
+        "old VM: kept, unplugged",
+        "new VM: live",
+        "insecure, as asked: --trust-staging",
+        "next: vmmigrate finish r1    when you are content: shuts the old VM down, ends the right to go back",
+        "next: vmmigrate rollback r1  to go back to the old VM",
+    ]
+    assert plain(RunEnded("r1", "rolled-back", None, "live", "deleted or never made")) == [
+        "rolled-back",
+        "old VM: live",
+        "new VM: deleted or never made",
+    ]
+
+
+# ---- the others ------------------------------------------------------------------------------------------
+
+
+def test_json_is_one_object_a_line_with_all_fields() -> None:
+    out = io.StringIO()
+    show = JsonLines(out)
+    show(StepWaits("a", Wait("SSH", 1.0, 2.0, "")))
+    show(RunEnded("r1", "migrated", None, "x", "y"))
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"event": "StepWaits", "step": "a", "wait": {"what": "SSH", "waited": 1.0, "timeout": 2.0, "seen": ""}},
+        {
+            "event": "RunEnded",
+            "run_id": "r1",
+            "outcome": "migrated",
+            "outage": None,
+            "old_vm": "x",
+            "new_vm": "y",
+            "insecure": [],
+        },
+    ]
+
+
+def test_a_terminal_keeps_the_same_lines() -> None:
+    events = (
+        RunStarted("r1", "migrate", "/runs/r1"),
+        StepBegan("a", "Act", 1, 1),
+        StepProgress("a", 1, 2),
+        StepEnded("a", "Act", 1.0),
+        RunEnded("r1", "rolled-back", None, "live", "deleted or never made"),
+    )
+    out = io.StringIO()
+    show = LiveTerminal(out)
+    for event in events:
+        show(event)
+    assert [line for line in out.getvalue().splitlines() if line.strip()] == plain(*events)
+
+
+def test_a_listener_that_cannot_write_is_asked_once_and_never_fails() -> None:
+    out = io.StringIO()
+    calls: list[Event] = []
+
+    def show(event: Event) -> None:
+        calls.append(event)
+        PlainLines(out)(event)
+
+    hear = unfailing(show)
+    hear(StepRemark("a", "heard"))
+    out.close()
+    hear(StepRemark("a", "lost"))
+    hear(StepRemark("a", "not even tried"))
+    assert [event.text for event in calls if isinstance(event, StepRemark)] == ["heard", "lost"]
+
+
+def test_a_listeners_bug_is_not_swallowed() -> None:
+    def broken(event: Event) -> None:
+        raise KeyError(event)
+
+    with pytest.raises(KeyError):
+        unfailing(broken)(StepRemark("a", "b"))
+
+
+# ---- plans and runs --------------------------------------------------------------------------------------
+
+
+def test_a_plan_for_people() -> None:
+    assert plan_lines(PLAN) == [
+        "old VM      mailgw (0c8a), version 5.4.1",
+        "gateway     mailgw.example.test, 192.0.2.10/24 via 192.0.2.1, MAC 52:54:00:00:00:01 on lan",
+        "new image   /images/new.qcow2 (qcow2, 1.5 GiB, SHA-256 c0ffee0000000000…)",
+        "new VM      mailgw-20260102-030405-abcd: 2 vCPU, 1.0 GiB, in pool default",
+        "NICs        live on lan (unplugged until the switch), staging on bridge:br1",
+        "insecure    --trust-staging",
+        "warning     tls: the certificate expires in 5 days",
+        "            → renew it afterwards",
+    ]
+    first = replace(PLAN, staging_first=True, insecure=(), findings=())
+    assert plan_lines(first)[4].endswith("staging on bridge:br1, staging first")
+
+
+@pytest.fixture
+def troubled(tmp_path: Path) -> RunStatus:
+    journal = Journal.create(tmp_path / "journal.jsonl", HEADER)
+    for kind, data in (
+        (Kind.BEGIN, {"step": "claim"}),
+        (Kind.DONE, {"step": "claim"}),
+        (Kind.BEGIN, {"step": "deploy"}),
+        (Kind.DIRECTION, {"to": "back", "scope": "all", "reason": "asked", "steps": ["claim", "deploy"]}),
+        (Kind.UNDO, {"step": "deploy"}),
+        (Kind.FAILED, {"step": "deploy", "error": "no luck", "hint": "", "undoing": True}),
+        (Kind.END, {"outcome": "needs-attention"}),
+    ):
+        journal.append(kind, data)
+    return RunStatus("r1", tmp_path, journal.state(), PLAN, tuple(journal.records))
+
+
+def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
+    assert status_lines(troubled) == [
+        "run r1: needs-attention, mailgw → mailgw-20260102-030405-abcd",
+        f"folder {tmp_path}",
+        "  done     claim",
+        "  undoing  deploy",
+        "  pending  import",
+        "  pending  open",
+        "  pending  notes",
+        "left to you: deploy: no luck",
+        "insecure, as asked: --trust-staging",
+    ]
+
+
+def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
+    assert status_json(troubled) == {
+        "run_id": "r1",
+        "status": "needs-attention",
+        "old": "mailgw",
+        "new": "mailgw-20260102-030405-abcd",
+        "steps": {"claim": "done", "deploy": "undoing", "import": "pending", "open": "pending", "notes": "pending"},
+        "outage": None,
+        "left_to_you": {"deploy": "no luck"},
+        "insecure": ["--trust-staging"],
+        "folder": str(tmp_path),
+    }

@@ -1,0 +1,441 @@
+"""The engine over small steps: forward, back, again from the ground, and after a kill at any record."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from small_steps import (
+    MIGRATED,
+    NAMES,
+    STEPS,
+    VM,
+    Bench,
+    Killed,
+    Process,
+    World,
+    start,
+    trouble,
+)
+
+from hypervisors import Cancelled, Problem
+from vmmigrate.engine import describe
+from vmmigrate.errors import JournalFailed
+from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
+from vmmigrate.journal import Kind, Scope, Status
+from vmmigrate.model import Claim, NewVm, Opened
+from vmmigrate.steps.step import Step, UndoRefused
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.jsonl"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def migrated(path: Path, world: World) -> Process:
+    process = start(path, world)
+    process.engine.forward()
+    return process
+
+
+# ---- forward ---------------------------------------------------------------------------------------------
+
+
+def test_forward_does_every_step_and_records_each_act(path: Path, world: World) -> None:
+    process = migrated(path, world)
+    assert world.marks == MIGRATED
+    assert process.kinds == [
+        *("begin claim", "learnt claim", "done claim"),
+        *("begin deploy", "learnt deploy", "done deploy"),
+        *("begin import", "done import"),
+        *("begin open", "learnt open", "done open"),
+        *("begin notes", "done notes"),
+        "end",
+    ]
+    assert process.engine.journal.state().ended == "migrated"
+
+
+def test_forward_skips_what_is_done(path: Path, world: World) -> None:
+    world.refuses["open"] = trouble()
+    with pytest.raises(Problem):
+        start(path, world).engine.forward()
+    world.refuses.clear()
+    world.acts.clear()
+    start(path, world).engine.forward()
+    assert world.acts == ["open", "notes"]
+
+
+def test_a_step_is_told_with_its_number_and_its_end(path: Path, world: World) -> None:
+    events = migrated(path, world).events
+    assert events[0] == StepBegan("claim", "Claim", 1, 5)
+    assert events[-2] == StepBegan("notes", "Note", 5, 5)
+    assert [e.step for e in events if isinstance(e, StepEnded)] == list(NAMES)
+
+
+def test_a_failing_step_is_recorded_and_told_with_its_hint(path: Path, world: World) -> None:
+    world.refuses["deploy"] = trouble("the pool is full")
+    process = start(path, world)
+    with pytest.raises(Problem, match="the pool is full"):
+        process.engine.forward()
+    assert process.engine.journal.records[-1].data == {
+        "step": "deploy",
+        "error": "the pool is full",
+        "hint": "try another day",
+        "undoing": False,
+    }
+    state = process.engine.journal.state()
+    assert (state.steps["deploy"], state.error) == (Status.FAILED, "the pool is full")
+    assert process.events[-1] == StepFailed("deploy", "Deploy", "the pool is full", "try another day")
+
+
+def test_of_a_bug_only_its_kind_is_recorded(path: Path, world: World) -> None:
+    world.refuses["deploy"] = RuntimeError("password=hunter2")
+    process = start(path, world)
+    with pytest.raises(RuntimeError):
+        process.engine.forward()
+    assert process.engine.journal.state().error == "a bug: RuntimeError"
+    assert b"hunter2" not in path.read_bytes()
+    assert describe(KeyError("hunter2")) == ("a bug: KeyError", "see log.txt in the run's folder")
+
+
+def test_an_interrupted_step_stays_begun(path: Path, world: World) -> None:
+    world.refuses["deploy"] = Cancelled("interrupted", hint="resume")
+    process = start(path, world)
+    with pytest.raises(Cancelled):
+        process.engine.forward()
+    assert process.kinds[-1] == "begin deploy"
+
+
+def test_the_cancel_token_is_asked_before_a_step_begins(path: Path, world: World) -> None:
+    process = start(path, world)
+
+    def stop_before_deploy() -> None:
+        if "claimed" in world.marks:
+            raise Cancelled("interrupted", hint="resume")
+
+    process.engine.cancelled = stop_before_deploy
+    with pytest.raises(Cancelled):
+        process.engine.forward()
+    assert process.kinds == ["begin claim", "learnt claim", "done claim"]
+
+
+def test_what_one_step_learns_the_next_one_knows_also_in_another_process(path: Path, world: World) -> None:
+    world.refuses["open"] = trouble()
+    with pytest.raises(Problem):
+        start(path, world).engine.forward()
+    facts = start(path, world).bench.facts
+    assert facts.of(Claim) == Claim("the owner's words", autostart=True)
+    assert facts.of(NewVm) == VM
+    assert facts.find(Opened) is None
+
+
+def test_a_recorded_step_that_this_version_lacks_is_refused(path: Path, world: World) -> None:
+    start(path, world)
+    with pytest.raises(Problem, match="this version has no step notes") as refusal:
+        start(path, world, steps=STEPS[:-1])
+    assert refusal.value.hint == "use vmmigrate 0.1.0 for this run"
+
+
+def test_the_recorded_order_holds_not_todays(path: Path, world: World) -> None:
+    start(path, world)
+    extra = Step("newer", "Newer", lambda bench: bench.act("newer"), lambda bench: None)
+    start(path, world, steps=(extra, *reversed(STEPS))).engine.forward()
+    assert world.acts == list(NAMES)
+
+
+# ---- back ------------------------------------------------------------------------------------------------
+
+
+def test_back_undoes_in_reverse_and_leaves_the_world_as_before(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.acts.clear()
+    process = start(path, world)
+    process.engine.back(Scope.ALL, "asked", NAMES)
+    assert world.acts == ["undo notes", "undo open", "undo deploy", "undo claim"]
+    assert world.marks == set()
+    state = process.engine.journal.state()
+    assert state.ended == "rolled-back"
+    assert set(state.steps.values()) == {Status.PENDING}
+    assert process.events[0] == DirectionTaken("back", "all", "asked")
+
+
+def test_back_records_the_direction_before_the_first_undo(path: Path, world: World) -> None:
+    migrated(path, world)
+    process = start(path, world)
+    before = len(process.kinds)
+    process.engine.back(Scope.ALL, "asked", NAMES)
+    assert process.kinds[before : before + 3] == ["direction", "undo notes", "undone notes"]
+    assert process.engine.journal.records[before + 1].data == {
+        "to": "back",
+        "scope": "all",
+        "reason": "asked",
+        "steps": list(NAMES),
+    }
+
+
+def test_back_skips_what_never_began_and_undoes_what_began_but_was_not_done(path: Path, world: World) -> None:
+    process = start(path, world, lives=9)  # killed before 'learnt deploy': the VM is there, unrecorded
+    with pytest.raises(Killed):
+        process.engine.forward()
+    assert process.engine.journal.state().steps["deploy"] is Status.BEGUN
+    assert world.marks == {"claimed", "vm"}
+    world.acts.clear()
+    start(path, world).engine.back(Scope.ALL, "asked", NAMES)
+    assert world.acts == ["undo deploy", "undo claim"]
+    assert world.marks == set()
+
+
+def test_a_failed_step_is_undone_too(path: Path, world: World) -> None:
+    world.refuses["deploy"] = trouble()
+    process = start(path, world)
+    with pytest.raises(Problem):
+        process.engine.forward()
+    process.engine.back(Scope.ALL, "a step failed", NAMES)
+    assert world.acts == ["claim", "deploy", "undo deploy", "undo claim"]
+
+
+def test_what_an_undone_step_learnt_is_forgotten(path: Path, world: World) -> None:
+    migrated(path, world)
+    process = start(path, world)
+    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    assert process.bench.facts.find(Opened) is None
+    assert process.bench.facts.of(NewVm) == VM
+    assert process.engine.journal.state().facts == process.bench.facts
+
+
+def test_that_the_new_vm_was_open_once_is_not_forgotten(path: Path, world: World) -> None:
+    migrated(path, world)
+    process = start(path, world)
+    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    assert process.engine.journal.state().committed is True
+
+
+def test_scope_switch_undoes_its_steps_alone_and_pauses(path: Path, world: World) -> None:
+    migrated(path, world)
+    process = start(path, world)
+    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    assert world.marks == {"claimed", "vm", "imported"}
+    state = process.engine.journal.state()
+    assert (state.paused, state.ended) == ("switched back", None)
+
+
+def test_turned_forward_a_switched_back_run_goes_on_to_its_end(path: Path, world: World) -> None:
+    migrated(path, world)
+    process = start(path, world)
+    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    process.engine.turn_forward("resumed")
+    process.engine.go_on()
+    assert world.marks == MIGRATED
+    assert process.engine.journal.state().ended == "migrated"
+
+
+def test_a_failing_undo_goes_on_with_the_rest_and_needs_attention(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.acts.clear()
+    world.refuses["undo open"] = trouble("the guest does not answer")
+    process = start(path, world)
+    process.engine.back(Scope.ALL, "asked", NAMES)
+    assert world.acts == ["undo notes", "undo open", "undo deploy", "undo claim"]
+    assert world.marks == {"open"}
+    state = process.engine.journal.state()
+    assert state.ended == "needs-attention"
+    assert dict(state.troubles) == {"open": "the guest does not answer"}
+    assert state.steps["open"] is Status.UNDOING
+
+
+def test_gone_on_with_a_way_back_that_failed_is_tried_where_it_failed(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.refuses["undo open"] = trouble()
+    start(path, world).engine.back(Scope.ALL, "asked", NAMES)
+    world.refuses.clear()
+    world.acts.clear()
+    process = start(path, world)
+    process.engine.go_on()
+    assert world.acts == ["undo open"]
+    assert world.marks == set()
+    assert (process.engine.journal.state().ended, dict(process.engine.journal.state().troubles)) == ("rolled-back", {})
+
+
+def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.marks.add("mail")
+    world.acts.clear()
+    process = start(path, world)
+    with pytest.raises(UndoRefused, match="mail waits"):
+        process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    assert world.acts == ["undo notes", "undo open", "open", "notes"]
+    assert world.marks == {*MIGRATED, "mail"}
+    state = process.engine.journal.state()
+    assert (state.ended, state.back) == ("migrated", None)
+
+
+def test_leave_mail_reaches_the_undo(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.marks.add("mail")
+    process = start(path, world, leave_mail=True)
+    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    assert "open" not in world.marks
+
+
+def test_an_interrupted_undo_is_no_failed_undo(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.refuses["undo open"] = Cancelled("interrupted", hint="resume")
+    process = start(path, world)
+    with pytest.raises(Cancelled):
+        process.engine.back(Scope.ALL, "asked", NAMES)
+    assert process.kinds[-1] == "undo open"
+
+
+# ---- again from the ground -------------------------------------------------------------------------------
+
+
+def test_a_half_import_is_undone_from_its_ground_and_done_again(path: Path, world: World) -> None:
+    world.die_in_import = True
+    with pytest.raises(Killed):
+        start(path, world).engine.forward()
+    assert world.marks == {"claimed", "vm", "half imported"}
+    world.acts.clear()
+    process = start(path, world)
+    process.engine.go_on()
+    assert world.acts == ["undo deploy", "deploy", "import", "open", "notes"]
+    assert world.marks == MIGRATED
+    directions = [r.data for r in process.engine.journal.records if r.kind is Kind.DIRECTION]
+    assert [(d["to"], d.get("scope"), d.get("steps")) for d in directions] == [
+        ("back", "redo", ["deploy", "import"]),
+        ("forward", None, None),
+    ]
+
+
+def test_a_failed_import_is_not_tried_again_on_the_same_vm(path: Path, world: World) -> None:
+    world.refuses["import"] = trouble()
+    with pytest.raises(Problem):
+        start(path, world).engine.forward()
+    world.refuses.clear()
+    world.acts.clear()
+    start(path, world).engine.forward()
+    assert world.acts == ["undo deploy", "deploy", "import", "open", "notes"]
+
+
+def test_where_the_ground_cannot_be_cleared_nothing_is_imported(path: Path, world: World) -> None:
+    world.die_in_import = True
+    with pytest.raises(Killed):
+        start(path, world).engine.forward()
+    world.refuses["undo deploy"] = trouble("the host is down")
+    process = start(path, world)
+    process.engine.go_on()
+    assert world.marks == {"claimed", "vm", "half imported"}
+    assert process.engine.journal.state().ended == "needs-attention"
+    world.refuses.clear()
+    start(path, world).engine.go_on()
+    assert world.marks == MIGRATED
+
+
+# ---- a journal that fails --------------------------------------------------------------------------------
+
+
+def test_a_record_that_cannot_be_written_stops_the_run_there(path: Path, world: World) -> None:
+    process = start(path, world)
+    journal = process.engine.journal
+
+    def deploy_on_a_full_disk(bench: Bench) -> None:
+        journal.close()  # the next write fails
+        journal._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 -- the journal closes it
+        bench.learn(VM)
+
+    steps = (STEPS[0], Step("deploy", "Deploy", deploy_on_a_full_disk, STEPS[1].undo), *STEPS[2:])
+    process.engine._steps = list(steps)
+    with pytest.raises(JournalFailed, match="No space left on device"):
+        process.engine.forward()
+    assert world.acts == ["claim"]
+    assert not [event for event in process.events if isinstance(event, StepFailed)]
+    with pytest.raises(JournalFailed):
+        process.engine.back(Scope.ALL, "a step failed", NAMES)
+    assert world.acts == ["claim"]
+
+
+# ---- killed at every record ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick() -> Iterator[Path]:
+    """A folder in memory where there is one: these tests wait for some ten thousand fsyncs."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def moments(path: Path) -> int:
+    """How many moments of death an uninterrupted run has: before and after each record, but the first."""
+    return 2 * (len(path.read_bytes().splitlines()) - 1)
+
+
+def finished(path: Path, world: World) -> None:
+    start(path, world).engine.go_on()
+    state = start(path, world).engine.journal.state()
+    assert world.marks == MIGRATED
+    assert (state.ended, set(state.steps.values())) == ("migrated", {Status.DONE})
+    assert state.facts.of(NewVm) == VM
+
+
+def test_killed_at_every_record_and_gone_on_the_run_ends_as_uninterrupted(quick: Path) -> None:
+    migrated(quick / "whole", World())
+    for lives in range(moments(quick / "whole")):
+        path, world = quick / f"{lives}", World()
+        with pytest.raises(Killed):
+            start(path, world, lives=lives).engine.forward()
+        finished(path, world)
+
+
+def test_killed_again_at_every_record_while_going_on(quick: Path) -> None:
+    migrated(quick / "whole", World())
+    for first in range(moments(quick / "whole")):
+        for second in range(100):
+            path, world = quick / f"{first}-{second}", World()
+            with pytest.raises(Killed):
+                start(path, world, lives=first).engine.forward()
+            try:
+                start(path, world, lives=second).engine.go_on()
+            except Killed:
+                finished(path, world)
+            else:
+                break  # it came to its end before it was to be killed
+        assert 1 <= second < 60
+
+
+def rolled_back(path: Path, world: World) -> None:
+    """As an operator does: where the direction was not recorded yet, ask again."""
+    process = start(path, world)
+    if process.engine.journal.state().back is None:
+        process.engine.back(Scope.ALL, "asked", NAMES)
+    else:
+        process.engine.go_on()
+    assert world.marks == set()
+    assert process.engine.journal.state().ended == "rolled-back"
+    assert process.bench.facts.find(NewVm) is None
+
+
+def test_rolled_back_from_every_record_the_world_is_as_before(quick: Path) -> None:
+    migrated(quick / "whole", World())
+    for lives in range(moments(quick / "whole")):
+        path, world = quick / f"{lives}", World()
+        with pytest.raises(Killed):
+            start(path, world, lives=lives).engine.forward()
+        rolled_back(path, world)
+
+
+def test_killed_at_every_record_of_the_way_back(quick: Path) -> None:
+    for lives in range(60):
+        path, world = quick / f"{lives}", World()
+        migrated(path, world)
+        try:
+            start(path, world, lives=lives).engine.back(Scope.ALL, "asked", NAMES)
+        except Killed:
+            rolled_back(path, world)
+        else:
+            break
+    assert lives == 24  # direction, five times undo and undone, end: twelve records

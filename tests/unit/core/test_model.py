@@ -1,0 +1,120 @@
+"""Plans and facts: what they decide, and that JSON brings them back as they were."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_plan import PLAN
+
+from hypervisors import VmRef
+from vmmigrate.model import (
+    GROUPS,
+    Backup,
+    Claim,
+    Facts,
+    Finding,
+    Intake,
+    NewGuest,
+    NewVm,
+    OldState,
+    Opened,
+    Plugged,
+    Premise,
+    Reboot,
+    Severity,
+    TableDigest,
+    TlsKept,
+    Verified,
+    VerifiedLive,
+    group_from_json,
+    group_to_json,
+    plan_from_json,
+    plan_to_json,
+)
+
+GUEST = NewGuest(
+    "198.51.100.100",
+    "SHA256:abc",
+    "the guest agent",
+    "https://198.51.100.100:8443/ciphermail",
+    "f" * 64,
+    "198.51.100.1",
+    {"djigzo": "5.5.3"},
+)
+ONE_OF_EACH = (
+    Claim("notes\nof the owner", autostart=True),
+    OldState({"djigzo": "5.4.1"}, "mailgw ESMTP", {"postfix": "active"}, {"myhostname": "ab"}, "192.0.2.1"),
+    Backup("b.tgz", "gzip", 2**33, "e" * 64, 2, {"cm_users": TableDigest(3, "d")}, by_hand=True),
+    TlsKept("a" * 64, "", ("expires soon",)),
+    NewVm(VmRef("id", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02"),
+    GUEST,
+    Reboot("8e7c"),
+    Verified(("one", "two"), ("myhostname",)),
+    VerifiedLive(("three",)),
+    Intake(1.5),
+    Plugged("52:54:00:00:00:01", old_link_up=True),
+    Opened(2.25),
+)
+
+
+@pytest.mark.parametrize("value", ONE_OF_EACH, ids=lambda value: type(value).__name__)
+def test_a_group_comes_back_from_json_as_it_was(value: object) -> None:
+    name, data = group_to_json(value)
+    assert group_from_json(name, data) == value
+
+
+def test_every_group_is_tried_above() -> None:
+    assert tuple(type(value) for value in ONE_OF_EACH) == GROUPS
+
+
+def test_an_unknown_group_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        group_from_json("Weather", {})
+
+
+def test_facts_hold_one_value_of_a_group() -> None:
+    facts = Facts().with_(Reboot("a")).with_(Intake(1.0)).with_(Reboot("b"))
+    assert facts.of(Reboot) == Reboot("b")
+    assert facts.without(["Reboot", "Opened"]) == Facts().with_(Intake(1.0))
+    assert facts.find(Opened) is None
+    with pytest.raises(KeyError):
+        facts.of(Opened)
+
+
+def test_a_plan_comes_back_from_json_as_it_was() -> None:
+    assert plan_from_json(plan_to_json(PLAN)) == PLAN
+    assert isinstance(plan_from_json(plan_to_json(PLAN)).image.path, Path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no JSON", '{"hypervisor": 1}'])
+def test_what_is_no_plan_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="Plan"):
+        plan_from_json(text)
+
+
+def test_errors_block_and_nothing_else_does() -> None:
+    found = (
+        Finding("a", Severity.WARNING, "x"),
+        Finding("b", Severity.ERROR, "y", "z"),
+        Finding("c", Severity.INFO, ""),
+    )
+    assert replace(PLAN, findings=found).blocking() == (found[1],)
+
+
+def test_premises_that_no_longer_hold_are_named_with_what_is_there_now() -> None:
+    then = replace(PLAN, premises=(Premise("pool", "a"), Premise("version", "1"), Premise("old", "x")))
+    now = replace(PLAN, premises=(Premise("pool", "b"), Premise("version", "1")))
+    assert then.broken_premises(now) == (
+        (Premise("pool", "a"), Premise("pool", "b")),
+        (Premise("old", "x"), None),
+    )
+    assert then.broken_premises(then) == ()
+
+
+def test_the_host_of_an_identity_is_its_bare_address() -> None:
+    assert PLAN.identity.host == "192.0.2.10"
+
+
+@pytest.mark.parametrize(("url", "port"), [("https://h:8443/ciphermail", 8443), ("https://h/admin", 443)])
+def test_the_console_port(url: str, port: int) -> None:
+    assert replace(GUEST, console_url=url).console_port == port

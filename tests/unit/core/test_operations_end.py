@@ -1,0 +1,350 @@
+"""How a recorded run is taken up again, and how it ends: what is refused, what is dropped, what is told."""
+
+from pathlib import Path
+
+import pytest
+from recorded_runs import (
+    CLAIM,
+    END,
+    NEW,
+    PASSWORDS,
+    PREPARED,
+    SWITCHED,
+    SWITCHED_BACK,
+    TinyHypervisor,
+    done,
+    parts,
+    raises,
+    record,
+    undone,
+)
+from small_plan import PLAN
+from small_steps import Killed, trouble
+
+from hypervisors import Cancelled, Problem
+from vmmigrate import operations
+from vmmigrate.config import Settings
+from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.events import Event, RunEnded, RunStarted
+from vmmigrate.journal import Kind, Record, Scope, Status, fold, read
+from vmmigrate.operations import NeedsAttention, NeedsConfirmation, RolledBack, covered, describe, outage
+from vmmigrate.rundir import RunDir, locked
+
+
+@pytest.fixture
+def tiny() -> TinyHypervisor:
+    return TinyHypervisor()
+
+
+def changes(hypervisor: TinyHypervisor) -> list[str]:
+    return [call for call in hypervisor.calls if not call.startswith(("find", "inventory", "close"))]
+
+
+def kept(rundir: RunDir) -> list[str]:
+    """The run's secrets that are still there."""
+    return [path.name for path in rundir.secrets() if path.exists()]
+
+
+# ---- words -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("records", "word"),
+    [
+        ([], "interrupted on its way forward"),
+        ([*done(PREPARED), (Kind.PAUSED, {"reason": "interrupted"})], "interrupted"),
+        ([*done(SWITCHED), END], "migrated"),
+        (SWITCHED_BACK, "switched back"),
+        ([*done(PREPARED), *undone(PREPARED, scope="all")], "rolled-back"),
+        ([*done(PREPARED), *undone(PREPARED, scope="all")[:-1]], "interrupted on its way back"),
+        ([*done(SWITCHED), END, (Kind.FINISHED, {})], "finished"),
+    ],
+)
+def test_where_a_run_stands(tmp_path: Path, tiny: TinyHypervisor, records: list[tuple[Kind, dict]], word: str) -> None:
+    record(tmp_path, "r1", records)
+    seen = operations.status("r1", parts(tmp_path, tiny))
+    assert (seen.word, describe(seen.state), seen.plan) == (word, word, PLAN)
+    assert tiny.calls == []
+
+
+def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
+    state = fold(read(record(tmp_path, "r1", []).journal))
+    assert covered(state, Scope.ALL) == list(state.steps)
+    assert covered(state, Scope.SWITCH) == ["close-intake", "switch", "verify-live", "open", "autostart", "notes"]
+
+
+def at(seconds: int, kind: Kind, **data: object) -> Record:
+    return Record(0, f"2026-01-01T00:00:{seconds:02}+00:00", kind, data, "")
+
+
+def test_the_outage_is_from_closing_the_old_intake_to_having_opened_the_new() -> None:
+    closed, opened = at(10, Kind.LEARNT, group="Intake"), at(13, Kind.DONE, step="open")
+    assert outage((closed, opened)) == 3.0
+    assert outage((closed, at(20, Kind.LEARNT, group="Intake"), at(22, Kind.DONE, step="open"))) == 2.0
+    assert outage((closed,)) is None
+    assert outage(()) is None
+
+
+def test_runs_are_those_with_a_journal_oldest_first(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    assert operations.runs(parts(tmp_path, tiny)) == ()
+    for run_id in ("20260103-1", "20260102-1"):
+        record(tmp_path, run_id, [])
+    (tmp_path / "runs" / "stray").mkdir()
+    assert operations.runs(parts(tmp_path, tiny)) == ("20260102-1", "20260103-1")
+
+
+def test_a_run_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path / "runs" / "r1", tmp_path / "keys" / "r1.key")
+    rundir.create()
+    (rundir.path / "settings.json.part").mkdir()  # in the way of the settings
+    with pytest.raises(OSError, match="Is a directory"):
+        operations._begin(rundir, PLAN, Settings())
+    assert not list(tmp_path.rglob("r1*"))
+
+
+# ---- refusals --------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_run(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [])
+    for act in (operations.status, operations.resume, operations.rollback, operations.finish):
+        with pytest.raises(UsageProblem, match=r"there is no run 'r2' in .*/runs \(known: r1\)") as refusal:
+            act("r2", parts(tmp_path, tiny))
+        assert refusal.value.hint == "look with `vmmigrate status`"
+
+
+@pytest.mark.parametrize("outcome", ["migrated", "rolled-back"])
+def test_an_ended_run_is_not_resumed(tmp_path: Path, tiny: TinyHypervisor, outcome: str) -> None:
+    record(tmp_path, "r1", [(Kind.END, {"outcome": outcome})])
+    with pytest.raises(UsageProblem, match=f"run r1 has ended: {outcome}"):
+        operations.resume("r1", parts(tmp_path, tiny))
+
+
+def test_a_run_that_was_open_to_the_world_is_not_switched_a_second_time(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", SWITCHED_BACK)
+    with pytest.raises(UsageProblem, match="was open to the world and went back") as refusal:
+        operations.resume("r1", parts(tmp_path, tiny))
+    assert refusal.value.hint == "vmmigrate finish r1, then start a new run"
+
+
+def test_a_vm_that_was_open_to_the_world_is_not_deleted_by_a_rollback(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [*done(SWITCHED), END])
+    with pytest.raises(UsageProblem, match="may hold mail, so it is not deleted") as refusal:
+        operations.rollback("r1", parts(tmp_path, tiny), scope=Scope.ALL)
+    assert refusal.value.hint == "vmmigrate rollback r1 --scope switch keeps it, unplugged"
+    assert changes(tiny) == []
+
+
+def test_a_finished_run_is_left_alone(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [*done(SWITCHED), END, (Kind.FINISHED, {})])
+    for act in (operations.resume, operations.rollback, operations.finish):
+        with pytest.raises(UsageProblem, match="run r1 is finished"):
+            act("r1", parts(tmp_path, tiny))
+    assert tiny.calls == []
+
+
+def test_an_unfinished_run_is_not_finished(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    with pytest.raises(UsageProblem, match="run r1 is interrupted on its way forward"):
+        operations.finish("r1", parts(tmp_path, tiny), yes=True)
+
+
+def test_another_plan_than_the_recorded_one(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    rundir.plan.write_text(rundir.plan.read_text().replace("192.0.2.10", "192.0.2.11"))
+    with pytest.raises(JournalDamaged, match="is not the plan that the run began with"):
+        operations.resume("r1", parts(tmp_path, tiny))
+
+
+def test_a_run_that_another_process_works_on(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    with locked(record(tmp_path, "r1", [])), pytest.raises(UsageProblem, match="another process works on run r1"):
+        operations.rollback("r1", parts(tmp_path, tiny))
+
+
+def test_nothing_is_told_to_have_started_that_was_refused(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", [*done(SWITCHED), END])
+    told: list[Event] = []
+    with pytest.raises(UsageProblem):
+        operations.resume("r1", parts(tmp_path, tiny, listen=told.append))
+    with pytest.raises(NeedsConfirmation):
+        operations.finish("r1", parts(tmp_path, tiny, listen=told.append))
+    assert told == []
+
+
+@pytest.mark.parametrize("missing", sorted(PASSWORDS))
+def test_a_forgotten_password_refuses_a_resume_and_fails_no_step(
+    tmp_path: Path, tiny: TinyHypervisor, missing: str
+) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    before = rundir.journal.read_bytes()
+    environ = {name: value for name, value in PASSWORDS.items() if name != missing}
+    with pytest.raises(UsageProblem, match="there is no terminal to ask for it"):
+        operations.resume("r1", parts(tmp_path, tiny, environ=environ))
+    assert rundir.journal.read_bytes() == before
+    assert changes(tiny) == []
+
+
+def test_a_forgotten_password_refuses_a_rollback_of_the_switch(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+    before = rundir.journal.read_bytes()
+    with pytest.raises(UsageProblem, match=r"old\.ssh\.password is not given"):
+        operations.rollback("r1", parts(tmp_path, tiny, environ={}))
+    assert rundir.journal.read_bytes() == before
+
+
+# ---- rollback --------------------------------------------------------------------------------------------
+
+
+def test_before_the_switch_a_rollback_wants_no_password_and_leaves_nothing(
+    tmp_path: Path, tiny: TinyHypervisor
+) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    told: list[Event] = []
+    assert operations.rollback("r1", parts(tmp_path, tiny, environ={}, listen=told.append)) == "rolled-back"
+    assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
+    assert (tiny.notes, tiny.new_is_there, kept(rundir)) == (CLAIM.notes, False, [])
+    assert told[0] == RunStarted("r1", "rollback", str(rundir.path))
+    assert told[-1] == RunEnded("r1", "rolled-back", None, "live", "deleted or never made", ("--trust-staging",))
+
+
+def test_what_a_crash_left_of_a_rolled_back_runs_secrets_is_dropped(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [*done(PREPARED), *undone(PREPARED, scope="all")])
+    assert kept(rundir) == ["archive.age", "r1.key"]
+    with pytest.raises(UsageProblem, match="run r1 is rolled back already"):
+        operations.rollback("r1", parts(tmp_path, tiny))
+    assert kept(rundir) == []
+
+
+def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    tiny.before["destroy"] = raises(trouble("the host is down"))
+    told: list[Event] = []
+    with pytest.raises(NeedsAttention) as left:
+        operations.rollback("r1", parts(tmp_path, tiny, listen=told.append))
+    assert str(left.value) == "not everything could be undone: deploy: the host is down"
+    assert left.value.hint == "mend that, then run `vmmigrate rollback r1` again: it goes on where it failed"
+    assert [event.outcome for event in told if isinstance(event, RunEnded)] == ["needs-attention"]
+    assert kept(rundir) == ["archive.age", "r1.key"]
+    tiny.before.clear()
+    tiny.calls.clear()
+    assert operations.rollback("r1", parts(tmp_path, tiny)) == "rolled-back"
+    assert changes(tiny) == [f"destroy {NEW.name}"]
+
+
+# ---- resume ----------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_fails_before_the_commit_takes_the_run_back(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    tiny.before["inventory"] = raises(trouble("the host is down"))
+    with pytest.raises(RolledBack, match="the host is down"):
+        operations.resume("r1", parts(tmp_path, tiny))
+    state = fold(read(rundir.journal))
+    assert state.ended == "rolled-back"
+    assert state.back is not None
+    assert state.back.reason == "a step failed: the host is down"
+    assert kept(rundir) == []
+
+
+def test_a_bug_takes_the_run_back_too_and_stays_a_bug(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    tiny.before["inventory"] = raises(KeyError("bug"))
+    with pytest.raises(KeyError):
+        operations.resume("r1", parts(tmp_path, tiny))
+    assert fold(read(rundir.journal)).ended == "rolled-back"
+
+
+def test_an_automatic_rollback_is_not_interrupted(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    tiny.before["inventory"] = raises(trouble())
+    asked: list[None] = []
+
+    def impatient() -> None:
+        asked.append(None)
+        if len(asked) > 1:
+            raise Cancelled("interrupted", hint="")
+
+    with pytest.raises(RolledBack):
+        operations.resume("r1", parts(tmp_path, tiny, cancelled=impatient))
+    assert (len(asked), fold(read(rundir.journal)).ended) == (1, "rolled-back")
+
+
+def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [])
+    told: list[Event] = []
+    with pytest.raises(Cancelled):
+        operations.resume(
+            "r1", parts(tmp_path, tiny, listen=told.append, cancelled=raises(Cancelled("interrupted", hint="resume")))
+        )
+    assert fold(read(rundir.journal)).paused == "interrupted"
+    assert told[-1] == RunEnded("r1", "interrupted", None, "live", "deleted or never made", ("--trust-staging",))
+
+
+def test_after_the_commit_a_failure_takes_nothing_back(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    committed = [*done({k: v for k, v in SWITCHED.items() if k != "autostart"})]
+    every = dict.fromkeys(fold(read(record(tmp_path, "r0", []).journal)).steps)
+    before = [step for step in every if step not in (*SWITCHED, "notes")]
+    rundir = record(tmp_path, "r1", [*done(dict.fromkeys(before)), *committed])
+    tiny.before["set_autostart"] = raises(trouble("read-only"))
+    with pytest.raises(Problem, match="read-only"):
+        operations.resume("r1", parts(tmp_path, tiny))
+    state = fold(read(rundir.journal))
+    assert (state.steps["autostart"], state.back, state.committed) == (Status.FAILED, None, True)
+    assert changes(tiny) == [f"set_autostart {NEW.name} True"]
+    tiny.before.clear()
+    assert operations.resume("r1", parts(tmp_path, tiny)) == "migrated"
+
+
+# ---- finish ----------------------------------------------------------------------------------------------
+
+
+def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+    record(tmp_path, "r2", SWITCHED_BACK)
+    with pytest.raises(NeedsConfirmation, match="mailgw will be asked to shut down, and the run can no longer") as ask:
+        operations.finish("r1", parts(tmp_path, tiny))
+    assert (ask.value.flag, ask.value.hint) == ("--yes", "say yes when asked, or give --yes")
+    with pytest.raises(NeedsConfirmation, match=f"{NEW.name} will be deleted with all it holds"):
+        operations.finish("r2", parts(tmp_path, tiny))
+    assert (changes(tiny), kept(rundir)) == ([], ["archive.age", "r1.key"])
+
+
+def test_finish_after_a_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+    assert operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True) == "finished"
+    assert changes(tiny) == [f"remove_nic {NEW.name} 52:54:00:00:00:02", "shut_down mailgw", "set_notes mailgw"]
+    assert tiny.notes == f"the owner's words\nReplaced by {NEW.name} (vmmigrate run r1, finished)."
+    assert (kept(rundir), fold(read(rundir.journal)).finished) == ([], True)
+
+
+def test_finish_after_a_switch_back_deletes_the_new_vm(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    assert operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True) == "finished"
+    assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
+    assert (tiny.notes, kept(rundir), fold(read(rundir.journal)).finished) == (CLAIM.notes, [], True)
+
+
+def test_a_finish_that_cannot_delete_is_not_finished(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    tiny.before["destroy"] = raises(trouble("the host is down"))
+    with pytest.raises(NeedsAttention, match="deploy: the host is down"):
+        operations.finish("r1", parts(tmp_path, tiny), yes=True)
+    assert fold(read(rundir.journal)).finished is False
+    assert kept(rundir) == ["archive.age", "r1.key"]
+    tiny.before.clear()
+    assert operations.resume("r1", parts(tmp_path, tiny)) == "rolled-back"
+    assert (tiny.new_is_there, kept(rundir)) == (False, [])
+
+
+@pytest.mark.parametrize("call", ["remove_nic", "shut_down", "set_notes"])
+def test_an_interrupted_finish_is_simply_run_again(tmp_path: Path, tiny: TinyHypervisor, call: str) -> None:
+    def die() -> None:
+        raise Killed
+
+    rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+    tiny.before[call] = die
+    with pytest.raises(Killed):
+        operations.finish("r1", parts(tmp_path, tiny), yes=True)
+    tiny.before.clear()
+    assert operations.finish("r1", parts(tmp_path, tiny), yes=True) == "finished"
+    assert kept(rundir) == []

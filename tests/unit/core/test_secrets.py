@@ -1,0 +1,126 @@
+"""Each source of a secret, and what is told where it does not give one."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hypervisors import Secret
+from vmmigrate.config import Settings
+from vmmigrate.errors import UsageProblem
+from vmmigrate.secrets import NAMES, Secrets, cannot_ask, variable
+
+NAME = "old.ssh.password"
+
+
+def secrets(
+    source: dict[str, Any] | None = None, environ: dict[str, str] | None = None, ask: Any = cannot_ask
+) -> Secrets:
+    settings = Settings.model_validate({"old": {"ssh": {"password": source}}})
+    return Secrets(settings, environ or {}, ask)
+
+
+def refusal(secrets: Secrets) -> tuple[str, str]:
+    with pytest.raises(UsageProblem) as raised:
+        secrets.get(NAME)
+    return str(raised.value), raised.value.hint
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text("hunter2\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_every_name_is_a_setting_and_has_its_variable() -> None:
+    environ = {variable(name): name for name in NAMES}
+    fetched = Secrets(Settings(), environ, cannot_ask)
+    assert [fetched.get(name).reveal() for name in NAMES] == list(NAMES)
+    assert variable(NAME) == "VMMIGRATE_OLD_SSH_PASSWORD"
+
+
+def test_from_the_environment() -> None:
+    assert secrets({"env": "MY_PW"}, {"MY_PW": "hunter2"}).get(NAME) == Secret("hunter2")
+
+
+def test_a_named_variable_comes_before_the_usual_one() -> None:
+    environ = {"MY_PW": "mine", "VMMIGRATE_OLD_SSH_PASSWORD": "usual"}
+    assert secrets({"env": "MY_PW"}, environ).get(NAME) == Secret("mine")
+
+
+@pytest.mark.parametrize("environ", [{}, {"MY_PW": ""}])
+def test_a_variable_that_is_not_there(environ: dict[str, str]) -> None:
+    assert refusal(secrets({"env": "MY_PW"}, environ)) == (f"{NAME}: the environment has no MY_PW", "export MY_PW")
+
+
+def test_from_a_file(file: Path) -> None:
+    assert secrets({"file": file}).get(NAME) == Secret("hunter2")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o602])
+def test_a_file_that_others_may_read_is_refused(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert refusal(secrets({"file": file})) == (f"{NAME}: others may read {file}", f"chmod 600 {file}")
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"\n", "gives an empty password"), (b"\xff\xfe", "is no text")])
+def test_a_file_that_holds_none(file: Path, content: bytes, told: str) -> None:
+    file.write_bytes(content)
+    assert refusal(secrets({"file": file}))[0] == f"{NAME}: {file} {told}"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    told = f"{NAME}: {tmp_path}/none: No such file or directory"
+    assert refusal(secrets({"file": tmp_path / "none"})) == (told, "name a readable file")
+
+
+def test_from_the_first_line_of_a_command() -> None:
+    command = [sys.executable, "-c", "print('hunter2'); print('user: sa')"]
+    assert secrets({"command": command}).get(NAME) == Secret("hunter2")
+
+
+def test_a_command_that_fails() -> None:
+    told = refusal(secrets({"command": ["false"]}))
+    assert told == (f"{NAME}: false ended with 1", "run it by hand and see why")
+
+
+def test_a_command_that_prints_nothing() -> None:
+    assert refusal(secrets({"command": ["true"]}))[0] == f"{NAME}: true gives an empty password"
+
+
+def test_a_command_that_is_not_there() -> None:
+    told = refusal(secrets({"command": ["no-such-program"]}))
+    assert told == (f"{NAME}: cannot run no-such-program: No such file or directory", "name a program on PATH")
+
+
+def test_from_a_prompt_though_a_variable_is_set() -> None:
+    asking = secrets({"prompt": True}, {"VMMIGRATE_OLD_SSH_PASSWORD": "env"}, ask=lambda label: f"asked for {label}")
+    assert asking.get(NAME) == Secret("asked for old.ssh.password")
+
+
+def test_without_a_source_the_usual_variable_then_the_prompt() -> None:
+    assert secrets(None, {"VMMIGRATE_OLD_SSH_PASSWORD": "hunter2"}).get(NAME) == Secret("hunter2")
+    assert secrets(None, ask=lambda label: "typed").get(NAME) == Secret("typed")
+
+
+def test_without_a_terminal_the_operator_is_told_where_to_put_it() -> None:
+    assert refusal(secrets()) == (
+        f"{NAME} is not given, and there is no terminal to ask for it",
+        "set VMMIGRATE_OLD_SSH_PASSWORD, or name a source in vmmigrate.toml: old.ssh.password = { file = … }",
+    )
+
+
+def test_each_is_fetched_once() -> None:
+    asked: list[str] = []
+
+    def ask(label: str) -> str:
+        asked.append(label)
+        return "typed"
+
+    asking = secrets(ask=ask)
+    assert asking.get(NAME) is asking.get(NAME)
+    assert asked == [NAME]
+    assert "typed" not in repr(vars(asking)["_known"])

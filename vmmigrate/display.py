@@ -1,0 +1,216 @@
+"""Show a run's events: live on a terminal, as plain lines elsewhere, as one JSON line each for programs."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from vmmigrate.events import (
+    DirectionTaken,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepBegan,
+    StepEnded,
+    StepFailed,
+    StepProgress,
+    StepRemark,
+    StepWaits,
+)
+
+if TYPE_CHECKING:
+    from vmmigrate.model import Plan
+    from vmmigrate.operations import RunStatus
+
+EVERY = 10.0  # seconds between two lines about one step's progress, where lines stay
+
+
+def size(count: float) -> str:
+    """Bytes for people: 1536 → '1.5 KiB'."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError
+
+
+def end_lines(event: RunEnded) -> list[str]:
+    """How a run ended, and what can be done now."""
+    lines = [f"{event.outcome}" + (f", outage {event.outage:.1f} s" if event.outage is not None else "")]
+    lines += [f"old VM: {event.old_vm}", f"new VM: {event.new_vm}"]
+    lines += [f"insecure, as asked: {flag}" for flag in event.insecure]
+    lines += [f"next: {line}" for line in _next(event)]
+    return lines
+
+
+def _next(event: RunEnded) -> list[str]:
+    run = event.run_id
+    return {
+        "migrated": [
+            f"vmmigrate finish {run}    when you are content: shuts the old VM down, ends the right to go back",
+            f"vmmigrate rollback {run}  to go back to the old VM",
+        ],
+        "switched-back": [f"vmmigrate finish {run}    deletes the new VM"],
+        "interrupted": [f"vmmigrate resume {run}", f"vmmigrate rollback {run}"],
+        "needs-attention": [f"vmmigrate status {run}", f"vmmigrate rollback {run}"],
+    }.get(event.outcome, [])
+
+
+# ---- plain lines -----------------------------------------------------------------------------------------
+
+
+class PlainLines:
+    """One line a fact, for logs and pipes."""
+
+    def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._now = out, now
+        self._label = ""
+        self._began = self._told = 0.0
+
+    def __call__(self, event: Event) -> None:
+        for line in self._lines(event):
+            self._out.write(line + "\n")
+            self._out.flush()
+
+    def _lines(self, event: Event) -> list[str]:
+        match event:
+            case RunStarted():
+                return [f"{event.verb}: run {event.run_id}, recorded in {event.folder}"]
+            case StepBegan():
+                self._began = self._told = self._now()
+                self._label = f"[{event.number:2}/{event.total}] {'undo: ' if event.undoing else ''}{event.title}"
+                return []
+            case StepProgress() | StepWaits():
+                return self._sometimes(event)
+            case StepRemark():
+                return [f"        note: {event.text}"]
+            case StepEnded():
+                return [f"{self._label:<52} {event.seconds:6.1f} s"]
+            case StepFailed():
+                return [f"{self._label:<52} FAILED", f"        {event.error}", f"        → {event.hint}"]
+            case DirectionTaken():
+                return [f"going {event.to}{f' ({event.scope})' if event.scope else ''}: {event.reason}"]
+            case RunEnded():
+                return end_lines(event)
+
+    def _sometimes(self, event: StepProgress | StepWaits) -> list[str]:
+        now = self._now()
+        if now - self._told < EVERY:
+            return []
+        self._told = now
+        if isinstance(event, StepWaits):
+            wait = event.wait
+            seen = f" (last seen: {wait.seen})" if wait.seen else ""
+            return [f"        waiting for {wait.what}: {wait.waited:.0f} s of at most {wait.timeout:.0f} s{seen}"]
+        return [f"        {_transfer(event, now - self._began)}"]
+
+
+def _transfer(event: StepProgress, seconds: float) -> str:
+    rate = event.done / seconds if seconds > 0 else 0.0
+    if not event.total:
+        return f"{size(event.done)}, {size(rate)}/s"
+    left = f", {(event.total - event.done) / rate:.0f} s left" if rate else ""
+    return f"{size(event.done)} of {size(event.total)}, {size(rate)}/s{left}"
+
+
+# ---- a terminal ------------------------------------------------------------------------------------------
+
+
+class LiveTerminal:
+    """A line a finished step, and a moving one for the step under way, with bytes, rate and time left."""
+
+    def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=out, highlight=False)
+        self._plain = PlainLines(out, now)
+        self._now = now
+        self._status = self._console.status("")
+        self._title = ""
+        self._began = 0.0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case StepBegan():
+                self._title, self._began = event.title, self._now()
+                self._status.update(event.title)
+                self._status.start()
+            case StepProgress():
+                self._status.update(f"{self._title}: {_transfer(event, self._now() - self._began)}")
+            case StepWaits():
+                wait = event.wait
+                left = f"{wait.waited:.0f} s of at most {wait.timeout:.0f} s"
+                self._status.update(f"{self._title}: waiting for {wait.what}, {left}")
+            case _:
+                self._status.stop()
+        if not isinstance(event, StepProgress | StepWaits):
+            self._plain(event)
+
+
+# ---- programs --------------------------------------------------------------------------------------------
+
+
+class JsonLines:
+    """One JSON object a line; `event` is the kind, the rest its fields."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def __call__(self, event: Event) -> None:
+        self.write({"event": type(event).__name__, **dataclasses.asdict(event)})
+
+    def write(self, data: dict[str, object]) -> None:
+        self._out.write(json.dumps(data) + "\n")
+        self._out.flush()
+
+
+# ---- plans and runs --------------------------------------------------------------------------------------
+
+
+def plan_lines(plan: "Plan") -> list[str]:
+    """A plan for people."""
+    identity, image = plan.identity, plan.image
+    lines = [
+        f"old VM      {plan.old.name} ({plan.old.id}), version {plan.old_version}",
+        (
+            f"gateway     {identity.mail_name}, {identity.address} via {identity.gateway or 'no gateway'}, "
+            f"MAC {identity.mac} on {identity.network}"
+        ),
+        f"new image   {image.path} ({image.format}, {size(image.file_size)}, SHA-256 {image.sha256[:16]}…)",
+        f"new VM      {plan.new_name}: {plan.vcpus} vCPU, {size(plan.memory)}, in pool {plan.store}",
+        f"NICs        live on {identity.network} (unplugged until the switch), staging on {plan.staging}"
+        + (", staging first" if plan.staging_first else ""),
+    ]
+    lines += [f"insecure    {flag}" for flag in plan.insecure]
+    for finding in plan.findings:
+        lines.append(f"{finding.severity:<11} {finding.id}: {finding.seen}")
+        lines += [f"            → {finding.remedy}"] if finding.remedy else []
+    return lines
+
+
+def status_lines(run: "RunStatus") -> list[str]:
+    """A run for people: where it stands, each step, what was proved, what can be done."""
+    lines = [
+        f"run {run.run_id}: {run.word}, {run.plan.old.name} → {run.plan.new_name}",
+        f"folder {run.folder}",
+    ]
+    lines += [f"  {state.value:<8} {step}" for step, state in run.state.steps.items()]
+    lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
+    lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
+    return lines + [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
+
+
+def status_json(run: "RunStatus") -> dict[str, object]:
+    """A run for programs."""
+    return {
+        "run_id": run.run_id,
+        "status": run.word,
+        "old": run.plan.old.name,
+        "new": run.plan.new_name,
+        "steps": {step: state.value for step, state in run.state.steps.items()},
+        "outage": run.outage,
+        "left_to_you": dict(run.state.troubles),
+        "insecure": list(run.plan.insecure),
+        "folder": str(run.folder),
+    }

@@ -1,0 +1,113 @@
+"""What a run tells while it runs: plain dataclasses to plain functions. Nothing depends on being heard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypervisors import Wait
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    run_id: str
+    verb: str  # 'migrate', 'resume', 'rollback', 'finish'
+    folder: str
+
+
+@dataclass(frozen=True)
+class StepBegan:
+    """`number` of `total` counts the steps of this direction."""
+
+    step: str
+    title: str
+    number: int
+    total: int
+    undoing: bool = False
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """Bytes. `total` 0 = unknown."""
+
+    step: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class StepWaits:
+    step: str
+    wait: Wait
+
+
+@dataclass(frozen=True)
+class StepRemark:
+    """Something worth telling that changes nothing."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    step: str
+    title: str
+    seconds: float
+    undoing: bool = False
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    step: str
+    title: str
+    error: str
+    hint: str
+    undoing: bool = False
+
+
+@dataclass(frozen=True)
+class DirectionTaken:
+    """The run turned: 'back' with its scope, or 'forward'."""
+
+    to: str
+    scope: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """`outcome`: 'migrated', 'rolled-back', 'switched-back', 'needs-attention', 'interrupted', 'finished'.
+
+    `outage`: seconds between closing the old intake and opening the new one, None where none was.
+    """
+
+    run_id: str
+    outcome: str
+    outage: float | None
+    old_vm: str
+    new_vm: str
+    insecure: tuple[str, ...] = ()
+
+
+Event = (
+    RunStarted | StepBegan | StepProgress | StepWaits | StepRemark | StepEnded | StepFailed | DirectionTaken | RunEnded
+)
+Listener = Callable[[Event], None]
+
+
+def unfailing(listener: Listener) -> Listener:
+    """The same, but silent once it could not write: a closed pipe or a full disk must not fail a step."""
+    hears = True
+
+    def listen(event: Event) -> None:
+        nonlocal hears
+        if hears:
+            try:
+                listener(event)
+            except (OSError, ValueError):  # ValueError: a closed file, a character that the stream has not
+                hears = False
+
+    return listen
+
+
+def silent(event: Event) -> None:
+    """For callers that do not listen."""

@@ -1,0 +1,488 @@
+"""What can be asked of the program: plan, migrate, resume, rollback, status, finish. Here the real parts meet."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypervisors import Cancelled, Clock, Hypervisor, Problem, ProgressListener, connect, no_progress
+from vmmigrate import __version__
+from vmmigrate.config import Settings
+from vmmigrate.engine import Engine
+from vmmigrate.errors import JournalDamaged, JournalFailed, UsageProblem
+from vmmigrate.events import Listener, RunEnded, RunStarted, silent
+from vmmigrate.journal import Journal, Kind, Record, RunState, Scope, Status, fold, read
+from vmmigrate.model import Claim, NewVm, Plan, plan_from_json, plan_to_json
+from vmmigrate.preflight import Preflight, refusal
+from vmmigrate.run import Doors, Run
+from vmmigrate.rundir import RunDir, locked, new_run_id, write_durably
+from vmmigrate.secrets import Ask, Secrets, cannot_ask
+from vmmigrate.steps import MIGRATE, PREPARE, UndoRefused
+
+STEPS = tuple(step for phase in MIGRATE for step in phase.steps)
+COMMIT = "open"
+SHELLS = ("old.ssh.password", "new.ssh.password")
+
+
+class NeedsConfirmation(Problem):
+    """What is about to be done wants a yes. `flag` gives it in advance."""
+
+    def __init__(self, question: str, flag: str) -> None:
+        super().__init__(question, hint=f"say yes when asked, or give {flag}")
+        self.flag = flag
+
+
+class RolledBack(Problem):
+    """A step failed and the run went back: the old VM is live, nothing of the new one is left."""
+
+
+class NeedsAttention(Problem):
+    """Something is left to a person; the message lists what."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an operation is given by its caller: how to connect, whom to ask, who listens, what stops it."""
+
+    environ: Mapping[str, str]
+    runs_folder: Path
+    keys_folder: Path
+    connect: Callable[[str], Hypervisor] = connect
+    ask: Ask = cannot_ask
+    listen: Listener = silent
+    cancelled: Callable[[], None] = lambda: None
+    clock: Clock = field(default_factory=Clock)
+    wall: Callable[[], float] = time.time
+
+    def rundir(self, run_id: str) -> RunDir:
+        return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
+
+
+# ---- plan ------------------------------------------------------------------------------------------------
+
+
+def plan(
+    old: str,
+    image: Path,
+    settings: Settings,
+    parts: Parts,
+    *,
+    run_id: str | None = None,
+    progress: ProgressListener = no_progress,
+) -> Plan:
+    """Look at everything, change nothing. Raises PlanRefused and what the parts raise."""
+    with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
+        return Preflight(hypervisor, settings, doors, progress).plan(old, image, run_id or new_run_id())
+
+
+# ---- migrate ---------------------------------------------------------------------------------------------
+
+
+def migrate(
+    old: str,
+    image: Path,
+    settings: Settings,
+    parts: Parts,
+    *,
+    agreed: Plan | None = None,
+    yes: bool = False,
+    progress: ProgressListener = no_progress,
+) -> str:
+    """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is touched.
+
+    `agreed`: a plan made earlier, whose premises must still hold. After a failure before the commit the run
+    has gone back and RolledBack is raised; NeedsAttention where something is left to a person.
+    """
+    run_id = new_run_id()
+    with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
+        made = Preflight(hypervisor, settings, doors, progress).plan(old, image, run_id)
+        _refuse_blocked(made)
+        if agreed is not None:
+            _refuse_broken(agreed, made)
+        if not yes:
+            raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
+        _fetch_secrets(doors.secrets, settings)
+        rundir = parts.rundir(run_id)
+        rundir.create()
+        with locked(rundir), closing(_begin(rundir, made, settings)) as journal:
+            run = _run(rundir, made, settings, hypervisor, doors, parts)
+            _tell_start(run, "migrate")
+            _drive(Engine(journal, STEPS, run, parts.listen, parts.cancelled), run, Engine.forward)
+    return run_id
+
+
+def _refuse_blocked(made: Plan) -> None:
+    if made.blocking():
+        raise refusal(made.blocking())
+
+
+def _refuse_broken(agreed: Plan, now: Plan) -> None:
+    broken = agreed.broken_premises(now)
+    if broken:
+        listed = "; ".join(f"{then.name} was {then.value}, is {at.value if at else 'unknown'}" for then, at in broken)
+        raise UsageProblem(f"the plan no longer holds: {listed}", hint="make a new plan and look at it")
+
+
+def _fetch_secrets(secrets: Secrets, settings: Settings) -> None:
+    """All at the start, so that nobody is asked for a password in the middle of a switch."""
+    names = [*SHELLS, "old.console.password", "new.console.password"]
+    for name in names + (["backup.password"] if settings.backup.password else []):
+        secrets.get(name)
+
+
+def _fetch_for_the_way_back(secrets: Secrets, state: RunState) -> None:
+    """As above; before the switch, going back concerns the hypervisor alone."""
+    for name in SHELLS if _switching(state) else ():
+        secrets.get(name)
+
+
+def _switching(state: RunState) -> bool:
+    """Whether anything after PREPARE was begun and not undone."""
+    return any(
+        status is not Status.PENDING and state.phases[name] != PREPARE.name for name, status in state.steps.items()
+    )
+
+
+def _begin(rundir: RunDir, made: Plan, settings: Settings) -> Journal:
+    """With the journal the run exists; what a later process needs is on the disk before it."""
+    text = plan_to_json(made)
+    header = {
+        "run_id": rundir.run_id,
+        "version": __version__,
+        "plan_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "steps": [{"name": step.name, "phase": phase.name} for phase in MIGRATE for step in phase.steps],
+    }
+    try:
+        write_durably(rundir.plan, text.encode())
+        write_durably(rundir.settings, settings.model_dump_json(indent=2, exclude_none=True).encode())
+        return Journal.create(rundir.journal, header)
+    except Exception:
+        rundir.remove()
+        raise
+
+
+# ---- resume, rollback, finish ----------------------------------------------------------------------------
+
+
+def resume(run_id: str, parts: Parts) -> str:
+    """Go on in the recorded direction; the outcome."""
+    with _reopened(run_id, parts) as (engine, run):
+        state = engine.journal.state()
+        if state.ended in ("migrated", "rolled-back"):
+            raise UsageProblem(f"run {run_id} has ended: {state.ended}", hint="there is nothing to resume")
+        switched_back = state.paused == "switched back"
+        if switched_back:
+            _refuse_second_switch(state)
+        if switched_back or state.back is None or state.back.scope is Scope.REDO:
+            _fetch_secrets(run.doors.secrets, run.settings)
+        else:
+            _fetch_for_the_way_back(run.doors.secrets, state)
+        _tell_start(run, "resume")
+        if switched_back:
+            engine.turn_forward("resumed by the operator")
+        _drive(engine, run, Engine.go_on)
+        return _outcome(engine.journal)
+
+
+def rollback(run_id: str, parts: Parts, *, scope: Scope | None = None, leave_mail: bool = False) -> str:
+    """Go back; the outcome. Without `scope`: all before the commit, the switch alone after it.
+
+    Raises UsageProblem for `all` once the new VM has been open to the world; UndoRefused where mail waits in it.
+    """
+    with _reopened(run_id, parts, leave_mail=leave_mail) as (engine, run):
+        state = engine.journal.state()
+        if state.ended == "rolled-back":
+            raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
+        wanted = scope or (Scope.SWITCH if state.committed else Scope.ALL)
+        if wanted is Scope.ALL and state.committed:
+            raise UsageProblem(
+                f"run {run_id}: the new VM has been open to the world and may hold mail, so it is not deleted",
+                hint=f"vmmigrate rollback {run_id} --scope switch keeps it, unplugged",
+            )
+        _fetch_for_the_way_back(run.doors.secrets, state)
+        _tell_start(run, "rollback")
+        _drive(engine, run, lambda e: e.back(wanted, "asked by the operator", covered(state, wanted)))
+        return _outcome(engine.journal)
+
+
+def covered(state: RunState, scope: Scope) -> list[str]:
+    """The recorded steps that a scope undoes: from the switch on, or all."""
+    if scope is Scope.ALL:
+        return list(state.steps)
+    return [name for name, phase in state.phases.items() if phase != PREPARE.name]
+
+
+def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
+    """The irreversible end: secrets and the right to roll back are dropped; the outcome.
+
+    After a migration the staging NIC is removed and the old guest asked to shut down; after a switch back
+    the new VM is deleted.
+    """
+    with _reopened(run_id, parts) as (engine, run):
+        state = engine.journal.state()
+        if state.ended != "migrated" and state.paused != "switched back":
+            raise UsageProblem(
+                f"run {run_id} is {describe(state)}",
+                hint="resume it or roll it back; only an ended run is finished",
+            )
+        if not yes:
+            raise NeedsConfirmation(_last_words(run, state), "--yes")
+        _tell_start(run, "finish")
+        if state.ended == "migrated":
+            _retire_old(run)
+        else:
+            engine.back(Scope.ALL, "finished by the operator", list(state.steps))
+            _refuse_left_over(engine, run)
+        run.rundir.drop_secrets()
+        engine.journal.append(Kind.FINISHED)
+        run.emit(_ended(run, engine.journal, "finished"))
+        return "finished"
+
+
+def _last_words(run: Run, state: RunState) -> str:
+    if state.ended == "migrated":
+        return f"{run.plan.old.name} will be asked to shut down, and the run can no longer be rolled back"
+    return f"{run.plan.new_name} will be deleted with all it holds"
+
+
+def _retire_old(run: Run) -> None:
+    """Convergent: each act looks first, so an interrupted finish is simply run again."""
+    old, new = run.plan.old, run.facts.of(NewVm)
+    run.hypervisor.remove_nic(new.vm, new.staging_mac, run.run_id)
+    run.hypervisor.shut_down(old, run.settings.limits.shutdown)
+    own = run.facts.of(Claim).notes
+    line = f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished)."
+    run.hypervisor.set_notes(old, (own + "\n" if own else "") + line)
+
+
+# ---- status ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run as its folder tells it, without asking any other machine."""
+
+    run_id: str
+    folder: Path
+    state: RunState
+    plan: Plan
+    records: tuple[Record, ...]
+
+    @property
+    def word(self) -> str:
+        return describe(self.state)
+
+    @property
+    def outage(self) -> float | None:
+        return outage(self.records)
+
+
+def status(run_id: str, parts: Parts) -> RunStatus:
+    """Raises UsageProblem where there is no such run, JournalDamaged where it cannot be read."""
+    rundir = _existing(run_id, parts)
+    records = tuple(read(rundir.journal))
+    return RunStatus(run_id, rundir.path, fold(records), plan_from_json(rundir.plan.read_text()), records)
+
+
+def statuses(parts: Parts) -> Iterator[RunStatus]:
+    """Each run that can be read, oldest first; JournalDamaged for one that cannot is raised after the others."""
+    damaged: JournalDamaged | None = None
+    for run_id in runs(parts):
+        try:
+            yield status(run_id, parts)
+        except JournalDamaged as error:
+            damaged = damaged or error
+    if damaged is not None:
+        raise damaged
+
+
+def runs(parts: Parts) -> tuple[str, ...]:
+    """The ids of all runs, oldest first."""
+    if not parts.runs_folder.is_dir():
+        return ()
+    return tuple(sorted(path.name for path in parts.runs_folder.iterdir() if (path / "journal.jsonl").exists()))
+
+
+def describe(state: RunState) -> str:
+    """One word or two for where a run stands."""
+    if state.finished:
+        return "finished"
+    if state.ended or state.paused:
+        return str(state.ended or state.paused)
+    return f"interrupted on its way {'back' if state.back else 'forward'}"
+
+
+def outage(records: tuple[Record, ...]) -> float | None:
+    """Seconds from closing the old intake to having opened the new one, by the journal's times. None: no switch."""
+    closed = [r.time for r in records if r.kind is Kind.LEARNT and r.data["group"] == "Intake"]
+    opened = [r.time for r in records if r.kind is Kind.DONE and r.data["step"] == COMMIT]
+    return opened[0] - closed[-1] if closed and opened and opened[0] >= closed[-1] else None
+
+
+# ---- the parts -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _hypervisor(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
+    hypervisor = parts.connect(settings.hypervisor.url)
+    try:
+        yield hypervisor
+    finally:
+        with suppress(Problem):  # a connection that died is closed
+            hypervisor.close()
+
+
+@contextmanager
+def _doors(settings: Settings, parts: Parts) -> Iterator[Doors]:
+    doors = Doors(settings, Secrets(settings, parts.environ, parts.ask))
+    try:
+        yield doors
+    finally:
+        doors.close()
+
+
+def _run(
+    rundir: RunDir,
+    plan_: Plan,
+    settings: Settings,
+    hypervisor: Hypervisor,
+    doors: Doors,
+    parts: Parts,
+) -> Run:
+    return Run(
+        run_id=rundir.run_id,
+        rundir=rundir,
+        plan=plan_,
+        settings=settings,
+        hypervisor=hypervisor,
+        doors=doors,
+        emit=parts.listen,
+        wall=parts.wall,
+        clock=parts.clock,
+        cancelled=parts.cancelled,
+    )
+
+
+def _existing(run_id: str, parts: Parts) -> RunDir:
+    rundir = parts.rundir(run_id)
+    if not rundir.journal.exists():
+        known = ", ".join(runs(parts)[-5:]) or "none"
+        raise UsageProblem(
+            f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
+            hint="look with `vmmigrate status`",
+        )
+    return rundir
+
+
+@contextmanager
+def _reopened(run_id: str, parts: Parts, *, leave_mail: bool = False) -> Iterator[tuple[Engine, Run]]:
+    """A recorded run with its parts, under its lock."""
+    rundir = _existing(run_id, parts)
+    with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
+        if journal.state().finished:
+            raise UsageProblem(f"run {run_id} is finished", hint="start a new run")
+        if journal.state().ended == "rolled-back":
+            rundir.drop_secrets()  # a crash may have come between that record and this act
+        text = rundir.plan.read_text()
+        if hashlib.sha256(text.encode()).hexdigest() != journal.state().plan_sha256:
+            raise JournalDamaged(f"{rundir.plan} is not the plan that the run began with", hint="restore the file")
+        settings = Settings.model_validate_json(rundir.settings.read_text())
+        with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
+            run = _run(rundir, plan_from_json(text), settings, hypervisor, doors, parts)
+            yield Engine(journal, STEPS, run, parts.listen, parts.cancelled, leave_mail=leave_mail), run
+
+
+def _tell_start(run: Run, verb: str) -> None:
+    run.emit(RunStarted(run.run_id, verb, str(run.rundir.path)))
+
+
+def _drive(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
+    """Do it; on failure before the commit go back; tell how it ended."""
+    try:
+        act(engine)
+    except Cancelled:
+        _interrupted(engine, run)
+        raise
+    except Exception as error:
+        _failed(engine, run, error)
+    _tell_end(engine, run)
+
+
+def _failed(engine: Engine, run: Run, error: Exception) -> None:
+    state = engine.journal.state()
+    if isinstance(error, JournalFailed):
+        raise error
+    if isinstance(error, UndoRefused):
+        run.emit(_ended(run, engine.journal, _outcome(engine.journal)))
+        raise error
+    if state.committed or state.back is not None or state.ended is not None:
+        run.emit(_ended(run, engine.journal, "needs-attention"))
+        raise error
+    engine.cancelled = run.cancelled = lambda: None
+    engine.back(Scope.ALL, f"a step failed: {state.error or type(error).__name__}", list(state.steps))
+    _tell_end(engine, run)
+    if isinstance(error, Problem):
+        raise RolledBack(str(error), hint=error.hint) from error
+    raise error
+
+
+def _interrupted(engine: Engine, run: Run) -> None:
+    """Nobody is left without a gateway: an interrupt within the switch goes back to the old VM first."""
+    state = engine.journal.state()
+    if _switching(state) and not state.committed and state.back is None:
+        engine.cancelled = run.cancelled = lambda: None
+        engine.back(Scope.SWITCH, "interrupted by the operator", covered(state, Scope.SWITCH))
+        _refuse_left_over(engine, run)
+    else:
+        engine.journal.append(Kind.PAUSED, {"reason": "interrupted"})
+    run.emit(_ended(run, engine.journal, "interrupted"))
+
+
+def _refuse_second_switch(state: RunState) -> None:
+    if state.committed:
+        raise UsageProblem(
+            f"run {state.run_id} was open to the world and went back: what it holds is no longer what the old VM has",
+            hint=f"vmmigrate finish {state.run_id}, then start a new run",
+        )
+
+
+def _tell_end(engine: Engine, run: Run) -> None:
+    state = engine.journal.state()
+    if state.ended == "rolled-back":
+        run.rundir.drop_secrets()
+    _refuse_left_over(engine, run)
+    run.emit(_ended(run, engine.journal, _outcome(engine.journal)))
+
+
+def _refuse_left_over(engine: Engine, run: Run) -> None:
+    """Raises NeedsAttention where an undo failed."""
+    state = engine.journal.state()
+    if state.ended == "needs-attention":
+        run.emit(_ended(run, engine.journal, "needs-attention"))
+        listed = "; ".join(f"{name}: {text}" for name, text in state.troubles.items())
+        raise NeedsAttention(
+            f"not everything could be undone: {listed}",
+            hint=f"mend that, then run `vmmigrate rollback {run.run_id}` again: it goes on where it failed",
+        )
+
+
+def _outcome(journal: Journal) -> str:
+    state = journal.state()
+    return "switched-back" if state.paused == "switched back" else describe(state)
+
+
+def _ended(run: Run, journal: Journal, outcome: str) -> RunEnded:
+    """After an undo of the switch that failed, nobody here can say which of both is plugged in."""
+    state = journal.state()
+    switch, unknown = state.steps["switch"], "unknown: look at its link"
+    unplugged = "kept, unplugged" if run.facts.find(NewVm) else "deleted or never made"
+    return RunEnded(
+        run_id=run.run_id,
+        outcome=outcome,
+        outage=outage(tuple(journal.records)),
+        old_vm={Status.DONE: "kept, unplugged", Status.PENDING: "live"}.get(switch, unknown),
+        new_vm={Status.DONE: "live", Status.PENDING: unplugged}.get(switch, unknown),
+        insecure=run.plan.insecure,
+    )

@@ -1,0 +1,309 @@
+"""Ask everything, change nothing: what stands in the way becomes findings, what was decided a Plan."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from hypervisors import (
+    Hypervisor,
+    Image,
+    Inventory,
+    Network,
+    Nic,
+    NotFound,
+    PowerState,
+    Problem,
+    ProgressListener,
+    Store,
+    identify_image,
+    no_progress,
+)
+from vmmigrate.appliance import mail, network, tls
+from vmmigrate.appliance.archive import pass_through
+from vmmigrate.appliance.console import WebConsole
+from vmmigrate.appliance.family import Software, detect
+from vmmigrate.appliance.port import Account, Shell
+from vmmigrate.config import Settings
+from vmmigrate.errors import PlanRefused
+from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
+from vmmigrate.run import Doors
+from vmmigrate.steps.claim import refuse_foreign_claim
+from vmmigrate.steps.collect_tls import refuse_unusable
+
+T = TypeVar("T")
+
+SETTLING = ("active", "incoming", "maildrop")  # queues that empty by themselves within moments
+
+
+@dataclass
+class Findings:
+    """What was found so far."""
+
+    all: list[Finding] = field(default_factory=list)
+
+    def error(self, id_: str, seen: str, remedy: str) -> None:
+        self.all.append(Finding(id_, Severity.ERROR, seen, remedy))
+
+    def warn(self, id_: str, seen: str, remedy: str) -> None:
+        self.all.append(Finding(id_, Severity.WARNING, seen, remedy))
+
+    def ask(self, id_: str, question: Callable[[], T]) -> T | None:
+        """The answer, or None with the Problem as a finding: one thing wrong does not hide the next."""
+        try:
+            return question()
+        except Problem as problem:
+            self.error(id_, str(problem), problem.hint)
+            return None
+
+    def refuse_if_blocked(self) -> None:
+        """Raises PlanRefused with every error found by now."""
+        errors = [finding for finding in self.all if finding.severity is Severity.ERROR]
+        if errors:
+            raise refusal(errors)
+
+
+def refusal(errors: list[Finding] | tuple[Finding, ...]) -> PlanRefused:
+    """One exception for all that blocks: the first remedy is the hint, each of the others stands with its finding."""
+    lines = [f"{finding.id}: {finding.seen}" for finding in errors]
+    remedies = [finding.remedy for finding in errors]
+    if len(errors) == 1:
+        return PlanRefused(lines[0], hint=remedies[0])
+    listed = "".join(f"\n  {line}\n    → {remedy}" for line, remedy in zip(lines, remedies, strict=True))
+    return PlanRefused(f"{len(errors)} things stand in the way:{listed}", hint="mend them, nothing was changed")
+
+
+@dataclass
+class Preflight:
+    """One look at everything a migration will touch."""
+
+    hypervisor: Hypervisor
+    settings: Settings
+    doors: Doors
+    progress: ProgressListener
+    findings: Findings = field(default_factory=Findings)
+
+    def plan(self, old: str, image: Path, run_id: str) -> Plan:
+        """Raises PlanRefused where too much is wrong to make a plan; else the plan, with its findings."""
+        found = self.findings
+        inventory = found.ask("old-vm", lambda: self._old_vm(old))
+        what = found.ask("image", lambda: identify_image(image, self.progress))
+        found.refuse_if_blocked()
+        assert inventory is not None
+        assert what is not None
+        name = self.settings.new.name or f"{inventory.vm.name}-{run_id}"
+        store = found.ask("store", lambda: self._store(what))
+        staging = found.ask("staging", self._staging)
+        found.ask("new-name", lambda: self._free(name))
+        guest = self._old_guest(inventory)
+        found.refuse_if_blocked()
+        assert store is not None
+        assert staging is not None
+        assert guest is not None
+        identity, software = guest
+        return self._decide(inventory, software, identity, what, name, store, staging)
+
+    def _decide(
+        self,
+        inventory: Inventory,
+        software: Software,
+        identity: Identity,
+        image: Image,
+        name: str,
+        store: Store,
+        staging: Network,
+    ) -> Plan:
+        new = self.settings.new
+        return Plan(
+            hypervisor=self.hypervisor.url,
+            old=inventory.vm,
+            old_version=software.version,
+            identity=identity,
+            image=image,
+            new_name=name,
+            store=store.name,
+            staging=staging,
+            staging_first=new.staging_first,
+            vcpus=new.vcpus or inventory.vcpus,
+            memory=new.memory_mib * 2**20 if new.memory_mib else inventory.memory,
+            insecure=("--trust-staging",) if new.trust_staging else (),
+            premises=_premises(inventory, software, identity, image, store),
+            findings=tuple(self.findings.all),
+        )
+
+    # ---- the hypervisor ------------------------------------------------------------------------------------
+
+    def _old_vm(self, name: str) -> Inventory:
+        inventory = self.hypervisor.inventory(self.hypervisor.find(name))
+        if inventory.power is not PowerState.RUNNING:
+            raise PlanRefused(
+                f"{inventory.vm.name} is not running", hint="start it: its backup and keys are read from it"
+            )
+        refuse_foreign_claim(inventory.notes, run_id="no run yet")
+        return inventory
+
+    def _store(self, image: Image) -> Store:
+        stores = [store for store in self.hypervisor.stores() if store.active]
+        names = ", ".join(store.name for store in stores) or "none"
+        wanted = self.settings.hypervisor.store
+        matching = [store for store in stores if store.name == wanted] if wanted else stores
+        if len(matching) != 1:
+            what = f"no active storage pool {wanted!r}" if wanted else "it is not clear which storage pool to use"
+            raise PlanRefused(f"{what} (there are: {names})", hint="choose one with hypervisor.store or --store")
+        if matching[0].available < image.virtual_size:
+            raise PlanRefused(
+                f"pool {matching[0].name} has {matching[0].available / 2**30:.1f} GiB left, "
+                f"the image may grow to {image.virtual_size / 2**30:.1f} GiB",
+                hint="make room, or choose another pool with hypervisor.store or --store",
+            )
+        return matching[0]
+
+    def _staging(self) -> Network:
+        networks = self.hypervisor.networks()
+        wanted = self.settings.new.staging
+        for network_ in networks:
+            if wanted and wanted in (network_.name, str(network_)):
+                return network_
+        listed = ", ".join(map(str, networks)) or "none"
+        what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
+        raise PlanRefused(
+            f"{what} (there are: {listed})",
+            hint="name one that this workstation reaches and the world does not, with new.staging or --staging",
+        )
+
+    def _free(self, name: str) -> None:
+        try:
+            taken = self.hypervisor.find(name)
+        except NotFound:
+            return
+        raise PlanRefused(f"there is a virtual machine {taken.name!r} already", hint="choose another name with --name")
+
+    # ---- the old guest -------------------------------------------------------------------------------------
+
+    def _old_guest(self, inventory: Inventory) -> tuple[Identity, Software] | None:
+        host = self.findings.ask("old-address", lambda: self._old_address(inventory))
+        if host is None:
+            return None
+        shell = self.doors.shell("old", host)
+        software = self.findings.ask("old-shell", lambda: _supported(detect(shell)))
+        if software is None:
+            return None
+        identity = self.findings.ask("identity", lambda: _identity(shell, host, inventory))
+        self.findings.ask("console", lambda: self._console(host, shell))
+        self.findings.ask("queues", lambda: self._queues(shell))
+        if identity is None:
+            return None
+        self.findings.ask("tls", lambda: self._keys(shell, software, identity))
+        self._remark(inventory)
+        return identity, software
+
+    def _old_address(self, inventory: Inventory) -> str:
+        if self.settings.old.address:
+            return self.settings.old.address
+        found = sorted({each.address for each in self.hypervisor.addresses(inventory.vm) if ":" not in each.address})
+        if len(found) != 1:
+            raise PlanRefused(
+                f"the hypervisor tells {len(found)} addresses of {inventory.vm.name} ({', '.join(found) or 'none'})",
+                hint="give the old gateway's address with old.address or --old-address",
+            )
+        return found[0]
+
+    def _console(self, host: str, shell: Shell) -> None:
+        """One log-in, and a look at the backup page: no backup is made."""
+        if self.settings.backup.file is not None:
+            _whole_archive(self.settings.backup.file)
+            return
+        trust = self.doors.console_trust("old", shell)
+        console = WebConsole(self.doors.console_url("old", host, trust), trust)
+        try:
+            console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
+            console.find_backup()
+        finally:
+            console.close()
+
+    def _queues(self, shell: Shell) -> None:
+        waiting = mail.queues(shell).counts
+        stuck = {name: count for name, count in waiting.items() if count and name not in SETTLING}
+        if stuck:
+            listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
+            raise PlanRefused(
+                f"mail waits in the old queues: {listed}",
+                hint="it would be cut off: deliver or remove it (`postqueue -f`, `postsuper -d`), then run this again",
+            )
+
+    def _keys(self, shell: Shell, software: Software, identity: Identity) -> None:
+        for remark in refuse_unusable(tls.collect(shell, software), identity.mail_name):
+            self.findings.warn("tls", remark, "it is carried over as it is; renew it afterwards")
+
+    def _remark(self, inventory: Inventory) -> None:
+        if len(inventory.nics) > 1 or len(inventory.disks) > 1:
+            self.findings.warn(
+                "hardware",
+                f"the old VM has {len(inventory.nics)} NICs and {len(inventory.disks)} disks",
+                "the new VM gets one live NIC, one staging NIC and the image's disk; add the rest by hand",
+            )
+        if self.settings.new.trust_staging:
+            self.findings.warn(
+                "trust-staging",
+                "the new VM's host key is believed as the staging network shows it",
+                "use an image with a guest agent, or set new.ssh.host_key",
+            )
+
+
+def _supported(software: Software) -> Software:
+    if software.family == "6.x":
+        raise PlanRefused(
+            f"version {software.version or '6.x'} has a REST back end, which this version does not speak",
+            hint="migrate 4.x and 5.x appliances; whether a 5.x backup imports into 6.x is not known",
+        )
+    return software
+
+
+def _identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
+    """Who the old gateway is: the interface that bears `host`, matched by MAC with the hypervisor's NIC."""
+    guest, mail_name = network.read_network(shell), mail.name(shell)
+    for interface in guest.interfaces:
+        for address in interface.addresses:
+            if address.partition("/")[0] == host:
+                nic = _nic(inventory, interface.mac)
+                own = guest.gateway if guest.gateway_interface == interface.name else None
+                return Identity(guest.hostname, mail_name, address, own, guest.dns, nic.mac, nic.network)
+    raise PlanRefused(
+        f"no interface of the old guest has the address {host}",
+        hint="is it behind NAT? give the guest's own address",
+    )
+
+
+def _nic(inventory: Inventory, mac: str) -> Nic:
+    for nic in inventory.nics:
+        if nic.mac == mac:
+            return nic
+    raise PlanRefused(
+        f"the guest's MAC {mac} is none of {inventory.vm.name}'s",
+        hint="is old.address really this virtual machine's?",
+    )
+
+
+def _premises(
+    inventory: Inventory, software: Software, identity: Identity, image: Image, store: Store
+) -> tuple[Premise, ...]:
+    return (
+        Premise("old VM", inventory.vm.id),
+        Premise("old version", software.version),
+        Premise("live address", identity.address),
+        Premise("live MAC", identity.mac),
+        Premise("live network", str(identity.network)),
+        Premise("host name", identity.hostname),
+        Premise("image SHA-256", image.sha256),
+        Premise("pool", store.name),
+    )
+
+
+def _whole_archive(path: Path) -> None:
+    """Raises NoBackup, PlanRefused."""
+    try:
+        with path.open("rb") as source, Path(os.devnull).open("wb") as nowhere:
+            pass_through(source, nowhere, path.name, path.stat().st_size, no_progress)
+    except OSError as error:
+        raise PlanRefused(f"{path}: {error.strerror}", hint="name the archive that was exported by hand") from error

@@ -1,0 +1,144 @@
+"""What a step acts on: the plan, what is known by now, and the real parts, each connected when first asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from hypervisors import Clock, Hypervisor, Progress, ProgressListener, TlsTrust, Wait, wait_for
+from vmmigrate.appliance import tls
+from vmmigrate.appliance.console import WebConsole, find_console
+from vmmigrate.appliance.family import detect
+from vmmigrate.appliance.port import Account, Console, Shell
+from vmmigrate.appliance.shell import SshKey, SshShell
+from vmmigrate.config import ConsoleSettings, Settings, SshSettings
+from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
+from vmmigrate.model import Facts, NewGuest, Plan
+from vmmigrate.rundir import RunDir
+from vmmigrate.secrets import Secrets
+
+T = TypeVar("T")
+
+
+class Doors:
+    """How the two appliances are reached: who, where, believed by what. Keeps what it opened until `close`."""
+
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self.settings = settings
+        self.secrets = secrets
+        self._open: dict[object, Shell] = {}
+
+    def shell(self, side: str, host: str, host_key: str | None = None) -> Shell:
+        """A shell of `side` ('old', 'new') at `host`; `host_key` pins it where the settings do not."""
+        key = (side, host, host_key)
+        if key not in self._open:
+            self._open[key] = self._dial(side, host, host_key)
+        return self._open[key]
+
+    def _dial(self, side: str, host: str, host_key: str | None) -> Shell:
+        ssh: SshSettings = getattr(self.settings, side).ssh
+        account = Account(ssh.user, self.secrets.get(f"{side}.ssh.password"))
+        key = SshKey(ssh.key_file) if ssh.key_file else None
+        pin = host_key or ssh.host_key
+        return SshShell(host, ssh.port, account, host_key=pin, known_hosts=ssh.known_hosts, key=key)
+
+    def hang_up(self, host: str) -> None:
+        """Forget the sessions with one host, whose other end is about to change."""
+        for key in [key for key, shell in self._open.items() if shell.host == host]:
+            self._open.pop(key).close()
+
+    def console_trust(self, side: str, shell: Shell) -> TlsTrust:
+        """The operator's pin or authority; without one, the certificate that the verified shell sees inside."""
+        console: ConsoleSettings = getattr(self.settings, side).console
+        if console.fingerprint or console.ca_file:
+            return TlsTrust(console.fingerprint, console.ca_file)
+        return TlsTrust(fingerprint=tls.collect_web(shell, detect(shell)).fingerprint)
+
+    def console_url(self, side: str, host: str, trust: TlsTrust) -> str:
+        """As the operator says, else looked for at `host`."""
+        console: ConsoleSettings = getattr(self.settings, side).console
+        return console.url or find_console(host, trust)
+
+    def close(self) -> None:
+        for shell in self._open.values():
+            shell.close()
+        self._open.clear()
+
+
+@dataclass
+class Run:
+    """One run in one process."""
+
+    run_id: str
+    rundir: RunDir
+    plan: Plan
+    settings: Settings
+    hypervisor: Hypervisor
+    doors: Doors
+    emit: Callable[[Event], None]
+    wall: Callable[[], float]
+    clock: Clock = field(default_factory=Clock)
+    cancelled: Callable[[], None] = lambda: None
+    facts: Facts = field(default_factory=Facts)
+    step: str = ""
+    leave_mail: bool = False
+    _learn: Callable[[object], None] = lambda value: None
+
+    # ---- set by the engine, used by the step ---------------------------------------------------------------
+
+    def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
+        self.step, self._learn, self.leave_mail = step, learn, leave_mail
+
+    def learn(self, value: object) -> None:
+        """Record what must be known before the effect it protects; it is on the disk when this returns."""
+        self._learn(value)
+
+    # ---- telling and waiting -------------------------------------------------------------------------------
+
+    def remark(self, text: str) -> None:
+        self.emit(StepRemark(self.step, text))
+
+    @property
+    def progress(self) -> ProgressListener:
+        def listen(progress: Progress) -> None:
+            self.cancelled()
+            self.emit(StepProgress(self.step, progress.done, progress.total))
+
+        return listen
+
+    def tick(self, wait: Wait) -> None:
+        """For everything that waits: tell, and let the operator stop it."""
+        self.cancelled()
+        self.emit(StepWaits(self.step, wait))
+
+    def wait(self, what: str, probe: Callable[[], T], *, timeout: float, clears: str) -> T:
+        return wait_for(what, probe, timeout=timeout, clears=clears, clock=self.clock, tick=self.tick)
+
+    # ---- the two appliances --------------------------------------------------------------------------------
+
+    @property
+    def old_host(self) -> str:
+        return self.settings.old.address or self.plan.identity.host
+
+    @property
+    def old_shell(self) -> Shell:
+        return self.doors.shell("old", self.old_host)
+
+    @property
+    def old_console(self) -> Console:
+        trust = self.doors.console_trust("old", self.old_shell)
+        return WebConsole(self.doors.console_url("old", self.old_host, trust), trust)
+
+    @property
+    def new_shell(self) -> Shell:
+        """Over staging, pinned at first contact."""
+        guest = self.facts.of(NewGuest)
+        return self.doors.shell("new", guest.staging_address, guest.host_key)
+
+    @property
+    def new_live_shell(self) -> Shell:
+        """Over the live network, with the same pin."""
+        return self.doors.shell("new", self.plan.identity.host, self.facts.of(NewGuest).host_key)
+
+    def new_console(self, fingerprint: str) -> Console:
+        """Over staging, believed by that leaf."""
+        return WebConsole(self.facts.of(NewGuest).console_url, TlsTrust(fingerprint))

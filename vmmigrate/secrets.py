@@ -1,0 +1,101 @@
+"""Secrets from where the operator said: environment, file, command or prompt; each fetched once, never printed."""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hypervisors import Secret
+from vmmigrate.config import SecretSource, Settings
+from vmmigrate.errors import UsageProblem
+
+Ask = Callable[[str], str]
+
+NAMES = (
+    "old.console.password",
+    "old.ssh.password",
+    "new.console.password",
+    "new.ssh.password",
+    "backup.password",
+)
+
+
+def cannot_ask(label: str) -> str:
+    """For callers without a terminal."""
+    raise UsageProblem(
+        f"{label} is not given, and there is no terminal to ask for it",
+        hint=f"set {variable(label)}, or name a source in vmmigrate.toml: {label} = {{ file = … }}",
+    )
+
+
+def variable(name: str) -> str:
+    """Where a secret without a source is looked for: old.ssh.password → VMMIGRATE_OLD_SSH_PASSWORD."""
+    return "VMMIGRATE_" + name.replace(".", "_").upper()
+
+
+class Secrets:
+    """The secrets of one run, by the path of their setting."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], ask: Ask) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._ask = ask
+        self._known: dict[str, Secret] = {}
+
+    def get(self, name: str) -> Secret:
+        """Raises UsageProblem where the source does not give it."""
+        if name not in self._known:
+            self._known[name] = Secret(self._fetch(name))
+        return self._known[name]
+
+    def _fetch(self, name: str) -> str:
+        source = self._source(name)
+        if source is None:
+            return self._environ.get(variable(name)) or self._ask(name)
+        if source.env is not None:
+            return self._from_environment(name, source.env)
+        if source.file is not None:
+            return _from_file(name, source.file)
+        if source.command is not None:
+            return _from_command(name, source.command)
+        return self._ask(name)
+
+    def _source(self, name: str) -> SecretSource | None:
+        value: object = self._settings
+        for part in name.split("."):
+            value = getattr(value, part)
+        return value if isinstance(value, SecretSource) else None
+
+    def _from_environment(self, name: str, key: str) -> str:
+        if not self._environ.get(key):
+            raise UsageProblem(f"{name}: the environment has no {key}", hint=f"export {key}")
+        return self._environ[key]
+
+
+def _from_file(name: str, path: Path) -> str:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise UsageProblem(f"{name}: others may read {path}", hint=f"chmod 600 {path}")
+        text = path.read_text().rstrip("\n")
+    except OSError as error:
+        raise UsageProblem(f"{name}: {path}: {error.strerror}", hint="name a readable file") from error
+    except UnicodeDecodeError:
+        raise UsageProblem(f"{name}: {path} is no text", hint="put the password there, in UTF-8") from None
+    return _not_empty(name, text, str(path))
+
+
+def _from_command(name: str, argv: tuple[str, ...]) -> str:
+    """The first line of what the command prints; its standard error goes to the operator's terminal."""
+    try:
+        done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, env=dict(os.environ))
+    except OSError as error:
+        raise UsageProblem(f"{name}: cannot run {argv[0]}: {error.strerror}", hint="name a program on PATH") from error
+    if done.returncode != 0:
+        raise UsageProblem(f"{name}: {argv[0]} ended with {done.returncode}", hint="run it by hand and see why")
+    return _not_empty(name, done.stdout.decode(errors="surrogateescape").partition("\n")[0], argv[0])
+
+
+def _not_empty(name: str, text: str, where: str) -> str:
+    if not text:
+        raise UsageProblem(f"{name}: {where} gives an empty password", hint="put the password there")
+    return text

@@ -1,0 +1,82 @@
+"""Export a backup that belongs to one state of the database, encrypted as it is written."""
+
+from pathlib import Path
+from typing import cast
+
+from pydantic import TypeAdapter
+
+from hypervisors import Secret
+from vmmigrate.appliance.archive import pass_through
+from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
+from vmmigrate.appliance.port import Account, Exported
+from vmmigrate.errors import ApplianceError
+from vmmigrate.model import Backup, TableDigest
+from vmmigrate.run import Run
+from vmmigrate.rundir import Piped, write_durably
+
+ATTEMPTS = 3
+
+_DIGESTS = TypeAdapter(DatabaseFacts)
+
+
+def do(run: Run) -> None:
+    if run.settings.backup.file is not None:
+        _take(run, run.settings.backup.file)
+        return
+    for attempt in range(1, ATTEMPTS + 1):
+        before = read_database(run.old_shell, run.rundir.digest_key())
+        exported = _export(run)
+        if unchanged(before, read_database(run.old_shell, run.rundir.digest_key())):
+            _keep(run, before, exported, attempt, by_hand=False)
+            return
+        run.remark(f"the database changed during export {attempt}: exporting again")
+    raise ApplianceError(
+        f"the old database changed during each of {ATTEMPTS} exports",
+        hint="run this when fewer people and less mail change settings, users or certificates",
+    )
+
+
+def undo(run: Run) -> None:
+    for path in (run.rundir.archive, run.rundir.digests):
+        path.unlink(missing_ok=True)
+
+
+def load_digests(run: Run) -> DatabaseFacts:
+    """What the old database held when it was exported."""
+    return _DIGESTS.validate_json(run.rundir.digests.read_bytes())
+
+
+def archive_password(run: Run) -> Secret | None:
+    """The console's own encryption is used only where the operator asks: releases cannot always read each other's."""
+    return run.doors.secrets.get("backup.password") if run.settings.backup.password else None
+
+
+def _export(run: Run) -> Exported:
+    console = run.old_console
+    account = Account(run.settings.old.console.user, run.doors.secrets.get("old.console.password"))
+    password = archive_password(run)
+    try:
+        console.log_in(account)
+        piped = Piped(lambda sink: console.export_backup(sink, password, run.progress))
+        with piped as source:
+            run.rundir.encrypt(run.rundir.archive, source)
+    finally:
+        console.close()
+    return cast(Exported, piped.result)
+
+
+def _take(run: Run, path: Path) -> None:
+    """An archive exported by hand: nobody can say to which state of the database it belongs."""
+    digests = read_database(run.old_shell, run.rundir.digest_key())
+    with path.open("rb") as file:
+        piped = Piped(lambda sink: pass_through(file, sink, path.name, path.stat().st_size, run.progress))
+        with piped as source:
+            run.rundir.encrypt(run.rundir.archive, source)
+    run.remark("the archive was exported by hand: what changed since then is not in it")
+    _keep(run, digests, cast(Exported, piped.result), 0, by_hand=True)
+
+
+def _keep(run: Run, digests: DatabaseFacts, exported: Exported, attempts: int, *, by_hand: bool) -> None:
+    write_durably(run.rundir.digests, _DIGESTS.dump_json(digests))
+    tables = {name: TableDigest(table.count, table.digest) for name, table in digests.tables.items()}
+    run.learn(Backup(exported.name, exported.container, exported.size, exported.sha256, attempts, tables, by_hand))

@@ -1,0 +1,21 @@
+"""Isolate the new guest by its own firewall: until the commit it speaks to nobody but this workstation."""
+
+from vmmigrate.appliance import firewall
+from vmmigrate.model import NewGuest, OldState
+from vmmigrate.run import Run
+
+
+def do(run: Run) -> None:
+    firewall.isolate(run.new_shell, allowed(run), ports(run))
+
+
+def allowed(run: Run) -> tuple[str, ...]:
+    """Our addresses as each side sees them: on staging, and on the live network for the proof after the switch."""
+    seen = (run.facts.of(NewGuest).workstation, run.facts.of(OldState).workstation)
+    return tuple(dict.fromkeys(seen))
+
+
+def ports(run: Run) -> tuple[int, ...]:
+    """The usual ports and those that the settings name."""
+    named = (run.settings.new.ssh.port, run.settings.old.smtp_port)
+    return tuple(sorted({*firewall.MANAGED_PORTS, *named}))

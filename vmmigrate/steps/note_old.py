@@ -1,0 +1,21 @@
+"""Note what the old gateway is like: versions, units, banner, settings (as keyed digests)."""
+
+from vmmigrate.appliance import mail
+from vmmigrate.appliance.family import detect
+from vmmigrate.appliance.units import unit_states
+from vmmigrate.model import OldState
+from vmmigrate.run import Run
+
+
+def do(run: Run) -> None:
+    shell = run.old_shell
+    software = detect(shell)
+    run.learn(
+        OldState(
+            packages=software.packages,
+            banner=mail.banner(run.old_host, run.settings.old.smtp_port),
+            units=unit_states(shell, software.units.restart_order),
+            settings=mail.settings_digest(mail.settings(shell), run.rundir.digest_key()),
+            workstation=shell.workstation_address(),
+        )
+    )

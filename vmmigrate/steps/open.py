@@ -1,0 +1,41 @@
+"""Open the new gateway to the world: the commit point. Going back closes it first and loses no mail."""
+
+from hypervisors import Problem
+from vmmigrate.appliance import firewall, mail
+from vmmigrate.model import Opened
+from vmmigrate.run import Run
+from vmmigrate.steps import isolate
+from vmmigrate.steps.step import UndoRefused
+
+
+def do(run: Run) -> None:
+    """Recorded first: from here on the new gateway may have accepted mail."""
+    if run.facts.find(Opened) is None:
+        run.learn(Opened(run.wall()))
+    shell = run.new_shell
+    firewall.lift_isolation(shell)
+    firewall.open_intake(shell)
+
+
+def undo(run: Run) -> None:
+    """Close, let the queues drain, isolate. Raises UndoRefused where mail would stay behind unasked."""
+    if run.facts.find(Opened) is None:
+        return
+    try:
+        _close(run)
+    except Problem as problem:
+        if not run.leave_mail:
+            raise UndoRefused(
+                f"not going back: {problem}",
+                hint="the new gateway stays live; deliver or remove what waits there, or go back with --leave-mail: "
+                "the mail then stays in the new VM, which is kept, unplugged",
+            ) from problem
+        run.remark(f"going back nevertheless, as asked: {problem}")
+
+
+def _close(run: Run) -> None:
+    shell = run.new_shell
+    firewall.close_intake(shell)
+    if not run.leave_mail:
+        mail.wait_until_empty(shell, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick)
+    firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))

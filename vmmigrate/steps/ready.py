@@ -1,0 +1,118 @@
+"""Start the new VM, find it on staging, and make sure that it is the one we made before trusting it."""
+
+from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
+from vmmigrate.appliance import tls
+from vmmigrate.appliance.family import Software, detect
+from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.shell import fingerprint_of_key, host_key_seen
+from vmmigrate.appliance.units import wait_until_active
+from vmmigrate.errors import ApplianceUnreachable
+from vmmigrate.model import NewGuest, NewVm
+from vmmigrate.run import Run
+
+HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
+BOOTS = "look at the new VM's screen: does it boot, does it get an address on the staging network?"
+
+
+def do(run: Run) -> None:
+    new = run.facts.of(NewVm)
+    if run.hypervisor.power_state(new.vm) is not PowerState.RUNNING:
+        run.hypervisor.start(new.vm)
+    address = run.settings.new.staging_address or _leased(run, new)
+    host_key, trusted_by = _first_contact(run, new, address)
+    shell = run.doors.shell("new", address, host_key)
+    software = _answering(run, shell)
+    wait_until_active(
+        shell, software.units.restart_order, timeout=run.settings.limits.boot, clock=run.clock, tick=run.tick
+    )
+    trust = run.doors.console_trust("new", shell)
+    run.learn(
+        NewGuest(
+            staging_address=address,
+            host_key=host_key,
+            trusted_by=trusted_by,
+            console_url=_console(run, address, trust),
+            console_fingerprint=tls.collect_web(shell, software).fingerprint,
+            workstation=shell.workstation_address(),
+            packages=software.packages,
+        )
+    )
+
+
+def _leased(run: Run, new: NewVm) -> str:
+    def probe() -> str:
+        for found in run.hypervisor.addresses(new.vm):
+            if found.mac == new.staging_mac and ":" not in found.address:
+                return found.address
+        raise NotYet("no address on the staging NIC")
+
+    clears = BOOTS + " If only the operator can know the address, set new.staging_address"
+    return run.wait("the new VM's address on staging", probe, timeout=run.settings.limits.boot, clears=clears)
+
+
+def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
+    """The host key's fingerprint, and who vouches for it. Raises TrustRefused where nobody does."""
+    port = run.settings.new.ssh.port
+
+    def probe() -> str:
+        try:
+            return host_key_seen(address, port, timeout=5.0).fingerprint
+        except ApplianceUnreachable as error:  # a lease lies: it is there before the guest is
+            raise NotYet(str(error)) from error
+
+    seen = run.wait("SSH on the new VM", probe, timeout=run.settings.limits.boot, clears=BOOTS)
+    if run.settings.new.ssh.host_key:
+        return run.settings.new.ssh.host_key, "the operator"
+    told = _told_by_agent(run, new)
+    if told:
+        return told, "the guest agent"
+    if run.settings.new.trust_staging:
+        return seen, "--trust-staging"
+    raise TrustRefused(
+        f"nobody vouches for the new VM's host key {seen} at {address}: its image has no guest agent",
+        hint="compare the key on the VM's screen and set new.ssh.host_key, or accept what the staging network "
+        "shows with --trust-staging; the new VM will receive every private key",
+    )
+
+
+def _told_by_agent(run: Run, new: NewVm) -> str | None:
+    """The key read through the hypervisor, which no network can forge. None without an agent."""
+    agent = run.hypervisor
+    if not isinstance(agent, GuestAgent):
+        return None
+
+    def probe() -> None:
+        if not agent.agent_answers(new.vm):
+            raise NotYet("no answer")
+
+    try:
+        run.wait("the guest agent", probe, timeout=run.settings.limits.answer, clears=BOOTS)
+        line = agent.read_guest_file(new.vm, HOST_KEY_FILE).decode()
+    except Problem as problem:
+        run.remark(f"no guest agent: {problem}")
+        return None
+    return fingerprint_of_key(line)
+
+
+def _console(run: Run, address: str, trust: TlsTrust) -> str:
+    """A unit is active before its program listens."""
+
+    def probe() -> str:
+        try:
+            return run.doors.console_url("new", address, trust)
+        except ApplianceUnreachable as error:
+            raise NotYet(str(error)) from error
+
+    return run.wait("the new console", probe, timeout=run.settings.limits.boot, clears=BOOTS)
+
+
+def _answering(run: Run, shell: Shell) -> Software:
+    """The first log-in: once SSH answers it is tried once, and a refusal is final."""
+
+    def probe() -> Software:
+        try:
+            return detect(shell)
+        except ApplianceUnreachable as error:
+            raise NotYet(str(error)) from error
+
+    return run.wait("a log-in on the new VM", probe, timeout=run.settings.limits.boot, clears=BOOTS)

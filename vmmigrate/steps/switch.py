@@ -1,0 +1,38 @@
+"""Switch: the old VM's link down, the new VM's link up. One file, because both must be seen together."""
+
+from vmmigrate.appliance import network
+from vmmigrate.model import Claim, NewGuest, NewVm, OldState, Plugged
+from vmmigrate.run import Run
+
+
+def do(run: Run) -> None:
+    """Never two live: down is done, in the running and the stored definition, before up begins."""
+    hypervisor, old, new = run.hypervisor, run.plan.old, run.facts.of(NewVm)
+    mac = run.plan.identity.mac
+    if run.facts.find(Plugged) is None:
+        nic = next(nic for nic in hypervisor.inventory(old).nics if nic.mac == mac)
+        run.learn(Plugged(mac, nic.link_up))
+    run.doors.hang_up(run.old_host)
+    hypervisor.set_autostart(old, autostart=False)  # a host's reboot must not bring both back
+    hypervisor.set_nic(old, mac, link_up=False)
+    hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
+    _announce(run, new)
+
+
+def undo(run: Run) -> None:
+    """The same in reverse. The new VM may be gone; the old one is plugged in as it was."""
+    plugged = run.facts.find(Plugged)
+    if plugged is None:
+        return
+    run.doors.hang_up(run.plan.identity.host)
+    for vm in run.hypervisor.find_tagged(run.run_id):
+        run.hypervisor.set_nic(vm, run.facts.of(NewVm).live_mac, link_up=False)
+    run.hypervisor.set_nic(run.plan.old, plugged.old_mac, link_up=plugged.old_link_up)
+    run.hypervisor.set_autostart(run.plan.old, run.facts.of(Claim).autostart)
+
+
+def _announce(run: Run, new: NewVm) -> None:
+    """A frame from the new NIC, so that switches learn where the address lives now."""
+    guest = run.facts.of(NewGuest)
+    shell = run.doors.shell("new", guest.staging_address, guest.host_key)
+    network.announce(shell, new.live_mac, run.plan.identity.host, run.facts.of(OldState).workstation)

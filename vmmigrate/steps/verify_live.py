@@ -1,0 +1,36 @@
+"""Verify over the live network that the new gateway, and no other, answers at the old address."""
+
+from hypervisors import NotYet, TrustRefused
+from vmmigrate.appliance.shell import fingerprint_of_key, host_key_seen
+from vmmigrate.errors import ApplianceUnreachable
+from vmmigrate.model import NewGuest, VerifiedLive
+from vmmigrate.run import Run
+from vmmigrate.steps.install_tls import prove
+from vmmigrate.steps.verify import same_banner
+
+
+def do(run: Run) -> None:
+    host = run.plan.identity.host
+    identity = _right_host_key(run, host)
+    proofs = prove(run, host, run.settings.limits.network)
+    run.learn(VerifiedLive((identity, *proofs, same_banner(run, host))))
+
+
+def _right_host_key(run: Run, host: str) -> str:
+    pinned = run.facts.of(NewGuest).host_key
+    expected = pinned if pinned.startswith("SHA256:") else fingerprint_of_key(pinned)
+
+    def probe() -> str:
+        try:
+            return host_key_seen(host, run.settings.new.ssh.port, timeout=3.0).fingerprint
+        except ApplianceUnreachable as error:
+            raise NotYet(str(error)) from error
+
+    clears = "is the new VM's NIC on the right network, and is its address configured?"
+    seen = run.wait(f"the new gateway at {host}", probe, timeout=run.settings.limits.network, clears=clears)
+    if seen != expected:
+        raise TrustRefused(
+            f"{host} shows the host key {seen}, the new VM has {expected}",
+            hint="another machine answers at this address: find it before you try again",
+        )
+    return f"{host} is the new VM, by its host key"

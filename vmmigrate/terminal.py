@@ -1,0 +1,116 @@
+"""One process's view of an operation: who listens, who is asked, what interrupts, which exit code results."""
+
+import getpass
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from types import FrameType
+
+import platformdirs
+
+from hypervisors import Cancelled, Hypervisor, Problem, connect
+from vmmigrate.display import JsonLines, LiveTerminal, PlainLines
+from vmmigrate.events import Event, Listener, RunStarted, unfailing
+from vmmigrate.operations import NeedsAttention, Parts, RolledBack
+from vmmigrate.secrets import cannot_ask
+from vmmigrate.steps import UndoRefused
+
+# How a URL becomes an adapter; a driver with adapters of its own sets another before it calls the CLI.
+CONNECT: ContextVar[Callable[[str], Hypervisor]] = ContextVar("connect", default=connect)
+
+DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class Session:
+    """Made once by a command; `parts` is what operations want, `report` turns an error into an exit code."""
+
+    def __init__(self, *, json: bool) -> None:
+        self._json = JsonLines(sys.stdout) if json else None
+        self._show = unfailing(self._json or _for(sys.stdout.isatty()))
+        self._log: Path | None = None
+        self._file_lines: Listener | None = None
+        self._interrupted = False
+
+    def parts(self) -> Parts:
+        return Parts(
+            environ=dict(os.environ),
+            runs_folder=_folder("VMMIGRATE_RUNS_FOLDER", platformdirs.user_state_path("vmmigrate") / "runs"),
+            keys_folder=_folder("VMMIGRATE_KEYS_FOLDER", platformdirs.user_config_path("vmmigrate") / "keys"),
+            connect=CONNECT.get(),
+            ask=_prompt if sys.stdin.isatty() else cannot_ask,
+            listen=self._hear,
+            cancelled=self._check,
+        )
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        """A signal handler: a run stops at its next safe point; before there is one, everything stops at once."""
+        if self._log is None:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def report(self, error: BaseException) -> int:
+        """Print what happened and what to do; the exit code."""
+        if isinstance(error, KeyboardInterrupt):
+            error = Cancelled("interrupted", hint="nothing was changed")
+        code = self._code(error)
+        if code == BUG:
+            message = f"a bug: {type(error).__name__}"
+            hint = f"the log is {self._write_traceback()}; please report it"
+        elif isinstance(error, Problem):
+            message, hint = str(error), error.hint
+        else:
+            return code
+        if self._json:
+            self._json.write({"event": "Error", "message": message, "hint": hint, "exit_code": code})
+        else:
+            print(f"error: {message}\n  → {hint}", file=sys.stderr)
+        return code
+
+    def _code(self, error: BaseException) -> int:
+        match error:
+            case RolledBack() | UndoRefused():
+                return WENT_BACK
+            case NeedsAttention():
+                return ATTENTION
+            case Cancelled():
+                return INTERRUPTED
+            case Problem():
+                return ATTENTION if self._log else REFUSED
+            case _ if type(error).__name__ == "Abort":  # typer's own, when a question is answered with no
+                return REFUSED
+            case _:
+                return BUG
+
+    def _check(self) -> None:
+        if self._interrupted:
+            self._interrupted = False
+            raise Cancelled("interrupted", hint="resume or roll back; `vmmigrate status` lists the runs")
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._log = Path(event.folder) / "log.txt"
+            self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
+        if self._file_lines:
+            self._file_lines(event)
+        self._show(event)
+
+    def _write_traceback(self) -> Path:
+        path = self._log or Path.cwd() / "vmmigrate-bug.txt"
+        with path.open("a") as log:
+            log.write(traceback.format_exc())
+        return path
+
+
+def _folder(variable: str, default: Path) -> Path:
+    return Path(os.environ[variable]).absolute() if os.environ.get(variable) else default
+
+
+def _for(terminal: bool) -> Listener:
+    return LiveTerminal(sys.stdout) if terminal else PlainLines(sys.stdout)
+
+
+def _prompt(label: str) -> str:
+    return getpass.getpass(f"{label}: ")
