@@ -19,7 +19,7 @@ from hypervisors.errors import (
 )
 from hypervisors.images import identify_image
 from hypervisors.port import GuestAgent, Hypervisor
-from hypervisors.trust import Secret, TlsTrust, fetch_leaf, fingerprint_of, normal_fingerprint
+from hypervisors.trust import Secret, TlsTrust, fetch_leaf, fingerprint_of, normal_fingerprint, redacted
 from hypervisors.types import (
     Address,
     DeploySpec,
@@ -79,5 +79,6 @@ __all__ = [
     "identify_image",
     "no_progress",
     "normal_fingerprint",
+    "redacted",
     "wait_for",
 ]

@@ -90,16 +90,19 @@ def migrate(
     Example: vmmigrate mailgw ciphermail-5.5.qcow2 --staging staging
     """
     from vmmigrate import display, operations
+    from vmmigrate.rundir import new_run_id
 
     flags = _flags(connect, store, staging, name, old_address, backup_file, trust_staging)
+
+    run_id = new_run_id()  # shown in the plan, then used by the run
 
     def act(parts: "Parts", settings: Any) -> None:
         agreed = _read_plan(plan) if plan else None
         if not yes:
-            agreed = agreed or operations.plan(old, image, settings, parts)
+            agreed = agreed or operations.plan(old, image, settings, parts, run_id=run_id)
             _echo(display.plan_lines(agreed), err=json)
             _confirm(f"Replace {agreed.old.name} now?")
-        operations.migrate(old, image, settings, parts, agreed=agreed, yes=True)
+        operations.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True)
 
     _carry_out(act, json=json, config=config, flags=flags)
 

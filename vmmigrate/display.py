@@ -21,7 +21,7 @@ from vmmigrate.events import (
 
 if TYPE_CHECKING:
     from vmmigrate.model import Plan
-    from vmmigrate.operations import RunStatus
+    from vmmigrate.status import RunStatus
 
 EVERY = 10.0  # seconds between two lines about one step's progress, where lines stay
 
@@ -79,7 +79,8 @@ class PlainLines:
                 return [f"{event.verb}: run {event.run_id}, recorded in {event.folder}"]
             case StepBegan():
                 self._began = self._told = self._now()
-                self._label = f"[{event.number:2}/{event.total}] {'undo: ' if event.undoing else ''}{event.title}"
+                count = f"[{event.number:2}/{event.total}]" if event.total else " " * 7
+                self._label = f"{count} {'undo: ' if event.undoing else ''}{event.title}"
                 return []
             case StepProgress() | StepWaits():
                 return self._sometimes(event)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hypervisors import Cancelled, Problem
+from hypervisors import Cancelled, Problem, redacted
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
 from vmmigrate.journal import Back, Journal, Kind, RunState, Scope, Status
@@ -30,7 +30,6 @@ class Engine:
     stage: Stage
     emit: Callable[[Event], None]
     cancelled: Callable[[], None] = lambda: None
-    leave_mail: bool = False
 
     def __post_init__(self) -> None:
         state = self.journal.state()
@@ -66,9 +65,9 @@ class Engine:
                 self._do(step, number)
         self.journal.append(Kind.END, {"outcome": "migrated"})
 
-    def back(self, scope: Scope, reason: str, names: Sequence[str]) -> None:
+    def back(self, scope: Scope, reason: str, names: Sequence[str], *, leave_mail: bool = False) -> None:
         """Record the direction, then undo those of `names` that began, last first."""
-        way = Back(scope, reason, tuple(names))
+        way = Back(scope, reason, tuple(names), leave_mail)
         self._turn_back(way)
         self._walk_back(way)
 
@@ -111,8 +110,8 @@ class Engine:
     # ---- back --------------------------------------------------------------------------------------------
 
     def _turn_back(self, back: Back) -> None:
-        data = {"to": "back", "scope": back.scope.value, "reason": back.reason, "steps": list(back.steps)}
-        self.journal.append(Kind.DIRECTION, data)
+        data = {"scope": back.scope.value, "reason": back.reason, "steps": list(back.steps)}
+        self.journal.append(Kind.DIRECTION, {"to": "back", **data, "leave_mail": back.leave_mail})
         self.emit(DirectionTaken("back", back.scope.value, back.reason))
 
     def _walk_back(self, back: Back) -> None:
@@ -164,7 +163,8 @@ class Engine:
             self.journal.append(Kind.LEARNT, {"step": step.name, "group": group, "value": data})
             self.stage.facts = self.stage.facts.with_(value)
 
-        self.stage.enter(step.name, learn, leave_mail=self.leave_mail)
+        back = self._state.back
+        self.stage.enter(step.name, learn, leave_mail=back is not None and back.leave_mail)
 
     def _record_failure(self, step: Step, error: Exception, *, undoing: bool) -> None:
         text, hint = describe(error)
@@ -176,5 +176,5 @@ class Engine:
 def describe(error: Exception) -> tuple[str, str]:
     """What to record of an error: a Problem's own words, a bug's kind alone (its text may hold anything)."""
     if isinstance(error, Problem):
-        return str(error), error.hint
+        return redacted(str(error)), error.hint
     return f"a bug: {type(error).__name__}", "see log.txt in the run's folder"

@@ -15,7 +15,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepBegan:
-    """`number` of `total` counts the steps of this direction."""
+    """`number` of `total` counts the steps of this direction; both 0 before a run: the look that makes the plan."""
 
     step: str
     title: str

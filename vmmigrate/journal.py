@@ -71,6 +71,7 @@ class Back:
     scope: Scope
     reason: str
     steps: tuple[str, ...]
+    leave_mail: bool = False  # the operator's word that mail may stay behind in the new VM
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,8 @@ def _failed(state: RunState, record: Record) -> RunState:
 def _direction(state: RunState, record: Record) -> RunState:
     if record.data["to"] == "forward":
         return replace(state, back=None, paused=None, ended=None, troubles={})
-    back = Back(Scope(record.data["scope"]), record.data["reason"], tuple(record.data["steps"]))
+    data = record.data
+    back = Back(Scope(data["scope"]), data["reason"], tuple(data["steps"]), data.get("leave_mail", False))
     return replace(state, back=back, paused=None, ended=None, troubles={})
 
 

@@ -42,10 +42,12 @@ class Premise:
 class Identity:
     """Who the gateway is to the rest of the world. `address` in CIDR form.
 
-    `hostname`: as the guest's `hostname` prints it; `mail_name`: Postfix's myhostname, by which it greets.
+    `hostname`: as the guest's `hostname` prints it; `fqdn`: as its /etc/hosts completes that; `mail_name`:
+    Postfix's myhostname, by which it greets.
     """
 
     hostname: str
+    fqdn: str
     mail_name: str
     address: str
     gateway: str | None

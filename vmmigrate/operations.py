@@ -7,22 +7,23 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors import Cancelled, Clock, Hypervisor, Problem, ProgressListener, connect, no_progress
+from hypervisors import Clock, Hypervisor, Problem, Progress, connect
 from vmmigrate import __version__
 from vmmigrate.config import Settings
+from vmmigrate.driving import drive, ended, outcome_of, refuse_left_over
 from vmmigrate.engine import Engine
-from vmmigrate.errors import JournalDamaged, JournalFailed, UsageProblem
-from vmmigrate.events import Listener, RunEnded, RunStarted, silent
-from vmmigrate.journal import Journal, Kind, Record, RunState, Scope, Status, fold, read
+from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
+from vmmigrate.journal import Journal, Kind, RunState, Scope
 from vmmigrate.model import Claim, NewVm, Plan, plan_from_json, plan_to_json
 from vmmigrate.preflight import Preflight, refusal
 from vmmigrate.run import Doors, Run
 from vmmigrate.rundir import RunDir, locked, new_run_id, write_durably
 from vmmigrate.secrets import Ask, Secrets, cannot_ask
-from vmmigrate.steps import MIGRATE, PREPARE, UndoRefused
+from vmmigrate.status import RunStatus, covered, describe, read_status, switching
+from vmmigrate.steps import MIGRATE
 
 STEPS = tuple(step for phase in MIGRATE for step in phase.steps)
-COMMIT = "open"
 SHELLS = ("old.ssh.password", "new.ssh.password")
 
 
@@ -32,14 +33,6 @@ class NeedsConfirmation(Problem):
     def __init__(self, question: str, flag: str) -> None:
         super().__init__(question, hint=f"say yes when asked, or give {flag}")
         self.flag = flag
-
-
-class RolledBack(Problem):
-    """A step failed and the run went back: the old VM is live, nothing of the new one is left."""
-
-
-class NeedsAttention(Problem):
-    """Something is left to a person; the message lists what."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +63,24 @@ def plan(
     parts: Parts,
     *,
     run_id: str | None = None,
-    progress: ProgressListener = no_progress,
 ) -> Plan:
     """Look at everything, change nothing. Raises PlanRefused and what the parts raise."""
     with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
-        return Preflight(hypervisor, settings, doors, progress).plan(old, image, run_id or new_run_id())
+        return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id())
+
+
+def _look(
+    hypervisor: Hypervisor, settings: Settings, doors: Doors, parts: Parts, old: str, image: Path, run_id: str
+) -> Plan:
+    def listen(progress: Progress) -> None:
+        parts.cancelled()
+        parts.listen(StepProgress("plan", progress.done, progress.total))
+
+    title, started = "Look at everything, change nothing", parts.clock.now()
+    parts.listen(StepBegan("plan", title, 0, 0))
+    made = Preflight(hypervisor, settings, doors, listen).plan(old, image, run_id)
+    parts.listen(StepEnded("plan", title, parts.clock.now() - started))
+    return made
 
 
 # ---- migrate ---------------------------------------------------------------------------------------------
@@ -86,18 +92,18 @@ def migrate(
     settings: Settings,
     parts: Parts,
     *,
+    run_id: str | None = None,
     agreed: Plan | None = None,
     yes: bool = False,
-    progress: ProgressListener = no_progress,
 ) -> str:
     """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is touched.
 
     `agreed`: a plan made earlier, whose premises must still hold. After a failure before the commit the run
     has gone back and RolledBack is raised; NeedsAttention where something is left to a person.
     """
-    run_id = new_run_id()
+    run_id = run_id or new_run_id()
     with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
-        made = Preflight(hypervisor, settings, doors, progress).plan(old, image, run_id)
+        made = _look(hypervisor, settings, doors, parts, old, image, run_id)
         _refuse_blocked(made)
         if agreed is not None:
             _refuse_broken(agreed, made)
@@ -109,7 +115,7 @@ def migrate(
         with locked(rundir), closing(_begin(rundir, made, settings)) as journal:
             run = _run(rundir, made, settings, hypervisor, doors, parts)
             _tell_start(run, "migrate")
-            _drive(Engine(journal, STEPS, run, parts.listen, parts.cancelled), run, Engine.forward)
+            drive(Engine(journal, STEPS, run, parts.listen, parts.cancelled), run, Engine.forward)
     return run_id
 
 
@@ -134,15 +140,8 @@ def _fetch_secrets(secrets: Secrets, settings: Settings) -> None:
 
 def _fetch_for_the_way_back(secrets: Secrets, state: RunState) -> None:
     """As above; before the switch, going back concerns the hypervisor alone."""
-    for name in SHELLS if _switching(state) else ():
+    for name in SHELLS if switching(state) else ():
         secrets.get(name)
-
-
-def _switching(state: RunState) -> bool:
-    """Whether anything after PREPARE was begun and not undone."""
-    return any(
-        status is not Status.PENDING and state.phases[name] != PREPARE.name for name, status in state.steps.items()
-    )
 
 
 def _begin(rundir: RunDir, made: Plan, settings: Settings) -> Journal:
@@ -182,8 +181,8 @@ def resume(run_id: str, parts: Parts) -> str:
         _tell_start(run, "resume")
         if switched_back:
             engine.turn_forward("resumed by the operator")
-        _drive(engine, run, Engine.go_on)
-        return _outcome(engine.journal)
+        drive(engine, run, Engine.go_on)
+        return outcome_of(engine.journal)
 
 
 def rollback(run_id: str, parts: Parts, *, scope: Scope | None = None, leave_mail: bool = False) -> str:
@@ -191,7 +190,7 @@ def rollback(run_id: str, parts: Parts, *, scope: Scope | None = None, leave_mai
 
     Raises UsageProblem for `all` once the new VM has been open to the world; UndoRefused where mail waits in it.
     """
-    with _reopened(run_id, parts, leave_mail=leave_mail) as (engine, run):
+    with _reopened(run_id, parts) as (engine, run):
         state = engine.journal.state()
         if state.ended == "rolled-back":
             raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
@@ -203,15 +202,9 @@ def rollback(run_id: str, parts: Parts, *, scope: Scope | None = None, leave_mai
             )
         _fetch_for_the_way_back(run.doors.secrets, state)
         _tell_start(run, "rollback")
-        _drive(engine, run, lambda e: e.back(wanted, "asked by the operator", covered(state, wanted)))
-        return _outcome(engine.journal)
-
-
-def covered(state: RunState, scope: Scope) -> list[str]:
-    """The recorded steps that a scope undoes: from the switch on, or all."""
-    if scope is Scope.ALL:
-        return list(state.steps)
-    return [name for name, phase in state.phases.items() if phase != PREPARE.name]
+        names = covered(state, wanted)
+        drive(engine, run, lambda e: e.back(wanted, "asked by the operator", names, leave_mail=leave_mail))
+        return outcome_of(engine.journal)
 
 
 def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
@@ -234,10 +227,10 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
             _retire_old(run)
         else:
             engine.back(Scope.ALL, "finished by the operator", list(state.steps))
-            _refuse_left_over(engine, run)
+            refuse_left_over(engine, run)
         run.rundir.drop_secrets()
         engine.journal.append(Kind.FINISHED)
-        run.emit(_ended(run, engine.journal, "finished"))
+        run.emit(ended(run, engine.journal, "finished"))
         return "finished"
 
 
@@ -260,30 +253,9 @@ def _retire_old(run: Run) -> None:
 # ---- status ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class RunStatus:
-    """A run as its folder tells it, without asking any other machine."""
-
-    run_id: str
-    folder: Path
-    state: RunState
-    plan: Plan
-    records: tuple[Record, ...]
-
-    @property
-    def word(self) -> str:
-        return describe(self.state)
-
-    @property
-    def outage(self) -> float | None:
-        return outage(self.records)
-
-
 def status(run_id: str, parts: Parts) -> RunStatus:
     """Raises UsageProblem where there is no such run, JournalDamaged where it cannot be read."""
-    rundir = _existing(run_id, parts)
-    records = tuple(read(rundir.journal))
-    return RunStatus(run_id, rundir.path, fold(records), plan_from_json(rundir.plan.read_text()), records)
+    return read_status(_existing(run_id, parts))
 
 
 def statuses(parts: Parts) -> Iterator[RunStatus]:
@@ -303,22 +275,6 @@ def runs(parts: Parts) -> tuple[str, ...]:
     if not parts.runs_folder.is_dir():
         return ()
     return tuple(sorted(path.name for path in parts.runs_folder.iterdir() if (path / "journal.jsonl").exists()))
-
-
-def describe(state: RunState) -> str:
-    """One word or two for where a run stands."""
-    if state.finished:
-        return "finished"
-    if state.ended or state.paused:
-        return str(state.ended or state.paused)
-    return f"interrupted on its way {'back' if state.back else 'forward'}"
-
-
-def outage(records: tuple[Record, ...]) -> float | None:
-    """Seconds from closing the old intake to having opened the new one, by the journal's times. None: no switch."""
-    closed = [r.time for r in records if r.kind is Kind.LEARNT and r.data["group"] == "Intake"]
-    opened = [r.time for r in records if r.kind is Kind.DONE and r.data["step"] == COMMIT]
-    return opened[0] - closed[-1] if closed and opened and opened[0] >= closed[-1] else None
 
 
 # ---- the parts -------------------------------------------------------------------------------------------
@@ -377,7 +333,7 @@ def _existing(run_id: str, parts: Parts) -> RunDir:
 
 
 @contextmanager
-def _reopened(run_id: str, parts: Parts, *, leave_mail: bool = False) -> Iterator[tuple[Engine, Run]]:
+def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
     """A recorded run with its parts, under its lock."""
     rundir = _existing(run_id, parts)
     with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
@@ -391,53 +347,11 @@ def _reopened(run_id: str, parts: Parts, *, leave_mail: bool = False) -> Iterato
         settings = Settings.model_validate_json(rundir.settings.read_text())
         with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
             run = _run(rundir, plan_from_json(text), settings, hypervisor, doors, parts)
-            yield Engine(journal, STEPS, run, parts.listen, parts.cancelled, leave_mail=leave_mail), run
+            yield Engine(journal, STEPS, run, parts.listen, parts.cancelled), run
 
 
 def _tell_start(run: Run, verb: str) -> None:
     run.emit(RunStarted(run.run_id, verb, str(run.rundir.path)))
-
-
-def _drive(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
-    """Do it; on failure before the commit go back; tell how it ended."""
-    try:
-        act(engine)
-    except Cancelled:
-        _interrupted(engine, run)
-        raise
-    except Exception as error:
-        _failed(engine, run, error)
-    _tell_end(engine, run)
-
-
-def _failed(engine: Engine, run: Run, error: Exception) -> None:
-    state = engine.journal.state()
-    if isinstance(error, JournalFailed):
-        raise error
-    if isinstance(error, UndoRefused):
-        run.emit(_ended(run, engine.journal, _outcome(engine.journal)))
-        raise error
-    if state.committed or state.back is not None or state.ended is not None:
-        run.emit(_ended(run, engine.journal, "needs-attention"))
-        raise error
-    engine.cancelled = run.cancelled = lambda: None
-    engine.back(Scope.ALL, f"a step failed: {state.error or type(error).__name__}", list(state.steps))
-    _tell_end(engine, run)
-    if isinstance(error, Problem):
-        raise RolledBack(str(error), hint=error.hint) from error
-    raise error
-
-
-def _interrupted(engine: Engine, run: Run) -> None:
-    """Nobody is left without a gateway: an interrupt within the switch goes back to the old VM first."""
-    state = engine.journal.state()
-    if _switching(state) and not state.committed and state.back is None:
-        engine.cancelled = run.cancelled = lambda: None
-        engine.back(Scope.SWITCH, "interrupted by the operator", covered(state, Scope.SWITCH))
-        _refuse_left_over(engine, run)
-    else:
-        engine.journal.append(Kind.PAUSED, {"reason": "interrupted"})
-    run.emit(_ended(run, engine.journal, "interrupted"))
 
 
 def _refuse_second_switch(state: RunState) -> None:
@@ -446,43 +360,3 @@ def _refuse_second_switch(state: RunState) -> None:
             f"run {state.run_id} was open to the world and went back: what it holds is no longer what the old VM has",
             hint=f"vmmigrate finish {state.run_id}, then start a new run",
         )
-
-
-def _tell_end(engine: Engine, run: Run) -> None:
-    state = engine.journal.state()
-    if state.ended == "rolled-back":
-        run.rundir.drop_secrets()
-    _refuse_left_over(engine, run)
-    run.emit(_ended(run, engine.journal, _outcome(engine.journal)))
-
-
-def _refuse_left_over(engine: Engine, run: Run) -> None:
-    """Raises NeedsAttention where an undo failed."""
-    state = engine.journal.state()
-    if state.ended == "needs-attention":
-        run.emit(_ended(run, engine.journal, "needs-attention"))
-        listed = "; ".join(f"{name}: {text}" for name, text in state.troubles.items())
-        raise NeedsAttention(
-            f"not everything could be undone: {listed}",
-            hint=f"mend that, then run `vmmigrate rollback {run.run_id}` again: it goes on where it failed",
-        )
-
-
-def _outcome(journal: Journal) -> str:
-    state = journal.state()
-    return "switched-back" if state.paused == "switched back" else describe(state)
-
-
-def _ended(run: Run, journal: Journal, outcome: str) -> RunEnded:
-    """After an undo of the switch that failed, nobody here can say which of both is plugged in."""
-    state = journal.state()
-    switch, unknown = state.steps["switch"], "unknown: look at its link"
-    unplugged = "kept, unplugged" if run.facts.find(NewVm) else "deleted or never made"
-    return RunEnded(
-        run_id=run.run_id,
-        outcome=outcome,
-        outage=outage(tuple(journal.records)),
-        old_vm={Status.DONE: "kept, unplugged", Status.PENDING: "live"}.get(switch, unknown),
-        new_vm={Status.DONE: "live", Status.PENDING: unplugged}.get(switch, unknown),
-        insecure=run.plan.insecure,
-    )

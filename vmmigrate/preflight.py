@@ -128,7 +128,13 @@ class Preflight:
             vcpus=new.vcpus or inventory.vcpus,
             memory=new.memory_mib * 2**20 if new.memory_mib else inventory.memory,
             insecure=("--trust-staging",) if new.trust_staging else (),
-            premises=_premises(inventory, software, identity, image, store),
+            premises=(
+                *_premises(inventory, software, identity, image, store),
+                Premise("staging", f"{staging}{', first' if new.staging_first else ''}"),
+                Premise("vCPUs", str(new.vcpus or inventory.vcpus)),
+                Premise("memory", str(new.memory_mib or inventory.memory // 2**20) + " MiB"),
+                Premise("insecure", "--trust-staging" if new.trust_staging else "nothing"),
+            ),
             findings=tuple(self.findings.all),
         )
 
@@ -268,7 +274,7 @@ def _identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
             if address.partition("/")[0] == host:
                 nic = _nic(inventory, interface.mac)
                 own = guest.gateway if guest.gateway_interface == interface.name else None
-                return Identity(guest.hostname, mail_name, address, own, guest.dns, nic.mac, nic.network)
+                return Identity(guest.hostname, guest.fqdn, mail_name, address, own, guest.dns, nic.mac, nic.network)
     raise PlanRefused(
         f"no interface of the old guest has the address {host}",
         hint="is it behind NAT? give the guest's own address",

@@ -11,10 +11,11 @@ from types import FrameType
 
 import platformdirs
 
-from hypervisors import Cancelled, Hypervisor, Problem, connect
+from hypervisors import Cancelled, Hypervisor, Problem, connect, redacted
 from vmmigrate.display import JsonLines, LiveTerminal, PlainLines
+from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, unfailing
-from vmmigrate.operations import NeedsAttention, Parts, RolledBack
+from vmmigrate.operations import Parts
 from vmmigrate.secrets import cannot_ask
 from vmmigrate.steps import UndoRefused
 
@@ -60,7 +61,7 @@ class Session:
             message = f"a bug: {type(error).__name__}"
             hint = f"the log is {self._write_traceback()}; please report it"
         elif isinstance(error, Problem):
-            message, hint = str(error), error.hint
+            message, hint = redacted(str(error)), error.hint
         else:
             return code
         if self._json:
@@ -100,7 +101,7 @@ class Session:
     def _write_traceback(self) -> Path:
         path = self._log or Path.cwd() / "vmmigrate-bug.txt"
         with path.open("a") as log:
-            log.write(traceback.format_exc())
+            log.write(redacted(traceback.format_exc()))
         return path
 
 

@@ -33,7 +33,10 @@ MEBI = 1 << 20
 
 
 def data_throughout(room: int, folder: Path) -> Image:
-    """A qcow2 of some MiB for a disk larger than `room`, all of it data: each cluster is the same one."""
+    """A qcow2 of some MiB for a disk larger than `room`, all of it data: each cluster is the same one.
+
+    The file itself is larger than `room` too, by a hole at its end; its checksum is not made.
+    """
     cluster = 2 * MEBI
     per_table = cluster // 8
     tables = room // cluster // per_table + 1
@@ -53,7 +56,8 @@ def data_throughout(room: int, folder: Path) -> Image:
         ):
             file.seek(offset)
             file.write(data)
-    return identify_image(path, no_progress)
+        size = file.truncate(room + MEBI)
+    return Image(path, "qcow2", size, tables * per_table * cluster, sha256="")
 
 
 @dataclass(frozen=True)

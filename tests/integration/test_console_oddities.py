@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from odd_console import ADMIN, LOGIN, OddConsole, answer, page, redirect
 
-from hypervisors import Secret, TlsTrust, no_progress
+from hypervisors import Secret, TlsTrust, TrustRefused, no_progress
 from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, NoBackup, NotDiscovered
 
@@ -145,3 +145,12 @@ def test_a_port_without_tls_is_no_console() -> None:
             console.log_in(ADMIN)
         with pytest.raises(ApplianceUnreachable, match="no console found"):
             find_console(f"127.0.0.1:{port}", TlsTrust(), timeout=0.5)
+
+
+def test_a_wrong_pin_is_noticed_before_a_byte_is_sent(tmp_path: Path) -> None:
+    odd = OddConsole()
+    with odd.running(tmp_path):
+        console = WebConsole(f"https://127.0.0.1:{odd.port}/", TlsTrust("ab" * 32), timeout=5)
+        with pytest.raises(TrustRefused, match="is not trusted"):
+            console.log_in(ADMIN)
+    assert odd.seen == []

@@ -6,8 +6,6 @@ from vmmigrate.run import Run
 
 
 def do(run: Run) -> None:
-    identity, new = run.plan.identity, run.facts.of(NewVm)
-    network.keep_dhcp(run.new_shell, new.staging_mac)
-    network.configure_live(
-        run.new_shell, new.live_mac, identity.address, identity.gateway, identity.dns, identity.hostname
-    )
+    who, new, shell = run.plan.identity, run.facts.of(NewVm), run.new_shell
+    network.keep_dhcp(shell, new.staging_mac)
+    network.configure_live(shell, new.live_mac, who.address, who.gateway, who.dns, who.hostname, who.fqdn)

@@ -1,5 +1,6 @@
 """Switch: the old VM's link down, the new VM's link up. One file, because both must be seen together."""
 
+from hypervisors import HypervisorError, PowerState, VmRef
 from vmmigrate.appliance import network
 from vmmigrate.model import Claim, NewGuest, NewVm, OldState, Plugged
 from vmmigrate.run import Run
@@ -20,15 +21,26 @@ def do(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    """The same in reverse. The new VM may be gone; the old one is plugged in as it was."""
-    plugged = run.facts.find(Plugged)
+    """The same in reverse. The new VM may be gone; the old one is plugged in as it was, and runs."""
+    plugged, hypervisor, old = run.facts.find(Plugged), run.hypervisor, run.plan.old
     if plugged is None:
         return
     run.doors.hang_up(run.plan.identity.host)
-    for vm in run.hypervisor.find_tagged(run.run_id):
+    for vm in hypervisor.find_tagged(run.run_id):
+        _unplug(run, vm)
+    hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
+    hypervisor.set_autostart(old, run.facts.of(Claim).autostart)
+    if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
+        hypervisor.start(old)
+
+
+def _unplug(run: Run, vm: VmRef) -> None:
+    """Link down; where that fails, power off: it is ours, and the old one must not wait for it."""
+    try:
         run.hypervisor.set_nic(vm, run.facts.of(NewVm).live_mac, link_up=False)
-    run.hypervisor.set_nic(run.plan.old, plugged.old_mac, link_up=plugged.old_link_up)
-    run.hypervisor.set_autostart(run.plan.old, run.facts.of(Claim).autostart)
+    except HypervisorError as error:
+        run.remark(f"the new VM's link cannot be set down ({error}): switching it off instead")
+        run.hypervisor.power_off(vm, run.run_id)
 
 
 def _announce(run: Run, new: NewVm) -> None:

@@ -11,7 +11,14 @@ PLAN = Plan(
     old=VmRef("0c8a", "mailgw"),
     old_version="5.4.1",
     identity=Identity(
-        "mailgw", "mailgw.example.test", "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "52:54:00:00:00:01", LAN
+        "mailgw",
+        "mailgw.example.test",
+        "mailgw.example.test",
+        "192.0.2.10/24",
+        "192.0.2.1",
+        ("192.0.2.53",),
+        "52:54:00:00:00:01",
+        LAN,
     ),
     image=Image(Path("/images/new.qcow2"), "qcow2", 3 * 2**29, 8 * 2**30, "c0ffee" + "0" * 58),
     new_name="mailgw-20260102-030405-abcd",

@@ -158,13 +158,13 @@ class Process:
         return [f"{r.kind} {r.data.get('step', '')}".strip() for r in self.engine.journal.records[1:]]
 
 
-def start(path: Path, world: World, *, lives: int = -1, leave_mail: bool = False, steps: Any = STEPS) -> Process:
+def start(path: Path, world: World, *, lives: int = -1, steps: Any = STEPS) -> Process:
     """A process that begins the run, or goes on where an earlier one left it."""
     journal = MortalJournal.resume(path) if path.exists() else MortalJournal.create(path, HEADER)
     assert isinstance(journal, MortalJournal)
     journal.lives = lives
     bench, events = Bench(world), list[Event]()
-    return Process(Engine(journal, steps, bench, events.append, leave_mail=leave_mail), bench, events)
+    return Process(Engine(journal, steps, bench, events.append), bench, events)
 
 
 def trouble(words: str = "no luck") -> Problem:

@@ -25,7 +25,7 @@ from vmmigrate.events import (
     unfailing,
 )
 from vmmigrate.journal import Journal, Kind
-from vmmigrate.operations import RunStatus
+from vmmigrate.status import RunStatus
 
 
 class Now:

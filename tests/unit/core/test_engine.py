@@ -175,6 +175,7 @@ def test_back_records_the_direction_before_the_first_undo(path: Path, world: Wor
         "scope": "all",
         "reason": "asked",
         "steps": list(NAMES),
+        "leave_mail": False,
     }
 
 
@@ -277,8 +278,19 @@ def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) ->
 def test_leave_mail_reaches_the_undo(path: Path, world: World) -> None:
     migrated(path, world)
     world.marks.add("mail")
-    process = start(path, world, leave_mail=True)
-    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    process = start(path, world)
+    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"], leave_mail=True)
+    assert "open" not in world.marks
+
+
+def test_leave_mail_is_still_known_to_who_resumes(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.marks.add("mail")
+    world.refuses["undo notes"] = Cancelled("interrupted", hint="resume")
+    with pytest.raises(Cancelled):
+        start(path, world).engine.back(Scope.SWITCH, "asked", ["open", "notes"], leave_mail=True)
+    del world.refuses["undo notes"]
+    start(path, world).engine.go_on()
     assert "open" not in world.marks
 
 

@@ -24,11 +24,13 @@ from small_steps import Killed, trouble
 from hypervisors import Cancelled, Problem
 from vmmigrate import operations
 from vmmigrate.config import Settings
+from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Event, RunEnded, RunStarted
 from vmmigrate.journal import Kind, Record, Scope, Status, fold, read
-from vmmigrate.operations import NeedsAttention, NeedsConfirmation, RolledBack, covered, describe, outage
+from vmmigrate.operations import NeedsConfirmation
 from vmmigrate.rundir import RunDir, locked
+from vmmigrate.status import covered, describe, outage
 
 
 @pytest.fixture

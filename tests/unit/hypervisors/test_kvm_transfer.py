@@ -1,0 +1,129 @@
+"""Images written with qemu-img, and files cut into data and holes for a sparse stream."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hypervisors import Cancelled, HypervisorError, Image, NoRoom, NotSupported, Progress, identify_image, no_progress
+
+pytest.importorskip("libvirt", reason="needs libvirt-python")
+from hypervisors.kvm import transfer
+
+MEBI = 1 << 20
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    """A raw disk of 8 MiB, of which the first and the fifth hold data."""
+    if not shutil.which("qemu-img"):
+        pytest.skip("needs qemu-img")
+    path = tmp_path / "image.raw"
+    with path.open("wb") as file:
+        file.write(bytes(510) + b"\x55\xaa" + os.urandom(MEBI - 512))
+        file.seek(4 * MEBI)
+        file.write(os.urandom(MEBI))
+        file.truncate(8 * MEBI)
+    return identify_image(path, no_progress)
+
+
+def same(one: Path, other: Path) -> bool:
+    return subprocess.run(["qemu-img", "compare", "-q", one, other], check=False).returncode == 0
+
+
+class TestConvert:
+    @pytest.mark.parametrize(("form", "options"), [("qcow2", ()), ("vmdk", ("-o", "subformat=streamOptimized"))])
+    def test_every_format_becomes_the_same_disk(
+        self, image: Image, tmp_path: Path, form: str, options: tuple[str, ...]
+    ) -> None:
+        source, target = tmp_path / "source", tmp_path / "target.qcow2"
+        subprocess.run(["qemu-img", "convert", "-O", form, *options, image.path, source], check=True)
+        transfer.convert(identify_image(source, no_progress), target, no_progress)
+        assert identify_image(target, no_progress).format == "qcow2"
+        assert same(image.path, target)
+
+    def test_a_file_that_is_there_keeps_its_inode_and_mode(self, image: Image, tmp_path: Path) -> None:
+        target = tmp_path / "volume"
+        target.touch(0o600)
+        before = target.stat()
+        transfer.convert(image, target, no_progress)
+        assert (target.stat().st_ino, target.stat().st_mode) == (before.st_ino, before.st_mode)
+
+    def test_a_qcow2_header_inside_a_raw_disk_is_not_believed(self, tmp_path: Path) -> None:
+        path, target = tmp_path / "image", tmp_path / "target"
+        path.write_bytes(b"QFI\xfb" + bytes(MEBI - 4))
+        transfer.convert(Image(path, "raw", MEBI, MEBI, ""), target, no_progress)
+        assert identify_image(target, no_progress).virtual_size == MEBI
+
+    def test_progress_grows_to_the_whole_file(self, image: Image, tmp_path: Path) -> None:
+        seen: list[Progress] = []
+        transfer.convert(image, tmp_path / "target", seen.append)
+        assert seen == sorted(seen, key=lambda progress: progress.done)
+        assert seen[-1] == Progress(image.file_size, image.file_size)
+
+    def test_a_listener_that_raises_ends_qemu_img(self, image: Image, tmp_path: Path) -> None:
+        def stop(progress: Progress) -> None:
+            raise Cancelled("stop", hint="go on")
+
+        with pytest.raises(Cancelled):
+            transfer.convert(image, tmp_path / "target", stop)
+        assert not transfer_children()
+
+    def test_what_qemu_img_complains_about_is_told(self, image: Image, tmp_path: Path) -> None:
+        with pytest.raises(HypervisorError, match="Could not create") as caught:
+            transfer.convert(image, tmp_path / "no-folder" / "target", no_progress)
+        assert str(image.path) in str(caught.value)
+
+    def test_a_full_disk_is_no_room(self, image: Image) -> None:
+        with pytest.raises(NoRoom):
+            raise transfer._qemu_img_failed("writing", "error while writing: No space left on device")
+
+    def test_without_qemu_img_only_a_qcow2_goes(
+        self, image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(NotSupported) as caught:
+            transfer.convert(image, tmp_path / "target", no_progress)
+        assert caught.value.hint == "install it: apt-get install qemu-utils"
+        qcow2 = Image(image.path, "qcow2", 5, 10, "")
+        assert transfer.room_needed(qcow2, tmp_path, local=True) == 5
+
+
+def transfer_children() -> list[str]:
+    """The processes of ours that still run."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+
+class TestRoom:
+    def test_what_a_local_conversion_takes_is_measured(self, image: Image, tmp_path: Path) -> None:
+        needed = transfer.room_needed(image, tmp_path, local=True)
+        transfer.convert(image, tmp_path / "target", no_progress)
+        assert 2 * MEBI < (tmp_path / "target").stat().st_blocks * 512 <= needed < 3 * MEBI
+
+    def test_a_qcow2_that_is_sent_takes_its_own_size(self, tmp_path: Path) -> None:
+        assert transfer.room_needed(Image(tmp_path, "qcow2", 5, 10, ""), tmp_path, local=False) == 5
+
+
+class TestExtents:
+    def extents(self, path: Path) -> list[tuple[int, int, bool]]:
+        with path.open("rb") as file:
+            return list(transfer._extents(file, path.stat().st_size))
+
+    def test_data_and_holes_in_order(self, image: Image) -> None:
+        assert self.extents(image.path) == [
+            (0, MEBI, False),
+            (MEBI, 4 * MEBI, True),
+            (4 * MEBI, 5 * MEBI, False),
+            (5 * MEBI, 8 * MEBI, True),
+        ]
+
+    def test_all_data_all_hole_and_empty(self, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(b"x" * 100)
+        assert self.extents(path) == [(0, 100, False)]
+        os.truncate(path, 0)
+        assert self.extents(path) == []
+        os.truncate(path, MEBI)
+        assert self.extents(path) == [(0, MEBI, True)]
