@@ -104,7 +104,6 @@ def test_postfix_shows_the_authoritys_certificate_after_starttls(lab: Lab) -> No
 
 def test_a_mail_passes_the_agent_and_reaches_the_smarthost(world: Lab) -> None:
     with smtplib.SMTP(world.old.address, timeout=20) as smtp:
-        _, banner = smtp.ehlo()
         smtp.sendmail("sender@example.org", ["alice@example.test"], "Subject: through the agent\r\n\r\nhello\r\n")
 
     arrived = wait_for("the mail", lambda: first_mail(world), timeout=30, clears="see the old VM's journal")
@@ -172,7 +171,7 @@ def test_down_leaves_neither_process_nor_folder_nor_mount(tmp_path: Path) -> Non
 
 
 def namespace_of(pid: int) -> str:
-    return os.readlink(f"/proc/{pid}/ns/pid")
+    return str(Path(f"/proc/{pid}/ns/pid").readlink())
 
 
 def processes_in(namespace: str) -> list[str]:
@@ -180,7 +179,7 @@ def processes_in(namespace: str) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(entry / "ns/pid") == namespace:
+            if str((entry / "ns/pid").readlink()) == namespace:
                 found.append(entry.name)
         except OSError:  # ended meanwhile
             continue

@@ -15,8 +15,10 @@ __all__ = [
     "is_isolated",
     "isolate",
     "isolation_rules",
+    "lay_intake",
     "lift_isolation",
     "open_intake",
+    "unload_isolation",
 ]
 
 UNIT = "vmmigrate-isolation.service"
@@ -51,6 +53,11 @@ def isolate(shell: Shell, allowed: tuple[str, ...], ports: tuple[int, ...] = MAN
     shell.run(("systemctl", "enable", "--now", UNIT), user="root")  # active: a restart of nftables restarts it
 
 
+def unload_isolation(shell: Shell) -> None:
+    """Let the world in, by one command; until `lift_isolation` a boot would shut it out again."""
+    _dialect(shell).unload(shell, ISOLATION)
+
+
 def lift_isolation(shell: Shell) -> None:
     """Remove rules, unit and files; nothing where there are none. The unit first: a boot must not bring it back."""
     shell.run(("systemctl", "disable", "--now", UNIT), user="root", check=False)
@@ -64,21 +71,22 @@ def is_isolated(shell: Shell) -> bool:
     return _dialect(shell).loaded(shell, ISOLATION)
 
 
-def close_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> None:
-    """Refuse new mail until `open_intake` or a reboot; sessions under way finish. Replaces `allowed`."""
-    dialect = _dialect(shell)
+def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> None:
+    """Put the rules ready that `close_intake` loads, where a reboot forgets them. Replaces `allowed`."""
     shell.run(("mkdir", "-p", _RUN_FOLDER), user="root")
-    try:
-        for name, text in dialect.intake_files(Addresses.of(allowed)).items():
-            shell.install_file(f"{_RUN_FOLDER}/{name}", text.encode(), _META)
-        dialect.load(shell, INTAKE, _RUN_FOLDER)
-    finally:
-        shell.run(("rm", "-rf", _RUN_FOLDER), user="root", check=False)
+    for name, text in _dialect(shell).intake_files(Addresses.of(allowed)).items():
+        shell.install_file(f"{_RUN_FOLDER}/{name}", text.encode(), _META)
+
+
+def close_intake(shell: Shell) -> None:
+    """Refuse new mail, by the rules laid ready, until `open_intake` or a reboot; sessions under way finish."""
+    _dialect(shell).load(shell, INTAKE, _RUN_FOLDER)
 
 
 def open_intake(shell: Shell) -> None:
-    """Accept mail again; nothing where it was open."""
+    """Accept mail again, and forget the rules; nothing where it was open."""
     _dialect(shell).unload(shell, INTAKE)
+    shell.run(("rm", "-rf", _RUN_FOLDER), user="root", check=False)
 
 
 def intake_closed(shell: Shell) -> bool:

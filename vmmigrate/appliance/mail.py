@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hypervisors import Clock, NotYet, TimedOut, Wait, wait_for
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.postconf import expanded
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, QueueHoldsMail
 
 
@@ -51,7 +52,9 @@ def wait_until_empty(
     clock: Clock | None = None,
     tick: Callable[[Wait], None] = lambda wait: None,
 ) -> None:
-    """Flush and wait. Raises QueueHoldsMail with the counts after `timeout` seconds."""
+    """Have what waits tried now, and wait. Raises QueueHoldsMail with the counts after `timeout` seconds."""
+    if not queues(shell).total:
+        return
     flush(shell)
 
     def probe() -> None:
@@ -94,7 +97,7 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0) -> str:
 
 def name(shell: Shell) -> str:
     """Postfix's myhostname: by this the gateway greets, and for this its certificate should be."""
-    return shell.run(("postconf", "-h", "myhostname"), user="root").stdout.strip()
+    return expanded(shell, settings(shell), "$myhostname")
 
 
 def settings(shell: Shell) -> dict[str, str]:

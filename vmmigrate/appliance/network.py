@@ -41,14 +41,7 @@ class GuestNetwork:
 
     def by_mac(self, mac: str) -> Interface:
         """Raises ApplianceError where no interface has it."""
-        for interface in self.interfaces:
-            if interface.mac == mac.lower():
-                return interface
-        known = ", ".join(f"{i.name} {i.mac}" for i in self.interfaces)
-        raise ApplianceError(
-            f"the guest has no NIC with the MAC {mac}; it has {known or 'none'}",
-            hint="was the virtual machine defined with that NIC?",
-        )
+        return _by_mac(self.interfaces, mac)
 
 
 def read_network(shell: Shell) -> GuestNetwork:
@@ -58,7 +51,7 @@ def read_network(shell: Shell) -> GuestNetwork:
     return GuestNetwork(
         hostname=hostname,
         fqdn=full_name(_text(shell, _HOSTS), hostname),
-        interfaces=tuple(_interface(entry) for entry in _json(shell, "address") if _is_ethernet(entry)),
+        interfaces=_interfaces(shell),
         gateway=route.get("gateway"),
         gateway_interface=route.get("dev"),
         dns=tuple(re.findall(r"^nameserver\s+(\S+)", _text(shell, _RESOLV), re.MULTILINE)),
@@ -116,7 +109,7 @@ def keep_dhcp(shell: Shell, mac: str) -> None:
 
     NetworkManager does so for every NIC it was told nothing of.
     """
-    name = read_network(shell).by_mac(mac).name
+    name = interface_of(shell, mac)
     tool = network_tool(shell, name)
     if tool == "ifupdown":
         ifupdown.keep_dhcp(shell, name)
@@ -124,15 +117,18 @@ def keep_dhcp(shell: Shell, mac: str) -> None:
         netplan.keep_dhcp(shell, name)
 
 
-def announce(shell: Shell, mac: str, address: str, peer: str) -> None:
+def announce(shell: Shell, mac: str, peer: str) -> None:
     """Have the NIC with that MAC send a frame, so that bridges and switches learn where it is plugged in now.
 
-    An ARP question for `peer` (an address of ours, which the isolation lets through) is broadcast; where arping
-    is installed, neighbours learn a changed MAC too. Neither has to succeed.
+    Before `ping` can speak to `peer` (an address of ours, which the isolation lets through) the guest broadcasts an
+    ARP question. It does not have to succeed.
     """
-    name = read_network(shell).by_mac(mac).name
-    shell.run(("arping", "-U", "-c", "1", "-w", "1", "-I", name, address), user="root", check=False, timeout=10.0)
-    shell.run(("ping", "-c", "1", "-W", "1", "-I", name, peer), user="root", check=False, timeout=10.0)
+    shell.run(("ping", "-c", "1", "-W", "1", "-I", interface_of(shell, mac), peer), check=False, timeout=10.0)
+
+
+def interface_of(shell: Shell, mac: str) -> str:
+    """The name of the NIC with that MAC. Raises ApplianceError."""
+    return _by_mac(_interfaces(shell), mac).name
 
 
 def _refuse_own_branch(shell: Shell, live: Interface) -> None:
@@ -171,6 +167,21 @@ def with_own_name(hosts: str, hostname: str) -> str:
     if re.search(r"^127\.0\.1\.1\s.*$", hosts, re.MULTILINE):
         return re.sub(r"^127\.0\.1\.1\s.*$", line, hosts, flags=re.MULTILINE)
     return hosts + ("" if not hosts or hosts.endswith("\n") else "\n") + line + "\n"
+
+
+def _interfaces(shell: Shell) -> tuple[Interface, ...]:
+    return tuple(_interface(entry) for entry in _json(shell, "address") if _is_ethernet(entry))
+
+
+def _by_mac(interfaces: tuple[Interface, ...], mac: str) -> Interface:
+    for interface in interfaces:
+        if interface.mac == mac.lower():
+            return interface
+    known = ", ".join(f"{i.name} {i.mac}" for i in interfaces)
+    raise ApplianceError(
+        f"the guest has no NIC with the MAC {mac}; it has {known or 'none'}",
+        hint="was the virtual machine defined with that NIC?",
+    )
 
 
 def _is_ethernet(entry: dict[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from vmmigrate.appliance.keys import (
 )
 from vmmigrate.appliance.mail import settings
 from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.postconf import expanded
 from vmmigrate.errors import ApplianceError, BadKeys
 
 __all__ = [
@@ -42,7 +43,6 @@ _SMTP_META = FileMeta("0600", "root", "root")
 _SMTP_PEM = "/etc/postfix/tls.pem"  # the template's path [facts]
 _ALIAS = "tomcat"
 _CATALINA_BASE = "/var/lib/{unit}"  # Debian's; a relative keystoreFile counts from there
-_DEEPEST = 8  # `$` expansions: a loop in main.cf must end
 _SECTIONS = re.compile(rb"^# vmmigrate-tls: (web|smtp)\n", re.MULTILINE)
 
 
@@ -204,27 +204,8 @@ def _postfix_files(shell: Shell) -> _PostfixFiles:
     """From what main.cf sets. Unset is '': the default of smtpd_tls_key_file is the certificate's file."""
     values = settings(shell)
     cert, key, chain = (
-        _expanded(shell, values, values.get(name, ""))
+        expanded(shell, values, values.get(name, ""))
         for name in ("smtpd_tls_cert_file", "smtpd_tls_key_file", "smtpd_tls_chain_files")
     )
     cert = "" if cert == "none" else cert
     return _PostfixFiles(cert, key or cert, tuple(re.split(r"[,\s]+", chain)) if chain else ())
-
-
-def _expanded(shell: Shell, values: dict[str, str], value: str) -> str:
-    """A value with its `$name`, `${name}` and `$(name)` replaced; what main.cf does not set is asked for."""
-    for _ in range(_DEEPEST):
-        names = re.findall(r"\$[({]?(\w+)[)}]?", value)
-        if not names:
-            return value
-        for name in dict.fromkeys(names):
-            known = values[name] if name in values else _default(shell, name)
-            value = re.sub(rf"\$(?:\({name}\)|\{{{name}\}}|{name}\b)", known.replace("\\", r"\\"), value)
-    raise ApplianceError(
-        f"{shell.host}: main.cf names TLS files by parameters that refer to themselves: {value}",
-        hint="name the files directly in /etc/postfix/main.cf",
-    )
-
-
-def _default(shell: Shell, name: str) -> str:
-    return shell.run(("postconf", "-h", name), user="root", check=False).stdout.strip()

@@ -1,11 +1,9 @@
-"""Services and boots: wait until units are active, restart them in order, reboot and notice it."""
+"""Services and boots: what states units are in, wait until they are active, tell one boot from another."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TypeVar
 
 from hypervisors import Clock, NotYet, Wait, wait_for
-from vmmigrate.appliance.family import Units
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable
 
@@ -58,44 +56,9 @@ def wait_until_active(
     wait_for(what, probe, timeout=timeout, clears=clears, clock=clock, pause=0.5, tick=tick)
 
 
-def restart_services(
-    shell: Shell,
-    units: Units,
-    *,
-    timeout: float = 180.0,
-    clock: Clock | None = None,
-    tick: Callable[[Wait], None] = _silent,
-) -> None:
-    """Restart all in `units.restart_order` and wait until they are active."""
-    for unit in units.restart_order:
-        shell.run(("systemctl", "restart", unit), user="root", timeout=timeout)
-    wait_until_active(shell, units.restart_order, timeout=timeout, clock=clock, tick=tick)
-
-
 def boot_id(shell: Shell) -> str:
     """The kernel's id of this boot."""
     return shell.run(("cat", "/proc/sys/kernel/random/boot_id"), timeout=_PATIENCE).stdout.strip()
-
-
-def reboot(
-    shell: Shell,
-    before: str,
-    *,
-    timeout: float = 300.0,
-    clock: Clock | None = None,
-    tick: Callable[[Wait], None] = _silent,
-) -> None:
-    """Reboot, unless the boot id is no longer `before`, and wait until the shell answers with another one."""
-    if boot_id(shell) == before:
-        with suppress(ApplianceUnreachable):  # the machine was quicker than its answer
-            shell.run(("systemctl", "reboot"), user="root", check=False, timeout=_PATIENCE)
-
-    def probe() -> None:
-        if _while_booting(lambda: boot_id(shell)) == before:
-            raise NotYet("still the same boot")
-
-    clears = "look at the machine's console: does it boot?"
-    wait_for(f"{shell.host} to reboot", probe, timeout=timeout, clears=clears, clock=clock, pause=1.0, tick=tick)
 
 
 def _while_booting(look: Callable[[], _T]) -> _T:

@@ -55,6 +55,7 @@ SWITCH = Phase(
 CLOSE = Phase(
     "close",
     (
+        Step("tidy", "Remove the isolation for good", open.tidy, Nothing("`open` isolates it again")),
         Step("autostart", "Hand over autostart", close.do_autostart, close.undo_autostart),
         Step("notes", "Leave a note on both VMs", close.do_notes, close.undo_notes),
     ),

@@ -9,6 +9,7 @@ from vmmigrate.run import Run
 
 def do(run: Run) -> None:
     _drain(run)
+    firewall.lay_intake(run.old_shell)
     if run.facts.find(Intake) is None:
         run.learn(Intake(run.wall()))
     firewall.close_intake(run.old_shell)
@@ -17,8 +18,6 @@ def do(run: Run) -> None:
 
 def undo(run: Run) -> None:
     """The link is up again only just now: wait until the old guest answers."""
-    if run.facts.find(Intake) is None:
-        return
 
     def probe() -> None:
         try:

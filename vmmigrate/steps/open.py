@@ -10,11 +10,17 @@ from vmmigrate.steps.step import UndoRefused
 
 def do(run: Run) -> None:
     """Recorded first: from here on the new gateway may have accepted mail."""
+    shell = run.new_shell
     if run.facts.find(Opened) is None:
         run.learn(Opened(run.wall()))
-    shell = run.new_shell
-    firewall.lift_isolation(shell)
-    firewall.open_intake(shell)
+    else:
+        firewall.open_intake(shell)  # a way back closed it, and was refused
+    firewall.unload_isolation(shell)
+
+
+def tidy(run: Run) -> None:
+    """What would isolate it again at the next boot."""
+    firewall.lift_isolation(run.new_shell)
 
 
 def undo(run: Run) -> None:
@@ -35,6 +41,7 @@ def undo(run: Run) -> None:
 
 def _close(run: Run) -> None:
     shell = run.new_shell
+    firewall.lay_intake(shell)
     firewall.close_intake(shell)
     if not run.leave_mail:
         mail.wait_until_empty(shell, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick)

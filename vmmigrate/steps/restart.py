@@ -1,19 +1,38 @@
-"""Restart the new guest after the import, as the vendor demands, with the network that the plan gave it."""
+"""Restart the new VM after the import, as the vendor demands, with the network that the plan gave it."""
 
+from hypervisors import NotYet, PowerState
 from vmmigrate.appliance.family import detect
-from vmmigrate.appliance.units import boot_id, reboot, wait_until_active
-from vmmigrate.model import Reboot
+from vmmigrate.appliance.units import boot_id, wait_until_active
+from vmmigrate.errors import ApplianceUnreachable
+from vmmigrate.model import NewGuest, NewVm, Reboot
 from vmmigrate.run import Run
 from vmmigrate.steps import address
+from vmmigrate.steps.ready import BOOTS
 
 
 def do(run: Run) -> None:
-    """A reboot, not a restart of services: it also proves that the guest comes back, isolated, on its own."""
-    shell, limits = run.new_shell, run.settings.limits
-    address.do(run)  # an archive may carry network settings: whether it does is unknown, so they are set again
+    """Off and on by the hypervisor, not a restart of services: what comes up is what a host's reboot would bring."""
     if run.facts.find(Reboot) is None:
-        run.learn(Reboot(boot_id(shell)))
-    before = run.facts.of(Reboot).boot_id
-    reboot(shell, before, timeout=limits.restart, clock=run.clock, tick=run.tick)
+        address.do(run)  # an archive may carry network settings: whether it does is unknown, so they are set again
+        run.learn(Reboot(boot_id(run.new_shell)))
+    timeout = run.settings.limits.restart
+    run.wait("the new VM to restart", lambda: _another_boot(run), timeout=timeout, clears=BOOTS)
+    shell = run.new_shell
     units = detect(shell).units.restart_order
-    wait_until_active(shell, units, timeout=limits.restart, clock=run.clock, tick=run.tick)
+    wait_until_active(shell, units, timeout=timeout, clock=run.clock, tick=run.tick)
+
+
+def _another_boot(run: Run) -> None:
+    """One look and the next act towards it; a crash anywhere in between is simply looked at again."""
+    vm = run.facts.of(NewVm).vm
+    if run.hypervisor.power_state(vm) is PowerState.OFF:
+        run.hypervisor.start(vm)
+        raise NotYet("it boots")
+    try:
+        same = boot_id(run.new_shell) == run.facts.of(Reboot).boot_id
+    except ApplianceUnreachable as error:
+        raise NotYet(str(error)) from error
+    if same:
+        run.doors.hang_up(run.facts.of(NewGuest).staging_address)
+        run.hypervisor.shut_down(vm, run.settings.limits.shutdown)
+        raise NotYet("it is switched off")

@@ -47,4 +47,4 @@ def _announce(run: Run, new: NewVm) -> None:
     """A frame from the new NIC, so that switches learn where the address lives now."""
     guest = run.facts.of(NewGuest)
     shell = run.doors.shell("new", guest.staging_address, guest.host_key)
-    network.announce(shell, new.live_mac, run.plan.identity.host, run.facts.of(OldState).workstation)
+    network.announce(shell, new.live_mac, run.facts.of(OldState).workstation)

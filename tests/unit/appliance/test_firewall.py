@@ -11,6 +11,7 @@ from vmmigrate.appliance.firewall import (
     is_isolated,
     isolate,
     isolation_rules,
+    lay_intake,
     lift_isolation,
     open_intake,
     unit_text,
@@ -33,8 +34,9 @@ def nft_guest() -> ScriptedShell:
         return Result(0, "", "")
 
     def delete(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
-        loaded.remove(argv[-1])
-        return Result(0, "", "")
+        known = argv[-1] in loaded
+        loaded.discard(argv[-1])
+        return Result(0 if known else 1, "", "")
 
     answers: dict[str, Answer] = {"which nft": "/usr/sbin/nft\n", "systemctl daemon-reload": ""}
     for table in ("isolation", "intake"):
@@ -146,12 +148,13 @@ def test_lifting_leaves_nothing_and_bears_absence() -> None:
 def test_the_intake_closes_opens_and_leaves_no_file() -> None:
     shell = nft_guest()
     open_intake(shell)
-    close_intake(shell)
-    close_intake(shell, OURS)
+    for allowed in ((), OURS):
+        lay_intake(shell, allowed)
+        close_intake(shell)
     assert intake_closed(shell)
-    assert shell.files == {}
     open_intake(shell)
     assert not intake_closed(shell)
+    assert shell.files == {}
 
 
 def test_a_guest_with_neither_program_is_refused() -> None:
@@ -193,6 +196,7 @@ def test_iptables_jumps_once_and_not_at_all_after_lifting() -> None:
     assert len(shell.jumps) == 6
     lift_isolation(shell)
     assert not is_isolated(shell)
+    lay_intake(shell)
     close_intake(shell)
     assert intake_closed(shell)
     open_intake(shell)

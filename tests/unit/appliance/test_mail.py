@@ -37,7 +37,7 @@ def test_waiting_flushes_and_ends_when_empty() -> None:
     waiting = [listing("deferred"), listing("deferred"), ""]
     shell = ScriptedShell({"postqueue -f": "", "postqueue -j": lambda shell, argv: Result(0, waiting.pop(0), "")})
     wait_until_empty(shell, timeout=60, clock=clock())
-    assert shell.ran == ["postqueue -f", "postqueue -j", "postqueue -j", "postqueue -j"]
+    assert shell.ran == ["postqueue -j", "postqueue -f", "postqueue -j", "postqueue -j"]
 
 
 def test_mail_that_stays_is_named() -> None:

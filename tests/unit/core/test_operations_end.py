@@ -72,7 +72,15 @@ def test_where_a_run_stands(tmp_path: Path, tiny: TinyHypervisor, records: list[
 def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
     state = fold(read(record(tmp_path, "r1", []).journal))
     assert covered(state, Scope.ALL) == list(state.steps)
-    assert covered(state, Scope.SWITCH) == ["close-intake", "switch", "verify-live", "open", "autostart", "notes"]
+    assert covered(state, Scope.SWITCH) == [
+        "close-intake",
+        "switch",
+        "verify-live",
+        "open",
+        "tidy",
+        "autostart",
+        "notes",
+    ]
 
 
 def at(seconds: int, kind: Kind, **data: object) -> Record:
