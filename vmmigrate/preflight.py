@@ -23,7 +23,7 @@ from hypervisors import (
 from vmmigrate.appliance import mail, network, tls
 from vmmigrate.appliance.archive import pass_through
 from vmmigrate.appliance.console import WebConsole
-from vmmigrate.appliance.family import Software, detect
+from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.config import Settings
 from vmmigrate.errors import PlanRefused
@@ -192,7 +192,7 @@ class Preflight:
         if host is None:
             return None
         shell = self.doors.shell("old", host)
-        software = self.findings.ask("old-shell", lambda: _supported(detect(shell)))
+        software = self.findings.ask("old-shell", lambda: _supported(self.doors.software(shell)))
         if software is None:
             return None
         identity = self.findings.ask("identity", lambda: _identity(shell, host, inventory))

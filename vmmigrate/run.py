@@ -7,7 +7,7 @@ from typing import TypeVar
 from hypervisors import Clock, Hypervisor, Progress, ProgressListener, TlsTrust, Wait, wait_for
 from vmmigrate.appliance import tls
 from vmmigrate.appliance.console import WebConsole, find_console
-from vmmigrate.appliance.family import detect
+from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.shell import SshKey, SshShell
 from vmmigrate.config import ConsoleSettings, Settings, SshSettings
@@ -26,6 +26,7 @@ class Doors:
         self.settings = settings
         self.secrets = secrets
         self._open: dict[object, Shell] = {}
+        self._software: dict[Shell, Software] = {}
 
     def shell(self, side: str, host: str, host_key: str | None = None) -> Shell:
         """A shell of `side` ('old', 'new') at `host`; `host_key` pins it where the settings do not."""
@@ -41,6 +42,12 @@ class Doors:
         pin = host_key or ssh.host_key
         return SshShell(host, ssh.port, account, host_key=pin, known_hosts=ssh.known_hosts, key=key)
 
+    def software(self, shell: Shell) -> Software:
+        """What is installed behind a shell: asked once, because nothing here changes it."""
+        if shell not in self._software:
+            self._software[shell] = detect(shell)
+        return self._software[shell]
+
     def hang_up(self, host: str) -> None:
         """Forget the sessions with one host, whose other end is about to change."""
         for key in [key for key, shell in self._open.items() if shell.host == host]:
@@ -51,7 +58,7 @@ class Doors:
         console: ConsoleSettings = getattr(self.settings, side).console
         if console.fingerprint or console.ca_file:
             return TlsTrust(console.fingerprint, console.ca_file)
-        return TlsTrust(fingerprint=tls.collect_web(shell, detect(shell)).fingerprint)
+        return TlsTrust(fingerprint=tls.collect_web(shell, self.software(shell)).fingerprint)
 
     def console_url(self, side: str, host: str, trust: TlsTrust) -> str:
         """As the operator says, else looked for at `host`."""

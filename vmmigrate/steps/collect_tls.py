@@ -4,7 +4,6 @@ import io
 from datetime import UTC, datetime
 
 from vmmigrate.appliance import keys, tls
-from vmmigrate.appliance.family import detect
 from vmmigrate.errors import BadKeys
 from vmmigrate.model import TlsKept
 from vmmigrate.run import Run
@@ -12,7 +11,7 @@ from vmmigrate.run import Run
 
 def do(run: Run) -> None:
     shell = run.old_shell
-    bundle = tls.collect(shell, detect(shell))
+    bundle = tls.collect(shell, run.doors.software(shell))
     remarks = refuse_unusable(bundle, run.plan.identity.mail_name)
     for remark in remarks:
         run.remark(remark)

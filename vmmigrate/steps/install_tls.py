@@ -1,7 +1,6 @@
 """Install the old TLS pairs in the new appliance, and prove by handshake that they are served."""
 
 from vmmigrate.appliance import tls
-from vmmigrate.appliance.family import detect
 from vmmigrate.model import NewGuest, TlsKept
 from vmmigrate.run import Run
 
@@ -10,7 +9,7 @@ def do(run: Run) -> None:
     """After import and restart: both rewrite what this installs."""
     bundle = tls.TlsBundle.from_bytes(run.rundir.decrypt_small(run.rundir.tls))
     shell = run.new_shell
-    software = detect(shell)
+    software = run.doors.software(shell)
     tls.install_web(shell, software, bundle.web)
     if bundle.smtp:
         tls.install_smtp(shell, bundle.smtp)

@@ -1,7 +1,6 @@
 """Note what the old gateway is like: versions, units, banner, settings (as keyed digests)."""
 
 from vmmigrate.appliance import mail
-from vmmigrate.appliance.family import detect
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.model import OldState
 from vmmigrate.run import Run
@@ -9,7 +8,7 @@ from vmmigrate.run import Run
 
 def do(run: Run) -> None:
     shell = run.old_shell
-    software = detect(shell)
+    software = run.doors.software(shell)
     run.learn(
         OldState(
             packages=software.packages,

@@ -2,7 +2,7 @@
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
 from vmmigrate.appliance import tls
-from vmmigrate.appliance.family import Software, detect
+from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.shell import fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.units import wait_until_active
@@ -111,7 +111,7 @@ def _answering(run: Run, shell: Shell) -> Software:
 
     def probe() -> Software:
         try:
-            return detect(shell)
+            return run.doors.software(shell)
         except ApplianceUnreachable as error:
             raise NotYet(str(error)) from error
 

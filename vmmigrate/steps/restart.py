@@ -1,7 +1,6 @@
 """Restart the new VM after the import, as the vendor demands, with the network that the plan gave it."""
 
 from hypervisors import NotYet, PowerState
-from vmmigrate.appliance.family import detect
 from vmmigrate.appliance.units import boot_id, wait_until_active
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.model import NewGuest, NewVm, Reboot
@@ -18,7 +17,7 @@ def do(run: Run) -> None:
     timeout = run.settings.limits.restart
     run.wait("the new VM to restart", lambda: _another_boot(run), timeout=timeout, clears=BOOTS)
     shell = run.new_shell
-    units = detect(shell).units.restart_order
+    units = run.doors.software(shell).units.restart_order
     wait_until_active(shell, units, timeout=timeout, clock=run.clock, tick=run.tick)
 
 

@@ -2,7 +2,6 @@
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
-from vmmigrate.appliance.family import detect
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.errors import ApplianceError
@@ -42,7 +41,7 @@ def same_banner(run: Run, host: str) -> str:
 
 
 def _packages(run: Run) -> tuple[str, ...]:
-    old, new = run.facts.of(OldState).packages, detect(run.new_shell).packages
+    old, new = run.facts.of(OldState).packages, run.doors.software(run.new_shell).packages
     missing = sorted({"djigzo", "djigzo-web"} & old.keys() - new.keys())
     if missing:
         raise ApplianceError(
@@ -52,7 +51,7 @@ def _packages(run: Run) -> tuple[str, ...]:
 
 
 def _units(run: Run) -> tuple[str, ...]:
-    units = detect(run.new_shell).units.restart_order
+    units = run.doors.software(run.new_shell).units.restart_order
     states = unit_states(run.new_shell, units)
     down = sorted(unit for unit, state in states.items() if state != "active")
     if down:
