@@ -22,7 +22,7 @@ check: lint ## Lint, types, and the tests that need no root: under two minutes
 
 test: lint ## Everything, the lab of real guests included
 	$(PY) -m pytest -q -n 2 -m "not lab"
-	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab
+	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab --durations=8
 
 demo: setup ## Migrate the lab's old gateway and show it; then kill a second run and roll it back
 	@$(PY) -m fixtures.demo
