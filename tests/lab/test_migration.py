@@ -51,7 +51,7 @@ def test_a_gateway_is_replaced_and_the_old_one_retired(guests: RealGuests) -> No
     before = guests.look(guests.old)
     status, events = migrate(guests)
     ended = events[-1]
-    assert (status, ended["event"], ended["outcome"]) == (0, "RunEnded", "migrated")
+    assert (status, ended.get("outcome")) == (0, "migrated"), events[-3:]
     assert (ended["old_vm"], ended["new_vm"]) == ("kept, unplugged", "live")
     assert 0 < ended["outage"] < 60
     after = guests.look(guests.new)
@@ -69,7 +69,7 @@ def test_a_gateway_is_replaced_and_the_old_one_retired(guests: RealGuests) -> No
 def test_a_run_killed_between_both_links_is_rolled_back(guests: RealGuests) -> None:
     before, things = guests.look(guests.old), guests.things()
     status, events = migrate(guests, driver=("--die-before-plug",))
-    assert status == SIGKILLED
+    assert status == SIGKILLED, events[-3:]
     with pytest.raises(OSError, match=r"timed out|No route|refused|Unable to connect"):
         guests.look(guests.old)
     status, events = vmmigrate(guests, "rollback", run_of(events))

@@ -102,7 +102,8 @@ def name(shell: Shell) -> str:
 
 def settings(shell: Shell) -> dict[str, str]:
     """`postconf -n`, name → raw value. Not for facts or reports: see `settings_digest`."""
-    lines = shell.run(("postconf", "-n")).stdout.splitlines()
+    # as root: an ordinary user's PATH lacks /usr/sbin
+    lines = shell.run(("postconf", "-n"), user="root").stdout.splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}
 

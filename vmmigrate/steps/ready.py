@@ -39,11 +39,16 @@ def do(run: Run) -> None:
     )
 
 
+def leases(run: Run, new: NewVm) -> tuple[str, ...]:
+    """The IPv4 addresses that the hypervisor tells of the staging NIC; a stale one may be among them."""
+    found = run.hypervisor.addresses(new.vm)
+    return tuple(each.address for each in found if each.mac == new.staging_mac and ":" not in each.address)
+
+
 def _leased(run: Run, new: NewVm) -> str:
     def probe() -> str:
-        for found in run.hypervisor.addresses(new.vm):
-            if found.mac == new.staging_mac and ":" not in found.address:
-                return found.address
+        for address in leases(run, new):
+            return address
         raise NotYet("no address on the staging NIC")
 
     clears = BOOTS + " If only the operator can know the address, set new.staging_address"
@@ -61,8 +66,9 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
             raise NotYet(str(error)) from error
 
     seen = run.wait("SSH on the new VM", probe, timeout=run.settings.limits.boot, clears=BOOTS)
-    if run.settings.new.ssh.host_key:
-        return run.settings.new.ssh.host_key, "the operator"
+    pinned = run.settings.new.ssh.host_key
+    if pinned:
+        return pinned if pinned.startswith("SHA256:") else fingerprint_of_key(pinned), "the operator"
     told = _told_by_agent(run, new)
     if told:
         return told, "the guest agent"

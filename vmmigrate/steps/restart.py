@@ -1,12 +1,16 @@
 """Restart the new VM after the import, as the vendor demands, with the network that the plan gave it."""
 
+from contextlib import suppress
+from dataclasses import replace
+
 from hypervisors import NotYet, PowerState
+from vmmigrate.appliance.shell import host_key_seen
 from vmmigrate.appliance.units import boot_id, wait_until_active
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.model import NewGuest, NewVm, Reboot
 from vmmigrate.run import Run
 from vmmigrate.steps import address
-from vmmigrate.steps.ready import BOOTS
+from vmmigrate.steps.ready import BOOTS, leases
 
 
 def do(run: Run) -> None:
@@ -30,8 +34,20 @@ def _another_boot(run: Run) -> None:
     try:
         same = boot_id(run.new_shell) == run.facts.of(Reboot).boot_id
     except ApplianceUnreachable as error:
+        _look_for_a_new_lease(run)
         raise NotYet(str(error)) from error
     if same:
         run.doors.hang_up(run.facts.of(NewGuest).staging_address)
         run.hypervisor.shut_down(vm, run.settings.limits.shutdown)
         raise NotYet("it is switched off")
+
+
+def _look_for_a_new_lease(run: Run) -> None:
+    """A guest may come back at another address: it is the one that shows the pinned key."""
+    guest, port = run.facts.of(NewGuest), run.settings.new.ssh.port
+    for found in leases(run, run.facts.of(NewVm)):
+        if found != guest.staging_address and not run.settings.new.staging_address:
+            with suppress(ApplianceUnreachable):
+                if host_key_seen(found, port, timeout=3.0).fingerprint == guest.host_key:
+                    url = guest.console_url.replace(guest.staging_address, found)
+                    run.learn(replace(guest, staging_address=found, console_url=url))
