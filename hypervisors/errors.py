@@ -60,5 +60,12 @@ class TrustRefused(Problem):
     """A TLS certificate or SSH host key is not the one expected."""
 
 
-class Cancelled(Problem):
-    """The operator asked to stop; what was begun is recorded."""
+class Cancelled(Exception):
+    """The operator asked to stop; what was begun is recorded.
+
+    No Problem: what bears with a thing going wrong must not go on after it was told to stop.
+    """
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint

@@ -65,6 +65,7 @@ class SshSettings(_Strict):
     key_file: FullPath | None = None
     host_key: str | None = None
     known_hosts: FullPath | None = None
+    insecure_ssh_rsa: bool = False
 
 
 class HypervisorSettings(_Strict):

@@ -147,6 +147,8 @@ class LiveTerminal:
                 self._status.stop()
         if not isinstance(event, StepProgress | StepWaits):
             self._plain(event)
+        if isinstance(event, StepRemark):
+            self._status.start()  # the step goes on
 
 
 # ---- programs --------------------------------------------------------------------------------------------
@@ -198,8 +200,10 @@ def status_lines(run: "RunStatus") -> list[str]:
     ]
     lines += [f"  {state.value:<8} {step}" for step, state in run.state.steps.items()]
     lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
+    lines += [f"proved: {check}" for check in run.proofs]
     lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
-    return lines + [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
+    lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
+    return lines + [f"next: vmmigrate {verb} {run.run_id}" for verb in run.verbs]
 
 
 def status_json(run: "RunStatus") -> dict[str, object]:
@@ -211,6 +215,7 @@ def status_json(run: "RunStatus") -> dict[str, object]:
         "new": run.plan.new_name,
         "steps": {step: state.value for step, state in run.state.steps.items()},
         "outage": run.outage,
+        "proofs": list(run.proofs),
         "left_to_you": dict(run.state.troubles),
         "insecure": list(run.plan.insecure),
         "folder": str(run.folder),

@@ -43,7 +43,8 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
     if state.committed or state.back is not None or state.ended is not None:
         run.emit(ended(run, engine.journal, "needs-attention"))
         raise error
-    engine.cancelled = run.cancelled = lambda: None
+    engine.cancelled = lambda: None
+    run.disarm()
     engine.back(Scope.ALL, f"a step failed: {state.error or type(error).__name__}", list(state.steps))
     _tell_end(engine, run)
     if isinstance(error, Problem):
@@ -55,7 +56,8 @@ def _interrupted(engine: Engine, run: Run) -> None:
     """Nobody is left without a gateway: an interrupt within the switch goes back to the old VM first."""
     state = engine.journal.state()
     if switching(state) and not state.committed and state.back is None:
-        engine.cancelled = run.cancelled = lambda: None
+        engine.cancelled = lambda: None
+        run.disarm()
         engine.back(Scope.SWITCH, "interrupted by the operator", covered(state, Scope.SWITCH))
         refuse_left_over(engine, run)
     else:
@@ -92,12 +94,18 @@ def ended(run: Run, journal: Journal, outcome: str) -> RunEnded:
     """After an undo of the switch that failed, nobody here can say which of both is plugged in."""
     state = journal.state()
     switch, unknown = state.steps["switch"], "unknown: look at its link"
+    if outcome == "finished" and switch is Status.DONE:
+        unplugged_old = "kept, switched off"
+    else:
+        unplugged_old = "kept, unplugged"
+    closed = state.steps["close-intake"] is not Status.PENDING
+    live_old = "plugged in, but its mail intake may be closed" if closed else "live"
     unplugged = "kept, unplugged" if run.facts.find(NewVm) else "deleted or never made"
     return RunEnded(
         run_id=run.run_id,
         outcome=outcome,
         outage=outage(tuple(journal.records)),
-        old_vm={Status.DONE: "kept, unplugged", Status.PENDING: "live"}.get(switch, unknown),
+        old_vm={Status.DONE: unplugged_old, Status.PENDING: live_old}.get(switch, unknown),
         new_vm={Status.DONE: "live", Status.PENDING: unplugged}.get(switch, unknown),
         insecure=run.plan.insecure,
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ class Stage(Protocol):
     facts: Facts
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None: ...
+
+    def disarm(self) -> None:
+        """From now on no wait and no transfer lets itself be interrupted."""
 
 
 @dataclass
@@ -115,11 +119,15 @@ class Engine:
         self.emit(DirectionTaken("back", back.scope.value, back.reason))
 
     def _walk_back(self, back: Back) -> None:
+        if self._switching(back):
+            self.cancelled = lambda: None  # half a switch is nobody's gateway
+            self.stage.disarm()
         try:
             self._undo_all(back)
         except UndoRefused as refused:
-            self.turn_forward(str(refused))
-            self.forward()
+            self.turn_forward(describe(refused)[0])
+            with suppress(Problem):  # recorded; what refused is what the operator must read
+                self.forward()
             raise
         if self._state.troubles:
             self.journal.append(Kind.END, {"outcome": "needs-attention"})
@@ -131,12 +139,25 @@ class Engine:
         else:
             self.journal.append(Kind.END, {"outcome": "rolled-back"})
 
+    def _switching(self, back: Back) -> bool:
+        """Whether a step of a later phase than the first is still to be undone."""
+        state = self._state
+        first = next(iter(state.phases.values()))
+        later = [name for name in back.steps if state.phases[name] != first]
+        return any(state.steps[name] is not Status.PENDING for name in later)
+
     def _undo_all(self, back: Back) -> None:
-        """A failing undo is recorded and the rest goes on; only UndoRefused stops the way back."""
-        statuses = self._state.steps
+        """A failing undo is recorded and the rest of its phase goes on.
+
+        An earlier phase waits for a later one: what was prepared is not deleted while nobody knows who is live.
+        UndoRefused stops the way back at once.
+        """
+        state = self._state
+        statuses, phases = state.steps, state.phases
         todo = [s for s in reversed(self._steps) if s.name in back.steps and statuses[s.name] is not Status.PENDING]
         for number, step in enumerate(todo, start=1):
-            self._undo(step, number, len(todo))
+            if all(phases[failed] == phases[step.name] for failed in self._state.troubles):
+                self._undo(step, number, len(todo))
 
     def _undo(self, step: Step, number: int, total: int) -> None:
         self.journal.append(Kind.UNDO, {"step": step.name})

@@ -47,5 +47,9 @@ class JournalDamaged(Problem):
     """The journal does not fold: a broken chain, an unknown record, a newer schema."""
 
 
+class RunFolderFailed(Problem):
+    """The run's folder cannot be written: no room, no permission."""
+
+
 class JournalFailed(Problem):
     """A record could not be made durable. The run stops at once: what is not recorded must not be done."""

@@ -282,7 +282,8 @@ def _done(state: RunState, record: Record) -> RunState:
 def _failed(state: RunState, record: Record) -> RunState:
     name = record.data["step"]
     if record.data.get("undoing"):
-        return replace(state, troubles={**state.troubles, name: record.data["error"]})
+        trouble = " → ".join(words for words in (record.data["error"], record.data["hint"]) if words)
+        return replace(state, troubles={**state.troubles, name: trouble})
     return replace(_with_status(state, record, Status.FAILED), error=record.data["error"])
 
 

@@ -202,10 +202,11 @@ class Intake:
 
 @dataclass(frozen=True)
 class Plugged:
-    """The links as they were before the switch, and who is switched. Learnt by `switch` before it acts."""
+    """The old VM as it was before the switch. Learnt by `switch` before it acts; all that its undo needs."""
 
     old_mac: str
     old_link_up: bool
+    old_autostart: bool
 
 
 @dataclass(frozen=True)

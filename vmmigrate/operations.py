@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors import Clock, Hypervisor, Problem, Progress, connect
+from hypervisors import Clock, Hypervisor, Problem, Progress, Secret, TimedOut, connect
 from vmmigrate import __version__
 from vmmigrate.config import Settings
 from vmmigrate.driving import drive, ended, outcome_of, refuse_left_over
@@ -15,13 +15,13 @@ from vmmigrate.engine import Engine
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
 from vmmigrate.journal import Journal, Kind, RunState, Scope
-from vmmigrate.model import Claim, NewVm, Plan, plan_from_json, plan_to_json
+from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
 from vmmigrate.preflight import Preflight, refusal
 from vmmigrate.run import Doors, Run
 from vmmigrate.rundir import RunDir, locked, new_run_id, write_durably
 from vmmigrate.secrets import Ask, Secrets, cannot_ask
 from vmmigrate.status import RunStatus, covered, describe, read_status, switching
-from vmmigrate.steps import MIGRATE
+from vmmigrate.steps import MIGRATE, claim
 
 STEPS = tuple(step for phase in MIGRATE for step in phase.steps)
 SHELLS = ("old.ssh.password", "new.ssh.password")
@@ -48,6 +48,7 @@ class Parts:
     cancelled: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=Clock)
     wall: Callable[[], float] = time.time
+    known_secrets: dict[str, Secret] = field(default_factory=dict)  # asked for once, by several operations
 
     def rundir(self, run_id: str) -> RunDir:
         return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
@@ -243,11 +244,12 @@ def _last_words(run: Run, state: RunState) -> str:
 def _retire_old(run: Run) -> None:
     """Convergent: each act looks first, so an interrupted finish is simply run again."""
     old, new = run.plan.old, run.facts.of(NewVm)
-    run.hypervisor.remove_nic(new.vm, new.staging_mac, run.run_id)
     run.hypervisor.shut_down(old, run.settings.limits.shutdown)
-    own = run.facts.of(Claim).notes
-    line = f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished)."
-    run.hypervisor.set_notes(old, (own + "\n" if own else "") + line)
+    claim.release(run, f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished).")
+    try:
+        run.hypervisor.remove_nic(new.vm, new.staging_mac, run.run_id)
+    except TimedOut as late:
+        run.remark(f"the new guest does not let go of its staging NIC: {late} → {late.hint}")
 
 
 # ---- status ----------------------------------------------------------------------------------------------
@@ -292,7 +294,7 @@ def _hypervisor(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
 
 @contextmanager
 def _doors(settings: Settings, parts: Parts) -> Iterator[Doors]:
-    doors = Doors(settings, Secrets(settings, parts.environ, parts.ask))
+    doors = Doors(settings, Secrets(settings, parts.environ, parts.ask, parts.known_secrets))
     try:
         yield doors
     finally:

@@ -20,9 +20,10 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
-from vmmigrate.appliance import mail, network, tls
+from vmmigrate.appliance import firewall, mail, network, tls
 from vmmigrate.appliance.archive import pass_through
 from vmmigrate.appliance.console import WebConsole
+from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.config import Settings
@@ -31,10 +32,9 @@ from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
 from vmmigrate.run import Doors
 from vmmigrate.steps.claim import refuse_foreign_claim
 from vmmigrate.steps.collect_tls import refuse_unusable
+from vmmigrate.steps.intake import refuse_stuck_mail
 
 T = TypeVar("T")
-
-SETTLING = ("active", "incoming", "maildrop")  # queues that empty by themselves within moments
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Preflight:
         store = found.ask("store", lambda: self._store(what))
         staging = found.ask("staging", self._staging)
         found.ask("new-name", lambda: self._free(name))
-        guest = self._old_guest(inventory)
+        guest = self._old_guest(inventory, staging)
         found.refuse_if_blocked()
         assert store is not None
         assert staging is not None
@@ -127,13 +127,13 @@ class Preflight:
             staging_first=new.staging_first,
             vcpus=new.vcpus or inventory.vcpus,
             memory=new.memory_mib * 2**20 if new.memory_mib else inventory.memory,
-            insecure=("--trust-staging",) if new.trust_staging else (),
+            insecure=_insecure(self.settings),
             premises=(
                 *_premises(inventory, software, identity, image, store),
                 Premise("staging", f"{staging}{', first' if new.staging_first else ''}"),
                 Premise("vCPUs", str(new.vcpus or inventory.vcpus)),
                 Premise("memory", str(new.memory_mib or inventory.memory // 2**20) + " MiB"),
-                Premise("insecure", "--trust-staging" if new.trust_staging else "nothing"),
+                Premise("insecure", ", ".join(_insecure(self.settings)) or "nothing"),
             ),
             findings=tuple(self.findings.all),
         )
@@ -171,6 +171,8 @@ class Preflight:
         for network_ in networks:
             if wanted and wanted in (network_.name, str(network_)):
                 return network_
+        if wanted and wanted.startswith("bridge:"):
+            return Network(wanted.removeprefix("bridge:"), "bridge")
         listed = ", ".join(map(str, networks)) or "none"
         what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
         raise PlanRefused(
@@ -187,7 +189,7 @@ class Preflight:
 
     # ---- the old guest -------------------------------------------------------------------------------------
 
-    def _old_guest(self, inventory: Inventory) -> tuple[Identity, Software] | None:
+    def _old_guest(self, inventory: Inventory, staging: Network | None) -> tuple[Identity, Software] | None:
         host = self.findings.ask("old-address", lambda: self._old_address(inventory))
         if host is None:
             return None
@@ -197,10 +199,19 @@ class Preflight:
             return None
         identity = self.findings.ask("identity", lambda: _identity(shell, host, inventory))
         self.findings.ask("console", lambda: self._console(host, shell))
-        self.findings.ask("queues", lambda: self._queues(shell))
+        self.findings.ask("queues", lambda: refuse_stuck_mail(shell))
+        self.findings.ask("firewall", lambda: firewall.refuse_without_firewall(shell))
+        self.findings.ask("database", lambda: read_database(shell, b"only a look"))
         if identity is None:
             return None
+        if staging == identity.network:
+            self.findings.error(
+                "staging",
+                f"{staging} is the live network: the new guest would answer there for the live address",
+                "choose another network for staging",
+            )
         self.findings.ask("tls", lambda: self._keys(shell, software, identity))
+        self.findings.ask("network", lambda: self._tell_addresses(shell, identity))
         self._remark(inventory)
         return identity, software
 
@@ -228,14 +239,20 @@ class Preflight:
         finally:
             console.close()
 
-    def _queues(self, shell: Shell) -> None:
-        waiting = mail.queues(shell).counts
-        stuck = {name: count for name, count in waiting.items() if count and name not in SETTLING}
-        if stuck:
-            listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
-            raise PlanRefused(
-                f"mail waits in the old queues: {listed}",
-                hint="it would be cut off: deliver or remove it (`postqueue -f`, `postsuper -d`), then run this again",
+    def _tell_addresses(self, shell: Shell, identity: Identity) -> None:
+        """What the new VM will not have of the old one's addresses and resolvers."""
+        guest = network.read_network(shell)
+        more = [each for each in guest.by_mac(identity.mac).addresses if each != identity.address]
+        if more:
+            self.findings.warn(
+                "addresses", f"the live NIC also has {', '.join(more)}", "add them in the new guest by hand"
+            )
+        own = [server for server in guest.dns if server not in identity.dns]
+        if own:
+            self.findings.warn(
+                "resolver",
+                f"the old guest resolves names by itself ({', '.join(own)})",
+                "see that the new guest has a resolver before mail must go out",
             )
 
     def _keys(self, shell: Shell, software: Software, identity: Identity) -> None:
@@ -243,11 +260,17 @@ class Preflight:
             self.findings.warn("tls", remark, "it is carried over as it is; renew it afterwards")
 
     def _remark(self, inventory: Inventory) -> None:
-        if len(inventory.nics) > 1 or len(inventory.disks) > 1:
+        if sum(nic.link_up or nic.stored_link_up for nic in inventory.nics) > 1:
+            self.findings.error(
+                "nics",
+                f"the old VM has {len(inventory.nics)} connected NICs; it would stay live on all but one",
+                "set down what is not needed (virsh domif-setlink, also with --config); more than one is not supported",
+            )
+        if len(inventory.disks) > 1:
             self.findings.warn(
-                "hardware",
-                f"the old VM has {len(inventory.nics)} NICs and {len(inventory.disks)} disks",
-                "the new VM gets one live NIC, one staging NIC and the image's disk; add the rest by hand",
+                "disks",
+                f"the old VM has {len(inventory.disks)} disks",
+                "the new VM gets the image's disk; carry over what lies on the others by hand",
             )
         if self.settings.new.trust_staging:
             self.findings.warn(
@@ -255,6 +278,16 @@ class Preflight:
                 "the new VM's host key is believed as the staging network shows it",
                 "use an image with a guest agent, or set new.ssh.host_key",
             )
+
+
+def _insecure(settings: Settings) -> tuple[str, ...]:
+    """Each check that the operator gave up."""
+    given = {
+        "--trust-staging": settings.new.trust_staging,
+        "old.ssh.insecure_ssh_rsa": settings.old.ssh.insecure_ssh_rsa,
+        "new.ssh.insecure_ssh_rsa": settings.new.ssh.insecure_ssh_rsa,
+    }
+    return tuple(name for name, said in given.items() if said)
 
 
 def _supported(software: Software) -> Software:
@@ -274,7 +307,8 @@ def _identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
             if address.partition("/")[0] == host:
                 nic = _nic(inventory, interface.mac)
                 own = guest.gateway if guest.gateway_interface == interface.name else None
-                return Identity(guest.hostname, guest.fqdn, mail_name, address, own, guest.dns, nic.mac, nic.network)
+                dns = tuple(server for server in guest.dns if not server.startswith("127.") and server != "::1")
+                return Identity(guest.hostname, guest.fqdn, mail_name, address, own, dns, nic.mac, nic.network)
     raise PlanRefused(
         f"no interface of the old guest has the address {host}",
         hint="is it behind NAT? give the guest's own address",

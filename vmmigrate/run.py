@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from hypervisors import Clock, Hypervisor, Progress, ProgressListener, TlsTrust, Wait, wait_for
@@ -39,8 +40,15 @@ class Doors:
         ssh: SshSettings = getattr(self.settings, side).ssh
         account = Account(ssh.user, self.secrets.get(f"{side}.ssh.password"))
         key = SshKey(ssh.key_file) if ssh.key_file else None
-        pin = host_key or ssh.host_key
-        return SshShell(host, ssh.port, account, host_key=pin, known_hosts=ssh.known_hosts, key=key)
+        return SshShell(
+            host,
+            ssh.port,
+            account,
+            host_key=host_key or ssh.host_key,
+            known_hosts=ssh.known_hosts or _own_known_hosts(),
+            key=key,
+            insecure_ssh_rsa=ssh.insecure_ssh_rsa,
+        )
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: asked once, because nothing here changes it."""
@@ -71,6 +79,12 @@ class Doors:
         self._open.clear()
 
 
+def _own_known_hosts() -> Path | None:
+    """The operator's, where there is one: what `ssh` trusts is trusted here."""
+    path = Path.home() / ".ssh" / "known_hosts"
+    return path if path.exists() else None
+
+
 @dataclass
 class Run:
     """One run in one process."""
@@ -84,7 +98,7 @@ class Run:
     emit: Callable[[Event], None]
     wall: Callable[[], float]
     clock: Clock = field(default_factory=Clock)
-    cancelled: Callable[[], None] = lambda: None
+    cancelled: Callable[[], None] = field(default=lambda: None)
     facts: Facts = field(default_factory=Facts)
     step: str = ""
     leave_mail: bool = False
@@ -94,6 +108,10 @@ class Run:
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
         self.step, self._learn, self.leave_mail = step, learn, leave_mail
+
+    def disarm(self) -> None:
+        """Nothing interrupts this run any more."""
+        self.cancelled = lambda: None
 
     def learn(self, value: object) -> None:
         """Record what must be known before the effect it protects; it is on the disk when this returns."""
@@ -140,11 +158,6 @@ class Run:
         """Over staging, pinned at first contact."""
         guest = self.facts.of(NewGuest)
         return self.doors.shell("new", guest.staging_address, guest.host_key)
-
-    @property
-    def new_live_shell(self) -> Shell:
-        """Over the live network, with the same pin."""
-        return self.doors.shell("new", self.plan.identity.host, self.facts.of(NewGuest).host_key)
 
     def new_console(self, fingerprint: str) -> Console:
         """Over staging, believed by that leaf."""

@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from pyrage import decrypt_io, encrypt_io, x25519
 
 from hypervisors import Progress, ProgressListener, no_progress
-from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
 from vmmigrate.journal import fsync_folder
 
 PIECE = 1 << 20
@@ -101,12 +101,17 @@ class RunDir:
     def encrypt(self, target: Path, source: BinaryIO) -> None:
         """Encrypt all of `source` into `target` as it is read: `.part`, fsync, rename."""
         part = target.with_name(target.name + ".part")
-        with _private(part) as sink:
-            encrypt_io(source, sink, [self._identity().to_public()])
-            sink.flush()
-            os.fsync(sink.fileno())
-        part.replace(target)
-        fsync_folder(target.parent)
+        try:
+            with _private(part) as sink:
+                encrypt_io(source, sink, [self._identity().to_public()])
+                sink.flush()
+                os.fsync(sink.fileno())
+            part.replace(target)
+            fsync_folder(target.parent)
+        except OSError as error:
+            raise RunFolderFailed(
+                f"{target}: {error.strerror or error}", hint="make room on this workstation"
+            ) from error
 
     def verify(self, source: Path, sha256: str, size: int, progress: ProgressListener = no_progress) -> None:
         """A whole pass over the plaintext: age gives plaintext before it notices a truncation.

@@ -36,11 +36,13 @@ def variable(name: str) -> str:
 class Secrets:
     """The secrets of one run, by the path of their setting."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], ask: Ask) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], ask: Ask, known: dict[str, Secret] | None = None
+    ) -> None:
         self._settings = settings
         self._environ = environ
         self._ask = ask
-        self._known: dict[str, Secret] = {}
+        self._known = {} if known is None else known
 
     def get(self, name: str) -> Secret:
         """Raises UsageProblem where the source does not give it."""

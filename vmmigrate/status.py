@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmmigrate.journal import Kind, Record, RunState, Scope, Status, fold, read
-from vmmigrate.model import Plan, plan_from_json
+from vmmigrate.model import NewGuest, Plan, Verified, VerifiedLive, plan_from_json
 from vmmigrate.rundir import RunDir
 from vmmigrate.steps import PREPARE
 
@@ -24,6 +24,23 @@ class RunStatus:
     @property
     def word(self) -> str:
         return describe(self.state)
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """What was compared and found equal, in words."""
+        facts = self.state.facts
+        guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
+        trusted = (f"the new VM's host key, by {guest.trusted_by}",) if guest else ()
+        return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()))
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """What can be done with the run now."""
+        if self.state.finished or self.state.ended == "rolled-back":
+            return ()
+        if self.state.ended == "migrated" or (self.state.committed and self.state.paused):
+            return ("finish", "rollback") if self.state.ended else ("finish",)
+        return ("resume", "rollback")
 
     @property
     def outage(self) -> float | None:

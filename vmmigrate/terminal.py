@@ -3,6 +3,7 @@
 import getpass
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -60,7 +61,7 @@ class Session:
         if code == BUG:
             message = f"a bug: {type(error).__name__}"
             hint = f"the log is {self._write_traceback()}; please report it"
-        elif isinstance(error, Problem):
+        elif isinstance(error, Problem | Cancelled):
             message, hint = redacted(str(error)), error.hint
         else:
             return code
@@ -99,7 +100,7 @@ class Session:
         self._show(event)
 
     def _write_traceback(self) -> Path:
-        path = self._log or Path.cwd() / "vmmigrate-bug.txt"
+        path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")
         with path.open("a") as log:
             log.write(redacted(traceback.format_exc()))
         return path

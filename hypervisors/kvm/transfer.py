@@ -98,7 +98,12 @@ def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
     """The process, ended if the block is left early."""
     try:
         process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is the caller's to handle
         )
     except FileNotFoundError as error:
         raise _no_qemu_img() from error
@@ -123,7 +128,9 @@ def _percentages(stream: IO[bytes]) -> Iterator[float]:
 
 def _qemu_img(*arguments: str | Path) -> bytes:
     try:
-        finished = subprocess.run(("qemu-img", *arguments), stdin=subprocess.DEVNULL, capture_output=True)
+        finished = subprocess.run(
+            ("qemu-img", *arguments), stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True
+        )
     except FileNotFoundError as error:
         raise _no_qemu_img() from error
     if finished.returncode:

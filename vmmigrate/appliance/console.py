@@ -127,7 +127,8 @@ class WebConsole:
                 done += len(piece)
                 yield piece
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _cut_short(done, total, str(error)) from error
+            late = isinstance(error, urllib3.exceptions.TimeoutError)
+            raise _cut_short(done, total, "nothing more came" if late else "the connection broke") from error
         if done < total:
             raise _cut_short(done, total, "the connection closed")
 
@@ -196,6 +197,11 @@ class WebConsole:
         read_timeout: float | None = None,
     ) -> requests.Response:
         fields = form.submission(filled, button)
+        if form.method == "get" and form.of_kind("password"):
+            raise NotDiscovered(
+                f"the form at {form.action} would put a password into a URL, where logs keep it: {form.describe()}",
+                hint="is this the gateway's own console? log in with a browser to see",
+            )
         payload = {"params": fields} if form.method == "get" else {"data": fields}
         return self._http.request(
             form.method.upper(),

@@ -18,6 +18,7 @@ __all__ = [
     "lay_intake",
     "lift_isolation",
     "open_intake",
+    "refuse_without_firewall",
     "unload_isolation",
 ]
 
@@ -114,6 +115,11 @@ RemainAfterExit=yes
 [Install]
 WantedBy=sysinit.target
 """
+
+
+def refuse_without_firewall(shell: Shell) -> None:
+    """Raises ApplianceError where nothing in the guest can isolate it or close its intake."""
+    _dialect(shell)
 
 
 def _installed(shell: Shell, path: str, text: str) -> bool:

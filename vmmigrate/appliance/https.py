@@ -119,7 +119,7 @@ class HttpsOrigin:
             )
         return TrustRefused(
             f"the certificate of {self.origin} is not trusted: {_root(error)}; its SHA-256 fingerprint is {seen}",
-            hint=f"compare the fingerprint with the appliance's own and pin it: --fingerprint {seen}",
+            hint=f"compare the fingerprint with the appliance's own and pin it as console.fingerprint: {seen}",
         )
 
     def close(self) -> None:

@@ -12,6 +12,8 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, QueueHoldsMail
 
+MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
+
 
 @dataclass(frozen=True)
 class Queues:
@@ -45,30 +47,46 @@ def flush(shell: Shell) -> None:
     shell.run(("postqueue", "-f"), user="root")
 
 
-def wait_until_empty(
+def sessions(shell: Shell, ports: tuple[int, ...]) -> int:
+    """Connections under way to these local ports (`ss`): a session may still bring mail, or an agent hold it."""
+    lines = shell.run(("ss", "-Htn", "state", "established")).stdout.splitlines()
+    local = [line.split()[2].rpartition(":")[2] for line in lines if len(line.split()) >= 4]
+    return sum(port.isdecimal() and int(port) in ports for port in local)
+
+
+def wait_until_quiet(
     shell: Shell,
+    smtp_port: int,
     *,
     timeout: float,
     clock: Clock | None = None,
     tick: Callable[[Wait], None] = lambda wait: None,
 ) -> None:
-    """Have what waits tried now, and wait. Raises QueueHoldsMail with the counts after `timeout` seconds."""
-    if not queues(shell).total:
-        return
-    flush(shell)
+    """Wait until no session is open and no message waits, twice in a row.
+
+    Between Postfix and the mail agent a message is for a moment in neither's queue. Raises QueueHoldsMail with
+    what was seen after `timeout` seconds.
+    """
+    quiet = 0
 
     def probe() -> None:
-        waiting = queues(shell)
-        if waiting.total:
-            raise NotYet(str(waiting))
+        nonlocal quiet
+        busy, waiting = sessions(shell, (*MAIL_PORTS, smtp_port)), queues(shell)
+        quiet = 0 if busy or waiting.total else quiet + 1
+        if quiet < 2:
+            if waiting.total:
+                flush(shell)
+            raise NotYet(f"{busy} sessions, queues: {waiting}")
 
     try:
         wait_for(
-            f"the queues of {shell.host} to empty",
+            f"the mail under way on {shell.host} to finish",
             probe,
             timeout=timeout,
-            clears="see `postqueue -p` on the old machine: deliver, or delete what never will be",
+            clears="see `postqueue -p` there: deliver what waits, or delete what never will be",
             clock=clock,
+            pause=0.1,
+            max_pause=1.0,
             tick=tick,
         )
     except TimedOut as error:

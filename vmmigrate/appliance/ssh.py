@@ -21,6 +21,8 @@ from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused,
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 # pam_nologin's words while systemd boots or shuts down: the account is good, the moment is not.
+# paramiko's AuthenticationException for a server that said neither yes nor no: no refusal
+_UNANSWERED = re.compile("timeout|saw EOF|shut down", re.IGNORECASE)
 _NOT_NOW = re.compile(rb"not permitted to log in|booting up|going down", re.IGNORECASE)
 _KEEPALIVE = 30  # seconds
 
@@ -119,7 +121,7 @@ def _unreachable(server: SshServer) -> Iterator[None]:
     except paramiko.ssh_exception.IncompatiblePeer as error:
         raise ApplianceError(
             f"SSH at {server} offers no algorithm that is safe today: {error}",
-            hint="an old appliance may know ssh-rsa alone: --insecure-ssh-rsa permits it",
+            hint="an old appliance may know ssh-rsa alone: the setting old.ssh.insecure_ssh_rsa permits it",
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise ApplianceUnreachable(
@@ -181,7 +183,7 @@ def _verify(server: SshServer, shown: HostKey) -> None:
     raise TrustRefused(
         f"the SSH host key of {server} is {kind} {shown.fingerprint}; {expected}",
         hint="compare with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console)"
-        " and pin the right one",
+        " and pin the right one with ssh.host_key, or add it to known_hosts",
     )
 
 
@@ -211,7 +213,7 @@ def _login_failed(
         return ApplianceUnreachable(
             f"{server} is starting up or shutting down and lets nobody in", hint="wait until it has booted"
         )
-    if isinstance(error, paramiko.AuthenticationException):
+    if isinstance(error, paramiko.AuthenticationException) and not _UNANSWERED.search(str(error)):
         return LoginRefused(
             f"SSH at {server} refused {account.user!r}: {error}",
             hint="check user, password or key; it was tried once and is not tried again",
@@ -224,7 +226,10 @@ def _private_key(key: SshKey) -> paramiko.PKey:
     try:
         return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it wants bytes in fact
     except (paramiko.PasswordRequiredException, TypeError) as error:
-        raise UsageProblem(f"the key {key.path} has a passphrase", hint="give its passphrase") from error
+        raise UsageProblem(
+            f"the key {key.path} has a passphrase",
+            hint="name a key without one, kept for this purpose, or log in by password",
+        ) from error
     except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, OSError, ValueError) as error:
         raise UsageProblem(
             f"cannot use the key {key.path}: {error}", hint="give an OpenSSH private key and its passphrase"

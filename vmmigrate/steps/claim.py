@@ -20,9 +20,8 @@ def do(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    claim = run.facts.find(Claim)
-    if claim is not None:
-        run.hypervisor.set_notes(run.plan.old, claim.notes)
+    if run.facts.find(Claim) is not None:
+        release(run)
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:
@@ -40,7 +39,21 @@ def _claimed(run: Run) -> str:
     return note_line(run, f"run {run.run_id} on {socket.gethostname()}: a migration is under way")
 
 
+def release(run: Run, last_word: str = "") -> None:
+    """Our line out of the notes, whatever else a person wrote there since."""
+    run.hypervisor.set_notes(run.plan.old, _with_line(own_notes(run), last_word))
+
+
 def note_line(run: Run, text: str) -> str:
     """The old VM's own notes with our line under them."""
-    own = run.facts.of(Claim).notes
-    return (own + "\n" if own else "") + f"{MARK} {text}"
+    return _with_line(own_notes(run), f"{MARK} {text}")
+
+
+def own_notes(run: Run) -> str:
+    """The old VM's notes as they are now, without this run's line."""
+    lines = run.hypervisor.inventory(run.plan.old).notes.split("\n")
+    return "\n".join(line for line in lines if not (line.startswith(MARK) and run.run_id in line))
+
+
+def _with_line(notes: str, line: str) -> str:
+    return "\n".join(part for part in (notes, line) if part)

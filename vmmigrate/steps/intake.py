@@ -1,19 +1,28 @@
-"""Close the old mail intake once its queues are empty; mail under way finishes, new mail is told to come again."""
+"""Close the old mail intake; sessions and mail under way finish, new mail is told to come again."""
 
 from hypervisors import NotYet
 from vmmigrate.appliance import firewall, mail
-from vmmigrate.errors import ApplianceUnreachable
+from vmmigrate.appliance.database import read_database
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceUnreachable, QueueHoldsMail
 from vmmigrate.model import Intake
 from vmmigrate.run import Run
+from vmmigrate.steps.export import load_digests
+
+SETTLING = ("active", "incoming", "maildrop")  # queues that empty by themselves within moments
 
 
 def do(run: Run) -> None:
-    _drain(run)
-    firewall.lay_intake(run.old_shell)
+    shell = run.old_shell
+    refuse_stuck_mail(shell)
+    _tell_changes(run)
+    firewall.lay_intake(shell)
     if run.facts.find(Intake) is None:
         run.learn(Intake(run.wall()))
-    firewall.close_intake(run.old_shell)
-    _drain(run)  # what was accepted between the first look and the closing
+    firewall.close_intake(shell)
+    mail.wait_until_quiet(
+        shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick
+    )
 
 
 def undo(run: Run) -> None:
@@ -33,6 +42,21 @@ def undo(run: Run) -> None:
     )
 
 
-def _drain(run: Run) -> None:
-    """Raises QueueHoldsMail."""
-    mail.wait_until_empty(run.old_shell, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick)
+def refuse_stuck_mail(shell: Shell) -> None:
+    """Raises QueueHoldsMail for what will not move within moments; the rest is waited for after the closing."""
+    waiting = mail.queues(shell).counts
+    stuck = {name: count for name, count in waiting.items() if count and name not in SETTLING}
+    if stuck:
+        listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
+        raise QueueHoldsMail(
+            f"mail waits in the old queues: {listed}",
+            hint="it would be cut off: deliver or remove it (`postqueue -f`, `postsuper -d`), then run this again",
+        )
+
+
+def _tell_changes(run: Run) -> None:
+    """What changed since the export is not in the new gateway: told, for the operator to judge."""
+    before, now = load_digests(run), read_database(run.old_shell, run.rundir.digest_key())
+    changed = sorted(name for name, table in now.tables.items() if before.tables.get(name) != table)
+    if changed:
+        run.remark("changed in the old gateway since the export, and not in the new one: " + ", ".join(changed))

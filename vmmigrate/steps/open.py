@@ -44,5 +44,7 @@ def _close(run: Run) -> None:
     firewall.lay_intake(shell)
     firewall.close_intake(shell)
     if not run.leave_mail:
-        mail.wait_until_empty(shell, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick)
+        mail.wait_until_quiet(
+            shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick
+        )
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))

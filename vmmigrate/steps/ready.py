@@ -1,12 +1,14 @@
 """Start the new VM, find it on staging, and make sure that it is the one we made before trusting it."""
 
+import re
+
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
 from vmmigrate.appliance import tls
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.shell import fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.units import wait_until_active
-from vmmigrate.errors import ApplianceUnreachable
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable
 from vmmigrate.model import NewGuest, NewVm
 from vmmigrate.run import Run
 
@@ -22,6 +24,7 @@ def do(run: Run) -> None:
     host_key, trusted_by = _first_contact(run, new, address)
     shell = run.doors.shell("new", address, host_key)
     software = _answering(run, shell)
+    _refuse_older(run.plan.old_version, software.version)
     wait_until_active(
         shell, software.units.restart_order, timeout=run.settings.limits.boot, clock=run.clock, tick=run.tick
     )
@@ -75,7 +78,7 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     if run.settings.new.trust_staging:
         return seen, "--trust-staging"
     raise TrustRefused(
-        f"nobody vouches for the new VM's host key {seen} at {address}: its image has no guest agent",
+        f"nobody vouches for the new VM's host key {seen} at {address}: no guest agent told it",
         hint="compare the key on the VM's screen and set new.ssh.host_key, or accept what the staging network "
         "shows with --trust-staging; the new VM will receive every private key",
     )
@@ -98,6 +101,13 @@ def _told_by_agent(run: Run, new: NewVm) -> str | None:
         run.remark(f"no guest agent: {problem}")
         return None
     return fingerprint_of_key(line)
+
+
+def _refuse_older(old: str, new: str) -> None:
+    """Raises ApplianceError for a release before the old one's: an import goes upwards only."""
+    before, now = (tuple(map(int, re.findall(r"\d+", version)[:3])) for version in (old, new))
+    if now < before:
+        raise ApplianceError(f"the image has version {new}, the old gateway {old}", hint="give a newer image")
 
 
 def _console(run: Run, address: str, trust: TlsTrust) -> str:

@@ -2,7 +2,7 @@
 
 from hypervisors import HypervisorError, PowerState, VmRef
 from vmmigrate.appliance import network
-from vmmigrate.model import Claim, NewGuest, NewVm, OldState, Plugged
+from vmmigrate.model import NewGuest, NewVm, OldState, Plugged
 from vmmigrate.run import Run
 
 
@@ -11,8 +11,9 @@ def do(run: Run) -> None:
     hypervisor, old, new = run.hypervisor, run.plan.old, run.facts.of(NewVm)
     mac = run.plan.identity.mac
     if run.facts.find(Plugged) is None:
-        nic = next(nic for nic in hypervisor.inventory(old).nics if nic.mac == mac)
-        run.learn(Plugged(mac, nic.link_up))
+        inventory = hypervisor.inventory(old)
+        nic = next(nic for nic in inventory.nics if nic.mac == mac)
+        run.learn(Plugged(mac, nic.link_up, inventory.autostart))
     run.doors.hang_up(run.old_host)
     hypervisor.set_autostart(old, autostart=False)  # a host's reboot must not bring both back
     hypervisor.set_nic(old, mac, link_up=False)
@@ -29,9 +30,9 @@ def undo(run: Run) -> None:
     for vm in hypervisor.find_tagged(run.run_id):
         _unplug(run, vm)
     hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
-    hypervisor.set_autostart(old, run.facts.of(Claim).autostart)
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)
+    hypervisor.set_autostart(old, plugged.old_autostart)
 
 
 def _unplug(run: Run, vm: VmRef) -> None:

@@ -6,9 +6,12 @@ import pytest
 from scripted_shell import ScriptedShell
 
 from hypervisors import Clock
-from vmmigrate.appliance.mail import Drift, Queues, drift, queues, settings, settings_digest, wait_until_empty
+from vmmigrate.appliance.mail import Drift, Queues, drift, queues, settings, settings_digest, wait_until_quiet
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
+
+SS = "ss -Htn state established"
+AGENT = "0 0 127.0.0.1:10025 127.0.0.1:40000\n"
 
 
 def listing(*names: str) -> str:
@@ -35,15 +38,35 @@ def test_what_is_no_listing_is_not_taken_for_an_empty_queue(printed: str) -> Non
 
 def test_waiting_flushes_and_ends_when_empty() -> None:
     waiting = [listing("deferred"), listing("deferred"), ""]
-    shell = ScriptedShell({"postqueue -f": "", "postqueue -j": lambda shell, argv: Result(0, waiting.pop(0), "")})
-    wait_until_empty(shell, timeout=60, clock=clock())
-    assert shell.ran == ["postqueue -j", "postqueue -f", "postqueue -j", "postqueue -j"]
+    sessions = [AGENT, "", "", "", ""]
+    shell = ScriptedShell(
+        {
+            "postqueue -f": "",
+            "postqueue -j": lambda shell, argv: Result(0, waiting.pop(0) if waiting else "", ""),
+            SS: lambda shell, argv: Result(0, sessions.pop(0), ""),
+        }
+    )
+    wait_until_quiet(shell, 25, timeout=60, clock=clock())
+    look = [SS, "postqueue -j"]
+    assert shell.ran == [*look, "postqueue -f", *look, "postqueue -f", *look, *look]
+
+
+@pytest.mark.parametrize("port", [25, 465, 587, 2525, 10025, 10026])
+def test_a_session_under_way_is_waited_for(port: int) -> None:
+    shell = ScriptedShell({"postqueue -j": "", SS: f"0 0 [::ffff:192.0.2.10]:{port} [::ffff:198.51.100.7]:40001\n"})
+    with pytest.raises(QueueHoldsMail, match="last seen: 1 sessions, queues: empty"):
+        wait_until_quiet(shell, 2525, timeout=5, clock=clock())
+
+
+def test_our_own_session_is_none_of_them() -> None:
+    shell = ScriptedShell({"postqueue -j": "", SS: "0 36 192.0.2.10:22 192.0.2.1:40001\n"})
+    wait_until_quiet(shell, 25, timeout=5, clock=clock())
 
 
 def test_mail_that_stays_is_named() -> None:
-    shell = ScriptedShell({"postqueue -f": "", "postqueue -j": listing("hold")})
-    with pytest.raises(QueueHoldsMail, match="last seen: 1 hold") as held:
-        wait_until_empty(shell, timeout=5, clock=clock())
+    shell = ScriptedShell({"postqueue -f": "", "postqueue -j": listing("hold"), SS: ""})
+    with pytest.raises(QueueHoldsMail, match="last seen: 0 sessions, queues: 1 hold") as held:
+        wait_until_quiet(shell, 25, timeout=5, clock=clock())
     assert "postqueue -p" in held.value.hint
 
 

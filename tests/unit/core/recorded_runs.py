@@ -91,7 +91,7 @@ PREPARED: dict[str, object] = {"claim": CLAIM, "deploy": NEW_VM}
 SWITCHED: dict[str, object] = {
     **PREPARED,
     "close-intake": Intake(1000.0),
-    "switch": Plugged(PLAN.identity.mac, old_link_up=True),
+    "switch": Plugged(PLAN.identity.mac, old_link_up=True, old_autostart=True),
     "open": Opened(1010.0),
     "autostart": None,
 }

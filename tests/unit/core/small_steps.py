@@ -41,6 +41,9 @@ class Bench:
     def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
         self.learn, self.leave_mail = learn, leave_mail
 
+    def disarm(self) -> None:
+        """Nothing here waits."""
+
     def act(self, name: str) -> None:
         self.world.acts.append(name)
         if name in self.world.refuses:

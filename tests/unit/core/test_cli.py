@@ -193,7 +193,7 @@ def test_something_left_to_a_person_is_3(cli: Cli, tmp_path: Path, tiny: TinyHyp
     tiny.before["destroy"] = raises(trouble("the host is down"))
     result = cli("rollback", "r1")
     assert result.exit_code == 3
-    assert "error: not everything could be undone: deploy: the host is down\n" in result.stderr
+    assert "error: not everything could be undone: deploy: the host is down → try another day\n" in result.stderr
 
 
 def test_a_finish_that_fails_is_3(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:

@@ -239,6 +239,8 @@ def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
         "  pending  notes",
         "left to you: deploy: no luck",
         "insecure, as asked: --trust-staging",
+        "next: vmmigrate resume r1",
+        "next: vmmigrate rollback r1",
     ]
 
 
@@ -250,6 +252,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "new": "mailgw-20260102-030405-abcd",
         "steps": {"claim": "done", "deploy": "undoing", "import": "pending", "open": "pending", "notes": "pending"},
         "outage": None,
+        "proofs": [],
         "left_to_you": {"deploy": "no luck"},
         "insecure": ["--trust-staging"],
         "folder": str(tmp_path),

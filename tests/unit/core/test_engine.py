@@ -235,17 +235,17 @@ def test_turned_forward_a_switched_back_run_goes_on_to_its_end(path: Path, world
     assert process.engine.journal.state().ended == "migrated"
 
 
-def test_a_failing_undo_goes_on_with_the_rest_and_needs_attention(path: Path, world: World) -> None:
+def test_a_failing_undo_goes_on_with_its_phase_and_needs_attention(path: Path, world: World) -> None:
     migrated(path, world)
     world.acts.clear()
     world.refuses["undo open"] = trouble("the guest does not answer")
     process = start(path, world)
     process.engine.back(Scope.ALL, "asked", NAMES)
-    assert world.acts == ["undo notes", "undo open", "undo deploy", "undo claim"]
-    assert world.marks == {"open"}
+    assert world.acts == ["undo notes", "undo open"]  # its phase, and no earlier one
+    assert world.marks == MIGRATED - {"noted"}
     state = process.engine.journal.state()
     assert state.ended == "needs-attention"
-    assert dict(state.troubles) == {"open": "the guest does not answer"}
+    assert dict(state.troubles) == {"open": "the guest does not answer → try another day"}
     assert state.steps["open"] is Status.UNDOING
 
 
@@ -257,7 +257,7 @@ def test_gone_on_with_a_way_back_that_failed_is_tried_where_it_failed(path: Path
     world.acts.clear()
     process = start(path, world)
     process.engine.go_on()
-    assert world.acts == ["undo open"]
+    assert world.acts == ["undo open", "undo deploy", "undo claim"]
     assert world.marks == set()
     assert (process.engine.journal.state().ended, dict(process.engine.journal.state().troubles)) == ("rolled-back", {})
 

@@ -52,7 +52,7 @@ ONE_OF_EACH = (
     Verified(("one", "two"), ("myhostname",)),
     VerifiedLive(("three",)),
     Intake(1.5),
-    Plugged("52:54:00:00:00:01", old_link_up=True),
+    Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True),
     Opened(2.25),
 )
 

@@ -231,7 +231,7 @@ def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny
     told: list[Event] = []
     with pytest.raises(NeedsAttention) as left:
         operations.rollback("r1", parts(tmp_path, tiny, listen=told.append))
-    assert str(left.value) == "not everything could be undone: deploy: the host is down"
+    assert str(left.value) == "not everything could be undone: deploy: the host is down → try another day"
     assert left.value.hint == "mend that, then run `vmmigrate rollback r1` again: it goes on where it failed"
     assert [event.outcome for event in told if isinstance(event, RunEnded)] == ["needs-attention"]
     assert kept(rundir) == ["archive.age", "r1.key"]
@@ -322,7 +322,7 @@ def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyH
 def test_finish_after_a_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
     assert operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True) == "finished"
-    assert changes(tiny) == [f"remove_nic {NEW.name} 52:54:00:00:00:02", "shut_down mailgw", "set_notes mailgw"]
+    assert changes(tiny) == ["shut_down mailgw", "set_notes mailgw", f"remove_nic {NEW.name} 52:54:00:00:00:02"]
     assert tiny.notes == f"the owner's words\nReplaced by {NEW.name} (vmmigrate run r1, finished)."
     assert (kept(rundir), fold(read(rundir.journal)).finished) == ([], True)
 
