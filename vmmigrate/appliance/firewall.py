@@ -50,8 +50,8 @@ def isolate(shell: Shell, allowed: tuple[str, ...], ports: tuple[int, ...] = MAN
     changed = [path for path, text in files_at.items() if _installed(shell, path, text)]
     if changed or not is_isolated(shell):
         dialect.load(shell, ISOLATION, _FOLDER)
-    shell.run(("systemctl", "daemon-reload"), user="root")
-    shell.run(("systemctl", "enable", "--now", UNIT), user="root")  # active: a restart of nftables restarts it
+    # enable makes systemd read the unit anew; active, so that a restart of nftables restarts it
+    shell.run(("systemctl", "enable", "--now", UNIT), user="root")
 
 
 def unload_isolation(shell: Shell) -> None:
@@ -63,7 +63,6 @@ def lift_isolation(shell: Shell) -> None:
     """Remove rules, unit and files; nothing where there are none. The unit first: a boot must not bring it back."""
     shell.run(("systemctl", "disable", "--now", UNIT), user="root", check=False)
     shell.run(("rm", "-rf", _UNIT_PATH, _FOLDER), user="root")
-    shell.run(("systemctl", "daemon-reload"), user="root")
     _dialect(shell).unload(shell, ISOLATION)
 
 
