@@ -1,36 +1,53 @@
-"""A process that has imported the program once and forks a run of it when asked; some runs die at a record."""
+"""A process that has imported the program once and forks a command line when asked; some are stopped at a record."""
 
+import contextlib
+import functools
 import json
 import os
 import signal
 import sys
 import time
-import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fixtures.memory import MemoryHypervisor
+from fixtures.appliance import state
 from hypervisors import Clock
-from vmmigrate import operations
-from vmmigrate.config import Settings
-from vmmigrate.journal import Journal, Scope
-from vmmigrate.operations import Parts
+from tests.journey import odd_hypervisors
+from vmmigrate import cli, operations, terminal
+from vmmigrate.journal import Journal
 
 
-def die_at(when: str, number: int) -> None:
-    """SIGKILL this process just before or after its `number`th record (from 1) is made durable."""
-    append, made = Journal.append, [0]
+def stop_at(name: str, when: str, number: int) -> None:
+    """Send this process a signal just before or after its `number`th record (from 1) is made durable."""
+    append, made, which = Journal.append, [0], signal.Signals[name]
 
-    def append_or_die(self: Journal, *args: Any, **kwargs: Any) -> Any:
+    def append_and_stop(self: Journal, *args: Any, **kwargs: Any) -> Any:
         made[0] += 1
-        if made[0] == number and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        here = made[0] == number
+        if here and when == "before":
+            os.kill(os.getpid(), which)
         record = append(self, *args, **kwargs)
-        if made[0] == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if here and when == "after":
+            os.kill(os.getpid(), which)
         return record
 
-    Journal.append = append_or_die  # type: ignore[method-assign]
+    Journal.append = append_and_stop  # type: ignore[method-assign]
+
+
+def stop_at_edit(name: str, number: int) -> None:
+    """The same just after the hypervisor's `number`th change of state."""
+    edit, made = state.edit, [0]
+
+    @contextlib.contextmanager
+    def edit_and_stop(folder: Path) -> Iterator[state.State]:
+        with edit(folder) as now:
+            yield now
+        made[0] += 1
+        if made[0] == number:
+            os.kill(os.getpid(), signal.Signals[name])
+
+    state.edit = edit_and_stop
 
 
 def impatient() -> Clock:
@@ -38,49 +55,56 @@ def impatient() -> Clock:
     return Clock(time.monotonic, lambda seconds: time.sleep(min(seconds, 0.005)))
 
 
-def act(request: dict[str, Any]) -> str:
-    """One operation; the outcome, or the name of the error."""
-    if request.get("die"):
-        die_at(*request["die"])
-    folder = Path(request["folder"])
-    parts = Parts(
-        environ=request["secrets"],
-        runs_folder=folder / "runs",
-        keys_folder=folder / "keys",
-        connect=lambda url: MemoryHypervisor(Path(request["lab"])),
-        clock=impatient(),
-    )
+def command_line(request: dict[str, Any]) -> int:
+    """`vmmigrate ARGV` over the lab's hypervisor; its exit code."""
+    terminal.CONNECT.set(lambda url: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
+    terminal.Parts = functools.partial(operations.Parts, clock=impatient())  # type: ignore[attr-defined, assignment]
+    if request["stop"]:
+        name, when, number = request["stop"]
+        if when == "edit":
+            stop_at_edit(name, number)
+        else:
+            stop_at(name, when, number)
+    sys.argv = ["vmmigrate", *request["argv"]]
     try:
-        if request["verb"] == "migrate":
-            settings = Settings.model_validate(request["settings"])
-            return operations.migrate(request["old"], Path(request["image"]), settings, parts, yes=True)
-        if request["verb"] == "resume":
-            return operations.resume(request["run"], parts)
-        if request["verb"] == "finish":
-            return operations.finish(request["run"], parts, yes=True)
-        scope = Scope(request["scope"]) if request.get("scope") else None
-        return operations.rollback(request["run"], parts, scope=scope, leave_mail=request.get("leave_mail", False))
-    except Exception as error:
-        traceback.print_exc()
-        return f"{type(error).__name__}: {error}"
+        cli.main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+def become(request: dict[str, Any]) -> None:
+    """The environment, folder and standard streams of a command of its own."""
+    os.chdir(request["folder"])
+    os.environ.update(request["environ"])
+    for number, path in enumerate(("/dev/null", request["out"], request["err"])):
+        opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+
+
+def run(request: dict[str, Any]) -> int:
+    """In the fork: the exit code, whatever happens."""
+    status = 70
+    try:
+        become(request)
+        status = command_line(request)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return status
 
 
 def serve() -> None:
-    """A request a line; answers [exit status of the fork or -signal, outcome]."""
+    """A request a line; answers the exit status of the fork, or -signal. This process never has a second thread."""
     for line in sys.stdin:
         request = json.loads(line)
-        told, tell = os.pipe()
         child = os.fork()
         if not child:
-            os.close(told)
-            sys.stderr = Path(request["folder"], "stderr.txt").open("a")
-            os.write(tell, act(request).encode())
-            os._exit(0)
-        os.close(tell)
-        with os.fdopen(told, "rb") as words:
-            outcome = words.read().decode()
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        print(json.dumps([status, outcome]), flush=True)
+            os._exit(run(request))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,20 @@
 """The fixtures of the journeys: a preloaded child a session, a fresh lab a story."""
 
-from collections.abc import Iterator
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fixtures.processlab import process_lab
-from tests.journey.story import Child, Story
+from tests.journey.story import DONE, Child, Story, World
+
+MEMORY = Path("/dev/shm")
+Tell = Callable[..., Story]
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +24,44 @@ def child() -> Iterator[Child]:
     child.close()
 
 
+@contextlib.contextmanager
+def a_story(child: Child, **switches: Any) -> Iterator[Story]:
+    """A fresh lab in memory where there is room for it; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="vmmigrate-journey-", dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        with process_lab(folder / "lab", boot_delay=0.02, **switches) as lab:
+            yield Story(lab, folder, child)
+    finally:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture
-def story(tmp_path: Path, child: Child) -> Iterator[Story]:
-    with process_lab(tmp_path / "lab", boot_delay=0.02) as lab:
-        yield Story(lab, tmp_path, child)
+def story(child: Child) -> Iterator[Story]:
+    with a_story(child) as story:
+        yield story
+
+
+@pytest.fixture
+def tell(child: Child) -> Iterator[Tell]:
+    """For stories whose appliances misbehave: `tell(old={"personality": "CutShort"})`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **switches: stack.enter_context(a_story(child, **switches))
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """How it looks at each end, seen in a story without a crash."""
+
+    before: World
+    migrated: World
+    switched_back: World
+
+
+@pytest.fixture(scope="session")
+def undisturbed(child: Child) -> Worlds:
+    with a_story(child) as story:
+        before = story.world()
+        assert story.migrate().status == DONE
+        migrated = story.world()
+        assert story.rollback().status == DONE
+        return Worlds(before, migrated, story.world())

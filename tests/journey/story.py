@@ -1,11 +1,13 @@
 """A process lab with a way to run, kill and resume migrations in it, and to tell two worlds apart."""
 
 import json
+import os
 import re
+import smtplib
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,12 @@ from fixtures.processlab import ProcessLab
 
 CHECKOUT = Path(__file__).parents[2]
 KILLED = -9
+DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+# A signal, and when it comes, counted from 1 in that process: 'before' or 'after' the nth record is made, or after
+# the hypervisor's nth change of state ('edit').
+Stop = tuple[str, str, int]
+World = dict[str, Any]
 
 
 class Child:
@@ -26,29 +34,175 @@ class Child:
             stdout=subprocess.PIPE,
             text=True,
             cwd=CHECKOUT,
+            env=_without_certificates(),
         )
 
-    def ask(self, request: Mapping[str, object]) -> tuple[int, str]:
+    def ask(self, request: Mapping[str, object]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        status, outcome = json.loads(self._process.stdout.readline())
-        return status, outcome
+        return int(self._process.stdout.readline())
 
     def close(self) -> None:
         self._process.communicate()
 
 
+def _without_certificates() -> dict[str, str]:
+    """No lab's certificate is signed by a public authority, and reading them all costs 20 ms a connection."""
+    return {**os.environ, "SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a command ended and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
 @dataclass
 class Story:
-    """One lab and what happened to it. `die`: ('before' or 'after', number of the record)."""
+    """One lab and what happened to it."""
 
     lab: ProcessLab
     folder: Path
     child: Child
+    secrets: dict[str, str] = field(init=False)
+    hypervisor: str = "MemoryHypervisor"  # or an odd one's name
 
-    def migrate(self, die: tuple[str, int] | None = None, **settings: Any) -> tuple[int, str]:
+    def __post_init__(self) -> None:
+        lab = self.lab
+        self.secrets = {
+            "VMMIGRATE_OLD_CONSOLE_PASSWORD": lab.admin_old.password,
+            "VMMIGRATE_OLD_SSH_PASSWORD": lab.sa_old.password,
+            "VMMIGRATE_NEW_CONSOLE_PASSWORD": lab.admin_fresh.password,
+            "VMMIGRATE_NEW_SSH_PASSWORD": lab.sa_fresh.password,
+        }
+
+    # ---- what is run -----------------------------------------------------------------------------------------
+
+    def migrate(
+        self, *flags: str, stop: Stop | None = None, vm: str = "", image: Path | None = None, **settings: Any
+    ) -> Told:
+        """`settings`: by section, over those that fit the lab."""
+        what = (vm or self.lab.old_name, str(image or self.lab.image))
+        return self.command("migrate", *what, "--yes", *flags, stop=stop, **settings)
+
+    def plan(self, *flags: str, **settings: Any) -> Told:
+        return self.command("plan", self.lab.old_name, str(self.lab.image), *flags, **settings)
+
+    def resume(self, *, stop: Stop | None = None) -> Told:
+        return self.command("resume", self.run_id, stop=stop)
+
+    def rollback(self, *flags: str, stop: Stop | None = None) -> Told:
+        return self.command("rollback", self.run_id, *flags, stop=stop)
+
+    def finish(self) -> Told:
+        return self.command("finish", self.run_id, "--yes")
+
+    def command(self, *argv: str, stop: Stop | None = None, **settings: Any) -> Told:
+        """`vmmigrate ARGV`, in this lab and with its secrets in the environment."""
+        told = self.folder / "told"
+        told.mkdir(exist_ok=True)
+        number = len(list(told.iterdir())) // 2
+        out, err = told / f"{number}-{argv[0]}.out", told / f"{number}-{argv[0]}.err"
+        environ = self.environ(settings)
+        paths = {"lab": str(self.lab.folder), "folder": str(self.folder), "out": str(out), "err": str(err)}
+        status = self.child.ask(
+            {**paths, "argv": argv, "stop": stop, "environ": environ, "hypervisor": self.hypervisor}
+        )
+        return Told(status, out.read_text(), err.read_text())
+
+    def environ(self, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Of a command in this lab: secrets, folders, and `settings` over those that fit the lab."""
+        named = _as_environment("VMMIGRATE_", self._settings(settings or {}))
+        return {**os.environ, **self.secrets, **self._folders(), **named}
+
+    # ---- what is there ---------------------------------------------------------------------------------------
+
+    @property
+    def run_ids(self) -> list[str]:
+        runs = self.folder / "runs"
+        return sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
+
+    @property
+    def run_id(self) -> str:
+        return self.run_ids[-1]
+
+    @property
+    def run_folder(self) -> Path:
+        return self.folder / "runs" / self.run_id
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "keys" / f"{self.run_id}.key"
+
+    @property
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.run_folder / "journal.jsonl").read_text().splitlines()]
+
+    @property
+    def recorded(self) -> tuple[tuple[str, str], ...]:
+        """The journal's kinds and steps, '' where a record is no step's."""
+        return tuple((record["kind"], record.get("step", "")) for record in self.journal)
+
+    def world(self) -> World:
+        """All there is, without what differs between any two runs: ids, MACs of staging, leases, times."""
+        self.lab.settle()
+        vms = state.read(self.lab.folder)[1]["vms"]
+        known = {vm["name"]: self._vm(identity, vm) for identity, vm in vms.items()}
+        return {("old" if name == self.lab.old_name else "new"): vm for name, vm in known.items()}
+
+    def everything(self) -> dict[str, bytes]:
+        """Every byte of the lab: hypervisor.json and all files of all guests."""
+        self.lab.settle()
+        return {
+            str(path.relative_to(self.lab.folder)): path.read_bytes()
+            for path in self.lab.folder.rglob("*")
+            if path.is_file() and path.name != state.SETTLED  # the watcher's own
+        }
+
+    def live(self) -> list[str]:
+        """The VMs that run and are plugged in to the live network: 'old', 'new'."""
+        return [
+            name
+            for name, vm in self.world().items()
+            if vm["power"] == "running" and (self.lab.lan, True, True) in vm["nics"]
+        ]
+
+    def answers_the_world(self) -> bool:
+        """Whether mail from anywhere is taken at the gateway's address."""
+        elsewhere = ("127.0.0.2", 0)  # to a guest's firewall this is not the workstation
+        try:
+            with smtplib.SMTP(self.lab.address, self.lab.smtp_port, "localhost", 5, elsewhere) as client:
+                return client.ehlo()[0] == 250
+        except (OSError, smtplib.SMTPException):
+            return False
+
+    def new_vm(self) -> dict[str, Any]:
+        vms = state.read(self.lab.folder)[1]["vms"]
+        return next({"id": one, **vm} for one, vm in vms.items() if one != self.lab.old_id)
+
+    def old_boot(self) -> str:
+        """Another value after each boot of the old VM."""
+        return self.lab.root_of(self.lab.old_id).text("/proc/sys/kernel/random/boot_id")
+
+    def conflicts(self) -> list[str]:
+        """Each time two live guests bore one identity."""
+        return self.lab.conflicts()
+
+    # ---- within ----------------------------------------------------------------------------------------------
+
+    def _folders(self) -> dict[str, str]:
+        return {
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "VMMIGRATE_RUNS_FOLDER": str(self.folder / "runs"),
+            "VMMIGRATE_KEYS_FOLDER": str(self.folder / "keys"),
+        }
+
+    def _settings(self, more: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         lab = self.lab
         given: dict[str, Any] = {
             "hypervisor": {"store": lab.store},
@@ -58,52 +212,9 @@ class Story:
                 "ssh": {"port": lab.ssh_port, "host_key": lab.host_key},
             },
             "new": {"staging": lab.staging, "ssh": {"port": lab.ssh_port}},
-            "limits": {"drain": 0.3, "network": 5, "boot": 10, "restart": 10, "answer": 2},
+            "limits": {"drain": 0.3, "network": 20, "boot": 30, "restart": 30, "answer": 10},
         }
-        for section, values in settings.items():
-            given[section] = {**given.get(section, {}), **values}
-        return self._ask(verb="migrate", old=lab.old_name, image=str(lab.image), settings=given, die=die)
-
-    def resume(self, die: tuple[str, int] | None = None) -> tuple[int, str]:
-        return self._ask(verb="resume", run=self.run_id, die=die)
-
-    def rollback(self, die: tuple[str, int] | None = None, **options: Any) -> tuple[int, str]:
-        return self._ask(verb="rollback", run=self.run_id, die=die, **options)
-
-    def finish(self) -> tuple[int, str]:
-        return self._ask(verb="finish", run=self.run_id)
-
-    @property
-    def run_id(self) -> str:
-        return sorted(path.name for path in (self.folder / "runs").iterdir())[-1]
-
-    @property
-    def journal(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "runs" / self.run_id / "journal.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
-
-    def world(self) -> dict[str, Any]:
-        """All there is, without what differs between any two runs: ids, MACs of staging, leases, times."""
-        self.lab.settle()
-        vms = state.read(self.lab.folder)[1]["vms"]
-        known = {vm["name"]: self._vm(identity, vm) for identity, vm in vms.items()}
-        return {("old" if name == self.lab.old_name else "new"): vm for name, vm in known.items()}
-
-    def conflicts(self) -> list[str]:
-        """Each time two live guests bore one identity."""
-        return self.lab.conflicts()
-
-    # ---- within --------------------------------------------------------------------------------------------
-
-    def _ask(self, **request: Any) -> tuple[int, str]:
-        lab = self.lab
-        secrets = {
-            "VMMIGRATE_OLD_CONSOLE_PASSWORD": lab.admin_old.password,
-            "VMMIGRATE_OLD_SSH_PASSWORD": lab.sa_old.password,
-            "VMMIGRATE_NEW_CONSOLE_PASSWORD": lab.admin_fresh.password,
-            "VMMIGRATE_NEW_SSH_PASSWORD": lab.sa_fresh.password,
-        }
-        return self.child.ask({**request, "lab": str(lab.folder), "folder": str(self.folder), "secrets": secrets})
+        return _merged(given, more)
 
     def _vm(self, identity: str, vm: dict[str, Any]) -> dict[str, Any]:
         kept = ("power", "vcpus", "memory", "machine", "domain_type", "autostart", "complete", "booted")
@@ -134,3 +245,30 @@ class Story:
 
 
 VOLATILE = re.compile(r"boot_id$|ssh_host_|^run/|^tmp/|/log/|sessions|\.pid$")
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings, those of `over` first."""
+    both = {key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if isinstance(over[key], Mapping)}
+    return {**under, **over, **both}
+
+
+def _as_environment(prefix: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings as the program's variables: old.ssh.port is VMMIGRATE_OLD__SSH__PORT."""
+    found: dict[str, str] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key.upper()}"
+        found |= _as_environment(name + "__", value) if isinstance(value, Mapping) else {name: str(value)}
+    return found
+
+
+def assert_same(world: World, expected: World) -> None:
+    """Compared piece by piece, so that a failure shows the piece."""
+    assert world.keys() == expected.keys()
+    for name, vm in world.items():
+        assert _without_files(vm) == _without_files(expected[name])
+        assert vm["files"] == expected[name]["files"]
+
+
+def _without_files(vm: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in vm.items() if key != "files"}

@@ -1,18 +1,188 @@
-"""Runs that nobody disturbs: migrate, roll back, switch back, finish."""
+"""Runs that nobody disturbs: plan, migrate, roll back, switch back, finish."""
 
-from tests.journey.story import Story
+from fixtures.appliance import mailspool
+from tests.journey.conftest import Tell, Worlds
+from tests.journey.records import number
+from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Story, assert_same
+
+
+def queue(story: Story, vm_id: str) -> None:
+    """A message that never leaves."""
+    root = story.lab.root_of(vm_id)
+    mailspool.put(root, "alice@example.test", ["bob@partner.example.net"], "hello", stuck=True)
+
+
+# ---- plan ----------------------------------------------------------------------------------------------------
+
+
+def test_planning_is_provably_read_only(story: Story) -> None:
+    before = story.everything()
+    told = story.plan()
+    assert (told.status, told.err) == (DONE, "")
+    assert "mailgw.example.test" in told.out
+    assert story.everything() == before
+    assert story.run_ids == []
+    assert not (story.folder / "keys").exists()
+
+
+# ---- migrate -------------------------------------------------------------------------------------------------
 
 
 def test_a_migration_puts_the_new_vm_in_the_old_ones_place(story: Story) -> None:
-    before = story.world()["old"]
-    status, run = story.migrate()
-    assert (status, run) == (0, story.run_id)
+    before, boot = story.world()["old"], story.old_boot()
+    told = story.migrate()
+    assert (told.status, told.err) == (DONE, "")
+    assert "old VM: kept, unplugged\nnew VM: live\n" in told.out
     world = story.world()
     old, new = world["old"], world["new"]
-    assert [nic for nic in old["nics"]] == [("lan", False, False)]
+    assert old["nics"] == [("lan", False, False)]
     assert new["nics"] == [("lan", True, True), ("staging", True, True)]
     assert (old["power"], new["power"]) == ("running", "running")
     assert (old["autostart"], new["autostart"]) == (False, before["autostart"])
     assert old["notes"].splitlines()[0] == before["notes"]
     assert "replaced by" in old["notes"]
-    assert story.conflicts() == []
+    assert old["files"] == before["files"]
+    assert (story.live(), story.conflicts(), story.old_boot()) == (["new"], [], boot)
+    assert story.answers_the_world()
+
+
+def test_until_the_commit_nobody_but_this_workstation_reaches_the_new_vm(story: Story) -> None:
+    assert story.answers_the_world()
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "verify-live"))).status == KILLED
+    assert (story.live(), story.answers_the_world()) == (["new"], False)
+    assert story.resume().status == DONE
+    assert (story.live(), story.answers_the_world()) == (["new"], True)
+
+
+def test_an_archive_that_carries_the_network_changes_nothing_about_it(tell: Tell, undisturbed: Worlds) -> None:
+    story = tell(old={"backup_carries_network": True}, new={"backup_carries_network": True})
+    assert story.migrate().status == DONE
+    world, expected = story.world(), undisturbed.migrated
+    for name in ("etc/network/interfaces", "etc/hostname", "etc/hosts"):
+        assert world["new"]["files"][name] == expected["new"]["files"][name]
+    assert (story.live(), story.answers_the_world()) == (["new"], True)
+
+
+def test_a_second_run_is_kept_away_by_the_first_ones_claim(story: Story) -> None:
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "note-old"))).status == KILLED
+    first, before = story.run_id, story.everything()
+    told = story.migrate()
+    assert told.status == REFUSED
+    assert f"another run has claimed this VM: [vmmigrate] run {first} on " in told.err
+    assert (story.everything(), story.run_ids) == (before, [first])
+
+
+# ---- roll back -----------------------------------------------------------------------------------------------
+
+
+def test_there_is_nothing_to_roll_back_before_there_was_a_run(story: Story) -> None:
+    before = story.everything()
+    told = story.command("rollback", "20200101-000000-0000")
+    assert told.status == REFUSED
+    assert "there is no run '20200101-000000-0000'" in told.err
+    assert story.everything() == before
+
+
+def test_after_the_commit_a_rollback_switches_back_and_keeps_the_new_vm(story: Story) -> None:
+    before, boot = story.world()["old"], story.old_boot()
+    assert story.migrate().status == DONE
+    told = story.rollback()
+    assert (told.status, told.err) == (DONE, "")
+    assert "old VM: live\nnew VM: kept, unplugged\n" in told.out
+    world = story.world()
+    old, new = world["old"], world["new"]
+    assert new["nics"] == [("lan", False, False), ("staging", True, True)]
+    assert (new["power"], new["autostart"]) == ("running", False)
+    assert old["notes"].splitlines()[0] == before["notes"]
+    assert {**old, "notes": ""} == {**before, "notes": ""}
+    assert (story.live(), story.conflicts(), story.old_boot()) == (["old"], [], boot)
+    assert story.answers_the_world()
+    assert story.key.exists()
+
+
+def test_after_the_commit_all_is_never_rolled_back(story: Story) -> None:
+    assert story.migrate().status == DONE
+    migrated = story.world()
+    told = story.rollback("--scope", "all")
+    assert told.status == REFUSED
+    assert "may hold mail, so it is not deleted" in told.err
+    assert_same(story.world(), migrated)
+
+
+def test_a_rollback_is_refused_while_mail_waits_in_the_new_vm(story: Story) -> None:
+    assert story.migrate().status == DONE
+    new = story.new_vm()["id"]
+    queue(story, new)
+    migrated = story.world()
+    told = story.rollback()
+    assert told.status == WENT_BACK
+    assert "not going back: " in told.err
+    assert "--leave-mail" in told.err
+    assert_same(story.world(), migrated)
+    assert (story.live(), story.conflicts()) == (["new"], [])
+    assert story.answers_the_world()
+    assert story.journal[-1]["outcome"] == "migrated"
+
+
+def test_with_leave_mail_it_goes_back_and_the_mail_stays_in_the_new_vm(story: Story) -> None:
+    assert story.migrate().status == DONE
+    new = story.new_vm()["id"]
+    queue(story, new)
+    told = story.rollback("--leave-mail")
+    assert (told.status, told.err) == (DONE, "")
+    assert len(list(mailspool.waiting(story.lab.root_of(new)))) == 1
+    assert (story.live(), story.conflicts()) == (["old"], [])
+    assert story.answers_the_world()
+
+
+# ---- finish --------------------------------------------------------------------------------------------------
+
+
+def test_finish_after_a_migration_retires_the_old_vm(story: Story) -> None:
+    assert story.migrate().status == DONE
+    files = story.world()["new"]["files"]
+    told = story.finish()
+    assert (told.status, told.err) == (DONE, "")
+    world = story.world()
+    old, new = world["old"], world["new"]
+    assert (old["power"], old["nics"], old["autostart"]) == ("off", [("lan", False, False)], False)
+    assert old["notes"] == "The mail gateway\nReplaced by mailgw-RUN (vmmigrate run RUN, finished)."
+    assert new["nics"] == [("lan", True, True)]
+    assert new["files"] == files
+    assert story.answers_the_world()
+    assert_no_secrets_left(story)
+    assert_is_over(story)
+
+
+def test_finish_after_a_switch_back_deletes_the_new_vm(story: Story) -> None:
+    before = story.world()
+    assert story.migrate().status == DONE
+    assert story.rollback().status == DONE
+    assert story.finish().status == DONE
+    assert_same(story.world(), before)
+    assert story.answers_the_world()
+    assert_no_secrets_left(story)
+    assert_is_over(story)
+
+
+def test_a_run_under_way_is_not_finished(story: Story) -> None:
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "export"))).status == KILLED
+    world = story.world()
+    told = story.finish()
+    assert told.status == REFUSED
+    assert "is interrupted on its way forward" in told.err
+    assert_same(story.world(), world)
+
+
+def assert_no_secrets_left(story: Story) -> None:
+    left = {path.name for path in story.run_folder.iterdir()}
+    assert left == {"journal.jsonl", "plan.json", "settings.json", "log.txt", "lock"}
+    assert list((story.folder / "keys").iterdir()) == []
+
+
+def assert_is_over(story: Story) -> None:
+    world = story.world()
+    for told in (story.rollback(), story.resume(), story.finish()):
+        assert told.status == REFUSED
+        assert "is finished" in told.err
+    assert_same(story.world(), world)

@@ -1,0 +1,70 @@
+"""What a run records, told without running it: so that a crash matrix can name every record beforehand."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from vmmigrate.steps import MIGRATE, PREPARE
+
+Line = tuple[str, str]  # kind, step ('' where it is no step's)
+
+STEPS = tuple(step.name for phase in MIGRATE for step in phase.steps)
+PREPARED = tuple(step.name for step in PREPARE.steps)
+REDONE = STEPS[STEPS.index("deploy") : STEPS.index("import") + 1]  # what a half import costs
+
+# Steps that learn something; those of ONCE look first whether they knew it, and then do not learn it again.
+ONCE = ("claim", "deploy", "restart", "close-intake", "switch", "open")
+LEARN = (*ONCE, "note-old", "export", "collect-tls", "ready", "verify", "verify-live")
+
+
+def forward(steps: Sequence[str], known: Collection[str] = ()) -> Iterator[Line]:
+    for step in steps:
+        yield "begin", step
+        if step in LEARN and not (step in ONCE and step in known):
+            yield "learnt", step
+        yield "done", step
+    yield "end", ""
+
+
+def back(steps: Sequence[str]) -> Iterator[Line]:
+    yield "direction", ""
+    for step in reversed(steps):
+        yield "undo", step
+        yield "undone", step
+
+
+MIGRATION: tuple[Line, ...] = (("run", ""), *forward(STEPS))
+
+
+HALF_IMPORTED = MIGRATION[: MIGRATION.index(("begin", "import")) + 1]
+
+
+def redo() -> tuple[Line, ...]:
+    """The way back from a half import to where the new VM is deployed again."""
+    lines = resumed(HALF_IMPORTED)
+    return lines[: lines.index(("begin", "deploy"))]
+
+
+def is_committed(past: Sequence[Line]) -> bool:
+    return ("learnt", "open") in past
+
+
+def resumed(past: Sequence[Line]) -> tuple[Line, ...]:
+    """What `resume` records after a run that went forward and left `past`."""
+    done = {step for kind, step in past if kind == "done"}
+    known = {step for kind, step in past if kind == "learnt"}
+    if ("begin", "import") in past and "import" not in done:
+        rest = STEPS[STEPS.index("deploy") :]
+        return (*back(REDONE), ("direction", ""), *forward(rest, known - set(REDONE)))
+    return tuple(forward([step for step in STEPS if step not in done], known))
+
+
+def rolled_back(past: Sequence[Line]) -> tuple[Line, ...]:
+    """What `rollback` records after a run that went forward and left `past`."""
+    begun = [step for kind, step in past if kind == "begin"]
+    if is_committed(past):
+        return (*back([step for step in begun if step not in PREPARED]), ("paused", ""))
+    return (*back(begun), ("end", ""))
+
+
+def number(kind: str, step: str) -> int:
+    """Which record of an undisturbed migration that is, from 1."""
+    return MIGRATION.index((kind, step)) + 1

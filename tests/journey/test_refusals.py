@@ -1,0 +1,388 @@
+"""What goes wrong ends with message, hint and the right exit code, and changes nothing."""
+
+import re
+import smtplib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from fixtures.appliance import mailspool, state
+from hypervisors import Secret, TlsTrust
+from tests.journey.conftest import Tell, Worlds
+from tests.journey.records import number
+from tests.journey.story import (
+    ATTENTION,
+    BUG,
+    DONE,
+    INTERRUPTED,
+    KILLED,
+    REFUSED,
+    WENT_BACK,
+    Story,
+    Told,
+    assert_same,
+)
+from vmmigrate.appliance.console import WebConsole
+from vmmigrate.appliance.port import Account
+from vmmigrate.errors import LoginRefused
+
+Bytes = Mapping[str, bytes]  # each file of a lab
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something wrong, and what is said about it. `old`, `new`: switches of the stand-ins."""
+
+    says: str
+    secret: tuple[str, str] = ("", "")
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    old: Mapping[str, object] = field(default_factory=dict)
+    new: Mapping[str, object] = field(default_factory=dict)
+    hypervisor: str = "MemoryHypervisor"
+
+    def story(self, tell: Tell) -> Story:
+        story = tell(old=self.old, new=self.new)
+        story.hypervisor = self.hypervisor
+        name, value = self.secret
+        story.secrets |= {name: value} if name else {}
+        return story
+
+
+WRONG_KEY = {"ssh": {"host_key": "SHA256:" + "A" * 43}}
+BEFORE_A_RUN = {
+    "wrong-console-password": Case(
+        "refused the account 'admin': Invalid user name or password",
+        secret=("VMMIGRATE_OLD_CONSOLE_PASSWORD", "wrong"),
+    ),
+    "wrong-ssh-password": Case(
+        "refused 'sa': Authentication failed.\n  → check user, password or key; it was tried once",
+        secret=("VMMIGRATE_OLD_SSH_PASSWORD", "wrong"),
+    ),
+    "wrong-host-key": Case("expected was SHA256:AAAA", settings={"old": WRONG_KEY}),
+    "wrong-console-fingerprint": Case(
+        "is not trusted: Fingerprints did not match", settings={"old": {"console": {"fingerprint": "00" * 32}}}
+    ),
+    "no-such-pool": Case(
+        "no active storage pool 'nowhere' (there are: default)", settings={"hypervisor": {"store": "nowhere"}}
+    ),
+    "no-such-staging": Case("no network 'nowhere' (there are: lan, staging)", settings={"new": {"staging": "nowhere"}}),
+    "name-taken": Case(
+        "there is a virtual machine 'mailgw' already\n  → choose another name with --name",
+        settings={"new": {"name": "mailgw"}},
+    ),
+    "no-backup-page": Case("no backup form (Backup location, Password) found", old={"personality": "NoBackupPage"}),
+    "no-backup-feature": Case("no backup form (Backup location, Password) found", old={"backup_feature": False}),
+    "no-such-setting": Case("old.adress: Extra inputs", settings={"old": {"adress": "192.0.2.10"}}),
+}
+IN_A_RUN = {
+    "html-for-a-backup": Case(
+        "the console asks to log in again instead of sending a backup", old={"personality": "HtmlForBackup"}
+    ),
+    "archive-cut-short": Case("bytes: the connection broke", old={"personality": "CutShort"}),
+    "archive-cut-short-with-its-length": Case(
+        "the archive is cut short: its gzip stream does not end", old={"personality": "CutShort:gzip"}
+    ),
+    "restore-refused": Case(
+        "the console refused the backup: The moon is in the wrong phase",
+        new={"personality": "RefusesRestore:The moon is in the wrong phase"},
+    ),
+    "no-guest-agent": Case("nobody vouches for the new VM's host key SHA256:", hypervisor="WithoutAgent"),
+    "silent-guest-agent": Case(
+        "nobody vouches for the new VM's host key SHA256:",
+        settings={"limits": {"answer": 0.05}},
+        hypervisor="SilentAgent",
+    ),
+    "wrong-new-host-key": Case("expected was SHA256:AAAA", settings={"new": WRONG_KEY}),
+    "wrong-new-ssh-password": Case(
+        "refused 'sa': Authentication failed.", secret=("VMMIGRATE_NEW_SSH_PASSWORD", "wrong")
+    ),
+    "wrong-new-console-password": Case(
+        "refused the account 'admin': Invalid user name or password",
+        secret=("VMMIGRATE_NEW_CONSOLE_PASSWORD", "wrong"),
+    ),
+}
+
+
+def by_name(cases: Mapping[str, Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
+
+
+# ---- 2: refused, nothing was changed -------------------------------------------------------------------------
+
+
+@by_name(BEFORE_A_RUN)
+def test_what_is_wrong_is_said_before_a_run_begins(tell: Tell, case: Case) -> None:
+    story = case.story(tell)
+    before = story.everything()
+    assert_refused(story, story.migrate(**case.settings), case.says, before)
+
+
+def test_no_such_vm(story: Story) -> None:
+    before = story.everything()
+    told = story.migrate(vm="mailgate")
+    assert_refused(story, told, "there is no virtual machine 'mailgate'\n  → those there are: mailgw", before)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"From: a letter, and no image\n" * 100, "is no disk image: neither qcow2 nor VMDK"),
+        (b"", "is empty"),
+        (b"QFI\xfb" + bytes(8), "is"),
+        (None, "there is no file"),
+    ],
+    ids=["a-letter", "empty", "qcow2-cut-short", "missing"],
+)
+def test_an_image_that_is_none(story: Story, content: bytes | None, says: str) -> None:
+    image = story.folder / "image"
+    if content is not None:
+        image.write_bytes(content)
+    before = story.everything()
+    told = story.migrate(image=image)
+    assert f"{image} {says}" in told.err or f"{says} {image}" in told.err
+    assert_refused(story, told, "error: image: ", before)
+
+
+def test_a_full_pool(story: Story) -> None:
+    with state.edit(story.lab.folder) as now:
+        now["stores"][0]["available"] = 1000
+    before = story.everything()
+    assert_refused(story, story.migrate(), "pool default has 0.0 GiB left, the image may grow to", before)
+
+
+def test_a_queue_that_holds_mail(story: Story) -> None:
+    queue(story, "deferred")
+    queue(story, "hold")
+    before = story.everything()
+    assert_refused(story, story.migrate(), "mail waits in the old queues: 1 in deferred, 1 in hold", before)
+
+
+def test_everything_wrong_is_said_at_once(story: Story) -> None:
+    queue(story, "hold")
+    story.secrets["VMMIGRATE_OLD_CONSOLE_PASSWORD"] = "wrong"
+    before = story.everything()
+    told = story.migrate(new={"name": "mailgw", "staging": "nowhere"})
+    assert_refused(story, told, "4 things stand in the way:", before)
+    assert [line.split(":")[0].strip() for line in told.err.splitlines()[1:8:2]] == [
+        "staging",
+        "new-name",
+        "console",
+        "queues",
+    ]
+
+
+def test_a_wrong_console_password_is_tried_once(story: Story) -> None:
+    """Five failures block an account: after three of ours the right one still works, so there was one before."""
+    story.secrets["VMMIGRATE_OLD_CONSOLE_PASSWORD"] = "wrong"
+    assert story.migrate().status == REFUSED
+    admin = story.lab.admin_old
+    for _ in range(3):
+        with pytest.raises(LoginRefused, match="Invalid user name or password"):
+            log_in(story, Account(admin.user, Secret("wrong too")))
+    log_in(story, Account(admin.user, Secret(admin.password)))
+
+
+def test_without_a_yes_nothing_is_done(story: Story) -> None:
+    before = story.everything()
+    told = story.command("migrate", story.lab.old_name, str(story.lab.image))
+    assert_refused(story, told, "Replace mailgw now?\n  → say yes when asked, or give --yes", before)
+
+
+def test_ctrl_c_while_planning(story: Story) -> None:
+    story.hypervisor = "CtrlC"
+    before = story.everything()
+    told = story.migrate()
+    assert (told.status, told.err) == (INTERRUPTED, "error: interrupted\n  → nothing was changed\n")
+    assert (story.everything(), story.run_ids) == (before, [])
+
+
+# ---- 1: failed, and gone back --------------------------------------------------------------------------------
+
+
+@by_name(IN_A_RUN)
+def test_what_goes_wrong_in_a_run_is_undone(tell: Tell, case: Case) -> None:
+    story = case.story(tell)
+    before = story.everything()
+    assert_went_back(story, story.migrate(**case.settings), case.says, before)
+
+
+def test_a_new_vm_that_never_gets_an_address(story: Story) -> None:
+    with state.edit(story.lab.folder) as now:
+        del now["networks"][1]["lease_prefix"]
+    before = story.everything()
+    told = story.migrate(limits={"boot": 0.3})
+    assert_went_back(story, told, "the new VM's address on staging (last seen: no address", before)
+
+
+def test_a_new_vm_that_does_not_boot(story: Story) -> None:
+    image = story.folder / "image"
+    image.write_bytes(bytes(510) + b"\x55\xaa" + bytes(1 << 20))
+    before = story.everything()
+    told = story.migrate(image=image, limits={"boot": 0.3})
+    assert_went_back(story, told, "s for SSH on the new VM (last seen: ", before)
+
+
+def test_mail_that_will_not_leave_the_old_queue(story: Story) -> None:
+    """It is in `active` when the plan is made, which empties by itself, and is found stuck in the switch."""
+    queue(story, "active")
+    before = without_queue(story.everything())
+    told = story.migrate()
+    assert_went_back(story, told, "for the mail under way on", before, seen=without_queue)
+    assert "(last seen: 0 sessions, queues: 1 deferred)" in told.err
+    assert (story.live(), story.conflicts()) == (["old"], [])
+
+
+def test_mail_that_came_between_the_plan_and_the_switch(story: Story) -> None:
+    before = without_queue(story.everything())
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "verify"))).status == KILLED
+    queue(story, "deferred")
+    told = story.resume()
+    assert_went_back(story, told, "mail waits in the old queues: 1 in deferred", before, seen=without_queue)
+
+
+def test_a_caller_who_does_not_end_his_session(story: Story) -> None:
+    """The intake is closed, the session under way is waited for; then the old VM takes mail again."""
+    before = story.everything()
+    with smtplib.SMTP(story.lab.address, story.lab.smtp_port, "localhost") as caller:
+        told = story.migrate()
+        assert_went_back(story, told, "(last seen: 1 sessions, queues: empty)", before)
+        assert caller.noop()[0] == 250
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+
+
+def test_an_agent_is_not_needed_where_staging_is_trusted(story: Story) -> None:
+    story.hypervisor = "WithoutAgent"
+    told = story.migrate("--trust-staging")
+    assert (told.status, story.live()) == (DONE, ["new"])
+    assert "insecure, as asked: --trust-staging\n" in told.out
+
+
+def test_a_half_import_is_never_continued(story: Story, undisturbed: Worlds) -> None:
+    assert story.migrate(stop=("SIGKILL", "before", number("done", "import"))).status == KILLED
+    half = story.new_vm()["id"]
+    assert story.resume().status == DONE
+    assert story.new_vm()["id"] != half
+    assert [record["step"] for record in story.journal if record["kind"] == "begin"].count("deploy") == 2
+    assert_same(story.world(), undisturbed.migrated)
+
+
+# ---- 3 and 4: left to a person, a bug ------------------------------------------------------------------------
+
+
+def test_what_cannot_be_undone_is_left_to_a_person_and_taken_up_again(story: Story) -> None:
+    before = story.world()
+    short = {"network": 0.3}  # the wait for the old VM, which nobody can plug in
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "switch")), limits=short).status == KILLED
+    with state.edit(story.lab.folder) as now:
+        nics, now["vms"][story.lab.old_id]["nics"] = now["vms"][story.lab.old_id]["nics"], []
+    told = story.rollback()
+    assert_says(told, ATTENTION, "not everything could be undone: switch: mailgw has no NIC")
+    assert story.run_id in told.err.splitlines()[-1]
+    with state.edit(story.lab.folder) as now:
+        now["vms"][story.lab.old_id]["nics"] = nics
+    assert story.rollback().status == DONE
+    assert_same(story.world(), before)
+    assert (story.live(), story.conflicts()) == (["old"], [])
+
+
+def test_a_bug_goes_back_and_says_where_the_log_is(story: Story) -> None:
+    story.hypervisor = "Buggy"
+    before = story.everything()
+    told = story.migrate()
+    log = story.run_folder / "log.txt"
+    assert_says(told, BUG, f"error: a bug: ZeroDivisionError\n  → the log is {log}; please report it")
+    assert "division by nothing" not in told.out + told.err
+    assert "ZeroDivisionError" in log.read_text()
+    assert_all_is_back(story, before)
+
+
+# ---- 130: interrupted ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["claim", "deploy", "ready", "import", "restart", "verify"])
+def test_ctrl_c_while_preparing_stops_there(story: Story, undisturbed: Worlds, step: str) -> None:
+    told = story.migrate(stop=("SIGINT", "after", number("begin", step)))
+    assert_says(told, INTERRUPTED, "error: interrupted")
+    assert f"next: vmmigrate resume {story.run_id}\nnext: vmmigrate rollback {story.run_id}\n" in told.out
+    assert story.journal[-1]["kind"] == "paused"
+    assert story.live() == ["old"]
+    assert story.resume().status == DONE
+    assert_same(story.world(), undisturbed.migrated)
+
+
+@pytest.mark.parametrize("step", ["close-intake", "switch", "verify-live"])
+def test_ctrl_c_within_the_switch_goes_back_to_the_old_vm_first(story: Story, undisturbed: Worlds, step: str) -> None:
+    told = story.migrate(stop=("SIGINT", "after", number("begin", step)))
+    assert_says(told, INTERRUPTED, "error: interrupted")
+    assert "old VM: live\nnew VM: kept, unplugged\n" in told.out
+    assert (story.live(), story.conflicts()) == (["old"], [])
+    assert story.world()["old"]["files"] == undisturbed.before["old"]["files"]
+    assert story.resume().status == DONE
+    assert_same(story.world(), undisturbed.migrated)
+
+
+def test_ctrl_c_after_the_commit_only_stops(story: Story, undisturbed: Worlds) -> None:
+    told = story.migrate(stop=("SIGINT", "after", number("learnt", "open")))
+    assert_says(told, INTERRUPTED, "error: interrupted")
+    assert story.live() == ["new"]
+    assert story.resume().status == DONE
+    assert_same(story.world(), undisturbed.migrated)
+
+
+# ---- in other words ------------------------------------------------------------------------------------------
+
+
+def assert_says(told: Told, status: int, words: str) -> None:
+    """A message and what to do now, the code, and no Python."""
+    assert told.status == status, told
+    assert words in told.err
+    assert told.err.startswith("error: ")
+    assert re.search(r"^ +→ .", told.err, re.MULTILINE)
+    assert "Traceback" not in told.out + told.err
+
+
+def assert_refused(story: Story, told: Told, words: str, before: Bytes) -> None:
+    assert_says(told, REFUSED, words)
+    assert_unchanged(story.everything(), before)
+    assert story.run_ids == []
+
+
+def assert_went_back(
+    story: Story, told: Told, words: str, before: Bytes, seen: Callable[[Bytes], Bytes] = dict
+) -> None:
+    assert_says(told, WENT_BACK, words)
+    assert_all_is_back(story, before, seen)
+
+
+def assert_all_is_back(story: Story, before: Bytes, seen: Callable[[Bytes], Bytes] = dict) -> None:
+    """Every byte of the lab is as it was, and nothing that could be opened is left of the run."""
+    assert_unchanged(seen(story.everything()), before)
+    assert story.journal[-1]["outcome"] == "rolled-back"
+    left = {path.name for path in story.run_folder.iterdir()}
+    assert left == {"journal.jsonl", "plan.json", "settings.json", "log.txt", "lock"}
+    assert not story.key.exists()
+
+
+def assert_unchanged(after: Bytes, before: Bytes) -> None:
+    assert after.keys() == before.keys()
+    assert [name for name in after if after[name] != before[name]] == []
+
+
+def log_in(story: Story, account: Account) -> None:
+    console = WebConsole(f"https://{story.lab.address}:8443/ciphermail", TlsTrust(story.lab.web_fingerprint))
+    try:
+        console.log_in(account)
+    finally:
+        console.close()
+
+
+def queue(story: Story, name: str) -> None:
+    """A message in one of the old VM's queues that never leaves."""
+    root = story.lab.root_of(story.lab.old_id)
+    mailspool.put(root, "alice@example.test", ["bob@partner.example.net"], "hello", queue=name, stuck=True)
+
+
+def without_queue(files: Bytes) -> Bytes:
+    return {name: data for name, data in files.items() if "spool/postfix/queue/" not in name}
