@@ -1,7 +1,8 @@
 # Everything a developer or a new user runs. `make` alone lists it.
 PY := .venv/bin/python
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo -n)
-LAB := $(SUDO) env VMMIGRATE_CACHE="$$VMMIGRATE_CACHE" $(PY) -m fixtures.lab
+# empty for root, and where sudo would ask or is not there
+SUDO := $(shell [ "$$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || echo sudo -n --preserve-env=VMMIGRATE_LAB,VMMIGRATE_CACHE)
+LAB := $(SUDO) $(PY) -m fixtures.lab
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint check test demo lab-up lab-down bench clean
@@ -25,7 +26,7 @@ test: lint ## Everything, the lab of real guests included
 	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab --durations=8
 
 demo: setup ## Migrate the lab's old gateway and show it; then kill a second run and roll it back
-	@$(PY) -m fixtures.demo
+	@$(SUDO) $(PY) -m fixtures.demo
 
 lab-up: setup ## Start the lab: libvirtd in namespaces of its own, the old gateway running
 	@$(LAB) up

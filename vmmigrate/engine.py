@@ -11,7 +11,7 @@ from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
 from vmmigrate.journal import Back, Journal, Kind, RunState, Scope, Status
 from vmmigrate.model import Facts, group_to_json
-from vmmigrate.steps.step import Nothing, Step, UndoRefused
+from vmmigrate.step import Nothing, Step, UndoRefused
 
 
 class Stage(Protocol):

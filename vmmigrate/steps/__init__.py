@@ -1,5 +1,6 @@
 """The phases of a migration on one screen: what is done, in which order, and what undoes it. Read this second."""
 
+from vmmigrate.step import Nothing, Phase, Step, UndoRefused
 from vmmigrate.steps import (
     address,
     claim,
@@ -19,7 +20,6 @@ from vmmigrate.steps import (
     verify,
     verify_live,
 )
-from vmmigrate.steps.step import Nothing, Phase, Step, UndoRefused
 
 READ_ONLY = Nothing("it only reads")
 GOES_WITH_VM = Nothing("it changes the new VM alone, which `deploy` deletes")

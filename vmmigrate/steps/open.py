@@ -4,8 +4,8 @@ from hypervisors import Problem
 from vmmigrate.appliance import firewall, mail
 from vmmigrate.model import Opened
 from vmmigrate.run import Run
+from vmmigrate.step import UndoRefused
 from vmmigrate.steps import isolate
-from vmmigrate.steps.step import UndoRefused
 
 
 def do(run: Run) -> None:

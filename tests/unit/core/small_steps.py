@@ -10,7 +10,7 @@ from vmmigrate.engine import Engine
 from vmmigrate.events import Event
 from vmmigrate.journal import Journal, Kind, Record
 from vmmigrate.model import Claim, Facts, NewVm, Opened
-from vmmigrate.steps.step import Nothing, Step, UndoRefused
+from vmmigrate.step import Nothing, Step, UndoRefused
 
 VM = NewVm(VmRef("id-1", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02")
 

@@ -24,7 +24,7 @@ from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
 from vmmigrate.journal import Kind, Scope, Status
 from vmmigrate.model import Claim, NewVm, Opened
-from vmmigrate.steps.step import Step, UndoRefused
+from vmmigrate.step import Step, UndoRefused
 
 
 @pytest.fixture
