@@ -40,7 +40,7 @@ def wait_for(
     clears: str,
     clock: Clock | None = None,
     pause: float = 0.2,
-    max_pause: float = 3.0,
+    max_pause: float = 1.0,
     tick: Callable[[Wait], None] = lambda wait: None,
 ) -> T:
     """Call `probe` until it returns instead of raising NotYet; return its value.
