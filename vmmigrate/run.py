@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from hypervisors import Clock, Hypervisor, Progress, ProgressListener, TlsTrust, Wait, wait_for
+from hypervisors import Clock, Hypervisor, NotYet, Progress, ProgressListener, TlsTrust, Wait, wait_for
 from vmmigrate.appliance import tls
 from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.shell import SshKey, SshShell
 from vmmigrate.config import ConsoleSettings, Settings, SshSettings
+from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.model import Facts, NewGuest, Plan
 from vmmigrate.rundir import RunDir
@@ -137,6 +138,17 @@ class Run:
 
     def wait(self, what: str, probe: Callable[[], T], *, timeout: float, clears: str) -> T:
         return wait_for(what, probe, timeout=timeout, clears=clears, clock=self.clock, tick=self.tick)
+
+    def wait_for_answer(self, what: str, look: Callable[[], T], *, timeout: float, clears: str) -> T:
+        """As `wait`, for something that does not answer yet: unreachable is borne, a refusal is final."""
+
+        def probe() -> T:
+            try:
+                return look()
+            except ApplianceUnreachable as error:
+                raise NotYet(str(error)) from error
+
+        return self.wait(what, probe, timeout=timeout, clears=clears)
 
     # ---- the two appliances --------------------------------------------------------------------------------
 

@@ -1,10 +1,9 @@
 """Close the old mail intake; sessions and mail under way finish, new mail is told to come again."""
 
-from hypervisors import NotYet
 from vmmigrate.appliance import firewall, mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.port import Shell
-from vmmigrate.errors import ApplianceUnreachable, QueueHoldsMail
+from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.model import Intake
 from vmmigrate.run import Run
 from vmmigrate.steps.export import load_digests
@@ -27,16 +26,9 @@ def do(run: Run) -> None:
 
 def undo(run: Run) -> None:
     """The link is up again only just now: wait until the old guest answers."""
-
-    def probe() -> None:
-        try:
-            firewall.open_intake(run.old_shell)
-        except ApplianceUnreachable as error:
-            raise NotYet(str(error)) from error
-
-    run.wait(
+    run.wait_for_answer(
         "the old gateway's shell",
-        probe,
+        lambda: firewall.open_intake(run.old_shell),
         timeout=run.settings.limits.network,
         clears="on the old VM's screen, as root: nft delete table inet vmmigrate_intake",
     )

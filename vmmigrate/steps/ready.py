@@ -8,7 +8,7 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.shell import fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.units import wait_until_active
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable
+from vmmigrate.errors import ApplianceError
 from vmmigrate.model import NewGuest, NewVm
 from vmmigrate.run import Run
 
@@ -62,13 +62,11 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     """The host key's fingerprint, and who vouches for it. Raises TrustRefused where nobody does."""
     port = run.settings.new.ssh.port
 
-    def probe() -> str:
-        try:
-            return host_key_seen(address, port, timeout=5.0).fingerprint
-        except ApplianceUnreachable as error:  # a lease lies: it is there before the guest is
-            raise NotYet(str(error)) from error
+    def look() -> str:
+        return host_key_seen(address, port, timeout=5.0).fingerprint
 
-    seen = run.wait("SSH on the new VM", probe, timeout=run.settings.limits.boot, clears=BOOTS)
+    # a lease lies: it is there before the guest is
+    seen = run.wait_for_answer("SSH on the new VM", look, timeout=run.settings.limits.boot, clears=BOOTS)
     pinned = run.settings.new.ssh.host_key
     if pinned:
         return pinned if pinned.startswith("SHA256:") else fingerprint_of_key(pinned), "the operator"
@@ -112,23 +110,15 @@ def _refuse_older(old: str, new: str) -> None:
 
 def _console(run: Run, address: str, trust: TlsTrust) -> str:
     """A unit is active before its program listens."""
-
-    def probe() -> str:
-        try:
-            return run.doors.console_url("new", address, trust)
-        except ApplianceUnreachable as error:
-            raise NotYet(str(error)) from error
-
-    return run.wait("the new console", probe, timeout=run.settings.limits.boot, clears=BOOTS)
+    timeout = run.settings.limits.boot
+    return run.wait_for_answer(
+        "the new console", lambda: run.doors.console_url("new", address, trust), timeout=timeout, clears=BOOTS
+    )
 
 
 def _answering(run: Run, shell: Shell) -> Software:
     """The first log-in: once SSH answers it is tried once, and a refusal is final."""
-
-    def probe() -> Software:
-        try:
-            return run.doors.software(shell)
-        except ApplianceUnreachable as error:
-            raise NotYet(str(error)) from error
-
-    return run.wait("a log-in on the new VM", probe, timeout=run.settings.limits.boot, clears=BOOTS)
+    timeout = run.settings.limits.boot
+    return run.wait_for_answer(
+        "a log-in on the new VM", lambda: run.doors.software(shell), timeout=timeout, clears=BOOTS
+    )

@@ -1,8 +1,7 @@
 """Verify over the live network that the new gateway, and no other, answers at the old address."""
 
-from hypervisors import NotYet, TrustRefused
+from hypervisors import TrustRefused
 from vmmigrate.appliance.shell import host_key_seen
-from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.model import NewGuest, VerifiedLive
 from vmmigrate.run import Run
 from vmmigrate.steps.install_tls import prove
@@ -19,14 +18,11 @@ def do(run: Run) -> None:
 def _right_host_key(run: Run, host: str) -> str:
     expected = run.facts.of(NewGuest).host_key
 
-    def probe() -> str:
-        try:
-            return host_key_seen(host, run.settings.new.ssh.port, timeout=3.0).fingerprint
-        except ApplianceUnreachable as error:
-            raise NotYet(str(error)) from error
+    def look() -> str:
+        return host_key_seen(host, run.settings.new.ssh.port, timeout=3.0).fingerprint
 
     clears = "is the new VM's NIC on the right network, and is its address configured?"
-    seen = run.wait(f"the new gateway at {host}", probe, timeout=run.settings.limits.network, clears=clears)
+    seen = run.wait_for_answer(f"the new gateway at {host}", look, timeout=run.settings.limits.network, clears=clears)
     if seen != expected:
         raise TrustRefused(
             f"{host} shows the host key {seen}, the new VM has {expected}",
