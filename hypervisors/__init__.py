@@ -19,7 +19,16 @@ from hypervisors.errors import (
 )
 from hypervisors.images import identify_image
 from hypervisors.port import GuestAgent, Hypervisor
-from hypervisors.trust import Secret, TlsTrust, fetch_leaf, fingerprint_of, normal_fingerprint, redacted
+from hypervisors.trust import (
+    Dial,
+    Secret,
+    TlsTrust,
+    dial_straight,
+    fetch_leaf,
+    fingerprint_of,
+    normal_fingerprint,
+    redacted,
+)
 from hypervisors.types import (
     Address,
     DeploySpec,
@@ -45,6 +54,7 @@ __all__ = [
     "Cancelled",
     "Clock",
     "DeploySpec",
+    "Dial",
     "Disk",
     "GuestAgent",
     "Hypervisor",
@@ -74,6 +84,7 @@ __all__ = [
     "VmRef",
     "Wait",
     "connect",
+    "dial_straight",
     "fetch_leaf",
     "fingerprint_of",
     "identify_image",

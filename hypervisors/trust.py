@@ -4,10 +4,14 @@ import hashlib
 import re
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hypervisors.errors import Problem, TrustRefused
+
+# (host, port, seconds for connecting) → a connected socket: straight, or through a jump host. Raises OSError.
+Dial = Callable[[str, int, float], socket.socket]
 
 _KNOWN: set[str] = set()
 _WORTH_HIDING = 8  # a shorter one (the stock `admin`) would blank out words that people need
@@ -76,7 +80,12 @@ def fingerprint_of(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def fetch_leaf(host: str, port: int, timeout: float = 5.0) -> bytes:
+def dial_straight(host: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection from this machine."""
+    return socket.create_connection((host, port), timeout=timeout)
+
+
+def fetch_leaf(host: str, port: int, timeout: float = 5.0, *, dial: Dial = dial_straight) -> bytes:
     """The DER form of the certificate that a TLS server shows now, unverified: for pinning, never for data.
 
     Raises OSError (ssl.SSLError among them) where there is no handshake.
@@ -85,7 +94,7 @@ def fetch_leaf(host: str, port: int, timeout: float = 5.0) -> bytes:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection((host, port), timeout=timeout) as plain,
+        dial(host, port, timeout) as plain,
         context.wrap_socket(plain, server_hostname=host) as tls,
     ):
         der = tls.getpeercert(binary_form=True)

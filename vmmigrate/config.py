@@ -54,6 +54,7 @@ class ConsoleSettings(_Strict):
     password: SecretSource | None = None
     fingerprint: str | None = None
     ca_file: FullPath | None = None
+    profile: FullPath | None = None
 
 
 class SshSettings(_Strict):

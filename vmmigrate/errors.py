@@ -24,7 +24,15 @@ class LoginRefused(ApplianceError):
 
 
 class NotDiscovered(ApplianceError):
-    """A page, form or link of the console was looked for and not found; the message says what was seen."""
+    """Something of the console was looked for and not found: the message says what was seen.
+
+    `keys`: the profile's keys that would settle it (`console.backup.page`); the hint names them too.
+    """
+
+    def __init__(self, message: str, *, hint: str, keys: tuple[str, ...] = ()) -> None:
+        settles = f"; in a profile {' or '.join(keys)} settles it (`vmmigrate probe` writes one)" if keys else ""
+        super().__init__(message, hint=hint + settles)
+        self.keys = keys
 
 
 class NoBackup(ApplianceError):

@@ -22,7 +22,6 @@ from hypervisors import (
 )
 from vmmigrate.appliance import firewall, mail, network, tls
 from vmmigrate.appliance.archive import pass_through
-from vmmigrate.appliance.console import WebConsole
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Account, Shell
@@ -232,7 +231,7 @@ class Preflight:
             _whole_archive(self.settings.backup.file)
             return
         trust = self.doors.console_trust("old", shell)
-        console = WebConsole(self.doors.console_url("old", host, trust), trust)
+        console = self.doors.console("old", self.doors.console_url("old", host, trust), trust)
         try:
             console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
             console.find_backup()

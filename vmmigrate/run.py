@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from hypervisors import Clock, Hypervisor, NotYet, Progress, ProgressListener, TlsTrust, Wait, wait_for
-from vmmigrate.appliance import tls
-from vmmigrate.appliance.console import WebConsole, find_console
+from vmmigrate.appliance import consoles, tls
 from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
+from vmmigrate.appliance.profile import Profile, read_profile
 from vmmigrate.appliance.shell import SshKey, SshShell
 from vmmigrate.config import ConsoleSettings, Settings, SshSettings
 from vmmigrate.errors import ApplianceUnreachable
@@ -72,7 +72,16 @@ class Doors:
     def console_url(self, side: str, host: str, trust: TlsTrust) -> str:
         """As the operator says, else looked for at `host`."""
         console: ConsoleSettings = getattr(self.settings, side).console
-        return console.url or find_console(host, trust)
+        return console.url or consoles.find(host, trust, self.profile(side))
+
+    def console(self, side: str, url: str, trust: TlsTrust) -> Console:
+        """Not yet logged in; the caller closes it."""
+        return consoles.open_console(url, trust, self.profile(side))
+
+    def profile(self, side: str) -> Profile:
+        """What the operator says of that side's console."""
+        console: ConsoleSettings = getattr(self.settings, side).console
+        return read_profile(console.profile)
 
     def close(self) -> None:
         for shell in self._open.values():
@@ -163,7 +172,7 @@ class Run:
     @property
     def old_console(self) -> Console:
         trust = self.doors.console_trust("old", self.old_shell)
-        return WebConsole(self.doors.console_url("old", self.old_host, trust), trust)
+        return self.doors.console("old", self.doors.console_url("old", self.old_host, trust), trust)
 
     @property
     def new_shell(self) -> Shell:
@@ -173,4 +182,4 @@ class Run:
 
     def new_console(self, fingerprint: str) -> Console:
         """Over staging, believed by that leaf."""
-        return WebConsole(self.facts.of(NewGuest).console_url, TlsTrust(fingerprint))
+        return self.doors.console("new", self.facts.of(NewGuest).console_url, TlsTrust(fingerprint))

@@ -12,6 +12,7 @@ from fixtures.appliance import ca
 from hypervisors import Progress, Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of, no_progress
 from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.errors import (
     ApplianceError,
     ApplianceUnreachable,
@@ -184,7 +185,7 @@ def test_a_host_without_a_console_is_told_with_every_try() -> None:
 
 def test_a_page_that_is_no_console_is_told(old: Guest) -> None:
     with pytest.raises(ApplianceError, match="404"):
-        find_console(old.address, old.trust, contexts=("/elsewhere",))
+        find_console(old.address, old.trust, profile=ConsoleProfile(contexts=("/elsewhere",)))
 
 
 def test_only_https_urls_are_taken() -> None:

@@ -12,13 +12,14 @@ import requests
 import urllib3
 from requests_toolbelt import MultipartEncoder
 
-from hypervisors import Progress, ProgressListener, Secret, TlsTrust, TrustRefused
+from hypervisors import Dial, Progress, ProgressListener, Secret, TlsTrust, TrustRefused, dial_straight
 from vmmigrate.appliance.archive import Inspector, looks_like_html
 from vmmigrate.appliance.choices import CONSENT, backup_choices, button_for, caption, credentials, restore_choices
 from vmmigrate.appliance.forms import Field, Form, Page, read_page
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.navigation import backup_pages
 from vmmigrate.appliance.port import Account, Exported
+from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.errors import (
     ApplianceError,
     ApplianceUnreachable,
@@ -37,14 +38,24 @@ _EXTENSIONS = {"gzip": ".tar.gz", "zip": ".zip", "openssl": ".enc", "pgp": ".pgp
 class WebConsole:
     """port.Console over HTTPS. Nothing is connected before the first call."""
 
-    def __init__(self, url: str, trust: TlsTrust, *, timeout: float = 60.0, slow_timeout: float = 900.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        trust: TlsTrust,
+        *,
+        profile: ConsoleProfile = UNPINNED,
+        dial: Dial = dial_straight,
+        timeout: float = 60.0,
+        slow_timeout: float = 900.0,
+    ) -> None:
         """`url`: https, with its context (`https://mail:8443/ciphermail`), as `find_console` returns it.
 
         `timeout` in seconds for an ordinary page, `slow_timeout` for the first byte of a backup and for the
         answer to a restore. Raises UsageProblem where `url` is no https URL.
         """
         self.url = url
-        self._http = HttpsOrigin(url, trust)
+        self._http = HttpsOrigin(url, trust, dial)
+        self._profile = profile
         self._timeout = timeout
         self._slow_timeout = slow_timeout
         self._refused: set[Account] = set()
@@ -263,8 +274,8 @@ def find_console(
     host: str,
     trust: TlsTrust,
     *,
-    ports: tuple[int, ...] = (443, 8443),
-    contexts: tuple[str, ...] = ("/ciphermail",),
+    profile: ConsoleProfile = UNPINNED,
+    dial: Dial = dial_straight,
     timeout: float = 10.0,
 ) -> str:
     """The console's URL on a bare host (`mail`, `mail:8443`, `[2001:db8::1]`); a URL is returned as it is.
@@ -278,11 +289,11 @@ def find_console(
         raise UsageProblem(f"{host!r} is no host", hint="give a name, an address, or a URL")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     seen: list[ApplianceError | TrustRefused] = []
-    for port in (parts.port,) if parts.port else ports:
-        for context in contexts:
+    for port in (parts.port,) if parts.port else profile.ports:
+        for context in profile.contexts:
             url = f"https://{name}:{port}{context}"
             try:
-                _probe(url, trust, timeout)
+                _probe(url, trust, profile, dial, timeout)
             except (ApplianceError, TrustRefused) as error:
                 seen.append(error)
             else:
@@ -290,8 +301,8 @@ def find_console(
     raise _most_telling(host, seen)
 
 
-def _probe(url: str, trust: TlsTrust, timeout: float) -> None:
-    console = WebConsole(url, trust, timeout=timeout)
+def _probe(url: str, trust: TlsTrust, profile: ConsoleProfile, dial: Dial, timeout: float) -> None:
+    console = WebConsole(url, trust, profile=profile, dial=dial, timeout=timeout)
     try:
         page = console._page("GET", url)
         if page.login_form() is None:

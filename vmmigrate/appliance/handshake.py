@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hypervisors import Clock, NotYet, Wait, fingerprint_of, normal_fingerprint, wait_for
+from hypervisors import Clock, Dial, NotYet, Wait, dial_straight, fingerprint_of, normal_fingerprint, wait_for
 from vmmigrate.errors import ApplianceUnreachable
 
 
@@ -19,10 +19,10 @@ class Served:
     chain_length: int
 
 
-def served(host: str, port: int, *, starttls: bool, timeout: float = 10.0) -> Served:
+def served(host: str, port: int, *, starttls: bool, timeout: float = 10.0, dial: Dial = dial_straight) -> Served:
     """What a handshake shows now, unverified: to compare, never to trust. Raises ApplianceUnreachable."""
     try:
-        return _after_starttls(host, port, timeout) if starttls else _direct(host, port, timeout)
+        return _after_starttls(host, port, timeout, dial) if starttls else _direct(host, port, timeout, dial)
     except (OSError, smtplib.SMTPException) as error:
         raise ApplianceUnreachable(
             f"no TLS handshake with {host}:{port}: {error}",
@@ -39,13 +39,14 @@ def await_served(
     timeout: float = 120.0,
     clock: Clock | None = None,
     tick: Callable[[Wait], None] = lambda wait: None,
+    dial: Dial = dial_straight,
 ) -> Served:
     """Wait until the server shows that leaf. Raises TimedOut with what it showed instead."""
     wanted = normal_fingerprint(fingerprint)
 
     def probe() -> Served:
         try:
-            shown = served(host, port, starttls=starttls)
+            shown = served(host, port, starttls=starttls, dial=dial)
         except ApplianceUnreachable as error:
             raise NotYet(str(error)) from error
         if shown.fingerprint != wanted:
@@ -57,19 +58,30 @@ def await_served(
     return wait_for(what, probe, timeout=timeout, clears=clears, clock=clock, pause=0.5, tick=tick)
 
 
-def _direct(host: str, port: int, timeout: float) -> Served:
+def _direct(host: str, port: int, timeout: float, dial: Dial) -> Served:
     with (
-        socket.create_connection((host, port), timeout=timeout) as plain,
+        dial(host, port, timeout) as plain,
         _reading_context().wrap_socket(plain, server_hostname=host) as tls,
     ):
         return _shown(tls)
 
 
-def _after_starttls(host: str, port: int, timeout: float) -> Served:
-    with smtplib.SMTP(host, port, timeout=timeout, local_hostname="localhost") as smtp:
+def _after_starttls(host: str, port: int, timeout: float, dial: Dial) -> Served:
+    with _Smtp(host, port, timeout, dial) as smtp:
         smtp.starttls(context=_reading_context())
         assert isinstance(smtp.sock, ssl.SSLSocket)
         return _shown(smtp.sock)
+
+
+class _Smtp(smtplib.SMTP):
+    """Over a socket of `dial`'s."""
+
+    def __init__(self, host: str, port: int, timeout: float, dial: Dial) -> None:
+        self._dial = dial
+        super().__init__(host, port, timeout=timeout, local_hostname="localhost")
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._dial(host, port, timeout)
 
 
 def _reading_context() -> ssl.SSLContext:

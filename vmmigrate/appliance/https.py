@@ -1,6 +1,7 @@
 """An HTTPS session with one origin: trust by authority or pin, nothing from the environment, errors translated."""
 
 import ipaddress
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,25 +12,44 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 
-from hypervisors import TlsTrust, TrustRefused, fetch_leaf, fingerprint_of, normal_fingerprint
+from hypervisors import Dial, TlsTrust, TrustRefused, dial_straight, fetch_leaf, fingerprint_of, normal_fingerprint
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
 
+_DIALLING = 15.0  # seconds
 _BLOCK = 1 << 17  # bytes handed to the socket at a time; urllib3's own 16 KiB halves the speed of an upload
 
 
 class _PinningAdapter(HTTPAdapter):
     """Lets urllib3 compare the leaf with the pin when the connection is made, before a byte of ours is sent."""
 
-    def __init__(self, fingerprint: str | None) -> None:
+    def __init__(self, fingerprint: str | None, dial: Dial) -> None:
+        self._dial = dial
         self._pool = {"blocksize": _BLOCK} | ({"assert_fingerprint": fingerprint} if fingerprint else {})
         super().__init__()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._pool)
+        if self._dial is not dial_straight:
+            self.poolmanager.pool_classes_by_scheme = {"https": _pool_through(self._dial)}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return super().proxy_manager_for(proxy, **kwargs, **self._pool)
+
+
+def _pool_through(dial: Dial) -> type[HTTPSConnectionPool]:
+    """Connections that begin with a socket of `dial`'s; TLS is spoken over it as over any other."""
+
+    class Connection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return dial(self.host, self.port or 443, float(self.timeout or _DIALLING))
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Connection
+
+    return Pool
 
 
 class _OneOrigin(requests.Session):
@@ -52,7 +72,7 @@ class _OneOrigin(requests.Session):
 class HttpsOrigin:
     """GET and POST within one scheme, host and port. Cookies stay in memory."""
 
-    def __init__(self, url: str, trust: TlsTrust) -> None:
+    def __init__(self, url: str, trust: TlsTrust, dial: Dial = dial_straight) -> None:
         """Raises UsageProblem: `url` is no https URL, the authority's file is not there, the pin is none."""
         self._parts = urlsplit(url)
         if self._parts.scheme != "https" or not self._parts.hostname:
@@ -60,8 +80,10 @@ class HttpsOrigin:
         self.origin = origin_of(url)
         pin = normal_fingerprint(trust.fingerprint) if trust.fingerprint else None
         self._verify = False if pin else _authorities(trust)
-        self._session = _session(self.origin, pin)
-        self._proxies = {} if _is_loopback(self._parts.hostname) else get_environ_proxies(url)
+        self._dial = dial
+        self._session = _session(self.origin, pin, dial)
+        straight = dial is dial_straight and not _is_loopback(self._parts.hostname)
+        self._proxies = get_environ_proxies(url) if straight else {}
 
     def request(
         self, method: str, url: str, *, timeout: float, read_timeout: float, **kwargs: Any
@@ -112,7 +134,7 @@ class HttpsOrigin:
     def _refused(self, error: Exception) -> Exception:
         host, port = self._parts.hostname or "", self._parts.port or 443
         try:
-            seen = fingerprint_of(fetch_leaf(host, port))
+            seen = fingerprint_of(fetch_leaf(host, port, dial=self._dial))
         except (OSError, TrustRefused):
             return ApplianceUnreachable(
                 f"no TLS session with {self.origin}: {_root(error)}", hint="is this the console's HTTPS port?"
@@ -133,11 +155,11 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
-def _session(origin: str, pin: str | None) -> requests.Session:
+def _session(origin: str, pin: str | None, dial: Dial) -> requests.Session:
     session = _OneOrigin(origin)
     session.trust_env = False  # else ~/.netrc would be sent and REQUESTS_CA_BUNDLE be believed
     session.adapters.clear()  # no adapter for http: nothing goes in the clear
-    session.mount("https://", _PinningAdapter(pin))
+    session.mount("https://", _PinningAdapter(pin, dial))
     session.headers.update({"User-Agent": "vmmigrate", "Accept-Encoding": "identity"})
     return session
 

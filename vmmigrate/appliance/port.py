@@ -37,6 +37,9 @@ class Console(Protocol):
     def log_in(self, account: Account) -> None:
         """One attempt. Raises LoginRefused, and then never tries this account again."""
 
+    def find_backup(self) -> None:
+        """See that a backup can be asked for, and make none. Raises NotDiscovered."""
+
     def export_backup(self, sink: BinaryIO, password: Secret | None, progress: ProgressListener) -> Exported:
         """Stream a new backup into `sink` as it comes; memory stays constant. Raises NoBackup.
 

@@ -1,0 +1,1 @@
+"""The subcommands: each parses, calls, prints, and imports what it calls only when it runs."""
