@@ -1,5 +1,6 @@
 """One port to several hypervisors. This façade is all that others import; `connect` alone loads an SDK."""
 
+from hypervisors.access import Access
 from hypervisors.connect import connect
 from hypervisors.errors import (
     Ambiguous,
@@ -18,7 +19,7 @@ from hypervisors.errors import (
     Unreachable,
 )
 from hypervisors.images import identify_image
-from hypervisors.port import GuestAgent, Hypervisor
+from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots
 from hypervisors.trust import (
     Dial,
     Secret,
@@ -33,11 +34,16 @@ from hypervisors.types import (
     Address,
     DeploySpec,
     Disk,
+    Extent,
     Image,
     Inventory,
     Network,
     Nic,
     NicSpec,
+    OvfDescription,
+    OvfDisk,
+    OvfNic,
+    OvfProperty,
     PowerState,
     Progress,
     ProgressListener,
@@ -48,6 +54,7 @@ from hypervisors.types import (
 from hypervisors.waiting import Clock, NotYet, Wait, wait_for
 
 __all__ = [
+    "Access",
     "Address",
     "Ambiguous",
     "BadImage",
@@ -56,6 +63,7 @@ __all__ = [
     "DeploySpec",
     "Dial",
     "Disk",
+    "Extent",
     "GuestAgent",
     "Hypervisor",
     "HypervisorError",
@@ -71,11 +79,17 @@ __all__ = [
     "NotOurs",
     "NotSupported",
     "NotYet",
+    "OvfDescription",
+    "OvfDisk",
+    "OvfNic",
+    "OvfProperty",
     "PowerState",
     "Problem",
     "Progress",
     "ProgressListener",
+    "Rename",
     "Secret",
+    "Snapshots",
     "Store",
     "TimedOut",
     "TlsTrust",

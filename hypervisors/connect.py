@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from hypervisors.access import Access
 from hypervisors.errors import NotSupported
 from hypervisors.port import Hypervisor
 
@@ -17,11 +18,13 @@ class _Adapter:
 
 
 _KVM = _Adapter("hypervisors.kvm.adapter", "kvm", "libvirt")
-_ADAPTERS = {"qemu": _KVM, "test": _KVM}
+_VMWARE = _Adapter("hypervisors.vmware.adapter", "vmware", "vSphere")
+_ADAPTERS = {"qemu": _KVM, "test": _KVM, "vsphere": _VMWARE}
+_NO_ACCESS = Access()
 
 
-def connect(url: str) -> Hypervisor:
-    """Connect to the hypervisor at `url`, as in qemu:///system or qemu+ssh://root@host/system.
+def connect(url: str, access: Access = _NO_ACCESS) -> Hypervisor:
+    """Connect to the hypervisor at `url`, as in qemu:///system, qemu+ssh://root@host/system or vsphere://user@vc/DC/C.
 
     Raises NotSupported (scheme unknown, SDK not installed), Unreachable, LoginRefused, TrustRefused.
     """
@@ -30,12 +33,12 @@ def connect(url: str) -> Hypervisor:
     if adapter is None:
         raise NotSupported(
             f"{url!r} names no hypervisor known here",
-            hint="give a libvirt URL: qemu:///system, qemu:///session or qemu+ssh://USER@HOST/system",
+            hint="give qemu:///system, qemu+ssh://USER@HOST/system or vsphere://USER@HOST/DATACENTER/CLUSTER-OR-HOST",
         )
-    return _opener(adapter)(url)
+    return _opener(adapter)(url, access)
 
 
-def _opener(adapter: _Adapter) -> Callable[[str], Hypervisor]:
+def _opener(adapter: _Adapter) -> Callable[[str, Access], Hypervisor]:
     try:
         module = importlib.import_module(adapter.module)
     except ImportError as error:
@@ -43,4 +46,4 @@ def _opener(adapter: _Adapter) -> Callable[[str], Hypervisor]:
             f"the Python package for {adapter.sdk} cannot be loaded ({error})",
             hint=f"install it: pip install 'vmmigrate[{adapter.extra}]'",
         ) from error
-    return cast("Callable[[str], Hypervisor]", module.open_hypervisor)
+    return cast("Callable[[str, Access], Hypervisor]", module.open_hypervisor)

@@ -57,7 +57,11 @@ class TimedOut(Problem):
 
 
 class TrustRefused(Problem):
-    """A TLS certificate or SSH host key is not the one expected."""
+    """A TLS certificate or SSH host key is not the one expected. `seen`: the fingerprint it showed, where it did."""
+
+    def __init__(self, message: str, *, hint: str, seen: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.seen = seen
 
 
 class Cancelled(Exception):

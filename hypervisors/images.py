@@ -1,33 +1,49 @@
-"""What an image file is, by its bytes: format, disk size, checksum; what cannot be deployed is refused."""
+"""What an image is, by its bytes: a disk, an OVA or an OVF; whether it is whole and what it is said to be."""
 
-import hashlib
 import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import sha256 as new_sha256
 from pathlib import Path
 
 from hypervisors.errors import BadImage
-from hypervisors.formats import foreign, qcow2, raw, vmdk
-from hypervisors.formats.source import FETCH_AGAIN, Source
-from hypervisors.types import Image, Progress, ProgressListener
+from hypervisors.formats import disk, ova, ovf, package
+from hypervisors.formats.digests import Wanted, make_digests
+from hypervisors.formats.package import Package, Parts
+from hypervisors.formats.source import Source
+from hypervisors.types import Extent, Image, ProgressListener
 
-_PIECE = 4 * 1024 * 1024
+
+@dataclass(frozen=True)
+class _Demands:
+    """What the operator wants to be sure of; see identify_image."""
+
+    sha256: str | None
+    ca_file: Path | None
+    progress: ProgressListener
 
 
-def identify_image(path: Path, progress: ProgressListener) -> Image:
-    """The image at `path`; `progress` counts the bytes read for its checksum. Raises BadImage.
+def identify_image(
+    path: Path, progress: ProgressListener, *, sha256: str | None = None, ca_file: Path | None = None
+) -> Image:
+    """The image at `path`; `progress` counts the bytes read for its checksum. Raises BadImage, Problem (`ca_file`).
 
-    Refused before the checksum is made: what is no image, is cut short, or needs another file.
+    `sha256`: the digest that it shall have (see Image), in hexadecimal. `ca_file`: an OVF package shall be signed by
+    somebody for whom an authority in this PEM file vouches.
+    Refused before the checksum is made: what is no image, is cut short, contradicts itself, or needs another file.
     """
     path = path.absolute()
     if not path.is_file():
         raise _no_file(path)
+    demands = _Demands(sha256 and sha256.strip().lower(), ca_file, progress)
     try:
-        with path.open("rb") as file:
-            source = Source(path, file, os.fstat(file.fileno()).st_size)
-            form, size = _format_and_size(source)
-            return Image(path, form, source.size, size, _sha256(source, progress))
+        with ExitStack() as opened:
+            return _identified(_open(opened, path), opened, demands)
     except OSError as error:
         raise BadImage(
-            f"{path} cannot be read: {error.strerror}", hint="check the file's owner, mode and disk"
+            f"{error.filename or path} cannot be read: {error.strerror}", hint="check the file's owner, mode and disk"
         ) from error
 
 
@@ -39,33 +55,118 @@ def _no_file(path: Path) -> BadImage:
     return BadImage(f"there is no file {path}", hint="check the path of the image")
 
 
-def _format_and_size(source: Source) -> tuple[str, int]:
-    if not source.size:
-        raise source.refused("is empty", hint=FETCH_AGAIN)
-    magic = source.peek(0, 4)
-    if magic == qcow2.MAGIC:
-        return "qcow2", qcow2.virtual_size(source)
-    if magic == vmdk.MAGIC:
-        return "vmdk", vmdk.virtual_size(source)
-    if refusal := foreign.refusal(source):
-        raise refusal
-    if raw.is_disk(source):
-        return "raw", raw.virtual_size(source)
-    raise source.refused(
-        "is no disk image: neither qcow2 nor VMDK, and without a boot sector",
-        hint="give the appliance's disk image (qcow2, VMDK, or a raw disk that boots)",
+def _open(opened: ExitStack, path: Path) -> Source:
+    file = opened.enter_context(path.open("rb"))
+    return Source(path, file, os.fstat(file.fileno()).st_size)
+
+
+def _identified(source: Source, opened: ExitStack, demands: _Demands) -> Image:
+    if ova.is_archive(source):
+        return _packaged(package.in_archive(source), demands)
+    if ovf.is_descriptor(source):
+        return _packaged(package.in_folder(source, cache(partial(_open_beside, opened, source))), demands)
+    return _bare(source, demands)
+
+
+def _open_beside(opened: ExitStack, descriptor: Source, name: str) -> Source | None:
+    if name == descriptor.path.name:
+        return descriptor
+    path = descriptor.path.with_name(name)
+    return _open(opened, path) if path.is_file() else None
+
+
+def _bare(source: Source, demands: _Demands) -> Image:
+    form, size = disk.format_and_size(source)
+    if demands.ca_file is not None:
+        raise source.refused(
+            "is a disk image alone, which carries no signature", hint="leave image.ca_file out, or give a signed OVA"
+        )
+    digest = make_digests([source], [Wanted(source)], demands.progress)[Wanted(source)]
+    _compare(source, digest, demands)
+    return Image(source.path, form, source.size, size, digest)
+
+
+def _packaged(parts: Parts, demands: _Demands) -> Image:
+    found = package.read_package(parts)
+    signer = _signer(parts, demands)
+    digest, of_disk = _checked(found, demands)
+    place = Extent(found.disk.path, found.disk.start, found.disk.size, of_disk)
+    return Image(
+        path=parts.named.path,
+        format=found.format,
+        file_size=parts.named.size,
+        virtual_size=found.virtual_size,
+        sha256=digest,
+        ovf=found.descriptor.description,
+        inside=place,
+        remarks=tuple(_remarks(found, signer)),
     )
 
 
-def _sha256(source: Source, progress: ProgressListener) -> str:
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(_PIECE))
-    source.file.seek(0)
-    done = 0
-    while got := source.file.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it, files have it
-        digest.update(buffer[:got])
-        done += got
-        progress(Progress(done, source.size))
-    if done != source.size:
-        raise source.damaged(f"it changed while it was read ({source.size} bytes, then {done})")
-    return digest.hexdigest()
+def _signer(parts: Parts, demands: _Demands) -> str | None:
+    """Who signed the package, where that was asked for."""
+    if demands.ca_file is None:
+        return None
+    if parts.manifest is None or parts.certificate is None:
+        raise parts.named.refused(
+            "is not signed: it has no manifest with a certificate (.mf, .cert)",
+            hint="leave image.ca_file out, or get the signed package from its publisher",
+        )
+    from hypervisors.formats import signature  # loads cryptography, which few images need
+
+    return signature.verify(parts.manifest, parts.certificate, demands.ca_file)
+
+
+def _checked(found: Package, demands: _Demands) -> tuple[str, str]:
+    """The digests of the image and of its disk, from one look at all bytes. Raises BadImage for broken promises."""
+    named, descriptor = found.parts.named, found.parts.descriptor
+    promised = [Wanted(each.file, each.entry.algorithm) for each in found.promises]
+    wanted = [Wanted(named), Wanted(descriptor), Wanted(found.disk), *promised]
+    files = list(dict.fromkeys(each.source for each in wanted)) if found.parts.in_folder else [named]
+    digests = make_digests(files, wanted, demands.progress)
+    of_disk = digests[Wanted(found.disk)]
+    whole = digests[Wanted(named)]
+    if found.parts.in_folder:
+        whole = _together([(whole, named.path.name), (of_disk, found.disk.path.name)])
+    _compare(named, whole, demands)
+    for promise, want in zip(found.promises, promised, strict=True):
+        if digests[want] != promise.entry.digest:
+            raise package.broken(promise, digests[want])
+    return whole, of_disk
+
+
+def _together(files: Sequence[tuple[str, str]]) -> str:
+    """As `sha256sum a.ovf a.vmdk | sha256sum`."""
+    lines = "".join(f"{digest}  {name}\n" for digest, name in files)
+    return new_sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _compare(source: Source, digest: str, demands: _Demands) -> None:
+    if demands.sha256 is not None and digest != demands.sha256:
+        raise source.refused(
+            f"has the SHA-256 {digest}, not {demands.sha256} as expected",
+            hint="it is not the file that digest is of: fetch it again, or correct --sha256 (image.sha256)",
+        )
+
+
+def _remarks(found: Package, signer: str | None) -> list[str]:
+    """What was checked and what was not, and what the operator may not expect."""
+    parts, description = found.parts, found.descriptor.description
+    remarks = [_trust(found, signer)]
+    if not parts.descriptor_first:
+        remarks.append("its descriptor is not its first member, for which other programs may refuse it")
+    if found.left_out:
+        remarks.append(f"only its disk is deployed; left out: {', '.join(found.left_out)}")
+    if description.licence:
+        remarks.append("it has a licence agreement, which whoever deploys it accepts")
+    return remarks
+
+
+def _trust(found: Package, signer: str | None) -> str:
+    if signer is not None:
+        return f"its manifest is signed by {signer}, and agrees"
+    if not found.promises:
+        return "it has no manifest: nothing in it tells whether it is whole and unaltered"
+    kinds = ", ".join(sorted({promise.entry.algorithm.upper() for promise in found.promises}))
+    unsigned = "its signature was not checked" if found.parts.certificate else "it is not signed"
+    return f"its manifest ({kinds}) agrees; {unsigned}"

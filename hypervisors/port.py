@@ -31,6 +31,9 @@ class Hypervisor(Protocol):
     def networks(self) -> tuple[Network, ...]:
         """What a NIC can be plugged into, as far as it is listed (a host's bridge may be missing)."""
 
+    def keeps_mac(self, mac: str) -> bool:
+        """Whether a NIC that is defined with this MAC is let have it."""
+
     def stores(self) -> tuple[Store, ...]:
         """The storage pools or datastores, with the room they have."""
 
@@ -91,3 +94,28 @@ class GuestAgent(Protocol):
 
     def read_guest_file(self, vm: VmRef, path: str) -> bytes:
         """A small file (up to 1 MiB) of the guest. Raises NotFound, NotSupported (no agent)."""
+
+
+@runtime_checkable
+class Rename(Protocol):
+    """An ability some adapters have: another name for a virtual machine that is there."""
+
+    def rename(self, vm: VmRef, name: str) -> VmRef:
+        """Convergent: nothing where it bears that name. Raises NotFound, NameTaken."""
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """An ability some adapters have: a virtual machine's disks as they were, under a name.
+
+    Both setters are convergent. Reverting is left to a person.
+    """
+
+    def snapshots(self, vm: VmRef) -> tuple[str, ...]:
+        """Their names, parents first."""
+
+    def create_snapshot(self, vm: VmRef, name: str, description: str) -> None:
+        """Of the disks, not of the memory."""
+
+    def remove_snapshot(self, vm: VmRef, name: str) -> None:
+        """The disks keep what was written since."""

@@ -1,7 +1,7 @@
 """The nouns of the port: virtual machines, NICs, disks, networks, stores, images, as frozen values."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -87,10 +87,87 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Image:
-    """What an image file is, by its bytes. Sizes in bytes.
+class Extent:
+    """Where bytes lie: `size` bytes of the file `path`, from byte `offset` on, with their SHA-256."""
 
-    `format`: 'qcow2', 'raw' or 'vmdk'. `sha256` is over the file as it lies on disk.
+    path: Path
+    offset: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class OvfDisk:
+    """The disk as an OVF describes it. `capacity` in bytes.
+
+    `bus`: 'ide', 'scsi', 'sata', 'nvme', or '' where no controller is told; `controller`: its model, in the OVF's own
+    words; `href`: the name of its file.
+    """
+
+    href: str
+    capacity: int
+    bus: str
+    controller: str
+
+
+@dataclass(frozen=True)
+class OvfNic:
+    """A NIC as an OVF describes it. `network`: one of the description's; `model`: 'VmxNet3', 'E1000', …"""
+
+    name: str
+    network: str
+    model: str
+
+
+@dataclass(frozen=True)
+class OvfProperty:
+    """A vApp property. `key`: as class.key.instance, where it has those.
+
+    `type` and `qualifiers` in the OVF's own words.
+    """
+
+    key: str
+    type: str
+    qualifiers: str
+    user_configurable: bool
+    password: bool
+    default: str
+    label: str
+
+
+@dataclass(frozen=True)
+class OvfDescription:
+    """The virtual machine that an OVF asks for, in its order. `vcpus` and `memory` (bytes) are 0 where it does not say.
+
+    `firmware`: 'bios', 'efi', or '' where it does not say. `guest_os`: for people; `guest_os_id`: VMware's word, as
+    debian12_64Guest. `licence`: it has an agreement to be accepted. `descriptor`: where the XML itself lies.
+    """
+
+    name: str
+    product: str
+    version: str
+    vendor: str
+    vcpus: int
+    memory: int
+    disk: OvfDisk
+    networks: tuple[str, ...]
+    nics: tuple[OvfNic, ...]
+    firmware: str
+    guest_os: str
+    guest_os_id: str
+    properties: tuple[OvfProperty, ...]
+    licence: bool
+    descriptor: Extent
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image is, by its bytes. Sizes in bytes.
+
+    `path`: the file that was named, of `file_size` bytes. `format`: of the disk: 'qcow2', 'raw' or 'vmdk'.
+    `sha256` is over the file as it lies on disk; for an .ovf over the lines that `sha256sum` prints of it and
+    of its disk, so that it vouches for both. `ovf`: where the disk came with a description. `remarks`: facts to
+    be told, one sentence each.
     """
 
     path: Path
@@ -98,6 +175,14 @@ class Image:
     file_size: int
     virtual_size: int
     sha256: str
+    ovf: OvfDescription | None = None
+    inside: Extent | None = None  # the disk, where it is not the whole file `path`
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def disk(self) -> Extent:
+        """Where the disk's bytes lie."""
+        return self.inside or Extent(self.path, 0, self.file_size, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -113,8 +198,9 @@ class NicSpec:
 class DeploySpec:
     """A virtual machine to be made from an image, shaped like an existing one.
 
-    `run_id` is the tag that `destroy` and `find_tagged` look at. `vcpus` and `memory` (bytes) override
-    those of `like`.
+    `run_id` is the tag that `destroy` and `find_tagged` look at. `vcpus`, `memory` (bytes), `firmware` ('bios', 'efi')
+    and `disk_bus` ('virtio', 'scsi', 'sata', 'ide') override those of `like`. `properties`: vApp properties by key,
+    which may be secret; only a hypervisor that hands them to the guest takes any.
     """
 
     run_id: str
@@ -125,11 +211,14 @@ class DeploySpec:
     nics: tuple[NicSpec, ...]
     vcpus: int | None = None
     memory: int | None = None
+    firmware: str | None = None
+    disk_bus: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address of a guest. `source`: 'lease', 'agent'. `mac` tells which NIC."""
+    """An address of a guest. `source`: 'lease', 'agent', 'tools'. `mac` tells which NIC."""
 
     mac: str
     address: str

@@ -21,7 +21,7 @@ _KINDS = (
     _Kind(0, b"\x1f\x8b", "is a gzip file", "unpack it (gunzip, or tar -xzf) and give the disk image inside"),
     _Kind(0, b"PK\x03\x04", "is a zip archive", "unpack it (unzip) and give the disk image inside"),
     _Kind(0, b"PK\x05\x06", "is an empty zip archive", "fetch it again"),
-    _Kind(257, b"ustar", "is a tar archive; an OVA is one", "unpack it (tar -xf) and give the .vmdk inside"),
+    _Kind(257, b"ustar", "is a tar archive", "unpack it (tar -xf) and give the disk image inside"),
     _Kind(0, b"\xfd7zXZ\x00", "is an xz file", "unpack it (unxz) and give the disk image inside"),
     _Kind(0, b"\x28\xb5\x2f\xfd", "is a zstd file", "unpack it (unzstd) and give the disk image inside"),
     _Kind(0, b"BZh", "is a bzip2 file", "unpack it (bunzip2) and give the disk image inside"),

@@ -1,4 +1,4 @@
-"""An opened image file: bytes at an offset, and refusals that name the file."""
+"""An opened image file, or a member of an archive in place: bytes at an offset, and refusals that name the file."""
 
 from array import array
 from dataclasses import dataclass
@@ -15,35 +15,46 @@ FETCH_AGAIN = "fetch it again and compare its checksum with the publisher's"
 
 @dataclass(frozen=True)
 class Source:
-    """`size` in bytes, as the file was when it was opened."""
+    """`size` bytes from `start` of a file; all of it, as it was when it was opened, or its member of that name."""
 
     path: Path
     file: BinaryIO
     size: int
+    start: int = 0
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.member} in {self.path}" if self.member else str(self.path)
 
     def peek(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset`; fewer at the end of the file."""
-        self.file.seek(offset)
-        return self.file.read(length)
+        """Up to `length` bytes from `offset`; fewer at the end."""
+        self.file.seek(self.start + offset)
+        return self.file.read(max(0, min(length, self.size - offset)))
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`. Raises BadImage where the file ends before."""
         self.require(offset + length)
         return self.peek(offset, length)
 
+    def part(self, start: int, size: int, member: str) -> "Source":
+        """A member that lies in this file."""
+        return Source(self.path, self.file, size, self.start + start, member)
+
     def require(self, end: int) -> None:
-        """Raises BadImage where the file is shorter than `end` bytes."""
+        """Raises BadImage where there are fewer than `end` bytes."""
         if end > self.size:
             raise self.cut_short(end)
 
     def cut_short(self, needed: int) -> BadImage:
-        return BadImage(f"{self.path} is cut short: it refers to byte {needed} and has {self.size}", hint=FETCH_AGAIN)
+        return BadImage(f"{self.name} is cut short: it refers to byte {needed} and has {self.size}", hint=FETCH_AGAIN)
 
     def damaged(self, what: str) -> BadImage:
-        return BadImage(f"{self.path} is damaged: {what}", hint=FETCH_AGAIN)
+        return BadImage(f"{self.name} is damaged: {what}", hint=FETCH_AGAIN)
 
     def refused(self, what: str, *, hint: str) -> BadImage:
-        return BadImage(f"{self.path} {what}", hint=hint)
+        return BadImage(f"{self.name} {what}", hint=hint)
 
 
 def numbers(data: bytes, typecode: str, order: str) -> "array[int]":

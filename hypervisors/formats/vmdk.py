@@ -16,6 +16,10 @@ _DIRECTORY_AT_END = 0xFFFFFFFFFFFFFFFF  # streamOptimized: the header that count
 _FOOTER_FROM_END = 1024
 _IN_ONE_FILE = ("monolithicSparse", "streamOptimized")
 _NO_PARENT = "ffffffff"
+_MOST_ENTRIES = 512  # of a grain table, in every version of the format
+_LARGEST_DIRECTORY = 1 << 25
+_LARGEST_DESCRIPTOR = 1 << 20
+_DESCRIPTOR = 20 * SECTOR  # where QEMU looks for a parent, whatever length the header tells
 
 _ONE_FILE = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, beside its other files"
 
@@ -35,14 +39,23 @@ class Header:
 
 def virtual_size(source: Source) -> int:
     """The disk's size in bytes. Raises BadImage for an image that is cut short or does not stand alone."""
-    header = _header(source, 0)
-    _refuse_other_files(source, header)
+    header = _checked(source, 0)
+    _refuse_other_kinds(source, header)
     if header.directory_at == _DIRECTORY_AT_END:
-        header = _footer(source)
-    if not header.capacity or not header.grain or not header.entries_per_table:
-        raise source.damaged("a VMDK header without capacity or grain size")
+        header = _checked(source, max(source.size - _FOOTER_FROM_END, 0))
     _refuse_truncated(source, header)
     return header.capacity * SECTOR
+
+
+def _checked(source: Source, offset: int) -> Header:
+    """The header there. Both are looked at: what is read of which differs between programs."""
+    header = _header(source, offset)
+    if not header.capacity or not header.grain or not header.entries_per_table:
+        raise source.damaged("a VMDK header without capacity or grain size")
+    if header.entries_per_table > _MOST_ENTRIES:
+        raise source.damaged(f"a VMDK header with grain tables of {header.entries_per_table} entries")
+    _refuse_parents(source, header)
+    return header
 
 
 def _header(source: Source, offset: int) -> Header:
@@ -53,18 +66,24 @@ def _header(source: Source, offset: int) -> Header:
     return Header(flags, capacity, grain, descriptor_at, descriptor_size, per_table, directory_at)
 
 
-def _footer(source: Source) -> Header:
-    return _header(source, max(source.size - _FOOTER_FROM_END, 0))
-
-
-def _refuse_other_files(source: Source, header: Header) -> None:
+def _refuse_other_kinds(source: Source, header: Header) -> None:
+    if header.descriptor_size * SECTOR > _LARGEST_DESCRIPTOR:
+        raise source.damaged(f"a VMDK header with a descriptor of {header.descriptor_size} sectors")
     descriptor = source.read(header.descriptor_at * SECTOR, header.descriptor_size * SECTOR)
-    text = descriptor.split(b"\0", 1)[0].decode("utf-8", "replace")
-    kind = _value(text, "createType")
+    kind = _value(_text(descriptor), "createType")
     if kind not in _IN_ONE_FILE:
         raise source.refused(f"is part of a VMDK of type {kind or 'unknown'}", hint=_ONE_FILE)
-    if _value(text, "parentCID") not in ("", _NO_PARENT) or _value(text, "parentFileNameHint"):
+
+
+def _refuse_parents(source: Source, header: Header) -> None:
+    """A parent's name is looked for wherever QEMU would see one: it opens that file, whatever it is."""
+    descriptor = source.peek(header.descriptor_at * SECTOR, _DESCRIPTOR)
+    if b"parentFileNameHint" in descriptor or _value(_text(descriptor), "parentCID") not in ("", _NO_PARENT):
         raise source.refused("is only a delta: a VMDK with a parent disk", hint=_ONE_FILE)
+
+
+def _text(descriptor: bytes) -> str:
+    return descriptor.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
 def _value(descriptor: str, key: str) -> str:
@@ -75,6 +94,8 @@ def _value(descriptor: str, key: str) -> str:
 def _refuse_truncated(source: Source, header: Header) -> None:
     """Every grain that a table names must lie in the file: QEMU would read zeros in its place."""
     tables = -(-header.capacity // (header.grain * header.entries_per_table))
+    if tables * 4 > _LARGEST_DIRECTORY:
+        raise source.damaged(f"a VMDK header with {tables} grain tables")
     directory = numbers(source.read(header.directory_at * SECTOR, tables * 4), "I", "little")
     furthest = 0
     for table_at in filter(None, directory):

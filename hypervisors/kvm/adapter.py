@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
+from hypervisors.access import Access
 from hypervisors.errors import HypervisorError
 from hypervisors.kvm import deploying, guest, nics, pools, reading, removing
 from hypervisors.kvm.faults import door, has_code
@@ -34,8 +35,8 @@ from hypervisors.types import (
 from hypervisors.waiting import NotYet, wait_for
 
 
-def open_hypervisor(url: str) -> "KvmHypervisor":
-    """Raises Unreachable, LoginRefused, TrustRefused."""
+def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
+    """libvirt's transports log in by themselves, without `access`. Raises Unreachable, LoginRefused, TrustRefused."""
     return KvmHypervisor(url, open_session(url))
 
 
@@ -73,6 +74,9 @@ class KvmHypervisor:
         with door("the list of networks"):
             found = self._session.connection.listAllNetworks(0)
             return tuple(Network(one.name(), "network", bool(one.isActive())) for one in found)
+
+    def keeps_mac(self, mac: str) -> bool:
+        return reading.is_unicast(mac)
 
     def stores(self) -> tuple[Store, ...]:
         return pools.stores(self._session)

@@ -15,6 +15,7 @@ from hypervisors.kvm.reading import (
     SOURCE_ATTRIBUTE,
     attribute,
     boot_disk_of,
+    firmware_of,
     interfaces_of,
     is_plugged_into,
 )
@@ -28,12 +29,17 @@ _KEPT = (
 )
 _CONTROLLERS = ("usb", "scsi", "sata", "ide", "virtio-serial")  # libvirt adds what else the machine needs
 _DISK_DRIVER = ("cache", "io", "discard", "detect_zeroes")
+_STORE = ("template", "templateFormat", "format")
+_DEVICES = {"virtio": "vda", "scsi": "sda", "sata": "sda", "ide": "hda"}  # the first disk on each bus
 _AGENT = "org.qemu.guest_agent.0"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the new domain has of its own. `memory` in bytes; None: as the old one."""
+    """What the new domain has of its own. `memory` in bytes; None: as the old one.
+
+    `firmware`: 'bios' or 'efi'; `disk_bus`: 'virtio', 'scsi', 'sata' or 'ide'.
+    """
 
     name: str
     tag: Tag
@@ -41,16 +47,20 @@ class Shape:
     nics: Sequence[NicSpec]
     vcpus: int | None = None
     memory: int | None = None
+    firmware: str | None = None
+    disk_bus: str | None = None
 
 
 def domain_like(old: ET.Element, shape: Shape) -> ET.Element:
-    """The new domain, with one disk. Raises NotSupported for a kind of network it cannot plug into."""
+    """The new domain, with one disk. Raises NotSupported for a network or a bus that it cannot have."""
     new = ET.Element("domain", type=old.get("type", ""))
     ET.SubElement(new, "name").text = shape.name
     ET.SubElement(new, "metadata").append(tag_element(shape.tag))
     new.extend(deepcopy(element) for element in old if element.tag in _KEPT)
     _strip_identity(new)
     _strip_boot(new)
+    if shape.firmware not in (None, firmware_of(old)):
+        _set_firmware(new, shape.firmware)
     if shape.vcpus is not None:
         _set_vcpus(new, shape.vcpus)
     if shape.memory is not None:
@@ -90,10 +100,25 @@ def _forget_choice(os: ET.Element, element: ET.Element) -> None:
 
 
 def _forget_store(os: ET.Element, nvram: ET.Element) -> None:
-    template = nvram.get("template")
+    """The new one is made from the same template; what format it has goes with that."""
+    kept = {name: value for name in _STORE if (value := nvram.get(name)) is not None}
     os.remove(nvram)
-    if template is not None:
-        ET.SubElement(os, "nvram", template=template)
+    if "template" in kept:
+        ET.SubElement(os, "nvram", kept)
+
+
+def _set_firmware(domain: ET.Element, firmware: str | None) -> None:
+    """libvirt finds loader and store by itself. Without Secure Boot: an image for another hypervisor knows no keys."""
+    os = domain.find("os")
+    if os is None:
+        os = ET.SubElement(domain, "os")
+    os.attrib.pop("firmware", None)
+    _remove(os, "loader", "nvram", "firmware")
+    if firmware == "efi":
+        os.set("firmware", "efi")
+        features = ET.SubElement(os, "firmware")
+        for feature in ("enrolled-keys", "secure-boot"):
+            ET.SubElement(features, "feature", enabled="no", name=feature)
 
 
 def _set_vcpus(domain: ET.Element, vcpus: int) -> None:
@@ -126,7 +151,9 @@ def _devices_like(old: ET.Element, shape: Shape) -> ET.Element:
         copied = _COPIES.get(device.tag, _left_out)(device)
         if copied is not None:
             devices.append(copied)
-    devices.append(_disk(old, shape.disk))
+    devices.append(_disk(old, shape))
+    if shape.disk_bus == "scsi" and devices.find("controller[@type='scsi']") is None:
+        devices.append(ET.Element("controller", type="scsi", model="virtio-scsi"))  # else an LSI chip of 1995
     devices.extend(_interfaces(old, shape.nics))
     devices.append(_agent_channel())
     return devices
@@ -194,19 +221,30 @@ _COPIES: dict[str, Callable[[ET.Element], ET.Element | None]] = {
 }
 
 
-def _disk(old: ET.Element, path: str) -> ET.Element:
-    """On the bus of the old boot disk, with its caching; boots first."""
+def _disk(old: ET.Element, shape: Shape) -> ET.Element:
+    """On the bus of the old boot disk unless another is asked for, with its caching; boots first."""
     template = boot_disk_of(old)
     disk = ET.Element("disk", type="file", device="disk")
     driver = ET.SubElement(disk, "driver", name="qemu", type="qcow2")
-    ET.SubElement(disk, "source", file=path)
+    ET.SubElement(disk, "source", file=shape.disk)
     target = {"dev": "vda", "bus": "virtio"}
     if template is not None:
         target = {name: attribute(template, "target", name) for name in target}
         driver.attrib |= {name: value for name in _DISK_DRIVER if (value := attribute(template, "driver", name))}
+    if shape.disk_bus not in (None, target["bus"]):
+        target = _target(old, shape.disk_bus)
     ET.SubElement(disk, "target", target)
     ET.SubElement(disk, "boot", order="1")
     return disk
+
+
+def _target(old: ET.Element, bus: str | None) -> dict[str, str]:
+    machine = attribute(old, "os/type", "machine")
+    if bus not in _DEVICES:
+        raise NotSupported(f"a disk on the bus {bus!r} is not made here", hint=f"choose among {', '.join(_DEVICES)}")
+    if bus == "ide" and "q35" in machine:
+        raise NotSupported(f"a machine of type {machine} has no IDE bus", hint="set new.disk_bus to sata")
+    return {"dev": _DEVICES[bus], "bus": bus}
 
 
 def _interfaces(old: ET.Element, nics: Sequence[NicSpec]) -> list[ET.Element]:

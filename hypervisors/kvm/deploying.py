@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from hypervisors.errors import BadImage, HypervisorError, NameTaken, NoRoom, NotFound
-from hypervisors.kvm import building, pools, tags, transfer
+from hypervisors.errors import BadImage, HypervisorError, NameTaken, NoRoom, NotFound, NotSupported
+from hypervisors.kvm import building, pools, reading, tags, transfer
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.removing import destroy
 from hypervisors.kvm.session import Session, none_if_missing, ref_of, tag_on
@@ -69,17 +69,25 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
         )
     for network in {nic.network for nic in spec.nics}:
         _check_network(session, network)
-    shape = building.domain_like(_old(session, spec.like), _shape(spec, place))
+    old = _old(session, spec.like)
+    _check_firmware(session, old, spec.firmware)
+    shape = building.domain_like(old, _shape(spec, place))
     _check_room(session, spec, place)
     return building.xml(shape)
 
 
 def _check_image(image: Image) -> None:
-    if not image.path.is_file() or image.path.stat().st_size != image.file_size:
-        raise BadImage(
-            f"{image.path} is not what it was: it had {image.file_size} bytes",
-            hint="leave the image in place until it is deployed",
-        )
+    for path, size in {image.path: image.file_size, **_disk_beside(image)}.items():
+        if not path.is_file() or path.stat().st_size != size:
+            raise BadImage(
+                f"{path} is not what it was: it had {size} bytes",
+                hint="leave the image in place until it is deployed",
+            )
+
+
+def _disk_beside(image: Image) -> dict[Path, int]:
+    """The disk of an OVF, a file of its own."""
+    return {} if image.disk.path == image.path else {image.disk.path: image.disk.size}
 
 
 def _check_network(session: Session, network: Network) -> None:
@@ -102,9 +110,23 @@ def _old(session: Session, like: VmRef) -> ET.Element:
     return ET.fromstring(session.domain(like).XMLDesc(_LIKE_FLAGS))  # noqa: S314 -- the hypervisor's own
 
 
+def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> None:
+    """Whether the host has UEFI for a machine such as the old one, which may never have used it."""
+    if wanted != "efi" or reading.firmware_of(old) == "efi":
+        return
+    emulator = reading.text_of(old, "devices/emulator") or None
+    arch, machine = (reading.attribute(old, "os/type", name) or None for name in ("arch", "machine"))
+    told = session.connection.getDomainCapabilities(emulator, arch, machine, old.get("type"))
+    if "efi" not in [value.text for value in ET.fromstring(told).findall("os/enum[@name='firmware']/value")]:  # noqa: S314 -- as below
+        raise NotSupported(
+            f"this host has no UEFI firmware for a machine of type {machine}",
+            hint="install it there (apt-get install ovmf, or dnf install edk2-ovmf), or set new.firmware to bios",
+        )
+
+
 def _shape(spec: DeploySpec, place: _Place) -> building.Shape:
     tag = tags.Tag(spec.run_id, complete=False)
-    return building.Shape(spec.name, tag, place.path, spec.nics, spec.vcpus, spec.memory)
+    return building.Shape(spec.name, tag, place.path, spec.nics, spec.vcpus, spec.memory, spec.firmware, spec.disk_bus)
 
 
 def _check_room(session: Session, spec: DeploySpec, place: _Place) -> None:

@@ -151,3 +151,8 @@ def agent_connected(live: ET.Element) -> bool:
         and attribute(channel, "target", "state") == "connected"
         for channel in live.findall("devices/channel")
     )
+
+
+def is_unicast(mac: str) -> bool:
+    """libvirt refuses a multicast address for a NIC, and nothing else."""
+    return int(mac[:2], 16) & 1 == 0

@@ -4,7 +4,7 @@ import libvirt
 
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.pools import delete_volumes, folder_and_name
-from hypervisors.kvm.reading import disks_of, source_of
+from hypervisors.kvm.reading import disks_of, firmware_of, source_of
 from hypervisors.kvm.session import Session, none_if_missing, require_ours, stored
 from hypervisors.kvm.tags import is_volume_of, volume_name
 from hypervisors.types import VmRef
@@ -35,8 +35,11 @@ def power_off(domain: libvirt.virDomain) -> None:
 
 
 def _undefine(domain: libvirt.virDomain) -> None:
-    """With all that libvirt keeps for it; a transient domain is gone as soon as it is off."""
+    """With all that libvirt keeps for it; a transient domain is gone as soon as it is off.
+
+    libvirt 9.0 does not tell of the variable store in the definition where it chose that itself.
+    """
     flags = _WITH_STATE
-    if stored(domain).find("os/nvram") is not None:  # a driver without firmware refuses the flag
+    if firmware_of(stored(domain)) == "efi":  # a driver without firmware refuses the flag
         flags |= libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
     none_if_missing(domain.undefineFlags, flags, missing="NO_DOMAIN")

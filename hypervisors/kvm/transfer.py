@@ -1,34 +1,32 @@
 """Fill a volume from an image: with qemu-img where its file is ours to write, else by a sparse stream."""
 
-import json
 import os
-import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import libvirt
 
-from hypervisors.errors import HypervisorError, NoRoom, NotSupported
-from hypervisors.kvm.faults import NO_ROOM
+from hypervisors import qemu_img
 from hypervisors.types import Image, Progress, ProgressListener
 
 # -W with 8 coroutines wrote 1440 MB/s where plain conversion made 410 and a stream 532
-_CONVERT = ("qemu-img", "convert", "-p", "-W", "-m", "8", "-O", "qcow2")
-_PERCENT = re.compile(rb"\(\s*([0-9.]+)/100%\)")
+_INTO = ("-W", "-m", "8", "-O", "qcow2")
 _PIECE = libvirt.virStorageVol.streamBufSize  # the largest message of libvirt's protocol
 
 
 def room_needed(image: Image, folder: Path, *, local: bool) -> int:
     """The most bytes that the volume will take in the pool at `folder`."""
-    if image.format == "qcow2" and not (local and _writable(folder) and _has_qemu_img()):
+    if _goes_as_it_is(image) and not (local and _writable(folder) and qemu_img.is_installed()):
         return image.file_size
-    measured = json.loads(_qemu_img("measure", "--output", "json", "-f", image.format, "-O", "qcow2", image.path))
-    return int(measured["required"])
+    return qemu_img.measured(image, "qcow2")
+
+
+def _goes_as_it_is(image: Image) -> bool:
+    """A qcow2 in a file of its own."""
+    return image.format == "qcow2" and image.inside is None
 
 
 def fill(
@@ -41,10 +39,10 @@ def fill(
 ) -> None:
     """Copy all of the image into the volume as a qcow2, by the fastest way there is. Raises NoRoom."""
     target = Path(volume.path())
-    if local and _writable(target) and _has_qemu_img():
+    if local and _writable(target) and qemu_img.is_installed():
         convert(image, target, progress)
         _sync(target)
-    elif image.format == "qcow2":
+    elif _goes_as_it_is(image):
         upload(connection, volume, image.path, progress)
     else:
         _convert_and_upload(connection, volume, image, progress)
@@ -55,15 +53,11 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK)
 
 
-def _has_qemu_img() -> bool:
-    return shutil.which("qemu-img") is not None
-
-
 def _convert_and_upload(
     connection: libvirt.virConnect, volume: libvirt.virStorageVol, image: Image, progress: ProgressListener
 ) -> None:
-    """Counted as the image's bytes twice: once converted, once sent."""
-    half = image.file_size
+    """Counted as the disk's bytes twice: once converted, once sent."""
+    half = image.disk.size
     with tempfile.TemporaryDirectory(prefix="vmmigrate.") as folder:
         converted = Path(folder, "converted.qcow2")
         convert(image, converted, lambda now: progress(Progress(now.done, 2 * half)))
@@ -76,80 +70,8 @@ def _convert_and_upload(
 
 
 def convert(image: Image, target: Path, progress: ProgressListener) -> None:
-    """Write the image as a qcow2 with qemu-img; `progress` counts bytes of the image file.
-
-    The format is always told, never probed: a guest can write a qcow2 header into its raw disk.
-    """
-    arguments = (*_CONVERT, "-f", image.format, str(image.path), str(target))
-    with _started(arguments) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        for percent in _percentages(process.stdout):
-            progress(Progress(int(image.file_size * percent / 100), image.file_size))
-        complaint = process.stderr.read().decode(errors="replace").strip()
-        status = process.wait()
-    if status:
-        raise _qemu_img_failed(f"{image.path} could not be written to {target}", complaint)
-    progress(Progress(image.file_size, image.file_size))
-
-
-@contextmanager
-def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, ended if the block is left early."""
-    try:
-        process = subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C is the caller's to handle
-        )
-    except FileNotFoundError as error:
-        raise _no_qemu_img() from error
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def _percentages(stream: IO[bytes]) -> Iterator[float]:
-    """The percentages as qemu-img prints them, each over the one before with a carriage return."""
-    rest = b""
-    while piece := stream.read(4096):
-        rest += piece
-        found = list(_PERCENT.finditer(rest))
-        if found:
-            rest = rest[found[-1].end() :]
-            yield float(found[-1].group(1))
-
-
-def _qemu_img(*arguments: str | Path) -> bytes:
-    try:
-        finished = subprocess.run(
-            ("qemu-img", *arguments), stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True
-        )
-    except FileNotFoundError as error:
-        raise _no_qemu_img() from error
-    if finished.returncode:
-        complaint = finished.stderr.decode(errors="replace").strip()
-        raise _qemu_img_failed(f"qemu-img {arguments[0]} failed", complaint)
-    return finished.stdout
-
-
-def _no_qemu_img() -> NotSupported:
-    return NotSupported(
-        "qemu-img is not installed on this machine, and only a qcow2 goes without it",
-        hint="install it: apt-get install qemu-utils",
-    )
-
-
-def _qemu_img_failed(what: str, complaint: str) -> HypervisorError:
-    if "No space left on device" in complaint:
-        return NoRoom(f"{what}: {complaint}", hint=f"{NO_ROOM.hint}; a conversion also needs room in TMPDIR")
-    return HypervisorError(f"{what}: {complaint}", hint="check the image with: qemu-img check")
+    """Write the image as a qcow2 with qemu-img; `progress` counts bytes of the image's disk as it lies there."""
+    qemu_img.convert(image, target, _INTO, progress)
 
 
 def _sync(path: Path) -> None:

@@ -197,7 +197,7 @@ def test_raw_size_is_in_whole_sectors(tmp_path: Path) -> None:
 
 def _tar(path: Path) -> None:
     with tarfile.open(path, "w") as archive:
-        archive.add(__file__, "appliance.ovf")
+        archive.add(__file__, "appliance.vmdk")
 
 
 def _zip(path: Path) -> None:
@@ -212,7 +212,7 @@ def _iso(path: Path) -> None:
 OTHERS = [
     (lambda path: path.write_bytes(gzip.compress(b"disk")), "is a gzip file, not a disk image"),
     (_zip, "is a zip archive, not a disk image"),
-    (_tar, "is a tar archive; an OVA is one, not a disk image"),
+    (_tar, "is a tar archive without an OVF descriptor"),
     (_iso, "is a CD or DVD image (ISO 9660), not a disk image"),
     (lambda path: path.write_bytes(b"\xfd7zXZ\x00more"), "is an xz file, not a disk image"),
     (lambda path: path.write_bytes(b"vhdxfile"), "is a Hyper-V disk (VHDX), not a disk image"),

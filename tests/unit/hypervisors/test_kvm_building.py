@@ -1,6 +1,7 @@
 """The new domain's XML: what it takes from the old one, what it leaves, what it has of its own."""
 # ruff: noqa: S314 -- the XML is the test's own
 
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -117,6 +118,81 @@ def test_firmware_that_libvirt_chose_is_chosen_again() -> None:
     new = built(old=automatic)
     assert told(new, "os/loader") == '<loader secure="yes" />'
     assert new.find("os/nvram") is None
+
+
+def otherwise(old: str = OLD, **given: str) -> ET.Element:
+    """With another firmware or disk bus than the old one's."""
+    shape = Shape("mailgw-new", Tag("run1", False), "/pool/new.qcow2", NICS, **given)  # type: ignore[arg-type]
+    return domain_like(ET.fromstring(old), shape)
+
+
+BIOS = re.sub(r"<(loader|nvram).*</\1>", "", OLD)
+NO_SECURE_BOOT = '<feature enabled="no" name="enrolled-keys" /><feature enabled="no" name="secure-boot" />'
+
+
+def test_uefi_instead_of_bios_is_left_to_libvirt() -> None:
+    os = otherwise(BIOS, firmware="efi").find("os")
+    assert os is not None
+    assert os.attrib == {"firmware": "efi"}
+    assert [child.tag for child in os] == ["type", "firmware"]
+    assert told(os, "firmware") == f"<firmware>{NO_SECURE_BOOT}</firmware>"
+
+
+@pytest.mark.parametrize(
+    "old",
+    [OLD, OLD.replace("<os>", "<os firmware='efi'><firmware><feature enabled='yes' name='secure-boot'/></firmware>")],
+)
+def test_bios_instead_of_uefi_takes_loader_and_store_away(old: str) -> None:
+    os = otherwise(old, firmware="bios").find("os")
+    assert os is not None
+    assert (os.attrib, [child.tag for child in os]) == ({}, ["type"])
+
+
+def test_the_firmware_that_is_there_already_changes_nothing() -> None:
+    assert xml(otherwise(firmware="efi")) == xml(built())
+    assert xml(otherwise(BIOS, firmware="bios")) == xml(built(old=BIOS))
+
+
+def test_a_variable_store_keeps_the_format_of_its_template() -> None:
+    new = built(old=OLD.replace("<nvram ", "<nvram type='file' format='qcow2' "))
+    assert told(new, "os/nvram") == '<nvram template="/usr/share/OVMF/OVMF_VARS_4M.fd" format="qcow2" />'
+
+
+@pytest.mark.parametrize(("bus", "device"), [("virtio", "vda"), ("sata", "sda")])
+def test_another_disk_bus(bus: str, device: str) -> None:
+    disk = otherwise(disk_bus=bus).find("devices/disk")
+    assert disk is not None
+    assert told(disk, "target") == f'<target dev="{device}" bus="{bus}" />'
+    assert told(disk, "driver") == '<driver name="qemu" type="qcow2" cache="none" io="native" />'
+
+
+def test_the_bus_that_is_there_already_changes_nothing() -> None:
+    assert xml(otherwise(disk_bus="scsi")) == xml(built())
+
+
+def test_a_scsi_bus_gets_a_controller_that_linux_knows() -> None:
+    without = re.sub(r"<controller type='scsi'.*</controller>", "", OLD.replace("bus='scsi'", "bus='virtio'"))
+    controllers = otherwise(without, disk_bus="scsi").findall("devices/controller")
+    assert [xml(one) for one in controllers] == ['<controller type="scsi" model="virtio-scsi" />']
+
+
+@pytest.mark.parametrize(
+    ("bus", "message", "hint"),
+    [
+        ("ide", "a machine of type pc-q35-7.2 has no IDE bus", "set new.disk_bus to sata"),
+        ("nvme", "a disk on the bus 'nvme' is not made here", "choose among virtio, scsi, sata, ide"),
+    ],
+)
+def test_a_bus_that_cannot_be_had(bus: str, message: str, hint: str) -> None:
+    with pytest.raises(NotSupported) as caught:
+        otherwise(disk_bus=bus)
+    assert (str(caught.value), caught.value.hint) == (message, hint)
+
+
+def test_ide_where_the_machine_has_it() -> None:
+    disk = otherwise(OLD.replace("pc-q35-7.2", "pc-i440fx-7.2"), disk_bus="ide").find("devices/disk")
+    assert disk is not None
+    assert told(disk, "target") == '<target dev="hda" bus="ide" />'
 
 
 def test_it_boots_from_its_disk_and_nothing_else() -> None:

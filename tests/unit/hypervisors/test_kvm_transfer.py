@@ -2,12 +2,24 @@
 
 import os
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
+from small_ova import DISK, OVF, members, stream_optimized, write_folder, write_ova
 
-from hypervisors import Cancelled, HypervisorError, Image, NoRoom, NotSupported, Progress, identify_image, no_progress
+from hypervisors import (
+    Cancelled,
+    HypervisorError,
+    Image,
+    NoRoom,
+    NotSupported,
+    Progress,
+    identify_image,
+    no_progress,
+    qemu_img,
+)
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 from hypervisors.kvm import transfer
@@ -44,6 +56,31 @@ class TestConvert:
         assert identify_image(target, no_progress).format == "qcow2"
         assert same(image.path, target)
 
+    @pytest.mark.parametrize("footed", [False, True], ids=["directory first", "directory last"])
+    def test_a_disk_inside_an_archive_becomes_the_same_disk(self, image: Image, tmp_path: Path, footed: bool) -> None:
+        """Read where it lies: in the middle of the archive, its footer not at the archive's end."""
+        disk = stream_optimized()
+        if footed:
+            marker = struct.pack("<QII496x", 1, 0, 3)  # one sector follows: a footer
+            disk = disk[:56] + b"\xff" * 8 + disk[64:] + marker + disk[:512] + bytes(512)
+        files = {**members(OVF.replace(' ovf:size="@SIZE@"', ""), disk), "tools.iso": b"\xaa" * MEBI}
+        found = identify_image(write_ova(tmp_path / 'a name, with {odd} "letters".ova', files), no_progress)
+        whole, target = tmp_path / "whole.vmdk", tmp_path / "target.qcow2"
+        whole.write_bytes(stream_optimized())
+        transfer.convert(found, target, no_progress)
+        assert same(whole, target)
+
+    def test_a_disk_inside_an_archive_is_counted_alone(self, image: Image, tmp_path: Path) -> None:
+        seen: list[Progress] = []
+        found = identify_image(write_ova(tmp_path / "x.ova", {**members(), "tools.iso": bytes(MEBI)}), no_progress)
+        transfer.convert(found, tmp_path / "target", seen.append)
+        assert seen[-1] == Progress(found.disk.size, found.disk.size)
+
+    def test_a_disk_beside_its_ovf_becomes_the_same_disk(self, image: Image, tmp_path: Path) -> None:
+        found = identify_image(write_folder(tmp_path), no_progress)
+        transfer.convert(found, tmp_path / "target", no_progress)
+        assert same(tmp_path / DISK, tmp_path / "target")
+
     def test_a_file_that_is_there_keeps_its_inode_and_mode(self, image: Image, tmp_path: Path) -> None:
         target = tmp_path / "volume"
         target.touch(0o600)
@@ -79,7 +116,7 @@ class TestConvert:
 
     def test_a_full_disk_is_no_room(self, image: Image) -> None:
         with pytest.raises(NoRoom):
-            raise transfer._qemu_img_failed("writing", "error while writing: No space left on device")
+            raise qemu_img.failure("writing", "error while writing: No space left on device")
 
     def test_without_qemu_img_only_a_qcow2_goes(
         self, image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -102,6 +139,11 @@ class TestRoom:
         needed = transfer.room_needed(image, tmp_path, local=True)
         transfer.convert(image, tmp_path / "target", no_progress)
         assert 2 * MEBI < (tmp_path / "target").stat().st_blocks * 512 <= needed < 3 * MEBI
+
+    def test_a_disk_inside_an_archive_is_measured_there(self, image: Image, tmp_path: Path) -> None:
+        found = identify_image(write_ova(tmp_path / "x.ova"), no_progress)
+        for local in (True, False):
+            assert 2 * MEBI < transfer.room_needed(found, tmp_path, local=local) < 3 * MEBI
 
     def test_a_qcow2_that_is_sent_takes_its_own_size(self, tmp_path: Path) -> None:
         assert transfer.room_needed(Image(tmp_path, "qcow2", 5, 10, ""), tmp_path, local=False) == 5

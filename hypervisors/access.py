@@ -1,0 +1,20 @@
+"""How a hypervisor is entered: a password that is fetched when asked for, and whom to believe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hypervisors.errors import LoginRefused
+from hypervisors.trust import Secret, TlsTrust
+
+
+def no_password() -> Secret:
+    """For callers that have none: libvirt's own transports need none."""
+    raise LoginRefused("this hypervisor wants a password, and none was given", hint="say where it comes from")
+
+
+@dataclass(frozen=True)
+class Access:
+    """`password` is called once a log-in, so that nothing is asked for where no password is needed."""
+
+    password: Callable[[], Secret] = no_password
+    trust: TlsTrust = field(default_factory=TlsTrust)

@@ -1,0 +1,52 @@
+"""Read each file once, front to back, and make every digest that is wanted of it and of parts of it."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from hypervisors.formats.source import Source
+from hypervisors.types import Progress, ProgressListener
+
+_PIECE = 4 << 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A digest over all of `source`, be that a file or a part of one. `algorithm` as hashlib names it."""
+
+    source: Source
+    algorithm: str = "sha256"
+
+
+def make_digests(files: Sequence[Source], wanted: Iterable[Wanted], progress: ProgressListener) -> dict[Wanted, str]:
+    """In hexadecimal. Each of `files` is read once, `wanted` are parts of them; `progress` counts the files' bytes.
+
+    Raises BadImage where a file no longer has the size it had when it was opened.
+    """
+    making = {each: hashlib.new(each.algorithm, usedforsecurity=False) for each in wanted}
+    done, total = 0, sum(file.size for file in files)
+    for file in files:
+        parts = [(each.source, digest) for each, digest in making.items() if each.source.file is file.file]
+        for at, piece in _pieces(file):
+            for part, digest in parts:
+                digest.update(_overlap(part, at, piece))
+            done += len(piece)
+            progress(Progress(done, total))
+    return {each: digest.hexdigest() for each, digest in making.items()}
+
+
+def _pieces(file: Source) -> Iterator[tuple[int, memoryview]]:
+    """All bytes, each piece with its place; a piece is overwritten by the next."""
+    buffer = memoryview(bytearray(_PIECE))
+    file.file.seek(0)
+    at = 0
+    while got := file.file.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it, files have it
+        yield at, buffer[:got]
+        at += got
+    if at != file.size:
+        raise file.damaged(f"it changed while it was read ({file.size} bytes, then {at})")
+
+
+def _overlap(part: Source, at: int, piece: memoryview) -> memoryview:
+    """What of the piece at `at` belongs to the part."""
+    return piece[max(part.start - at, 0) : max(part.start + part.size - at, 0)]

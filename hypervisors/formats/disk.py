@@ -1,0 +1,23 @@
+"""Which format a disk image has, and how large its disk is, by its bytes; what is no disk image is refused."""
+
+from hypervisors.formats import foreign, qcow2, raw, vmdk
+from hypervisors.formats.source import FETCH_AGAIN, Source
+
+
+def format_and_size(source: Source) -> tuple[str, int]:
+    """'qcow2', 'vmdk' or 'raw', and the disk's bytes. Raises BadImage."""
+    if not source.size:
+        raise source.refused("is empty", hint=FETCH_AGAIN)
+    magic = source.peek(0, 4)
+    if magic == qcow2.MAGIC:
+        return "qcow2", qcow2.virtual_size(source)
+    if magic == vmdk.MAGIC:
+        return "vmdk", vmdk.virtual_size(source)
+    if refusal := foreign.refusal(source):
+        raise refusal
+    if raw.is_disk(source):
+        return "raw", raw.virtual_size(source)
+    raise source.refused(
+        "is no disk image: neither qcow2 nor VMDK, and without a boot sector",
+        hint="give the appliance's image: an OVA, an OVF, or a disk (qcow2, VMDK, or a raw disk that boots)",
+    )

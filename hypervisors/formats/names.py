@@ -1,0 +1,28 @@
+"""Names of files inside a package: plain ones only, whatever path tricks they try."""
+
+from hypervisors.formats.source import Source
+
+_ODD = "it is not as a publisher makes it: fetch it again from its publisher, or give the disk image alone"
+
+
+def plain_name(source: Source, name: str, where: str) -> str:
+    """The name, without a leading "./". Raises BadImage for anything else than a plain name, found in `where`."""
+    plain = name.removeprefix("./")
+    if reason := _odd(plain):
+        raise source.refused(f"names a file {name!r} in {where}, which {reason}", hint=_ODD)
+    return plain
+
+
+def _odd(name: str) -> str | None:
+    """What is wrong with it."""
+    if "://" in name:
+        return "lies elsewhere"
+    if name.startswith(("/", "\\")) or name[1:2] == ":":
+        return "is an absolute path"
+    if name == ".." or "../" in name or "..\\" in name or name.endswith(("/..", "\\..")):
+        return "leads out of its folder"
+    if "/" in name or "\\" in name:
+        return "lies in a folder of its own"
+    if not name or name == "." or not name.isprintable():
+        return "is no file name"
+    return None

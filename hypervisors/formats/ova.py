@@ -1,0 +1,100 @@
+"""OVA, a tar archive: where each member lies in it. Nothing is unpacked, and no forged header is believed."""
+
+import tarfile
+from typing import BinaryIO, cast
+
+from hypervisors.formats.names import plain_name
+from hypervisors.formats.source import Source
+
+_AT, _MAGIC = 257, b"ustar"
+_BLOCK = tarfile.BLOCKSIZE
+_MOST_MEMBERS = 1000
+_MOST_HEADER_BYTES = 1 << 22  # of all that tarfile reads: headers, long names, extended attributes
+# what tarfile lets out where a header is nonsense: it parses octal, decimal, lists and nested headers unguarded
+_NONSENSE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionError)
+
+
+def is_archive(source: Source) -> bool:
+    return source.peek(_AT, len(_MAGIC)) == _MAGIC
+
+
+def members(source: Source) -> dict[str, Source]:
+    """Each file of the archive by its name, in place and in order. Raises BadImage."""
+    found: dict[str, Source] = {}
+    try:
+        with tarfile.open(fileobj=cast(BinaryIO, _Headers(source)), mode="r:") as archive:
+            while (info := archive.next()) is not None:
+                if not _is_own_folder(info):
+                    _add(source, found, info)
+            _require_end(source, archive.offset)
+    except _NONSENSE as error:
+        raise source.damaged(f"its tar headers make no sense ({error})") from error
+    return found
+
+
+class _Headers:
+    """The archive as tarfile sees it: it may read headers, not the gigabytes that a forged one claims to have."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._at, self._left = source, 0, _MOST_HEADER_BYTES
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int) -> int:
+        self._at = offset
+        return offset
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= self._left or self._at < 0:
+            raise tarfile.ReadError(f"a header of {size} bytes at byte {self._at}")
+        data = self._source.peek(self._at, size) if self._at < self._source.size else b""
+        self._at += len(data)
+        self._left -= len(data)
+        return data
+
+
+def _is_own_folder(info: tarfile.TarInfo) -> bool:
+    """What `tar -c .` begins with."""
+    return info.isdir() and info.name in (".", "./")
+
+
+def _add(source: Source, found: dict[str, Source], info: tarfile.TarInfo) -> None:
+    name = plain_name(source, info.name, "its archive")
+    if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
+        raise source.refused(
+            f"has a member {name!r} that is no plain file ({_kind(info)})",
+            hint="an OVA holds plain files only: pack it again with `tar --format=ustar -cf`, or fetch it again",
+        )
+    if info.size < 0:
+        raise source.damaged(f"the member {name} has a negative size")
+    source.require(info.offset_data + info.size)
+    if name in found:
+        raise source.refused(
+            f"has two members {name!r}, and programs differ in which they take",
+            hint="fetch it again from its publisher",
+        )
+    if len(found) == _MOST_MEMBERS:
+        raise source.refused(f"has more than {_MOST_MEMBERS} members", hint="is it an OVA? those have a few")
+    found[name] = source.part(info.offset_data, info.size, name)
+
+
+def _kind(info: tarfile.TarInfo) -> str:
+    kinds = {
+        tarfile.SYMTYPE: "a symbolic link",
+        tarfile.LNKTYPE: "a hard link",
+        tarfile.DIRTYPE: "a folder",
+        tarfile.CHRTYPE: "a device",
+        tarfile.BLKTYPE: "a device",
+        tarfile.FIFOTYPE: "a pipe",
+    }
+    return "a sparse file, in pieces" if info.issparse() else kinds.get(info.type, f"type {info.type!r}")
+
+
+def _require_end(source: Source, offset: int) -> None:
+    """An archive ends with zeros: without them its last members may be missing."""
+    block = source.peek(offset, _BLOCK)
+    if len(block) < _BLOCK:
+        raise source.cut_short(offset + _BLOCK)
+    if any(block):
+        raise source.damaged(f"at byte {offset} there is neither a tar header nor the end of the archive")

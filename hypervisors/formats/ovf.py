@@ -1,0 +1,127 @@
+"""OVF: which virtual machine a descriptor asks for, and in which files [DSP0243 1.1 and 2.1, VMware's additions]."""
+
+import codecs
+import hashlib
+import re
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from hypervisors.formats.elements import attribute, child, children, descendants, local, text
+from hypervisors.formats.hardware import Attachment, Hardware, default_configuration, read_hardware
+from hypervisors.formats.product import read_product, read_properties
+from hypervisors.formats.references import DiskFile, File, read_disk, read_files
+from hypervisors.formats.source import Source
+from hypervisors.types import Extent, OvfDescription, OvfDisk
+
+_LARGEST = 4 << 20  # those of vendors have tens of KiB, with every licence in every language some hundreds
+_HEAD = 1 << 16
+_ENVELOPE = re.compile(r"<(\w+:)?Envelope[\s>]")
+_ENCRYPTED = ("EncryptionSection", "EncryptedData")
+_ONE_SYSTEM = "export the gateway's virtual machine alone, or unpack the package and give its disk image"
+_ONE_DISK = "a gateway has one: unpack the package and give the disk image that boots"
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """`files`: all that it refers to, the disk's among them."""
+
+    description: OvfDescription
+    disk: DiskFile
+    files: tuple[File, ...]
+
+
+def is_descriptor(source: Source) -> bool:
+    head = source.peek(0, _HEAD)
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    words = head.decode("utf-16" if wide else "utf-8", "replace").lstrip("\ufeff \t\r\n")
+    return words.startswith("<") and _ENVELOPE.search(words) is not None
+
+
+def read(source: Source) -> Descriptor:
+    """Raises BadImage for what cannot be read, and for more than one machine with one disk."""
+    if source.size > _LARGEST:
+        raise source.refused(f"is a descriptor of {source.size >> 20} MiB", hint="is it an OVF? those have some KiB")
+    data = source.read(0, source.size)
+    try:
+        return _descriptor(source, _parsed(source, data), hashlib.sha256(data).hexdigest())
+    except ValueError as error:
+        raise source.damaged(str(error)) from error
+
+
+def _parsed(source: Source, data: bytes) -> Element:
+    try:
+        root = fromstring(data, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise source.refused(
+            f"has a document type or entities of its own ({type(error).__name__}), which no OVF needs",
+            hint="it is not as a publisher makes it: fetch it again from its publisher",
+        ) from error
+    except (ParseError, ValueError, LookupError) as error:
+        raise source.damaged(f"its XML cannot be read ({error})") from error
+    if local(root.tag) != "Envelope":
+        raise source.refused(f"is XML, but no OVF: its root is {local(root.tag)!r}", hint="give the .ovf or .ova")
+    return root
+
+
+def _descriptor(source: Source, envelope: Element, sha256: str) -> Descriptor:
+    if descendants(envelope, *_ENCRYPTED):
+        raise source.refused("has encrypted parts", hint="export it again without encryption")
+    system = _only_system(source, envelope)
+    configuration = default_configuration(envelope)
+    section = child(system, "VirtualHardwareSection")
+    if section is None:
+        raise ValueError("its virtual machine has no hardware section")
+    hardware = read_hardware(section, configuration)
+    files = read_files(source, envelope)
+    disk = read_disk(source, envelope, _only_disk(source, hardware), files)
+    place = Extent(source.path, source.start, source.size, sha256)
+    return Descriptor(_description(envelope, system, configuration, hardware, disk.disk, place), disk, files)
+
+
+def _only_system(source: Source, envelope: Element) -> Element:
+    systems = descendants(envelope, "VirtualSystem")
+    if len(systems) > 1 or descendants(envelope, "VirtualSystemCollection"):
+        raise source.refused(f"describes a collection of virtual machines ({len(systems)})", hint=_ONE_SYSTEM)
+    if not systems:
+        raise ValueError("it describes no virtual machine")
+    return systems[0]
+
+
+def _only_disk(source: Source, hardware: Hardware) -> Attachment:
+    if not hardware.disks:
+        raise source.refused("describes a machine without a disk", hint="give the appliance's disk image")
+    if len(hardware.disks) > 1:
+        raise source.refused(f"describes a machine with {len(hardware.disks)} disks", hint=_ONE_DISK)
+    return hardware.disks[0]
+
+
+def _description(
+    envelope: Element, system: Element, configuration: str, hardware: Hardware, disk: OvfDisk, place: Extent
+) -> OvfDescription:
+    product, version, vendor = read_product(system)
+    guest = child(system, "OperatingSystemSection")
+    return OvfDescription(
+        name=text(system, "Name") or attribute(system, "id"),
+        product=product,
+        version=version,
+        vendor=vendor,
+        vcpus=hardware.vcpus,
+        memory=hardware.memory,
+        disk=disk,
+        networks=_networks(envelope),
+        nics=hardware.nics,
+        firmware=hardware.firmware,
+        guest_os=text(guest, "Description"),
+        guest_os_id="" if guest is None else attribute(guest, "osType"),
+        properties=read_properties(system, configuration),
+        licence=bool(descendants(envelope, "EulaSection")),
+        descriptor=place,
+    )
+
+
+def _networks(envelope: Element) -> tuple[str, ...]:
+    section = child(envelope, "NetworkSection")
+    return () if section is None else tuple(attribute(each, "name") for each in children(section, "Network"))

@@ -1,0 +1,149 @@
+"""An OVF package, in one archive or in a folder: its parts found, and compared with what its descriptor says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypervisors.errors import BadImage
+from hypervisors.formats import disk, manifest, ova, ovf
+from hypervisors.formats.references import File
+from hypervisors.formats.source import FETCH_AGAIN, Source
+
+Find = Callable[[str], Source | None]
+
+_DESCRIPTOR, _MANIFEST, _CERTIFICATE = ".ovf", ".mf", ".cert"
+_RESOURCE_FORK = "._"  # which a Mac packs beside each file
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where things are. `named`: the file that the operator named; `find`: a file of the package by its name."""
+
+    named: Source
+    descriptor: Source
+    manifest: Source | None
+    certificate: Source | None
+    find: Find
+    descriptor_first: bool = True
+
+    @property
+    def in_folder(self) -> bool:
+        return self.named is self.descriptor
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What the manifest says of a file of the package."""
+
+    file: Source
+    entry: manifest.Entry
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that agrees with itself, as far as can be told without reading all of it."""
+
+    parts: Parts
+    descriptor: ovf.Descriptor
+    disk: Source
+    format: str
+    virtual_size: int
+    promises: tuple[Promise, ...]
+    left_out: tuple[str, ...]  # files that come along and are not deployed
+
+
+def in_archive(archive: Source) -> Parts:
+    """Raises BadImage."""
+    members = {name: member for name, member in ova.members(archive).items() if not name.startswith(_RESOURCE_FORK)}
+    descriptor = _only(archive, members, _DESCRIPTOR)
+    if descriptor is None:
+        raise archive.refused(
+            "is a tar archive without an OVF descriptor",
+            hint="an OVA has one: unpack this archive (tar -xf) and give the disk image inside",
+        )
+    return Parts(
+        archive,
+        descriptor,
+        _only(archive, members, _MANIFEST),
+        _only(archive, members, _CERTIFICATE),
+        members.get,
+        descriptor_first=next(iter(members)) == descriptor.member,
+    )
+
+
+def in_folder(descriptor: Source, find: Find) -> Parts:
+    """`find` opens a file beside the descriptor, None where there is none."""
+    stem = descriptor.path.stem
+    return Parts(descriptor, descriptor, find(stem + _MANIFEST), find(stem + _CERTIFICATE), find)
+
+
+def _only(archive: Source, members: dict[str, Source], suffix: str) -> Source | None:
+    found = [member for name, member in members.items() if name.lower().endswith(suffix)]
+    if len(found) > 1:
+        names = ", ".join(member.member for member in found)
+        raise archive.refused(f"has {len(found)} files {suffix} ({names})", hint="unpack it and give one .ovf of them")
+    return found[0] if found else None
+
+
+def read_package(parts: Parts) -> Package:
+    """Raises BadImage where something is missing, or is not what the descriptor says."""
+    descriptor = ovf.read(parts.descriptor)
+    files = {file.name: _present(parts, file) for file in descriptor.files}
+    name = descriptor.disk.file.name
+    form, size = disk.format_and_size(files[name])
+    _compare(files[name], descriptor, form, size)
+    left_out = tuple(file.name for file in descriptor.files if file.name != name)
+    promises = _promises(parts, files[name])
+    return Package(parts, descriptor, files[name], form, size, promises, left_out)
+
+
+def _present(parts: Parts, file: File) -> Source:
+    found = parts.find(file.name)
+    if found is None:
+        raise _missing(parts, file.name, "its descriptor")
+    if file.size and found.size != file.size:
+        raise found.damaged(f"it has {found.size} bytes, its descriptor says {file.size}")
+    return found
+
+
+def _missing(parts: Parts, name: str, wanted_by: str) -> BadImage:
+    return parts.named.refused(
+        f"lacks {name}, which {wanted_by} names",
+        hint="an .ovf needs its files beside it: give the folder's .ovf, or the .ova"
+        if parts.in_folder
+        else FETCH_AGAIN,
+    )
+
+
+def _compare(file: Source, descriptor: ovf.Descriptor, form: str, size: int) -> None:
+    said = descriptor.disk
+    if form != said.format:
+        raise file.damaged(f"its format is {form}, its descriptor says {said.format}")
+    if not 0 <= said.disk.capacity - size < said.unit:
+        raise file.damaged(f"its disk has {size} bytes, its descriptor says {said.disk.capacity}")
+
+
+def _promises(parts: Parts, image: Source) -> tuple[Promise, ...]:
+    """What is to be checked; () without a manifest. One that leaves out what matters vouches for nothing."""
+    if parts.manifest is None:
+        return ()
+    promises = tuple(_promise(parts, entry) for entry in manifest.read_manifest(parts.manifest))
+    for needed in (parts.descriptor, image):
+        if needed not in [promise.file for promise in promises]:
+            raise parts.manifest.refused(
+                f"says nothing of {needed.member or needed.path.name}",
+                hint="it does not vouch for the package: fetch that again from its publisher",
+            )
+    return promises
+
+
+def _promise(parts: Parts, entry: manifest.Entry) -> Promise:
+    file = parts.find(entry.name)
+    if file is None:
+        raise _missing(parts, entry.name, "its manifest")
+    return Promise(file, entry)
+
+
+def broken(promise: Promise, digest: str) -> BadImage:
+    entry = promise.entry
+    kind = entry.algorithm.upper()
+    return promise.file.damaged(f"its {kind} is {digest}, its manifest says {entry.digest}")

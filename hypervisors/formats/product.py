@@ -1,0 +1,49 @@
+"""The product sections of an OVF: what the appliance is, and the vApp properties that it wants to be told. Pure."""
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from hypervisors.formats.elements import attribute, attributes, children, text
+from hypervisors.types import OvfProperty
+
+
+def read_product(system: Element) -> tuple[str, str, str]:
+    """Product, version and vendor, from the first section that names a product."""
+    for section in children(system, "ProductSection"):
+        if text(section, "Product"):
+            version = text(section, "FullVersion") or text(section, "Version")
+            return text(section, "Product"), version, text(section, "Vendor")
+    return "", "", ""
+
+
+def read_properties(system: Element, configuration: str) -> tuple[OvfProperty, ...]:
+    """In order, with the defaults of the deployment option `configuration`."""
+    return tuple(
+        _property(section, each, configuration)
+        for section in children(system, "ProductSection")
+        for each in children(section, "Property")
+    )
+
+
+def _property(section: Element, element: Element, configuration: str) -> OvfProperty:
+    parts = (attribute(section, "class"), attribute(element, "key"), attribute(section, "instance"))
+    return OvfProperty(
+        key=".".join(part for part in parts if part),
+        type=attribute(element, "type") or "string",
+        qualifiers=" ".join(attributes(element, "qualifiers")),  # the standard's and VMware's
+        user_configurable=_is_true(element, "userConfigurable"),
+        password=_is_true(element, "password"),
+        default=next(_defaults(element, configuration), ""),
+        label=text(element, "Label"),
+    )
+
+
+def _is_true(element: Element, name: str) -> bool:
+    return attribute(element, name).lower() in ("true", "1")
+
+
+def _defaults(element: Element, configuration: str) -> Iterator[str]:
+    """The one for this deployment option first."""
+    values = children(element, "Value")
+    yield from (attribute(each, "value") for each in values if attribute(each, "configuration") == configuration)
+    yield attribute(element, "value")

@@ -1,0 +1,135 @@
+"""The signature of an OVF package: a .cert signs the manifest, and an authority of the operator's vouches for it."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import ExtensionOID
+
+from hypervisors.errors import BadImage, Problem
+from hypervisors.formats.manifest import ALGORITHMS, small
+from hypervisors.formats.source import Source
+
+_SIGNATURE = re.compile(rb"^([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)\s*$", re.MULTILINE)
+_HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha512": hashes.SHA512()}  # noqa: S303 -- ovftool's default once
+_UNDERSTOOD = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
+_LONGEST_CHAIN = 8
+_NONSENSE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion)  # parsed only when asked for
+_ELSEWHERE = "fetch it again from its publisher, or leave image.ca_file out to deploy it unverified"
+
+
+def verify(manifest: Source, certificate: Source, ca_file: Path) -> str:
+    """Who signed the manifest. Raises BadImage unless the signature holds and an authority in `ca_file` vouches for it.
+
+    `certificate`: the line "SHA256(x.mf)= signature", then the signer's certificate and those of authorities between,
+    in PEM [DSP0243, 5.1]. Revocation is not asked for, and a signature that has run out does not hold.
+    """
+    told, roots = small(certificate), _authorities(ca_file)
+    signer, *others = _certificates(certificate, told)
+    try:
+        _check_signature(certificate, told, signer, small(manifest))
+        _check_chain(certificate, signer, others, roots)
+    except _NONSENSE as error:
+        raise certificate.damaged(f"a certificate in it cannot be read ({error})") from error
+    return _name(signer)
+
+
+def _certificates(source: Source, told: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(told)
+    except ValueError as error:
+        raise source.damaged(f"it holds no certificate ({error})") from error
+
+
+def _authorities(ca_file: Path) -> list[x509.Certificate]:
+    hint = "image.ca_file names a PEM file of the authority that signs the publisher's packages"
+    try:
+        return x509.load_pem_x509_certificates(ca_file.read_bytes())
+    except OSError as error:
+        raise Problem(f"{ca_file}: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise Problem(f"{ca_file} holds no certificate", hint=hint) from error
+
+
+def _check_signature(source: Source, told: bytes, signer: x509.Certificate, signed: bytes) -> None:
+    found = _SIGNATURE.search(told)
+    algorithm = found and ALGORITHMS.get(found[1].decode().upper().replace("-", ""))
+    if not found or not algorithm or len(found[3]) % 2:
+        raise source.damaged("it has no line with a signature of a known kind")
+    try:
+        _check(signer, bytes.fromhex(found[3].decode()), signed, _HASHES[algorithm])
+    except (InvalidSignature, UnsupportedAlgorithm) as error:
+        raise source.refused("is no signature of its manifest: one of the two was altered", hint=_ELSEWHERE) from error
+
+
+def _check(signer: x509.Certificate, signature: bytes, signed: bytes, algorithm: hashes.HashAlgorithm) -> None:
+    key = signer.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, padding.PKCS1v15(), algorithm)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, signed, ec.ECDSA(algorithm))
+    else:
+        raise UnsupportedAlgorithm("neither RSA nor elliptic curve")
+
+
+def _check_chain(
+    source: Source, signer: x509.Certificate, others: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> None:
+    """From the signer upwards to one of the roots, which may be the signer's own certificate."""
+    current = signer
+    for between in range(_LONGEST_CHAIN):
+        if reason := _unfit(current):
+            raise _not_believed(source, current, reason)
+        if current in roots:
+            return
+        issuer = next((each for each in (*roots, *others) if each != current and _issued(current, each, between)), None)
+        if issuer is None:
+            raise _not_believed(source, current, "was issued by nobody whom image.ca_file names")
+        current = issuer
+    raise _not_believed(source, signer, "has too many authorities above it")
+
+
+def _not_believed(source: Source, certificate: x509.Certificate, reason: str) -> BadImage:
+    return source.refused(
+        f"is signed, but not believed: the certificate of {_name(certificate)} {reason}", hint=_ELSEWHERE
+    )
+
+
+def _name(certificate: x509.Certificate) -> str:
+    """For people, without what would move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in certificate.subject.rfc4514_string())
+
+
+def _unfit(certificate: x509.Certificate) -> str | None:
+    """Why it vouches for nothing."""
+    now = datetime.now(UTC)
+    if now < certificate.not_valid_before_utc:
+        return f"is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
+    if now > certificate.not_valid_after_utc:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    critical = {each.oid for each in certificate.extensions if each.critical}
+    unknown = ", ".join(sorted(oid.dotted_string for oid in critical - _UNDERSTOOD))
+    return f"has critical extensions that are not understood here ({unknown})" if unknown else None
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate, between: int) -> bool:
+    """Whether `issuer` is an authority that signed it, and may with so many authorities `between` it and the signer."""
+    try:
+        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+        certificate.verify_directly_issued_by(issuer)
+    except (x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    deep_enough = basic.path_length is None or between <= basic.path_length
+    return basic.ca and deep_enough and _may_sign(issuer)
+
+
+def _may_sign(issuer: x509.Certificate) -> bool:
+    try:
+        return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True

@@ -1,0 +1,116 @@
+"""Run qemu-img: convert an image, wherever its disk lies, with progress; say what a conversion takes."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from hypervisors.errors import HypervisorError, NoRoom, NotSupported
+from hypervisors.types import Image, Progress, ProgressListener
+
+_PERCENT = re.compile(rb"\(\s*([0-9.]+)/100%\)")
+_SECTOR = 512
+
+
+def is_installed() -> bool:
+    return shutil.which("qemu-img") is not None
+
+
+def measured(image: Image, form: str) -> int:
+    """The most bytes that the image takes as 'qcow2' or 'raw', its holes left out. Raises as `convert`."""
+    return int(json.loads(_run("measure", "--output", "json", "-O", form, *source_of(image)))["required"])
+
+
+def source_of(image: Image) -> tuple[str, ...]:
+    """The image as qemu-img reads it, in an archive where it lies in one: nothing is unpacked.
+
+    The format is always told, never probed: a guest can write a qcow2 header into its raw disk.
+    """
+    disk = image.disk
+    if not disk.offset:
+        return "-f", image.format, str(disk.path)
+    file = {"driver": "file", "filename": str(disk.path)}
+    size = -(-disk.size // _SECTOR) * _SECTOR  # QEMU wants whole sectors, and an archive fills them up with zeros
+    part = {"driver": "raw", "offset": disk.offset, "size": size, "file": file}
+    return ("json:" + json.dumps({"driver": image.format, "file": part}),)
+
+
+def convert(image: Image, target: Path, options: Sequence[str], progress: ProgressListener) -> None:
+    """Write the image to `target` as `options` say; `progress` counts bytes of the image's disk as it lies there.
+
+    Raises NoRoom, NotSupported (no qemu-img), HypervisorError.
+    """
+    size = image.disk.size
+    with _started(("qemu-img", "convert", "-p", *options, *source_of(image), str(target))) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for percent in _percentages(process.stdout):
+            progress(Progress(int(size * percent / 100), size))
+        complaint = process.stderr.read().decode(errors="replace").strip()
+        status = process.wait()
+    if status:
+        raise failure(f"{image.path} could not be written to {target}", complaint)
+    progress(Progress(size, size))
+
+
+@contextmanager
+def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, ended if the block is left early."""
+    try:
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is the caller's to handle
+        )
+    except FileNotFoundError as error:
+        raise _missing() from error
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _percentages(stream: IO[bytes]) -> Iterator[float]:
+    """The percentages as qemu-img prints them, each over the one before with a carriage return."""
+    rest = b""
+    while piece := stream.read(4096):
+        rest += piece
+        found = list(_PERCENT.finditer(rest))
+        if found:
+            rest = rest[found[-1].end() :]
+            yield float(found[-1].group(1))
+
+
+def _run(*arguments: str | Path) -> bytes:
+    try:
+        finished = subprocess.run(
+            ("qemu-img", *arguments), stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True
+        )
+    except FileNotFoundError as error:
+        raise _missing() from error
+    if finished.returncode:
+        raise failure(f"qemu-img {arguments[0]} failed", finished.stderr.decode(errors="replace").strip())
+    return finished.stdout
+
+
+def _missing() -> NotSupported:
+    return NotSupported(
+        "qemu-img is not installed on this machine, and this image must be converted",
+        hint="install it: apt-get install qemu-utils",
+    )
+
+
+def failure(what: str, complaint: str) -> HypervisorError:
+    """What qemu-img's own words mean."""
+    if "No space left on device" in complaint:
+        return NoRoom(f"{what}: {complaint}", hint="free room where it is written to (TMPDIR, or the store itself)")
+    return HypervisorError(f"{what}: {complaint}", hint="check the image with: qemu-img check")
