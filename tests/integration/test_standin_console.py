@@ -169,6 +169,13 @@ def test_the_backup_feature_can_be_absent(old: Site) -> None:
     assert browser.get("/ciphermail/admin/backup").status_code == 404
 
 
+def test_every_account_can_be_blocked_by_a_switch(old: Site) -> None:
+    old.switch(account_blocked=True)
+    browser = old.browser()
+    browser.log_in(seed.ADMIN_OLD.user, seed.ADMIN_OLD.password)
+    assert browser.page.told == ["This account is blocked: too many failed logins. Try again later"]
+
+
 def test_an_archive_may_carry_the_network(old: Site, new: Site) -> None:
     old.switch(backup_carries_network=True)
     new.switch(backup_carries_network=True)

@@ -49,7 +49,7 @@ def test_both_forms_of_server_xml_are_read(tmp_path: Path, older: bool) -> None:
         root.unpack_disk(tmp_path / "image", tmp_path / "r")
     found = keystore.connector(Root(tmp_path / "r"))
     password = seed.OLD_WEB_STORE_PASSWORD if older else seed.WEB_STORE_PASSWORD
-    assert found == keystore.Connector(8443, root.P12, password)
+    assert found == keystore.Connector(8443, (keystore.Certificate(root.P12, password),))
     assert isinstance(keystore.server_context(Root(tmp_path / "r")), ssl.SSLContext)
 
 
