@@ -5,7 +5,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || echo sudo -
 LAB := $(SUDO) $(PY) -m fixtures.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test demo lab-up lab-down bench clean
+.PHONY: help setup lint check test demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,14 +25,20 @@ test: lint ## Everything, the lab of real guests included
 	$(PY) -m pytest -q -n 2 -m "not lab"
 	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab --durations=8
 
-demo: setup ## Migrate the lab's old gateway and show it; then kill a second run and roll it back
-	@$(SUDO) $(PY) -m fixtures.demo
+demo: setup ## Migrate the lab's old gateway, show it; kill a second run, roll it back (HYPERVISOR=vmware: the simulator)
+	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR))
 
 lab-up: setup ## Start the lab: libvirtd in namespaces of its own, the old gateway running
 	@$(LAB) up
 
 lab-down: ## End the lab and leave nothing behind
 	@$(LAB) down
+
+man: setup ## Make the manual page from the help
+	$(PY) docs/manpage.py > docs/vmmigrate.1
+
+docs: man ## Make the pages that are made: the manual page, the transcript of a first use
+	VMMIGRATE_WRITE_DOCS=1 $(PY) -m pytest -q tests/journey/test_first_use.py
 
 bench: setup ## Measure against peers: a table, then one JSON line a figure
 	@$(PY) -m benchmarks

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from vmmigrate import __version__
-from vmmigrate.commands import migration
+from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 failed, and gone back to where it was · 2 refused, nothing was changed (usage,
@@ -35,8 +35,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in migration.COMMANDS:
+for command in (init.init, doctor.doctor, *migration.COMMANDS, probe.probe):
     app.command()(command)
+app.add_typer(backup.app, name="backup")
+app.add_typer(config.app, name="config")
+app.add_typer(tls.app, name="tls")
 
 
 @app.callback(invoke_without_command=True)

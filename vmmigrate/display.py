@@ -150,6 +150,10 @@ class LiveTerminal:
         if isinstance(event, StepRemark):
             self._status.start()  # the step goes on
 
+    def stop(self) -> None:
+        """Nothing moves any more, and the cursor is seen again: for who ends without a last event."""
+        self._status.stop()
+
 
 # ---- programs --------------------------------------------------------------------------------------------
 

@@ -30,7 +30,9 @@ class NotDiscovered(ApplianceError):
     """
 
     def __init__(self, message: str, *, hint: str, keys: tuple[str, ...] = ()) -> None:
-        settles = f"; in a profile {' or '.join(keys)} settles it (`vmmigrate probe` writes one)" if keys else ""
+        by_hand = any(key.partition(".")[0] == "rest" for key in keys)  # a back end has no pages to probe
+        how = "docs/six.md tells how" if by_hand else "`vmmigrate probe` writes one"
+        settles = f"; in a profile {' or '.join(keys)} settles it ({how})" if keys else ""
         super().__init__(message, hint=hint + settles)
         self.keys = keys
 

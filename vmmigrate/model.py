@@ -76,9 +76,17 @@ class Plan:
     staging_first: bool
     vcpus: int
     memory: int
+    firmware: str | None = None
+    disk_bus: str | None = None  # None for either: as the old VM's
+    new_mac: str | None = None  # None: the old one's, which is kept wherever the hypervisor permits it
     insecure: tuple[str, ...] = ()  # every flag that gives up a check, for the report to repeat
     premises: tuple[Premise, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def live_mac(self) -> str:
+        """Of the new VM's live NIC."""
+        return self.new_mac or self.identity.mac
 
     def blocking(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
@@ -140,6 +148,23 @@ class TlsKept:
     web_fingerprint: str
     smtp_fingerprint: str
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TlsPort:
+    """A port that shows old leaves. `fingerprints`: by kind of key ('RSA', 'ECDSA')."""
+
+    name: str
+    port: int
+    starttls: bool
+    fingerprints: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TlsInstalled:
+    """The new appliance's ports that have the old pairs now. Learnt by `install-tls`."""
+
+    ports: tuple[TlsPort, ...]
 
 
 @dataclass(frozen=True)
@@ -224,6 +249,7 @@ GROUPS: tuple[type[Any], ...] = (
     NewVm,
     NewGuest,
     Reboot,
+    TlsInstalled,
     Verified,
     VerifiedLive,
     Intake,

@@ -7,13 +7,14 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors import Clock, Hypervisor, Problem, Progress, Secret, TimedOut, connect
+from hypervisors import Access, Clock, Hypervisor, Problem, Progress, Secret, TimedOut, TlsTrust, connect
 from vmmigrate import __version__
 from vmmigrate.config import Settings
 from vmmigrate.driving import drive, ended, outcome_of, refuse_left_over
 from vmmigrate.engine import Engine
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
+from vmmigrate.folders import run_ids
 from vmmigrate.journal import Journal, Kind, RunState, Scope
 from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
 from vmmigrate.preflight import Preflight, refusal
@@ -24,7 +25,6 @@ from vmmigrate.status import RunStatus, covered, describe, read_status, switchin
 from vmmigrate.steps import MIGRATE, claim
 
 STEPS = tuple(step for phase in MIGRATE for step in phase.steps)
-SHELLS = ("old.ssh.password", "new.ssh.password")
 
 
 class NeedsConfirmation(Problem):
@@ -42,7 +42,7 @@ class Parts:
     environ: Mapping[str, str]
     runs_folder: Path
     keys_folder: Path
-    connect: Callable[[str], Hypervisor] = connect
+    connect: Callable[[str, Access], Hypervisor] = connect
     ask: Ask = cannot_ask
     listen: Listener = silent
     cancelled: Callable[[], None] = lambda: None
@@ -110,7 +110,7 @@ def migrate(
             _refuse_broken(agreed, made)
         if not yes:
             raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
-        _fetch_secrets(doors.secrets, settings)
+        _fetch_secrets(doors)
         rundir = parts.rundir(run_id)
         rundir.create()
         with locked(rundir), closing(_begin(rundir, made, settings)) as journal:
@@ -129,20 +129,23 @@ def _refuse_broken(agreed: Plan, now: Plan) -> None:
     broken = agreed.broken_premises(now)
     if broken:
         listed = "; ".join(f"{then.name} was {then.value}, is {at.value if at else 'unknown'}" for then, at in broken)
-        raise UsageProblem(f"the plan no longer holds: {listed}", hint="make a new plan and look at it")
+        raise UsageProblem(
+            f"the plan no longer holds: {listed}",
+            hint="make a new one and look at it: vmmigrate plan OLD IMAGE -o FILE",
+        )
 
 
-def _fetch_secrets(secrets: Secrets, settings: Settings) -> None:
+def _fetch_secrets(doors: Doors) -> None:
     """All at the start, so that nobody is asked for a password in the middle of a switch."""
-    names = [*SHELLS, "old.console.password", "new.console.password"]
-    for name in names + (["backup.password"] if settings.backup.password else []):
-        secrets.get(name)
+    names = [*doors.wanted(), "old.console.password", "new.console.password"]
+    for name in names + (["backup.password"] if doors.settings.backup.password else []):
+        doors.secrets.get(name)
 
 
-def _fetch_for_the_way_back(secrets: Secrets, state: RunState) -> None:
+def _fetch_for_the_way_back(doors: Doors, state: RunState) -> None:
     """As above; before the switch, going back concerns the hypervisor alone."""
-    for name in SHELLS if switching(state) else ():
-        secrets.get(name)
+    for name in doors.wanted() if switching(state) else ():
+        doors.secrets.get(name)
 
 
 def _begin(rundir: RunDir, made: Plan, settings: Settings) -> Journal:
@@ -171,14 +174,17 @@ def resume(run_id: str, parts: Parts) -> str:
     with _reopened(run_id, parts) as (engine, run):
         state = engine.journal.state()
         if state.ended in ("migrated", "rolled-back"):
-            raise UsageProblem(f"run {run_id} has ended: {state.ended}", hint="there is nothing to resume")
+            raise UsageProblem(
+                f"run {run_id} has ended: {state.ended}",
+                hint=f"there is nothing to resume; see `vmmigrate status {run_id}`",
+            )
         switched_back = state.paused == "switched back"
         if switched_back:
             _refuse_second_switch(state)
         if switched_back or state.back is None or state.back.scope is Scope.REDO:
-            _fetch_secrets(run.doors.secrets, run.settings)
+            _fetch_secrets(run.doors)
         else:
-            _fetch_for_the_way_back(run.doors.secrets, state)
+            _fetch_for_the_way_back(run.doors, state)
         _tell_start(run, "resume")
         if switched_back:
             engine.turn_forward("resumed by the operator")
@@ -201,7 +207,7 @@ def rollback(run_id: str, parts: Parts, *, scope: Scope | None = None, leave_mai
                 f"run {run_id}: the new VM has been open to the world and may hold mail, so it is not deleted",
                 hint=f"vmmigrate rollback {run_id} --scope switch keeps it, unplugged",
             )
-        _fetch_for_the_way_back(run.doors.secrets, state)
+        _fetch_for_the_way_back(run.doors, state)
         _tell_start(run, "rollback")
         names = covered(state, wanted)
         drive(engine, run, lambda e: e.back(wanted, "asked by the operator", names, leave_mail=leave_mail))
@@ -219,7 +225,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
         if state.ended != "migrated" and state.paused != "switched back":
             raise UsageProblem(
                 f"run {run_id} is {describe(state)}",
-                hint="resume it or roll it back; only an ended run is finished",
+                hint=f"first `vmmigrate resume {run_id}` or `vmmigrate rollback {run_id}`",
             )
         if not yes:
             raise NeedsConfirmation(_last_words(run, state), "--yes")
@@ -274,9 +280,7 @@ def statuses(parts: Parts) -> Iterator[RunStatus]:
 
 def runs(parts: Parts) -> tuple[str, ...]:
     """The ids of all runs, oldest first."""
-    if not parts.runs_folder.is_dir():
-        return ()
-    return tuple(sorted(path.name for path in parts.runs_folder.iterdir() if (path / "journal.jsonl").exists()))
+    return run_ids(parts.runs_folder)
 
 
 # ---- the parts -------------------------------------------------------------------------------------------
@@ -284,12 +288,19 @@ def runs(parts: Parts) -> tuple[str, ...]:
 
 @contextmanager
 def _hypervisor(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
-    hypervisor = parts.connect(settings.hypervisor.url)
+    hypervisor = parts.connect(settings.hypervisor.url, access_to(settings, parts))
     try:
         yield hypervisor
     finally:
         with suppress(Problem):  # a connection that died is closed
             hypervisor.close()
+
+
+def access_to(settings: Settings, parts: Parts) -> Access:
+    """The hypervisor's password, asked for where its URL's kind wants one, and whom to believe."""
+    secrets = Secrets(settings, parts.environ, parts.ask, parts.known_secrets)
+    trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
+    return Access(lambda: secrets.get("hypervisor.password"), trust)
 
 
 @contextmanager

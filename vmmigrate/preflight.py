@@ -1,5 +1,6 @@
 """Ask everything, change nothing: what stands in the way becomes findings, what was decided a Plan."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,17 +21,18 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
+from vmmigrate import hardware
 from vmmigrate.appliance import firewall, mail, network, tls
 from vmmigrate.appliance.archive import pass_through
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.config import Settings
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
 from vmmigrate.run import Doors
 from vmmigrate.steps.claim import refuse_foreign_claim
-from vmmigrate.steps.collect_tls import refuse_unusable
 from vmmigrate.steps.intake import refuse_stuck_mail
 
 T = TypeVar("T")
@@ -47,6 +49,9 @@ class Findings:
 
     def warn(self, id_: str, seen: str, remedy: str) -> None:
         self.all.append(Finding(id_, Severity.WARNING, seen, remedy))
+
+    def tell(self, id_: str, seen: str) -> None:
+        self.all.append(Finding(id_, Severity.INFO, seen))
 
     def ask(self, id_: str, question: Callable[[], T]) -> T | None:
         """The answer, or None with the Problem as a finding: one thing wrong does not hide the next."""
@@ -70,7 +75,9 @@ def refusal(errors: list[Finding] | tuple[Finding, ...]) -> PlanRefused:
     if len(errors) == 1:
         return PlanRefused(lines[0], hint=remedies[0])
     listed = "".join(f"\n  {line}\n    → {remedy}" for line, remedy in zip(lines, remedies, strict=True))
-    return PlanRefused(f"{len(errors)} things stand in the way:{listed}", hint="mend them, nothing was changed")
+    return PlanRefused(
+        f"{len(errors)} things stand in the way:{listed}", hint="nothing was changed; mend these, then run it again"
+    )
 
 
 @dataclass
@@ -87,7 +94,7 @@ class Preflight:
         """Raises PlanRefused where too much is wrong to make a plan; else the plan, with its findings."""
         found = self.findings
         inventory = found.ask("old-vm", lambda: self._old_vm(old))
-        what = found.ask("image", lambda: identify_image(image, self.progress))
+        what = found.ask("image", lambda: self._image(image))
         found.refuse_if_blocked()
         assert inventory is not None
         assert what is not None
@@ -113,7 +120,7 @@ class Preflight:
         store: Store,
         staging: Network,
     ) -> Plan:
-        new = self.settings.new
+        new, machine = self.settings.new, self._hardware(image, inventory)
         return Plan(
             hypervisor=self.hypervisor.url,
             old=inventory.vm,
@@ -124,18 +131,50 @@ class Preflight:
             store=store.name,
             staging=staging,
             staging_first=new.staging_first,
-            vcpus=new.vcpus or inventory.vcpus,
-            memory=new.memory_mib * 2**20 if new.memory_mib else inventory.memory,
+            vcpus=machine.vcpus,
+            memory=machine.memory,
+            firmware=machine.firmware,
+            disk_bus=machine.disk_bus,
+            new_mac=self._new_mac(identity.mac, name),
             insecure=_insecure(self.settings),
             premises=(
                 *_premises(inventory, software, identity, image, store),
                 Premise("staging", f"{staging}{', first' if new.staging_first else ''}"),
-                Premise("vCPUs", str(new.vcpus or inventory.vcpus)),
-                Premise("memory", str(new.memory_mib or inventory.memory // 2**20) + " MiB"),
+                Premise("vCPUs", str(machine.vcpus)),
+                Premise("memory", f"{machine.memory // 2**20} MiB"),
+                Premise("firmware", machine.firmware),
+                Premise("disk bus", machine.disk_bus or "as the old VM's"),
                 Premise("insecure", ", ".join(_insecure(self.settings)) or "nothing"),
             ),
             findings=tuple(self.findings.all),
         )
+
+    def _new_mac(self, old: str, name: str) -> str | None:
+        """None where the new NIC may have the old one's."""
+        if self.hypervisor.keeps_mac(old):
+            return None
+        mac = mac_by_hand(name)
+        self.findings.warn(
+            "mac",
+            f"{old} is from a range that vCenter gives out by itself; the new VM's live NIC gets {mac}",
+            "tell whatever knows the old MAC: DHCP reservations, firewalls, switch ports",
+        )
+        return mac
+
+    # ---- the image -----------------------------------------------------------------------------------------
+
+    def _image(self, path: Path) -> Image:
+        said = self.settings.image
+        image = identify_image(path, self.progress, sha256=said.sha256, ca_file=said.ca_file)
+        for remark in image.remarks:
+            self.findings.tell("image", remark)
+        return image
+
+    def _hardware(self, image: Image, inventory: Inventory) -> hardware.Hardware:
+        decided = hardware.decide(self.settings.new, image, inventory)
+        for doubt in hardware.doubts(decided, image.ovf, inventory) if image.ovf else ():
+            self.findings.warn(*doubt)
+        return decided
 
     # ---- the hypervisor ------------------------------------------------------------------------------------
 
@@ -193,10 +232,10 @@ class Preflight:
         if host is None:
             return None
         shell = self.doors.shell("old", host)
-        software = self.findings.ask("old-shell", lambda: _supported(self.doors.software(shell)))
+        software = self.findings.ask("old-shell", lambda: refuse_unsupported(self.doors.software(shell)))
         if software is None:
             return None
-        identity = self.findings.ask("identity", lambda: _identity(shell, host, inventory))
+        identity = self.findings.ask("identity", lambda: read_identity(shell, host, inventory))
         self.findings.ask("console", lambda: self._console(host, shell))
         self.findings.ask("queues", lambda: refuse_stuck_mail(shell))
         self.findings.ask("firewall", lambda: firewall.refuse_without_firewall(shell))
@@ -255,8 +294,8 @@ class Preflight:
             )
 
     def _keys(self, shell: Shell, software: Software, identity: Identity) -> None:
-        for remark in refuse_unusable(tls.collect(shell, software), identity.mail_name):
-            self.findings.warn("tls", remark, "it is carried over as it is; renew it afterwards")
+        for finding in tls.refuse_unusable(tls.collect(LookingShell(shell), software), identity.mail_name):
+            self.findings.warn("tls", finding.text, finding.remedy)
 
     def _remark(self, inventory: Inventory) -> None:
         if sum(nic.link_up or nic.stored_link_up for nic in inventory.nics) > 1:
@@ -277,6 +316,19 @@ class Preflight:
                 "the new VM's host key is believed as the staging network shows it",
                 "use an image with a guest agent, or set new.ssh.host_key",
             )
+        for via in dict.fromkeys(filter(None, (self.settings.old.via, self.settings.new.via))):
+            self.findings.warn(
+                "via",
+                f"everybody on the jump host {via.host} is let in by the firewall that isolates the new VM until it is"
+                " opened: the guest sees that machine, not this one",
+                "use a jump host where administrators alone log in",
+            )
+
+
+def mac_by_hand(seed: str) -> str:
+    """From 00:50:56:00:00:00 to 00:50:56:3f:ff:ff, where vSphere takes addresses given by hand; the same for a seed."""
+    one, two, three = hashlib.sha256(seed.encode()).digest()[:3]
+    return f"00:50:56:{one & 0x3F:02x}:{two:02x}:{three:02x}"
 
 
 def _insecure(settings: Settings) -> tuple[str, ...]:
@@ -289,16 +341,19 @@ def _insecure(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, said in given.items() if said)
 
 
-def _supported(software: Software) -> Software:
+def refuse_unsupported(software: Software) -> Software:
+    """Raises PlanRefused for 6.x, whatever a profile says of its console [F-BACKUP-7, F-REST-4]."""
     if software.family == "6.x":
         raise PlanRefused(
-            f"version {software.version or '6.x'} has a REST back end, which this version does not speak",
-            hint="migrate 4.x and 5.x appliances; whether a 5.x backup imports into 6.x is not known",
+            f"version {software.version or '6.x'} is not migrated: whether its backup imports into another release and"
+            " where it keeps its TLS keys is not known",
+            hint="migrate 4.x and 5.x appliances; with a REST profile (docs/six.md) `vmmigrate backup export` and"
+            " `backup import` work with 6.x",
         )
     return software
 
 
-def _identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
+def read_identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
     """Who the old gateway is: the interface that bears `host`, matched by MAC with the hypervisor's NIC."""
     guest, mail_name = network.read_network(shell), mail.name(shell)
     for interface in guest.interfaces:

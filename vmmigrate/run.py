@@ -1,17 +1,30 @@
 """What a step acts on: the plan, what is known by now, and the real parts, each connected when first asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from hypervisors import Clock, Hypervisor, NotYet, Progress, ProgressListener, TlsTrust, Wait, wait_for
+from hypervisors import (
+    Clock,
+    Dial,
+    Hypervisor,
+    NotYet,
+    Progress,
+    ProgressListener,
+    TlsTrust,
+    Wait,
+    dial_straight,
+    wait_for,
+)
 from vmmigrate.appliance import consoles, tls
 from vmmigrate.appliance.family import Software, detect
-from vmmigrate.appliance.port import Account, Console, Shell
+from vmmigrate.appliance.jump import Jump
+from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.appliance.shell import SshKey, SshShell
-from vmmigrate.config import ConsoleSettings, Settings, SshSettings
+from vmmigrate.appliance.shell import Login, SshKey, SshShell, host_key_seen
+from vmmigrate.appliance.ssh import SshServer
+from vmmigrate.config import ConsoleSettings, JumpSettings, Settings, SshSettings
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.model import Facts, NewGuest, Plan
@@ -28,28 +41,64 @@ class Doors:
         self.settings = settings
         self.secrets = secrets
         self._open: dict[object, Shell] = {}
+        self._jumps: dict[JumpSettings, Jump] = {}
         self._software: dict[Shell, Software] = {}
 
     def shell(self, side: str, host: str, host_key: str | None = None) -> Shell:
         """A shell of `side` ('old', 'new') at `host`; `host_key` pins it where the settings do not."""
         key = (side, host, host_key)
         if key not in self._open:
-            self._open[key] = self._dial(side, host, host_key)
+            self._open[key] = self._shell(side, host, host_key)
         return self._open[key]
 
-    def _dial(self, side: str, host: str, host_key: str | None) -> Shell:
+    def _shell(self, side: str, host: str, host_key: str | None) -> Shell:
         ssh: SshSettings = getattr(self.settings, side).ssh
-        account = Account(ssh.user, self.secrets.get(f"{side}.ssh.password"))
-        key = SshKey(ssh.key_file) if ssh.key_file else None
         return SshShell(
             host,
             ssh.port,
-            account,
+            self._login(f"{side}.ssh", ssh, ssh.user),
             host_key=host_key or ssh.host_key,
-            known_hosts=ssh.known_hosts or _own_known_hosts(),
-            key=key,
+            known_hosts=ssh.known_hosts or own_known_hosts(),
             insecure_ssh_rsa=ssh.insecure_ssh_rsa,
+            dial=self.dial(side),
         )
+
+    def dial(self, side: str) -> Dial:
+        """How every connection of that side is made: straight, or through its jump host. Both may have the same."""
+        via: JumpSettings | None = getattr(self.settings, side).via
+        if via is None:
+            return dial_straight
+        if via not in self._jumps:
+            server = SshServer(via.host, via.port, via.host_key, via.known_hosts or own_known_hosts())
+            self._jumps[via] = Jump(server, self._login(f"{side}.via", via, via.user))
+        return self._jumps[via].dial
+
+    def _login(self, name: str, who: SshSettings | JumpSettings, user: str) -> Login:
+        """A password is fetched when it is wanted: a key and a sudo that asks for nothing need none."""
+        passphrase = f"{name}.key_passphrase"
+        secret = self.secrets.get(passphrase) if self.secrets.is_given(passphrase) else None
+        key = SshKey(who.key_file, secret) if who.key_file else None
+        renewed = self._is_set(who, f"{name}.new_password")
+        return Login(
+            user,
+            password=lambda: self.secrets.get(f"{name}.password"),
+            key=key,
+            agent=who.agent,
+            new_password=(lambda: self.secrets.get(f"{name}.new_password")) if renewed else None,
+        )
+
+    def wanted(self) -> Iterator[str]:
+        """The secrets that the log-ins over SSH will want. With a key, a password nobody named is asked for by need."""
+        for side in ("old", "new"):
+            settings = getattr(self.settings, side)
+            for name, who in ((f"{side}.via", settings.via), (f"{side}.ssh", settings.ssh)):
+                for what in ("password", "key_passphrase", "new_password") if who else ():
+                    by_key = who.key_file or who.agent
+                    if (what == "password" and not by_key) or self._is_set(who, f"{name}.{what}"):
+                        yield f"{name}.{what}"
+
+    def _is_set(self, who: SshSettings | JumpSettings, name: str) -> bool:
+        return hasattr(who, name.rpartition(".")[2]) and self.secrets.is_given(name)
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: asked once, because nothing here changes it."""
@@ -67,16 +116,16 @@ class Doors:
         console: ConsoleSettings = getattr(self.settings, side).console
         if console.fingerprint or console.ca_file:
             return TlsTrust(console.fingerprint, console.ca_file)
-        return TlsTrust(fingerprint=tls.collect_web(shell, self.software(shell)).fingerprint)
+        return TlsTrust(fingerprint=tls.console_pin(shell, self.software(shell), self.dial(side)))
 
     def console_url(self, side: str, host: str, trust: TlsTrust) -> str:
         """As the operator says, else looked for at `host`."""
         console: ConsoleSettings = getattr(self.settings, side).console
-        return console.url or consoles.find(host, trust, self.profile(side))
+        return console.url or consoles.find(host, trust, self.profile(side), dial=self.dial(side))
 
     def console(self, side: str, url: str, trust: TlsTrust) -> Console:
         """Not yet logged in; the caller closes it."""
-        return consoles.open_console(url, trust, self.profile(side))
+        return consoles.open_console(url, trust, self.profile(side), dial=self.dial(side))
 
     def profile(self, side: str) -> Profile:
         """What the operator says of that side's console."""
@@ -87,9 +136,12 @@ class Doors:
         for shell in self._open.values():
             shell.close()
         self._open.clear()
+        for jump in self._jumps.values():
+            jump.close()
+        self._jumps.clear()
 
 
-def _own_known_hosts() -> Path | None:
+def own_known_hosts() -> Path | None:
     """The operator's, where there is one: what `ssh` trusts is trusted here."""
     path = Path.home() / ".ssh" / "known_hosts"
     return path if path.exists() else None
@@ -173,6 +225,16 @@ class Run:
     def old_console(self) -> Console:
         trust = self.doors.console_trust("old", self.old_shell)
         return self.doors.console("old", self.doors.console_url("old", self.old_host, trust), trust)
+
+    def dial_to(self, host: str) -> Dial:
+        """The live address is reached as the old gateway is, also once the new VM answers there; else over staging."""
+        return self.doors.dial("old" if host == self.plan.identity.host else "new")
+
+    def new_host_key(self, host: str, *, timeout: float) -> str:
+        """The fingerprint that the new VM's SSH shows at `host`, nobody logged in. Raises ApplianceUnreachable."""
+        ssh = self.settings.new.ssh
+        rsa, dial = ssh.insecure_ssh_rsa, self.dial_to(host)
+        return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=dial).fingerprint
 
     @property
     def new_shell(self) -> Shell:

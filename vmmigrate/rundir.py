@@ -110,7 +110,8 @@ class RunDir:
             fsync_folder(target.parent)
         except OSError as error:
             raise RunFolderFailed(
-                f"{target}: {error.strerror or error}", hint="make room on this workstation"
+                f"{target}: {error.strerror or error}",
+                hint=f"make room there (df -h {target.parent}), then resume the run",
             ) from error
 
     def verify(self, source: Path, sha256: str, size: int, progress: ProgressListener = no_progress) -> None:

@@ -1,4 +1,4 @@
-"""Secrets from where the operator said: environment, file, command or prompt; each fetched once, never printed."""
+"""Secrets from where the operator said (environment, file, command, keyring, prompt), each fetched once."""
 
 import os
 import subprocess
@@ -6,17 +6,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hypervisors import Secret
-from vmmigrate.config import SecretSource, Settings
+from vmmigrate.config import SecretSource
 from vmmigrate.errors import UsageProblem
 
 Ask = Callable[[str], str]
 
 NAMES = (
+    "hypervisor.password",
     "old.console.password",
     "old.ssh.password",
     "new.console.password",
     "new.ssh.password",
     "backup.password",
+    "old.ssh.key_passphrase",
+    "new.ssh.key_passphrase",
+    "new.ssh.new_password",
+    "old.via.password",
+    "old.via.key_passphrase",
+    "new.via.password",
+    "new.via.key_passphrase",
 )
 
 
@@ -34,10 +42,10 @@ def variable(name: str) -> str:
 
 
 class Secrets:
-    """The secrets of one run, by the path of their setting."""
+    """The secrets of one run, by the path of their setting in what the operator says (`config.Settings`, or a part)."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], ask: Ask, known: dict[str, Secret] | None = None
+        self, settings: object, environ: Mapping[str, str], ask: Ask, known: dict[str, Secret] | None = None
     ) -> None:
         self._settings = settings
         self._environ = environ
@@ -50,6 +58,10 @@ class Secrets:
             self._known[name] = Secret(self._fetch(name))
         return self._known[name]
 
+    def is_given(self, name: str) -> bool:
+        """Whether the operator named a source or set its variable: else nobody is asked before it is needed."""
+        return name in self._known or self._source(name) is not None or bool(self._environ.get(variable(name)))
+
     def _fetch(self, name: str) -> str:
         source = self._source(name)
         if source is None:
@@ -60,12 +72,14 @@ class Secrets:
             return _from_file(name, source.file)
         if source.command is not None:
             return _from_command(name, source.command)
+        if source.keyring is not None:
+            return _from_keyring(name, source.keyring)
         return self._ask(name)
 
     def _source(self, name: str) -> SecretSource | None:
         value: object = self._settings
         for part in name.split("."):
-            value = getattr(value, part)
+            value = getattr(value, part, None)
         return value if isinstance(value, SecretSource) else None
 
     def _from_environment(self, name: str, key: str) -> str:
@@ -95,6 +109,13 @@ def _from_command(name: str, argv: tuple[str, ...]) -> str:
     if done.returncode != 0:
         raise UsageProblem(f"{name}: {argv[0]} ended with {done.returncode}", hint="run it by hand and see why")
     return _not_empty(name, done.stdout.decode(errors="surrogateescape").partition("\n")[0], argv[0])
+
+
+def _from_keyring(name: str, entry: str) -> str:
+    from vmmigrate.keyrings import read  # only who names a keyring pays for looking at what backends there are
+
+    service, _, user = entry.rpartition("/")
+    return _not_empty(name, read(name, service, user), f"the keyring's entry {entry}")
 
 
 def _not_empty(name: str, text: str, where: str) -> str:

@@ -10,9 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 
-import platformdirs
-
-from hypervisors import Cancelled, Hypervisor, Problem, connect, redacted
+from hypervisors import Access, Cancelled, Hypervisor, Problem, connect, redacted
+from vmmigrate import folders
 from vmmigrate.display import JsonLines, LiveTerminal, PlainLines
 from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, unfailing
@@ -21,7 +20,7 @@ from vmmigrate.secrets import cannot_ask
 from vmmigrate.steps import UndoRefused
 
 # How a URL becomes an adapter; a driver with adapters of its own sets another before it calls the CLI.
-CONNECT: ContextVar[Callable[[str], Hypervisor]] = ContextVar("connect", default=connect)
+CONNECT: ContextVar[Callable[[str, Access], Hypervisor]] = ContextVar("connect", default=connect)
 
 DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -31,7 +30,8 @@ class Session:
 
     def __init__(self, *, json: bool) -> None:
         self._json = JsonLines(sys.stdout) if json else None
-        self._show = unfailing(self._json or _for(sys.stdout.isatty()))
+        self._live = LiveTerminal(sys.stdout) if not json and sys.stdout.isatty() else None
+        self._show = unfailing(self._json or self._live or PlainLines(sys.stdout))
         self._log: Path | None = None
         self._file_lines: Listener | None = None
         self._interrupted = False
@@ -39,8 +39,8 @@ class Session:
     def parts(self) -> Parts:
         return Parts(
             environ=dict(os.environ),
-            runs_folder=_folder("VMMIGRATE_RUNS_FOLDER", platformdirs.user_state_path("vmmigrate") / "runs"),
-            keys_folder=_folder("VMMIGRATE_KEYS_FOLDER", platformdirs.user_config_path("vmmigrate") / "keys"),
+            runs_folder=folders.runs_folder(os.environ),
+            keys_folder=folders.keys_folder(os.environ),
             connect=CONNECT.get(),
             ask=_prompt if sys.stdin.isatty() else cannot_ask,
             listen=self._hear,
@@ -55,6 +55,8 @@ class Session:
 
     def report(self, error: BaseException) -> int:
         """Print what happened and what to do; the exit code."""
+        if self._live:
+            self._live.stop()
         if isinstance(error, KeyboardInterrupt):
             error = Cancelled("interrupted", hint="nothing was changed")
         code = self._code(error)
@@ -104,14 +106,6 @@ class Session:
         with path.open("a") as log:
             log.write(redacted(traceback.format_exc()))
         return path
-
-
-def _folder(variable: str, default: Path) -> Path:
-    return Path(os.environ[variable]).absolute() if os.environ.get(variable) else default
-
-
-def _for(terminal: bool) -> Listener:
-    return LiveTerminal(sys.stdout) if terminal else PlainLines(sys.stdout)
 
 
 def _prompt(label: str) -> str:

@@ -1,5 +1,6 @@
 """A small SSH server whose every answer a test gives: for what the stand-in's well-behaved one never does."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,19 +10,28 @@ from dataclasses import dataclass, field
 import paramiko
 
 Answer = Callable[[str, paramiko.Channel], None]
+_CANARY = re.compile(r"echo (vmmigrate-\w+) \$SHELL(?:; |$)")
 
 
 @dataclass
 class OddSshd:
-    """`answer` gets each command line and its channel. `seen`: what was tried and run."""
+    """`answer` gets each command line and its channel. `seen`: what was tried and run.
+
+    A line's canary (`echo NONCE $SHELL; …`) is answered as by `login_shell`, before `answer` gets the rest;
+    with `login_shell` "" there is no shell, and `answer` gets all of it. `swallows`: no forwarding is ever answered.
+    `asks`: its questions, in place of taking a password.
+    """
 
     answer: Answer
     banner: str = ""
     password: str = "right"
     public_key: str = ""
+    login_shell: str = "/bin/bash"
     key: paramiko.PKey = field(default_factory=lambda: paramiko.ECDSAKey.generate())
     seen: list[str] = field(default_factory=list)
     port: int = 0
+    swallows: bool = False
+    asks: tuple[str, ...] = ()
 
     @contextmanager
     def running(self) -> Iterator["OddSshd"]:
@@ -50,15 +60,31 @@ class OddSshd:
 class _Server(paramiko.ServerInterface):
     def __init__(self, sshd: OddSshd, transport: paramiko.Transport) -> None:
         self._sshd, self._transport = sshd, transport
+        self._asked = 0
 
     def get_allowed_auths(self, username: str) -> str:
-        return "password,publickey"
+        return "keyboard-interactive" if self._sshd.asks else "password,publickey"
+
+    def check_auth_interactive(self, username: str, submethods: str) -> paramiko.InteractiveQuery:
+        return self._question()
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int | paramiko.InteractiveQuery:
+        self._sshd.seen.append(f"answer {len(responses)}")
+        self._asked += 1
+        if responses != [self._sshd.password]:
+            return paramiko.AUTH_FAILED
+        return self._question() if self._asked < len(self._sshd.asks) else paramiko.AUTH_SUCCESSFUL
+
+    def _question(self) -> paramiko.InteractiveQuery:
+        return paramiko.InteractiveQuery("", "", (self._sshd.asks[self._asked], False))
 
     def get_banner(self) -> tuple[str, str]:
         return self._sshd.banner, "en"
 
     def check_auth_password(self, username: str, password: str) -> int:
         self._sshd.seen.append(f"password {username}")
+        if self._sshd.asks:
+            return paramiko.AUTH_FAILED
         return paramiko.AUTH_SUCCESSFUL if password == self._sshd.password else paramiko.AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
@@ -68,13 +94,22 @@ class _Server(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.OPEN_SUCCEEDED
 
+    def check_channel_direct_tcpip_request(self, chanid: int, origin: tuple[str, int], target: tuple[str, int]) -> int:
+        if self._sshd.swallows:
+            threading.Event().wait(1)
+        return paramiko.OPEN_FAILED_CONNECT_FAILED
+
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self._sshd.seen.append(command.decode())
-        threading.Timer(0.01, self._answer, (command.decode(), channel)).start()
+        canary = _CANARY.match(command.decode()) if self._sshd.login_shell else None
+        line = command.decode()[canary.end() if canary else 0 :]
+        self._sshd.seen.append(line)
+        threading.Timer(0.01, self._answer, (line, channel, canary[1] if canary else "")).start()
         return True
 
-    def _answer(self, command: str, channel: paramiko.Channel) -> None:
+    def _answer(self, command: str, channel: paramiko.Channel, nonce: str) -> None:
         with suppress(OSError, EOFError):  # the client hung up, as some tests want
+            if nonce:
+                channel.sendall(f"{nonce} {self._sshd.login_shell}\n".encode())
             self._sshd.answer(command, channel)
 
 

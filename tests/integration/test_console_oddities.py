@@ -7,10 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from odd_console import ADMIN, LOGIN, OddConsole, answer, page, redirect
+from odd_console import ADMIN, BACKUP, HOME, LOGIN, RESTORE, OddConsole, Route, answer, page, redirect
 
-from hypervisors import Secret, TlsTrust, TrustRefused, no_progress
+from hypervisors import Secret, TimedOut, TlsTrust, TrustRefused, no_progress
 from vmmigrate.appliance.console import WebConsole, find_console
+from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, NoBackup, NotDiscovered
 
 ARCHIVE = gzip.compress(os.urandom(5000))
@@ -154,3 +156,170 @@ def test_a_wrong_pin_is_noticed_before_a_byte_is_sent(tmp_path: Path) -> None:
         with pytest.raises(TrustRefused, match="is not trusted"):
             console.log_in(ADMIN)
     assert odd.seen == []
+
+
+def put(console: WebConsole) -> None:
+    console.import_backup(io.BytesIO(ARCHIVE), "b.tar.gz", len(ARCHIVE), None, no_progress)
+
+
+@pytest.mark.parametrize("words", ["This account is blocked", "Too many failed logins", "Your account is locked out"])
+def test_a_blocked_account_is_told_with_how_long_a_block_lasts(tmp_path: Path, words: str) -> None:
+    odd = OddConsole({"POST /in": page(f"<p>{words}</p>{LOGIN}")})
+    with odd.running(tmp_path) as console, pytest.raises(LoginRefused, match=words) as refused:
+        console.log_in(ADMIN)
+    assert "300 s" in refused.value.hint
+    assert "wait five minutes" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        redirect("/"),
+        page(LOGIN),
+        page(LOGIN, 401),
+        page("<p>Session timed out</p><a href='/'>Log in</a>"),
+        page('<meta http-equiv="refresh" content="0;url=/">'),
+    ],
+)
+def test_an_accepted_log_in_that_expired_is_renewed_once(tmp_path: Path, ended: Route) -> None:
+    for there in ("GET /backup", "POST /get"):
+        usual = {"POST /get": answer(200, ARCHIVE, BINARY), "GET /backup": page(BACKUP)}
+        odd = OddConsole({**usual, there: [ended, usual[there]]})
+        with odd.running(tmp_path) as console:
+            console.log_in(ADMIN)
+            console.export_backup(io.BytesIO(), None, no_progress)
+        assert odd.lines.count("POST /in") == 2
+
+
+def test_a_log_in_that_is_refused_when_renewed_is_not_tried_again(tmp_path: Path) -> None:
+    odd = OddConsole({"POST /in": [page(HOME), page(f"<p>Locked</p>{LOGIN}")], "GET /backup": page(LOGIN)})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        for _time in range(2):
+            with pytest.raises(LoginRefused):
+                console.find_backup()
+    assert odd.lines.count("POST /in") == 2
+
+
+def test_a_session_that_ends_with_the_upload_is_told_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    for ended in (redirect("/"), page(LOGIN), page("<p>Session timed out</p><a href='/'>Sign in</a>", 401)):
+        odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": ended})
+        with odd.running(tmp_path) as console:
+            console.log_in(ADMIN)
+            with pytest.raises(ApplianceError, match="ended the session while the backup was sent") as told:
+                put(console)
+        assert "deploy the machine anew" in told.value.hint
+        assert (odd.lines.count("POST /put"), odd.lines.count("POST /in")) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_an_upload_is_not_sent_again_where_a_redirect_wants_it(tmp_path: Path, status: int) -> None:
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": redirect("/there", status)})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(ApplianceError, match="wants the upload sent again, to /there: nothing is sent twice"):
+            put(console)
+    assert odd.lines[-1] == "POST /put"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("<p>The file is not a valid backup</p>", "not a valid backup"),
+        ("<div class='alert alert-danger'>Disk quota</div>", "Disk quota"),
+        ("<p>0 users restored, restore failed</p>", "restore failed"),
+        ("<p>The backup could not be restored: wrong password</p>", "wrong password"),
+    ],
+)
+def test_a_restore_that_failed_is_told_in_the_consoles_words(tmp_path: Path, said: str, told: str) -> None:
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": page(said + RESTORE)})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(ApplianceError, match=f"refused the backup: .*{told}"):
+            put(console)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The backup has been restored. The system will be restarted now.",
+        "Restore completed without errors",
+        "All settings were overwritten by the backup. Do you want to restart now?",
+        "Import successful",
+        "Success!",
+        "After the restore the system needs to be restarted",
+    ],
+)
+def test_a_restore_that_succeeded_is_known_by_its_words(tmp_path: Path, said: str) -> None:
+    beside = '<form method="post" action="/boot"><button>OK</button></form>'
+    beside += BACKUP.replace("</form>", "<button>Start</button></form>")
+    odd = OddConsole({"GET /backup": page(RESTORE + beside), "POST /put": page(f"<p>{said}</p>{RESTORE}{beside}")})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        put(console)
+    assert odd.lines[-1] == "POST /put"
+
+
+def test_a_password_goes_into_no_url(tmp_path: Path) -> None:
+    odd = OddConsole({"GET /": page(LOGIN.replace("post", "get"))})
+    with odd.running(tmp_path) as console, pytest.raises(NotDiscovered, match="would put a password into a URL"):
+        console.log_in(ADMIN)
+    assert odd.seen == ["GET /"]
+
+
+def test_a_limit_of_the_session_is_no_redirect(tmp_path: Path) -> None:
+    limit = '<meta http-equiv="refresh" content="{};url={}">'
+    for seconds, target in ((1800, "/timeout"), (5, "/logout")):
+        odd = OddConsole({"POST /in": page(limit.format(seconds, target) + HOME)})
+        with odd.running(tmp_path) as console:
+            console.log_in(ADMIN)
+            console.find_backup()
+        assert odd.lines == ["GET /", "POST /in", "GET /backup"]
+
+
+def test_a_wait_comes_to_an_end_and_is_as_long_as_the_page_says(tmp_path: Path) -> None:
+    odd = OddConsole(
+        {
+            "POST /get": page('<meta http-equiv="refresh" content="7;url=/w">Please wait'),
+            "GET /w": page('<meta http-equiv="refresh" content="7">Please wait'),
+        }
+    )
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(TimedOut, match="for the console to make the backup"):
+            console.export_backup(io.BytesIO(), None, no_progress)
+    assert set(odd.waits.slept[:-1]) == {7.0}
+    assert sum(odd.waits.slept) == 100
+
+
+def test_a_form_says_where_it_comes_from(tmp_path: Path) -> None:
+    odd = OddConsole()
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+    assert odd.headers["Referer"] == f"https://127.0.0.1:{odd.port}/"
+    assert odd.headers["Origin"] == f"https://127.0.0.1:{odd.port}"
+
+
+def test_sessions_that_live_in_addresses_alone(tmp_path: Path) -> None:
+    live = ";jsessionid=S1"
+    routes = {
+        "POST /in": redirect(f"/home{live}"),
+        f"GET /home{live}": page(f'<a href="/b{live}">Backup</a>'),
+        f"GET /b{live}": page(BACKUP.replace("/get", f"/get{live}")),
+        f"POST /get{live}": answer(200, ARCHIVE, BINARY),
+        "GET /b": page(LOGIN),
+    }
+    for profile in (UNPINNED, ConsoleProfile.model_validate({"backup": {"page": "/b"}})):
+        odd = OddConsole(dict(routes), profile=profile)
+        with odd.running(tmp_path) as console:
+            console.log_in(ADMIN)
+            console.export_backup(io.BytesIO(), None, no_progress)
+        assert odd.lines.count("POST /in") == 1
+
+
+def test_a_password_is_sent_in_the_pages_own_characters(tmp_path: Path) -> None:
+    entry = page(LOGIN, **{"Content-Type": "text/html; charset=iso-8859-1"})
+    odd = OddConsole({"GET /": entry})
+    with odd.running(tmp_path) as console:
+        console.log_in(Account("admin", Secret("pä€")))
+    assert odd.seen[1] == "POST /in u=admin&p=p%E4%26%238364%3B"

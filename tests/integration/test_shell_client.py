@@ -10,7 +10,8 @@ import pytest
 from stand_in import LIVE_MAC, Guest, fresh_guest, old_guest
 
 from hypervisors import NotYet, Secret, TrustRefused, wait_for
-from vmmigrate.appliance import database, family, firewall, mail, network, tls, units
+from vmmigrate.appliance import database, family, firewall, layout, mail, network, tls, units
+from vmmigrate.appliance.handshake import await_served, served
 from vmmigrate.appliance.port import Account, FileMeta
 from vmmigrate.appliance.shell import SshShell, fingerprint_of_key, host_key_seen
 from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
@@ -145,9 +146,8 @@ def test_what_the_old_appliance_is_is_read_without_a_change(old: Guest) -> None:
             software.units.restart_order, "active"
         )
         assert mail.queues(shell).total == 0
-    assert bundle.web.fingerprint == tls.served(old.address, 8443, starttls=False).fingerprint
-    assert bundle.smtp is not None
-    assert bundle.smtp.fingerprint == tls.served(old.address, old.smtp_port, starttls=True).fingerprint
+    assert bundle.web[0].fingerprint == served(old.address, 8443, starttls=False).fingerprint
+    assert bundle.smtp[0].fingerprint == served(old.address, old.smtp_port, starttls=True).fingerprint
     assert facts.tables["cm_users"].count > 0
     assert facts.certificates
     assert seen.by_mac(LIVE_MAC).addresses == (f"{old.address}/24",)
@@ -160,17 +160,18 @@ def test_what_the_old_appliance_is_is_read_without_a_change(old: Guest) -> None:
 def test_a_pair_is_installed_and_served(old: Guest, fresh: Guest) -> None:
     with old.shell() as shell:
         bundle = tls.collect(shell, family.detect(shell))
-    assert bundle.smtp is not None
     with fresh.shell() as shell:
         software = family.detect(shell)
-        tls.install_web(shell, software, bundle.web)
-        tls.install_smtp(shell, bundle.smtp)
-        tls.apply_installed(shell, software)
+        layout.install(shell, software, bundle)
+        layout.apply_installed(shell, software)
         meta = shell.file_meta("/usr/share/djigzo-web/ssl/sslCertificate.p12")
     assert meta == FileMeta("0640", "tomcat", "djigzo")
-    web = tls.await_served(fresh.address, 8443, bundle.web.fingerprint, starttls=False, timeout=10)
-    smtp = tls.await_served(fresh.address, fresh.smtp_port, bundle.smtp.fingerprint, starttls=True, timeout=10)
-    assert (web.chain_length, smtp.chain_length) == (1 + len(bundle.web.chain), 1 + len(bundle.smtp.chain))
+    (web,), (smtp,) = bundle.web, bundle.smtp
+    shown = (
+        await_served(fresh.address, 8443, web.fingerprint, starttls=False, timeout=10),
+        await_served(fresh.address, fresh.smtp_port, smtp.fingerprint, starttls=True, timeout=10),
+    )
+    assert tuple(each.chain_length for each in shown) == (1 + len(web.chain), 1 + len(smtp.chain))
 
 
 def test_isolation_holds_through_a_reboot_and_is_lifted_without_trace(fresh: Guest) -> None:
@@ -242,11 +243,11 @@ def _files(guest: Guest) -> dict[str, bytes]:
     }
 
 
-def _counting(attempts: list[str]) -> Callable[[paramiko.Transport, str, str], list[str]]:
+def _counting(attempts: list[str]) -> Callable[..., list[str]]:
     real = paramiko.Transport.auth_password
 
-    def auth_password(self: paramiko.Transport, user: str, password: str) -> list[str]:
+    def auth_password(self: paramiko.Transport, user: str, password: str, **more: bool) -> list[str]:
         attempts.append(user)
-        return list(real(self, user, password))
+        return list(real(self, user, password, **more))  # type: ignore[arg-type]
 
     return auth_password

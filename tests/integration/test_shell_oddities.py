@@ -1,7 +1,7 @@
 """The shell against servers that are not the stand-in: sudo without password, a booting machine, keys, odd ends."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import paramiko
@@ -9,9 +9,9 @@ import pytest
 from odd_sshd import Answer, OddSshd, ended
 
 from hypervisors import Secret
-from vmmigrate.appliance import shell as shells
+from vmmigrate.appliance import execution
 from vmmigrate.appliance.port import Account
-from vmmigrate.appliance.shell import SshKey, SshShell, host_key_seen
+from vmmigrate.appliance.shell import Login, SshKey, SshShell, host_key_seen
 from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
 
 SA = Account("sa", Secret("right"))
@@ -19,7 +19,7 @@ NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in
 
 
 @contextmanager
-def speaking(sshd: OddSshd, account: Account = SA, key: SshKey | None = None) -> Iterator[SshShell]:
+def speaking(sshd: OddSshd, account: Account | Login = SA, key: SshKey | None = None) -> Iterator[SshShell]:
     with sshd.running():
         pin = host_key_seen("127.0.0.1", sshd.port).line
         shell = SshShell("127.0.0.1", sshd.port, account, host_key=pin, key=key, timeout=5)
@@ -67,9 +67,9 @@ def test_where_sudo_asks_it_is_asked_once_whether_it_may() -> None:
         shell.run(["cat"], user="root")
     assert sshd.seen[1:] == [
         "sudo -k -n true",
-        "sudo -k -S -p '' -- true",
-        "sudo -k -S -p '' -- cat",
-        "sudo -k -S -p '' -- cat",
+        "sudo -k -S -p vmmigrate-asks: -- true",
+        "sudo -k -S -p vmmigrate-asks: -- cat",
+        "sudo -k -S -p vmmigrate-asks: -- cat",
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_refusal_of_sudo_is_told_and_never_repeated() -> None:
         for _time in range(3):
             with pytest.raises(LoginRefused, match="refused 'sa': Sorry, try again"):
                 shell.run(["cat"], user="root")
-    assert sshd.seen.count("sudo -k -S -p '' -- true") == 1
+    assert sshd.seen.count("sudo -k -S -p vmmigrate-asks: -- true") == 1
 
 
 def test_root_needs_no_sudo() -> None:
@@ -131,7 +131,7 @@ def test_much_on_both_streams_does_not_block() -> None:
 
 
 def test_output_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shells, "OUTPUT_LIMIT", 1 << 20)
+    monkeypatch.setattr(execution, "OUTPUT_LIMIT", 1 << 20)
     with (
         speaking(OddSshd(lambda command, channel: ended(channel, 0, b"x" * (8 << 20)))) as shell,
         pytest.raises(CommandFailed, match="more than 1048576 bytes"),
@@ -175,3 +175,47 @@ def test_a_session_that_breaks_off_is_unreachable_and_made_anew() -> None:
 def test_bytes_that_are_no_text_are_kept_apart() -> None:
     with speaking(OddSshd(lambda command, channel: ended(channel, 0, b"\xff\xfe"))) as shell:
         assert shell.run(["true"]).stdout == "\ufffd\ufffd"
+
+
+def test_a_server_that_asks_a_question_gets_the_password_as_its_answer() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), asks=("Kennwort: ",))
+    with speaking(sshd) as shell:
+        shell.run(["true"])
+    assert sshd.seen == ["password sa", "answer 1", "true"]
+
+
+def test_a_second_question_is_not_answered() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), asks=("Password: ", "Verification code: "))
+    with speaking(sshd) as shell:
+        for _time in range(2):
+            with pytest.raises(LoginRefused, match="after the password it asks 'Verification code:'"):
+                shell.run(["true"])
+    assert sshd.seen == ["password sa", "answer 1"]
+
+
+def test_a_wrong_answer_is_given_once() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), asks=("Password: ",))
+    with speaking(sshd, Account("sa", Secret("wrong"))) as shell:
+        for _time in range(2):
+            with pytest.raises(LoginRefused):
+                shell.run(["true"])
+    assert sshd.seen == ["password sa", "answer 1"]
+
+
+def test_of_two_passwords_the_new_one_comes_first_and_each_once() -> None:
+    for right, attempts in (("new", 1), ("first", 2), ("neither", 2)):
+        sshd = OddSshd(lambda command, channel: ended(channel, 0), password=right)
+        login = Login("sa", lambda: Secret("first"), new_password=lambda: Secret("new"))
+        with speaking(sshd, login) as shell:
+            for _time in range(2):
+                with nullcontext() if right != "neither" else pytest.raises(LoginRefused):
+                    shell.run(["true"])
+        assert sshd.seen.count("password sa") == attempts
+
+
+def test_the_first_command_with_characters_that_shells_read_differently_asks_first() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), login_shell="/bin/tcsh")
+    with speaking(sshd) as shell:
+        shell.run(["echo", "hello!"])
+        shell.run(["echo", "a b"])
+    assert sshd.seen[1:] == ["", """sh -c 'eval "$(printf %b "echo \\0047hello\\0041\\0047")"'""", "echo 'a b'"]

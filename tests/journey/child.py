@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -50,6 +51,18 @@ def stop_at_edit(name: str, number: int) -> None:
     state.edit = edit_and_stop
 
 
+def connect_only_to(port: int) -> None:
+    """Fail on every other connection than those to that port: what does not go through a jump host shows."""
+    connect = socket.socket.connect
+
+    def connect_or_fail(self: socket.socket, address: Any) -> None:
+        if address[1] != port:
+            raise AssertionError(f"a connection to {address}, past the jump host")
+        connect(self, address)
+
+    socket.socket.connect = connect_or_fail  # type: ignore[method-assign, assignment]
+
+
 def impatient() -> Clock:
     """Real time, but pauses of a few milliseconds: the stand-ins need no more."""
     return Clock(time.monotonic, lambda seconds: time.sleep(min(seconds, 0.005)))
@@ -57,8 +70,11 @@ def impatient() -> Clock:
 
 def command_line(request: dict[str, Any]) -> int:
     """`vmmigrate ARGV` over the lab's hypervisor; its exit code."""
-    terminal.CONNECT.set(lambda url: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
+    if request["hypervisor"]:  # '' is the one that the URL names
+        terminal.CONNECT.set(lambda url, access: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
     terminal.Parts = functools.partial(operations.Parts, clock=impatient())  # type: ignore[attr-defined, assignment]
+    if request.get("only_port"):
+        connect_only_to(request["only_port"])
     if request["stop"]:
         name, when, number = request["stop"]
         if when == "edit":
@@ -74,13 +90,19 @@ def command_line(request: dict[str, Any]) -> int:
 
 
 def become(request: dict[str, Any]) -> None:
-    """The environment, folder and standard streams of a command of its own."""
+    """The environment, folder and standard streams of a command of its own; at a terminal, that for all three."""
     os.chdir(request["folder"])
     os.environ.update(request["environ"])
-    for number, path in enumerate(("/dev/null", request["out"], request["err"])):
+    streams = ("/dev/null", request.get("out"), request.get("err"))
+    if "terminal" in request:
+        os.setsid()  # so that what is opened next is this process's own terminal
+        streams = (request["terminal"],) * 3
+    for number, path in enumerate(streams):
         opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+    if "terminal" in request:  # those of Python were made for pipes
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 -- to the end
 
 
 def run(request: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ REDONE = STEPS[STEPS.index("deploy") : STEPS.index("import") + 1]  # what a half
 
 # Steps that learn something; those of ONCE look first whether they knew it, and then do not learn it again.
 ONCE = ("claim", "deploy", "restart", "close-intake", "switch", "open")
-LEARN = (*ONCE, "note-old", "export", "collect-tls", "ready", "verify", "verify-live")
+LEARN = (*ONCE, "note-old", "export", "collect-tls", "ready", "install-tls", "verify", "verify-live")
 
 
 def forward(steps: Sequence[str], known: Collection[str] = ()) -> Iterator[Line]:

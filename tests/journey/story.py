@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from fixtures.appliance import state
 from fixtures.processlab import ProcessLab
@@ -38,11 +38,26 @@ class Child:
         )
 
     def ask(self, request: Mapping[str, object]) -> int:
+        self.begin(request)
+        return self.end()
+
+    def begin(self, request: Mapping[str, object]) -> IO[str]:
+        """Start a command; what is returned can be read as soon as it has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
+        return self._process.stdout
+
+    def end(self) -> int:
+        """Wait for the one that was begun; its exit status."""
+        assert self._process.stdout is not None
         return int(self._process.stdout.readline())
+
+    def running(self) -> int:
+        """The process of the command that was begun. Raises ValueError where none runs."""
+        server = self._process.pid
+        return int(Path(f"/proc/{server}/task/{server}/children").read_text())
 
     def close(self) -> None:
         self._process.communicate()
@@ -71,6 +86,7 @@ class Story:
     child: Child
     secrets: dict[str, str] = field(init=False)
     hypervisor: str = "MemoryHypervisor"  # or an odd one's name
+    only_port: int = 0  # the one that a command may connect to: a jump host's
 
     def __post_init__(self) -> None:
         lab = self.lab
@@ -110,9 +126,8 @@ class Story:
         out, err = told / f"{number}-{argv[0]}.out", told / f"{number}-{argv[0]}.err"
         environ = self.environ(settings)
         paths = {"lab": str(self.lab.folder), "folder": str(self.folder), "out": str(out), "err": str(err)}
-        status = self.child.ask(
-            {**paths, "argv": argv, "stop": stop, "environ": environ, "hypervisor": self.hypervisor}
-        )
+        odd = {"hypervisor": self.hypervisor, "only_port": self.only_port}
+        status = self.child.ask({**paths, **odd, "argv": argv, "stop": stop, "environ": environ})
         return Told(status, out.read_text(), err.read_text())
 
     def environ(self, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -214,7 +229,7 @@ class Story:
             "new": {"staging": lab.staging, "ssh": {"port": lab.ssh_port}},
             "limits": {"drain": 0.3, "network": 20, "boot": 30, "restart": 30, "answer": 10},
         }
-        return _merged(given, more)
+        return merged(given, more)
 
     def _vm(self, identity: str, vm: dict[str, Any]) -> dict[str, Any]:
         kept = ("power", "vcpus", "memory", "machine", "domain_type", "autostart", "complete", "booted")
@@ -228,13 +243,13 @@ class Story:
         }
 
     def _files(self, root: Path) -> list[tuple[str, str]]:
-        """What the program could have changed in a guest. PKCS#12 is salted: only that it is there."""
+        """What the program could have changed in a guest. Salted, or a digest of what is: only that it is there."""
         found = []
         for path in sorted(root.rglob("*")):
             name = str(path.relative_to(root))
             if not path.is_file() or VOLATILE.search(name):
                 continue
-            data = b"" if name.endswith(".p12") else path.read_bytes()
+            data = b"" if name.endswith((".p12", "vmmigrate-tls.json")) else path.read_bytes()
             found.append((name, data.decode(errors="replace")))
         return found
 
@@ -247,9 +262,9 @@ class Story:
 VOLATILE = re.compile(r"boot_id$|ssh_host_|^run/|^tmp/|/log/|sessions|\.pid$")
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Nested settings, those of `over` first."""
-    both = {key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if isinstance(over[key], Mapping)}
+    both = {key: merged(under[key], over[key]) for key in under.keys() & over.keys() if isinstance(over[key], Mapping)}
     return {**under, **over, **both}
 
 

@@ -10,7 +10,7 @@ from tests.journey.conftest import Worlds
 from tests.journey.records import HALF_IMPORTED, MIGRATION, Line, is_committed, redo, resumed, rolled_back
 from tests.journey.story import DONE, KILLED, REFUSED, Stop, Story, Told, World, assert_same
 
-RECORDS = 52
+RECORDS = 53
 EDITS = 12
 
 

@@ -74,7 +74,7 @@ BEFORE_A_RUN = {
     ),
     "no-backup-page": Case("no backup form (Backup location, Password) found", old={"personality": "NoBackupPage"}),
     "no-backup-feature": Case("no backup form (Backup location, Password) found", old={"backup_feature": False}),
-    "no-such-setting": Case("old.adress: Extra inputs", settings={"old": {"adress": "192.0.2.10"}}),
+    "no-such-setting": Case("old.adress: there is no such setting", settings={"old": {"adress": "192.0.2.10"}}),
 }
 IN_A_RUN = {
     "html-for-a-backup": Case(

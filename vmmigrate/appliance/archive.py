@@ -22,10 +22,12 @@ _INFLATED = 1 << 18  # bytes inflated at a time: bounds memory whatever the rati
 
 
 def sniff_container(head: bytes) -> str:
-    """'gzip', 'zip', 'openssl', 'pgp' or 'unknown', by the first bytes."""
+    """'gzip', 'zip', 'openssl', 'pgp', 'tar' or 'unknown', by the first bytes."""
     for magic, container in _MAGIC:
         if head.startswith(magic):
             return container
+    if head[257:262] == b"ustar":
+        return "tar"
     return "pgp" if head[:1] and head[0] in _PGP_FIRST else "unknown"
 
 

@@ -5,24 +5,84 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from hypervisors import Clock, Dial, NotYet, Wait, dial_straight, fingerprint_of, normal_fingerprint, wait_for
 from vmmigrate.errors import ApplianceUnreachable
 
+_CONNECTING = 5.0  # seconds
+_DER = 2  # the inner module's number for DER, which it does not export by name
+
+
+class Offer(Enum):
+    """Which kinds of signature the client takes; the value is OpenSSL's cipher string for it.
+
+    Python's ssl cannot limit the signatures of TLS 1.3, where ciphers do not name them: RSA and ECDSA alone are
+    offered with TLS 1.2, and a server that speaks 1.3 only shows nothing to them.
+    """
+
+    ANY = "DEFAULT:@SECLEVEL=0"
+    RSA = "aRSA:@SECLEVEL=0"
+    ECDSA = "aECDSA:@SECLEVEL=0"
+
+    @classmethod
+    def of(cls, kind: str) -> "Offer":
+        """For a kind of key; Ed25519 goes by ECDSA's ciphers."""
+        return cls.RSA if kind == "RSA" else cls.ECDSA
+
+
+class PortClosed(ApplianceUnreachable):
+    """Nothing takes connections there."""
+
 
 @dataclass(frozen=True)
 class Served:
-    """What a server shows. `fingerprint`: SHA-256 of the leaf (hex); `chain_length` counts the leaf too."""
+    """What a server shows, unverified. `chain`: DER of each certificate as sent, the leaf first."""
 
-    fingerprint: str
-    chain_length: int
+    chain: tuple[bytes, ...]
+    version: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the leaf, hex."""
+        return fingerprint_of(self.chain[0])
+
+    @property
+    def chain_length(self) -> int:
+        """The leaf counts too."""
+        return len(self.chain)
 
 
-def served(host: str, port: int, *, starttls: bool, timeout: float = 10.0, dial: Dial = dial_straight) -> Served:
-    """What a handshake shows now, unverified: to compare, never to trust. Raises ApplianceUnreachable."""
+@dataclass(frozen=True)
+class Expected:
+    """What a port shows once the pairs are installed. `fingerprints`: leaf by kind of key ('RSA', 'ECDSA')."""
+
+    name: str
+    port: int
+    starttls: bool
+    fingerprints: dict[str, str]
+
+
+def served(
+    host: str,
+    port: int,
+    *,
+    starttls: bool,
+    timeout: float = 10.0,
+    offer: Offer = Offer.ANY,
+    dial: Dial = dial_straight,
+) -> Served:
+    """What a handshake shows now, unverified: to compare, never to trust. Raises ApplianceUnreachable, PortClosed."""
     try:
-        return _after_starttls(host, port, timeout, dial) if starttls else _direct(host, port, timeout, dial)
+        plain = dial(host, port, timeout)
+    except OSError as error:
+        raise PortClosed(
+            f"{host}:{port} takes no connection: {error}", hint="does the service run, and is its port open to here?"
+        ) from error
+    try:
+        with plain:
+            return _after_starttls(host, port, plain, timeout, offer) if starttls else _direct(host, plain, offer)
     except (OSError, smtplib.SMTPException) as error:
         raise ApplianceUnreachable(
             f"no TLS handshake with {host}:{port}: {error}",
@@ -36,6 +96,7 @@ def await_served(
     fingerprint: str,
     *,
     starttls: bool,
+    offer: Offer = Offer.ANY,
     timeout: float = 120.0,
     clock: Clock | None = None,
     tick: Callable[[Wait], None] = lambda wait: None,
@@ -46,7 +107,7 @@ def await_served(
 
     def probe() -> Served:
         try:
-            shown = served(host, port, starttls=starttls, dial=dial)
+            shown = served(host, port, starttls=starttls, offer=offer, dial=dial)
         except ApplianceUnreachable as error:
             raise NotYet(str(error)) from error
         if shown.fingerprint != wanted:
@@ -58,39 +119,77 @@ def await_served(
     return wait_for(what, probe, timeout=timeout, clears=clears, clock=clock, pause=0.5, tick=tick)
 
 
-def _direct(host: str, port: int, timeout: float, dial: Dial) -> Served:
-    with (
-        dial(host, port, timeout) as plain,
-        _reading_context().wrap_socket(plain, server_hostname=host) as tls,
-    ):
+def prove(
+    host: str,
+    expected: Expected,
+    *,
+    timeout: float,
+    clock: Clock | None = None,
+    tick: Callable[[Wait], None] = lambda wait: None,
+    dial: Dial = dial_straight,
+) -> tuple[str, ...]:
+    """Handshakes until each pair is shown to those who ask for its kind; in words. Raises TimedOut."""
+    several, starttls = len(expected.fingerprints) > 1, expected.starttls
+    proofs = []
+    for kind, fingerprint in expected.fingerprints.items():
+        offer = Offer.of(kind) if several else Offer.ANY
+        await_served(
+            host,
+            expected.port,
+            fingerprint,
+            starttls=starttls,
+            offer=offer,
+            timeout=timeout,
+            clock=clock,
+            tick=tick,
+            dial=dial,
+        )
+        what = f"{kind} certificate" if several else "certificate"
+        proofs.append(f"{expected.name}{' STARTTLS' if starttls else ''} shows the old {what} {fingerprint[:16]}…")
+    return tuple(proofs)
+
+
+def is_closed(host: str, port: int, dial: Dial = dial_straight) -> bool:
+    """Whether nothing takes connections there."""
+    try:
+        dial(host, port, _CONNECTING).close()
+    except OSError:
+        return True
+    return False
+
+
+def _direct(host: str, plain: socket.socket, offer: Offer) -> Served:
+    with _reading_context(offer).wrap_socket(plain, server_hostname=host) as tls:
         return _shown(tls)
 
 
-def _after_starttls(host: str, port: int, timeout: float, dial: Dial) -> Served:
-    with _Smtp(host, port, timeout, dial) as smtp:
-        smtp.starttls(context=_reading_context())
+def _after_starttls(host: str, port: int, plain: socket.socket, timeout: float, offer: Offer) -> Served:
+    with _Smtp(host, port, timeout, plain) as smtp:
+        smtp.starttls(context=_reading_context(offer))
         assert isinstance(smtp.sock, ssl.SSLSocket)
         return _shown(smtp.sock)
 
 
 class _Smtp(smtplib.SMTP):
-    """Over a socket of `dial`'s."""
+    """Over a socket that is connected already."""
 
-    def __init__(self, host: str, port: int, timeout: float, dial: Dial) -> None:
-        self._dial = dial
+    def __init__(self, host: str, port: int, timeout: float, plain: socket.socket) -> None:
+        self._plain = plain
         super().__init__(host, port, timeout=timeout, local_hostname="localhost")
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return self._dial(host, port, timeout)
+        return self._plain
 
 
-def _reading_context() -> ssl.SSLContext:
+def _reading_context(offer: Offer) -> ssl.SSLContext:
     """Believes everybody and speaks the oldest dialects: it looks at certificates, nothing is sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if offer is not Offer.ANY:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(offer.value)
     return context
 
 
@@ -98,6 +197,7 @@ def _shown(tls: ssl.SSLSocket) -> Served:
     leaf = tls.getpeercert(binary_form=True)
     if not leaf:
         raise ssl.SSLError("no certificate was shown")
-    # Public only from Python 3.13 on; before, the same method sits on the inner object.
+    # Public only from Python 3.13 on, where it gives bytes; before, the same method sits on the inner object.
     holder: Any = tls if hasattr(tls, "get_unverified_chain") else tls._sslobj  # type: ignore[attr-defined]
-    return Served(fingerprint_of(leaf), len(holder.get_unverified_chain()))
+    sent = [each if isinstance(each, bytes) else each.public_bytes(_DER) for each in holder.get_unverified_chain()]
+    return Served(tuple(sent), tls.version() or "")

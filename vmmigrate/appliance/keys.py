@@ -1,13 +1,11 @@
-"""TLS keys and certificates as values: load, check, and write them again. Pure functions, no files."""
+"""TLS pairs as values: what a pair is, and how it is read from PEM and written to it. No files, no checks."""
 
-import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -16,25 +14,20 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
-    pkcs12,
 )
 
 from hypervisors import Secret, fingerprint_of
 from vmmigrate.errors import BadKeys
 
-_SOON = timedelta(days=30)
-_PEM_KEY = re.compile(rb"-----BEGIN ((?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class TlsFinding:
-    """Something to say of a pair. `severity`: 'error' (unusable) or 'warning' (as bad as it was before)."""
-
-    id: str
-    severity: str
-    text: str
-    remedy: str
+_BLOCK = re.compile(
+    rb"-----BEGIN ((?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY|(?:X509 )?CERTIFICATE)-----.*?-----END \1-----",
+    re.DOTALL,
+)
+_KINDS: tuple[tuple[type, str], ...] = (
+    (rsa.RSAPublicKey, "RSA"),
+    (ec.EllipticCurvePublicKey, "ECDSA"),
+    (dsa.DSAPublicKey, "DSA"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,57 +43,66 @@ class Pair:
         """SHA-256 of the leaf's DER form, 64 lower-case hex digits."""
         return fingerprint_of(self.leaf.public_bytes(Encoding.DER))
 
-
-def load_pkcs12(data: bytes, password: Secret) -> Pair:
-    """Raises BadKeys: not PKCS#12, wrong password, no key in it."""
-    try:
-        store = pkcs12.load_pkcs12(data, password.reveal().encode())
-    except ValueError as error:
-        raise BadKeys(
-            "the PKCS#12 store does not open: it is damaged, or server.xml names another password",
-            hint="try `openssl pkcs12 -info -in FILE` on the appliance",
-        ) from error
-    if store.key is None:
-        raise BadKeys("the PKCS#12 store holds no private key", hint="is it the store that Tomcat serves?")
-    leaf = [store.cert.certificate] if store.cert else []
-    return _pair(store.key, [*leaf, *(extra.certificate for extra in store.additional_certs)])
+    @property
+    def kind(self) -> str:
+        return kind_of(self.leaf)
 
 
-def pkcs12_alias(data: bytes, password: Secret) -> str | None:
-    """The friendly name of the key's certificate, None where it has none. Raises BadKeys as `load_pkcs12`."""
-    load_pkcs12(data, password)
-    store = pkcs12.load_pkcs12(data, password.reveal().encode())
-    name = store.cert.friendly_name if store.cert else None
-    return name.decode("utf-8", "replace") if name else None
+def kind_of(certificate: x509.Certificate) -> str:
+    """What a server signs with: 'RSA', 'ECDSA', 'DSA', else the key's own name ('Ed25519')."""
+    public = certificate.public_key()
+    named = type(public).__name__.removesuffix("PublicKey")
+    return next((kind for class_, kind in _KINDS if isinstance(public, class_)), named)
 
 
-def load_pem(data: bytes) -> Pair:
+def load_pem(data: bytes, password: Secret | None = None) -> Pair:
     """From PEM text with one private key and certificates in any order. Raises BadKeys."""
-    keys = list({match[0]: None for match in _PEM_KEY.finditer(data)})
+    blocks = _blocks(data)
+    keys = [block for block in blocks if _is_key(block)]
     if len(keys) != 1:
         raise BadKeys(
             f"the PEM text holds {len(keys)} private keys, one is needed",
-            hint="several pairs (RSA beside ECDSA) are not carried over: copy them by hand",
+            hint="Postfix takes several keys of one file with smtpd_tls_chain_files alone",
         )
-    try:
-        key = load_pem_private_key(keys[0], password=None)
-        certificates = [x509.load_pem_x509_certificate(found) for found in _PEM_CERTIFICATE.findall(data)]
-    except (ValueError, TypeError) as error:  # TypeError: an encrypted key
-        raise BadKeys(
-            f"the PEM text cannot be read: {error}", hint="Postfix needs its key without a password"
-        ) from error
-    return _pair(key, certificates)
+    return pair_of(_key(keys[0], password), _certificates(blocks))
 
 
-def to_pkcs12(pair: Pair, password: Secret, alias: str) -> bytes:
-    """As Tomcat of every family reads it."""
-    return pkcs12.serialize_key_and_certificates(
-        alias.encode(),
-        pair.key,  # type: ignore[arg-type]  # DH keys, which no certificate has, are all that differs
-        pair.leaf,
-        pair.chain or None,
-        BestAvailableEncryption(password.reveal().encode()),
-    )
+def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
+    """From PEM text as smtpd_tls_chain_files want it: each key is followed by its chain. Raises BadKeys."""
+    groups: list[list[bytes]] = []
+    before: list[bytes] = []
+    for block in _blocks(data):
+        if _is_key(block):
+            groups.append([block, *(before if not groups else ())])  # a key in the last place is borne with
+        else:
+            (groups[-1] if groups else before).append(block)
+    if not groups:
+        raise BadKeys("the PEM text holds no private key", hint="is it in another file?")
+    everything = _certificates(_blocks(data))
+    return tuple(_own_chain(_key(group[0], None), _certificates(group[1:]), everything) for group in groups)
+
+
+def holds_key(data: bytes) -> bool:
+    """Whether PEM text has a private key in it."""
+    return any(_is_key(block) for block in _blocks(data))
+
+
+def load_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
+    """All certificates of PEM text, in their order. Raises BadKeys."""
+    return _certificates(_blocks(data))
+
+
+def pair_of(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -> Pair:
+    """The leaf is the certificate of that key; the others stay in the order they came in. Raises BadKeys."""
+    unique = list(dict.fromkeys(certificates))
+    if not unique:
+        raise BadKeys("there is a private key, but no certificate", hint="is the certificate in another file?")
+    leaf = next((cert for cert in unique if belongs(key, cert)), unique[0])
+    return Pair(key, leaf, tuple(cert for cert in unique if cert != leaf))
+
+
+def belongs(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
+    return _spki(key.public_key()) == _spki(certificate.public_key())
 
 
 def to_pem(pair: Pair) -> bytes:
@@ -110,133 +112,63 @@ def to_pem(pair: Pair) -> bytes:
 
 def certificates_pem(pair: Pair) -> bytes:
     """Leaf and chain alone."""
-    return b"".join(cert.public_bytes(Encoding.PEM) for cert in (pair.leaf, *pair.chain))
+    return chain_pem((pair.leaf, *pair.chain))
 
 
-def key_pem(pair: Pair) -> bytes:
-    """The private key alone, PKCS#8, not encrypted."""
-    return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def chain_pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    return b"".join(cert.public_bytes(Encoding.PEM) for cert in certificates)
 
 
-def check(pair: Pair, host: str, now: datetime) -> tuple[TlsFinding, ...]:
-    """Key and leaf, chain, dates, name; `now` with a time zone. () where all is well."""
-    return (*_key_findings(pair), *_chain_findings(pair), *_date_findings(pair, now), *_name_findings(pair, host))
+def key_pem(pair: Pair, password: Secret | None = None) -> bytes:
+    """The private key alone, PKCS#8; not encrypted without a password."""
+    shut = BestAvailableEncryption(password.reveal().encode()) if password else NoEncryption()
+    return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, shut)
 
 
-def _pair(key: PrivateKeyTypes, certificates: list[x509.Certificate]) -> Pair:
-    """The leaf is the certificate of that key; the others stay in the order they came in."""
-    unique = list(dict.fromkeys(certificates))
-    if not unique:
-        raise BadKeys("there is a private key, but no certificate", hint="is the certificate in another file?")
-    leaf = next((cert for cert in unique if _public(cert) == _spki(key)), unique[0])
-    return Pair(key, leaf, tuple(cert for cert in unique if cert != leaf))
+def _own_chain(
+    key: PrivateKeyTypes, following: tuple[x509.Certificate, ...], everything: tuple[x509.Certificate, ...]
+) -> Pair:
+    """Where the leaf does not follow its key, it is looked for in the whole text."""
+    if not any(belongs(key, cert) for cert in following):
+        following = (*(cert for cert in everything if belongs(key, cert)), *following)
+    return pair_of(key, following)
 
 
-def _spki(key: PrivateKeyTypes) -> bytes:
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _blocks(data: bytes) -> list[bytes]:
+    """Keys and certificates in their order, each once."""
+    return list(dict.fromkeys(match[0] for match in _BLOCK.finditer(data)))
 
 
-def _public(cert: x509.Certificate) -> bytes:
-    return cert.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _is_key(block: bytes) -> bool:
+    return b"PRIVATE KEY-----" in block.partition(b"\n")[0]
 
 
-def _key_findings(pair: Pair) -> Iterator[TlsFinding]:
-    if _public(pair.leaf) != _spki(pair.key):
-        yield TlsFinding(
-            "tls-key-mismatch",
-            "error",
-            f"the private key does not belong to the certificate {_subject(pair.leaf)}",
-            "put the matching key beside the certificate on the old appliance",
-        )
-
-
-def _chain_findings(pair: Pair) -> Iterator[TlsFinding]:
-    if not pair.chain and not _issued(pair.leaf, pair.leaf):
-        yield TlsFinding(
-            "tls-chain-missing",
-            "warning",
-            f"no intermediate certificate is sent with {_subject(pair.leaf)}, issued by {_name(pair.leaf.issuer)}",
-            "append the issuer's certificate where clients do not have it",
-        )
-    for lower, upper in zip((pair.leaf, *pair.chain), pair.chain, strict=False):
-        if not _issued(upper, lower):
-            yield _broken(pair, lower, upper)
-
-
-def _broken(pair: Pair, lower: x509.Certificate, upper: x509.Certificate) -> TlsFinding:
-    if any(_issued(other, lower) for other in pair.chain):
-        return TlsFinding(
-            "tls-chain-order",
-            "warning",
-            f"the chain is out of order: {_subject(upper)} follows {_subject(lower)}, which another one issued",
-            "order it from the leaf upwards",
-        )
-    return TlsFinding(
-        "tls-chain-broken",
-        "warning",
-        f"the chain is broken: {_subject(lower)} is not issued by {_subject(upper)}",
-        "replace the intermediate certificates by the issuer's current ones",
-    )
-
-
-def _issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
-    """Name and signature; not its dates."""
+def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
+    shut = b"ENCRYPTED" in block
     try:
-        lower.verify_directly_issued_by(upper)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
+        return load_pem_private_key(block, password.reveal().encode() if password and shut else None)
+    except TypeError as error:
+        raise BadKeys(
+            "the private key is encrypted, and nothing here names its password",
+            hint="Postfix needs its key without a password: `openssl pkey -in FILE -out NEW-FILE` takes it away; "
+            "Tomcat needs certificateKeyPassword beside certificateKeyFile",
+        ) from error
+    except ValueError as error:
+        raise BadKeys(
+            "the private key cannot be read: it is damaged" + (", or its password is another one" if shut else ""),
+            hint="try `openssl pkey -in FILE -noout` on the appliance",
+        ) from error
 
 
-def _date_findings(pair: Pair, now: datetime) -> Iterator[TlsFinding]:
-    for cert in (pair.leaf, *pair.chain):
-        begin, end = cert.not_valid_before_utc, cert.not_valid_after_utc
-        if now > end:
-            yield _date_finding("tls-expired", cert, f"expired on {end:%Y-%m-%d}")
-        elif now < begin:
-            yield _date_finding("tls-not-yet-valid", cert, f"is valid from {begin:%Y-%m-%d} only")
-        elif end - now < _SOON:
-            yield _date_finding("tls-expires-soon", cert, f"expires on {end:%Y-%m-%d}")
-
-
-def _date_finding(identity: str, cert: x509.Certificate, text: str) -> TlsFinding:
-    return TlsFinding(identity, "warning", f"the certificate {_subject(cert)} {text}", "renew it")
-
-
-def _name_findings(pair: Pair, host: str) -> Iterator[TlsFinding]:
-    names = list(_names(pair.leaf))
-    if not any(_matches(name, host) for name in names):
-        yield TlsFinding(
-            "tls-name-mismatch",
-            "warning",
-            f"the certificate is for {', '.join(names) or 'no name'}, not for {host}",
-            "clients that check names refuse it, as they did before: renew it with that name",
-        )
-
-
-def _names(cert: x509.Certificate) -> Iterable[str]:
-    """Subject alternative names; the common name alone where there are none, as old clients do."""
+def _certificates(blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     try:
-        extension = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return [str(a.value) for a in cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-    addresses = extension.get_values_for_type(x509.IPAddress)
-    return [*extension.get_values_for_type(x509.DNSName), *map(str, addresses)]
+        return tuple(x509.load_pem_x509_certificate(block) for block in blocks if not _is_key(block))
+    except ValueError as error:
+        raise BadKeys(
+            f"a certificate cannot be read: {error}", hint="try `openssl x509 -in FILE -noout -text` on the appliance"
+        ) from error
 
 
-def _matches(name: str, host: str) -> bool:
-    try:
-        return ipaddress.ip_address(name) == ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    name, host = name.lower().rstrip("."), host.lower().rstrip(".")
-    return name == host or (name.startswith("*.") and "." in host and name[2:] == host.split(".", 1)[1])
-
-
-def _subject(cert: x509.Certificate) -> str:
-    return _name(cert.subject)
-
-
-def _name(name: x509.Name) -> str:
-    common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return repr(str(common[0].value)) if common else repr(name.rfc4514_string())
+def _spki(public: object) -> bytes:
+    encoded: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
+    return encoded

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors import Clock, NotYet, TimedOut, Wait, wait_for
+from hypervisors import Clock, Dial, NotYet, TimedOut, Wait, dial_straight, wait_for
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, QueueHoldsMail
@@ -93,11 +93,12 @@ def wait_until_quiet(
         raise QueueHoldsMail(str(error), hint=error.hint) from error
 
 
-def banner(host: str, port: int = 25, *, timeout: float = 10.0) -> str:
+def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:
     """The greeting without its code ('mailgw.example.test ESMTP CipherMail'). Raises ApplianceUnreachable."""
     smtp = smtplib.SMTP(timeout=timeout, local_hostname="localhost")
     try:
-        code, words = smtp.connect(host, port)
+        smtp.sock = dial(host, port, timeout)
+        code, words = smtp.getreply()
     except (OSError, smtplib.SMTPException) as error:
         raise ApplianceUnreachable(
             f"no SMTP at {host}:{port}: {error}",
@@ -108,7 +109,7 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0) -> str:
     if code != 220:
         raise ApplianceUnreachable(
             f"SMTP at {host}:{port} greets with {code} {words.decode('utf-8', 'replace')}",
-            hint="see Postfix's log",
+            hint="see its log there: journalctl -u postfix",
         )
     return words.decode("utf-8", "replace")
 

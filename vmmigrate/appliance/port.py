@@ -92,7 +92,7 @@ class Shell(Protocol):
         """Mode and owner, None where there is no such file."""
 
     def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        """Put a file in place atomically: by SFTP into a 0700 folder, then `sudo install` and a rename."""
+        """Put a file in place atomically: through `dd` into a 0700 folder, then `sudo install` and a rename."""
 
     def workstation_address(self) -> str:
         """The address that the guest sees us come from (`$SSH_CONNECTION`)."""

@@ -1,10 +1,13 @@
 """An appliance profile: what an operator says of a console that discovery cannot find out by itself (TOML)."""
 
+import re
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vmmigrate.appliance.rest_profile import RestProfile
 from vmmigrate.errors import UsageProblem
 
 _MEND = "mend the profile, or probe the console anew"
@@ -14,54 +17,84 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LoginProfile(_Strict):
-    """The log-in form. `page`, `action`: paths on the console's host; the rest: names of fields, a button's caption."""
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
 
-    page: str | None = None
-    action: str | None = None
-    user: str | None = None
-    password: str | None = None
-    button: str | None = None
+
+Pattern = Annotated[str, AfterValidator(_pattern)]  # a regular expression, searched for whatever the case
+UrlPath = Annotated[str, Field(pattern=r"^/")]  # on the console's host, without `;jsessionid`
+Name = Annotated[str, Field(min_length=1)]  # of a field, as it is sent
+Caption = Annotated[str, Field(min_length=1)]  # what a link or button says
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class LoginProfile(_Strict):
+    """The log-in form on `page`. `next`: the button after the user name, where the password has a page of its own."""
+
+    page: UrlPath | None = None
+    action: UrlPath | None = None
+    user: Name | None = None
+    next: Caption | None = None
+    password: Name | None = None
+    button: Caption | None = None
 
 
 class BackupProfile(_Strict):
-    """The backup form. `download`: the value that `location` takes for a download; `result`: a download link's text."""
+    """The backup form: on `page`, or behind the links `menu` from the home page.
 
-    page: str | None = None
-    action: str | None = None
-    password: str | None = None
-    location: str | None = None
+    `download`: the value that `location` takes for a download; `no_database`: the checkbox that leaves the database
+    out, `database`: the one that takes it in; `result`: the caption of the link that downloads a finished archive.
+    """
+
+    page: UrlPath | None = None
+    menu: tuple[Caption, ...] = ()
+    action: UrlPath | None = None
+    password: Name | None = None
+    repeat: Name | None = None
+    location: Name | None = None
     download: str | None = None
-    no_database: str | None = None
-    button: str | None = None
-    result: str | None = None
+    no_database: Name | None = None
+    database: Name | None = None
+    button: Caption | None = None
+    result: Caption | None = None
 
 
 class RestoreProfile(_Strict):
-    """The restore form. `confirm`: a checkbox's name; `yes`: the caption of the button that answers a question."""
+    """The restore form: on `page`, or behind the links `menu` from the home page.
 
-    page: str | None = None
-    action: str | None = None
-    file: str | None = None
-    password: str | None = None
-    confirm: str | None = None
-    button: str | None = None
-    yes: str | None = None
+    `upload`: the value that `location` takes for a file sent from here; `confirm`: a checkbox; `yes`: the button that
+    answers a question after the upload; `success`, `failure`: what the console says at the end.
+    """
+
+    page: UrlPath | None = None
+    menu: tuple[Caption, ...] = ()
+    action: UrlPath | None = None
+    file: Name | None = None
+    password: Name | None = None
+    repeat: Name | None = None
+    location: Name | None = None
+    upload: str | None = None
+    confirm: Name | None = None
+    button: Caption | None = None
+    yes: Caption | None = None
+    success: Pattern | None = None
+    failure: Pattern | None = None
 
 
 class ConsoleProfile(_Strict):
-    """The web console of 4.x and 5.x. What is None is discovered.
+    """The web console of 4.x and 5.x. What is None or empty is discovered.
 
-    `menu`: captions of links from the home page to the backup page. `wizard_skip`: caption of the link or button
-    that leaves a first-run wizard. `failure`, `success`: regular expressions on the words of an answer to a restore.
+    `contexts`: paths at which a log-in page is looked for. `wizard_skip`: the caption of the link or button that
+    leaves a first-run wizard.
     """
 
-    ports: tuple[int, ...] = (443, 8443)
-    contexts: tuple[str, ...] = ("/ciphermail",)
-    menu: tuple[str, ...] = ()
-    wizard_skip: str | None = None
-    failure: str | None = None
-    success: str | None = None
+    ports: tuple[Port, ...] = (443, 8443)
+    contexts: tuple[UrlPath, ...] = ("/ciphermail", "/djigzo", "/")
+    wizard_skip: Caption | None = None
     login: LoginProfile = LoginProfile()
     backup: BackupProfile = BackupProfile()
     restore: RestoreProfile = RestoreProfile()
@@ -71,10 +104,17 @@ UNPINNED = ConsoleProfile()
 
 
 class Profile(_Strict):
-    """One file: `family` is the version family it was made for ('4.x', '5.x', '6.x')."""
+    """One file: `family` is the version family it was made for ('4.x', '5.x', '6.x'). `rest` is for 6.x alone."""
 
     family: str | None = Field(default=None, pattern=r"^[456]\.x$")
     console: ConsoleProfile = ConsoleProfile()
+    rest: RestProfile | None = None
+
+    @model_validator(mode="after")
+    def _one_family(self) -> "Profile":
+        if self.rest and self.family not in (None, "6.x"):
+            raise ValueError(f"family {self.family} has a web console: [rest] is for 6.x")
+        return self
 
 
 def read_profile(path: Path | None) -> Profile:
@@ -86,7 +126,9 @@ def read_profile(path: Path | None) -> Profile:
     except OSError as error:
         raise UsageProblem(f"{path}: {error.strerror}", hint="name a profile that `vmmigrate probe` wrote") from error
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        lines = [
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
+        ]
         raise UsageProblem(f"{path}: {'; '.join(lines)}", hint=_MEND) from error
     except ValueError as error:
         raise UsageProblem(f"{path} is no TOML: {error}", hint=_MEND) from error

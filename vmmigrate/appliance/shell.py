@@ -1,33 +1,26 @@
 """A verified SSH session with one appliance: commands, sudo, files put in place atomically."""
 
+import secrets
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
-from time import monotonic
 
 import paramiko
 
+from hypervisors import Dial, Secret, dial_straight, redacted
+from vmmigrate.appliance import execution, loginshell, new_password, sudo
+from vmmigrate.appliance.conversation import Questions, converse
+from vmmigrate.appliance.execution import Output, TooMuch, Unfinished, execute
+from vmmigrate.appliance.loginshell import LoginShell
 from vmmigrate.appliance.port import Account, FileMeta, Result
 from vmmigrate.appliance.ssh import HostKey, SshKey, SshServer, connect, fingerprint_of_key, host_key_seen
-from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused
+from vmmigrate.appliance.ssh_login import Login
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused
 
-__all__ = ["HostKey", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
+__all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
 
-OUTPUT_LIMIT = 16 << 20  # bytes of one command's output; the longest honest one is a queue's listing
-_PIECE = 1 << 15
-_PATIENCE = 60.0  # seconds for sudo alone, on a machine that is busy booting
-_GRACE = 2.0  # seconds: a daemon that the command left behind may hold its output open for ever
 _SHOWN = 400  # characters of a failed command's words
-
-
-@dataclass(frozen=True)
-class _Output:
-    status: int
-    stdout: bytes
-    stderr: bytes
 
 
 class SshShell:
@@ -37,27 +30,30 @@ class SshShell:
         self,
         host: str,
         port: int,
-        account: Account,
+        account: Account | Login,
         *,
         host_key: str | None = None,
         known_hosts: Path | None = None,
         key: SshKey | None = None,
         insecure_ssh_rsa: bool = False,
         timeout: float = 15.0,
+        dial: Dial = dial_straight,
     ) -> None:
         """`host_key`: a pin, `SHA256:…` or a public key line; else `known_hosts` decides; else TrustRefused.
 
-        With `key` the log-in is by that key alone, and the account's password serves sudo.
-        `timeout` in seconds for connecting and logging in.
+        With a key the log-in is by that key, and the account's password serves sudo, or the server where it wants
+        both. `timeout` in seconds for connecting and logging in.
         """
         self.host = host
         self.port = port
-        self._server = SshServer(host, port, host_key, known_hosts, insecure_ssh_rsa, timeout)
-        self._account = account
-        self._key = key
+        self._server = SshServer(host, port, host_key, known_hosts, insecure_ssh_rsa, timeout, dial)
+        self._login = account if isinstance(account, Login) else Login(account.user, lambda: account.password, key)
+        self._nonce = f"vmmigrate-{secrets.token_hex(8)}"
         self._transport: paramiko.Transport | None = None
-        self._refusal: LoginRefused | None = None
-        self._sudo_wants_password: bool | None = None
+        self._accepted: Secret | None = None
+        self._shell: LoginShell | None = None
+        self._sudo: sudo.Sudo | None = None
+        self._refusal: ApplianceError | None = None
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         output = self._run(argv, user, check, timeout)
@@ -95,6 +91,123 @@ class SshShell:
             self._transport.close()
         self._transport = None
 
+    # ---- as whom -----------------------------------------------------------------------------------------------
+
+    def _run(self, argv: Sequence[str], user: str | None, check: bool, timeout: float) -> Output:
+        output = self._as(user, argv, timeout) if user and user != self._login.user else self.plain(argv, b"", timeout)
+        if check and output.status != 0:
+            raise self._failed(argv, output.status, _text(output.stderr) or _text(output.stdout))
+        return output
+
+    def _as(self, user: str, argv: Sequence[str], timeout: float) -> Output:
+        if self._login.user == "root":  # whoever is root needs no sudo, which may not be there
+            return self.plain(("su", "-s", "/bin/sh", user, "-c", shlex.join(argv)), b"", timeout)
+        if self._sudo is None:
+            try:
+                self._sudo = sudo.find_out(self, self._passwords)
+            except sudo.Refused as refused:
+                words = f"sudo on {self.host} refused {self._login.user!r}: {_words(str(refused))}"
+                raise self._given_up(LoginRefused(words, hint=refused.hint)) from refused
+        return self._sudo.run(self, argv, user, timeout)
+
+    def _passwords(self) -> Iterable[Secret]:
+        return self._login.passwords() if self._accepted is None else (self._accepted,)
+
+    # ---- how it reaches the appliance --------------------------------------------------------------------------
+
+    def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
+        """Without a terminal: both streams apart, and exact."""
+        with self._talking(argv):
+            if self._shell is None:
+                return self._first(argv, given, timeout)
+            output = self._execute(self._line(self._shell, argv), given, timeout)
+            return self._quiet(output) if self._shell.noisy else output
+
+    def on_tty(self, argv: Sequence[str], prompt: str, secret: Secret | None, timeout: float) -> Output:
+        """With a terminal, as a sudo with `requiretty` demands."""
+        mark, told = f"{self._nonce}-", [secret] if secret else []
+
+        def answer(question: str) -> str:
+            if not told:
+                raise new_password.Unanswerable(question)
+            return told.pop().reveal()
+
+        assert self._shell is not None
+        line = self._line(self._shell, sudo.on_tty_words(mark, argv))
+        with self._talking(argv):
+            try:
+                seen, _status = converse(self._session(), line, Questions(answer, prompt, mark), timeout)
+            except new_password.Unanswerable:
+                return Output(1, b"", b"the password was not accepted: it asks once more")
+            output = sudo.apart(mark, seen)
+            if output is None:
+                raise EOFError
+            return output
+
+    def _line(self, shell: LoginShell, argv: Sequence[str]) -> str:
+        quoted = shell.quoted(argv)
+        return f"echo {self._nonce}; {quoted}" if shell.noisy else quoted
+
+    def _execute(self, line: str, given: bytes, timeout: float) -> Output:
+        return execute(self._session(), line, given, timeout)
+
+    def _first(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
+        """The first command, with the canary before it in one line where every shell reads that line alike."""
+        line, canary = shlex.join(argv), loginshell.canary(self._nonce)
+        if not loginshell.reads_alike(line):
+            self._shell = self._recognised(self._try(canary, b"", timeout))[0]
+            return self.plain(argv, given, timeout)
+        output = self._try(f"{canary}; {line}", given, timeout)
+        self._shell, rest = self._recognised(output)
+        return Output(output.status, rest, output.stderr)
+
+    def _try(self, line: str, given: bytes, timeout: float) -> Output:
+        """A menu may wait for a choice for ever: what it shows by then is as good as an end."""
+        try:
+            output = self._execute(line, given, timeout)
+        except (Unfinished, TooMuch) as error:
+            if not error.seen.strip() or self._nonce.encode() in error.seen:
+                raise
+            output = Output(1, error.seen, b"")
+        if loginshell.heard(self._nonce, output.stdout) is None and self._has_expired(output):
+            self._change_password()
+            output = self._execute(line, given, timeout)
+        return output
+
+    def _recognised(self, output: Output) -> tuple[LoginShell, bytes]:
+        heard = loginshell.heard(self._nonce, output.stdout)
+        who = f"{self._login.user!r} on {self.host}"
+        if heard is None:
+            words = _words(redacted(_text(output.stdout + b"\n" + output.stderr)))
+            raise self._given_up(
+                ApplianceError(
+                    f"the account {who} gives no shell: a command is answered with {words}",
+                    hint="give another account with a shell as ssh.user; or log in at the machine's screen, leave its"
+                    " menu for a shell, and give this account one: chsh -s /bin/bash ACCOUNT",
+                )
+            )
+        if heard[0].is_restricted:
+            raise self._given_up(
+                ApplianceError(
+                    f"the account {who} has a restricted shell: {heard[0].path}",
+                    hint="give another account as ssh.user, or this one a shell: chsh -s /bin/bash ACCOUNT",
+                )
+            )
+        return heard
+
+    def _quiet(self, output: Output) -> Output:
+        """Without what the account's own start-up files print before every command."""
+        heard = loginshell.heard(self._nonce, output.stdout)
+        return Output(output.status, heard[1], output.stderr) if heard else output
+
+    def _upload(self, path: str, data: bytes) -> None:
+        """By dd: SFTP may be switched off, and does not start where an account's start-up files print something."""
+        done = self.plain(("dd", f"of={path}"), data, timeout=60.0)
+        if done.status != 0:
+            raise self._failed(("dd", f"of={path}"), done.status, _text(done.stderr))
+
+    # ---- the session -------------------------------------------------------------------------------------------
+
     def _session(self) -> paramiko.Transport:
         """The live transport, made anew where it died. A refused log-in is remembered, never repeated."""
         if self._transport and self._transport.is_active():
@@ -103,99 +216,56 @@ class SshShell:
         if self._refusal:
             raise self._refusal
         try:
-            self._transport = connect(self._server, self._account, self._key)
+            self._transport, self._accepted = connect(self._server, self._login)
         except LoginRefused as refusal:
             self._refusal = refusal
             raise
         return self._transport
 
-    def _run(self, argv: Sequence[str], user: str | None, check: bool, timeout: float) -> _Output:
-        prefix, first_line = self._sudo(user) if user and user != self._account.user else ((), b"")
-        output = self._exec((*prefix, *argv), first_line, timeout)
-        if check and output.status != 0:
-            raise self._failed(argv, output.status, _text(output.stderr) or _text(output.stdout))
-        return output
+    def _given_up(self, refusal: ApplianceError) -> ApplianceError:
+        self._refusal = refusal
+        self.close()
+        return refusal
 
-    def _sudo(self, user: str) -> tuple[tuple[str, ...], bytes]:
-        """The words before a command, and what sudo is to read first: nothing where it asks for nothing."""
-        if self._sudo_wants_password is None:
-            self._sudo_wants_password = self._try_sudo()
-        target = () if user == "root" else ("-u", user)
-        if not self._sudo_wants_password:
-            return ("sudo", "-k", "-n", *target, "--"), b""
-        return ("sudo", "-k", "-S", "-p", "", *target, "--"), self._password_line()
+    def _has_expired(self, output: Output) -> bool:
+        return new_password.says_expired(_text(output.stdout + output.stderr))
 
-    def _try_sudo(self) -> bool:
-        """Whether sudo wants the password. If so it is tried once, on `true`: later failures are the command's."""
-        if self._exec(("sudo", "-k", "-n", "true"), b"", _PATIENCE).status == 0:
-            return False
-        answer = self._exec(("sudo", "-k", "-S", "-p", "", "--", "true"), self._password_line(), _PATIENCE)
-        if answer.status != 0:
-            self._refusal = LoginRefused(
-                f"sudo on {self.host} refused {self._account.user!r}: {_words(_text(answer.stderr))}",
-                hint="may this account use sudo, and is its password right? it was tried once",
+    def _change_password(self) -> None:
+        """Once: afterwards the session is a new one, proved by the new password."""
+        who, new = f"{self._login.user!r} on {self.host}", self._login.new_password
+        if new is None:
+            raise self._given_up(
+                LoginRefused(
+                    f"the password of {who} has expired and must be changed first",
+                    hint="on the new VM: say what it becomes with new.ssh.new_password; on the old one, which is not"
+                    f" altered: log in by hand (ssh {self._login.user}@{self.host}), change it, give the changed one",
+                )
             )
-            self.close()
-            raise self._refusal
-        return True
-
-    def _password_line(self) -> bytes:
-        return self._account.password.reveal().encode() + b"\n"
-
-    def _exec(self, argv: Sequence[str], first_line: bytes, timeout: float) -> _Output:
-        with self._talking(argv):
-            channel = self._session().open_session(timeout=timeout)
-            try:
-                channel.settimeout(timeout)
-                channel.exec_command(shlex.join(argv))
-                _send(channel, first_line)
-                return self._collect(channel, argv, timeout)
-            finally:
-                channel.close()
-
-    def _collect(self, channel: paramiko.Channel, argv: Sequence[str], timeout: float) -> _Output:
-        """All of both streams, read in turn so that neither blocks the other, within time and size."""
-        streams = (bytearray(), bytearray())
-        arrived = Event()
-        channel.in_buffer.set_event(arrived)
-        channel.in_stderr_buffer.set_event(arrived)
-        deadline = monotonic() + timeout
-        ended: float | None = None
-        while not _drained(channel, streams) and monotonic() < (ended or deadline) + _GRACE:
-            if sum(map(len, streams)) > OUTPUT_LIMIT:
-                raise self._failed(argv, None, f"more than {OUTPUT_LIMIT} bytes of output")
-            if ended is None and channel.exit_status_ready():
-                ended = monotonic()
-            (channel.status_event if channel.eof_received else arrived).wait(0.05)
-        if not channel.exit_status_ready() and not channel.closed:
-            raise TimeoutError
-        status = channel.recv_exit_status()
-        if status == -1:  # paramiko's word for a channel that closed without one
-            raise EOFError
-        return _Output(status, bytes(streams[0]), bytes(streams[1]))
-
-    def _upload(self, path: str, data: bytes) -> None:
-        with self._talking(("sftp", path)):
-            sftp = paramiko.SFTPClient.from_transport(self._session())
-            assert sftp is not None
-            with sftp, sftp.open(path, "wb") as remote:
-                remote.write(data)
+        current = self._accepted or self._login.password()
+        if current == new():
+            raise self._given_up(
+                LoginRefused(f"the password of {who} has expired again", hint="give another as new.ssh.new_password")
+            )
+        try:
+            new_password.change(self._session(), str(self._server), self._login.user, current, new())
+        except LoginRefused as refused:
+            raise self._given_up(refused) from refused
+        self._login = Login(self._login.user, new, self._login.key, self._login.agent)
+        self.close()
 
     @contextmanager
     def _talking(self, argv: Sequence[str]) -> Iterator[None]:
         try:
             yield
+        except TooMuch as error:
+            raise self._failed(argv, None, f"more than {execution.OUTPUT_LIMIT} bytes of output") from error
         except (paramiko.SSHException, EOFError, OSError) as error:
-            alive = self._transport is not None and self._transport.is_active()
-            if isinstance(error, TimeoutError):
-                self.close()  # a peer that vanished without a word looks the same
+            self.close()
+            if isinstance(error, TimeoutError):  # a peer that vanished without a word looks the same
                 raise ApplianceUnreachable(
                     f"{self._server} did not finish {_name(argv)!r} in time",
                     hint="is the machine up, or very busy?",
                 ) from error
-            if alive and isinstance(error, OSError):  # SFTP's refusals: no such folder, disk full
-                raise self._failed(argv, None, str(error)) from error
-            self.close()
             raise ApplianceUnreachable(
                 f"the SSH session with {self._server} broke off during {_name(argv)!r}",
                 hint="is the machine up and its network steady?",
@@ -207,26 +277,6 @@ class SshShell:
             f"on {self.host}: `{shlex.join(argv)}` {ended}: {_words(words)}",
             hint="run it on the appliance by hand to see more",
         )
-
-
-def _send(channel: paramiko.Channel, first_line: bytes) -> None:
-    try:
-        if first_line:
-            channel.sendall(first_line)
-        channel.shutdown_write()
-    except OSError:  # the command ended before it read anything: its status tells why
-        if not channel.exit_status_ready():
-            raise
-
-
-def _drained(channel: paramiko.Channel, streams: tuple[bytearray, bytearray]) -> bool:
-    """Take what is there; whether that was all there will ever be."""
-    over = channel.closed or (channel.exit_status_ready() and bool(channel.eof_received))
-    while channel.recv_ready() and len(streams[0]) <= OUTPUT_LIMIT:
-        streams[0].extend(channel.recv(_PIECE))
-    while channel.recv_stderr_ready() and len(streams[1]) <= OUTPUT_LIMIT:
-        streams[1].extend(channel.recv_stderr(_PIECE))
-    return over
 
 
 def _text(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Connect and log in over SSH: the host key is verified before anything is sent, and one log-in is tried."""
+"""Connect over SSH and log in: the host key is verified before anything is sent."""
 
 import base64
 import binascii
@@ -14,15 +14,15 @@ from pathlib import Path
 import paramiko
 
 from hypervisors import Dial, Secret, TrustRefused, dial_straight
-from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.ssh_login import Login, Refused, SshKey, is_refusal, prove
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, UsageProblem
+
+__all__ = ["HostKey", "SshKey", "SshServer", "connect", "fingerprint_of_key", "host_key_seen", "known_fingerprints"]
 
 # Paramiko logs whole handshakes and, on failure, tracebacks: our exceptions say the same once.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 # pam_nologin's words while systemd boots or shuts down: the account is good, the moment is not.
-# paramiko's AuthenticationException for a server that said neither yes nor no: no refusal
-_UNANSWERED = re.compile("timeout|saw EOF|shut down", re.IGNORECASE)
 _NOT_NOW = re.compile(rb"not permitted to log in|booting up|going down", re.IGNORECASE)
 _KEEPALIVE = 30  # seconds
 
@@ -33,14 +33,6 @@ class HostKey:
 
     line: str
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class SshKey:
-    """A private key file, and its passphrase where it has one."""
-
-    path: Path
-    passphrase: Secret | None = None
 
 
 @dataclass(frozen=True)
@@ -73,9 +65,22 @@ def fingerprint_of_key(line: str) -> str:
     return _fingerprint(blob)
 
 
-def host_key_seen(host: str, port: int, *, insecure_ssh_rsa: bool = False, timeout: float = 15.0) -> HostKey:
-    """The key a server shows now, without logging in: for pinning. Raises ApplianceUnreachable."""
-    server = SshServer(host, port, insecure_ssh_rsa=insecure_ssh_rsa, timeout=timeout)
+def host_key_seen(
+    host: str,
+    port: int,
+    *,
+    known_hosts: Path | None = None,
+    insecure_ssh_rsa: bool = False,
+    timeout: float = 15.0,
+    dial: Dial = dial_straight,
+) -> HostKey:
+    """The key a server shows now, without logging in: for pinning. Raises ApplianceUnreachable.
+
+    Of several, one that `known_hosts` can vouch for is asked for.
+    """
+    server = SshServer(
+        host, port, known_hosts=known_hosts, insecure_ssh_rsa=insecure_ssh_rsa, timeout=timeout, dial=dial
+    )
     transport = _start(server)
     try:
         return _shown(transport)
@@ -83,25 +88,34 @@ def host_key_seen(host: str, port: int, *, insecure_ssh_rsa: bool = False, timeo
         transport.close()
 
 
-def connect(server: SshServer, account: Account, key: SshKey | None) -> paramiko.Transport:
-    """A verified, logged-in transport. Raises ApplianceUnreachable, TrustRefused, LoginRefused, UsageProblem."""
-    private = _private_key(key) if key else None
+def known_fingerprints(host: str, port: int, known_hosts: Path | None) -> tuple[str, ...]:
+    """`SHA256:…` of each key that a known_hosts file has for that server. Raises UsageProblem."""
+    keys = _known_keys(SshServer(host, port, known_hosts=known_hosts))
+    return tuple(_fingerprint(key.asbytes()) for key in keys.values())
+
+
+def connect(server: SshServer, login: Login) -> tuple[paramiko.Transport, Secret | None]:
+    """A verified, logged-in transport, and the password that was accepted (None: a key was enough).
+
+    Raises ApplianceUnreachable, TrustRefused, LoginRefused, UsageProblem.
+    """
     transport = _start(server)
     try:
         _verify(server, _shown(transport))
-        _log_in(server, transport, account, private)
+        accepted = _log_in(server, transport, login)
     except BaseException:
         transport.close()
         raise
     transport.set_keepalive(_KEEPALIVE)
-    return transport
+    return transport, accepted
 
 
 def _start(server: SshServer) -> paramiko.Transport:
     """A transport after key exchange: encrypted, nothing of ours sent, nobody logged in."""
     with _unreachable(server):
         plain = server.dial(server.host, server.port, server.timeout)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # many short commands: 40 ms saved on each
+        if plain.family != socket.AF_UNIX:  # that is a jump host's
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # many short commands: 40 ms saved on each
     off = {} if server.insecure_ssh_rsa else {"keys": ["ssh-rsa"], "pubkeys": ["ssh-rsa"]}
     try:
         with _unreachable(server):
@@ -122,7 +136,7 @@ def _unreachable(server: SshServer) -> Iterator[None]:
     except paramiko.ssh_exception.IncompatiblePeer as error:
         raise ApplianceError(
             f"SSH at {server} offers no algorithm that is safe today: {error}",
-            hint="an old appliance may know ssh-rsa alone: the setting old.ssh.insecure_ssh_rsa permits it",
+            hint="an old appliance may know ssh-rsa alone: insecure_ssh_rsa = true under its ssh settings permits it",
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise ApplianceUnreachable(
@@ -192,46 +206,23 @@ def _pinned(text: str) -> str:
     return text.strip().rstrip("=") if text.strip().startswith("SHA256:") else fingerprint_of_key(text)
 
 
-def _log_in(server: SshServer, transport: paramiko.Transport, account: Account, key: paramiko.PKey | None) -> None:
+def _log_in(server: SshServer, transport: paramiko.Transport, login: Login) -> Secret | None:
     try:
-        if key:
-            remaining = transport.auth_publickey(account.user, key)
-        else:
-            remaining = transport.auth_password(account.user, account.password.reveal())
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise _login_failed(server, transport, account, error) from error
-    if remaining:
-        raise LoginRefused(
-            f"SSH at {server} wants more than one proof of {account.user!r}: {', '.join(remaining)}",
-            hint="give an account that logs in by password or key alone",
-        )
+        return prove(transport, login, old_rsa=server.insecure_ssh_rsa)
+    except (Refused, paramiko.SSHException, OSError, EOFError) as error:
+        raise _login_failed(server, transport, login, error) from error
 
 
 def _login_failed(
-    server: SshServer, transport: paramiko.Transport, account: Account, error: BaseException
+    server: SshServer, transport: paramiko.Transport, login: Login, error: BaseException
 ) -> ApplianceError:
     if _NOT_NOW.search(transport.get_banner() or b""):
         return ApplianceUnreachable(
             f"{server} is starting up or shutting down and lets nobody in", hint="wait until it has booted"
         )
-    if isinstance(error, paramiko.AuthenticationException) and not _UNANSWERED.search(str(error)):
+    if isinstance(error, Refused) or is_refusal(error):
         return LoginRefused(
-            f"SSH at {server} refused {account.user!r}: {error}",
+            f"SSH at {server} refused {login.user!r}: {error}",
             hint="check user, password or key; it was tried once and is not tried again",
         )
     return ApplianceUnreachable(f"SSH at {server} broke off: {error}", hint="is the machine up and its network steady?")
-
-
-def _private_key(key: SshKey) -> paramiko.PKey:
-    passphrase = key.passphrase.reveal().encode() if key.passphrase else None
-    try:
-        return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it wants bytes in fact
-    except (paramiko.PasswordRequiredException, TypeError) as error:
-        raise UsageProblem(
-            f"the key {key.path} has a passphrase",
-            hint="name a key without one, kept for this purpose, or log in by password",
-        ) from error
-    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, OSError, ValueError) as error:
-        raise UsageProblem(
-            f"cannot use the key {key.path}: {error}", hint="give an OpenSSH private key and its passphrase"
-        ) from error

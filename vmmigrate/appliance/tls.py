@@ -1,211 +1,144 @@
-"""The TLS pairs of an appliance: collect them from the old one, install them in the new one."""
+"""The TLS pairs of an appliance by role: collected over its shell, mended, checked, kept as one bundle."""
 
 import re
-from dataclasses import dataclass
-from xml.etree.ElementTree import Element, ParseError
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-import defusedxml.ElementTree
-from defusedxml import DefusedXmlException
-
-from hypervisors import Secret
+from hypervisors import Dial, dial_straight
+from vmmigrate.appliance import postfix_tls, stores
+from vmmigrate.appliance.chains import TlsFinding, check, mended
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.handshake import Served, await_served, served
-from vmmigrate.appliance.keys import (
-    Pair,
-    certificates_pem,
-    key_pem,
-    load_pem,
-    load_pkcs12,
-    pkcs12_alias,
-    to_pem,
-    to_pkcs12,
-)
-from vmmigrate.appliance.mail import settings
-from vmmigrate.appliance.port import FileMeta, Shell
-from vmmigrate.appliance.postconf import expanded
-from vmmigrate.errors import ApplianceError, BadKeys
+from vmmigrate.appliance.handshake import served
+from vmmigrate.appliance.keys import Pair, load_pem, to_pem
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceUnreachable, BadKeys
 
-__all__ = [
-    "Served",
-    "TlsBundle",
-    "apply_installed",
-    "await_served",
-    "collect",
-    "collect_web",
-    "install_smtp",
-    "install_web",
-    "served",
-]
+WEB, SMTP = "web", "smtp"  # roles that every appliance has
+CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
+_CALLED = {WEB: CONSOLE, SMTP: PORT_25}
+_SECTION = re.compile(rb"^# vmmigrate-tls: ([^\s]+)\n", re.MULTILINE)
 
-BEFORE = ".before-vmmigrate"
-_WEB_META = FileMeta("0640", "tomcat", "djigzo")  # what the packages install [facts]
-_SMTP_META = FileMeta("0600", "root", "root")
-_SMTP_PEM = "/etc/postfix/tls.pem"  # the template's path [facts]
-_ALIAS = "tomcat"
-_CATALINA_BASE = "/var/lib/{unit}"  # Debian's; a relative keystoreFile counts from there
-_SECTIONS = re.compile(rb"^# vmmigrate-tls: (web|smtp)\n", re.MULTILINE)
+Pairs = Mapping[str, tuple[Pair, ...]]
 
 
 @dataclass(frozen=True)
 class TlsBundle:
-    """Both pairs; `smtp` is None where the old Postfix has no certificate."""
+    """Pairs by role. 'web': the console; 'smtp': port 25; 'smtps', 'submission', …: services with pairs of their own.
 
-    web: Pair
-    smtp: Pair | None
+    `findings`: what was mended or cannot be carried over; said once, not kept with the keys.
+    """
+
+    pairs: Pairs
+    findings: tuple[TlsFinding, ...] = field(default=(), compare=False)
+
+    @property
+    def web(self) -> tuple[Pair, ...]:
+        return self.pairs.get(WEB, ())
+
+    @property
+    def smtp(self) -> tuple[Pair, ...]:
+        return self.pairs.get(SMTP, ())
+
+    @property
+    def fingerprints(self) -> dict[str, tuple[str, ...]]:
+        return {role: tuple(pair.fingerprint for pair in pairs) for role, pairs in self.pairs.items()}
+
+    def only(self, *, web: bool, smtp: bool) -> "TlsBundle":
+        """The console's part, Postfix's part, or both."""
+        kept = {role: pairs for role, pairs in self.pairs.items() if (web if is_web(role) else smtp)}
+        return replace(self, pairs=kept)
 
     def to_bytes(self) -> bytes:
-        """Both pairs in PEM, private keys in the clear: to be encrypted before it rests anywhere."""
-        smtp = b"# vmmigrate-tls: smtp\n" + to_pem(self.smtp) if self.smtp else b""
-        return b"# vmmigrate-tls: web\n" + to_pem(self.web) + smtp
+        """All pairs in PEM, private keys in the clear: to be encrypted before it rests anywhere."""
+        sections = [(role, pair) for role, pairs in self.pairs.items() for pair in pairs]
+        return b"".join(b"# vmmigrate-tls: " + role.encode() + b"\n" + to_pem(pair) for role, pair in sections)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TlsBundle":
-        """Raises BadKeys."""
-        _before, *rest = _SECTIONS.split(data)
-        sections = dict(zip(rest[::2], rest[1::2], strict=True))
-        if b"web" not in sections:
+        """Raises BadKeys. What earlier versions wrote has at most one section 'web' and one 'smtp'."""
+        _before, *rest = _SECTION.split(data)
+        pairs: dict[str, tuple[Pair, ...]] = {}
+        for role, text in zip(rest[::2], rest[1::2], strict=True):
+            pairs[role.decode()] = (*pairs.get(role.decode(), ()), load_pem(text))
+        if not pairs:
             raise BadKeys("this is no bundle of TLS keys of ours", hint="collect it again from the old appliance")
-        smtp = sections.get(b"smtp")
-        return cls(load_pem(sections[b"web"]), load_pem(smtp) if smtp else None)
+        return cls(pairs)
 
 
-@dataclass(frozen=True)
-class _Keystore:
-    """What server.xml says of Tomcat's HTTPS connector."""
-
-    path: str
-    password: Secret
-    alias: str | None
+# ---- collecting ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _PostfixFiles:
-    """What main.cf names; '' where a parameter is empty. `chain`: files with key and certificates each."""
-
-    cert: str
-    key: str
-    chain: tuple[str, ...]
-
-
-def collect(shell: Shell, software: Software) -> TlsBundle:
-    """Read both pairs. Raises BadKeys, CommandFailed, ApplianceError."""
-    web = collect_web(shell, software)
-    files = _postfix_files(shell)
-    paths = files.chain or tuple(dict.fromkeys(path for path in (files.key, files.cert) if path))
-    smtp = load_pem(b"\n".join(shell.read_file(path) for path in paths)) if paths else None
-    return TlsBundle(web, smtp)
+def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = True) -> TlsBundle:
+    """Read all pairs, their chains mended by one another's. Raises BadKeys, CommandFailed, ApplianceError."""
+    pairs: dict[str, tuple[Pair, ...]] = {}
+    findings: list[TlsFinding] = []
+    for connectors in stores.connectors(shell, software) if web else ():
+        pairs[connectors.role] = tuple(stores.read(shell, place) for place in connectors.places)
+        findings += [_other_host(name) for name in connectors.other_hosts]
+    if smtp:
+        found, said = _collect_postfix(shell)
+        pairs |= found
+        findings += said
+    whole, said = _mended(pairs)
+    return TlsBundle(whole, (*findings, *said))
 
 
-def collect_web(shell: Shell, software: Software) -> Pair:
-    """The pair that the console serves after its next start. Raises as `collect` does."""
-    store = _keystore(shell, software)
-    return load_pkcs12(shell.read_file(store.path), store.password)
-
-
-def install_web(shell: Shell, software: Software, pair: Pair) -> None:
-    """Put the pair where this side's live server.xml looks, with its password. Convergent, restarts nothing."""
-    store = _keystore(shell, software)
-    meta = shell.file_meta(store.path)
-    present = shell.read_file(store.path) if meta else b""
-    if present and _same_store(present, store, pair):
-        return
-    alias = store.alias or _alias_of(present, store) or _ALIAS
-    _replace(shell, store.path, to_pkcs12(pair, store.password, alias), meta or _WEB_META)
-
-
-def install_smtp(shell: Shell, pair: Pair) -> None:
-    """Put the pair into the files this side's Postfix names. Convergent, reloads nothing.
-
-    Where Postfix names none, main.cf gets the template's combined file.
-    """
-    files = _postfix_files(shell)
-    if files.chain:
-        _replace(shell, files.chain[0], to_pem(pair), _SMTP_META)
-    elif files.cert and files.key not in ("", files.cert):
-        _replace(shell, files.key, key_pem(pair), _SMTP_META)
-        _replace(shell, files.cert, certificates_pem(pair), _SMTP_META)
-    else:
-        path = files.cert or _SMTP_PEM
-        _replace(shell, path, to_pem(pair), _SMTP_META)
-        if not files.cert:
-            named = (f"smtpd_tls_cert_file={path}", "smtpd_tls_key_file=$smtpd_tls_cert_file")
-            shell.run(("postconf", "-e", *named), user="root")
-
-
-def apply_installed(shell: Shell, software: Software) -> None:
-    """Restart Tomcat, have Postfix check itself and reload."""
-    if software.units.web:
-        shell.run(("systemctl", "restart", software.units.web), user="root", timeout=180.0)
-    shell.run(("postfix", "check"), user="root")
-    shell.run(("postfix", "reload"), user="root")
-
-
-def _replace(shell: Shell, path: str, data: bytes, default: FileMeta) -> None:
-    """Install, keeping mode and owner of what is there, and once a copy of it beside."""
-    meta = shell.file_meta(path)
-    if meta:
-        present = shell.read_file(path)
-        if present == data:
-            return
-        if shell.file_meta(path + BEFORE) is None:
-            shell.install_file(path + BEFORE, present, meta)
-    shell.install_file(path, data, meta or default)
-
-
-def _same_store(present: bytes, store: _Keystore, pair: Pair) -> bool:
-    """PKCS#12 is salted, so that equal stores differ in bytes: compare what is inside."""
-    try:
-        found = load_pkcs12(present, store.password)
-    except BadKeys:
-        return False
-    return to_pem(found) == to_pem(pair)
-
-
-def _alias_of(present: bytes, store: _Keystore) -> str | None:
-    try:
-        return pkcs12_alias(present, store.password) if present else None
-    except BadKeys:
-        return None
-
-
-def _keystore(shell: Shell, software: Software) -> _Keystore:
-    path = software.server_xml
-    try:
-        root = defusedxml.ElementTree.fromstring(shell.read_file(path))
-    except (ParseError, DefusedXmlException) as error:
-        raise ApplianceError(
-            f"{shell.host}: {path} is no XML: {error}", hint="repair it; Tomcat needs it too"
-        ) from error
-    stores = [store for connector in root.iter("Connector") for store in _stores(connector)]
-    if not stores:
-        raise ApplianceError(
-            f"{shell.host}: {path} has no HTTPS connector with a PKCS#12 keystore and its password",
-            hint="is TLS ended elsewhere, by a proxy in front? then there is nothing to copy",
-        )
-    found = stores[0]
-    if not found.path.startswith("/"):
-        base = _CATALINA_BASE.format(unit=software.units.web)
-        found = _Keystore(f"{base}/{found.path}", found.password, found.alias)
-    return found
-
-
-def _stores(connector: Element) -> list[_Keystore]:
-    """The newer `<Certificate certificateKeystoreFile=…>` of Tomcat 8.5 on, and the older attributes."""
-    newer = [
-        (cert.get("certificateKeystoreFile"), cert.get("certificateKeystorePassword"), cert.get("certificateKeyAlias"))
-        for cert in connector.iter("Certificate")
-    ]
-    older = (connector.get("keystoreFile"), connector.get("keystorePass"), connector.get("keyAlias"))
-    # changeit is what Tomcat takes where server.xml names no password
-    return [_Keystore(path, Secret(word or "changeit"), alias) for path, word, alias in (*newer, older) if path]
-
-
-def _postfix_files(shell: Shell) -> _PostfixFiles:
-    """From what main.cf sets. Unset is '': the default of smtpd_tls_key_file is the certificate's file."""
-    values = settings(shell)
-    cert, key, chain = (
-        expanded(shell, values, values.get(name, ""))
-        for name in ("smtpd_tls_cert_file", "smtpd_tls_key_file", "smtpd_tls_chain_files")
+def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[TlsFinding, ...]]:
+    postfix = postfix_tls.read_postfix(shell)
+    services = [postfix.main, *postfix.own] if postfix.main.files else list(postfix.own)
+    found = {service.role: postfix_tls.read_pairs(shell, service.files) for service in services}
+    return (
+        {SMTP if service is postfix.main else service.role: found[service.role] for service in services},
+        postfix.findings,
     )
-    cert = "" if cert == "none" else cert
-    return _PostfixFiles(cert, key or cert, tuple(re.split(r"[,\s]+", chain)) if chain else ())
+
+
+def _mended(pairs: Pairs) -> tuple[Pairs, tuple[TlsFinding, ...]]:
+    pool = [cert for several in pairs.values() for pair in several for cert in pair.chain]
+    whole: dict[str, tuple[Pair, ...]] = {}
+    findings: list[TlsFinding] = []
+    for role, several in pairs.items():
+        for pair in several:
+            better, said = mended(pair, pool)
+            whole[role] = (*whole.get(role, ()), better)
+            findings += [replace(each, text=f"{role}: {each.text}") for each in said]
+    return whole, tuple(findings)
+
+
+def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[TlsFinding, ...]:
+    """What works as badly as before, or was mended. Raises BadKeys for what would not work at all."""
+    found = list(bundle.findings)
+    for role, pair in [(role, pair) for role, pairs in bundle.pairs.items() for pair in pairs]:
+        use = f"{_CALLED.get(role, role)} certificate"
+        for finding in check(pair, host, datetime.now(UTC)):
+            if finding.severity == "error":
+                raise BadKeys(f"{use}: {finding.text}", hint=finding.remedy)
+            found.append(replace(finding, text=f"{use}: {finding.text}"))
+    return tuple(dict.fromkeys(found))
+
+
+def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) -> str:
+    """The leaf by which to believe the console: of several pairs the one that it shows to the likes of us."""
+    connectors = stores.connectors(shell, software)[0]
+    known = [stores.read(shell, place).fingerprint for place in connectors.places]
+    for port in connectors.ports if len(known) > 1 else ():
+        with suppress(ApplianceUnreachable):
+            shown = served(shell.host, port, starttls=False, dial=dial).fingerprint
+            if shown in known:
+                return shown
+    return known[0]
+
+
+def is_web(role: str) -> bool:
+    return role.partition(":")[0] == WEB
+
+
+def _other_host(name: str) -> TlsFinding:
+    return TlsFinding(
+        "tls-virtual-host",
+        "warning",
+        f"web: the pair of the virtual host {name!r} is not carried over",
+        "copy it by hand where clients ask for that name",
+    )

@@ -23,7 +23,7 @@ def unit_states(shell: Shell, names: Iterable[str]) -> dict[str, str]:
     if len(lines) != len(names):
         raise ApplianceError(
             f"{shell.host}: systemctl told {len(lines)} states of {len(names)} units: {said.stderr.strip()}",
-            hint="is systemd running there?",
+            hint="is systemd running there? `systemctl is-system-running` tells",
         )
     return dict(zip(names, lines, strict=True))
 

@@ -1,12 +1,16 @@
 """The commands of a migration: migrate, plan, resume, rollback, status, finish."""
 
+import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vmmigrate.commands.carrying import Config, Json, Yes, carry_out, confirm, echo
+from vmmigrate.commands.sharing import sharing
+from vmmigrate.folders import run_ids, runs_folder
 
 if TYPE_CHECKING:
     from vmmigrate.model import Plan
@@ -16,9 +20,25 @@ Old = Annotated[
     str, typer.Argument(metavar="OLD", help="The old virtual machine, by name or UUID.", show_default=False)
 ]
 Image = Annotated[
-    Path, typer.Argument(metavar="IMAGE", help="The new release's disk image: qcow2, raw or VMDK.", show_default=False)
+    Path,
+    typer.Argument(metavar="IMAGE", help="The new release's image: OVA, OVF, qcow2, raw or VMDK.", show_default=False),
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, as `vmmigrate status` lists it.")]
+
+
+def _known_runs(incomplete: str) -> list[str]:
+    """For the shell's completion: those that begin so, the newest first."""
+    return [run for run in reversed(run_ids(runs_folder(os.environ))) if run.startswith(incomplete)]
+
+
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's id, as `vmmigrate status` lists it.",
+        show_default=False,
+        autocompletion=_known_runs,
+    ),
+]
 Connect = Annotated[
     str | None,
     typer.Option("--connect", "-c", metavar="URL", help="The hypervisor: qemu:///system, qemu+ssh://…"),
@@ -27,21 +47,43 @@ Store = Annotated[str | None, typer.Option("--store", help="The storage pool for
 Staging = Annotated[str | None, typer.Option("--staging", help="The staging network, which this workstation reaches.")]
 Name = Annotated[str | None, typer.Option("--name", help="The new virtual machine's name. [default: OLD-RUN]")]
 OldAddress = Annotated[str | None, typer.Option("--old-address", help="The old gateway's address.")]
+Sha256 = Annotated[
+    str | None, typer.Option("--sha256", metavar="DIGEST", help="The image's SHA-256, as its publisher tells it.")
+]
 BackupFile = Annotated[Path | None, typer.Option("--backup-file", help="Take this archive, exported by hand.")]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: believe the new VM's host key as seen.")]
 
 
+@dataclass(frozen=True)
+class Given:
+    """What `migrate` and `plan` are given beside OLD and IMAGE."""
+
+    config: Config = None
+    connect: Connect = None
+    store: Store = None
+    staging: Staging = None
+    name: Name = None
+    old_address: OldAddress = None
+    sha256: Sha256 = None
+    backup_file: BackupFile = None
+    trust_staging: TrustStaging = False
+
+    def flags(self) -> dict[str, Any]:
+        """Under the paths of their settings; None says nothing."""
+        return {
+            "hypervisor": {"url": self.connect, "store": self.store},
+            "old": {"address": self.old_address},
+            "new": {"staging": self.staging, "name": self.name, "trust_staging": self.trust_staging or None},
+            "image": {"sha256": self.sha256},
+            "backup": {"file": self.backup_file},
+        }
+
+
+@sharing
 def migrate(
     old: Old,
     image: Image,
-    config: Config = None,
-    connect: Connect = None,
-    store: Store = None,
-    staging: Staging = None,
-    name: Name = None,
-    old_address: OldAddress = None,
-    backup_file: BackupFile = None,
-    trust_staging: TrustStaging = False,
+    given: Given,
     plan: Annotated[
         Path | None, typer.Option("--plan", help="A plan made earlier: refuse where it no longer holds.")
     ] = None,
@@ -55,8 +97,6 @@ def migrate(
     from vmmigrate import display, operations
     from vmmigrate.rundir import new_run_id
 
-    flags = _flags(connect, store, staging, name, old_address, backup_file, trust_staging)
-
     run_id = new_run_id()  # shown in the plan, then used by the run
 
     def act(parts: "Parts", settings: Any) -> None:
@@ -67,20 +107,14 @@ def migrate(
             confirm(f"Replace {agreed.old.name} now?")
         operations.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True)
 
-    carry_out(act, json=json, config=config, flags=flags)
+    carry_out(act, json=json, config=given.config, flags=given.flags())
 
 
+@sharing
 def plan(
     old: Old,
     image: Image,
-    config: Config = None,
-    connect: Connect = None,
-    store: Store = None,
-    staging: Staging = None,
-    name: Name = None,
-    old_address: OldAddress = None,
-    backup_file: BackupFile = None,
-    trust_staging: TrustStaging = False,
+    given: Given,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the plan there, for migrate --plan.")
     ] = None,
@@ -92,8 +126,6 @@ def plan(
     """
     from vmmigrate import display, model, operations
 
-    flags = _flags(connect, store, staging, name, old_address, backup_file, trust_staging)
-
     def act(parts: "Parts", settings: Any) -> None:
         made = operations.plan(old, image, settings, parts)
         text = model.plan_to_json(made)
@@ -101,11 +133,14 @@ def plan(
             output.write_text(text + "\n")
         echo(["".join(line.strip() for line in text.splitlines())] if json else display.plan_lines(made))
 
-    carry_out(act, json=json, config=config, flags=flags)
+    carry_out(act, json=json, config=given.config, flags=given.flags())
 
 
 def resume(run: RunId, json: Json = False) -> None:
-    """Go on with an interrupted run, in the direction it was going."""
+    """Go on with an interrupted run, in the direction it was going.
+
+    Example: vmmigrate resume 20261122-133919-9268
+    """
     from vmmigrate import operations
 
     carry_out(lambda parts, _: operations.resume(run, parts), json=json)
@@ -119,7 +154,10 @@ def rollback(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Go back to the old VM."""
+    """Go back to the old VM. Once the new one was open to the world it is kept, unplugged; before, deleted.
+
+    Examples: vmmigrate rollback 20261122-133919-9268 · vmmigrate rollback 20261122-133919-9268 --scope switch
+    """
     from vmmigrate import operations
     from vmmigrate.journal import Scope
 
@@ -129,8 +167,19 @@ def rollback(
     carry_out(lambda parts, _: operations.rollback(run, parts, scope=wanted, leave_mail=leave_mail), json=json)
 
 
-def status(run: Annotated[str | None, typer.Argument(metavar="[RUN]")] = None, json: Json = False) -> None:
-    """Tell where a run stands; without RUN, list all runs."""
+def status(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="A run's id. [default: list all]", show_default=False, autocompletion=_known_runs
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell where a run stands; without RUN, list all runs.
+
+    Example: vmmigrate status 20261122-133919-9268
+    """
     from vmmigrate import display, operations
 
     def act(parts: "Parts", _: Any) -> None:
@@ -146,7 +195,12 @@ def status(run: Annotated[str | None, typer.Argument(metavar="[RUN]")] = None, j
 
 
 def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
-    """End a run for good: drop its secrets and the right to go back, ask the old guest to shut down."""
+    """End a run for good; there is no way back after it.
+
+    Drops the run's secrets and asks the old guest to shut down; after a switch back, deletes the new VM instead.
+
+    Example: vmmigrate finish 20261122-133919-9268
+    """
     from vmmigrate import operations
 
     def act(parts: "Parts", _: Any) -> None:
@@ -157,24 +211,6 @@ def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
             operations.finish(run, parts, yes=True)
 
     carry_out(act, json=json)
-
-
-def _flags(
-    connect: str | None,
-    store: str | None,
-    staging: str | None,
-    name: str | None,
-    old_address: str | None,
-    backup_file: Path | None,
-    trust_staging: bool,
-) -> dict[str, Any]:
-    """Flags under the paths of their settings; None says nothing."""
-    return {
-        "hypervisor": {"url": connect, "store": store},
-        "old": {"address": old_address},
-        "new": {"staging": staging, "name": name, "trust_staging": trust_staging or None},
-        "backup": {"file": backup_file},
-    }
 
 
 def _read_plan(path: Path) -> "Plan":

@@ -20,16 +20,27 @@ def undo(run: Run) -> None:
 
 
 def spec(run: Run) -> DeploySpec:
-    """The live NIC bears the old MAC and stays unplugged; staging is for us alone."""
+    """The live NIC bears the plan's MAC and stays unplugged; staging is for us alone."""
     plan = run.plan
-    live = NicSpec(plan.identity.network, plan.identity.mac, link_up=False)
+    live = NicSpec(plan.identity.network, plan.live_mac, link_up=False)
     staging = NicSpec(plan.staging, None, link_up=True)
     nics = (staging, live) if plan.staging_first else (live, staging)
-    return DeploySpec(run.run_id, plan.new_name, plan.image, plan.old, plan.store, nics, plan.vcpus, plan.memory)
+    return DeploySpec(
+        run_id=run.run_id,
+        name=plan.new_name,
+        image=plan.image,
+        like=plan.old,
+        store=plan.store,
+        nics=nics,
+        vcpus=plan.vcpus,
+        memory=plan.memory,
+        firmware=plan.firmware,
+        disk_bus=plan.disk_bus,
+    )
 
 
 def _learnt(run: Run, vm: VmRef) -> NewVm:
     nics = run.hypervisor.inventory(vm).nics
-    live = run.plan.identity.mac
+    live = run.plan.live_mac
     staging = next(nic.mac for nic in nics if nic.mac != live)
     return NewVm(vm, live, staging)

@@ -1,8 +1,14 @@
 """Install the old TLS pairs in the new appliance, and prove by handshake that they are served."""
 
-from vmmigrate.appliance import tls
-from vmmigrate.model import NewGuest, TlsKept
+from collections.abc import Iterable
+from dataclasses import replace
+
+from vmmigrate.appliance import layout, tls
+from vmmigrate.appliance.handshake import Expected, is_closed, prove
+from vmmigrate.model import NewGuest, TlsInstalled, TlsKept, TlsPort
 from vmmigrate.run import Run
+
+_NEEDED = (tls.CONSOLE, tls.PORT_25)
 
 
 def do(run: Run) -> None:
@@ -10,24 +16,49 @@ def do(run: Run) -> None:
     bundle = tls.TlsBundle.from_bytes(run.rundir.decrypt_small(run.rundir.tls))
     shell = run.new_shell
     software = run.doors.software(shell)
-    tls.install_web(shell, software, bundle.web)
-    if bundle.smtp:
-        tls.install_smtp(shell, bundle.smtp)
-    tls.apply_installed(shell, software)
-    prove(run, run.facts.of(NewGuest).staging_address, run.settings.limits.restart)
+    made = layout.install(shell, software, bundle)
+    for finding in made.findings:
+        run.remark(f"{finding.text}: {finding.remedy}")
+    layout.apply_installed(shell, software)
+    host = run.facts.of(NewGuest).staging_address
+    ports = tuple(_reachable(run, host, _as_reached(run, made.expected)))
+    run.learn(TlsInstalled(ports))
+    prove_all(run, host, run.settings.limits.restart)
 
 
-def prove(run: Run, host: str, timeout: float) -> tuple[str, ...]:
-    """Handshakes at `host` until they show the old leaves; what was proved, in words. Raises TimedOut."""
-    kept, guest = run.facts.of(TlsKept), run.facts.of(NewGuest)
-    proofs = []
-    for name, port, fingerprint, starttls in (
-        ("console", guest.console_port, kept.web_fingerprint, False),
-        ("SMTP STARTTLS", run.settings.old.smtp_port, kept.smtp_fingerprint, True),
-    ):
-        if fingerprint:
-            tls.await_served(
-                host, port, fingerprint, starttls=starttls, timeout=timeout, clock=run.clock, tick=run.tick
-            )
-            proofs.append(f"{name} shows the old certificate {fingerprint[:16]}…")
+def prove_all(run: Run, host: str, timeout: float) -> tuple[str, ...]:
+    """Handshakes at `host` until every port shows the old leaves; what was proved, in words. Raises TimedOut."""
+    proofs: list[str] = []
+    for port in _ports(run):
+        expected = Expected(port.name, port.port, port.starttls, port.fingerprints)
+        proofs += prove(host, expected, timeout=timeout, clock=run.clock, tick=run.tick, dial=run.dial_to(host))
     return tuple(proofs)
+
+
+def _ports(run: Run) -> tuple[TlsPort, ...]:
+    """As `install-tls` learnt them; a run that an earlier version began knows two pairs by their fingerprints."""
+    installed = run.facts.find(TlsInstalled)
+    if installed is not None:
+        return installed.ports
+    kept = run.facts.of(TlsKept)
+    console = TlsPort("console", run.facts.of(NewGuest).console_port, False, {"": kept.web_fingerprint})
+    smtp = TlsPort("SMTP", run.settings.old.smtp_port, True, {"": kept.smtp_fingerprint})
+    return (console, smtp) if kept.smtp_fingerprint else (console,)
+
+
+def _as_reached(run: Run, expected: Iterable[Expected]) -> list[Expected]:
+    """From here the console and SMTP may have other ports than inside: those that the operator or a look told."""
+    found = []
+    outside = {tls.CONSOLE: run.facts.of(NewGuest).console_port, tls.PORT_25: run.settings.old.smtp_port}
+    for each in expected:
+        found.append(replace(each, port=outside.pop(each.name, each.port)))
+    return found
+
+
+def _reachable(run: Run, host: str, expected: Iterable[Expected]) -> Iterable[TlsPort]:
+    """The console and port 25 must answer; any other port that is closed from here is told."""
+    for each in expected:
+        if each.name not in _NEEDED and is_closed(host, each.port, run.dial_to(host)):
+            run.remark(f"{each.name} (port {each.port}) takes no connection from here: its certificate is not proved")
+        else:
+            yield TlsPort(each.name, each.port, each.starttls, each.fingerprints)

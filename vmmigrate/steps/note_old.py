@@ -12,7 +12,7 @@ def do(run: Run) -> None:
     run.learn(
         OldState(
             packages=software.packages,
-            banner=mail.banner(run.old_host, run.settings.old.smtp_port),
+            banner=mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.dial("old")),
             units=unit_states(shell, software.units.restart_order),
             settings=mail.settings_digest(mail.settings(shell), run.rundir.digest_key()),
             workstation=shell.workstation_address(),

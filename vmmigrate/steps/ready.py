@@ -3,10 +3,11 @@
 import re
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
+from vmmigrate import hardware
 from vmmigrate.appliance import tls
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
-from vmmigrate.appliance.shell import fingerprint_of_key, host_key_seen
+from vmmigrate.appliance.shell import fingerprint_of_key
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import NewGuest, NewVm
@@ -24,6 +25,7 @@ def do(run: Run) -> None:
     host_key, trusted_by = _first_contact(run, new, address)
     shell = run.doors.shell("new", address, host_key)
     software = _answering(run, shell)
+    refuse_six(software)
     _refuse_older(run.plan.old_version, software.version)
     wait_until_active(
         shell, software.units.restart_order, timeout=run.settings.limits.boot, clock=run.clock, tick=run.tick
@@ -35,7 +37,7 @@ def do(run: Run) -> None:
             host_key=host_key,
             trusted_by=trusted_by,
             console_url=_console(run, address, trust),
-            console_fingerprint=tls.collect_web(shell, software).fingerprint,
+            console_fingerprint=tls.console_pin(shell, software, run.doors.dial("new")),
             workstation=shell.workstation_address(),
             packages=software.packages,
         )
@@ -54,19 +56,24 @@ def _leased(run: Run, new: NewVm) -> str:
             return address
         raise NotYet("no address on the staging NIC")
 
-    clears = BOOTS + " If only the operator can know the address, set new.staging_address"
+    clears = f"{_boots(run, new)} If only the operator can know the address, set new.staging_address."
     return run.wait("the new VM's address on staging", probe, timeout=run.settings.limits.boot, clears=clears)
+
+
+def _boots(run: Run, new: NewVm) -> str:
+    """What to look at where nothing answers, and what to change where it never booted."""
+    guessed = hardware.guesses(run.settings.new, run.plan.image, run.hypervisor.inventory(new.vm))
+    return f"{BOOTS} {guessed}".rstrip()
 
 
 def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     """The host key's fingerprint, and who vouches for it. Raises TrustRefused where nobody does."""
-    port = run.settings.new.ssh.port
 
     def look() -> str:
-        return host_key_seen(address, port, timeout=5.0).fingerprint
+        return run.new_host_key(address, timeout=5.0)
 
     # a lease lies: it is there before the guest is
-    seen = run.wait_for_answer("SSH on the new VM", look, timeout=run.settings.limits.boot, clears=BOOTS)
+    seen = run.wait_for_answer("SSH on the new VM", look, timeout=run.settings.limits.boot, clears=_boots(run, new))
     pinned = run.settings.new.ssh.host_key
     if pinned:
         return pinned if pinned.startswith("SHA256:") else fingerprint_of_key(pinned), "the operator"
@@ -99,6 +106,17 @@ def _told_by_agent(run: Run, new: NewVm) -> str | None:
         run.remark(f"no guest agent: {problem}")
         return None
     return fingerprint_of_key(line)
+
+
+def refuse_six(software: Software) -> None:
+    """Raises ApplianceError, whatever a profile says of its console [F-BACKUP-7]."""
+    if software.family == "6.x":
+        raise ApplianceError(
+            f"the image has version {software.version or '6.x'}: whether an older backup imports into it and where it"
+            " keeps its TLS keys is not known",
+            hint="give an image of 5.x; `vmmigrate backup import` tries a backup on a 6.x machine that holds nothing"
+            " (docs/six.md)",
+        )
 
 
 def _refuse_older(old: str, new: str) -> None:

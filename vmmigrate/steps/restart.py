@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hypervisors import NotYet, PowerState
-from vmmigrate.appliance.shell import host_key_seen
 from vmmigrate.appliance.units import boot_id, wait_until_active
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.model import NewGuest, NewVm, Reboot
@@ -44,10 +43,10 @@ def _another_boot(run: Run) -> None:
 
 def _look_for_a_new_lease(run: Run) -> None:
     """A guest may come back at another address: it is the one that shows the pinned key."""
-    guest, port = run.facts.of(NewGuest), run.settings.new.ssh.port
+    guest = run.facts.of(NewGuest)
     for found in leases(run, run.facts.of(NewVm)):
         if found != guest.staging_address and not run.settings.new.staging_address:
             with suppress(ApplianceUnreachable):
-                if host_key_seen(found, port, timeout=3.0).fingerprint == guest.host_key:
+                if run.new_host_key(found, timeout=3.0) == guest.host_key:
                     url = guest.console_url.replace(guest.staging_address, found)
                     run.learn(replace(guest, staging_address=found, console_url=url))

@@ -1,14 +1,14 @@
 """Verify the prepared appliance against the old one: versions, units, certificates, banner, database, accounts."""
 
-from vmmigrate.appliance import mail
+from vmmigrate.appliance import mail, tls
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.errors import ApplianceError
-from vmmigrate.model import NewGuest, OldState, TlsKept, Verified
+from vmmigrate.model import NewGuest, OldState, Verified
 from vmmigrate.run import Run
 from vmmigrate.steps.export import load_digests
-from vmmigrate.steps.install_tls import prove
+from vmmigrate.steps.install_tls import prove_all
 
 
 def do(run: Run) -> None:
@@ -16,7 +16,7 @@ def do(run: Run) -> None:
     checks = (
         *_packages(run),
         *_units(run),
-        *prove(run, host, run.settings.limits.restart),
+        *prove_all(run, host, run.settings.limits.restart),
         same_banner(run, host),
         _database(run),
         _accounts(run),
@@ -31,7 +31,7 @@ def do(run: Run) -> None:
 def same_banner(run: Run, host: str) -> str:
     """Raises ApplianceError where the gateway greets by another name or product."""
     old = run.facts.of(OldState).banner
-    new = mail.banner(host, run.settings.old.smtp_port)
+    new = mail.banner(host, run.settings.old.smtp_port, dial=run.dial_to(host))
     if new != old:
         raise ApplianceError(
             f"the new gateway greets with {new!r}, the old one with {old!r}",
@@ -76,7 +76,8 @@ def _database(run: Run) -> str:
 
 def _accounts(run: Run) -> str:
     """After the import the old accounts hold: the old administrator's log-in proves that they arrived."""
-    console = run.new_console(run.facts.of(TlsKept).web_fingerprint)
+    shell = run.new_shell
+    console = run.new_console(tls.console_pin(shell, run.doors.software(shell), run.doors.dial("new")))
     user = run.settings.old.console.user
     try:
         console.log_in(Account(user, run.doors.secrets.get("old.console.password")))

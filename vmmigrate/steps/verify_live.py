@@ -1,17 +1,16 @@
 """Verify over the live network that the new gateway, and no other, answers at the old address."""
 
 from hypervisors import TrustRefused
-from vmmigrate.appliance.shell import host_key_seen
 from vmmigrate.model import NewGuest, VerifiedLive
 from vmmigrate.run import Run
-from vmmigrate.steps.install_tls import prove
+from vmmigrate.steps.install_tls import prove_all
 from vmmigrate.steps.verify import same_banner
 
 
 def do(run: Run) -> None:
     host = run.plan.identity.host
     identity = _right_host_key(run, host)
-    proofs = prove(run, host, run.settings.limits.network)
+    proofs = prove_all(run, host, run.settings.limits.network)
     run.learn(VerifiedLive((identity, *proofs, same_banner(run, host))))
 
 
@@ -19,7 +18,7 @@ def _right_host_key(run: Run, host: str) -> str:
     expected = run.facts.of(NewGuest).host_key
 
     def look() -> str:
-        return host_key_seen(host, run.settings.new.ssh.port, timeout=3.0).fingerprint
+        return run.new_host_key(host, timeout=3.0)
 
     clears = "is the new VM's NIC on the right network, and is its address configured?"
     seen = run.wait_for_answer(f"the new gateway at {host}", look, timeout=run.settings.limits.network, clears=clears)

@@ -1,5 +1,6 @@
 """A shell without a machine: files in a dict, a table of answers, and a record of all that was run."""
 
+import hashlib
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -45,6 +46,8 @@ class ScriptedShell:
             "hostname",
             "stat ",
             "test ",
+            "readlink ",
+            "sha256sum ",
             "nft list",
             "postconf -h",
         )
@@ -102,6 +105,23 @@ class ScriptedShell:
                 return Result(0 if found else 1, str(found), "")
             case ("mkdir", "-p", *_):
                 return Result(0, "", "")
+            case ("mv", "-f", "-T", source, target):
+                self.files[target] = self.files.pop(source)
+                self.metas[target] = self.metas.pop(source, TEXT)
+                return Result(0, "", "")
+            case ("cp", "-a", "-T", source, target):
+                self.files[target], self.metas[target] = self.files[source], self.metas.get(source, TEXT)
+                return Result(0, "", "")
+            case ("sha256sum", *paths):
+                found = [path for path in paths if path in self.files]
+                lines = [f"{hashlib.sha256(self.files[path]).hexdigest()}  {path}\n" for path in found]
+                return Result(0 if len(found) == len(paths) else 1, "".join(lines), "")
+            case ("stat", "-c", "%a %U %G %n", *paths):
+                metas = [(path, meta) for path in paths if (meta := self.file_meta(path))]
+                lines = [f"{int(meta.mode, 8):o} {meta.owner} {meta.group} {path}\n" for path, meta in metas]
+                return Result(0 if len(metas) == len(paths) else 1, "".join(lines), "")
+            case ("readlink", "-f", path):
+                return Result(0, f"{path}\n", "")
             case _:
                 return Result(127, "", f"{argv[0]}: command not found")
 

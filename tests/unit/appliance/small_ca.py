@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from vmmigrate.appliance.keys import Pair
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-Issuer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Issuer = tuple[x509.Certificate, Key]
+_RSA: list[rsa.RSAPrivateKey] = []  # made once: a prime search takes its time
 
 
 def certificate(
@@ -21,9 +23,10 @@ def certificate(
     days: int = 365,
     start: datetime = NOW - timedelta(days=1),
     ca: bool = False,
+    kind: str = "ECDSA",
 ) -> Issuer:
-    """A certificate and its key; self-signed without an issuer."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """A certificate and its key; self-signed without an issuer. All of kind RSA have one key."""
+    key: Key = rsa_key() if kind == "RSA" else ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     upper, signing = (issuer[0].subject, issuer[1]) if issuer else (subject, key)
     builder = (
@@ -38,9 +41,27 @@ def certificate(
     return builder.sign(signing, hashes.SHA256()), key
 
 
-def pair(name: str = "mailgw.example.test", *, days: int = 365, start: datetime = NOW - timedelta(days=1)) -> Pair:
-    """A leaf of an intermediate of a root; the chain holds the intermediate."""
+def rsa_key() -> rsa.RSAPrivateKey:
+    if not _RSA:
+        _RSA.append(rsa.generate_private_key(65537, 2048))
+    return _RSA[0]
+
+
+def authority() -> tuple[Issuer, Issuer]:
+    """An intermediate, and the root above it."""
     root = certificate("Root", ca=True)
-    middle = certificate("Intermediate", issuer=root, ca=True)
-    leaf, key = certificate(name, issuer=middle, names=(name,), days=days, start=start)
+    return certificate("Intermediate", issuer=root, ca=True), root
+
+
+def pair(
+    name: str = "mailgw.example.test",
+    *,
+    days: int = 365,
+    start: datetime = NOW - timedelta(days=1),
+    kind: str = "ECDSA",
+    issuer: Issuer | None = None,
+) -> Pair:
+    """A leaf of an intermediate of a root; the chain holds the intermediate."""
+    middle = issuer or authority()[0]
+    leaf, key = certificate(name, issuer=middle, names=(name,), days=days, start=start, kind=kind)
     return Pair(key, leaf, (middle[0],))

@@ -5,9 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.appliance.choices import backup_choices, button_for, restore_choices
-from vmmigrate.appliance.forms import Page, read_page
-from vmmigrate.appliance.navigation import backup_pages
+from vmmigrate.appliance import backup_form, credentials, restore_form, roles
+from vmmigrate.appliance.decisions import Decisions
+from vmmigrate.appliance.forms import Form
+from vmmigrate.appliance.navigation import TO_BACKUP, TO_RESTORE, Walk
+from vmmigrate.appliance.pages import Page
+from vmmigrate.appliance.profile import UNPINNED
+from vmmigrate.appliance.reading import read_page
 from vmmigrate.errors import NotDiscovered
 
 URL = "https://mail:8443/ciphermail/admin/backup"
@@ -15,6 +19,20 @@ URL = "https://mail:8443/ciphermail/admin/backup"
 
 def page(body: str) -> Page:
     return read_page(f"<html><head><title>T</title></head><body>{body}</body></html>", URL)
+
+
+def free() -> Decisions:
+    return Decisions(UNPINNED)
+
+
+def role(which: roles.Role, shown: Page) -> Form | None:
+    found = roles.likely(which, shown, free())
+    return found.thing if found else None
+
+
+def backed_up(form: Form, password: Secret | None) -> list[tuple[str, str]]:
+    """What is sent for a backup."""
+    return form.submission(backup_form.choices(free(), form, password), backup_form.button(free(), form))
 
 
 LOGIN = """<form action="j_check" method="post"><input type="hidden" name="t:formdata" value="H4s&amp;x">
@@ -36,9 +54,9 @@ RESTORE = """<form action="?r" method="post" enctype="multipart/form-data"><inpu
 def test_each_form_is_recognised_among_the_others() -> None:
     found = page(RESTORE + BACKUP + LOGIN)
     restore, backup, login = found.forms
-    assert found.login_form() is login
-    assert found.backup_form() is backup
-    assert found.restore_form() is restore
+    assert role(roles.LOGIN, found) is login
+    assert role(roles.BACKUP, found) is backup
+    assert role(roles.RESTORE, found) is restore
 
 
 def test_actions_are_absolute_and_an_empty_one_is_the_page_itself() -> None:
@@ -50,19 +68,19 @@ def test_actions_are_absolute_and_an_empty_one_is_the_page_itself() -> None:
 
 def test_hidden_fields_are_echoed_and_only_the_pressed_button_is_sent() -> None:
     form = page(LOGIN).forms[0]
-    sent = form.submission({"user": "admin", "word": "w"}, button_for(form, "log ?in"))
+    filled = credentials.both(free(), form, "admin", Secret("w"))
+    sent = form.submission(filled, credentials.button(free(), form))
     assert sent == [("t:formdata", "H4s&x"), ("user", "admin"), ("word", "w"), ("go", "Log in")]
 
 
 def test_a_backup_is_downloaded_with_its_database_and_both_password_fields() -> None:
     form = page(BACKUP).forms[0]
-    sent = form.submission(backup_choices(form, Secret("w")), button_for(form, "backup"))
-    assert sent == [("tok", "1"), ("p1", "w"), ("p2", "w"), ("loc", "dl"), ("run", "Backup")]
+    assert backed_up(form, Secret("w")) == [("tok", "1"), ("p1", "w"), ("p2", "w"), ("loc", "dl"), ("run", "Backup")]
 
 
 def test_without_a_password_its_fields_stay_empty() -> None:
     form = page(BACKUP).forms[0]
-    assert dict(form.submission(backup_choices(form, None), None))["p1"] == ""
+    assert dict(backed_up(form, None))["p1"] == ""
 
 
 def test_radio_buttons_are_one_field() -> None:
@@ -71,21 +89,23 @@ def test_radio_buttons_are_one_field() -> None:
     form = page(body).forms[0]
     assert [(field.kind, field.label) for field in form.fields] == [("radio", "Backup location")]
     assert form.submission({}, None) == [("l", "1")]
-    assert form.submission(backup_choices(form, None), None) == [("l", "2")]
+    assert backed_up(form, None) == [("l", "2")]
 
 
 def test_a_form_without_download_or_without_a_place_for_the_password_is_refused() -> None:
     no_download = page(BACKUP.replace("Download", "NFS").replace('"dl"', '"nfs"')).forms[0]
-    with pytest.raises(NotDiscovered, match="offers no download"):
-        backup_choices(no_download, None)
+    with pytest.raises(
+        NotDiscovered, match="no download among the places found, Backup location offers: SMB share, NFS"
+    ):
+        backup_form.choices(free(), no_download, None)
     no_password = page('<form><label>Backup location<select name="l"><option>download</option></select></label></form>')
     with pytest.raises(NotDiscovered, match="no password field"):
-        backup_choices(no_password.forms[0], Secret("w"))
+        backup_form.choices(free(), no_password.forms[0], Secret("w"))
 
 
 def test_a_restore_ticks_what_asks_for_consent() -> None:
     form = page(RESTORE).forms[0]
-    sent = form.submission(restore_choices(form, None), button_for(form, "restore"))
+    sent = form.submission(restore_form.choices(free(), form, None), restore_form.button(free(), form))
     assert sent == [("p", ""), ("sure", "yes"), ("b", "r")]
 
 
@@ -129,20 +149,24 @@ def links(*names: str) -> str:
 def test_a_backup_page_is_found_through_menus_and_nothing_else_is_touched() -> None:
     asked: list[str] = []
     pages = {
-        "admin": links("Logout", "System", "Restart"),
+        "admin": links("Logout", "System", "Restart", "Backup now"),
         "system": links("Backup", "Backup config"),
         "backup": links("Restore"),
         "restore": RESTORE,
+        "backup config": "",
     }
     home = read_page(links("Users", "Admin", "Restart", "Backup config"), "https://mail/c/home")
-    found = list(backup_pages(home, site(pages, asked)))
-    assert [page.url for page in found] == ["https://mail/c/backup", "https://mail/c/restore"]
-    assert [url.rsplit("/", 1)[1] for url in asked] == ["admin", "system", "backup", "restore"]
+    walk = Walk(site(pages, asked), TO_RESTORE)
+    found = {visit.page.url.rsplit("/", 1)[1]: visit.trail for visit in walk.visits(home)}
+    assert found["backup"] == ("Admin", "System", "Backup")
+    assert found["restore"] == ("Admin", "System", "Backup", "Restore")
+    assert [url.rsplit("/", 1)[1] for url in asked][:4] == ["admin", "system", "backup", "restore"]
+    assert list(walk.shunned) == ["Backup now"]
 
 
 def test_menus_that_lead_round_and_round_come_to_an_end() -> None:
     asked: list[str] = []
     pages = {name: links("Admin", "System", "Settings", "Backup") for name in ("admin", "system", "settings", "backup")}
     home = read_page(links("Admin"), "https://mail/c/home")
-    assert len(list(backup_pages(home, site(pages, asked)))) == 1
+    assert len(list(Walk(site(pages, asked), TO_BACKUP).visits(home))) == 5
     assert len(asked) == 4

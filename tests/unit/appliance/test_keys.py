@@ -1,47 +1,14 @@
-"""Keys and certificates: what is loaded is what was written, and each defect is one finding."""
-
-import dataclasses
-from datetime import timedelta
+"""Pairs in PEM: what is loaded is what was written, in every way that Postfix and Tomcat may have it."""
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-from small_ca import NOW, certificate, pair
+from small_ca import pair
 
 from hypervisors import Secret
-from vmmigrate.appliance.keys import (
-    Pair,
-    certificates_pem,
-    check,
-    key_pem,
-    load_pem,
-    load_pkcs12,
-    pkcs12_alias,
-    to_pem,
-    to_pkcs12,
-)
+from vmmigrate.appliance.keys import certificates_pem, holds_key, key_pem, load_pem, load_pem_chains, to_pem
 from vmmigrate.errors import BadKeys
 
-HOST = "mailgw.example.test"
-PASSWORD = Secret("djigzo")
-
-
-def findings(subject: Pair, host: str = HOST) -> list[tuple[str, str]]:
-    return [(finding.id, finding.severity) for finding in check(subject, host, NOW)]
-
-
-def test_a_store_written_with_another_password_and_alias_holds_the_same_pair() -> None:
-    before = pair()
-    data = to_pkcs12(before, Secret("another"), "gateway")
-    after = load_pkcs12(data, Secret("another"))
-    assert to_pem(after) == to_pem(before)
-    assert after.fingerprint == before.fingerprint
-    assert pkcs12_alias(data, Secret("another")) == "gateway"
-
-
-@pytest.mark.parametrize("data", [b"", b"no store", to_pkcs12(pair(), Secret("another"), "x")])
-def test_what_is_no_store_or_has_another_password_is_refused(data: bytes) -> None:
-    with pytest.raises(BadKeys, match="does not open"):
-        load_pkcs12(data, PASSWORD)
+WORD = Secret("word")
 
 
 def test_pem_is_read_in_any_order() -> None:
@@ -64,12 +31,60 @@ def test_pem_without_a_key_or_with_two_is_refused() -> None:
         load_pem(to_pem(one) + to_pem(pair()))
 
 
-def test_an_encrypted_pem_key_is_refused_with_what_postfix_needs() -> None:
+def test_of_several_keys_each_has_the_chain_that_follows_it() -> None:
+    one, two = pair(kind="RSA"), pair()
+    found = load_pem_chains(to_pem(one) + to_pem(two))
+    assert [to_pem(each) for each in found] == [to_pem(one), to_pem(two)]
+    assert [each.kind for each in found] == ["RSA", "ECDSA"]
+
+
+def test_keys_in_one_place_and_chains_in_another_still_find_each_other() -> None:
+    one, two = pair(), pair()
+    found = load_pem_chains(key_pem(one) + key_pem(two) + certificates_pem(two) + certificates_pem(one))
+    assert [each.leaf for each in found] == [one.leaf, two.leaf]
+
+
+def test_a_key_in_the_last_place_is_borne_with() -> None:
     one = pair()
-    locked = one.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word"))
-    with pytest.raises(BadKeys) as refused:
-        load_pem(locked + certificates_pem(one))
-    assert refused.value.hint == "Postfix needs its key without a password"
+    assert to_pem(load_pem_chains(certificates_pem(one) + key_pem(one))[0]) == to_pem(one)
+
+
+def test_no_key_at_all_is_refused_in_chains_too() -> None:
+    with pytest.raises(BadKeys, match="no private key"):
+        load_pem_chains(certificates_pem(pair()))
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_an_encrypted_key_opens_with_its_password_alone(form: PrivateFormat) -> None:
+    one = pair()
+    locked = one.key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"word")) + certificates_pem(one)
+    assert to_pem(load_pem(locked, WORD)) == to_pem(one)
+    with pytest.raises(BadKeys, match="is encrypted, and nothing here names its password") as refused:
+        load_pem(locked)
+    assert refused.value.hint.startswith("Postfix needs its key without a password: `openssl pkey")
+    with pytest.raises(BadKeys, match="its password is another one"):
+        load_pem(locked, Secret("other"))
+
+
+def test_a_password_that_is_not_needed_does_no_harm() -> None:
+    one = pair()
+    assert to_pem(load_pem(to_pem(one), WORD)) == to_pem(one)
+
+
+def test_a_key_is_written_encrypted_where_a_password_is_given() -> None:
+    one = pair()
+    shut = key_pem(one, WORD)
+    assert b"ENCRYPTED" in shut
+    assert to_pem(load_pem(shut + certificates_pem(one), WORD)) == to_pem(one)
+
+
+def test_what_is_damaged_is_refused() -> None:
+    one = pair()
+    key, certificate = key_pem(one), certificates_pem(one)
+    with pytest.raises(BadKeys, match="private key cannot be read: it is damaged"):
+        load_pem(key.replace(key[40:60], b"A" * 20) + certificate)
+    with pytest.raises(BadKeys, match="a certificate cannot be read"):
+        load_pem(key + certificate.replace(certificate[40:60], b"A" * 20))
 
 
 def test_a_key_without_a_certificate_is_refused() -> None:
@@ -77,47 +92,8 @@ def test_a_key_without_a_certificate_is_refused() -> None:
         load_pem(key_pem(pair()))
 
 
-def test_a_good_pair_has_no_finding() -> None:
-    assert findings(pair()) == []
-
-
-def test_a_foreign_key_is_an_error() -> None:
-    assert findings(dataclasses.replace(pair(), key=pair().key)) == [("tls-key-mismatch", "error")]
-
-
-@pytest.mark.parametrize(
-    ("start", "days", "expected"),
-    [(-400, 365, "tls-expired"), (5, 365, "tls-not-yet-valid"), (-300, 310, "tls-expires-soon")],
-)
-def test_dates(start: int, days: int, expected: str) -> None:
-    assert findings(pair(start=NOW + timedelta(days=start), days=days)) == [(expected, "warning")]
-
-
-def test_a_name_that_is_not_the_hosts() -> None:
-    assert findings(pair(), "other.example.test") == [("tls-name-mismatch", "warning")]
-
-
-def test_a_wildcard_covers_one_label_alone() -> None:
-    root = certificate("Root", ca=True)
-    leaf, key = certificate("w", issuer=root, names=("*.example.test",))
-    wild = Pair(key, leaf, (root[0],))
-    assert findings(wild) == []
-    assert findings(wild, "a.b.example.test") == [("tls-name-mismatch", "warning")]
-
-
-def test_chains_missing_out_of_order_and_broken() -> None:
-    root = certificate("Root", ca=True)
-    middle = certificate("Intermediate", issuer=root, ca=True)
-    leaf, key = certificate(HOST, issuer=middle, names=(HOST,))
-    stranger = certificate("Stranger", ca=True)[0]
-    assert findings(Pair(key, leaf, ())) == [("tls-chain-missing", "warning")]
-    assert findings(Pair(key, leaf, (root[0], middle[0])))[0] == ("tls-chain-order", "warning")
-    assert findings(Pair(key, leaf, (stranger,))) == [("tls-chain-broken", "warning")]
-
-
-def test_a_self_signed_leaf_needs_no_chain() -> None:
-    leaf, key = certificate(HOST, names=(HOST,))
-    assert findings(Pair(key, leaf, ())) == []
+def test_where_a_key_is() -> None:
+    assert [holds_key(key_pem(pair())), holds_key(certificates_pem(pair()))] == [True, False]
 
 
 def test_a_pair_does_not_print_its_key() -> None:

@@ -145,6 +145,6 @@ def parts(folder: Path, hypervisor: TinyHypervisor, **other: Any) -> Parts:
         other.pop("environ", PASSWORDS),
         runs_folder=folder / "runs",
         keys_folder=folder / "keys",
-        connect=lambda url: hypervisor,  # type: ignore[arg-type, return-value]
+        connect=lambda url, access: hypervisor,  # type: ignore[arg-type, return-value]
         **other,
     )

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import select
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,6 +170,21 @@ def test_a_terminal_keeps_the_same_lines() -> None:
     for event in events:
         show(event)
     assert [line for line in out.getvalue().splitlines() if line.strip()] == plain(*events)
+
+
+def test_a_terminal_that_stops_shows_its_cursor_again() -> None:
+    ours, its = os.openpty()
+    with os.fdopen(its, "w") as out:
+        show = LiveTerminal(out)
+        show(StepBegan("a", "Act", 1, 1))
+        show.stop()
+        show.stop()
+        seen = b""
+        while select.select([ours], [], [], 0.2)[0]:
+            seen += os.read(ours, 1 << 16)
+    os.close(ours)
+    assert seen.count(b"\x1b[?25l") == 1
+    assert seen.index(b"\x1b[?25h") > seen.index(b"\x1b[?25l")
 
 
 def test_a_listener_that_cannot_write_is_asked_once_and_never_fails() -> None:

@@ -1,0 +1,174 @@
+"""tls show, copy and undo on two stand-in gateways: asked, proved, gone back by itself, put back byte for byte."""
+
+import hashlib
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from stand_in import Guest, fresh_guest, old_guest
+from typer.testing import CliRunner, Result
+
+from fixtures.appliance import ca, keys, root, seed
+from fixtures.appliance.hostkey import fingerprint
+from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
+from vmmigrate.appliance.handshake import served
+from vmmigrate.cli import app
+
+Cli = Callable[..., Result]
+TLS_PEM = "/etc/postfix/tls.pem"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Guest]:
+    with old_guest(tmp_path) as guest:
+        yield guest
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Guest]:
+    with fresh_guest(tmp_path) as guest:
+        yield guest
+
+
+@pytest.fixture
+def cli(tmp_path: Path, old: Guest, new: Guest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """The command line in this process, without a terminal; patience of two seconds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VMMIGRATE_OLD_SSH_PASSWORD", seed.SA_OLD.password)
+    monkeypatch.setenv("VMMIGRATE_NEW_SSH_PASSWORD", seed.SA_FRESH.password)
+    sides = "".join(
+        f'[{side}.ssh]\nport = {SSH_PORT}\nhost_key = "{fingerprint(guest.machine.root)}"\n'
+        for side, guest in (("old", old), ("new", new))
+    )
+    (tmp_path / "vmmigrate.toml").write_text(f"old.smtp_port = {SMTP_PORT}\nlimits.restart = 2\n{sides}")
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers, umask = [signal.getsignal(number) for number in numbers], os.umask(0o022)
+    yield lambda *words: CliRunner().invoke(app, ["tls", *words])
+    os.umask(umask)
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+def files(guest: Guest) -> dict[str, tuple[str, int, tuple[str, str]]]:
+    """Digest, mode and owner of everything below /etc, /usr and /var/lib."""
+    of = guest.machine.root
+    found = [path for folder in ("/etc", "/usr", "/var/lib") for path in of.at(folder).rglob("*") if path.is_file()]
+    names = {path: "/" + str(path.relative_to(of.folder)) for path in found}
+    return {
+        name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mode, of.owner(name))
+        for path, name in names.items()
+        if not name.endswith("owners.json")
+    }
+
+
+def shown(guest: Guest) -> tuple[str, str]:
+    """Console's and SMTP's leaf."""
+    console = served(guest.address, 8443, starttls=False).fingerprint
+    return console, served(guest.address, SMTP_PORT, starttls=True).fingerprint
+
+
+def test_nothing_is_copied_without_a_yes(cli: Cli, old: Guest, new: Guest) -> None:
+    before = files(new)
+    asked = cli("copy", old.address, new.address)
+    assert asked.exit_code == 2
+    assert f"Replace them on {new.address} now?" in asked.output
+    assert "--yes" in asked.output
+    assert "web: /usr/share/djigzo-web/ssl/sslCertificate.p12" in asked.output
+    assert "  then  ECDSA 'mailgw.example.test' until 2044-01-01, SHA-256 " in asked.output
+    assert files(new) == before
+
+
+def test_copied_twice_is_copied_once_and_undone_twice_is_undone_once(cli: Cli, old: Guest, new: Guest) -> None:
+    before, seen = files(new), shown(new)
+    done = cli("copy", old.address, new.address, "--yes")
+    assert (done.exit_code, shown(new)) == (0, shown(old)), done.output
+    assert f"console shows the old certificate {shown(old)[0][:16]}…" in done.output
+    assert f"SMTP STARTTLS shows the old certificate {shown(old)[1][:16]}…" in done.output
+    after = files(new)
+    again = cli("copy", old.address, new.address, "--yes")
+    assert (again.exit_code, files(new)) == (0, after)
+    assert "all of it is in place already" in again.output
+    undone = cli("undo", new.address)
+    assert (undone.exit_code, files(new), shown(new)) == (0, before, seen), undone.output
+    twice = cli("undo", new.address)
+    assert (twice.exit_code, files(new)) == (0, before)
+    assert "there is nothing to put back" in twice.output
+
+
+@pytest.mark.parametrize(("flag", "part"), [("--web", 0), ("--smtp", 1)])
+def test_one_part_alone(flag: str, part: int, cli: Cli, old: Guest, new: Guest) -> None:
+    before = shown(new)
+    done = cli("copy", old.address, new.address, "--yes", flag)
+    assert done.exit_code == 0, done.output
+    assert shown(new)[part] == shown(old)[part]
+    assert shown(new)[1 - part] == before[1 - part]
+
+
+@pytest.mark.parametrize(("path", "flag"), [(TLS_PEM, "--smtp"), (root.P12, "--web")])
+def test_a_pair_that_no_server_takes_goes_back_by_itself(
+    path: str, flag: str, cli: Cli, old: Guest, new: Guest
+) -> None:
+    """Files tell nothing of it: a key of 1024 bits is what OpenSSL refuses to serve, not what it refuses to read."""
+    before, seen = files(new), shown(new)
+    old.machine.root.write(path, weak(path))
+    failed = cli("copy", old.address, new.address, "--yes", flag)
+    assert (failed.exit_code, files(new), shown(new)) == (1, before, seen), failed.output
+    assert "the previous certificates are back" in failed.output
+
+
+def weak(path: str) -> bytes:
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 -- that it is weak is the point
+    chain = [ca.self_signed(key, "mailgw.example.test")]
+    return ca.combined_pem(key, chain) if path == TLS_PEM else ca.pkcs12_store(key, chain, seed.OLD_WEB_STORE_PASSWORD)
+
+
+def test_what_somebody_changed_since_is_left_alone(cli: Cli, old: Guest, new: Guest) -> None:
+    cli("copy", old.address, new.address, "--yes")
+    new.machine.root.write(TLS_PEM, ca.combined_pem(keys.ec_key("renewed"), seed.smtp_chain(new.address)))
+    after = files(new)
+    refused = cli("undo", new.address)
+    assert (refused.exit_code, files(new)) == (2, after)
+    assert f"since the copy somebody changed {TLS_PEM}" in refused.output
+
+
+def test_a_foreign_key_is_refused_before_anything_is_touched(cli: Cli, old: Guest, new: Guest) -> None:
+    before = files(new)
+    old.machine.root.write(TLS_PEM, ca.combined_pem(keys.ec_key("another"), seed.smtp_chain(old.address)))
+    refused = cli("copy", old.address, new.address, "--yes")
+    assert (refused.exit_code, files(new)) == (2, before)
+    assert "the private key does not belong to the certificate 'mailgw.example.test'" in refused.output
+
+
+def test_one_gateway_is_not_two(cli: Cli, old: Guest) -> None:
+    assert "name two gateways" in cli("copy", old.address, old.address).output
+
+
+def test_show_tells_what_a_port_has_without_a_log_in(cli: Cli, old: Guest) -> None:
+    for port, leaf, way in ((8443, shown(old)[0], False), (SMTP_PORT, shown(old)[1], True)):
+        seen = cli("show", f"{old.address}:{port}", "--json")
+        (found,) = json.loads(seen.output)["ports"]
+        assert (found["port"], found["starttls"], found["closed"]) == (port, way, "")
+        assert [each["sha256"] for each in found["shown"]] == [leaf]
+    text = cli("show", f"{old.address}:{SMTP_PORT}").output.splitlines()
+    assert text[0] == f"{old.address}:{SMTP_PORT} STARTTLS, ECDSA, TLSv1.3"
+    assert text[1] == "  subject    CN=mailgw.example.test"
+    assert text[2] == f"  names      mailgw.example.test, {old.address}"
+    assert text[6:] == ["  chain      mailgw.example.test ← Example Mail Authority"]
+
+
+def test_show_tells_closed_ports_in_one_line(cli: Cli, old: Guest) -> None:
+    seen = cli("show", old.address)
+    assert seen.exit_code == 0
+    closed = "; ".join(f"{port} (takes no connection)" for port in (443, 465, 25, 587))
+    assert seen.output.splitlines()[-1] == f"no certificate at {closed}"
+
+
+def test_show_where_nothing_answers_is_refused(cli: Cli) -> None:
+    seen = cli("show", "127.65.99.99")
+    assert seen.exit_code == 2
+    assert "127.65.99.99 shows no certificate: 443: takes no connection; 8443" in seen.output
+    assert "is no HOST or HOST:PORT" in cli("show", "host:port").output

@@ -1,0 +1,204 @@
+"""The shell against a real sshd with PAM and a real sudo, in a mount namespace with accounts of its own."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "integration"))
+from real_sshd import RealSshd, make_key, public, running
+
+from hypervisors import Secret
+from vmmigrate.appliance.shell import Login, SshKey, SshShell
+from vmmigrate.errors import ApplianceError, CommandFailed, LoginRefused
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("sudo") or not shutil.which("sshd"), reason="needs root, sshd, sudo"
+    ),
+]
+
+PASSWORD, NEW = "correct horse battery", "Ein ganz neues 7-Meilen-Wort"
+
+# Nothing of the host is touched: /etc is a copy, what else is written goes to memory that ends with sshd.
+WORLD = """
+set -e
+mount --make-rprivate /
+cp -a /etc "$0/etc"
+mount --bind "$0/etc" /etc
+for each in /run /home /var/log /var/lib/sudo /var/mail; do [ ! -d $each ] || mount -t tmpfs tmpfs $each; done
+mkdir -m 755 /run/sshd
+cp "$0/../sshd/authorized_keys" /run/authorized_keys
+echo '127.0.0.1 localhost' > /etc/hosts
+add() { useradd -m -s "$2" "$1"; echo "$1:correct horse battery" | chpasswd; }
+for each in sa free tied tiedfree lectured powerless aged stubborn; do add $each /bin/bash; done
+add csh "$(command -v tcsh || echo /bin/sh)"
+add fish "$(command -v fish || echo /bin/sh)"
+add nobodys /usr/sbin/nologin
+chage -d 0 aged
+chage -d 0 stubborn
+mkdir -p /etc/sudoers.d
+cat > /etc/sudoers.d/test <<'END'
+sa ALL=(ALL) ALL
+aged ALL=(ALL) ALL
+csh ALL=(ALL) ALL
+fish ALL=(ALL) ALL
+free ALL=(ALL) NOPASSWD: ALL
+Defaults:tied requiretty
+tied ALL=(ALL) ALL
+Defaults:tiedfree requiretty
+tiedfree ALL=(ALL) NOPASSWD: ALL
+Defaults:lectured lecture=always, badpass_message="Falsches Kennwort."
+lectured ALL=(ALL) ALL
+END
+mkdir -m 700 /run/secret
+head -c 100000 /dev/urandom > /run/secret/random
+exec "$@"
+"""
+RANDOM = "/run/secret/random"
+NAMESPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", WORLD)
+BY_PASSWORD = ("UsePAM yes", "PasswordAuthentication yes", "LogLevel VERBOSE")
+BY_QUESTIONS = ("UsePAM yes", "PasswordAuthentication no", "KbdInteractiveAuthentication yes", "LogLevel VERBOSE")
+
+
+@contextmanager
+def world(folder: Path, *options: str, authorized: str = "") -> Iterator[RealSshd]:
+    (folder / "world").mkdir(parents=True)
+    wrapper = (*NAMESPACE, str(folder / "world"))
+    keys = "AuthorizedKeysFile /run/authorized_keys"  # every account may read it there
+    with running(folder / "sshd", keys, *options, authorized=authorized, wrapper=wrapper) as sshd:
+        yield sshd
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSshd]:
+    with world(tmp_path_factory.mktemp("world"), *BY_PASSWORD) as sshd:
+        yield sshd
+
+
+@contextmanager
+def talking(sshd: RealSshd, user: str, password: str = PASSWORD, **more: Any) -> Iterator[SshShell]:
+    new = more.pop("new", "")
+    login = Login(user, lambda: Secret(password), new_password=(lambda: Secret(new)) if new else None, **more)
+    shell = SshShell(sshd.address, sshd.port, login, host_key=sshd.host_key, timeout=15)
+    try:
+        yield shell
+    finally:
+        shell.close()
+
+
+def digest(shell: SshShell) -> str:
+    return shell.run(["sha256sum", RANDOM], user="root").stdout.split()[0]
+
+
+# ---- sudo ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user", ["sa", "free", "tied", "tiedfree", "lectured", "csh", "fish"])
+def test_root_by_every_kind_of_sudo_and_the_bytes_are_exact(sshd: RealSshd, user: str) -> None:
+    with talking(sshd, user) as shell:
+        assert shell.run(["id", "-un"], user="root").stdout == "root\n"
+        assert shell.run(["id", "-un"], user="nobody").stdout == "nobody\n"
+        words = ["a b", "!x", "\\", "'", "line\nline", "$HOME", "é"]
+        assert shell.run(["printf", "[%s]", *words], user="root").stdout == "".join(f"[{word}]" for word in words)
+        assert hashlib.sha256(shell.read_file(RANDOM)).hexdigest() == digest(shell)
+
+
+@pytest.mark.parametrize("user", ["sa", "free", "tied", "tiedfree", "lectured"])
+def test_what_fails_as_root_tells_its_own_words_alone(sshd: RealSshd, user: str) -> None:
+    with talking(sshd, user) as shell:
+        result = shell.run(["sh", "-c", "echo out; echo words >&2; exit 3"], user="root", check=False)
+        assert (result.status, result.stdout) == (3, "out\n")
+        assert result.stderr.splitlines()[-1] == "words"
+        assert PASSWORD not in result.stderr
+        with pytest.raises(CommandFailed, match=r"ended with status 3: .*words$"):
+            shell.run(["sh", "-c", "echo words >&2; exit 3"], user="root")
+
+
+def test_a_lecture_is_not_among_the_words(sshd: RealSshd) -> None:
+    with talking(sshd, "lectured") as shell:
+        assert shell.run(["sh", "-c", "echo words >&2"], user="root").stderr == "words\n"
+
+
+def test_an_account_that_may_not(sshd: RealSshd) -> None:
+    with talking(sshd, "powerless") as shell, pytest.raises(LoginRefused, match="not in the sudoers") as told:
+        shell.run(["true"], user="root")
+    assert "add it to the group sudo or wheel" in told.value.hint
+
+
+def test_a_sudo_password_that_is_wrong_is_tried_once(tmp_path: Path) -> None:
+    """The log-in is by key here, so that only sudo sees it."""
+    key = make_key(tmp_path / "id")
+    with world(tmp_path, *BY_PASSWORD, authorized=public(key)) as sshd:
+        for user in ("sa", "tied"):
+            with talking(sshd, user, "wrong indeed", key=SshKey(key)) as shell:
+                for _time in range(2):
+                    with pytest.raises(LoginRefused, match=f"sudo on .* refused '{user}'"):
+                        shell.run(["true"], user="root")
+                assert shell._refusal is not None
+            with talking(sshd, user, key=SshKey(key)) as shell:
+                assert shell.run(["id", "-un"], user="root").stdout == "root\n"
+
+
+# ---- log-in --------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_asks_instead_of_taking_a_password(tmp_path: Path) -> None:
+    with world(tmp_path, *BY_QUESTIONS) as sshd:
+        with talking(sshd, "sa") as shell:
+            assert shell.run(["id", "-un"]).stdout == "sa\n"
+        with talking(sshd, "sa", "wrong indeed") as shell, pytest.raises(LoginRefused):
+            shell.run(["true"])
+        assert sshd.log.count("PAM: Authentication failure for sa") == 1
+
+
+def test_a_key_and_then_a_password(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "id")
+    both = ("AuthenticationMethods publickey,password", *BY_PASSWORD)
+    with world(tmp_path, *both, authorized=public(key)) as sshd, talking(sshd, "sa", key=SshKey(key)) as shell:
+        assert shell.run(["id", "-un"], user="root").stdout == "root\n"
+
+
+def test_nologin(sshd: RealSshd) -> None:
+    with talking(sshd, "nobodys") as shell, pytest.raises(ApplianceError, match="gives no shell"):
+        shell.run(["true"])
+
+
+# ---- an expired password -------------------------------------------------------------------------------------
+
+
+def test_an_expired_password_is_told(sshd: RealSshd) -> None:
+    with talking(sshd, "stubborn") as shell:
+        for _time in range(2):
+            with pytest.raises(LoginRefused, match="has expired and must be changed first") as told:
+                shell.run(["true"])
+    assert "new.ssh.new_password" in told.value.hint
+
+
+@pytest.mark.parametrize("options", [BY_PASSWORD, BY_QUESTIONS], ids=["password", "questions"])
+def test_an_expired_password_is_changed_and_stays_changed(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with world(tmp_path, *options) as sshd:
+        for _process in range(2):
+            with talking(sshd, "aged", new=NEW) as shell:
+                assert shell.run(["id", "-un"]).stdout == "aged\n"
+                assert shell.run(["id", "-un"], user="root").stdout == "root\n"
+        with talking(sshd, "aged", NEW) as shell:
+            shell.run(["true"])
+        assert sshd.log.count("PAM: Authentication failure for aged") + sshd.log.count("Failed password for aged") == 1
+
+
+def test_a_new_password_that_the_system_does_not_like(sshd: RealSshd) -> None:
+    with talking(sshd, "stubborn", new="a") as shell:
+        for _time in range(2):
+            with pytest.raises(LoginRefused, match=r"could not be changed: .*") as told:
+                shell.run(["true"])
+    assert "long and different enough" in told.value.hint
+    with talking(sshd, "stubborn") as shell, pytest.raises(LoginRefused, match="has expired"):
+        shell.run(["true"])

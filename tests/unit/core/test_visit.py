@@ -1,0 +1,72 @@
+"""A visit's secrets come from where its flags say, and a terminal is told what it is asked for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hypervisors import Secret, TlsTrust, TrustRefused
+from vmmigrate import visit
+from vmmigrate.errors import UsageProblem
+from vmmigrate.operations import Parts
+from vmmigrate.visit import Visit, backup_password
+
+NOBODY = Parts(environ={}, runs_folder=Path("/none"), keys_folder=Path("/none"))
+
+
+def password(of: Visit, parts: Parts) -> str:
+    return visit._console_password(of, parts).reveal()
+
+
+def answering(word: str, asked: list[str]) -> Callable[[str], str]:
+    def ask(label: str) -> str:
+        asked.append(label)
+        return word
+
+    return ask
+
+
+def test_the_file_goes_before_the_environment_and_that_before_the_terminal(tmp_path: Path) -> None:
+    asked: list[str] = []
+    (tmp_path / "word").write_text("from the file\n")
+    (tmp_path / "word").chmod(0o600)
+    terminal = replace(NOBODY, ask=answering("from the terminal", asked))
+    both = replace(terminal, environ={"VMMIGRATE_CONSOLE_PASSWORD": "from the environment"})
+    assert password(Visit("mail", password_file=tmp_path / "word"), both) == "from the file"
+    assert password(Visit("mail"), both) == "from the environment"
+    assert asked == []
+    assert password(Visit("mail", "carol"), terminal) == "from the terminal"
+    assert asked == ["password of carol at mail"]
+
+
+def test_without_any_of_them_the_flag_and_the_variable_are_named() -> None:
+    with pytest.raises(UsageProblem) as refused:
+        password(Visit("mail"), NOBODY)
+    assert refused.value.hint == "give --password-file FILE, or set VMMIGRATE_CONSOLE_PASSWORD"
+
+
+def test_a_backups_password_is_asked_of_its_file_alone(tmp_path: Path) -> None:
+    set_ = replace(NOBODY, environ={"VMMIGRATE_BACKUP_PASSWORD": "word"})
+    assert backup_password(None, set_) is None
+    (tmp_path / "word").write_text("horse")
+    (tmp_path / "word").chmod(0o640)
+    with pytest.raises(UsageProblem, match=r"^backup\.password: others may read "):
+        backup_password(tmp_path / "word", set_)
+    (tmp_path / "word").chmod(0o400)
+    assert backup_password(tmp_path / "word", set_) == Secret("horse")
+
+
+def test_a_pin_is_a_flag_here_and_other_refusals_stay() -> None:
+    with pytest.raises(TrustRefused) as refused, visit._pin_by_flag():
+        raise TrustRefused("not trusted", hint="pin it as console.fingerprint: ab", seen="ab")
+    assert str(refused.value) == "not trusted"
+    assert refused.value.hint == "compare the fingerprint with the appliance's own, then give --fingerprint ab"
+    with pytest.raises(TrustRefused) as refused, visit._pin_by_flag():
+        raise TrustRefused("no certificate", hint="is this a TLS port?")
+    assert refused.value.hint == "is this a TLS port?"
+
+
+def test_trust_is_as_the_flags_say() -> None:
+    assert Visit("mail").trust == TlsTrust()
+    assert Visit("mail", ca_file=Path("ca.pem"), fingerprint="ab").trust == TlsTrust("ab", Path("ca.pem"))

@@ -1,0 +1,74 @@
+"""Read what a stranger's archive unpacks to, forward, within limits: a bomb ends in a refusal, not in a full memory."""
+
+import io
+from typing import BinaryIO
+
+GIB = 1 << 30
+MOST = 64 * GIB  # unpacked, whatever the archive's size
+RATIO = 200  # times its size, once over a gibibyte: a database's dump packs 5 to 20 times, zeros 1,000 times
+MEMBERS = 100_000
+_HEADER = 128 << 10  # one member's headers: long names, PAX records
+_HEADERS = 64 << 20  # all of them
+_PIECE = 1 << 18
+
+
+class TooMuch(Exception):
+    """A limit is passed; the words say which."""
+
+
+def unpacked_limit(packed: int) -> int:
+    """How many bytes an archive of `packed` bytes may unpack to."""
+    return min(MOST, max(GIB, RATIO * packed))
+
+
+def check_unpacked(unpacked: int, packed: int) -> None:
+    """Raises TooMuch."""
+    if unpacked > unpacked_limit(packed):
+        raise TooMuch(
+            f"it unpacks to more than {unpacked_limit(packed) / GIB:.1f} GiB, the limit for its {packed} bytes"
+        )
+
+
+class Forward:
+    """What tarfile reads headers from: `read` is for headers and counted; `seek` passes data by, forward only."""
+
+    def __init__(self, stream: BinaryIO, packed: int) -> None:
+        self._stream, self._packed = stream, packed
+        self._position = 0
+        self._member = self._all = 0
+        self.last = b""  # what `read` gave last
+
+    def next_member(self) -> None:
+        """A new member begins: its headers have a budget of their own."""
+        self._member = 0
+
+    def read(self, count: int) -> bytes:
+        if self._member + count > _HEADER or self._all + count > _HEADERS:
+            raise TooMuch(f"a member's headers are longer than {_HEADER >> 10} KiB, or all of them than 64 MiB")
+        self.last = piece = self._take(count)
+        self._member += len(piece)
+        self._all += len(piece)
+        return piece
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int) -> int:
+        """Stops at the end, as a file does not: what is read there is then empty all the same."""
+        if position < self._position:
+            raise io.UnsupportedOperation("backwards")
+        while self._position < position and self._take(min(_PIECE, position - self._position)):
+            pass
+        return self._position
+
+    def drain(self) -> int:
+        """To the end, where the checksum is; the length of it all."""
+        while self._take(_PIECE):
+            pass
+        return self._position
+
+    def _take(self, count: int) -> bytes:
+        piece = self._stream.read(count)
+        self._position += len(piece)
+        check_unpacked(self._position, self._packed)
+        return piece

@@ -1,0 +1,222 @@
+"""Write a profile from what a console showed, redacted, and tell where a profile no longer fits. Pure functions."""
+
+import datetime
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import tomlkit
+from pydantic import BaseModel
+from tomlkit.items import Table
+
+from hypervisors import redacted
+from vmmigrate.appliance.profile import ConsoleProfile, Profile
+
+Value = str | tuple[str, ...] | tuple[int, ...]
+
+# What each key says, as the file explains it.
+MEANINGS: Mapping[str, str] = {
+    "ports": "where the console is looked for on a bare host",
+    "contexts": "paths at which the log-in page is looked for",
+    "wizard_skip": "caption of the link or button that leaves a first-run wizard",
+    "login.page": "path of the log-in page",
+    "login.action": "path that the log-in form is sent to",
+    "login.user": "field for the user name",
+    "login.next": "button after the user name, where the password has a page of its own",
+    "login.password": "field for the password",
+    "login.button": "button that logs in",
+    "backup.page": "path of the page with the backup form",
+    "backup.menu": "links from the home page to it",
+    "backup.action": "path that the backup form is sent to",
+    "backup.password": "field for the archive's password",
+    "backup.repeat": "field that asks for it again",
+    "backup.location": "field that says where the archive goes",
+    "backup.download": "its value for a download",
+    "backup.no_database": "checkbox that leaves the database out",
+    "backup.database": "checkbox that takes the database in",
+    "backup.button": "button that makes the backup",
+    "backup.result": "link to the finished archive; shows only when a backup is made",
+    "restore.page": "path of the page with the restore form",
+    "restore.menu": "links from the home page to it",
+    "restore.action": "path that the archive is sent to",
+    "restore.file": "field for the archive",
+    "restore.password": "field for the archive's password",
+    "restore.repeat": "field that asks for it again",
+    "restore.location": "field that says where the archive comes from",
+    "restore.upload": "its value for a file sent from here",
+    "restore.confirm": "checkbox that agrees to all settings being overwritten",
+    "restore.button": "button that restores",
+    "restore.yes": "button that answers a question after the upload; shows only when one is restored",
+    "restore.success": "regular expression: what the console says when it has restored; known only then",
+    "restore.failure": "regular expression: what it says when it has not; known only then",
+}
+_LATE = ("backup.result", "restore.yes", "restore.success", "restore.failure")
+_WIDTH = 110  # of a comment
+_RELEASE = re.compile(r"([456])\.\d+\.\d+(?:[-.]\w+)*")
+_SAYS_RELEASE = re.compile(
+    r"(?:ciphermail|djigzo|gateway|version|release)\D{0,30}\b(" + _RELEASE.pattern + ")", re.IGNORECASE
+)
+# Long, with digits among letters: a session's or a form's token, not a word that somebody chose.
+_TOKEN = re.compile(r"(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){3})[\w-]{20,}")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a visit found. `release` as the pages say it ('' where they do not); `withheld`: keys kept out."""
+
+    console: ConsoleProfile
+    release: str = ""
+    family: str | None = None
+    withheld: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Keys that stay empty, withheld ones among them."""
+        known = pins(self.console)
+        return tuple(key for key in keys_of(ConsoleProfile) if key not in known)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`key` as it stands in the file. `seen`: what the console has there; '' where discovery finds nothing."""
+
+    key: str
+    pinned: Value
+    seen: Value
+
+
+def release_in(text: str) -> str:
+    """What the words call a release of these families; '' where they call nothing so."""
+    found = _SAYS_RELEASE.search(text)
+    return found.group(1) if found else ""
+
+
+def family_of(release: str) -> str | None:
+    """'5.5.3' → '5.x'."""
+    found = _RELEASE.match(release)
+    return f"{found.group(1)}.x" if found else None
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key, without `console.`: `login.page`."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys_of(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def pins(profile: ConsoleProfile) -> dict[str, Value]:
+    """What a profile says, by key; what is left to discovery is not in it."""
+    said = profile.model_dump(exclude_unset=True)
+    flat = {
+        f"{name}.{key}" if isinstance(value, dict) else name: inner
+        for name, value in said.items()
+        for key, inner in (value.items() if isinstance(value, dict) else ((name, value),))
+    }
+    return {key: value for key, value in flat.items() if value}
+
+
+def redact(profile: ConsoleProfile, names: tuple[str, ...]) -> tuple[ConsoleProfile, tuple[str, ...]]:
+    """Without what holds a secret, a token, or one of `names` (hosts, accounts); and the keys left out for it."""
+    known = pins(profile)
+    withheld = tuple(key for key, value in known.items() if _tells(value, names))
+    return profile_of({key: value for key, value in known.items() if key not in withheld}), withheld
+
+
+def _tells(value: Value, names: tuple[str, ...]) -> bool:
+    texts = [str(each) for each in value] if isinstance(value, tuple) else [value]
+    named = [re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) for name in names if name]
+    return any(
+        redacted(text) != text or _TOKEN.search(text) or any(pattern.search(text) for pattern in named)
+        for text in texts
+    )
+
+
+def profile_of(known: Mapping[str, Value]) -> ConsoleProfile:
+    """The reverse of `pins`."""
+    tree: dict[str, object] = {}
+    for key, value in known.items():
+        section, _, name = key.rpartition(".")
+        branch = tree.setdefault(section, {}) if section else tree
+        assert isinstance(branch, dict)
+        branch[name] = value
+    return ConsoleProfile.model_validate(tree)
+
+
+# ---- the file --------------------------------------------------------------------------------------------
+
+
+def profile_text(seen: Seen, today: datetime.date, version: str) -> str:
+    """TOML with comments; a key without a value is commented out."""
+    file = tomlkit.document()
+    for line in _header(seen, today, version):
+        file.add(tomlkit.comment(line))
+    file.add(tomlkit.nl())
+    if seen.family:
+        file.add("family", tomlkit.item(seen.family))
+    else:
+        file.add(tomlkit.comment('family = ""  # "4.x" or "5.x"'))
+    file.add("console", _table(ConsoleProfile, pins(seen.console), ""))
+    return tomlkit.dumps(file)
+
+
+def _header(seen: Seen, today: datetime.date, version: str) -> Iterator[str]:
+    yield f"A console's profile, written by vmmigrate {version} on {today.isoformat()}."
+    if seen.release:
+        yield f"Its pages say release {seen.release}."
+    else:
+        yield "Its pages do not say which release it is."
+    yield "Paths, names of fields and captions alone: no address, account, token or value."
+    if seen.withheld:
+        yield f"Left out, for it may identify somebody or be a token: {', '.join(seen.withheld)}."
+    yield from textwrap.wrap(f"Not found, so left to discovery: {', '.join(seen.unknown) or 'nothing'}.", _WIDTH)
+
+
+def _table(model: type[BaseModel], known: Mapping[str, Value], prefix: str) -> Table:
+    table = tomlkit.table()
+    for name, field in model.model_fields.items():
+        key, inner = prefix + name, field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            table.add(name, _table(inner, known, f"{key}."))
+        elif key in known:
+            value = known[key]
+            item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
+            table.add(name, item.comment(MEANINGS[key]) if key in MEANINGS else item)
+        else:
+            empty = "[]" if str(inner).startswith("tuple") else '""'
+            table.add(tomlkit.comment(f"{name} = {empty}  # {MEANINGS.get(key, '')}"))
+    return table
+
+
+# ---- the check -------------------------------------------------------------------------------------------
+
+
+def without(profile: Profile, keys: tuple[str, ...]) -> Profile:
+    """The same with these keys left to discovery; keys as they stand in the file."""
+    bare = {key.removeprefix("console.") for key in keys}
+    kept = {key: value for key, value in pins(profile.console).items() if key not in bare}
+    return profile.model_copy(update={"console": profile_of(kept)})
+
+
+def differences(pinned: Profile, settled: ConsoleProfile, failed: tuple[str, ...]) -> tuple[Difference, ...]:
+    """For each key that did not hold: what is pinned, and what discovery put in its place."""
+    was, now = pins(pinned.console), pins(settled)
+    return tuple(
+        Difference(key, value, now.get(bare, ""))
+        for bare, value in was.items()
+        if (key := f"console.{bare}") in failed and value != now.get(bare)
+    )
+
+
+def untried(pinned: Profile) -> tuple[str, ...]:
+    """Keys of the file that only a real backup or restore puts to the test."""
+    return tuple(f"console.{key}" for key in pins(pinned.console) if key in _LATE)
+
+
+def other_family(pinned: Profile, release: str) -> tuple[Difference, ...]:
+    """The family, where both the profile and the pages say one."""
+    seen = family_of(release)
+    return (Difference("family", pinned.family, seen),) if pinned.family and seen not in (None, pinned.family) else ()

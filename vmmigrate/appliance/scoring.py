@@ -1,0 +1,45 @@
+"""Weigh candidates by signs that speak for and against them, and keep the reasons. Pure functions."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sign(Generic[T]):
+    """`points` for a candidate of which it holds; `reason` completes "it …"."""
+
+    points: int
+    reason: str
+    holds: Callable[[T], object]
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[T]):
+    thing: T
+    points: int
+    reasons: tuple[str, ...]
+
+
+def weigh(thing: T, signs: Iterable[Sign[T]]) -> Candidate[T]:
+    held = [sign for sign in signs if sign.holds(thing)]
+    return Candidate(thing, sum(sign.points for sign in held), tuple(sign.reason for sign in held))
+
+
+def rank(things: Iterable[T], signs: Sequence[Sign[T]]) -> list[Candidate[T]]:
+    """Best first; of equals the one that stands first on the page."""
+    return sorted((weigh(thing, signs) for thing in things), key=lambda each: -each.points)
+
+
+def outstanding(ranked: Sequence[Candidate[T]], enough: int) -> list[Candidate[T]]:
+    """Those that share the first place with at least `enough` points: one is a decision, several are none."""
+    best = ranked[0].points if ranked else 0
+    return [each for each in ranked if each.points == best and best >= enough]
+
+
+def says(pattern: str, *texts: str) -> bool:
+    """Whether one of the texts has it, whatever the case."""
+    return any(re.search(pattern, text, re.IGNORECASE) for text in texts)

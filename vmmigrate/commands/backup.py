@@ -1,0 +1,126 @@
+"""The commands for one backup without a migration: export, import, inspect."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vmmigrate.commands.carrying import Json, Yes, carry_out, confirm, echo
+from vmmigrate.commands.visiting import (
+    BackupPasswordFile,
+    CaFile,
+    Fingerprint,
+    PasswordFile,
+    ProfileFile,
+    Url,
+    User,
+    visit,
+)
+
+if TYPE_CHECKING:
+    from vmmigrate.operations import Parts
+
+app = typer.Typer(
+    help="Export a console's backup, look into one, import one.", no_args_is_help=True, rich_markup_mode=None
+)
+Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)]
+
+
+@app.command("export")
+def export(
+    url: Url,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it, for you alone (0600).")
+    ],
+    user: User = "admin",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    fingerprint: Fingerprint = None,
+    profile: ProfileFile = None,
+    backup_password_file: BackupPasswordFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Have the console make a backup, and write it to FILE.
+
+    FILE appears whole or not at all. With --backup-password-file the console encrypts it; another release may then
+    be unable to read it.
+
+    Example: vmmigrate backup export mail.example.com -o mail.tar.gz --ca-file ca.pem
+    """
+    from vmmigrate import backup_lines, backups
+
+    console = visit(url, user, password_file, ca_file, fingerprint, profile)
+
+    def act(parts: "Parts", _: Any) -> None:
+        written = backups.export(console, output, backup_password_file, parts, force=force)
+        _tell(backup_lines.written_lines(written), backup_lines.written_json(written), json=json)
+
+    carry_out(act, json=json)
+
+
+@app.command("import")
+def import_(
+    url: Url,
+    file: Archive,
+    user: User = "admin",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    fingerprint: Fingerprint = None,
+    profile: ProfileFile = None,
+    backup_password_file: BackupPasswordFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Send FILE although it is of no known kind.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Have the console restore FILE, over all its settings.
+
+    This cannot be undone, and the system must be restarted afterwards.
+
+    Example: vmmigrate backup import https://mail.example.com:8443/ciphermail mail.tar.gz
+    """
+    from vmmigrate import backup_lines, backups
+
+    console = visit(url, user, password_file, ca_file, fingerprint, profile)
+
+    def act(parts: "Parts", _: Any) -> None:
+        archive = backups.importable(file, backup_password_file, parts, force=force)
+        if not yes:
+            confirm(backup_lines.import_question(archive, url))
+        where = backups.import_backup(console, archive, backup_password_file, parts)
+        _tell(backup_lines.imported_lines(archive, where), backup_lines.imported_json(archive, where), json=json)
+
+    carry_out(act, json=json)
+
+
+@app.command("inspect")
+def inspect(
+    file: Archive,
+    password_file: Annotated[
+        Path | None,
+        typer.Option("--password-file", metavar="FILE", help="Holds the archive's password, for you alone (0600)."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell what FILE is, whether it opens and what is in it. Nothing is unpacked to the disk.
+
+    Example: vmmigrate backup inspect mail.tar.gz
+    """
+    from vmmigrate import backup_lines, backups
+
+    def act(parts: "Parts", _: Any) -> None:
+        seen = backups.inspect(file, password_file, parts)
+        _tell(backup_lines.inspected_lines(seen), backup_lines.inspected_json(seen), json=json)
+        backups.refuse_unopened(seen)
+
+    carry_out(act, json=json)
+
+
+def _tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
+    from vmmigrate.display import JsonLines
+
+    if json:
+        JsonLines(sys.stdout).write(data)
+    else:
+        echo(lines)

@@ -1,0 +1,58 @@
+"""The commands about the configuration: a commented template, its schema, a check of a file."""
+
+import json as json_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vmmigrate.commands.carrying import carry_out
+
+if TYPE_CHECKING:
+    from vmmigrate.operations import Parts
+
+app = typer.Typer(
+    help="The configuration file: a template, its schema, a check.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("template")
+def template() -> None:
+    """Print a vmmigrate.toml with every setting, its default and what it means.
+
+    Example: vmmigrate config template > vmmigrate.toml
+    """
+    from vmmigrate.template import template
+
+    typer.echo(template(), nl=False)
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of vmmigrate.toml, for editors that complete and check by one.
+
+    Example: vmmigrate config schema > vmmigrate.schema.json
+    """
+    from vmmigrate.config import Settings
+
+    typer.echo(json_.dumps(Settings.model_json_schema(), indent=2))
+
+
+@app.command("check")
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="[default: vmmigrate.toml here, then ~/.config/vmmigrate]")
+    ] = None,
+) -> None:
+    """See that a configuration file can be read and that each setting in it is one. Nothing is tried.
+
+    Example: vmmigrate config check vmmigrate.toml
+    """
+    from vmmigrate.config import default_file, load
+
+    def act(parts: "Parts", _: Any) -> None:
+        path = file or default_file()
+        load(path, {}, {})
+        typer.echo(f"{path}: good")
+
+    carry_out(act, json=False)

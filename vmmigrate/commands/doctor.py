@@ -1,0 +1,60 @@
+"""The command that looks at this workstation."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vmmigrate.commands.carrying import Config, Json, carry_out
+
+if TYPE_CHECKING:
+    from vmmigrate.doctor import Finding
+    from vmmigrate.operations import Parts
+
+
+def doctor(
+    connect: Annotated[
+        str | None, typer.Option("--connect", "-c", metavar="URL", help="Try this hypervisor too, reading only.")
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Look for what this workstation lacks, and what mends it.
+
+    Exit code 0 when a migration can be run, 2 when something is lacking.
+
+    Example: vmmigrate doctor --connect qemu+ssh://root@kvm1.example.org/system
+    """
+    from vmmigrate.config import default_file
+    from vmmigrate.doctor import Verdict, examine, this_one
+    from vmmigrate.doctor.places import configuration
+    from vmmigrate.operations import access_to
+
+    lacking: list[str] = []
+
+    def act(parts: "Parts", _: Any) -> None:
+        path = config or default_file()
+        access = access_to(configuration(path, os.environ)[1], parts)
+        here = this_one(os.environ, path, lambda url: parts.connect(url, access), connect)
+        for finding in examine(here):
+            _tell(finding, json)
+            lacking.extend([finding.check] if finding.verdict is Verdict.LACKS else [])
+
+    carry_out(act, json=json)
+    if not json:
+        typer.echo(f"lacking: {', '.join(lacking)}" if lacking else "a migration can be run from here")
+    if lacking:
+        raise typer.Exit(2)
+
+
+def _tell(finding: "Finding", json: bool) -> None:
+    from vmmigrate.display import JsonLines
+
+    if json:
+        line = {"check": finding.check, "verdict": str(finding.verdict), "seen": finding.seen, "mend": finding.mend}
+        JsonLines(sys.stdout).write({**line})
+        return
+    typer.echo(f"{finding.verdict:<6} {finding.check:<14} {finding.seen}")
+    if finding.mend:
+        typer.echo(f"{'':<21} → {finding.mend}")

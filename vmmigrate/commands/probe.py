@@ -1,0 +1,90 @@
+"""The command `probe`: write a live console's profile, or tell whether one still fits."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vmmigrate.commands.carrying import Json, carry_out, echo
+from vmmigrate.commands.visiting import CaFile, Fingerprint, PasswordFile, ProfileFile, Url, User, visit
+
+if TYPE_CHECKING:
+    from vmmigrate.operations import Parts
+    from vmmigrate.visit import Visit
+
+
+def probe(
+    url: Url,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the profile there. [default: print it]")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", metavar="TOML", help="Tell whether this profile still fits.")
+    ] = None,
+    user: User = "admin",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    fingerprint: Fingerprint = None,
+    profile: ProfileFile = None,
+    family: Annotated[
+        str | None, typer.Option("--family", help="4.x or 5.x, where the pages do not say which release it is.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at a live console and write its profile; the log-in is the only form that is sent.
+
+    With --check: exit code 0 where a profile fits, 2 with each key that differs.
+
+    Example: vmmigrate probe mail.example.com -o profile.toml
+    """
+    if family not in (None, "4.x", "5.x"):
+        raise typer.BadParameter("give 4.x or 5.x", param_hint="--family")
+    if check and (output or profile):
+        raise typer.BadParameter("goes without --output and --profile", param_hint="--check")
+    console = visit(url, user, password_file, ca_file, fingerprint, profile)
+
+    def act(parts: "Parts", _: Any) -> None:
+        if check:
+            _check(console, check, parts, json=json)
+        else:
+            _write(console, output, family, parts, force=force, json=json)
+
+    carry_out(act, json=json)
+
+
+def _write(
+    console: "Visit", output: Path | None, family: str | None, parts: "Parts", *, force: bool, json: bool
+) -> None:
+    from dataclasses import replace
+
+    from vmmigrate import probe as probing
+    from vmmigrate import probe_lines
+    from vmmigrate.display import JsonLines
+    from vmmigrate.events import silent
+
+    if output is None:
+        found = probing.probe(console, family, parts if json else replace(parts, listen=silent))
+    else:
+        found = probing.probe_into(console, family, output, parts, force=force)
+    if json:
+        JsonLines(sys.stdout).write(probe_lines.probed_json(found, output))
+    elif output is None:
+        echo([probing.text_of(found).rstrip("\n")])
+        echo(probe_lines.missing_lines(found), err=True)
+    else:
+        echo(probe_lines.probed_lines(found, output))
+
+
+def _check(console: "Visit", file: Path, parts: "Parts", *, json: bool) -> None:
+    from vmmigrate import probe as probing
+    from vmmigrate import probe_lines
+    from vmmigrate.display import JsonLines
+
+    checked = probing.check(console, file, parts)
+    if json:
+        JsonLines(sys.stdout).write(probe_lines.checked_json(checked, file))
+    else:
+        echo(probe_lines.checked_lines(checked, file))
+    probing.refuse_misfit(checked, file)

@@ -1,0 +1,71 @@
+"""Whether a migration can be run from this workstation: a table of checks, each with what mends a lack."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypervisors import Hypervisor
+from vmmigrate.doctor import network, packages, places
+from vmmigrate.doctor.finding import Finding, Verdict
+from vmmigrate.doctor.system import System, read_os_release
+from vmmigrate.folders import keys_folder, runs_folder
+
+__all__ = ["Finding", "Verdict", "Workstation", "examine", "this_one"]
+
+
+@dataclass(frozen=True)
+class Workstation:
+    """What is looked at. `url`: a hypervisor to be tried, None to try none."""
+
+    version: tuple[int, ...]
+    interpreter: str
+    system: System
+    environ: Mapping[str, str]
+    known_hosts: Path
+    runs: Path
+    keys: Path
+    config: Path
+    connect: Callable[[str], Hypervisor]
+    url: str | None = None
+
+    @property
+    def path(self) -> str:
+        return self.environ.get("PATH", "")
+
+
+def this_one(
+    environ: Mapping[str, str], config: Path, connect: Callable[[str], Hypervisor], url: str | None
+) -> Workstation:
+    return Workstation(
+        version=sys.version_info[:3],
+        interpreter=sys.executable,
+        system=read_os_release(Path("/etc/os-release")),
+        environ=environ,
+        known_hosts=Path.home() / ".ssh" / "known_hosts",
+        runs=runs_folder(environ),
+        keys=keys_folder(environ),
+        config=config,
+        connect=connect,
+        url=url,
+    )
+
+
+def examine(here: Workstation) -> Iterator[Finding]:
+    """What each check found, in order. Changes nothing."""
+    configuration, settings = places.configuration(here.config, here.environ)
+    vmware = not (here.url or settings.hypervisor.url).startswith(("qemu", "test"))
+    text = settings.model_dump_json(exclude_none=True)
+    yield packages.python(here.version)
+    yield packages.libvirt(here.interpreter, here.system, needed=not vmware)
+    yield packages.pyvmomi(here.interpreter, needed=vmware)
+    yield packages.qemu_img(here.path, here.system)
+    yield packages.keyring(here.interpreter, needed='"keyring":' in text)
+    yield network.ssh_agent(here.path, here.environ, here.system, needed='"agent":true' in text)
+    yield network.known_hosts(here.known_hosts)
+    yield places.folder("runs", here.runs)
+    yield places.folder("keys", here.keys, room=1 << 20)
+    yield configuration
+    yield network.clock(here.path)
+    if here.url:
+        yield network.hypervisor(here.connect, here.url)

@@ -1,0 +1,88 @@
+"""The programs and Python packages that a migration uses."""
+
+import shlex
+import shutil
+import subprocess
+
+from vmmigrate.doctor.finding import Finding, Verdict, missing, ok
+from vmmigrate.doctor.system import System
+
+_OLDEST = (3, 11)
+_WANTED_FORMATS = ("qcow2", "raw", "vmdk")
+_PATIENCE = 30.0  # seconds
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    said = ".".join(map(str, version[:3]))
+    if version[:2] < _OLDEST:
+        return missing("Python", f"{said} is too old", "install Python 3.11 or later", needed=True)
+    return ok("Python", said)
+
+
+def libvirt(interpreter: str, system: System, *, needed: bool) -> Finding:
+    """Imported in a process of its own, as a run would: the package may be there and its library not."""
+    told = _asked(interpreter, "import libvirt; v = libvirt.getVersion(); print(libvirt.__file__ and v)")
+    if told.isdecimal():
+        number = int(told)
+        return ok("libvirt", f"client library {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}")
+    mend = f"{system.install('libvirt headers')} && {_pip(interpreter, 'kvm')}"
+    return missing("libvirt", f"libvirt-python cannot be loaded ({told})", mend, needed=needed)
+
+
+def pyvmomi(interpreter: str, *, needed: bool) -> Finding:
+    code = "import pyVmomi, importlib.metadata as m; print('version', m.version('pyvmomi'))"
+    told = _asked(interpreter, code)
+    if told.startswith("version "):
+        return ok("pyVmomi", told)
+    seen = f"cannot be loaded ({told})" + ("" if needed else "; wanted for VMware alone")
+    return missing("pyVmomi", seen, _pip(interpreter, "vmware"), needed=needed)
+
+
+def keyring(interpreter: str, *, needed: bool) -> Finding:
+    """`needed`: the configuration names it."""
+    told = _asked(interpreter, "import keyring; k = keyring.get_keyring(); print('is', k.priority, k.name)")
+    if not told.startswith("is "):
+        seen = f"the package keyring cannot be loaded ({told})"
+        return missing("keyring", _optional(seen, needed), _pip(interpreter, "keyring"), needed=needed)
+    _, priority, name = told.split(maxsplit=2)
+    if float(priority) <= 0:
+        from vmmigrate.keyrings import NO_BACKEND
+
+        seen = _optional("there is none on this machine that could keep a secret", needed)
+        return missing("keyring", seen, NO_BACKEND, needed=needed)
+    return ok("keyring", name)
+
+
+def qemu_img(path: str, system: System) -> Finding:
+    program = shutil.which("qemu-img", path=path)
+    if program is None:
+        seen = "not found on PATH; a qcow2 image goes without it, raw and VMDK ones do not"
+        return Finding("qemu-img", Verdict.WARN, seen, system.install("qemu-img"))
+    version = _said(program, "--version").partition("\n")[0]
+    formats = _said(program, "--help").rpartition("Supported formats:")[2].split()
+    lacking = [name for name in _WANTED_FORMATS if name not in formats]
+    if lacking:
+        seen = f"{version}: it does not read {', '.join(lacking)}"
+        return Finding("qemu-img", Verdict.WARN, seen, system.install("qemu-img"))
+    return ok("qemu-img", f"{version.removeprefix('qemu-img ')}: reads {', '.join(_WANTED_FORMATS)}")
+
+
+def _optional(seen: str, needed: bool) -> str:
+    return seen if needed else f"{seen}; only one more place for passwords"
+
+
+def _pip(interpreter: str, extra: str) -> str:
+    return f"{shlex.quote(interpreter)} -m pip install 'vmmigrate[{extra}]'"
+
+
+def _asked(interpreter: str, code: str) -> str:
+    """The last line that a new interpreter prints, or why it failed."""
+    return (_said(interpreter, "-c", code).strip().splitlines() or ["it says nothing"])[-1]
+
+
+def _said(*argv: str) -> str:
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE, check=False, errors="replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stdout or done.stderr

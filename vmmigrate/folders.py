@@ -1,0 +1,25 @@
+"""Where runs and their keys rest on this workstation; light, because the shell's completion asks it too."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+
+def runs_folder(environ: Mapping[str, str]) -> Path:
+    return _folder(environ, "VMMIGRATE_RUNS_FOLDER", platformdirs.user_state_path("vmmigrate") / "runs")
+
+
+def keys_folder(environ: Mapping[str, str]) -> Path:
+    return _folder(environ, "VMMIGRATE_KEYS_FOLDER", platformdirs.user_config_path("vmmigrate") / "keys")
+
+
+def run_ids(folder: Path) -> tuple[str, ...]:
+    """The ids of all runs there, oldest first."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path.name for path in folder.iterdir() if (path / "journal.jsonl").exists()))
+
+
+def _folder(environ: Mapping[str, str], variable: str, default: Path) -> Path:
+    return Path(environ[variable]).absolute() if environ.get(variable) else default

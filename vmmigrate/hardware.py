@@ -1,0 +1,57 @@
+"""Which firmware and disk bus the new VM gets, who said so, and what to change where it never boots."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hypervisors import Image, Inventory, OvfDescription
+from vmmigrate.config import NewSettings
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What is decided. `memory` in bytes; `disk_bus` None: as the old VM's."""
+
+    vcpus: int
+    memory: int
+    firmware: str
+    disk_bus: str | None
+
+
+def decide(new: NewSettings, image: Image, old: Inventory) -> Hardware:
+    """As the old VM, but for what the operator says, and for the firmware that the image was made for."""
+    told = image.ovf.firmware if image.ovf else ""
+    return Hardware(
+        vcpus=new.vcpus or old.vcpus,
+        memory=new.memory_mib * 2**20 if new.memory_mib else old.memory,
+        firmware=new.firmware or told or old.firmware,
+        disk_bus=new.disk_bus,
+    )
+
+
+def doubts(decided: Hardware, asked: OvfDescription, old: Inventory) -> Iterator[tuple[str, str, str]]:
+    """Where image, old VM and decision differ: each a finding's id, what was seen, and the remedy."""
+    if asked.firmware and {decided.firmware, old.firmware} != {asked.firmware}:
+        seen = f"the image is made for {asked.firmware} firmware, the old VM has {old.firmware}"
+        yield "firmware", seen, f"the new VM gets {decided.firmware}; where it does not boot, set new.firmware"
+    if asked.vcpus > decided.vcpus or asked.memory > decided.memory:
+        seen = f"the image asks for {_size(asked.vcpus, asked.memory)}, the new VM gets "
+        yield "hardware", seen + _size(decided.vcpus, decided.memory), "give it more with new.vcpus and new.memory_mib"
+
+
+def _size(vcpus: int, memory: int) -> str:
+    return f"{vcpus} vCPU and {memory / _GIB:.1f} GiB"
+
+
+def guesses(new: NewSettings, image: Image, made: Inventory) -> str:
+    """What nobody said about the hardware of the VM that was `made`, as a sentence; '' where all was said."""
+    told = image.ovf is not None and image.ovf.firmware
+    bus = made.disks[0].bus if made.disks else "unknown"
+    firmware = f"firmware {made.firmware} was guessed from {'the image' if told else 'the old VM'}"
+    guessed = [] if new.firmware else [(firmware, "new.firmware")]
+    guessed += [] if new.disk_bus else [(f"disk bus {bus} was guessed from the old VM", "new.disk_bus")]
+    if not guessed:
+        return ""
+    words, settings = zip(*guessed, strict=True)
+    return f"If it never booted: {', '.join(words)}: set {' or '.join(settings)}."

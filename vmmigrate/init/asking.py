@@ -1,0 +1,87 @@
+"""How a question is asked: free text, a number, a secret, yes or no, one of a list; all over one function."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hypervisors import Problem, Secret, redacted
+
+
+class Ask(Protocol):
+    """Puts one question; what was typed, or '' for the default. A secret is not shown."""
+
+    def __call__(self, question: str, default: str | None, secret: bool = False) -> str: ...
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One conversation. `tell` prints a line."""
+
+    ask: Ask
+    tell: Callable[[str], None]
+
+    # ---- asking ----------------------------------------------------------------------------------------------
+
+    def text(self, question: str, default: str | None = None) -> str:
+        """Never empty."""
+        while True:
+            answer = self.ask(question, default).strip() or default
+            if answer:
+                return answer
+            self.note("an answer is needed here; Ctrl-C leaves, and nothing is written")
+
+    def optional(self, question: str) -> str:
+        return self.ask(question, None).strip()
+
+    def secret(self, question: str) -> Secret:
+        """Never empty, never stripped: a password may begin with a blank."""
+        while True:
+            answer = self.ask(question, None, secret=True)
+            if answer:
+                return Secret(answer)
+            self.note("an answer is needed here; what you type is not shown")
+
+    def optional_secret(self, question: str) -> Secret | None:
+        answer = self.ask(question, None, secret=True)
+        return Secret(answer) if answer else None
+
+    def port(self, question: str, default: int) -> int:
+        while True:
+            answer = self.text(question, str(default))
+            if answer.isdecimal() and 1 <= int(answer) <= 65535:
+                return int(answer)
+            self.note(f"{answer!r} is no port: give a number from 1 to 65535")
+
+    def yes(self, question: str, *, default: bool) -> bool:
+        without = "yes" if default else "no"
+        while True:
+            answer = self.ask(f"{question} (yes or no)", without).strip().lower() or without
+            if answer in ("y", "yes", "n", "no"):
+                return answer[0] == "y"
+            self.note("say yes or no")
+
+    def one_of(self, question: str, options: Sequence[str]) -> int:
+        """The index of the chosen one; without an answer the first."""
+        for number, option in enumerate(options, start=1):
+            self.tell(f"     {number}  {option}")
+        while True:
+            answer = self.text(question, "1")
+            if answer.isdecimal() and 1 <= int(answer) <= len(options):
+                return int(answer) - 1
+            self.note(f"give a number from 1 to {len(options)}")
+
+    # ---- telling ---------------------------------------------------------------------------------------------
+
+    def heading(self, line: str) -> None:
+        self.tell("")
+        self.tell(line)
+
+    def good(self, line: str) -> None:
+        self.tell(f"  ✓ {line}")
+
+    def note(self, line: str) -> None:
+        self.tell(f"    {line}")
+
+    def bad(self, problem: Problem) -> None:
+        self.tell(f"  ✗ {redacted(str(problem))}")
+        self.tell(f"    → {problem.hint}")

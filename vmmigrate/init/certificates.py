@@ -1,0 +1,34 @@
+"""A certificate that no authority vouches for: shown by its fingerprint, compared by the operator, then pinned."""
+
+from urllib.parse import urlsplit
+
+from hypervisors import Dial, dial_straight, fetch_leaf, fingerprint_of
+from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.init.conversation import Conversation
+
+
+def shown_at(url: str, dial: Dial = dial_straight) -> str:
+    """The fingerprint of what is shown there now. Raises UsageProblem, ApplianceUnreachable, TrustRefused."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 443
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        raise UsageProblem(f"{url!r} names no host", hint="give it as in https://HOST:8443/ciphermail")
+    try:
+        return fingerprint_of(fetch_leaf(host, port, dial=dial))
+    except OSError as error:
+        raise ApplianceUnreachable(
+            f"no TLS session with {host}:{port}: {error}", hint="check address and port, and that its service runs"
+        ) from error
+
+
+def compared(talk: Conversation, seen: str, setting: str) -> bool:
+    """Whether the operator finds it to be the right one; then it is pinned as that setting."""
+    talk.dialogue.note(f"its certificate has the SHA-256 fingerprint {seen}")
+    talk.dialogue.note("compare it in a browser that you trust: the padlock, certificate, fingerprints")
+    if not talk.dialogue.yes("Is it the same there?", default=False):
+        return False
+    talk.answers.put(setting, seen, "shown, and compared by you")
+    return True

@@ -1,0 +1,65 @@
+"""What the parts of the conversation share: who is asked, what is known by now, how the parts are reached."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypervisors import Access, Hypervisor, Problem, Secret
+from vmmigrate.errors import LoginRefused
+from vmmigrate.init.answers import Answers
+from vmmigrate.init.asking import Dialogue
+from vmmigrate.run import Doors
+from vmmigrate.secrets import Secrets, cannot_ask
+
+_REFUSALS = 4  # the fifth within five minutes blocks an account [facts: 6.x; presumed of the others]
+
+
+@dataclass
+class Conversation:
+    """`secrets`: what was typed and accepted, by the setting's name; nothing of it comes into the file."""
+
+    dialogue: Dialogue
+    connect: Callable[[str, Access], Hypervisor]
+    known_hosts: Path | None
+    answers: Answers = field(default_factory=Answers)
+    secrets: dict[str, Secret] = field(default_factory=dict)
+
+    def doors(self, questions: Mapping[str, str] | None = None) -> Doors:
+        """The very ones that a plan will use, by what is known now. The caller closes them.
+
+        `questions`: how a secret is asked for that turns out to be wanted.
+        """
+
+        def ask(name: str) -> str:
+            question = (questions or {}).get(name)
+            return self.dialogue.secret(question).reveal() if question else cannot_ask(name)
+
+        settings = self.answers.settings()
+        return Doors(settings, Secrets(settings, {}, ask, self.secrets))
+
+
+class Refusals:
+    """Which log-ins of one account were refused: none is tried twice, and never so many that it is blocked."""
+
+    def __init__(self, dialogue: Dialogue, where: str) -> None:
+        self._dialogue, self._where = dialogue, where
+        self._refused: list[tuple[str, object]] = []
+
+    def knows(self, user: str, proof: object) -> bool:
+        """Whether this very one was refused; it is then said so."""
+        if (user, proof) not in self._refused:
+            return False
+        self._dialogue.note("this one was refused already and is not tried again; give another")
+        return True
+
+    def add(self, user: str, proof: object, problem: Problem) -> None:
+        """Raises LoginRefused where another attempt would block the account."""
+        self._refused.append((user, proof))
+        self._dialogue.bad(problem)
+        count = sum(name == user for name, _ in self._refused)
+        self._dialogue.note(f"refused log-ins of {user!r}: {count}; the appliance may block an account after five")
+        if count >= _REFUSALS:
+            raise LoginRefused(
+                f"{self._where} refused {user!r} {count} times; the next refusal might block the account",
+                hint="wait five minutes, make sure of the password in a browser or a terminal, then begin anew",
+            )

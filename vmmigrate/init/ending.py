@@ -1,0 +1,63 @@
+"""The end of the conversation: the file written, what was there kept, passwords put away, the next commands told."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from hypervisors import Problem
+from vmmigrate.config import default_file
+from vmmigrate.errors import UsageProblem
+from vmmigrate.init.asking import Dialogue
+from vmmigrate.init.sources import Sources
+from vmmigrate.rundir import write_durably
+
+
+def refuse_unwritable(file: Path) -> None:
+    """Raises UsageProblem before anything is asked."""
+    folder = file.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or file.is_dir():
+        raise UsageProblem(f"{file} cannot be written", hint="name a file in a folder that is yours, with -o FILE")
+
+
+def write(dialogue: Dialogue, file: Path, text: str) -> None:
+    """Mode 0600. Raises UsageProblem."""
+    try:
+        if file.exists():
+            copy = _free_name(file)
+            shutil.copy2(file, copy)
+            dialogue.good(f"what was there is kept as {copy}")
+        write_durably(file, text.encode())
+    except OSError as error:
+        raise UsageProblem(f"{file} cannot be written: {error.strerror}", hint="make room, or give -o FILE") from error
+    dialogue.good(f"{file} is written")
+
+
+def _free_name(file: Path) -> Path:
+    names = (file.with_name(f"{file.name}.bak{number}") for number in ["", *range(2, 1000)])
+    return next(name for name in names if not name.exists())
+
+
+def keep_secrets(dialogue: Dialogue, chosen: Sources) -> None:
+    """Each on its own: one that cannot be kept is told, the others are kept."""
+    for name, keep in chosen.keep:
+        try:
+            keep()
+        except Problem as problem:
+            dialogue.bad(problem)
+        except OSError as error:
+            dialogue.bad(UsageProblem(f"{name} cannot be kept: {error.strerror}", hint="put it there by hand"))
+        else:
+            dialogue.good(f"{name} is put there")
+
+
+def next_commands(old: str, file: Path, has_backup: bool, chosen: Sources) -> Iterator[str]:
+    """What to type now."""
+    for line in chosen.left:
+        yield f"first: {line}"
+    more = "" if file.absolute() == default_file().absolute() else f" --config {shlex.quote(str(file))}"
+    more += "" if has_backup else " --backup-file FILE"
+    vm = shlex.quote(old)
+    yield f"next: vmmigrate plan {vm} IMAGE{more}    looks at everything, changes nothing"
+    yield f"next: vmmigrate {vm} IMAGE{more}         makes the plan anew, asks, migrates"

@@ -1,0 +1,151 @@
+"""The hypervisor: where it is, the old virtual machine on it, a staging network and a storage pool to choose."""
+
+from hypervisors import (
+    Access,
+    Hypervisor,
+    Inventory,
+    LoginRefused,
+    Network,
+    PowerState,
+    Problem,
+    Secret,
+    TlsTrust,
+    TrustRefused,
+)
+from vmmigrate.display import size
+from vmmigrate.errors import PlanRefused
+from vmmigrate.init import certificates
+from vmmigrate.init.conversation import Conversation, Refusals
+from vmmigrate.model import Identity
+
+DEFAULT = "qemu:///system"
+PASSWORD = "hypervisor.password"  # noqa: S105 -- the name of a setting
+
+
+def find_vm(talk: Conversation, old: str, url: str | None) -> tuple[Hypervisor, Inventory]:
+    """Connected, and the old virtual machine running there. The caller closes it. `url`: not asked at first.
+
+    Raises LoginRefused after too many refusals.
+    """
+    refusals = Refusals(talk.dialogue, "the hypervisor")
+    given = url
+    while True:
+        where = given or talk.dialogue.text("Hypervisor URL", url or DEFAULT)
+        given, url = None, where
+        hypervisor = _connected(talk, where, refusals)
+        if hypervisor is None:
+            continue
+        try:
+            inventory = _running(hypervisor, old)
+        except Problem as problem:
+            hypervisor.close()
+            talk.dialogue.bad(problem)
+            old = talk.dialogue.text("The old virtual machine, by name or UUID", old)
+            continue
+        except BaseException:
+            hypervisor.close()
+            raise
+        talk.answers.put("hypervisor.url", where, f"{inventory.vm.name} runs there")
+        talk.dialogue.good(f"{inventory.vm.name} runs at {where}")
+        return hypervisor, inventory
+
+
+def _connected(talk: Conversation, where: str, refusals: Refusals) -> Hypervisor | None:
+    """None where it cannot be had there, and that is told. One attempt a password, one comparison a certificate."""
+    talk.secrets.pop(PASSWORD, None)
+    talk.answers.put("hypervisor.fingerprint", None, "")
+    while True:
+        try:
+            return talk.connect(where, _access(talk, where, refusals))
+        except LoginRefused as problem:
+            if PASSWORD not in talk.secrets:  # SSH's or TLS's own log-in, where nothing was asked
+                talk.dialogue.bad(problem)
+                return None
+            refusals.add(where, talk.secrets.pop(PASSWORD), problem)
+        except TrustRefused as problem:
+            talk.dialogue.bad(problem)
+            if not where.startswith("vsphere://") or not _compared(talk, where):
+                return None
+        except Problem as problem:
+            talk.dialogue.bad(problem)
+            return None
+
+
+def _access(talk: Conversation, where: str, refusals: Refusals) -> Access:
+    """A password is asked for where this kind of hypervisor wants one."""
+
+    def password() -> Secret:
+        while PASSWORD not in talk.secrets:
+            typed = talk.dialogue.secret(f"Password for {where}")
+            if not refusals.knows(where, typed):
+                talk.secrets[PASSWORD] = typed
+        return talk.secrets[PASSWORD]
+
+    return Access(password, TlsTrust(talk.answers.get("hypervisor.fingerprint")))
+
+
+def _compared(talk: Conversation, where: str) -> bool:
+    try:
+        return certificates.compared(talk, certificates.shown_at(where), "hypervisor.fingerprint")
+    except Problem as problem:
+        talk.dialogue.bad(problem)
+        return False
+
+
+def _running(hypervisor: Hypervisor, old: str) -> Inventory:
+    inventory = hypervisor.inventory(hypervisor.find(old))
+    if inventory.power is not PowerState.RUNNING:
+        raise PlanRefused(f"{inventory.vm.name} is not running", hint="start it, then answer again")
+    return inventory
+
+
+# ---- staging -------------------------------------------------------------------------------------------------
+
+
+def choose_staging(talk: Conversation, hypervisor: Hypervisor, identity: Identity) -> None:
+    """A network for the new VM's second NIC: never the live one."""
+    talk.dialogue.tell("It is prepared over a staging network, which this workstation reaches and the world does not:")
+    fit: list[Network] = []
+    for network in hypervisor.networks():
+        why = _unfit(network, identity)
+        if why:
+            talk.dialogue.note(f"not {network}: {why}")
+        else:
+            fit.append(network)
+    chosen = talk.dialogue.one_of("Staging network", [*map(str, fit), "another: a bridge of the host, by its name"])
+    if chosen < len(fit):
+        talk.answers.put("new.staging", str(fit[chosen]), "chosen from the hypervisor's list")
+        return
+    name = _bridge(talk, identity)
+    talk.answers.put("new.staging", f"bridge:{name}", "given by name: the hypervisor lists no bridges")
+
+
+def _unfit(network: Network, identity: Identity) -> str:
+    if network == identity.network:
+        return "it is the live network; the new VM would answer there for the live address"
+    return "" if network.active else f"it is not active (virsh net-start {network.name})"
+
+
+def _bridge(talk: Conversation, identity: Identity) -> str:
+    while True:
+        name = talk.dialogue.text("The bridge's name").removeprefix("bridge:")
+        if Network(name, "bridge") != identity.network:
+            return name
+        talk.dialogue.note("that is the live network; the new VM would answer there for the live address")
+
+
+# ---- the pool ------------------------------------------------------------------------------------------------
+
+
+def choose_store(talk: Conversation, hypervisor: Hypervisor) -> None:
+    """A pool for the new disk, that with the most room first. Raises PlanRefused where there is none."""
+    talk.dialogue.tell("The storage pool for the new disk:")
+    fit = sorted((store for store in hypervisor.stores() if store.active), key=lambda store: -store.available)
+    for store in hypervisor.stores():
+        if not store.active:
+            talk.dialogue.note(f"not {store.name}: it is not active (virsh pool-start {store.name})")
+    if not fit:
+        raise PlanRefused("there is no active storage pool", hint="start or define one, then begin anew")
+    lines = [f"{store.name}: {size(store.available)} free of {size(store.capacity)}" for store in fit]
+    chosen = fit[talk.dialogue.one_of("Storage pool", lines)]
+    talk.answers.put("hypervisor.store", chosen.name, f"{size(chosen.available)} free when it was chosen")

@@ -1,0 +1,115 @@
+"""A shell on the old gateway: a log-in, sudo, and what is seen there with it."""
+
+from pathlib import Path
+
+from hypervisors import Dial, Inventory, Problem
+from vmmigrate.appliance import mail
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import LoginRefused, UsageProblem
+from vmmigrate.init.conversation import Conversation, Refusals
+from vmmigrate.model import Identity
+from vmmigrate.preflight import read_identity, refuse_unsupported
+from vmmigrate.run import Doors
+
+PASSWORD = "old.ssh.password"  # noqa: S105 -- the name of a setting
+PASSPHRASE = "old.ssh.key_passphrase"  # noqa: S105
+
+
+# ---- log-in and sudo -----------------------------------------------------------------------------------------
+
+
+def log_in(talk: Conversation, host: str) -> tuple[Doors, Shell]:
+    """A session whose sudo works; the caller closes the doors. Raises LoginRefused after too many refusals."""
+    refusals = Refusals(talk.dialogue, f"SSH at {host}")
+    user = "sa"
+    while True:
+        user = talk.dialogue.text("SSH user", user)
+        talk.answers.put("old.ssh.user", user, "logged in; may use sudo")
+        way = talk.dialogue.one_of("Log in by", list(_WAYS))
+        _forget(talk)
+        proof = list(_WAYS.values())[way](talk, user)
+        if refusals.knows(user, (proof, talk.secrets.get(PASSWORD))):
+            continue
+        try:
+            return _logged_in(talk, host, user)
+        except LoginRefused as problem:
+            refusals.add(user, (proof, talk.secrets.get(PASSWORD)), problem)
+        except UsageProblem as problem:  # a key that cannot be used: nothing was tried
+            talk.dialogue.bad(problem)
+
+
+def _logged_in(talk: Conversation, host: str, user: str) -> tuple[Doors, Shell]:
+    """One log-in, then sudo; its password is asked for where it is wanted and not known from the log-in."""
+    doors = talk.doors({PASSWORD: f"Password of {user}, for sudo"})
+    try:
+        shell = doors.shell("old", host)
+        shell.run(("true",))
+        talk.dialogue.good(f"logged in as {user}")
+        shell.run(("true",), user="root")
+    except BaseException:
+        doors.close()
+        raise
+    talk.dialogue.good("sudo works" + (" with that password" if PASSWORD in talk.secrets else " and wants no password"))
+    return doors, shell
+
+
+def _forget(talk: Conversation) -> None:
+    """What another way to log in has left."""
+    for name in ("old.ssh.key_file", "old.ssh.agent"):
+        talk.answers.put(name, None, "")
+    for name in (PASSWORD, PASSPHRASE):
+        talk.secrets.pop(name, None)
+
+
+def _by_password(talk: Conversation, user: str) -> str:
+    talk.secrets[PASSWORD] = talk.dialogue.secret(f"Password of {user}")
+    return "password"
+
+
+def _by_key(talk: Conversation, user: str) -> str:
+    while True:
+        path = Path(talk.dialogue.text("Private key file", "~/.ssh/id_ed25519")).expanduser().absolute()
+        if path.is_file():
+            break
+        talk.dialogue.note(f"there is no file {path}")
+    talk.answers.put("old.ssh.key_file", str(path), f"{user} logged in with it")
+    passphrase = talk.dialogue.optional_secret("Its passphrase, or nothing where it has none")
+    if passphrase:
+        talk.secrets[PASSPHRASE] = passphrase
+    return str(path)
+
+
+def _by_agent(talk: Conversation, user: str) -> str:
+    talk.answers.put("old.ssh.agent", True, f"{user} logged in with what ssh-agent holds")
+    return "agent"
+
+
+_WAYS = {"password": _by_password, "private key file": _by_key, "the keys that ssh-agent holds": _by_agent}
+
+
+# ---- what is there -------------------------------------------------------------------------------------------
+
+
+def look(talk: Conversation, doors: Doors, shell: Shell, inventory: Inventory) -> Identity:
+    """Tell what is installed, and who the gateway is. Raises PlanRefused as a plan would."""
+    software = refuse_unsupported(doors.software(shell))
+    identity = read_identity(shell, shell.host, inventory)
+    version = software.version or "of unknown version"
+    talk.dialogue.good(f"CipherMail {version} ({software.family}), host name {identity.fqdn or identity.hostname}")
+    talk.dialogue.good(f"{identity.address} is on its NIC {identity.mac}, network {identity.network}")
+    _mail(talk, shell.host, doors.dial("old"))
+    return identity
+
+
+def _mail(talk: Conversation, host: str, dial: Dial) -> None:
+    """Where it takes mail: asked only where 25 does not answer."""
+    port = 25
+    while True:
+        try:
+            talk.dialogue.good(f"port {port} takes mail: {mail.banner(host, port, dial=dial)}")
+        except Problem as problem:
+            talk.dialogue.bad(problem)
+            port = talk.dialogue.port("Its SMTP port", port)
+        else:
+            talk.answers.put("old.smtp_port", port, "it greets there")
+            return

@@ -1,0 +1,187 @@
+"""Look at a live console and write its profile, or see whether a profile still fits; nothing but the log-in is sent."""
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from vmmigrate import __version__
+from vmmigrate.appliance.port import Console
+from vmmigrate.appliance.probing import (
+    Difference,
+    Seen,
+    differences,
+    family_of,
+    other_family,
+    pins,
+    profile_text,
+    redact,
+    release_in,
+    untried,
+    without,
+)
+from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile, Profile, read_profile
+from vmmigrate.errors import ApplianceUnreachable, NotDiscovered, UsageProblem
+from vmmigrate.newfile import new_file
+from vmmigrate.operations import Parts
+from vmmigrate.visit import Host, Visit, logged_in, told
+
+_ACCOUNTS = ("admin", "root", "sa")  # which every appliance has [F-CONSOLE-3, F-CONSOLE-4]
+_WORDS = ("backup", "ciphermail", "console", "djigzo", "gateway", "host", "login", "mail", "restore", "web")
+_PLACE = ("ports", "contexts")  # what is to blame where nothing answers on a bare host
+_Failure = NotDiscovered | ApplianceUnreachable
+
+
+@runtime_checkable
+class _Discovers(Protocol):
+    """A console whose client finds out by itself what a profile can pin."""
+
+    def find_restore(self) -> None: ...
+
+    def findings(self) -> ConsoleProfile: ...
+
+    def home_text(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Probed:
+    """`missing`: what discovery looked for and did not find, in its own words."""
+
+    url: str
+    seen: Seen
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`missing`: found neither with the profile nor without what differs. `untried`: keys that were not looked at."""
+
+    url: str
+    differences: tuple[Difference, ...]
+    missing: tuple[str, ...]
+    untried: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        return not (self.differences or self.missing)
+
+
+# ---- write -----------------------------------------------------------------------------------------------
+
+
+def probe(visit: Visit, family: str | None, parts: Parts) -> Probed:
+    """Log in once and look. Raises UsageProblem for a back end of 6.x, where nothing can be discovered."""
+    with told(parts, "probe", "Look at the console"), logged_in(visit, parts) as host:
+        console = host.console
+        if not isinstance(console, _Discovers):
+            raise UsageProblem(
+                "a profile with [rest] is written by hand: nothing can be discovered there",
+                hint="--check FILE tells whether one fits",
+            )
+        missing = tuple(map(_told, _look(console)))
+        found, withheld = redact(console.findings(), _names(visit, host))
+        release = release_in(console.home_text())
+        return Probed(host.url, Seen(found, release, family or family_of(release), withheld), missing)
+
+
+def probe_into(visit: Visit, family: str | None, target: Path, parts: Parts, *, force: bool = False) -> Probed:
+    """The same, written to `target`. Raises UsageProblem before anything is connected where it cannot be."""
+    with new_file(target, force=force) as (sink, _):
+        probed = probe(visit, family, parts)
+        sink.write(text_of(probed).encode())
+    return probed
+
+
+def text_of(probed: Probed) -> str:
+    return profile_text(probed.seen, datetime.datetime.now(datetime.UTC).date(), __version__)
+
+
+def _look(console: Console) -> Iterator[NotDiscovered]:
+    """What is not found."""
+    for look in _looks(console):
+        try:
+            look()
+        except NotDiscovered as error:
+            yield error
+
+
+def _told(error: _Failure) -> str:
+    """With the keys that would settle it."""
+    keys = error.keys if isinstance(error, NotDiscovered) else ()
+    return f"{error} (settled by {' or '.join(keys)})" if keys else str(error)
+
+
+def _looks(console: Console) -> tuple[Callable[[], None], ...]:
+    return (console.find_backup, console.find_restore) if isinstance(console, _Discovers) else (console.find_backup,)
+
+
+def _names(visit: Visit, host: Host) -> tuple[str, ...]:
+    """What would tell whose console it is: the host, its first label, the account; not what any console says."""
+    where = (urlsplit(host.url).hostname or "").lower()
+    label = "" if where.replace(".", "").isdigit() else where.partition(".")[0]
+    return tuple(name for name in (where, label, visit.user.lower()) if name not in _ACCOUNTS + _WORDS)
+
+
+# ---- check -----------------------------------------------------------------------------------------------
+
+
+def check(visit: Visit, file: Path, parts: Parts) -> Checked:
+    """Log in with the profile and look; where a key does not hold, look again without it, to tell what there is.
+
+    A refused log-in is final, as everywhere.
+    """
+    pinned = read_profile(file)
+    profile, failed = pinned, tuple[str, ...]()
+    with told(parts, "check", "Compare the profile with the console"):
+        while new := _pinned_in(profile, (look := _visited(visit, profile, parts)).errors):
+            profile, failed = without(profile, new), failed + new
+    changed = differences(pinned, look.found, failed) + other_family(pinned, look.release)
+    return Checked(look.url, changed, tuple(map(_told, look.errors)), untried(pinned))
+
+
+def refuse_misfit(checked: Checked, file: Path) -> None:
+    """Raises UsageProblem where the profile does not fit."""
+    if not checked.fits:
+        count = len(checked.differences)
+        what = f"{count} keys differ" if count > 1 else "a key differs" if count else "something is not found"
+        raise UsageProblem(
+            f"{file} does not fit the console at {checked.url}: {what}",
+            hint="mend it; for 4.x and 5.x it can be written anew: vmmigrate probe URL -o FILE",
+        )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One visit: what was settled, what was not found."""
+
+    url: str
+    errors: tuple[_Failure, ...]
+    found: ConsoleProfile = UNPINNED
+    release: str = ""
+
+
+def _visited(visit: Visit, profile: Profile, parts: Parts) -> _Look:
+    """Raises what no key of the profile is to blame for."""
+    try:
+        with logged_in(visit, parts, profile) as host:
+            errors, console = tuple(_look(host.console)), host.console
+            if not isinstance(console, _Discovers):
+                return _Look(host.url, errors)
+            return _Look(host.url, errors, console.findings(), release_in(console.home_text()))
+    except NotDiscovered as error:
+        if not _pinned_in(profile, (error,)):
+            raise
+        return _Look(visit.where, (error,))
+    except ApplianceUnreachable as error:
+        if "://" in visit.where or not _pinned_in(profile, (error,)):
+            raise
+        return _Look(visit.where, (error,))
+
+
+def _pinned_in(profile: Profile, errors: tuple[_Failure, ...]) -> tuple[str, ...]:
+    """The keys that these failures are about, as far as the profile pins them."""
+    pinned = pins(profile.console)
+    keys = [key for error in errors for key in (error.keys if isinstance(error, NotDiscovered) else _PLACE)]
+    return tuple(dict.fromkeys(f"console.{bare}" for key in keys if (bare := key.removeprefix("console.")) in pinned))

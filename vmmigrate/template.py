@@ -1,0 +1,74 @@
+"""A commented vmmigrate.toml with every setting, its default or an example, and what it means; from the models."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import tomlkit
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from vmmigrate.config import ENV_PREFIX, SecretSource, Settings
+
+_WIDTH = 100
+_HEAD = f"""\
+Every setting there is. A line like #name = value is a setting: take the # away to set it. What stands there is its \
+default, or an example where the text says what happens when it is left out.
+
+Looked for as vmmigrate.toml in the current folder, then in ~/.config/vmmigrate. Each setting is a variable too \
+(old.ssh.port: {ENV_PREFIX}OLD__SSH__PORT), and the common ones are options. An option comes before a variable, a \
+variable before the file.
+
+`vmmigrate init OLD` asks for what is needed, tries it and writes such a file.
+
+A password never stands here, only where it comes from. One of:"""
+
+
+def template() -> str:
+    lines = [*_comment(_HEAD), *_sources()]
+    for name, model in _tables(Settings):
+        lines += ["", "", *_comment(_purpose(model)), f"[{name}]"]
+        for key, field in model.model_fields.items():
+            if not _is_table(field):
+                lines += ["", *_comment(str(field.description)), f"#{key} = {_value(field)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _tables(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Each table of the file by its name, a parent before its children."""
+    for key, field in model.model_fields.items():
+        if _is_table(field):
+            inner: type[BaseModel] = field.annotation  # type: ignore[assignment]  # as _is_table says
+            yield ".".join((*path, key)), inner
+            yield from _tables(inner, (*path, key))
+
+
+def _is_table(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _value(field: FieldInfo) -> str:
+    """Its default as TOML; where that is nothing, its example."""
+    if SecretSource in get_args(field.annotation):
+        return "{ prompt = true }"
+    return _toml(field.default if field.default is not None else (field.examples or ["…"])[0])
+
+
+def _toml(value: Any) -> str:
+    return str(tomlkit.item(value).as_string())
+
+
+def _sources() -> Iterator[str]:
+    for key, field in SecretSource.model_fields.items():
+        assert field.examples is not None
+        source = f"{{ {key} = {_toml(field.examples[0])} }}"
+        yield f"#   {source:<36} {field.description}"
+
+
+def _purpose(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _comment(text: str) -> list[str]:
+    wrapped = [line for part in text.splitlines() for line in textwrap.wrap(part, _WIDTH) or [""]]
+    return [f"# {line}".rstrip() for line in wrapped]

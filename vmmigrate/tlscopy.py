@@ -1,0 +1,221 @@
+"""Copy TLS pairs from one gateway to another and prove it by handshake; put the previous ones back."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from hypervisors import Clock, Dial, Problem
+from vmmigrate.appliance import layout, mail, tls
+from vmmigrate.appliance.chains import name_of
+from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.handshake import Expected, is_closed, prove
+from vmmigrate.appliance.keys import Pair
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.placing import Change, forget, is_interrupted, place, put_back
+from vmmigrate.appliance.port import Shell
+from vmmigrate.config import Settings
+from vmmigrate.driving import NeedsAttention, RolledBack
+from vmmigrate.errors import ApplianceError, UsageProblem
+from vmmigrate.operations import Parts
+from vmmigrate.run import Doors
+from vmmigrate.secrets import Secrets
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A role's pairs: what the new gateway has now (nothing where that cannot be read), and what it will have."""
+
+    role: str
+    paths: tuple[str, ...]
+    present: tuple[Pair, ...]
+    wanted: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What is about to be done. Without a change everything is in place already."""
+
+    replacements: tuple[Replacement, ...]
+    findings: tuple[str, ...]
+    change: Change
+    expected: tuple[Expected, ...]
+    web: bool
+    smtp: bool
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway reached over SSH, whose ports answer at `host`."""
+
+    shell: Shell
+    doors: Doors
+    host: str
+    dial: Dial
+    smtp_port: int
+    timeout: float
+    clock: Clock
+
+    def as_reached(self, expected: Iterable[Expected]) -> tuple[Expected, ...]:
+        """From here port 25 may be another one, as the operator says."""
+        return tuple(replace(each, port=self.smtp_port) if each.name == tls.PORT_25 else each for each in expected)
+
+
+@contextmanager
+def gateways(settings: Settings, parts: Parts) -> Iterator[Callable[[str, str], Gateway]]:
+    """How a side ('old', 'new') is reached at a host; hangs up at the end."""
+    doors = Doors(settings, Secrets(settings, parts.environ, parts.ask, parts.known_secrets))
+
+    def reach(side: str, host: str) -> Gateway:
+        limits, port = settings.limits, settings.old.smtp_port
+        return Gateway(doors.shell(side, host), doors, host, doors.dial(side), port, limits.restart, parts.clock)
+
+    try:
+        yield reach
+    finally:
+        doors.close()
+
+
+def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
+    """Read both sides and change nothing. Raises BadKeys for a pair that would not work, and what both sides raise."""
+    if old.host == new.host:
+        raise UsageProblem(f"old and new are both {old.host}", hint="name two gateways")
+    shell, software = LookingShell(new.shell), new.doors.software(new.shell)
+    giving = LookingShell(old.shell)
+    bundle = tls.collect(giving, old.doors.software(old.shell), web=web, smtp=smtp)
+    if not bundle.pairs:
+        raise ApplianceError(f"{old.host} names no certificate for that", hint="look with `vmmigrate tls show`")
+    findings = tls.refuse_unusable(bundle, mail.name(giving))
+    made = layout.lay_out(shell, software, bundle)
+    present = _present(shell, software, web=web, smtp=smtp)
+    replacements = tuple(
+        Replacement(
+            role,
+            paths,
+            present.get(role, ()),
+            bundle.pairs.get(role) or (bundle.web if tls.is_web(role) else bundle.smtp),
+        )
+        for role, paths in made.replaced.items()
+    )
+    said = [f"{each.text} → {each.remedy}" for each in (*findings, *made.findings)]
+    return Copy(replacements, tuple(dict.fromkeys(said)), made.change, made.expected, web, smtp)
+
+
+def carry_out(new: Gateway, copy: Copy, say: Say) -> tuple[str, ...]:
+    """Install, apply, prove; what was proved. Where it fails, the previous pairs are back when RolledBack is raised."""
+    closed = _closed(new, copy.expected)
+    for each in closed:
+        say(f"{each.name} (port {each.port}) takes no connection from here: its certificate is not proved")
+    placed = False
+    try:
+        say(f"installing into {', '.join(copy.change.paths) or 'nothing: all is in place'}")
+        placed = place(new.shell, copy.change)
+        _apply(new, say, web=copy.web, smtp=copy.smtp)
+        return _prove(new, [each for each in copy.expected if each not in closed])
+    except BaseException as error:
+        if not _go_back(new, copy, placed, _words(error), say):
+            raise
+        raise RolledBack(f"{_words(error)}; the previous certificates are back", hint=_hint(error)) from error
+
+
+def undo(new: Gateway, say: Say) -> tuple[str, ...]:
+    """Put back what was there before the last copy; which files. () where nothing is kept. Raises NeedsAttention."""
+    paths = put_back(new.shell)
+    if not paths:
+        return ()
+    say(f"put back: {', '.join(paths)}")
+    try:
+        _apply_what_is_there(new, say, web=True, smtp=True)
+    except Problem as error:
+        raise NeedsAttention(f"the files are back, but {error}", hint=error.hint) from error
+    forget(new.shell)
+    return paths
+
+
+def lines(copy: Copy, old: str, new: str) -> list[str]:
+    """What will be replaced by what, for people."""
+    made = [f"{old} → {new}"]
+    for each in copy.replacements:
+        made.append(f"{each.role}: {', '.join(each.paths)}")
+        made += [f"  now   {_told(pair)}" for pair in each.present] or ["  now   nothing that can be read"]
+        made += [f"  then  {_told(pair)}" for pair in each.wanted]
+    made += [f"  remark  {text}" for text in copy.findings]
+    return made if copy.change else [*made, "all of it is in place already"]
+
+
+def _told(pair: Pair) -> str:
+    until = f"{pair.leaf.not_valid_after_utc:%Y-%m-%d}"
+    return f"{pair.kind} {name_of(pair.leaf.subject)} until {until}, SHA-256 {pair.fingerprint[:16]}…"
+
+
+def _present(shell: Shell, software: Software, *, web: bool, smtp: bool) -> tls.Pairs:
+    """The new gateway's own, part by part: what cannot be read is about to be replaced anyway."""
+    found: dict[str, tuple[Pair, ...]] = {}
+    for part in [{"web": True, "smtp": False}] * web + [{"web": False, "smtp": True}] * smtp:
+        try:
+            found |= tls.collect(shell, software, **part).pairs
+        except ApplianceError:
+            continue
+    return found
+
+
+def _closed(new: Gateway, expected: Sequence[Expected]) -> list[Expected]:
+    """Ports that are shut already: a firewall's matter, not the copy's."""
+    reached = zip(expected, new.as_reached(expected), strict=True)
+    return [each for each, at in reached if is_closed(new.host, at.port, new.dial)]
+
+
+def _apply(new: Gateway, say: Say, *, web: bool, smtp: bool, known: bool = False) -> None:
+    say(" and ".join(["reloading Postfix"] * smtp + ["restarting the console"] * web))
+    software = new.doors.software(new.shell)
+    layout.apply_installed(new.shell, software, web=web, smtp=smtp, known=known)
+
+
+def _prove(new: Gateway, expected: Sequence[Expected]) -> tuple[str, ...]:
+    proofs: list[str] = []
+    for each in new.as_reached(expected):
+        proofs += prove(new.host, each, timeout=new.timeout, clock=new.clock, dial=new.dial)
+    return tuple(proofs)
+
+
+def _go_back(new: Gateway, copy: Copy, placed: bool, failed: str, say: Say) -> bool:
+    """Whether this copy had put anything in place; only then an undo is its own, not that of an earlier one.
+
+    A second failure leaves the record, by which `tls undo` goes on.
+    """
+    try:
+        if not placed and not is_interrupted(new.shell):
+            return False
+        say("it failed: the previous certificates are put back")
+        put_back(new.shell)
+        _apply_what_is_there(new, say, web=copy.web, smtp=copy.smtp)
+        forget(new.shell)
+    except (Problem, KeyboardInterrupt) as second:
+        raise NeedsAttention(
+            f"{failed}; and going back failed too: {_words(second)}",
+            hint=f"mend that, then run `vmmigrate tls undo {new.host}`",
+        ) from second
+    return True
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or "interrupted"
+
+
+def _apply_what_is_there(new: Gateway, say: Say, *, web: bool, smtp: bool) -> None:
+    """Prove what the files say, as far as they can be read: what did not work before works no better now."""
+    software = new.doors.software(new.shell)
+    try:
+        expected: tuple[Expected, ...] = layout.shown_by(new.shell, software, web=web, smtp=smtp)
+    except ApplianceError as error:
+        say(f"what was there before cannot be read, so it is not proved: {error}")
+        expected = ()
+    closed = _closed(new, expected)
+    _apply(new, say, web=web, smtp=smtp, known=True)
+    for proof in _prove(new, [each for each in expected if each not in closed]):
+        say(proof.replace("the old", "its previous"))
+
+
+def _hint(error: BaseException) -> str:
+    return error.hint if isinstance(error, Problem) else "try again"

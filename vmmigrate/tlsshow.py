@@ -1,0 +1,144 @@
+"""Look from outside at the certificates that a gateway's ports show: no log-in, nothing is changed."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+
+from hypervisors import Dial, dial_straight, fingerprint_of
+from vmmigrate.appliance.chains import check_public, name_of, names_of
+from vmmigrate.appliance.handshake import Offer, PortClosed, Served, served
+from vmmigrate.appliance.keys import kind_of
+from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+
+_DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
+PORTS = (443, 8443, 465, 25, 587)
+_PATIENCE = 5.0  # seconds for a connection or an answer
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A certificate as a port shows it. Dates are ISO 8601 in UTC; `chain`: subjects as sent, the leaf first."""
+
+    kind: str
+    subject: str
+    names: list[str]
+    issuer: str
+    not_before: str
+    not_after: str
+    days_left: int
+    sha256: str
+    tls: str
+    chain: list[str]
+    findings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Port:
+    """What a port shows: one certificate, or one for each kind of signature. `closed`: why there is none."""
+
+    port: int
+    starttls: bool
+    closed: str = ""
+    shown: tuple[Shown, ...] = ()
+
+
+def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight) -> tuple[Port, ...]:
+    """The known ports, or the one given. Raises ApplianceUnreachable where no port answers at all."""
+    seen = tuple(_look_at(host, each, now, dial) for each in ((port,) if port else PORTS))
+    if not any(each.shown for each in seen):
+        told = "; ".join(f"{each.port}: {each.closed}" for each in seen)
+        raise ApplianceUnreachable(
+            f"{host} shows no certificate: {told}", hint="is the address right, and are these ports open to here?"
+        )
+    return seen
+
+
+def parse(where: str) -> tuple[str, int | None]:
+    """HOST, HOST:PORT, [IPv6]:PORT. Raises UsageProblem."""
+    host, colon, port = where.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        host, port = where, ""
+    if not host or (host != where and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise UsageProblem(f"{where!r} is no HOST or HOST:PORT", hint="for example: mailgw.example.test:8443")
+    return host.strip("[]"), int(port) if port else None
+
+
+def lines(host: str, ports: tuple[Port, ...]) -> list[str]:
+    """For people."""
+    closed = [each for each in ports if not each.shown]
+    made = [line for each in ports if each.shown for line in _port_lines(host, each)]
+    return (
+        [*made, "no certificate at " + "; ".join(f"{each.port} ({each.closed})" for each in closed)] if closed else made
+    )
+
+
+def to_json(host: str, ports: tuple[Port, ...]) -> dict[str, Any]:
+    return {"host": host, "ports": [asdict(each) for each in ports]}
+
+
+def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
+    """A port that nobody knows is asked for TLS first, then for STARTTLS."""
+    ways = [port in _STARTTLS] if port in PORTS else [False, True]
+    failed = ""
+    for starttls in ways:
+        try:
+            first = served(host, port, starttls=starttls, timeout=_PATIENCE, dial=dial)
+        except PortClosed:
+            return Port(port, starttls, "takes no connection")
+        except ApplianceUnreachable as error:
+            failed = failed or str(error.__cause__ or error)
+        else:
+            found = _each_kind(host, port, starttls, first, dial)
+            return Port(port, starttls, shown=tuple(_shown(host, each, now) for each in found))
+    return Port(port, ways[-1], f"no TLS: {failed}")
+
+
+def _each_kind(host: str, port: int, starttls: bool, first: Served, dial: Dial) -> Iterator[Served]:
+    """What is shown to everybody, then what differs for those who take RSA or ECDSA alone."""
+    yield first
+    known = {first.fingerprint}
+    for offer in (Offer.RSA, Offer.ECDSA):
+        with suppress(ApplianceUnreachable):
+            other = served(host, port, starttls=starttls, timeout=_PATIENCE, offer=offer, dial=dial)
+            if other.fingerprint not in known:
+                known.add(other.fingerprint)
+                yield other
+
+
+def _shown(host: str, served_: Served, now: datetime) -> Shown:
+    leaf, *above = (x509.load_der_x509_certificate(der) for der in served_.chain)
+    end = leaf.not_valid_after_utc
+    return Shown(
+        kind=kind_of(leaf),
+        subject=leaf.subject.rfc4514_string(),
+        names=names_of(leaf),
+        issuer=leaf.issuer.rfc4514_string(),
+        not_before=leaf.not_valid_before_utc.isoformat(),
+        not_after=end.isoformat(),
+        days_left=(end - now).days,
+        sha256=fingerprint_of(served_.chain[0]),
+        tls=served_.version,
+        chain=[name_of(cert.subject).strip("'") for cert in (leaf, *above)],
+        findings=[finding.text for finding in check_public(leaf, above, host, now)],
+    )
+
+
+def _port_lines(host: str, port: Port) -> Iterator[str]:
+    for shown in port.shown:
+        yield f"{host}:{port.port}{' STARTTLS' if port.starttls else ''}, {shown.kind}, {shown.tls}"
+        yield f"  subject    {shown.subject}"
+        yield f"  names      {', '.join(shown.names) or 'none'}"
+        yield f"  issuer     {shown.issuer}"
+        yield f"  valid      {shown.not_before[:10]} to {shown.not_after[:10]}, {_days(shown.days_left)}"
+        yield f"  SHA-256    {shown.sha256}"
+        yield f"  chain      {' ← '.join(shown.chain)}"
+        for finding in shown.findings:
+            yield f"  finding    {finding}"
+
+
+def _days(left: int) -> str:
+    return f"{left} days left" if left >= 0 else f"expired {-left} days ago"
