@@ -22,7 +22,10 @@ class VmRef:
 
 @dataclass(frozen=True)
 class Network:
-    """Something a NIC can be plugged into. `kind`: 'network' (libvirt's own) or 'bridge' (the host's)."""
+    """Something a NIC can be plugged into.
+
+    `kind`: 'network' (libvirt's own), 'bridge' (the host's); 'portgroup', 'dvportgroup', 'opaque' (vSphere's).
+    """
 
     name: str
     kind: str

@@ -62,6 +62,8 @@ def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libv
 def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     """All that can be refused is asked here, before anything is made; the domain's XML is the answer."""
     _check_image(spec.image)
+    if spec.properties:
+        raise NotSupported("libvirt hands no vApp properties to a guest", hint="leave them out")
     if pools.volume_in(place.pool, place.name) is not None:
         raise NameTaken(
             f"there is a volume {place.name} in {spec.store} already",

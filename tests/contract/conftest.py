@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from worlds import World, memory, real_libvirtd, test_driver
+from worlds import World, esxi, memory, real_libvirtd, test_driver, vcenter
 
 
 @pytest.fixture(
@@ -12,6 +12,8 @@ from worlds import World, memory, real_libvirtd, test_driver
         pytest.param(memory, id="memory"),
         pytest.param(test_driver, id="test-driver"),
         pytest.param(real_libvirtd, id="libvirtd", marks=pytest.mark.lab),
+        pytest.param(vcenter, id="vcenter", marks=pytest.mark.vsphere),
+        pytest.param(esxi, id="esxi", marks=pytest.mark.vsphere),
     ]
 )
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import LAN, MEBI, NEW_MAC, OLD_MAC, OTHER_RUN, RUN, STAGING, STORE, World
+from worlds import MEBI, NEW_MAC, OLD_MAC, OTHER_RUN, RUN, World
 
 from hypervisors import (
     BadImage,
     Cancelled,
     GuestAgent,
+    HypervisorError,
     NameTaken,
     Network,
     Nic,
@@ -21,6 +22,8 @@ from hypervisors import (
     NotSupported,
     PowerState,
     Progress,
+    Rename,
+    Snapshots,
     TimedOut,
     VmRef,
     no_progress,
@@ -56,13 +59,17 @@ class TestLooking:
         assert seen.memory % MEBI == 0
         assert seen.firmware == "bios"
         assert seen.autostart is False
-        assert seen.nics == (Nic(OLD_MAC, LAN, "virtio", link_up=True, stored_link_up=True),)
+        assert seen.nics == (Nic(OLD_MAC, world.lan, world.nic_model, link_up=True, stored_link_up=True),)
 
     def test_networks_and_stores(self, world: World) -> None:
-        assert {LAN, STAGING} <= set(world.hypervisor.networks())
-        [store] = [store for store in world.hypervisor.stores() if store.name == STORE]
+        assert {world.lan, world.staging} <= set(world.hypervisor.networks())
+        [store] = [store for store in world.hypervisor.stores() if store.name == world.store]
         assert store.active
         assert 0 < store.available <= store.capacity
+
+    @pytest.mark.parametrize(("mac", "kept"), [(OLD_MAC, True), (OLD_MAC.upper(), True), ("01:00:5e:00:00:01", False)])
+    def test_a_unicast_mac_is_kept_and_a_multicast_one_is_not(self, world: World, mac: str, kept: bool) -> None:
+        assert world.hypervisor.keeps_mac(mac) is kept
 
     def test_nobody_is_tagged_at_first(self, world: World) -> None:
         assert world.hypervisor.find_tagged(RUN) == ()
@@ -90,7 +97,7 @@ class TestDeploying:
 
     def test_a_nic_without_a_mac_is_given_one(self, world: World) -> None:
         world.needs("deploy")
-        vm = world.hypervisor.deploy(world.spec(nics=(NicSpec(LAN, None, link_up=True),)), no_progress)
+        vm = world.hypervisor.deploy(world.spec(nics=(NicSpec(world.lan, None, link_up=True),)), no_progress)
         assert len(world.hypervisor.inventory(vm).nics[0].mac) == len(OLD_MAC)
 
     def test_progress_grows_to_its_total(self, world: World) -> None:
@@ -115,9 +122,10 @@ class TestDeploying:
 
         with pytest.raises(Cancelled):
             world.hypervisor.deploy(world.spec(), stop)
-        [half] = world.hypervisor.find_tagged(RUN)
+        halves = world.hypervisor.find_tagged(RUN)
+        assert len(halves) == (0 if world.tidies else 1)
         whole = world.hypervisor.deploy(world.spec(), no_progress)
-        assert whole.id != half.id
+        assert whole.id not in [half.id for half in halves]
         assert world.hypervisor.find_tagged(RUN) == (whole,)
         assert len(world.volumes()) == 1
         assert world.hypervisor.inventory(whole).disks[0].capacity == world.image.virtual_size
@@ -131,7 +139,8 @@ class TestDeploying:
 
         with pytest.raises(Cancelled):
             world.hypervisor.deploy(world.spec(), stop)
-        world.hypervisor.destroy(world.hypervisor.find_tagged(RUN)[0], RUN)
+        for half in world.hypervisor.find_tagged(RUN):
+            world.hypervisor.destroy(half, RUN)
         assert world.volumes() == []
         assert [store.capacity for store in world.hypervisor.stores()] == [store.capacity for store in before]
 
@@ -166,9 +175,15 @@ class TestDeploying:
             world.hypervisor.deploy(world.spec(image=changed), no_progress)
         assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
 
+    def test_a_property_that_the_image_does_not_have_is_refused(self, world: World) -> None:
+        with pytest.raises(HypervisorError, match="propert") as caught:
+            world.hypervisor.deploy(world.spec(properties={"net.ip": "192.0.2.7"}), no_progress)
+        assert caught.value.hint
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
     def test_a_full_store_is_told_before_anything_is_made(self, world: World, tmp_path: Path) -> None:
         world.needs("a full store")
-        room = next(store.available for store in world.hypervisor.stores() if store.name == STORE)
+        room = next(store.available for store in world.hypervisor.stores() if store.name == world.store)
         with pytest.raises(NoRoom) as caught:
             world.hypervisor.deploy(world.spec(image=world.larger_than(room, tmp_path)), no_progress)
         assert caught.value.hint.startswith("free room")
@@ -222,7 +237,7 @@ class TestNics:
             world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True)
             assert nics_of(world, world.old) == [(OLD_MAC, "lan", True, True)]
         for _ in range(2):
-            world.hypervisor.set_nic(world.old, OLD_MAC, network=STAGING)
+            world.hypervisor.set_nic(world.old, OLD_MAC, network=world.staging)
             assert nics_of(world, world.old) == [(OLD_MAC, "staging", True, True)]
 
     def test_a_link_outlives_a_restart(self, world: World) -> None:
@@ -240,7 +255,7 @@ class TestNics:
             world.hypervisor.set_nic(world.old, NEW_MAC, link_up=False)
 
     def test_what_is_so_already_is_left_alone(self, world: World) -> None:
-        world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True, network=LAN)
+        world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True, network=world.lan)
         assert nics_of(world, world.old) == [(OLD_MAC, "lan", True, True)]
 
     def test_a_nic_is_removed_for_good(self, world: World) -> None:
@@ -261,9 +276,15 @@ class TestNotesAndAutostart:
     def test_notes_are_replaced(self, world: World, runs: bool) -> None:
         if runs:
             world.hypervisor.start(world.old)
-        for notes in ("kept, unplugged", "kept, unplugged", "Grüße <&>\nzwei Zeilen", ""):
+        for notes in ("kept, unplugged", "kept, unplugged", "Grüße <&>\nzwei Zeilen"):
             world.hypervisor.set_notes(world.old, notes)
             assert world.hypervisor.inventory(world.old).notes == notes
+
+    def test_notes_are_emptied(self, world: World) -> None:
+        world.needs("empty notes")
+        world.hypervisor.set_notes(world.old, "kept, unplugged")
+        world.hypervisor.set_notes(world.old, "")
+        assert world.hypervisor.inventory(world.old).notes == ""
 
     def test_autostart(self, world: World) -> None:
         for autostart in (True, True, False, False):
@@ -309,7 +330,41 @@ class TestGuests:
         assert world.hypervisor.addresses(world.old) == ()
 
     def test_no_agent_is_told_as_such(self, world: World) -> None:
+        world.needs("an agent")
         assert isinstance(world.hypervisor, GuestAgent)
         assert world.hypervisor.agent_answers(world.old) is False
         with pytest.raises(NotSupported):
             world.hypervisor.read_guest_file(world.old, "/etc/hostname")
+
+
+class TestAbilities:
+    """Those that an adapter may lack."""
+
+    def skip_without(self, world: World, ability: type) -> None:
+        if not isinstance(world.hypervisor, ability):
+            pytest.skip(f"this adapter lacks the ability {ability.__name__}")
+
+    def test_another_name(self, world: World) -> None:
+        self.skip_without(world, Rename)
+        for _ in range(2):
+            renamed = world.hypervisor.rename(world.old, "old-retired")
+            assert renamed == VmRef(world.old.id, "old-retired")
+        assert world.hypervisor.find("old-retired") == renamed
+        with pytest.raises(NotFound):
+            world.hypervisor.find("old")
+
+    def test_a_name_that_is_taken(self, world: World) -> None:
+        self.skip_without(world, Rename)
+        ours = world.ours()
+        with pytest.raises(NameTaken, match=f"there is a virtual machine {world.old.name} already"):
+            world.hypervisor.rename(ours, world.old.name)
+        assert world.hypervisor.find(ours.name) == ours
+
+    def test_snapshots_are_made_and_removed_by_name(self, world: World) -> None:
+        self.skip_without(world, Snapshots)
+        for name in ("before", "before", "after"):
+            world.hypervisor.create_snapshot(world.old, name, "of the contract")
+        assert world.hypervisor.snapshots(world.old) == ("before", "after")
+        for _ in range(2):
+            world.hypervisor.remove_snapshot(world.old, "before")
+            assert world.hypervisor.snapshots(world.old) == ("after",)

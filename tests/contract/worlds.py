@@ -14,11 +14,14 @@ import pytest
 
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import (
+    Access,
     DeploySpec,
     Hypervisor,
     Image,
     Network,
     NicSpec,
+    Secret,
+    TlsTrust,
     VmRef,
     connect,
     identify_image,
@@ -62,7 +65,7 @@ def data_throughout(room: int, folder: Path) -> Image:
 
 @dataclass(frozen=True)
 class World:
-    """`old`: switched off, one NIC with OLD_MAC on the lan, made by nobody's run. `lacks`: ability → reason."""
+    """`old`: switched off, one NIC with OLD_MAC on `lan`, made by nobody's run. `lacks`: ability → reason."""
 
     hypervisor: Any
     old: VmRef
@@ -71,6 +74,11 @@ class World:
     lacks: Mapping[str, str] = field(default_factory=dict)
     make_ours: Callable[[DeploySpec], VmRef] | None = None  # instead of deploy, where that is lacking
     larger_than: Callable[[int, Path], Image] = data_throughout  # an image for which so much room is too little
+    lan: Network = LAN
+    staging: Network = STAGING
+    store: str = STORE
+    nic_model: str = "virtio"
+    tidies: bool = False  # what a refused deployment left is removed at once, not by the next call
 
     def needs(self, *abilities: str) -> None:
         for ability in abilities:
@@ -78,9 +86,9 @@ class World:
                 pytest.skip(self.lacks[ability])
 
     def spec(self, **change: Any) -> DeploySpec:
-        nics = (NicSpec(LAN, OLD_MAC, link_up=False), NicSpec(STAGING, NEW_MAC, link_up=True))
+        nics = (NicSpec(self.lan, OLD_MAC, link_up=False), NicSpec(self.staging, NEW_MAC, link_up=True))
         given = {"run_id": RUN, "name": f"{self.old.name}-new", "image": self.image, "like": self.old}
-        return DeploySpec(**{**given, "store": STORE, "nics": nics, **change})
+        return DeploySpec(**{**given, "store": self.store, "nics": nics, **change})
 
     def ours(self) -> VmRef:
         """A new machine of RUN's, switched off."""
@@ -229,3 +237,53 @@ def _clean_up(connection: Any, pool: Any, name: str) -> None:
     for volume in pool.listAllVolumes(0):
         if volume.name().startswith(name):
             volume.delete(0)
+
+
+@contextmanager
+def vcenter(folder: Path) -> Iterator[World]:
+    with _vsphere(folder, "vpx", distributed=("lan",)) as world:
+        yield world
+
+
+@contextmanager
+def esxi(folder: Path) -> Iterator[World]:
+    with _vsphere(folder, "esx", distributed=()) as world:
+        yield world
+
+
+@contextmanager
+def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterator[World]:
+    """The simulator, furnished."""
+    pytest.importorskip("pyVmomi", reason="needs pyvmomi")
+    from fixtures.vsphere import inventory
+    from fixtures.vsphere.building import program
+    from fixtures.vsphere.simulator import PASSWORD, simulator
+
+    with simulator(program(), folder, kind) as running:
+        with inventory.administrator(running) as service:
+            inventory.add_networks(service, distributed=distributed)
+            inventory.add_machine(service, "old", OLD_MAC)
+        access = Access(lambda: Secret(PASSWORD), TlsTrust(ca_file=running.ca_file))
+        hypervisor = connect(running.url, access)
+        datastore = Path(hypervisor.stores()[0].path)
+        try:
+            yield World(
+                hypervisor,
+                hypervisor.find("old"),
+                small_image(folder),
+                volumes=lambda: sorted(str(path) for path in datastore.glob("old-new*/*-flat.vmdk")),
+                lacks={
+                    "a full store": "the simulator's datastore is as large as this machine's disk",
+                    "a guest that ignores": "the simulator's guests shut down at once",
+                    "no addresses": "the simulator's guests report what the tests tell them to",
+                    "an agent": "VMware Tools gives no files without an account of the guest",
+                    "empty notes": "the simulator keeps notes that are to be emptied",
+                },
+                lan=Network("lan", "dvportgroup" if "lan" in distributed else "portgroup"),
+                staging=Network("staging", "portgroup"),
+                store=inventory.STORE,
+                nic_model="vmxnet3",
+                tidies=True,
+            )
+        finally:
+            hypervisor.close()

@@ -1,0 +1,1 @@
+"""VMware through pyvmomi: a vCenter, or a single ESXi host."""

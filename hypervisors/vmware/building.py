@@ -1,0 +1,122 @@
+"""What a new virtual machine shall be, as vSphere's specifications: for a bare disk, and its cards. Pure functions."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim
+
+from hypervisors.types import DeploySpec, NicSpec
+from hypervisors.vmware import reading, tags
+
+Change = vim.vm.device.VirtualDeviceSpec
+_ADD = Change.Operation.add
+_CONTROLLER_KEY, _DISK_KEY, _FIRST_NIC_KEY = -100, -101, -200
+_CONTROLLERS = {
+    "pvscsi": vim.vm.device.ParaVirtualSCSIController,
+    "scsi": vim.vm.device.VirtualLsiLogicController,
+    "sata": vim.vm.device.VirtualAHCIController,
+    "nvme": vim.vm.device.VirtualNVMEController,
+    "ide": vim.vm.device.VirtualIDEController,
+}
+_ASKED = {"virtio": "pvscsi"}  # vSphere's own paravirtual bus; Linux drives it as it does virtio
+_CARDS = {
+    "vmxnet3": vim.vm.device.VirtualVmxnet3,
+    "e1000e": vim.vm.device.VirtualE1000e,
+    "e1000": vim.vm.device.VirtualE1000,
+    "pcnet32": vim.vm.device.VirtualPCNet32,
+}
+
+
+@dataclass(frozen=True)
+class Like:
+    """What the new one takes from the old one. `memory` in MiB."""
+
+    vcpus: int
+    memory: int
+    version: str
+    guest_id: str
+    firmware: str
+    bus: str
+    card: str
+
+
+def like_of(found: reading.Properties) -> Like:
+    """`found`: what reading.SHAPE names."""
+    devices = found["config.hardware.device"]
+    disks, nics = reading.disks_of(devices), reading.nics_of(devices, {}, running=False)
+    bus = disks[0].bus if disks else "pvscsi"
+    return Like(
+        vcpus=int(found["config.hardware.numCPU"]),
+        memory=int(found["config.hardware.memoryMB"]),
+        version=found.get("config.version", ""),
+        guest_id=found.get("config.guestId", ""),
+        firmware=found.get("config.firmware") or "bios",
+        bus=bus if bus in _CONTROLLERS else "scsi",
+        card=nics[0].model if nics and nics[0].model in _CARDS else "vmxnet3",
+    )
+
+
+def bare(spec: DeploySpec, like: Like, backings: Sequence[Any]) -> vim.vm.ConfigSpec:
+    """One disk of the image's size and the NICs of `spec`; `backings` in their order."""
+    cards = [_CARDS[like.card]] * len(spec.nics)
+    config = vim.vm.ConfigSpec(
+        guestId=like.guest_id or "otherGuest64",
+        files=vim.vm.FileInfo(vmPathName=f"[{spec.store}]"),
+        deviceChange=[*_disk(spec, like), *cards_of(spec.nics, cards, backings)],
+        version=like.version or None,
+    )
+    shape(config, spec, like, spec.firmware or like.firmware)
+    return config
+
+
+def shape(config: vim.vm.ConfigSpec, spec: DeploySpec, like: Like, firmware: str | None) -> None:
+    """Name, size and our tag; what else there is stays."""
+    config.name = spec.name
+    config.numCPUs = spec.vcpus or like.vcpus
+    config.memoryMB = (spec.memory >> 20) if spec.memory else like.memory
+    if firmware:
+        config.firmware = firmware
+    config.extraConfig = [*config.extraConfig, *tags.options(tags.Tag(spec.run_id, complete=False))]
+
+
+def _disk(spec: DeploySpec, like: Like) -> Iterator[Any]:
+    """The server chooses the file's name: another machine's folder may bear ours."""
+    yield Change(operation=_ADD, device=controller(spec.disk_bus or like.bus, _CONTROLLER_KEY))
+    backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(
+        fileName=f"[{spec.store}]", diskMode="persistent", thinProvisioned=True
+    )
+    disk = vim.vm.device.VirtualDisk(
+        key=_DISK_KEY,
+        controllerKey=_CONTROLLER_KEY,
+        unitNumber=0,
+        capacityInKB=-(-spec.image.virtual_size // 1024),
+        backing=backing,
+    )
+    yield Change(operation=_ADD, fileOperation=Change.FileOperation.create, device=disk)
+
+
+def controller(bus: str, key: int) -> Any:
+    """`bus`: as in DeploySpec.disk_bus, or as reading.disks_of tells it."""
+    kind = _CONTROLLERS.get(_ASKED.get(bus, bus), vim.vm.device.VirtualLsiLogicController)
+    made = kind(key=key, busNumber=0)
+    if isinstance(made, vim.vm.device.VirtualSCSIController):
+        made.sharedBus = vim.vm.device.VirtualSCSIController.Sharing.noSharing
+    return made
+
+
+def cards_of(nics: Sequence[NicSpec], kinds: Sequence[type], backings: Sequence[Any], below: int = 0) -> Iterable[Any]:
+    """One for each; their keys are less than `below`."""
+    first = min(_FIRST_NIC_KEY, below - 1)
+    for number, (nic, kind, backing) in enumerate(zip(nics, kinds, backings, strict=True)):
+        link = vim.vm.device.VirtualDevice.ConnectInfo(
+            startConnected=nic.link_up, connected=nic.link_up, allowGuestControl=False
+        )
+        card = kind(
+            key=first - number,
+            backing=backing,
+            connectable=link,
+            addressType="manual" if nic.mac else "generated",
+            macAddress=nic.mac,
+        )
+        yield Change(operation=_ADD, device=card)

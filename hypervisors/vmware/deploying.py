@@ -1,0 +1,128 @@
+"""Deploy an image as a new virtual machine: ask everything, import it with its tag, fill its disk, say complete."""
+
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from pyVmomi import vim
+
+from hypervisors.errors import Problem
+from hypervisors.types import DeploySpec, Progress, ProgressListener, VmRef
+from hypervisors.vmware import (
+    building,
+    comparing,
+    describing,
+    inventory,
+    lease,
+    neighbours,
+    networks,
+    placement,
+    properties,
+    reading,
+    removing,
+    sending,
+    stores,
+    streaming,
+    tags,
+    tasks,
+    trusting,
+    vapp,
+)
+from hypervisors.vmware.placement import Placement
+from hypervisors.vmware.session import Session
+from hypervisors.vmware.streaming import Stream
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """All that was asked before anything is made."""
+
+    placement: Placement
+    config: vim.vm.ConfigSpec
+
+
+def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
+    """See the port. A machine of this run that is complete is returned as it is; any other is made anew."""
+    for vm, tag in _ours(session, spec):
+        if tag.complete:
+            return vm
+    _remove_halves(session, spec)
+    answers = _ask(session, spec)
+    with streaming.streamed(spec.image, progress) as stream:
+        try:
+            return _made(session, spec, answers, stream)
+        except BaseException:
+            with suppress(Problem):  # what failed first is told; the tag finds what is left
+                _remove_halves(session, spec)
+            raise
+
+
+def _ours(session: Session, spec: DeploySpec) -> list[tuple[VmRef, tags.Tag]]:
+    """This run's machines of that name."""
+    found = []
+    for _, row in inventory.machines(session, ("name", "config.extraConfig")):
+        vm, tag = reading.ref_of(row), tags.tag_of(inventory.extra_options(row))
+        if vm.name == spec.name and tag is not None and tag.run_id == spec.run_id:
+            found.append((vm, tag))
+    return found
+
+
+def _remove_halves(session: Session, spec: DeploySpec) -> None:
+    for vm, tag in _ours(session, spec):
+        machine = None if tag.complete else inventory.machine_or_none(session, vm)
+        if machine is not None:
+            removing.remove(session, machine, vm.name)
+
+
+def _ask(session: Session, spec: DeploySpec) -> _Answers:
+    """Nothing is changed here; all that can be refused is refused here."""
+    streaming.check_present(spec.image)
+    vapp.check(spec.image, spec.properties)
+    old = inventory.machine(session, spec.like)
+    where = placement.facts_of(session, old, spec.like.name)
+    neighbours.check_name(session, placement.folder_of(session, where), spec.name)
+    there = networks.networks(session)
+    wanted = {nic.network: networks.one_of(there, nic.network) for nic in spec.nics}
+    neighbours.check_macs(session, spec)
+    store = stores.usable(session, spec.store, streaming.data_size(spec.image))
+    place = placement.place(session, where, store, wanted)
+    backings = [networks.backing_of(session, nic.network, wanted[nic.network]) for nic in spec.nics]
+    shape = properties.of_one(session, old, reading.SHAPE, f"virtual machine {spec.like.name}")
+    like = building.like_of(shape)
+    if spec.image.ovf is None:
+        return _Answers(place, building.bare(spec, like, backings))
+    first = next(iter(wanted.values()))
+    config = describing.described(session, spec, spec.image.ovf, place, store.thing, first)
+    describing.adapt(config, spec, like, backings)
+    return _Answers(place, config)
+
+
+def _made(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> VmRef:
+    _fill(session, spec, answers, stream)
+    [(vm, _)] = _ours(session, spec)
+    machine = inventory.machine(session, vm)
+    vm = comparing.read_back(session, machine, spec)
+    whole = vim.vm.ConfigSpec(extraConfig=tags.options(tags.Tag(spec.run_id, complete=True)))
+    tasks.run(session, f"tag of {spec.name}", partial(machine.ReconfigVM_Task, whole))
+    return vm
+
+
+def _fill(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> None:
+    place, extent = answers.placement, stream.extent
+    what = f"import of {spec.name}"
+    wanted = vim.vm.VmImportSpec(configSpec=answers.config)
+    begun = session.write(what, lambda: place.pool.ImportVApp(wanted, place.folder, place.host))
+    with lease.held(session, begun, spec.name) as held:
+
+        def sent(done: int) -> None:
+            held.check()
+            held.percent = 100 * done // extent.size
+            stream.progress(Progress(done, extent.size))
+
+        slot = lease.only_disk(held, spec.name)
+        sending.send(slot.url, extent, _context(session, slot), sent)
+
+
+def _context(session: Session, slot: lease.Slot) -> ssl.SSLContext:
+    return trusting.context_behind(session.target, slot.url, slot.thumbprint, session.access.trust, session.context)

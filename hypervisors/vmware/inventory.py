@@ -1,0 +1,81 @@
+"""Find things in the inventory, within the URL's datacenter where it names one: machines, datacenter, our tags."""
+
+import re
+from typing import Any
+
+from pyVmomi import vim
+
+from hypervisors.errors import Ambiguous, NotFound
+from hypervisors.types import VmRef
+from hypervisors.vmware import properties, reading
+from hypervisors.vmware.properties import Row
+from hypervisors.vmware.session import Session
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MOST_TOLD = 40  # names in a hint
+
+
+def datacenter(session: Session) -> vim.Datacenter:
+    """The URL's; without one, the only one. Raises NotFound, Ambiguous."""
+    found = properties.of_all(session, vim.Datacenter, ("name",), session.content.rootFolder)
+    named = {reading.plain(row["name"]): thing for thing, row in found}
+    wanted = session.target.datacenter
+    if wanted and wanted in named:
+        return named[wanted]
+    listed = ", ".join(sorted(named)) or "none"
+    if wanted:
+        raise NotFound(f"there is no datacenter {wanted!r}", hint=f"those there are: {listed}")
+    if len(named) != 1:
+        raise Ambiguous(
+            f"{session.target.server} has {len(named)} datacenters", hint=f"name one in the URL's path: {listed}"
+        )
+    return next(iter(named.values()))
+
+
+def find(session: Session, name_or_id: str) -> VmRef:
+    """By name or instance UUID. Raises NotFound, and says what there is; Ambiguous."""
+    if _UUID.fullmatch(name_or_id):
+        found = machine_or_none(session, VmRef(name_or_id, name_or_id))
+        if found is not None:
+            row = properties.of_one(session, found, ("name", "config.instanceUuid"), f"virtual machine {name_or_id}")
+            return reading.ref_of(row)
+    refs = [reading.ref_of(row) for _, row in machines(session, ("name", "config.instanceUuid"))]
+    matching = [ref for ref in refs if ref.name == name_or_id]
+    if len(matching) > 1:
+        ids = ", ".join(ref.id for ref in matching)
+        raise Ambiguous(f"{len(matching)} virtual machines are called {name_or_id!r}", hint=f"give one's UUID: {ids}")
+    if not matching:
+        raise NotFound(f"there is no virtual machine {name_or_id!r}", hint=f"those there are: {_told(refs)}")
+    return matching[0]
+
+
+def _told(refs: list[VmRef]) -> str:
+    names = sorted(ref.name for ref in refs)
+    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    return (", ".join(names[:_MOST_TOLD]) or "none") + more
+
+
+def machine(session: Session, vm: VmRef) -> vim.VirtualMachine:
+    """Raises NotFound."""
+    found = machine_or_none(session, vm)
+    if found is None:
+        raise NotFound(f"the virtual machine {vm.name} ({vm.id}) is gone", hint="see the inventory")
+    return found
+
+
+def machine_or_none(session: Session, vm: VmRef) -> vim.VirtualMachine | None:
+    index = session.content.searchIndex
+    return session.read(f"virtual machine {vm.name}", lambda: index.FindByUuid(None, vm.id, True, True))
+
+
+def machines(session: Session, paths: tuple[str, ...]) -> list[Row]:
+    """Every virtual machine; without those that are being made or are lost, which have no identity to read."""
+    root = datacenter(session) if session.target.datacenter else session.content.rootFolder
+    rows = properties.of_all(session, vim.VirtualMachine, (*paths, "config.instanceUuid"), root)
+    return [(thing, row) for thing, row in rows if row.get("config.instanceUuid") and row.get("name")]
+
+
+def extra_options(row: properties.Properties) -> dict[str, str]:
+    """The extraConfig that a row holds."""
+    options: Any = row.get("config.extraConfig", ())
+    return reading.extra_of(options)

@@ -1,0 +1,135 @@
+"""The lease under which a disk is uploaded: waited for, kept alive on a thread of its own, completed or aborted."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pyVmomi import vim
+
+from hypervisors.errors import HypervisorError, Problem
+from hypervisors.vmware import properties
+from hypervisors.vmware.address import Target
+from hypervisors.vmware.faults import problem_of
+from hypervisors.vmware.session import Session
+from hypervisors.waiting import NotYet, wait_for
+
+_READY = 300.0  # seconds
+_RENEWALS = 4  # in the life of a lease, which is about five minutes
+_AT_LEAST, _AT_MOST = 0.05, 60.0  # seconds between two of them
+_State = vim.HttpNfcLease.State
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one disk goes. `thumbprint`: of the host's certificate, as vCenter tells it; '' if it does not."""
+
+    url: str
+    thumbprint: str
+
+
+class Lease:
+    """`percent` is told to the server with each renewal."""
+
+    def __init__(self, session: Session, lease: vim.HttpNfcLease, name: str) -> None:
+        self.percent = 0
+        self.slots: tuple[Slot, ...] = ()
+        self._session = session
+        self._lease = lease
+        self._what = f"upload lease of {name}"
+        self._over = threading.Event()
+        self._failure: Problem | None = None
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Wait until the server is ready, and keep it so. Raises what the server says, TimedOut."""
+        wait_for(self._what, self._look, timeout=_READY, clears="see the task in the vSphere client", pause=0.05)
+        info = properties.of_one(self._session, self._lease, ("info",), self._what)["info"]
+        self.slots = slots_of(info, self._session.target)
+        period = min(max(info.leaseTimeout / _RENEWALS, _AT_LEAST), _AT_MOST)
+        self._thread = threading.Thread(target=self._renew, args=(period,), name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises what a renewal met: a lease that is gone makes the upload pointless."""
+        if self._failure is not None:
+            raise self._failure
+
+    def complete(self) -> None:
+        self._end()
+        self.check()
+        self._tell(100)
+        self._session.write(self._what, self._lease.HttpNfcLeaseComplete)
+
+    def abort(self) -> None:
+        """The server then removes what it made; the simulator does not, and a lease may be gone already."""
+        self._end()
+        with suppress(Problem):
+            self._session.write(self._what, self._lease.HttpNfcLeaseAbort)
+
+    def told(self) -> Problem | None:
+        """Why the server gave the lease up, where it did: a full datastore shows at our end as a broken connection."""
+        with suppress(Problem):
+            fault = properties.of_one(self._session, self._lease, ("error",), self._what).get("error")
+            return problem_of(fault, self._what) if fault is not None else None
+        return None
+
+    def _end(self) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _renew(self, period: float) -> None:
+        while not self._over.wait(period):
+            try:
+                self._tell(self.percent)
+            except Problem as problem:
+                self._failure = problem
+                return
+
+    def _tell(self, percent: int) -> None:
+        """Telling it twice does no harm."""
+        self._session.read(self._what, lambda: self._lease.HttpNfcLeaseProgress(percent))
+
+    def _look(self) -> None:
+        seen = properties.of_one(self._session, self._lease, ("state", "error"), self._what)
+        if seen["state"] == _State.error:
+            raise problem_of(seen["error"], self._what)
+        if seen["state"] != _State.ready:
+            raise NotYet(str(seen["state"]))
+
+
+@contextmanager
+def held(session: Session, lease: vim.HttpNfcLease, name: str) -> Iterator[Lease]:
+    """Completed at the end of the block, aborted where that fails."""
+    kept = Lease(session, lease, name)
+    try:
+        kept.begin()
+        yield kept
+        kept.complete()
+    except BaseException as error:
+        told = kept.told()
+        kept.abort()
+        if told is not None and isinstance(error, Problem):
+            raise told from error
+        raise
+
+
+def slots_of(info: Any, server: Target) -> tuple[Slot, ...]:
+    """Those of disks."""
+    return tuple(Slot(at(each.url, server), each.sslThumbprint or "") for each in info.deviceUrl if each.disk)
+
+
+def at(url: str, server: Target) -> str:
+    """A `*` stands for the server that we are connected to, host and port."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{server.bracketed}:{server.port}")) if parts.hostname == "*" else url
+
+
+def only_disk(lease: Lease, name: str) -> Slot:
+    """Raises HypervisorError where the server asks for another number of disks."""
+    if len(lease.slots) != 1:
+        raise HypervisorError(f"{name}: the server asks for {len(lease.slots)} disks, one is there", hint="report this")
+    return lease.slots[0]

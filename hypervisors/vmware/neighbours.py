@@ -1,0 +1,46 @@
+"""Names and MAC addresses that others bear: vSphere accepts duplicates of some, the simulator of all."""
+
+from collections.abc import Collection
+
+from pyVmomi import vim
+
+from hypervisors.errors import HypervisorError, NameTaken
+from hypervisors.types import DeploySpec
+from hypervisors.vmware import inventory, macs, reading
+from hypervisors.vmware.session import Session
+
+
+def check_name(session: Session, folder: vim.Folder, name: str) -> None:
+    """Raises NameTaken where that folder has such a virtual machine."""
+    for _, row in inventory.machines(session, ("name", "parent")):
+        if reading.plain(row["name"]) == name and _is_in(row.get("parent"), folder):
+            raise NameTaken(f"there is a virtual machine {name} already", hint="choose another name for the new one")
+
+
+def _is_in(parent: vim.ManagedEntity | None, folder: vim.Folder) -> bool:
+    return parent is not None and parent._moId == folder._moId
+
+
+def check_macs(session: Session, spec: DeploySpec) -> None:
+    """Raises HypervisorError where a MAC cannot be given, or another one than the old virtual machine bears it."""
+    wanted = {nic.mac.lower() for nic in spec.nics if nic.mac}
+    for mac in sorted(wanted):
+        if not macs.is_manual(mac):
+            raise HypervisorError(
+                f"vSphere gives no NIC the MAC {mac} by hand",
+                hint="let it choose one, or give one of 00:50:56:00 to 3f",
+            )
+    if wanted:
+        _refuse_bearers(session, spec.like.id, wanted)
+
+
+def _refuse_bearers(session: Session, like: str, wanted: Collection[str]) -> None:
+    for _, row in inventory.machines(session, ("name", "config.template", "config.hardware.device")):
+        vm = reading.ref_of(row)
+        borne = {reading.mac_of(card) for card in reading.cards_of(row.get("config.hardware.device", ()))}
+        shared = sorted(borne.intersection(wanted))
+        if shared and vm.id != like and not row.get("config.template"):
+            raise HypervisorError(
+                f"the virtual machine {vm.name} bears the MAC {shared[0]} already",
+                hint="two NICs with one MAC disturb each other: give that one another, or let vSphere choose",
+            )

@@ -1,0 +1,47 @@
+"""Switch a virtual machine on, ask its guest to shut down, cut its power."""
+
+from pyVmomi import vim
+
+from hypervisors.errors import HypervisorError
+from hypervisors.types import PowerState
+from hypervisors.vmware import properties, reading, tasks
+from hypervisors.vmware.session import Session
+from hypervisors.waiting import NotYet, wait_for
+
+
+def state_of(session: Session, machine: vim.VirtualMachine, name: str) -> PowerState:
+    found = properties.of_one(session, machine, ("runtime.powerState",), f"virtual machine {name}")
+    return reading.power_of(found["runtime.powerState"])
+
+
+def switch_on(session: Session, machine: vim.VirtualMachine, name: str) -> None:
+    """Nothing where it runs."""
+    state = state_of(session, machine, name)
+    if state is PowerState.OTHER:
+        raise HypervisorError(f"{name} is neither running nor off", hint="resume it in the vSphere client")
+    if state is PowerState.OFF:
+        tasks.run(session, f"start of {name}", machine.PowerOnVM_Task)
+
+
+def shut_down(session: Session, machine: vim.VirtualMachine, name: str, timeout: float) -> None:
+    """By VMware Tools. Raises NotSupported (they do not run), TimedOut."""
+
+    def look() -> None:
+        if state_of(session, machine, name) is not PowerState.OFF:
+            raise NotYet("still running")
+
+    if state_of(session, machine, name) is PowerState.OFF:
+        return
+    session.write(f"shutdown of {name}", machine.ShutdownGuest)
+    wait_for(
+        f"the guest of {name} to shut down",
+        look,
+        timeout=timeout,
+        clears="shut it down from inside, or give it more time; it is never switched off by force",
+    )
+
+
+def cut(session: Session, machine: vim.VirtualMachine, name: str) -> None:
+    """By force; nothing where it is off."""
+    if state_of(session, machine, name) is not PowerState.OFF:
+        tasks.run(session, f"power of {name}", machine.PowerOffVM_Task)

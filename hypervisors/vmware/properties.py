@@ -1,0 +1,104 @@
+"""Read named properties of managed objects in one round trip: touching `vm.runtime` would fetch it whole."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pyVmomi import vim, vmodl
+
+from hypervisors.errors import HypervisorError, NotFound
+from hypervisors.vmware.faults import words_of
+from hypervisors.vmware.session import Session
+
+_Collector: Any = vmodl.query.PropertyCollector
+
+
+class Properties(dict[str, Any]):
+    """By path. What the server does not tell is absent: `get` bears with that, [] raises HypervisorError."""
+
+    def __init__(self, what: str, told: Any) -> None:
+        """`told`: an ObjectContent. Raises NotAuthenticated, which stands among what is missing."""
+        super().__init__((one.name, one.val) for one in told.propSet)
+        self._what = what
+        self._faults = {one.path: one.fault for one in told.missingSet or ()}
+        for fault in self._faults.values():
+            if isinstance(fault, vim.fault.NotAuthenticated):
+                raise fault
+
+    def __missing__(self, path: str) -> Any:
+        why = f": {words_of(self._faults[path])}" if path in self._faults else ""
+        raise HypervisorError(
+            f"{self._what}: the server does not tell its {path}{why}",
+            hint="has the account the privileges that the page for VMware lists? is it connected and accessible?",
+        )
+
+
+Row = tuple[Any, Properties]
+
+
+def of_one(session: Session, thing: vim.ManagedEntity, paths: Sequence[str], what: str) -> Properties:
+    """Raises NotFound."""
+    rows = _rows(session, _filter([thing], paths), what)
+    if not rows:
+        raise NotFound(f"{what}: it is gone", hint="see the inventory in the vSphere client")
+    return rows[0][1]
+
+
+def of_each(session: Session, things: Sequence[vim.ManagedEntity], paths: Sequence[str], what: str) -> list[Row]:
+    """Of things of one kind."""
+    return _rows(session, _filter(things, paths), what) if things else []
+
+
+def _filter(things: Sequence[vim.ManagedEntity], paths: Sequence[str]) -> Any:
+    return _Collector.FilterSpec(
+        objectSet=[_Collector.ObjectSpec(obj=thing) for thing in things],
+        propSet=[_Collector.PropertySpec(type=type(things[0]), pathSet=list(paths))],
+    )
+
+
+def of_all(session: Session, kind: type[vim.ManagedEntity], paths: Sequence[str], root: vim.ManagedEntity) -> list[Row]:
+    """Of everything of that kind below `root`: three round trips, however much there is."""
+    what = f"the list of {kind.__name__.rpartition('.')[2]}"
+
+    def look() -> list[Row]:
+        view = session.content.viewManager.CreateContainerView(root, [kind], True)
+        with _gone_with_its_session(view):
+            rows = _pages(session, _through(view, kind, paths), what)
+            view.Destroy()
+        return rows
+
+    return session.read(what, look)
+
+
+@contextmanager
+def _gone_with_its_session(view: vim.view.ContainerView) -> Iterator[None]:
+    """A view lives as long as the session that made it."""
+    try:
+        yield
+    except vmodl.fault.ManagedObjectNotFound as fault:
+        if fault.obj is not None and fault.obj._moId == view._moId:
+            raise vim.fault.NotAuthenticated(msg="the session ended") from fault
+        raise
+
+
+def _through(view: vim.view.ContainerView, kind: type[vim.ManagedEntity], paths: Sequence[str]) -> Any:
+    step = _Collector.TraversalSpec(name="view", path="view", skip=False, type=vim.view.ContainerView)
+    return _Collector.FilterSpec(
+        objectSet=[_Collector.ObjectSpec(obj=view, skip=True, selectSet=[step])],
+        propSet=[_Collector.PropertySpec(type=kind, pathSet=list(paths))],
+    )
+
+
+def _rows(session: Session, spec: Any, what: str) -> list[Row]:
+    return session.read(what, lambda: _pages(session, spec, what))
+
+
+def _pages(session: Session, spec: Any, what: str) -> list[Row]:
+    """All of them within one look: a session that is renewed in between would not know the rest."""
+    collector = session.content.propertyCollector
+    page = collector.RetrievePropertiesEx([spec], _Collector.RetrieveOptions())
+    rows: list[Row] = []
+    while page:
+        rows += [(each.obj, Properties(what, each)) for each in page.objects]
+        page = collector.ContinueRetrievePropertiesEx(page.token) if page.token else None
+    return rows

@@ -1,0 +1,82 @@
+"""TLS connections through the HTTPS proxy that the environment names: honoured as others do, never for loopback."""
+
+import ipaddress
+import socket
+import ssl
+from base64 import b64encode
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from hypervisors.errors import NotSupported
+from hypervisors.trust import Secret, dial_straight
+
+_BLOCK = 1 << 20  # of http.client's reads of a file-like body; sockets take what they are given
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """`login`: 'user:password', where the proxy wants one; it goes to the proxy alone."""
+
+    host: str
+    port: int
+    login: Secret | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.login is None:
+            return {}
+        return {"Proxy-Authorization": "Basic " + b64encode(self.login.reveal().encode()).decode("ascii")}
+
+
+def proxy_for(host: str) -> Proxy | None:
+    """None where the connection goes straight. Raises NotSupported for a proxy that is spoken to in TLS."""
+    named = getproxies().get("https")
+    if not named or is_loopback(host) or proxy_bypass(host):
+        return None
+    parts = urlsplit(named if "://" in named else f"http://{named}")
+    if parts.scheme != "http":
+        raise NotSupported(
+            f"the environment's HTTPS proxy {parts.scheme}://{parts.hostname} is not one that is spoken to in HTTP",
+            hint="name one as http://HOST:PORT, or leave this server out with no_proxy",
+        )
+    return Proxy(parts.hostname, parts.port or 8080, _login(parts)) if parts.hostname else None
+
+
+def _login(parts: SplitResult) -> Secret | None:
+    if parts.username is None:
+        return None
+    return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def connection(host: str, port: int, context: ssl.SSLContext, timeout: float) -> HTTPSConnection:
+    """Not connected yet."""
+    proxy = proxy_for(host)
+    if proxy is None:
+        return HTTPSConnection(host, port, context=context, timeout=timeout, blocksize=_BLOCK)
+    made = HTTPSConnection(proxy.host, proxy.port, context=context, timeout=timeout, blocksize=_BLOCK)
+    made.set_tunnel(host, port, proxy.headers)
+    return made
+
+
+def dial(host: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection, for a look at the certificate at its end. Raises OSError."""
+    proxy = proxy_for(host)
+    if proxy is None:
+        return dial_straight(host, port, timeout)
+    through = HTTPConnection(proxy.host, proxy.port, timeout=timeout)
+    through.set_tunnel(host, port, proxy.headers)
+    try:
+        through.connect()
+    except HTTPException as error:
+        raise OSError(f"the proxy {proxy.host}:{proxy.port} answers {error or type(error).__name__}") from error
+    assert through.sock is not None
+    return through.sock

@@ -1,0 +1,20 @@
+"""Give a virtual machine another name; its files keep theirs until it is moved to another datastore."""
+
+from functools import partial
+
+from pyVmomi import vim
+
+from hypervisors.types import VmRef
+from hypervisors.vmware import neighbours, placement, properties, reading, tasks
+from hypervisors.vmware.session import Session
+
+
+def rename(session: Session, machine: vim.VirtualMachine, vm: VmRef, name: str) -> VmRef:
+    """Nothing where it bears that name. Raises NameTaken."""
+    what = f"name of {vm.name}"
+    present = properties.of_one(session, machine, ("name",), what)["name"]
+    if reading.plain(present) != name:
+        folder = placement.folder_of(session, placement.facts_of(session, machine, vm.name))
+        neighbours.check_name(session, folder, name)
+        tasks.run(session, what, partial(machine.Rename_Task, name))
+    return VmRef(vm.id, name)

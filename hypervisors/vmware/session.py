@@ -1,0 +1,148 @@
+"""One session with a vCenter or an ESXi: logged in once, renewed once where it expired, closed for good."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.client import HTTPSConnection
+from threading import Lock
+from typing import TypeVar
+
+from pyVmomi import SoapStubAdapter, vim, vmodl
+
+from hypervisors.access import Access
+from hypervisors.errors import LoginRefused, Problem
+from hypervisors.trust import Secret
+from hypervisors.vmware import proxies, trusting
+from hypervisors.vmware.address import Target, target_of
+from hypervisors.vmware.faults import TRANSPORT, door
+from hypervisors.vmware.versions import OLDEST, newest_common
+from hypervisors.waiting import Clock, NotYet, wait_for
+
+T = TypeVar("T")
+_Collector = vmodl.query.PropertyCollector
+_ANSWERING = 120.0  # seconds, for connecting and for each answer
+_IDLE = 20.0  # seconds after which a connection is not used again: what the server has closed would cost a write
+_AGAIN = 0.5  # seconds before a read is repeated
+
+_refused: set[tuple[str, str, Secret]] = set()  # by server and account: five failures lock an account of vSphere's SSO
+
+
+class Session:
+    """`read` and `write` are the only ways to the server: they translate faults and renew the session."""
+
+    def __init__(self, target: Target, access: Access, context: ssl.SSLContext, clock: Clock | None = None) -> None:
+        self.target = target
+        self.access = access
+        self.context = context
+        self._clock = clock or Clock()
+        self._logins = 0
+        self._logging_in = Lock()
+        self._stub = _stub(target, context)
+        self._service = vim.ServiceInstance("ServiceInstance", self._stub)
+        self.content = self.read(f"connection to {target.server}", lambda: self._service.content)
+        self._stub.ComputeVersionInfo(newest_common(self.content.about.apiVersion))
+
+    @property
+    def is_vcenter(self) -> bool:
+        return bool(self.content.about.apiType == "VirtualCenter")
+
+    def read(self, thing: str, act: Callable[[], T]) -> T:
+        """What `act` returns; it changes nothing, so that one failure of the transport makes it be done again."""
+        failed: list[Exception] = []
+
+        def look() -> T:
+            try:
+                return self._renewing(act)
+            except TRANSPORT as error:
+                if failed or isinstance(error, ssl.SSLCertVerificationError | TimeoutError):
+                    raise
+                failed.append(error)
+                raise NotYet(str(error)) from error
+
+        with self._door(thing):
+            return wait_for(
+                thing, look, timeout=_ANSWERING, clears="is the server reachable?", clock=self._clock, pause=_AGAIN
+            )
+
+    def write(self, thing: str, act: Callable[[], T]) -> T:
+        """What `act` returns. Repeated only where the session had expired: such a call was not carried out."""
+        with self._door(thing):
+            return self._renewing(act)
+
+    def log_in(self) -> None:
+        """Raises LoginRefused; the same password is not tried a second time, by nobody in this process."""
+        password = self.access.password()
+        credential = (self.target.server, self.target.user, password)
+        if credential in _refused:
+            raise self._refusal("its password was refused before")
+        try:
+            self.content.sessionManager.Login(self.target.user, password.reveal())
+        except vim.fault.InvalidLogin as fault:
+            _refused.add(credential)
+            raise self._refusal("it was tried once") from fault
+        self._logins += 1
+
+    def close(self) -> None:
+        with suppress(Problem), self._door(f"session with {self.target.server}"):
+            self.content.sessionManager.Logout()
+        self._stub.DropConnections()
+
+    def _refusal(self, why: str) -> LoginRefused:
+        return LoginRefused(
+            f"{self.target.server} refused the account {self.target.user!r}",
+            hint=f"check the account and its password; {why} and is not tried again",
+        )
+
+    def _renewing(self, act: Callable[[], T]) -> T:
+        before = self._logins
+        try:
+            return act()
+        except vim.fault.NotAuthenticated:
+            with self._logging_in:
+                if self._logins == before and self._is_over():  # else another thread has renewed it meanwhile
+                    self.log_in()
+            return act()
+
+    def _is_over(self) -> bool:
+        """A log-in over a living session would be refused, and a refused one is never repeated."""
+        manager = self.content.sessionManager
+        asked = _Collector.FilterSpec(
+            objectSet=[_Collector.ObjectSpec(obj=manager)],
+            propSet=[_Collector.PropertySpec(type=vim.SessionManager, pathSet=["currentSession"])],
+        )
+        try:
+            told = self.content.propertyCollector.RetrievePropertiesEx([asked], _Collector.RetrieveOptions())
+        except vim.fault.NotAuthenticated:
+            return True
+        return not any(each.propSet for each in told.objects)
+
+    @contextmanager
+    def _door(self, thing: str) -> Iterator[None]:
+        with door(thing):
+            try:
+                yield
+            except ssl.SSLCertVerificationError as error:
+                raise trusting.refused(self.target.host, self.target.port, error) from error
+
+
+def open_session(url: str, access: Access) -> Session:
+    """Raises Unreachable, LoginRefused, TrustRefused."""
+    target = target_of(url)
+    session = Session(target, access, trusting.context_for(target.host, target.port, access.trust))
+    session.write(f"log-in at {target.server}", session.log_in)
+    return session
+
+
+def _stub(target: Target, context: ssl.SSLContext) -> SoapStubAdapter:
+    """Not SmartConnect: that turns what the transport says into a fault without words."""
+    stub = SoapStubAdapter(
+        host=target.host, port=target.port, path="/sdk", version=OLDEST, sslContext=context, connectionPoolTimeout=_IDLE
+    )
+    stub.scheme = partial(_connection, target)
+    return stub
+
+
+def _connection(target: Target, *, context: ssl.SSLContext, **_: object) -> HTTPSConnection:
+    """pyvmomi's own way to a proxy would show the proxy's password to the server."""
+    return proxies.connection(target.host, target.port, context, _ANSWERING)

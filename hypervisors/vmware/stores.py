@@ -1,0 +1,73 @@
+"""Datastores: which there are, what room they have, and which hosts see them."""
+
+from dataclasses import dataclass
+
+from pyVmomi import vim
+
+from hypervisors.errors import HypervisorError, NoRoom, NotFound
+from hypervisors.types import Store
+from hypervisors.vmware import properties, reading
+from hypervisors.vmware.inventory import datacenter
+from hypervisors.vmware.session import Session
+
+_PATHS = (
+    "name",
+    "summary.capacity",
+    "summary.freeSpace",
+    "summary.accessible",
+    "summary.url",
+    "summary.maintenanceMode",
+    "host",
+)
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Datastore:
+    """`hosts`: those that can write to it now, by their ids."""
+
+    thing: vim.Datastore
+    store: Store
+    hosts: frozenset[str]
+    maintenance: str  # 'normal', or what it is about
+
+
+def datastores(session: Session) -> tuple[Datastore, ...]:
+    rows = properties.of_all(session, vim.Datastore, _PATHS, datacenter(session))
+    return tuple(_datastore(thing, row) for thing, row in rows)
+
+
+def _datastore(thing: vim.Datastore, row: properties.Properties) -> Datastore:
+    maintenance = str(row.get("summary.maintenanceMode") or "normal")
+    store = Store(
+        reading.plain(row["name"]),
+        row.get("summary.url", ""),
+        int(row.get("summary.capacity") or 0),
+        int(row.get("summary.freeSpace") or 0),
+        bool(row["summary.accessible"]) and maintenance == "normal",
+    )
+    hosts = frozenset(mount.key._moId for mount in row.get("host", ()) if _is_usable(mount.mountInfo))
+    return Datastore(thing, store, hosts, maintenance)
+
+
+def _is_usable(mount: vim.host.MountInfo) -> bool:
+    """What is not told is so: older servers leave it out."""
+    return mount.accessMode == "readWrite" and mount.mounted is not False and mount.accessible is not False
+
+
+def usable(session: Session, name: str, needed: int) -> Datastore:
+    """The one of that name, with so many bytes of room. Raises NotFound, HypervisorError, NoRoom."""
+    there = datastores(session)
+    found = next((each for each in there if each.store.name == name), None)
+    if found is None:
+        listed = ", ".join(sorted(each.store.name for each in there)) or "none"
+        raise NotFound(f"there is no datastore {name!r}", hint=f"those there are: {listed}")
+    if not found.store.active:
+        why = "is not accessible" if found.maintenance == "normal" else f"is in maintenance ({found.maintenance})"
+        raise HypervisorError(f"the datastore {name} {why}", hint="choose another, or see it in the vSphere client")
+    if found.store.available < needed:
+        raise NoRoom(
+            f"{name} has {found.store.available / _GIB:.2f} GiB free, the image needs {needed / _GIB:.2f} GiB",
+            hint="free room in the datastore, or choose another",
+        )
+    return found

@@ -1,0 +1,112 @@
+"""The disk as vSphere takes it: a streamOptimized VMDK, in place where the image holds one, else converted."""
+
+import hashlib
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypervisors import qemu_img
+from hypervisors.errors import BadImage, NoRoom
+from hypervisors.formats.vmdk import MAGIC
+from hypervisors.types import Extent, Image, Progress, ProgressListener
+
+_HEADER = "<4sII"  # magic, version, flags
+_COMPRESSED, _MARKERS = 1 << 16, 1 << 17
+# a VMDK's header says which adapter it is for; vSphere hangs the disk where the import spec says
+_INTO = ("-O", "vmdk", "-o", "subformat=streamOptimized,adapter_type=lsilogic")
+_OVERHEAD = 16 << 20  # headers, grain tables and markers of any disk of ours
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What is uploaded, and what hears how many of its bytes went."""
+
+    extent: Extent
+    progress: ProgressListener
+
+
+def is_streamable(image: Image) -> bool:
+    """By its header: compressed grains, each behind a marker."""
+    if image.format != "vmdk":
+        return False
+    with image.disk.path.open("rb") as file:
+        file.seek(image.disk.offset)
+        head = file.read(struct.calcsize(_HEADER))
+    if len(head) < struct.calcsize(_HEADER):
+        return False
+    magic, _, flags = struct.unpack(_HEADER, head)
+    return bool(magic == MAGIC and flags & _COMPRESSED and flags & _MARKERS)
+
+
+def data_size(image: Image) -> int:
+    """How many bytes of the disk hold data, as nearly as its tables tell: what a thin disk takes."""
+    if is_streamable(image) and not qemu_img.is_installed():
+        return image.disk.size
+    return qemu_img.measured(image, "raw")
+
+
+@contextmanager
+def streamed(image: Image, progress: ProgressListener) -> Iterator[Stream]:
+    """`progress` counts both halves where there is a conversion. Raises NoRoom, NotSupported (no qemu-img)."""
+    if is_streamable(image):
+        yield Stream(image.disk, progress)
+        return
+    folder = roomy_folder(qemu_img.measured(image, "raw") + _OVERHEAD, folders())
+    with tempfile.TemporaryDirectory(prefix="vmmigrate.", dir=folder) as private:  # 0700
+        yield _converted(image, Path(private, "disk.vmdk"), progress)
+
+
+def _converted(image: Image, target: Path, progress: ProgressListener) -> Stream:
+    half = image.disk.size
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    qemu_img.convert(image, target, _INTO, lambda now: progress(Progress(now.done, 2 * half)))
+    size = target.stat().st_size
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def sent(now: Progress) -> None:
+        progress(Progress(half + half * now.done // now.total, 2 * half))
+
+    return Stream(Extent(target, 0, size, digest), sent)
+
+
+def folders() -> list[Path]:
+    """Where temporary files may lie: TMPDIR first; /tmp is often memory, /var/tmp is not."""
+    return list(dict.fromkeys([Path(tempfile.gettempdir()), Path("/var/tmp")]))  # noqa: S108 -- a fresh folder in it
+
+
+def roomy_folder(needed: int, places: list[Path]) -> Path:
+    """The first with room. Raises NoRoom."""
+    free = {place: _free(place) for place in places}
+    for place, room in free.items():
+        if room >= needed:
+            return place
+    told = ", ".join(f"{place} has {room / _GIB:.2f} GiB" for place, room in free.items())
+    raise NoRoom(
+        f"the image is converted before it is sent, for which {needed / _GIB:.2f} GiB may be needed; {told} free",
+        hint="set TMPDIR to a folder with room, or convert it elsewhere: qemu-img convert -O vmdk -o "
+        "subformat=streamOptimized",
+    )
+
+
+def _free(place: Path) -> int:
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
+def check_present(image: Image) -> None:
+    """Raises BadImage where a file of it is not what it was."""
+    beside = {} if image.disk.path == image.path else {image.disk.path: image.disk.size}
+    for path, size in {image.path: image.file_size, **beside}.items():
+        if not path.is_file() or path.stat().st_size != size:
+            raise BadImage(
+                f"{path} is not what it was: it had {size} bytes", hint="leave the image in place until it is deployed"
+            )

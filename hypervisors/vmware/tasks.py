@@ -1,0 +1,37 @@
+"""Wait for a task of the server's, by its narrow properties, telling its progress."""
+
+from collections.abc import Callable
+
+from pyVmomi import vim
+
+from hypervisors.types import Progress, ProgressListener, no_progress
+from hypervisors.vmware import properties
+from hypervisors.vmware.faults import problem_of
+from hypervisors.vmware.session import Session
+from hypervisors.waiting import NotYet, wait_for
+
+_PATHS = ("info.state", "info.error", "info.result", "info.progress")  # never whole `info`: it holds its arguments
+
+
+def run(session: Session, what: str, begin: Callable[[], vim.Task], *, timeout: float = 300.0) -> object:
+    """Begin a task and wait for it; see `finish`."""
+    return finish(session, session.write(what, begin), what, timeout=timeout)
+
+
+def finish(
+    session: Session, task: vim.Task, what: str, *, timeout: float = 300.0, progress: ProgressListener = no_progress
+) -> object:
+    """The task's result. Raises what its fault means, TimedOut. Seconds."""
+
+    def look() -> object:
+        seen = properties.of_one(session, task, _PATHS, what)
+        state = seen["info.state"]
+        if state == vim.TaskInfo.State.error:
+            raise problem_of(seen["info.error"], what)
+        if state != vim.TaskInfo.State.success:
+            percent = seen.get("info.progress") or 0
+            progress(Progress(percent, 100))
+            raise NotYet(f"{state}, {percent} %")
+        return seen.get("info.result")
+
+    return wait_for(what, look, timeout=timeout, clears="see the task in the vSphere client", pause=0.05)

@@ -1,0 +1,177 @@
+"""Where a new virtual machine of vSphere goes: where the old one is or the URL says, where all of it is to be had."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyVmomi", reason="needs pyvmomi")
+
+from pyVmomi import vim
+from vsphere_world import NEW_MAC, World, world
+
+from fixtures.vsphere import inventory as furniture
+from hypervisors import HypervisorError, Image, Network, NicSpec, NotFound, Store, VmRef, identify_image, no_progress
+from hypervisors.vmware import placement, stores
+from tests.unit.hypervisors.small_ova import stream_optimized
+
+pytestmark = pytest.mark.vsphere
+
+
+@pytest.fixture
+def vcenter(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path, "vpx") as made:
+        yield made
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Image:
+    path = tmp_path / "image.vmdk"
+    path.write_bytes(stream_optimized())
+    return identify_image(path, no_progress)
+
+
+def place_of(vcenter: World, path: str, image: Image, **change: Any) -> tuple[str, str, str]:
+    """Host, resource pool and folder of a machine that is deployed there."""
+    hypervisor = vcenter.connect(path)
+    try:
+        machine = vcenter.machine(hypervisor.deploy(vcenter.spec(image, **change), no_progress))
+    finally:
+        hypervisor.close()
+    return machine.runtime.host.name, machine.resourcePool.name, machine.parent.name
+
+
+class TestWhere:
+    def test_where_the_old_one_is(self, vcenter: World, disk: Image) -> None:
+        old = vcenter.machine(vcenter.old)
+        expected = (old.runtime.host.name, old.resourcePool.name, old.parent.name)
+        assert place_of(vcenter, "", disk) == expected
+
+    def test_in_its_folder(self, vcenter: World, disk: Image) -> None:
+        [datacenter] = furniture._all(vcenter.service, vim.Datacenter)
+        folder = datacenter.vmFolder.CreateFolder("gateways")
+        furniture._done(folder.MoveIntoFolder_Task([vcenter.machine(vcenter.old)]))
+        assert place_of(vcenter, "", disk)[2] == "gateways"
+
+    @pytest.mark.parametrize(
+        ("path", "hosts"),
+        [
+            ("/DC0", ("DC0_H0",)),
+            ("/DC0/DC0_H0", ("DC0_H0",)),
+            ("/DC0/DC0_C0", ("DC0_C0_H0", "DC0_C0_H1", "DC0_C0_H2")),
+            ("/DC0/DC0_C0_H2", ("DC0_C0_H2",)),
+        ],
+        ids=["datacenter", "host", "cluster", "host of a cluster"],
+    )
+    def test_where_the_url_says(self, vcenter: World, disk: Image, path: str, hosts: tuple[str, ...]) -> None:
+        assert place_of(vcenter, path, disk)[0] in hosts
+
+    def test_in_a_pool_of_the_urls(self, vcenter: World, disk: Image) -> None:
+        [cluster] = furniture._all(vcenter.service, vim.ClusterComputeResource)
+        share = vim.ResourceAllocationInfo(
+            reservation=0, limit=-1, expandableReservation=True, shares=vim.SharesInfo(level="normal", shares=4000)
+        )
+        spec = vim.ResourceConfigSpec(cpuAllocation=share, memoryAllocation=share)
+        cluster.resourcePool.CreateResourcePool("mail", spec)
+        assert place_of(vcenter, "/DC0/DC0_C0/mail", disk)[1] == "mail"
+
+    @pytest.mark.parametrize(
+        ("path", "missing", "hint"),
+        [
+            ("/DC9", "there is no datacenter 'DC9'", "DC0"),
+            ("/DC0/C9", "there is no cluster or host 'C9'", "DC0_C0, DC0_C0_H0"),
+            ("/DC0/DC0_C0/P9", "there is no resource pool 'P9' in DC0_C0", "none"),
+        ],
+    )
+    def test_what_is_not_there_is_told_with_what_is(
+        self, vcenter: World, disk: Image, path: str, missing: str, hint: str
+    ) -> None:
+        with pytest.raises(NotFound, match=missing) as caught:
+            place_of(vcenter, path, disk)
+        assert hint in caught.value.hint
+        assert vcenter.names() == ["old"]
+
+
+class TestOldOneInAVapp:
+    def test_the_new_one_lies_beside_it(self, vcenter: World, disk: Image) -> None:
+        """A vApp takes no import into a folder, and its members have none of their own."""
+        pool = vcenter.machine(vcenter.old).resourcePool
+        share = vim.ResourceAllocationInfo(
+            reservation=0, limit=-1, expandableReservation=True, shares=vim.SharesInfo(level="normal", shares=4000)
+        )
+        spec = vim.ResourceConfigSpec(cpuAllocation=share, memoryAllocation=share)
+        vapp = pool.CreateVApp("suite", spec, vim.vApp.VAppConfigSpec(), None)
+        shape = furniture._shape(vcenter.service, "member", [("00:50:56:0a:00:31", "lan", True)])
+        member = furniture._done(vapp.CreateChildVM_Task(shape, None))
+        assert isinstance(member.resourcePool, vim.VirtualApp)
+        like = VmRef(member.config.instanceUuid, "member")
+        nics = (NicSpec(vcenter.lan, NEW_MAC, link_up=False),)
+        new = vcenter.hypervisor.deploy(vcenter.spec(disk, like=like, nics=nics), no_progress)
+        assert vcenter.machine(new).resourcePool == pool
+        assert isinstance(vcenter.machine(new).parent, vim.Folder)
+
+
+UP = {"runtime.connectionState": "connected", "runtime.inMaintenanceMode": False}
+
+
+class TestHosts:
+    """The URL names a cluster of three."""
+
+    def host_of(self, vcenter: World, disk: Image) -> str:
+        return place_of(vcenter, "/DC0/DC0_C0", disk)[0]
+
+    def test_one_in_maintenance_is_passed_over(self, vcenter: World, disk: Image) -> None:
+        for host in furniture._all(vcenter.service, vim.HostSystem):
+            if host.name in ("DC0_C0_H0", "DC0_C0_H1"):
+                furniture._done(host.EnterMaintenanceMode_Task(0))
+        assert self.host_of(vcenter, disk) == "DC0_C0_H2"
+
+    def test_one_that_does_not_see_the_datastore_is_passed_over(
+        self, vcenter: World, disk: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        [seeing] = [host._moId for host in furniture._all(vcenter.service, vim.HostSystem) if host.name == "DC0_C0_H1"]
+        with_hosts(monkeypatch, hosts=frozenset([seeing]))
+        assert self.host_of(vcenter, disk) == "DC0_C0_H1"
+
+    def test_none_is_left(self, vcenter: World, disk: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+        with_hosts(monkeypatch, hosts=frozenset())
+        with pytest.raises(HypervisorError, match="no host of DC0_C0 can take the new virtual machine") as caught:
+            self.host_of(vcenter, disk)
+        assert "DC0_C0_H0 does not see the datastore LocalDS_0" in str(caught.value)
+        assert vcenter.names() == ["old"]
+
+    def test_a_network_that_a_host_lacks(self) -> None:
+        here = {"network": [vim.Network("network-of-others")], "name": "h1", **UP}
+        lan, far = Network("lan", "portgroup"), vim.Network("network-of-others")
+        store = stores.Datastore(None, Store("s", "", 0, 0), frozenset(["host-1"]), "normal")
+        host = vim.HostSystem("host-1")
+        assert placement._refusal(host, here, store, {lan: far}) is None
+        assert placement._refusal(host, {**here, "network": []}, store, {lan: far}) == "h1 has no network portgroup:lan"
+
+
+class TestDatastores:
+    @pytest.mark.parametrize(
+        ("maintenance", "why"), [("normal", "is not accessible"), ("inMaintenance", r"is in maintenance \(inMaint")]
+    )
+    def test_one_that_is_out_of_use(
+        self, vcenter: World, disk: Image, monkeypatch: pytest.MonkeyPatch, maintenance: str, why: str
+    ) -> None:
+        with_hosts(monkeypatch, maintenance=maintenance, active=False)
+        with pytest.raises(HypervisorError, match=f"the datastore LocalDS_0 {why}"):
+            vcenter.hypervisor.deploy(vcenter.spec(disk), no_progress)
+        assert vcenter.names() == ["old"]
+
+
+def with_hosts(monkeypatch: pytest.MonkeyPatch, *, active: bool = True, **change: Any) -> None:
+    """The datastores as they would be told if they were otherwise: the simulator's are always well."""
+    told = stores.datastores
+
+    def amended(session: Any) -> tuple[stores.Datastore, ...]:
+        return tuple(
+            dataclasses.replace(each, store=dataclasses.replace(each.store, active=active), **change)
+            for each in told(session)
+        )
+
+    monkeypatch.setattr(stores, "datastores", amended)

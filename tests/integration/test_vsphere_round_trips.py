@@ -1,0 +1,63 @@
+"""How often the VMware adapter asks: the same number of times however large the inventory is."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyVmomi", reason="needs pyvmomi")
+
+from fixtures.vsphere import inventory
+from fixtures.vsphere.building import program
+from fixtures.vsphere.proxy import Proxy, proxy
+from fixtures.vsphere.simulator import PASSWORD, simulator
+from hypervisors import Access, Secret, TlsTrust, connect
+
+pytestmark = [pytest.mark.vsphere, pytest.mark.slow]
+
+POOLS = 2  # of the model, each with so many machines as are asked for
+
+
+@contextmanager
+def connected(folder: Path, machines: int) -> Iterator[tuple[Any, Proxy]]:
+    """An adapter, and the proxy that counts its calls from here on."""
+    folder.mkdir()
+    with (
+        simulator(program(), folder, "vpx", machines=machines // POOLS) as running,
+        proxy(running.api, folder) as between,
+    ):
+        with inventory.administrator(running) as service:
+            inventory.add_networks(service)
+            inventory.add_machine(service, "old", "00:50:56:0a:00:01")
+        trust = TlsTrust(ca_file=running.ca_file)
+        hypervisor = connect(running.url_at(between.api), Access(lambda: Secret(PASSWORD), trust))
+        between.forget_calls()
+        yield hypervisor, between
+        hypervisor.close()
+
+
+def calls(folder: Path, machines: int) -> dict[str, Counter[str]]:
+    """By what was asked."""
+    counted = {}
+    with connected(folder, machines) as (hypervisor, between):
+        old = hypervisor.find("old")
+        asked = {
+            "find": lambda: hypervisor.find("old"),
+            "inventory": lambda: hypervisor.inventory(old),
+            "tagged": lambda: hypervisor.find_tagged("nobody's"),
+        }
+        for name, ask in asked.items():
+            between.forget_calls()
+            ask()
+            counted[name] = Counter(between.calls)
+        assert between.writes() == {}
+    return counted
+
+
+def test_among_a_thousand_machines_it_asks_as_often_as_among_ten(tmp_path: Path) -> None:
+    few, many = calls(tmp_path / "few", 10), calls(tmp_path / "many", 1000)
+    assert many == few
+    assert many["find"].total() <= 4

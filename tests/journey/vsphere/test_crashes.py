@@ -1,0 +1,113 @@
+"""Killed at every record of a run against the simulator, then resumed or rolled back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.journey.conftest import Worlds
+from tests.journey.records import is_committed
+from tests.journey.story import DONE, KILLED, World, assert_same
+from tests.journey.test_crashes import MIGRATION, RECORDS, Crash, as_noted, assert_ended
+from tests.journey.vsphere.conftest import Tell
+from tests.journey.vsphere.story import VsphereStory
+
+pytestmark = [pytest.mark.vsphere, pytest.mark.slow]
+
+WRITES = 14
+
+
+@dataclass(frozen=True)
+class Case:
+    """A crash at one record, what comes after it, and where."""
+
+    crash: Crash
+    future: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.crash}-{self.future}-{self.kind}"
+
+
+def _case(number: int) -> Case:
+    """All eight combinations, over and over."""
+    crash = Crash(("before", "after")[number % 2], number)
+    return Case(crash, ("resume", "rollback")[number // 2 % 2], ("vpx", "esx")[number // 4 % 2])
+
+
+CASES = [case for case in map(_case, range(1, RECORDS + 1)) if case.crash.past and case.crash.past != MIGRATION]
+RESUMED = [case for case in CASES if case.future == "resume"]
+ROLLED_BACK = [case for case in CASES if case.future == "rollback"]
+
+
+@pytest.mark.parametrize("case", RESUMED, ids=str)
+def test_a_crashed_run_is_resumed(tell: Tell, case: Case, undisturbed: Callable[[str], Worlds]) -> None:
+    worlds = undisturbed(case.kind)  # before there is another lab: certificates hold a lab's address
+    story = tell(case.kind)
+    boot = crashed(story, case)
+    assert_ended(story, story.resume(), "migrated")
+    assert_same(story.world(), worlds.migrated)
+    assert (story.live(), story.conflicts(), story.old_boot()) == (["new"], [], boot)
+    assert story.answers_the_world()
+
+
+@pytest.mark.parametrize("case", ROLLED_BACK, ids=str)
+def test_a_crashed_run_is_rolled_back(tell: Tell, case: Case, undisturbed: Callable[[str], Worlds]) -> None:
+    worlds = undisturbed(case.kind)
+    story, past = tell(case.kind), case.crash.past
+    files = story.files()
+    boot = crashed(story, case)
+    last = story.rollback()
+    if is_committed(past):
+        assert_ended(story, last, "switched back")
+        assert_same(kept(story.world()), kept(as_noted(past, worlds.switched_back)))
+    else:
+        assert_ended(story, last, "rolled-back")
+        assert_same(story.world(), worlds.before)
+        assert story.files() == files
+    assert (story.live(), story.conflicts(), story.old_boot()) == (["old"], [], boot)
+    assert story.answers_the_world()
+
+
+@pytest.mark.parametrize("number", range(1, WRITES + 1))
+def test_a_run_killed_after_a_change_of_the_hypervisor_ends_well(
+    tell: Tell, number: int, undisturbed: Callable[[str], Worlds]
+) -> None:
+    """The change was made, its answer never came. Resumed and rolled back by turns."""
+    worlds = undisturbed("vpx")
+    story = tell("vpx")
+    files = story.files()
+    story.lab.proxy.after_write(number, story.kill)
+    assert story.migrate().status == KILLED
+    past = story.recorded
+    if number % 2:
+        assert story.resume().status == DONE
+        assert_same(story.world(), worlds.migrated)
+        assert (story.live(), story.conflicts()) == (["new"], [])
+    else:
+        assert story.rollback().status == DONE
+        committed = is_committed(past)
+        expected = kept(as_noted(past, worlds.switched_back)) if committed else worlds.before
+        assert_same(kept(story.world()) if committed else story.world(), expected)
+        assert committed or story.files() == files
+        assert (story.live(), story.conflicts()) == (["old"], [])
+
+
+def test_those_are_all_changes_of_the_hypervisor(story: VsphereStory) -> None:
+    story.lab.proxy.forget_calls()
+    assert story.migrate().status == DONE
+    assert story.lab.proxy.writes().total() == WRITES
+
+
+def crashed(story: VsphereStory, case: Case) -> str:
+    """The old VM's boot before; nobody answered who was not yet let in."""
+    boot = story.old_boot()
+    assert story.migrate(stop=case.crash.stop).status == KILLED
+    assert story.recorded == case.crash.past
+    assert not (story.live() == ["new"] and story.answers_the_world() and not is_committed(case.crash.past))
+    return boot
+
+
+def kept(switched_back: World) -> World:
+    """Without the new VM's notes, which the simulator does not let anybody empty."""
+    return {**switched_back, "new": {**switched_back["new"], "notes": ""}}

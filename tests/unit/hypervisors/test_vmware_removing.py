@@ -1,0 +1,62 @@
+"""A machine that a dead upload still holds is removed as soon as it is let go."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyVmomi", reason="needs pyvmomi")
+
+from hypervisors import Clock, NotFound, TimedOut
+from hypervisors.vmware import power, removing, tasks
+from hypervisors.vmware.faults import Busy
+
+BUSY = Busy("removal of new: MethodDisabled", hint="wait")
+
+
+class Machine:
+    """Its removal answers as it is told, then succeeds."""
+
+    def __init__(self, *answers: Exception) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    def Destroy_Task(self) -> None:  # noqa: N802 -- pyvmomi's name
+        self.asked += 1
+        if self.answers:
+            raise self.answers.pop(0)
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power, "cut", lambda session, machine, name: None)
+    monkeypatch.setattr(tasks, "run", lambda session, what, begin: begin())
+
+
+def remove(machine: Any) -> list[float]:
+    """The pauses."""
+    slept: list[float] = []
+    clock = Clock(now=lambda: sum(slept), sleep=slept.append)
+    removing.remove(None, machine, "new", clock=clock)  # type: ignore[arg-type]
+    return slept
+
+
+def test_at_once_where_nobody_holds_it() -> None:
+    assert remove(Machine()) == []
+
+
+def test_when_the_lease_has_died() -> None:
+    machine = Machine(BUSY, BUSY, BUSY)
+    assert len(remove(machine)) == 3
+    assert machine.asked == 4
+
+
+def test_what_went_meanwhile_is_gone() -> None:
+    assert len(remove(Machine(BUSY, NotFound("gone", hint="see")))) == 1
+
+
+def test_it_is_given_up_after_more_than_a_leases_life() -> None:
+    machine = Machine(*[BUSY] * 1000)
+    with pytest.raises(TimedOut, match="for new to be removed") as caught:
+        remove(machine)
+    assert "run this again" in caught.value.hint
+    assert machine.asked < 100
