@@ -14,9 +14,9 @@ from vmmigrate.appliance.contents import Contents, read_contents
 from vmmigrate.appliance.port import Exported
 from vmmigrate.appliance.salted import SCHEMES, Opened, Scheme
 from vmmigrate.driving import NeedsAttention
-from vmmigrate.errors import NoBackup, UsageProblem
+from vmmigrate.errors import NoBackup, NotDiscovered, UsageProblem
 from vmmigrate.events import StepRemark
-from vmmigrate.newfile import new_file
+from vmmigrate.newfile import new_file, refuse_special
 from vmmigrate.operations import Parts
 from vmmigrate.visit import Visit, backup_password, logged_in, told
 
@@ -94,6 +94,7 @@ def refuse_unopened(seen: Inspected) -> None:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Raises UsageProblem where it cannot be read, then or later."""
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             yield file
@@ -236,7 +237,8 @@ def import_backup(visit: Visit, archive: Inspected, password_file: Path | None, 
     Raises NeedsAttention where it broke once the upload had begun; before that, nothing was changed.
     """
     sent = 0
-    password = backup_password(password_file, parts) if archive.encrypted else None
+    plain = archive.contents is not None and not archive.encrypted
+    password = None if plain else backup_password(password_file, parts)
     try:
         with _opened(archive.path) as file, logged_in(visit, parts) as host:
             _refuse_changed(file, archive)
@@ -268,7 +270,14 @@ def _refuse_changed(file: BinaryIO, archive: Inspected) -> None:
 
 def _broken(visit: Visit, archive: Inspected, sent: int, error: BaseException) -> NeedsAttention:
     why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-    return NeedsAttention(f"the import into {visit.where} broke: {why}", hint=_left_behind(archive, sent))
+    return NeedsAttention(
+        f"the import into {visit.where} broke: {why}", hint=_left_behind(archive, sent) + _settled_by(error)
+    )
+
+
+def _settled_by(error: BaseException) -> str:
+    keys = error.keys if isinstance(error, NotDiscovered) else ()
+    return f"; the next time, {' or '.join(keys)} in a profile settles it" if keys else ""
 
 
 def _left_behind(archive: Inspected, sent: int) -> str:

@@ -2,6 +2,8 @@
 
 import io
 import sys
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,8 +25,18 @@ class _MigrateByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in _OWN_OPTIONS:
+            self._refuse_misspelt(ctx, args)
             args = ["migrate", *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_misspelt(self, ctx: Any, args: list[str]) -> None:
+        """A virtual machine may be called nearly as a command is, but then an image's file follows its name."""
+        near = get_close_matches(args[0], self.commands, n=1, cutoff=0.75)
+        if near and not (args[1:] and Path(args[1]).exists()):
+            by_name = f"vmmigrate migrate {args[0]} IMAGE"
+            ctx.fail(
+                f"there is no command {args[0]!r}; is it {near[0]!r}? (for a virtual machine of that name: {by_name})"
+            )
 
 
 app = typer.Typer(

@@ -1,8 +1,10 @@
 """What the operator says: vmmigrate.toml, environment and flags, checked all at once."""
 
 import getpass
+import shlex
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -331,14 +333,14 @@ def load(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
     """
     path = file or default_file()
     data = _read_toml(path) if file or path.exists() else {}
-    return _validated(path, _merged(_merged(data, _from_environment(environ)), flags))
+    return _validated(path, _merged(_merged(data, _from_environment(environ)), flags), environ)
 
 
-def _validated(path: Path, data: Mapping[str, Any]) -> Settings:
+def _validated(path: Path, data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise _problems(path, error) from error
+        raise _problems(path, error, environ) from error
 
 
 def default_file() -> Path:
@@ -351,10 +353,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:
-        raise UsageProblem(f"{path}: {error.strerror}", hint="give an existing file with --config") from error
+        there = f"see what is there: ls -ld {shlex.quote(str(path))}"
+        missing = "vmmigrate init OLD writes one; or name another"
+        hint = missing if isinstance(error, FileNotFoundError) else there
+        raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:
         raise UsageProblem(
-            f"{path}: {error}", hint="this must be TOML; `vmmigrate config template` prints a file to begin with"
+            f"{path}: {error}", hint="this must be TOML; a file to begin with: vmmigrate config template"
         ) from error
 
 
@@ -382,16 +387,36 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def _problems(path: Path, error: ValidationError) -> UsageProblem:
-    lines = [
-        f"{'.'.join(map(str, each['loc']))}: "
-        + ("there is no such setting" if each["type"] == "extra_forbidden" else each["msg"])
-        for each in error.errors()
-    ]
+def _problems(path: Path, error: ValidationError, environ: Mapping[str, str]) -> UsageProblem:
+    """Each setting by its path, and by its variable where it came from there."""
+    lines = []
+    for each in error.errors():
+        name = ".".join(map(str, each["loc"]))
+        variable = ENV_PREFIX + name.replace(".", "__").upper()
+        where = f" ({variable})" if variable in {given.upper() for given in environ} else ""
+        lines.append(f"{name}{where}: {_in_words(each['type'], each['msg'], each['loc'])}")
     return UsageProblem(
         "the configuration has "
         + ("a problem" if len(lines) == 1 else f"{len(lines)} problems")
         + ":\n  "
         + "\n  ".join(lines),
-        hint=f"mend them in {path}, in the {ENV_PREFIX}… environment or in the flags",
+        hint=f"mend {'it' if len(lines) == 1 else 'them'} in {path}, in the {ENV_PREFIX}… environment or in the flags;"
+        " every setting there is: vmmigrate config template",
     )
+
+
+def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(path[-1]), _beside(path), n=1)
+        return "there is no such setting" + (f"; is it {'.'.join(map(str, (*path[:-1], *near)))}?" if near else "")
+    if path[-2:] == ("via", "url"):
+        return "give it as ssh://USER@HOST:PORT"
+    return message.removeprefix("Value error, ")
+
+
+def _beside(path: tuple[int | str, ...]) -> list[str]:
+    """The settings that there are where this one was looked for."""
+    table: Any = Settings()
+    for part in path[:-1]:
+        table = getattr(table, str(part), None)
+    return list(type(table).model_fields) if isinstance(table, BaseModel) else []

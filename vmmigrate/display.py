@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from vmmigrate.model import Plan
     from vmmigrate.status import RunStatus
 
+_DIRECTIONS = {
+    "all": "going back to the old VM, undoing everything",
+    "switch": "going back to the old VM, keeping the new one, unplugged",
+    "redo": "going back a few steps, to do them anew",
+}
 EVERY = 10.0  # seconds between two lines about one step's progress, where lines stay
 
 
@@ -45,16 +50,27 @@ def end_lines(event: RunEnded) -> list[str]:
 
 
 def _next(event: RunEnded) -> list[str]:
-    run = event.run_id
-    return {
-        "migrated": [
-            f"vmmigrate finish {run}    when you are content: shuts the old VM down, ends the right to go back",
-            f"vmmigrate rollback {run}  to go back to the old VM",
-        ],
-        "switched-back": [f"vmmigrate finish {run}    deletes the new VM"],
-        "interrupted": [f"vmmigrate resume {run}", f"vmmigrate rollback {run}"],
-        "needs-attention": [f"vmmigrate status {run}", f"vmmigrate rollback {run}"],
-    }.get(event.outcome, [])
+    verbs = {
+        "migrated": ("finish", "rollback"),
+        "switched-back": ("finish",),
+        "interrupted": ("resume", "rollback"),
+        "needs-attention": ("status", "rollback"),
+    }.get(event.outcome, ())
+    return [_command(verb, event.run_id, back=event.outcome == "switched-back") for verb in verbs]
+
+
+def _command(verb: str, run_id: str, *, back: bool) -> str:
+    """`back`: the switch was undone, and the new VM is kept."""
+    does = {
+        "finish": "deletes the new VM with all it holds; the old one stays live"
+        if back
+        else "when you are content: shuts the old VM down, ends the right to go back",
+        "resume": "to go on",
+        "rollback": "to go back to the old VM",
+        "status": "what was done, and what is left to you",
+    }[verb]
+    command = f"vmmigrate {verb} {run_id}"
+    return f"{command:<{len(run_id) + 21}}{does}"
 
 
 # ---- plain lines -----------------------------------------------------------------------------------------
@@ -91,7 +107,7 @@ class PlainLines:
             case StepFailed():
                 return [f"{self._label:<52} FAILED", f"        {event.error}", f"        → {event.hint}"]
             case DirectionTaken():
-                return [f"going {event.to}{f' ({event.scope})' if event.scope else ''}: {event.reason}"]
+                return [f"{_DIRECTIONS.get(event.scope, 'going forward')}: {event.reason}"]
             case RunEnded():
                 return end_lines(event)
 
@@ -207,7 +223,8 @@ def status_lines(run: "RunStatus") -> list[str]:
     lines += [f"proved: {check}" for check in run.proofs]
     lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
-    return lines + [f"next: vmmigrate {verb} {run.run_id}" for verb in run.verbs]
+    back = run.state.paused == "switched back"
+    return lines + [f"next: {_command(verb, run.run_id, back=back)}" for verb in run.verbs]
 
 
 def status_json(run: "RunStatus") -> dict[str, object]:

@@ -45,9 +45,16 @@ def new_file(target: Path, *, force: bool) -> Iterator[tuple[Sink, Path]]:
         part.unlink(missing_ok=True)
 
 
+def refuse_special(path: Path) -> None:
+    """Raises UsageProblem for a device or a pipe: its bytes need not end, and in its place no file belongs."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageProblem(f"{path} is no ordinary file", hint="name a file on a disk")
+
+
 def _refuse_existing(target: Path, *, force: bool) -> None:
     if target.is_dir():
         raise UsageProblem(f"{target} is a folder", hint="name a file in it")
+    refuse_special(target)
     if os.path.lexists(target) and not force:
         raise _exists(target)
 

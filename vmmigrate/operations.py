@@ -1,6 +1,7 @@
 """What can be asked of the program: plan, migrate, resume, rollback, status, finish. Here the real parts meet."""
 
 import hashlib
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -20,7 +21,7 @@ from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
 from vmmigrate.preflight import Preflight, refusal
 from vmmigrate.run import Doors, Run
 from vmmigrate.rundir import RunDir, locked, new_run_id, write_durably
-from vmmigrate.secrets import Ask, Secrets, cannot_ask
+from vmmigrate.secrets import Ask, Secrets, cannot_ask, in_words
 from vmmigrate.status import RunStatus, covered, describe, read_status, switching
 from vmmigrate.steps import MIGRATE, claim
 
@@ -31,8 +32,11 @@ class NeedsConfirmation(Problem):
     """What is about to be done wants a yes. `flag` gives it in advance."""
 
     def __init__(self, question: str, flag: str) -> None:
-        super().__init__(question, hint=f"say yes when asked, or give {flag}")
-        self.flag = flag
+        super().__init__(
+            f"a yes is needed, and there is no terminal to ask for it: {question}",
+            hint=f"give it in advance: the same command with {flag}",
+        )
+        self.question, self.flag = question, flag
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,12 @@ def _refuse_broken(agreed: Plan, now: Plan) -> None:
         listed = "; ".join(f"{then.name} was {then.value}, is {at.value if at else 'unknown'}" for then, at in broken)
         raise UsageProblem(
             f"the plan no longer holds: {listed}",
-            hint="make a new one and look at it: vmmigrate plan OLD IMAGE -o FILE",
+            hint=f"make a new one and look at it: {_plan_again(now)}",
         )
+
+
+def _plan_again(now: Plan) -> str:
+    return f"vmmigrate plan {shlex.quote(now.old.name)} {shlex.quote(str(now.image.path))} -o FILE"
 
 
 def _fetch_secrets(doors: Doors) -> None:
@@ -176,7 +184,7 @@ def resume(run_id: str, parts: Parts) -> str:
         if state.ended in ("migrated", "rolled-back"):
             raise UsageProblem(
                 f"run {run_id} has ended: {state.ended}",
-                hint=f"there is nothing to resume; see `vmmigrate status {run_id}`",
+                hint=f"there is nothing to resume; what can be done now: vmmigrate status {run_id}",
             )
         switched_back = state.paused == "switched back"
         if switched_back:
@@ -298,14 +306,14 @@ def _hypervisor(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
 
 def access_to(settings: Settings, parts: Parts) -> Access:
     """The hypervisor's password, asked for where its URL's kind wants one, and whom to believe."""
-    secrets = Secrets(settings, parts.environ, parts.ask, parts.known_secrets)
+    secrets = Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets)
     trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
     return Access(lambda: secrets.get("hypervisor.password"), trust)
 
 
 @contextmanager
 def _doors(settings: Settings, parts: Parts) -> Iterator[Doors]:
-    doors = Doors(settings, Secrets(settings, parts.environ, parts.ask, parts.known_secrets))
+    doors = Doors(settings, Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets))
     try:
         yield doors
     finally:
@@ -351,12 +359,18 @@ def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
     rundir = _existing(run_id, parts)
     with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
         if journal.state().finished:
-            raise UsageProblem(f"run {run_id} is finished", hint="start a new run")
+            raise UsageProblem(
+                f"run {run_id} is finished: there is no way on or back",
+                hint=f"see what it did: vmmigrate status {run_id}",
+            )
         if journal.state().ended == "rolled-back":
             rundir.drop_secrets()  # a crash may have come between that record and this act
         text = rundir.plan.read_text()
         if hashlib.sha256(text.encode()).hexdigest() != journal.state().plan_sha256:
-            raise JournalDamaged(f"{rundir.plan} is not the plan that the run began with", hint="restore the file")
+            raise JournalDamaged(
+                f"{rundir.plan} is not the plan that the run began with",
+                hint="restore that file from a copy: it was edited",
+            )
         settings = Settings.model_validate_json(rundir.settings.read_text())
         with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
             run = _run(rundir, plan_from_json(text), settings, hypervisor, doors, parts)

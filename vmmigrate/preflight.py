@@ -31,7 +31,7 @@ from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.config import Settings
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
-from vmmigrate.run import Doors
+from vmmigrate.run import Doors, pinned_as
 from vmmigrate.steps.claim import refuse_foreign_claim
 from vmmigrate.steps.intake import refuse_stuck_mail
 
@@ -194,7 +194,7 @@ class Preflight:
         matching = [store for store in stores if store.name == wanted] if wanted else stores
         if len(matching) != 1:
             what = f"no active storage pool {wanted!r}" if wanted else "it is not clear which storage pool to use"
-            raise PlanRefused(f"{what} (there are: {names})", hint="choose one with hypervisor.store or --store")
+            raise PlanRefused(f"{what} (there are: {names})", hint="choose one with hypervisor.store or --store POOL")
         if matching[0].available < image.virtual_size:
             raise PlanRefused(
                 f"pool {matching[0].name} has {matching[0].available / 2**30:.1f} GiB left, "
@@ -215,7 +215,7 @@ class Preflight:
         what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
         raise PlanRefused(
             f"{what} (there are: {listed})",
-            hint="name one that this workstation reaches and the world does not, with new.staging or --staging",
+            hint="name one that this workstation reaches and the world does not, with new.staging or --staging NETWORK",
         )
 
     def _free(self, name: str) -> None:
@@ -223,7 +223,10 @@ class Preflight:
             taken = self.hypervisor.find(name)
         except NotFound:
             return
-        raise PlanRefused(f"there is a virtual machine {taken.name!r} already", hint="choose another name with --name")
+        raise PlanRefused(
+            f"there is a virtual machine {taken.name!r} already",
+            hint="choose another name with new.name or --name NAME",
+        )
 
     # ---- the old guest -------------------------------------------------------------------------------------
 
@@ -246,7 +249,7 @@ class Preflight:
             self.findings.error(
                 "staging",
                 f"{staging} is the live network: the new guest would answer there for the live address",
-                "choose another network for staging",
+                "choose another network with new.staging or --staging NETWORK",
             )
         self.findings.ask("tls", lambda: self._keys(shell, software, identity))
         self.findings.ask("network", lambda: self._tell_addresses(shell, identity))
@@ -260,7 +263,7 @@ class Preflight:
         if len(found) != 1:
             raise PlanRefused(
                 f"the hypervisor tells {len(found)} addresses of {inventory.vm.name} ({', '.join(found) or 'none'})",
-                hint="give the old gateway's address with old.address or --old-address",
+                hint="give the old gateway's address with old.address or --old-address ADDRESS",
             )
         return found[0]
 
@@ -272,7 +275,8 @@ class Preflight:
         trust = self.doors.console_trust("old", shell)
         console = self.doors.console("old", self.doors.console_url("old", host, trust), trust)
         try:
-            console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
+            with pinned_as("old"):
+                console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
             console.find_backup()
         finally:
             console.close()
@@ -363,9 +367,11 @@ def read_identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
                 own = guest.gateway if guest.gateway_interface == interface.name else None
                 dns = tuple(server for server in guest.dns if not server.startswith("127.") and server != "::1")
                 return Identity(guest.hostname, guest.fqdn, mail_name, address, own, dns, nic.mac, nic.network)
+    seen = ", ".join(f"{address} on {each.name}" for each in guest.interfaces for address in each.addresses) or "none"
     raise PlanRefused(
-        f"no interface of the old guest has the address {host}",
-        hint="is it behind NAT? give the guest's own address",
+        f"no interface of the old guest has the address {host}; those it has: {seen}",
+        hint="give the one that mail comes to, with old.address or --old-address; if the guest is behind NAT, its own"
+        " one, which this workstation must reach",
     )
 
 
@@ -373,9 +379,10 @@ def _nic(inventory: Inventory, mac: str) -> Nic:
     for nic in inventory.nics:
         if nic.mac == mac:
             return nic
+    told = ", ".join(nic.mac for nic in inventory.nics) or "none"
     raise PlanRefused(
-        f"the guest's MAC {mac} is none of {inventory.vm.name}'s",
-        hint="is old.address really this virtual machine's?",
+        f"the guest's MAC {mac} is none of {inventory.vm.name}'s ({told})",
+        hint="another machine answers at old.address: give this virtual machine's own, or name the other as OLD",
     )
 
 

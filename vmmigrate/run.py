@@ -1,6 +1,7 @@
 """What a step acts on: the plan, what is known by now, and the real parts, each connected when first asked for."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,7 @@ from hypervisors import (
     Progress,
     ProgressListener,
     TlsTrust,
+    TrustRefused,
     Wait,
     dial_straight,
     wait_for,
@@ -121,7 +123,8 @@ class Doors:
     def console_url(self, side: str, host: str, trust: TlsTrust) -> str:
         """As the operator says, else looked for at `host`."""
         console: ConsoleSettings = getattr(self.settings, side).console
-        return console.url or consoles.find(host, trust, self.profile(side), dial=self.dial(side))
+        with pinned_as(side):
+            return console.url or consoles.find(host, trust, self.profile(side), dial=self.dial(side))
 
     def console(self, side: str, url: str, trust: TlsTrust) -> Console:
         """Not yet logged in; the caller closes it."""
@@ -139,6 +142,19 @@ class Doors:
         for jump in self._jumps.values():
             jump.close()
         self._jumps.clear()
+
+
+@contextmanager
+def pinned_as(side: str) -> Iterator[None]:
+    """Let a console's certificate that is not believed name that side's setting, which would pin it."""
+    try:
+        yield
+    except TrustRefused as error:
+        if error.seen is None:
+            raise
+        pin = f'{side}.console.fingerprint = "{error.seen}"'
+        hint = f"compare the fingerprint with the appliance's own, then pin it in vmmigrate.toml: {pin}"
+        raise TrustRefused(str(error), hint=hint, seen=error.seen) from error
 
 
 def own_known_hosts() -> Path | None:

@@ -1,12 +1,13 @@
 """Secrets from where the operator said (environment, file, command, keyring, prompt), each fetched once."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hypervisors import Secret
-from vmmigrate.config import SecretSource
+from vmmigrate.config import SecretSource, Settings
 from vmmigrate.errors import UsageProblem
 
 Ask = Callable[[str], str]
@@ -32,8 +33,39 @@ def cannot_ask(label: str) -> str:
     """For callers without a terminal."""
     raise UsageProblem(
         f"{label} is not given, and there is no terminal to ask for it",
-        hint=f"set {variable(label)}, or name a source in vmmigrate.toml: {label} = {{ file = … }}",
+        hint=f'{given_as(variable(label))}    # or in vmmigrate.toml: {label} = {{ file = "/root/{label}" }}',
     )
+
+
+def given_as(name: str) -> str:
+    """The command that gives a variable a secret which no history of a shell keeps."""
+    return f"read -rs {name}; export {name}"
+
+
+def in_words(ask: Ask, settings: Settings) -> Ask:
+    """Ask for a setting's secret by whose it is and on what. Who cannot ask tells the setting's name."""
+    return ask if ask is cannot_ask else lambda name: ask(question(settings, name))
+
+
+def question(settings: Settings, name: str) -> str:
+    """What a person is asked: old.ssh.password → 'SSH password of sa on the old gateway (old.ssh.password)'."""
+    if name == "backup.password":
+        return f"password of the backup ({name})"
+    if name == "hypervisor.password":
+        return f"password for {settings.hypervisor.url} ({name})"
+    where, _, what = name.partition(".")
+    side = settings.old if where == "old" else settings.new
+    address = settings.old.address if where == "old" else settings.new.staging_address
+    gateway = f"the {where} {'gateway' if where == 'old' else 'VM'}" + (f" {address}" if address else "")
+    jump = f"{side.via.user} on the jump host {side.via.host}" if side.via else "the jump host"
+    return {
+        "ssh.password": f"SSH password of {side.ssh.user} on {gateway}",
+        "ssh.new_password": f"new SSH password for {side.ssh.user} on {gateway}",
+        "ssh.key_passphrase": f"passphrase of the key {side.ssh.key_file} for {gateway}",
+        "console.password": f"console password of {side.console.user} on {gateway}",
+        "via.password": f"SSH password of {jump}",
+        "via.key_passphrase": f"passphrase of the key for {jump}",
+    }[what] + f" ({name})"
 
 
 def variable(name: str) -> str:
@@ -84,17 +116,19 @@ class Secrets:
 
     def _from_environment(self, name: str, key: str) -> str:
         if not self._environ.get(key):
-            raise UsageProblem(f"{name}: the environment has no {key}", hint=f"export {key}")
+            raise UsageProblem(f"{name}: the environment has no {key}", hint=given_as(key))
         return self._environ[key]
 
 
 def _from_file(name: str, path: Path) -> str:
     try:
         if path.stat().st_mode & 0o077:
-            raise UsageProblem(f"{name}: others may read {path}", hint=f"chmod 600 {path}")
-        text = path.read_text().rstrip("\n")
+            raise UsageProblem(f"{name}: others may read {path}", hint=f"chmod 600 {shlex.quote(str(path))}")
+        text = path.read_text().rstrip("\r\n")
     except OSError as error:
-        raise UsageProblem(f"{name}: {path}: {error.strerror}", hint="name a readable file") from error
+        raise UsageProblem(
+            f"{name}: {path}: {error.strerror}", hint=f"see what is there: ls -l {shlex.quote(str(path))}"
+        ) from error
     except UnicodeDecodeError:
         raise UsageProblem(f"{name}: {path} is no text", hint="put the password there, in UTF-8") from None
     return _not_empty(name, text, str(path))
@@ -105,9 +139,14 @@ def _from_command(name: str, argv: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, env=dict(os.environ))
     except OSError as error:
-        raise UsageProblem(f"{name}: cannot run {argv[0]}: {error.strerror}", hint="name a program on PATH") from error
+        raise UsageProblem(
+            f"{name}: cannot run {argv[0]}: {error.strerror}",
+            hint=f"name a program on PATH, or its whole path: command -v {shlex.quote(argv[0])}",
+        ) from error
     if done.returncode != 0:
-        raise UsageProblem(f"{name}: {argv[0]} ended with {done.returncode}", hint="run it by hand and see why")
+        raise UsageProblem(
+            f"{name}: {argv[0]} ended with {done.returncode}", hint=f"run it by hand and see why: {shlex.join(argv)}"
+        )
     return _not_empty(name, done.stdout.decode(errors="surrogateescape").partition("\n")[0], argv[0])
 
 

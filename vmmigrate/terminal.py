@@ -33,6 +33,7 @@ class Session:
         self._live = LiveTerminal(sys.stdout) if not json and sys.stdout.isatty() else None
         self._show = unfailing(self._json or self._live or PlainLines(sys.stdout))
         self._log: Path | None = None
+        self._run_id = ""
         self._file_lines: Listener | None = None
         self._interrupted = False
 
@@ -91,11 +92,13 @@ class Session:
     def _check(self) -> None:
         if self._interrupted:
             self._interrupted = False
-            raise Cancelled("interrupted", hint="resume or roll back; `vmmigrate status` lists the runs")
+            raise Cancelled(
+                "interrupted", hint=f"vmmigrate resume {self._run_id}, or vmmigrate rollback {self._run_id}"
+            )
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self._log = Path(event.folder) / "log.txt"
+            self._log, self._run_id = Path(event.folder) / "log.txt", event.run_id
             self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
         if self._file_lines:
             self._file_lines(event)
@@ -109,4 +112,9 @@ class Session:
 
 
 def _prompt(label: str) -> str:
-    return getpass.getpass(f"{label}: ")
+    """Ctrl-D leaves as Ctrl-C does, and what is told next begins a line of its own."""
+    try:
+        return getpass.getpass(f"{label}: ")
+    except (EOFError, KeyboardInterrupt):
+        print(file=sys.stderr)
+        raise KeyboardInterrupt from None

@@ -11,14 +11,14 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.handshake import Expected, is_closed, prove
 from vmmigrate.appliance.keys import Pair
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.placing import Change, forget, is_interrupted, place, put_back
+from vmmigrate.appliance.placing import Change, forget, is_interrupted, kept, place, put_back
 from vmmigrate.appliance.port import Shell
 from vmmigrate.config import Settings
 from vmmigrate.driving import NeedsAttention, RolledBack
-from vmmigrate.errors import ApplianceError, UsageProblem
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
 from vmmigrate.operations import Parts
 from vmmigrate.run import Doors
-from vmmigrate.secrets import Secrets
+from vmmigrate.secrets import Secrets, in_words
 
 Say = Callable[[str], None]
 
@@ -65,7 +65,7 @@ class Gateway:
 @contextmanager
 def gateways(settings: Settings, parts: Parts) -> Iterator[Callable[[str, str], Gateway]]:
     """How a side ('old', 'new') is reached at a host; hangs up at the end."""
-    doors = Doors(settings, Secrets(settings, parts.environ, parts.ask, parts.known_secrets))
+    doors = Doors(settings, Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets))
 
     def reach(side: str, host: str) -> Gateway:
         limits, port = settings.limits, settings.old.smtp_port
@@ -107,14 +107,14 @@ def carry_out(new: Gateway, copy: Copy, say: Say) -> tuple[str, ...]:
     closed = _closed(new, copy.expected)
     for each in closed:
         say(f"{each.name} (port {each.port}) takes no connection from here: its certificate is not proved")
-    placed = False
+    earlier = kept(new.shell)
     try:
         say(f"installing into {', '.join(copy.change.paths) or 'nothing: all is in place'}")
-        placed = place(new.shell, copy.change)
+        place(new.shell, copy.change)
         _apply(new, say, web=copy.web, smtp=copy.smtp)
         return _prove(new, [each for each in copy.expected if each not in closed])
     except BaseException as error:
-        if not _go_back(new, copy, placed, _words(error), say):
+        if not _go_back(new, copy, earlier, _words(error), say):
             raise
         raise RolledBack(f"{_words(error)}; the previous certificates are back", hint=_hint(error)) from error
 
@@ -155,6 +155,8 @@ def _present(shell: Shell, software: Software, *, web: bool, smtp: bool) -> tls.
     for part in [{"web": True, "smtp": False}] * web + [{"web": False, "smtp": True}] * smtp:
         try:
             found |= tls.collect(shell, software, **part).pairs
+        except ApplianceUnreachable:
+            raise
         except ApplianceError:
             continue
     return found
@@ -179,13 +181,13 @@ def _prove(new: Gateway, expected: Sequence[Expected]) -> tuple[str, ...]:
     return tuple(proofs)
 
 
-def _go_back(new: Gateway, copy: Copy, placed: bool, failed: str, say: Say) -> bool:
-    """Whether this copy had put anything in place; only then an undo is its own, not that of an earlier one.
+def _go_back(new: Gateway, copy: Copy, earlier: object, failed: str, say: Say) -> bool:
+    """Whether this copy had put anything in place; only then an undo is its own, not that of an `earlier` one.
 
     A second failure leaves the record, by which `tls undo` goes on.
     """
     try:
-        if not placed and not is_interrupted(new.shell):
+        if kept(new.shell) == earlier and not is_interrupted(new.shell):
             return False
         say("it failed: the previous certificates are put back")
         put_back(new.shell)
@@ -208,6 +210,8 @@ def _apply_what_is_there(new: Gateway, say: Say, *, web: bool, smtp: bool) -> No
     software = new.doors.software(new.shell)
     try:
         expected: tuple[Expected, ...] = layout.shown_by(new.shell, software, web=web, smtp=smtp)
+    except ApplianceUnreachable:
+        raise
     except ApplianceError as error:
         say(f"what was there before cannot be read, so it is not proved: {error}")
         expected = ()

@@ -12,6 +12,7 @@ from hypervisors import Dial, dial_straight, fingerprint_of
 from vmmigrate.appliance.chains import check_public, name_of, names_of
 from vmmigrate.appliance.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.keys import kind_of
+from vmmigrate.appliance.words import printable
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
@@ -70,7 +71,7 @@ def parse(where: str) -> tuple[str, int | None]:
 def lines(host: str, ports: tuple[Port, ...]) -> list[str]:
     """For people."""
     closed = [each for each in ports if not each.shown]
-    made = [line for each in ports if each.shown for line in _port_lines(host, each)]
+    made = [printable(line) for each in ports if each.shown for line in _port_lines(host, each)]
     return (
         [*made, "no certificate at " + "; ".join(f"{each.port} ({each.closed})" for each in closed)] if closed else made
     )

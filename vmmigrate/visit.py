@@ -1,9 +1,11 @@
 """Visit one console without a migration: where it is, as whom, believed by what; logged in, and left again."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hypervisors import Progress, ProgressListener, Secret, TlsTrust, TrustRefused
 from vmmigrate.appliance import consoles
@@ -29,6 +31,20 @@ class Visit:
     ca_file: Path | None = None
     fingerprint: str | None = None
     profile: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageProblem, which repeats no password that stands where none belongs."""
+        if "@" in self.where:
+            raise UsageProblem(
+                "an account stands in the URL",
+                hint="give --user and --password-file instead; was it a password? the shell has noted it",
+            )
+        try:
+            urlsplit(self.where if "://" in self.where else f"https://{self.where}").port  # noqa: B018  it may be none
+        except ValueError as error:
+            raise UsageProblem(
+                f"{self.where!r} is no URL and no host: {error}", hint="give https://HOST:PORT/ciphermail, or a host"
+            ) from None
 
     @property
     def trust(self) -> TlsTrust:
@@ -95,12 +111,13 @@ class _Sources:
 
 def _secrets(*, console: Path | None = None, backup: Path | None = None, parts: Parts, asked: str = "") -> Secrets:
     def ask(name: str) -> str:
+        hint = f"give --password-file FILE, or set {variable(name)}"
         if parts.ask is cannot_ask:
-            raise UsageProblem(
-                "the console's password is not given, and there is no terminal to ask for it",
-                hint=f"give --password-file FILE, or set {variable(name)}",
-            )
-        return parts.ask(asked)
+            raise UsageProblem("the console's password is not given, and there is no terminal to ask for it", hint=hint)
+        with contextlib.suppress(EOFError):
+            if answer := parts.ask(asked):
+                return answer
+        raise UsageProblem("no password was given", hint=hint)
 
     sources = _Sources(ConsoleSettings(password=_source(console)), BackupSettings(password=_source(backup)))
     return Secrets(sources, parts.environ, ask)

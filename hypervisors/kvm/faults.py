@@ -1,6 +1,7 @@
 """Translate libvirt's errors into the port's, at the door: no libvirtError passes."""
 
 import errno
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Verdict:
 
 
 UNREACHABLE = Verdict(
-    Unreachable, "check that libvirtd runs on that host and that the address is right: virsh -c URL uri"
+    Unreachable, "check that libvirtd runs on that host and that the address is right: virsh -c {url} uri"
 )
 REFUSED = Verdict(LoginRefused, "use an account that may manage libvirt there (root, or the group libvirt)")
 NOT_FOUND = Verdict(NotFound, "see what there is: virsh list --all, net-list --all, pool-list --all")
@@ -79,17 +80,17 @@ _SSH_REFUSALS = ("Permission denied (", "Too many authentication failures")
 
 
 @contextmanager
-def door(thing: str) -> Iterator[None]:
-    """Let libvirt's errors out only as the port's; `thing` is what the message names."""
+def door(thing: str, url: str = "URL") -> Iterator[None]:
+    """Let libvirt's errors out only as the port's; `thing` is what the message names, `url` what its hint tries."""
     try:
         yield
     except libvirt.libvirtError as error:
-        raise problem_of(error, thing) from error
+        raise problem_of(error, thing, url) from error
 
 
-def problem_of(error: libvirt.libvirtError, thing: str) -> Problem:
+def problem_of(error: libvirt.libvirtError, thing: str, url: str = "URL") -> Problem:
     verdict = _verdict(error)
-    return verdict.kind(f"{thing}: {error}", hint=verdict.hint)
+    return verdict.kind(f"{thing}: {error}", hint=verdict.hint.format(url=shlex.quote(url)))
 
 
 def has_code(error: libvirt.libvirtError, *names: str) -> bool:

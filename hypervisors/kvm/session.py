@@ -1,6 +1,7 @@
 """One libvirt connection: opened quietly, its domains looked up, their definitions parsed, tags checked."""
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +67,7 @@ def open_session(url: str) -> Session:
     """Raises Unreachable, LoginRefused, TrustRefused."""
     libvirt.registerErrorHandler(_say_nothing, None)  # else libvirt prints what the exceptions tell
     local = _is_local(url)
-    with door(f"connection to {url}"):
+    with door(f"connection to {url}", url):
         if local or url.startswith("test:"):
             return Session(libvirt.open(url), local)
         pulse.start_pulse()
@@ -127,5 +128,5 @@ def require_ours(domain: libvirt.virDomain, run_id: str) -> None:
         bears = "no tag of any run" if tag is None else f"the tag of run {tag.run_id}"
         raise NotOurs(
             f"the virtual machine {domain.name()} bears {bears}, not that of {run_id}: left as it is",
-            hint="if it is to go, remove it by hand: virsh undefine --nvram",
+            hint=f"if it is to go, remove it by hand: virsh undefine --nvram {shlex.quote(domain.name())}",
         )

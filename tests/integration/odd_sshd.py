@@ -19,7 +19,7 @@ class OddSshd:
 
     A line's canary (`echo NONCE $SHELL; …`) is answered as by `login_shell`, before `answer` gets the rest;
     with `login_shell` "" there is no shell, and `answer` gets all of it. `swallows`: no forwarding is ever answered.
-    `asks`: its questions, in place of taking a password.
+    `asks`: its questions, in place of taking a password; `echoes`: the answers would show.
     """
 
     answer: Answer
@@ -32,6 +32,7 @@ class OddSshd:
     port: int = 0
     swallows: bool = False
     asks: tuple[str, ...] = ()
+    echoes: bool = False
 
     @contextmanager
     def running(self) -> Iterator["OddSshd"]:
@@ -76,7 +77,7 @@ class _Server(paramiko.ServerInterface):
         return self._question() if self._asked < len(self._sshd.asks) else paramiko.AUTH_SUCCESSFUL
 
     def _question(self) -> paramiko.InteractiveQuery:
-        return paramiko.InteractiveQuery("", "", (self._sshd.asks[self._asked], False))
+        return paramiko.InteractiveQuery("", "", (self._sshd.asks[self._asked], self._sshd.echoes))
 
     def get_banner(self) -> tuple[str, str]:
         return self._sshd.banner, "en"

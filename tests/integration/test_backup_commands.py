@@ -12,16 +12,23 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from console_cli import Cli, Wire, believed, command_line, secret_file, told
 from stand_in import Guest, fresh_guest, old_guest
 
 from fixtures.appliance.config import CONSOLE_TOML
-from hypervisors import fetch_leaf, fingerprint_of
+from hypervisors import Progress, ProgressListener, Secret, fetch_leaf, fingerprint_of
+from vmmigrate import backups
 from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.profile import Profile
+from vmmigrate.driving import NeedsAttention
+from vmmigrate.errors import NotDiscovered
+from vmmigrate.operations import Parts
+from vmmigrate.visit import Host, Visit
 
 WARNING = "the archive is not encrypted and holds private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` takes them along"
@@ -325,7 +332,10 @@ def test_password_files_that_cannot_be_used(cli: Cli, tmp_path: Path) -> None:
     )
     assert said(tmp_path / "none") == (
         2,
-        f"error: console.password: {tmp_path}/none: No such file or directory\n  → name a readable file\n",
+        (
+            f"error: console.password: {tmp_path}/none: No such file or directory\n"
+            f"  → see what is there: ls -l {tmp_path}/none\n"
+        ),
     )
     assert told(cli("backup", "export", "192.0.2.1", "-o", "x.tgz")) == (
         2,
@@ -374,8 +384,9 @@ def test_without_a_yes_nothing_is_connected(cli: Cli, tmp_path: Path) -> None:
     assert told(cli("backup", "import", "192.0.2.1", "b.tgz")) == (
         2,
         (
-            f"error: b.tgz ({size / 1024:.1f} KiB, opened and whole) will overwrite all settings of the console at "
-            "192.0.2.1; this cannot be undone\n  → say yes when asked, or give --yes\n"
+            "error: a yes is needed, and there is no terminal to ask for it: "
+            f"b.tgz ({size / 1024:.1f} KiB, opened and whole) will overwrite all settings of the console at "
+            "192.0.2.1; this cannot be undone\n  → give it in advance: the same command with --yes\n"
         ),
     )
 
@@ -437,10 +448,55 @@ def test_what_is_of_no_known_kind_is_sent_by_force_alone(cli: Cli, tmp_path: Pat
     assert told(cli("backup", "import", "192.0.2.1", "image.png", "--force")) == (
         2,
         (
-            "error: image.png (508 B, of no known kind: whether it is whole is unknown) will overwrite all settings "
-            "of the console at 192.0.2.1; this cannot be undone\n  → say yes when asked, or give --yes\n"
+            "error: a yes is needed, and there is no terminal to ask for it: "
+            "image.png (508 B, of no known kind: whether it is whole is unknown) will overwrite all settings "
+            "of the console at 192.0.2.1; this cannot be undone\n  → give it in advance: the same command with --yes\n"
         ),
     )
+
+
+def test_a_password_given_for_what_is_of_no_known_kind_is_sent_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be encrypted in the console's own way [F-CONSOLE-10]."""
+    given: list[Secret | None] = []
+
+    class Taking:
+        def import_backup(self, source: BinaryIO, name: str, size: int, password: Secret | None, _: object) -> None:
+            given.append(password)
+
+    monkeypatch.setattr(backups, "logged_in", lambda *_: nullcontext(Host("https://mail", Taking(), Profile())))
+    (tmp_path / "own.bin").write_bytes(b"\x01own" + bytes(500))
+    word = secret_file(tmp_path / "word", "a word")
+    parts = Parts(environ={}, runs_folder=tmp_path, keys_folder=tmp_path)
+    archive = backups.importable(tmp_path / "own.bin", word, parts, force=True)
+    backups.import_backup(Visit("mail"), archive, word, parts)
+    assert given == [Secret("a word")]
+
+
+def test_what_a_profile_would_settle_is_named_after_an_upload_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        def import_backup(self, source: object, name: str, size: int, _: object, progress: ProgressListener) -> None:
+            progress(Progress(size, size))
+            raise NotDiscovered("it says nothing", hint="look", keys=("console.restore.success",))
+
+    monkeypatch.setattr(backups, "logged_in", lambda *_: nullcontext(Host("https://mail", Silent(), Profile())))
+    parts = Parts(environ={}, runs_folder=tmp_path, keys_folder=tmp_path)
+    archive = backups.importable(archive_of(tmp_path / "b.tgz", {"a": os.urandom(500)}), None, parts)
+    with pytest.raises(NeedsAttention, match="broke: it says nothing") as broken:
+        backups.import_backup(Visit("mail"), archive, None, parts)
+    assert broken.value.hint.endswith("; the next time, console.restore.success in a profile settles it")
+
+
+def test_what_is_no_ordinary_file_is_neither_read_nor_replaced(cli: Cli, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "backup.fifo")
+    for name in ("backup.fifo", "/dev/zero"):
+        refused = (2, f"error: {name} is no ordinary file\n  → name a file on a disk\n")
+        assert told(cli("backup", "inspect", name)) == refused
+        assert told(cli("backup", "export", "192.0.2.1", "-o", name, "--force")) == refused
+    assert left_over(tmp_path) == ["backup.fifo"]
 
 
 def test_an_encrypted_archive_wants_its_password(cli: Cli, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_redirects_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
         console.log_in(ADMIN)
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [400, 401, 403, 422, 423, 429])
 def test_a_status_can_be_a_refusal(tmp_path: Path, status: int) -> None:
     odd = OddConsole({"POST /in": page('<p class="error">Locked for 5 minutes</p>', status)})
     with odd.running(tmp_path) as console:
@@ -258,6 +258,104 @@ def test_a_restore_that_succeeded_is_known_by_its_words(tmp_path: Path, said: st
         console.log_in(ADMIN)
         put(console)
     assert odd.lines[-1] == "POST /put"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The backup has not been restored",
+        "Nothing was restored",
+        "No settings were restored",
+        "The backup wasn't restored",
+        "Restore was not successful",
+        "The restore did not complete",
+        "<b class='error'>The backup has not been restored</b>",
+        "The backup was only partially restored",
+        "The restore was cancelled, the system will be restarted",
+        "Last restored: never",
+        "Do not close this window while the backup is restored",
+        "Once the backup is restored, log in",
+        "The system will be restarted when the restore has finished",
+        "The backup is being restored and the system will be restarted",
+    ],
+)
+def test_what_is_not_or_not_yet_restored_is_no_success(tmp_path: Path, said: str) -> None:
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": page(f"<p>{said}</p>{RESTORE}")})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(ApplianceError, match=r"refused the backup|neither that it restored the backup nor why not"):
+            put(console)
+    assert odd.lines.count("POST /put") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "No errors: the backup has been restored",
+        "There was no problem and all settings were restored",
+        "The backup has been restored, do not import it again",
+        "The restore is completed and the system must be restarted before it takes effect",
+    ],
+)
+def test_a_negation_of_something_else_leaves_it_a_success(tmp_path: Path, said: str) -> None:
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": page(f"<p>{said}</p>{RESTORE}")})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        put(console)
+
+
+def test_what_is_told_beforehand_of_a_restart_answers_no_question(tmp_path: Path) -> None:
+    before = "<p>After a restore the system needs to be restarted.</p>"
+    asks = f"{before}<form method='post' action='/yes'><button>Cancel</button><button>Restore</button></form>"
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": page(asks), "POST /yes": page("<p>Restored</p>")})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        put(console)
+    assert odd.lines[-1] == "POST /yes"
+
+
+def test_what_is_told_beforehand_of_a_restart_ends_no_wait(tmp_path: Path) -> None:
+    before = "<p>After the restore the system needs to be restarted. The restore is in progress.</p>"
+    busy = page(f'<meta http-equiv="refresh" content="2;url=/state">{before}')
+    odd = OddConsole(
+        {"GET /backup": page(RESTORE), "POST /put": busy, "GET /state": page("<p>Upload stopped: disk full</p>")}
+    )
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(ApplianceError, match="disk full"):
+            put(console)
+
+
+def test_an_archives_name_goes_in_the_pages_own_characters(tmp_path: Path) -> None:
+    odd = OddConsole(
+        {
+            "GET /backup": page(RESTORE, **{"Content-Type": "text/html; charset=iso-8859-1"}),
+            "POST /put": page("<p>Restored</p>"),
+        }
+    )
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        for name in ("резерв.tar.gz", os.fsdecode(b"b\xff.tar.gz")):
+            console.import_backup(io.BytesIO(ARCHIVE), name, len(ARCHIVE), None, no_progress)
+
+
+@pytest.mark.parametrize("back", ["Back to the log-in page", "Try again"])
+def test_a_refusal_with_a_link_back_is_one(tmp_path: Path, back: str) -> None:
+    odd = OddConsole({"POST /in": page(f"<p>Invalid user or password</p><a href='/'>{back}</a><a href='/n'>Home</a>")})
+    with odd.running(tmp_path) as console:
+        with pytest.raises(LoginRefused, match="Invalid user or password"):
+            console.log_in(ADMIN)
+        with pytest.raises(LoginRefused, match="not tried again"):
+            console.log_in(ADMIN)
+    assert odd.lines == ["GET /", "POST /in"]
+
+
+def test_a_home_page_that_speaks_of_a_failure_is_no_refusal(tmp_path: Path) -> None:
+    told = "<p>1 failed log-in since yesterday</p>"
+    for leave in (HOME, HOME + "<a href='/'>Home</a><a href='/logout'>Log out</a>"):
+        odd = OddConsole({"POST /in": page(told + leave)})
+        with odd.running(tmp_path) as console:
+            console.log_in(ADMIN)
 
 
 def test_a_password_goes_into_no_url(tmp_path: Path) -> None:

@@ -494,7 +494,10 @@ def test_from_the_environment(lab: ProcessLab, tmp_path: Path) -> None:
 
 
 def test_in_files_that_only_the_owner_can_read(lab: ProcessLab, tmp_path: Path) -> None:
-    new = [("new.ssh.password, or nothing", "typed now"), ("new.console.password, or nothing", "")]
+    new = [
+        ("SSH password of sa on the new VM (new.ssh.password), or nothing", "typed now"),
+        ("console password of admin on the new VM (new.console.password), or nothing", ""),
+    ]
     conversation = visit(lab, tmp_path, script=with_sources(lab, "3", *new))
     conversation.hold()
     secrets = tmp_path / "secrets"
@@ -535,7 +538,10 @@ def test_in_the_keyring(lab: ProcessLab, tmp_path: Path, keyring: Any) -> None:
             kept[service, username] = password
 
     keyring.set_keyring(InMemory())
-    new = [("new.ssh.password, or nothing", ""), ("new.console.password, or nothing", "admin")]
+    new = [
+        ("SSH password of sa on the new VM (new.ssh.password), or nothing", ""),
+        ("console password of admin on the new VM (new.console.password), or nothing", "admin"),
+    ]
     conversation = visit(lab, tmp_path, script=with_sources(lab, "4", *new))
     conversation.hold()
     assert "  ✓ there is a keyring: a keyring in memory" in conversation.said

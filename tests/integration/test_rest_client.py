@@ -573,6 +573,31 @@ def test_a_web_page_for_an_upload_is_no_restore() -> None:
     assert lacking.value.keys == ("rest.import.path", "rest.base")
 
 
+def test_what_goes_on_after_the_answer_is_no_restore_yet() -> None:
+    for confirm in ({}, {"confirm": {"path": "/go"}}):
+        back_end = OddBackEnd({"POST /api/import": said(202, {"id": 7}), "POST /api/go": said(202, {})})
+        with (
+            back_end.running(**{"import": {"path": "/import"} | confirm}) as console,
+            pytest.raises(NotDiscovered, match="answered 202, accepted and not done yet") as lacking,
+        ):
+            import_(console)
+        assert lacking.value.keys == ("rest.import.job",)
+
+
+@pytest.mark.parametrize("document", [{"success": False}, {"error": "no room"}, {"errors": ["no room"]}])
+def test_a_good_status_with_a_failure_in_it_is_no_restore(document: object) -> None:
+    back_end = OddBackEnd({"POST /api/import": said(200, document)})
+    with back_end.running() as console, pytest.raises(ApplianceError, match="answered 200, but tells of a failure"):
+        import_(console)
+
+
+@pytest.mark.parametrize("document", [{"success": True}, {"error": None, "errors": []}, {"message": "restored"}, []])
+def test_a_good_status_without_one_is(document: object) -> None:
+    back_end = OddBackEnd({"POST /api/import": said(200, document)})
+    with back_end.running() as console:
+        import_(console)
+
+
 IMPORT_JOB = {"path": "/import", "file": "f", "job": JOB}
 
 

@@ -1,9 +1,10 @@
 """The shell against the stand-in's sshd: verified before anything is sent, one log-in, files in place atomically."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -12,7 +13,7 @@ from stand_in import LIVE_MAC, Guest, fresh_guest, old_guest
 from hypervisors import NotYet, Secret, TrustRefused, wait_for
 from vmmigrate.appliance import database, family, firewall, layout, mail, network, tls, units
 from vmmigrate.appliance.handshake import await_served, served
-from vmmigrate.appliance.port import Account, FileMeta
+from vmmigrate.appliance.port import Account, FileMeta, Result
 from vmmigrate.appliance.shell import SshShell, fingerprint_of_key, host_key_seen
 from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
 
@@ -251,3 +252,16 @@ def _counting(attempts: list[str]) -> Callable[..., list[str]]:
         return list(real(self, user, password, **more))  # type: ignore[arg-type]
 
     return auth_password
+
+
+def test_a_file_that_cannot_take_its_place_leaves_no_key_beside_it(old: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    with old.shell() as shell:
+        run = shell.run
+
+        def without_mv(argv: Sequence[str], **more: Any) -> Result:
+            return run(["false"] if argv[0] == "mv" else argv, **more)
+
+        monkeypatch.setattr(shell, "run", without_mv)
+        with pytest.raises(CommandFailed):
+            shell.install_file("/etc/postfix/tls.pem", b"x", PEM)
+        assert "vmmigrate" not in run(["ls", "-1", "/etc/postfix"], user="root").stdout

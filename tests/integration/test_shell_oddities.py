@@ -1,5 +1,6 @@
 """The shell against servers that are not the stand-in: sudo without password, a booting machine, keys, odd ends."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypervisors import Secret
 from vmmigrate.appliance import execution
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.shell import Login, SshKey, SshShell, host_key_seen
-from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
 
 SA = Account("sa", Secret("right"))
 NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later."\r\n'
@@ -219,3 +220,33 @@ def test_the_first_command_with_characters_that_shells_read_differently_asks_fir
         shell.run(["echo", "hello!"])
         shell.run(["echo", "a b"])
     assert sshd.seen[1:] == ["", """sh -c 'eval "$(printf %b "echo \\0047hello\\0041\\0047")"'""", "echo 'a b'"]
+
+
+def test_what_comes_slowly_after_the_status_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sshd tells the status when the program ends; what that printed may still be on its way over a slow line."""
+    monkeypatch.setattr(execution, "_GRACE", 0.3)
+
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        channel.send_exit_status(0)
+        for _time in range(6):
+            time.sleep(0.15)
+            channel.sendall(b"more\n")
+        channel.close()
+
+    with speaking(OddSshd(answer)) as shell:
+        assert shell.run(["postqueue", "-p"]).stdout == "more\n" * 6
+
+
+def test_a_question_whose_answer_would_show_gets_no_password() -> None:
+    sshd = OddSshd(lambda command, channel: ended(channel, 0), asks=("Verification code: ",), echoes=True)
+    with speaking(sshd) as shell, pytest.raises(LoginRefused, match="it asks 'Verification code:'"):
+        shell.run(["true"])
+    assert sshd.seen == ["password sa"]
+
+
+def test_what_a_machine_says_does_not_steer_the_operators_terminal() -> None:
+    """A menu draws itself; a name of a file may hold anything."""
+    sshd = OddSshd(lambda command, channel: ended(channel, 1, b"\x1b[2J\x1b[1;31m1) Network\x07\n"), login_shell="")
+    with speaking(sshd) as shell, pytest.raises(ApplianceError) as told:
+        shell.run(["true"])
+    assert str(told.value).endswith("a command is answered with [2J [1;31m1) Network")

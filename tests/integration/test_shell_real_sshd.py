@@ -297,3 +297,31 @@ def test_root_becomes_another_without_sudo(tmp_path: Path, key: Path) -> None:
     with running(tmp_path / "sshd", authorized=public(key)) as sshd, talking(sshd, key) as shell:
         assert shell.run(["id", "-un"], user="nobody").stdout == "nobody\n"
         assert shell.run(["printf", "%s", "a 'b' $c"], user="nobody").stdout == "a 'b' $c"
+
+
+# ---- a server that hangs up instead of saying no ---------------------------------------------------------------
+
+
+def test_a_server_that_hangs_up_at_the_first_wrong_password_has_refused_it(tmp_path: Path) -> None:
+    """`MaxAuthTries 1`: where a server hangs up there is no answer, but it says why; it is not tried again."""
+    strict = ("MaxAuthTries 1", "PasswordAuthentication yes", "LogLevel VERBOSE")
+    with running(tmp_path / "sshd", *strict) as sshd:
+        login = Login(USER, lambda: Secret("not the password of this account"))
+        shell = SshShell(sshd.address, sshd.port, login, host_key=sshd.host_key)
+        for _time in range(2):
+            with pytest.raises(LoginRefused, match="Too many authentication failures"):
+                shell.run(["true"])
+        assert sshd.log.count("Connection from") <= 3  # ours, and those that looked whether it listens
+        assert sshd.log.count("Too many authentication failures") == 1
+
+
+@pytest.mark.slow
+def test_old_signatures_count_among_what_the_server_bears(tmp_path: Path, agent: Path) -> None:
+    load(*(make_key(tmp_path / f"other{number}", "rsa") for number in range(4)))
+    with running(tmp_path / "sshd", "LogLevel VERBOSE") as sshd:
+        with (
+            talking(sshd, agent=True, insecure_ssh_rsa=True) as shell,
+            pytest.raises(LoginRefused, match="takes none of the keys"),
+        ):
+            shell.run(["true"])
+        assert "Too many authentication failures" not in sshd.log

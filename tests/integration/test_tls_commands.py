@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -15,8 +16,10 @@ from typer.testing import CliRunner, Result
 from fixtures.appliance import ca, keys, root, seed
 from fixtures.appliance.hostkey import fingerprint
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
+from vmmigrate.appliance import placing
 from vmmigrate.appliance.handshake import served
 from vmmigrate.cli import app
+from vmmigrate.errors import ApplianceUnreachable
 
 Cli = Callable[..., Result]
 TLS_PEM = "/etc/postfix/tls.pem"
@@ -172,3 +175,39 @@ def test_show_where_nothing_answers_is_refused(cli: Cli) -> None:
     assert seen.exit_code == 2
     assert "127.65.99.99 shows no certificate: 443: takes no connection; 8443" in seen.output
     assert "is no HOST or HOST:PORT" in cli("show", "host:port").output
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_session_lost_right_after_a_record_is_undone_too(
+    at: int, cli: Cli, old: Guest, new: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last record says 'done', as that of a copy which was proved does; but this one was not."""
+    before, seen = files(new), shown(new)
+    breaking_off(monkeypatch, at, after=True)
+    failed = cli("copy", old.address, new.address, "--yes")
+    assert (failed.exit_code, files(new), shown(new)) == (1, before, seen), failed.output
+
+
+def test_a_copy_that_fails_before_its_record_does_not_undo_an_earlier_one(
+    cli: Cli, old: Guest, new: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("copy", old.address, new.address, "--yes", "--web")
+    before, seen = files(new), shown(new)
+    breaking_off(monkeypatch, 1, after=False)
+    failed = cli("copy", old.address, new.address, "--yes", "--smtp")
+    assert failed.exit_code != 0
+    assert (files(new), shown(new)) == (before, seen), failed.output
+
+
+def breaking_off(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> None:
+    """The session is lost at the record of that number, once it is on the disk or before."""
+    write, written = placing._write_record, [0]
+
+    def lost(*what: Any) -> None:
+        written[0] += 1
+        if after or written[0] != at:
+            write(*what)
+        if written[0] == at:
+            raise ApplianceUnreachable("the SSH session broke off", hint="")
+
+    monkeypatch.setattr(placing, "_write_record", lost)

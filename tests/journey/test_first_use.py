@@ -93,11 +93,14 @@ def init_answers(story: Story) -> list[Answer]:
 def run_answers(story: Story) -> list[Answer]:
     lab = story.lab
     return [
-        ("old.ssh.password: ", lab.sa_old.password),
-        ("old.console.password: ", lab.admin_old.password),
+        (f"SSH password of sa on the old gateway {lab.address} (old.ssh.password): ", lab.sa_old.password),
+        (
+            f"console password of admin on the old gateway {lab.address} (old.console.password): ",
+            lab.admin_old.password,
+        ),
         ("Replace mailgw now? [y/N]: ", "y"),
-        ("new.ssh.password: ", lab.sa_fresh.password),
-        ("new.console.password: ", lab.admin_fresh.password),
+        ("SSH password of sa on the new VM (new.ssh.password): ", lab.sa_fresh.password),
+        ("console password of admin on the new VM (new.console.password): ", lab.admin_fresh.password),
     ]
 
 

@@ -69,12 +69,15 @@ BEFORE_A_RUN = {
     ),
     "no-such-staging": Case("no network 'nowhere' (there are: lan, staging)", settings={"new": {"staging": "nowhere"}}),
     "name-taken": Case(
-        "there is a virtual machine 'mailgw' already\n  → choose another name with --name",
+        "there is a virtual machine 'mailgw' already\n  → choose another name with new.name or --name NAME",
         settings={"new": {"name": "mailgw"}},
     ),
     "no-backup-page": Case("no backup form (Backup location, Password) found", old={"personality": "NoBackupPage"}),
     "no-backup-feature": Case("no backup form (Backup location, Password) found", old={"backup_feature": False}),
-    "no-such-setting": Case("old.adress: there is no such setting", settings={"old": {"adress": "192.0.2.10"}}),
+    "no-such-setting": Case(
+        "old.adress (VMMIGRATE_OLD__ADRESS): there is no such setting; is it old.address?",
+        settings={"old": {"adress": "192.0.2.10"}},
+    ),
 }
 IN_A_RUN = {
     "html-for-a-backup": Case(
@@ -88,9 +91,9 @@ IN_A_RUN = {
         "the console refused the backup: The moon is in the wrong phase",
         new={"personality": "RefusesRestore:The moon is in the wrong phase"},
     ),
-    "no-guest-agent": Case("nobody vouches for the new VM's host key SHA256:", hypervisor="WithoutAgent"),
+    "no-guest-agent": Case("nobody vouches for the new VM's SSH host key at ", hypervisor="WithoutAgent"),
     "silent-guest-agent": Case(
-        "nobody vouches for the new VM's host key SHA256:",
+        "nobody vouches for the new VM's SSH host key at ",
         settings={"limits": {"answer": 0.05}},
         hypervisor="SilentAgent",
     ),
@@ -187,7 +190,7 @@ def test_a_wrong_console_password_is_tried_once(story: Story) -> None:
 def test_without_a_yes_nothing_is_done(story: Story) -> None:
     before = story.everything()
     told = story.command("migrate", story.lab.old_name, str(story.lab.image))
-    assert_refused(story, told, "Replace mailgw now?\n  → say yes when asked, or give --yes", before)
+    assert_refused(story, told, "Replace mailgw now?\n  → give it in advance: the same command with --yes", before)
 
 
 def test_ctrl_c_while_planning(story: Story) -> None:
@@ -305,7 +308,12 @@ def test_a_bug_goes_back_and_says_where_the_log_is(story: Story) -> None:
 def test_ctrl_c_while_preparing_stops_there(story: Story, undisturbed: Worlds, step: str) -> None:
     told = story.migrate(stop=("SIGINT", "after", number("begin", step)))
     assert_says(told, INTERRUPTED, "error: interrupted")
-    assert f"next: vmmigrate resume {story.run_id}\nnext: vmmigrate rollback {story.run_id}\n" in told.out
+    run = story.run_id
+    assert told.err.endswith(f"error: interrupted\n  → vmmigrate resume {run}, or vmmigrate rollback {run}\n")
+    assert (
+        f"next: vmmigrate resume {run}    to go on\nnext: vmmigrate rollback {run}  to go back to the old VM\n"
+        in told.out
+    )
     assert story.journal[-1]["kind"] == "paused"
     assert story.live() == ["old"]
     assert story.resume().status == DONE

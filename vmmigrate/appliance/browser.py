@@ -13,7 +13,7 @@ from hypervisors import Clock
 from vmmigrate.appliance.decisions import full
 from vmmigrate.appliance.forms import UPLOAD, Field, Filled, Form
 from vmmigrate.appliance.https import HttpsOrigin, origin_of
-from vmmigrate.appliance.pages import Page, same_place
+from vmmigrate.appliance.pages import Page, path_of, same_place
 from vmmigrate.appliance.reading import read_page
 from vmmigrate.appliance.scoring import says
 from vmmigrate.appliance.vocabulary import ACTS
@@ -36,6 +36,7 @@ class Browser:
         self._timeout = timeout
         self.slow_timeout = slow_timeout
         self.clock = clock
+        self.visited: list[Page] = []  # what a person would have seen by now
 
     @property
     def origin(self) -> str:
@@ -114,7 +115,8 @@ class Browser:
             said.append(page)
             page = self.read(self.get(page.refresh.url))
         told = [Page(each.url, "", (), (), each.errors, each.text, each.lines) for each in said]
-        return page.with_parts(told) if told else page
+        self.visited.append(page.with_parts(told) if told else page)
+        return self.visited[-1]
 
     def _leads_on(self, page: Page) -> bool:
         refresh = page.refresh
@@ -173,8 +175,12 @@ def _as_browsers_write(url: str) -> str:
 
 
 def _multipart(form: Form, fields: list[tuple[str, str]], files: Files) -> MultipartEncoder:
-    encoded = [(name, value.encode(form.encoding, "xmlcharrefreplace")) for name, value in fields]
-    return MultipartEncoder([*encoded, *files], encoding=form.encoding)
+    def encoded(text: str) -> bytes:
+        return text.encode(form.encoding, "xmlcharrefreplace")
+
+    plain = [(name, encoded(value)) for name, value in fields]
+    named = [(name, (encoded(file).decode(form.encoding), *rest)) for name, (file, *rest) in files]
+    return MultipartEncoder([*plain, *named], encoding=form.encoding)
 
 
 def _decoded(answer: requests.Response, body: bytes) -> bytes:
@@ -189,7 +195,7 @@ def _decoded(answer: requests.Response, body: bytes) -> bytes:
 
 def _password_in_url(form: Form) -> NotDiscovered:
     return NotDiscovered(
-        f"the form at {form.page} would put a password into a URL, where logs keep it: {form.describe()}",
+        f"the form at {path_of(form.page)} would put a password into a URL, where logs keep it: {form.describe()}",
         hint="is this the gateway's own console? log in with a browser to see",
         keys=full("login.action", "backup.action", "restore.action"),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from vmmigrate.appliance.keys import Pair, belongs
 
@@ -73,7 +73,7 @@ def is_issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
     """Name and signature; not its dates."""
     try:
         lower.verify_directly_issued_by(upper)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -86,7 +86,7 @@ def names_of(cert: x509.Certificate) -> list[str]:
     """Subject alternative names; the common name alone where there are none, as old clients do."""
     try:
         extension = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):  # none, or one that cannot be read
         return [str(a.value) for a in cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     addresses = extension.get_values_for_type(x509.IPAddress)
     return [*extension.get_values_for_type(x509.DNSName), *map(str, addresses)]

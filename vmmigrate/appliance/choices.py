@@ -103,7 +103,7 @@ def _place_signs(pattern: str) -> tuple[Sign[Field], ...]:
         Sign(
             4,
             "is labelled as the place",
-            lambda field: says(r"location|destination|target|where|source|\bsave|store|\bfrom\b", field.label),
+            lambda field: says(r"location|destination|target|where|source|\bsave|\bstore|\bfrom\b", field.label),
         ),
         Sign(3, "offers what is wanted", lambda field: any(_offers(pattern, choice) for choice in field.choices)),
         Sign(-9, "is for something else", lambda field: named(r"language|locale|format|compress|type\b", field)),

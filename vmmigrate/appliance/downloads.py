@@ -5,18 +5,17 @@ import requests
 from vmmigrate.appliance import vocabulary as words
 from vmmigrate.appliance.browser import Browser
 from vmmigrate.appliance.decisions import Decision, Decisions, full, not_there, same
-from vmmigrate.appliance.forms import Field, Form
+from vmmigrate.appliance.listing import Listing, Way, address, caption, row, ways
 from vmmigrate.appliance.login import Entry, SessionEnded, telling
-from vmmigrate.appliance.pages import Link, Page, Refresh, path_of, same_place
+from vmmigrate.appliance.pages import Link, Page, Refresh, same_place
 from vmmigrate.appliance.patience import asks_to_wait, is_busy, wait_through
+from vmmigrate.appliance.rows import marks
 from vmmigrate.appliance.scoring import Sign, says
 from vmmigrate.appliance.streams import Incoming
 from vmmigrate.errors import NoBackup, NotDiscovered
 
 _HOPS = 8  # pages between the form and the archive
 _BY_HAND = "export the backup in a browser and give --backup-file"
-
-Way = Link | tuple[Form, Field]
 
 
 class Download:
@@ -25,7 +24,8 @@ class Download:
     def __init__(self, browser: Browser, decisions: Decisions, before: Page, entry: Entry) -> None:
         self._browser, self._decisions, self._entry = browser, decisions, entry
         self._before = before
-        self._seen = [before]
+        self._known = [*browser.visited, before]
+        self._seen = list(self._known)
         self._tried: set[str] = set()
 
     def archive(self, answer: requests.Response) -> Incoming:
@@ -82,22 +82,34 @@ class Download:
         return asks_to_wait(step)
 
     def _way_on(self, page: Page) -> Way | None:
-        """A link or a button that asks for nothing, not there before, that leads to the archive."""
-        pin = self._decisions.pinned(_RESULT.key)
-        ways = self._ways(page, old_too=pin is not None)
+        """A link or a button that asks for nothing, and leads to the archive that was just made."""
+        offered = [each for each in ways(page) if not self._was_tried(each)]
         where = f"after the backup was asked for; seen: {page.describe()}"
-        if pin and not any(same(_caption(way), pin) for way in ways):
-            if asks_to_wait(page):
-                return None
-            raise not_there(_RESULT.key, pin, where)
-        return self._decisions.perhaps(_RESULT, ways, where)
+        if pin := self._decisions.pinned(_RESULT.key):
+            return self._pinned(page, pin, offered, where)
+        for likely in Listing(page, self._known).likely(offered):
+            if way := self._decisions.perhaps(_RESULT, likely, where):
+                if marks(caption(way)):
+                    self._decisions.forget(_RESULT.key)  # the name of this archive alone
+                return way
+        return None
 
-    def _ways(self, page: Page, *, old_too: bool) -> list[Way]:
-        """One that is offered twice is one."""
-        known = self._tried | ({same_place(link.url) for link in self._before.links} if not old_too else set())
-        links = {link.url: link for link in page.links if same_place(link.url) not in known}
-        forms = [form for form in page.forms if not form.shown and form.method == "post"]
-        return [*links.values(), *((form, button) for form in forms for button in form.buttons)]
+    def _pinned(self, page: Page, pin: str, offered: list[Way], where: str) -> Way | None:
+        """A single one is taken even if it was there before; of several rows the new archive's."""
+        fitting = [way for way in offered if same(caption(way), pin)]
+        if not fitting and asks_to_wait(page):
+            return None
+        if not fitting:
+            raise not_there(_RESULT.key, pin, where)
+        likely = next(Listing(page, self._known).likely(fitting), []) if len(fitting) > 1 else fitting
+        if not likely or len({row(way) for way in likely}) > 1:
+            raise NotDiscovered(
+                f"which {pin!r} leads to the new archive cannot be told, {where}", hint=_BY_HAND, keys=full(_RESULT.key)
+            )
+        return self._decisions.perhaps(_RESULT, likely, where)
+
+    def _was_tried(self, way: Way) -> bool:
+        return isinstance(way, Link) and same_place(way.url) in self._tried
 
     def _take(self, way: Way) -> Incoming | Page:
         if isinstance(way, Link):
@@ -106,27 +118,19 @@ class Download:
         return self._arrived(self._browser.submit(way[0], {}, way[1], slow=True))
 
 
-def _caption(way: Way) -> str:
-    return way.text if isinstance(way, Link) else way[1].caption
-
-
-def _address(way: Way) -> str:
-    return path_of(way.url if isinstance(way, Link) else way[0].action)
-
-
 _ELSEWHERE = rf"{words.RESTORE}|{words.SETTINGS}|manual|guide|\breturn|\bback to\b"
 _RESULT = Decision[Way](
     "backup.result",
     "link to the archive",
-    _caption,
+    caption,
     (
-        Sign(4, "says download", lambda way: says(words.DOWNLOAD, _caption(way))),
-        Sign(4, "leads to an archive", lambda way: says(words.ARCHIVE_NAME, _address(way), _caption(way))),
-        Sign(3, "says backup", lambda way: says(rf"{words.BACKUP}|archive|\bsave\b|\bhere\b", _caption(way))),
-        Sign(2, "leads to a download", lambda way: says(r"download|archive|back-?up|export|file", _address(way))),
-        Sign(-9, "does something else", lambda way: says(_ELSEWHERE, _caption(way))),
+        Sign(4, "says download", lambda way: says(words.DOWNLOAD, caption(way))),
+        Sign(4, "leads to an archive", lambda way: says(words.ARCHIVE_NAME, address(way), caption(way))),
+        Sign(3, "says backup", lambda way: says(rf"{words.BACKUP}|archive|\bsave\b|\bhere\b", caption(way))),
+        Sign(2, "leads to a download", lambda way: says(r"download|archive|back-?up|export|file", address(way))),
+        Sign(-9, "does something else", lambda way: says(_ELSEWHERE, caption(way))),
     ),
     enough=3,
     hint=_BY_HAND,
-    allowed=lambda way: not says(words.ACTS, _caption(way), _address(way)),
+    allowed=lambda way: not says(words.ACTS, caption(way), address(way)),
 )

@@ -8,7 +8,7 @@ import paramiko
 
 OUTPUT_LIMIT = 16 << 20  # bytes of one command's output; the longest honest one is a queue's listing
 _PIECE = 1 << 15
-_GRACE = 2.0  # seconds: a daemon that the command left behind may hold its output open for ever
+_GRACE = 2.0  # seconds without another byte: a daemon that the command left behind may hold its output open for ever
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ def _collect(channel: paramiko.Channel, timeout: float) -> Output:
     channel.in_buffer.set_event(arrived)
     channel.in_stderr_buffer.set_event(arrived)
     deadline = monotonic() + timeout
-    ended: float | None = None
-    while not _drained(channel, streams) and monotonic() < (deadline if ended is None else ended + _GRACE):
+    size, quiet = 0, monotonic()  # since when nothing came: the status may overtake much output on a slow line
+    while not _drained(channel, streams):
         if sum(map(len, streams)) > OUTPUT_LIMIT:
             raise TooMuch(bytes(streams[0]))
-        if ended is None and channel.exit_status_ready():
-            ended = monotonic()
+        if not channel.exit_status_ready() or size != sum(map(len, streams)):
+            size, quiet = sum(map(len, streams)), monotonic()
+        if monotonic() > min(deadline, quiet + _GRACE):
+            break
         (channel.status_event if channel.eof_received else arrived).wait(0.05)
     if not channel.exit_status_ready() and not channel.closed:
         raise Unfinished(bytes(streams[0] + streams[1]))

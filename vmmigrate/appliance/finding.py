@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from vmmigrate.appliance import roles
 from vmmigrate.appliance.browser import Browser
@@ -10,7 +9,7 @@ from vmmigrate.appliance.decisions import Decisions, full, not_there
 from vmmigrate.appliance.forms import Form
 from vmmigrate.appliance.login import Entry, SessionEnded
 from vmmigrate.appliance.navigation import Signs, Visit, Walk
-from vmmigrate.appliance.pages import Page, path_of
+from vmmigrate.appliance.pages import Page, lasting_action, lasting_path
 from vmmigrate.appliance.roles import Role
 from vmmigrate.appliance.scoring import Candidate
 from vmmigrate.appliance.wizard import KEY as WIZARD_SKIP
@@ -83,12 +82,12 @@ class Finder:
         return self._on(role, Visit(self._arrive(visit.page.url), visit.trail))
 
     def _settled(self, role: Role, visit: Visit, form: Form) -> Found:
-        """Remembered by its path; by the way to it where a query, whose values are nobody's business, is part of it."""
-        by_query = urlsplit(visit.page.url).query and visit.trail and all(visit.trail)
-        page, menu = f"{role.section}.page", f"{role.section}.menu"
-        self._decisions.note(menu if by_query else page, visit.trail if by_query else path_of(visit.page.url))
-        self._decisions.forget(page if by_query else menu)
-        self._decisions.note(f"{role.section}.action", path_of(form.action))
+        """Remembered by its path; by the way to it where that does not lead there by itself."""
+        path = self._decisions.pinned(f"{role.section}.page") or lasting_path(visit.page.url)
+        self._decisions.forget(f"{role.section}.page", f"{role.section}.menu")
+        self._decisions.note(f"{role.section}.page", path)
+        self._decisions.note(f"{role.section}.menu", visit.trail if not path and all(visit.trail) else ())
+        self._decisions.note(f"{role.section}.action", lasting_action(form.action))
         return Found(visit.page, form)
 
     def _arrive(self, url: str) -> Page:

@@ -24,6 +24,7 @@ class Field:
     `kind`: an input's type, or 'select', 'textarea', 'submit' (a button too), 'image'. `value` is what is served;
     a checkbox is sent where `chosen`; radio buttons of one name are one field with `choices`. `group`: the heading
     that it stands under. `action`, `method`, `enctype`: where a button has its own. `place`: its number in the form.
+    `row`: of a button, the words of the list's entry that it belongs to, '' where it stands alone.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field:
     method: str = ""
     enctype: str = ""
     place: int = 0
+    row: str = ""
 
     @property
     def caption(self) -> str:

@@ -1,6 +1,7 @@
 """An HTTPS session with one origin: trust by authority or pin, nothing from the environment, errors translated."""
 
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -103,7 +104,7 @@ class HttpsOrigin:
                 f"{self.origin} points to {origin_of(url)}, where nothing of ours is sent",
                 hint="give the console's final URL",
             )
-        with self.translated(f"{method} {url}"):
+        with self.translated(f"{method} {_without_secrets(url)}"):
             return self._session.request(
                 method,
                 url,
@@ -160,6 +161,11 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _without_secrets(url: str) -> str:
+    """The path alone: session ids stand in its parameters, tokens in its query."""
+    return re.sub(r";[^/]*", "", urlsplit(url).path) or "/"
 
 
 def _session(origin: str, pin: str | None, dial: Dial) -> requests.Session:

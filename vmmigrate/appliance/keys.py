@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -158,15 +159,31 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
             "the private key cannot be read: it is damaged" + (", or its password is another one" if shut else ""),
             hint="try `openssl pkey -in FILE -noout` on the appliance",
         ) from error
+    except UnsupportedAlgorithm as error:
+        raise unusable(error) from error
 
 
 def _certificates(blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     try:
-        return tuple(x509.load_pem_x509_certificate(block) for block in blocks if not _is_key(block))
+        found = tuple(x509.load_pem_x509_certificate(block) for block in blocks if not _is_key(block))
+        for cert in found:
+            cert.public_key()  # else a kind of key that nobody knows would show later, and anywhere
+        return found
+    except UnsupportedAlgorithm as error:
+        raise unusable(error) from error
     except ValueError as error:
         raise BadKeys(
             f"a certificate cannot be read: {error}", hint="try `openssl x509 -in FILE -noout -text` on the appliance"
         ) from error
+
+
+def unusable(error: Exception) -> BadKeys:
+    """A kind of key or encryption that no library here knows."""
+    return BadKeys(
+        f"it cannot be used: {str(error).rstrip('.')}",
+        hint="renew the certificate with a key of RSA or of a common curve (P-256, P-384); a store: write it anew "
+        "with `openssl pkcs12`",
+    )
 
 
 def _spki(public: object) -> bytes:

@@ -150,12 +150,17 @@ def _postfix_drafts(shell: Shell, bundle: TlsBundle) -> Iterator[_Draft]:
             tuple(path for path, data in made.files.items() if b"PRIVATE KEY" in data),
             postfix_tls.new_files(shell, made),
             postfix_tls.edits(shell, service, made),
-            tuple(_smtp_expected(each, pairs) for each in (service, *same) if each.tls and each.port),
+            tuple(_smtp_expected(each, pairs) for each in (service, *same) if _is_proved(each)),
             postfix.findings if role == SMTP else (),
         )
     for role in [role for role in bundle.pairs if not is_web(role) and role != SMTP and role not in with_own]:
         if bundle.fingerprints[role] != bundle.fingerprints.get(SMTP):
             yield _Draft(role, (), findings=(_no_place(role, bundle.pairs[role], _NO_OVERRIDE),))
+
+
+def _is_proved(service: postfix_tls.Service) -> bool:
+    """At the host's own address another one answers where this one stands beside it."""
+    return service.tls and bool(service.port) and not service.beside
 
 
 def _smtp_expected(service: postfix_tls.Service, pairs: Sequence[Pair]) -> Expected:

@@ -11,12 +11,13 @@ from vmmigrate.appliance.browser import Browser
 from vmmigrate.appliance.decisions import Decisions, full, not_there
 from vmmigrate.appliance.forms import Form
 from vmmigrate.appliance.navigation import TO_LOGIN, Walk
-from vmmigrate.appliance.pages import Page, path_of
+from vmmigrate.appliance.pages import Page, lasting_action, lasting_path, path_of, same_place
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.roles import LOGIN, PASSWORD_PAGE, USER_FIRST
 from vmmigrate.appliance.scoring import says
 from vmmigrate.errors import ApplianceError, LoginRefused, NotDiscovered
 
+_JUDGED = (400, 401, 403, 422, 423, 429)  # the account was judged: a second try would be a second failure
 _LOOKED_AT = 6  # pages on the way to a log-in form
 _BLOCK = (
     "five failed log-ins within 300 s block an account for this address [F-REST-2]: wait five minutes, then check it"
@@ -58,8 +59,8 @@ def find_entry(browser: Browser, decisions: Decisions, url: str) -> Entry:
     for page in _pages(browser, browser.absolute(pin) if pin else url, follow=pin is None):
         seen.append(page)
         if entry := _entry_on(page, decisions):
-            decisions.note("login.page", path_of(page.url))
-            decisions.note("login.action", path_of(entry.form.action))
+            decisions.note("login.page", pin or lasting_path(page.url))
+            decisions.note("login.action", lasting_action(entry.form.action))
             return entry
     if pin:
         raise not_there("login.page", pin, f"as a page with a log-in form; seen: {seen[0].describe()}")
@@ -152,16 +153,23 @@ def _after_the_name(browser: Browser, decisions: Decisions, entry: Entry, accoun
 def _refuse(browser: Browser, page: Page, account: Account, decisions: Decisions, *entries: Entry) -> None:
     before = [entry.page for entry in entries]
     said = telling(page, *before)
-    if page.status in (requests.codes.unauthorized, requests.codes.forbidden):
+    if page.status in _JUDGED:
         raise refused(browser.origin, account, said)
     if page.status >= requests.codes.bad_request:
         raise ApplianceError(
             f"the console answered {page.status} at {path_of(page.url)}: {said}",
             hint="see the appliance's own log; nothing is repeated by itself",
         )
-    shut = any(says(words.FAILED, line) for line in page.news(*before)) and not page.links
+    shut = any(says(words.FAILED, line) for line in page.news(*before)) and _leads_back(page, before)
     if shut or any(entry.is_shown_on(page, decisions) for entry in entries):
         raise refused(browser.origin, account, said)
+
+
+def _leads_back(page: Page, before: list[Page]) -> bool:
+    """Whether there is nothing but the way back to the log-in."""
+    entrances = {same_place(each.url) for each in before}
+    back = (link for link in page.links if says(words.LOGIN, link.text) or same_place(link.url) in entrances)
+    return not page.links or (not offers_to_leave(page) and any(back))
 
 
 def _no_form(decisions: Decisions, url: str, seen: list[Page]) -> NotDiscovered:

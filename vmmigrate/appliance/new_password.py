@@ -4,9 +4,10 @@ import re
 
 import paramiko
 
-from hypervisors import Secret, redacted
+from hypervisors import Secret
 from vmmigrate.appliance.conversation import Questions, converse
 from vmmigrate.appliance.execution import TooMuch, Unfinished
+from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import LoginRefused
 
 _PATIENCE = 60.0  # seconds: an emulated guest takes its time to hash
@@ -70,8 +71,7 @@ def change(transport: paramiko.Transport, where: str, user: str, current: Secret
 
 
 def _refused(where: str, user: str, words: str) -> LoginRefused:
-    said = " · ".join(line.strip() for line in redacted(words).splitlines() if line.strip())[-_SHOWN:]
     return LoginRefused(
-        f"the expired password of {user!r} on {where} could not be changed: {said or '(no words)'}",
+        f"the expired password of {user!r} on {where} could not be changed: {in_one_line(words)[-_SHOWN:]}",
         hint="is new.ssh.new_password long and different enough for that system's rules? it was tried once",
     )

@@ -7,16 +7,23 @@ from urllib.parse import urlsplit, urlunsplit
 from vmmigrate.appliance.forms import Form
 
 _TEXT_LIMIT = 400
+_NUMBERED = re.compile(
+    r"/(\d+([.:-]\d+)*|e\d+s\d+|(?=[^/]*\d)[0-9a-f-]{8,}|(?=[^/]*\d)[\w-]{20,})(?=/|$)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class Link:
-    """`url` is absolute. `text`: its words, else its image's, else its title. `by_form`: a button that only asks."""
+    """`url` is absolute. `text`: its words, else its image's, else its title. `by_form`: a button that only asks.
+
+    `row`: the words of the list's entry that it belongs to, '' where it stands alone.
+    """
 
     text: str
     url: str
     title: str = ""
     by_form: bool = False
+    row: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class Page:
 
     def sentences(self, *before: "Page") -> tuple[str, ...]:
         """What is said here anew, sentence by sentence."""
-        return tuple(each for line in self.news(*before) for each in re.split(r"(?<=[.!?])\s+", line))
+        known = {each for page in before for line in (*page.errors, *page.lines) for each in _sentences(line)}
+        return tuple(each for line in self.news(*before) for each in _sentences(line) if each not in known)
 
     def news(self, *before: "Page") -> tuple[str, ...]:
         """What is said here and was not said on the pages `before`: errors first."""
@@ -82,9 +90,23 @@ class Page:
         return f"page {self.title or path_of(self.url)!r}{status} with forms: {forms}; links: {links}"[:_TEXT_LIMIT]
 
 
+def _sentences(line: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", line)
+
+
 def path_of(url: str) -> str:
     """The path alone: no session id, no query."""
     return re.sub(r";[^/]*", "", urlsplit(url).path) or "/"
+
+
+def lasting_path(url: str) -> str:
+    """The path, where it leads there by itself: '' where a query or a number given to this session is part of it."""
+    return "" if urlsplit(url).query or _NUMBERED.search(path_of(url)) else path_of(url)
+
+
+def lasting_action(url: str) -> str:
+    """The path to which a form is sent, by which it is known again whatever its query says."""
+    return "" if _NUMBERED.search(path_of(url)) else path_of(url)
 
 
 def same_place(url: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from asn1crypto import cms
 from asn1crypto import pkcs12 as asn1
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hypervisors import Secret
 from vmmigrate.appliance.chains import path_above
-from vmmigrate.appliance.keys import Pair, belongs, pair_of
+from vmmigrate.appliance.keys import Pair, belongs, pair_of, unusable
 from vmmigrate.errors import BadKeys
 
 _JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")  # JKS and JCEKS
@@ -50,6 +51,13 @@ def is_java_store(data: bytes) -> bool:
 def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:
     """Each key with its chain, in the store's order. Raises BadKeys: no PKCS#12, wrong password, no key."""
     store = _opened(data, password)
+    try:
+        return _entries(data, password, store)
+    except (UnsupportedAlgorithm, ValueError, TypeError) as error:
+        raise unusable(error) from error
+
+
+def _entries(data: bytes, password: Secret, store: pkcs12.PKCS12KeyAndCertificates) -> tuple[Entry, ...]:
     if store.key is None:
         raise BadKeys("the PKCS#12 store holds no private key", hint="is it the store that Tomcat serves?")
     leaf = [store.cert.certificate] if store.cert else []
@@ -108,6 +116,8 @@ def is_old_way(data: bytes) -> bool:
 def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     try:
         return pkcs12.load_pkcs12(data, password.reveal().encode())
+    except UnsupportedAlgorithm as error:
+        raise unusable(error) from error
     except ValueError as error:
         raise BadKeys(
             "the PKCS#12 store does not open: it is damaged, or server.xml names another password",

@@ -94,6 +94,11 @@ def is_interrupted(shell: Shell) -> bool:
     return record is not None and not record.done
 
 
+def kept(shell: Shell) -> object:
+    """What the record says now, to be compared alone: another one means that something was put in place since."""
+    return _read_record(shell)
+
+
 def put_back(shell: Shell) -> tuple[str, ...]:
     """Every file byte for byte as it was, with all that belongs to it; which, in order. () where nothing is kept.
 
@@ -124,8 +129,11 @@ def forget(shell: Shell) -> None:
 
 def resolved(shell: Shell, path: str) -> str:
     """Where a symbolic link leads: the link stays, what it points to is replaced."""
-    said = shell.run(("readlink", "-f", path), check=False)
-    return said.stdout.strip() or path
+    for user in (None, "root"):  # root, where the account may not look into a folder on the way
+        said = shell.run(("readlink", "-f", path), user=user, check=False).stdout.strip()
+        if said:
+            return said
+    return path
 
 
 def _keep(shell: Shell, entry: _Entry, present: dict[str, str]) -> None:
@@ -182,14 +190,29 @@ def _digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
         for line in shell.run(("sha256sum", *found), user="root", check=False).stdout.splitlines():
             digest, _, path = line.partition("  ")
             found[path] = digest
+    absent = [path for path, digest in found.items() if not digest]
+    unread = _metas(shell, absent) if absent else {}
+    if unread:
+        raise _unseen(shell, unread)
     return found
 
 
 def _metas(shell: Shell, paths: Sequence[str]) -> dict[str, FileMeta]:
-    """Of those files that are there."""
-    said = shell.run(("stat", "-c", "%a %U %G %n", *paths), user="root", check=False)
-    words = [line.split(" ", 3) for line in said.stdout.splitlines()]
-    return {path: FileMeta(mode.zfill(4), owner, group) for mode, owner, group, path in words}
+    """Of those files that are there. `/` always is: where it is not seen, nothing is known of the others either."""
+    said = shell.run(("stat", "-c", "%a %U %G %n", "/", *paths), user="root", check=False)
+    lines = [line.split(" ", 3) for line in said.stdout.splitlines()]
+    words = {words[-1]: words[:3] for words in lines}
+    if "/" not in words or not words.keys() <= {"/", *paths}:  # a name of two lines is told as two
+        raise _unseen(shell, paths)
+    return {path: FileMeta(mode.zfill(4), owner, group) for path, (mode, owner, group) in words.items() if path != "/"}
+
+
+def _unseen(shell: Shell, paths: Iterable[str]) -> ApplianceError:
+    """A file that cannot be read is not one that is absent: an undo would remove it."""
+    return ApplianceError(
+        f"{shell.host}: {', '.join(paths)} cannot be looked at as root",
+        hint="nothing was done to them by this; see there whether `sudo sha256sum FILE` reads them",
+    )
 
 
 def _read_record(shell: Shell) -> _Record | None:

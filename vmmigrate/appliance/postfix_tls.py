@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vmmigrate.appliance.chains import TlsFinding
 from vmmigrate.appliance.keys import Pair, certificates_pem, holds_key, key_pem, load_pem, load_pem_chains, to_pem
@@ -10,7 +10,7 @@ from vmmigrate.appliance.mail import settings
 from vmmigrate.appliance.placing import Edit, NewFile, resolved
 from vmmigrate.appliance.port import FileMeta, Shell
 from vmmigrate.appliance.postconf import expanded
-from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
+from vmmigrate.errors import BadKeys, CommandFailed
 
 CHAIN = "smtpd_tls_chain_files"  # Postfix 3.4 on; where it is set, the others are ignored
 FILES = (
@@ -44,7 +44,10 @@ class Files:
 
 @dataclass(frozen=True)
 class Service:
-    """An smtpd that the network reaches. `name` as master.cf has it ('submission/inet'); '' means main.cf itself."""
+    """An smtpd that the network reaches. `name` as master.cf has it ('submission/inet'); '' means main.cf itself.
+
+    `beside`: an earlier one has the same port, at another address.
+    """
 
     name: str
     port: int | None
@@ -52,10 +55,12 @@ class Service:
     implicit: bool
     files: Files
     overrides: frozenset[str] = frozenset()
+    beside: bool = False
 
     @property
     def role(self) -> str:
-        return _ROLES.get(self.port or 0, self.name.partition("/")[0])
+        name = self.name.partition("/")[0]
+        return name if self.beside else _ROLES.get(self.port or 0, name)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,9 @@ def read_postfix(shell: Shell) -> PostfixTls:
     """Raises CommandFailed, ApplianceError."""
     main, master = settings(shell), _master(shell)
     findings = (_UNKNOWN_MASTER,) if master is None else ()
-    services = [_service(shell, main, over, name) for name, over in (master or {}).items()]
+    found = [_service(shell, main, over, name) for name, over in (master or {}).items()]
+    ports = [service.port for service in found]
+    services = [replace(each, beside=bool(each.port) and each.port in ports[:at]) for at, each in enumerate(found)]
     first = next((service for service in services if service.port == 25), _service(shell, main, {}, ""))
     return PostfixTls(first, tuple(service for service in services if service is not first), findings)
 
@@ -256,7 +263,7 @@ def _kind(shell: Shell, paths: Iterable[str]) -> str:
     """Of the pair that lies there now, '' where it is of no use."""
     try:
         return _load(shell, tuple(paths), load_pem_chains)[0].kind
-    except ApplianceError:
+    except (BadKeys, CommandFailed):
         return ""
 
 

@@ -66,8 +66,9 @@ class BackupProfile(_Strict):
 class RestoreProfile(_Strict):
     """The restore form: on `page`, or behind the links `menu` from the home page.
 
-    `upload`: the value that `location` takes for a file sent from here; `confirm`: a checkbox; `yes`: the button that
-    answers a question after the upload; `success`, `failure`: what the console says at the end.
+    `upload`: the value that `location` takes for a file sent from here; `confirm`: a checkbox, or a choice of yes or
+    no; `yes`: the button that answers a question after the upload; `success`, `failure`: what the console says at the
+    end.
     """
 
     page: UrlPath | None = None
@@ -92,8 +93,8 @@ class ConsoleProfile(_Strict):
     leaves a first-run wizard.
     """
 
-    ports: tuple[Port, ...] = (443, 8443)
-    contexts: tuple[UrlPath, ...] = ("/ciphermail", "/djigzo", "/")
+    ports: tuple[Port, ...] = Field(default=(443, 8443), min_length=1)
+    contexts: tuple[UrlPath, ...] = Field(default=("/ciphermail", "/djigzo", "/"), min_length=1)
     wizard_skip: Caption | None = None
     login: LoginProfile = LoginProfile()
     backup: BackupProfile = BackupProfile()

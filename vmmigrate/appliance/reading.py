@@ -1,7 +1,9 @@
 """Read what a console serves into a Page. Pure functions."""
 
+import codecs
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
@@ -23,6 +25,7 @@ from vmmigrate.appliance.labels import (
 )
 from vmmigrate.appliance.markup import CONTROLS, Markup
 from vmmigrate.appliance.pages import Link, Page, Refresh
+from vmmigrate.appliance.rows import Rows, rows_of
 
 # What the families' pages mark an error with: Tapestry's t-error, Bootstrap's alert-danger, plain "error".
 _ERROR_CLASS = re.compile(r"(^|[-_])(errors?|danger|failure|failed|invalid)($|[-_])", re.IGNORECASE)
@@ -36,14 +39,15 @@ _TEXT_LIMIT = 400
 def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | None = None, refresh: str = "") -> Page:
     """Parse what was served at `url`; `charset` and `refresh` are what its headers say."""
     soup = Markup(html, charset)
+    rows = rows_of(soup)
     base = soup.find("base", href=True)
     here = urljoin(url, attribute(base, "href")) if isinstance(base, Tag) else url
-    forms = tuple(_forms(soup, here, url))
+    forms = tuple(_forms(soup, here, url, rows))
     return Page(
         url=url,
         title=words(soup.title) if soup.title else "",
         forms=forms,
-        links=(*_links(soup, here), *_asking_buttons(forms)),
+        links=(*_links(soup, here, rows), *_asking_buttons(forms)),
         errors=tuple(dict.fromkeys(_errors(soup))),
         text=words(soup),
         lines=tuple(_lines(soup)),
@@ -54,19 +58,31 @@ def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | 
     )
 
 
-def _forms(soup: Markup, here: str, url: str) -> Iterator[Form]:
+def _forms(soup: Markup, here: str, url: str, rows: Rows) -> Iterator[Form]:
     controls = [control for control in soup.find_all(CONTROLS) if not _disabled(control)]
     for tag in soup.find_all("form"):
         own = [control for control in controls if soup.owner(control) is tag]
         yield Form(
             action=urljoin(here, attribute(tag, "action").strip()) if attribute(tag, "action").strip() else url,
             method=(attribute(tag, "method") or "get").strip().lower(),
-            fields=tuple(replace(field, place=at) for at, field in enumerate(_fields(own, soup, here))),
+            fields=tuple(replace(field, place=at) for at, field in enumerate(_fields(own, soup, here, rows))),
             enctype=attribute(tag, "enctype").strip().lower(),
             about=" ".join([_heading(tag), *(attribute(tag, name) for name in ("id", "name", "class", "aria-label"))]),
             page=url,
-            encoding=(attribute(tag, "accept-charset").split() or [str(soup.original_encoding or "utf-8")])[0],
+            encoding=_encoding(attribute(tag, "accept-charset"), str(soup.original_encoding or "utf-8")),
         )
+
+
+def _encoding(accepted: str, of_the_page: str) -> str:
+    """The first of `accept-charset` that there is; `UNKNOWN` and the like leave the page's own.
+
+    A page in ASCII alone says nothing of what it takes: that is UTF-8, which holds every password.
+    """
+    of_the_page = "utf-8" if of_the_page == "ascii" else of_the_page
+    for name in re.split(r"[\s,]+", accepted.strip()):
+        with suppress(LookupError):
+            return codecs.lookup(name).name if name else of_the_page
+    return of_the_page
 
 
 def _heading(form: Tag) -> str:
@@ -78,12 +94,12 @@ def _disabled(control: Tag) -> bool:
     return control.has_attr("disabled") or control.find_parent("fieldset", disabled=True) is not None
 
 
-def _fields(controls: list[Tag], page: Markup, here: str) -> Iterator[Field]:
+def _fields(controls: list[Tag], page: Markup, here: str, rows: Rows) -> Iterator[Field]:
     seen: set[str] = set()
     for control in controls:
         name = attribute(control, "name")
         if kind_of(control) != "radio":
-            yield _field(control, page, here)
+            yield replace(_field(control, page, here), row=rows.get(id(control), ""))
         elif name not in seen:
             seen.add(name)
             yield _radio_group([c for c in controls if kind_of(c) == "radio" and attribute(c, "name") == name], page)
@@ -140,13 +156,13 @@ def _radio_group(radios: list[Tag], page: Markup) -> Field:
     )
 
 
-def _links(soup: Markup, here: str) -> Iterator[Link]:
+def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
     for tag in soup.find_all(lambda tag: tag.name in ("a", "area") or tag.has_attr("onclick")):
         target = _target(tag)
         if target and not re.match(r"(?i)(#|javascript:|mailto:|data:|tel:)", target):
             said = [words(tag), *(attribute(tag, name) for name in ("aria-label", "alt", "title", "value"))]
             said = [each for each in said if each] or [""]
-            yield Link(said[0], urljoin(here, target), " ".join(said[1:]))
+            yield Link(said[0], urljoin(here, target), " ".join(said[1:]), row=rows.get(id(tag), ""))
 
     for select in soup.find_all("select", onchange=True):  # a menu that goes where it is set to
         for option in select.find_all("option", value=re.compile(r"^(/|\w[\w/]*\.\w+$)")):
@@ -169,7 +185,9 @@ def _asking_buttons(forms: tuple[Form, ...]) -> Iterator[Link]:
             method, action = form.sent_to(button)
             if method == "get":
                 query = urlencode(form.submission({}, button), encoding=form.encoding, errors="xmlcharrefreplace")
-                yield Link(button.caption, urlunsplit(urlsplit(action)._replace(query=query)), by_form=True)
+                yield Link(
+                    button.caption, urlunsplit(urlsplit(action)._replace(query=query)), by_form=True, row=button.row
+                )
 
 
 def _frames(soup: Markup, here: str) -> Iterator[str]:

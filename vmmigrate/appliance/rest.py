@@ -80,6 +80,8 @@ class RestConsole:
             answer = self._changed(Request("rest.import.confirm.path", import_.confirm.method, place, body))
         if import_.job:
             self._restored(import_.job, request, answer)
+        elif answer.status == requests.codes.accepted:
+            raise _goes_on(answer)
 
     def close(self) -> None:
         self._session.close()
@@ -116,6 +118,11 @@ class RestConsole:
                 f"{answer.where} answered {answer.status} with a web page, where nothing is restored",
                 hint=LOOK,
                 keys=(request.key, "rest.base"),
+            )
+        if answer.tells_failure:
+            raise ApplianceError(
+                f"{answer.where} answered {answer.status}, but tells of a failure: {answer.words}",
+                hint="see the appliance's own log; an encrypted backup may be unreadable to another release",
             )
         return answer
 
@@ -184,9 +191,18 @@ def _upload(import_: RestImport, name: str, archive: Outgoing, password: Secret 
         return Request("rest.import.path", import_.method, import_.path, body)
     if password and import_.password:
         more[import_.password] = password.reveal()
+    name = name.encode(errors="replace").decode()  # a file's name need not be text
     encoder = MultipartEncoder([*more.items(), (import_.file, (name, archive, "application/octet-stream"))])
     body = {"data": encoder, "headers": {"Content-Type": encoder.content_type}}
     return Request("rest.import.path", import_.method, import_.path, body)
+
+
+def _goes_on(answer: Answer) -> NotDiscovered:
+    return NotDiscovered(
+        f"{answer.where} answered {answer.status}, accepted and not done yet: how the restore ends is not asked",
+        hint="look in a browser how it ended; do not import it once more",
+        keys=("rest.import.job",),
+    )
 
 
 def _unsaid(what: str, key: str) -> NotDiscovered:

@@ -44,6 +44,13 @@ class Answer:
         keys = (key for key, value in _pairs(self.document) if value not in (False, None, "", [], {}))
         return bool(_SECOND_FACTOR.search(" ".join([self.words, *keys])))
 
+    @property
+    def tells_failure(self) -> bool:
+        """Whether its JSON says so, whatever its status: `success: false`, an `error`."""
+        said = self.document if isinstance(self.document, dict) else {}
+        denied = any(said.get(key) is False for key in ("success", "ok"))
+        return denied or any(isinstance(said.get(key), str | list) and said[key] for key in ("error", "errors"))
+
     def shape(self) -> str:
         """For a message: which keys there are, no values."""
         if isinstance(self.document, dict):

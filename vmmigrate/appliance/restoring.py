@@ -10,14 +10,28 @@ from vmmigrate.appliance import vocabulary as words
 from vmmigrate.appliance.browser import Browser
 from vmmigrate.appliance.decisions import Decisions, full, not_there, same
 from vmmigrate.appliance.forms import Field, Form
+from vmmigrate.appliance.listing import Listing, Way, row, ways
 from vmmigrate.appliance.login import Entry, telling
-from vmmigrate.appliance.pages import Page, Refresh, path_of
+from vmmigrate.appliance.pages import Link, Page, Refresh, path_of
 from vmmigrate.appliance.patience import asks_to_wait, is_busy, wait_through
+from vmmigrate.appliance.rows import marks
 from vmmigrate.appliance.scoring import says
 from vmmigrate.appliance.streams import Outgoing
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
 _QUESTIONS = 4  # pages in a row that ask something
+_DEEDS = r"\b(restor|import|recover|success|succeed|complet|finish|done\b|applied|overwritten|replaced)"
+# A sentence with words of success that tells of none: denied, still to come, or broken off.
+_NOT_SO = (
+    r"((?<!do )\bnot\b|\b(never|nothing|none)\b|(?<!do)n['\u2019]t\b"
+    rf"|\bno (?!(errors?|problems?|warnings?|failures?|issues?)\b)\w+)[^,;:]*{_DEEDS}"
+    rf"|\b(while|until|when|once|if|as soon as)\b[^,;]*{_DEEDS}|\b(restored|imported|recovered)\W+never\b"
+    r"|in progress|\b(restoring|importing|being (restored|imported|recovered))\b"
+    r"|\b(cancell?ed|aborted|interrupted|timed out|rolled back|part(ial)?ly|partial|incomplete)\b"
+)
+# What the vendor says of every restore [F-BACKUP-4]: a page may say it before as well as afterwards.
+_NOTHING_ELSE = r"^\W*(all |it'?s )?(success\w*|succeeded|completed?|finished|done)\W*$"  # of the upload, it may be
+_EVER = r"\bafter\b.*\b(restor|import)"
 _ANEW = "deploy the machine anew and import again: whether anything of this one was restored is not known"
 
 
@@ -30,8 +44,11 @@ class Restore:
         self._browser, self._decisions, self._entry = browser, decisions, entry
         self._password = password
         self._asked = False  # for the password
-        self._name = ""  # of the archive
-        self._seen = [before]
+        self._name = ""  # of the archive, as the console calls it
+        self._listed = False  # whether it was chosen in a list
+        self._before = [*browser.visited, before]
+        self._seen = list(self._before)
+        self._standing = before.forms  # those that ask nothing about the archive
 
     def send(self, form: Form, source: BinaryIO, name: str, size: int, progress: ProgressListener) -> None:
         """Upload and see it through. Raises ApplianceError with the console's words, NotDiscovered."""
@@ -44,6 +61,9 @@ class Restore:
         page = self._look(self._browser.upload(form, filled, button, file))
         for _ in range(_QUESTIONS):
             page = self._rested(page)
+            if (way := self._in_a_list(page)) is not None:
+                page = self._choose(page, way)
+                continue
             question = self._question(page)
             if question is None:
                 return self._judge(page)
@@ -76,7 +96,9 @@ class Restore:
         return wait_through(self._browser, "the console to restore the backup", refresh, self._look, self._still)
 
     def _still(self, page: Page) -> Refresh | None:
-        if self._done(page) or (not is_busy(page, *self._seen) and self._question(page)):
+        if self._surely_done(page) or (
+            not is_busy(page, *self._seen[len(self._before) - 1 :]) and (self._in_a_list(page) or self._question(page))
+        ):
             return None
         return asks_to_wait(page)
 
@@ -98,10 +120,16 @@ class Restore:
     def _done(self, page: Page) -> bool:
         return any(map(self._succeeded, page.sentences(*self._seen)))
 
+    def _surely_done(self, page: Page, too_little: str = _EVER) -> bool:
+        """Whether it says so by more than what holds of every restore."""
+        pinned = self._decisions.pinned("restore.success")
+        said = filter(self._succeeded, page.sentences(*self._seen))
+        return any(pinned or not says(too_little, each) for each in said)
+
     def _succeeded(self, sentence: str) -> bool:
         if pattern := self._decisions.pinned("restore.success"):
             return says(pattern, sentence)
-        return says(words.DONE, sentence) and not says(f"{words.ASKS}|{words.FAILED}", sentence)
+        return says(words.DONE, sentence) and not says(f"{words.ASKS}|{words.FAILED}|{_NOT_SO}", sentence)
 
     def _failed(self, sentence: str) -> bool:
         if pattern := self._decisions.pinned("restore.failure"):
@@ -124,13 +152,43 @@ class Restore:
                 keys=full("restore.success", "restore.failure"),
             )
 
+    # ---- what it lists ------------------------------------------------------------------------------------
+
+    def _in_a_list(self, page: Page) -> Way | None:
+        """What restores the archive just sent, where the page lists archives; None where it lists nothing new."""
+        if self._listed or self._surely_done(page, f"{_EVER}|{_NOTHING_ELSE}"):
+            return None
+        listing = Listing(page, self._before)
+        self._name = listing.announced(self._name)
+        offered = [way for way in ways(page) if marks(row(way)) and restore_form.restores(self._decisions, way)]
+        pinned = restore_form.pinned_way(self._decisions, offered)
+        for likely in (pinned, *listing.likely(offered), listing.called(self._name, offered)):
+            if len({row(way) for way in likely}) == 1:
+                return restore_form.one_way(self._decisions, likely, page)
+        if any(map(listing.is_new, offered)):
+            raise NotDiscovered(
+                f"which of the archives is the one just sent cannot be told; seen: {page.describe()}",
+                hint=_ANEW,
+                keys=full("restore.yes"),
+            )
+        return None
+
+    def _choose(self, page: Page, way: Way) -> Page:
+        self._listed = True
+        self._standing += page.forms
+        if not isinstance(way, Link):
+            return self._answer(page, *way)
+        answer = self._browser.get(way.url, slow=True)
+        self._seen.append(page)
+        return self._look(answer)
+
     # ---- what it asks -------------------------------------------------------------------------------------
 
     def _question(self, page: Page) -> tuple[Form, Field] | None:
         """The form and the button that say yes to what the console asks; None where it asks nothing."""
         done = self._done(page)
         asks = any(self._asks(sentence, done=done) for sentence in page.sentences(*self._seen))
-        if done and not asks:
+        if self._surely_done(page) and not asks:
             return None
         forms = [form for form in page.forms if form.buttons and not form.of_kind("file") and self._is_new(form)]
         pin = self._decisions.pinned("restore.yes")
@@ -149,10 +207,9 @@ class Restore:
 
     def _is_new(self, form: Form) -> bool:
         """Not one of those beside the restore form, unless it lists what was sent among what can be restored."""
-        before = self._seen[0].forms
         if restore_form.uploaded(form, self._name):
             return True
-        return all((form.action, form.describe()) != (other.action, other.describe()) for other in before)
+        return all((form.action, form.describe()) != (other.action, other.describe()) for other in self._standing)
 
     def _unanswered(self, page: Page, pin: str | None) -> NotDiscovered:
         if pin:

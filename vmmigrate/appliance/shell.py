@@ -8,7 +8,7 @@ from pathlib import Path
 
 import paramiko
 
-from hypervisors import Dial, Secret, dial_straight, redacted
+from hypervisors import Dial, Secret, dial_straight
 from vmmigrate.appliance import execution, loginshell, new_password, sudo
 from vmmigrate.appliance.conversation import Questions, converse
 from vmmigrate.appliance.execution import Output, TooMuch, Unfinished, execute
@@ -16,6 +16,7 @@ from vmmigrate.appliance.loginshell import LoginShell
 from vmmigrate.appliance.port import Account, FileMeta, Result
 from vmmigrate.appliance.ssh import HostKey, SshKey, SshServer, connect, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.ssh_login import Login
+from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused
 
 __all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
@@ -79,9 +80,17 @@ class SshShell:
             self._upload(f"{folder}/data", data)
             owned = ("-m", meta.mode, "-o", meta.owner, "-g", meta.group)
             self.run(("install", *owned, f"{folder}/data", fresh), user="root")
-            self.run(("mv", "-f", "-T", fresh, path), user="root")
+            self._into_place(fresh, path)
         finally:
             self.run(("rm", "-rf", folder), check=False)
+
+    def _into_place(self, fresh: str, path: str) -> None:
+        """In one act; what cannot take its place is not left beside it: it may be a key."""
+        try:
+            self.run(("mv", "-f", "-T", fresh, path), user="root")
+        except CommandFailed:
+            self.run(("rm", "-f", fresh), user="root", check=False)
+            raise
 
     def workstation_address(self) -> str:
         return self.run(("printenv", "SSH_CONNECTION")).stdout.split()[0]
@@ -178,7 +187,7 @@ class SshShell:
         heard = loginshell.heard(self._nonce, output.stdout)
         who = f"{self._login.user!r} on {self.host}"
         if heard is None:
-            words = _words(redacted(_text(output.stdout + b"\n" + output.stderr)))
+            words = _words(_text(output.stdout + b"\n" + output.stderr))
             raise self._given_up(
                 ApplianceError(
                     f"the account {who} gives no shell: a command is answered with {words}",
@@ -275,7 +284,8 @@ class SshShell:
         ended = "failed" if status is None else f"ended with status {status}"
         return CommandFailed(
             f"on {self.host}: `{shlex.join(argv)}` {ended}: {_words(words)}",
-            hint="run it on the appliance by hand to see more",
+            hint="log in there and run it by hand to see more: "
+            f"ssh -p {self._server.port} {self._login.user}@{self.host}",
         )
 
 
@@ -284,7 +294,7 @@ def _text(data: bytes) -> str:
 
 
 def _words(text: str) -> str:
-    return " · ".join(line.strip() for line in text.splitlines() if line.strip())[:_SHOWN] or "(no words)"
+    return in_one_line(text)[:_SHOWN]
 
 
 def _name(argv: Sequence[str]) -> str:

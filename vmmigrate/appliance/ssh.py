@@ -15,6 +15,7 @@ import paramiko
 
 from hypervisors import Dial, Secret, TrustRefused, dial_straight
 from vmmigrate.appliance.ssh_login import Login, Refused, SshKey, is_refusal, prove
+from vmmigrate.appliance.words import printable
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, UsageProblem
 
 __all__ = ["HostKey", "SshKey", "SshServer", "connect", "fingerprint_of_key", "host_key_seen", "known_fingerprints"]
@@ -49,6 +50,16 @@ class SshServer:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+class _Transport(paramiko.Transport):
+    """Keeps the words with which a server hangs up; paramiko only logs them."""
+
+    farewell = ""
+
+    def _parse_disconnect(self, m: paramiko.Message) -> None:
+        m.get_int()
+        self.farewell = m.get_text()
 
 
 def fingerprint_of_key(line: str) -> str:
@@ -110,7 +121,7 @@ def connect(server: SshServer, login: Login) -> tuple[paramiko.Transport, Secret
     return transport, accepted
 
 
-def _start(server: SshServer) -> paramiko.Transport:
+def _start(server: SshServer) -> _Transport:
     """A transport after key exchange: encrypted, nothing of ours sent, nobody logged in."""
     with _unreachable(server):
         plain = server.dial(server.host, server.port, server.timeout)
@@ -119,7 +130,7 @@ def _start(server: SshServer) -> paramiko.Transport:
     off = {} if server.insecure_ssh_rsa else {"keys": ["ssh-rsa"], "pubkeys": ["ssh-rsa"]}
     try:
         with _unreachable(server):
-            transport = paramiko.Transport(plain, disabled_algorithms=off)
+            transport = _Transport(plain, disabled_algorithms=off)
             _prefer_known_types(transport, server)
             transport.banner_timeout = transport.auth_timeout = server.timeout
             transport.start_client(timeout=server.timeout)
@@ -206,23 +217,22 @@ def _pinned(text: str) -> str:
     return text.strip().rstrip("=") if text.strip().startswith("SHA256:") else fingerprint_of_key(text)
 
 
-def _log_in(server: SshServer, transport: paramiko.Transport, login: Login) -> Secret | None:
+def _log_in(server: SshServer, transport: _Transport, login: Login) -> Secret | None:
     try:
         return prove(transport, login, old_rsa=server.insecure_ssh_rsa)
     except (Refused, paramiko.SSHException, OSError, EOFError) as error:
         raise _login_failed(server, transport, login, error) from error
 
 
-def _login_failed(
-    server: SshServer, transport: paramiko.Transport, login: Login, error: BaseException
-) -> ApplianceError:
+def _login_failed(server: SshServer, transport: _Transport, login: Login, error: BaseException) -> ApplianceError:
+    """A server that hangs up with words of its own (MaxAuthTries) has said no: what was sent is not sent again."""
     if _NOT_NOW.search(transport.get_banner() or b""):
         return ApplianceUnreachable(
             f"{server} is starting up or shutting down and lets nobody in", hint="wait until it has booted"
         )
-    if isinstance(error, Refused) or is_refusal(error):
+    if isinstance(error, Refused) or is_refusal(error) or transport.farewell:
         return LoginRefused(
-            f"SSH at {server} refused {login.user!r}: {error}",
+            f"SSH at {server} refused {login.user!r}: {printable(transport.farewell).strip() or error}",
             hint="check user, password or key; it was tried once and is not tried again",
         )
     return ApplianceUnreachable(f"SSH at {server} broke off: {error}", hint="is the machine up and its network steady?")

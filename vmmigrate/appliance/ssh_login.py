@@ -11,7 +11,7 @@ from hypervisors import Secret
 from vmmigrate.appliance.new_password import Answers, Unanswerable
 from vmmigrate.errors import UsageProblem
 
-# Keys offered at most: sshd hangs up at the sixth refusal (MaxAuthTries), and a password may be asked for after them.
+# Offers of keys at most: sshd hangs up at the sixth refusal (MaxAuthTries), and a password may be asked for after them.
 OFFERED = 4
 # paramiko's AuthenticationException for a server that said neither yes nor no: no refusal
 _UNANSWERED = re.compile("timeout|saw EOF|shut down", re.IGNORECASE)
@@ -77,7 +77,7 @@ def is_refusal(error: BaseException) -> bool:
 def _offer(transport: paramiko.Transport, user: str, keys: list[paramiko.PKey], *, old_rsa: bool) -> list[str]:
     """What the server wants beside the key that it took: nothing, mostly."""
     others = dict(transport.disabled_algorithms or {})
-    for key, off in [(each, off) for each in keys for off in _without(each, old_rsa=old_rsa)]:
+    for key, off in [(each, off) for each in keys for off in _without(each, old_rsa=old_rsa)][:OFFERED]:
         transport.disabled_algorithms = {**others, "pubkeys": [*others.get("pubkeys", ()), *off]}
         try:
             return list(transport.auth_publickey(user, key))
@@ -201,9 +201,11 @@ class _Interview:
         self._change: Answers | None = None
 
     def answer(self, title: str, instructions: str, fields: list[tuple[str, bool]]) -> list[str]:
-        return [self._one(question) for question, _echo in fields]
+        return [self._one(question, echo=echo) for question, echo in fields]
 
-    def _one(self, question: str) -> str:
+    def _one(self, question: str, *, echo: bool) -> str:
+        if echo:  # no password is asked for so that it shows
+            raise Unanswerable(f"it asks {question.strip()!r}")
         if not self._said:
             self._said = True
             return self._secret.reveal()

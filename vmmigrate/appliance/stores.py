@@ -15,7 +15,7 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.keys import Pair, chain_pem, key_pem, load_certificates, load_pem, to_pem
 from vmmigrate.appliance.placing import NewFile, resolved
 from vmmigrate.appliance.port import FileMeta, Shell
-from vmmigrate.errors import ApplianceError, BadKeys
+from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
 
 _META = FileMeta("0640", "tomcat", "djigzo")  # what the packages install [F-TLS-1]
 _ALIAS = "tomcat"
@@ -213,7 +213,7 @@ def _holds(shell: Shell, place: Place, pair: Pair) -> bool:
     """PKCS#12 is salted, so that equal stores differ in bytes: compare what is inside."""
     try:
         found = read(shell, place)
-    except ApplianceError:
+    except (BadKeys, CommandFailed):
         return False
     return to_pem(found) == to_pem(pair)
 
@@ -223,7 +223,7 @@ def _store(shell: Shell, wanted: Sequence[tuple[StorePlace, Pair]]) -> bytes:
     first = wanted[0][0]
     try:
         present, data = list(_entries(shell, first)), shell.read_file(first.path)
-    except ApplianceError:  # not there, or of no use: nothing of it can be kept
+    except (BadKeys, CommandFailed):  # not there, or of no use: nothing of it can be kept
         present, data = [], b""
     for place, pair in wanted:
         alias = (place.alias or (present[0].alias if present else "") or _ALIAS).lower()

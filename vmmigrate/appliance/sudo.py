@@ -9,6 +9,7 @@ from typing import Protocol
 
 from hypervisors import Secret
 from vmmigrate.appliance.execution import Output
+from vmmigrate.appliance.words import in_one_line
 
 PATIENCE = 60.0  # seconds for sudo alone, on a machine that is busy booting
 # Asked for in place of sudo's own words, which are in any language: what stands before it is sudo's lecture.
@@ -122,5 +123,4 @@ def apart(mark: str, seen: str) -> Output | None:
 
 
 def _words(output: Output) -> str:
-    text = (output.stderr or output.stdout).decode("utf-8", "replace").replace(PROMPT, "")
-    return " · ".join(line.strip() for line in text.splitlines() if line.strip()) or "(no words)"
+    return in_one_line((output.stderr or output.stdout).decode("utf-8", "replace").replace(PROMPT, ""))

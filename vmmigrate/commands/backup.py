@@ -51,9 +51,8 @@ def export(
     """
     from vmmigrate import backup_lines, backups
 
-    console = visit(url, user, password_file, ca_file, fingerprint, profile)
-
     def act(parts: "Parts", _: Any) -> None:
+        console = visit(url, user, password_file, ca_file, fingerprint, profile)
         written = backups.export(console, output, backup_password_file, parts, force=force)
         _tell(backup_lines.written_lines(written), backup_lines.written_json(written), json=json)
 
@@ -82,9 +81,8 @@ def import_(
     """
     from vmmigrate import backup_lines, backups
 
-    console = visit(url, user, password_file, ca_file, fingerprint, profile)
-
     def act(parts: "Parts", _: Any) -> None:
+        console = visit(url, user, password_file, ca_file, fingerprint, profile)
         archive = backups.importable(file, backup_password_file, parts, force=force)
         if not yes:
             confirm(backup_lines.import_question(archive, url))

@@ -46,7 +46,9 @@ def confirm(question: str) -> None:
 
     if not sys.stdin.isatty():
         raise NeedsConfirmation(question, "--yes")
-    typer.confirm(question, abort=True)
+    if not typer.confirm(question):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Abort
 
 
 def echo(lines: list[str], *, err: bool = False) -> None:

@@ -18,7 +18,7 @@ app = typer.Typer(
 
 @app.command("template")
 def template() -> None:
-    """Print a vmmigrate.toml with every setting, its default and what it means.
+    """Print a vmmigrate.toml with every setting explained.
 
     Example: vmmigrate config template > vmmigrate.toml
     """
@@ -29,7 +29,7 @@ def template() -> None:
 
 @app.command("schema")
 def schema() -> None:
-    """Print the JSON Schema of vmmigrate.toml, for editors that complete and check by one.
+    """Print the JSON Schema of vmmigrate.toml. Editors complete and check by it.
 
     Example: vmmigrate config schema > vmmigrate.schema.json
     """
@@ -44,7 +44,7 @@ def check(
         Path | None, typer.Argument(metavar="[FILE]", help="[default: vmmigrate.toml here, then ~/.config/vmmigrate]")
     ] = None,
 ) -> None:
-    """See that a configuration file can be read and that each setting in it is one. Nothing is tried.
+    """Check a configuration file: readable, each setting a known one. Nothing is tried.
 
     Example: vmmigrate config check vmmigrate.toml
     """

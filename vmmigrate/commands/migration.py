@@ -125,12 +125,15 @@ def plan(
     Example: vmmigrate plan mailgw ciphermail-5.5.qcow2 -o plan.json
     """
     from vmmigrate import display, model, operations
+    from vmmigrate.init.ending import refuse_unwritable
 
     def act(parts: "Parts", settings: Any) -> None:
+        if output:
+            refuse_unwritable(output)
         made = operations.plan(old, image, settings, parts)
         text = model.plan_to_json(made)
         if output:
-            output.write_text(text + "\n")
+            _write_plan(output, text)
         echo(["".join(line.strip() for line in text.splitlines())] if json else display.plan_lines(made))
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
@@ -207,23 +210,34 @@ def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
         try:
             operations.finish(run, parts, yes=yes)
         except operations.NeedsConfirmation as question:
-            confirm(f"{question}. Go on?")
+            confirm(f"{question.question}. Go on?")
             operations.finish(run, parts, yes=True)
 
     carry_out(act, json=json)
+
+
+def _write_plan(path: Path, text: str) -> None:
+    from vmmigrate.errors import UsageProblem
+
+    try:
+        path.write_text(text + "\n")
+    except OSError as error:
+        raise UsageProblem(
+            f"{path} cannot be written: {error.strerror}", hint="name another file with -o FILE"
+        ) from error
 
 
 def _read_plan(path: Path) -> "Plan":
     from vmmigrate.errors import UsageProblem
     from vmmigrate.model import plan_from_json
 
-    hint = "make one with `vmmigrate plan … -o FILE`"
+    hint = "make one: vmmigrate plan OLD IMAGE -o FILE"
     try:
         return plan_from_json(path.read_text())
     except OSError as error:
         raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:
-        raise UsageProblem(f"{path} is no plan of this version", hint=hint) from error
+        raise UsageProblem(f"{path} is no plan that this version reads", hint=hint) from error
 
 
 COMMANDS = (migrate, plan, resume, rollback, status, finish)  # as --help lists them

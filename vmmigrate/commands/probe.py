@@ -33,7 +33,7 @@ def probe(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
     json: Json = False,
 ) -> None:
-    """Look at a live console and write its profile; the log-in is the only form that is sent.
+    """Look at a live console and write its profile. The log-in is the only form that is sent.
 
     With --check: exit code 0 where a profile fits, 2 with each key that differs.
 
@@ -43,9 +43,9 @@ def probe(
         raise typer.BadParameter("give 4.x or 5.x", param_hint="--family")
     if check and (output or profile):
         raise typer.BadParameter("goes without --output and --profile", param_hint="--check")
-    console = visit(url, user, password_file, ca_file, fingerprint, profile)
 
     def act(parts: "Parts", _: Any) -> None:
+        console = visit(url, user, password_file, ca_file, fingerprint, profile)
         if check:
             _check(console, check, parts, json=json)
         else:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vmmigrate.operations import Parts
 
 app = typer.Typer(
-    help="Look at a gateway's certificates, copy them to another gateway, put the previous ones back.",
+    help="Show a gateway's certificates, copy them to another, undo that.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -45,7 +45,7 @@ def show(
 
 @app.command()
 def copy(old: Old, new: New, web: Web = False, smtp: Smtp = False, config: Config = None, yes: Yes = False) -> None:
-    """Copy certificates and keys from OLD to NEW, and prove by handshake that NEW shows them.
+    """Copy certificates and keys from OLD to NEW. Proved by handshake: NEW shows them.
 
     Both are reached over SSH as old.ssh and new.ssh of vmmigrate.toml say. Where a proof fails, NEW's previous ones
     are put back.
@@ -68,7 +68,7 @@ def copy(old: Old, new: New, web: Web = False, smtp: Smtp = False, config: Confi
 
 @app.command()
 def undo(new: New, config: Config = None) -> None:
-    """Put back the certificates that NEW had before the last copy, byte for byte.
+    """Put back what NEW had before the last copy, byte for byte.
 
     Example: vmmigrate tls undo 192.0.2.11
     """

@@ -68,7 +68,7 @@ def qemu_img(path: str, system: System) -> Finding:
 
 
 def _optional(seen: str, needed: bool) -> str:
-    return seen if needed else f"{seen}; only one more place for passwords"
+    return seen if needed else f"{seen}; it is not needed: passwords can come from elsewhere"
 
 
 def _pip(interpreter: str, extra: str) -> str:

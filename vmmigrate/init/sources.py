@@ -9,7 +9,7 @@ from hypervisors import Problem, Secret
 from vmmigrate import keyrings
 from vmmigrate.init.conversation import Conversation
 from vmmigrate.rundir import write_durably
-from vmmigrate.secrets import variable
+from vmmigrate.secrets import question, variable
 
 
 @dataclass
@@ -99,7 +99,8 @@ def _kept(
     sources = Sources()
     for name in names:
         talk.answers.put(name, *setting(name))
-        typed = talk.secrets.get(name) or talk.dialogue.optional_secret(f"{name}, or nothing to put it there later")
+        whose = question(talk.answers.settings(), name)
+        typed = talk.secrets.get(name) or talk.dialogue.optional_secret(f"{whose}, or nothing to put it there later")
         if typed:
             sources.keep.append((name, lambda name=name, typed=typed: keep(name, typed)))  # type: ignore[misc]
         else:

@@ -30,9 +30,15 @@ def refuse_foreign_claim(notes: str, run_id: str) -> None:
         if line.startswith(MARK) and run_id not in line:
             raise ApplianceError(
                 f"another run has claimed this VM: {line}",
-                hint="end that run with `vmmigrate finish` or `rollback` where it was started; "
-                "if that place is gone, remove the line from the VM's notes",
+                hint=f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} tells how;"
+                " if that workstation is gone, remove the line from the VM's notes",
             )
+
+
+def _run_in(line: str) -> str:
+    """The run's id in such a line, which a person may have edited."""
+    words = line.removeprefix(MARK).split()
+    return words[1].rstrip(":") if words[:1] == ["run"] and len(words) > 1 else "RUN"
 
 
 def _claimed(run: Run) -> str:

@@ -32,7 +32,7 @@ def do(run: Run) -> None:
         run.remark(f"the database changed during export {attempt}: exporting again")
     raise ApplianceError(
         f"the old database changed during each of {ATTEMPTS} exports",
-        hint="run this when fewer people and less mail change settings, users or certificates",
+        hint="run it again when nobody changes settings, users or certificates in the console",
     )
 
 

@@ -42,7 +42,8 @@ def refuse_stuck_mail(shell: Shell) -> None:
         listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
         raise QueueHoldsMail(
             f"mail waits in the old queues: {listed}",
-            hint="it would be cut off: deliver or remove it (`postqueue -f`, `postsuper -d`), then run this again",
+            hint="it would be cut off: on the old gateway, deliver it (postqueue -f) or remove it (postsuper -d ID),"
+            " then run this again",
         )
 
 

@@ -83,9 +83,10 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     if run.settings.new.trust_staging:
         return seen, "--trust-staging"
     raise TrustRefused(
-        f"nobody vouches for the new VM's host key {seen} at {address}: no guest agent told it",
-        hint="compare the key on the VM's screen and set new.ssh.host_key, or accept what the staging network "
-        "shows with --trust-staging; the new VM will receive every private key",
+        f"nobody vouches for the new VM's SSH host key at {address}: {seen}. No guest agent told it, and this VM will"
+        " receive every private key",
+        hint="use an image whose SSH host key you know, and set new.ssh.host_key to it; or one with qemu-guest-agent;"
+        " or add --trust-staging, which believes what the staging network shows",
     )
 
 

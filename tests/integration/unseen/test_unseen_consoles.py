@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import seam
+import servlet
 import spring
 import struts
 import tapestry
+import wicket
 
 from hypervisors import Secret, TlsTrust, no_progress
 from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import ConsoleProfile
 
-CONSOLES = [tapestry.Console, spring.Console, struts.Console]
+CONSOLES = [each.Console for each in (tapestry, spring, struts, seam, wicket, servlet)]
 PASSWORD = Secret("a password for the archive")
 
 

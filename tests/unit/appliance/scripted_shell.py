@@ -117,7 +117,7 @@ class ScriptedShell:
                 lines = [f"{hashlib.sha256(self.files[path]).hexdigest()}  {path}\n" for path in found]
                 return Result(0 if len(found) == len(paths) else 1, "".join(lines), "")
             case ("stat", "-c", "%a %U %G %n", *paths):
-                metas = [(path, meta) for path in paths if (meta := self.file_meta(path))]
+                metas = [(path, meta) for path in paths if (meta := TEXT if path == "/" else self.file_meta(path))]
                 lines = [f"{int(meta.mode, 8):o} {meta.owner} {meta.group} {path}\n" for path, meta in metas]
                 return Result(0 if len(metas) == len(paths) else 1, "".join(lines), "")
             case ("readlink", "-f", path):

@@ -4,9 +4,12 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from small_ca import NOW, authority, certificate, pair
 
-from vmmigrate.appliance.chains import check, mended
+from vmmigrate.appliance.chains import check, mended, names_of
 from vmmigrate.appliance.keys import Pair
 
 HOST = "mailgw.example.test"
@@ -93,3 +96,16 @@ def test_what_nobody_has_is_not_mended() -> None:
     lacking = dataclasses.replace(pair(), chain=())
     assert mended(lacking, pair().chain) == (lacking, ())
     assert findings(lacking) == [("tls-chain-missing", "warning")]
+
+
+def test_a_name_that_cannot_be_read_is_no_name() -> None:
+    """Some appliance's own certificate has it so; `tls show` is for looking at such."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    broken = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x05\x00")
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gw")])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1, NOW, NOW + timedelta(days=90))
+        .add_extension(broken, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    assert names_of(made) == ["gw"]

@@ -170,3 +170,12 @@ def test_menus_that_lead_round_and_round_come_to_an_end() -> None:
     home = read_page(links("Admin"), "https://mail/c/home")
     assert len(list(Walk(site(pages, asked), TO_BACKUP).visits(home))) == 5
     assert len(asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("accepted", "sent"),
+    [("UNKNOWN", "utf-8"), ("utf-8,iso-8859-1", "utf-8"), ("nonsense iso-8859-1", "iso8859-1"), ("", "utf-8")],
+)
+def test_what_a_form_accepts_may_be_a_list_or_nothing_that_there_is(accepted: str, sent: str) -> None:
+    page = read_page(f'<form accept-charset="{accepted}"><input name="a"></form>'.encode(), "https://h/")
+    assert page.forms[0].encoding == sent

@@ -94,3 +94,9 @@ def test_where_to_look(text: str, meant: tuple[str, int | None]) -> None:
 def test_what_is_no_place_to_look_is_refused(text: str) -> None:
     with pytest.raises(UsageProblem, match="is no HOST or HOST:PORT"):
         tlsshow.parse(text)
+
+
+def test_a_name_in_a_certificate_does_not_steer_the_operators_terminal() -> None:
+    shown = tlsshow.Shown("RSA", "CN=a\x1b[2J\nb", [], "CN=x", "2026-01-01", "2027-01-01", 9, "00", "TLSv1.3", ["a"])
+    told = tlsshow.lines("gw", (tlsshow.Port(443, False, shown=(shown,)),))
+    assert told[1] == "  subject    CN=a [2J b"

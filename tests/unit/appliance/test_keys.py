@@ -98,3 +98,29 @@ def test_where_a_key_is() -> None:
 
 def test_a_pair_does_not_print_its_key() -> None:
     assert "key=" not in repr(pair())
+
+
+# Made by openssl: `ecparam -name prime239v1 -genkey`, a curve that cryptography does not know, and its certificate.
+ODD_CURVE = b"""-----BEGIN EC PRIVATE KEY-----
+MHECAQEEHni/BSBAwEPx5uWweq0IhyZTYbrD7ZPDGexOX0bujaAKBggqhkjOPQMB
+BKFAAz4ABB/m/jqrVytmh3oT562SGdnz6TDhbDhE8zdzDh2GLljRoePubixiKNgk
+Zr0R/yd5GxZzf9DNUF2RFMXC5Q==
+-----END EC PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBaDCCAROgAwIBAgIURN6gDtZ5cdi/u1U04ihq6sP2604wCgYIKoZIzj0EAwIw
+DjEMMAoGA1UEAwwDb2RkMB4XDTI2MTEyMjE2MTQ1NFoXDTM2MTExOTE2MTQ1NFow
+DjEMMAoGA1UEAwwDb2RkMFUwEwYHKoZIzj0CAQYIKoZIzj0DAQQDPgAEH+b+OqtX
+K2aHehPnrZIZ2fPpMOFsOETzN3MOHYYuWNGh4+5uLGIo2CRmvRH/J3kbFnN/0M1Q
+XZEUxcLlo1MwUTAdBgNVHQ4EFgQU6kgwHlbjFO0djULON4HrlE9FlpUwHwYDVR0j
+BBgwFoAU6kgwHlbjFO0djULON4HrlE9FlpUwDwYDVR0TAQH/BAUwAwEB/zAKBggq
+hkjOPQQDAgNDADBAAh4rB0FpGInnvSn+CVYdySsMjSDvQNICh//ERYnRsnoCHn2Z
+jMDz8nzJFTfgRs3K9QdE0qCeL00VJHUDtqIWcA==
+-----END CERTIFICATE-----
+"""
+
+
+def test_a_key_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(BadKeys, match=r"cannot be used: .*not supported"):
+        load_pem(ODD_CURVE)
+    with pytest.raises(BadKeys, match=r"cannot be used: .*not supported"):
+        load_pem(key_pem(pair()) + ODD_CURVE[ODD_CURVE.index(b"-----BEGIN CERT") :])

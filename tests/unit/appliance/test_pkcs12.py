@@ -174,3 +174,13 @@ def test_java_reads_what_is_written(like: str, tmp_path: Path) -> None:
     listed = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.replace(":", "").lower()
     assert "2 entries" in listed
     assert [entry.pair.fingerprint in listed for entry in content] == [True, True]
+
+
+def test_a_store_whose_encryption_is_of_no_use_is_refused_in_words(tmp_path: Path) -> None:
+    """RC4: cryptography opens the store, asn1crypto does not know how its key is shut."""
+    (tmp_path / "in").write_bytes(to_pem(pair(kind="RSA")))
+    ways = ["-legacy", "-keypbe", "RC4", "-certpbe", "PBE-SHA1-RC4-128"]
+    argv = ["openssl", "pkcs12", "-export", *ways, "-in", "in", "-out", "store", "-passout", "pass:djigzo"]
+    subprocess.run(argv, check=True, cwd=tmp_path)
+    with pytest.raises(BadKeys, match="cannot be used: Unknown key encryption algorithm"):
+        entries((tmp_path / "store").read_bytes(), PASSWORD)

@@ -1,13 +1,14 @@
 """Files put in place and put back: byte for byte, after a crash at any place, with modes, owners and contexts."""
 
 import json
+import shlex
 
 import pytest
 from scripted_gateway import MAIN, Gateway
 
-from vmmigrate.appliance.placing import RECORD, Change, Edit, NewFile, forget, is_interrupted, place
+from vmmigrate.appliance.placing import RECORD, Change, Edit, NewFile, forget, is_interrupted, place, resolved
 from vmmigrate.appliance.placing import put_back as only_put_back
-from vmmigrate.appliance.port import FileMeta
+from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.errors import ApplianceError
 
 ROOT = FileMeta("0600", "root", "root")
@@ -174,3 +175,38 @@ def test_without_selinux_nobody_is_asked_for_contexts() -> None:
     shell = gateway()
     place(shell, CHANGE)
     assert not [line for line in shell.ran if line.startswith(("chcon", "restorecon"))]
+
+
+LOOK = f"sha256sum /a /b /new {MAIN}"
+NO_ROOT = Result(1, "", "sudo: PAM account management error")
+
+
+@pytest.mark.parametrize("failing", [(LOOK,), (LOOK, "stat -c '%a %U %G %n' / /a /b /new " + MAIN)])
+def test_a_look_that_fails_is_not_taken_for_files_that_are_not_there(failing: tuple[str, ...]) -> None:
+    """Else nothing would be kept beside, and undo would remove what it could not put back."""
+    shell = gateway()
+    shell.answers |= dict.fromkeys(failing, NO_ROOT)
+    with pytest.raises(ApplianceError, match="cannot be looked at as root"):
+        place(shell, CHANGE)
+    assert shell.changes() == []
+
+
+def test_a_link_is_followed_as_root_where_the_account_may_not_look() -> None:
+    """/etc/letsencrypt/live is root's alone."""
+    shell = gateway()
+    as_root = iter(["", "/etc/letsencrypt/archive/gw/key1.pem\n"])
+    shell.answers["readlink -f /link"] = lambda _shell, _argv: Result(0, next(as_root), "")
+    assert resolved(shell, "/link") == "/etc/letsencrypt/archive/gw/key1.pem"
+    assert shell.users[-2:] == [None, "root"]
+
+
+@pytest.mark.parametrize("name", ["/back\\slash", "/two\nlines"])
+def test_a_name_that_the_tools_tell_otherwise_is_not_taken_for_absent(name: str) -> None:
+    """sha256sum writes `\\` before such a line and doubles what is in the name; stat tells two lines."""
+    shell = gateway()
+    shell.files[name] = b"old"
+    told = Result(0, "\\" + "0" * 64 + "  " + name.replace("\\", "\\\\").replace("\n", "\\n") + "\n", "")
+    shell.answers[shlex.join(("sha256sum", name))] = told
+    with pytest.raises(ApplianceError, match="cannot be looked at as root"):
+        place(shell, Change((NewFile(name, b"new", ROOT),)))
+    assert shell.files[name] == b"old"

@@ -12,7 +12,7 @@ from vmmigrate.appliance.layout import apply_installed, install, lay_out
 from vmmigrate.appliance.pkcs12 import Entry, entries, to_pkcs12, write
 from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.appliance.tls import TlsBundle, collect
-from vmmigrate.errors import ApplianceError, BadKeys
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, BadKeys
 
 PASSWORD = Secret("djigzo")
 TLS_PEM = "/etc/postfix/tls.pem"
@@ -445,3 +445,25 @@ def test_services_take_the_new_pairs_up_in_order() -> None:
     assert gateway.ran == ["postfix check", "postfix reload", "systemctl restart tomcat9"]
     apply_installed(gateway, DEBIAN, web=False, known=True)
     assert gateway.ran[3:] == ["postfix reload"]
+
+
+def test_a_session_that_breaks_off_is_not_taken_for_an_empty_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the store would be written with the new key alone, and its other keys be gone."""
+    gateway = Gateway(files={STORE: write([Entry("gw", pair()), Entry("keep", pair())], PASSWORD)})
+
+    def broken(path: str) -> bytes:
+        if path == STORE:
+            raise ApplianceUnreachable("the session broke off", hint="")
+        return gateway.files[path]
+
+    monkeypatch.setattr(gateway, "read_file", broken)
+    with pytest.raises(ApplianceUnreachable):
+        lay_out(gateway, DEBIAN, TlsBundle({"web": (pair(),)}))
+
+
+def test_two_addresses_of_port_25_do_not_take_each_other_s_pair() -> None:
+    first, second = pair(), pair()
+    other = "192.0.2.2:25 inet n - n - - smtpd -o smtpd_tls_cert_file=/two.pem -o smtpd_tls_key_file=/two.pem\n"
+    gateway = Gateway(COMBINED, other, files={TLS_PEM: to_pem(first), "/two.pem": to_pem(second)})
+    found = collect(gateway, DEBIAN, web=False)
+    assert found.fingerprints == {"smtp": tuple(leaves(first)), "192.0.2.2:25": tuple(leaves(second))}

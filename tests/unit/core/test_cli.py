@@ -130,7 +130,7 @@ def test_configuration_problems(cli: Cli, tiny: TinyHypervisor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file or directory"), ("{}", "is no plan of this version")]
+    ("content", "told"), [(None, "No such file or directory"), ("{}", "is no plan that this version reads")]
 )
 def test_a_plan_that_is_none(cli: Cli, tiny: TinyHypervisor, content: str | None, told: str) -> None:
     if content:
@@ -138,8 +138,27 @@ def test_a_plan_that_is_none(cli: Cli, tiny: TinyHypervisor, content: str | None
     result = cli("mailgw", "new.qcow2", "--plan", "plan.json")
     assert result.exit_code == 2
     assert told in result.stderr
-    assert "→ make one with `vmmigrate plan … -o FILE`" in result.stderr
+    assert "→ make one: vmmigrate plan OLD IMAGE -o FILE\n" in result.stderr
     assert tiny.calls == []
+
+
+@pytest.mark.parametrize("where", [".", "none/plan.json"])
+def test_a_plan_that_cannot_be_written_is_refused_before_anything_is_looked_at(
+    cli: Cli, tiny: TinyHypervisor, where: str
+) -> None:
+    result = cli("plan", "mailgw", "new.qcow2", "-o", where)
+    assert (result.exit_code, tiny.calls) == (2, [])
+    told = f"error: {where} cannot be written\n  → name a file in a folder that is yours, with -o FILE\n"
+    assert result.stderr == told
+
+
+def test_a_command_that_is_misspelt_is_no_virtual_machine(cli: Cli, tiny: TinyHypervisor) -> None:
+    for argv in (["stauts"], ["rollbak", "r1"], ["pln", "mailgw", "new.qcow2"]):
+        result = cli(*argv)
+        assert (result.exit_code, tiny.calls) == (2, [])
+        assert f"there is no command {argv[0]!r}; is it " in result.stderr
+    Path("image.raw").write_text("")
+    assert "there is no command" not in cli("plan2", "image.raw").stderr
 
 
 def test_a_scope_that_is_none(cli: Cli) -> None:
@@ -157,7 +176,8 @@ def test_without_a_terminal_a_yes_must_be_given_in_advance(cli: Cli, tmp_path: P
     record(tmp_path, "r1", [*done(SWITCHED), END])
     result = cli("finish", "r1")
     assert result.exit_code == 2
-    assert result.stderr.endswith("  → say yes when asked, or give --yes\n")
+    assert result.stderr.startswith("error: a yes is needed, and there is no terminal to ask for it: mailgw will be ")
+    assert result.stderr.endswith(". Go on?\n  → give it in advance: the same command with --yes\n")
     assert tiny.calls == ["close"]
 
 
@@ -169,7 +189,10 @@ def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> N
     result = cli("rollback", "r1")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines[:2] == [f"rollback: run r1, recorded in {rundir.path}", "going back (all): asked by the operator"]
+    assert lines[:2] == [
+        f"rollback: run r1, recorded in {rundir.path}",
+        "going back to the old VM, undoing everything: asked by the operator",
+    ]
     assert lines[2].startswith("[ 1/2] undo: Deploy the new image ")
     assert lines[4:] == [
         "rolled-back",
@@ -217,8 +240,11 @@ def test_an_interrupt_between_steps_is_130_and_can_be_resumed(cli: Cli, tmp_path
     tiny.before["set_notes"] = interrupt
     result = cli("resume", "r1")
     assert result.exit_code == 130
-    assert result.stderr == "error: interrupted\n  → resume or roll back; `vmmigrate status` lists the runs\n"
-    assert result.stdout.splitlines()[-2:] == ["next: vmmigrate resume r1", "next: vmmigrate rollback r1"]
+    assert result.stderr == "error: interrupted\n  → vmmigrate resume r1, or vmmigrate rollback r1\n"
+    assert result.stdout.splitlines()[-2:] == [
+        "next: vmmigrate resume r1    to go on",
+        "next: vmmigrate rollback r1  to go back to the old VM",
+    ]
     state = fold(read(rundir.journal))
     assert (state.paused, str(state.steps["claim"]), str(state.steps["note-old"])) == ("interrupted", "done", "pending")
 

@@ -83,11 +83,15 @@ def test_a_start_a_remark_and_a_direction() -> None:
         RunStarted("r1", "migrate", "/runs/r1"),
         StepRemark("a", "by the way"),
         DirectionTaken("back", "all", "a step failed"),
+        DirectionTaken("back", "switch", "asked"),
+        DirectionTaken("back", "redo", "interrupted"),
         DirectionTaken("forward", "", "resumed"),
     ) == [
         "migrate: run r1, recorded in /runs/r1",
         "        note: by the way",
-        "going back (all): a step failed",
+        "going back to the old VM, undoing everything: a step failed",
+        "going back to the old VM, keeping the new one, unplugged: asked",
+        "going back a few steps, to do them anew: interrupted",
         "going forward: resumed",
     ]
 
@@ -256,8 +260,8 @@ def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
         "  pending  notes",
         "left to you: deploy: no luck",
         "insecure, as asked: --trust-staging",
-        "next: vmmigrate resume r1",
-        "next: vmmigrate rollback r1",
+        "next: vmmigrate resume r1    to go on",
+        "next: vmmigrate rollback r1  to go back to the old VM",
     ]
 
 

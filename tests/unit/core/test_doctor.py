@@ -93,7 +93,9 @@ def test_keyring_without_a_backend(program: Program) -> None:
     seen = "there is none on this machine that could keep a secret"
     assert packages.keyring(str(nowhere), needed=True).seen == seen
     assert packages.keyring(str(nowhere), needed=False) == warns(
-        "keyring", f"{seen}; only one more place for passwords", packages.keyring(str(nowhere), needed=True).mend
+        "keyring",
+        f"{seen}; it is not needed: passwords can come from elsewhere",
+        packages.keyring(str(nowhere), needed=True).mend,
     )
 
 
@@ -260,7 +262,7 @@ def test_a_wrong_configuration(file: Path) -> None:
     found, _ = places.configuration(file, {})
     assert found.verdict is Verdict.LACKS
     assert "old.smtp_port" in found.seen
-    assert found.mend.startswith(f"mend them in {file}")
+    assert found.mend.startswith(f"mend it in {file}")
 
 
 def test_a_configuration_that_others_may_change(file: Path) -> None:

@@ -313,7 +313,7 @@ def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyH
     record(tmp_path, "r2", SWITCHED_BACK)
     with pytest.raises(NeedsConfirmation, match="mailgw will be asked to shut down, and the run can no longer") as ask:
         operations.finish("r1", parts(tmp_path, tiny))
-    assert (ask.value.flag, ask.value.hint) == ("--yes", "say yes when asked, or give --yes")
+    assert (ask.value.flag, ask.value.hint) == ("--yes", "give it in advance: the same command with --yes")
     with pytest.raises(NeedsConfirmation, match=f"{NEW.name} will be deleted with all it holds"):
         operations.finish("r2", parts(tmp_path, tiny))
     assert (changes(tiny), kept(rundir)) == ([], ["archive.age", "r1.key"])

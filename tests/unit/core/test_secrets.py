@@ -9,7 +9,7 @@ import pytest
 from hypervisors import Secret
 from vmmigrate.config import Settings
 from vmmigrate.errors import UsageProblem
-from vmmigrate.secrets import NAMES, Secrets, cannot_ask, variable
+from vmmigrate.secrets import NAMES, Secrets, cannot_ask, in_words, variable
 
 NAME = "old.ssh.password"
 
@@ -53,7 +53,10 @@ def test_a_named_variable_comes_before_the_usual_one() -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"MY_PW": ""}])
 def test_a_variable_that_is_not_there(environ: dict[str, str]) -> None:
-    assert refusal(secrets({"env": "MY_PW"}, environ)) == (f"{NAME}: the environment has no MY_PW", "export MY_PW")
+    assert refusal(secrets({"env": "MY_PW"}, environ)) == (
+        f"{NAME}: the environment has no MY_PW",
+        "read -rs MY_PW; export MY_PW",
+    )
 
 
 def test_from_a_file(file: Path) -> None:
@@ -74,7 +77,7 @@ def test_a_file_that_holds_none(file: Path, content: bytes, told: str) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     told = f"{NAME}: {tmp_path}/none: No such file or directory"
-    assert refusal(secrets({"file": tmp_path / "none"})) == (told, "name a readable file")
+    assert refusal(secrets({"file": tmp_path / "none"})) == (told, f"see what is there: ls -l {tmp_path}/none")
 
 
 def test_from_the_first_line_of_a_command() -> None:
@@ -84,7 +87,7 @@ def test_from_the_first_line_of_a_command() -> None:
 
 def test_a_command_that_fails() -> None:
     told = refusal(secrets({"command": ["false"]}))
-    assert told == (f"{NAME}: false ended with 1", "run it by hand and see why")
+    assert told == (f"{NAME}: false ended with 1", "run it by hand and see why: false")
 
 
 def test_a_command_that_prints_nothing() -> None:
@@ -93,7 +96,10 @@ def test_a_command_that_prints_nothing() -> None:
 
 def test_a_command_that_is_not_there() -> None:
     told = refusal(secrets({"command": ["no-such-program"]}))
-    assert told == (f"{NAME}: cannot run no-such-program: No such file or directory", "name a program on PATH")
+    assert told == (
+        f"{NAME}: cannot run no-such-program: No such file or directory",
+        "name a program on PATH, or its whole path: command -v no-such-program",
+    )
 
 
 def test_from_a_prompt_though_a_variable_is_set() -> None:
@@ -109,8 +115,44 @@ def test_without_a_source_the_usual_variable_then_the_prompt() -> None:
 def test_without_a_terminal_the_operator_is_told_where_to_put_it() -> None:
     assert refusal(secrets()) == (
         f"{NAME} is not given, and there is no terminal to ask for it",
-        "set VMMIGRATE_OLD_SSH_PASSWORD, or name a source in vmmigrate.toml: old.ssh.password = { file = … }",
+        (
+            "read -rs VMMIGRATE_OLD_SSH_PASSWORD; export VMMIGRATE_OLD_SSH_PASSWORD"
+            '    # or in vmmigrate.toml: old.ssh.password = { file = "/root/old.ssh.password" }'
+        ),
     )
+
+
+def test_a_person_is_asked_by_whose_secret_it_is_and_on_what() -> None:
+    said = {
+        "hypervisor": {"url": "vsphere://ops@vc.example.test/dc/cluster"},
+        "old": {"address": "192.0.2.10", "via": "ssh://ops@jump.example.test", "ssh": {"key_file": "/k"}},
+        "new": {"ssh": {"user": "root"}},
+    }
+    asked: list[str] = []
+
+    def ask(words: str) -> str:
+        asked.append(words)
+        return "typed"
+
+    asking = in_words(ask, Settings.model_validate(said))
+    for name in NAMES:
+        asking(name)
+    assert asked == [
+        "password for vsphere://ops@vc.example.test/dc/cluster (hypervisor.password)",
+        "console password of admin on the old gateway 192.0.2.10 (old.console.password)",
+        "SSH password of sa on the old gateway 192.0.2.10 (old.ssh.password)",
+        "console password of admin on the new VM (new.console.password)",
+        "SSH password of root on the new VM (new.ssh.password)",
+        "password of the backup (backup.password)",
+        "passphrase of the key /k for the old gateway 192.0.2.10 (old.ssh.key_passphrase)",
+        "passphrase of the key None for the new VM (new.ssh.key_passphrase)",
+        "new SSH password for root on the new VM (new.ssh.new_password)",
+        "SSH password of ops on the jump host jump.example.test (old.via.password)",
+        "passphrase of the key for ops on the jump host jump.example.test (old.via.key_passphrase)",
+        "SSH password of the jump host (new.via.password)",
+        "passphrase of the key for the jump host (new.via.key_passphrase)",
+    ]
+    assert in_words(cannot_ask, Settings()) is cannot_ask
 
 
 def test_each_is_fetched_once() -> None:

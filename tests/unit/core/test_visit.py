@@ -70,3 +70,30 @@ def test_a_pin_is_a_flag_here_and_other_refusals_stay() -> None:
 def test_trust_is_as_the_flags_say() -> None:
     assert Visit("mail").trust == TlsTrust()
     assert Visit("mail", ca_file=Path("ca.pem"), fingerprint="ab").trust == TlsTrust("ab", Path("ca.pem"))
+
+
+def test_nobody_logs_in_with_an_empty_password() -> None:
+    def ended(label: str) -> str:
+        raise EOFError
+
+    for ask in (answering("", []), ended):
+        with pytest.raises(UsageProblem, match="no password was given") as refused:
+            password(Visit("mail"), replace(NOBODY, ask=ask))
+        assert refused.value.hint == "give --password-file FILE, or set VMMIGRATE_CONSOLE_PASSWORD"
+
+
+@pytest.mark.parametrize("where", ["https://carol:hunter2@mail/", "carol:hunter2@mail", "carol@mail:8443"])
+def test_an_account_in_the_url_is_refused_and_not_repeated(where: str) -> None:
+    with (
+        pytest.raises(UsageProblem, match="an account stands in the URL") as refused,
+        visit.logged_in(Visit(where), NOBODY),
+    ):
+        pass
+    assert "hunter2" not in str(refused.value) + refused.value.hint
+    assert refused.value.hint == "give --user and --password-file instead; was it a password? the shell has noted it"
+
+
+@pytest.mark.parametrize("where", ["https://[::1", "mail:99999", "https://mail:99999/", "https://mail:x/"])
+def test_what_is_no_address_is_refused(where: str) -> None:
+    with pytest.raises(UsageProblem, match="is no URL and no host"), visit.logged_in(Visit(where), NOBODY):
+        pass

@@ -1,0 +1,14 @@
+"""Words of a machine made fit for an operator's eyes: one line, no secret, nothing that steers a terminal."""
+
+from hypervisors import redacted
+
+
+def printable(text: str) -> str:
+    """What cannot be printed becomes a space."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def in_one_line(text: str) -> str:
+    """The lines that say something, joined; '(no words)' where none does."""
+    lines = [printable(line).strip() for line in redacted(text).splitlines()]
+    return " · ".join(line for line in lines if line) or "(no words)"
