@@ -20,6 +20,8 @@ from vmmigrate.config import load
 from vmmigrate.errors import LoginRefused, PlanRefused, UsageProblem
 from vmmigrate.init import Lent, converse
 
+pytestmark = pytest.mark.slow
+
 Script = list[tuple[str, str]]  # the beginning of a question, and the answer
 
 

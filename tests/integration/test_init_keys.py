@@ -15,7 +15,7 @@ from vmmigrate.init import shell
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.init.conversation import Conversation
 
-pytestmark = NEEDS_SSHD
+pytestmark = [NEEDS_SSHD, pytest.mark.slow]
 
 SUDO = """#!/bin/sh
 while :; do case "$1" in -u|-p) shift 2;; --) shift; break;; -*) shift;; *) break;; esac; done

@@ -193,6 +193,7 @@ def test_without_a_yes_nothing_is_done(story: Story) -> None:
     assert_refused(story, told, "Replace mailgw now?\n  → give it in advance: the same command with --yes", before)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_planning(story: Story) -> None:
     story.hypervisor = "CtrlC"
     before = story.everything()
@@ -305,6 +306,7 @@ def test_a_bug_goes_back_and_says_where_the_log_is(story: Story) -> None:
 
 
 @pytest.mark.parametrize("step", ["claim", "deploy", "ready", "import", "restart", "verify"])
+@pytest.mark.slow
 def test_ctrl_c_while_preparing_stops_there(story: Story, undisturbed: Worlds, step: str) -> None:
     told = story.migrate(stop=("SIGINT", "after", number("begin", step)))
     assert_says(told, INTERRUPTED, "error: interrupted")
@@ -321,6 +323,7 @@ def test_ctrl_c_while_preparing_stops_there(story: Story, undisturbed: Worlds, s
 
 
 @pytest.mark.parametrize("step", ["close-intake", "switch", "verify-live"])
+@pytest.mark.slow
 def test_ctrl_c_within_the_switch_goes_back_to_the_old_vm_first(story: Story, undisturbed: Worlds, step: str) -> None:
     told = story.migrate(stop=("SIGINT", "after", number("begin", step)))
     assert_says(told, INTERRUPTED, "error: interrupted")
@@ -331,6 +334,7 @@ def test_ctrl_c_within_the_switch_goes_back_to_the_old_vm_first(story: Story, un
     assert_same(story.world(), undisturbed.migrated)
 
 
+@pytest.mark.slow
 def test_ctrl_c_after_the_commit_only_stops(story: Story, undisturbed: Worlds) -> None:
     told = story.migrate(stop=("SIGINT", "after", number("learnt", "open")))
     assert_says(told, INTERRUPTED, "error: interrupted")

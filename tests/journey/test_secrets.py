@@ -17,6 +17,8 @@ from tests.journey.conftest import Tell
 from tests.journey.records import number
 from tests.journey.story import CHECKOUT, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Story
 
+pytestmark = pytest.mark.slow
+
 PRIVATE: tuple[keys.PrivateKey, ...] = (
     keys.rsa_key("web"),
     keys.ec_key("smtp"),

@@ -1,5 +1,7 @@
 """Runs that nobody disturbs: plan, migrate, roll back, switch back, finish."""
 
+import pytest
+
 from fixtures.appliance import mailspool
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
@@ -15,6 +17,7 @@ def queue(story: Story, vm_id: str) -> None:
 # ---- plan ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_planning_is_provably_read_only(story: Story) -> None:
     before = story.everything()
     told = story.plan()
@@ -46,6 +49,7 @@ def test_a_migration_puts_the_new_vm_in_the_old_ones_place(story: Story) -> None
     assert story.answers_the_world()
 
 
+@pytest.mark.slow
 def test_until_the_commit_nobody_but_this_workstation_reaches_the_new_vm(story: Story) -> None:
     assert story.answers_the_world()
     assert story.migrate(stop=("SIGKILL", "after", number("done", "verify-live"))).status == KILLED
@@ -54,6 +58,7 @@ def test_until_the_commit_nobody_but_this_workstation_reaches_the_new_vm(story: 
     assert (story.live(), story.answers_the_world()) == (["new"], True)
 
 
+@pytest.mark.slow
 def test_an_archive_that_carries_the_network_changes_nothing_about_it(tell: Tell, undisturbed: Worlds) -> None:
     story = tell(old={"backup_carries_network": True}, new={"backup_carries_network": True})
     assert story.migrate().status == DONE
@@ -63,6 +68,7 @@ def test_an_archive_that_carries_the_network_changes_nothing_about_it(tell: Tell
     assert (story.live(), story.answers_the_world()) == (["new"], True)
 
 
+@pytest.mark.slow
 def test_a_second_run_is_kept_away_by_the_first_ones_claim(story: Story) -> None:
     assert story.migrate(stop=("SIGKILL", "after", number("done", "note-old"))).status == KILLED
     first, before = story.run_id, story.everything()
@@ -75,6 +81,7 @@ def test_a_second_run_is_kept_away_by_the_first_ones_claim(story: Story) -> None
 # ---- roll back -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_there_is_nothing_to_roll_back_before_there_was_a_run(story: Story) -> None:
     before = story.everything()
     told = story.command("rollback", "20200101-000000-0000")
@@ -83,6 +90,7 @@ def test_there_is_nothing_to_roll_back_before_there_was_a_run(story: Story) -> N
     assert story.everything() == before
 
 
+@pytest.mark.slow
 def test_after_the_commit_a_rollback_switches_back_and_keeps_the_new_vm(story: Story) -> None:
     before, boot = story.world()["old"], story.old_boot()
     assert story.migrate().status == DONE
@@ -100,6 +108,7 @@ def test_after_the_commit_a_rollback_switches_back_and_keeps_the_new_vm(story: S
     assert story.key.exists()
 
 
+@pytest.mark.slow
 def test_after_the_commit_all_is_never_rolled_back(story: Story) -> None:
     assert story.migrate().status == DONE
     migrated = story.world()
@@ -109,6 +118,7 @@ def test_after_the_commit_all_is_never_rolled_back(story: Story) -> None:
     assert_same(story.world(), migrated)
 
 
+@pytest.mark.slow
 def test_a_rollback_is_refused_while_mail_waits_in_the_new_vm(story: Story) -> None:
     assert story.migrate().status == DONE
     new = story.new_vm()["id"]
@@ -124,6 +134,7 @@ def test_a_rollback_is_refused_while_mail_waits_in_the_new_vm(story: Story) -> N
     assert story.journal[-1]["outcome"] == "migrated"
 
 
+@pytest.mark.slow
 def test_with_leave_mail_it_goes_back_and_the_mail_stays_in_the_new_vm(story: Story) -> None:
     assert story.migrate().status == DONE
     new = story.new_vm()["id"]
@@ -138,6 +149,7 @@ def test_with_leave_mail_it_goes_back_and_the_mail_stays_in_the_new_vm(story: St
 # ---- finish --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_finish_after_a_migration_retires_the_old_vm(story: Story) -> None:
     assert story.migrate().status == DONE
     files = story.world()["new"]["files"]
@@ -154,6 +166,7 @@ def test_finish_after_a_migration_retires_the_old_vm(story: Story) -> None:
     assert_is_over(story)
 
 
+@pytest.mark.slow
 def test_finish_after_a_switch_back_deletes_the_new_vm(story: Story) -> None:
     before = story.world()
     assert story.migrate().status == DONE
@@ -165,6 +178,7 @@ def test_finish_after_a_switch_back_deletes_the_new_vm(story: Story) -> None:
     assert_is_over(story)
 
 
+@pytest.mark.slow
 def test_a_run_under_way_is_not_finished(story: Story) -> None:
     assert story.migrate(stop=("SIGKILL", "after", number("done", "export"))).status == KILLED
     world = story.world()

@@ -23,6 +23,8 @@ from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import ConsoleProfile
 
+pytestmark = pytest.mark.slow
+
 CONSOLES = [each.Console for each in (tapestry, spring, struts, seam, wicket, servlet)]
 PASSWORD = Secret("a password for the archive")
 
