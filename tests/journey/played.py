@@ -43,16 +43,16 @@ def play(story: Story, answers: Sequence[Answer], *argv: str, environ: dict[str,
             "terminal": os.ttyname(other_end),
         }
     )
+    screen = _Screen(terminal, list(answers))
     try:
-        screen = _Screen(terminal, list(answers))
         _until_ended(screen, ended)
-        status = story.child.end()
         screen.read()
-        assert screen.answers == [], f"never asked: {screen.answers[0][0]!r}; on the screen:\n{screen.text}"
-        return Played(status, screen.text.replace("\r\n", "\n"))
     finally:
         os.close(terminal)
-        os.close(other_end)
+        os.close(other_end)  # a command that still waits there is hung up, and ends
+        status = story.child.end()
+    assert screen.answers == [], f"never asked: {screen.answers[0][0]!r}; on the screen:\n{screen.text}"
+    return Played(status, screen.text.replace("\r\n", "\n"))
 
 
 @dataclass
@@ -63,6 +63,7 @@ class _Screen:
     answers: list[Answer]
     text: str = ""
     _answered: int = 0
+    _key: str = ""  # the one that was pressed last, where it was no answer
 
     def read(self) -> None:
         """What is there, without waiting; and the next answer where its question has come."""
@@ -74,8 +75,12 @@ class _Screen:
         if self.answers and self.text[self._answered :].endswith(self.answers[0][0]):
             _, typed = self.answers.pop(0)
             self._answered = len(self.text)
-            end = "" if typed in (CTRL_C, CTRL_D) else "\n"
-            os.write(self.terminal, (typed + end).encode())
+            self._key = typed if typed in (CTRL_C, CTRL_D) else ""
+            os.write(self.terminal, (self._key or typed + "\n").encode())
+
+    def press_again(self) -> None:
+        """As anybody does: a signal between Python's prompt and its read is seen at the next key only."""
+        os.write(self.terminal, self._key.encode())
 
 
 def _until_ended(screen: _Screen, ended: IO[str]) -> None:
@@ -86,4 +91,6 @@ def _until_ended(screen: _Screen, ended: IO[str]) -> None:
             screen.read()
         elif ended in ready:
             return
+        else:
+            screen.press_again()
         assert time.monotonic() < deadline, f"it waits for ever; on the screen:\n{screen.text}"

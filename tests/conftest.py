@@ -1,0 +1,8 @@
+"""What holds for every test, wherever the tests are run."""
+
+import signal
+
+
+def pytest_configure() -> None:
+    """A shell starts what runs in its background with SIGINT ignored; some tests press Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
