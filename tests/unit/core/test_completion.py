@@ -63,7 +63,7 @@ def test_bash_takes_the_script_that_is_installed(runs: Path, tmp_path: Path) -> 
     assert BASH is not None
     environ = {**os.environ, "HOME": str(home), "SHELL": BASH, "VMMIGRATE_RUNS_FOLDER": str(runs)}
     environ["PATH"] = f"{PROGRAM.parent}:{environ['PATH']}"
-    install = [PROGRAM, "--install-completion", "bash"]
+    install = [BASH, "--norc", "-c", "vmmigrate --install-completion; exit $?"]  # typed in a bash, which it asks for
     done = subprocess.run(install, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     script = """\
