@@ -67,6 +67,18 @@ def test_the_migration_sees_hypervisors_through_the_facade_alone() -> None:
     assert named & submodules <= {"connect"}  # the façade's function bears the name of its file
 
 
+ROOMS = ("web", "rest", "ssh", "tls", "net", "backup")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
+    """But for what a backup is by its bytes, of which web and rest speak too."""
+    others = tuple(f"vmmigrate.appliance.{other}" for other in ROOMS if other not in (room, "backup"))
+    inside = (f"vmmigrate/appliance/{room}",)
+    assert files(*inside) != []
+    assert importers(inside, lambda name: name.startswith(others)) == []
+
+
 def test_production_code_imports_neither_fixtures_nor_tests() -> None:
     assert importers(("vmmigrate", "hypervisors"), lambda name: top(name) in ("fixtures", "tests")) == []
 

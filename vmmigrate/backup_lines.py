@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from vmmigrate.appliance.contents import CONFIGURATION, DATABASE, OTHER, Contents, printable
+from vmmigrate.appliance.backup.contents import CONFIGURATION, DATABASE, OTHER, Contents, printable
 from vmmigrate.backups import Inspected, Written
 from vmmigrate.display import size
 

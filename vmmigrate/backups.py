@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from hypervisors import Cancelled, Problem, Progress, ProgressListener, Secret
-from vmmigrate.appliance.archive import MINIMUM, looks_like_html, sniff_container
-from vmmigrate.appliance.contents import Contents, read_contents
+from vmmigrate.appliance.backup.archive import MINIMUM, looks_like_html, sniff_container
+from vmmigrate.appliance.backup.contents import Contents, read_contents
+from vmmigrate.appliance.backup.salted import SCHEMES, Opened, Scheme
 from vmmigrate.appliance.port import Exported
-from vmmigrate.appliance.salted import SCHEMES, Opened, Scheme
 from vmmigrate.driving import NeedsAttention
 from vmmigrate.errors import NoBackup, NotDiscovered, UsageProblem
 from vmmigrate.events import StepRemark

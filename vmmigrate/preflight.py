@@ -22,12 +22,14 @@ from hypervisors import (
     no_progress,
 )
 from vmmigrate import hardware
-from vmmigrate.appliance import firewall, mail, network, tls
-from vmmigrate.appliance.archive import pass_through
+from vmmigrate.appliance import mail
+from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Account, Shell
+from vmmigrate.appliance.tls import bundle as tls
+from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.config import Settings
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Finding, Identity, Plan, Premise, Severity

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from vmmigrate import __version__
 from vmmigrate.appliance.port import Console
-from vmmigrate.appliance.probing import (
+from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile, Profile, read_profile
+from vmmigrate.appliance.web.probing import (
     Difference,
     Seen,
     differences,
@@ -22,7 +23,6 @@ from vmmigrate.appliance.probing import (
     untried,
     without,
 )
-from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile, Profile, read_profile
 from vmmigrate.errors import ApplianceUnreachable, NotDiscovered, UsageProblem
 from vmmigrate.newfile import new_file
 from vmmigrate.operations import Parts

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vmmigrate.appliance.probing import Difference, Value, pins
+from vmmigrate.appliance.web.probing import Difference, Value, pins
 from vmmigrate.probe import Checked, Probed
 
 

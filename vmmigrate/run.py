@@ -19,13 +19,14 @@ from hypervisors import (
     dial_straight,
     wait_for,
 )
-from vmmigrate.appliance import consoles, tls
+from vmmigrate.appliance import consoles
 from vmmigrate.appliance.family import Software, detect
-from vmmigrate.appliance.jump import Jump
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.appliance.shell import Login, SshKey, SshShell, host_key_seen
-from vmmigrate.appliance.ssh import SshServer
+from vmmigrate.appliance.ssh.connecting import SshServer
+from vmmigrate.appliance.ssh.jump import Jump
+from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
+from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.config import ConsoleSettings, JumpSettings, Settings, SshSettings
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits

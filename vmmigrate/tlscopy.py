@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from hypervisors import Clock, Dial, Problem
-from vmmigrate.appliance import layout, mail, tls
-from vmmigrate.appliance.chains import name_of
+from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.handshake import Expected, is_closed, prove
-from vmmigrate.appliance.keys import Pair
-from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.placing import Change, forget, is_interrupted, kept, place, put_back
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.tls import bundle as tls
+from vmmigrate.appliance.tls import layout
+from vmmigrate.appliance.tls.chains import name_of
+from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
+from vmmigrate.appliance.tls.keys import Pair
+from vmmigrate.appliance.tls.looking import LookingShell
+from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept, place, put_back
 from vmmigrate.config import Settings
 from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem

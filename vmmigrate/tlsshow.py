@@ -9,10 +9,10 @@ from typing import Any
 from cryptography import x509
 
 from hypervisors import Dial, dial_straight, fingerprint_of
-from vmmigrate.appliance.chains import check_public, name_of, names_of
-from vmmigrate.appliance.handshake import Offer, PortClosed, Served, served
-from vmmigrate.appliance.keys import kind_of
-from vmmigrate.appliance.words import printable
+from vmmigrate.appliance.ssh.words import printable
+from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
+from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
+from vmmigrate.appliance.tls.keys import kind_of
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)

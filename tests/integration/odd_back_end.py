@@ -14,7 +14,7 @@ from fixtures.rest.server import context
 from hypervisors import Clock, Secret, TlsTrust
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.appliance.rest import RestConsole
+from vmmigrate.appliance.rest.console import RestConsole
 
 ADMIN = Account("ada", Secret("a-word-of-hers"))
 TABLE: dict[str, Any] = {

@@ -15,9 +15,9 @@ from cryptography import x509
 
 from fixtures.appliance import ca, keys
 from hypervisors import Clock, Secret, TlsTrust
-from vmmigrate.appliance.console import WebConsole
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
+from vmmigrate.appliance.web.console import WebConsole
 
 ADMIN = Account("admin", Secret("word"))
 LOGIN = (

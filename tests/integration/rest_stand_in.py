@@ -16,7 +16,7 @@ from fixtures.rest.switches import Switches
 from hypervisors import Clock, Secret, TlsTrust
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.appliance.rest import RestConsole
+from vmmigrate.appliance.rest.console import RestConsole
 
 OLD = Account(seed.ADMIN_OLD.user, Secret(seed.ADMIN_OLD.password))
 FRESH = Account(seed.ADMIN_FRESH.user, Secret(seed.ADMIN_FRESH.password))

@@ -22,7 +22,7 @@ from odd_console import (
 )
 
 from hypervisors import Secret, no_progress
-from vmmigrate.appliance.console import WebConsole
+from vmmigrate.appliance.web.console import WebConsole
 
 Routes = dict[str, Route | list[Route]]
 

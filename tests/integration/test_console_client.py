@@ -10,9 +10,9 @@ from stand_in import Guest, fresh_guest, old_guest
 
 from fixtures.appliance import ca
 from hypervisors import Progress, Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of, no_progress
-from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import ConsoleProfile
+from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import (
     ApplianceError,
     ApplianceUnreachable,

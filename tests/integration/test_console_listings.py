@@ -22,8 +22,8 @@ from odd_console import (
 )
 
 from hypervisors import no_progress
-from vmmigrate.appliance.console import WebConsole
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
+from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
 Routes = dict[str, Route | list[Route]]

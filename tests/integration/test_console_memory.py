@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[2]
 CLIENT = """
 import sys
 from hypervisors import Secret, TlsTrust, fetch_leaf, fingerprint_of, no_progress
-from vmmigrate.appliance.console import WebConsole
+from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.appliance.port import Account
 
 way, size, address, user, password = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]

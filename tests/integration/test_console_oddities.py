@@ -10,9 +10,9 @@ import pytest
 from odd_console import ADMIN, BACKUP, HOME, LOGIN, RESTORE, OddConsole, Route, answer, page, redirect
 
 from hypervisors import Secret, TimedOut, TlsTrust, TrustRefused, no_progress
-from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
+from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, NoBackup, NotDiscovered
 
 ARCHIVE = gzip.compress(os.urandom(5000))

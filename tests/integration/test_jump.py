@@ -15,11 +15,11 @@ from stand_in import Guest, old_guest
 
 from hypervisors import Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of
 from vmmigrate.appliance import consoles, mail
-from vmmigrate.appliance.handshake import served
-from vmmigrate.appliance.jump import Jump
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.appliance.shell import Login, SshKey, SshShell, host_key_seen
-from vmmigrate.appliance.ssh import SshServer
+from vmmigrate.appliance.ssh.connecting import SshServer
+from vmmigrate.appliance.ssh.jump import Jump
+from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
+from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.errors import ApplianceUnreachable, LoginRefused
 
 pytestmark = NEEDS_SSHD

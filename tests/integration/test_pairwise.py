@@ -15,9 +15,9 @@ from shaped_console import Roots, Shaped, shaped_roots  # noqa: F401 -- a fixtur
 
 from fixtures.appliance.accounts import Attempts
 from hypervisors import Secret, TlsTrust, fetch_leaf, fingerprint_of, no_progress
-from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.appliance.profile import ConsoleProfile
+from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, LoginRefused, NotDiscovered
 
 TABLE = rows()

@@ -14,7 +14,7 @@ from rest_stand_in import FRESH, OLD, Six, six
 from fixtures.rest.switches import Switches
 from hypervisors import Problem, Progress, Secret, TimedOut, TlsTrust, TrustRefused, no_progress
 from vmmigrate.appliance.port import Account
-from vmmigrate.appliance.rest import RestConsole
+from vmmigrate.appliance.rest.console import RestConsole
 from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered
 
 ARCHIVE = gzip.compress(os.urandom(500))

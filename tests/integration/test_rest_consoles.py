@@ -9,11 +9,11 @@ from odd_back_end import OddBackEnd, page
 from rest_stand_in import OLD, Six, fitting, six
 
 from hypervisors import TlsTrust, TrustRefused
-from vmmigrate.appliance.console import WebConsole
 from vmmigrate.appliance.consoles import find, open_console
 from vmmigrate.appliance.family import FAMILIES, Software, Units
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.appliance.rest import RestConsole
+from vmmigrate.appliance.rest.console import RestConsole
+from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered, PlanRefused, UsageProblem
 from vmmigrate.preflight import refuse_unsupported
 from vmmigrate.steps.ready import refuse_six

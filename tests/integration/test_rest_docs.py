@@ -11,8 +11,8 @@ from rest_stand_in import FRESH, OLD, six
 from fixtures.rest.switches import Switches
 from hypervisors import Secret, no_progress
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.appliance.rest import RestConsole
-from vmmigrate.appliance.rest_profile import RestProfile
+from vmmigrate.appliance.rest.console import RestConsole
+from vmmigrate.appliance.rest.profile import RestProfile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "six.md").read_text()
 

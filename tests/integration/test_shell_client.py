@@ -11,10 +11,13 @@ import pytest
 from stand_in import LIVE_MAC, Guest, fresh_guest, old_guest
 
 from hypervisors import NotYet, Secret, TrustRefused, wait_for
-from vmmigrate.appliance import database, family, firewall, layout, mail, network, tls, units
-from vmmigrate.appliance.handshake import await_served, served
+from vmmigrate.appliance import database, family, mail, units
+from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Account, FileMeta, Result
-from vmmigrate.appliance.shell import SshShell, fingerprint_of_key, host_key_seen
+from vmmigrate.appliance.ssh.shell import SshShell, fingerprint_of_key, host_key_seen
+from vmmigrate.appliance.tls import bundle as tls
+from vmmigrate.appliance.tls import layout
+from vmmigrate.appliance.tls.handshake import await_served, served
 from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
 
 PEM = FileMeta("0600", "root", "root")

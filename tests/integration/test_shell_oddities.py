@@ -10,9 +10,9 @@ import pytest
 from odd_sshd import Answer, OddSshd, ended
 
 from hypervisors import Secret
-from vmmigrate.appliance import execution
 from vmmigrate.appliance.port import Account
-from vmmigrate.appliance.shell import Login, SshKey, SshShell, host_key_seen
+from vmmigrate.appliance.ssh import execution
+from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
 
 SA = Account("sa", Secret("right"))

@@ -13,7 +13,7 @@ from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
 from hypervisors import Secret
 from vmmigrate.appliance.port import FileMeta
-from vmmigrate.appliance.shell import Login, SshKey, SshShell
+from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed, LoginRefused, UsageProblem
 
 pytestmark = NEEDS_SSHD

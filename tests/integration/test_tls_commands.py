@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 from fixtures.appliance import ca, keys, root, seed
 from fixtures.appliance.hostkey import fingerprint
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
-from vmmigrate.appliance import placing
-from vmmigrate.appliance.handshake import served
+from vmmigrate.appliance.tls import placing
+from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.cli import app
 from vmmigrate.errors import ApplianceUnreachable
 

@@ -24,8 +24,8 @@ from tests.journey.story import (
     Told,
     assert_same,
 )
-from vmmigrate.appliance.console import WebConsole
 from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.errors import LoginRefused
 
 Bytes = Mapping[str, bytes]  # each file of a lab

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from real_sshd import RealSshd, make_key, public, running
 
 from hypervisors import Secret
-from vmmigrate.appliance.shell import Login, SshKey, SshShell
+from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed, LoginRefused
 
 pytestmark = [

@@ -25,8 +25,8 @@ from fixtures.appliance.files import Root
 from fixtures.lab import Lab
 from fixtures.processlab import ProcessLab
 from vmmigrate import tlscopy
-from vmmigrate.appliance.placing import RECORD, forget, place, put_back
 from vmmigrate.appliance.port import FileMeta
+from vmmigrate.appliance.tls.placing import RECORD, forget, place, put_back
 from vmmigrate.config import Settings
 from vmmigrate.driving import RolledBack
 from vmmigrate.errors import BadKeys

@@ -1,11 +1,11 @@
 """Open the console that an appliance has: the web application of 4.x and 5.x, or the REST back end of 6.x."""
 
 from hypervisors import Dial, TlsTrust, dial_straight
-from vmmigrate.appliance.console import WebConsole, find_console
 from vmmigrate.appliance.port import Account, Console
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.appliance.rest import RestConsole
-from vmmigrate.appliance.rest_find import KEYS, application_on, find_back_end, serves_application, without_profile
+from vmmigrate.appliance.rest.console import RestConsole
+from vmmigrate.appliance.rest.find import KEYS, application_on, find_back_end, serves_application, without_profile
+from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import NotDiscovered, UsageProblem
 
 __all__ = ["find", "open_console"]

@@ -1,7 +1,6 @@
 """An HTTPS session with one origin: trust by authority or pin, nothing from the environment, errors translated."""
 
 import ipaddress
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from hypervisors import Dial, TlsTrust, TrustRefused, dial_straight, fetch_leaf, fingerprint_of, normal_fingerprint
+from vmmigrate.appliance.urls import origin_of, path_of
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
 
 _DIALLING = 15.0  # seconds
@@ -104,7 +104,7 @@ class HttpsOrigin:
                 f"{self.origin} points to {origin_of(url)}, where nothing of ours is sent",
                 hint="give the console's final URL",
             )
-        with self.translated(f"{method} {_without_secrets(url)}"):
+        with self.translated(f"{method} {path_of(url)}"):
             return self._session.request(
                 method,
                 url,
@@ -154,18 +154,6 @@ class HttpsOrigin:
 
     def close(self) -> None:
         self._session.close()
-
-
-def origin_of(url: str) -> str:
-    """`https://host:port` in lower case, the port always written."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-
-
-def _without_secrets(url: str) -> str:
-    """The path alone: session ids stand in its parameters, tokens in its query."""
-    return re.sub(r";[^/]*", "", urlsplit(url).path) or "/"
 
 
 def _session(origin: str, pin: str | None, dial: Dial) -> requests.Session:

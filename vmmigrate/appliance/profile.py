@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vmmigrate.appliance.rest_profile import RestProfile
+from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.errors import UsageProblem
 
 _MEND = "mend the profile, or probe the console anew"

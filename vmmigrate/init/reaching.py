@@ -5,7 +5,7 @@ import socket
 from contextlib import closing
 
 from hypervisors import GuestAgent, Hypervisor, Inventory, Problem, TrustRefused
-from vmmigrate.appliance.ssh import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
+from vmmigrate.appliance.ssh.connecting import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
 from vmmigrate.config import JumpSettings
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 from vmmigrate.init.conversation import Conversation

@@ -1,6 +1,6 @@
 """Give the new guest the old one's address and host name, on the live NIC that is still unplugged."""
 
-from vmmigrate.appliance import network
+from vmmigrate.appliance.net import network
 from vmmigrate.model import NewVm
 from vmmigrate.run import Run
 

@@ -2,7 +2,7 @@
 
 import io
 
-from vmmigrate.appliance import tls
+from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.model import TlsKept
 from vmmigrate.run import Run
 

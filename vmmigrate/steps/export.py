@@ -6,7 +6,7 @@ from typing import cast
 from pydantic import TypeAdapter
 
 from hypervisors import Secret
-from vmmigrate.appliance.archive import pass_through
+from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.errors import ApplianceError

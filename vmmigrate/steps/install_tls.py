@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from vmmigrate.appliance import layout, tls
-from vmmigrate.appliance.handshake import Expected, is_closed, prove
+from vmmigrate.appliance.tls import bundle as tls
+from vmmigrate.appliance.tls import layout
+from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
 from vmmigrate.model import NewGuest, TlsInstalled, TlsKept, TlsPort
 from vmmigrate.run import Run
 

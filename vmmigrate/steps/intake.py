@@ -1,7 +1,8 @@
 """Close the old mail intake; sessions and mail under way finish, new mail is told to come again."""
 
-from vmmigrate.appliance import firewall, mail
+from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
+from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.model import Intake

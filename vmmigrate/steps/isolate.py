@@ -1,6 +1,6 @@
 """Isolate the new guest by its own firewall: until the commit it speaks to nobody but this workstation."""
 
-from vmmigrate.appliance import firewall
+from vmmigrate.appliance.net import firewall
 from vmmigrate.model import NewGuest, OldState
 from vmmigrate.run import Run
 

@@ -1,7 +1,8 @@
 """Open the new gateway to the world: the commit point. Going back closes it first and loses no mail."""
 
 from hypervisors import Problem
-from vmmigrate.appliance import firewall, mail
+from vmmigrate.appliance import mail
+from vmmigrate.appliance.net import firewall
 from vmmigrate.model import Opened
 from vmmigrate.run import Run
 from vmmigrate.step import UndoRefused

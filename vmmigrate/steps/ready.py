@@ -4,10 +4,10 @@ import re
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
 from vmmigrate import hardware
-from vmmigrate.appliance import tls
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
-from vmmigrate.appliance.shell import fingerprint_of_key
+from vmmigrate.appliance.ssh.shell import fingerprint_of_key
+from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import NewGuest, NewVm

@@ -1,7 +1,7 @@
 """Switch: the old VM's link down, the new VM's link up. One file, because both must be seen together."""
 
 from hypervisors import HypervisorError, PowerState, VmRef
-from vmmigrate.appliance import network
+from vmmigrate.appliance.net import network
 from vmmigrate.model import NewGuest, NewVm, OldState, Plugged
 from vmmigrate.run import Run
 

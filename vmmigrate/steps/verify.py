@@ -1,8 +1,9 @@
 """Verify the prepared appliance against the old one: versions, units, certificates, banner, database, accounts."""
 
-from vmmigrate.appliance import mail, tls
+from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.port import Account
+from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import NewGuest, OldState, Verified

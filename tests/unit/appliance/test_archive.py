@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from vmmigrate.appliance.archive import Inspector, looks_like_html, sniff_container
+from vmmigrate.appliance.backup.archive import Inspector, looks_like_html, sniff_container
 from vmmigrate.errors import NoBackup
 
 WHOLE = gzip.compress(os.urandom(300_000))

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.appliance import loginshell, sudo
-from vmmigrate.appliance.execution import Output
-from vmmigrate.appliance.loginshell import LoginShell
-from vmmigrate.appliance.new_password import Answers, Unanswerable, says_expired
+from vmmigrate.appliance.ssh import loginshell, sudo
+from vmmigrate.appliance.ssh.execution import Output
+from vmmigrate.appliance.ssh.loginshell import LoginShell
+from vmmigrate.appliance.ssh.new_password import Answers, Unanswerable, says_expired
 
 NONCE = "vmmigrate-0123"
 

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from small_ca import NOW, authority, certificate, pair
 
-from vmmigrate.appliance.chains import check, mended, names_of
-from vmmigrate.appliance.keys import Pair
+from vmmigrate.appliance.tls.chains import check, mended, names_of
+from vmmigrate.appliance.tls.keys import Pair
 
 HOST = "mailgw.example.test"
 

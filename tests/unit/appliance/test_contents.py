@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from vmmigrate.appliance import bounded, contents
-from vmmigrate.appliance.archive import sniff_container
-from vmmigrate.appliance.contents import Contents, Member, printable, read_contents
+from vmmigrate.appliance.backup import bounded, contents
+from vmmigrate.appliance.backup.archive import sniff_container
+from vmmigrate.appliance.backup.contents import Contents, Member, printable, read_contents
 from vmmigrate.errors import NoBackup
 
 MEMBERS = {
@@ -282,11 +282,15 @@ def test_a_directory_of_a_zip_that_is_huge_is_not_read_into_memory(monkeypatch: 
 
 
 def test_memory_stays_constant_whatever_the_size() -> None:
+    """The least of three: servers of other tests may run in this process, and their memory is counted too."""
     data = gzip.compress(tar({f"m{number}": bytes(100_000) for number in range(600)}), 1)
+    assert min(peak_of_reading(data) for _ in range(3)) < 4 << 20
+
+
+def peak_of_reading(data: bytes) -> int:
     tracemalloc.start()
     try:
         assert read(data).unpacked > 60_000_000
-        peak = tracemalloc.get_traced_memory()[1]
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 4 << 20

@@ -3,8 +3,8 @@
 import pytest
 from scripted_shell import Answer, ScriptedShell
 
-from vmmigrate.appliance import iptables
-from vmmigrate.appliance.firewall import (
+from vmmigrate.appliance.net import iptables
+from vmmigrate.appliance.net.firewall import (
     close_intake,
     intake_closed,
     intake_rules,

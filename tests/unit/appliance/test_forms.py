@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.appliance import backup_form, credentials, restore_form, roles
-from vmmigrate.appliance.decisions import Decisions
-from vmmigrate.appliance.forms import Form
-from vmmigrate.appliance.navigation import TO_BACKUP, TO_RESTORE, Walk
-from vmmigrate.appliance.pages import Page
 from vmmigrate.appliance.profile import UNPINNED
-from vmmigrate.appliance.reading import read_page
+from vmmigrate.appliance.web import backup_form, credentials, restore_form, roles
+from vmmigrate.appliance.web.decisions import Decisions
+from vmmigrate.appliance.web.forms import Form
+from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_RESTORE, Walk
+from vmmigrate.appliance.web.pages import Page
+from vmmigrate.appliance.web.reading import read_page
 from vmmigrate.errors import NotDiscovered
 
 URL = "https://mail:8443/ciphermail/admin/backup"

@@ -11,8 +11,8 @@ from fixtures.appliance.keystore import context_of_pairs
 from fixtures.appliance.listener import Listener
 from hypervisors import TimedOut
 from vmmigrate import tlsshow
-from vmmigrate.appliance.handshake import Expected, Offer, PortClosed, is_closed, prove, served
-from vmmigrate.appliance.keys import to_pem
+from vmmigrate.appliance.tls.handshake import Expected, Offer, PortClosed, is_closed, prove, served
+from vmmigrate.appliance.tls.keys import to_pem
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 
 RSA, ECDSA = pair(kind="RSA"), pair()

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from small_ca import pair
 
 from hypervisors import Secret
-from vmmigrate.appliance.keys import certificates_pem, holds_key, key_pem, load_pem, load_pem_chains, to_pem
+from vmmigrate.appliance.tls.keys import certificates_pem, holds_key, key_pem, load_pem, load_pem_chains, to_pem
 from vmmigrate.errors import BadKeys
 
 WORD = Secret("word")

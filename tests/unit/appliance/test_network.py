@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from scripted_shell import Answer, ScriptedShell
 
-from vmmigrate.appliance import netplan, networkmanager
-from vmmigrate.appliance.ifupdown import MAIN, without_stanzas
-from vmmigrate.appliance.network import configure_live, full_name, network_tool, read_network, with_own_name
+from vmmigrate.appliance.net import netplan, networkmanager
+from vmmigrate.appliance.net.ifupdown import MAIN, without_stanzas
+from vmmigrate.appliance.net.network import configure_live, full_name, network_tool, read_network, with_own_name
+from vmmigrate.appliance.net.static import StaticAddress
 from vmmigrate.appliance.port import Result
-from vmmigrate.appliance.static import StaticAddress
 from vmmigrate.errors import ApplianceError
 
 LIVE, STAGING = "52:54:00:00:00:01", "52:54:00:00:00:02"

@@ -9,8 +9,8 @@ import pytest
 from small_ca import authority, pair
 
 from hypervisors import Secret
-from vmmigrate.appliance.keys import to_pem
-from vmmigrate.appliance.pkcs12 import (
+from vmmigrate.appliance.tls.keys import to_pem
+from vmmigrate.appliance.tls.pkcs12 import (
     Entry,
     entries,
     is_java_store,

@@ -6,9 +6,9 @@ import shlex
 import pytest
 from scripted_gateway import MAIN, Gateway
 
-from vmmigrate.appliance.placing import RECORD, Change, Edit, NewFile, forget, is_interrupted, place, resolved
-from vmmigrate.appliance.placing import put_back as only_put_back
 from vmmigrate.appliance.port import FileMeta, Result
+from vmmigrate.appliance.tls.placing import RECORD, Change, Edit, NewFile, forget, is_interrupted, place, resolved
+from vmmigrate.appliance.tls.placing import put_back as only_put_back
 from vmmigrate.errors import ApplianceError
 
 ROOT = FileMeta("0600", "root", "root")

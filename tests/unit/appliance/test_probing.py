@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.appliance import probing
-from vmmigrate.appliance.probing import (
+from vmmigrate.appliance.profile import ConsoleProfile, Profile, read_profile
+from vmmigrate.appliance.web import probing
+from vmmigrate.appliance.web.probing import (
     MEANINGS,
     Difference,
     Seen,
@@ -23,7 +24,6 @@ from vmmigrate.appliance.probing import (
     release_in,
     without,
 )
-from vmmigrate.appliance.profile import ConsoleProfile, Profile, read_profile
 
 DAY = datetime.date(2026, 1, 2)
 KNOWN: dict[str, probing.Value] = {

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.appliance.rest_answer import Answer, answer_from
-from vmmigrate.appliance.rest_find import is_application
+from vmmigrate.appliance.rest.answer import Answer, answer_from
+from vmmigrate.appliance.rest.find import is_application
 
 
 def answer(document: object) -> Answer:

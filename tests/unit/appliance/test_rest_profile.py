@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.appliance.rest_pointer import as_text, fill, find
+from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.errors import ApplianceError, UsageProblem
 
 LOGIN = 'login = { path = "/in", user = "u", password = "p" }\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.appliance.salted import SCHEMES, Opened, Scheme
+from vmmigrate.appliance.backup.salted import SCHEMES, Opened, Scheme
 
 PLAIN = bytes(range(256)) * 2000 + b"the end"
 PASSWORD = Secret("correct horse")

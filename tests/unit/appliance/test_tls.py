@@ -7,11 +7,11 @@ from scripted_gateway import DEBIAN, MAIN, MASTER, NEWER, OLDER, RHEL, STORE, Ga
 from small_ca import authority, pair
 
 from hypervisors import Secret
-from vmmigrate.appliance.keys import Pair, certificates_pem, key_pem, to_pem
-from vmmigrate.appliance.layout import apply_installed, install, lay_out
-from vmmigrate.appliance.pkcs12 import Entry, entries, to_pkcs12, write
 from vmmigrate.appliance.port import FileMeta, Result
-from vmmigrate.appliance.tls import TlsBundle, collect
+from vmmigrate.appliance.tls.bundle import TlsBundle, collect
+from vmmigrate.appliance.tls.keys import Pair, certificates_pem, key_pem, to_pem
+from vmmigrate.appliance.tls.layout import apply_installed, install, lay_out
+from vmmigrate.appliance.tls.pkcs12 import Entry, entries, to_pkcs12, write
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, BadKeys
 
 PASSWORD = Secret("djigzo")

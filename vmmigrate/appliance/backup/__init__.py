@@ -1,0 +1,1 @@
+"""What a backup archive is, by its bytes."""

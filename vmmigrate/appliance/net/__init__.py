@@ -1,0 +1,1 @@
+"""The guest's network and its firewall."""

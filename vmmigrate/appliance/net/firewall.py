@@ -1,0 +1,140 @@
+"""The guest's own firewall: isolate a new appliance until it may be live, close an old one's mail intake."""
+
+from vmmigrate.appliance.net import iptables, nft
+from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, MANAGED_PORTS, Addresses
+from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.programs import which
+from vmmigrate.errors import ApplianceError
+
+__all__ = [
+    "INTAKE_PORTS",
+    "MANAGED_PORTS",
+    "close_intake",
+    "intake_closed",
+    "intake_rules",
+    "is_isolated",
+    "isolate",
+    "isolation_rules",
+    "lay_intake",
+    "lift_isolation",
+    "open_intake",
+    "refuse_without_firewall",
+    "unload_isolation",
+]
+
+UNIT = "vmmigrate-isolation.service"
+_UNIT_FOLDER = "/etc/systemd/system"
+_UNIT_PATH = f"{_UNIT_FOLDER}/{UNIT}"
+_FOLDER = "/etc/vmmigrate"
+_RUN_FOLDER = "/run/vmmigrate"
+_META = FileMeta("0644", "root", "root")
+
+
+def isolation_rules(allowed: tuple[str, ...], ports: tuple[int, ...] = MANAGED_PORTS) -> str:
+    """nft: speak to nobody but `allowed` (addresses, IPv4 or IPv6)."""
+    return nft.isolation(Addresses.of(allowed), ports)
+
+
+def intake_rules(allowed: tuple[str, ...] = ()) -> str:
+    """nft: reset new connections to 25, 465 and 587 unless they come from `allowed`."""
+    return nft.intake(Addresses.of(allowed))
+
+
+def isolate(shell: Shell, allowed: tuple[str, ...], ports: tuple[int, ...] = MANAGED_PORTS) -> None:
+    """Isolate now and after every boot. Convergent. Raises ApplianceError without nft and iptables."""
+    dialect = _dialect(shell)
+    files = dialect.isolation_files(Addresses.of(allowed), ports)
+    commands = dialect.load_commands(ISOLATION, _FOLDER)
+    files_at = {f"{_FOLDER}/{name}": text for name, text in files.items()} | {_UNIT_PATH: unit_text(commands)}
+    shell.run(("mkdir", "-p", _FOLDER, _UNIT_FOLDER), user="root")
+    changed = [path for path, text in files_at.items() if _installed(shell, path, text)]
+    if changed or not is_isolated(shell):
+        dialect.load(shell, ISOLATION, _FOLDER)
+    # enable makes systemd read the unit anew; active, so that a restart of nftables restarts it
+    shell.run(("systemctl", "enable", "--now", UNIT), user="root")
+
+
+def unload_isolation(shell: Shell) -> None:
+    """Let the world in, by one command; until `lift_isolation` a boot would shut it out again."""
+    _dialect(shell).unload(shell, ISOLATION)
+
+
+def lift_isolation(shell: Shell) -> None:
+    """Remove rules, unit and files; nothing where there are none. The unit first: a boot must not bring it back."""
+    shell.run(("systemctl", "disable", "--now", UNIT), user="root", check=False)
+    shell.run(("rm", "-rf", _UNIT_PATH, _FOLDER), user="root")
+    _dialect(shell).unload(shell, ISOLATION)
+
+
+def is_isolated(shell: Shell) -> bool:
+    """Whether the rules are loaded now."""
+    return _dialect(shell).loaded(shell, ISOLATION)
+
+
+def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> None:
+    """Put the rules ready that `close_intake` loads, where a reboot forgets them. Replaces `allowed`."""
+    shell.run(("mkdir", "-p", _RUN_FOLDER), user="root")
+    for name, text in _dialect(shell).intake_files(Addresses.of(allowed)).items():
+        shell.install_file(f"{_RUN_FOLDER}/{name}", text.encode(), _META)
+
+
+def close_intake(shell: Shell) -> None:
+    """Refuse new mail, by the rules laid ready, until `open_intake` or a reboot; sessions under way finish."""
+    _dialect(shell).load(shell, INTAKE, _RUN_FOLDER)
+
+
+def open_intake(shell: Shell) -> None:
+    """Accept mail again, and forget the rules; nothing where it was open."""
+    _dialect(shell).unload(shell, INTAKE)
+    shell.run(("rm", "-rf", _RUN_FOLDER), user="root", check=False)
+
+
+def intake_closed(shell: Shell) -> bool:
+    """Whether the rules are loaded now."""
+    return _dialect(shell).loaded(shell, INTAKE)
+
+
+def unit_text(commands: tuple[str, ...]) -> str:
+    """The unit that loads the isolation before any network is up, and again whenever nftables flushes all."""
+    start = "".join(f"ExecStart={command}\n" for command in commands)
+    return f"""\
+[Unit]
+Description=Isolation of a new appliance until it may be live
+DefaultDependencies=no
+After=local-fs.target nftables.service netfilter-persistent.service
+PartOf=nftables.service
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+{start}
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def refuse_without_firewall(shell: Shell) -> None:
+    """Raises ApplianceError where nothing in the guest can isolate it or close its intake."""
+    _dialect(shell)
+
+
+def _installed(shell: Shell, path: str, text: str) -> bool:
+    """Put the text in place; whether it was not there before."""
+    if shell.file_meta(path) and shell.read_file(path) == text.encode():
+        return False
+    shell.install_file(path, text.encode(), _META)
+    return True
+
+
+def _dialect(shell: Shell) -> nft.Nft | iptables.Iptables:
+    if (found := which(shell, "nft")) is not None:
+        return nft.Nft(found)
+    if (found := which(shell, "iptables")) is not None:
+        return iptables.Iptables(found)
+    raise ApplianceError(
+        f"{shell.host} has neither nft nor iptables: nothing there can isolate it or close its intake",
+        hint="install nftables in the guest",
+    )

@@ -1,0 +1,116 @@
+"""The guest's firewall in iptables' dialect, for guests without nft: chains of our own, jumped to first."""
+
+from dataclasses import dataclass
+from posixpath import dirname
+
+from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, Addresses
+from vmmigrate.appliance.port import Shell
+
+_HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",)}
+_PROGRAMS = {"v4": "iptables", "v6": "ip6tables"}
+_NEIGHBOURS = ("neighbour-solicitation", "neighbour-advertisement")
+
+
+@dataclass(frozen=True)
+class Iptables:
+    """`binary`: iptables' path in the guest; the other programs lie beside it."""
+
+    binary: str
+
+    def isolation_files(self, allowed: Addresses, ports: tuple[int, ...]) -> dict[str, str]:
+        return {
+            "isolation.v4": isolation(allowed.v4, ports, v6=False),
+            "isolation.v6": isolation(allowed.v6, ports, v6=True),
+        }
+
+    def intake_files(self, allowed: Addresses) -> dict[str, str]:
+        return {"intake.v4": intake(allowed.v4), "intake.v6": intake(allowed.v6)}
+
+    def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
+        """For a boot, when no rule of ours is there yet. The jumps come last: the chains are whole by then."""
+        home = dirname(self.binary)
+        commands = [
+            command
+            for kind, program in _PROGRAMS.items()
+            for command in (
+                (f"{program}-restore", "-n", f"{folder}/{_file(table, kind)}"),
+                *((program, "-I", hook, "1", "-j", _chain(table, hook)) for hook in _HOOKS[table]),
+            )
+        ]
+        return tuple(f"{home}/{' '.join(command)}" for command in commands)
+
+    def load(self, shell: Shell, table: str, folder: str) -> None:
+        for kind, program in _PROGRAMS.items():
+            shell.run((f"{program}-restore", "-n", f"{folder}/{_file(table, kind)}"), user="root")
+            for hook in _HOOKS[table]:
+                if not _jumps(shell, program, table, hook):
+                    shell.run((program, "-I", hook, "1", "-j", _chain(table, hook)), user="root")
+
+    def unload(self, shell: Shell, table: str) -> None:
+        for program in _PROGRAMS.values():
+            for hook in _HOOKS[table]:
+                chain = _chain(table, hook)
+                while _jumps(shell, program, table, hook):
+                    shell.run((program, "-D", hook, "-j", chain), user="root")
+                shell.run((program, "-F", chain), user="root", check=False)
+                shell.run((program, "-X", chain), user="root", check=False)
+
+    def loaded(self, shell: Shell, table: str) -> bool:
+        return all(_jumps(shell, program, table, hook) for program in _PROGRAMS.values() for hook in _HOOKS[table])
+
+
+def isolation(allowed: tuple[str, ...], ports: tuple[int, ...], *, v6: bool) -> str:
+    """Speak to `allowed` alone; chains that end in a verdict for every packet."""
+    listed = ",".join(map(str, ports))
+    into, through, out = (_chain(ISOLATION, hook) for hook in _HOOKS[ISOLATION])
+    icmp = "ipv6-icmp" if v6 else "icmp"
+    neighbours = [f"-p ipv6-icmp --icmpv6-type {kind} -j ACCEPT" for kind in _NEIGHBOURS] if v6 else []
+    dhcp = [] if v6 else ["-p udp --sport {} --dport {} -j ACCEPT"]
+    rules = {
+        into: [
+            "-i lo -j ACCEPT",
+            *(f"-s {a} -p tcp -m multiport --dports {listed} -j ACCEPT" for a in allowed),
+            *(f"-s {a} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT" for a in allowed),
+            *(f"-s {a} -p {icmp} -j ACCEPT" for a in allowed),
+            *neighbours,
+            *(rule.format(67, 68) for rule in dhcp),
+            "-j DROP",
+        ],
+        through: ["-j DROP"],
+        out: [
+            "-o lo -j ACCEPT",
+            *(f"-d {a} -j ACCEPT" for a in allowed),
+            *neighbours,
+            *(rule.format(68, 67) for rule in dhcp),
+            f"-j REJECT --reject-with {'icmp6-adm-prohibited' if v6 else 'icmp-admin-prohibited'}",
+        ],
+    }
+    return _restore(rules)
+
+
+def intake(allowed: tuple[str, ...]) -> str:
+    """Reset what begins a connection to the mail ports (`--syn`, for the reason that nft.intake gives)."""
+    listed = f"-p tcp -m multiport --dports {','.join(map(str, INTAKE_PORTS))}"
+    accepted = [f"-s {address} {listed} -j RETURN" for address in allowed]
+    return _restore({_chain(INTAKE, "INPUT"): [*accepted, f"{listed} --syn -j REJECT --reject-with tcp-reset"]})
+
+
+def _restore(rules: dict[str, list[str]]) -> str:
+    """For iptables-restore -n: naming a chain empties it, and all of it takes effect at once."""
+    chains = "".join(f":{chain} - [0:0]\n" for chain in rules)
+    lines = "".join(f"-A {chain} {rule}\n" for chain, body in rules.items() for rule in body)
+    return f"*filter\n{chains}{lines}COMMIT\n"
+
+
+def _jumps(shell: Shell, program: str, table: str, hook: str) -> bool:
+    asked = (program, "-C", hook, "-j", _chain(table, hook))
+    return shell.run(asked, user="root", check=False).status == 0
+
+
+def _chain(table: str, hook: str) -> str:
+    """At most 28 characters."""
+    return f"{table}_{hook.lower()}"
+
+
+def _file(table: str, kind: str) -> str:
+    return f"{table.removeprefix('vmmigrate_')}.{kind}"

@@ -1,0 +1,114 @@
+"""The guest's firewall in nft's dialect: one table of our own for each purpose."""
+
+from dataclasses import dataclass
+
+from vmmigrate.appliance.net.rules import INTAKE_PORTS, Addresses
+from vmmigrate.appliance.port import Shell
+
+# Neighbour discovery alone: without it an IPv6 link is dead even for `allowed`.
+_NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+
+
+@dataclass(frozen=True)
+class Nft:
+    """`binary`: nft's path in the guest."""
+
+    binary: str
+
+    def isolation_files(self, allowed: Addresses, ports: tuple[int, ...]) -> dict[str, str]:
+        return {"isolation.nft": isolation(allowed, ports)}
+
+    def intake_files(self, allowed: Addresses) -> dict[str, str]:
+        return {"intake.nft": intake(allowed)}
+
+    def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
+        return (f"{self.binary} -f {folder}/{_file(table)}",)
+
+    def load(self, shell: Shell, table: str, folder: str) -> None:
+        shell.run(("nft", "-f", f"{folder}/{_file(table)}"), user="root")
+
+    def unload(self, shell: Shell, table: str) -> None:
+        """One command where the table is there: this is what an outage waits for."""
+        delete = ("nft", "delete", "table", "inet", table)
+        if shell.run(delete, user="root", check=False).status != 0 and self.loaded(shell, table):
+            shell.run(delete, user="root")
+
+    def loaded(self, shell: Shell, table: str) -> bool:
+        return shell.run(("nft", "list", "table", "inet", table), user="root", check=False).status == 0
+
+
+def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:
+    """Speak to `allowed` alone. Output is rejected, not dropped: the guest's own look-ups fail at once."""
+    from_allowed = _each("saddr", allowed, f"tcp dport {_set(ports)} accept")
+    answers = _each("saddr", allowed, "ct state established,related accept")
+    return _table(
+        "vmmigrate_isolation",
+        _chain(
+            "input",
+            "policy drop",
+            [
+                'iifname "lo" accept',
+                *from_allowed,
+                *answers,
+                *_each("saddr", allowed, "meta l4proto { icmp, ipv6-icmp } accept"),
+                _NEIGHBOURS,
+                "udp sport 67 udp dport 68 accept",
+            ],
+        ),
+        _chain("forward", "policy drop", []),
+        _chain(
+            "output",
+            "policy drop",
+            [
+                'oifname "lo" accept',
+                *_each("daddr", allowed, "accept"),
+                _NEIGHBOURS,
+                "udp sport 68 udp dport 67 accept",
+                "reject with icmpx type admin-prohibited",
+            ],
+        ),
+    )
+
+
+def intake(allowed: Addresses) -> str:
+    """Reset what begins a connection to the mail ports.
+
+    What is no opening packet (SYN without ACK) passes first: where connection tracking starts with these very
+    rules, it takes the next packet of a session under way for a new one.
+    """
+    return _table(
+        "vmmigrate_intake",
+        _chain(
+            "input",
+            "policy accept",
+            [
+                *_each("saddr", allowed, f"tcp dport {_set(INTAKE_PORTS)} accept"),
+                "tcp flags & (fin | syn | rst | ack) != syn accept",
+                f"tcp dport {_set(INTAKE_PORTS)} ct state new reject with tcp reset",
+            ],
+        ),
+    )
+
+
+def _file(table: str) -> str:
+    return table.removeprefix("vmmigrate_") + ".nft"
+
+
+def _table(name: str, *chains: str) -> str:
+    """Declared, deleted, defined, in one transaction: it replaces its former self without a gap."""
+    return f"table inet {name}\ndelete table inet {name}\ntable inet {name} {{\n{''.join(chains)}}}\n"
+
+
+def _chain(hook: str, policy: str, rules: list[str]) -> str:
+    """Before the priority of an ordinary filter: what it drops, nobody accepts."""
+    lines = [f"type filter hook {hook} priority -10; {policy};", *rules]
+    return f"  chain {hook} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }\n"
+
+
+def _each(direction: str, addresses: Addresses, rest: str) -> list[str]:
+    families = (("ip", addresses.v4), ("ip6", addresses.v6))
+    return [f"{family} {direction} {_set(found)} {rest}" for family, found in families if found]
+
+
+def _set(members: tuple[object, ...]) -> str:
+    return "{ " + ", ".join(map(str, members)) + " }"

@@ -1,0 +1,109 @@
+"""Read what a REST back end answers: bounded, its own words without secrets, its shape without values."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import requests
+from bs4 import BeautifulSoup
+
+from hypervisors import redacted
+from vmmigrate.appliance.backup.archive import looks_like_html
+
+LIMIT = 1 << 20  # bytes: an answer in JSON has some hundred
+_WORDS = 200  # characters
+_TELLING = ("message", "detail", "error_description", "error", "title", "reason", "description", "errors")
+_SECOND_FACTOR = re.compile(
+    r"(two|second|multi).{0,2}factor|2.?fa(?![a-z])|\bmfa|\bt?otp|authenticator|one.?time.?(code|password)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`where`: what was asked ('POST /api/login'). `document`: its JSON, None where it is none.
+
+    `words`: what the server itself says, bounded and redacted.
+    """
+
+    where: str
+    status: int
+    document: object
+    words: str
+    is_page: bool
+
+    def __str__(self) -> str:
+        """For a message: `POST /api/login answered 503: overloaded`."""
+        return f"{self.where} answered {self.status}: {self.words}"
+
+    @property
+    def asks_second_factor(self) -> bool:
+        """By its words, or by a key that says so (`twoFactorRequired: true`)."""
+        keys = (key for key, value in _pairs(self.document) if value not in (False, None, "", [], {}))
+        return bool(_SECOND_FACTOR.search(" ".join([self.words, *keys])))
+
+    @property
+    def tells_failure(self) -> bool:
+        """Whether its JSON says so, whatever its status: `success: false`, an `error`."""
+        said = self.document if isinstance(self.document, dict) else {}
+        denied = any(said.get(key) is False for key in ("success", "ok"))
+        return denied or any(isinstance(said.get(key), str | list) and said[key] for key in ("error", "errors"))
+
+    def shape(self) -> str:
+        """For a message: which keys there are, no values."""
+        if isinstance(self.document, dict):
+            return f"an object with {', '.join(map(str, self.document)) or 'nothing'}"[:_WORDS]
+        if self.document is not None:
+            return f"a {type(self.document).__name__} in JSON"
+        return "a web page" if self.is_page else "no JSON"
+
+
+def answer_from(where: str, status: int, body: bytes) -> Answer:
+    """`body`: as much of it as was read."""
+    document: object = None
+    with contextlib.suppress(ValueError, RecursionError):  # no JSON: its words are shown as they are
+        document = json.loads(body)
+    return Answer(where, status, document, _words(body, document), looks_like_html(body))
+
+
+def read_answer(where: str, response: requests.Response) -> Answer:
+    """The body is read up to LIMIT. urllib3's and requests' exceptions are the caller's to translate."""
+    with response:
+        return answer_from(where, response.status_code, response.raw.read(LIMIT, decode_content=True))
+
+
+def _words(body: bytes, document: object) -> str:
+    if document is not None:
+        said = " · ".join(dict.fromkeys(_said(document)))
+    elif looks_like_html(body):
+        page = BeautifulSoup(body, "html.parser")
+        said = (page.title.get_text() if page.title else "") or page.get_text(" ")
+    else:
+        said = body.decode(errors="replace")
+    clean = "".join(char if char.isprintable() else " " for char in redacted(said))
+    return " ".join(clean.split())[:_WORDS] or "(no words)"
+
+
+def _said(document: object) -> Iterator[str]:
+    """The strings under the keys by which errors are told; a value under any other may be a secret."""
+    if isinstance(document, dict):
+        for key in _TELLING:
+            value = document.get(key)
+            yield from [value] if isinstance(value, str) else _said_in(value)
+
+
+def _said_in(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for each in value:
+            yield from [each] if isinstance(each, str) else _said(each)
+    else:
+        yield from _said(value)
+
+
+def _pairs(document: object) -> Iterator[tuple[str, object]]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield str(key), value
+            yield from _pairs(value)

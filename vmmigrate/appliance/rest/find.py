@@ -1,0 +1,110 @@
+"""Find a REST back end on a bare host, and tell an appliance of family 6.x by the page it serves to a browser."""
+
+import contextlib
+import re
+from urllib.parse import urlsplit
+
+from hypervisors import Dial, TlsTrust, TrustRefused, dial_straight
+from vmmigrate.appliance.https import HttpsOrigin
+from vmmigrate.appliance.rest.answer import LIMIT, Answer, read_answer
+from vmmigrate.appliance.rest.profile import RestProfile
+from vmmigrate.appliance.rest.session import LOOK
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered, UsageProblem
+
+KEYS = ("rest.base", "rest.login", "rest.token", "rest.export", "rest.import")
+_FORM = re.compile(rb"<form\b|<input\b", re.IGNORECASE)
+_APPLICATION = re.compile(
+    rb"<script[^>]*\bsrc=.*<div[^>]*\bid=[\"']?(root|app)\b|<div[^>]*\bid=[\"']?(root|app)\b.*<script[^>]*\bsrc="
+    rb"|<noscript>[^<]*enable javascript",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def find_back_end(
+    host: str, trust: TlsTrust, profile: RestProfile, *, dial: Dial = dial_straight, timeout: float = 10.0
+) -> str:
+    """The back end's URL on a bare host (`mail`, `mail:8443`), without the base; a URL is returned as it is.
+
+    Nobody logs in. Raises ApplianceUnreachable (nothing listens), TrustRefused, NotDiscovered (no back end there).
+    """
+    if "://" in host:
+        return host
+    seen: list[ApplianceError | TrustRefused] = []
+    for url in _urls(host, profile.ports):
+        try:
+            _refuse_page(_ask(url, profile.base + (profile.check.path if profile.check else "/"), trust, dial, timeout))
+        except (ApplianceError, TrustRefused) as error:
+            seen.append(error)
+        else:
+            return url
+    raise _most_telling(host, seen)
+
+
+def application_on(
+    where: str, ports: tuple[int, ...], trust: TlsTrust, *, dial: Dial = dial_straight, timeout: float = 10.0
+) -> str | None:
+    """The URL on a bare host where `serves_application` holds; None where there is none."""
+    for url in [where] if "://" in where else _urls(where, ports):
+        with contextlib.suppress(ApplianceError, TrustRefused):  # looked for only to explain another error
+            if serves_application(url, trust, dial=dial, timeout=timeout):
+                return url
+    return None
+
+
+def serves_application(url: str, trust: TlsTrust, *, dial: Dial = dial_straight, timeout: float = 10.0) -> bool:
+    """Whether a browser gets a page without a form that a script fills, as 6.x has [F-FAMILY-3]."""
+    http = HttpsOrigin(url, trust, dial)
+    try:
+        with http.translated(f"reading {url}"), http.request("GET", url, timeout=timeout, read_timeout=timeout) as page:
+            return is_application(page.raw.read(LIMIT, decode_content=True))
+    finally:
+        http.close()
+
+
+def is_application(page: bytes) -> bool:
+    return bool(_APPLICATION.search(page)) and not _FORM.search(page)
+
+
+def without_profile(url: str) -> NotDiscovered:
+    """What is said where an appliance of family 6.x is met and nobody told how its back end is spoken to."""
+    return NotDiscovered(
+        f"the page at {url} has no form but a script's interface, as family 6.x has: its REST back end is spoken to"
+        " only as a profile describes it, because its endpoints are not known",
+        hint=f"write a [rest] table ({', '.join(KEYS)}), as docs/six.md tells, and give the profile with --profile",
+    )
+
+
+def _urls(host: str, ports: tuple[int, ...]) -> list[str]:
+    """Where a host given without a scheme may be spoken to. Raises UsageProblem."""
+    parts = urlsplit(f"https://{host}")
+    if not parts.hostname:
+        raise UsageProblem(f"{host!r} is no host", hint="give a name, an address, or a URL")
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return [f"https://{name}:{port}" for port in ((parts.port,) if parts.port else ports)]
+
+
+def _ask(url: str, path: str, trust: TlsTrust, dial: Dial, timeout: float) -> Answer:
+    http = HttpsOrigin(url, trust, dial)
+    try:
+        with http.translated(f"GET {path}"):
+            response = http.request("GET", url + path, timeout=timeout, read_timeout=timeout)
+            return read_answer(f"GET {path}", response)
+    finally:
+        http.close()
+
+
+def _refuse_page(answer: Answer) -> None:
+    if answer.is_page or answer.status in (404, 410):
+        seen = f"{answer.where} answered {answer.status} with {answer.shape()}"
+        raise NotDiscovered(f"no back end there: {seen}", hint=LOOK, keys=("rest.base", "rest.check.path"))
+
+
+def _most_telling(host: str, seen: list[ApplianceError | TrustRefused]) -> ApplianceError | TrustRefused:
+    """A certificate not trusted says more than a page, and that more than a closed port."""
+    for kind in (TrustRefused, NotDiscovered):
+        if found := next((error for error in seen if isinstance(error, kind)), None):
+            return found
+    return ApplianceUnreachable(
+        f"no back end found on {host}: " + "; ".join(map(str, seen)),
+        hint="give its URL (https://HOST:PORT) or rest.ports in the profile; does its service run?",
+    )

@@ -1,0 +1,85 @@
+"""Wait for what a back end does in the background, by asking for its state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypervisors import Clock, NotYet, wait_for
+from vmmigrate.appliance.rest.answer import Answer, answer_from
+from vmmigrate.appliance.rest.pointer import as_text, fill, find
+from vmmigrate.appliance.rest.profile import RestJob
+from vmmigrate.appliance.rest.session import LOOK, Request, RestSession
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered
+
+
+@dataclass(frozen=True)
+class Job:
+    """`key`: the profile's table ('rest.export.job'). `patient`: the back end may restart under the asking."""
+
+    session: RestSession
+    key: str
+    profile: RestJob
+    id: str | None
+    patient: bool = False
+
+    def wait(self, began: str, *, timeout: float, clock: Clock | None) -> None:
+        """Raises ApplianceError where the job fails, NotDiscovered, TimedOut. `began`: by what, for a message."""
+        poll = Request(f"{self.key}.poll", "GET", fill(self.profile.poll, self.id), {})
+
+        def look() -> None:
+            self._judge(self.session.answer(poll, self.session.read(poll)))
+
+        wait_for(
+            f"the job that {began} began",
+            _bearing(look) if self.patient else look,
+            timeout=timeout,
+            clears=f"see the appliance's own log; {self.key}.done and {self.key}.failed name the states that end it",
+            clock=clock,
+        )
+
+    def _judge(self, answer: Answer) -> None:
+        """Return where the job is done. Raises NotYet, ApplianceError, NotDiscovered."""
+        state = as_text(find(answer.document, self.profile.state))
+        if state is None:
+            raise _nothing_at(self.profile.state, "state", answer, f"{self.key}.state")
+        if state in self.profile.failed:
+            raise ApplianceError(
+                f"the back end's job ended as {state!r} ({answer.where}): {self._own_words(answer)}",
+                hint="see the appliance's own log; an encrypted backup may be unreadable to another release",
+            )
+        if state not in self.profile.done:
+            raise NotYet(state)
+
+    def _own_words(self, answer: Answer) -> str:
+        where = self.profile.message
+        said = as_text(find(answer.document, where)) if where is not None else None
+        return answer_from("", 0, said.encode()).words if said else answer.words
+
+
+def id_in(answer: Answer, pointer: str | None, key: str) -> str | None:
+    """The id that an answer names; None where the profile asks for none. Raises NotDiscovered."""
+    if pointer is None:
+        return None
+    found = as_text(find(answer.document, pointer))
+    if found is None:
+        raise _nothing_at(pointer, "id", answer, key)
+    return found
+
+
+def _bearing(look: Callable[[], None]) -> Callable[[], None]:
+    """`look`, to which a back end that does not answer is one that has not finished."""
+
+    def patient() -> None:
+        try:
+            look()
+        except ApplianceUnreachable as error:
+            raise NotYet(str(error)) from error
+
+    return patient
+
+
+def _nothing_at(pointer: str, what: str, answer: Answer, key: str) -> NotDiscovered:
+    return NotDiscovered(
+        f"{answer.where} answered {answer.status}, but no {what} at {pointer!r}: seen {answer.shape()}",
+        hint=LOOK,
+        keys=(key,),
+    )

@@ -1,0 +1,169 @@
+"""Reach machines behind a jump host: a `Dial` whose sockets end there, in channels of one verified SSH session."""
+
+import select
+import socket
+from contextlib import suppress
+from threading import Lock, Thread
+
+import paramiko
+
+from vmmigrate.appliance.ssh.connecting import SshServer, connect
+from vmmigrate.appliance.ssh.login import Login
+from vmmigrate.errors import ApplianceUnreachable, LoginRefused
+
+_PIECE = 1 << 16
+_ALIVE = 5.0  # seconds for a sign of life
+_REFUSES = "administratively prohibited"
+_GONE = (OSError, EOFError, paramiko.SSHException)
+
+
+class Jump:
+    """One jump host. Nothing is connected before the first dial, and nothing listens here.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, server: SshServer, login: Login) -> None:
+        self._server, self._login = server, login
+        self._lock = Lock()
+        self._transport: paramiko.Transport | None = None
+        self._pumps: list[_Pump] = []
+        self._refusal: LoginRefused | None = None
+
+    def __str__(self) -> str:
+        return f"the jump host {self._server}"
+
+    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+        """A `Dial`. Raises OSError that names the jump host; LoginRefused and TrustRefused where *it* refuses us."""
+        with self._lock:
+            channel = self._channel(host, port, timeout)
+            ours, theirs = socket.socketpair()
+            ours.settimeout(timeout)
+            self._pumps = [pump for pump in self._pumps if pump.is_alive()]
+            self._pumps.append(_Pump(theirs, channel))
+            return ours
+
+    def close(self) -> None:
+        """End the session and all that goes through it; returns when no thread of it is left."""
+        with self._lock:
+            for pump in self._pumps:
+                pump.stop()
+            self._pumps = []
+            self._hang_up()
+
+    def _channel(self, host: str, port: int, timeout: float) -> paramiko.Channel:
+        """A session that died unnoticed is made anew once."""
+        was_there = self._transport is not None
+        try:
+            return self._opened(host, port, timeout)
+        except OSError as error:
+            if not was_there or isinstance(error, _Answered) or self._is_alive():
+                raise
+            self._hang_up()
+            return self._opened(host, port, timeout)
+
+    def _opened(self, host: str, port: int, timeout: float) -> paramiko.Channel:
+        try:
+            return self._session().open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
+        except paramiko.ChannelException as error:
+            raise _Answered(f"{self} does not get through to {host}:{port}: {_words(error)}") from error
+        except (paramiko.SSHException, EOFError) as error:
+            late = "timeout" in str(error).lower()
+            what = "no answer in time" if late else f"its session broke off ({error or type(error).__name__})"
+            raise (TimeoutError if late else ConnectionError)(f"{self}, on the way to {host}:{port}: {what}") from error
+
+    def _session(self) -> paramiko.Transport:
+        if self._transport is None or not self._transport.is_active():
+            self._hang_up()
+            self._transport = self._connected()
+        return self._transport
+
+    def _connected(self) -> paramiko.Transport:
+        """A refused log-in is remembered, never repeated."""
+        if self._refusal:
+            raise self._refusal
+        try:
+            return connect(self._server, self._login)[0]
+        except LoginRefused as refusal:
+            self._refusal = refusal
+            raise
+        except ApplianceUnreachable as error:
+            raise ConnectionError(f"{self} is not reached: {error}") from error
+
+    def _is_alive(self) -> bool:
+        """A target that says nothing looks like a jump host that vanished: so this one is asked itself."""
+        if self._transport is None or not self._transport.is_active():
+            return False
+        try:
+            self._transport.open_session(timeout=_ALIVE).close()
+        except paramiko.ChannelException:
+            return True  # it gives no session, but it answers
+        except (paramiko.SSHException, EOFError, OSError):
+            return False
+        return True
+
+    def _hang_up(self) -> None:
+        if self._transport:
+            self._transport.close()
+        self._transport = None
+
+
+class _Answered(ConnectionError):
+    """The jump host is well and says that it cannot get there."""
+
+
+def _words(error: paramiko.ChannelException) -> str:
+    words = str(error.text or error).lower()
+    if error.code == 1 or _REFUSES in words:
+        return f"{_REFUSES} (its sshd_config: AllowTcpForwarding, PermitOpen; or permitopen beside the key)"
+    return words
+
+
+class _Pump:
+    """Carries bytes between a socket and a channel until both sides have ended, each by a thread."""
+
+    def __init__(self, end: socket.socket, channel: paramiko.Channel) -> None:
+        self._end, self._channel = end, channel
+        channel.settimeout(None)
+        self._threads = [Thread(target=work, daemon=True, name="jump") for work in (self._outward, self._inward)]
+        for thread in self._threads:
+            thread.start()
+
+    def is_alive(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
+        self._close()
+        for thread in self._threads:
+            thread.join()
+
+    def _outward(self) -> None:
+        """Ours to theirs. An end of writing is handed on; once ours is closed for good, so is the channel."""
+        with suppress(*_GONE):
+            while piece := self._end.recv(_PIECE):
+                self._channel.sendall(piece)
+            self._channel.shutdown_write()
+            _await_closing(self._end)
+        self._close()
+        self._end.close()
+
+    def _inward(self) -> None:
+        """Theirs to ours. The socket is left to the other thread, which still reads from it."""
+        with suppress(*_GONE):
+            while piece := self._channel.recv(_PIECE):
+                self._end.sendall(piece)
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_WR)
+
+    def _close(self) -> None:
+        with suppress(*_GONE):  # with its session
+            self._channel.close()
+
+
+def _await_closing(end: socket.socket) -> None:
+    """Until the other end of the pair is closed, not only its writing: poll tells of that without being asked."""
+    poll = select.poll()
+    poll.register(end, 0)
+    poll.poll()

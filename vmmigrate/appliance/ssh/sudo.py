@@ -1,0 +1,126 @@
+"""Become root or another by sudo: with a password or without, on a terminal where it insists on one."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hypervisors import Secret
+from vmmigrate.appliance.ssh.execution import Output
+from vmmigrate.appliance.ssh.words import in_one_line
+
+PATIENCE = 60.0  # seconds for sudo alone, on a machine that is busy booting
+# Asked for in place of sudo's own words, which are in any language: what stands before it is sudo's lecture.
+PROMPT = "vmmigrate-asks:"
+# `requiretty`, as old RHEL and SUSE have it: "sorry, you must have a tty to run sudo", and "tty" in each translation
+_WANTS_TTY = re.compile(rb"\btty\b", re.IGNORECASE)
+_MAY_NOT = re.compile(r"not in the sudoers|not allowed to (run|execute)|may not run", re.IGNORECASE)
+
+# On a terminal both streams, sudo's own words and the echo come as one, with changed line ends. So the command's
+# streams leave as base64 in lines of their own, and the terminal is for sudo's question alone: a PKCS#12 arrives
+# exactly, and nothing is laid down on the appliance's disk. $1 marks the lines.
+_ON_TTY = (
+    "stty -echo; m=$1; shift; exec 4>&1; s=$(exec 3>&1; "
+    '{ { "$@" </dev/null 3>&- 4>&- 5>&-; echo $? >&3; } 2>&5 | base64 | sed "s/^/${m}1/" >&4; } 5>&1 '
+    '| base64 | sed "s/^/${m}2/" >&4); echo "${m}0$s"'
+)
+
+
+class Refused(Exception):
+    """sudo did not let us. `hint`: what to do now."""
+
+    def __init__(self, words: str, hint: str) -> None:
+        super().__init__(words)
+        self.hint = hint
+
+
+class Talk(Protocol):
+    """How commands reach the appliance."""
+
+    def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output: ...
+
+    def on_tty(self, argv: Sequence[str], prompt: str, secret: Secret | None, timeout: float) -> Output:
+        """With a terminal; the secret answers the prompt once. A second question ends it with status 1."""
+
+
+@dataclass(frozen=True)
+class Sudo:
+    """How sudo wants to be asked here. `password` is None where it asks for none."""
+
+    password: Secret | None
+    tty: bool
+
+    def run(self, talk: Talk, argv: Sequence[str], user: str, timeout: float) -> Output:
+        """`-k`: a password is asked for each time, so that none is ever left for the command to read."""
+        target = () if user == "root" else ("-u", user)
+        if self.password is None:
+            words = ("sudo", "-k", "-n", *target, "--", *argv)
+            return talk.on_tty(words, PROMPT, None, timeout) if self.tty else talk.plain(words, b"", timeout)
+        if self.tty:
+            return talk.on_tty(("sudo", "-k", "-p", PROMPT, *target, "--", *argv), PROMPT, self.password, timeout)
+        words = ("sudo", "-k", "-S", "-p", PROMPT, *target, "--", *argv)
+        output = talk.plain(words, self.password.reveal().encode() + b"\n", timeout)
+        return Output(output.status, output.stdout, output.stderr.rpartition(PROMPT.encode())[2])
+
+
+def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]]) -> Sudo:
+    """How sudo wants to be asked. Each password is tried once, on `true`: later failures are the command's.
+
+    Raises Refused.
+    """
+    first = talk.plain(("sudo", "-k", "-n", "true"), b"", PATIENCE)
+    if first.status == 0:
+        return Sudo(None, tty=False)
+    if first.status in (126, 127):
+        raise Refused(
+            _words(first),
+            "there is no sudo for this account: install it, or give root as ssh.user with a key",
+        )
+    tty = bool(_WANTS_TTY.search(first.stderr))
+    if tty and Sudo(None, tty).run(talk, ("true",), "root", PATIENCE).status == 0:
+        return Sudo(None, tty)
+    answer = first
+    for password in passwords():
+        found = Sudo(password, tty)
+        answer = found.run(talk, ("true",), "root", PATIENCE)
+        if answer.status == 0:
+            return found
+        if _MAY_NOT.search(_words(answer)):
+            break
+    words = _words(answer)
+    raise Refused(
+        words,
+        "this account may not use sudo: add it to the group sudo or wheel, or give another as ssh.user"
+        if _MAY_NOT.search(words)
+        else "may this account use sudo, and is its password right? it was tried once",
+    )
+
+
+def on_tty_words(mark: str, argv: Sequence[str]) -> tuple[str, ...]:
+    """The command that runs `argv` on a terminal with its streams apart."""
+    return ("sh", "-c", _ON_TTY, "sh", mark, *argv)
+
+
+def apart(mark: str, seen: str) -> Output | None:
+    """The streams and the status out of what came over the terminal; None where it broke off before its end.
+
+    Lines without the mark are sudo's talk with us: they count as its standard error where the command failed.
+    """
+    ours = [line[len(mark) :] for line in seen.splitlines() if line.startswith(mark)]
+    status = next((line[1:] for line in ours if line.startswith("0")), "")
+    if not status.isdigit():
+        return None
+    try:
+        stdout, stderr = (
+            base64.b64decode("".join(line[1:] for line in ours if line.startswith(stream)), validate=True)
+            for stream in "12"
+        )
+    except binascii.Error:
+        return None
+    return Output(int(status), stdout, stderr)
+
+
+def _words(output: Output) -> str:
+    return in_one_line((output.stderr or output.stdout).decode("utf-8", "replace").replace(PROMPT, ""))

@@ -1,0 +1,145 @@
+"""The TLS pairs of an appliance by role: collected over its shell, mended, checked, kept as one bundle."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from hypervisors import Dial, dial_straight
+from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.tls import postfix as postfix_tls
+from vmmigrate.appliance.tls import stores
+from vmmigrate.appliance.tls.chains import TlsFinding, check, mended
+from vmmigrate.appliance.tls.handshake import served
+from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
+from vmmigrate.errors import ApplianceUnreachable, BadKeys
+
+WEB, SMTP = "web", "smtp"  # roles that every appliance has
+CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
+_CALLED = {WEB: CONSOLE, SMTP: PORT_25}
+_SECTION = re.compile(rb"^# vmmigrate-tls: ([^\s]+)\n", re.MULTILINE)
+
+Pairs = Mapping[str, tuple[Pair, ...]]
+
+
+@dataclass(frozen=True)
+class TlsBundle:
+    """Pairs by role. 'web': the console; 'smtp': port 25; 'smtps', 'submission', …: services with pairs of their own.
+
+    `findings`: what was mended or cannot be carried over; said once, not kept with the keys.
+    """
+
+    pairs: Pairs
+    findings: tuple[TlsFinding, ...] = field(default=(), compare=False)
+
+    @property
+    def web(self) -> tuple[Pair, ...]:
+        return self.pairs.get(WEB, ())
+
+    @property
+    def smtp(self) -> tuple[Pair, ...]:
+        return self.pairs.get(SMTP, ())
+
+    @property
+    def fingerprints(self) -> dict[str, tuple[str, ...]]:
+        return {role: tuple(pair.fingerprint for pair in pairs) for role, pairs in self.pairs.items()}
+
+    def only(self, *, web: bool, smtp: bool) -> "TlsBundle":
+        """The console's part, Postfix's part, or both."""
+        kept = {role: pairs for role, pairs in self.pairs.items() if (web if is_web(role) else smtp)}
+        return replace(self, pairs=kept)
+
+    def to_bytes(self) -> bytes:
+        """All pairs in PEM, private keys in the clear: to be encrypted before it rests anywhere."""
+        sections = [(role, pair) for role, pairs in self.pairs.items() for pair in pairs]
+        return b"".join(b"# vmmigrate-tls: " + role.encode() + b"\n" + to_pem(pair) for role, pair in sections)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TlsBundle":
+        """Raises BadKeys. What earlier versions wrote has at most one section 'web' and one 'smtp'."""
+        _before, *rest = _SECTION.split(data)
+        pairs: dict[str, tuple[Pair, ...]] = {}
+        for role, text in zip(rest[::2], rest[1::2], strict=True):
+            pairs[role.decode()] = (*pairs.get(role.decode(), ()), load_pem(text))
+        if not pairs:
+            raise BadKeys("this is no bundle of TLS keys of ours", hint="collect it again from the old appliance")
+        return cls(pairs)
+
+
+# ---- collecting ------------------------------------------------------------------------------------------
+
+
+def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = True) -> TlsBundle:
+    """Read all pairs, their chains mended by one another's. Raises BadKeys, CommandFailed, ApplianceError."""
+    pairs: dict[str, tuple[Pair, ...]] = {}
+    findings: list[TlsFinding] = []
+    for connectors in stores.connectors(shell, software) if web else ():
+        pairs[connectors.role] = tuple(stores.read(shell, place) for place in connectors.places)
+        findings += [_other_host(name) for name in connectors.other_hosts]
+    if smtp:
+        found, said = _collect_postfix(shell)
+        pairs |= found
+        findings += said
+    whole, said = _mended(pairs)
+    return TlsBundle(whole, (*findings, *said))
+
+
+def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[TlsFinding, ...]]:
+    postfix = postfix_tls.read_postfix(shell)
+    services = [postfix.main, *postfix.own] if postfix.main.files else list(postfix.own)
+    found = {service.role: postfix_tls.read_pairs(shell, service.files) for service in services}
+    return (
+        {SMTP if service is postfix.main else service.role: found[service.role] for service in services},
+        postfix.findings,
+    )
+
+
+def _mended(pairs: Pairs) -> tuple[Pairs, tuple[TlsFinding, ...]]:
+    pool = [cert for several in pairs.values() for pair in several for cert in pair.chain]
+    whole: dict[str, tuple[Pair, ...]] = {}
+    findings: list[TlsFinding] = []
+    for role, several in pairs.items():
+        for pair in several:
+            better, said = mended(pair, pool)
+            whole[role] = (*whole.get(role, ()), better)
+            findings += [replace(each, text=f"{role}: {each.text}") for each in said]
+    return whole, tuple(findings)
+
+
+def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[TlsFinding, ...]:
+    """What works as badly as before, or was mended. Raises BadKeys for what would not work at all."""
+    found = list(bundle.findings)
+    for role, pair in [(role, pair) for role, pairs in bundle.pairs.items() for pair in pairs]:
+        use = f"{_CALLED.get(role, role)} certificate"
+        for finding in check(pair, host, datetime.now(UTC)):
+            if finding.severity == "error":
+                raise BadKeys(f"{use}: {finding.text}", hint=finding.remedy)
+            found.append(replace(finding, text=f"{use}: {finding.text}"))
+    return tuple(dict.fromkeys(found))
+
+
+def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) -> str:
+    """The leaf by which to believe the console: of several pairs the one that it shows to the likes of us."""
+    connectors = stores.connectors(shell, software)[0]
+    known = [stores.read(shell, place).fingerprint for place in connectors.places]
+    for port in connectors.ports if len(known) > 1 else ():
+        with suppress(ApplianceUnreachable):
+            shown = served(shell.host, port, starttls=False, dial=dial).fingerprint
+            if shown in known:
+                return shown
+    return known[0]
+
+
+def is_web(role: str) -> bool:
+    return role.partition(":")[0] == WEB
+
+
+def _other_host(name: str) -> TlsFinding:
+    return TlsFinding(
+        "tls-virtual-host",
+        "warning",
+        f"web: the pair of the virtual host {name!r} is not carried over",
+        "copy it by hand where clients ask for that name",
+    )

@@ -1,0 +1,173 @@
+"""Certificates above a leaf: what is missing, misplaced, out of date or for another name, and what can be mended."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from vmmigrate.appliance.tls.keys import Pair, belongs
+
+_SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class TlsFinding:
+    """Something to say of a pair. `severity`: 'error' (unusable) or 'warning' (works, as badly as before)."""
+
+    id: str
+    severity: str
+    text: str
+    remedy: str
+
+
+def check(pair: Pair, host: str, now: datetime) -> tuple[TlsFinding, ...]:
+    """Key and leaf, chain, dates, name; `now` with a time zone. () where all is well."""
+    return (*_key_findings(pair), *check_public(pair.leaf, pair.chain, host, now))
+
+
+def check_public(
+    leaf: x509.Certificate, chain: Sequence[x509.Certificate], host: str, now: datetime
+) -> tuple[TlsFinding, ...]:
+    """What anybody can see of a pair, as `check`."""
+    shown = (leaf, *chain)
+    return (*_chain_findings(leaf, chain), *_date_findings(shown, now), *_name_findings(leaf, host))
+
+
+def mended(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[TlsFinding, ...]]:
+    """The chain from the leaf upwards; an intermediate that it lacks is taken from `pool`, a root never is.
+
+    What does not belong to the path stays behind it, as it was: it does no harm, and may be a cross-signed one.
+    """
+    known = (*pair.chain, *(cert for cert in pool if not is_self_signed(cert)))
+    path = path_above(pair.leaf, known)
+    chain = (*path, *(cert for cert in pair.chain if cert not in path))
+    added = [name_of(cert.subject) for cert in path if cert not in pair.chain]
+    if added:
+        text = f"the chain of {name_of(pair.leaf.subject)} lacks {', '.join(added)}: taken from another pair's chain"
+        finding = TlsFinding("tls-chain-completed", "warning", text, "nothing: the new appliance sends it")
+    elif chain != pair.chain:
+        text = f"the chain of {name_of(pair.leaf.subject)} is out of order: put in order"
+        finding = TlsFinding("tls-chain-ordered", "warning", text, "nothing: the new appliance sends it in order")
+    else:
+        return pair, ()
+    return replace(pair, chain=chain), (finding,)
+
+
+def path_above(leaf: x509.Certificate, known: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The issuers of `leaf` among `known`, nearest first, each once."""
+    path: list[x509.Certificate] = []
+    lower = leaf
+    while not is_self_signed(lower):
+        upper = next((cert for cert in known if cert not in (leaf, *path) and is_issued(cert, lower)), None)
+        if upper is None:
+            break
+        path.append(upper)
+        lower = upper
+    return tuple(path)
+
+
+def is_issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
+    """Name and signature; not its dates."""
+    try:
+        lower.verify_directly_issued_by(upper)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def is_self_signed(cert: x509.Certificate) -> bool:
+    return cert.issuer == cert.subject and is_issued(cert, cert)
+
+
+def names_of(cert: x509.Certificate) -> list[str]:
+    """Subject alternative names; the common name alone where there are none, as old clients do."""
+    try:
+        extension = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):  # none, or one that cannot be read
+        return [str(a.value) for a in cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    addresses = extension.get_values_for_type(x509.IPAddress)
+    return [*extension.get_values_for_type(x509.DNSName), *map(str, addresses)]
+
+
+def name_of(name: x509.Name) -> str:
+    """The common name in quotes, or all of it where there is none."""
+    common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return repr(str(common[0].value)) if common else repr(name.rfc4514_string())
+
+
+def _key_findings(pair: Pair) -> Iterator[TlsFinding]:
+    if not belongs(pair.key, pair.leaf):
+        yield TlsFinding(
+            "tls-key-mismatch",
+            "error",
+            f"the private key does not belong to the certificate {name_of(pair.leaf.subject)}",
+            "put the matching key beside the certificate on the old appliance",
+        )
+
+
+def _chain_findings(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -> Iterator[TlsFinding]:
+    if not chain and not is_issued(leaf, leaf):
+        yield TlsFinding(
+            "tls-chain-missing",
+            "warning",
+            f"no intermediate certificate is sent with {name_of(leaf.subject)}, issued by {name_of(leaf.issuer)}",
+            "append the issuer's certificate where clients do not have it",
+        )
+    for lower, upper in zip((leaf, *chain), chain, strict=False):
+        if not is_issued(upper, lower):
+            yield _broken(chain, lower, upper)
+
+
+def _broken(chain: Sequence[x509.Certificate], lower: x509.Certificate, upper: x509.Certificate) -> TlsFinding:
+    if any(is_issued(other, lower) for other in chain if other != lower):
+        return TlsFinding(
+            "tls-chain-order",
+            "warning",
+            f"the chain is out of order: {name_of(upper.subject)} follows {name_of(lower.subject)}, "
+            "which another one issued",
+            "order it from the leaf upwards",
+        )
+    return TlsFinding(
+        "tls-chain-broken",
+        "warning",
+        f"the chain is broken: {name_of(lower.subject)} is not issued by {name_of(upper.subject)}",
+        "replace the intermediate certificates by the issuer's current ones",
+    )
+
+
+def _date_findings(shown: Sequence[x509.Certificate], now: datetime) -> Iterator[TlsFinding]:
+    for cert in shown:
+        begin, end = cert.not_valid_before_utc, cert.not_valid_after_utc
+        if now > end:
+            yield _date_finding("tls-expired", cert, f"expired on {end:%Y-%m-%d}")
+        elif now < begin:
+            yield _date_finding("tls-not-yet-valid", cert, f"is valid from {begin:%Y-%m-%d} only")
+        elif end - now < _SOON:
+            yield _date_finding("tls-expires-soon", cert, f"expires on {end:%Y-%m-%d}")
+
+
+def _date_finding(identity: str, cert: x509.Certificate, text: str) -> TlsFinding:
+    return TlsFinding(identity, "warning", f"the certificate {name_of(cert.subject)} {text}", "renew it")
+
+
+def _name_findings(leaf: x509.Certificate, host: str) -> Iterator[TlsFinding]:
+    names = names_of(leaf)
+    if not any(_matches(name, host) for name in names):
+        yield TlsFinding(
+            "tls-name-mismatch",
+            "warning",
+            f"the certificate is for {', '.join(names) or 'no name'}, not for {host}",
+            "clients that check names refuse it, as they did before: renew it with that name",
+        )
+
+
+def _matches(name: str, host: str) -> bool:
+    try:
+        return ipaddress.ip_address(name) == ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    name, host = name.lower().rstrip("."), host.lower().rstrip(".")
+    return name == host or (name.startswith("*.") and "." in host and name[2:] == host.split(".", 1)[1])

@@ -1,0 +1,192 @@
+"""PKCS#12 stores as Tomcat uses them: several keys by alias, old encryption too, written so that Java reads them.
+
+cryptography gives the first key of a store and drops the others (seen with 50.0), and writes stores of one key. So
+it checks the password and decrypts; which keys there are, and putting several into one store, is asn1crypto's part.
+"""
+
+import hmac
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import new as new_hash
+from typing import Any
+
+from asn1crypto import cms
+from asn1crypto import pkcs12 as asn1
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    KeySerializationEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    pkcs12,
+)
+
+from hypervisors import Secret
+from vmmigrate.appliance.tls.chains import path_above
+from vmmigrate.appliance.tls.keys import Pair, belongs, pair_of, unusable
+from vmmigrate.errors import BadKeys
+
+_JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")  # JKS and JCEKS
+_ROUNDS = 10_000  # as Java itself does since 8u301
+_ONLY_MAC = 3  # the KDF's id for a MAC key, RFC 7292 B.3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key of a store with the name that server.xml may call it by; '' where it has none."""
+
+    alias: str
+    pair: Pair
+
+
+def is_java_store(data: bytes) -> bool:
+    """A JKS or JCEKS store, which only Java reads."""
+    return data[:4] in _JAVA
+
+
+def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:
+    """Each key with its chain, in the store's order. Raises BadKeys: no PKCS#12, wrong password, no key."""
+    store = _opened(data, password)
+    try:
+        return _entries(data, password, store)
+    except (UnsupportedAlgorithm, ValueError, TypeError) as error:
+        raise unusable(error) from error
+
+
+def _entries(data: bytes, password: Secret, store: pkcs12.PKCS12KeyAndCertificates) -> tuple[Entry, ...]:
+    if store.key is None:
+        raise BadKeys("the PKCS#12 store holds no private key", hint="is it the store that Tomcat serves?")
+    leaf = [store.cert.certificate] if store.cert else []
+    certificates = [*leaf, *(extra.certificate for extra in store.additional_certs)]
+    keys = tuple(_keys(data, password))
+    if len(keys) > 1:
+        return tuple(Entry(alias, _with_path(key, certificates)) for alias, key in keys)
+    name = store.cert.friendly_name if store.cert else None
+    alias = name.decode("utf-8", "replace") if name else next((alias for alias, _ in keys), "")
+    return (Entry(alias, pair_of(store.key, certificates)),)
+
+
+def chosen(found: Sequence[Entry], alias: str | None) -> Entry:
+    """Tomcat's rule: the key that server.xml names, in any case of its letters, else the first. Raises BadKeys."""
+    if not alias:
+        return found[0]
+    for entry in found:
+        if entry.alias.lower() == alias.lower():
+            return entry
+    names = ", ".join(repr(entry.alias) for entry in found)
+    raise BadKeys(
+        f"server.xml names the alias {alias!r}, the store has {names}",
+        hint="Tomcat would not start its connector either: mend the alias in server.xml",
+    )
+
+
+def load_pkcs12(data: bytes, password: Secret, alias: str | None = None) -> Pair:
+    """The pair that Tomcat would serve. Raises BadKeys."""
+    return chosen(entries(data, password), alias).pair
+
+
+def to_pkcs12(pair: Pair, password: Secret, alias: str, like: bytes = b"") -> bytes:
+    """A store of one key, as `write` makes it."""
+    return write((Entry(alias, pair),), password, like)
+
+
+def write(content: Sequence[Entry], password: Secret, like: bytes = b"") -> bytes:
+    """A store of these keys, encrypted as well as can be; as the store `like` is, where that is an old one's way.
+
+    Java before 8u301 and 11.0.12 reads 3DES with SHA-1 alone: a store that was so stays so.
+    """
+    old_way = is_old_way(like)
+    single = [_single(entry, password, old_way) for entry in content]
+    return single[0] if len(single) == 1 else _merged(single, password, "sha1" if old_way else "sha256")
+
+
+def is_old_way(data: bytes) -> bool:
+    """Whether a store's own check is SHA-1's, as all were before 2021. False for what is no store."""
+    try:
+        algorithm = asn1.Pfx.load(data)["mac_data"]["mac"]["digest_algorithm"]["algorithm"].native
+    except (ValueError, TypeError, KeyError):
+        return False
+    return bool(algorithm == "sha1")
+
+
+def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
+    try:
+        return pkcs12.load_pkcs12(data, password.reveal().encode())
+    except UnsupportedAlgorithm as error:
+        raise unusable(error) from error
+    except ValueError as error:
+        raise BadKeys(
+            "the PKCS#12 store does not open: it is damaged, or server.xml names another password",
+            hint="try `openssl pkcs12 -info -in FILE` on the appliance",
+        ) from error
+
+
+def _keys(data: bytes, password: Secret) -> Iterator[tuple[str, PrivateKeyTypes]]:
+    """Alias and key of each key bag; those of bags that are encrypted as a whole are not seen."""
+    for part in asn1.Pfx.load(data).authenticated_safe:
+        if part["content_type"].native == "data":
+            for bag in asn1.SafeContents.load(part["content"].native):
+                kind, value = bag["bag_id"].native, bag["bag_value"]
+                if kind == "pkcs8_shrouded_key_bag":
+                    yield _alias(bag), load_der_private_key(value.untag().dump(), password.reveal().encode())
+                elif kind == "key_bag":
+                    yield _alias(bag), load_der_private_key(value.untag().dump(), None)
+
+
+def _alias(bag: Any) -> str:
+    for attribute in bag["bag_attributes"] or ():
+        if attribute["type"].native == "friendly_name":
+            return str(attribute["values"][0].native)
+    return ""
+
+
+def _with_path(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -> Pair:
+    """Of a store of several pairs each takes what is above it: so does Java."""
+    own = [cert for cert in certificates if belongs(key, cert)]
+    return pair_of(key, [*own, *path_above(own[0], certificates)] if own else [])
+
+
+def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
+    word = password.reveal().encode()
+    shut: KeySerializationEncryption = BestAvailableEncryption(word)
+    if old_way:
+        builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(_ROUNDS).hmac_hash(hashes.SHA1())  # noqa: S303
+        shut = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).build(word)
+    pair = entry.pair
+    key: Any = pair.key  # DH keys, which no certificate has, are all that differs
+    return pkcs12.serialize_key_and_certificates(entry.alias.encode(), key, pair.leaf, pair.chain or None, shut)
+
+
+def _merged(stores: Sequence[bytes], password: Secret, algorithm: str) -> bytes:
+    """The parts of all in one store, under one check."""
+    parts = [part for store in stores for part in asn1.Pfx.load(store).authenticated_safe]
+    content = asn1.AuthenticatedSafe(parts).dump()
+    salt = os.urandom(20)
+    digest = hmac.digest(_mac_key(password, salt, algorithm), content, algorithm)
+    mac = {"mac": {"digest_algorithm": {"algorithm": algorithm}, "digest": digest}, "mac_salt": salt}
+    outer = cms.ContentInfo({"content_type": "data", "content": content})
+    merged = asn1.Pfx({"version": "v3", "auth_safe": outer, "mac_data": mac | {"iterations": _ROUNDS}})
+    made: bytes = merged.dump()
+    return made
+
+
+def _mac_key(password: Secret, salt: bytes, algorithm: str) -> bytes:
+    """RFC 7292 B.2, of which one block is enough for a MAC's key."""
+
+    def hashed(data: bytes) -> bytes:
+        return new_hash(algorithm, data).digest()
+
+    def filled(text: bytes) -> bytes:
+        length = -(-len(text) // block) * block
+        return (text * (length // len(text) + 1))[:length]
+
+    block = new_hash(algorithm).block_size
+    word = password.reveal().encode("utf-16-be") + b"\0\0"
+    value = bytes([_ONLY_MAC]) * block + filled(salt) + filled(word)
+    for _round in range(_ROUNDS):
+        value = hashed(value)
+    return value

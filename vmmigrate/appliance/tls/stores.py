@@ -1,0 +1,241 @@
+"""What Tomcat's server.xml names for TLS: where each pair lies, how it is read, and what would be written there."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml.ElementTree
+from defusedxml import DefusedXmlException
+
+from hypervisors import Secret
+from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.tls import pkcs12
+from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, load_certificates, load_pem, to_pem
+from vmmigrate.appliance.tls.placing import NewFile, resolved
+from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
+
+_META = FileMeta("0640", "tomcat", "djigzo")  # what the packages install [F-TLS-1]
+_ALIAS = "tomcat"
+_DEFAULT_HOST = "_default_"
+_DEFAULT_PASSWORD = "changeit"  # noqa: S105 -- what Tomcat takes where server.xml names none
+
+# The attributes of `<Certificate>` (8.5 on), then the older ones of `<Connector>` itself, JSSE's and APR's.
+_NAMES = {
+    "store": ("certificateKeystoreFile", "keystoreFile"),
+    "store_password": ("certificateKeystorePassword", "keystorePass"),
+    "store_password_file": ("certificateKeystorePasswordFile",),
+    "alias": ("certificateKeyAlias", "keyAlias"),
+    "cert": ("certificateFile", "SSLCertificateFile"),
+    "key": ("certificateKeyFile", "SSLCertificateKeyFile"),
+    "chain": ("certificateChainFile", "SSLCertificateChainFile"),
+    "key_password": ("certificateKeyPassword", "SSLPassword", "keyPass"),
+    "key_password_file": ("certificateKeyPasswordFile",),
+    "type": ("type",),
+}
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """A pair in a key store. `alias` as server.xml names it, None where Tomcat takes the first key."""
+
+    path: str
+    password: Secret
+    alias: str | None
+    kind: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path,)
+
+
+@dataclass(frozen=True)
+class PemPlace:
+    """A pair in PEM files. `key` may be `cert`; `chain` '' where the certificate's file has it all."""
+
+    cert: str
+    key: str
+    chain: str = ""
+    password: Secret | None = None
+    kind: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(path for path in (self.key, self.cert, self.chain) if path))
+
+
+Place = StorePlace | PemPlace
+
+
+@dataclass(frozen=True)
+class Connectors:
+    """HTTPS connectors that serve the same pairs. `role`: 'web' of the first, 'web:443' of one with other pairs."""
+
+    role: str
+    ports: tuple[int, ...]
+    places: tuple[Place, ...]
+    other_hosts: tuple[str, ...] = ()  # virtual hosts with pairs of their own, by name of the client's asking
+
+
+def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
+    """The HTTPS connectors of the live server.xml, at least one. Raises ApplianceError."""
+    path = software.server_xml
+    try:
+        root = defusedxml.ElementTree.fromstring(shell.read_file(path))
+    except (ParseError, DefusedXmlException) as error:
+        raise ApplianceError(
+            f"{shell.host}: {path} is no XML: {error}", hint="repair it; Tomcat needs it too"
+        ) from error
+    found: list[Connectors] = []
+    for connector in root.iter("Connector"):
+        element, others = _default_host(connector)
+        places = tuple(place for place in _places(shell, software, element) if place)
+        if places:
+            _add(found, Connectors("web", _ports(connector), places, others))
+    if not found:
+        raise ApplianceError(
+            f"{shell.host}: {path} has no HTTPS connector that names a key store or certificate files",
+            hint="is TLS ended elsewhere, by a proxy in front? then there is nothing to copy",
+        )
+    return tuple(found)
+
+
+def read(shell: Shell, place: Place) -> Pair:
+    """The pair that Tomcat serves from there after its next start. Raises BadKeys, CommandFailed."""
+    with _told(shell, place.paths):
+        if isinstance(place, StorePlace):
+            return pkcs12.chosen(_entries(shell, place), place.alias).pair
+        pair = load_pem(
+            b"\n".join(shell.read_file(path) for path in dict.fromkeys((place.key, place.cert))), place.password
+        )
+        above = load_certificates(shell.read_file(place.chain)) if place.chain else ()
+        return replace(pair, chain=tuple(dict.fromkeys((*pair.chain, *above))))
+
+
+def new_files(shell: Shell, wanted: Sequence[tuple[Place, Pair]]) -> tuple[NewFile, ...]:
+    """What these places must hold to serve these pairs; nothing for a place that holds its pair already."""
+    files: dict[str, NewFile] = {}
+    stores: dict[str, list[tuple[StorePlace, Pair]]] = {}
+    for place, pair in wanted:
+        if _holds(shell, place, pair):
+            continue
+        if isinstance(place, StorePlace):
+            stores.setdefault(place.path, []).append((place, pair))
+        else:
+            files |= {path: NewFile(resolved(shell, path), data, _META) for path, data in _pem(place, pair).items()}
+    for path, pairs in stores.items():
+        files[path] = NewFile(resolved(shell, path), _store(shell, pairs), _META)
+    return tuple(files.values())
+
+
+def _add(found: list[Connectors], new: Connectors) -> None:
+    for index, known in enumerate(found):
+        if known.places == new.places:
+            found[index] = replace(known, ports=(*known.ports, *new.ports))
+            return
+    ports = ",".join(map(str, new.ports))
+    found.append(replace(new, role=f"web:{ports}") if found else new)
+
+
+def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
+    """What is shown to a client that asks for no known name, and the names of the virtual hosts beside."""
+    hosts = {host.get("hostName", _DEFAULT_HOST): host for host in connector.iter("SSLHostConfig")}
+    name = connector.get("defaultSSLHostConfigName", _DEFAULT_HOST)
+    chosen = hosts.get(name) if name in hosts or not hosts else next(iter(hosts.values()))
+    others = tuple(other for other, host in hosts.items() if host is not chosen)
+    return (connector if chosen is None else chosen), others
+
+
+def _ports(connector: Element) -> tuple[int, ...]:
+    """A port may be a property's name (`${…}`), which nobody outside of Tomcat resolves."""
+    port = connector.get("port", "")
+    return (int(port),) if port.isdecimal() else ()
+
+
+def _places(shell: Shell, software: Software, element: Element) -> Iterator[Place | None]:
+    certificates = list(element.iter("Certificate"))
+    for each in certificates or [element]:
+        yield _place(shell, software, each)
+
+
+def _place(shell: Shell, software: Software, element: Element) -> Place | None:
+    said = {name: next((v for a in spelled if (v := element.get(a))), None) for name, spelled in _NAMES.items()}
+    kind = {"RSA": "RSA", "EC": "ECDSA", "DSA": "DSA"}.get(said["type"] or "", "")
+    store_password = _password(shell, software, said["store_password"], said["store_password_file"])
+    key_password = _password(shell, software, said["key_password"], said["key_password_file"])
+    if store := said["store"]:
+        path = _full(software, store)
+        return StorePlace(path, store_password or Secret(_DEFAULT_PASSWORD), said["alias"], kind)
+    if cert := said["cert"]:
+        key = _full(software, said["key"] or cert)
+        chain = _full(software, said["chain"]) if said["chain"] else ""
+        return PemPlace(_full(software, cert), key, chain, key_password or store_password, kind)
+    return None
+
+
+def _password(shell: Shell, software: Software, word: str | None, file: str | None) -> Secret | None:
+    """A file's first line wins, as with Tomcat."""
+    if file:
+        return Secret(shell.read_file(_full(software, file)).decode().partition("\n")[0].rstrip("\r"))
+    return Secret(word) if word else None
+
+
+def _full(software: Software, path: str) -> str:
+    """Paths count from CATALINA_BASE: Debian's unit has one of its own, RHEL's and SUSE's is shared."""
+    base = "/usr/share/tomcat" if software.units.web == "tomcat" else f"/var/lib/{software.units.web}"
+    path = re.sub(r"^(file://)?\$\{catalina\.(base|home)\}", base, path).removeprefix("file://")
+    return path if path.startswith("/") else f"{base}/{path}"
+
+
+@contextmanager
+def _told(shell: Shell, paths: Sequence[str]) -> Iterator[None]:
+    """Which files a finding about keys is of."""
+    try:
+        yield
+    except BadKeys as error:
+        raise BadKeys(f"{shell.host}: {', '.join(paths)}: {error}", hint=error.hint) from error
+
+
+def _entries(shell: Shell, place: StorePlace) -> tuple[pkcs12.Entry, ...]:
+    data = shell.read_file(place.path)
+    if pkcs12.is_java_store(data):
+        raise BadKeys(
+            "this is a Java key store (JKS), which only Java reads",
+            hint=f"make PKCS#12 of it there: `keytool -importkeystore -srckeystore {place.path} -destkeystore "
+            f"{place.path}.p12 -deststoretype PKCS12`, and name that in server.xml",
+        )
+    return pkcs12.entries(data, place.password)
+
+
+def _holds(shell: Shell, place: Place, pair: Pair) -> bool:
+    """PKCS#12 is salted, so that equal stores differ in bytes: compare what is inside."""
+    try:
+        found = read(shell, place)
+    except (BadKeys, CommandFailed):
+        return False
+    return to_pem(found) == to_pem(pair)
+
+
+def _store(shell: Shell, wanted: Sequence[tuple[StorePlace, Pair]]) -> bytes:
+    """The store with those keys replaced; its other keys stay."""
+    first = wanted[0][0]
+    try:
+        present, data = list(_entries(shell, first)), shell.read_file(first.path)
+    except (BadKeys, CommandFailed):  # not there, or of no use: nothing of it can be kept
+        present, data = [], b""
+    for place, pair in wanted:
+        alias = (place.alias or (present[0].alias if present else "") or _ALIAS).lower()
+        index = next((i for i, entry in enumerate(present) if entry.alias.lower() == alias), len(present))
+        index = 0 if present and not place.alias else index
+        present[index : index + 1] = [pkcs12.Entry(place.alias or alias, pair)]
+    return pkcs12.write(present, first.password, data)
+
+
+def _pem(place: PemPlace, pair: Pair) -> dict[str, bytes]:
+    """The key stays encrypted for whom server.xml has its password."""
+    key, chain = key_pem(pair, place.password), chain_pem(pair.chain)
+    leaf = chain_pem([pair.leaf]) + (b"" if place.chain else chain)
+    files = {place.key: key + leaf} if place.key == place.cert else {place.key: key, place.cert: leaf}
+    return files | ({place.chain: chain} if place.chain else {})

@@ -1,0 +1,146 @@
+"""Drive the web console of families 4.x and 5.x as a person would: log in, export a backup, import one."""
+
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
+from urllib.parse import urlsplit
+
+from hypervisors import Clock, Dial, ProgressListener, Secret, TlsTrust, dial_straight
+from vmmigrate.appliance.backup.streams import Incoming
+from vmmigrate.appliance.https import HttpsOrigin
+from vmmigrate.appliance.port import Account, Exported
+from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
+from vmmigrate.appliance.urls import path_of
+from vmmigrate.appliance.web import backup_form, login, restore_form
+from vmmigrate.appliance.web.browser import Browser
+from vmmigrate.appliance.web.decisions import Decisions
+from vmmigrate.appliance.web.downloads import Download
+from vmmigrate.appliance.web.finding import Finder, Found
+from vmmigrate.appliance.web.locating import find_console
+from vmmigrate.appliance.web.login import Entry, SessionEnded
+from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_RESTORE
+from vmmigrate.appliance.web.pages import Page
+from vmmigrate.appliance.web.restoring import Restore
+from vmmigrate.appliance.web.roles import BACKUP, RESTORE
+from vmmigrate.errors import LoginRefused, NotDiscovered
+
+__all__ = ["WebConsole", "find_console"]
+
+T = TypeVar("T")
+
+
+class WebConsole:
+    """port.Console over HTTPS. Nothing is connected before the first call."""
+
+    def __init__(
+        self,
+        url: str,
+        trust: TlsTrust,
+        *,
+        profile: ConsoleProfile = UNPINNED,
+        dial: Dial = dial_straight,
+        timeout: float = 60.0,
+        slow_timeout: float = 900.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """`url`: https, with its context (`https://mail:8443/ciphermail`), as `find_console` returns it.
+
+        `timeout` in seconds for an ordinary page, `slow_timeout` for the first byte of a backup, for a console that
+        asks to wait, and for the answer to a restore. Raises UsageProblem where `url` is no https URL.
+        """
+        self.url = url
+        self._http = HttpsOrigin(url, trust, dial)
+        self._browser = Browser(self._http, timeout=timeout, slow_timeout=slow_timeout, clock=clock or Clock())
+        self._decisions = Decisions(profile)
+        self._refused: set[Account] = set()
+        self._inside: tuple[Account, Entry, Page] | None = None
+
+    def log_in(self, account: Account) -> None:
+        if account in self._refused:
+            raise login.refused(self.url, account, "refused before, not tried again")
+        entry = login.find_entry(self._browser, self._decisions, self.url)
+        try:
+            home = login.enter(self._browser, self._decisions, entry, account)
+        except LoginRefused:
+            self._refused.add(account)
+            raise
+        self._inside = account, entry, home
+
+    def find_backup(self) -> None:
+        """Look for the backup form and all that is needed to fill it in; make no backup. Raises NotDiscovered."""
+        found = self._renewing(self._backup_form)
+        backup_form.choices(self._decisions, found.form, None)
+        backup_form.button(self._decisions, found.form)
+
+    def find_restore(self) -> None:
+        """Look for the restore form and all that is needed to fill it in; press nothing. Raises NotDiscovered."""
+        found = self._renewing(lambda: self._finder(press=False).find(RESTORE, TO_RESTORE))
+        restore_form.file_field(self._decisions, found.form)
+        restore_form.choices(self._decisions, found.form, None)
+        restore_form.button(self._decisions, found.form)
+
+    def export_backup(self, sink: BinaryIO, password: Secret | None, progress: ProgressListener) -> Exported:
+        return self._renewing(lambda: self._backup(password)).into(sink, progress)
+
+    def import_backup(
+        self, source: BinaryIO, name: str, size: int, password: Secret | None, progress: ProgressListener
+    ) -> None:
+        found = self._renewing(self._restore_form)
+        restore = Restore(self._browser, self._decisions, found.page, self._logged_in[1], password)
+        restore.send(found.form, source, name, size, progress)
+
+    def findings(self) -> ConsoleProfile:
+        """What was settled so far, by discovery or by the profile: names, captions and paths alone."""
+        self._decisions.note("ports", (urlsplit(self.url).port or 443,))
+        self._decisions.note("contexts", (path_of(self.url),))
+        return self._decisions.findings()
+
+    def home_text(self) -> str:
+        """The words of the page that a log-in leads to."""
+        return self._logged_in[2].text
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _backup_form(self) -> Found:
+        return self._finder(press=False).find(BACKUP, TO_BACKUP)
+
+    def _restore_form(self) -> Found:
+        return self._finder(press=True).find(RESTORE, TO_RESTORE)
+
+    def _backup(self, password: Secret | None) -> Incoming:
+        """The archive on its way."""
+        found = self._backup_form()
+        filled = backup_form.choices(self._decisions, found.form, password)
+        button = backup_form.button(self._decisions, found.form)
+        answer = self._browser.submit(found.form, filled, button, slow=True)
+        return Download(self._browser, self._decisions, found.page, self._logged_in[1]).archive(answer)
+
+    def _finder(self, *, press: bool) -> Finder:
+        """On a machine that is to be exported nothing is pressed to get a wizard out of the way."""
+        _, entry, home = self._logged_in
+        return Finder(self._browser, self._decisions, entry, home, press=press)
+
+    def _renewing(self, act: Callable[[], T]) -> T:
+        """What only reads is done once more after an accepted log-in expired; twice is told."""
+        try:
+            self._logged_in  # noqa: B018  asked for before anything is sent
+            return act()
+        except SessionEnded as ended:
+            self._renew(ended)
+        try:
+            return act()
+        except SessionEnded as again:
+            raise again.problem from None
+
+    def _renew(self, ended: SessionEnded) -> None:
+        """Only an account that was accepted is tried again; a console that shows no log-in form has not ended it."""
+        try:
+            self.log_in(self._logged_in[0])
+        except NotDiscovered:
+            raise ended.problem from None
+
+    @property
+    def _logged_in(self) -> tuple[Account, Entry, Page]:
+        if self._inside is None:
+            raise LoginRefused(f"not logged in at {self.url}", hint="log in first")
+        return self._inside

@@ -1,0 +1,160 @@
+"""Find the words that stand beside a form's control, however the page is laid out. Pure functions."""
+
+from collections.abc import Iterator
+
+from bs4 import NavigableString, PageElement, Tag
+from bs4.element import CData
+
+from vmmigrate.appliance.web.markup import CONTROLS, Markup
+
+_EDGES = ("form", "fieldset", "table", "body", "html", "[document]")  # words beyond them belong to something else
+_BREAKS = ("br", "hr", "form")
+_LONGEST = 160  # characters: what is longer explains, it does not name
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption")
+
+
+def attribute(tag: Tag, name: str) -> str:
+    """An attribute's text, '' where there is none."""
+    value = tag.get(name)
+    return " ".join(value) if isinstance(value, list) else (value or "")
+
+
+def words(node: PageElement | None) -> str:
+    """What a person reads there: no scripts, comments or the options of a select; an image by its text."""
+    return " ".join(" ".join(_pieces(node)).split())
+
+
+def kind_of(control: Tag) -> str:
+    """An input's type, 'submit' for a button that sends its form, else the tag's name."""
+    if control.name == "input":
+        return (attribute(control, "type") or "text").lower()
+    if control.name == "button":
+        return (attribute(control, "type") or "submit").lower()
+    return str(control.name)
+
+
+def label_of(control: Tag, page: Markup) -> str:
+    """The label that a person would say is the control's."""
+    return _own_label(control, page) or _before(control) or attribute(control, "title")
+
+
+def choice_label(radio: Tag, page: Markup) -> str:
+    """What one radio button of a group stands for: its label, else the row of a table that it chooses."""
+    return _own_label(radio, page) or attribute(radio, "title") or _rest_of_row(radio)
+
+
+def group_label(radios: list[Tag], page: Markup) -> str:
+    """What a group of radio buttons asks: by its role, by a fieldset of its own, by the words before it."""
+    for holder in radios[0].parents:
+        if attribute(holder, "role") == "radiogroup":
+            return _by_aria(holder, page) or _before(holder)
+        if holder.name == "fieldset" and isinstance(legend := holder.find("legend"), Tag) and _only(radios, holder):
+            return words(legend)
+        if holder.name == "form":
+            break
+    return _before(radios[0])
+
+
+def heading_of(tag: Tag) -> str:
+    """The heading under which it stands: of a fieldset around it, else the nearest before it."""
+    fieldset = tag.find_parent("fieldset")
+    if isinstance(fieldset, Tag) and isinstance(legend := fieldset.find("legend"), Tag):
+        return words(legend)
+    above = tag.find_previous(HEADINGS)
+    return words(above) if isinstance(above, Tag) else ""
+
+
+def is_hidden(tag: Tag) -> bool:
+    """A page may carry the words of errors that have not happened."""
+    style = attribute(tag, "style").replace(" ", "").lower()
+    return tag.has_attr("hidden") or "display:none" in style
+
+
+def _pieces(node: PageElement | None) -> Iterator[str]:
+    if isinstance(node, NavigableString):
+        if type(node) in (NavigableString, CData):
+            yield str(node)
+    elif isinstance(node, Tag):
+        for each in node.descendants:
+            if isinstance(each, Tag):
+                if each.name == "img":
+                    yield attribute(each, "alt") or attribute(each, "title")
+            elif type(each) in (NavigableString, CData) and not _chosen_from(each, node):
+                yield str(each)
+
+
+def _chosen_from(string: PageElement, node: Tag) -> bool:
+    """Whether it is an option of a select within the node, or what a textarea there holds."""
+    holder = string.find_parent(("select", "textarea"))
+    return holder is not None and any(parent is node for parent in holder.parents)
+
+
+def _own_label(control: Tag, page: Markup) -> str:
+    """By `for`, by a label around it, by ARIA; then the words next to it on its line, after a box, before a text."""
+    identity = attribute(control, "id")
+    label = page.find("label", attrs={"for": identity}) if identity else None
+    said = words(label if isinstance(label, Tag) else control.find_parent("label")) or _by_aria(control, page)
+    if said:
+        return said
+    box = kind_of(control) in ("radio", "checkbox")
+    return (_beside(control, after=True) if box else _beside(control)) or attribute(control, "placeholder")
+
+
+def _by_aria(tag: Tag, page: Markup) -> str:
+    named = (page.find(id=each) for each in attribute(tag, "aria-labelledby").split())
+    return " ".join(words(each) for each in named if isinstance(each, Tag)) or attribute(tag, "aria-label")
+
+
+def _before(control: Tag) -> str:
+    """The words before the control, or before what holds it; in a table those of its row, else of its column."""
+    node: Tag | None = control
+    while node is not None and node.name not in _EDGES:
+        if said := _beside(node):
+            return said
+        if node.name == "td" and (said := _column_heading(node)):
+            return said
+        if _follows_a_control(node):
+            return ""
+        node = node.parent
+    return ""
+
+
+def _beside(node: Tag, *, after: bool = False) -> str:
+    """The nearest words among the siblings, as far as the next control or the end of the line."""
+    for sibling in node.next_siblings if after else node.previous_siblings:
+        if isinstance(sibling, Tag) and (sibling.name in _BREAKS or _holds_a_control(sibling)):
+            return ""
+        if said := words(sibling):
+            return said if len(said) <= _LONGEST else ""
+    return ""
+
+
+def _follows_a_control(node: Tag) -> bool:
+    return any(isinstance(sibling, Tag) and _holds_a_control(sibling) for sibling in node.previous_siblings)
+
+
+def _holds_a_control(tag: Tag) -> bool:
+    inside = [tag, *tag.find_all(CONTROLS)]
+    return any(each.name in CONTROLS and kind_of(each) != "hidden" for each in inside)
+
+
+def _column_heading(cell: Tag) -> str:
+    row = cell.find_parent("tr")
+    above = row.find_previous_sibling("tr") if isinstance(row, Tag) else None
+    head = row.find_previous("thead") if isinstance(row, Tag) and above is None else None
+    above = head.find("tr") if isinstance(head, Tag) else above
+    cells = above.find_all(("td", "th")) if isinstance(above, Tag) else []
+    at = len(cell.find_previous_siblings(("td", "th")))
+    return words(cells[at]) if at < len(cells) and len(cells) > 1 and not _holds_a_control(cells[at]) else ""
+
+
+def _rest_of_row(control: Tag) -> str:
+    """The cells after the control's own, which hold nothing to fill in."""
+    cell = control.find_parent(("td", "th"))
+    cells = cell.find_next_siblings(("td", "th")) if isinstance(cell, Tag) else []
+    return " ".join(words(each) for each in cells if isinstance(each, Tag) and not _holds_a_control(each))
+
+
+def _only(radios: list[Tag], holder: Tag) -> bool:
+    others = [each for each in holder.find_all(CONTROLS) if kind_of(each) not in ("hidden", "submit")]
+    return all(any(each is radio for radio in radios) for each in others)

@@ -1,0 +1,119 @@
+"""Tell which of the archives that a console lists is the one just made or sent. Pure functions.
+
+What it says anew goes first, then what it did not list before. An archive that was there before is never taken for a
+new one, but where the console says that it has been written anew.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from vmmigrate.appliance.urls import path_of
+from vmmigrate.appliance.web.forms import Field, Form
+from vmmigrate.appliance.web.pages import Link, Page, same_place
+from vmmigrate.appliance.web.rows import marks
+from vmmigrate.appliance.web.scoring import says
+from vmmigrate.appliance.web.vocabulary import FAILED, WAITING
+
+Way = Link | tuple[Form, Field]  # a link to follow, a button to press
+
+_WRITTEN = r"\b(created|made|written|saved|stored|generated|ready|uploaded|received|replaced|overwritten)\b"
+_OF_OLD = r"\b(last|latest|previous(ly)?|older|oldest|earlier|existing|automatic(ally)?|scheduled?|nightly|daily|not)\b"
+
+
+def caption(way: Way) -> str:
+    return way.text if isinstance(way, Link) else way[1].caption
+
+
+def address(way: Way) -> str:
+    """The path that it leads to."""
+    return path_of(way.url if isinstance(way, Link) else way[0].action)
+
+
+def row(way: Way) -> str:
+    """The words of its entry in a list; its caption where it stands alone."""
+    return (way.row if isinstance(way, Link) else way[1].row) or caption(way)
+
+
+def ways(page: Page) -> list[Way]:
+    """Links, and buttons of forms that ask for nothing and are no links; one that is offered twice is one."""
+    links = {(link.url, link.row): link for link in page.links}
+    forms = [form for form in page.forms if not form.shown and form.method == "post"]
+    return [*links.values(), *((form, button) for form in forms for button in form.buttons)]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What `page` offers, after pages that were seen `before`."""
+
+    page: Page
+    before: Sequence[Page]
+
+    def likely(self, offered: Sequence[Way]) -> Iterator[list[Way]]:
+        """Those of the new archive, if that can be told: the surest first, empty lists left out."""
+        fresh = [way for way in offered if self.is_new(way)]
+        yield from filter(None, (self._named(fresh, offered), fresh, self._written_anew(offered)))
+
+    def is_new(self, way: Way) -> bool:
+        """By what tells its entry from others; where nothing does, by where it leads."""
+        own = marks(row(way))
+        if own:
+            return not own <= self._known
+        return self._places.isdisjoint(_places(way))
+
+    def announced(self, name: str) -> str:
+        """The name that the console gives to what was sent as `name`: another one where it says so, and that is new."""
+        file = PurePosixPath(name)
+        stem = file.name.removesuffix("".join(file.suffixes))
+        like = rf"(?<![\w.-])(\w+[_.-])?{re.escape(stem)}( ?\(\w+\)|[_.-][\w-]+)?{re.escape(name.removeprefix(stem))}"
+        said = {found[0] for line in self._statements for found in re.finditer(rf"{like}(?![\w-]|\.\w)", line)}
+        others = [each for each in said if each != name and not marks(each) <= self._known]
+        return others[0] if len(others) == 1 else name
+
+    def called(self, name: str, offered: Sequence[Way]) -> list[Way]:
+        """The new ones in an entry of this name, where no other entry's could be the same one renamed."""
+        stem = PurePosixPath(name).name.split(".")[0].casefold()
+        like = [way for way in offered if self.is_new(way) and stem in row(way).casefold()]
+        return like if all(marks(name) <= marks(row(way)) for way in like) else []
+
+    def _named(self, fresh: Sequence[Way], offered: Sequence[Way]) -> list[Way]:
+        return [way for way in fresh if self._own(way, offered) & marks(" ".join(self._statements))]
+
+    def _written_anew(self, offered: Sequence[Way]) -> list[Way]:
+        told = [each for each in self.page.sentences(*self.before) if each in " ".join(self._statements)]
+        if any(says(f"{FAILED}|{WAITING}", each) for each in told):
+            return []
+        made = marks(" ".join(each for each in told if says(_WRITTEN, each) and not says(_OF_OLD, each)))
+        return [way for way in offered if self._own(way, offered) & made]
+
+    def _own(self, way: Way, offered: Sequence[Way]) -> frozenset[str]:
+        """What no other entry has."""
+        others = {row(each) for each in offered} - {row(way)}
+        return marks(row(way)).difference(*map(marks, others))
+
+    @cached_property
+    def _places(self) -> frozenset[object]:
+        return frozenset(place for page in self.before for way in ways(page) for place in _places(way))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset().union(*(marks(_all_words(page)) for page in self.before))
+
+    @cached_property
+    def _statements(self) -> list[str]:
+        """What is said anew beside the list itself."""
+        rows = {row(way) for way in ways(self.page)}
+        return [line for line in self.page.news(*self.before) if not any(line in each for each in rows)]
+
+
+def _places(way: Way) -> tuple[object, ...]:
+    """By what it is known again: a link's query may hold a token that is new each time."""
+    if isinstance(way, Link):
+        return same_place(way.url), (path_of(way.url), way.text or way.url)
+    return ((path_of(way[0].action), way[0].describe(), way[1].name),)
+
+
+def _all_words(page: Page) -> str:
+    return " ".join([page.text, *(f"{button.caption} {button.row}" for form in page.forms for button in form.buttons)])

@@ -1,0 +1,93 @@
+"""Find the console on a bare host: its port, its context, or the page that leads to it."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from hypervisors import Clock, Dial, TlsTrust, TrustRefused, dial_straight
+from vmmigrate.appliance.https import HttpsOrigin
+from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
+from vmmigrate.appliance.urls import path_of
+from vmmigrate.appliance.web.browser import Browser
+from vmmigrate.appliance.web.decisions import Decisions, full
+from vmmigrate.appliance.web.login import find_entry
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered, UsageProblem
+
+_CONTEXT = r"^(/.*?)?/(ciphermail|djigzo)(?=/|$)"  # [F-CONSOLE-1], behind a proxy's prefix too
+
+
+def find_console(
+    host: str,
+    trust: TlsTrust,
+    *,
+    profile: ConsoleProfile = UNPINNED,
+    dial: Dial = dial_straight,
+    timeout: float = 10.0,
+) -> str:
+    """The console's URL on a bare host (`mail`, `mail:8443`, `[2001:db8::1]`); a URL is returned as it is.
+
+    Raises ApplianceUnreachable (nothing listens), TrustRefused, NotDiscovered (no page with a log-in form).
+    """
+    if "://" in host:
+        return host
+    seen: list[ApplianceError | TrustRefused] = []
+    closed: set[str] = set()
+    for origin, context in _places(host, profile):
+        if origin in closed:
+            continue
+        try:
+            return _console_at(origin, context, trust, profile, dial, timeout)
+        except ApplianceUnreachable as error:
+            closed.add(origin)
+            seen.append(error)
+        except (ApplianceError, TrustRefused) as error:
+            seen.append(error)
+    raise _most_telling(host, seen)
+
+
+def _places(host: str, profile: ConsoleProfile) -> Iterator[tuple[str, str]]:
+    """A known context at any port before another: at the root there may be the portal."""
+    parts = urlsplit(f"https://{host}")
+    if not parts.hostname:
+        raise UsageProblem(f"{host!r} is no host", hint="give a name, an address, or a URL")
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    for context in profile.contexts:
+        for port in (parts.port,) if parts.port else profile.ports:
+            yield f"https://{name}:{port}", context
+
+
+def _console_at(origin: str, context: str, trust: TlsTrust, profile: ConsoleProfile, dial: Dial, timeout: float) -> str:
+    http = HttpsOrigin(origin, trust, dial)
+    try:
+        browser = Browser(http, timeout=timeout, slow_timeout=timeout, clock=Clock())
+        entry = find_entry(browser, Decisions(profile), origin + context)
+    finally:
+        http.close()
+    path = path_of(entry.page.url)
+    if context == "/" and path.startswith("/web/"):  # [F-CONSOLE-1] the portal's, not the administration's
+        raise NotDiscovered(
+            f"{origin} leads to the portal {path}", hint="give the console's URL", keys=full("contexts")
+        )
+    found = re.match(_CONTEXT, path)
+    return origin + (found[0] if context == "/" and found else context)
+
+
+def _most_telling(host: str, seen: list[ApplianceError | TrustRefused]) -> ApplianceError | TrustRefused:
+    """A certificate not trusted says more than a page that is none, and that more than a closed port."""
+    for error in seen:
+        if isinstance(error, TrustRefused):
+            return error
+    told = [error for error in seen if not isinstance(error, ApplianceUnreachable)]
+    if not told:
+        return ApplianceUnreachable(
+            f"no console found on {host}: " + "; ".join(map(str, seen)),
+            hint="give the console's URL (https://HOST:8443/ciphermail), or in a profile console.ports;"
+            " does its service run?",
+        )
+    if all(isinstance(error, NotDiscovered) for error in told):
+        return NotDiscovered(
+            f"no console found on {host}: " + "; ".join(map(str, told)),
+            hint="give the console's URL (https://HOST:8443/ciphermail)",
+            keys=full("contexts", "ports", "login.page"),
+        )
+    return told[0]

@@ -1,0 +1,111 @@
+"""A page as a person sees it: its forms and links, what it says, where it leads by itself. Pure data."""
+
+import re
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit, urlunsplit
+
+from vmmigrate.appliance.urls import path_of
+from vmmigrate.appliance.web.forms import Form
+
+_TEXT_LIMIT = 400
+_NUMBERED = re.compile(
+    r"/(\d+([.:-]\d+)*|e\d+s\d+|(?=[^/]*\d)[0-9a-f-]{8,}|(?=[^/]*\d)[\w-]{20,})(?=/|$)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Link:
+    """`url` is absolute. `text`: its words, else its image's, else its title. `by_form`: a button that only asks.
+
+    `row`: the words of the list's entry that it belongs to, '' where it stands alone.
+    """
+
+    text: str
+    url: str
+    title: str = ""
+    by_form: bool = False
+    row: str = ""
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Where the page leads by itself, in so many seconds."""
+
+    url: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """`lines`: what the console says, a block each, without what can be clicked. `errors`: those it marks as such.
+
+    `text`: all its words. `frames`: addresses of the pages shown within it.
+    """
+
+    url: str
+    title: str
+    forms: tuple[Form, ...]
+    links: tuple[Link, ...]
+    errors: tuple[str, ...]
+    text: str
+    lines: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    refresh: Refresh | None = None
+    status: int = 200
+
+    def linked(self, caption: str) -> tuple[Link, ...]:
+        """Links that say just this, whatever the case."""
+        return tuple(link for link in self.links if link.text.casefold() == caption.strip().casefold())
+
+    def sentences(self, *before: "Page") -> tuple[str, ...]:
+        """What is said here anew, sentence by sentence."""
+        known = {each for page in before for line in (*page.errors, *page.lines) for each in _sentences(line)}
+        return tuple(each for line in self.news(*before) for each in _sentences(line) if each not in known)
+
+    def news(self, *before: "Page") -> tuple[str, ...]:
+        """What is said here and was not said on the pages `before`: errors first."""
+        known = {line for page in before for line in (*page.lines, *page.errors)}
+        return tuple(dict.fromkeys(line for line in (*self.errors, *self.lines) if line not in known))
+
+    def with_parts(self, parts: "list[Page]") -> "Page":
+        """As one page what a person sees as one: with what its frames show, or what was said on the way to it."""
+        whole = (self, *parts)
+        return replace(
+            self,
+            title=next((page.title for page in whole if page.title), ""),
+            forms=tuple(form for page in whole for form in page.forms),
+            links=tuple(dict.fromkeys(link for page in whole for link in page.links)),
+            errors=tuple(dict.fromkeys(error for page in whole for error in page.errors)),
+            text=" ".join(page.text for page in whole),
+            lines=tuple(line for page in whole for line in page.lines),
+            headings=tuple(heading for page in whole for heading in page.headings),
+        )
+
+    def describe(self) -> str:
+        """For a message: title, forms and links without any value; of a page without forms its first words."""
+        said = f"none, it says {self.text[:120]!r}"
+        forms = "; ".join(form.describe() for form in self.forms if form.fields) or said
+        links = ", ".join(dict.fromkeys(link.text for link in self.links if link.text)) or "none"
+        status = f" (status {self.status})" if self.status >= 400 else ""
+        return f"page {self.title or path_of(self.url)!r}{status} with forms: {forms}; links: {links}"[:_TEXT_LIMIT]
+
+
+def _sentences(line: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", line)
+
+
+def lasting_path(url: str) -> str:
+    """The path, where it leads there by itself: '' where a query or a number given to this session is part of it."""
+    return "" if urlsplit(url).query or _NUMBERED.search(path_of(url)) else path_of(url)
+
+
+def lasting_action(url: str) -> str:
+    """The path to which a form is sent, by which it is known again whatever its query says."""
+    return "" if _NUMBERED.search(path_of(url)) else path_of(url)
+
+
+def same_place(url: str) -> str:
+    """The address by which a page is known again: without session id and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=path_of(url), fragment=""))

@@ -1,0 +1,235 @@
+"""Read what a console serves into a Page. Pure functions."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import groupby
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+
+from bs4 import NavigableString, Tag
+from bs4.element import CData
+
+from vmmigrate.appliance.web.forms import Choice, Field, Form
+from vmmigrate.appliance.web.labels import (
+    HEADINGS,
+    attribute,
+    choice_label,
+    group_label,
+    heading_of,
+    is_hidden,
+    kind_of,
+    label_of,
+    words,
+)
+from vmmigrate.appliance.web.markup import CONTROLS, Markup
+from vmmigrate.appliance.web.pages import Link, Page, Refresh
+from vmmigrate.appliance.web.rows import Rows, rows_of
+
+# What the families' pages mark an error with: Tapestry's t-error, Bootstrap's alert-danger, plain "error".
+_ERROR_CLASS = re.compile(r"(^|[-_])(errors?|danger|failure|failed|invalid)($|[-_])", re.IGNORECASE)
+_NEVER_ERRORS = ("input", "select", "textarea", "label", "form", "body", "html", "button", "a")
+_INLINE = ("a", "abbr", "b", "big", "code", "em", "font", "i", "label", "small", "span", "strong", "tt", "u")
+_UNSAID = ("a", "button", "select", "textarea")  # what a person may choose is not what the console says
+_SCRIPTED = re.compile(r"location(?:\.href|\.assign|\.replace)?\s*[=(]\s*['\"]([^'\"]+)['\"]")
+_TEXT_LIMIT = 400
+
+
+def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | None = None, refresh: str = "") -> Page:
+    """Parse what was served at `url`; `charset` and `refresh` are what its headers say."""
+    soup = Markup(html, charset)
+    rows = rows_of(soup)
+    base = soup.find("base", href=True)
+    here = urljoin(url, attribute(base, "href")) if isinstance(base, Tag) else url
+    forms = tuple(_forms(soup, here, url, rows))
+    return Page(
+        url=url,
+        title=words(soup.title) if soup.title else "",
+        forms=forms,
+        links=(*_links(soup, here, rows), *_asking_buttons(forms)),
+        errors=tuple(dict.fromkeys(_errors(soup))),
+        text=words(soup),
+        lines=tuple(_lines(soup)),
+        headings=tuple(words(tag) for tag in soup.find_all(HEADINGS)),
+        frames=tuple(_frames(soup, here)),
+        refresh=_refresh(soup, here, refresh),
+        status=status,
+    )
+
+
+def _forms(soup: Markup, here: str, url: str, rows: Rows) -> Iterator[Form]:
+    controls = [control for control in soup.find_all(CONTROLS) if not _disabled(control)]
+    for tag in soup.find_all("form"):
+        own = [control for control in controls if soup.owner(control) is tag]
+        yield Form(
+            action=urljoin(here, attribute(tag, "action").strip()) if attribute(tag, "action").strip() else url,
+            method=(attribute(tag, "method") or "get").strip().lower(),
+            fields=tuple(replace(field, place=at) for at, field in enumerate(_fields(own, soup, here, rows))),
+            enctype=attribute(tag, "enctype").strip().lower(),
+            about=" ".join([_heading(tag), *(attribute(tag, name) for name in ("id", "name", "class", "aria-label"))]),
+            page=url,
+            encoding=_encoding(attribute(tag, "accept-charset"), str(soup.original_encoding or "utf-8")),
+        )
+
+
+def _encoding(accepted: str, of_the_page: str) -> str:
+    """The first of `accept-charset` that there is; `UNKNOWN` and the like leave the page's own.
+
+    A page in ASCII alone says nothing of what it takes: that is UTF-8, which holds every password.
+    """
+    of_the_page = "utf-8" if of_the_page == "ascii" else of_the_page
+    for name in re.split(r"[\s,]+", accepted.strip()):
+        with suppress(LookupError):
+            return codecs.lookup(name).name if name else of_the_page
+    return of_the_page
+
+
+def _heading(form: Tag) -> str:
+    inside = form.find(HEADINGS)
+    return words(inside) if isinstance(inside, Tag) else heading_of(form)
+
+
+def _disabled(control: Tag) -> bool:
+    return control.has_attr("disabled") or control.find_parent("fieldset", disabled=True) is not None
+
+
+def _fields(controls: list[Tag], page: Markup, here: str, rows: Rows) -> Iterator[Field]:
+    seen: set[str] = set()
+    for control in controls:
+        name = attribute(control, "name")
+        if kind_of(control) != "radio":
+            yield replace(_field(control, page, here), row=rows.get(id(control), ""))
+        elif name not in seen:
+            seen.add(name)
+            yield _radio_group([c for c in controls if kind_of(c) == "radio" and attribute(c, "name") == name], page)
+
+
+def _field(control: Tag, page: Markup, here: str) -> Field:
+    kind = kind_of(control)
+    button = kind in ("submit", "image", "button", "reset")
+    action = attribute(control, "formaction").strip()
+    return Field(
+        name=attribute(control, "name"),
+        kind=kind,
+        value=_value(control, kind),
+        label=_button_label(control) if button else label_of(control, page) if kind != "hidden" else "",
+        chosen=kind == "checkbox" and control.has_attr("checked"),
+        choices=tuple(_options(control)) if kind == "select" else (),
+        group=heading_of(control) if kind != "hidden" else "",
+        required=control.has_attr("required"),
+        action=urljoin(here, action) if action else "",
+        method=attribute(control, "formmethod").strip().lower(),
+        enctype=attribute(control, "formenctype").strip().lower(),
+    )
+
+
+def _value(control: Tag, kind: str) -> str:
+    if kind == "textarea":
+        return control.get_text().removeprefix("\n")
+    return attribute(control, "value") or ("on" if kind == "checkbox" else "")
+
+
+def _button_label(control: Tag) -> str:
+    said = words(control) if control.name == "button" else attribute(control, "value")
+    return said or next((t for t in (attribute(control, n) for n in ("alt", "aria-label", "title")) if t), "")
+
+
+def _options(select: Tag) -> Iterator[Choice]:
+    """The first is chosen where none is, as a browser shows it."""
+    options = [option for option in select.find_all("option") if not option.has_attr("disabled")]
+    preset = any(option.has_attr("selected") for option in options) or select.has_attr("multiple")
+    for at, option in enumerate(options):
+        value = attribute(option, "value") if option.has_attr("value") else words(option)
+        said = words(option) or attribute(option, "label")
+        yield Choice(value, said, option.has_attr("selected") if preset else at == 0)
+
+
+def _radio_group(radios: list[Tag], page: Markup) -> Field:
+    choices = tuple(
+        Choice(attribute(radio, "value") or "on", choice_label(radio, page), radio.has_attr("checked"))
+        for radio in radios
+    )
+    first = radios[0]
+    return Field(
+        attribute(first, "name"), "radio", "", group_label(radios, page), choices=choices, group=heading_of(first)
+    )
+
+
+def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
+    for tag in soup.find_all(lambda tag: tag.name in ("a", "area") or tag.has_attr("onclick")):
+        target = _target(tag)
+        if target and not re.match(r"(?i)(#|javascript:|mailto:|data:|tel:)", target):
+            said = [words(tag), *(attribute(tag, name) for name in ("aria-label", "alt", "title", "value"))]
+            said = [each for each in said if each] or [""]
+            yield Link(said[0], urljoin(here, target), " ".join(said[1:]), row=rows.get(id(tag), ""))
+
+    for select in soup.find_all("select", onchange=True):  # a menu that goes where it is set to
+        for option in select.find_all("option", value=re.compile(r"^(/|\w[\w/]*\.\w+$)")):
+            yield Link(words(option), urljoin(here, attribute(option, "value")))
+
+
+def _target(tag: Tag) -> str:
+    """Where a click leads: a link's address, or the one that its `onclick` goes to."""
+    href = attribute(tag, "href").strip() if tag.name in ("a", "area") else ""
+    if href and not href.startswith("#") and not href.lower().startswith("javascript:"):
+        return href
+    scripted = _SCRIPTED.search(attribute(tag, "onclick") or href)
+    return scripted[1] if scripted else ""
+
+
+def _asking_buttons(forms: tuple[Form, ...]) -> Iterator[Link]:
+    """A button of a form that is sent by GET and asks for nothing is a link."""
+    for form in forms:
+        for button in form.buttons if not form.shown else ():
+            method, action = form.sent_to(button)
+            if method == "get":
+                query = urlencode(form.submission({}, button), encoding=form.encoding, errors="xmlcharrefreplace")
+                yield Link(
+                    button.caption, urlunsplit(urlsplit(action)._replace(query=query)), by_form=True, row=button.row
+                )
+
+
+def _frames(soup: Markup, here: str) -> Iterator[str]:
+    for frame in soup.find_all(("frame", "iframe")):
+        source = attribute(frame, "src").strip()
+        if source and not re.match(r"(?i)(about|javascript|data):", source):
+            yield urljoin(here, source)
+
+
+def _refresh(soup: Markup, here: str, header: str) -> Refresh | None:
+    """By header, by meta element, or by a script on a page that has nothing else."""
+    meta = next((m for m in soup.find_all("meta") if attribute(m, "http-equiv").lower() == "refresh"), None)
+    said = re.match(
+        r"\s*([\d.]+)?\s*[;,]?\s*(?:url\s*=)?\s*['\"]?([^'\"]*)", attribute(meta, "content") if meta else header, re.I
+    )
+    if (meta or header) and said:
+        seconds = float(said[1].rstrip(".") or 0) if said[1] and said[1].count(".") < 2 else 0.0
+        return Refresh(urljoin(here, said[2].strip()) if said[2].strip() else here, seconds)
+    scripted = (
+        None if soup.find(("form", "a", "frame")) else _SCRIPTED.search(" ".join(map(str, soup.find_all("script"))))
+    )
+    return Refresh(urljoin(here, scripted[1]), 0.0) if scripted else None
+
+
+def _lines(soup: Markup) -> Iterator[str]:
+    strings = [s for s in soup.descendants if type(s) in (NavigableString, CData) and str(s).strip() and _said(s)]
+    for _, block in groupby(strings, key=lambda string: id(_block(string))):
+        yield " ".join(" ".join(map(str, block)).split())
+
+
+def _said(string: object) -> bool:
+    parents = list(string.parents) if isinstance(string, NavigableString) else []
+    return not any(parent.name in _UNSAID or is_hidden(parent) for parent in parents)
+
+
+def _block(string: object) -> Tag | None:
+    parents = string.parents if isinstance(string, NavigableString) else ()
+    return next((parent for parent in parents if parent.name not in _INLINE), None)
+
+
+def _errors(soup: Markup) -> Iterator[str]:
+    for tag in soup.find_all(True):
+        marked = attribute(tag, "role") == "alert" or any(map(_ERROR_CLASS.search, attribute(tag, "class").split()))
+        if marked and tag.name not in _NEVER_ERRORS and not is_hidden(tag) and (text := words(tag)):
+            yield text[:_TEXT_LIMIT]

@@ -1,0 +1,216 @@
+"""Tell which form of a page is for logging in, for a backup, for a restore: by signs that speak for and against."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from vmmigrate.appliance.urls import path_of
+from vmmigrate.appliance.web import vocabulary as words
+from vmmigrate.appliance.web.decisions import Decisions, full
+from vmmigrate.appliance.web.forms import Form
+from vmmigrate.appliance.web.pages import Page
+from vmmigrate.appliance.web.scoring import Candidate, Sign, outstanding, rank, says
+from vmmigrate.errors import NotDiscovered
+
+_BY_PROFILE = 100  # a form that has what the profile names needs no other sign
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a form can be for. `section` of the profile; `fields`, `action`: its keys by which the form is known.
+
+    `must`: what a form needs, unless it has a field that the profile names; `enough` points make it likely; with
+    `sure` nobody need look at further pages.
+    """
+
+    section: str
+    what: str
+    signs: tuple[Sign[Form], ...]
+    fields: tuple[str, ...]
+    must: Callable[[Form], object]
+    enough: int
+    sure: int
+    action: tuple[str, ...] = ("action",)
+
+
+def best(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | None:
+    """The page's most likely form for this role, None where it has none."""
+    ranked = _ranked(role, page, decisions)
+    return ranked[0] if outstanding(ranked, role.enough) else None
+
+
+def likely(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | None:
+    """As `best`, but raises NotDiscovered where several are equally likely."""
+    ranked = _ranked(role, page, decisions)
+    winners = outstanding(ranked, role.enough)
+    if len(winners) > 1:
+        told = "; ".join(
+            f"to {path_of(each.thing.action)} (it {' and '.join(each.reasons)}): {each.thing.describe()}"
+            for each in winners
+        )
+        raise NotDiscovered(
+            f"several forms of {page.title or path_of(page.url)!r} could be the {role.what}: {told}",
+            hint="see in a browser which of them it is",
+            keys=full(*(f"{role.section}.{name}" for name in role.action or role.fields)),
+        )
+    return ranked[0] if winners else None
+
+
+def action_pin(role: Role, decisions: Decisions) -> str | None:
+    """The action that the profile names for this form."""
+    return next((pin for name in role.action if (pin := decisions.pinned(f"{role.section}.{name}"))), None)
+
+
+def _ranked(role: Role, page: Page, decisions: Decisions) -> list[Candidate[Form]]:
+    """A form that is there twice (for narrow screens) counts once."""
+    action = action_pin(role, decisions)
+    fields = [pin for name in role.fields if (pin := decisions.pinned(f"{role.section}.{name}"))]
+
+    def by_profile(form: Form) -> bool:
+        return bool(action) or any(form.named(pin) for pin in fields)
+
+    fitting: dict[object, Form] = {}
+    for form in page.forms:
+        may_be = role.must(form) or any(form.named(pin) for pin in fields)
+        if may_be and action in (None, path_of(form.action)):
+            fitting.setdefault((form.action, form.method, tuple((f.name, f.kind) for f in form.fields)), form)
+    pinned = Sign[Form](_BY_PROFILE, "has what the profile names", by_profile)
+    return rank(fitting.values(), (*role.signs, pinned))
+
+
+def _captions(form: Form) -> str:
+    return " · ".join(button.caption for button in form.buttons)
+
+
+def _labels(form: Form) -> str:
+    return " · ".join(field.words for field in form.shown)
+
+
+def _passwords(form: Form) -> int:
+    return len(form.of_kind("password"))
+
+
+def _names(form: Form) -> str:
+    return " ".join([path_of(form.action), form.about, *(field.name for field in form.shown)])
+
+
+_HAS_FILE = Sign[Form](-10, "takes a file", lambda form: form.of_kind("file"))
+_SEARCHES = Sign[Form](
+    -5,
+    "is for searching or the language",
+    lambda form: says(words.SEARCH, _captions(form), _labels(form)) and not says(words.LOGIN, _captions(form)),
+)
+_RECOVERS = Sign[Form](
+    -5,
+    "is for a forgotten password or a new account",
+    lambda form: says(words.RECOVERY, _captions(form)) and not says(words.LOGIN, _captions(form)),
+)
+_LOGIN_BUTTON = Sign[Form](2, "has a button to log in", lambda form: says(words.LOGIN, _captions(form)))
+_LOGIN_NAME = Sign[Form](1, "is called log-in", lambda form: says(r"log-?in|sign-?in|auth|j_", _names(form)))
+
+_OTHER_DEEDS = (
+    rf"{words.RESTORE}|{words.UPLOAD}|{words.SCHEDULE}|{words.SETTINGS}|{words.ACTS}|\btest|verif|\bsave\b(?!.*back)"
+)
+
+LOGIN = Role(
+    "login",
+    "log-in form",
+    (
+        Sign(4, "asks for a password", _passwords),
+        Sign(-3, "asks for several passwords", lambda form: _passwords(form) > 1),
+        Sign(2, "asks for something beside it", lambda form: _passwords(form) and form.of_kind("text", "email")),
+        Sign(2, "asks for a user", lambda form: says(words.USER, *(f.label for f in form.of_kind("text", "email")))),
+        _LOGIN_BUTTON,
+        _LOGIN_NAME,
+        Sign(1, "is for administrators", lambda form: says("admin", form.about, path_of(form.action))),
+        Sign(-6, "speaks of backup", lambda form: says(words.BACKUP, _captions(form), _labels(form))),
+        _HAS_FILE,
+        _SEARCHES,
+        _RECOVERS,
+    ),
+    ("password",),
+    _passwords,
+    enough=4,
+    sure=4,
+)
+PASSWORD_PAGE = replace(LOGIN, what="form for the password", action=())  # after USER_FIRST, whose action is pinned
+
+USER_FIRST = Role(
+    "login",
+    "form for the user name",
+    (
+        Sign(2, "asks for one thing", lambda form: len(form.shown) == 1 and form.of_kind("text", "email")),
+        Sign(2, "asks for a user", lambda form: says(words.USER, _labels(form))),
+        _LOGIN_BUTTON,
+        _LOGIN_NAME,
+        Sign(1, "goes on to something", lambda form: says(words.NEXT, _captions(form))),
+        _HAS_FILE,
+        _SEARCHES,
+        _RECOVERS,
+    ),
+    ("user",),
+    lambda form: not _passwords(form) and form.of_kind("text", "email"),
+    enough=4,
+    sure=4,
+)
+
+BACKUP = Role(
+    "backup",
+    "backup form (Backup location, Password)",
+    (
+        Sign(4, "asks for a backup location", lambda form: form.labelled("backup location|location of the backup")),
+        Sign(4, "asks about the database", lambda form: form.labelled(words.DATABASE)),
+        Sign(1, "offers a download", lambda form: form.labelled(words.DOWNLOAD)),
+        Sign(
+            3,
+            "has a backup button",
+            lambda form: any(
+                says(words.EXPORT, button.caption) and not says(_OTHER_DEEDS, button.caption) for button in form.buttons
+            ),
+        ),
+        Sign(
+            2,
+            "has a button to make or download it",
+            lambda form: says(f"{words.MAKE}|{words.DOWNLOAD}", _captions(form)),
+        ),
+        Sign(2, "asks for a password", _passwords),
+        Sign(2, "stands under backup", lambda form: says(words.BACKUP, form.about, path_of(form.page))),
+        Sign(-3, "takes a file", lambda form: form.of_kind("file")),
+        Sign(
+            -8,
+            "is for automatic backups",
+            lambda form: says(words.SCHEDULE, _labels(form), _captions(form), form.about),
+        ),
+        Sign(-4, "has nothing but a button that leads on", lambda form: form.method == "get" and not form.shown),
+        Sign(-20, "may delete or restart something", lambda form: form.buttons and not _harmless(form)),
+        _SEARCHES,
+        Sign(-6, "is for logging in", lambda form: says(words.LOGIN, _captions(form))),
+    ),
+    ("password", "location", "no_database", "database"),
+    lambda form: form.shown or form.buttons,
+    enough=5,
+    sure=7,
+)
+
+RESTORE = Role(
+    "restore",
+    "restore form (a file field)",
+    (
+        Sign(4, "takes a file", lambda form: form.of_kind("file")),
+        Sign(3, "has a restore button", lambda form: says(words.RESTORE, _captions(form))),
+        Sign(2, "speaks of backup or restore", lambda form: says(f"{words.RESTORE}|{words.BACKUP}", _labels(form))),
+        Sign(
+            2,
+            "stands under restore",
+            lambda form: says(f"{words.RESTORE}|{words.BACKUP}", form.about, path_of(form.page)),
+        ),
+        Sign(-6, "takes another kind of file", lambda form: says(words.OTHER_FILES, _labels(form), form.about)),
+    ),
+    ("file", "password"),
+    lambda form: form.of_kind("file"),
+    enough=6,
+    sure=6,
+)
+
+
+def _harmless(form: Form) -> bool:
+    return any(not says(words.ACTS, button.caption) for button in form.buttons)

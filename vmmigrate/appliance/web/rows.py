@@ -1,0 +1,64 @@
+"""Find the entry of a list (a table's row, a list's item, a card) to which a link or button belongs. Pure functions."""
+
+import re
+from collections import Counter
+
+from bs4 import Tag
+
+from vmmigrate.appliance.web.labels import HEADINGS, attribute, kind_of, words
+from vmmigrate.appliance.web.markup import Markup
+from vmmigrate.appliance.web.vocabulary import ARCHIVE_NAME
+
+Rows = dict[int, str]  # by the id of a tag
+_BUTTONS = ("submit", "image", "button")
+_SHORTEST = 4  # characters: a shorter number counts or measures something, it names nothing
+
+
+def marks(text: str) -> frozenset[str]:
+    """What tells one archive from another: names of files, and whatever has digits (dates, times, numbers)."""
+    pieces = (re.sub(r"^[\W_]+|[\W_]+$", "", piece).casefold() for piece in re.split(r"[\s\"'<>|,;]+", text))
+    return frozenset(piece for piece in pieces if _is_mark(piece))
+
+
+def rows_of(soup: Markup) -> Rows:
+    """The words of each link's and button's own entry."""
+    tags = [(tag, _kind(tag)) for tag in soup.find_all(_acts)]
+    held = Counter((id(holder), kind) for tag, kind in tags for holder in (tag, *tag.parents))
+    said: Rows = {}
+    rows: Rows = {}
+    for tag, kind in tags:
+        entry = _entry(tag) or _card(tag, kind, held)
+        if entry is not None:
+            rows[id(tag)] = said[id(entry)] if id(entry) in said else said.setdefault(id(entry), words(entry))
+    return rows
+
+
+def _is_mark(piece: str) -> bool:
+    named = re.search(ARCHIVE_NAME, piece) is not None
+    return named or (len(piece) >= _SHORTEST and any(char.isdigit() for char in piece))
+
+
+def _acts(tag: Tag) -> bool:
+    return tag.name in ("a", "area") or tag.has_attr("onclick") or kind_of(tag) in _BUTTONS
+
+
+def _kind(tag: Tag) -> str:
+    """What it says but for the names of archives: those of several entries say the same."""
+    said = words(tag) or attribute(tag, "value") or attribute(tag, "title")
+    return " ".join("*" if marks(word) else word.casefold() for word in said.split())
+
+
+def _entry(tag: Tag) -> Tag | None:
+    """The row or item around it, unless that holds a part of the page."""
+    entry = tag if tag.name == "tr" else tag.find_parent(("tr", "li"))
+    return entry if isinstance(entry, Tag) and not entry.find((*HEADINGS, "tr", "li", "hr")) else None
+
+
+def _card(tag: Tag, kind: str, held: Counter[tuple[int, str]]) -> Tag | None:
+    """The widest block around it that holds no second of its kind; None where the page has no second."""
+    block = tag
+    for holder in tag.parents:
+        if held[id(holder), kind] > 1:
+            return block
+        block = holder
+    return None

@@ -1,0 +1,113 @@
+"""The words by which the parts of an English console are known: regular expressions, searched for whatever the case."""
+
+BACKUP = r"\bback[\s-]?ups?\b"  # Backup, Back up, back-ups
+EXPORT = rf"{BACKUP}|\bexport"
+RESTORE = r"\b(restor(e|es|ing|ed)|import(s|ing|ed)?|recover(s|y|ing|ed)?)\b"
+DOWNLOAD = r"\bdownload(s|ing)?\b"
+UPLOAD = r"\bupload"
+MAKE = r"\b(create|start|make|generate|run|begin|submit|ok|perform|execute|do)\b"
+
+DATABASE = r"\b(database|db)\b"
+NOT = r"\b(no|not|don'?t|without|exclud\w*|skip\w*|omit\w*|leave out|only)\b"
+CONSENT = r"confirm|\bsure\b|understand|\bagree|overwrit|cannot be undone|acknowledge|proceed"
+HERE = r"\b(browser|local|this computer|workstation|my computer|client|pc|direct|file|disk)\b"
+ELSEWHERE = r"\b(smb|cifs|samba|share|remote|nfs|s?ftp|s3|cloud|network|server|windows|scp|usb|mail)\b"
+SCHEDULE = r"\bcron|schedul|automatic|filename strategy|\benabled?\b|test connection|retention|interval"
+SETTINGS = (
+    r"\b(config(uration)?|settings?|options?|preferences|schedules?|automatic|logs?|history|status|help|about|info)\b"
+)
+OTHER_FILES = (
+    r"certificat|licen[cs]e|\blogo\b|\bkey\b|pkcs|\bp12\b|\bcsv\b|\busers\b|\bcrl\b|\btheme\b|\bpatch\b|\bupdate"
+)
+ARCHIVE_NAME = (
+    r"\.(tar(\.(gz|xz|bz2|zst))?|tgz|t[bx]z|zip|gz|enc|pgp|gpg|asc|bak|backup|bin|dump|7z|aes|p7m|img|xz|bz2)$"
+)
+
+LOGIN = r"\b(log|sign)[\s-]?(in|on)\b|authenticate"
+LOGOUT = r"\b(log|sign)[\s-]?(out|off)\b|\bend session\b"
+USER = r"\buser|\baccount|\blog ?in|\be-?mail|\badministrator|\bname\b"
+NEXT = r"\b(next|continue|proceed|go)\b"
+REPEAT = r"repeat|confirm|again|verif|re-?type|re-?enter|second|twice"
+ONE_TIME = r"one[\s-]?time|\botp\b|\btoken\b|\bpin\b|\bcode\b|2fa|factor|captcha"
+RECOVERY = (
+    r"forg[eo]t|\blost\b|\breset|recover (your |my )?(password|account)|remind|register|sign[\s-]?up|new account"
+    r"|subscrib|newsletter|contact"
+)
+SEARCH = r"\bsearch|\bfind\b|\bfilter|\blookup\b|\bquery\b|language|locale"
+
+# What a click may set off: never followed, never pressed.
+ACTS = (
+    r"(log|sign)[\s-]?(out|off)|re-?start|re-?boot|shut[\s-]?down|power[\s-]?off|\bhalt|delet|remov|eras|wip(e|ing)"
+    r"|purg|\bclear|\breset|re-?initiali[sz]e|\bstop|\bkill|factory|uninstall|\bdrop\b|\bdestroy|revert|roll[\s-]?back"
+    r"|\bdiscard|\btruncate|disconnect|terminate|\bdefaults?\b"
+)
+# What makes a caption an order: a link that says so may act at once.
+ORDERS = (
+    r"\b(now|start|run|create|make|generate|perform|execute|apply|save|send|flush|retry|release|enable|disable|update"
+    r"|upgrade|reload|refresh|sync\w*|test|install|accept|reject|approve|renew|add|new|edit|change|unlock|lock"
+    r"|activate|deactivate|register|commit|publish|rotate|download|import|upload|restore|recover|trigger|switch)\b"
+)
+# Menus are nouns.
+MENU = (
+    r"admin\w*|system|maintenance|tools?|settings?|manag\w*|configuration|config|advanced|server|appliance"
+    r"|gateway|general|utilit(y|ies)|operations?|more|misc\w*|options?|control panel|services?|support|overview"
+    r"|dashboard|home|main|menu|navigation|start ?page|data|storage|recovery|platform|infrastructure|global|extras?"
+    r"|housekeeping|other|set-?up|machine|site|console|cluster|disaster|archives?|host|os|security|index"
+)
+_JOINS = r"and|of|the|or|for|from|to|an?|your|page|area|section|centre|center|files?"
+PURE_MENU = rf"(({MENU}|{_JOINS})\s*)+"
+PURE_BACKUP = rf"(({BACKUP}|{RESTORE}|export|upload|{MENU}|{_JOINS})\s*)+"
+
+LATER = r"\bskip|\blater\b|\bnot now\b|no,? thanks|remind me"
+LEAVE = (
+    r"\bcancel|\bdismiss|\b(exit|leave|quit|close) (the )?(wizard|assistant|set-?up)|without"
+    r"|\b(go|continue|back|return|proceed) to (the )?(console|dashboard|home|main|admin\w*|overview)"
+)
+WIZARD = (
+    r"\bwizard|\bset-?up\b|first[\s-]?(run|time|start|use)|initial (configuration|set-?up)|getting started"
+    r"|\bstep \d+ (of|/) \d+"
+)
+
+FAILED = (
+    r"(?<!not )(?<!no )(?<!0 )(?<!without )\b(fail|error)|invalid|incorrect|wrong|denied|refused|do(es)? not match"
+    r"|could ?n[o']t|cannot (?!be undone)|unable|mismatch|required$|exception|expired|corrupt|too (large|big|small)"
+    r"|not (an? )?(valid|possible|allowed|available|recogni[sz]ed|found|backup|correct|match)|not enough|no space"
+    r"|unreadable|unsupported|rejected|missing|\bblocked|locked"
+)
+BLOCKED = r"\bblock|\block(ed|out)|too many|suspended|temporar|\bdisabled\b"
+EXPIRED = r"expired|timed? ?out|(log|sign) ?in again|session (has )?ended|no longer (valid|logged)"
+WAITING = (
+    r"please wait|\bwait\b|preparing|in progress|being (created|made|generated|prepared|restored|imported)|working"
+    r"|processing|moment|\b(running|queued|pending)\b"
+)
+ASKS = (
+    r"\?|\bsure\b|\bconfirm\b|understand|\bagree\b|cannot be undone|acknowledge|\bproceed\b"
+    r"|\babout to\b|\bpress\b|\bclick\b"
+    r"|(will|would|to) (be )?(overwrit|replac|restor|delet|eras|lost|discard)|\boverwrites\b"
+)
+YES = (
+    r"^(yes\b|ok$|confirm|continue|proceed|restore|import|accept|agree|i agree|go ahead|overwrite|submit|next|finish"
+    r"|start (the )?(restor|import))"
+)
+NO = r"^no\b|cancel|abort|\bback$|decline|don'?t|\bdo not\b"
+_RESTORED = r"(restor|import|recover)\w*\b"
+_WELL = r"(success\w*|succeeded|completed?|finished|done|applied)\b"
+_ANEW = r"(restart|reboot)(ed|ing)?"  # "After a restore the system needs to be restarted" [F-BACKUP-4]
+DONE = (
+    rf"(?<!be )(?<!being )(?<!not )\b(restored|imported|recovered)\b|{_RESTORED}.*\b{_WELL}|\b{_WELL}.*\b{_RESTORED}"
+    rf"|\b(settings|configuration|backup|archive)\b.*\b(was|were|been) (overwritten|replaced|applied)"
+    rf"|^(?!.*upload)(success\w*|.*\b(succeeded|successful(ly)?|completed?|finished|done))[.!]?$"
+    rf"|\b(must|needs? to|has to|please|will) (now )?(be )?{_ANEW}|{_ANEW} (is )?(required|needed|necessary)"
+)
+_DEEDS = r"\b(restor|import|recover|success|succeed|complet|finish|done\b|applied|overwritten|replaced)"
+# A sentence with words of success that tells of none: denied, still to come, or broken off.
+NOT_SO = (
+    r"((?<!do )\bnot\b|\b(never|nothing|none)\b|(?<!do)n['\u2019]t\b"
+    rf"|\bno (?!(errors?|problems?|warnings?|failures?|issues?)\b)\w+)[^,;:]*{_DEEDS}"
+    rf"|\b(while|until|when|once|if|as soon as)\b[^,;]*{_DEEDS}|\b(restored|imported|recovered)\W+never\b"
+    r"|in progress|\b(restoring|importing|being (restored|imported|recovered))\b"
+    r"|\b(cancell?ed|aborted|interrupted|timed out|rolled back|part(ial)?ly|partial|incomplete)\b"
+)
+# What the vendor says of every restore [F-BACKUP-4]: a page may say it before as well as afterwards.
+NOTHING_ELSE = r"^\W*(all |it'?s )?(success\w*|succeeded|completed?|finished|done)\W*$"  # of the upload, it may be
+EVER = r"\bafter\b.*\b(restor|import)"
