@@ -19,27 +19,19 @@ redirect, so that the address stays one behind; the token is of each page that w
 
 import contextlib
 import datetime
-import hashlib
 import html
-import http.server
-import io
 import os
 import re
 import secrets
-import ssl
-import sys
-import tarfile
-import threading
 import urllib.parse
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+import serving
+from archives import OpenSsl, tarred
 
 from fixtures.appliance import ca, keys
 
+SEALED = OpenSsl(128, "sha256")
 STATE = "javax.faces.ViewState"
 # What nobody asked for. Places of the menu that do something at once, and forms that change something.
 MENU_HARM = {"logout": "logged out", "restartMta": "restarted the MTA", "reboot": "rebooted", "shutdown": "shut down"}
@@ -136,38 +128,17 @@ class Session:
         self.views: dict[str, View] = {}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    wbufsize = 65536
+class Handler(serving.Handler):
+    software = "Apache-Coyote/1.1"
+    charset = "latin-1"
     console: "Console"
 
-    def version_string(self) -> str:
-        return "Apache-Coyote/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.handle_request(b"")
-
-    def do_POST(self) -> None:
-        body = b""
-        if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            while self.rfile.readline().strip():
-                pass
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.handle_request(body)
-
-    def handle_request(self, body: bytes) -> None:
+    def exchange(self, body: bytes) -> None:
         console = self.console
-        console.log.append(f"{self.command} {self.path}")
         address = urllib.parse.urlsplit(self.path)
-        self.fields = self.parsed(address.query, body)
+        sent = self.sent(body)
+        self.fields = sent.fields if self.command == "POST" else serving.pairs(address.query, self.charset)
+        self.upload = sent.file
         cookie = re.search(r"JSESSIONID=(\w+)", self.headers.get("Cookie", ""))
         known = console.sessions.get(cookie[1]) if cookie else None
         self.session = known or Session()
@@ -192,30 +163,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.show("<h2>HTTP Status 404 - Not Found</h2>", status=404)
 
-    def parsed(self, query: str, body: bytes) -> dict[str, str]:
-        self.upload: tuple[str, bytes] | None = None
-        kind = self.headers.get("Content-Type", "")
-        match = re.match(r'multipart/form-data;.*boundary="?([^";]+)', kind, re.I)
-        if not match:
-            text = body.decode("latin-1") if self.command == "POST" else query
-            return dict(urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"))
-        fields = {}
-        for part in (b"\r\n" + body).split(b"\r\n--" + match[1].encode())[1:-1]:
-            head, _, value = part.partition(b"\r\n\r\n")
-            named = dict(re.findall(r'\b(name|filename)\*?="?([^";\r\n]*)', head.decode("latin-1")))
-            if "filename" in named:
-                self.upload = re.split(r"[/\\]", named["filename"])[-1], value
-            else:
-                fields[named.get("name", "")] = value.decode("latin-1")
-        return fields
-
     def go(self) -> None:
         """The menu."""
         place = self.fields.get("to", "")
         if self.fields.get("cid") != self.session.conversation:
             self.show(HOME, "The conversation ended, timed out or was processing another request", "warning")
         elif place in MENU_HARM:
-            self.console.harm.append(f"{self.command} {self.path}: {MENU_HARM[place]}")
+            self.harmed(MENU_HARM[place])
             self.show("<h2>Done</h2>")
         elif place == "backup":
             self.show_backups()
@@ -234,7 +188,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         form = next((name[:-7] for name, value in self.fields.items() if name.endswith("_SUBMIT") and value == "1"), "")
         view = self.session.views.get(self.fields.get(STATE, ""))
         if form in FORM_HARM:
-            self.console.harm.append(f"{self.command} {self.path}: {FORM_HARM[form]}")
+            self.harmed(FORM_HARM[form])
         if view is None or not form:
             self.show("<h2>HTTP Status 500</h2><pre>ViewExpiredException: no saved view state</pre>", status=500)
         elif form == "login":
@@ -263,13 +217,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def create(self) -> None:
         console = self.console
         if self.fields.get("backup:location") != "LOCAL":
-            console.harm.append(f"{self.command} {self.path}: wrote a backup to the share")
+            self.harmed("wrote a backup to the share")
             self.show_backups("The backup was written to //nas/backup.")
             return
         full = "backup:noDatabase" not in self.fields
         content = make_backup(database=full)
         if password := self.fields.get("backup:password"):
-            content = encrypted(content, password)
+            content = SEALED.encrypted(content, password)
         if full:
             console.archive = content
         when = console.tick()
@@ -284,7 +238,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         chosen, what = view.rows[int(pressed[0][1])], pressed[0][2]
         if what == "delete":
-            self.console.harm.append(f"{self.command} {self.path}: deleted {chosen.name}")
+            self.harmed(f"deleted {chosen.name}")
             self.show_backups(f"Deleted: {chosen.name}")
         elif what == "download":
             self.deliver(chosen)
@@ -308,7 +262,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.upload or not self.upload[1].startswith((b"\x1f\x8b", b"Salted__")):
             self.show_backups("This is not a backup.", "error")
             return
-        name, content = self.upload
+        sent_as, content = self.upload
+        name = re.split(r"[/\\]", sent_as)[-1]
         stem, number, taken = name, 1, {each.name for each in self.console.stored}
         while name in taken:
             name, number = f"{number}_{stem}", number + 1
@@ -321,7 +276,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def restore(self, chosen: Stored) -> None:
         password = self.fields.get("restore:password", "")
-        inner = chosen.content if chosen.content[:1] == b"\x1f" else decrypted(chosen.content, password)
+        inner = chosen.content if chosen.content[:1] == b"\x1f" else SEALED.decrypted(chosen.content, password)
         if "restore:go" not in self.fields:
             self.show_backups()
         elif self.fields.get("restore:sure") != "true":
@@ -367,64 +322,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.respond(text.encode("latin-1", "xmlcharrefreplace"), status, {"Content-Type": kind})
 
     def respond(self, body: bytes, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        if self.new:
-            self.send_header("Set-Cookie", f"JSESSIONID={self.session.name}; Path=/ciphermail; Secure")
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        cookie = {"Set-Cookie": f"JSESSIONID={self.session.name}; Path=/ciphermail; Secure"} if self.new else {}
+        self.reply(status, cookie | headers, body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hung up or did not trust is no error
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
-class Console:
+class Console(serving.Console):
     def __init__(self) -> None:
-        self.user, self.password = "admin", "Grüezi 8001+Zürich"
+        super().__init__("admin", "Grüezi 8001+Zürich", make_backup(database=True))
         self.now = datetime.datetime(2026, 6, 11, 14, 3, 12)
-        self.archive = make_backup(database=True)  # then the bytes of the last full backup, as they were given
         nights = [self.now.replace(day=day, hour=2, minute=0, second=0) for day in (7, 8, 9)]
         self.stored = [Stored(f"backup-{n:%Y%m%d-%H%M%S}.tar.gz", n, make_backup(database=True)) for n in nights]
-        self.restored: bytes | None = None
-        self.log: list[str] = []
-        self.harm: list[str] = []
         self.sessions: dict[str, Session] = {}
-        self.url = self.host = self.fingerprint = ""
 
     def tick(self) -> datetime.datetime:
         self.now += datetime.timedelta(seconds=67)
         return self.now
 
     @classmethod
-    @contextlib.contextmanager
-    def running(cls, folder: str | os.PathLike[str]) -> Iterator["Console"]:
-        """The console on a free port of the loopback until the block ends; `folder` takes its key."""
-        console = cls()
+    def running(cls, folder: serving.Folder) -> contextlib.AbstractContextManager["Console"]:
         key = keys.ec_key("unseen seam")
         leaf = ca.issue(key, "mx1.example.net", ["mx1.example.net", "127.0.0.1"])
-        store = Path(folder) / "seam.pem"
-        store.write_bytes(ca.combined_pem(key, [leaf, ca.authority()]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(store)
-        with Server(("127.0.0.1", 0), type("Bound", (Handler,), {"console": console})) as server:
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            console.host = f"127.0.0.1:{server.server_port}"
-            console.url = f"https://{console.host}/ciphermail"
-            console.fingerprint = ca.fingerprint(leaf)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
-            try:
-                yield console
-            finally:
-                server.shutdown()
-                thread.join()
+        return serving.running(cls(), Handler, folder, key, [leaf, ca.authority()], "/ciphermail")
 
 
 def german(size: int) -> str:
@@ -436,31 +354,4 @@ def make_backup(*, database: bool) -> bytes:
     contents = {"etc/postfix/main.cf": b"djigzo_my_hostname = mx1.example.net\n", "conf/key.bin": os.urandom(7000)}
     if database:
         contents["db/dump.sql"] = b"COPY cm_users FROM stdin;\n" + os.urandom(50000)
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for name, content in contents.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return stream.getvalue()
-
-
-def cipher(password: str, salt: bytes) -> Cipher[modes.CBC]:
-    """What `openssl enc -aes-128-cbc -pbkdf2` uses."""
-    material = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 10000, 32)
-    return Cipher(algorithms.AES(material[:16]), modes.CBC(material[16:]))
-
-
-def encrypted(content: bytes, password: str) -> bytes:
-    salt = os.urandom(8)
-    encryptor, padder = cipher(password, salt).encryptor(), padding.PKCS7(128).padder()
-    return b"Salted__" + salt + encryptor.update(padder.update(content) + padder.finalize()) + encryptor.finalize()
-
-
-def decrypted(content: bytes, password: str) -> bytes:
-    """The plain bytes; none when the password is wrong."""
-    decryptor, unpadder = cipher(password, content[8:16]).decryptor(), padding.PKCS7(128).unpadder()
-    try:
-        return unpadder.update(decryptor.update(content[16:]) + decryptor.finalize()) + unpadder.finalize()
-    except ValueError:
-        return b""
+    return tarred(contents)

@@ -19,27 +19,21 @@ Peculiar: every second session that is begun ends at the third page unless a for
 takes the browser to the node that does not know it); no buttons but pictures inside; no charset in the header.
 """
 
-import contextlib
-import hashlib
 import hmac
 import html
-import http.server
 import os
 import re
 import secrets
-import ssl
-import sys
-import threading
 import urllib.parse
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+import serving
+from archives import Pgp
 
 from fixtures.appliance import ca, keys
 
+SEALED = Pgp(128)
 HARMFUL = {
     "logout": "logged out",
     "help/password": "mailed a new password",
@@ -121,39 +115,16 @@ class Session:
         return hmac.digest(self.key, form.encode(), "sha256").hex()[:24]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    wbufsize = 65536
+class Handler(serving.Handler):
+    software = "Apache"
     console: "Console"
 
-    def version_string(self) -> str:
-        return "Apache"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.service(b"")
-
-    def do_POST(self) -> None:
-        body = b""
-        if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            while self.rfile.readline().strip():
-                pass
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.service(body)
-
-    def service(self, body: bytes) -> None:
+    def exchange(self, body: bytes) -> None:
         console = self.console
-        console.log.append(f"{self.command} {self.path}")
         address = urllib.parse.urlsplit(self.path)
-        self.fields = dict(urllib.parse.parse_qsl(address.query, keep_blank_values=True))
-        self.read_fields(body)
+        sent = self.sent(body)
+        self.fields = serving.pairs(address.query) | sent.fields
+        self.file = sent.file
         cookie = re.search(r"\bgw_session=(\w+)", self.headers.get("Cookie", ""))
         known = console.sessions.get(cookie[1]) if cookie else None
         self.session, self.new = known or Session(), known is None
@@ -164,7 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif not address.path.startswith("/ciphermail/"):
             self.show("<h1>Not Found</h1>", 404)
         elif place in HARMFUL:
-            console.harm.append(f"{self.command} {self.path}: {HARMFUL[place]}")
+            self.harmed(HARMFUL[place])
             self.show("<h2>Done</h2>")
         elif place == "login":
             self.log_in()
@@ -176,20 +147,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.submitted(place)
         else:
             self.visited(place)
-
-    def read_fields(self, body: bytes) -> None:
-        self.file: tuple[str, bytes] | None = None
-        match = re.match(r'multipart/form-data;.*boundary="?([^";]+)', self.headers.get("Content-Type", ""), re.I)
-        if not match:
-            self.fields.update(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
-            return
-        for part in (b"\r\n" + body).split(b"\r\n--" + match[1].encode())[1:-1]:
-            head, _, value = part.partition(b"\r\n\r\n")
-            named = dict(re.findall(r'\b(name|filename)\*?="?([^";\r\n]*)', head.decode()))
-            if "filename" in named:
-                self.file = named["filename"], value
-            else:
-                self.fields[named.get("name", "")] = value.decode()
 
     def ended(self) -> bool:
         """A short session ends at its third page. One in which a form was sent has proved itself and lasts."""
@@ -255,7 +212,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def make(self) -> None:
         console, fields = self.console, self.fields
         if "share.x" in fields:
-            console.harm.append(f"{self.command} {self.path}: wrote a backup to the share")
+            self.harmed("wrote a backup to the share")
             self.show("<h2>Backup</h2><p>Written to //nas/backup.</p>")
             return
         if not {"disk.x", "disk.y"} <= fields.keys() or fields.get("fields") != "pw,nodb":
@@ -264,7 +221,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         full = "nodb" not in fields
         content = console.plain if full else make_backup(database=False)
         if password := fields.get("pw"):
-            content = pgp(content, password)
+            content = SEALED.encrypted(content, password)
         if full:
             console.archive = content
         self.send_response(200)
@@ -302,7 +259,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif "discard.x" in fields or "restore.x" not in fields:
             session.upload = None
             self.redirect("/ciphermail/content/restore")
-        elif upload[2][:1] == b"\x8c" and not unpgp(upload[2], fields.get("pw", "")):
+        elif upload[2][:1] == b"\x8c" and not SEALED.decrypted(upload[2], fields.get("pw", "")):
             session.flash = "error", "The password is not correct."
             self.redirect("/ciphermail/content/restore/check")
         else:
@@ -327,59 +284,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.respond(b"", 303 if self.command == "POST" else 302, {"Location": where})
 
     def respond(self, body: bytes, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        if self.new:
-            self.send_header("Set-Cookie", f"gw_session={self.session.name}; Path=/; Secure; HttpOnly")
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        cookie = {"Set-Cookie": f"gw_session={self.session.name}; Path=/; Secure; HttpOnly"} if self.new else {}
+        self.reply(status, cookie | headers, body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hung up or did not trust is no error
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
-class Console:
+class Console(serving.Console):
     def __init__(self) -> None:
-        self.user, self.password = "postmaster@example.org", "zwei  Wörter, 3€+1"
         self.plain = make_backup(database=True)
-        self.archive = self.plain  # after a full backup with a password: the encrypted bytes that were given
-        self.restored: bytes | None = None
-        self.log: list[str] = []
-        self.harm: list[str] = []
+        super().__init__("postmaster@example.org", "zwei  Wörter, 3€+1", self.plain)
         self.sessions: dict[str, Session] = {}
         self.begun = 0  # how many times somebody has logged in
-        self.url = self.host = self.fingerprint = ""
 
     @classmethod
-    @contextlib.contextmanager
-    def running(cls, folder: str | os.PathLike[str]) -> Iterator["Console"]:
-        """The console on a free port of the loopback until the block ends; `folder` takes its key."""
-        console = cls()
+    def running(cls, folder: serving.Folder) -> AbstractContextManager["Console"]:
         key = keys.ec_key("unseen servlet")
-        leaf = ca.self_signed(key, "gateway")
-        store = Path(folder) / "servlet.pem"
-        store.write_bytes(ca.combined_pem(key, [leaf]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(store)
-        with Server(("127.0.0.1", 0), type("Bound", (Handler,), {"console": console})) as server:
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            console.host = f"127.0.0.1:{server.server_port}"
-            console.url = f"https://{console.host}/ciphermail/console"
-            console.fingerprint = ca.fingerprint(leaf)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
-            try:
-                yield console
-            finally:
-                server.shutdown()
-                thread.join()
+        chain = [ca.self_signed(key, "gateway")]
+        return serving.running(cls(), Handler, folder, key, chain, "/ciphermail/console")
 
 
 def make_backup(*, database: bool) -> bytes:
@@ -389,35 +309,3 @@ def make_backup(*, database: bool) -> bytes:
     if database:
         parts += [b"\0djigzo.dump\0COPY cm_certificates (cm_thumbprint) FROM stdin;\n", os.urandom(57000)]
     return b"".join(compressor.compress(part) for part in parts) + compressor.flush()
-
-
-def session_key(password: str, salt: bytes) -> bytes:
-    """RFC 4880, iterated and salted: 65,536 bytes through SHA-256; the first half is for AES-128."""
-    text = salt + password.encode()
-    return hashlib.sha256((text * (65536 // len(text) + 1))[:65536]).digest()[:16]
-
-
-def cfb(key: bytes) -> Cipher[CFB]:
-    return Cipher(algorithms.AES(key), CFB(bytes(16)))
-
-
-def packet(tag: int, body: bytes) -> bytes:
-    return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4, "big") + body
-
-
-def pgp(content: bytes, password: str) -> bytes:
-    """What `gpg --symmetric --cipher-algo AES128` makes, with the digest against tampering."""
-    salt, prefix = os.urandom(8), os.urandom(16)
-    text = prefix + prefix[-2:] + packet(11, b"b\x00\x00\x00\x00\x00" + content) + b"\xd3\x14"
-    text += hashlib.sha1(text, usedforsecurity=False).digest()
-    encryptor = cfb(session_key(password, salt)).encryptor()
-    secret = encryptor.update(text) + encryptor.finalize()
-    return b"\x8c\x0d\x04\x07\x03\x08" + salt + b"\x60" + packet(18, b"\x01" + secret)
-
-
-def unpgp(content: bytes, password: str) -> bytes:
-    """The plain bytes of `pgp`; none when the password is wrong."""
-    decryptor = cfb(session_key(password, content[6:14])).decryptor()
-    text = decryptor.update(content[22:]) + decryptor.finalize()
-    right = text[-20:] == hashlib.sha1(text[:-20], usedforsecurity=False).digest()
-    return text[30:-22] if right else b""

@@ -15,26 +15,24 @@ A person's path, from the address in the browser (`Console.url`):
     the restore is completed.
 """
 
-import contextlib
 import datetime
 import html
-import http.server
 import io
 import json
 import os
 import re
 import secrets
-import ssl
 import struct
-import sys
-import threading
 import urllib.parse
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
-from pathlib import Path
+
+import serving
+from archives import zipped
 
 from fixtures.appliance import ca, keys
 
@@ -156,40 +154,24 @@ class Job:
     views: int = 0
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    wbufsize = 65536
+class Handler(serving.Handler):
+    software = "nginx"
     console: "Console"
     session: Session
 
-    def version_string(self) -> str:
-        return "nginx"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.route()
-
-    def do_POST(self) -> None:
-        self.route()
-
-    def route(self) -> None:
-        content = self.content()
-        self.console.log.append(f"{self.command} {self.path}")
+    def exchange(self, body: bytes) -> None:
         address = urllib.parse.urlsplit(self.path)
         path = address.path.removeprefix("/ciphermail").rstrip("/")
-        self.form = dict(urllib.parse.parse_qsl(address.query, keep_blank_values=True))
-        self.upload: tuple[str, bytes] | None = None
-        self.read_form(content)
+        sent = self.sent(body)
+        self.form = serving.pairs(address.query) | sent.fields
+        self.upload = sent.file
         cookie = SimpleCookie(self.headers.get("Cookie", "")).get("SESSION")
         known = self.console.sessions.get(cookie.value) if cookie else None
         self.session = known or Session()
         self.cookie = "" if known else self.session.key
         self.console.sessions[self.session.key] = self.session
         if self.command == "POST" and path in HARMFUL:
-            self.console.harm.append(f"POST {self.path}: {HARMFUL[path]}")
+            self.harmed(HARMFUL[path])
         if self.command == "POST" and not self.token_counts():
             self.show("<h1>403 Forbidden</h1><p>Invalid CSRF token found.</p>", status=403)
         elif address.path == "/":
@@ -202,31 +184,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.redirect("/ciphermail/login")
         else:
             self.inside(path)
-
-    def content(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        pieces = []
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            pieces.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline() not in (b"\r\n", b""):
-            pass
-        return b"".join(pieces)
-
-    def read_form(self, content: bytes) -> None:
-        kind = self.headers.get("Content-Type", "")
-        if not kind.lower().startswith("multipart/form-data"):
-            self.form.update(urllib.parse.parse_qsl(content.decode(), keep_blank_values=True))
-            return
-        boundary = kind.partition("boundary=")[2].partition(";")[0].strip('"').encode()
-        for part in (b"\r\n" + content).split(b"\r\n--" + boundary)[1:-1]:
-            head, _, value = part.partition(b"\r\n\r\n")
-            named = dict(re.findall(r'(\bname|filename)\*?="?([^";\r\n]*)', head.decode()))
-            if "filename" in named:
-                self.upload = named["filename"], value
-            else:
-                self.form[named.get("name", "")] = value.decode()
 
     def token_counts(self) -> bool:
         """Each token counts once: it is gone when it comes back."""
@@ -291,7 +248,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.show("<h1>400 Bad Request</h1><p>The form is not complete.</p>", status=400)
             return
         if self.form.get("target") != "download":
-            self.console.harm.append(f"POST {self.path}: wrote a backup to the share")
+            self.harmed("wrote a backup to the share")
             self.show("<h1>Backup</h1><p>The backup was written to //nas/gateway.</p>")
             return
         full = "skipDatabase" not in self.form
@@ -311,7 +268,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         job = self.session.jobs[number - 1]
         job.views += 1
         if file:
-            self.reply(job.content, {"Content-Type": "application/zip", "Content-Disposition": "attachment"})
+            self.send(job.content, {"Content-Type": "application/zip", "Content-Disposition": "attachment"})
         elif job.views < 3:
             wait = '<div class="spinner-border"></div><p>The backup is being created, please wait&hellip;</p>'
             self.show(wait, head='<meta http-equiv="refresh" content="1">')
@@ -362,72 +319,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in values.items():
             page = page.replace(f"{{{name}}}", str(value))
         page = re.sub("{csrf}", lambda _: f'<input type="hidden" name="_csrf" value="{self.token()}">', page)
-        self.reply(page.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}, status)
+        self.send(page.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}, status)
 
     def redirect(self, where: str) -> None:
-        self.reply(b"", {"Location": where}, 303 if self.command == "POST" else 302)
+        self.send(b"", {"Location": where}, 303 if self.command == "POST" else 302)
 
-    def reply(self, body: bytes, headers: dict[str, str], status: int = 200) -> None:
-        self.send_response(status)
-        if self.cookie:
-            self.send_header("Set-Cookie", f"SESSION={self.cookie}; Path=/ciphermail/; Secure; HttpOnly; SameSite=Lax")
-        for name, value in {**headers, "Cache-Control": "no-store", "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+    def send(self, body: bytes, headers: dict[str, str], status: int = 200) -> None:
+        cookie = f"SESSION={self.cookie}; Path=/ciphermail/; Secure; HttpOnly; SameSite=Lax"
+        fresh = {"Set-Cookie": cookie} if self.cookie else {}
+        self.reply(status, fresh | headers | {"Cache-Control": "no-store"}, body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hung up or did not trust is no error
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
-class Console:
+class Console(serving.Console):
     def __init__(self) -> None:
-        self.user, self.password = "sa", "correct horse & <battery> staple"
         dump = json.dumps({"cm_users": ["alice@example.com"]}).encode() + os.urandom(50000)
         self.contents = {"config/gateway.properties": b"pam.enabled=true\n" + os.urandom(5000), "db/djigzo.dump": dump}
-        self.archive = zipped(self.contents)  # after a full backup with a password: the encrypted bytes that were given
-        self.restored: bytes | None = None
-        self.log: list[str] = []
-        self.harm: list[str] = []
+        super().__init__("sa", "correct horse & <battery> staple", zipped(self.contents))
         self.sessions: dict[str, Session] = {}
-        self.url = self.host = self.fingerprint = ""
 
     @classmethod
-    @contextlib.contextmanager
-    def running(cls, folder: str | os.PathLike[str]) -> Iterator["Console"]:
-        """The console on a free port of the loopback until the block ends; `folder` takes its key."""
-        console = cls()
+    def running(cls, folder: serving.Folder) -> AbstractContextManager["Console"]:
         key = keys.ec_key("unseen spring")
         leaf = ca.issue(key, "mail.example.org", ["mail.example.org", "127.0.0.1"])
-        store = Path(folder) / "spring.pem"
-        store.write_bytes(ca.combined_pem(key, [leaf]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(store)
-        with Server(("127.0.0.1", 0), type("Bound", (Handler,), {"console": console})) as server:
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            console.host = f"127.0.0.1:{server.server_port}"
-            console.url = f"https://{console.host}/"
-            console.fingerprint = ca.fingerprint(leaf)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
-            try:
-                yield console
-            finally:
-                server.shutdown()
-                thread.join()
-
-
-def zipped(contents: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return stream.getvalue()
+        return serving.running(cls(), Handler, folder, key, [leaf], "/")
 
 
 def sealed(content: bytes, password: str) -> bytes:

@@ -13,26 +13,20 @@ A person's path, from the address in the browser (`Console.url`):
 """
 
 import base64
-import contextlib
 import gzip
-import hashlib
 import html
-import http.server
 import os
 import re
 import secrets
-import ssl
-import sys
-import threading
 import urllib.parse
-from collections.abc import Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 
-from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+import serving
+from archives import Pgp
 
 from fixtures.appliance import ca, keys
 
+SEALED = Pgp(256)
 FIELD = "org.apache.struts.taglib.html.TOKEN"
 HARMFUL = {
     "logoff.do": "logged off",
@@ -105,38 +99,17 @@ class Session:
         self.ticket: tuple[str, bytes] = ("", b"")
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    wbufsize = 65536
-    server: "Server"
+class Handler(serving.Handler):
+    software = "Apache-Coyote/1.1"
+    charset = "latin-1"
+    console: "Console"
 
-    def version_string(self) -> str:
-        return "Apache-Coyote/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.perform(b"")
-
-    def do_POST(self) -> None:
-        if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            body = b""
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            while self.rfile.readline().strip():
-                pass
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.perform(body)
-
-    def perform(self, body: bytes) -> None:
-        console = self.server.console
-        console.log.append(f"{self.command} {self.path}")
-        path = urllib.parse.urlsplit(self.path).path
-        self.form = self.parameters(body)
+    def exchange(self, body: bytes) -> None:
+        console = self.console
+        _, _, path, query, _ = urllib.parse.urlsplit(self.path)
+        sent = self.sent(body)
+        self.form = serving.pairs(query) | sent.fields
+        self.upload = sent.file and (sent.file[0].replace("\\", "/").rpartition("/")[2], sent.file[1])
         cookie = re.search(r"CMSESSIONID=(\w+)", self.headers.get("Cookie", ""))
         self.new_session = "" if cookie and cookie[1] in console.sessions else secrets.token_hex(12)
         name = self.new_session or (cookie[1] if cookie else "")
@@ -145,7 +118,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.session = console.sessions[name]
         action = path.removeprefix("/ciphermail/")
         if action in HARMFUL:
-            console.harm.append(f"{self.command} {self.path}: {HARMFUL[action]}")
+            self.harmed(HARMFUL[action])
             self.page("<H2>Done</H2>")
         elif path in ("/", "/ciphermail", "/ciphermail/"):
             self.redirect("/ciphermail/logon.do")
@@ -160,23 +133,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif self.token_matches():
             self.act(action)
 
-    def parameters(self, body: bytes) -> dict[str, str]:
-        query = urllib.parse.urlsplit(self.path).query
-        form = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        self.upload: tuple[str, bytes] | None = None
-        if match := re.match(r'multipart/form-data;.*boundary="?([^";]+)', self.headers.get("Content-Type", ""), re.I):
-            for part in (b"\r\n" + body).split(b"\r\n--" + match[1].encode())[1:-1]:
-                head, _, value = part.partition(b"\r\n\r\n")
-                named = dict(re.findall(r'(\bname|filename)\*?="?([^";\r\n]*)', head.decode("latin-1")))
-                if "filename" in named:
-                    self.upload = named["filename"].replace("\\", "/").rpartition("/")[2], value
-                else:
-                    form[named.get("name", "")] = value.decode("latin-1")
-        else:
-            text = body.decode("ascii")
-            form.update(urllib.parse.parse_qsl(text, keep_blank_values=True, encoding="latin-1"))
-        return form
-
     def token_matches(self) -> bool:
         """Struts: the token of the last page that was shown, once."""
         expected, self.session.token = self.session.token, ""
@@ -186,7 +142,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def logon(self) -> None:
-        console = self.server.console
+        console = self.console
         error = ""
         if self.command == "POST":
             if not self.token_matches():
@@ -238,7 +194,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name, content = self.session.ticket
             self.session.ticket = "", b""
             if self.form.get("answer", "").strip() == "Yes" and name and self.form.get("ticket") == name:
-                self.server.console.restored = content
+                self.console.restored = content
                 self.page(DONE)
             else:
                 self.restore_page("Nothing was restored.")
@@ -246,18 +202,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.page("<H1>404</H1>", status=404)
 
     def create(self) -> None:
-        console = self.server.console
+        console = self.console
         if self.form.get("method") != "Start backup" or self.form.get("database.present") != "1":
             self.page("<H2>Error</H2><P>Request[/admin/createBackup] does not contain handler parameter.")
             return
         if self.form.get("backup.location") != "0":
-            console.harm.append(f"{self.command} {self.path}: wrote a backup to the share")
+            self.harmed("wrote a backup to the share")
             self.page("<H2>Backup</H2><P>Written to //nas/backup.")
             return
         full = "backup.noDatabase" not in self.form
         content = console.plain if full else make_backup(database=False)
         if password := self.form.get("backup.password"):
-            content = pgp(content, password)
+            content = SEALED.encrypted(content, password)
         if full:
             console.archive = content
         self.send(content, kind="application/x-download", Content_Disposition="attachment;filename=djigzo-now.backup")
@@ -267,10 +223,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name, content = self.session.stored.get(chosen, ("", b""))
         method = self.form.get("method")
         if method == "Delete":
-            self.server.console.harm.append(f"{self.command} {self.path}: deleted a backup")
+            self.harmed("deleted a backup")
         if not name or method != "Restore":
             self.restore_page("Mark a backup in the table.")
-        elif not (content if content[:1] == b"\x1f" else unpgp(content, self.form.get("filePassword", ""))):
+        elif not (content if content[:1] == b"\x1f" else SEALED.decrypted(content, self.form.get("filePassword", ""))):
             self.restore_page("The password is wrong.")
         else:
             ticket = secrets.token_hex(8)
@@ -288,7 +244,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         text = PAGE.format(head=head, body=body)
         if "{token}" in text:  # a page with forms invalidates the forms of the page before
             self.session.token = secrets.token_hex(16)
-        values |= {"host": self.server.console.host, "token_name": FIELD, "token": self.session.token}
+        values |= {"host": self.console.host, "token_name": FIELD, "token": self.session.token}
         text = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], text)
         self.send(text.encode("latin-1", "xmlcharrefreplace"), status=status)
 
@@ -296,63 +252,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(b"", status=302, Location=where)
 
     def send(self, body: bytes, *, status: int = 200, kind: str = "text/html;charset=ISO-8859-1", **more: str) -> None:
-        self.send_response(status)
-        if self.new_session:
-            self.send_header("Set-Cookie", f"CMSESSIONID={self.new_session}; Path=/; Secure")
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in more.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
+        headers = {"Set-Cookie": f"CMSESSIONID={self.new_session}; Path=/; Secure"} if self.new_session else {}
+        headers |= {"Content-Type": kind, "Content-Length": str(len(body))}
+        self.reply(status, headers | {name.replace("_", "-"): value for name, value in more.items()}, body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, console: "Console") -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.console = console
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hung up or did not trust is no error
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
-class Console:
+class Console(serving.Console):
     def __init__(self) -> None:
-        self.user, self.password = "postmaster", "St. Moritz+2019%"
         self.plain = make_backup(database=True)
-        self.archive = self.plain  # after a full backup with a password: the encrypted bytes that were given
-        self.restored: bytes | None = None
-        self.log: list[str] = []
-        self.harm: list[str] = []
+        super().__init__("postmaster", "St. Moritz+2019%", self.plain)
         self.sessions: dict[str, Session] = {}
-        self.url = self.host = self.fingerprint = ""
 
     @classmethod
-    @contextlib.contextmanager
-    def running(cls, folder: str | os.PathLike[str]) -> Iterator["Console"]:
-        """The console on a free port of the loopback until the block ends; `folder` takes its key."""
-        console = cls()
+    def running(cls, folder: serving.Folder) -> AbstractContextManager["Console"]:
         key = keys.rsa_key("web")
-        leaf = ca.self_signed(key, "ciphermail.local")
-        store = Path(folder) / "struts.pem"
-        store.write_bytes(ca.combined_pem(key, [leaf]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(store)
-        with Server(console) as server:
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            console.host = f"127.0.0.1:{server.server_port}"
-            console.url = f"https://{console.host}/ciphermail/"
-            console.fingerprint = ca.fingerprint(leaf)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
-            try:
-                yield console
-            finally:
-                server.shutdown()
-                thread.join()
+        return serving.running(cls(), Handler, folder, key, [ca.self_signed(key, "ciphermail.local")], "/ciphermail/")
 
 
 def make_backup(*, database: bool) -> bytes:
@@ -361,36 +275,3 @@ def make_backup(*, database: bool) -> bytes:
     if database:
         lines.append(b"COPY cm_users " + base64.b64encode(os.urandom(40000)))
     return gzip.compress(b"\r\n".join(lines))
-
-
-def session_key(password: str, salt: bytes) -> bytes:
-    """RFC 4880, iterated and salted: 65,536 bytes through SHA-256."""
-    text = salt + password.encode()
-    return hashlib.sha256((text * (65536 // len(text) + 1))[:65536]).digest()
-
-
-def cfb(key: bytes) -> Cipher[CFB]:
-    return Cipher(algorithms.AES(key), CFB(bytes(16)))
-
-
-def pgp(content: bytes, password: str) -> bytes:
-    """What `gpg --symmetric` makes: AES-256, with the digest against tampering."""
-    salt, prefix = os.urandom(8), os.urandom(16)
-    literal = packet(11, b"b\x00\x00\x00\x00\x00" + content)
-    text = prefix + prefix[-2:] + literal + b"\xd3\x14"
-    text += hashlib.sha1(text, usedforsecurity=False).digest()
-    encryptor = cfb(session_key(password, salt)).encryptor()
-    secret = encryptor.update(text) + encryptor.finalize()
-    return b"\x8c\x0d\x04\x09\x03\x08" + salt + b"\x60" + packet(18, b"\x01" + secret)
-
-
-def packet(tag: int, body: bytes) -> bytes:
-    return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4, "big") + body
-
-
-def unpgp(content: bytes, password: str) -> bytes:
-    """The plain bytes of `pgp`; none when the password is wrong."""
-    decryptor = cfb(session_key(password, content[6:14])).decryptor()
-    text = decryptor.update(content[22:]) + decryptor.finalize()
-    right = text[-20:] == hashlib.sha1(text[:-20], usedforsecurity=False).digest()
-    return text[30:-22] if right else b""

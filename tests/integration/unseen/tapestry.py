@@ -12,30 +12,21 @@ A person's path, from the address in the browser (`Console.url`):
 """
 
 import base64
-import contextlib
-import hashlib
 import hmac
 import html
-import http.server
-import io
 import os
-import re
 import secrets
-import ssl
-import sys
-import tarfile
-import threading
 import urllib.parse
 import zlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from http.cookies import SimpleCookie
-from pathlib import Path
 
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+import serving
+from archives import OpenSsl, tarred
 
 from fixtures.appliance import ca, keys
 
+SEALED = OpenSsl(256, "sha256")
 BACKUP = "/ciphermail/admin/backup/createbackup"
 # What nobody asked for: address (without the context) -> what it would have done.
 HARMFUL = {
@@ -132,52 +123,12 @@ class Session:
         return base64.b64encode(zlib.compress(hmac.digest(self.key, form.encode(), "sha256") + form.encode())).decode()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    wbufsize = 65536
-    server: "Server"
+class Handler(serving.Handler):
+    software = "Apache-Coyote/1.1"
+    console: "Console"
 
-    def version_string(self) -> str:
-        return "Apache-Coyote/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.serve({}, b"")
-
-    def do_POST(self) -> None:
-        body = self.body()
-        kind = self.headers.get("Content-Type", "")
-        fields: dict[str, str] = {}
-        upload = b""
-        if match := re.match(r'multipart/form-data;.*boundary="?([^";]+)', kind, re.I):
-            for part in (b"\r\n" + body).split(b"\r\n--" + match[1].encode())[1:-1]:
-                head, _, content = part.partition(b"\r\n\r\n")
-                name = re.search(rb'[;\s]name="?([^";\r\n]*)', head)
-                if b"filename=" in head or b"filename*=" in head:
-                    upload = content
-                elif name:
-                    fields[name[1].decode()] = content.decode()
-        else:
-            fields = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
-        self.serve(fields, upload)
-
-    def body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return body
-
-    def serve(self, fields: dict[str, str], upload: bytes) -> None:
-        console = self.server.console
-        console.log.append(f"{self.command} {self.path}")
+    def exchange(self, body: bytes) -> None:
+        console, sent = self.console, self.sent(body)
         path, _, parameter = urllib.parse.urlsplit(self.path).path.partition(";jsessionid=")
         cookies = SimpleCookie(self.headers.get("Cookie", ""))
         known = cookies["JSESSIONID"].value if "JSESSIONID" in cookies else parameter
@@ -188,7 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         page = path.removeprefix("/ciphermail").strip("/")
         for harmful, what in HARMFUL.items():
             if page == harmful or page.startswith(harmful + "/"):
-                console.harm.append(f"{self.command} {self.path}: {what}")
+                self.harmed(what)
                 self.answer("<h1>Done</h1>")
                 return
         if path == "/":
@@ -196,14 +147,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif not path.startswith("/ciphermail"):
             self.answer("<h1>HTTP Status 404</h1>", 404)
         elif page == "login" or page.startswith("login."):
-            self.login(page, fields)
+            self.login(page, sent.fields)
         elif not self.session.signed_in:
             self.go("/ciphermail/login")
         else:
-            self.inside(page, fields, upload)
+            self.inside(page, sent.fields, sent.file[1] if sent.file else b"")
 
     def login(self, page: str, fields: dict[str, str]) -> None:
-        console, session = self.server.console, self.session
+        console, session = self.console, self.session
         if self.command == "POST" and not self.echoed(page, fields, "login"):
             return
         if page == "login.loginform":
@@ -256,19 +207,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer("<h1>HTTP Status 404</h1>", 404)
 
     def create(self, fields: dict[str, str]) -> None:
-        console, session = self.server.console, self.session
+        console, session = self.console, self.session
         if "submit" not in fields or "cancel" in fields:
             self.go(BACKUP)
             return
         if fields.get("select") != "DOWNLOAD":
-            console.harm.append(f"{self.command} {self.path}: wrote a backup to the share")
+            self.harmed("wrote a backup to the share")
             self.go(BACKUP)
             return
         full = "checkbox" not in fields
         content = console.plain if full else backup(database=False)
         name = "djigzo-backup-20240611-140312.tar.gz"
         if password := fields.get("passwordfield", ""):
-            content, name = encrypted(content, password), name + ".enc"
+            content, name = SEALED.encrypted(content, password), name + ".enc"
         if full:
             console.archive = content
         number = secrets.token_hex(4)
@@ -291,9 +242,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def restore(self, fields: dict[str, str], upload: bytes) -> None:
-        console, session = self.server.console, self.session
+        console, session = self.console, self.session
         password = fields.get("passwordfield_0", "")
-        inner = decrypted(upload, password) if upload.startswith(b"Salted__") else upload
+        inner = SEALED.decrypted(upload, password) if upload.startswith(b"Salted__") else upload
         if "submit_0" not in fields:
             error = "Nothing was asked for."
         elif "checkbox_0" not in fields:
@@ -316,69 +267,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def go(self, where: str) -> None:
-        self.send_response(302)
-        self.send_header("Location", f"https://{self.headers.get('Host')}{where}{self.suffix}")
-        self.finish_with(b"")
+        self.send(302, {"Location": f"https://{self.headers.get('Host')}{where}{self.suffix}"}, b"")
 
     def answer(self, body: str, status: int = 200, *, title: str = "", header: str = "") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html;charset=UTF-8")
-        self.finish_with(PAGE.format(title=title, header=header, body=body).encode())
+        page = PAGE.format(title=title, header=header, body=body)
+        self.send(status, {"Content-Type": "text/html;charset=UTF-8"}, page.encode())
 
-    def finish_with(self, body: bytes) -> None:
-        if self.fresh:
-            self.send_header("Set-Cookie", f"JSESSIONID={self.session.id}; Path=/ciphermail; Secure; HttpOnly")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        cookie = f"JSESSIONID={self.session.id}; Path=/ciphermail; Secure; HttpOnly"
+        self.reply(status, headers | ({"Set-Cookie": cookie} if self.fresh else {}), body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, console: "Console") -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.console = console
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hung up or did not trust is no error
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
-class Console:
+class Console(serving.Console):
     def __init__(self) -> None:
-        self.user, self.password = "admin", "admin"
         self.plain = backup(database=True)
-        self.archive = self.plain  # after a full backup with a password: the encrypted bytes that were given
-        self.restored: bytes | None = None
-        self.log: list[str] = []
-        self.harm: list[str] = []
+        super().__init__("admin", "admin", self.plain)
         self.sessions: dict[str, Session] = {}
-        self.url = self.host = self.fingerprint = ""
 
     @classmethod
-    @contextlib.contextmanager
-    def running(cls, folder: str | os.PathLike[str]) -> Iterator["Console"]:
-        """The console on a free port of the loopback until the block ends; `folder` takes its key."""
-        console = cls()
+    def running(cls, folder: serving.Folder) -> AbstractContextManager["Console"]:
         key = keys.ec_key("unseen tapestry")
         leaf = ca.issue(key, "gateway.example.com", ["gateway.example.com", "127.0.0.1"])
-        store = Path(folder) / "tapestry.pem"
-        store.write_bytes(ca.combined_pem(key, [leaf, ca.authority()]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(store)
-        with Server(console) as server:
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            console.host = f"127.0.0.1:{server.server_port}"
-            console.url = f"https://{console.host}/ciphermail"
-            console.fingerprint = ca.fingerprint(leaf)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
-            try:
-                yield console
-            finally:
-                server.shutdown()
-                thread.join()
+        return serving.running(cls(), Handler, folder, key, [leaf, ca.authority()], "/ciphermail")
 
 
 def backup(*, database: bool) -> bytes:
@@ -386,31 +296,4 @@ def backup(*, database: bool) -> bytes:
     contents = {"etc/postfix/main.cf": b"djigzo_rcpt_domains = example.com\r\n", "conf/san.bin": os.urandom(9000)}
     if database:
         contents["djigzo.sql"] = b"CREATE TABLE cm_users (cm_email text);\n" + os.urandom(60000)
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for name, content in contents.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return stream.getvalue()
-
-
-def cipher(password: str, salt: bytes) -> Cipher[modes.CBC]:
-    """What `openssl enc -aes-256-cbc -pbkdf2` uses."""
-    material = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 10000, 48)
-    return Cipher(algorithms.AES(material[:32]), modes.CBC(material[32:]))
-
-
-def encrypted(content: bytes, password: str) -> bytes:
-    salt = os.urandom(8)
-    encryptor, padder = cipher(password, salt).encryptor(), padding.PKCS7(128).padder()
-    return b"Salted__" + salt + encryptor.update(padder.update(content) + padder.finalize()) + encryptor.finalize()
-
-
-def decrypted(content: bytes, password: str) -> bytes:
-    """The plain bytes; none when the password is wrong."""
-    decryptor, unpadder = cipher(password, content[8:16]).decryptor(), padding.PKCS7(128).unpadder()
-    try:
-        return unpadder.update(decryptor.update(content[16:]) + decryptor.finalize()) + unpadder.finalize()
-    except ValueError:
-        return b""
+    return tarred(contents)

@@ -19,28 +19,23 @@ shown last; error pages have status 200; hidden fields are empty, and must come 
 a field and a button out of sight, as Wicket makes them so that the Enter key finds the right button.
 """
 
-import contextlib
 import hashlib
 import html
-import http.server
 import io
 import os
 import re
 import secrets
-import ssl
-import sys
-import threading
 import urllib.parse
 import zipfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+import serving
+from archives import OpenSsl, zipped
 
 from fixtures.appliance import ca, keys
 
+SEALED = OpenSsl(256, "sha512")
 HARM_FORMS = {
     "forgot": "mailed a new password",
     "config": "changed the backup configuration or tried its share",
@@ -151,29 +146,14 @@ class Session:
         return f"./page?{self.last}"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    wbufsize = 65536
+class Handler(serving.Handler):
+    software = "Jetty(9.4.z-SNAPSHOT)"
     console: "Console"
 
-    def version_string(self) -> str:
-        return "Jetty(9.4.z-SNAPSHOT)"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.cycle()
-
-    def do_POST(self) -> None:
-        self.cycle()
-
-    def cycle(self) -> None:
+    def exchange(self, body: bytes) -> None:
         console = self.console
-        body = self.body()
-        console.log.append(f"{self.command} {self.path}")
-        self.form, self.file = self.parameters(body)
+        sent = self.sent(body)
+        self.form, self.file = sent.fields, sent.file
         address = urllib.parse.urlsplit(self.path)
         cookie = re.search(r"\bCMWICKET=([\w-]+)", self.headers.get("Cookie", ""))
         known = console.sessions.get(cookie[1]) if cookie else None
@@ -183,7 +163,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(ROOT.encode())
         elif address.path in ("/web", "/web/"):
             if self.command == "POST":
-                console.harm.append("POST /web/: tried to log in to the portal")
+                self.harmed("tried to log in to the portal")
             self.send(PORTAL.encode())
         elif address.path == "/ciphermail":
             self.redirect("/ciphermail/")
@@ -195,31 +175,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.resource(match[1])
         else:
             self.compose("<h1>Not found</h1>", View("signin"), -1)
-
-    def body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b""
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return body
-
-    def parameters(self, body: bytes) -> tuple[dict[str, str], tuple[str, bytes] | None]:
-        match = re.match(r'multipart/form-data;.*boundary="?([^";]+)', self.headers.get("Content-Type", ""), re.I)
-        if not match:
-            return dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True)), None
-        form, file = {}, None
-        for part in (b"\r\n" + body).split(b"\r\n--" + match[1].encode())[1:-1]:
-            head, _, value = part.partition(b"\r\n\r\n")
-            named = dict(re.findall(r'\b(name|filename)\*?="?([^";\r\n]*)', head.decode()))
-            if "filename" in named:
-                file = named["filename"], value
-            else:
-                form[named.get("name", "")] = value.decode()
-        return form, file
 
     def page(self, query: str) -> None:
         """`7` shows page 7; `7-2.Kind-path` is a click on it as it was shown the second time."""
@@ -239,13 +194,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def link(self, target: str, number: int) -> None:
         if target == "signout":
-            self.console.harm.append(f"{self.command} {self.path}: logged out")
+            self.harmed("logged out")
         known = target in TABS and self.session.signed_in
         self.redirect(self.session.add(View(target)) if known else f"./page?{number}")
 
     def submitted(self, form: str, view: View, number: int) -> None:
         if form in HARM_FORMS:
-            self.console.harm.append(f"{self.command} {self.path}: {HARM_FORMS[form]}")
+            self.harmed(HARM_FORMS[form])
         again = f"./page?{number}"
         if self.command != "POST" or self.form.get(hidden_name(form, number)) != "":
             self.compose("<h1>Error</h1><p>An unexpected error occurred: the form was not complete.</p>", view, -1)
@@ -285,7 +240,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if password != form.get("repeat", ""):
             view.feedback = "ERROR", "The passwords are not the same."
         elif location == "0":
-            console.harm.append(f"{self.command} {self.path}: wrote a backup to the share")
+            self.harmed("wrote a backup to the share")
             view.feedback = "INFO", "The backup was written to //files/backup."
         elif location != "1":
             view.feedback = "ERROR", "'Backup location' is required."
@@ -293,7 +248,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             full = "group:noDatabase" not in form
             content, kind = make_backup(console.dump if full else b""), "zip"
             if password:
-                content, kind = encrypted(content, password), "zip.aes"
+                content, kind = SEALED.encrypted(content, password), "zip.aes"
             if full:
                 console.archive = content
             number = secrets.token_hex(5)
@@ -312,7 +267,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def take(self, view: View) -> None:
         name, content = self.file or ("", b"")
         password = self.form.get("password", "")
-        inner = decrypted(content, password) if content.startswith(b"Salted__") else content
+        inner = SEALED.decrypted(content, password) if content.startswith(b"Salted__") else content
         view.upload = None
         if not name:
             view.feedback = "ERROR", "'Backup file' is required."
@@ -375,59 +330,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(b"", {"Location": where}, 302)
 
     def send(self, body: bytes, headers: dict[str, str] | None = None, status: int = 200) -> None:
-        self.send_response(status)
-        if self.new:
-            cookie = f"CMWICKET={self.session.name}; Path=/ciphermail; Secure; HttpOnly; SameSite=Strict"
-            self.send_header("Set-Cookie", cookie)
-        for name, value in (headers or {"Content-Type": "text/html"}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        cookie = f"CMWICKET={self.session.name}; Path=/ciphermail; Secure; HttpOnly; SameSite=Strict"
+        fresh = {"Set-Cookie": cookie} if self.new else {}
+        self.reply(status, fresh | (headers or {"Content-Type": "text/html"}), body)
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):  # a client that hung up or did not trust is no error
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
-class Console:
+class Console(serving.Console):
     def __init__(self) -> None:
-        self.user, self.password = "sa", 'p@ss;word="quoted" \'n <such>'
         self.dump = b"INSERT INTO cm_users VALUES ('alice@example.com');\n" + os.urandom(45000)
-        self.archive = make_backup(self.dump)  # after a full backup with a password: the bytes that were given
-        self.restored: bytes | None = None
-        self.log: list[str] = []
-        self.harm: list[str] = []
+        super().__init__("sa", 'p@ss;word="quoted" \'n <such>', make_backup(self.dump))
         self.sessions: dict[str, Session] = {}
-        self.url = self.host = self.fingerprint = ""
 
     @classmethod
-    @contextlib.contextmanager
-    def running(cls, folder: str | os.PathLike[str]) -> Iterator["Console"]:
-        """The console on a free port of the loopback until the block ends; `folder` takes its key."""
-        console = cls()
+    def running(cls, folder: serving.Folder) -> AbstractContextManager["Console"]:
         key = keys.rsa_key("web")
         leaf = ca.issue(key, "secure-mail.example.com", ["secure-mail.example.com", "127.0.0.1"])
-        store = Path(folder) / "wicket.pem"
-        store.write_bytes(ca.combined_pem(key, [leaf, ca.authority()]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(store)
-        with Server(("127.0.0.1", 0), type("Bound", (Handler,), {"console": console})) as server:
-            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-            console.host = f"127.0.0.1:{server.server_port}"
-            console.url = f"https://{console.host}"
-            console.fingerprint = ca.fingerprint(leaf)
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
-            try:
-                yield console
-            finally:
-                server.shutdown()
-                thread.join()
+        return serving.running(cls(), Handler, folder, key, [leaf, ca.authority()], "")
 
 
 def hidden_name(form: str, number: int) -> str:
@@ -442,30 +360,5 @@ def hidden_field(form: str, number: int) -> str:
 
 def make_backup(dump: bytes) -> bytes:
     """A zip of configuration files and the dump, if there is one."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("config/main.cf"), "djigzo_before_filter_message_size_limit = 0\n" * 30)
-        if dump:
-            archive.writestr(zipfile.ZipInfo("database/djigzo.sql"), dump)
-    return stream.getvalue()
-
-
-def cipher(password: str, salt: bytes) -> Cipher[modes.CBC]:
-    """What `openssl enc -aes-256-cbc -md sha512 -pbkdf2` uses."""
-    material = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 10000, 48)
-    return Cipher(algorithms.AES(material[:32]), modes.CBC(material[32:]))
-
-
-def encrypted(content: bytes, password: str) -> bytes:
-    salt = os.urandom(8)
-    encryptor, padder = cipher(password, salt).encryptor(), padding.PKCS7(128).padder()
-    return b"Salted__" + salt + encryptor.update(padder.update(content) + padder.finalize()) + encryptor.finalize()
-
-
-def decrypted(content: bytes, password: str) -> bytes:
-    """The plain bytes; none when the password is wrong."""
-    decryptor, unpadder = cipher(password, content[8:16]).decryptor(), padding.PKCS7(128).unpadder()
-    try:
-        return unpadder.update(decryptor.update(content[16:]) + decryptor.finalize()) + unpadder.finalize()
-    except ValueError:
-        return b""
+    contents = {"config/main.cf": b"djigzo_before_filter_message_size_limit = 0\n" * 30}
+    return zipped(contents | ({"database/djigzo.sql": dump} if dump else {}))
