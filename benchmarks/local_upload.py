@@ -23,7 +23,7 @@ def measure() -> Iterator[Figure]:
     if not shutil.which("qemu-img"):
         return
     with tempfile.TemporaryDirectory(prefix="vmmigrate-bench.", dir="/var/tmp") as folder:
-        source = _image(Path(folder))
+        source = qcow2_of(Path(folder))
         image = identify_image(source, no_progress)
         ours, peer = Path(folder, "ours.qcow2"), Path(folder, "peer.qcow2")
         ours_s, peer_s = in_turn(
@@ -36,7 +36,7 @@ def measure() -> Iterator[Figure]:
     yield Figure("kvm_upload_local_mib_s", round(SIZE / MIB / ours_s, 1), "MiB/s", "qemu-img convert -W", ratio)
 
 
-def _image(folder: Path) -> Path:
+def qcow2_of(folder: Path) -> Path:
     """A qcow2 of incompressible bytes, as a packed root file system nearly is."""
     raw, source = folder / "raw", folder / "source.qcow2"
     with raw.open("wb") as file:

