@@ -35,7 +35,7 @@ def measure() -> Iterator[Figure]:
             parts = urlsplit(url)
             context = trusting.context_for(parts.hostname or "", parts.port or 0, TlsTrust(ca_file=folder / "ca.pem"))
             ours, peer = in_turn(
-                lambda: sending.send(url, disk, context, lambda done: None),
+                lambda: sending.send(url, disk, context, lambda done: None, stall=120),
                 lambda: plain_post(url, disk.path, disk.offset, disk.size, context),
                 rounds=ROUNDS,
             )

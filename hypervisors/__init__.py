@@ -12,14 +12,16 @@ from hypervisors.errors import (
     NoRoom,
     NotFound,
     NotOurs,
+    NotPermitted,
     NotSupported,
     Problem,
     TimedOut,
     TrustRefused,
     Unreachable,
+    printable,
 )
-from hypervisors.images import identify_image
-from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots
+from hypervisors.images import identify_image, refuse_unreadable
+from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots, VappProperties
 from hypervisors.trust import (
     Dial,
     Secret,
@@ -77,6 +79,7 @@ __all__ = [
     "NoRoom",
     "NotFound",
     "NotOurs",
+    "NotPermitted",
     "NotSupported",
     "NotYet",
     "OvfDescription",
@@ -95,6 +98,7 @@ __all__ = [
     "TlsTrust",
     "TrustRefused",
     "Unreachable",
+    "VappProperties",
     "VmRef",
     "Wait",
     "connect",
@@ -104,6 +108,8 @@ __all__ = [
     "identify_image",
     "no_progress",
     "normal_fingerprint",
+    "printable",
     "redacted",
+    "refuse_unreadable",
     "wait_for",
 ]

@@ -1,4 +1,4 @@
-"""How a hypervisor is entered: a password that is fetched when asked for, and whom to believe."""
+"""How a hypervisor is entered: a password that is fetched when asked for, whom to believe, how long to bear."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,11 @@ def no_password() -> Secret:
 
 @dataclass(frozen=True)
 class Access:
-    """`password` is called once a log-in, so that nothing is asked for where no password is needed."""
+    """`password` is called once a log-in, so that nothing is asked for where no password is needed.
+
+    `stall`: an upload of which no byte is taken for so many seconds is given up. libvirt has a keep-alive of its own.
+    """
 
     password: Callable[[], Secret] = no_password
     trust: TlsTrust = field(default_factory=TlsTrust)
+    stall: float = 120.0

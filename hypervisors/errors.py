@@ -1,15 +1,25 @@
 """What can go wrong with a hypervisor: one exception a cause, each with what to do now."""
 
 
+def printable(text: str) -> str:
+    """What cannot be printed becomes a space: nothing in the text steers a terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 class Problem(Exception):
     """Something a user can reach: what happened, to which thing, and what to do now.
 
-    The root of every error that both libraries raise on purpose. Anything else that escapes is a bug.
+    The root of every error that both libraries raise on purpose. Anything else that escapes is a bug. A message may
+    hold words of another machine, so what cannot be printed is left out of it.
     """
 
     def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_lines(message))
+        self.hint = _lines(hint)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 class HypervisorError(Problem):
@@ -22,6 +32,10 @@ class Unreachable(HypervisorError):
 
 class LoginRefused(HypervisorError):
     """The hypervisor refused these credentials. Never retried."""
+
+
+class NotPermitted(HypervisorError):
+    """The account is logged in and lacks a privilege for this."""
 
 
 class NotFound(HypervisorError):

@@ -1,8 +1,8 @@
 """What an image is, by its bytes: a disk, an OVA or an OVF; whether it is whole and what it is said to be."""
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256 as new_sha256
@@ -14,6 +14,7 @@ from hypervisors.formats.digests import Wanted, make_digests
 from hypervisors.formats.package import Package, Parts
 from hypervisors.formats.source import Source
 from hypervisors.types import Extent, Image, ProgressListener
+from hypervisors.unchanged import stamp_of
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,25 @@ def identify_image(
     Refused before the checksum is made: what is no image, is cut short, contradicts itself, or needs another file.
     """
     path = path.absolute()
+    refuse_unreadable(path)
+    demands = _Demands(sha256 and sha256.strip().lower(), ca_file, progress)
+    with ExitStack() as opened, _read(path):
+        return _identified(_open(opened, path), opened, demands)
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raises BadImage where there is no such file, or it may not be read. Costs nothing: what it is, is not asked."""
+    path = path.absolute()
     if not path.is_file():
         raise _no_file(path)
-    demands = _Demands(sha256 and sha256.strip().lower(), ca_file, progress)
+    with _read(path), path.open("rb"):
+        pass
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[None]:
     try:
-        with ExitStack() as opened:
-            return _identified(_open(opened, path), opened, demands)
+        yield
     except OSError as error:
         raise BadImage(
             f"{error.filename or path} cannot be read: {error.strerror}", hint="check the file's owner, mode and disk"
@@ -81,14 +95,16 @@ def _bare(source: Source, demands: _Demands) -> Image:
         raise source.refused(
             "is a disk image alone, which carries no signature", hint="leave image.ca_file out, or give a signed OVA"
         )
+    stamp = stamp_of(source.file.fileno())  # before the look at the bytes: what is written meanwhile changes it
     digest = make_digests([source], [Wanted(source)], demands.progress)[Wanted(source)]
     _compare(source, digest, demands)
-    return Image(source.path, form, source.size, size, digest)
+    return Image(source.path, form, source.size, size, digest, stamp=stamp)
 
 
 def _packaged(parts: Parts, demands: _Demands) -> Image:
     found = package.read_package(parts)
     signer = _signer(parts, demands)
+    stamp = stamp_of(found.disk.file.fileno())
     digest, of_disk = _checked(found, demands)
     place = Extent(found.disk.path, found.disk.start, found.disk.size, of_disk)
     return Image(
@@ -100,6 +116,7 @@ def _packaged(parts: Parts, demands: _Demands) -> Image:
         ovf=found.descriptor.description,
         inside=place,
         remarks=tuple(_remarks(found, signer)),
+        stamp=stamp,
     )
 
 

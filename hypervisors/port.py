@@ -2,11 +2,13 @@
 
 from typing import Protocol, runtime_checkable
 
+from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
     DeploySpec,
     Inventory,
     Network,
+    OvfProperty,
     PowerState,
     ProgressListener,
     Store,
@@ -44,6 +46,13 @@ class Hypervisor(Protocol):
         first. Raises NameTaken, NoRoom, BadImage, NotFound (store, network).
         """
 
+    def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
+        """Ask all that `deploy` asks before it makes anything, and change nothing; what such a VM will have to lack.
+
+        `spec.properties` may lack those that are secret. Raises what `deploy` raises before it makes anything, and
+        NameTaken for any VM of that name: a rehearsal comes before the first attempt.
+        """
+
     def start(self, vm: VmRef) -> None:
         """Switch on; nothing where it runs."""
 
@@ -72,8 +81,11 @@ class Hypervisor(Protocol):
     def set_notes(self, vm: VmRef, notes: str) -> None:
         """Replace the free text that an administrator sees beside the virtual machine."""
 
-    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
-        """Whether the host starts it when the host boots."""
+    def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
+        """Whether the host starts it when the host boots; `entry`: as an inventory told it, to be so again.
+
+        Raises NotSupported where it should and no host of its kind does, or its own host starts nothing at boot.
+        """
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
         """The virtual machines that carry this run's tag."""
@@ -94,6 +106,17 @@ class GuestAgent(Protocol):
 
     def read_guest_file(self, vm: VmRef, path: str) -> bytes:
         """A small file (up to 1 MiB) of the guest. Raises NotFound, NotSupported (no agent)."""
+
+
+@runtime_checkable
+class VappProperties(Protocol):
+    """An ability some adapters have: the values of an OVF's properties (`DeploySpec.properties`) reach the guest."""
+
+    def property_fault(self, asked: OvfProperty, value: str) -> str:
+        """Why a machine would not start with that value, '' where it would. '' for a value: none is given.
+
+        A predicate of the property, as 'needs a value', which never holds the value: it may be a secret.
+        """
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypervisors.errors import Problem, TrustRefused
@@ -57,11 +57,12 @@ class TlsTrust:
     """How a TLS server is believed: a pinned leaf, else an authority's file, else the system's authorities.
 
     `fingerprint`: SHA-256 of the leaf's DER form, hexadecimal, with or without colons. A pin replaces the
-    checks of name and date: the operator said "this very certificate".
+    checks of name and date: the operator said "this very certificate". `setting`: where the operator would pin it.
     """
 
     fingerprint: str | None = None
     ca_file: Path | None = None
+    setting: str = field(default="", compare=False)
 
 
 def normal_fingerprint(text: str) -> str:

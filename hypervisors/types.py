@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from hypervisors.trust import Secret
+
 
 class PowerState(Enum):
     RUNNING = "running"
@@ -51,18 +53,26 @@ class Nic:
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk. `source`: a path or URL in the hypervisor's own terms; `capacity` in bytes, 0 = not told."""
+    """A disk. `source`: a path or URL in the hypervisor's own terms; `capacity` in bytes, 0 = not told.
+
+    `store`: the name of the one that holds it and could hold another, '' where none is known to.
+    """
 
     target: str
     bus: str
     source: str
     format: str
     capacity: int
+    store: str = ""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """All that is read of a virtual machine. `memory` in bytes. `firmware`: 'bios' or 'efi'."""
+    """All that is read of a virtual machine. `memory` in bytes. `firmware`: 'bios' or 'efi'.
+
+    `autostart_entry`: in the hypervisor's own words how it is started at boot (its place, its delays), for
+    `set_autostart` to have it back as it was; '' where there is no more to it than yes or no.
+    """
 
     vm: VmRef
     power: PowerState
@@ -76,6 +86,7 @@ class Inventory:
     disks: tuple[Disk, ...]
     autostart: bool
     notes: str
+    autostart_entry: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,7 @@ class OvfNic:
 class OvfProperty:
     """A vApp property. `key`: as class.key.instance, where it has those.
 
-    `type` and `qualifiers` in the OVF's own words.
+    `type` and `qualifiers` in the OVF's own words. `password`: its value is not to be shown.
     """
 
     key: str
@@ -136,6 +147,9 @@ class OvfProperty:
     password: bool
     default: str
     label: str
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.label})" if self.label else self.key
 
 
 @dataclass(frozen=True)
@@ -170,7 +184,7 @@ class Image:
     `path`: the file that was named, of `file_size` bytes. `format`: of the disk: 'qcow2', 'raw' or 'vmdk'.
     `sha256` is over the file as it lies on disk; for an .ovf over the lines that `sha256sum` prints of it and
     of its disk, so that it vouches for both. `ovf`: where the disk came with a description. `remarks`: facts to
-    be told, one sentence each.
+    be told, one sentence each. `stamp`: see unchanged.py; '' where it is not known.
     """
 
     path: Path
@@ -181,6 +195,7 @@ class Image:
     ovf: OvfDescription | None = None
     inside: Extent | None = None  # the disk, where it is not the whole file `path`
     remarks: tuple[str, ...] = ()
+    stamp: str = field(default="", compare=False, repr=False)
 
     @property
     def disk(self) -> Extent:
@@ -203,7 +218,8 @@ class DeploySpec:
 
     `run_id` is the tag that `destroy` and `find_tagged` look at. `vcpus`, `memory` (bytes), `firmware` ('bios', 'efi')
     and `disk_bus` ('virtio', 'scsi', 'sata', 'ide') override those of `like`. `properties`: vApp properties by key,
-    which may be secret; only a hypervisor that hands them to the guest takes any.
+    secret ones as such; only a hypervisor that hands them to the guest takes any. `folder`: another than that of
+    `like`, by the names on its way from the datacenter, with slashes between; only vSphere has folders.
     """
 
     run_id: str
@@ -216,7 +232,8 @@ class DeploySpec:
     memory: int | None = None
     firmware: str | None = None
     disk_bus: str | None = None
-    properties: Mapping[str, str] = field(default_factory=dict, repr=False)
+    properties: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
+    folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """Show backups: what a file holds, what was exported, what an import asks and leaves to do. Pure functions."""
 
 import dataclasses
+from pathlib import Path
 
 from vmmigrate.appliance.backup.contents import CONFIGURATION, DATABASE, OTHER, Contents, printable
-from vmmigrate.backups import Inspected, Written
+from vmmigrate.appliance.port import Exported
+from vmmigrate.backups import Written
 from vmmigrate.display import size
+from vmmigrate.inspecting import Inspected
 
 NOT_ENCRYPTED = "the archive is not encrypted and holds private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` takes them along"
@@ -20,13 +23,20 @@ _CONTAINERS = {
 
 
 def inspected_lines(seen: Inspected) -> list[str]:
+    encrypted = ", encrypted" if seen.encrypted else ", not encrypted"
     return [
-        f"file        {printable(str(seen.path))}",
-        f"container   {_CONTAINERS[seen.container]}, {'encrypted' if seen.encrypted else 'not encrypted'}",
-        f"size        {_bytes(seen.size)}",
-        f"SHA-256     {seen.sha256}",
+        *_file_lines(seen.path, _CONTAINERS[seen.container] + encrypted, seen),
         *_opens(seen),
         *(_contents(seen.contents) if seen.contents else []),
+    ]
+
+
+def _file_lines(path: Path, container: str, measured: Inspected | Exported) -> list[str]:
+    return [
+        f"file        {printable(str(path))}",
+        f"container   {container}",
+        f"size        {_bytes(measured.size)}",
+        f"SHA-256     {measured.sha256}",
     ]
 
 
@@ -79,28 +89,29 @@ def _contents(contents: Contents) -> list[str]:
 
 
 def inspected_json(seen: Inspected) -> dict[str, object]:
-    return {
-        "event": "Inspected",
-        "file": str(seen.path),
-        "container": seen.container,
-        "encrypted": seen.encrypted,
-        "size": seen.size,
-        "sha256": seen.sha256,
-        "opens": seen.contents is not None,
-        "scheme": seen.scheme,
-        "tried": list(seen.tried),
-        "contents": dataclasses.asdict(seen.contents) if seen.contents else None,
-    }
+    return _json(
+        "Inspected",
+        seen.path,
+        container=seen.container,
+        encrypted=seen.encrypted,
+        size=seen.size,
+        sha256=seen.sha256,
+        opens=seen.contents is not None,
+        scheme=seen.scheme,
+        tried=list(seen.tried),
+        contents=dataclasses.asdict(seen.contents) if seen.contents else None,
+    )
+
+
+def _json(event: str, path: Path, **fields: object) -> dict[str, object]:
+    return {"event": event, "file": str(path), **fields}
 
 
 def written_lines(written: Written) -> list[str]:
     made = written.exported
     return [
         f"exported    {made.name} from {written.url}",
-        f"file        {written.path}",
-        f"container   {_CONTAINERS[made.container]}",
-        f"size        {_bytes(made.size)}",
-        f"SHA-256     {made.sha256}",
+        *_file_lines(written.path, _CONTAINERS[made.container], made),
         *(f"warning     {text}" for text in warnings(written)),
     ]
 
@@ -117,14 +128,9 @@ def warnings(written: Written) -> list[str]:
 
 
 def written_json(written: Written) -> dict[str, object]:
-    return {
-        "event": "Exported",
-        "file": str(written.path),
-        "url": written.url,
-        **dataclasses.asdict(written.exported),
-        "encrypted": written.encrypted,
-        "warnings": warnings(written),
-    }
+    made = dataclasses.asdict(written.exported)
+    told = {"encrypted": written.encrypted, "warnings": warnings(written)}
+    return _json("Exported", written.path, url=written.url, **made, **told)
 
 
 def import_question(archive: Inspected, where: str) -> str:
@@ -150,15 +156,8 @@ def imported_lines(archive: Inspected, url: str) -> list[str]:
 
 
 def imported_json(archive: Inspected, url: str) -> dict[str, object]:
-    return {
-        "event": "Imported",
-        "file": str(archive.path),
-        "url": url,
-        "size": archive.size,
-        "sha256": archive.sha256,
-        "next": [RESTART],
-        "warnings": [NO_TLS],
-    }
+    told = {"next": [RESTART], "warnings": [NO_TLS]}
+    return _json("Imported", archive.path, url=url, size=archive.size, sha256=archive.sha256, **told)
 
 
 def _bytes(count: int) -> str:

@@ -1,10 +1,11 @@
 """The command line: parses, asks, calls, prints. It decides nothing."""
 
 import io
+import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -61,9 +62,29 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+class _Outlasting(io.FileIO):
+    """A standard stream whose reader may leave, as `head` does: what comes then goes nowhere, and fails nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream.fileno(), "w", closefd=False)
+        self._stream = stream  # its end would close the descriptor
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
+def _outlasting(stream: TextIO | None) -> TextIO:
+    """A terminal that lacks a character gets an escape in its place. None: it was closed before we came."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream or Path(os.devnull).open("w")
+    buffer = io.BufferedWriter(_Outlasting(stream))
+    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
+
+
 def main() -> None:
-    """The console script. A terminal that lacks a character gets an escape in its place."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    """The console script."""
+    sys.stdout, sys.stderr = _outlasting(sys.stdout), _outlasting(sys.stderr)
     app()

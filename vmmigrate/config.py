@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from vmmigrate.errors import UsageProblem
 
@@ -64,6 +74,23 @@ class SecretSource(_Strict):
         if sum(each is not None for each in named) + self.prompt != 1:
             raise ValueError("give exactly one of env, file, command, keyring, prompt")
         return self
+
+
+_TEXT, _SOURCE = "<text>", "<source>"  # which of two forms it is; pydantic puts that into the path of a problem
+
+
+def _form(value: object) -> str | None:
+    return _TEXT if isinstance(value, str) else _SOURCE if isinstance(value, dict | SecretSource) else None
+
+
+Property = Annotated[
+    Annotated[str, Tag(_TEXT)] | Annotated[SecretSource, Tag(_SOURCE)],
+    Discriminator(
+        _form,
+        custom_error_type="property",
+        custom_error_message='give text in quotes, or where a secret comes from, as { env = "NAME" }',
+    ),
+]
 
 
 class ConsoleSettings(_Strict):
@@ -192,7 +219,8 @@ class HypervisorSettings(_Strict):
     store: str | None = Field(
         examples=["default"],
         default=None,
-        description="The storage pool or datastore for the new disk. Left out: the only one there is.",
+        description="The storage pool or datastore for the new disk. Left out: the only one there is, else the one that"
+        " holds the old VM's first disk, if it has room.",
     )
     password: SecretSource | None = Field(
         default=None, description="Where the password of the account in a vsphere:// URL comes from."
@@ -237,6 +265,11 @@ class NewSettings(_Strict):
     name: str | None = Field(
         examples=["mailgw-2"], default=None, description="Its name. Left out: the old one's with the run's id."
     )
+    folder: str | None = Field(
+        examples=["Mail/Gateways"],
+        default=None,
+        description="On vSphere, its folder: the names on the way from the datacenter. Left out: the old VM's.",
+    )
     staging: str | None = Field(
         examples=["staging"],
         default=None,
@@ -269,6 +302,12 @@ class NewSettings(_Strict):
         examples=["sata"],
         default=None,
         description="The bus of its disk: virtio, scsi, sata or ide. Left out: as the old VM has.",
+    )
+    properties: dict[str, Property] = Field(
+        examples=[{"net.address": "192.0.2.20", "sa.password": {"env": "MAILGW_SA"}}],
+        default={},
+        description="vApp properties of the image's OVF, on vSphere: by key, in quotes, a text or where a secret comes"
+        " from. A table of its own, [new.properties], serves as well. Left out: none.",
     )
     via: Via = None
     console: ConsoleSettings = ConsoleSettings()
@@ -313,6 +352,7 @@ class Limits(_Strict):
     shutdown: float = Field(default=120, gt=0, description="A guest's own shutdown.")
     network: float = Field(default=60, gt=0, description="The new gateway's first answer at the live address.")
     answer: float = Field(default=30, gt=0, description="The new VM's guest agent, once it has booted.")
+    stall: float = Field(default=120, gt=0, description="vSphere, while it takes no byte of the new VM's disk.")
 
 
 class Settings(_Strict):
@@ -387,25 +427,28 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
-def _problems(path: Path, error: ValidationError, environ: Mapping[str, str]) -> UsageProblem:
+def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) -> UsageProblem:
     """Each setting by its path, and by its variable where it came from there."""
     lines = []
     for each in error.errors():
-        name = ".".join(map(str, each["loc"]))
+        path = tuple(part for part in each["loc"] if part not in (_TEXT, _SOURCE))
+        name = ".".join(map(str, path))
         variable = ENV_PREFIX + name.replace(".", "__").upper()
         where = f" ({variable})" if variable in {given.upper() for given in environ} else ""
-        lines.append(f"{name}{where}: {_in_words(each['type'], each['msg'], each['loc'])}")
+        lines.append(f"{name}{where}: {_in_words(each['type'], each['msg'], path)}")
     return UsageProblem(
         "the configuration has "
         + ("a problem" if len(lines) == 1 else f"{len(lines)} problems")
         + ":\n  "
         + "\n  ".join(lines),
-        hint=f"mend {'it' if len(lines) == 1 else 'them'} in {path}, in the {ENV_PREFIX}… environment or in the flags;"
+        hint=f"mend {'it' if len(lines) == 1 else 'them'} in {file}, in the {ENV_PREFIX}… environment or in the flags;"
         " every setting there is: vmmigrate config template",
     )
 
 
 def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:
+    if kind == "extra_forbidden" and path[:2] == ("new", "properties"):
+        return "there is no such source of a secret; a key with dots in it stands in quotes"
     if kind == "extra_forbidden":
         near = get_close_matches(str(path[-1]), _beside(path), n=1)
         return "there is no such setting" + (f"; is it {'.'.join(map(str, (*path[:-1], *near)))}?" if near else "")

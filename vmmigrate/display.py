@@ -3,9 +3,12 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from hypervisors import printable
+from vmmigrate import properties
 from vmmigrate.events import (
     DirectionTaken,
     Event,
@@ -17,6 +20,7 @@ from vmmigrate.events import (
     StepProgress,
     StepRemark,
     StepWaits,
+    Warned,
 )
 
 if TYPE_CHECKING:
@@ -77,11 +81,12 @@ def _command(verb: str, run_id: str, *, back: bool) -> str:
 
 
 class PlainLines:
-    """One line a fact, for logs and pipes."""
+    """One line a fact, for logs and pipes. `brief`: why a step failed is told at the end, so it is only named."""
 
-    def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic) -> None:
-        self._out, self._now = out, now
+    def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic, *, brief: bool = False) -> None:
+        self._out, self._now, self._brief = out, now, brief
         self._label = ""
+        self._failed: StepFailed | None = None
         self._began = self._told = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -102,14 +107,23 @@ class PlainLines:
                 return self._sometimes(event)
             case StepRemark():
                 return [f"        note: {event.text}"]
+            case Warned():
+                return [f"        warning: {event.text}"]
             case StepEnded():
                 return [f"{self._label:<52} {event.seconds:6.1f} s"]
             case StepFailed():
-                return [f"{self._label:<52} FAILED", f"        {event.error}", f"        → {event.hint}"]
+                self._failed = event
+                why = [] if self._brief else [f"        {event.error}", f"        → {event.hint}"]
+                return [f"{self._label:<52} FAILED", *why]
             case DirectionTaken():
-                return [f"{_DIRECTIONS.get(event.scope, 'going forward')}: {event.reason}"]
+                return [f"{_DIRECTIONS.get(event.scope, 'going forward')}: {self._reason(event)}"]
             case RunEnded():
                 return end_lines(event)
+
+    def _reason(self, event: DirectionTaken) -> str:
+        """A step's failure is told once, so that here the step is named."""
+        failed = self._failed
+        return f"{failed.title!r} failed" if failed and event.reason.endswith(failed.error) else event.reason
 
     def _sometimes(self, event: StepProgress | StepWaits) -> list[str]:
         now = self._now()
@@ -141,34 +155,50 @@ class LiveTerminal:
         from rich.console import Console
 
         self._console = Console(file=out, highlight=False)
-        self._plain = PlainLines(out, now)
+        self._plain = PlainLines(out, now, brief=True)
         self._now = now
         self._status = self._console.status("")
         self._title = ""
         self._began = 0.0
+        self._moving = False
 
     def __call__(self, event: Event) -> None:
         match event:
             case StepBegan():
                 self._title, self._began = event.title, self._now()
                 self._status.update(event.title)
-                self._status.start()
+                self._move()
             case StepProgress():
                 self._status.update(f"{self._title}: {_transfer(event, self._now() - self._began)}")
             case StepWaits():
                 wait = event.wait
                 left = f"{wait.waited:.0f} s of at most {wait.timeout:.0f} s"
                 self._status.update(f"{self._title}: waiting for {wait.what}, {left}")
+            case StepRemark() | Warned():
+                with self.still():
+                    self._plain(event)
             case _:
-                self._status.stop()
-        if not isinstance(event, StepProgress | StepWaits):
+                self.stop()
+        if not isinstance(event, StepProgress | StepWaits | StepRemark | Warned):
             self._plain(event)
-        if isinstance(event, StepRemark):
-            self._status.start()  # the step goes on
 
     def stop(self) -> None:
         """Nothing moves any more, and the cursor is seen again: for who ends without a last event."""
+        self._moving = False
         self._status.stop()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing moves meanwhile: a moving line would wipe a question out."""
+        moving = self._moving
+        self.stop()
+        yield
+        if moving:
+            self._move()
+
+    def _move(self) -> None:
+        self._moving = True
+        self._status.start()
 
 
 # ---- programs --------------------------------------------------------------------------------------------
@@ -201,10 +231,12 @@ def plan_lines(plan: "Plan") -> list[str]:
             f"MAC {identity.mac} on {identity.network}"
         ),
         f"new image   {image.path} ({image.format}, {size(image.file_size)}, SHA-256 {image.sha256[:16]}…)",
-        f"new VM      {plan.new_name}: {plan.vcpus} vCPU, {size(plan.memory)}, in pool {plan.store}",
+        f"new VM      {plan.new_name}: {plan.vcpus} vCPU, {size(plan.memory)}, in pool {plan.store}"
+        + (f", in folder {plan.folder}" if plan.folder else ""),
         f"NICs        live on {identity.network} (unplugged until the switch), staging on {plan.staging}"
         + (", staging first" if plan.staging_first else ""),
     ]
+    lines += [f"property    {printable(line)}" for line in properties.in_words(plan.properties)]
     lines += [f"insecure    {flag}" for flag in plan.insecure]
     for finding in plan.findings:
         lines.append(f"{finding.severity:<11} {finding.id}: {finding.seen}")

@@ -78,9 +78,9 @@ def refuse_left_over(engine: Engine, run: Run) -> None:
     state = engine.journal.state()
     if state.ended == "needs-attention":
         run.emit(ended(run, engine.journal, "needs-attention"))
-        listed = "; ".join(f"{name}: {text}" for name, text in state.troubles.items())
+        listed = [f"{name}: {text}" for name, text in state.troubles.items()]
         raise NeedsAttention(
-            f"not everything could be undone: {listed}",
+            "not everything could be undone:" + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
             hint=f"mend that, then run `vmmigrate rollback {run.run_id}` again: it goes on where it failed",
         )
 

@@ -48,6 +48,13 @@ class StepRemark:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """What the hypervisor warns of, and does nevertheless."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class StepEnded:
     step: str
     title: str
@@ -89,7 +96,16 @@ class RunEnded:
 
 
 Event = (
-    RunStarted | StepBegan | StepProgress | StepWaits | StepRemark | StepEnded | StepFailed | DirectionTaken | RunEnded
+    RunStarted
+    | StepBegan
+    | StepProgress
+    | StepWaits
+    | StepRemark
+    | Warned
+    | StepEnded
+    | StepFailed
+    | DirectionTaken
+    | RunEnded
 )
 Listener = Callable[[Event], None]
 

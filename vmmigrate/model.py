@@ -78,6 +78,8 @@ class Plan:
     memory: int
     firmware: str | None = None
     disk_bus: str | None = None  # None for either: as the old VM's
+    folder: str | None = None  # None: the old VM's
+    properties: Mapping[str, str | None] = field(default_factory=dict)  # vApp's, by key; None stands for a secret
     new_mac: str | None = None  # None: the old one's, which is kept wherever the hypervisor permits it
     insecure: tuple[str, ...] = ()  # every flag that gives up a check, for the report to repeat
     premises: tuple[Premise, ...] = ()
@@ -232,6 +234,7 @@ class Plugged:
     old_mac: str
     old_link_up: bool
     old_autostart: bool
+    old_autostart_entry: str = ""  # as Inventory.autostart_entry
 
 
 @dataclass(frozen=True)

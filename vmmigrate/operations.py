@@ -8,8 +8,19 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors import Access, Clock, Hypervisor, Problem, Progress, Secret, TimedOut, TlsTrust, connect
-from vmmigrate import __version__
+from hypervisors import (
+    Access,
+    Clock,
+    Hypervisor,
+    Problem,
+    Progress,
+    Secret,
+    TimedOut,
+    TlsTrust,
+    connect,
+    refuse_unreadable,
+)
+from vmmigrate import __version__, inspecting, properties
 from vmmigrate.config import Settings
 from vmmigrate.driving import drive, ended, outcome_of, refuse_left_over
 from vmmigrate.engine import Engine
@@ -17,12 +28,13 @@ from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
 from vmmigrate.folders import run_ids
 from vmmigrate.journal import Journal, Kind, RunState, Scope
-from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
-from vmmigrate.preflight import Preflight, refusal
+from vmmigrate.logged import warnings_told
+from vmmigrate.model import Finding, NewVm, Plan, Severity, plan_from_json, plan_to_json
+from vmmigrate.preflight import Findings, Preflight, refusal
 from vmmigrate.run import Doors, Run
 from vmmigrate.rundir import RunDir, locked, new_run_id, write_durably
 from vmmigrate.secrets import Ask, Secrets, cannot_ask, in_words
-from vmmigrate.status import RunStatus, covered, describe, read_status, switching
+from vmmigrate.status import RunStatus, covered, describe, makes_vm, read_status, switching
 from vmmigrate.steps import MIGRATE, claim
 
 STEPS = tuple(step for phase in MIGRATE for step in phase.steps)
@@ -70,7 +82,8 @@ def plan(
     run_id: str | None = None,
 ) -> Plan:
     """Look at everything, change nothing. Raises PlanRefused and what the parts raise."""
-    with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
+    _refuse_unreadable(image, settings)
+    with _hypervisor(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
         return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id())
 
 
@@ -107,14 +120,16 @@ def migrate(
     has gone back and RolledBack is raised; NeedsAttention where something is left to a person.
     """
     run_id = run_id or new_run_id()
-    with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
+    _refuse_unreadable(image, settings)
+    with _hypervisor(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
         made = _look(hypervisor, settings, doors, parts, old, image, run_id)
         _refuse_blocked(made)
         if agreed is not None:
             _refuse_broken(agreed, made)
         if not yes:
             raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
-        _fetch_secrets(doors)
+        _fetch_secrets(doors, made)
+        _refuse_unfit(made, hypervisor, doors)
         rundir = parts.rundir(run_id)
         rundir.create()
         with locked(rundir), closing(_begin(rundir, made, settings)) as journal:
@@ -122,6 +137,15 @@ def migrate(
             _tell_start(run, "migrate")
             drive(Engine(journal, STEPS, run, parts.listen, parts.cancelled), run, Engine.forward)
     return run_id
+
+
+def _refuse_unreadable(image: Path, settings: Settings) -> None:
+    """A file's name that is typed wrong costs no connection and no password. Raises PlanRefused."""
+    found, archive = Findings(), settings.backup.file
+    found.ask("image", lambda: refuse_unreadable(image))
+    if archive is not None:
+        found.ask("backup-file", lambda: inspecting.refuse_unreadable(archive))
+    found.refuse_if_blocked()
 
 
 def _refuse_blocked(made: Plan) -> None:
@@ -143,10 +167,12 @@ def _plan_again(now: Plan) -> str:
     return f"vmmigrate plan {shlex.quote(now.old.name)} {shlex.quote(str(now.image.path))} -o FILE"
 
 
-def _fetch_secrets(doors: Doors) -> None:
-    """All at the start, so that nobody is asked for a password in the middle of a switch."""
+def _fetch_secrets(doors: Doors, plan_: Plan, state: RunState | None = None) -> None:
+    """All at the start, so that nobody is asked for a password in the middle of a switch. `state`: of a run resumed."""
     names = [*doors.wanted(), "old.console.password", "new.console.password"]
-    for name in names + (["backup.password"] if doors.settings.backup.password else []):
+    names += ["backup.password"] if doors.settings.backup.password else []
+    names += properties.secret_names(plan_.properties) if state is None or makes_vm(state) else []
+    for name in names:
         doors.secrets.get(name)
 
 
@@ -154,6 +180,12 @@ def _fetch_for_the_way_back(doors: Doors, state: RunState) -> None:
     """As above; before the switch, going back concerns the hypervisor alone."""
     for name in doors.wanted() if switching(state) else ():
         doors.secrets.get(name)
+
+
+def _refuse_unfit(made: Plan, hypervisor: Hypervisor, doors: Doors) -> None:
+    wrong = properties.unfit_secrets(made.properties, made.image, hypervisor, doors.secrets)
+    if findings := [Finding("property", Severity.ERROR, seen, remedy) for seen, remedy in wrong]:
+        raise refusal(findings)
 
 
 def _begin(rundir: RunDir, made: Plan, settings: Settings) -> Journal:
@@ -190,7 +222,7 @@ def resume(run_id: str, parts: Parts) -> str:
         if switched_back:
             _refuse_second_switch(state)
         if switched_back or state.back is None or state.back.scope is Scope.REDO:
-            _fetch_secrets(run.doors)
+            _fetch_secrets(run.doors, run.plan, state)
         else:
             _fetch_for_the_way_back(run.doors, state)
         _tell_start(run, "resume")
@@ -296,23 +328,25 @@ def runs(parts: Parts) -> tuple[str, ...]:
 
 @contextmanager
 def _hypervisor(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
-    hypervisor = parts.connect(settings.hypervisor.url, access_to(settings, parts))
-    try:
-        yield hypervisor
-    finally:
-        with suppress(Problem):  # a connection that died is closed
-            hypervisor.close()
+    with warnings_told(parts.listen):
+        hypervisor = parts.connect(settings.hypervisor.url, access_to(settings, parts))
+        try:
+            yield hypervisor
+        finally:
+            with suppress(Problem):  # a connection that died is closed
+                hypervisor.close()
 
 
 def access_to(settings: Settings, parts: Parts) -> Access:
-    """The hypervisor's password, asked for where its URL's kind wants one, and whom to believe."""
+    """The hypervisor's password, asked for where its URL's kind wants one, whom to believe, how long to bear."""
     secrets = Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets)
     trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
-    return Access(lambda: secrets.get("hypervisor.password"), trust)
+    return Access(lambda: secrets.get("hypervisor.password"), trust, settings.limits.stall)
 
 
 @contextmanager
-def _doors(settings: Settings, parts: Parts) -> Iterator[Doors]:
+def doors_of(settings: Settings, parts: Parts) -> Iterator[Doors]:
+    """Closed afterwards; passwords are asked for when they are wanted."""
     doors = Doors(settings, Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets))
     try:
         yield doors
@@ -372,7 +406,7 @@ def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
                 hint="restore that file from a copy: it was edited",
             )
         settings = Settings.model_validate_json(rundir.settings.read_text())
-        with _hypervisor(settings, parts) as hypervisor, _doors(settings, parts) as doors:
+        with _hypervisor(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
             run = _run(rundir, plan_from_json(text), settings, hypervisor, doors, parts)
             yield Engine(journal, STEPS, run, parts.listen, parts.cancelled), run
 

@@ -1,13 +1,13 @@
 """Ask everything, change nothing: what stands in the way becomes findings, what was decided a Plan."""
 
 import hashlib
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from hypervisors import (
+    GuestAgent,
     Hypervisor,
     Image,
     Inventory,
@@ -19,11 +19,9 @@ from hypervisors import (
     ProgressListener,
     Store,
     identify_image,
-    no_progress,
 )
-from vmmigrate import hardware
+from vmmigrate import hardware, properties
 from vmmigrate.appliance import mail
-from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.net import firewall, network
@@ -32,8 +30,10 @@ from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.config import Settings
 from vmmigrate.errors import PlanRefused
+from vmmigrate.inspecting import read_archive, refuse_unknown
 from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
-from vmmigrate.run import Doors, pinned_as
+from vmmigrate.run import Doors
+from vmmigrate.steps import deploy
 from vmmigrate.steps.claim import refuse_foreign_claim
 from vmmigrate.steps.intake import refuse_stuck_mail
 
@@ -97,20 +97,27 @@ class Preflight:
         found = self.findings
         inventory = found.ask("old-vm", lambda: self._old_vm(old))
         what = found.ask("image", lambda: self._image(image))
+        found.ask("backup-file", self._archive)
         found.refuse_if_blocked()
         assert inventory is not None
         assert what is not None
         name = self.settings.new.name or f"{inventory.vm.name}-{run_id}"
-        store = found.ask("store", lambda: self._store(what))
+        store = found.ask("store", lambda: self._store(what, inventory))
         staging = found.ask("staging", self._staging)
         found.ask("new-name", lambda: self._free(name))
+        for seen, remedy in properties.faults(properties.told(self.settings.new), what, self.hypervisor):
+            found.error("property", seen, remedy)
+        for seen, remedy in properties.unheard(what, self.hypervisor):
+            found.warn("property", seen, remedy)
         guest = self._old_guest(inventory, staging)
         found.refuse_if_blocked()
         assert store is not None
         assert staging is not None
         assert guest is not None
         identity, software = guest
-        return self._decide(inventory, software, identity, what, name, store, staging)
+        made = self._decide(inventory, software, identity, what, name, store, staging)
+        found.ask("deployment", lambda: self._rehearse(made, run_id))
+        return replace(made, findings=tuple(found.all))
 
     def _decide(
         self,
@@ -123,6 +130,7 @@ class Preflight:
         staging: Network,
     ) -> Plan:
         new, machine = self.settings.new, self._hardware(image, inventory)
+        handed = properties.told(new)
         return Plan(
             hypervisor=self.hypervisor.url,
             old=inventory.vm,
@@ -137,6 +145,8 @@ class Preflight:
             memory=machine.memory,
             firmware=machine.firmware,
             disk_bus=machine.disk_bus,
+            folder=new.folder,
+            properties=handed,
             new_mac=self._new_mac(identity.mac, name),
             insecure=_insecure(self.settings),
             premises=(
@@ -146,10 +156,17 @@ class Preflight:
                 Premise("memory", f"{machine.memory // 2**20} MiB"),
                 Premise("firmware", machine.firmware),
                 Premise("disk bus", machine.disk_bus or "as the old VM's"),
+                Premise("folder", new.folder or "as the old VM's"),
+                Premise("properties", "; ".join(properties.in_words(handed)) or "none"),
                 Premise("insecure", ", ".join(_insecure(self.settings)) or "nothing"),
             ),
-            findings=tuple(self.findings.all),
         )
+
+    def _rehearse(self, made: Plan, run_id: str) -> None:
+        """Without the secrets among the properties, which are not asked for yet."""
+        plain = {key: value for key, value in made.properties.items() if value is not None}
+        for lacking in self.hypervisor.rehearse(deploy.spec(made, run_id, plain)):
+            self.findings.warn("deployment", str(lacking), lacking.hint)
 
     def _new_mac(self, old: str, name: str) -> str | None:
         """None where the new NIC may have the old one's."""
@@ -172,6 +189,19 @@ class Preflight:
             self.findings.tell("image", remark)
         return image
 
+    def _archive(self) -> None:
+        """One exported by hand, judged as `backup import` judges it; whether a password opens it, the console tells."""
+        backup = self.settings.backup
+        if backup.file is None:
+            return
+        password = self.doors.secrets.get("backup.password") if backup.password else None
+        hint = "export it again in the browser, or leave it out: then the old console is asked for one"
+        seen = refuse_unknown(read_archive(backup.file, password, self.progress), hint=hint)
+        if seen.encrypted and not backup.password:
+            self.findings.warn(
+                "backup-file", f"{backup.file} is encrypted, and no password is given", "set backup.password"
+            )
+
     def _hardware(self, image: Image, inventory: Inventory) -> hardware.Hardware:
         decided = hardware.decide(self.settings.new, image, inventory)
         for doubt in hardware.doubts(decided, image.ovf, inventory) if image.ovf else ():
@@ -189,28 +219,40 @@ class Preflight:
         refuse_foreign_claim(inventory.notes, run_id="no run yet")
         return inventory
 
-    def _store(self, image: Image) -> Store:
-        stores = [store for store in self.hypervisor.stores() if store.active]
-        names = ", ".join(store.name for store in stores) or "none"
-        wanted = self.settings.hypervisor.store
-        matching = [store for store in stores if store.name == wanted] if wanted else stores
-        if len(matching) != 1:
-            what = f"no active storage pool {wanted!r}" if wanted else "it is not clear which storage pool to use"
-            raise PlanRefused(f"{what} (there are: {names})", hint="choose one with hypervisor.store or --store POOL")
-        if matching[0].available < image.virtual_size:
+    def _store(self, image: Image, old: Inventory) -> Store:
+        """As set, else the only one, else where the old VM's first disk is."""
+        stores = {store.name: store for store in self.hypervisor.stores() if store.active}
+        wanted, olds = self.settings.hypervisor.store, old.disks[0].store if old.disks else ""
+        name = wanted or (next(iter(stores)) if len(stores) == 1 else olds)
+        if name not in stores:
+            what = f"no active storage pool or datastore {wanted!r}" if wanted else "it is not clear which store to use"
             raise PlanRefused(
-                f"pool {matching[0].name} has {matching[0].available / 2**30:.1f} GiB left, "
-                f"the image may grow to {image.virtual_size / 2**30:.1f} GiB",
-                hint="make room, or choose another pool with hypervisor.store or --store",
+                f"{what} (there are: {', '.join(stores) or 'none'})",
+                hint="choose one with hypervisor.store or --store NAME",
             )
-        return matching[0]
+        chosen = stores[name]
+        if chosen.available < image.virtual_size:
+            raise PlanRefused(
+                f"{name} has {chosen.available / 2**30:.1f} GiB left, "
+                f"the image may grow to {image.virtual_size / 2**30:.1f} GiB",
+                hint="make room, or choose another store with hypervisor.store or --store NAME",
+            )
+        if not wanted and len(stores) > 1:
+            self.findings.tell("store", f"the new disk goes to {name}, which holds the old VM's first disk")
+        return chosen
 
     def _staging(self) -> Network:
         networks = self.hypervisor.networks()
         wanted = self.settings.new.staging
-        for network_ in networks:
-            if wanted and wanted in (network_.name, str(network_)):
-                return network_
+        fitting = [each for each in networks if wanted and wanted in (each.name, str(each))]
+        if len(fitting) > 1:
+            raise PlanRefused(
+                f"{len(fitting)} networks are called {wanted!r}: {', '.join(map(str, fitting))}",
+                hint="name one as it stands here, with new.staging or --staging NETWORK; of two that stand here alike,"
+                " give one another name",
+            )
+        if fitting:
+            return fitting[0]
         if wanted and wanted.startswith("bridge:"):
             return Network(wanted.removeprefix("bridge:"), "bridge")
         listed = ", ".join(map(str, networks)) or "none"
@@ -241,7 +283,8 @@ class Preflight:
         if software is None:
             return None
         identity = self.findings.ask("identity", lambda: read_identity(shell, host, inventory))
-        self.findings.ask("console", lambda: self._console(host, shell))
+        if self.settings.backup.file is None:
+            self.findings.ask("console", lambda: self._console(host, shell))
         self.findings.ask("queues", lambda: refuse_stuck_mail(shell))
         self.findings.ask("firewall", lambda: firewall.refuse_without_firewall(shell))
         self.findings.ask("database", lambda: read_database(shell, b"only a look"))
@@ -271,14 +314,10 @@ class Preflight:
 
     def _console(self, host: str, shell: Shell) -> None:
         """One log-in, and a look at the backup page: no backup is made."""
-        if self.settings.backup.file is not None:
-            _whole_archive(self.settings.backup.file)
-            return
         trust = self.doors.console_trust("old", shell)
         console = self.doors.console("old", self.doors.console_url("old", host, trust), trust)
         try:
-            with pinned_as("old"):
-                console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
+            console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
             console.find_backup()
         finally:
             console.close()
@@ -308,7 +347,7 @@ class Preflight:
             self.findings.error(
                 "nics",
                 f"the old VM has {len(inventory.nics)} connected NICs; it would stay live on all but one",
-                "set down what is not needed (virsh domif-setlink, also with --config); more than one is not supported",
+                "set down what is not needed, now and for the next start; more than one is not supported",
             )
         if len(inventory.disks) > 1:
             self.findings.warn(
@@ -320,7 +359,8 @@ class Preflight:
             self.findings.warn(
                 "trust-staging",
                 "the new VM's host key is believed as the staging network shows it",
-                "use an image with a guest agent, or set new.ssh.host_key",
+                "set new.ssh.host_key"
+                + (", or use an image with a guest agent" if isinstance(self.hypervisor, GuestAgent) else ""),
             )
         for via in dict.fromkeys(filter(None, (self.settings.old.via, self.settings.new.via))):
             self.findings.warn(
@@ -401,12 +441,3 @@ def _premises(
         Premise("image SHA-256", image.sha256),
         Premise("pool", store.name),
     )
-
-
-def _whole_archive(path: Path) -> None:
-    """Raises NoBackup, PlanRefused."""
-    try:
-        with path.open("rb") as source, Path(os.devnull).open("wb") as nowhere:
-            pass_through(source, nowhere, path.name, path.stat().st_size, no_progress)
-    except OSError as error:
-        raise PlanRefused(f"{path}: {error.strerror}", hint="name the archive that was exported by hand") from error

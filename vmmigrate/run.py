@@ -1,8 +1,7 @@
 """What a step acts on: the plan, what is known by now, and the real parts, each connected when first asked for."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +13,6 @@ from hypervisors import (
     Progress,
     ProgressListener,
     TlsTrust,
-    TrustRefused,
     Wait,
     dial_straight,
     wait_for,
@@ -88,6 +86,7 @@ class Doors:
             key=key,
             agent=who.agent,
             new_password=(lambda: self.secrets.get(f"{name}.new_password")) if renewed else None,
+            settings=name,
         )
 
     def wanted(self) -> Iterator[str]:
@@ -124,12 +123,11 @@ class Doors:
     def console_url(self, side: str, host: str, trust: TlsTrust) -> str:
         """As the operator says, else looked for at `host`."""
         console: ConsoleSettings = getattr(self.settings, side).console
-        with pinned_as(side):
-            return console.url or consoles.find(host, trust, self.profile(side), dial=self.dial(side))
+        return console.url or consoles.find(host, pinned_in(side, trust), self.profile(side), dial=self.dial(side))
 
     def console(self, side: str, url: str, trust: TlsTrust) -> Console:
         """Not yet logged in; the caller closes it."""
-        return consoles.open_console(url, trust, self.profile(side), dial=self.dial(side))
+        return consoles.open_console(url, pinned_in(side, trust), self.profile(side), dial=self.dial(side))
 
     def profile(self, side: str) -> Profile:
         """What the operator says of that side's console."""
@@ -145,17 +143,9 @@ class Doors:
         self._jumps.clear()
 
 
-@contextmanager
-def pinned_as(side: str) -> Iterator[None]:
-    """Let a console's certificate that is not believed name that side's setting, which would pin it."""
-    try:
-        yield
-    except TrustRefused as error:
-        if error.seen is None:
-            raise
-        pin = f'{side}.console.fingerprint = "{error.seen}"'
-        hint = f"compare the fingerprint with the appliance's own, then pin it in vmmigrate.toml: {pin}"
-        raise TrustRefused(str(error), hint=hint, seen=error.seen) from error
+def pinned_in(side: str, trust: TlsTrust) -> TlsTrust:
+    """The same, so that a certificate that is not believed names that side's setting."""
+    return replace(trust, setting=f"{side}.console.fingerprint")
 
 
 def own_known_hosts() -> Path | None:

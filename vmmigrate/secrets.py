@@ -31,10 +31,18 @@ NAMES = (
 
 def cannot_ask(label: str) -> str:
     """For callers without a terminal."""
+    key = _property(label)
+    setting = f'new.properties."{key}"' if key else label
+    in_file = f'in vmmigrate.toml: {setting} = {{ file = "/root/{label}" }}'
     raise UsageProblem(
         f"{label} is not given, and there is no terminal to ask for it",
-        hint=f'{given_as(variable(label))}    # or in vmmigrate.toml: {label} = {{ file = "/root/{label}" }}',
+        hint=in_file if key else f"{given_as(variable(label))}    # or {in_file}",
     )
+
+
+def _property(name: str) -> str:
+    """The key of the vApp property whose secret it is; '' for any other."""
+    return name.removeprefix("new.properties.") if name.startswith("new.properties.") else ""
 
 
 def given_as(name: str) -> str:
@@ -53,6 +61,8 @@ def question(settings: Settings, name: str) -> str:
         return f"password of the backup ({name})"
     if name == "hypervisor.password":
         return f"password for {settings.hypervisor.url} ({name})"
+    if key := _property(name):
+        return f"property {key} of the new VM ({name})"
     where, _, what = name.partition(".")
     side = settings.old if where == "old" else settings.new
     address = settings.old.address if where == "old" else settings.new.staging_address
@@ -110,8 +120,13 @@ class Secrets:
 
     def _source(self, name: str) -> SecretSource | None:
         value: object = self._settings
-        for part in name.split("."):
-            value = getattr(value, part, None)
+        rest = name
+        while rest:
+            if isinstance(value, Mapping):  # whose keys may have dots in them
+                value, rest = value.get(rest), ""
+            else:
+                part, _, rest = rest.partition(".")
+                value = getattr(value, part, None)
         return value if isinstance(value, SecretSource) else None
 
     def _from_environment(self, name: str, key: str) -> str:

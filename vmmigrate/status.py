@@ -76,6 +76,13 @@ def switching(state: RunState) -> bool:
     )
 
 
+def makes_vm(state: RunState) -> bool:
+    """Whether the way forward makes the new VM, or makes it anew because its import cannot be continued."""
+    redone = state.back is not None and state.back.scope is Scope.REDO
+    half = state.steps["import"] not in (Status.PENDING, Status.DONE)
+    return redone or half or state.steps["deploy"] is not Status.DONE
+
+
 def covered(state: RunState, scope: Scope) -> list[str]:
     """The recorded steps that a scope undoes: from the switch on, or all."""
     if scope is Scope.ALL:

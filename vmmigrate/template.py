@@ -51,10 +51,14 @@ def _value(field: FieldInfo) -> str:
     """Its default as TOML; where that is nothing, its example."""
     if SecretSource in get_args(field.annotation):
         return "{ prompt = true }"
-    return _toml(field.default if field.default is not None else (field.examples or ["…"])[0])
+    return _toml(field.default if field.default not in (None, {}) else (field.examples or ["…"])[0])
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return str(table.as_string())
     return str(tomlkit.item(value).as_string())
 
 

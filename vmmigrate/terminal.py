@@ -6,6 +6,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
@@ -14,7 +15,7 @@ from hypervisors import Access, Cancelled, Hypervisor, Problem, connect, redacte
 from vmmigrate import folders
 from vmmigrate.display import JsonLines, LiveTerminal, PlainLines
 from vmmigrate.driving import NeedsAttention, RolledBack
-from vmmigrate.events import Event, Listener, RunStarted, unfailing
+from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
 from vmmigrate.operations import Parts
 from vmmigrate.secrets import cannot_ask
 from vmmigrate.steps import UndoRefused
@@ -31,7 +32,8 @@ class Session:
     def __init__(self, *, json: bool) -> None:
         self._json = JsonLines(sys.stdout) if json else None
         self._live = LiveTerminal(sys.stdout) if not json and sys.stdout.isatty() else None
-        self._show = unfailing(self._json or self._live or PlainLines(sys.stdout))
+        self._show = unfailing(self._json or self._live or PlainLines(sys.stdout, brief=True))
+        self._failures: list[StepFailed] = []
         self._log: Path | None = None
         self._run_id = ""
         self._file_lines: Listener | None = None
@@ -43,7 +45,7 @@ class Session:
             runs_folder=folders.runs_folder(os.environ),
             keys_folder=folders.keys_folder(os.environ),
             connect=CONNECT.get(),
-            ask=_prompt if sys.stdin.isatty() else cannot_ask,
+            ask=self._ask if sys.stdin.isatty() else cannot_ask,
             listen=self._hear,
             cancelled=self._check,
         )
@@ -71,8 +73,15 @@ class Session:
         if self._json:
             self._json.write({"event": "Error", "message": message, "hint": hint, "exit_code": code})
         else:
-            print(f"error: {message}\n  → {hint}", file=sys.stderr)
+            self._print(message, hint)
         return code
+
+    def _print(self, message: str, hint: str) -> None:
+        """Before the last words each failure that they do not repeat: on the way its step was named alone."""
+        for each in self._failures:
+            if each.error not in message:
+                print(f"error: {each.title}: {each.error}\n  → {each.hint}", file=sys.stderr)
+        print(f"error: {message}\n  → {hint}", file=sys.stderr)
 
     def _code(self, error: BaseException) -> int:
         match error:
@@ -100,9 +109,15 @@ class Session:
         if isinstance(event, RunStarted):
             self._log, self._run_id = Path(event.folder) / "log.txt", event.run_id
             self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
+        if isinstance(event, StepFailed):
+            self._failures.append(event)
         if self._file_lines:
             self._file_lines(event)
         self._show(event)
+
+    def _ask(self, label: str) -> str:
+        with self._live.still() if self._live else nullcontext():
+            return _prompt(label)
 
     def _write_traceback(self) -> Path:
         path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")

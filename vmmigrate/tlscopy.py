@@ -18,9 +18,10 @@ from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept
 from vmmigrate.config import Settings
 from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
-from vmmigrate.operations import Parts
+from vmmigrate.events import StepRemark
+from vmmigrate.operations import Parts, doors_of
 from vmmigrate.run import Doors
-from vmmigrate.secrets import Secrets, in_words
+from vmmigrate.visit import told
 
 Say = Callable[[str], None]
 
@@ -67,16 +68,20 @@ class Gateway:
 @contextmanager
 def gateways(settings: Settings, parts: Parts) -> Iterator[Callable[[str, str], Gateway]]:
     """How a side ('old', 'new') is reached at a host; hangs up at the end."""
-    doors = Doors(settings, Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets))
+    with doors_of(settings, parts) as doors:
 
-    def reach(side: str, host: str) -> Gateway:
-        limits, port = settings.limits, settings.old.smtp_port
-        return Gateway(doors.shell(side, host), doors, host, doors.dial(side), port, limits.restart, parts.clock)
+        def reach(side: str, host: str) -> Gateway:
+            limits, port = settings.limits, settings.old.smtp_port
+            return Gateway(doors.shell(side, host), doors, host, doors.dial(side), port, limits.restart, parts.clock)
 
-    try:
         yield reach
-    finally:
-        doors.close()
+
+
+@contextmanager
+def saying(parts: Parts, step: str, title: str) -> Iterator[Say]:
+    """Tell listeners that something begins and ends, and what is said in between: nobody need hear it."""
+    with told(parts, step, title):
+        yield lambda text: parts.listen(StepRemark(step, text))
 
 
 def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
@@ -144,6 +149,41 @@ def lines(copy: Copy, old: str, new: str) -> list[str]:
         made += [f"  then  {_told(pair)}" for pair in each.wanted]
     made += [f"  remark  {text}" for text in copy.findings]
     return made if copy.change else [*made, "all of it is in place already"]
+
+
+def compared_json(copy: Copy, old: str, new: str) -> dict[str, object]:
+    """The same for programs, before anything is done."""
+    replacements = [
+        {
+            "role": each.role,
+            "paths": list(each.paths),
+            "present": [_pair_json(pair) for pair in each.present],
+            "wanted": [_pair_json(pair) for pair in each.wanted],
+        }
+        for each in copy.replacements
+    ]
+    told = {"replacements": replacements, "remarks": list(copy.findings), "change": bool(copy.change)}
+    return {"event": "Compared", "old": old, "new": new, **told}
+
+
+def copied_json(copy: Copy, old: str, new: str, proved: Sequence[str]) -> dict[str, object]:
+    """What was done, for programs: `paths` is empty where all was in place."""
+    return {"event": "Copied", "old": old, "new": new, "paths": list(copy.change.paths), "proved": list(proved)}
+
+
+def undone_json(new: str, paths: Sequence[str]) -> dict[str, object]:
+    """For programs: `paths` is empty where nothing was kept."""
+    return {"event": "Undone", "new": new, "paths": list(paths)}
+
+
+def _pair_json(pair: Pair) -> dict[str, str]:
+    leaf = pair.leaf
+    return {
+        "kind": pair.kind,
+        "subject": leaf.subject.rfc4514_string(),
+        "not_after": leaf.not_valid_after_utc.isoformat(),
+        "sha256": pair.fingerprint,
+    }
 
 
 def _told(pair: Pair) -> str:

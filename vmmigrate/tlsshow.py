@@ -1,19 +1,20 @@
-"""Look from outside at the certificates that a gateway's ports show: no log-in, nothing is changed."""
+"""Look from outside at the certificates that a gateway's ports show: no log-in there, nothing is changed."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
 
-from hypervisors import Dial, dial_straight, fingerprint_of
-from vmmigrate.appliance.ssh.words import printable
+from hypervisors import Dial, dial_straight, fingerprint_of, printable
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
+from vmmigrate.config import Settings
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.operations import Parts, doors_of
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
 PORTS = (443, 8443, 465, 25, 587)
@@ -47,8 +48,21 @@ class Port:
     shown: tuple[Shown, ...] = ()
 
 
+@contextmanager
+def through(side: str | None, settings: Settings | None, parts: Parts) -> Iterator[Dial]:
+    """How to dial: straight, or through the jump host of a side ('old', 'new'). Raises UsageProblem: it has none."""
+    if side is None or settings is None:
+        yield dial_straight
+        return
+    if getattr(settings, side).via is None:
+        hint = f'say which: {side}.via = "ssh://USER@HOST" in vmmigrate.toml, or VMMIGRATE_{side.upper()}__VIA'
+        raise UsageProblem(f"{side}.via is not set, so there is no jump host to go through", hint=hint)
+    with doors_of(settings, parts) as doors:
+        yield doors.dial(side)
+
+
 def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight) -> tuple[Port, ...]:
-    """The known ports, or the one given. Raises ApplianceUnreachable where no port answers at all."""
+    """The known ports, or the one given. Raises ApplianceUnreachable where none answers, or a jump host does not."""
     seen = tuple(_look_at(host, each, now, dial) for each in ((port,) if port else PORTS))
     if not any(each.shown for each in seen):
         told = "; ".join(f"{each.port}: {each.closed}" for each in seen)
@@ -91,7 +105,9 @@ def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
         except PortClosed:
             return Port(port, starttls, "takes no connection")
         except ApplianceUnreachable as error:
-            failed = failed or str(error.__cause__ or error)
+            if isinstance(error.__cause__, ApplianceUnreachable):  # the jump host's own: it would close every port
+                raise
+            failed = failed or str(error.__cause__ if isinstance(error.__cause__, OSError) else error)
         else:
             found = _each_kind(host, port, starttls, first, dial)
             return Port(port, starttls, shown=tuple(_shown(host, each, now) for each in found))

@@ -27,12 +27,13 @@ def read_properties(system: Element, configuration: str) -> tuple[OvfProperty, .
 
 def _property(section: Element, element: Element, configuration: str) -> OvfProperty:
     parts = (attribute(section, "class"), attribute(element, "key"), attribute(section, "instance"))
+    kind = attribute(element, "type") or "string"
     return OvfProperty(
         key=".".join(part for part in parts if part),
-        type=attribute(element, "type") or "string",
+        type=kind,
         qualifiers=" ".join(attributes(element, "qualifiers")),  # the standard's and VMware's
         user_configurable=_is_true(element, "userConfigurable"),
-        password=_is_true(element, "password"),
+        password=_is_true(element, "password") or kind.lower().startswith("password"),  # VMware's own type
         default=next(_defaults(element, configuration), ""),
         label=text(element, "Label"),
     )

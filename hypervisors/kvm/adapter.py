@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from hypervisors.access import Access
-from hypervisors.errors import HypervisorError
+from hypervisors.errors import HypervisorError, Problem
 from hypervisors.kvm import deploying, guest, nics, pools, reading, removing
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.session import (
@@ -65,7 +65,7 @@ class KvmHypervisor:
                 cpu=reading.cpu_in_words(old),
                 firmware=reading.firmware_of(old),
                 nics=both.nics(),
-                disks=tuple(_disk(domain, disk) for disk in reading.disks_of(old)),
+                disks=tuple(_disk(self._session, domain, disk) for disk in reading.disks_of(old)),
                 autostart=bool(domain.autostart()),
                 notes=reading.text_of(old, "description"),
             )
@@ -83,6 +83,10 @@ class KvmHypervisor:
 
     def deploy(self, spec: DeploySpec, progress: ProgressListener) -> VmRef:
         return deploying.deploy(self._session, spec, progress)
+
+    def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
+        deploying.rehearse(self._session, spec)
+        return ()
 
     def start(self, vm: VmRef) -> None:
         domain = self._session.domain(vm)
@@ -145,7 +149,7 @@ class KvmHypervisor:
                 if reading.text_of(definition, "description") != notes.strip():
                     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, notes or None, None, None, flag)
 
-    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
+    def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
         domain = self._session.domain(vm)
         with door(f"autostart of {vm.name}"):
             if bool(domain.autostart()) != autostart:
@@ -170,7 +174,7 @@ class KvmHypervisor:
         return guest.read_file(self._session.domain(vm), path)
 
 
-def _disk(domain: libvirt.virDomain, disk: ET.Element) -> Disk:
+def _disk(session: Session, domain: libvirt.virDomain, disk: ET.Element) -> Disk:
     target = reading.attribute(disk, "target", "dev")
     try:
         capacity = domain.blockInfo(target)[0]
@@ -179,7 +183,13 @@ def _disk(domain: libvirt.virDomain, disk: ET.Element) -> Disk:
         if not has_code(error, "NO_SUPPORT", "SYSTEM_ERROR", "INVALID_ARG", "INTERNAL_ERROR"):
             raise
         capacity = 0
-    return reading.disk_of(disk, capacity)
+    return reading.disk_of(disk, capacity, _store_of(session, disk))
+
+
+def _store_of(session: Session, disk: ET.Element) -> str:
+    """By its definition, where that names a volume; else by the folder of its file."""
+    source = reading.attribute(disk, "source", "file")
+    return pools.holding(session, source) if source else reading.attribute(disk, "source", "pool")
 
 
 def _look_off(domain: libvirt.virDomain) -> None:
@@ -223,4 +233,4 @@ def _is_tagged(domain: libvirt.virDomain, run_id: str) -> bool:
             return False
         with door("the list of virtual machines"):
             raise
-    return tag is not None and tag.run_id == run_id
+    return tag is not None and tag.is_of(run_id, domain.UUIDString())

@@ -36,7 +36,7 @@ _AGENT = "org.qemu.guest_agent.0"
 
 @dataclass(frozen=True)
 class Shape:
-    """What the new domain has of its own. `memory` in bytes; None: as the old one.
+    """What the new domain has of its own; the tag's `vm` becomes its UUID. `memory` in bytes; None: as the old one.
 
     `firmware`: 'bios' or 'efi'; `disk_bus`: 'virtio', 'scsi', 'sata' or 'ide'.
     """
@@ -55,6 +55,7 @@ def domain_like(old: ET.Element, shape: Shape) -> ET.Element:
     """The new domain, with one disk. Raises NotSupported for a network or a bus that it cannot have."""
     new = ET.Element("domain", type=old.get("type", ""))
     ET.SubElement(new, "name").text = shape.name
+    ET.SubElement(new, "uuid").text = shape.tag.vm
     ET.SubElement(new, "metadata").append(tag_element(shape.tag))
     new.extend(deepcopy(element) for element in old if element.tag in _KEPT)
     _strip_identity(new)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import libvirt
 
+from hypervisors import unchanged
 from hypervisors.errors import BadImage, HypervisorError, NameTaken, NoRoom, NotFound, NotSupported
 from hypervisors.kvm import building, pools, reading, tags, transfer
 from hypervisors.kvm.faults import door
@@ -45,14 +47,27 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
         return ref_of(domain)
 
 
+def rehearse(session: Session, spec: DeploySpec) -> None:
+    """See the port."""
+    with door(f"deployment of {spec.name}"):
+        place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
+        if session.named(spec.name) is not None:
+            raise _taken(spec)
+        _asked(session, spec, place)
+
+
+def _taken(spec: DeploySpec) -> NameTaken:
+    return NameTaken(f"there is a virtual machine {spec.name} already", hint="choose another name for the new one")
+
+
 def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libvirt.virDomain | None:
     """The domain, where an earlier call came to its end; what an interrupted one left is removed."""
     domain = session.named(spec.name)
     if domain is None:
         return None
     tag = tag_on(domain)
-    if tag is None or tag.run_id != spec.run_id:
-        raise NameTaken(f"there is a virtual machine {spec.name} already", hint="choose another name for the new one")
+    if tag is None or not tag.is_of(spec.run_id, domain.UUIDString()):
+        raise _taken(spec)
     if tag.complete and pools.volume_in(place.pool, place.name) is not None:
         return domain
     destroy(session, ref_of(domain), spec.run_id)
@@ -64,6 +79,8 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     _check_image(spec.image)
     if spec.properties:
         raise NotSupported("libvirt hands no vApp properties to a guest", hint="leave them out")
+    if spec.folder:
+        raise NotSupported("libvirt has no folders of virtual machines", hint="leave new.folder out")
     if pools.volume_in(place.pool, place.name) is not None:
         raise NameTaken(
             f"there is a volume {place.name} in {spec.store} already",
@@ -127,7 +144,7 @@ def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> No
 
 
 def _shape(spec: DeploySpec, place: _Place) -> building.Shape:
-    tag = tags.Tag(spec.run_id, complete=False)
+    tag = tags.Tag(spec.run_id, complete=False, vm=str(uuid4()))
     return building.Shape(spec.name, tag, place.path, spec.nics, spec.vcpus, spec.memory, spec.firmware, spec.disk_bus)
 
 
@@ -150,6 +167,7 @@ def _fill(session: Session, image: Image, place: _Place, progress: ProgressListe
             hint="give the storage pool a path without symbolic links or '..'",
         )
     transfer.fill(session.connection, volume, image, progress, local=session.local)
+    unchanged.refuse_changed(image)
     wait_for(
         f"libvirt to see the disk in {place.name}",
         lambda: _look_whole(image, place),
@@ -170,7 +188,7 @@ def _look_whole(image: Image, place: _Place) -> None:
 def _mark_complete(domain: libvirt.virDomain, run_id: str) -> None:
     domain.setMetadata(
         libvirt.VIR_DOMAIN_METADATA_ELEMENT,
-        tags.bare_tag(tags.Tag(run_id, complete=True)),
+        tags.bare_tag(tags.Tag(run_id, complete=True, vm=domain.UUIDString())),
         tags.PREFIX,
         tags.NAMESPACE,
         libvirt.VIR_DOMAIN_AFFECT_CONFIG,

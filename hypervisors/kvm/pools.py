@@ -33,6 +33,16 @@ def _definition(pool: libvirt.virStoragePool) -> ET.Element:
     return ET.fromstring(pool.XMLDesc(0))  # noqa: S314 -- the hypervisor's own
 
 
+def holding(session: Session, path: str) -> str:
+    """The name of the pool of files in whose folder that file lies; '' where there is none."""
+    folder, _ = folder_and_name(path)
+    for pool in session.connection.listAllStoragePools(0):
+        definition = _definition(pool)
+        if definition.get("type") in _FILE_POOLS and text_of(definition, "target/path") == folder:
+            return str(pool.name())
+    return ""
+
+
 def usable_pool(session: Session, name: str) -> libvirt.virStoragePool:
     """The pool, with its numbers fresh. Raises NotFound, NotSupported."""
     with door(f"storage pool {name}"):

@@ -116,13 +116,14 @@ def disks_of(domain: ET.Element) -> list[ET.Element]:
     return [disk for disk in domain.findall("devices/disk") if disk.get("device", "disk") == "disk"]
 
 
-def disk_of(disk: ET.Element, capacity: int) -> Disk:
+def disk_of(disk: ET.Element, capacity: int, store: str = "") -> Disk:
     return Disk(
         target=attribute(disk, "target", "dev"),
         bus=attribute(disk, "target", "bus"),
         source=source_of(disk),
         format=attribute(disk, "driver", "type") or "raw",
         capacity=capacity,
+        store=store,
     )
 
 

@@ -124,9 +124,10 @@ def tag_on(domain: libvirt.virDomain) -> Tag | None:
 def require_ours(domain: libvirt.virDomain, run_id: str) -> None:
     """Raises NotOurs."""
     tag = tag_on(domain)
-    if tag is None or tag.run_id != run_id:
-        bears = "no tag of any run" if tag is None else f"the tag of run {tag.run_id}"
-        raise NotOurs(
-            f"the virtual machine {domain.name()} bears {bears}, not that of {run_id}: left as it is",
-            hint=f"if it is to go, remove it by hand: virsh undefine --nvram {shlex.quote(domain.name())}",
-        )
+    if tag is not None and tag.is_of(run_id, domain.UUIDString()):
+        return
+    bears = "no tag of any run" if tag is None else f"the tag of run {tag.run_id}, written on {tag.vm}"
+    raise NotOurs(
+        f"the virtual machine {domain.name()} ({domain.UUIDString()}) bears {bears}: run {run_id} leaves it as it is",
+        hint=f"if it is to go, remove it by hand: virsh undefine --nvram {shlex.quote(domain.name())}",
+    )

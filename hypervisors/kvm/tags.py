@@ -11,14 +11,23 @@ ET.register_namespace(PREFIX, NAMESPACE)
 
 @dataclass(frozen=True)
 class Tag:
-    """`complete`: the volume holds all of the image."""
+    """`complete`: the volume holds all of the image. `vm`: the UUID of the domain that it was written on.
+
+    `virt-clone` and copies of a definition keep the metadata, so the tag too; their UUID is their own.
+    """
 
     run_id: str
     complete: bool
+    vm: str
+
+    def is_of(self, run_id: str, vm: str) -> bool:
+        """Whether that run made the domain of this UUID."""
+        return (self.run_id, self.vm) == (run_id, vm)
 
 
 def tag_element(tag: Tag) -> ET.Element:
-    return ET.Element(f"{{{NAMESPACE}}}run", id=tag.run_id, complete="yes" if tag.complete else "no")
+    complete = "yes" if tag.complete else "no"
+    return ET.Element(f"{{{NAMESPACE}}}run", id=tag.run_id, complete=complete, vm=tag.vm)
 
 
 def bare_tag(tag: Tag) -> str:
@@ -31,7 +40,7 @@ def tag_of(domain: ET.Element) -> Tag | None:
     element = domain.find(f"metadata/{{{NAMESPACE}}}run")
     if element is None:
         return None
-    return Tag(element.get("id", ""), element.get("complete") == "yes")
+    return Tag(element.get("id", ""), element.get("complete") == "yes", element.get("vm", ""))
 
 
 def volume_name(run_id: str, vm_name: str) -> str:

@@ -5,7 +5,18 @@ from functools import partial
 from pyVmomi import vim
 
 from hypervisors.access import Access
-from hypervisors.types import Address, DeploySpec, Inventory, Network, PowerState, ProgressListener, Store, VmRef
+from hypervisors.errors import Problem
+from hypervisors.types import (
+    Address,
+    DeploySpec,
+    Inventory,
+    Network,
+    OvfProperty,
+    PowerState,
+    ProgressListener,
+    Store,
+    VmRef,
+)
 from hypervisors.vmware import autostart as starting
 from hypervisors.vmware import (
     deploying,
@@ -23,17 +34,19 @@ from hypervisors.vmware import (
     tags,
     tasks,
     tools,
+    vapp,
 )
 from hypervisors.vmware.session import Session, open_session
 
 
 def open_hypervisor(url: str, access: Access) -> "VmwareHypervisor":
     """Raises Unreachable, LoginRefused, TrustRefused."""
-    return VmwareHypervisor(url, open_session(url, access))
+    session = open_session(url, access)
+    return Vcenter(url, session) if session.is_vcenter else VmwareHypervisor(url, session)
 
 
 class VmwareHypervisor:
-    """One session; the abilities Rename and Snapshots are among its methods.
+    """One session with a vCenter or a bare ESXi; the abilities Rename and Snapshots are among its methods.
 
     No GuestAgent: VMware Tools give files of the guest only to those who have an account in it.
     """
@@ -51,6 +64,7 @@ class VmwareHypervisor:
         devices = found["config.hardware.device"]
         state = reading.power_of(found["runtime.powerState"])
         names = networks.names_of_keys(self._session)
+        start = starting.read(self._session, machine, vm.name)
         return Inventory(
             vm=reading.ref_of(found),
             power=state,
@@ -62,12 +76,13 @@ class VmwareHypervisor:
             firmware=found.get("config.firmware") or "bios",
             nics=reading.nics_of(devices, names, running=state is PowerState.RUNNING),
             disks=reading.disks_of(devices),
-            autostart=starting.is_on(self._session, machine, vm.name),
+            autostart=start.is_on,
+            autostart_entry=start.entry,
             notes=found.get("config.annotation") or "",
         )
 
     def networks(self) -> tuple[Network, ...]:
-        return tuple(networks.networks(self._session))
+        return tuple(each for each, things in networks.networks(self._session).items() for _ in things)
 
     def stores(self) -> tuple[Store, ...]:
         return tuple(each.store for each in stores.datastores(self._session))
@@ -76,7 +91,11 @@ class VmwareHypervisor:
         return macs.is_manual(mac)
 
     def deploy(self, spec: DeploySpec, progress: ProgressListener) -> VmRef:
-        return deploying.deploy(self._session, spec, progress)
+        with vapp.discreet(spec):
+            return deploying.deploy(self._session, spec, progress)
+
+    def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
+        return deploying.rehearse(self._session, spec)
 
     def start(self, vm: VmRef) -> None:
         power.switch_on(self._session, self._machine(vm), vm.name)
@@ -105,13 +124,11 @@ class VmwareHypervisor:
         if (present or "") != notes:
             tasks.run(self._session, what, partial(machine.ReconfigVM_Task, vim.vm.ConfigSpec(annotation=notes)))
 
-    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
-        starting.switch(self._session, self._machine(vm), vm.name, autostart)
+    def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
+        starting.switch(self._session, self._machine(vm), vm.name, autostart, entry)
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
-        rows = inventory.machines(self._session, ("name", "config.extraConfig"))
-        found = ((reading.ref_of(row), tags.tag_of(inventory.extra_options(row))) for _, row in rows)
-        return tuple(vm for vm, tag in found if tag and tag.run_id == run_id)
+        return tuple(vm for vm, _ in inventory.tagged(self._session, run_id))
 
     def destroy(self, vm: VmRef, run_id: str) -> None:
         if inventory.machine_or_none(self._session, vm) is not None:
@@ -139,5 +156,12 @@ class VmwareHypervisor:
         """Raises NotFound, NotOurs."""
         machine = self._machine(vm)
         found = properties.of_one(self._session, machine, ("config.extraConfig",), f"virtual machine {vm.name}")
-        tags.require(tags.tag_of(inventory.extra_options(found)), vm.name, run_id)
+        tags.require(tags.tag_of(inventory.extra_options(found)), vm, run_id)
         return machine
+
+
+class Vcenter(VmwareHypervisor):
+    """With the ability VappProperties: a bare ESXi keeps none, and its guests are told none."""
+
+    def property_fault(self, asked: OvfProperty, value: str) -> str:
+        return vapp.fault(asked, value)

@@ -1,5 +1,8 @@
 """Whether a host starts a virtual machine when it boots: the list that each host keeps, not the cluster."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyVmomi import vim
@@ -10,30 +13,67 @@ from hypervisors.vmware.session import Session
 
 _Info = vim.host.AutoStartManager.AutoPowerInfo
 _ON, _OFF = "powerOn", "none"
+_ANY_ORDER = -1  # after those that have one; delays of -1 are the host's defaults
+_DEFAULTS = {
+    "startOrder": _ANY_ORDER,
+    "startDelay": -1,
+    "waitForHeartbeat": "systemDefault",
+    "stopDelay": -1,
+    "stopAction": "systemDefault",
+}
+_HOW = (*_DEFAULTS, "startAction")
 
 
-def is_on(session: Session, machine: vim.VirtualMachine, name: str) -> bool:
-    """False too where the host starts nothing, or keeps no such list (in a cluster vSphere HA decides)."""
-    _, config = _manager(session, machine, name)
-    return config is not None and _is_enabled(config) and _is_listed(config, machine)
+@dataclass(frozen=True)
+class Told:
+    """`is_on`: False too where the host starts nothing, or keeps no list (in a cluster vSphere HA decides).
+
+    `entry`: the host's own, as `switch` takes it back; '' where the machine is not started.
+    """
+
+    is_on: bool
+    entry: str
 
 
-def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: bool) -> None:
-    """Raises NotSupported where it should start and the host keeps no list, or starts nothing of it."""
-    manager, config = _manager(session, machine, name)
+def read(session: Session, machine: vim.VirtualMachine, name: str) -> Told:
+    _, config = _list_of(session, _host_of(session, machine, name), name)
+    entry = _entry_of(config, machine)
+    if config is None or not _is_enabled(config) or entry is None or not _starts(entry):
+        return Told(is_on=False, entry="")
+    return Told(is_on=True, entry=json.dumps(_how(entry)))
+
+
+def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: bool, entry: str = "") -> None:
+    """Raises NotSupported where it should start and the host keeps no list; or, once it is listed, starts nothing.
+
+    `entry`: as `read` told it. Off changes nothing where the host starts nothing: what is listed there is its owner's.
+    """
+    manager, config = _list_of(session, _host_of(session, machine, name), name)
     if autostart:
-        _require(config, name)
-    if config is None or _is_listed(config, machine) == autostart:
-        return
-    spec = vim.host.AutoStartManager.Config(powerInfo=[_info(machine, autostart)])
-    session.write(f"autostart of {name}", lambda: manager.ReconfigureAutostart(spec))
+        _require_list(config, name)
+    wanted = _on(config, machine, entry) if autostart else _off(config, machine)
+    if wanted is not None and wanted != _how(_entry_of(config, machine)):
+        spec = vim.host.AutoStartManager.Config(powerInfo=[_Info(key=machine, **wanted)])
+        session.write(f"autostart of {name}", lambda: manager.ReconfigureAutostart(spec))
+    if autostart:
+        _require_enabled(config, name)
 
 
-def _require(config: Any, name: str) -> None:
+def check(session: Session, host: vim.HostSystem, name: str) -> None:
+    """Raises NotSupported where a machine on `host` could not be started by it. `name`: of the machine."""
+    _, config = _list_of(session, host, name)
+    _require_list(config, name)
+    _require_enabled(config, name)
+
+
+def _require_list(config: Any, name: str) -> None:
     if config is None:
         raise NotSupported(
             f"the host of {name} keeps no list of what to start at boot", hint="leave that to vSphere HA"
         )
+
+
+def _require_enabled(config: Any, name: str) -> None:
     if not _is_enabled(config):
         raise NotSupported(
             f"the host of {name} starts nothing when it boots",
@@ -41,39 +81,64 @@ def _require(config: Any, name: str) -> None:
         )
 
 
-def _is_enabled(config: Any) -> bool:
-    """Of the whole host; what it does not tell is so."""
-    return config.defaults is None or config.defaults.enabled is not False
+# ---- entries: what is listed of one machine --------------------------------------------------------------------
 
 
-def _is_listed(config: Any, machine: vim.VirtualMachine) -> bool:
-    return any(info.key == machine and _starts(info) for info in config.powerInfo)
+def _on(config: Any, machine: vim.VirtualMachine, entry: str) -> dict[str, Any] | None:
+    """As `entry` says, else as the host's defaults are; None where it starts already and nobody says how."""
+    if entry:
+        how: dict[str, Any] = json.loads(entry)
+        return {**how, "startOrder": _free_order(config.powerInfo, machine, how["startOrder"])}
+    present = _entry_of(config, machine)
+    if present is not None and _starts(present):
+        return None
+    return {**_DEFAULTS, "startAction": _ON}
+
+
+def _off(config: Any, machine: vim.VirtualMachine) -> dict[str, Any] | None:
+    """Without its place among those that start; how it is stopped stays. None where the host does not start it."""
+    present = _entry_of(config, machine)
+    if present is None or not _starts(present) or not _is_enabled(config):
+        return None
+    return {**_how(present), "startOrder": _ANY_ORDER, "startAction": _OFF}
+
+
+def _free_order(entries: Sequence[Any], machine: vim.VirtualMachine, order: int) -> int:
+    """A place in the order is one machine's: where another was given it meanwhile, after all that have one."""
+    taken = any(each.startOrder == order for each in entries if each.key != machine)
+    return _ANY_ORDER if taken else order
+
+
+def _how(info: Any) -> dict[str, Any]:
+    """{} of None."""
+    return {name: getattr(info, name) for name in _HOW} if info is not None else {}
 
 
 def _starts(info: Any) -> bool:
     return bool(info.startAction.lower() == _ON.lower())
 
 
-def _info(machine: vim.VirtualMachine, autostart: bool) -> Any:
-    """-1 leaves order and delays to the host's defaults."""
-    return _Info(
-        key=machine,
-        startOrder=-1,
-        startDelay=-1,
-        waitForHeartbeat=_Info.WaitHeartbeatSetting.systemDefault,
-        startAction=_ON if autostart else _OFF,
-        stopDelay=-1,
-        stopAction="systemDefault",
-    )
+# ---- the list --------------------------------------------------------------------------------------------------
 
 
-def _manager(session: Session, machine: vim.VirtualMachine, name: str) -> tuple[Any, Any]:
+def _entry_of(config: Any, machine: vim.VirtualMachine) -> Any:
+    """None where the machine is not listed, or there is no list."""
+    return next((info for info in config.powerInfo if info.key == machine), None) if config is not None else None
+
+
+def _is_enabled(config: Any) -> bool:
+    """Of the whole host; what it does not tell is so."""
+    return config.defaults is None or config.defaults.enabled is not False
+
+
+def _host_of(session: Session, machine: vim.VirtualMachine, name: str) -> vim.HostSystem:
+    return properties.of_one(session, machine, ("runtime.host",), f"autostart of {name}")["runtime.host"]
+
+
+def _list_of(session: Session, host: vim.HostSystem, name: str) -> tuple[Any, Any]:
     """The host's list keeper and its list, (None, None) where there is none."""
-    what = f"autostart of {name}"
-    host = properties.of_one(session, machine, ("runtime.host",), what)["runtime.host"]
-    manager = properties.of_one(session, host, ("configManager.autoStartManager",), what).get(
-        "configManager.autoStartManager"
-    )
+    what, path = f"autostart of {name}", "configManager.autoStartManager"
+    manager = properties.of_one(session, host, (path,), what).get(path)
     if manager is None:
         return None, None
     return manager, properties.of_one(session, manager, ("config",), what).get("config")

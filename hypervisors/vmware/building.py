@@ -7,19 +7,11 @@ from typing import Any
 from pyVmomi import vim
 
 from hypervisors.types import DeploySpec, NicSpec
-from hypervisors.vmware import reading, tags
+from hypervisors.vmware import controllers, reading, tags
 
 Change = vim.vm.device.VirtualDeviceSpec
 _ADD = Change.Operation.add
 _CONTROLLER_KEY, _DISK_KEY, _FIRST_NIC_KEY = -100, -101, -200
-_CONTROLLERS = {
-    "pvscsi": vim.vm.device.ParaVirtualSCSIController,
-    "scsi": vim.vm.device.VirtualLsiLogicController,
-    "sata": vim.vm.device.VirtualAHCIController,
-    "nvme": vim.vm.device.VirtualNVMEController,
-    "ide": vim.vm.device.VirtualIDEController,
-}
-_ASKED = {"virtio": "pvscsi"}  # vSphere's own paravirtual bus; Linux drives it as it does virtio
 _CARDS = {
     "vmxnet3": vim.vm.device.VirtualVmxnet3,
     "e1000e": vim.vm.device.VirtualE1000e,
@@ -52,7 +44,7 @@ def like_of(found: reading.Properties) -> Like:
         version=found.get("config.version", ""),
         guest_id=found.get("config.guestId", ""),
         firmware=found.get("config.firmware") or "bios",
-        bus=bus if bus in _CONTROLLERS else "scsi",
+        bus=bus if bus in controllers.KINDS else "scsi",
         card=nics[0].model if nics and nics[0].model in _CARDS else "vmxnet3",
     )
 
@@ -72,17 +64,28 @@ def bare(spec: DeploySpec, like: Like, backings: Sequence[Any]) -> vim.vm.Config
 
 def shape(config: vim.vm.ConfigSpec, spec: DeploySpec, like: Like, firmware: str | None) -> None:
     """Name, size and our tag; what else there is stays."""
-    config.name = spec.name
-    config.numCPUs = spec.vcpus or like.vcpus
-    config.memoryMB = (spec.memory >> 20) if spec.memory else like.memory
+    config.name = reading.escaped(spec.name)
+    _size(config, spec.vcpus or like.vcpus, (spec.memory >> 20) if spec.memory else like.memory)
     if firmware:
         config.firmware = firmware
     config.extraConfig = [*config.extraConfig, *tags.options(tags.Tag(spec.run_id, complete=False))]
 
 
+def _size(config: vim.vm.ConfigSpec, vcpus: int, memory: int) -> None:
+    """`memory` in MiB. What an OVF's own size went with is refused by a vCenter where it does not fit the new one."""
+    cpus, share = config.cpuAllocation, config.memoryAllocation
+    if config.numCoresPerSocket and vcpus % config.numCoresPerSocket:
+        config.numCoresPerSocket = 1
+    if cpus and cpus.reservation and config.numCPUs and vcpus < config.numCPUs:
+        cpus.reservation = cpus.reservation * vcpus // config.numCPUs
+    if share and share.reservation:
+        share.reservation = memory if config.memoryReservationLockedToMax else min(share.reservation, memory)
+    config.numCPUs, config.memoryMB = vcpus, memory
+
+
 def _disk(spec: DeploySpec, like: Like) -> Iterator[Any]:
     """The server chooses the file's name: another machine's folder may bear ours."""
-    yield Change(operation=_ADD, device=controller(spec.disk_bus or like.bus, _CONTROLLER_KEY))
+    yield Change(operation=_ADD, device=controllers.controller(spec.disk_bus or like.bus, _CONTROLLER_KEY))
     backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(
         fileName=f"[{spec.store}]", diskMode="persistent", thinProvisioned=True
     )
@@ -94,15 +97,6 @@ def _disk(spec: DeploySpec, like: Like) -> Iterator[Any]:
         backing=backing,
     )
     yield Change(operation=_ADD, fileOperation=Change.FileOperation.create, device=disk)
-
-
-def controller(bus: str, key: int) -> Any:
-    """`bus`: as in DeploySpec.disk_bus, or as reading.disks_of tells it."""
-    kind = _CONTROLLERS.get(_ASKED.get(bus, bus), vim.vm.device.VirtualLsiLogicController)
-    made = kind(key=key, busNumber=0)
-    if isinstance(made, vim.vm.device.VirtualSCSIController):
-        made.sharedBus = vim.vm.device.VirtualSCSIController.Sharing.noSharing
-    return made
 
 
 def cards_of(nics: Sequence[NicSpec], kinds: Sequence[type], backings: Sequence[Any], below: int = 0) -> Iterable[Any]:

@@ -1,6 +1,7 @@
 """What was made, read back and compared with what was asked for, before anybody switches it on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pyVmomi import vim
 
@@ -12,13 +13,15 @@ from hypervisors.vmware.session import Session
 _PATHS = (*reading.SHAPE, "config.vAppConfig")
 
 
-def read_back(session: Session, machine: vim.VirtualMachine, spec: DeploySpec) -> VmRef:
-    """Raises HypervisorError where it came out otherwise."""
+def read_back(session: Session, machine: vim.VirtualMachine, spec: DeploySpec, asked: vim.vm.ConfigSpec) -> VmRef:
+    """`asked`: what was imported. Raises HypervisorError where it came out otherwise."""
     found = properties.of_one(session, machine, _PATHS, f"virtual machine {spec.name}")
+    devices = found["config.hardware.device"]
     names = networks.names_of_keys(session)
-    check_nics(reading.nics_of(found["config.hardware.device"], names, running=False), spec)
+    check_nics(reading.nics_of(devices, names, running=False), spec)
+    check_plugs(reading.cards_of(devices), asked, spec.name)
     options = found.get("config.vAppConfig")
-    vapp.check_made(options.property if options else (), spec.properties, spec.name)
+    vapp.check_made(options.property if options else (), vapp.values(spec), spec.name)
     return reading.ref_of(found)
 
 
@@ -35,3 +38,15 @@ def check_nics(made: Sequence[Nic], spec: DeploySpec) -> None:
             f"{spec.name} came out with other NICs than asked for: {told or 'none'}",
             hint="report this with the vSphere version; nothing of it is left",
         )
+
+
+def check_plugs(made: Sequence[Any], asked: vim.vm.ConfigSpec, name: str) -> None:
+    """What bears the right name may be another network. `made`: the cards, in their order."""
+    devices = [change.device for change in asked.deviceChange]
+    wanted = [device.backing for device in devices if isinstance(device, vim.vm.device.VirtualEthernetCard)]
+    for card, backing in zip(made, wanted, strict=True):
+        if not networks.is_same(card.backing, backing):
+            raise HypervisorError(
+                f"the NIC {reading.mac_of(card)} of {name} came out in another network than asked for",
+                hint="do two networks bear one name? give one of them another, then run it again",
+            )

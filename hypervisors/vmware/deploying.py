@@ -7,9 +7,10 @@ from functools import partial
 
 from pyVmomi import vim
 
-from hypervisors.errors import Problem
+from hypervisors.errors import NotSupported, Problem
 from hypervisors.types import DeploySpec, Progress, ProgressListener, VmRef
 from hypervisors.vmware import (
+    autostart,
     building,
     comparing,
     describing,
@@ -48,6 +49,7 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
         if tag.complete:
             return vm
     _remove_halves(session, spec)
+    _check_properties(session, spec)
     answers = _ask(session, spec)
     with streaming.streamed(spec.image, progress) as stream:
         try:
@@ -58,14 +60,20 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
             raise
 
 
-def _ours(session: Session, spec: DeploySpec) -> list[tuple[VmRef, tags.Tag]]:
+def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
+    """See the port."""
+    place = _ask(session, spec).placement
+    try:
+        if autostart.read(session, inventory.machine(session, spec.like), spec.like.name).is_on:
+            autostart.check(session, place.host, spec.name)
+    except NotSupported as lacking:
+        return (lacking,)
+    return ()
+
+
+def _ours(session: Session, spec: DeploySpec) -> list[tags.Tagged]:
     """This run's machines of that name."""
-    found = []
-    for _, row in inventory.machines(session, ("name", "config.extraConfig")):
-        vm, tag = reading.ref_of(row), tags.tag_of(inventory.extra_options(row))
-        if vm.name == spec.name and tag is not None and tag.run_id == spec.run_id:
-            found.append((vm, tag))
-    return found
+    return [(vm, tag) for vm, tag in inventory.tagged(session, spec.run_id) if vm.name == spec.name]
 
 
 def _remove_halves(session: Session, spec: DeploySpec) -> None:
@@ -75,18 +83,29 @@ def _remove_halves(session: Session, spec: DeploySpec) -> None:
             removing.remove(session, machine, vm.name)
 
 
+def _check_properties(session: Session, spec: DeploySpec) -> None:
+    """What a bare ESXi is not given is not demanded there."""
+    if session.is_vcenter:
+        vapp.check(spec.image, vapp.values(spec))
+    elif spec.properties:
+        raise NotSupported(
+            f"{session.target.server} is a bare ESXi, which hands no vApp properties to a guest",
+            hint="leave them out, or deploy through vCenter",
+        )
+
+
 def _ask(session: Session, spec: DeploySpec) -> _Answers:
-    """Nothing is changed here; all that can be refused is refused here."""
+    """Nothing is changed here; all that can be refused is refused here, but for properties."""
     streaming.check_present(spec.image)
-    vapp.check(spec.image, spec.properties)
     old = inventory.machine(session, spec.like)
     where = placement.facts_of(session, old, spec.like.name)
-    neighbours.check_name(session, placement.folder_of(session, where), spec.name)
+    folder = placement.folder_of(session, where, spec.folder)
+    neighbours.check_name(session, folder, spec.name)
     there = networks.networks(session)
     wanted = {nic.network: networks.one_of(there, nic.network) for nic in spec.nics}
     neighbours.check_macs(session, spec)
     store = stores.usable(session, spec.store, streaming.data_size(spec.image))
-    place = placement.place(session, where, store, wanted)
+    place = placement.place(session, where, folder, store, wanted)
     backings = [networks.backing_of(session, nic.network, wanted[nic.network]) for nic in spec.nics]
     shape = properties.of_one(session, old, reading.SHAPE, f"virtual machine {spec.like.name}")
     like = building.like_of(shape)
@@ -99,16 +118,14 @@ def _ask(session: Session, spec: DeploySpec) -> _Answers:
 
 
 def _made(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> VmRef:
-    _fill(session, spec, answers, stream)
-    [(vm, _)] = _ours(session, spec)
-    machine = inventory.machine(session, vm)
-    vm = comparing.read_back(session, machine, spec)
-    whole = vim.vm.ConfigSpec(extraConfig=tags.options(tags.Tag(spec.run_id, complete=True)))
+    machine = _filled(session, spec, answers, stream)
+    vm = comparing.read_back(session, machine, spec, answers.config)
+    whole = vim.vm.ConfigSpec(extraConfig=tags.options(tags.Tag(spec.run_id, complete=True, vm=vm.id)))
     tasks.run(session, f"tag of {spec.name}", partial(machine.ReconfigVM_Task, whole))
     return vm
 
 
-def _fill(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> None:
+def _filled(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> vim.VirtualMachine:
     place, extent = answers.placement, stream.extent
     what = f"import of {spec.name}"
     wanted = vim.vm.VmImportSpec(configSpec=answers.config)
@@ -121,7 +138,8 @@ def _fill(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream)
             stream.progress(Progress(done, extent.size))
 
         slot = lease.only_disk(held, spec.name)
-        sending.send(slot.url, extent, _context(session, slot), sent)
+        sending.send(slot.url, extent, _context(session, slot), sent, stall=session.access.stall)
+    return held.machine
 
 
 def _context(session: Session, slot: lease.Slot) -> ssl.SSLContext:

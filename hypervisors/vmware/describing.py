@@ -9,8 +9,8 @@ from pyVmomi import vim
 
 from hypervisors.errors import BadImage, HypervisorError
 from hypervisors.types import DeploySpec, Extent, OvfDescription
-from hypervisors.vmware import building, vapp
-from hypervisors.vmware.building import Change, Like
+from hypervisors.vmware import building, controllers, reading, vapp
+from hypervisors.vmware.building import Like
 from hypervisors.vmware.faults import words_of
 from hypervisors.vmware.placement import Placement
 from hypervisors.vmware.session import Session
@@ -38,17 +38,17 @@ def described(
     text, asked = read_text(ovf.descriptor), parameters(spec, ovf, place, network)
     manager = session.content.ovfManager
     result = session.read(what, lambda: manager.CreateImportSpec(text, place.pool, store, asked))
-    return checked(result, what)
+    return checked(result, what, spec)
 
 
 def parameters(spec: DeploySpec, ovf: OvfDescription, place: Placement, network: vim.Network) -> Any:
     return vim.OvfManager.CreateImportSpecParams(
         locale="",
         deploymentOption="",
-        entityName=spec.name,
+        entityName=reading.escaped(spec.name),
         hostSystem=place.host,
         networkMapping=[vim.OvfManager.NetworkMapping(name=name, network=network) for name in ovf.networks],
-        propertyMapping=[vim.KeyValue(key=key, value=value) for key, value in spec.properties.items()],
+        propertyMapping=[vim.KeyValue(key=key, value=value) for key, value in vapp.values(spec).items()],
         diskProvisioning="thin",
     )
 
@@ -64,10 +64,10 @@ def read_text(extent: Extent) -> str:
     return data.decode("utf-16" if wide else "utf-8-sig", "replace")
 
 
-def checked(result: Any, what: str) -> vim.vm.ConfigSpec:
+def checked(result: Any, what: str, spec: DeploySpec) -> vim.vm.ConfigSpec:
     """Raises HypervisorError where the server refuses."""
     for warning in result.warning or ():
-        log.warning("%s: the server warns: %s", what, words_of(warning))
+        log.warning("%s: the server warns: %s", what, vapp.blanked(words_of(warning), spec))
     if result.error or not isinstance(result.importSpec, vim.vm.VmImportSpec):
         words = "; ".join(map(words_of, result.error or ())) or "it makes no virtual machine of it"
         raise HypervisorError(
@@ -82,11 +82,11 @@ def adapt(config: vim.vm.ConfigSpec, spec: DeploySpec, like: Like, backings: Seq
     kinds = _kinds(changes, len(spec.nics))
     kept = [change for change in changes if not _is_left_out(change.device)]
     if spec.disk_bus:
-        _change_bus(kept, spec.disk_bus)
+        controllers.move_disk(kept, spec.disk_bus)
     below = min((change.device.key for change in kept), default=0)
     config.deviceChange = [*kept, *building.cards_of(spec.nics, kinds, backings, below)]
     building.shape(config, spec, like, spec.firmware or (spec.image.ovf.firmware if spec.image.ovf else ""))
-    vapp.fill(config, spec.properties)
+    vapp.fill(config, vapp.values(spec))
 
 
 def _kinds(changes: Iterable[Any], number: int) -> list[type]:
@@ -101,11 +101,3 @@ def _is_left_out(device: Any) -> bool:
     return isinstance(device, _Card) or (
         isinstance(device, _Cdrom) and isinstance(device.backing, _Cdrom.IsoBackingInfo)
     )
-
-
-def _change_bus(changes: list[Change], bus: str) -> None:
-    """Another controller in place of the disk's."""
-    parents = [each.device.controllerKey for each in changes if isinstance(each.device, vim.vm.device.VirtualDisk)]
-    for change in changes:
-        if change.device.key in parents:
-            change.device = building.controller(bus, change.device.key)

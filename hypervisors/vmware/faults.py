@@ -14,6 +14,7 @@ from hypervisors.errors import (
     NameTaken,
     NoRoom,
     NotFound,
+    NotPermitted,
     NotSupported,
     Problem,
     Unreachable,
@@ -22,6 +23,10 @@ from hypervisors.errors import (
 
 class Busy(HypervisorError):
     """Something else works on the thing just now; it may be asked again."""
+
+
+class WrongState(HypervisorError):
+    """The thing is in no state for that. A machine that an upload holds may say so in place of Busy."""
 
 
 _MAY_NOT = "give the account the privileges that the page for VMware lists"
@@ -40,7 +45,7 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
     (vim.fault.InvalidLogin, LoginRefused, "check the account and its password; it was tried once"),
     (vim.fault.NotAuthenticated, LoginRefused, "the session ended and could not be renewed: run it again"),
     (vim.fault.RestrictedVersion, NotSupported, "the host's licence does not permit this (a free ESXi refuses writes)"),
-    (vmodl.fault.SecurityError, LoginRefused, _MAY_NOT),
+    (vmodl.fault.SecurityError, NotPermitted, _MAY_NOT),
     (vmodl.fault.ManagedObjectNotFound, NotFound, "it was removed meanwhile: see the inventory"),
     (vim.fault.NotFound, NotFound, _INVENTORY),
     (vim.fault.FileNotFound, NotFound, "see the datastore in the vSphere client"),
@@ -54,6 +59,8 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
     (vim.fault.ConcurrentAccess, Busy, _WAIT),
     (vim.fault.FileLocked, Busy, _WAIT),
     (vim.fault.MethodDisabled, Busy, _WAIT),
+    (vim.fault.InvalidPowerState, HypervisorError, _SEE),
+    (vim.fault.InvalidState, WrongState, _SEE),
     (vim.fault.ToolsUnavailable, NotSupported, _TOOLS),
     (vmodl.fault.HostCommunication, Unreachable, _HOST_AWAY),
     (vmodl.fault.NotSupported, NotSupported, _OLD),
@@ -103,8 +110,14 @@ def problem_of(fault: vmodl.MethodFault, thing: str) -> Problem:
 
 
 def words_of(fault: vmodl.MethodFault) -> str:
-    """The server's own words, else the fault's name; which property, where it tells one."""
+    """The server's own words, else the fault's name; which property or privileges, where it tells them."""
     said = getattr(fault, "msg", None) or getattr(fault, "faultstring", None)
     words = str(said or type(fault).__name__.removeprefix("vim.fault.").removeprefix("vmodl.fault."))
-    named = getattr(fault, "invalidProperty", None)
+    named = getattr(fault, "invalidProperty", None) or ", ".join(_privileges(fault))
     return f"{words} ({named})" if named else words
+
+
+def _privileges(fault: vmodl.MethodFault) -> list[str]:
+    """Those that NoPermission names: all of them from 7.0.3.2 on, before that the first."""
+    several = [each for missing in getattr(fault, "missingPrivileges", None) or () for each in missing.privilegeIds]
+    return list(dict.fromkeys(several or filter(None, [getattr(fault, "privilegeId", None)])))

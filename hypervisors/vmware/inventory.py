@@ -7,7 +7,7 @@ from pyVmomi import vim
 
 from hypervisors.errors import Ambiguous, NotFound
 from hypervisors.types import VmRef
-from hypervisors.vmware import properties, reading
+from hypervisors.vmware import properties, reading, tags
 from hypervisors.vmware.properties import Row
 from hypervisors.vmware.session import Session
 
@@ -18,18 +18,18 @@ _MOST_TOLD = 40  # names in a hint
 def datacenter(session: Session) -> vim.Datacenter:
     """The URL's; without one, the only one. Raises NotFound, Ambiguous."""
     found = properties.of_all(session, vim.Datacenter, ("name",), session.content.rootFolder)
-    named = {reading.plain(row["name"]): thing for thing, row in found}
     wanted = session.target.datacenter
-    if wanted and wanted in named:
-        return named[wanted]
-    listed = ", ".join(sorted(named)) or "none"
-    if wanted:
+    named = [(thing, reading.plain(row["name"])) for thing, row in found]
+    matching = [thing for thing, name in named if wanted in ("", name)]
+    if len(matching) == 1:
+        return matching[0]
+    listed = ", ".join(sorted(name for _, name in named)) or "none"
+    if not matching and wanted:
         raise NotFound(f"there is no datacenter {wanted!r}", hint=f"those there are: {listed}")
-    if len(named) != 1:
-        raise Ambiguous(
-            f"{session.target.server} has {len(named)} datacenters", hint=f"name one in the URL's path: {listed}"
-        )
-    return next(iter(named.values()))
+    what, hint = "datacenters", f"name one in the URL's path: {listed}"
+    if wanted:  # in two folders
+        what, hint = f"datacenters {wanted!r}", "give one of them another name"
+    raise Ambiguous(f"{session.target.server} has {len(matching)} {what}", hint=hint)
 
 
 def find(session: Session, name_or_id: str) -> VmRef:
@@ -73,6 +73,16 @@ def machines(session: Session, paths: tuple[str, ...]) -> list[Row]:
     root = datacenter(session) if session.target.datacenter else session.content.rootFolder
     rows = properties.of_all(session, vim.VirtualMachine, (*paths, "config.instanceUuid"), root)
     return [(thing, row) for thing, row in rows if row.get("config.instanceUuid") and row.get("name")]
+
+
+def tagged(session: Session, run_id: str) -> list[tags.Tagged]:
+    """What the run made; see tags.ours. Raises Ambiguous."""
+    found = []
+    for _, row in machines(session, ("name", "config.extraConfig")):
+        tag = tags.tag_of(extra_options(row))
+        if tag is not None:
+            found.append((reading.ref_of(row), tag))
+    return tags.ours(found, run_id)
 
 
 def extra_options(row: properties.Properties) -> dict[str, str]:

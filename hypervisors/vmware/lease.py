@@ -1,6 +1,7 @@
 """The lease under which a disk is uploaded: waited for, kept alive on a thread of its own, completed or aborted."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pyVmomi import vim
 
-from hypervisors.errors import HypervisorError, Problem
+from hypervisors.errors import HypervisorError, Problem, Unreachable
 from hypervisors.vmware import properties
 from hypervisors.vmware.address import Target
 from hypervisors.vmware.faults import problem_of
@@ -31,11 +32,12 @@ class Slot:
 
 
 class Lease:
-    """`percent` is told to the server with each renewal."""
+    """`percent` is told to the server with each renewal. `machine`: what is made, known when the lease is ready."""
 
     def __init__(self, session: Session, lease: vim.HttpNfcLease, name: str) -> None:
         self.percent = 0
         self.slots: tuple[Slot, ...] = ()
+        self.machine: vim.VirtualMachine
         self._session = session
         self._lease = lease
         self._what = f"upload lease of {name}"
@@ -48,8 +50,8 @@ class Lease:
         wait_for(self._what, self._look, timeout=_READY, clears="see the task in the vSphere client", pause=0.05)
         info = properties.of_one(self._session, self._lease, ("info",), self._what)["info"]
         self.slots = slots_of(info, self._session.target)
-        period = min(max(info.leaseTimeout / _RENEWALS, _AT_LEAST), _AT_MOST)
-        self._thread = threading.Thread(target=self._renew, args=(period,), name="lease", daemon=True)
+        self.machine = info.entity
+        self._thread = threading.Thread(target=self._renew, args=(info.leaseTimeout,), name="lease", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -81,13 +83,19 @@ class Lease:
         if self._thread is not None:
             self._thread.join()
 
-    def _renew(self, period: float) -> None:
+    def _renew(self, life: float) -> None:
+        """`life`: seconds. A server that cannot be reached is asked again as long as the lease may live."""
+        period = min(max(life / _RENEWALS, _AT_LEAST), _AT_MOST)
+        renewed = time.monotonic()
         while not self._over.wait(period):
+            asked = time.monotonic()
             try:
                 self._tell(self.percent)
+                renewed = asked
             except Problem as problem:
-                self._failure = problem
-                return
+                if not isinstance(problem, Unreachable) or time.monotonic() - renewed >= life:
+                    self._failure = problem
+                    return
 
     def _tell(self, percent: int) -> None:
         """Telling it twice does no harm."""

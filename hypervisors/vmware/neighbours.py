@@ -1,4 +1,4 @@
-"""Names and MAC addresses that others bear: vSphere accepts duplicates of some, the simulator of all."""
+"""Names and MAC addresses that cannot be had, or that others bear: of some vSphere accepts duplicates."""
 
 from collections.abc import Collection
 
@@ -9,9 +9,17 @@ from hypervisors.types import DeploySpec
 from hypervisors.vmware import inventory, macs, reading
 from hypervisors.vmware.session import Session
 
+_LONGEST = 80  # characters of a name as the inventory keeps it, a slash as three [the client's refusal]
+
 
 def check_name(session: Session, folder: vim.Folder, name: str) -> None:
-    """Raises NameTaken where that folder has such a virtual machine."""
+    """Raises NameTaken where that folder has such a virtual machine, HypervisorError for one that is too long."""
+    length = len(reading.escaped(name))
+    if length > _LONGEST:
+        raise HypervisorError(
+            f"the name {name!r} has {length} characters as vSphere counts them; it takes {_LONGEST}",
+            hint="choose a shorter name for the new virtual machine",
+        )
     for _, row in inventory.machines(session, ("name", "parent")):
         if reading.plain(row["name"]) == name and _is_in(row.get("parent"), folder):
             raise NameTaken(f"there is a virtual machine {name} already", hint="choose another name for the new one")
@@ -28,7 +36,7 @@ def check_macs(session: Session, spec: DeploySpec) -> None:
         if not macs.is_manual(mac):
             raise HypervisorError(
                 f"vSphere gives no NIC the MAC {mac} by hand",
-                hint="let it choose one, or give one of 00:50:56:00 to 3f",
+                hint="let it choose one, or give one from 00:50:56:00:00:00 to 00:50:56:3f:ff:ff",
             )
     if wanted:
         _refuse_bearers(session, spec.like.id, wanted)

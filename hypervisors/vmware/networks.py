@@ -1,10 +1,12 @@
 """What a network card can be plugged into: standard portgroups, distributed ones, and NSX's opaque networks."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyVmomi import vim
 
-from hypervisors.errors import NotFound
+from hypervisors.errors import Ambiguous, NotFound
 from hypervisors.types import Network
 from hypervisors.vmware import properties, reading
 from hypervisors.vmware.inventory import datacenter
@@ -15,17 +17,19 @@ _Card = vim.vm.device.VirtualEthernetCard
 _KINDS = {vim.Network: "portgroup", vim.OpaqueNetwork: "opaque"}
 
 
-def networks(session: Session) -> dict[Network, vim.Network]:
-    """Without the portgroups of uplinks."""
+Found = Mapping[Network, Sequence[vim.Network]]
+
+
+def networks(session: Session) -> Found:
+    """Without the portgroups of uplinks. Networks of two folders may bear one name."""
     root = datacenter(session)
-    found = {
-        Network(reading.plain(row["name"]), _KINDS[type(thing)]): thing
-        for thing, row in properties.of_all(session, vim.Network, ("name",), root)
-        if type(thing) in _KINDS
-    }
+    found = defaultdict(list)
+    for thing, row in properties.of_all(session, vim.Network, ("name",), root):
+        if type(thing) in _KINDS:
+            found[Network(reading.plain(row["name"]), _KINDS[type(thing)])].append(thing)
     for thing, row in properties.of_all(session, vim.dvs.DistributedVirtualPortgroup, ("name", "tag"), root):
         if not _is_for_uplinks(row):
-            found[Network(reading.plain(row["name"]), "dvportgroup")] = thing
+            found[Network(reading.plain(row["name"]), "dvportgroup")].append(thing)
     return found
 
 
@@ -47,12 +51,34 @@ def names_of_keys(session: Session) -> dict[str, str]:
     }
 
 
-def one_of(found: dict[Network, vim.Network], network: Network) -> vim.Network:
-    """Raises NotFound: the simulator would drop the connection, a vCenter guess."""
-    if network not in found:
+def one_of(found: Found, network: Network) -> vim.Network:
+    """Raises NotFound (the simulator would drop the connection, a vCenter guess), Ambiguous."""
+    matching = found.get(network, ())
+    if not matching:
         listed = ", ".join(sorted(map(str, found))) or "none"
         raise NotFound(f"there is no network {network.name!r} ({network.kind})", hint=f"those there are: {listed}")
-    return found[network]
+    if len(matching) > 1:
+        raise Ambiguous(
+            f"{len(matching)} networks are called {network.name!r} ({network.kind})",
+            hint="give one of them another name in the vSphere client",
+        )
+    return matching[0]
+
+
+def is_same(made: Any, asked: Any) -> bool:
+    """Whether two backings are of one network, by key or reference: a name may be borne twice."""
+    one, other = (getattr(each, "network", None) for each in (made, asked))
+    if one is not None and other is not None:
+        return bool(one._moId == other._moId)
+    return type(made) is type(asked) and _key(made) == _key(asked)
+
+
+def _key(backing: Any) -> str | None:
+    """Of a standard portgroup, whose reference a server need not tell, the name."""
+    port = getattr(backing, "port", None)
+    if port is not None:
+        return str(port.portgroupKey)
+    return getattr(backing, "opaqueNetworkId", None) or getattr(backing, "deviceName", None)
 
 
 def backing_of(session: Session, network: Network, thing: vim.Network) -> Any:

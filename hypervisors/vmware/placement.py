@@ -1,8 +1,9 @@
-"""Where a new virtual machine goes: the old one's cluster, host, pool and folder, and what the URL says over them."""
+"""Where a new virtual machine goes: the old one's cluster, host, pool and folder, or those that are asked for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from pyVmomi import vim
 
@@ -15,6 +16,7 @@ from hypervisors.vmware.stores import Datastore
 
 _OLD = ("resourcePool", "parent", "parentVApp", "runtime.host")
 _HOST = ("name", "runtime.connectionState", "runtime.inMaintenanceMode", "network")
+_UNTOLD = "of some hosts the server tells nothing to this account"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,16 @@ class _Compute:
 
 
 def place(
-    session: Session, old: properties.Properties, store: Datastore, networks: Mapping[Network, vim.Network]
+    session: Session,
+    old: properties.Properties,
+    folder: vim.Folder,
+    store: Datastore,
+    networks: Mapping[Network, vim.Network],
 ) -> Placement:
     """`old`: what `facts_of` read. Raises NotFound, Ambiguous, HypervisorError (no host sees all that is needed)."""
     compute = _compute(session, old)
     pool = _pool(session, compute, old)
-    return Placement(pool, folder_of(session, old), _host(session, compute, store, networks))
+    return Placement(pool, folder, _host(session, compute, store, networks))
 
 
 def facts_of(session: Session, like: vim.VirtualMachine, name: str) -> properties.Properties:
@@ -49,7 +55,37 @@ def facts_of(session: Session, like: vim.VirtualMachine, name: str) -> propertie
     return properties.of_one(session, like, _OLD, f"virtual machine {name}")
 
 
-def folder_of(session: Session, old: properties.Properties) -> vim.Folder:
+def folder_of(session: Session, old: properties.Properties, wanted: str = "") -> vim.Folder:
+    """`wanted`: as DeploySpec.folder, '' for the old one's. Raises NotFound."""
+    return _named_folder(session, wanted) if wanted else _olds_folder(session, old)
+
+
+def _named_folder(session: Session, wanted: str) -> vim.Folder:
+    """By the names from the datacenter's down; one that has a slash in it is told in per cents, as in the URL."""
+    found = root = _root_folder(session)
+    rows = properties.of_all(session, vim.Folder, ("name", "parent"), root)
+    for name in filter(None, wanted.split("/")):
+        below = {reading.plain(row["name"]): thing for thing, row in rows if _is_in(row, found)}
+        if unquote(name) not in below:
+            listed = ", ".join(sorted(below)) or "none"
+            raise NotFound(
+                f"there is no folder {unquote(name)!r} of virtual machines on the way to {wanted!r}",
+                hint=f"those there are in its place: {listed}",
+            )
+        found = below[unquote(name)]
+    return found
+
+
+def _is_in(row: properties.Properties, folder: vim.Folder) -> bool:
+    parent = row.get("parent")
+    return parent is not None and parent._moId == folder._moId
+
+
+def _root_folder(session: Session) -> vim.Folder:
+    return properties.of_one(session, datacenter(session), ("vmFolder",), "the datacenter")["vmFolder"]
+
+
+def _olds_folder(session: Session, old: properties.Properties) -> vim.Folder:
     """A member of a vApp has no folder: the vApp has one."""
     parent = old.get("parent")
     if isinstance(parent, vim.Folder):
@@ -59,7 +95,7 @@ def folder_of(session: Session, old: properties.Properties) -> vim.Folder:
         found = properties.of_one(session, vapp, ("parentFolder",), "the vApp").get("parentFolder")
         if isinstance(found, vim.Folder):
             return found
-    return properties.of_one(session, datacenter(session), ("vmFolder",), "the datacenter")["vmFolder"]
+    return _root_folder(session)
 
 
 def _compute(session: Session, old: properties.Properties) -> _Compute:
@@ -125,8 +161,8 @@ def _host(
 ) -> vim.HostSystem:
     """The first that is up and sees the datastore and every network."""
     read = {thing._moId: row for thing, row in properties.of_each(session, compute.hosts, _HOST, compute.name)}
-    refusals = []
-    for host in compute.hosts:
+    refusals = [_UNTOLD] if len(read) < len(compute.hosts) else []
+    for host in (each for each in compute.hosts if each._moId in read):
         refusal = _refusal(host, read[host._moId], store, networks)
         if refusal is None:
             return host

@@ -57,7 +57,7 @@ def _filter(things: Sequence[vim.ManagedEntity], paths: Sequence[str]) -> Any:
 
 
 def of_all(session: Session, kind: type[vim.ManagedEntity], paths: Sequence[str], root: vim.ManagedEntity) -> list[Row]:
-    """Of everything of that kind below `root`: three round trips, however much there is."""
+    """Of everything of that kind below `root`: three round trips, and one more for each page after the first."""
     what = f"the list of {kind.__name__.rpartition('.')[2]}"
 
     def look() -> list[Row]:

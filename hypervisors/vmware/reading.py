@@ -48,6 +48,11 @@ def plain(name: str) -> str:
     return re.sub("%(2f|5c|25)", lambda found: _ESCAPED[found.group().lower()], name, flags=re.IGNORECASE)
 
 
+def escaped(name: str) -> str:
+    """A name as the inventory wants it; see `plain`."""
+    return name.replace("%", "%25").replace("/", "%2f").replace("\\", "%5c")
+
+
 def ref_of(found: Properties) -> VmRef:
     """The instance UUID: unlike the BIOS one, vCenter keeps it unique."""
     return VmRef(str(found["config.instanceUuid"]).lower(), plain(str(found["name"])))
@@ -103,7 +108,14 @@ def _disk(disk: Any, controller: Any) -> Disk:
     bus = next((name for kind, name in _BUSES if isinstance(controller, kind)), "?")
     capacity = disk.capacityInBytes or (disk.capacityInKB or 0) * 1024
     label = disk.deviceInfo.label if disk.deviceInfo else f"disk {disk.key}"
-    return Disk(label, bus, getattr(disk.backing, "fileName", None) or "", "vmdk", int(capacity))
+    source = getattr(disk.backing, "fileName", None) or ""
+    return Disk(label, bus, source, "vmdk", int(capacity), store_of(source))
+
+
+def store_of(source: str) -> str:
+    """The datastore in `[name] folder/file.vmdk`; '' where it tells none."""
+    store, found, _ = source.removeprefix("[").partition("] ")
+    return store if found and source.startswith("[") else ""
 
 
 def extra_of(options: Iterable[Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from pyVmomi import vim
 
 from hypervisors.errors import NotFound
 from hypervisors.vmware import power, tasks
-from hypervisors.vmware.faults import Busy
+from hypervisors.vmware.faults import Busy, WrongState
 from hypervisors.vmware.session import Session
 from hypervisors.waiting import Clock, NotYet, wait_for
 
@@ -12,16 +12,17 @@ _LEASE = 400.0  # seconds: a lease whose holder died holds its machine for about
 
 
 def remove(session: Session, machine: vim.VirtualMachine, name: str, *, clock: Clock | None = None) -> None:
-    """Off, and deleted with its disks; nothing where it is gone meanwhile. Raises TimedOut."""
+    """Off, and deleted with its disks; nothing where it is gone meanwhile. Raises TimedOut, NotFound (its files)."""
 
     def act() -> None:
         try:
             power.cut(session, machine, name)
             tasks.run(session, f"removal of {name}", machine.Destroy_Task)
         except NotFound:
-            return
-        except Busy as busy:
-            raise NotYet(str(busy)) from busy
+            if _is_there(session, machine, name):  # it is a file or the datastore that is not
+                raise
+        except (Busy, WrongState) as held:
+            raise NotYet(str(held)) from held
 
     wait_for(
         f"{name} to be removed",
@@ -31,3 +32,11 @@ def remove(session: Session, machine: vim.VirtualMachine, name: str, *, clock: C
         clock=clock,
         max_pause=10.0,
     )
+
+
+def _is_there(session: Session, machine: vim.VirtualMachine, name: str) -> bool:
+    try:
+        power.state_of(session, machine, name)
+    except NotFound:
+        return False
+    return True

@@ -16,5 +16,5 @@ def rename(session: Session, machine: vim.VirtualMachine, vm: VmRef, name: str) 
     if reading.plain(present) != name:
         folder = placement.folder_of(session, placement.facts_of(session, machine, vm.name))
         neighbours.check_name(session, folder, name)
-        tasks.run(session, what, partial(machine.Rename_Task, name))
+        tasks.run(session, what, partial(machine.Rename_Task, reading.escaped(name)))
     return VmRef(vm.id, name)

@@ -15,13 +15,12 @@ from hypervisors.types import Extent
 from hypervisors.vmware import proxies, trusting
 
 _BLOCK = 1 << 20  # 16 KiB, as requests sends, halves the speed
-_STALL = 120.0  # seconds without a byte taken
 _KIND = "application/x-vnd.vmware-streamVmdk"
 
 Sent = Callable[[int], None]
 
 
-def send(url: str, extent: Extent, context: ssl.SSLContext, sent: Sent, *, stall: float = _STALL) -> None:
+def send(url: str, extent: Extent, context: ssl.SSLContext, sent: Sent, *, stall: float) -> None:
     """POST the bytes; `sent` hears how many went, and may raise to stop.
 
     Raises Unreachable (broke off, or nothing was taken for `stall` seconds), BadImage (the file changed meanwhile),
@@ -113,7 +112,7 @@ def _changed(extent: Extent) -> BadImage:
 def _broke_off(url: str, error: Exception, stall: float) -> Problem:
     parts = urlsplit(url)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return trusting.refused(parts.hostname or "", parts.port or 443, error)
+        return trusting.refused_behind(parts.hostname or "", parts.port or 443, error)
     if isinstance(error, TimeoutError):
         return Unreachable(
             f"{parts.hostname} took no byte of the disk for {stall:g} s", hint="is the datastore or its network stuck?"

@@ -86,6 +86,10 @@ class Session:
     def close(self) -> None:
         with suppress(Problem), self._door(f"session with {self.target.server}"):
             self.content.sessionManager.Logout()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Of connections that are kept none is left open; the server's session, where there is one, stays."""
         self._stub.DropConnections()
 
     def _refusal(self, why: str) -> LoginRefused:
@@ -130,7 +134,11 @@ def open_session(url: str, access: Access) -> Session:
     """Raises Unreachable, LoginRefused, TrustRefused."""
     target = target_of(url)
     session = Session(target, access, trusting.context_for(target.host, target.port, access.trust))
-    session.write(f"log-in at {target.server}", session.log_in)
+    try:
+        session.write(f"log-in at {target.server}", session.log_in)
+    except BaseException:
+        session.hang_up()
+        raise
     return session
 
 

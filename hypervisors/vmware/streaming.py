@@ -1,18 +1,17 @@
 """The disk as vSphere takes it: a streamOptimized VMDK, in place where the image holds one, else converted."""
 
-import hashlib
 import os
 import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hypervisors import qemu_img
+from hypervisors import qemu_img, unchanged
 from hypervisors.errors import BadImage, NoRoom
 from hypervisors.formats.vmdk import MAGIC
-from hypervisors.types import Extent, Image, Progress, ProgressListener
+from hypervisors.types import Extent, Image, Progress, ProgressListener, no_progress
 
 _HEADER = "<4sII"  # magic, version, flags
 _COMPRESSED, _MARKERS = 1 << 16, 1 << 17
@@ -52,7 +51,10 @@ def data_size(image: Image) -> int:
 
 @contextmanager
 def streamed(image: Image, progress: ProgressListener) -> Iterator[Stream]:
-    """`progress` counts both halves where there is a conversion. Raises NoRoom, NotSupported (no qemu-img)."""
+    """`progress` counts the disk's bytes three times where there is a conversion: converted, checked, sent.
+
+    Raises NoRoom, NotSupported (no qemu-img), BadImage (converted from other bytes than were identified).
+    """
     if is_streamable(image):
         yield Stream(image.disk, progress)
         return
@@ -62,17 +64,17 @@ def streamed(image: Image, progress: ProgressListener) -> Iterator[Stream]:
 
 
 def _converted(image: Image, target: Path, progress: ProgressListener) -> Stream:
-    half = image.disk.size
+    """The image is read again when qemu-img is through: what changed before or meanwhile is seen then."""
+    size = image.disk.size
+
+    def third(number: int) -> ProgressListener:
+        return lambda now: progress(Progress(number * size + size * now.done // now.total, 3 * size))
+
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    qemu_img.convert(image, target, _INTO, lambda now: progress(Progress(now.done, 2 * half)))
-    size = target.stat().st_size
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-
-    def sent(now: Progress) -> None:
-        progress(Progress(half + half * now.done // now.total, 2 * half))
-
-    return Stream(Extent(target, 0, size, digest), sent)
+    qemu_img.convert(image, target, _INTO, third(0))
+    unchanged.refuse_other_bytes(image, third(1))
+    made = Extent(target, 0, target.stat().st_size, "")
+    return Stream(replace(made, sha256=unchanged.sha256_of(made, no_progress)), third(2))
 
 
 def folders() -> list[Path]:

@@ -1,10 +1,9 @@
-"""Wait for a task of the server's, by its narrow properties, telling its progress."""
+"""Wait for a task of the server's, by its narrow properties."""
 
 from collections.abc import Callable
 
 from pyVmomi import vim
 
-from hypervisors.types import Progress, ProgressListener, no_progress
 from hypervisors.vmware import properties
 from hypervisors.vmware.faults import problem_of
 from hypervisors.vmware.session import Session
@@ -18,9 +17,7 @@ def run(session: Session, what: str, begin: Callable[[], vim.Task], *, timeout: 
     return finish(session, session.write(what, begin), what, timeout=timeout)
 
 
-def finish(
-    session: Session, task: vim.Task, what: str, *, timeout: float = 300.0, progress: ProgressListener = no_progress
-) -> object:
+def finish(session: Session, task: vim.Task, what: str, *, timeout: float) -> object:
     """The task's result. Raises what its fault means, TimedOut. Seconds."""
 
     def look() -> object:
@@ -29,9 +26,7 @@ def finish(
         if state == vim.TaskInfo.State.error:
             raise problem_of(seen["info.error"], what)
         if state != vim.TaskInfo.State.success:
-            percent = seen.get("info.progress") or 0
-            progress(Progress(percent, 100))
-            raise NotYet(f"{state}, {percent} %")
+            raise NotYet(f"{state}, {seen.get('info.progress') or 0} %")
         return seen.get("info.result")
 
     return wait_for(what, look, timeout=timeout, clears="see the task in the vSphere client", pause=0.05)

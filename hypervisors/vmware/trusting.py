@@ -15,6 +15,10 @@ from hypervisors.vmware.address import Target
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: a pin says "this very certificate", whatever its dates
 _THUMBPRINTS = {40: "sha1", 64: "sha256"}  # by their hexadecimal digits; older servers have SHA-1 alone
+_BEHIND = (  # never a pin: hypervisor.fingerprint is vCenter's own
+    "add the authority that signed the host's certificate to hypervisor.ca_file, beside vCenter's; "
+    "or have vCenter renew the host's certificate"
+)
 
 
 def context_for(host: str, port: int, trust: TlsTrust) -> ssl.SSLContext:
@@ -61,15 +65,29 @@ def _believing(leaf: bytes) -> ssl.SSLContext:
 
 def refused(host: str, port: int, error: ssl.SSLCertVerificationError) -> TrustRefused:
     """With the fingerprint that the server shows, for an operator to compare and pin."""
-    try:
-        seen = fingerprint_of(fetch_leaf(host, port, dial=proxies.dial))
-    except (OSError, TrustRefused):
-        seen = "unknown"
+    seen = _seen(host, port)
     return TrustRefused(
-        f"the certificate of {host}:{port} is not trusted: {error.verify_message}; its SHA-256 fingerprint is {seen}",
+        _untrusted(host, port, error, seen),
         hint=f"compare the fingerprint with the server's own and pin it as hypervisor.fingerprint: {seen}",
         seen=seen,
     )
+
+
+def refused_behind(host: str, port: int, error: ssl.SSLCertVerificationError) -> TrustRefused:
+    """Of a host that a lease points to."""
+    seen = _seen(host, port)
+    return TrustRefused(_untrusted(host, port, error, seen), hint=_BEHIND, seen=seen)
+
+
+def _seen(host: str, port: int) -> str:
+    try:
+        return fingerprint_of(fetch_leaf(host, port, dial=proxies.dial))
+    except (OSError, TrustRefused):
+        return "unknown"
+
+
+def _untrusted(host: str, port: int, error: ssl.SSLCertVerificationError, seen: str) -> str:
+    return f"the certificate of {host}:{port} is not trusted: {error.verify_message}; its SHA-256 fingerprint is {seen}"
 
 
 def context_behind(
@@ -92,7 +110,7 @@ def context_behind(
         raise TrustRefused(
             f"the certificate of the host {host}:{port} is not the one that {server.server} told; "
             f"its SHA-256 fingerprint is {seen}",
-            hint="give the authority that signed the hosts' certificates with hypervisor.ca_file",
+            hint=_BEHIND,
             seen=seen,
         )
     return context_for(host, port, TlsTrust(ca_file=trust.ca_file))

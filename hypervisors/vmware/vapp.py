@@ -1,17 +1,54 @@
 """vApp properties: whether those asked for can be given, put into an import spec, and compared with what was made."""
 
+import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from hypervisors.errors import HypervisorError, NotFound
-from hypervisors.types import Image, OvfProperty
+from hypervisors.errors import HypervisorError, NotFound, Problem, printable
+from hypervisors.trust import Secret
+from hypervisors.types import DeploySpec, Image, OvfProperty
 
-_MAY_BE_EMPTY = ("string", "boolean", "bool")  # of these a vCenter switches the machine on without a value
+_BOOLEAN = ("boolean", "bool")
+_MAY_BE_EMPTY = ("string", "password", *_BOOLEAN)  # of these a vCenter switches the machine on without a value
+_INTEGER = re.compile(r"[su]?int(8|16|32|64)?")
+_CHOICES = re.compile(r"valuemap\{([^}]*)\}", re.IGNORECASE)
+
+
+def values(spec: DeploySpec) -> dict[str, str]:
+    """Those asked for, as a vCenter takes them: of a boolean True and False alone.
+
+    [terraform-provider-vsphere issue 1414, govmomi issue 583]
+    """
+    known = spec.image.ovf.properties if spec.image.ovf else ()
+    booleans = {each.key for each in known if each.type.lower() in _BOOLEAN}
+    plain = {key: value.reveal() if isinstance(value, Secret) else value for key, value in spec.properties.items()}
+    return {key: value.capitalize() if key in booleans else value for key, value in plain.items()}
+
+
+def blanked(text: str, spec: DeploySpec) -> str:
+    """Without the secrets among the values, however short: a vCenter repeats a value that it refuses."""
+    secrets = {each.reveal() for each in spec.properties.values() if isinstance(each, Secret)}
+    for value in sorted(secrets | set(map(printable, secrets)), key=len, reverse=True):
+        text = text.replace(value, "…") if value else text
+    return text
+
+
+@contextmanager
+def discreet(spec: DeploySpec) -> Iterator[None]:
+    """Let no Problem out, nor what it came from, that repeats a secret among the values."""
+    try:
+        yield
+    except Problem as problem:
+        if not any(isinstance(each, Secret) for each in spec.properties.values()):
+            raise
+        problem.args, problem.hint = (blanked(str(problem), spec),), blanked(problem.hint, spec)
+        raise problem from None
 
 
 def check(image: Image, wanted: Mapping[str, str]) -> None:
-    """Raises NotFound for a key that the image does not have, HypervisorError for what is missing or fixed."""
+    """Raises NotFound for a key that the image does not have, HypervisorError for what is missing, fixed or unfit."""
     known = {each.key: each for each in image.ovf.properties} if image.ovf else {}
     for key in wanted:
         if key not in known:
@@ -21,19 +58,60 @@ def check(image: Image, wanted: Mapping[str, str]) -> None:
             raise HypervisorError(
                 f"the property {key} of {image.path.name} cannot be set: its publisher fixed it", hint="leave it out"
             )
-    missing = [each for key, each in known.items() if is_required(each) and not wanted.get(key)]
-    if missing:
-        told = ", ".join(f"{each.key} ({each.label})" if each.label else each.key for each in missing)
-        raise HypervisorError(f"{image.path.name} needs a value for {told}", hint="give one for each of these")
+    wrong = [f"{each} {said}" for key, each in known.items() if (said := fault(each, wanted.get(key, "")))]
+    if wrong:
+        raise HypervisorError(f"properties of {image.path.name}: {'; '.join(wrong)}", hint="give each what it takes")
+
+
+def fault(known: OvfProperty, value: str) -> str:
+    """See the port's VappProperties. Ranges of numbers and types of VMware's own are left to the server."""
+    if value:
+        return next(_misfits(known, value), "")
+    return "needs a value" if is_required(known) else ""
+
+
+def _misfits(known: OvfProperty, value: str) -> Iterator[str]:
+    kind, words = known.type.lower(), _words(known)
+    if _INTEGER.fullmatch(kind) and not re.fullmatch(r"[+-]?\d+", value):
+        yield "takes a whole number"
+    if kind in _BOOLEAN and value.lower() not in ("true", "false"):
+        yield "takes True or False"
+    if "ip" in words and not _is_address(value):
+        yield "takes an IP address"
+    least, most = _bound(words, "minlen"), _bound(words, "maxlen")
+    if least is not None and len(value) < least:
+        yield f"takes {least} characters or more"
+    if most is not None and len(value) > most:
+        yield f"takes {most} characters at most"
+    choices = [each for listed in _CHOICES.findall(known.qualifiers) for each in re.findall(r'"([^"]*)"', listed)]
+    if choices and value not in choices:
+        yield f"takes one of {', '.join(choices)}"
 
 
 def is_required(known: OvfProperty) -> bool:
     """Without a value vSphere would not switch the machine on, or the guest would not come up."""
     if known.default or not known.user_configurable:
         return False
-    qualifiers = re.split(r"[\s,]+", known.qualifiers.lower())
-    wants_some = any(word.startswith("minlen(") and word != "minlen(0)" for word in qualifiers)
-    return wants_some or "ip" in qualifiers or known.type.lower() not in _MAY_BE_EMPTY
+    words = _words(known)
+    return bool(_bound(words, "minlen")) or "ip" in words or known.type.lower() not in _MAY_BE_EMPTY
+
+
+def _words(known: OvfProperty) -> list[str]:
+    return re.split(r"[\s,]+", known.qualifiers.lower())
+
+
+def _bound(words: Iterable[str], name: str) -> int | None:
+    """The number in MinLen(8)."""
+    found = (re.fullmatch(rf"{name}\((\d+)\)", word) for word in words)
+    return next((int(each[1]) for each in found if each), None)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def key_of(info: Any) -> str:
@@ -49,11 +127,19 @@ def fill(config: Any, wanted: Mapping[str, str]) -> None:
 
 
 def check_made(made: Iterable[Any], wanted: Mapping[str, str], name: str) -> None:
-    """A wrong property gives a machine that boots and never appears. Raises HypervisorError; values are not told."""
-    seen = {key_of(info): info.value for info in made}
-    wrong = sorted(key for key, value in wanted.items() if (seen.get(key) or "") != value)
+    """A wrong property gives a machine that boots and never appears. Raises HypervisorError; values are not told.
+
+    Of a password it is only looked whether it is there: a vCenter does not give its value back
+    [terraform-provider-vsphere issues 922 and 1992].
+    """
+    seen = {key_of(info): info for info in made}
+    wrong = sorted(key for key, value in wanted.items() if key not in seen or _differs(seen[key], value))
     if wrong:
         raise HypervisorError(
             f"{name} came out with other values of its properties than asked for: {', '.join(wrong)}",
             hint="see vApp Options of the image in the vSphere client; report this with the vSphere version",
         )
+
+
+def _differs(info: Any, value: str) -> bool:
+    return (info.value or "") != value and not (info.type or "").startswith("password")

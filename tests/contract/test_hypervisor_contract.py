@@ -20,11 +20,13 @@ from hypervisors import (
     NotFound,
     NotOurs,
     NotSupported,
+    OvfProperty,
     PowerState,
     Progress,
     Rename,
     Snapshots,
     TimedOut,
+    VappProperties,
     VmRef,
     no_progress,
 )
@@ -71,8 +73,45 @@ class TestLooking:
     def test_a_unicast_mac_is_kept_and_a_multicast_one_is_not(self, world: World, mac: str, kept: bool) -> None:
         assert world.hypervisor.keeps_mac(mac) is kept
 
+    def test_a_disk_tells_which_store_holds_it(self, world: World) -> None:
+        assert [disk.store for disk in world.hypervisor.inventory(world.ours()).disks] == [world.store]
+
     def test_nobody_is_tagged_at_first(self, world: World) -> None:
         assert world.hypervisor.find_tagged(RUN) == ()
+
+
+class TestRehearsing:
+    def test_nothing_is_made_and_nothing_will_be_lacking(self, world: World) -> None:
+        world.needs("deploy")
+        before = world.hypervisor.inventory(world.old)
+        assert world.hypervisor.rehearse(world.spec()) == ()
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+        assert world.hypervisor.inventory(world.old) == before
+
+    @pytest.mark.parametrize(
+        ("change", "kind", "words"),
+        [
+            ({"store": "nowhere"}, NotFound, "'nowhere'"),
+            ({"nics": (NicSpec(Network("nowhere", "network"), None, link_up=True),)}, NotFound, "'nowhere'"),
+            ({"like": GONE}, NotFound, "the virtual machine gone"),
+            ({"folder": "nowhere/else"}, HypervisorError, "folder"),
+        ],
+        ids=["store", "network", "old one", "folder"],
+    )
+    def test_what_a_deployment_would_refuse_is_refused(
+        self, world: World, change: dict[str, Any], kind: type[HypervisorError], words: str
+    ) -> None:
+        with pytest.raises(kind, match=words) as caught:
+            world.hypervisor.rehearse(world.spec(**change))
+        assert caught.value.hint
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+    def test_the_name_of_any_machine_is_refused(self, world: World) -> None:
+        """Our own too: it comes before the first attempt."""
+        ours = world.ours()
+        for taken in (world.old, ours):
+            with pytest.raises(NameTaken, match=f"there is a virtual machine {taken.name} already"):
+                world.hypervisor.rehearse(world.spec(name=taken.name))
 
 
 class TestDeploying:
@@ -174,6 +213,16 @@ class TestDeploying:
         with pytest.raises(BadImage, match="is not what it was"):
             world.hypervisor.deploy(world.spec(image=changed), no_progress)
         assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+    def test_an_image_of_other_bytes_does_not_become_whole(self, world: World) -> None:
+        """It was replaced by one of the same size after it was identified."""
+        world.needs("deploy", "a look at the bytes")
+        changed = dataclasses.replace(world.image, sha256="0" * 64, stamp="")
+        with pytest.raises(BadImage, match="its bytes have changed"):
+            world.hypervisor.deploy(world.spec(image=changed), no_progress)
+        whole = world.hypervisor.deploy(world.spec(), no_progress)
+        assert world.hypervisor.find_tagged(RUN) == (whole,)
+        assert len(world.volumes()) == 1
 
     def test_a_property_that_the_image_does_not_have_is_refused(self, world: World) -> None:
         with pytest.raises(HypervisorError, match="propert") as caught:
@@ -319,6 +368,23 @@ class TestDestroying:
         assert world.hypervisor.find_tagged(RUN) == (ours,)
         assert len(world.volumes()) == 1
 
+    def test_a_copy_of_ours_is_not_ours(self, world: World) -> None:
+        """A clone, a replica, a restored backup: it bears the tag of what it was made from."""
+        if world.copy is None:
+            pytest.skip("nobody copies machines here")
+        ours = world.ours()
+        copy = world.copy(ours, f"{world.old.name}-copy")
+        assert world.hypervisor.find_tagged(RUN) == (ours,)
+        world.hypervisor.start(copy)
+        for refused in (world.hypervisor.destroy, world.hypervisor.power_off):
+            with pytest.raises(NotOurs):
+                refused(copy, RUN)
+        with pytest.raises(NotOurs):
+            world.hypervisor.remove_nic(copy, NEW_MAC, RUN)
+        world.hypervisor.destroy(ours, RUN)
+        assert world.hypervisor.power_state(copy) is PowerState.RUNNING
+        assert world.hypervisor.find_tagged(RUN) == ()
+
 
 class TestGuests:
     def test_a_guest_that_is_off_has_no_addresses(self, world: World) -> None:
@@ -343,6 +409,15 @@ class TestAbilities:
     def skip_without(self, world: World, ability: type) -> None:
         if not isinstance(world.hypervisor, ability):
             pytest.skip(f"this adapter lacks the ability {ability.__name__}")
+
+    def test_what_is_wrong_with_a_property_is_told_without_its_value(self, world: World) -> None:
+        self.skip_without(world, VappProperties)
+        asked = OvfProperty("net.ip", "string", "Ip", True, False, "", "")
+        assert world.hypervisor.property_fault(asked, "192.0.2.7") == ""
+        for value in ("", "not-an-address"):
+            fault = world.hypervisor.property_fault(asked, value)
+            assert fault
+            assert "not-an-address" not in fault
 
     def test_another_name(self, world: World) -> None:
         self.skip_without(world, Rename)

@@ -73,6 +73,7 @@ class World:
     volumes: Callable[[], list[str]]  # what lies in the store, by name
     lacks: Mapping[str, str] = field(default_factory=dict)
     make_ours: Callable[[DeploySpec], VmRef] | None = None  # instead of deploy, where that is lacking
+    copy: Callable[[VmRef, str], VmRef] | None = None  # under that name, as an administrator's clone; off
     larger_than: Callable[[int, Path], Image] = data_throughout  # an image for which so much room is too little
     lan: Network = LAN
     staging: Network = STAGING
@@ -124,7 +125,10 @@ def memory(folder: Path) -> Iterator[World]:
         old,
         small_image(folder),
         volumes=lambda: sorted(str(path) for path in (folder / "lab" / "vms").rglob("disk.img")),
-        lacks={"a guest that obeys": "nobody watches here: the process lab has guests"},
+        lacks={
+            "a guest that obeys": "nobody watches here: the process lab has guests",
+            "a look at the bytes": "the memory copies whatever lies there",
+        },
         larger_than=larger_file,
     )
 
@@ -169,6 +173,7 @@ def test_driver(folder: Path) -> Iterator[World]:
             "no addresses": "libvirt's test driver invents addresses",
         },
         make_ours=lambda spec: _defined(connection, old, spec),
+        copy=lambda vm, name: _cloned(connection, vm, name),
     )
     hypervisor.close()
 
@@ -179,9 +184,22 @@ def _defined(connection: Any, old: VmRef, spec: DeploySpec) -> VmRef:
 
     pool = connection.storagePoolLookupByName(STORE)
     volume = pool.createXML(building.xml(building.volume_of(tags.volume_name(spec.run_id, spec.name), MEBI)), 0)
-    shape = building.Shape(spec.name, tags.Tag(spec.run_id, complete=True), volume.path(), spec.nics)
+    tag = tags.Tag(spec.run_id, complete=True, vm=str(uuid4()))
+    shape = building.Shape(spec.name, tag, volume.path(), spec.nics)
     template = ET.fromstring(connection.lookupByUUIDString(old.id).XMLDesc(0))  # noqa: S314 -- our own
     domain = connection.defineXML(building.xml(building.domain_like(template, shape)))
+    return VmRef(domain.UUIDString(), domain.name())
+
+
+def _cloned(connection: Any, vm: VmRef, name: str) -> VmRef:
+    """As `virt-clone --preserve-data` does it: another UUID, other MACs, the metadata as they were; no disk here."""
+    shape = ET.fromstring(connection.lookupByUUIDString(vm.id).XMLDesc(0))  # noqa: S314 -- our own
+    shape.find("name").text, shape.find("uuid").text = name, str(uuid4())  # type: ignore[union-attr]
+    devices = shape.find("devices")
+    assert devices is not None
+    for device in (*devices.findall("interface"), *devices.findall("disk")):
+        devices.remove(device)
+    domain = connection.defineXML(ET.tostring(shape, encoding="unicode"))
     return VmRef(domain.UUIDString(), domain.name())
 
 
@@ -220,6 +238,7 @@ def real_libvirtd(folder: Path) -> Iterator[World]:
             small_image(folder),
             volumes=lambda: sorted(volume for volume in pool.listVolumes() if volume.startswith(name)),
             lacks={"a guest that obeys": "a guest of three megabytes obeys nobody: the lab's own tests have one"},
+            copy=lambda vm, name: _cloned(connection, vm, name),
         )
     finally:
         _clean_up(connection, pool, name)
@@ -263,6 +282,7 @@ def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterat
         with inventory.administrator(running) as service:
             inventory.add_networks(service, distributed=distributed)
             inventory.add_machine(service, "old", OLD_MAC)
+        running.set_room(inventory.STORE, 16 * MEBI)
         access = Access(lambda: Secret(PASSWORD), TlsTrust(ca_file=running.ca_file))
         hypervisor = connect(running.url, access)
         datastore = Path(hypervisor.stores()[0].path)
@@ -273,7 +293,6 @@ def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterat
                 small_image(folder),
                 volumes=lambda: sorted(str(path) for path in datastore.glob("old-new*/*-flat.vmdk")),
                 lacks={
-                    "a full store": "the simulator's datastore is as large as this machine's disk",
                     "a guest that ignores": "the simulator's guests shut down at once",
                     "no addresses": "the simulator's guests report what the tests tell them to",
                     "an agent": "VMware Tools gives no files without an account of the guest",
@@ -283,7 +302,17 @@ def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterat
                 staging=Network("staging", "portgroup"),
                 store=inventory.STORE,
                 nic_model="vmxnet3",
+                copy=lambda vm, name: _vsphere_clone(running, vm, name),
                 tidies=True,
             )
         finally:
             hypervisor.close()
+
+
+def _vsphere_clone(running: Any, vm: VmRef, name: str) -> VmRef:
+    from fixtures.vsphere import inventory
+
+    with inventory.administrator(running) as service:
+        found = service.content.searchIndex.FindByUuid(None, vm.id, True, True)
+        clone = inventory.clone(service, found, name)
+        return VmRef(clone.config.instanceUuid, name)

@@ -145,6 +145,11 @@ def redirect(target: str, status: int = 302) -> Route:
     return answer(status, b"", {"Location": target})
 
 
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Without a word."""
+    handler.close_connection = True
+
+
 def answer(status: int, body: bytes, headers: dict[str, str]) -> Route:
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)

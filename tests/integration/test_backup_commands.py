@@ -119,6 +119,12 @@ def test_an_export_and_what_it_says(cli: Cli, old: Guest, tmp_path: Path) -> Non
     assert left_over(tmp_path) == ["backup.tgz"]
 
 
+def test_a_files_name_does_not_steer_the_terminal(cli: Cli, old: Guest, tmp_path: Path) -> None:
+    result = cli("backup", "export", old.url, "-o", "red\x1b[31m.tgz", *believed(old, tmp_path))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[3] == "file        red\\x1b[31m.tgz"
+
+
 def test_a_bare_host_is_a_url(cli: Cli, old: Guest, tmp_path: Path) -> None:
     for where in (old.address, f"{old.address}:8443"):
         result = cli("backup", "export", where, "-o", "backup.tgz", "--force", *believed(old, tmp_path))
@@ -283,7 +289,7 @@ def test_a_wrong_fingerprint(cli: Cli, old: Guest, tmp_path: Path) -> None:
     words = ("backup", "export", old.url, "-o", "x.tgz", "--password-file", password, "--fingerprint")
     code, message = told(cli(*words, "ab" * 32))
     assert code == 2
-    assert "Fingerprints did not match" in message
+    assert "it is not the pinned one" in message
     assert f"then give --fingerprint {old.trust.fingerprint}\n" in message
     assert told(cli(*words, "beef")) == (
         2,

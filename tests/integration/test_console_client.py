@@ -146,7 +146,7 @@ def test_an_unknown_certificate_is_refused_with_its_fingerprint(old: Guest) -> N
     seen = fingerprint_of(fetch_leaf(old.address, 8443))
     with pytest.raises(TrustRefused, match=seen) as refused:
         WebConsole(old.url, TlsTrust()).log_in(old.admin)
-    assert refused.value.hint.endswith(f"console.fingerprint: {seen}")
+    assert refused.value.hint.endswith(f'console.fingerprint = "{seen}"')
 
 
 def test_a_wrong_pin_is_refused(old: Guest) -> None:

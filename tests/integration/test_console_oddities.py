@@ -4,16 +4,18 @@ import gzip
 import io
 import os
 import socket
+import zipfile
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from odd_console import ADMIN, BACKUP, HOME, LOGIN, RESTORE, OddConsole, Route, answer, page, redirect
+from odd_console import ADMIN, BACKUP, HOME, LOGIN, RESTORE, OddConsole, Route, answer, hang_up, page, redirect
 
 from hypervisors import Secret, TimedOut, TlsTrust, TrustRefused, no_progress
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, NoBackup, NotDiscovered
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, NoBackup, NotDiscovered, Unanswered
 
 ARCHIVE = gzip.compress(os.urandom(5000))
 BINARY = {"Content-Type": "application/gzip"}
@@ -421,3 +423,79 @@ def test_a_password_is_sent_in_the_pages_own_characters(tmp_path: Path) -> None:
     with odd.running(tmp_path) as console:
         console.log_in(Account("admin", Secret("pä€")))
     assert odd.seen[1] == "POST /in u=admin&p=p%E4%26%238364%3B"
+
+
+@pytest.mark.parametrize("before", ["&#27;]0;pwned&#7;&#27;[2J", "\x1b]0;pwned\x07\x1b[2J", "\x9b2J\u202e"])
+def test_what_a_console_says_steers_no_terminal(tmp_path: Path, before: str) -> None:
+    said = f'<title>{before}title</title><p class="error">{before}No such word</p>'
+    odd = OddConsole({"POST /in": page(said + LOGIN, **{"Content-Type": "text/html; charset=utf-8"})})
+    with odd.running(tmp_path) as console, pytest.raises(LoginRefused, match="No such word") as refused:
+        console.log_in(ADMIN)
+    assert str(refused.value).isprintable()
+
+
+def test_nor_do_its_forms_fields_addresses_and_links(tmp_path: Path) -> None:
+    steering = "\x1b[2J\x07"
+    form = f'<form action="/{steering}" title="{steering}"><input name="{steering}" placeholder="{steering}x">'
+    form += f'<button title="{steering}"></button><input type="submit" value="{steering}"></form>'
+    odd = OddConsole({"GET /": page(f'{form}<a href="/{steering}">{steering}</a><img alt="{steering}">')})
+    with odd.running(tmp_path) as console, pytest.raises(NotDiscovered, match="no log-in form") as told:
+        console.log_in(ADMIN)
+    assert str(told.value).isprintable()
+    assert told.value.hint.isprintable()
+
+
+def test_a_reason_phrase_and_a_header_that_steer_a_terminal(tmp_path: Path) -> None:
+    def steer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 \x1b[2J pwned\r\n\r\n")
+        handler.close_connection = True
+
+    with OddConsole({"POST /in": steer}).running(tmp_path) as console, pytest.raises(ApplianceError) as told:
+        console.log_in(ADMIN)
+    assert "pwned" in str(told.value)
+    assert str(told.value).isprintable()
+
+
+def test_what_a_form_sends_is_as_it_was_served(tmp_path: Path) -> None:
+    hidden = '<input type="hidden" name="t" value="a\x1bb&#9;c">'
+    odd = OddConsole({"GET /": page(LOGIN.replace("<button>", hidden + "<button>"))})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+    assert "t=a%1Bb%09c" in odd.seen[1]
+
+
+def test_a_log_in_that_is_not_answered_is_sent_once(tmp_path: Path) -> None:
+    odd = OddConsole({"POST /in": hang_up})
+    with odd.running(tmp_path) as console, pytest.raises(Unanswered) as told:
+        console.log_in(ADMIN)
+    assert str(told.value) == f"https://127.0.0.1:{odd.port} closed the connection without an answer to POST /in"
+    assert odd.lines == ["GET /", "POST /in"]
+
+
+def test_an_upload_that_is_not_answered_is_sent_once(tmp_path: Path) -> None:
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": hang_up})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(Unanswered, match="closed the connection without an answer to POST /put"):
+            put(console)
+    assert odd.lines.count("POST /put") == 1
+
+
+@pytest.mark.parametrize("left_out", [0, 30, 2000])
+def test_a_zip_of_untold_length_that_is_cut_short_is_noticed_while_it_comes(tmp_path: Path, left_out: int) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as made:
+        made.writestr("database.sql", os.urandom(5000))
+    sent = whole.getvalue()[: len(whole.getvalue()) - left_out]
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\nConnection: close\r\n\r\n" + sent)
+        handler.close_connection = True
+
+    with OddConsole({"POST /get": send}).running(tmp_path) as console:
+        console.log_in(ADMIN)
+        if left_out:
+            with pytest.raises(NoBackup, match="the archive is cut short: its directory"):
+                console.export_backup(io.BytesIO(), None, no_progress)
+        else:
+            assert console.export_backup(io.BytesIO(), None, no_progress).size == len(sent)

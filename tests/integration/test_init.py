@@ -14,7 +14,7 @@ import pytest
 from fixtures.appliance import state
 from fixtures.memory import MemoryHypervisor
 from fixtures.processlab import ProcessLab, process_lab
-from hypervisors import Access, Hypervisor, TrustRefused, Unreachable, VmRef
+from hypervisors import Access, Hypervisor, Store, TrustRefused, Unreachable, VmRef
 from hypervisors import LoginRefused as HypervisorRefused
 from vmmigrate.config import load
 from vmmigrate.errors import LoginRefused, PlanRefused, UsageProblem
@@ -37,6 +37,14 @@ class Forging(MemoryHypervisor):
 
     def read_guest_file(self, vm: VmRef, path: str) -> bytes:
         return b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUiU9e0xmZKrm0dIfJyB6L8Q8a2Yxw1t1Y8bqfQb8uB other"
+
+
+class Roomy(MemoryHypervisor):
+    """Has other stores: one with more room, and one that is not started."""
+
+    def stores(self) -> tuple[Store, ...]:
+        others = (Store("huge", "/huge", 1 << 50, 1 << 50), Store("still", "/still", 1, 1, active=False))
+        return (*others, *super().stores())
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +135,18 @@ def everything(lab: ProcessLab) -> dict[str, bytes]:
 
 
 # ---- straight through ------------------------------------------------------------------------------------------------
+
+
+def test_of_several_stores_the_old_vms_is_proposed(lab: ProcessLab, tmp_path: Path) -> None:
+    conversation = visit(lab, tmp_path, kind=Roomy)
+    assert conversation.hold()
+    assert conversation.wrote()["hypervisor"]["store"] == "default"
+    begin = conversation.said.index("The storage pool for the new disk:")
+    assert conversation.said[begin + 1] == "    not still: it is not active"
+    first, second = conversation.said[begin + 2 : begin + 4]
+    assert first.startswith("     1  default: ")
+    assert first.endswith(", with the old VM's disk")
+    assert second == "     2  huge: 1048576.0 GiB free of 1048576.0 GiB"
 
 
 def test_the_file_says_what_was_learnt_and_nothing_was_changed(lab: ProcessLab, tmp_path: Path) -> None:

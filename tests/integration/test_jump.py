@@ -13,13 +13,14 @@ from odd_sshd import OddSshd, ended
 from real_sshd import NEEDS_SSHD, USER, RealSshd, free_port, make_key, public, running
 from stand_in import Guest, old_guest
 
-from hypervisors import Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of
+from hypervisors import Problem, Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of
 from vmmigrate.appliance import consoles, mail
+from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import Profile
 from vmmigrate.appliance.ssh.connecting import SshServer
 from vmmigrate.appliance.ssh.jump import Jump
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
-from vmmigrate.appliance.tls.handshake import served
+from vmmigrate.appliance.tls.handshake import is_closed, served
 from vmmigrate.errors import ApplianceUnreachable, LoginRefused
 
 pytestmark = NEEDS_SSHD
@@ -40,7 +41,7 @@ def sshd(tmp_path: Path, key: Path) -> Iterator[RealSshd]:
 def jumping(sshd: RealSshd, key: Path, host_key: str | None = None) -> Iterator[Jump]:
     """Afterwards none of its threads is left."""
     before = set(threading.enumerate())
-    login = Login(USER, lambda: Secret("not asked for"), SshKey(key))
+    login = Login(USER, lambda: Secret("not asked for"), SshKey(key), settings="new.via")
     jump = Jump(SshServer(sshd.address, sshd.port, host_key or sshd.host_key, timeout=10), login)
     try:
         yield jump
@@ -139,6 +140,26 @@ def test_a_timeout_is_the_sockets_own(sshd: RealSshd, key: Path) -> None:
         there.recv(1)
 
 
+def refused(jump: Jump, kind: type[Problem]) -> Problem:
+    """What every user of the dial is told in the same words: a console, a shell, a handshake, SMTP."""
+    users: tuple[Callable[[], object], ...] = (
+        lambda: jump.dial("127.0.0.1", 1, 5),
+        lambda: HttpsOrigin("https://127.0.0.1:1", TlsTrust("ab" * 32), jump.dial).request(
+            "POST", "https://127.0.0.1:1/x", timeout=5, read_timeout=5
+        ),
+        lambda: host_key_seen("127.0.0.1", 1, dial=jump.dial),
+        lambda: served("127.0.0.1", 1, starttls=True, dial=jump.dial),
+        lambda: mail.banner("127.0.0.1", 1, dial=jump.dial),
+    )
+    told: list[Problem] = []
+    for use in users:
+        with pytest.raises(kind) as error:
+            use()
+        told.append(error.value)
+    assert len({(str(each), each.hint) for each in told}) == 1
+    return told[0]
+
+
 # ---- what goes wrong -----------------------------------------------------------------------------------------
 
 
@@ -159,22 +180,32 @@ def test_a_jump_host_that_forbids_it_is_told(tmp_path: Path, key: Path) -> None:
     with (
         running(tmp_path / "jump", "AllowTcpForwarding no", authorized=public(key)) as sshd,
         jumping(sshd, key) as jump,
-        pytest.raises(OSError, match=r"administratively prohibited .*AllowTcpForwarding"),
     ):
-        jump.dial("127.0.0.1", free_port(), 5)
+        told = refused(jump, ApplianceUnreachable)
+        assert is_closed("127.0.0.1", 1, jump.dial)
+    assert (
+        str(told) == f"the jump host 127.0.0.1:{sshd.port} forbids the way to 127.0.0.1:1: administratively prohibited"
+    )
+    assert told.hint == (
+        "see AllowTcpForwarding and PermitOpen in its sshd_config, and permitopen beside the key;"
+        " or give another as new.via.url"
+    )
 
 
 @pytest.mark.slow
 def test_the_jump_hosts_own_key_is_verified(sshd: RealSshd, key: Path) -> None:
-    with jumping(sshd, key, "SHA256:" + "A" * 43) as jump, pytest.raises(TrustRefused, match="expected was SHA256:A"):
-        jump.dial("127.0.0.1", 1, 5)
+    with jumping(sshd, key, "SHA256:" + "A" * 43) as jump:
+        told = refused(jump, TrustRefused)
+    assert str(told).startswith(f"the SSH host key of the jump host 127.0.0.1:{sshd.port} is ssh-ed25519 SHA256:")
+    assert "pin the right one with new.via.host_key, or" in told.hint
 
 
 def test_a_refused_log_in_there_is_tried_once(tmp_path: Path, sshd: RealSshd) -> None:
     with jumping(sshd, make_key(tmp_path / "another")) as jump:
         for _time in range(3):
-            with pytest.raises(LoginRefused, match="does not take the key"):
-                jump.dial("127.0.0.1", 1, 5)
+            told = refused(jump, LoginRefused)
+            assert str(told).startswith(f"SSH at the jump host 127.0.0.1:{sshd.port} refused {USER!r}: ")
+            assert told.hint.startswith("check user, password or key in new.via;")
         until(lambda: "Connection closed by authenticating user" in sshd.log)
     assert sshd.log.count("Failed publickey") == 1
 
@@ -183,8 +214,11 @@ def test_a_refused_log_in_there_is_tried_once(tmp_path: Path, sshd: RealSshd) ->
 def test_a_jump_host_that_is_not_there(sshd: RealSshd, key: Path) -> None:
     sshd.process.terminate()
     sshd.process.wait()
-    with jumping(sshd, key) as jump, pytest.raises(OSError, match=r"the jump host .* is not reached: no SSH session"):
-        jump.dial("127.0.0.1", 1, 5)
+    with jumping(sshd, key) as jump:
+        told = refused(jump, ApplianceUnreachable)
+    where = f"the jump host 127.0.0.1:{sshd.port}"
+    assert str(told) == f"no SSH session with {where}: the connection was refused: nothing listens there"
+    assert told.hint == "check new.via.url, and that the jump host is up with its SSH service running"
 
 
 def test_a_dead_session_is_made_anew_once(sshd: RealSshd, key: Path) -> None:

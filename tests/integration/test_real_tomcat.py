@@ -138,6 +138,12 @@ def tomcat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tomcat]:
     legacy = ["openssl", "pkcs12", "-export", "-legacy", "-in", at / "old.pem", "-out", at / "old.p12"]
     subprocess.run([*legacy, "-passout", "pass:word"], check=True, capture_output=True)
     made.add("an old store", [f'{store}old.p12"'])
+    generate = ["keytool", "-genkeypair", "-alias", "x", "-keystore", at / "java.jks", "-storetype", "JKS"]
+    generate += ["-storepass", "six-letters", "-keypass", "six-letters", "-dname", "CN=x", "-keyalg", "EC"]
+    subprocess.run(generate, check=True, capture_output=True)
+    java = f'certificateKeystorePassword="six-letters" certificateKeystoreFile="{at}/java.jks"'
+    made.add("a store of Java's, by its type", [f'{java} certificateKeystoreType="JKS"'])
+    made.install("a store of Java's, by its type", SECOND)
     made.install("a new store", FIRST)
     made.install("an old store", SECOND)
     made.install("both in one store", EC, RSA)
@@ -155,6 +161,7 @@ def tomcat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tomcat]:
         ("named of two", SECOND),
         ("a new store", FIRST),
         ("an encrypted key", PEM),
+        ("a store of Java's, by its type", SECOND),
     ],
 )
 def test_tomcat_serves_the_key_that_we_say(tomcat: Tomcat, shape: str, wanted: Pair) -> None:

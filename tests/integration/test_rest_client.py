@@ -15,7 +15,7 @@ from fixtures.rest.switches import Switches
 from hypervisors import Problem, Progress, Secret, TimedOut, TlsTrust, TrustRefused, no_progress
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.rest.console import RestConsole
-from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered
+from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered, Unanswered
 
 ARCHIVE = gzip.compress(os.urandom(500))
 JOB = {"id": "/id", "poll": "/jobs/{id}", "state": "/state", "done": ["DONE"], "failed": ["FAILED"]}
@@ -601,10 +601,11 @@ def test_a_good_status_without_one_is(document: object) -> None:
 IMPORT_JOB = {"path": "/import", "file": "f", "job": JOB}
 
 
-def test_a_back_end_that_restarts_under_a_restore_is_waited_for() -> None:
-    def away(handler: Any) -> None:
-        handler.close_connection = True  # no answer at all
+def away(handler: Any) -> None:
+    handler.close_connection = True  # no answer at all
 
+
+def test_a_back_end_that_restarts_under_a_restore_is_waited_for() -> None:
     back_end = OddBackEnd({"POST /api/import": said(202, {"id": 7}), "GET /api/jobs/7": [RUNNING, away, DONE]})
     with back_end.running(**{"import": IMPORT_JOB}) as console:
         import_(console)
@@ -628,6 +629,42 @@ def test_a_restore_that_changes_the_accounts_is_told() -> None:
         ),
         "log in with the restored account in a browser and see; do not import it once more",
     )
+
+
+def test_a_log_in_that_is_not_answered_under_a_restore_is_not_sent_again() -> None:
+    back_end = OddBackEnd(
+        {
+            "POST /api/in": [said(200, {"token": "t"}), away],
+            "POST /api/import": said(202, {"id": 7}),
+            "GET /api/jobs/7": said(401, {"message": "no"}),
+        }
+    )
+    with back_end.running(**{"import": IMPORT_JOB}) as console, pytest.raises(ApplianceError) as ended:
+        import_(console)
+    assert told(ended, back_end.url) == (
+        (
+            "the restore was begun, but how it ended cannot be asked any more:"
+            " URL closed the connection without an answer to POST /api/in"
+        ),
+        "log in with the restored account in a browser and see; do not import it once more",
+    )
+    assert back_end.seen.count("POST /api/in") == 2
+
+
+@pytest.mark.parametrize("path", ["/api/in", "/api/import"])
+def test_what_changes_something_is_sent_once_whatever_becomes_of_the_answer(path: str) -> None:
+    back_end = OddBackEnd({f"POST {path}": away})
+
+    def both(console: RestConsole) -> None:
+        console.log_in(ADMIN)
+        import_(console)
+
+    with (
+        back_end.running(logged_in=False) as console,
+        pytest.raises(Unanswered, match=f"without an answer to POST {path}$"),
+    ):
+        both(console)
+    assert back_end.seen.count(f"POST {path}") == 1
 
 
 def test_what_is_confirmed_is_named_by_its_id() -> None:

@@ -2,22 +2,25 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import paramiko
 import pytest
-from stand_in import LIVE_MAC, Guest, fresh_guest, old_guest
+from stand_in import LIVE_MAC, SSH_PORT, Guest, fresh_guest, old_guest
 
 from hypervisors import NotYet, Secret, TrustRefused, wait_for
 from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
-from vmmigrate.appliance.port import Account, FileMeta, Result
+from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result
+from vmmigrate.appliance.ssh.execution import Output
 from vmmigrate.appliance.ssh.shell import SshShell, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.handshake import await_served, served
+from vmmigrate.appliance.tls.placing import RECORD, Change, NewFile, forget, place, put_back
 from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
 
 PEM = FileMeta("0600", "root", "root")
@@ -268,3 +271,65 @@ def test_a_file_that_cannot_take_its_place_leaves_no_key_beside_it(old: Guest, m
         with pytest.raises(CommandFailed):
             shell.install_file("/etc/postfix/tls.pem", b"x", PEM)
         assert "vmmigrate" not in run(["ls", "-1", "/etc/postfix"], user="root").stdout
+
+
+class Killed(BaseException):
+    """What nothing catches, as SIGKILL."""
+
+
+class Mortal(SshShell):
+    """Dies after so many commands; not one more is run, not even to clean up."""
+
+    left = 0
+
+    def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+        return super().plain(argv, given, timeout)
+
+
+CHANGE = Change((NewFile("/etc/postfix/tls.pem", b"-----BEGIN PRIVATE KEY-----", PEM),))
+
+
+def killed_at_each_command(old: Guest) -> Iterator[None]:
+    """After a place that was killed at its first command, its second, and so on to its last."""
+    key = host_key_seen(old.address, SSH_PORT)
+    for commands in count(1):
+        with closing(Mortal(old.address, SSH_PORT, old.sa, host_key=key.fingerprint)) as shell:
+            shell.left = commands
+            with suppress(Killed):
+                place(shell, CHANGE)
+                return
+        yield
+
+
+def test_nothing_is_left_by_an_undo_after_a_kill_at_any_command(old: Guest) -> None:
+    before = _files(old)
+    left: set[str] = set()
+    with old.shell() as shell:
+        for _killed in killed_at_each_command(old):
+            left |= _files(old).keys() - before.keys()
+            put_back(shell)
+            forget(shell)
+            assert _files(old) == before
+            assert shell.run(["ls", "-1", "/tmp"]).stdout == ""
+    assert {"tmp/vmmigrate.incoming/data", "etc/postfix/tls.pem.vmmigrate-new"} <= left
+
+
+def test_nor_by_a_second_try(old: Guest) -> None:
+    names = {*_files(old), RECORD.removeprefix("/"), "etc/postfix/tls.pem.before-vmmigrate"}
+    with old.shell() as shell:
+        for _killed in killed_at_each_command(old):
+            place(shell, CHANGE)
+            assert _files(old).keys() == names
+            put_back(shell)
+            forget(shell)
+
+
+def test_what_another_account_left_is_no_obstacle(old: Guest) -> None:
+    with old.shell() as shell:
+        shell.run(["mkdir", "--mode=0700", INCOMING], user="root")
+        shell.install_file("/etc/postfix/tls.pem", b"x", PEM)
+        assert shell.read_file("/etc/postfix/tls.pem") == b"x"
+        assert shell.run(["ls", "-1", "/tmp"]).stdout == ""

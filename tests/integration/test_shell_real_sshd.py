@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
-from hypervisors import Secret
+from hypervisors import NotYet, Secret, wait_for
 from vmmigrate.appliance.port import FileMeta
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed, LoginRefused, UsageProblem
@@ -312,7 +312,14 @@ def test_a_server_that_hangs_up_at_the_first_wrong_password_has_refused_it(tmp_p
             with pytest.raises(LoginRefused, match="Too many authentication failures"):
                 shell.run(["true"])
         assert sshd.log.count("Connection from") <= 3  # ours, and those that looked whether it listens
+        wait_for("sshd's log", lambda: _written(sshd, "Too many authentication failures"), timeout=5, clears="")
         assert sshd.log.count("Too many authentication failures") == 1
+
+
+def _written(sshd: RealSshd, words: str) -> None:
+    """It hangs up before it writes."""
+    if words not in sshd.log:
+        raise NotYet
 
 
 @pytest.mark.slow

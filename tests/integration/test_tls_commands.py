@@ -4,12 +4,15 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 from stand_in import Guest, fresh_guest, old_guest
 from typer.testing import CliRunner, Result
 
@@ -129,6 +132,45 @@ def weak(path: str) -> bytes:
     return ca.combined_pem(key, chain) if path == TLS_PEM else ca.pkcs12_store(key, chain, seed.OLD_WEB_STORE_PASSWORD)
 
 
+def test_for_programs_a_line_an_event(cli: Cli, old: Guest, new: Guest) -> None:
+    now, then = shown(new), shown(old)
+    made = events(cli("copy", old.address, new.address, "--yes", "--json"))
+    assert [each["event"] for each in made[:2]] == ["Compared", "StepBegan"]
+    assert {each["event"] for each in made[2:-2]} == {"StepRemark"}
+    assert [each["event"] for each in made[-2:]] == ["StepEnded", "Copied"]
+    compared, copied = made[0], made[-1]
+    web = next(each for each in compared["replacements"] if each["role"] == "web")
+    assert (compared["old"], compared["new"], compared["change"]) == (old.address, new.address, True)
+    assert [each["sha256"] for each in (*web["present"], *web["wanted"])] == [now[0], then[0]]
+    assert web["wanted"][0]["subject"] == "CN=mailgw.example.test"
+    assert web["paths"][0] in copied["paths"]
+    assert f"console shows the old certificate {then[0][:16]}…" in copied["proved"]
+    undone = [events(cli("undo", new.address, "--json"))[-1] for _ in range(2)]
+    assert {each["event"] for each in undone} == {"Undone"}
+    assert (sorted(undone[0]["paths"]), undone[1]["paths"]) == (sorted(copied["paths"]), [])
+    assert shown(new) == now
+
+
+def test_for_programs_an_error_is_a_line_too(cli: Cli, old: Guest) -> None:
+    failed = cli("copy", old.address, old.address, "--json")
+    assert (failed.exit_code, failed.stderr) == (2, "")
+    assert [each["event"] for each in events(failed)] == ["Error"]
+
+
+def events(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_reader_that_left_does_not_stop_a_copy_half_way(cli: Cli, old: Guest, new: Guest) -> None:
+    """What `tls copy … | head -1` does once `head` has its line."""
+    ours, its = os.pipe()
+    os.close(ours)
+    words = [sys.executable, "-c", "from vmmigrate.cli import main; main()", "tls", "copy", old.address, new.address]
+    ended = subprocess.run([*words, "--yes"], check=False, stdout=its, stderr=subprocess.PIPE)
+    os.close(its)
+    assert (ended.returncode, ended.stderr, shown(new)) == (0, b"", shown(old))
+
+
 def test_what_somebody_changed_since_is_left_alone(cli: Cli, old: Guest, new: Guest) -> None:
     cli("copy", old.address, new.address, "--yes")
     new.machine.root.write(TLS_PEM, ca.combined_pem(keys.ec_key("renewed"), seed.smtp_chain(new.address)))
@@ -175,6 +217,55 @@ def test_show_where_nothing_answers_is_refused(cli: Cli) -> None:
     assert seen.exit_code == 2
     assert "127.65.99.99 shows no certificate: 443: takes no connection; 8443" in seen.output
     assert "is no HOST or HOST:PORT" in cli("show", "host:port").output
+
+
+# ---- show, through a jump host ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jump(tmp_path: Path, cli: Cli) -> Iterator[RealSshd]:
+    """As old.via; new.via is not set."""
+    key = make_key(tmp_path / "id")
+    with running(tmp_path / "jump", "LogLevel DEBUG", authorized=public(key)) as sshd:
+        url = f"ssh://{USER}@{sshd.address}:{sshd.port}"
+        via = f'old.via = {{ url = "{url}", key_file = "{key}", host_key = "{sshd.host_key.strip()}" }}\n'
+        toml = tmp_path / "vmmigrate.toml"
+        toml.write_text(via + toml.read_text())
+        yield sshd
+
+
+@NEEDS_SSHD
+def test_show_through_the_jump_host_of_a_side(cli: Cli, old: Guest, jump: RealSshd, tmp_path: Path) -> None:
+    where = f"{old.address}:8443"
+    straight = cli("show", where, "--json")
+    assert "direct-tcpip" not in jump.log
+    (tmp_path / "vmmigrate.toml").rename(tmp_path / "other.toml")
+    seen = cli("show", where, "--json", "--via", "old", "--config", "other.toml")
+    assert (seen.exit_code, seen.stderr) == (0, "")
+    assert json.loads(seen.stdout) == json.loads(straight.stdout)
+    assert f"target {old.address} port 8443" in jump.log
+
+
+@NEEDS_SSHD
+def test_a_jump_host_that_is_not_reached_is_told_once(cli: Cli, old: Guest, jump: RealSshd) -> None:
+    jump.process.terminate()
+    jump.process.wait()
+    failed = cli("show", old.address, "--via", "old")
+    assert failed.exit_code == 2
+    message, hint = failed.stderr.split("\n  → ")
+    assert message.startswith(f"error: no SSH session with the jump host {jump.address}:{jump.port}: ")
+    assert message.count("jump host") == 1
+    assert hint.startswith("check old.via.url, ")
+
+
+def test_a_side_without_a_jump_host_is_refused(cli: Cli, old: Guest) -> None:
+    refused = cli("show", old.address, "--via", "new")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(
+        "error: new.via is not set, so there is no jump host to go through\n  → say which: "
+    )
+    assert "give old or new" in cli("show", old.address, "--via", "jump.example.test").stderr
+    assert "goes with --via" in cli("show", old.address, "--config", "vmmigrate.toml").stderr
 
 
 @pytest.mark.parametrize("at", [1, 2])

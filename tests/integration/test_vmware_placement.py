@@ -10,12 +10,23 @@ import pytest
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
 from pyVmomi import vim
-from vsphere_world import NEW_MAC, World, world
+from vsphere_world import NEW_MAC, STAGING, World, world
 
 from fixtures.vsphere import inventory as furniture
-from hypervisors import HypervisorError, Image, Network, NicSpec, NotFound, Store, VmRef, identify_image, no_progress
-from hypervisors.vmware import placement, stores
-from tests.unit.hypervisors.small_ova import stream_optimized
+from hypervisors import (
+    Ambiguous,
+    HypervisorError,
+    Image,
+    Network,
+    NicSpec,
+    NotFound,
+    Store,
+    VmRef,
+    identify_image,
+    no_progress,
+)
+from hypervisors.vmware import autostart, placement, properties, stores
+from tests.unit.hypervisors.small_ova import stream_optimized, write_ova
 
 pytestmark = pytest.mark.vsphere
 
@@ -55,6 +66,22 @@ class TestWhere:
         furniture._done(folder.MoveIntoFolder_Task([vcenter.machine(vcenter.old)]))
         assert place_of(vcenter, "", disk)[2] == "gateways"
 
+    def test_in_another_folder(self, vcenter: World, disk: Image) -> None:
+        [datacenter] = furniture._all(vcenter.service, vim.Datacenter)
+        team = datacenter.vmFolder.CreateFolder("Mail").CreateFolder("A/B")  # the server keeps it as A%2fB
+        datacenter.vmFolder.CreateFolder("A/B")
+        vm = vcenter.hypervisor.deploy(vcenter.spec(disk, folder="Mail/A%2FB"), no_progress)
+        assert vcenter.machine(vm).parent == team
+
+    def test_a_folder_that_is_not_there(self, vcenter: World, disk: Image) -> None:
+        [datacenter] = furniture._all(vcenter.service, vim.Datacenter)
+        datacenter.vmFolder.CreateFolder("Mail").CreateFolder("Gateways")
+        with pytest.raises(
+            NotFound, match="no folder 'Getaways' of virtual machines on the way to 'Mail/Get"
+        ) as caught:
+            vcenter.hypervisor.rehearse(vcenter.spec(disk, folder="Mail/Getaways"))
+        assert caught.value.hint == "those there are in its place: Gateways"
+
     @pytest.mark.parametrize(
         ("path", "hosts"),
         [
@@ -92,6 +119,27 @@ class TestWhere:
             place_of(vcenter, path, disk)
         assert hint in caught.value.hint
         assert vcenter.names() == ["old"]
+
+
+class TestTwoOfOneName:
+    """A name is borne once a folder."""
+
+    def test_two_datacenters(self, vcenter: World, disk: Image) -> None:
+        vcenter.service.content.rootFolder.CreateFolder("other").CreateDatacenter("DC0")
+        with pytest.raises(Ambiguous, match="has 2 datacenters 'DC0'") as caught:
+            place_of(vcenter, "/DC0", disk)
+        assert "another name" in caught.value.hint
+        with pytest.raises(Ambiguous, match="has 2 datacenters") as caught:
+            place_of(vcenter, "", disk)
+        assert "in the URL's path: DC0, DC0" in caught.value.hint
+
+    def test_two_networks(self, vcenter: World, disk: Image) -> None:
+        furniture.add_portgroup_elsewhere(vcenter.service, "lan")
+        assert vcenter.hypervisor.networks().count(vcenter.lan) == 2
+        with pytest.raises(Ambiguous, match=r"2 networks are called 'lan' \(dvportgroup\)"):
+            vcenter.hypervisor.deploy(vcenter.spec(disk), no_progress)
+        nics = (NicSpec(STAGING, NEW_MAC, link_up=False),)
+        assert vcenter.hypervisor.deploy(vcenter.spec(disk, nics=nics), no_progress).name == "new"
 
 
 class TestOldOneInAVapp:
@@ -135,6 +183,16 @@ class TestHosts:
         with_hosts(monkeypatch, hosts=frozenset([seeing]))
         assert self.host_of(vcenter, disk) == "DC0_C0_H1"
 
+    def test_one_of_which_the_server_tells_nothing_is_passed_over(
+        self, vcenter: World, disk: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = properties.of_each
+        monkeypatch.setattr(properties, "of_each", lambda *asked: [])
+        with pytest.raises(HypervisorError, match="of some hosts the server tells nothing to this account"):
+            self.host_of(vcenter, disk)
+        monkeypatch.setattr(properties, "of_each", lambda *asked: told(*asked)[1:])
+        assert self.host_of(vcenter, disk) == "DC0_C0_H1"
+
     def test_none_is_left(self, vcenter: World, disk: Image, monkeypatch: pytest.MonkeyPatch) -> None:
         with_hosts(monkeypatch, hosts=frozenset())
         with pytest.raises(HypervisorError, match="no host of DC0_C0 can take the new virtual machine") as caught:
@@ -149,6 +207,43 @@ class TestHosts:
         host = vim.HostSystem("host-1")
         assert placement._refusal(host, here, store, {lan: far}) is None
         assert placement._refusal(host, {**here, "network": []}, store, {lan: far}) == "h1 has no network portgroup:lan"
+
+
+class TestARehearsal:
+    @pytest.mark.parametrize("enabled", [True, False])
+    def test_what_the_host_cannot_start_at_boot_is_told(
+        self, vcenter: World, disk: Image, monkeypatch: pytest.MonkeyPatch, enabled: bool
+    ) -> None:
+        """Only the old one's host starts what it has listed; in the simulator all hosts share one list."""
+        vcenter.hypervisor.set_autostart(vcenter.old, True)
+        old_host = vcenter.machine(vcenter.old).runtime.host
+        listed = autostart._list_of
+
+        def of_host(session: Any, host: vim.HostSystem, name: str) -> Any:
+            return listed(session, host, name) if enabled or host._moId == old_host._moId else (None, None)
+
+        monkeypatch.setattr(autostart, "_list_of", of_host)
+        there = vcenter.connect("/DC0/DC0_C0_H2")
+        lacking = [str(each) for each in there.rehearse(vcenter.spec(disk))]
+        assert lacking == ([] if enabled else ["the host of new keeps no list of what to start at boot"])
+        there.close()
+
+    def test_it_changes_nothing(self, vcenter: World, tmp_path: Path) -> None:
+        """Nor does it want the secrets among the properties."""
+        image = identify_image(write_ova(tmp_path / "mailgw.ova"), no_progress)
+        vcenter.proxy.forget_calls()
+        assert vcenter.hypervisor.rehearse(vcenter.spec(image)) == ()
+        assert vcenter.proxy.calls["CreateImportSpec"] == 1
+        assert sum(vcenter.proxy.writes().values()) == 0, vcenter.proxy.writes()
+
+    @pytest.mark.parametrize(("name", "length"), [("x" * 80, 80), ("x" * 81, 81), ("x" * 76 + "%/", 82)])
+    def test_a_name_that_is_too_long(self, vcenter: World, disk: Image, name: str, length: int) -> None:
+        spec = vcenter.spec(disk, name=name)
+        if length <= 80:
+            assert vcenter.hypervisor.rehearse(spec) == ()
+        else:
+            with pytest.raises(HypervisorError, match=f"has {length} characters as vSphere counts them; it takes 80"):
+                vcenter.hypervisor.rehearse(spec)
 
 
 class TestDatastores:

@@ -1,6 +1,7 @@
 """A session with vSphere: reads bear with one failure, writes are made once, a log-in is never tried twice."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,16 @@ class TestRefusal:
                 vcenter.connect(password=password + vcenter.proxy.api)
         assert vcenter.proxy.calls["Login"] == 2
         vcenter.connect().close()
+
+    def test_its_connection_is_let_go(self, vcenter: World) -> None:
+        before = len(vcenter.proxy._sockets)
+        with pytest.raises(LoginRefused) as caught:
+            vcenter.connect(password=f"wrong-too-{vcenter.proxy.api}")
+        assert caught.value.__traceback__ is not None  # it holds the session, which nobody can close
+        until = time.monotonic() + 5
+        while len(vcenter.proxy._sockets) > before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert len(vcenter.proxy._sockets) == before
 
     def test_neither_message_nor_hint_shows_it(self, vcenter: World) -> None:
         with pytest.raises(LoginRefused) as caught:

@@ -34,9 +34,11 @@ class World:
     def lan(self) -> Network:
         return Network("lan", "dvportgroup" if self.simulator.kind == "vpx" else "portgroup")
 
-    def connect(self, path: str = "", trust: TlsTrust | None = None, password: str = PASSWORD) -> VmwareHypervisor:
+    def connect(
+        self, path: str = "", trust: TlsTrust | None = None, password: str = PASSWORD, stall: float = 120.0
+    ) -> VmwareHypervisor:
         """Another connection, through the proxy. `path`: of the URL, /DATACENTER/CLUSTER…"""
-        access = Access(lambda: Secret(password), trust or TlsTrust(ca_file=self.simulator.ca_file))
+        access = Access(lambda: Secret(password), trust or TlsTrust(ca_file=self.simulator.ca_file), stall)
         made = connect(self.simulator.url_at(self.proxy.api) + path, access)
         assert isinstance(made, VmwareHypervisor)
         return made

@@ -1,5 +1,8 @@
 """What goes wrong ends with message, hint and the right exit code, and changes nothing."""
 
+import gzip
+import json
+import os
 import re
 import smtplib
 from collections.abc import Callable, Mapping
@@ -57,15 +60,16 @@ BEFORE_A_RUN = {
         secret=("VMMIGRATE_OLD_CONSOLE_PASSWORD", "wrong"),
     ),
     "wrong-ssh-password": Case(
-        "refused 'sa': Authentication failed.\n  → check user, password or key; it was tried once",
+        "refused 'sa': Authentication failed.\n  → check user, password or key in old.ssh; it was tried once",
         secret=("VMMIGRATE_OLD_SSH_PASSWORD", "wrong"),
     ),
-    "wrong-host-key": Case("expected was SHA256:AAAA", settings={"old": WRONG_KEY}),
+    "wrong-host-key": Case("pin the right one with old.ssh.host_key", settings={"old": WRONG_KEY}),
     "wrong-console-fingerprint": Case(
-        "is not trusted: Fingerprints did not match", settings={"old": {"console": {"fingerprint": "00" * 32}}}
+        "is not trusted: it is not the pinned one", settings={"old": {"console": {"fingerprint": "00" * 32}}}
     ),
     "no-such-pool": Case(
-        "no active storage pool 'nowhere' (there are: default)", settings={"hypervisor": {"store": "nowhere"}}
+        "no active storage pool or datastore 'nowhere' (there are: default)",
+        settings={"hypervisor": {"store": "nowhere"}},
     ),
     "no-such-staging": Case("no network 'nowhere' (there are: lan, staging)", settings={"new": {"staging": "nowhere"}}),
     "name-taken": Case(
@@ -148,11 +152,69 @@ def test_an_image_that_is_none(story: Story, content: bytes | None, says: str) -
     assert_refused(story, told, "error: image: ", before)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            b"\x89PNG\r\n\x1a\n" + bytes(500),
+            " is no backup that this program knows (gzip, zip, tar, openssl enc, PGP); it",
+        ),
+        (b"<!DOCTYPE html><html><body>Log in</body></html>" * 9, ": it is a web page, no backup"),
+        (gzip.compress(bytes(10240), 0), ": the archive is an empty tar"),
+        (gzip.compress(os.urandom(500))[:-9], ": the archive is damaged: "),
+        (b"", ": 0 bytes are too few for a backup"),
+        (None, ": No such file or directory"),
+    ],
+    ids=["picture", "page", "empty", "cut-short", "nothing", "missing"],
+)
+def test_an_archive_that_is_none(story: Story, content: bytes | None, says: str) -> None:
+    """As `backup import` says it, and before a run begins."""
+    archive = story.folder / "backup"
+    if content is not None:
+        archive.write_bytes(content)
+    before = story.everything()
+    told = story.migrate("--backup-file", str(archive))
+    assert_refused(story, told, f"error: backup-file: {archive}{says}", before)
+
+
+def test_an_encrypted_archive_is_not_refused_for_want_of_its_password(story: Story) -> None:
+    archive = story.folder / "backup.enc"
+    archive.write_bytes(b"Salted__" + os.urandom(168))
+    told = story.plan("--backup-file", str(archive))
+    assert (told.status, told.err) == (DONE, "")
+    assert f"\nwarning     backup-file: {archive} is encrypted, and no password is given\n" in told.out
+    word = story.folder / "word"
+    word.write_text("correct horse\n")
+    word.chmod(0o600)
+    given = {"password": {"file": str(word)}}
+    assert "warning" not in story.plan("--backup-file", str(archive), backup=given).out
+
+
 def test_a_full_pool(story: Story) -> None:
     with state.edit(story.lab.folder) as now:
         now["stores"][0]["available"] = 1000
     before = story.everything()
-    assert_refused(story, story.migrate(), "pool default has 0.0 GiB left, the image may grow to", before)
+    assert_refused(story, story.migrate(), "default has 0.0 GiB left, the image may grow to", before)
+
+
+@pytest.mark.parametrize(
+    ("path", "available", "says"),
+    [
+        (None, None, "info        store: the new disk goes to default, which holds the old VM's first disk"),
+        (None, 1000, "error: store: default has 0.0 GiB left, the image may grow to"),
+        ("/elsewhere", None, "error: store: it is not clear which store to use (there are: other, default)"),
+    ],
+    ids=["it has room", "it is full", "it is none of them"],
+)
+def test_of_several_stores_the_one_that_holds_the_old_vm_is_taken(
+    story: Story, path: str | None, available: int | None, says: str
+) -> None:
+    with state.edit(story.lab.folder) as now:
+        [default] = now["stores"]
+        now["stores"].insert(0, {**default, "name": "other", "path": "/another"})
+        default.update({"path": path or default["path"], "available": available or default["available"]})
+    told = story.plan(hypervisor={"store": ""})
+    assert says in (told.err if says.startswith("error") else told.out)
 
 
 def test_a_queue_that_holds_mail(story: Story) -> None:
@@ -210,6 +272,29 @@ def test_what_goes_wrong_in_a_run_is_undone(tell: Tell, case: Case) -> None:
     story = case.story(tell)
     before = story.everything()
     assert_went_back(story, story.migrate(**case.settings), case.says, before)
+
+
+def test_why_it_failed_is_told_once(tell: Tell) -> None:
+    """At the end, where one decides; on the way the step is named. The run's log has it at its step."""
+    story = tell(new={"personality": "RefusesRestore:The moon is in the wrong phase"})
+    told, log = story.migrate(), (story.run_folder / "log.txt").read_text()
+    why = "the console refused the backup: The moon is in the wrong phase"
+    hint = "  → an encrypted backup may be unreadable to another release: export it without a password\n"
+    assert told.err == f"error: {why}\n{hint}"
+    for seen in (told.out, log):
+        assert re.search(r"\] Import the backup +FAILED\n", seen)
+        assert "going back to the old VM, undoing everything: 'Import the backup' failed\n" in seen
+    assert (told.out.count("moon"), log.count(why), log.count(hint)) == (0, 1, 1)
+
+
+def test_for_programs_each_event_tells_why(tell: Tell) -> None:
+    story = tell(new={"personality": "RefusesRestore:The moon is in the wrong phase"})
+    told = [json.loads(line) for line in story.migrate("--json").out.splitlines()]
+    why = "the console refused the backup: The moon is in the wrong phase"
+    said = {event["event"]: event for event in told}
+    assert said["StepFailed"]["error"] == why
+    assert said["DirectionTaken"]["reason"] == f"a step failed: {why}"
+    assert (said["Error"]["message"], said["Error"]["exit_code"]) == (why, WENT_BACK)
 
 
 def test_a_new_vm_that_never_gets_an_address(story: Story) -> None:
@@ -282,7 +367,7 @@ def test_what_cannot_be_undone_is_left_to_a_person_and_taken_up_again(story: Sto
     with state.edit(story.lab.folder) as now:
         nics, now["vms"][story.lab.old_id]["nics"] = now["vms"][story.lab.old_id]["nics"], []
     told = story.rollback()
-    assert_says(told, ATTENTION, "not everything could be undone: switch: mailgw has no NIC")
+    assert_says(told, ATTENTION, "not everything could be undone:\n  switch: mailgw has no NIC")
     assert story.run_id in told.err.splitlines()[-1]
     with state.edit(story.lab.folder) as now:
         now["vms"][story.lab.old_id]["nics"] = nics

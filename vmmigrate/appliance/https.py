@@ -1,5 +1,6 @@
 """An HTTPS session with one origin: trust by authority or pin, nothing from the environment, errors translated."""
 
+import http.client
 import ipaddress
 import socket
 import ssl
@@ -11,34 +12,47 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from hypervisors import Dial, TlsTrust, TrustRefused, dial_straight, fetch_leaf, fingerprint_of, normal_fingerprint
+from vmmigrate.appliance.faults import plainly, root_of
 from vmmigrate.appliance.urls import origin_of, path_of
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
+from vmmigrate.appliance.words import in_one_line
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, Unanswered, UsageProblem
 
 _DIALLING = 15.0  # seconds
 _BLOCK = 1 << 17  # bytes handed to the socket at a time; urllib3's own 16 KiB halves the speed of an upload
+_SHOWN = 200  # characters of what is no answer
+_READING = ("GET", "HEAD")  # what changes nothing, so that a wait may ask it again
+_TRY_AGAIN = "is the console starting, or very busy? see its service and log, and try again in a minute"
+_NOT_AGAIN = (
+    "whether it was done is not known, and it is not sent again by itself: see the appliance's log, or in a browser"
+)
+
+
+class _NoSession(Exception):
+    """There is no TLS session, for the reason it was raised from: nothing was sent."""
 
 
 class _PinningAdapter(HTTPAdapter):
     """Lets urllib3 compare the leaf with the pin when the connection is made, before a byte of ours is sent."""
 
     def __init__(self, fingerprint: str | None, dial: Dial) -> None:
-        self._dial = dial
         self._pool = {"blocksize": _BLOCK} | (_pinned(fingerprint) if fingerprint else {})
+        self._classes = {"https": _pool_through(dial)}
         super().__init__()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._pool)
-        if self._dial is not dial_straight:
-            self.poolmanager.pool_classes_by_scheme = {"https": _pool_through(self._dial)}
+        self.poolmanager.pool_classes_by_scheme = self._classes
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, **kwargs, **self._pool)
+        manager = super().proxy_manager_for(proxy, **kwargs, **self._pool)
+        manager.pool_classes_by_scheme = self._classes
+        return manager
 
 
 def _pinned(fingerprint: str) -> dict[str, Any]:
@@ -47,11 +61,19 @@ def _pinned(fingerprint: str) -> dict[str, Any]:
 
 
 def _pool_through(dial: Dial) -> type[HTTPSConnectionPool]:
-    """Connections that begin with a socket of `dial`'s; TLS is spoken over it as over any other."""
+    """Connections that begin with a socket of `dial`'s, and tell what goes wrong before something is sent."""
 
     class Connection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
+            if dial is dial_straight:
+                return super()._new_conn()  # which knows of proxies
             return dial(self.host, self.port or 443, float(self.timeout or _DIALLING))
+
+        def connect(self) -> None:
+            try:
+                super().connect()
+            except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
+                raise _NoSession(error) from error
 
     class Pool(HTTPSConnectionPool):
         ConnectionCls = Connection
@@ -87,16 +109,20 @@ class HttpsOrigin:
         self.origin = origin_of(url)
         pin = normal_fingerprint(trust.fingerprint) if trust.fingerprint else None
         self._verify = False if pin else _authorities(trust)
+        self._setting = trust.setting or "console.fingerprint"
         self._dial = dial
         self._session = _session(self.origin, pin, dial)
         straight = dial is dial_straight and not _is_loopback(self._parts.hostname)
         self._proxies = get_environ_proxies(url) if straight else {}
+        proxy = select_proxy(url, self._proxies)
+        self._through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
 
     def request(
         self, method: str, url: str, *, timeout: float, read_timeout: float, **kwargs: Any
     ) -> requests.Response:
-        """One request with redirects, the body unread (`stream`). Raises ApplianceUnreachable, TrustRefused.
+        """One request with redirects, the body unread (`stream`).
 
+        Raises ApplianceUnreachable, TrustRefused, and Unanswered for a request that may have changed something.
         `verify` is given on every call: as the session's attribute requests lets the environment override it.
         """
         if origin_of(url) != self.origin:
@@ -104,7 +130,7 @@ class HttpsOrigin:
                 f"{self.origin} points to {origin_of(url)}, where nothing of ours is sent",
                 hint="give the console's final URL",
             )
-        with self.translated(f"{method} {path_of(url)}"):
+        with self._translated(method, path_of(url), answering=False):
             return self._session.request(
                 method,
                 url,
@@ -116,39 +142,53 @@ class HttpsOrigin:
             )
 
     @contextmanager
-    def translated(self, what: str) -> Iterator[None]:
-        """Translate what requests and urllib3 raise while `what` goes on."""
+    def reading(self, answer: requests.Response) -> Iterator[None]:
+        """Read an answer's body within, and have it closed. Raises as `request` does."""
+        asked = (answer.history or [answer])[0].request  # what was sent first; the rest are redirects
+        with answer, self._translated(asked.method or "", path_of(asked.url or ""), answering=True):
+            yield
+
+    @contextmanager
+    def _translated(self, method: str, path: str, *, answering: bool) -> Iterator[None]:
+        """Translate what requests and urllib3 raise while that is asked, or once its answer has begun."""
         try:
             yield
-        except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
-            raise self._refused(error) from error
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise ApplianceUnreachable(
-                f"{self.origin} did not answer in time ({what})",
-                hint="is the console up? try again in a minute",
-            ) from error
-        except (requests.TooManyRedirects, requests.exceptions.InvalidSchema) as error:
+        except _NoSession as error:
+            raise self._not_connected(root_of(error)) from error
+        except (requests.TooManyRedirects, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL) as error:
             raise ApplianceError(
                 f"{self.origin} redirects in a circle or away from https: {error}",
                 hint="give the console's final URL",
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApplianceUnreachable(
-                f"no connection to {self.origin}: {_root(error)}",
-                hint="check address and port, and that the console's service runs",
-            ) from error
+            said = f"{self.origin} {_breach(error, f'{method} {path}', answering=answering)}"
+            if method in _READING:
+                raise ApplianceUnreachable(said, hint=_TRY_AGAIN) from error
+            raise Unanswered(said, hint=_NOT_AGAIN) from error
 
-    def _refused(self, error: Exception) -> Exception:
-        host, port = self._parts.hostname or "", self._parts.port or 443
-        try:
-            seen = fingerprint_of(fetch_leaf(host, port, dial=self._dial))
-        except (OSError, TrustRefused):
+    def _not_connected(self, error: BaseException) -> Exception:
+        """Nothing was sent. urllib3's own SSLError, of no other cause, is a pin that does not fit."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return self._not_trusted(plainly(error))
+        if isinstance(error, urllib3.exceptions.SSLError):
+            return self._not_trusted("it is not the pinned one")
+        if isinstance(error, ssl.SSLError):
             return ApplianceUnreachable(
-                f"no TLS session with {self.origin}: {_root(error)}", hint="is this the console's HTTPS port?"
+                f"no TLS session with {self.origin}: {plainly(error)}", hint="is this the console's HTTPS port?"
             )
+        return ApplianceUnreachable(
+            f"no connection to {self.origin}{self._through}: {plainly(error)}",
+            hint="check address and port, and that the console's service runs",
+        )
+
+    def _not_trusted(self, why: str) -> Exception:
+        try:
+            seen = fingerprint_of(fetch_leaf(self._parts.hostname or "", self._parts.port or 443, dial=self._dial))
+        except OSError as error:
+            return self._not_connected(error)
         return TrustRefused(
-            f"the certificate of {self.origin} is not trusted: {_root(error)}; its SHA-256 fingerprint is {seen}",
-            hint=f"compare the fingerprint with the appliance's own and pin it as console.fingerprint: {seen}",
+            f"the certificate of {self.origin} is not trusted: {why}; its SHA-256 fingerprint is {seen}",
+            hint=f'compare the fingerprint with the appliance\'s own, then pin it: {self._setting} = "{seen}"',
             seen=seen,
         )
 
@@ -181,12 +221,11 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _root(error: BaseException) -> str:
-    """The innermost cause in its own words: requests wraps urllib3 wraps the socket's error."""
-    while inner := (
-        getattr(error, "reason", None) or next((a for a in error.args if isinstance(a, BaseException)), None)
-    ):
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
-    return str(error)
+def _breach(error: Exception, asked: str, *, answering: bool) -> str:
+    """What a server did that had taken the request: completes its name."""
+    root = root_of(error)
+    if isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError):
+        return f"stopped in the middle of its answer to {asked}" if answering else f"did not answer {asked} in time"
+    if isinstance(root, OSError | http.client.IncompleteRead):
+        return f"closed the connection {'in the middle of its' if answering else 'without an'} answer to {asked}"
+    return f"answered {asked} with what cannot be read: {in_one_line(str(root))[:_SHOWN]}"

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypervisors import Clock, Dial, NotYet, TimedOut, Wait, dial_straight, wait_for
+from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
+from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, QueueHoldsMail
 
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
@@ -101,17 +103,18 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dia
         code, words = smtp.getreply()
     except (OSError, smtplib.SMTPException) as error:
         raise ApplianceUnreachable(
-            f"no SMTP at {host}:{port}: {error}",
+            f"no SMTP at {host}:{port}: {plainly(error)}",
             hint="does Postfix run, and is its port open to this workstation?",
         ) from error
     finally:
         smtp.close()
+    said = in_one_line(words.decode("utf-8", "replace"))
     if code != 220:
         raise ApplianceUnreachable(
-            f"SMTP at {host}:{port} greets with {code} {words.decode('utf-8', 'replace')}",
+            f"SMTP at {host}:{port} greets with {code} {said}",
             hint="see its log there: journalctl -u postfix",
         )
-    return words.decode("utf-8", "replace")
+    return said
 
 
 def name(shell: Shell) -> str:

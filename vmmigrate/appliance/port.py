@@ -6,6 +6,9 @@ from typing import BinaryIO, Protocol
 
 from hypervisors import ProgressListener, Secret
 
+INCOMING = "/tmp/vmmigrate.incoming"  # noqa: S108 -- a folder that is made 0700, or not at all
+_FRESH = ".vmmigrate-new"
+
 
 @dataclass(frozen=True)
 class Account:
@@ -92,9 +95,17 @@ class Shell(Protocol):
         """Mode and owner, None where there is no such file."""
 
     def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        """Put a file in place atomically: through `dd` into a 0700 folder, then `sudo install` and a rename."""
+        """Put a file in place atomically: through `dd` into INCOMING, then `sudo install` as `fresh` and a rename.
+
+        Whoever is killed in between leaves INCOMING, which the next call makes anew, and `fresh`, which it overwrites.
+        """
 
     def workstation_address(self) -> str:
         """The address that the guest sees us come from (`$SSH_CONNECTION`)."""
 
     def close(self) -> None: ...
+
+
+def fresh(path: str) -> str:
+    """What lies beside a file before it takes that one's place."""
+    return path + _FRESH

@@ -1,22 +1,13 @@
 """The commands for one backup without a migration: export, import, inspect."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Json, Yes, carry_out, confirm, echo
-from vmmigrate.commands.visiting import (
-    BackupPasswordFile,
-    CaFile,
-    Fingerprint,
-    PasswordFile,
-    ProfileFile,
-    Url,
-    User,
-    visit,
-)
+from vmmigrate.commands.carrying import Json, Yes, carry_out, confirm, tell
+from vmmigrate.commands.sharing import sharing
+from vmmigrate.commands.visiting import BackupPasswordFile, Url, Visitor
 
 if TYPE_CHECKING:
     from vmmigrate.operations import Parts
@@ -28,16 +19,13 @@ Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_
 
 
 @app.command("export")
+@sharing
 def export(
     url: Url,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it, for you alone (0600).")
     ],
-    user: User = "admin",
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    fingerprint: Fingerprint = None,
-    profile: ProfileFile = None,
+    visitor: Visitor,
     backup_password_file: BackupPasswordFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
     json: Json = False,
@@ -52,22 +40,18 @@ def export(
     from vmmigrate import backup_lines, backups
 
     def act(parts: "Parts", _: Any) -> None:
-        console = visit(url, user, password_file, ca_file, fingerprint, profile)
-        written = backups.export(console, output, backup_password_file, parts, force=force)
-        _tell(backup_lines.written_lines(written), backup_lines.written_json(written), json=json)
+        written = backups.export(visitor.to(url), output, backup_password_file, parts, force=force)
+        tell(backup_lines.written_lines(written), backup_lines.written_json(written), json=json)
 
     carry_out(act, json=json)
 
 
 @app.command("import")
+@sharing
 def import_(
     url: Url,
     file: Archive,
-    user: User = "admin",
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    fingerprint: Fingerprint = None,
-    profile: ProfileFile = None,
+    visitor: Visitor,
     backup_password_file: BackupPasswordFile = None,
     force: Annotated[bool, typer.Option("--force", help="Send FILE although it is of no known kind.")] = False,
     yes: Yes = False,
@@ -82,12 +66,12 @@ def import_(
     from vmmigrate import backup_lines, backups
 
     def act(parts: "Parts", _: Any) -> None:
-        console = visit(url, user, password_file, ca_file, fingerprint, profile)
+        console = visitor.to(url)
         archive = backups.importable(file, backup_password_file, parts, force=force)
         if not yes:
             confirm(backup_lines.import_question(archive, url))
         where = backups.import_backup(console, archive, backup_password_file, parts)
-        _tell(backup_lines.imported_lines(archive, where), backup_lines.imported_json(archive, where), json=json)
+        tell(backup_lines.imported_lines(archive, where), backup_lines.imported_json(archive, where), json=json)
 
     carry_out(act, json=json)
 
@@ -109,16 +93,7 @@ def inspect(
 
     def act(parts: "Parts", _: Any) -> None:
         seen = backups.inspect(file, password_file, parts)
-        _tell(backup_lines.inspected_lines(seen), backup_lines.inspected_json(seen), json=json)
+        tell(backup_lines.inspected_lines(seen), backup_lines.inspected_json(seen), json=json)
         backups.refuse_unopened(seen)
 
     carry_out(act, json=json)
-
-
-def _tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
-    from vmmigrate.display import JsonLines
-
-    if json:
-        JsonLines(sys.stdout).write(data)
-    else:
-        echo(lines)

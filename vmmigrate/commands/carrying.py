@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,13 +43,34 @@ def carry_out(
 
 
 def confirm(question: str) -> None:
+    """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D leave as everywhere."""
     from vmmigrate.operations import NeedsConfirmation
 
     if not sys.stdin.isatty():
         raise NeedsConfirmation(question, "--yes")
-    if not typer.confirm(question):
+    if not _agreed(question):
         typer.echo("nothing was changed", err=True)
         raise typer.Abort
+
+
+def _agreed(question: str) -> bool:
+    """Asked beside standard output, which may be a program's."""
+    try:
+        with redirect_stdout(sys.stderr):
+            return typer.confirm(question)
+    except typer.Abort:  # a key, not an answer
+        typer.echo(err=True)  # what is told next begins a line of its own
+        raise KeyboardInterrupt from None
+
+
+def tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
+    """A result: for people, or as one JSON line."""
+    from vmmigrate.display import JsonLines
+
+    if json:
+        JsonLines(sys.stdout).write(data)
+    else:
+        echo(lines)
 
 
 def echo(lines: list[str], *, err: bool = False) -> None:

@@ -1,32 +1,29 @@
 """The command `probe`: write a live console's profile, or tell whether one still fits."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Json, carry_out, echo
-from vmmigrate.commands.visiting import CaFile, Fingerprint, PasswordFile, ProfileFile, Url, User, visit
+from vmmigrate.commands.carrying import Json, carry_out, echo, tell
+from vmmigrate.commands.sharing import sharing
+from vmmigrate.commands.visiting import Url, Visitor
 
 if TYPE_CHECKING:
     from vmmigrate.operations import Parts
     from vmmigrate.visit import Visit
 
 
+@sharing
 def probe(
     url: Url,
+    visitor: Visitor,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the profile there. [default: print it]")
     ] = None,
     check: Annotated[
         Path | None, typer.Option("--check", metavar="TOML", help="Tell whether this profile still fits.")
     ] = None,
-    user: User = "admin",
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    fingerprint: Fingerprint = None,
-    profile: ProfileFile = None,
     family: Annotated[
         str | None, typer.Option("--family", help="4.x or 5.x, where the pages do not say which release it is.")
     ] = None,
@@ -41,11 +38,11 @@ def probe(
     """
     if family not in (None, "4.x", "5.x"):
         raise typer.BadParameter("give 4.x or 5.x", param_hint="--family")
-    if check and (output or profile):
+    if check and (output or visitor.profile):
         raise typer.BadParameter("goes without --output and --profile", param_hint="--check")
 
     def act(parts: "Parts", _: Any) -> None:
-        console = visit(url, user, password_file, ca_file, fingerprint, profile)
+        console = visitor.to(url)
         if check:
             _check(console, check, parts, json=json)
         else:
@@ -61,30 +58,22 @@ def _write(
 
     from vmmigrate import probe as probing
     from vmmigrate import probe_lines
-    from vmmigrate.display import JsonLines
     from vmmigrate.events import silent
 
     if output is None:
         found = probing.probe(console, family, parts if json else replace(parts, listen=silent))
     else:
         found = probing.probe_into(console, family, output, parts, force=force)
-    if json:
-        JsonLines(sys.stdout).write(probe_lines.probed_json(found, output))
-    elif output is None:
-        echo([probing.text_of(found).rstrip("\n")])
+    lines = probe_lines.probed_lines(found, output) if output else [probing.text_of(found).rstrip("\n")]
+    tell(lines, probe_lines.probed_json(found, output), json=json)
+    if output is None and not json:
         echo(probe_lines.missing_lines(found), err=True)
-    else:
-        echo(probe_lines.probed_lines(found, output))
 
 
 def _check(console: "Visit", file: Path, parts: "Parts", *, json: bool) -> None:
     from vmmigrate import probe as probing
     from vmmigrate import probe_lines
-    from vmmigrate.display import JsonLines
 
     checked = probing.check(console, file, parts)
-    if json:
-        JsonLines(sys.stdout).write(probe_lines.checked_json(checked, file))
-    else:
-        echo(probe_lines.checked_lines(checked, file))
+    tell(probe_lines.checked_lines(checked, file), probe_lines.checked_json(checked, file), json=json)
     probing.refuse_misfit(checked, file)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Config, Yes, carry_out, confirm, echo
+from vmmigrate.commands.carrying import Config, Json, Yes, carry_out, confirm, echo, tell
 
 if TYPE_CHECKING:
     from vmmigrate.operations import Parts
@@ -24,27 +24,48 @@ Smtp = Annotated[bool, typer.Option("--smtp", help="Postfix's alone.")]
 @app.command()
 def show(
     where: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="A gateway, or one of its ports.")],
+    via: Annotated[
+        str | None,
+        typer.Option(
+            "--via", metavar="SIDE", help="Through the jump host that old.via or new.via names: give old or new."
+        ),
+    ] = None,
+    config: Config = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show the certificates of a gateway's console and SMTP ports. Nobody logs in, nothing is changed.
 
-    Example: vmmigrate tls show mailgw.example.test
+    Examples: vmmigrate tls show mailgw.example.test · vmmigrate tls show 192.0.2.10:25 --via old
     """
     import json as writer
     from datetime import UTC, datetime
 
     from vmmigrate import tlsshow
 
-    def act(parts: "Parts", _: Any) -> None:
+    if via not in (None, "old", "new"):
+        raise typer.BadParameter("give old or new", param_hint="--via")
+    if config and not via:
+        raise typer.BadParameter("goes with --via", param_hint="--config")
+
+    def act(parts: "Parts", settings: Any) -> None:
         host, port = tlsshow.parse(where)
-        seen = tlsshow.look(host, port, datetime.now(UTC))
+        with tlsshow.through(via, settings, parts) as dial:
+            seen = tlsshow.look(host, port, datetime.now(UTC), dial)
         echo([writer.dumps(tlsshow.to_json(host, seen))] if json else tlsshow.lines(host, seen))
 
-    carry_out(act, json=json)
+    carry_out(act, json=json, config=config, flags={} if via else None)
 
 
 @app.command()
-def copy(old: Old, new: New, web: Web = False, smtp: Smtp = False, config: Config = None, yes: Yes = False) -> None:
+def copy(
+    old: Old,
+    new: New,
+    web: Web = False,
+    smtp: Smtp = False,
+    config: Config = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
     """Copy certificates and keys from OLD to NEW. Proved by handshake: NEW shows them.
 
     Both are reached over SSH as old.ssh and new.ssh of vmmigrate.toml say. Where a proof fails, NEW's previous ones
@@ -58,16 +79,18 @@ def copy(old: Old, new: New, web: Web = False, smtp: Smtp = False, config: Confi
         with tlscopy.gateways(settings, parts) as reach:
             giving, taking = reach("old", old), reach("new", new)
             found = tlscopy.look(giving, taking, web=web or not smtp, smtp=smtp or not web)
-            echo(tlscopy.lines(found, old, new))
+            tell(tlscopy.lines(found, old, new), tlscopy.compared_json(found, old, new), json=json)
             if not yes and found.change:
                 confirm(f"Replace them on {new} now?")
-            echo(list(tlscopy.carry_out(taking, found, typer.echo)))
+            with tlscopy.saying(parts, "copy", "Copy certificates and keys") as say:
+                proved = tlscopy.carry_out(taking, found, say)
+            tell(list(proved), tlscopy.copied_json(found, old, new, proved), json=json)
 
-    carry_out(act, json=False, config=config, flags={})
+    carry_out(act, json=json, config=config, flags={})
 
 
 @app.command()
-def undo(new: New, config: Config = None) -> None:
+def undo(new: New, config: Config = None, json: Json = False) -> None:
     """Put back what NEW had before the last copy, byte for byte.
 
     Example: vmmigrate tls undo 192.0.2.11
@@ -76,7 +99,9 @@ def undo(new: New, config: Config = None) -> None:
 
     def act(parts: "Parts", settings: Any) -> None:
         with tlscopy.gateways(settings, parts) as reach:
-            if not tlscopy.undo(reach("new", new), typer.echo):
-                echo([f"{new} keeps nothing from before a copy: there is nothing to put back"])
+            with tlscopy.saying(parts, "undo", "Put back the previous certificates and keys") as say:
+                paths = tlscopy.undo(reach("new", new), say)
+            nothing = [] if paths else [f"{new} keeps nothing from before a copy: there is nothing to put back"]
+            tell(nothing, tlscopy.undone_json(new, paths), json=json)
 
-    carry_out(act, json=False, config=config, flags={})
+    carry_out(act, json=json, config=config, flags={})

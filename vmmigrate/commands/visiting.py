@@ -1,5 +1,6 @@
 """The options of the commands that visit one console, and what they make."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,14 +43,18 @@ BackupPasswordFile = Annotated[
 ]
 
 
-def visit(
-    url: str,
-    user: str,
-    password_file: Path | None,
-    ca_file: Path | None,
-    fingerprint: str | None,
-    profile: Path | None,
-) -> "Visit":
-    from vmmigrate.visit import Visit
+@dataclass(frozen=True)
+class Visitor:
+    """Who visits a console, and what he believes: what each of these commands is given beside its URL."""
 
-    return Visit(url, user, password_file, ca_file, fingerprint, profile)
+    user: User = "admin"
+    password_file: PasswordFile = None
+    ca_file: CaFile = None
+    fingerprint: Fingerprint = None
+    profile: ProfileFile = None
+
+    def to(self, url: str) -> "Visit":
+        """Raises UsageProblem for what is no URL."""
+        from vmmigrate.visit import Visit
+
+        return Visit(url, self.user, self.password_file, self.ca_file, self.fingerprint, self.profile)

@@ -78,7 +78,7 @@ def _look(talk: Conversation, old: str, url: str | None) -> tuple[str, bool]:
             has_backup = console.try_console(talk, doors, session)
         talk.dialogue.heading("The new virtual machine")
         hypervisor.choose_staging(talk, connection, identity)
-        hypervisor.choose_store(talk, connection)
+        hypervisor.choose_store(talk, connection, inventory)
     return inventory.vm.name, has_backup
 
 

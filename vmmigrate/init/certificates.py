@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from hypervisors import Dial, dial_straight, fetch_leaf, fingerprint_of
+from vmmigrate.appliance.faults import plainly
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 from vmmigrate.init.conversation import Conversation
 
@@ -20,7 +21,8 @@ def shown_at(url: str, dial: Dial = dial_straight) -> str:
         return fingerprint_of(fetch_leaf(host, port, dial=dial))
     except OSError as error:
         raise ApplianceUnreachable(
-            f"no TLS session with {host}:{port}: {error}", hint="check address and port, and that its service runs"
+            f"no TLS session with {host}:{port}: {plainly(error)}",
+            hint="check address and port, and that its service runs",
         ) from error
 
 

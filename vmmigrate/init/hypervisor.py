@@ -123,7 +123,7 @@ def choose_staging(talk: Conversation, hypervisor: Hypervisor, identity: Identit
 def _unfit(network: Network, identity: Identity) -> str:
     if network == identity.network:
         return "it is the live network; the new VM would answer there for the live address"
-    return "" if network.active else f"it is not active (virsh net-start {network.name})"
+    return "" if network.active else "it is not active"
 
 
 def _bridge(talk: Conversation, identity: Identity) -> str:
@@ -137,15 +137,22 @@ def _bridge(talk: Conversation, identity: Identity) -> str:
 # ---- the pool ------------------------------------------------------------------------------------------------
 
 
-def choose_store(talk: Conversation, hypervisor: Hypervisor) -> None:
-    """A pool for the new disk, that with the most room first. Raises PlanRefused where there is none."""
+def choose_store(talk: Conversation, hypervisor: Hypervisor, old: Inventory) -> None:
+    """For the new disk: the old one's first, as a plan would take it, then those with the most room.
+
+    Raises PlanRefused where there is none.
+    """
     talk.dialogue.tell("The storage pool for the new disk:")
-    fit = sorted((store for store in hypervisor.stores() if store.active), key=lambda store: -store.available)
-    for store in hypervisor.stores():
+    olds = old.disks[0].store if old.disks else ""
+    stores = sorted(hypervisor.stores(), key=lambda store: (store.name != olds, -store.available))
+    fit = [store for store in stores if store.active]
+    for store in stores:
         if not store.active:
-            talk.dialogue.note(f"not {store.name}: it is not active (virsh pool-start {store.name})")
+            talk.dialogue.note(f"not {store.name}: it is not active")
     if not fit:
-        raise PlanRefused("there is no active storage pool", hint="start or define one, then begin anew")
+        raise PlanRefused("there is no active storage pool or datastore", hint="start or make one, then begin anew")
     lines = [f"{store.name}: {size(store.available)} free of {size(store.capacity)}" for store in fit]
+    if fit[0].name == olds and len(fit) > 1:
+        lines[0] += ", with the old VM's disk"
     chosen = fit[talk.dialogue.one_of("Storage pool", lines)]
     talk.answers.put("hypervisor.store", chosen.name, f"{size(chosen.available)} free when it was chosen")

@@ -1,17 +1,28 @@
 """Hand over what only one of both may have: the host's autostart, and a note on each VM for the next person."""
 
-from vmmigrate.model import Claim, NewVm
+from hypervisors import NotSupported, VmRef
+from vmmigrate.model import Claim, NewVm, Plugged
 from vmmigrate.run import Run
 from vmmigrate.steps import claim
 
 
 def do_autostart(run: Run) -> None:
-    run.hypervisor.set_autostart(run.facts.of(NewVm).vm, run.facts.of(Claim).autostart)
+    """In the old one's place among what the host starts, with its delays."""
+    if run.facts.of(Claim).autostart:
+        start_at_boot(run, run.facts.of(NewVm).vm, run.facts.of(Plugged).old_autostart_entry)
 
 
 def undo_autostart(run: Run) -> None:
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.set_autostart(vm, autostart=False)
+
+
+def start_at_boot(run: Run, vm: VmRef, entry: str) -> None:
+    """Where its host does not do that, a person is told: it hinders nothing else, and no second attempt helps."""
+    try:
+        run.hypervisor.set_autostart(vm, True, entry)
+    except NotSupported as problem:
+        run.remark(f"{vm.name} will not start with its host: {problem} → {problem.hint}")
 
 
 def do_notes(run: Run) -> None:

@@ -1,7 +1,10 @@
 """Deploy the new image as a virtual machine shaped like the old one, with both its NICs."""
 
-from hypervisors import DeploySpec, NicSpec, VmRef
-from vmmigrate.model import NewVm
+from collections.abc import Mapping
+
+from hypervisors import DeploySpec, NicSpec, Secret, VmRef
+from vmmigrate import properties
+from vmmigrate.model import NewVm, Plan
 from vmmigrate.run import Run
 
 
@@ -9,7 +12,8 @@ def do(run: Run) -> None:
     known = run.facts.find(NewVm)
     if known is not None and known.vm in run.hypervisor.find_tagged(run.run_id):
         return
-    vm = run.hypervisor.deploy(spec(run), run.progress)
+    handed = properties.values(run.plan.properties, run.doors.secrets)
+    vm = run.hypervisor.deploy(spec(run.plan, run.run_id, handed), run.progress)
     run.learn(_learnt(run, vm))
 
 
@@ -19,14 +23,13 @@ def undo(run: Run) -> None:
         run.hypervisor.destroy(vm, run.run_id)
 
 
-def spec(run: Run) -> DeploySpec:
-    """The live NIC bears the plan's MAC and stays unplugged; staging is for us alone."""
-    plan = run.plan
+def spec(plan: Plan, run_id: str, handed: Mapping[str, str | Secret]) -> DeploySpec:
+    """The live NIC bears the plan's MAC and stays unplugged; staging is for us alone. `handed`: vApp properties."""
     live = NicSpec(plan.identity.network, plan.live_mac, link_up=False)
     staging = NicSpec(plan.staging, None, link_up=True)
     nics = (staging, live) if plan.staging_first else (live, staging)
     return DeploySpec(
-        run_id=run.run_id,
+        run_id=run_id,
         name=plan.new_name,
         image=plan.image,
         like=plan.old,
@@ -36,6 +39,8 @@ def spec(run: Run) -> DeploySpec:
         memory=plan.memory,
         firmware=plan.firmware,
         disk_bus=plan.disk_bus,
+        properties=handed,
+        folder=plan.folder or "",
     )
 
 

@@ -85,8 +85,9 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     raise TrustRefused(
         f"nobody vouches for the new VM's SSH host key at {address}: {seen}. No guest agent told it, and this VM will"
         " receive every private key",
-        hint="use an image whose SSH host key you know, and set new.ssh.host_key to it; or one with qemu-guest-agent;"
-        " or add --trust-staging, which believes what the staging network shows",
+        hint="use an image whose SSH host key you know, and set new.ssh.host_key to it; "
+        + ("or one with qemu-guest-agent; " if isinstance(run.hypervisor, GuestAgent) else "")
+        + "or add --trust-staging, which believes what the staging network shows",
     )
 
 

@@ -4,6 +4,7 @@ from hypervisors import HypervisorError, PowerState, VmRef
 from vmmigrate.appliance.net import network
 from vmmigrate.model import NewGuest, NewVm, OldState, Plugged
 from vmmigrate.run import Run
+from vmmigrate.steps.close import start_at_boot
 
 
 def do(run: Run) -> None:
@@ -13,7 +14,7 @@ def do(run: Run) -> None:
     if run.facts.find(Plugged) is None:
         inventory = hypervisor.inventory(old)
         nic = next(nic for nic in inventory.nics if nic.mac == mac)
-        run.learn(Plugged(mac, nic.link_up, inventory.autostart))
+        run.learn(Plugged(mac, nic.link_up, inventory.autostart, inventory.autostart_entry))
     run.doors.hang_up(run.old_host)
     hypervisor.set_autostart(old, autostart=False)  # a host's reboot must not bring both back
     hypervisor.set_nic(old, mac, link_up=False)
@@ -32,7 +33,8 @@ def undo(run: Run) -> None:
     hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)
-    hypervisor.set_autostart(old, plugged.old_autostart)
+    if plugged.old_autostart:
+        start_at_boot(run, old, plugged.old_autostart_entry)
 
 
 def _unplug(run: Run, vm: VmRef) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fixtures.appliance import ca, keys
 from fixtures.vsphere import inventory
 from fixtures.vsphere.lab import OLD_MAC
-from tests.journey.story import REFUSED, WENT_BACK, assert_same
+from tests.journey.story import DONE, REFUSED, WENT_BACK, assert_same
 from tests.journey.vsphere.story import VsphereStory
 
 pytestmark = pytest.mark.vsphere
@@ -68,6 +68,17 @@ def test_an_unknown_network_is_told_with_those_there_are(story: VsphereStory) ->
     assert "dvportgroup:lan" in said
 
 
+def test_of_two_networks_of_one_name_none_is_taken(story: VsphereStory) -> None:
+    with inventory.administrator(story.lab.simulator) as service:
+        inventory.add_portgroup_elsewhere(service, inventory.STAGING)
+        with nothing_changed(story):
+            assert "2 networks are called 'staging': portgroup:staging, dvportgroup:staging" in refused(story)
+            assert story.plan(new={"staging": "portgroup:staging"}).status == DONE
+        inventory.add_portgroup_elsewhere(service, inventory.LAN)
+    with nothing_changed(story):
+        assert "2 networks are called 'lan' (dvportgroup)" in refused(story, new={"staging": "portgroup:staging"})
+
+
 def test_an_unknown_datastore_is_told_with_those_there_are(story: VsphereStory) -> None:
     with nothing_changed(story):
         assert "LocalDS_0" in refused(story, hypervisor={"store": "nowhere"})
@@ -84,6 +95,18 @@ def test_a_full_datastore_is_told(story: VsphereStory) -> None:
     story.lab.simulator.set_room(story.lab.store, 1 << 20)
     with nothing_changed(story):
         assert "LocalDS_0" in refused(story)
+
+
+def test_a_mac_that_another_machine_bears_is_told(story: VsphereStory) -> None:
+    with inventory.administrator(story.lab.simulator) as service:
+        inventory.add_machine(service, "other", OLD_MAC)
+    with nothing_changed(story):
+        assert f"other bears the MAC {OLD_MAC}" in refused(story)
+
+
+def test_a_folder_that_is_not_there_is_told(story: VsphereStory) -> None:
+    with nothing_changed(story):
+        assert "there is no folder 'nowhere'" in refused(story, new={"folder": "nowhere"})
 
 
 # ---- the image -----------------------------------------------------------------------------------------------
@@ -125,16 +148,6 @@ def test_a_datastore_that_fills_up_after_the_plan_leaves_nothing(
     assert told.status == WENT_BACK
     assert "free" in told.err
     untouched()
-
-
-def test_a_mac_that_another_machine_bears_is_told(story: VsphereStory) -> None:
-    with inventory.administrator(story.lab.simulator) as service:
-        inventory.add_machine(service, "other", OLD_MAC)
-    told = story.migrate()
-    assert told.status in (REFUSED, WENT_BACK)
-    assert f"other bears the MAC {OLD_MAC}" in told.err
-    assert story.machines() == {"mailgw": "poweredOn", "other": "poweredOff"}
-    assert (story.live(), story.answers_the_world()) == (["old"], True)
 
 
 def test_a_name_that_is_taken_after_the_plan_leaves_the_other_one_alone(story: VsphereStory) -> None:

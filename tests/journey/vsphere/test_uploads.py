@@ -78,6 +78,13 @@ def test_an_upload_that_breaks_off_leaves_nothing(story: VsphereStory, untouched
     untouched()
 
 
+def test_an_upload_that_stalls_leaves_nothing(story: VsphereStory, untouched: Callable[[], None]) -> None:
+    story.lab.proxy.in_upload(MIDDLE, story.lab.proxy.stall)
+    assert_went_back(story.migrate(limits={"stall": 1}), "127.0.0.1 took no byte of the disk for 1 s")
+    assert list(story.lab.proxy.uploads.leases.values()) == ["aborted"]
+    untouched()
+
+
 def test_a_session_that_ends_in_mid_upload_takes_its_lease_along(
     story: VsphereStory, untouched: Callable[[], None]
 ) -> None:

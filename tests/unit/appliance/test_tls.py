@@ -12,6 +12,7 @@ from vmmigrate.appliance.tls.bundle import TlsBundle, collect
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, key_pem, to_pem
 from vmmigrate.appliance.tls.layout import apply_installed, install, lay_out
 from vmmigrate.appliance.tls.pkcs12 import Entry, entries, to_pkcs12, write
+from vmmigrate.appliance.tls.placing import put_back
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, BadKeys
 
 PASSWORD = Secret("djigzo")
@@ -239,6 +240,27 @@ def test_a_store_that_is_not_there_is_made_for_tomcat() -> None:
     gateway = Gateway()
     install(gateway, DEBIAN, TlsBundle({"web": (pair(),)}))
     assert gateway.metas[STORE] == FileMeta("0640", "tomcat", "djigzo")
+
+
+def test_a_jks_of_the_new_side_is_replaced_and_comes_back() -> None:
+    """Java takes PKCS#12 where server.xml says JKS; what was there stays beside."""
+    jks, wanted = bytes.fromhex("feedfeed00000002") + b"whatever", pair()
+    gateway = Gateway(files={STORE: jks})
+    install(gateway, DEBIAN, TlsBundle({"web": (wanted,)}))
+    (found,) = entries(gateway.files[STORE], PASSWORD)
+    assert to_pem(found.pair) == to_pem(wanted)
+    assert gateway.files[STORE + ".before-vmmigrate"] == jks
+    put_back(gateway)
+    assert gateway.files[STORE] == jks
+
+
+def test_a_jceks_of_the_new_side_is_refused_before_anything_is_written() -> None:
+    """Where server.xml says JCEKS, Java takes nothing else."""
+    gateway = Gateway(files={STORE: bytes.fromhex("cececece00000002")})
+    with pytest.raises(BadKeys, match=f"guest.example.test: {STORE}: this is a Java key store") as refused:
+        install(gateway, DEBIAN, TlsBundle({"web": (pair(),)}))
+    assert f"`keytool -importkeystore -srckeystore {STORE} -destkeystore {STORE}.p12" in refused.value.hint
+    assert gateway.changes() == []
 
 
 def test_the_other_keys_of_a_store_stay() -> None:

@@ -58,8 +58,11 @@ class TinyHypervisor:
         if vm == PLAN.old:
             self.notes = notes
 
-    def set_autostart(self, vm: VmRef, autostart: bool) -> None:
-        self._called("set_autostart", f"{vm.name} {autostart}")
+    def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
+        self._called("set_autostart", f"{vm.name} {autostart} {entry}".rstrip())
+
+    def power_state(self, vm: VmRef) -> PowerState:
+        return PowerState.RUNNING
 
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool) -> None:
         self._called("set_nic", f"{vm.name} {'up' if link_up else 'down'}")

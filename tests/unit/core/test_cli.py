@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from small_plan import PLAN
 from small_steps import trouble
 from typer.testing import CliRunner, Result
 
+from hypervisors import Access, Hypervisor, Unreachable
 from vmmigrate import __version__, terminal
 from vmmigrate.cli import app
 from vmmigrate.journal import Kind, fold, read
@@ -94,6 +97,7 @@ def test_an_old_vm_without_an_image_is_a_usage_error(cli: Cli) -> None:
 
 
 def test_a_vm_named_like_a_command_is_reached_by_the_long_form(cli: Cli, tiny: TinyHypervisor) -> None:
+    Path("new.qcow2").write_bytes(b"")
     cli("migrate", "status", "new.qcow2", "--yes")
     assert tiny.calls[0] == "find status"
 
@@ -150,6 +154,34 @@ def test_a_plan_that_cannot_be_written_is_refused_before_anything_is_looked_at(
     assert (result.exit_code, tiny.calls) == (2, [])
     told = f"error: {where} cannot be written\n  → name a file in a folder that is yours, with -o FILE\n"
     assert result.stderr == told
+
+
+@pytest.mark.parametrize("command", [("plan",), ("migrate", "--yes")], ids=["plan", "migrate"])
+def test_a_file_that_is_not_there_is_told_before_anything_is_connected(
+    cli: Cli, tmp_path: Path, tiny: TinyHypervisor, command: tuple[str, ...]
+) -> None:
+    result = cli(*command, "mailgw", "nwe.qcow2")
+    missing = f"error: image: there is no file {tmp_path}/nwe.qcow2\n  → check the path of the image\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", missing)
+    both = cli(*command, "mailgw", "nwe.qcow2", "--backup-file", "bakcup.tgz")
+    assert both.stderr.splitlines()[1:-1] == [
+        f"  image: there is no file {tmp_path}/nwe.qcow2",
+        "    → check the path of the image",
+        f"  backup-file: {tmp_path}/bakcup.tgz: No such file or directory",
+        "    → name a readable file",
+    ]
+    assert tiny.calls == []
+
+
+def test_a_file_that_is_not_there_is_told_where_the_hypervisor_is_not_reached(cli: Cli) -> None:
+    connect = terminal.CONNECT.set(unreachable)
+    told = [cli("plan", "mailgw", image).stderr for image in ("nwe.qcow2", str(Path(__file__)))]
+    terminal.CONNECT.reset(connect)
+    assert [line.splitlines()[0].split(":")[1] for line in told] == [" image", " libvirt does not answer"]
+
+
+def unreachable(url: str, access: Access) -> Hypervisor:
+    raise Unreachable("libvirt does not answer", hint="start it")
 
 
 def test_a_command_that_is_misspelt_is_no_virtual_machine(cli: Cli, tiny: TinyHypervisor) -> None:
@@ -219,6 +251,35 @@ def test_something_left_to_a_person_is_3(cli: Cli, tmp_path: Path, tiny: TinyHyp
     assert "error: not everything could be undone: deploy: the host is down → try another day\n" in result.stderr
 
 
+def test_what_a_run_failed_by_is_told_too_where_it_could_not_go_back(
+    cli: Cli, tmp_path: Path, tiny: TinyHypervisor
+) -> None:
+    rundir = record(tmp_path, "r1", [])
+    in_turn = [raises(trouble("the host is down")), raises(trouble("the host is still down"))]
+    tiny.before["set_notes"] = lambda: in_turn.pop(0)()
+    result = cli("resume", "r1")
+    assert result.exit_code == 3
+    assert result.stderr.splitlines() == [
+        "error: Claim the old VM: the host is down",
+        "  → try another day",
+        "error: not everything could be undone: claim: the host is still down → try another day",
+        "  → mend that, then run `vmmigrate rollback r1` again: it goes on where it failed",
+    ]
+    assert "down" not in result.stdout
+    assert rundir.log.read_text().count("down\n        → try another day\n") == 2
+
+
+def test_each_thing_that_could_not_be_undone_has_a_line(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    tiny.before["destroy"] = raises(trouble("the new host is down"))
+    tiny.before["set_notes"] = raises(trouble("the old host is down"))
+    assert cli("rollback", "r1").stderr.splitlines()[:-1] == [
+        "error: not everything could be undone:",
+        "  deploy: the new host is down → try another day",
+        "  claim: the old host is down → try another day",
+    ]
+
+
 def test_a_finish_that_fails_is_3(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", [*done(SWITCHED), END])
     tiny.before["shut_down"] = raises(trouble("waited 120 s for mailgw to shut down"))
@@ -251,6 +312,7 @@ def test_an_interrupt_between_steps_is_130_and_can_be_resumed(cli: Cli, tmp_path
 
 def test_an_interrupt_before_anything_began_stops_at_once(cli: Cli, tiny: TinyHypervisor) -> None:
     tiny.before["find"] = interrupt
+    Path("new.qcow2").write_bytes(b"")
     result = cli("mailgw", "new.qcow2", "--yes")
     assert (result.exit_code, result.stderr) == (130, "error: interrupted\n  → nothing was changed\n")
     assert tiny.calls == ["find mailgw", "close"]
@@ -261,6 +323,37 @@ def test_a_signal_that_was_ignored_stays_ignored(cli: Cli) -> None:
     cli("status")
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+
+
+# ---- a reader that leaves --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "both", "code"),
+    [
+        ("status", False, 0),
+        ("status", True, 0),
+        ("status nope", True, 2),
+        ("config template", False, 0),
+        ("--help", False, 0),
+    ],
+)
+def test_output_that_nobody_reads_changes_no_exit_code(
+    cli: Cli, tmp_path: Path, command: str, both: bool, code: int
+) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    ours, its = os.pipe()
+    os.close(ours)  # as `head` does once it has its line
+    words = [sys.executable, "-c", "from vmmigrate.cli import main; main()", *command.split()]
+    ended = subprocess.run(words, check=False, stdout=its, stderr=its if both else subprocess.PIPE, text=True)
+    os.close(its)
+    assert (ended.returncode, ended.stderr) == (code, None if both else "")
+
+
+def test_output_that_was_closed_before_is_no_bug(cli: Cli) -> None:
+    words = [sys.executable, "-c", "from vmmigrate.cli import main; main()", "status"]
+    closed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], check=False, capture_output=True)
+    assert (closed.returncode, closed.stderr) == (0, b"")
 
 
 # ---- status ----------------------------------------------------------------------------------------------

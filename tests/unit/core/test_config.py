@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vmmigrate.config import Settings, load
+from vmmigrate.config import SecretSource, Settings, load
 from vmmigrate.errors import UsageProblem
 
 
@@ -127,6 +127,22 @@ def test_a_secret_has_one_source(toml: Path, source: str) -> None:
 
 def test_an_empty_command_is_no_source(toml: Path) -> None:
     assert "  backup.password.command: " in problem("[backup]\npassword = { command = [] }\n", toml)
+
+
+def test_a_property_is_a_text_or_the_source_of_a_secret(toml: Path) -> None:
+    toml.write_text('[new.properties]\n"net.address" = "192.0.2.20"\n"sa.password" = { env = "SA" }\n')
+    settings = load(None, {}, {})
+    assert settings.new.properties == {"net.address": "192.0.2.20", "sa.password": SecretSource(env="SA")}
+    assert Settings.model_validate_json(settings.model_dump_json(exclude_none=True)) == settings
+
+
+def test_what_is_neither_is_told_by_its_key(toml: Path) -> None:
+    told = problem('[new.properties]\nnet.address = "x"\nport = 25\n"sa.password" = { env = "A", file = "/b" }\n', toml)
+    assert told.splitlines()[1:] == [
+        "  new.properties.net.address: there is no such source of a secret; a key with dots in it stands in quotes",
+        '  new.properties.port: give text in quotes, or where a secret comes from, as { env = "NAME" }',
+        "  new.properties.sa.password: give exactly one of env, file, command, keyring, prompt",
+    ]
 
 
 def test_a_file_that_is_asked_for_must_be_there(home: Path) -> None:

@@ -24,6 +24,7 @@ from vmmigrate.events import (
     StepProgress,
     StepRemark,
     StepWaits,
+    Warned,
     unfailing,
 )
 from vmmigrate.journal import Journal, Kind
@@ -40,9 +41,9 @@ class Now:
         return self.seconds
 
 
-def plain(*events: Event) -> list[str]:
+def plain(*events: Event, brief: bool = False) -> list[str]:
     out = io.StringIO()
-    show = PlainLines(out)
+    show = PlainLines(out, brief=brief)
     for event in events:
         show(event)
     return out.getvalue().splitlines()
@@ -78,10 +79,25 @@ def test_a_failure_has_its_words_and_its_hint() -> None:
     ]
 
 
+@pytest.mark.parametrize("brief", [False, True])
+def test_a_failure_is_told_once_and_then_named(brief: bool) -> None:
+    events = (
+        StepBegan("a", "Act", 1, 1),
+        StepFailed("a", "Act", "it broke", "mend it"),
+        DirectionTaken("back", "all", "a step failed: it broke"),
+    )
+    assert plain(*events, brief=brief) == [
+        "[ 1/1] Act                                           FAILED",
+        *([] if brief else ["        it broke", "        → mend it"]),
+        "going back to the old VM, undoing everything: 'Act' failed",
+    ]
+
+
 def test_a_start_a_remark_and_a_direction() -> None:
     assert plain(
         RunStarted("r1", "migrate", "/runs/r1"),
         StepRemark("a", "by the way"),
+        Warned("no manifest"),
         DirectionTaken("back", "all", "a step failed"),
         DirectionTaken("back", "switch", "asked"),
         DirectionTaken("back", "redo", "interrupted"),
@@ -89,6 +105,7 @@ def test_a_start_a_remark_and_a_direction() -> None:
     ) == [
         "migrate: run r1, recorded in /runs/r1",
         "        note: by the way",
+        "        warning: no manifest",
         "going back to the old VM, undoing everything: a step failed",
         "going back to the old VM, keeping the new one, unplugged: asked",
         "going back a few steps, to do them anew: interrupted",
@@ -191,6 +208,33 @@ def test_a_terminal_that_stops_shows_its_cursor_again() -> None:
     assert seen.index(b"\x1b[?25h") > seen.index(b"\x1b[?25l")
 
 
+def test_nothing_moves_while_somebody_is_asked() -> None:
+    ours, its = os.openpty()
+
+    def shown(upto: bytes) -> bytes:
+        seen = b""
+        while not seen.endswith(upto) and select.select([ours], [], [], 0.2)[0]:
+            seen += os.read(ours, 1)
+        return seen
+
+    still = b"\x1b[?25h\r\x1b[1A\x1b[2K"
+
+    with os.fdopen(its, "w") as out:
+        show = LiveTerminal(out)
+        show(StepBegan("a", "Act", 1, 1))
+        with show.still():
+            assert shown(still).endswith(still)
+            show(StepProgress("a", 1, 2))
+            assert shown(b"1 B of 2 B") == b""
+        assert shown(b"1 B of 2 B").endswith(b"1 B of 2 B")
+        show.stop()
+        assert shown(still).endswith(still)
+        with show.still():
+            pass
+        assert shown(b"1 B of 2 B") == b""
+    os.close(ours)
+
+
 def test_a_listener_that_cannot_write_is_asked_once_and_never_fails() -> None:
     out = io.StringIO()
     calls: list[Event] = []
@@ -229,8 +273,14 @@ def test_a_plan_for_people() -> None:
         "warning     tls: the certificate expires in 5 days",
         "            → renew it afterwards",
     ]
+    handed = replace(PLAN, properties={"net.address": "192.0.2.\x1b[31m20", "sa.password": None}, insecure=())
+    assert plan_lines(handed)[5:7] == [
+        "property    net.address = 192.0.2. [31m20",
+        "property    sa.password: a secret",
+    ]
     first = replace(PLAN, staging_first=True, insecure=(), findings=())
     assert plan_lines(first)[4].endswith("staging on bridge:br1, staging first")
+    assert plan_lines(replace(PLAN, folder="Mail/A"))[3].endswith("in pool default, in folder Mail/A")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Who logs in where, and which secrets that takes, by the settings alone: nothing is connected."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from hypervisors import dial_straight
 from vmmigrate.config import Settings, load
-from vmmigrate.errors import UsageProblem
+from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 from vmmigrate.run import Doors
 from vmmigrate.secrets import Secrets, cannot_ask
 
@@ -55,6 +56,18 @@ def test_one_jump_host_serves_both_sides() -> None:
     made = doors(old={"via": "ssh://a@jump"}, new={"via": "ssh://a@jump"})
     assert made.dial("old") == made.dial("new")
     assert doors(new={"via": "ssh://a@jump"}).dial("old") is dial_straight
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_jump_host_that_is_not_there_is_told_with_that_sides_setting(side: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    made = doors(**{side: {"via": f"ssh://a@127.0.0.1:{port}"}})
+    with pytest.raises(
+        ApplianceUnreachable, match=f"the jump host 127.0.0.1:{port}: the connection was refused"
+    ) as told:
+        made.dial(side)("192.0.2.1", 22, 5)
+    assert told.value.hint.startswith(f"check {side}.via.url, and that the jump host is up")
 
 
 # ---- what is fetched before anything begins ------------------------------------------------------------------

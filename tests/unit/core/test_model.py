@@ -55,7 +55,7 @@ ONE_OF_EACH = (
     Verified(("one", "two"), ("myhostname",)),
     VerifiedLive(("three",)),
     Intake(1.5),
-    Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True),
+    Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True, old_autostart_entry="second"),
     Opened(2.25),
 )
 
@@ -68,6 +68,11 @@ def test_a_group_comes_back_from_json_as_it_was(value: object) -> None:
 
 def test_every_group_is_tried_above() -> None:
     assert tuple(type(value) for value in ONE_OF_EACH) == GROUPS
+
+
+def test_what_an_earlier_version_recorded_of_the_old_vm_is_read() -> None:
+    data = {"old_mac": "52:54:00:00:00:01", "old_link_up": True, "old_autostart": True}
+    assert group_from_json("Plugged", data) == Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True)
 
 
 def test_an_unknown_group_is_a_key_error() -> None:

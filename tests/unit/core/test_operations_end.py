@@ -1,5 +1,6 @@
 """How a recorded run is taken up again, and how it ends: what is refused, what is dropped, what is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ from recorded_runs import (
 from small_plan import PLAN
 from small_steps import Killed, trouble
 
-from hypervisors import Cancelled, Problem
+from hypervisors import Cancelled, NotSupported, Problem
 from vmmigrate import operations
 from vmmigrate.config import Settings
 from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.errors import JournalDamaged, UsageProblem
-from vmmigrate.events import Event, RunEnded, RunStarted
+from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark
 from vmmigrate.journal import Kind, Record, Scope, Status, fold, read
+from vmmigrate.model import Plugged
 from vmmigrate.operations import NeedsConfirmation
 from vmmigrate.rundir import RunDir, locked
 from vmmigrate.status import covered, describe, outage
@@ -303,6 +305,45 @@ def test_after_the_commit_a_failure_takes_nothing_back(tmp_path: Path, tiny: Tin
     assert changes(tiny) == [f"set_autostart {NEW.name} True"]
     tiny.before.clear()
     assert operations.resume("r1", parts(tmp_path, tiny)) == "migrated"
+
+
+# ---- autostart -------------------------------------------------------------------------------------------
+
+NOT_HERE = NotSupported("its host starts nothing when it boots", hint="switch that on at the host")
+PLUGGED = Plugged(PLAN.identity.mac, old_link_up=True, old_autostart=True, old_autostart_entry="second")
+
+
+def before_autostart(folder: Path) -> None:
+    """The run r1, with all done that comes before it."""
+    steps = list(fold(read(record(folder, "r0", []).journal)).steps)
+    known = {**SWITCHED, "switch": PLUGGED}
+    record(folder, "r1", done({step: known.get(step) for step in steps[: steps.index("autostart")]}))
+
+
+def test_the_new_vm_starts_as_the_old_one_did(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    before_autostart(tmp_path)
+    assert operations.resume("r1", parts(tmp_path, tiny)) == "migrated"
+    assert changes(tiny)[0] == f"set_autostart {NEW.name} True second"
+
+
+def test_a_host_that_starts_nothing_is_told_and_hinders_no_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    before_autostart(tmp_path)
+    told: list[Event] = []
+    tiny.before["set_autostart"] = raises(NOT_HERE)
+    assert operations.resume("r1", parts(tmp_path, tiny, listen=told.append)) == "migrated"
+    words = (
+        f"{NEW.name} will not start with its host: its host starts nothing when it boots → switch that on at the host"
+    )
+    assert StepRemark("autostart", words) in told
+
+
+@pytest.mark.parametrize("was", [PLUGGED, replace(PLUGGED, old_autostart=False, old_autostart_entry="")])
+def test_the_old_vms_autostart_is_put_back_as_it_was(tmp_path: Path, tiny: TinyHypervisor, was: Plugged) -> None:
+    record(tmp_path, "r1", done({**PREPARED, "switch": was}))
+    tiny.new_is_there = False
+    assert operations.rollback("r1", parts(tmp_path, tiny)) == "rolled-back"
+    autostarts = [call for call in changes(tiny) if call.startswith("set_autostart")]
+    assert autostarts == ([f"set_autostart {PLAN.old.name} True second"] if was.old_autostart else [])
 
 
 # ---- finish ----------------------------------------------------------------------------------------------

@@ -122,6 +122,24 @@ def test_without_a_terminal_the_operator_is_told_where_to_put_it() -> None:
     )
 
 
+def test_a_propertys_secret_is_found_by_its_key_with_dots() -> None:
+    given = {"sa.password": {"env": "SA"}, "sa": {"prompt": True}, "plain": "text"}
+    settings = Settings.model_validate({"new": {"properties": given}})
+    fetched = Secrets(settings, {"SA": "hunter2"}, in_words(lambda words: words, settings))
+    assert fetched.get("new.properties.sa.password") == Secret("hunter2")
+    assert fetched.get("new.properties.sa") == Secret("property sa of the new VM (new.properties.sa)")
+    assert not fetched.is_given("new.properties.plain")
+
+
+def test_without_a_terminal_a_propertys_place_in_the_file_is_told() -> None:
+    settings = Settings.model_validate({"new": {"properties": {"sa.password": {"prompt": True}}}})
+    with pytest.raises(UsageProblem) as raised:
+        Secrets(settings, {}, cannot_ask).get("new.properties.sa.password")
+    assert raised.value.hint == (
+        'in vmmigrate.toml: new.properties."sa.password" = { file = "/root/new.properties.sa.password" }'
+    )
+
+
 def test_a_person_is_asked_by_whose_secret_it_is_and_on_what() -> None:
     said = {
         "hypervisor": {"url": "vsphere://ops@vc.example.test/dc/cluster"},

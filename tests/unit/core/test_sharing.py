@@ -58,11 +58,25 @@ def test_what_typer_checks_is_checked() -> None:
     assert result.exit_code == 2
 
 
+def options(*names: str) -> set[str]:
+    command: Any = typer.main.get_command(app)
+    for name in names:
+        command = command.commands[name]
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def test_those_that_visit_a_console_have_the_same_options() -> None:
+    visitor = {"--user", "--password-file", "--ca-file", "--fingerprint", "--profile"}
+    both = options("backup", "export") & options("backup", "import")
+    assert both == {"url", *visitor, "--backup-password-file", "--force", "--json"}
+    assert visitor | {"--json"} <= options("probe")
+
+
+def test_those_about_certificates_have_the_same_options() -> None:
+    three = [options("tls", name) for name in ("show", "copy", "undo")]
+    assert set.intersection(*three) == {"--config", "--json"}
+
+
 def test_migrate_and_plan_have_the_same_options() -> None:
-    commands: Any = typer.main.get_command(app)
-
-    def options(name: str) -> set[str]:
-        return {option for parameter in commands.commands[name].params for option in parameter.opts}
-
     assert options("migrate") - options("plan") == {"--plan", "--yes", "-y"}
     assert options("plan") - options("migrate") == {"--output", "-o"}

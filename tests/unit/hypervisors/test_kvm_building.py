@@ -71,10 +71,11 @@ OLD = """
 """
 LAN, STAGING = Network("lan", "network"), Network("br-staging", "bridge")
 NICS = (NicSpec(LAN, "52:54:00:00:00:10", False), NicSpec(STAGING, None, True))
+TAG = Tag("run1", complete=False, vm="0b1d6f0a-5c55-4d0c-9a77-3f6e0f4b2c11")
 
 
 def built(*, vcpus: int | None = None, memory: int | None = None, old: str = OLD) -> ET.Element:
-    shape = Shape("mailgw-new", Tag("run1", False), "/pool/new.qcow2", NICS, vcpus, memory)
+    shape = Shape("mailgw-new", TAG, "/pool/new.qcow2", NICS, vcpus, memory)
     return domain_like(ET.fromstring(old), shape)
 
 
@@ -87,12 +88,12 @@ def told(domain: ET.Element, path: str) -> str:
     return xml(found)
 
 
-def test_name_and_tag_are_its_own() -> None:
+def test_name_uuid_and_tag_are_its_own() -> None:
     new = built()
-    assert new.findtext("name") == "mailgw-new"
-    assert tag_of(new) == Tag("run1", complete=False)
+    assert (new.findtext("name"), new.findtext("uuid")) == ("mailgw-new", TAG.vm)
+    assert tag_of(new) == TAG
     assert [child.tag for child in new.findall("metadata/*")] == ["{urn:vmmigrate:run}run"]
-    assert [new.find(tag) for tag in ("uuid", "title", "description", "seclabel")] == [None] * 4
+    assert [new.find(tag) for tag in ("title", "description", "seclabel")] == [None] * 3
 
 
 def test_what_the_guest_was_made_for_is_kept() -> None:
@@ -122,7 +123,7 @@ def test_firmware_that_libvirt_chose_is_chosen_again() -> None:
 
 def otherwise(old: str = OLD, **given: str) -> ET.Element:
     """With another firmware or disk bus than the old one's."""
-    shape = Shape("mailgw-new", Tag("run1", False), "/pool/new.qcow2", NICS, **given)  # type: ignore[arg-type]
+    shape = Shape("mailgw-new", TAG, "/pool/new.qcow2", NICS, **given)  # type: ignore[arg-type]
     return domain_like(ET.fromstring(old), shape)
 
 
@@ -233,7 +234,7 @@ def test_a_nic_on_the_old_network_takes_what_its_switch_wants_to_know() -> None:
 
 
 def test_no_kind_of_network_is_guessed() -> None:
-    shape = Shape("new", Tag("run1", False), "/new", (NicSpec(Network("x", "vhostuser"), None, True),))
+    shape = Shape("new", TAG, "/new", (NicSpec(Network("x", "vhostuser"), None, True),))
     with pytest.raises(NotSupported, match="libvirt's type 'vhostuser' is not handled"):
         domain_like(ET.fromstring(OLD), shape)
 
@@ -280,7 +281,7 @@ def test_other_memory_is_in_bytes() -> None:
 def test_the_old_definition_is_left_as_it_was() -> None:
     old = ET.fromstring(OLD)
     before = xml(old)
-    domain_like(old, Shape("new", Tag("run1", False), "/new", NICS, 4, 1 << 30))
+    domain_like(old, Shape("new", TAG, "/new", NICS, 4, 1 << 30))
     assert xml(old) == before
 
 
@@ -324,4 +325,4 @@ def test_volume_names_derive_from_the_run() -> None:
 
 
 def test_tag_survives_names_with_xml_in_them() -> None:
-    assert bare_tag(Tag("<&>", True)) == '<run id="&lt;&amp;&gt;" complete="yes" />'
+    assert bare_tag(Tag("<&>", True, "u")) == '<run id="&lt;&amp;&gt;" complete="yes" vm="u" />'

@@ -74,6 +74,13 @@ class TestArchive:
             descriptor=Extent(path, 512, len(text), sha256(text)),
         )
 
+    @pytest.mark.parametrize("mark", ['ovf:type="string" ovf:password="1"', 'ovf:type="password"'])
+    def test_a_password_is_known_by_its_mark_or_its_type(self, tmp_path: Path, mark: str) -> None:
+        ovf = OVF.replace('ovf:type="string" ovf:password="true"', mark)
+        image = identify_image(write_ova(tmp_path / "x.ova", members(ovf)), no_progress)
+        assert image.ovf is not None
+        assert [each.key for each in image.ovf.properties if each.password] == ["net.secret.0"]
+
     def test_the_whole_file_is_read_once(self, tmp_path: Path) -> None:
         path = write_ova(tmp_path / "x.ova")
         seen: list[Progress] = []

@@ -12,8 +12,18 @@ pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
 from pyVmomi import VmomiSupport, vim, vmodl
 
-from hypervisors import HypervisorError, LoginRefused, NameTaken, NoRoom, NotFound, NotSupported, Problem, Unreachable
-from hypervisors.vmware.faults import NONSENSE, TRANSPORT, VERDICTS, Busy, door, words_of
+from hypervisors import (
+    HypervisorError,
+    LoginRefused,
+    NameTaken,
+    NoRoom,
+    NotFound,
+    NotPermitted,
+    NotSupported,
+    Problem,
+    Unreachable,
+)
+from hypervisors.vmware.faults import NONSENSE, TRANSPORT, VERDICTS, Busy, WrongState, door, words_of
 
 
 def all_faults() -> list[str]:
@@ -57,7 +67,8 @@ def test_every_row_is_reached(kind: type[Exception], problem: type[Problem], hin
     ("fault", "problem"),
     [
         (vim.fault.InvalidLogin, LoginRefused),
-        (vim.fault.NoPermission, LoginRefused),
+        (vim.fault.NotAuthenticated, LoginRefused),
+        (vim.fault.NoPermission, NotPermitted),
         (vim.fault.RestrictedVersion, NotSupported),
         (vim.fault.ToolsUnavailable, NotSupported),
         (vmodl.fault.ManagedObjectNotFound, NotFound),
@@ -65,6 +76,7 @@ def test_every_row_is_reached(kind: type[Exception], problem: type[Problem], hin
         (vim.fault.NoDiskSpace, NoRoom),
         (vim.fault.FileLocked, Busy),
         (vmodl.fault.HostNotConnected, Unreachable),
+        (vim.fault.InvalidState, WrongState),
         (vim.fault.InvalidPowerState, HypervisorError),
     ],
 )
@@ -124,3 +136,21 @@ class TestWords:
     def test_which_argument(self) -> None:
         fault = vmodl.fault.InvalidArgument(msg="A specified parameter was not correct", invalidProperty="spec.name")
         assert words_of(fault) == "A specified parameter was not correct (spec.name)"
+
+    def test_which_privilege(self) -> None:
+        fault = vim.fault.NoPermission(
+            msg="Permission to perform this operation was denied.", privilegeId="VApp.Import"
+        )
+        problem = through_the_door(fault)
+        assert str(problem) == "the thing: Permission to perform this operation was denied. (VApp.Import)"
+        assert "privileges" in problem.hint
+
+    def test_all_privileges_where_the_server_tells_them(self) -> None:
+        missing = [
+            vim.fault.NoPermission.EntityPrivileges(entity=vim.Folder("group-v3"), privilegeIds=["VApp.Import", "A.B"]),
+            vim.fault.NoPermission.EntityPrivileges(
+                entity=vim.ResourcePool("resgroup-8"), privilegeIds=["VApp.Import"]
+            ),
+        ]
+        fault = vim.fault.NoPermission(msg="denied", privilegeId="VApp.Import", missingPrivileges=missing)
+        assert words_of(fault) == "denied (VApp.Import, A.B)"

@@ -80,7 +80,7 @@ class TestThroughOne:
         with tls_host(tmp_path, trusted=False) as host, connect_proxy(host.port) as (port, asked):
             monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
             context = trusting.context_for(FAR, 443, TlsTrust(fingerprint=host.fingerprint))
-            sending.send(f"https://{FAR}/nfc/x", Extent(disk, 0, 1000, digest), context, lambda done: None)
+            sending.send(f"https://{FAR}/nfc/x", Extent(disk, 0, 1000, digest), context, lambda done: None, stall=5)
             assert len(asked) == 2  # a look at the certificate, and the upload
             assert host.digests == [digest]
 

@@ -6,18 +6,21 @@ import pytest
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
-from hypervisors import Clock, NotFound, TimedOut
+from hypervisors import Clock, NotFound, PowerState, TimedOut
 from hypervisors.vmware import power, removing, tasks
-from hypervisors.vmware.faults import Busy
+from hypervisors.vmware.faults import Busy, WrongState
 
 BUSY = Busy("removal of new: MethodDisabled", hint="wait")
+WRONG = WrongState("removal of new: InvalidState", hint="see")
+NO_FILE = NotFound("removal of new: File [ssd-1] new/new.vmx was not found", hint="see")
 
 
 class Machine:
-    """Its removal answers as it is told, then succeeds."""
+    """Its removal answers as it is told, then succeeds. `there`: what a look at it says."""
 
-    def __init__(self, *answers: Exception) -> None:
+    def __init__(self, *answers: Exception, there: bool = True) -> None:
         self.answers = list(answers)
+        self.there = there
         self.asked = 0
 
     def Destroy_Task(self) -> None:  # noqa: N802 -- pyvmomi's name
@@ -28,7 +31,12 @@ class Machine:
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(power, "cut", lambda session, machine, name: None)
+    def state_of(session: Any, machine: Machine, name: str) -> PowerState:
+        if not machine.there:
+            raise NotFound(f"virtual machine {name}: it is gone", hint="see")
+        return PowerState.OFF
+
+    monkeypatch.setattr(power, "state_of", state_of)
     monkeypatch.setattr(tasks, "run", lambda session, what, begin: begin())
 
 
@@ -45,13 +53,20 @@ def test_at_once_where_nobody_holds_it() -> None:
 
 
 def test_when_the_lease_has_died() -> None:
-    machine = Machine(BUSY, BUSY, BUSY)
+    machine = Machine(BUSY, WRONG, BUSY)
     assert len(remove(machine)) == 3
     assert machine.asked == 4
 
 
 def test_what_went_meanwhile_is_gone() -> None:
-    assert len(remove(Machine(BUSY, NotFound("gone", hint="see")))) == 1
+    assert remove(Machine(NotFound("gone", hint="see"), there=False)) == []
+
+
+def test_one_whose_files_are_not_found_is_still_there() -> None:
+    machine = Machine(BUSY, NO_FILE)
+    with pytest.raises(NotFound, match=r"new\.vmx was not found"):
+        remove(machine)
+    assert machine.asked == 2
 
 
 def test_it_is_given_up_after_more_than_a_leases_life() -> None:

@@ -112,6 +112,8 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, extent: Extent) -> No
     with tls_host(tmp_path, trusted=False) as host, pytest.raises(TrustRefused) as caught:
         send(host, extent)
     assert caught.value.seen == host.fingerprint
+    assert "hypervisor.ca_file" in caught.value.hint  # hypervisor.fingerprint would pin vCenter's
+    assert "fingerprint" not in caught.value.hint
     assert host.heads == []
 
 

@@ -1,5 +1,6 @@
 """What is asked of vSphere and what is read of it, without a server: pure functions over pyvmomi's types."""
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from pyVmomi import vim
 
 from hypervisors import (
     Address,
+    Ambiguous,
     BadImage,
     DeploySpec,
     Extent,
@@ -23,7 +25,9 @@ from hypervisors import (
     Nic,
     NicSpec,
     NotFound,
+    NotOurs,
     OvfProperty,
+    Secret,
     VmRef,
     identify_image,
     no_progress,
@@ -31,6 +35,7 @@ from hypervisors import (
 from hypervisors.vmware import (
     building,
     comparing,
+    controllers,
     describing,
     lease,
     macs,
@@ -207,7 +212,7 @@ class TestABareDisk:
         ],
     )
     def test_buses(self, bus: str, kind: type) -> None:
-        assert type(building.controller(bus, -1)) is kind
+        assert type(controllers.controller(bus, -1)) is kind
 
 
 def server_made() -> vim.vm.ConfigSpec:
@@ -300,21 +305,28 @@ class TestAnOvf:
 class TestWhatTheServerSaysOfAnOvf:
     Result = vim.OvfManager.CreateImportSpecResult
 
-    def test_errors_refuse_in_its_words(self) -> None:
+    def test_errors_refuse_in_its_words(self, image: Image) -> None:
         error = vim.fault.OvfUnsupportedPackage(msg="Line 7: Unsupported element 'Foo'")
         with pytest.raises(HypervisorError, match="the server refuses: Line 7: Unsupported element 'Foo'"):
-            describing.checked(self.Result(error=[error]), "import spec of x.ova")
+            describing.checked(self.Result(error=[error]), "import spec of x.ova", spec_of(image))
 
-    def test_nothing_made_refuses(self) -> None:
+    def test_nothing_made_refuses(self, image: Image) -> None:
         with pytest.raises(HypervisorError, match="it makes no virtual machine of it"):
-            describing.checked(self.Result(), "import spec of x.ova")
+            describing.checked(self.Result(), "import spec of x.ova", spec_of(image))
 
-    def test_warnings_are_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_warnings_are_told(self, image: Image, caplog: pytest.LogCaptureFixture) -> None:
         config = vim.vm.ConfigSpec()
         warning = vim.fault.OvfUnsupportedPackage(msg="No manifest file found")
         made = self.Result(warning=[warning], importSpec=vim.vm.VmImportSpec(configSpec=config))
-        assert describing.checked(made, "import spec of x.ova") is config
+        assert describing.checked(made, "import spec of x.ova", spec_of(image)) is config
         assert caplog.messages == ["import spec of x.ova: the server warns: No manifest file found"]
+
+    def test_a_secret_among_the_properties_is_not_logged(self, image: Image, caplog: pytest.LogCaptureFixture) -> None:
+        warning = vim.fault.OvfInvalidValue(msg="Value 'hunter2' of net.secret.0, beside '192.0.2.7'")
+        made = self.Result(warning=[warning], importSpec=vim.vm.VmImportSpec(configSpec=vim.vm.ConfigSpec()))
+        asked = spec_of(image, properties={"net.ip.0": "192.0.2.7", "net.secret.0": Secret("hunter2")})
+        describing.checked(made, "x", asked)
+        assert caplog.messages == ["x: the server warns: Value '…' of net.secret.0, beside '192.0.2.7'"]
 
 
 class TestProperties:
@@ -334,8 +346,18 @@ class TestProperties:
 
     @pytest.mark.parametrize("wanted", [{}, {"net.ip.0": ""}])
     def test_one_that_is_missing(self, image: Image, wanted: dict[str, str]) -> None:
-        with pytest.raises(HypervisorError, match=r"mailgw\.ova needs a value for net\.ip\.0 \(Address\)"):
+        with pytest.raises(HypervisorError) as caught:
             vapp.check(image, wanted)
+        assert str(caught.value) == "properties of mailgw.ova: net.ip.0 (Address) needs a value"
+
+    def test_all_that_do_not_fit_at_once(self, image: Image) -> None:
+        assert image.ovf is not None
+        known = tuple(dataclasses.replace(each, qualifiers="MinLen(8)") for each in image.ovf.properties)
+        strict = dataclasses.replace(image, ovf=dataclasses.replace(image.ovf, properties=known))
+        with pytest.raises(HypervisorError) as caught:
+            vapp.check(strict, {"net.ip.0": "1", "net.secret.0": "s3cret"})
+        short = "takes 8 characters or more"
+        assert str(caught.value) == f"properties of mailgw.ova: net.ip.0 (Address) {short}; net.secret.0 {short}"
 
     def test_a_bare_disk_has_none(self, tmp_path: Path) -> None:
         disk = Image(tmp_path / "disk.raw", "raw", 1, 1, "")
@@ -343,11 +365,35 @@ class TestProperties:
         with pytest.raises(NotFound):
             vapp.check(disk, {"net.ip.0": "192.0.2.7"})
 
+    @pytest.mark.parametrize(("given", "sent"), [("true", "True"), ("FALSE", "False"), ("True", "True")])
+    def test_a_vcenter_takes_booleans_in_one_way(self, image: Image, given: str, sent: str) -> None:
+        """And only booleans are changed."""
+        assert image.ovf is not None
+        flag = OvfProperty("flag", "boolean", "", True, False, "", "")
+        known = (*image.ovf.properties, flag)
+        image = dataclasses.replace(image, ovf=dataclasses.replace(image.ovf, properties=known))
+        spec = spec_of(image, properties={"flag": given, "net.ip.0": given, "net.secret.0": Secret(given)})
+        wanted = vapp.values(spec)
+        assert wanted == {"flag": sent, "net.ip.0": given, "net.secret.0": given}
+        place: Any = type("Place", (), {"host": vim.HostSystem("host-1")})
+        assert image.ovf is not None
+        asked = describing.parameters(spec, image.ovf, place, vim.Network("network-1"))
+        assert {each.key: each.value for each in asked.propertyMapping} == wanted
+
+    @pytest.mark.parametrize("value", ["", "s3c", "s3c\tret"])
+    def test_a_secret_is_blanked_as_it_is_and_as_it_is_told(self, image: Image, value: str) -> None:
+        spec = spec_of(image, properties={"long": Secret("s3cret"), "k": Secret(value), "plain": "words"})
+        told = HypervisorError(f"words of <{value}> and <s3cret>", hint="h")
+        blank = "…" if value else ""
+        assert vapp.blanked(str(told), spec) == f"words of <{blank}> and <…>"
+
     @pytest.mark.parametrize(
         ("kind", "qualifiers", "default", "required"),
         [
             ("string", "", "", False),
             ("boolean", "", "", False),
+            ("password", "", "", False),
+            ("password", "MinLen(8)", "", True),
             ("string", "MinLen(1) MaxLen(8)", "", True),
             ("string", "MinLen(0)", "", False),
             ("string", "Ip", "", True),
@@ -359,6 +405,30 @@ class TestProperties:
     def test_which_are_wanted(self, kind: str, qualifiers: str, default: str, required: bool) -> None:
         assert vapp.is_required(OvfProperty("k", kind, qualifiers, True, False, default, "")) is required
         assert vapp.is_required(OvfProperty("k", kind, qualifiers, False, False, default, "")) is False
+
+    @pytest.mark.parametrize(
+        ("kind", "qualifiers", "value", "fault"),
+        [
+            ("uint16", "", "1500", ""),
+            ("sint8", "", "-5", ""),
+            ("int", "", "5", ""),
+            ("uint16", "", "many", "takes a whole number"),
+            ("boolean", "", "true", ""),
+            ("boolean", "", "yes", "takes True or False"),
+            ("string", "Ip", "2001:db8::1", ""),
+            ("string", "Ip", "192.0.2", "takes an IP address"),
+            ("string", "MinLen(2),MaxLen(3)", "ab", ""),
+            ("string", "MinLen(2) MaxLen(3)", "a", "takes 2 characters or more"),
+            ("string", "MinLen(2) MaxLen(3)", "abcd", "takes 3 characters at most"),
+            ("string", 'ValueMap{"a b", "ip"}', "a b", ""),
+            ("string", 'ValueMap{"a b", "ip"}', "c", "takes one of a b, ip"),
+            ("real64", "", "1,5", ""),  # left to the server
+            ("ip:Mail", "", "anything", ""),
+        ],
+    )
+    def test_which_values_fit(self, kind: str, qualifiers: str, value: str, fault: str) -> None:
+        known = OvfProperty("k", kind, qualifiers, user_configurable=True, password=False, default="", label="")
+        assert vapp.fault(known, value) == fault
 
 
 class TestReadBack:
@@ -375,6 +445,13 @@ class TestReadBack:
         with pytest.raises(HypervisorError, match=r"other values of its properties than asked for: net\.ip") as caught:
             vapp.check_made(self.made(**values), {"net.ip": "192.0.2.7"}, "new")
         assert "192.0.2" not in str(caught.value)
+
+    @pytest.mark.parametrize("seen", [None, "", "********"])
+    def test_a_password_is_not_given_back(self, seen: str | None) -> None:
+        info = vim.vApp.PropertyInfo(key=0, id="secret", type="password", value=seen)
+        vapp.check_made([info], {"secret": "hunter22"}, "new")
+        with pytest.raises(HypervisorError, match="asked for: secret"):
+            vapp.check_made([], {"secret": "hunter22"}, "new")
 
     def nics(self, *wrong: Nic) -> tuple[Nic, ...]:
         right = (
@@ -410,11 +487,75 @@ class TestReadBack:
         with pytest.raises(HypervisorError, match="new came out with other NICs than asked for"):
             comparing.check_nics(made, spec_of(image))
 
+    def test_plugged_as_asked(self, image: Image) -> None:
+        asked = building.bare(spec_of(image), LIKE, BACKINGS)
+        told = Device.VirtualEthernetCard.NetworkBackingInfo(deviceName="staging", network=vim.Network("network-3"))
+        for backings in (BACKINGS, (BACKINGS[0], told)):  # a server adds the reference of a standard portgroup
+            comparing.check_plugs([Device.VirtualE1000e(backing=each) for each in backings], asked, "new")
+
+    @pytest.mark.parametrize("reference", ["network-3", None], ids=["another of that name", "another name"])
+    def test_plugged_otherwise(self, image: Image, reference: str | None) -> None:
+        standard = Device.VirtualEthernetCard.NetworkBackingInfo
+        wanted = standard(deviceName="staging", network=vim.Network("network-2"))
+        made = standard(deviceName="staging", network=vim.Network(reference)) if reference else standard(deviceName="x")
+        asked = building.bare(spec_of(image), LIKE, (BACKINGS[0], wanted))
+        with pytest.raises(HypervisorError, match="came out in another network than asked for"):
+            comparing.check_plugs([Device.VirtualE1000e(backing=each) for each in (BACKINGS[0], made)], asked, "new")
+
+    def test_plugged_into_another_portgroup_of_the_same_name(self, image: Image) -> None:
+        port = vim.dvs.PortConnection(portgroupKey="dvportgroup-8", switchUuid="50 2e")
+        other = Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
+        asked = building.bare(spec_of(image), LIKE, BACKINGS)
+        with pytest.raises(HypervisorError, match="came out in another network than asked for"):
+            comparing.check_plugs([Device.VirtualE1000e(backing=each) for each in (other, BACKINGS[1])], asked, "new")
+
+
+class TestTags:
+    """Whose a machine is: a copy bears the tag of what it was made from."""
+
+    OURS, COPY = VmRef("u-1", "new"), VmRef("u-2", "new-clone")
+    HALF, WHOLE = tags.Tag("run-1", complete=False), tags.Tag("run-1", complete=True, vm="u-1")
+
+    def test_they_come_back_as_they_were_written(self) -> None:
+        for tag in (self.HALF, self.WHOLE):
+            assert tags.tag_of(reading.extra_of(tags.options(tag))) == tag
+        assert tags.tag_of({"vmmigrate.complete": "yes"}) is None
+
+    def test_a_copy_of_a_whole_one_is_left_out(self) -> None:
+        found = [(self.COPY, self.WHOLE), (self.OURS, self.WHOLE), (VmRef("u-3", "x"), tags.Tag("run-2", False))]
+        assert tags.ours(found, "run-1") == [(self.OURS, self.WHOLE)]
+        assert tags.ours(found[:1], "run-1") == []
+        tags.require(self.WHOLE, self.OURS, "run-1")
+        with pytest.raises(NotOurs, match="new-clone bears a copy of the tag of u-1"):
+            tags.require(self.WHOLE, self.COPY, "run-1")
+
+    def test_one_half_is_ours_and_of_two_none(self) -> None:
+        """While it is not complete nothing tells one from the other: a person has to."""
+        assert tags.ours([(self.OURS, self.HALF)], "run-1") == [(self.OURS, self.HALF)]
+        tags.require(self.HALF, self.OURS, "run-1")
+        with pytest.raises(Ambiguous, match=r"2 virtual machines bear the tag of run run-1.*new-clone \(u-2\)"):
+            tags.ours([(self.OURS, self.HALF), (self.COPY, self.HALF)], "run-1")
+
+    def test_a_half_beside_the_whole_one_is_a_copy(self) -> None:
+        found = [(self.COPY, self.HALF), (self.OURS, self.WHOLE)]
+        assert tags.ours(found, "run-1") == [(self.OURS, self.WHOLE)]
+
+    def test_files_copied_on_a_single_host_keep_the_id(self) -> None:
+        with pytest.raises(Ambiguous):
+            tags.ours([(self.OURS, self.WHOLE), (VmRef("u-1", "new-copied"), self.WHOLE)], "run-1")
+
 
 class TestReading:
     def test_names_are_as_people_write_them(self) -> None:
         assert reading.plain("VLAN 10%2f20 100%25 a%5Cb") == "VLAN 10/20 100% a\\b"
         assert reading.plain("%252f") == "%2f"
+
+    @pytest.mark.parametrize("name", ["mail/gw", "100%", "a\\b", "%2f", "plain"])
+    def test_and_are_sent_as_the_inventory_wants_them(self, image: Image, name: str) -> None:
+        sent = building.bare(spec_of(image, name=name), LIKE, BACKINGS).name
+        assert reading.plain(sent) == name
+        assert not set("/\\") & set(sent)
+        assert (sent == name) is (name == "plain")
 
     def test_networks_of_each_kind(self) -> None:
         opaque = Device.VirtualEthernetCard.OpaqueNetworkBackingInfo(opaqueNetworkId="nsx-1", opaqueNetworkType="nsx")
@@ -428,8 +569,14 @@ class TestReading:
 
     def test_an_unknown_network_is_told_with_those_there_are(self) -> None:
         with pytest.raises(NotFound, match="there is no network 'x'") as caught:
-            networks.one_of({LAN: vim.Network("network-1")}, Network("x", "portgroup"))
+            networks.one_of({LAN: [vim.Network("network-1")]}, Network("x", "portgroup"))
         assert caught.value.hint == "those there are: dvportgroup:lan"
+
+    def test_of_two_networks_of_one_name_none_is_taken(self) -> None:
+        found = {LAN: [vim.Network("network-1"), vim.Network("network-2")], STAGING: [vim.Network("network-3")]}
+        assert networks.one_of(found, STAGING) == vim.Network("network-3")
+        with pytest.raises(Ambiguous, match=r"2 networks are called 'lan' \(dvportgroup\)"):
+            networks.one_of(found, LAN)
 
 
 class TestTools:

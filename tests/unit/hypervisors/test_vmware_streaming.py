@@ -1,6 +1,7 @@
 """Only a streamOptimized VMDK is uploaded: what is one goes as it lies, anything else is converted and removed."""
 
 import hashlib
+import os
 import shutil
 import stat
 import subprocess
@@ -85,15 +86,42 @@ class TestConverted:
             assert subprocess.run(same, check=False).returncode == 0
         assert list(scratch.iterdir()) == []
 
-    def test_progress_counts_both_halves(self, tmp_path: Path) -> None:
+    def test_progress_counts_conversion_check_and_upload(self, tmp_path: Path) -> None:
         image = an_image(tmp_path, "qcow2")
         seen: list[Progress] = []
         with streaming.streamed(image, seen.append) as stream:
-            assert seen[-1] == Progress(image.file_size, 2 * image.file_size)
+            assert Progress(image.file_size, 3 * image.file_size) in seen
+            assert seen[-1] == Progress(2 * image.file_size, 3 * image.file_size)
             stream.progress(Progress(stream.extent.size // 2, stream.extent.size))
             stream.progress(Progress(stream.extent.size, stream.extent.size))
-        assert seen[-1].done == seen[-1].total == 2 * image.file_size
+        assert seen[-1].done == seen[-1].total == 3 * image.file_size
         assert seen == sorted(seen, key=lambda progress: progress.done)
+
+    @pytest.mark.parametrize("form", ["qcow2", "raw"])
+    def test_other_bytes_of_the_same_size_are_refused(self, tmp_path: Path, scratch: Path, form: str) -> None:
+        """The image was replaced after the plan."""
+        image = an_image(tmp_path, form)
+        with image.path.open("r+b") as file:
+            file.seek(-MEBI - 7, os.SEEK_END)
+            file.write(b"changed")
+        streaming.check_present(image)
+        with (
+            pytest.raises(BadImage, match="its bytes have changed since it was identified"),
+            streaming.streamed(image, no_progress),
+        ):
+            raise AssertionError("it went on")
+        assert list(scratch.iterdir()) == []
+
+    def test_bytes_that_change_while_they_are_converted_are_refused(self, tmp_path: Path) -> None:
+        image = an_image(tmp_path, "raw")
+
+        def change(progress: Progress) -> None:
+            with image.path.open("r+b") as file:
+                file.seek(MEBI)
+                file.write(b"changed")
+
+        with pytest.raises(BadImage), streaming.streamed(image, change):
+            raise AssertionError("it went on")
 
     def test_nothing_is_left_where_it_was_stopped(self, tmp_path: Path, scratch: Path) -> None:
         def stop(progress: Progress) -> None:

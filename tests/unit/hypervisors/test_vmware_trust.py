@@ -110,6 +110,8 @@ class TestAHostBehind:
         with pytest.raises(TrustRefused, match=r"is not the one that vc\.example told") as caught:
             self.context(untrusted, told, TlsTrust(fingerprint=WRONG))
         assert caught.value.seen == untrusted.fingerprint
+        assert "hypervisor.ca_file" in caught.value.hint
+        assert "fingerprint" not in caught.value.hint
 
     def test_by_the_authority_where_none_was_told(self, tmp_path: Path) -> None:
         with tls_host(tmp_path) as host:

@@ -6,6 +6,7 @@ import zlib
 from typing import BinaryIO
 
 from hypervisors import Progress, ProgressListener
+from vmmigrate.appliance.backup.endings import TAIL, why_cut
 from vmmigrate.appliance.port import Exported
 from vmmigrate.errors import NoBackup
 
@@ -18,6 +19,7 @@ _MAGIC = (
 )
 # OpenPGP packets that begin an encrypted message: tags 1, 3, 9, 18 in old and new format (RFC 4880, 4.2).
 _PGP_FIRST = frozenset({0x84, 0x85, 0x86, 0x8C, 0x8D, 0x8E, 0xA4, 0xA5, 0xA6, 0xC1, 0xC3, 0xC9, 0xD2})
+_HEAD = 64  # bytes
 _INFLATED = 1 << 18  # bytes inflated at a time: bounds memory whatever the ratio
 
 
@@ -43,6 +45,7 @@ class Inspector:
         self._sink = sink
         self._digest = hashlib.sha256()
         self._gzip: _GzipCheck | None = None
+        self._head = self._tail = b""
         self.size = 0
         self.container = "unknown"
 
@@ -58,10 +61,11 @@ class Inspector:
         self._digest.update(piece)
         if self._gzip:
             self._gzip.feed(piece)
+        self._tail = (self._tail + piece)[-TAIL:]
         self._sink.write(piece)
 
-    def finish(self) -> None:
-        """Raises NoBackup where the archive is too short to be one, or a gzip stream is cut."""
+    def finish(self, *, framed: bool = True) -> None:
+        """Raises NoBackup where the archive is too short to be one, or cut. `framed`: its length was told."""
         if self.size < MINIMUM:
             raise NoBackup(
                 f"the console sent {self.size} bytes, too few for a backup",
@@ -69,8 +73,11 @@ class Inspector:
             )
         if self._gzip:
             self._gzip.finish()
+        if why := why_cut(self.container, self._head, self._tail, self.size, framed=framed):
+            raise _cut(why)
 
     def _begin(self, piece: bytes) -> None:
+        self._head = piece[:_HEAD]
         self.container = sniff_container(piece)
         if self.container == "gzip":
             self._gzip = _GzipCheck()
@@ -104,10 +111,14 @@ class _GzipCheck:
         while not self._member.eof and self._member.decompress(b"", _INFLATED):
             pass
         if not self._member.eof:
-            raise NoBackup(
-                "the archive is cut short: its gzip stream does not end",
-                hint="export the backup again; is the old machine's disk full, or a proxy in between?",
-            )
+            raise _cut("its gzip stream does not end")
+
+
+def _cut(why: str) -> NoBackup:
+    return NoBackup(
+        f"the archive is cut short: {why}",
+        hint="export the backup again; is the old machine's disk full, or a proxy in between?",
+    )
 
 
 def pass_through(source: BinaryIO, sink: BinaryIO, name: str, total: int, progress: ProgressListener) -> Exported:

@@ -28,6 +28,7 @@ class Incoming:
         length = answer.headers.get("Content-Length", "")
         self._answer = answer
         self._total = int(length) if length.isdecimal() else 0
+        self._framed = bool(self._total) or "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
         self._pieces = self._read()
         self.head = next(self._pieces, b"")
 
@@ -50,7 +51,7 @@ class Incoming:
         for piece in chain((self.head,), self._pieces):
             inspector.feed(piece)
             progress(Progress(inspector.size, self._total))
-        inspector.finish()
+        inspector.finish(framed=self._framed)
         name = _file_name(self._answer, inspector.container)
         return Exported(name, inspector.container, inspector.size, inspector.sha256)
 

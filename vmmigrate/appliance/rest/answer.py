@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import requests
 from bs4 import BeautifulSoup
 
-from hypervisors import redacted
+from hypervisors import printable, redacted
 from vmmigrate.appliance.backup.archive import looks_like_html
 
 LIMIT = 1 << 20  # bytes: an answer in JSON has some hundred
@@ -70,8 +70,7 @@ def answer_from(where: str, status: int, body: bytes) -> Answer:
 
 def read_answer(where: str, response: requests.Response) -> Answer:
     """The body is read up to LIMIT. urllib3's and requests' exceptions are the caller's to translate."""
-    with response:
-        return answer_from(where, response.status_code, response.raw.read(LIMIT, decode_content=True))
+    return answer_from(where, response.status_code, response.raw.read(LIMIT, decode_content=True))
 
 
 def _words(body: bytes, document: object) -> str:
@@ -82,8 +81,7 @@ def _words(body: bytes, document: object) -> str:
         said = (page.title.get_text() if page.title else "") or page.get_text(" ")
     else:
         said = body.decode(errors="replace")
-    clean = "".join(char if char.isprintable() else " " for char in redacted(said))
-    return " ".join(clean.split())[:_WORDS] or "(no words)"
+    return " ".join(printable(redacted(said)).split())[:_WORDS] or "(no words)"
 
 
 def _said(document: object) -> Iterator[str]:

@@ -13,7 +13,7 @@ from vmmigrate.appliance.rest.job import Job, id_in
 from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestCheck, RestExport, RestExportJob, RestImport, RestJob, RestProfile
 from vmmigrate.appliance.rest.session import LOOK, Request, RestSession, as_form, fields
-from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered
+from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered, Unanswered
 
 
 class RestConsole:
@@ -140,7 +140,7 @@ class RestConsole:
         job = Job(self._session, "rest.import.job", profile, id_, patient=True)
         try:
             job.wait(self._session.where(asked), timeout=self._slow, clock=self._clock)
-        except LoginRefused as error:
+        except (LoginRefused, Unanswered) as error:
             raise ApplianceError(
                 f"the restore was begun, but how it ended cannot be asked any more: {error}",
                 hint="log in with the restored account in a browser and see; do not import it once more",

@@ -55,7 +55,8 @@ def serves_application(url: str, trust: TlsTrust, *, dial: Dial = dial_straight,
     """Whether a browser gets a page without a form that a script fills, as 6.x has [F-FAMILY-3]."""
     http = HttpsOrigin(url, trust, dial)
     try:
-        with http.translated(f"reading {url}"), http.request("GET", url, timeout=timeout, read_timeout=timeout) as page:
+        page = http.request("GET", url, timeout=timeout, read_timeout=timeout)
+        with http.reading(page):
             return is_application(page.raw.read(LIMIT, decode_content=True))
     finally:
         http.close()
@@ -86,8 +87,8 @@ def _urls(host: str, ports: tuple[int, ...]) -> list[str]:
 def _ask(url: str, path: str, trust: TlsTrust, dial: Dial, timeout: float) -> Answer:
     http = HttpsOrigin(url, trust, dial)
     try:
-        with http.translated(f"GET {path}"):
-            response = http.request("GET", url + path, timeout=timeout, read_timeout=timeout)
+        response = http.request("GET", url + path, timeout=timeout, read_timeout=timeout)
+        with http.reading(response):
             return read_answer(f"GET {path}", response)
     finally:
         http.close()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors import Clock, NotYet, wait_for
+from hypervisors import Clock, NotYet, printable, wait_for
 from vmmigrate.appliance.rest.answer import Answer, answer_from
 from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestJob
@@ -47,7 +47,7 @@ class Job:
                 hint="see the appliance's own log; an encrypted backup may be unreadable to another release",
             )
         if state not in self.profile.done:
-            raise NotYet(state)
+            raise NotYet(printable(state))
 
     def _own_words(self, answer: Answer) -> str:
         where = self.profile.message

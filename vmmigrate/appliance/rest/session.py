@@ -94,7 +94,7 @@ class RestSession:
 
     def answer(self, request: Request, response: requests.Response) -> Answer:
         """The body of an answer, read up to its limit."""
-        with self._http.translated(f"reading the answer to {request.method} {request.path}"):
+        with self._http.reading(response):
             return read_answer(self.where(request), response)
 
     def close(self) -> None:

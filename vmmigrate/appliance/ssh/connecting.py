@@ -14,8 +14,9 @@ from pathlib import Path
 import paramiko
 
 from hypervisors import Dial, Secret, TrustRefused, dial_straight
+from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.ssh.login import Login, Refused, SshKey, is_refusal, prove
-from vmmigrate.appliance.ssh.words import printable
+from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, UsageProblem
 
 __all__ = ["HostKey", "SshKey", "SshServer", "connect", "fingerprint_of_key", "host_key_seen", "known_fingerprints"]
@@ -38,7 +39,10 @@ class HostKey:
 
 @dataclass(frozen=True)
 class SshServer:
-    """Where to connect and what to believe. `timeout` in seconds, for connecting and for logging in."""
+    """Where to connect and what to believe. `timeout` in seconds, for connecting and for logging in.
+
+    `called`: what it is besides an appliance, for a message ('the jump host').
+    """
 
     host: str
     port: int
@@ -47,9 +51,10 @@ class SshServer:
     insecure_ssh_rsa: bool = False
     timeout: float = 15.0
     dial: Dial = dial_straight
+    called: str = ""
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"{self.called} {self.host}:{self.port}".strip()
 
 
 class _Transport(paramiko.Transport):
@@ -112,7 +117,7 @@ def connect(server: SshServer, login: Login) -> tuple[paramiko.Transport, Secret
     """
     transport = _start(server)
     try:
-        _verify(server, _shown(transport))
+        _verify(server, _shown(transport), login.settings)
         accepted = _log_in(server, transport, login)
     except BaseException:
         transport.close()
@@ -151,7 +156,7 @@ def _unreachable(server: SshServer) -> Iterator[None]:
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise ApplianceUnreachable(
-            f"no SSH session with {server}: {error or type(error).__name__}",
+            f"no SSH session with {server}: {plainly(error)}",
             hint="check address and port, and that the machine is up with its SSH service running",
         ) from error
 
@@ -197,7 +202,7 @@ def _fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def _verify(server: SshServer, shown: HostKey) -> None:
+def _verify(server: SshServer, shown: HostKey, settings: str) -> None:
     if server.host_key:
         wanted = [_pinned(server.host_key)]
     else:
@@ -209,7 +214,7 @@ def _verify(server: SshServer, shown: HostKey) -> None:
     raise TrustRefused(
         f"the SSH host key of {server} is {kind} {shown.fingerprint}; {expected}",
         hint="compare with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console)"
-        " and pin the right one with ssh.host_key, or add it to known_hosts",
+        f" and pin the right one with {settings}.host_key, or add it to known_hosts",
     )
 
 
@@ -232,7 +237,9 @@ def _login_failed(server: SshServer, transport: _Transport, login: Login, error:
         )
     if isinstance(error, Refused) or is_refusal(error) or transport.farewell:
         return LoginRefused(
-            f"SSH at {server} refused {login.user!r}: {printable(transport.farewell).strip() or error}",
-            hint="check user, password or key; it was tried once and is not tried again",
+            f"SSH at {server} refused {login.user!r}: {in_one_line(transport.farewell or str(error))}",
+            hint=f"check user, password or key in {login.settings}; it was tried once and is not tried again",
         )
-    return ApplianceUnreachable(f"SSH at {server} broke off: {error}", hint="is the machine up and its network steady?")
+    return ApplianceUnreachable(
+        f"SSH at {server} broke off: {plainly(error)}", hint="is the machine up and its network steady?"
+    )

@@ -3,6 +3,7 @@
 import select
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from threading import Lock, Thread
 
 import paramiko
@@ -24,17 +25,20 @@ class Jump:
     """
 
     def __init__(self, server: SshServer, login: Login) -> None:
-        self._server, self._login = server, login
+        self._server, self._login = replace(server, called="the jump host"), login
         self._lock = Lock()
         self._transport: paramiko.Transport | None = None
         self._pumps: list[_Pump] = []
         self._refusal: LoginRefused | None = None
 
     def __str__(self) -> str:
-        return f"the jump host {self._server}"
+        return str(self._server)
 
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
-        """A `Dial`. Raises OSError that names the jump host; LoginRefused and TrustRefused where *it* refuses us."""
+        """A `Dial`. Raises OSError where the jump host is well, and its end is not reached from there.
+
+        What is wrong with the jump host itself is told as such: ApplianceUnreachable, LoginRefused, TrustRefused.
+        """
         with self._lock:
             channel = self._channel(host, port, timeout)
             ours, theirs = socket.socketpair()
@@ -56,8 +60,8 @@ class Jump:
         was_there = self._transport is not None
         try:
             return self._opened(host, port, timeout)
-        except OSError as error:
-            if not was_there or isinstance(error, _Answered) or self._is_alive():
+        except (OSError, ApplianceUnreachable) as error:
+            if not was_there or isinstance(error, _Answered | _Forbidden) or self._is_alive():
                 raise
             self._hang_up()
             return self._opened(host, port, timeout)
@@ -66,11 +70,25 @@ class Jump:
         try:
             return self._session().open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
         except paramiko.ChannelException as error:
-            raise _Answered(f"{self} does not get through to {host}:{port}: {_words(error)}") from error
+            raise self._not_through(f"{host}:{port}", error) from error
         except (paramiko.SSHException, EOFError) as error:
-            late = "timeout" in str(error).lower()
-            what = "no answer in time" if late else f"its session broke off ({error or type(error).__name__})"
-            raise (TimeoutError if late else ConnectionError)(f"{self}, on the way to {host}:{port}: {what}") from error
+            if "timeout" in str(error).lower():  # the other end's silence looks the same
+                raise TimeoutError(f"{self}, on the way to {host}:{port}: no answer in time") from error
+            raise self._unwell(f"the session with {self} broke off, on the way to {host}:{port}") from error
+
+    def _not_through(self, where: str, error: paramiko.ChannelException) -> Exception:
+        words = str(error.text or error).lower()
+        if error.code == 1 or _REFUSES in words:
+            return _Forbidden(
+                f"{self} forbids the way to {where}: {_REFUSES}",
+                hint="see AllowTcpForwarding and PermitOpen in its sshd_config, and permitopen beside the key; or give"
+                f" another as {self._login.settings}.url",
+            )
+        return _Answered(f"{self} does not get through to {where}: {words}")
+
+    def _unwell(self, words: str) -> ApplianceUnreachable:
+        hint = f"check {self._login.settings}.url, and that the jump host is up with its SSH service running"
+        return ApplianceUnreachable(words, hint=hint)
 
     def _session(self) -> paramiko.Transport:
         if self._transport is None or not self._transport.is_active():
@@ -88,7 +106,7 @@ class Jump:
             self._refusal = refusal
             raise
         except ApplianceUnreachable as error:
-            raise ConnectionError(f"{self} is not reached: {error}") from error
+            raise self._unwell(str(error)) from error
 
     def _is_alive(self) -> bool:
         """A target that says nothing looks like a jump host that vanished: so this one is asked itself."""
@@ -112,11 +130,8 @@ class _Answered(ConnectionError):
     """The jump host is well and says that it cannot get there."""
 
 
-def _words(error: paramiko.ChannelException) -> str:
-    words = str(error.text or error).lower()
-    if error.code == 1 or _REFUSES in words:
-        return f"{_REFUSES} (its sshd_config: AllowTcpForwarding, PermitOpen; or permitopen beside the key)"
-    return words
+class _Forbidden(ApplianceUnreachable):
+    """The jump host is well and does not let us."""
 
 
 class _Pump:

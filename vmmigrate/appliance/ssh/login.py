@@ -30,7 +30,8 @@ class SshKey:
 class Login:
     """An account and its proofs. Keys go first; a password is fetched where a server or sudo wants one.
 
-    `new_password`: what the password becomes where it must be changed at the first log-in.
+    `new_password`: what the password becomes where it must be changed at the first log-in. `settings`: the table in
+    which the operator gives all this ('old.ssh', 'new.via'), for a message.
     """
 
     user: str
@@ -38,6 +39,7 @@ class Login:
     key: SshKey | None = None
     agent: bool = False
     new_password: Callable[[], Secret] | None = None
+    settings: str = "ssh"
 
     def passwords(self) -> Iterator[Secret]:
         """Those that may be right, the likelier first.
@@ -94,30 +96,30 @@ def _without(key: paramiko.PKey, *, old_rsa: bool) -> tuple[tuple[str, ...], ...
 
 def _keys(login: Login) -> list[paramiko.PKey]:
     if login.agent:
-        return _from_agent(login.key.path if login.key else None)
-    return _from_file(login.key) if login.key else []
+        return _from_agent(login.key.path if login.key else None, login.settings)
+    return _from_file(login.key, login.settings) if login.key else []
 
 
-def _from_file(key: SshKey) -> list[paramiko.PKey]:
+def _from_file(key: SshKey, settings: str) -> list[paramiko.PKey]:
     """The key with its certificate, where there is one, and then alone."""
-    loaded = load_key(key)
+    loaded = load_key(key, settings)
     if loaded.public_blob is None:
         return [loaded]
-    alone = load_key(key)
+    alone = load_key(key, settings)
     alone.public_blob = None
     return [loaded, alone]
 
 
-def load_key(key: SshKey) -> paramiko.PKey:
-    """Raises UsageProblem."""
+def load_key(key: SshKey, settings: str = "ssh") -> paramiko.PKey:
+    """`settings`: the table that names the key. Raises UsageProblem."""
     passphrase = key.passphrase.reveal().encode() if key.passphrase else None
     try:
         return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it wants bytes in fact
     except (paramiko.PasswordRequiredException, TypeError) as error:
         raise UsageProblem(
             f"the key {key.path} has a passphrase",
-            hint="say where it comes from with ssh.key_passphrase, or load the key into ssh-agent and set"
-            " ssh.agent = true",
+            hint=f"say where it comes from with {settings}.key_passphrase, or load the key into ssh-agent and set"
+            f" {settings}.agent = true",
         ) from error
     except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, OSError, ValueError) as error:
         raise UsageProblem(
@@ -125,11 +127,11 @@ def load_key(key: SshKey) -> paramiko.PKey:
         ) from error
 
 
-def _from_agent(only: Path | None) -> list[paramiko.PKey]:
+def _from_agent(only: Path | None, settings: str) -> list[paramiko.PKey]:
     """The agent's keys; where a key file is named too, the agent's copy of that one alone."""
     held: list[paramiko.PKey] = list(paramiko.Agent().get_keys())
     if only is not None:
-        wanted = _public_blob(only)
+        wanted = _public_blob(only, settings)
         held = [key for key in held if key.asbytes() == wanted]
     if not held:
         raise UsageProblem(
@@ -139,13 +141,14 @@ def _from_agent(only: Path | None) -> list[paramiko.PKey]:
     return held[:OFFERED]
 
 
-def _public_blob(path: Path) -> bytes:
+def _public_blob(path: Path, settings: str) -> bytes:
     public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
     try:
         return bytes(paramiko.pkey.PublicBlob.from_file(str(public)).key_blob)
     except (OSError, ValueError) as error:
         raise UsageProblem(
-            f"cannot read the public key {public}: {error}", hint="with ssh.agent, ssh.key_file names a public key"
+            f"cannot read the public key {public}: {error}",
+            hint=f"with {settings}.agent, {settings}.key_file names a public key",
         ) from error
 
 

@@ -4,19 +4,20 @@ import secrets
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
 
 from hypervisors import Dial, Secret, dial_straight
-from vmmigrate.appliance.port import Account, FileMeta, Result
+from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result, fresh
 from vmmigrate.appliance.ssh import execution, loginshell, new_password, sudo
 from vmmigrate.appliance.ssh.connecting import HostKey, SshKey, SshServer, connect, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.ssh.conversation import Questions, converse
 from vmmigrate.appliance.ssh.execution import Output, TooMuch, Unfinished, execute
 from vmmigrate.appliance.ssh.login import Login
 from vmmigrate.appliance.ssh.loginshell import LoginShell
-from vmmigrate.appliance.ssh.words import in_one_line
+from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused
 
 __all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
@@ -74,22 +75,28 @@ class SshShell:
         return None
 
     def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        folder = self.run(("mktemp", "-d", "/tmp/vmmigrate.XXXXXXXX")).stdout.strip()  # noqa: S108 -- made 0700 by mktemp
-        fresh = f"{path}.vmmigrate-new"
+        self._make_incoming()
         try:
-            self._upload(f"{folder}/data", data)
+            self._upload(f"{INCOMING}/data", data)
             owned = ("-m", meta.mode, "-o", meta.owner, "-g", meta.group)
-            self.run(("install", *owned, f"{folder}/data", fresh), user="root")
-            self._into_place(fresh, path)
+            self.run(("install", *owned, f"{INCOMING}/data", fresh(path)), user="root")
+            self._into_place(path)
         finally:
-            self.run(("rm", "-rf", folder), check=False)
+            self.run(("rm", "-rf", INCOMING), check=False)
 
-    def _into_place(self, fresh: str, path: str) -> None:
+    def _make_incoming(self) -> None:
+        """Ours alone, and empty: what somebody who was killed left there goes first."""
+        make = ("mkdir", "--mode=0700", INCOMING)
+        if self.run(make, check=False).status != 0:
+            self.run(("rm", "-rf", INCOMING), user="root")
+            self.run(make)
+
+    def _into_place(self, path: str) -> None:
         """In one act; what cannot take its place is not left beside it: it may be a key."""
         try:
-            self.run(("mv", "-f", "-T", fresh, path), user="root")
+            self.run(("mv", "-f", "-T", fresh(path), path), user="root")
         except CommandFailed:
-            self.run(("rm", "-f", fresh), user="root", check=False)
+            self.run(("rm", "-f", fresh(path)), user="root", check=False)
             raise
 
     def workstation_address(self) -> str:
@@ -113,7 +120,7 @@ class SshShell:
             return self.plain(("su", "-s", "/bin/sh", user, "-c", shlex.join(argv)), b"", timeout)
         if self._sudo is None:
             try:
-                self._sudo = sudo.find_out(self, self._passwords)
+                self._sudo = sudo.find_out(self, self._passwords, self._login.settings)
             except sudo.Refused as refused:
                 words = f"sudo on {self.host} refused {self._login.user!r}: {_words(str(refused))}"
                 raise self._given_up(LoginRefused(words, hint=refused.hint)) from refused
@@ -185,21 +192,21 @@ class SshShell:
 
     def _recognised(self, output: Output) -> tuple[LoginShell, bytes]:
         heard = loginshell.heard(self._nonce, output.stdout)
-        who = f"{self._login.user!r} on {self.host}"
+        who, settings = f"{self._login.user!r} on {self.host}", self._login.settings
         if heard is None:
             words = _words(_text(output.stdout + b"\n" + output.stderr))
             raise self._given_up(
                 ApplianceError(
                     f"the account {who} gives no shell: a command is answered with {words}",
-                    hint="give another account with a shell as ssh.user; or log in at the machine's screen, leave its"
-                    " menu for a shell, and give this account one: chsh -s /bin/bash ACCOUNT",
+                    hint=f"give another account with a shell as {settings}.user; or log in at the machine's screen,"
+                    " leave its menu for a shell, and give this account one: chsh -s /bin/bash ACCOUNT",
                 )
             )
         if heard[0].is_restricted:
             raise self._given_up(
                 ApplianceError(
                     f"the account {who} has a restricted shell: {heard[0].path}",
-                    hint="give another account as ssh.user, or this one a shell: chsh -s /bin/bash ACCOUNT",
+                    hint=f"give another account as {settings}.user, or this one a shell: chsh -s /bin/bash ACCOUNT",
                 )
             )
         return heard
@@ -259,7 +266,7 @@ class SshShell:
             new_password.change(self._session(), str(self._server), self._login.user, current, new())
         except LoginRefused as refused:
             raise self._given_up(refused) from refused
-        self._login = Login(self._login.user, new, self._login.key, self._login.agent)
+        self._login = replace(self._login, password=new, new_password=None)
         self.close()
 
     @contextmanager

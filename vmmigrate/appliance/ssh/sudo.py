@@ -9,7 +9,7 @@ from typing import Protocol
 
 from hypervisors import Secret
 from vmmigrate.appliance.ssh.execution import Output
-from vmmigrate.appliance.ssh.words import in_one_line
+from vmmigrate.appliance.words import in_one_line
 
 PATIENCE = 60.0  # seconds for sudo alone, on a machine that is busy booting
 # Asked for in place of sudo's own words, which are in any language: what stands before it is sudo's lecture.
@@ -53,7 +53,11 @@ class Sudo:
     tty: bool
 
     def run(self, talk: Talk, argv: Sequence[str], user: str, timeout: float) -> Output:
-        """`-k`: a password is asked for each time, so that none is ever left for the command to read."""
+        """`-k`: a password that was given before is forgotten, so that sudo takes the one it is given now.
+
+        Where sudoers lets this very command through without one (NOPASSWD for it, or `-u` oneself), sudo reads none,
+        and `-S` leaves it to the command: so no command that is run here may read its standard input (sudo 1.9).
+        """
         target = () if user == "root" else ("-u", user)
         if self.password is None:
             words = ("sudo", "-k", "-n", *target, "--", *argv)
@@ -65,10 +69,10 @@ class Sudo:
         return Output(output.status, output.stdout, output.stderr.rpartition(PROMPT.encode())[2])
 
 
-def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]]) -> Sudo:
+def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]], settings: str = "ssh") -> Sudo:
     """How sudo wants to be asked. Each password is tried once, on `true`: later failures are the command's.
 
-    Raises Refused.
+    `settings`: the table that names the account. Raises Refused.
     """
     first = talk.plain(("sudo", "-k", "-n", "true"), b"", PATIENCE)
     if first.status == 0:
@@ -76,7 +80,7 @@ def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]]) -> Sudo:
     if first.status in (126, 127):
         raise Refused(
             _words(first),
-            "there is no sudo for this account: install it, or give root as ssh.user with a key",
+            f"there is no sudo for this account: install it, or give root as {settings}.user with a key",
         )
     tty = bool(_WANTS_TTY.search(first.stderr))
     if tty and Sudo(None, tty).run(talk, ("true",), "root", PATIENCE).status == 0:
@@ -92,7 +96,7 @@ def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]]) -> Sudo:
     words = _words(answer)
     raise Refused(
         words,
-        "this account may not use sudo: add it to the group sudo or wheel, or give another as ssh.user"
+        f"this account may not use sudo: add it to the group sudo or wheel, or give another as {settings}.user"
         if _MAY_NOT.search(words)
         else "may this account use sudo, and is its password right? it was tried once",
     )

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from hypervisors import Clock, Dial, NotYet, Wait, dial_straight, fingerprint_of, normal_fingerprint, wait_for
+from vmmigrate.appliance.faults import plainly
 from vmmigrate.errors import ApplianceUnreachable
 
 _CONNECTING = 5.0  # seconds
@@ -78,14 +79,15 @@ def served(
         plain = dial(host, port, timeout)
     except OSError as error:
         raise PortClosed(
-            f"{host}:{port} takes no connection: {error}", hint="does the service run, and is its port open to here?"
+            f"{host}:{port} takes no connection: {plainly(error)}",
+            hint="does the service run, and is its port open to here?",
         ) from error
     try:
         with plain:
             return _after_starttls(host, port, plain, timeout, offer) if starttls else _direct(host, plain, offer)
     except (OSError, smtplib.SMTPException) as error:
         raise ApplianceUnreachable(
-            f"no TLS handshake with {host}:{port}: {error}",
+            f"no TLS handshake with {host}:{port}: {plainly(error)}",
             hint="does the service run, and do its log's last lines speak of a certificate or key?",
         ) from error
 
@@ -153,7 +155,7 @@ def is_closed(host: str, port: int, dial: Dial = dial_straight) -> bool:
     """Whether nothing takes connections there."""
     try:
         dial(host, port, _CONNECTING).close()
-    except OSError:
+    except (OSError, ApplianceUnreachable):  # the latter by a jump host that is not let through either
         return True
     return False
 

@@ -30,7 +30,7 @@ from vmmigrate.appliance.tls.chains import path_above
 from vmmigrate.appliance.tls.keys import Pair, belongs, pair_of, unusable
 from vmmigrate.errors import BadKeys
 
-_JAVA = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")  # JKS and JCEKS
+_JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
 _ROUNDS = 10_000  # as Java itself does since 8u301
 _ONLY_MAC = 3  # the KDF's id for a MAC key, RFC 7292 B.3
 
@@ -45,7 +45,12 @@ class Entry:
 
 def is_java_store(data: bytes) -> bool:
     """A JKS or JCEKS store, which only Java reads."""
-    return data[:4] in _JAVA
+    return data[:4] in (_JKS, _JCEKS)
+
+
+def is_kept_by_java(data: bytes) -> bool:
+    """A JCEKS store: where server.xml says so, Java reads nothing else there. Of a JKS it takes PKCS#12 instead."""
+    return data[:4] == _JCEKS
 
 
 def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:

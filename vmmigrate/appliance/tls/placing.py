@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.port import INCOMING, FileMeta, Shell, fresh
 from vmmigrate.errors import ApplianceError
 
 BEFORE = ".before-vmmigrate"
@@ -106,6 +106,7 @@ def put_back(shell: Shell) -> tuple[str, ...]:
     nothing, where somebody changed one of the files since.
     """
     record = _read_record(shell)
+    _sweep(shell, record)
     if record is None:
         return ()
     present = _digests(shell, [path for entry in record.entries for path in (entry.path, entry.beside)])
@@ -134,6 +135,12 @@ def resolved(shell: Shell, path: str) -> str:
         if said:
             return said
     return path
+
+
+def _sweep(shell: Shell, record: _Record | None) -> None:
+    """Remove what was on its way, maybe a key, where a change was killed."""
+    paths = [entry.path for entry in record.entries] if record else []
+    shell.run(("rm", "-rf", INCOMING, *map(fresh, (RECORD, *paths))), user="root")
 
 
 def _keep(shell: Shell, entry: _Entry, present: dict[str, str]) -> None:

@@ -201,12 +201,16 @@ def _told(shell: Shell, paths: Sequence[str]) -> Iterator[None]:
 def _entries(shell: Shell, place: StorePlace) -> tuple[pkcs12.Entry, ...]:
     data = shell.read_file(place.path)
     if pkcs12.is_java_store(data):
-        raise BadKeys(
-            "this is a Java key store (JKS), which only Java reads",
-            hint=f"make PKCS#12 of it there: `keytool -importkeystore -srckeystore {place.path} -destkeystore "
-            f"{place.path}.p12 -deststoretype PKCS12`, and name that in server.xml",
-        )
+        raise _only_java(place.path)
     return pkcs12.entries(data, place.password)
+
+
+def _only_java(path: str) -> BadKeys:
+    return BadKeys(
+        "this is a Java key store (JKS or JCEKS), which only Java reads",
+        hint=f"make PKCS#12 of it there: `keytool -importkeystore -srckeystore {path} -destkeystore "
+        f"{path}.p12 -deststoretype PKCS12`, and name that in server.xml",
+    )
 
 
 def _holds(shell: Shell, place: Place, pair: Pair) -> bool:
@@ -219,18 +223,30 @@ def _holds(shell: Shell, place: Place, pair: Pair) -> bool:
 
 
 def _store(shell: Shell, wanted: Sequence[tuple[StorePlace, Pair]]) -> bytes:
-    """The store with those keys replaced; its other keys stay."""
+    """The store with those keys replaced; its other keys stay, but for those of one that cannot be read.
+
+    Java takes PKCS#12 where server.xml says JKS, since 8u60. Raises BadKeys for a JCEKS store, where it does not.
+    """
     first = wanted[0][0]
-    try:
-        present, data = list(_entries(shell, first)), shell.read_file(first.path)
-    except (BadKeys, CommandFailed):  # not there, or of no use: nothing of it can be kept
-        present, data = [], b""
+    present, data = _present(shell, first)
     for place, pair in wanted:
         alias = (place.alias or (present[0].alias if present else "") or _ALIAS).lower()
         index = next((i for i, entry in enumerate(present) if entry.alias.lower() == alias), len(present))
         index = 0 if present and not place.alias else index
         present[index : index + 1] = [pkcs12.Entry(place.alias or alias, pair)]
     return pkcs12.write(present, first.password, data)
+
+
+def _present(shell: Shell, place: StorePlace) -> tuple[list[pkcs12.Entry], bytes]:
+    """What can be kept of a store, and its bytes; nothing where it is not there or of no use."""
+    try:
+        data = shell.read_file(place.path)
+        if not pkcs12.is_kept_by_java(data):
+            return list(_entries(shell, place)), data
+    except (BadKeys, CommandFailed):
+        return [], b""
+    with _told(shell, place.paths):
+        raise _only_java(place.path)
 
 
 def _pem(place: PemPlace, pair: Pair) -> dict[str, bytes]:

@@ -94,7 +94,7 @@ class Browser:
 
     def read(self, answer: requests.Response, head: bytes | None = None) -> Page:
         """The page that was answered; `head` is what was read of it already, undecoded."""
-        with answer, self._http.translated("reading a page"):
+        with self._http.reading(answer):
             if head is None and _is_a_file(answer):
                 body = b""
             elif head is None:

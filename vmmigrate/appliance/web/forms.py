@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hypervisors import printable
+
 Filled = Mapping["Field", str]  # what is filled in; an empty string leaves a checkbox out
 UPLOAD = "multipart/form-data"
 
@@ -44,7 +46,7 @@ class Field:
     @property
     def caption(self) -> str:
         """What a button says."""
-        return " ".join((self.label or self.value).split())
+        return " ".join(printable(self.label or self.value).split())
 
     @property
     def words(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from bs4 import NavigableString, PageElement, Tag
 from bs4.element import CData
 
+from hypervisors import printable
 from vmmigrate.appliance.web.markup import CONTROLS, Markup
 
 _EDGES = ("form", "fieldset", "table", "body", "html", "[document]")  # words beyond them belong to something else
@@ -21,7 +22,12 @@ def attribute(tag: Tag, name: str) -> str:
 
 def words(node: PageElement | None) -> str:
     """What a person reads there: no scripts, comments or the options of a select; an image by its text."""
-    return " ".join(" ".join(_pieces(node)).split())
+    return " ".join(printable(" ".join(_pieces(node))).split())
+
+
+def told(tag: Tag, name: str) -> str:
+    """An attribute that a person reads; `attribute` gives what is sent."""
+    return printable(attribute(tag, name)).strip()
 
 
 def kind_of(control: Tag) -> str:
@@ -35,12 +41,12 @@ def kind_of(control: Tag) -> str:
 
 def label_of(control: Tag, page: Markup) -> str:
     """The label that a person would say is the control's."""
-    return _own_label(control, page) or _before(control) or attribute(control, "title")
+    return _own_label(control, page) or _before(control) or told(control, "title")
 
 
 def choice_label(radio: Tag, page: Markup) -> str:
     """What one radio button of a group stands for: its label, else the row of a table that it chooses."""
-    return _own_label(radio, page) or attribute(radio, "title") or _rest_of_row(radio)
+    return _own_label(radio, page) or told(radio, "title") or _rest_of_row(radio)
 
 
 def group_label(radios: list[Tag], page: Markup) -> str:
@@ -97,12 +103,12 @@ def _own_label(control: Tag, page: Markup) -> str:
     if said:
         return said
     box = kind_of(control) in ("radio", "checkbox")
-    return (_beside(control, after=True) if box else _beside(control)) or attribute(control, "placeholder")
+    return (_beside(control, after=True) if box else _beside(control)) or told(control, "placeholder")
 
 
 def _by_aria(tag: Tag, page: Markup) -> str:
     named = (page.find(id=each) for each in attribute(tag, "aria-labelledby").split())
-    return " ".join(words(each) for each in named if isinstance(each, Tag)) or attribute(tag, "aria-label")
+    return " ".join(words(each) for each in named if isinstance(each, Tag)) or told(tag, "aria-label")
 
 
 def _before(control: Tag) -> str:

@@ -1,11 +1,6 @@
 """Words of a machine made fit for an operator's eyes: one line, no secret, nothing that steers a terminal."""
 
-from hypervisors import redacted
-
-
-def printable(text: str) -> str:
-    """What cannot be printed becomes a space."""
-    return "".join(char if char.isprintable() else " " for char in text)
+from hypervisors import printable, redacted
 
 
 def in_one_line(text: str) -> str:

@@ -1,0 +1,29 @@
+"""What the adapters log as a warning, told as an event to whoever listens."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vmmigrate.appliance.words import in_one_line
+from vmmigrate.events import Listener, Warned
+
+
+class _Teller(logging.Handler):
+    def __init__(self, listen: Listener) -> None:
+        super().__init__(logging.WARNING)
+        self._listen = listen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Without the secrets of this process: a server may repeat what it was given."""
+        self._listen(Warned(in_one_line(record.getMessage())))
+
+
+@contextmanager
+def warnings_told(listen: Listener) -> Iterator[None]:
+    """Within the block."""
+    library, teller = logging.getLogger("hypervisors"), _Teller(listen)
+    library.addHandler(teller)
+    try:
+        yield
+    finally:
+        library.removeHandler(teller)

@@ -1,0 +1,97 @@
+"""The new VM's vApp properties: what is wrong with those asked for, what a plan tells of them, and their values."""
+
+from collections.abc import Iterator, Mapping
+
+from hypervisors import Hypervisor, Image, OvfProperty, Secret, VappProperties
+from vmmigrate.config import NewSettings
+from vmmigrate.secrets import Secrets
+
+Told = Mapping[str, str | None]  # as a plan tells them: None stands for a secret
+_SOURCES = '{ env = "NAME" }, { file = "PATH" }, { command = […] }, { keyring = "SERVICE/USER" } or { prompt = true }'
+_LEAVE_OUT = "take new.properties out of the settings"
+_THROUGH = "deploy through a vCenter, which hands them to it"
+
+
+def told(new: NewSettings) -> dict[str, str | None]:
+    return {key: value if isinstance(value, str) else None for key, value in new.properties.items()}
+
+
+def in_words(properties: Told) -> list[str]:
+    return [f"{key}: a secret" if value is None else f"{key} = {value}" for key, value in properties.items()]
+
+
+def secret_names(properties: Told) -> list[str]:
+    """The settings that say where those come from which are secret."""
+    return [_setting(key) for key, value in properties.items() if value is None]
+
+
+def values(properties: Told, secrets: Secrets) -> dict[str, str | Secret]:
+    """Raises UsageProblem where a secret's source does not give it."""
+    return {key: secrets.get(_setting(key)) if value is None else value for key, value in properties.items()}
+
+
+def _setting(key: str) -> str:
+    return f"new.properties.{key}"
+
+
+def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[tuple[str, str]]:
+    """All that is wrong with them, as far as it is known without the secrets: what was seen, and its remedy."""
+    if image.ovf is None or not isinstance(hypervisor, VappProperties):
+        if properties:
+            yield _without_properties(image, hypervisor)
+        return
+    known = {each.key: each for each in image.ovf.properties}
+    for key, value in properties.items():
+        if key in known:
+            yield from _misgiven(known[key], value, hypervisor)
+        else:
+            listed = ", ".join(each.key for each in known.values() if each.user_configurable) or "none"
+            yield f"{image.path.name} has no property {key!r}", f"those that can be set: {listed}"
+    for key, asked in known.items():
+        if key not in properties and (said := hypervisor.property_fault(asked, "")):
+            yield f"the property {asked} of {image.path.name} {said}", f"give it in the file: {_as_written(asked)}"
+
+
+def unheard(image: Image, hypervisor: Hypervisor) -> Iterator[tuple[str, str]]:
+    """Those that the image asks for and this hypervisor tells no guest: what was seen, and its remedy."""
+    if image.ovf is None or isinstance(hypervisor, VappProperties):
+        return
+    if asked := [str(each) for each in image.ovf.properties if each.user_configurable and not each.default]:
+        seen = (
+            f"{image.path.name} asks for the properties {', '.join(asked)}, and {hypervisor.url} tells its guest none"
+        )
+        yield seen, f"if the guest needs them at its first boot, {_THROUGH}; else set them in it over staging"
+
+
+def unfit_secrets(
+    properties: Told, image: Image, hypervisor: Hypervisor, secrets: Secrets
+) -> Iterator[tuple[str, str]]:
+    """The same of what `faults` could not know; no value is told."""
+    if image.ovf is None or not isinstance(hypervisor, VappProperties):
+        return
+    for asked in image.ovf.properties:
+        if asked.key in properties and properties[asked.key] is None:
+            value = secrets.get(_setting(asked.key)).reveal()
+            if said := hypervisor.property_fault(asked, value):
+                yield f"the property {asked} {said}", "its source gives something else: see what is there"
+
+
+def _without_properties(image: Image, hypervisor: Hypervisor) -> tuple[str, str]:
+    if image.ovf is None:
+        return f"{image.path.name} has no OVF, so no vApp properties", f"give the publisher's OVA, or {_LEAVE_OUT}"
+    seen = f"{hypervisor.url} hands no vApp properties to a guest"
+    return seen, f"{_LEAVE_OUT} and set them in the guest over staging, or {_THROUGH}"
+
+
+def _misgiven(asked: OvfProperty, value: str | None, hypervisor: VappProperties) -> Iterator[tuple[str, str]]:
+    if not asked.user_configurable:
+        yield f"the property {asked} cannot be set: its publisher fixed it", "take it out of new.properties"
+    elif value and asked.password:
+        seen = f"the property {asked} is a password, which does not belong in the file"
+        yield seen, f'say where it comes from: new.properties."{asked.key}" = {_SOURCES}'
+    elif value is not None and (said := hypervisor.property_fault(asked, value)):
+        yield f"the property {asked} {said}", f"give it another value: {_as_written(asked)}"
+
+
+def _as_written(asked: OvfProperty) -> str:
+    return f'new.properties."{asked.key}" = ' + ('{ env = "NAME" }' if asked.password else '"…"')
