@@ -46,8 +46,8 @@ def top(name: str) -> str:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert Path("vmmigrate/engine.py") in files("vmmigrate")
-    assert ("hypervisors", True) in list(imports(Path("vmmigrate/engine.py")))
+    assert Path("vmmigrate/run/engine.py") in files("vmmigrate")
+    assert ("hypervisors", True) in list(imports(Path("vmmigrate/run/engine.py")))
 
 
 def test_hypervisors_know_neither_the_migration_nor_the_fixtures() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hypervisors import Image, Inventory, OvfDescription
-from vmmigrate.config import NewSettings
+from vmmigrate.settings.models import NewSettings
 
 _GIB = 2**30
 

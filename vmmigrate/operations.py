@@ -20,21 +20,22 @@ from hypervisors import (
     connect,
     refuse_unreadable,
 )
-from vmmigrate import __version__, inspecting, properties
-from vmmigrate.config import Settings
-from vmmigrate.driving import drive, ended, outcome_of, refuse_left_over
-from vmmigrate.engine import Engine
+from vmmigrate import __version__, properties
+from vmmigrate import archives as inspecting
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
-from vmmigrate.folders import run_ids
-from vmmigrate.journal import Journal, Kind, RunState, Scope
-from vmmigrate.logged import warnings_told
 from vmmigrate.model import Finding, NewVm, Plan, Severity, plan_from_json, plan_to_json
-from vmmigrate.preflight import Findings, Preflight, refusal
-from vmmigrate.run import Doors, Run
-from vmmigrate.rundir import RunDir, locked, new_run_id, write_durably
-from vmmigrate.secrets import Ask, Secrets, cannot_ask, in_words
-from vmmigrate.status import RunStatus, covered, describe, makes_vm, read_status, switching
+from vmmigrate.plan.preflight import Findings, Preflight, refusal
+from vmmigrate.run.driving import drive, ended, outcome_of, refuse_left_over
+from vmmigrate.run.engine import Engine
+from vmmigrate.run.journal import Journal, Kind, RunState, Scope
+from vmmigrate.run.logged import warnings_told
+from vmmigrate.run.rundir import RunDir, locked, new_run_id, write_durably
+from vmmigrate.run.stage import Doors, Run
+from vmmigrate.run.status import RunStatus, covered, describe, makes_vm, read_status, switching
+from vmmigrate.settings.folders import run_ids
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import Ask, Secrets, cannot_ask, in_words
 from vmmigrate.steps import MIGRATE, claim
 
 STEPS = tuple(step for phase in MIGRATE for step in phase.steps)

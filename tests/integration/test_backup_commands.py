@@ -22,13 +22,13 @@ from stand_in import Guest, fresh_guest, old_guest
 
 from fixtures.appliance.config import CONSOLE_TOML
 from hypervisors import Progress, ProgressListener, Secret, fetch_leaf, fingerprint_of
-from vmmigrate import backups
+from vmmigrate.alone import backup as backups
+from vmmigrate.alone.console import Host, Visit
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.driving import NeedsAttention
 from vmmigrate.errors import NotDiscovered
 from vmmigrate.operations import Parts
-from vmmigrate.visit import Host, Visit
+from vmmigrate.run.driving import NeedsAttention
 
 WARNING = "the archive is not encrypted and holds private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` takes them along"
@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_made_is_told_before_anything_is_connected(
 def test_a_file_that_came_meanwhile_is_not_overwritten(
     cli: Cli, old: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vmmigrate import backups
+    from vmmigrate.alone import backup as backups
 
     judged = backups._judged
 

@@ -16,9 +16,9 @@ from fixtures.memory import MemoryHypervisor
 from fixtures.processlab import ProcessLab, process_lab
 from hypervisors import Access, Hypervisor, Store, TrustRefused, Unreachable, VmRef
 from hypervisors import LoginRefused as HypervisorRefused
-from vmmigrate.config import load
 from vmmigrate.errors import LoginRefused, PlanRefused, UsageProblem
 from vmmigrate.init import Lent, converse
+from vmmigrate.settings.models import load
 
 pytestmark = pytest.mark.slow
 

@@ -16,13 +16,13 @@ from stand_in import Guest, old_guest
 from fixtures.appliance import seed
 from fixtures.appliance.config import CONSOLE_TOML
 from hypervisors import no_progress
-from vmmigrate import probe
+from vmmigrate.alone import probe
+from vmmigrate.alone.console import Visit
 from vmmigrate.appliance import https
 from vmmigrate.appliance.profile import ConsoleProfile, Profile, read_profile
 from vmmigrate.appliance.web import browser
 from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.appliance.web.probing import keys_of, pins
-from vmmigrate.visit import Visit
 
 
 @pytest.fixture

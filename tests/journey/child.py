@@ -15,8 +15,9 @@ from typing import Any
 from fixtures.appliance import state
 from hypervisors import Clock
 from tests.journey import odd_hypervisors
-from vmmigrate import cli, operations, terminal
-from vmmigrate.journal import Journal
+from vmmigrate import cli, operations
+from vmmigrate.commands import process as terminal
+from vmmigrate.run.journal import Journal
 
 
 def stop_at(name: str, when: str, number: int) -> None:

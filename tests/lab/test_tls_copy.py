@@ -24,13 +24,13 @@ from fixtures.appliance import mainconf, mastercf
 from fixtures.appliance.files import Root
 from fixtures.lab import Lab
 from fixtures.processlab import ProcessLab
-from vmmigrate import tlscopy
+from vmmigrate.alone import tls_copy as tlscopy
 from vmmigrate.appliance.port import FileMeta
 from vmmigrate.appliance.tls.placing import RECORD, forget, place, put_back
-from vmmigrate.config import Settings
-from vmmigrate.driving import RolledBack
 from vmmigrate.errors import BadKeys
 from vmmigrate.operations import Parts
+from vmmigrate.run.driving import RolledBack
+from vmmigrate.settings.models import Settings
 
 pytestmark = pytest.mark.lab
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Json, Yes, carry_out, confirm, tell
+from vmmigrate.commands.common import Json, Yes, carry_out, confirm, tell
 from vmmigrate.commands.sharing import sharing
 from vmmigrate.commands.visiting import BackupPasswordFile, Url, Visitor
 
@@ -37,7 +37,8 @@ def export(
 
     Example: vmmigrate backup export mail.example.com -o mail.tar.gz --ca-file ca.pem
     """
-    from vmmigrate import backup_lines, backups
+    from vmmigrate.alone import backup as backups
+    from vmmigrate.show import backup as backup_lines
 
     def act(parts: "Parts", _: Any) -> None:
         written = backups.export(visitor.to(url), output, backup_password_file, parts, force=force)
@@ -63,7 +64,8 @@ def import_(
 
     Example: vmmigrate backup import https://mail.example.com:8443/ciphermail mail.tar.gz
     """
-    from vmmigrate import backup_lines, backups
+    from vmmigrate.alone import backup as backups
+    from vmmigrate.show import backup as backup_lines
 
     def act(parts: "Parts", _: Any) -> None:
         console = visitor.to(url)
@@ -89,7 +91,8 @@ def inspect(
 
     Example: vmmigrate backup inspect mail.tar.gz
     """
-    from vmmigrate import backup_lines, backups
+    from vmmigrate.alone import backup as backups
+    from vmmigrate.show import backup as backup_lines
 
     def act(parts: "Parts", _: Any) -> None:
         seen = backups.inspect(file, password_file, parts)

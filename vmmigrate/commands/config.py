@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import carry_out
+from vmmigrate.commands.common import carry_out
 
 if TYPE_CHECKING:
     from vmmigrate.operations import Parts
@@ -22,7 +22,7 @@ def template() -> None:
 
     Example: vmmigrate config template > vmmigrate.toml
     """
-    from vmmigrate.template import template
+    from vmmigrate.settings.template import template
 
     typer.echo(template(), nl=False)
 
@@ -33,7 +33,7 @@ def schema() -> None:
 
     Example: vmmigrate config schema > vmmigrate.schema.json
     """
-    from vmmigrate.config import Settings
+    from vmmigrate.settings.models import Settings
 
     typer.echo(json_.dumps(Settings.model_json_schema(), indent=2))
 
@@ -48,7 +48,7 @@ def check(
 
     Example: vmmigrate config check vmmigrate.toml
     """
-    from vmmigrate.config import default_file, load
+    from vmmigrate.settings.models import default_file, load
 
     def act(parts: "Parts", _: Any) -> None:
         path = file or default_file()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Config, Json, carry_out
+from vmmigrate.commands.common import Config, Json, carry_out
 
 if TYPE_CHECKING:
     from vmmigrate.doctor import Finding
@@ -26,10 +26,10 @@ def doctor(
 
     Example: vmmigrate doctor --connect qemu+ssh://root@kvm1.example.org/system
     """
-    from vmmigrate.config import default_file
     from vmmigrate.doctor import Verdict, examine, this_one
     from vmmigrate.doctor.places import configuration
     from vmmigrate.operations import access_to
+    from vmmigrate.settings.models import default_file
 
     lacking: list[str] = []
 
@@ -49,7 +49,7 @@ def doctor(
 
 
 def _tell(finding: "Finding", json: bool) -> None:
-    from vmmigrate.display import JsonLines
+    from vmmigrate.show.run import JsonLines
 
     if json:
         line = {"check": finding.check, "verdict": str(finding.verdict), "seen": finding.seen, "mend": finding.mend}

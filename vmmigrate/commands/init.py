@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import carry_out
+from vmmigrate.commands.common import carry_out
 
 if TYPE_CHECKING:
     from vmmigrate.operations import Parts
@@ -34,7 +34,7 @@ def init(
     import platformdirs
 
     from vmmigrate.init import Lent, converse
-    from vmmigrate.run import own_known_hosts
+    from vmmigrate.run.stage import own_known_hosts
 
     def act(parts: "Parts", _: Any) -> None:
         _refuse_without_terminal()

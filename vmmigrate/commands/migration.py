@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Config, Json, Yes, carry_out, confirm, echo
+from vmmigrate.commands.common import Config, Json, Yes, carry_out, confirm, echo
 from vmmigrate.commands.sharing import sharing
-from vmmigrate.folders import run_ids, runs_folder
+from vmmigrate.settings.folders import run_ids, runs_folder
 
 if TYPE_CHECKING:
     from vmmigrate.model import Plan
@@ -94,8 +94,9 @@ def migrate(
 
     Example: vmmigrate mailgw ciphermail-5.5.qcow2 --staging staging
     """
-    from vmmigrate import display, operations
-    from vmmigrate.rundir import new_run_id
+    from vmmigrate import operations
+    from vmmigrate.run.rundir import new_run_id
+    from vmmigrate.show import run as display
 
     run_id = new_run_id()  # shown in the plan, then used by the run
 
@@ -124,8 +125,9 @@ def plan(
 
     Example: vmmigrate plan mailgw ciphermail-5.5.qcow2 -o plan.json
     """
-    from vmmigrate import display, model, operations
+    from vmmigrate import model, operations
     from vmmigrate.init.ending import refuse_unwritable
+    from vmmigrate.show import run as display
 
     def act(parts: "Parts", settings: Any) -> None:
         if output:
@@ -162,7 +164,7 @@ def rollback(
     Examples: vmmigrate rollback 20261122-133919-9268 · vmmigrate rollback 20261122-133919-9268 --scope switch
     """
     from vmmigrate import operations
-    from vmmigrate.journal import Scope
+    from vmmigrate.run.journal import Scope
 
     if scope not in (None, "all", "switch"):
         raise typer.BadParameter("give all or switch", param_hint="--scope")
@@ -183,7 +185,8 @@ def status(
 
     Example: vmmigrate status 20261122-133919-9268
     """
-    from vmmigrate import display, operations
+    from vmmigrate import operations
+    from vmmigrate.show import run as display
 
     def act(parts: "Parts", _: Any) -> None:
         if not (run or json or operations.runs(parts)):

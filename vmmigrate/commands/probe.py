@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Json, carry_out, echo, tell
+from vmmigrate.commands.common import Json, carry_out, echo, tell
 from vmmigrate.commands.sharing import sharing
 from vmmigrate.commands.visiting import Url, Visitor
 
 if TYPE_CHECKING:
+    from vmmigrate.alone.console import Visit
     from vmmigrate.operations import Parts
-    from vmmigrate.visit import Visit
 
 
 @sharing
@@ -56,9 +56,9 @@ def _write(
 ) -> None:
     from dataclasses import replace
 
-    from vmmigrate import probe as probing
-    from vmmigrate import probe_lines
+    from vmmigrate.alone import probe as probing
     from vmmigrate.events import silent
+    from vmmigrate.show import probe as probe_lines
 
     if output is None:
         found = probing.probe(console, family, parts if json else replace(parts, listen=silent))
@@ -71,8 +71,8 @@ def _write(
 
 
 def _check(console: "Visit", file: Path, parts: "Parts", *, json: bool) -> None:
-    from vmmigrate import probe as probing
-    from vmmigrate import probe_lines
+    from vmmigrate.alone import probe as probing
+    from vmmigrate.show import probe as probe_lines
 
     checked = probing.check(console, file, parts)
     tell(probe_lines.checked_lines(checked, file), probe_lines.checked_json(checked, file), json=json)

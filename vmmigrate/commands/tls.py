@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.carrying import Config, Json, Yes, carry_out, confirm, echo, tell
+from vmmigrate.commands.common import Config, Json, Yes, carry_out, confirm, echo, tell
 
 if TYPE_CHECKING:
     from vmmigrate.operations import Parts
@@ -40,7 +40,7 @@ def show(
     import json as writer
     from datetime import UTC, datetime
 
-    from vmmigrate import tlsshow
+    from vmmigrate.alone import tls_show as tlsshow
 
     if via not in (None, "old", "new"):
         raise typer.BadParameter("give old or new", param_hint="--via")
@@ -73,7 +73,7 @@ def copy(
 
     Example: vmmigrate tls copy 192.0.2.10 192.0.2.11
     """
-    from vmmigrate import tlscopy
+    from vmmigrate.alone import tls_copy as tlscopy
 
     def act(parts: "Parts", settings: Any) -> None:
         with tlscopy.gateways(settings, parts) as reach:
@@ -95,7 +95,7 @@ def undo(new: New, config: Config = None, json: Json = False) -> None:
 
     Example: vmmigrate tls undo 192.0.2.11
     """
-    from vmmigrate import tlscopy
+    from vmmigrate.alone import tls_copy as tlscopy
 
     def act(parts: "Parts", settings: Any) -> None:
         with tlscopy.gateways(settings, parts) as reach:

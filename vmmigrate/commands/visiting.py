@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vmmigrate.visit import Visit
+    from vmmigrate.alone.console import Visit
 
 Url = Annotated[
     str,
@@ -55,6 +55,6 @@ class Visitor:
 
     def to(self, url: str) -> "Visit":
         """Raises UsageProblem for what is no URL."""
-        from vmmigrate.visit import Visit
+        from vmmigrate.alone.console import Visit
 
         return Visit(url, self.user, self.password_file, self.ca_file, self.fingerprint, self.profile)

@@ -9,7 +9,7 @@ from hypervisors import Hypervisor
 from vmmigrate.doctor import network, packages, places
 from vmmigrate.doctor.finding import Finding, Verdict
 from vmmigrate.doctor.system import System, read_os_release
-from vmmigrate.folders import keys_folder, runs_folder
+from vmmigrate.settings.folders import keys_folder, runs_folder
 
 __all__ = ["Finding", "Verdict", "Workstation", "examine", "this_one"]
 

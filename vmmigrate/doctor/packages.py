@@ -46,7 +46,7 @@ def keyring(interpreter: str, *, needed: bool) -> Finding:
         return missing("keyring", _optional(seen, needed), _pip(interpreter, "keyring"), needed=needed)
     _, priority, name = told.split(maxsplit=2)
     if float(priority) <= 0:
-        from vmmigrate.keyrings import NO_BACKEND
+        from vmmigrate.settings.keyrings import NO_BACKEND
 
         seen = _optional("there is none on this machine that could keep a secret", needed)
         return missing("keyring", seen, NO_BACKEND, needed=needed)

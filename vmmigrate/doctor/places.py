@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hypervisors import Problem
-from vmmigrate.config import Settings, load
-from vmmigrate.display import size
 from vmmigrate.doctor.finding import Finding, Verdict, missing, ok
+from vmmigrate.settings.models import Settings, load
+from vmmigrate.show.run import size
 
 _ROOM = 2 << 30  # bytes: an archive rests in the runs' folder until `finish`; the largest heard of are near a GiB
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import tomlkit
 
-from vmmigrate.config import Settings
+from vmmigrate.settings.models import Settings
 
 _TABLES = ("hypervisor", "old", "old.ssh", "old.console", "new", "new.ssh", "new.console")
 

@@ -5,7 +5,7 @@ from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.errors import LoginRefused
 from vmmigrate.init import certificates
 from vmmigrate.init.conversation import Conversation, Refusals
-from vmmigrate.run import Doors
+from vmmigrate.run.stage import Doors
 
 PASSWORD = "old.console.password"  # noqa: S105 -- the name of a setting
 _BY_HAND = "export the backup by hand (in the browser: Admin, Backup) and give it with --backup-file FILE"

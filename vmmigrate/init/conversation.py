@@ -8,8 +8,8 @@ from hypervisors import Access, Hypervisor, Problem, Secret
 from vmmigrate.errors import LoginRefused
 from vmmigrate.init.answers import Answers
 from vmmigrate.init.asking import Dialogue
-from vmmigrate.run import Doors
-from vmmigrate.secrets import Secrets, cannot_ask
+from vmmigrate.run.stage import Doors
+from vmmigrate.settings.secrets import Secrets, cannot_ask
 
 _REFUSALS = 4  # the fifth within five minutes blocks an account [facts: 6.x; presumed of the others]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hypervisors import Problem
-from vmmigrate.config import default_file
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.init.sources import Sources
-from vmmigrate.rundir import write_durably
+from vmmigrate.run.rundir import write_durably
+from vmmigrate.settings.models import default_file
 
 
 def refuse_unwritable(file: Path) -> None:

@@ -12,11 +12,11 @@ from hypervisors import (
     TlsTrust,
     TrustRefused,
 )
-from vmmigrate.display import size
 from vmmigrate.errors import PlanRefused
 from vmmigrate.init import certificates
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
+from vmmigrate.show.run import size
 
 DEFAULT = "qemu:///system"
 PASSWORD = "hypervisor.password"  # noqa: S105 -- the name of a setting

@@ -8,8 +8,8 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import LoginRefused, UsageProblem
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
-from vmmigrate.preflight import read_identity, refuse_unsupported
-from vmmigrate.run import Doors
+from vmmigrate.plan.preflight import read_identity, refuse_unsupported
+from vmmigrate.run.stage import Doors
 
 PASSWORD = "old.ssh.password"  # noqa: S105 -- the name of a setting
 PASSPHRASE = "old.ssh.key_passphrase"  # noqa: S105

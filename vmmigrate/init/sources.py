@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hypervisors import Problem, Secret
-from vmmigrate import keyrings
 from vmmigrate.init.conversation import Conversation
-from vmmigrate.rundir import write_durably
-from vmmigrate.secrets import question, variable
+from vmmigrate.run.rundir import write_durably
+from vmmigrate.settings import keyrings
+from vmmigrate.settings.secrets import question, variable
 
 
 @dataclass

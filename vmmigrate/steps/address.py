@@ -2,7 +2,7 @@
 
 from vmmigrate.appliance.net import network
 from vmmigrate.model import NewVm
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:

@@ -4,7 +4,7 @@ import socket
 
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import Claim
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 MARK = "[vmmigrate]"
 

@@ -2,7 +2,7 @@
 
 from hypervisors import NotSupported, VmRef
 from vmmigrate.model import Claim, NewVm, Plugged
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim
 
 

@@ -4,7 +4,7 @@ import io
 
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.model import TlsKept
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:

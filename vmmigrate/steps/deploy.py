@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypervisors import DeploySpec, NicSpec, Secret, VmRef
 from vmmigrate import properties
 from vmmigrate.model import NewVm, Plan
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:

@@ -11,8 +11,8 @@ from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import Backup, TableDigest
-from vmmigrate.run import Run
-from vmmigrate.rundir import Piped, write_durably
+from vmmigrate.run.rundir import Piped, write_durably
+from vmmigrate.run.stage import Run
 
 ATTEMPTS = 3
 

@@ -2,7 +2,7 @@
 
 from vmmigrate.appliance.port import Account
 from vmmigrate.model import Backup, NewGuest
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import archive_password
 
 

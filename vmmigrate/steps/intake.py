@@ -6,7 +6,7 @@ from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.model import Intake
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty by themselves within moments

@@ -2,7 +2,7 @@
 
 from vmmigrate.appliance.net import firewall
 from vmmigrate.model import NewGuest, OldState
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:

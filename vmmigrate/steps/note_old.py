@@ -3,7 +3,7 @@
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.model import OldState
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:

@@ -4,7 +4,7 @@ from hypervisors import Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
 from vmmigrate.model import Opened
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
 from vmmigrate.steps import isolate
 

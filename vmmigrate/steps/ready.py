@@ -11,7 +11,7 @@ from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import NewGuest, NewVm
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
 BOOTS = "look at the new VM's screen: does it boot, does it get an address on the staging network?"

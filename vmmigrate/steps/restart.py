@@ -7,7 +7,7 @@ from hypervisors import NotYet, PowerState
 from vmmigrate.appliance.units import boot_id, wait_until_active
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.model import NewGuest, NewVm, Reboot
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 from vmmigrate.steps import address
 from vmmigrate.steps.ready import BOOTS, leases
 

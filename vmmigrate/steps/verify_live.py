@@ -2,7 +2,7 @@
 
 from hypervisors import TrustRefused
 from vmmigrate.model import NewGuest, VerifiedLive
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
 from vmmigrate.steps.install_tls import prove_all
 from vmmigrate.steps.verify import same_banner
 

@@ -10,7 +10,7 @@ from small_ca import pair
 from fixtures.appliance.keystore import context_of_pairs
 from fixtures.appliance.listener import Listener
 from hypervisors import TimedOut
-from vmmigrate import tlsshow
+from vmmigrate.alone import tls_show as tlsshow
 from vmmigrate.appliance.tls.handshake import Expected, Offer, PortClosed, is_closed, prove, served
 from vmmigrate.appliance.tls.keys import to_pem
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem

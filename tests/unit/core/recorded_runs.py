@@ -9,11 +9,11 @@ from small_plan import LAN, PLAN
 
 from hypervisors import Inventory, Nic, NotFound, PowerState, VmRef
 from vmmigrate import operations
-from vmmigrate.config import Settings
-from vmmigrate.journal import Kind
 from vmmigrate.model import Claim, Intake, NewVm, Opened, Plugged, group_to_json
 from vmmigrate.operations import Parts
-from vmmigrate.rundir import RunDir
+from vmmigrate.run.journal import Kind
+from vmmigrate.run.rundir import RunDir
+from vmmigrate.settings.models import Settings
 
 NEW = VmRef("0c8b", PLAN.new_name)
 PASSWORDS = {f"VMMIGRATE_{side}_{kind}_PASSWORD": "hunter2" for side in ("OLD", "NEW") for kind in ("SSH", "CONSOLE")}

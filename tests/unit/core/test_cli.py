@@ -15,9 +15,10 @@ from small_steps import trouble
 from typer.testing import CliRunner, Result
 
 from hypervisors import Access, Hypervisor, Unreachable
-from vmmigrate import __version__, terminal
+from vmmigrate import __version__
 from vmmigrate.cli import app
-from vmmigrate.journal import Kind, fold, read
+from vmmigrate.commands import process as terminal
+from vmmigrate.run.journal import Kind, fold, read
 
 Cli = Callable[..., Result]
 

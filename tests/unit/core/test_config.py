@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vmmigrate.config import SecretSource, Settings, load
 from vmmigrate.errors import UsageProblem
+from vmmigrate.settings.models import SecretSource, Settings, load
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from small_plan import PLAN
 from small_steps import HEADER
 
 from hypervisors import Wait
-from vmmigrate.display import JsonLines, LiveTerminal, PlainLines, plan_lines, size, status_json, status_lines
 from vmmigrate.events import (
     DirectionTaken,
     Event,
@@ -27,8 +26,9 @@ from vmmigrate.events import (
     Warned,
     unfailing,
 )
-from vmmigrate.journal import Journal, Kind
-from vmmigrate.status import RunStatus
+from vmmigrate.run.journal import Journal, Kind
+from vmmigrate.run.status import RunStatus
+from vmmigrate.show.run import JsonLines, LiveTerminal, PlainLines, plan_lines, size, status_json, status_lines
 
 
 class Now:

@@ -14,9 +14,9 @@ from typer.testing import CliRunner, Result
 
 from hypervisors import connect
 from vmmigrate.cli import app
-from vmmigrate.config import Settings
 from vmmigrate.doctor import Finding, Verdict, network, packages, places
 from vmmigrate.doctor.system import System, read_os_release
+from vmmigrate.settings.models import Settings
 
 DEBIAN = System("Debian GNU/Linux 12 (bookworm)", "debian")
 Program = Callable[[str, str], Path]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from hypervisors import dial_straight
-from vmmigrate.config import Settings, load
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
-from vmmigrate.run import Doors
-from vmmigrate.secrets import Secrets, cannot_ask
+from vmmigrate.run.stage import Doors
+from vmmigrate.settings.models import Settings, load
+from vmmigrate.settings.secrets import Secrets, cannot_ask
 
 
 def settings(**flags: Any) -> Settings:

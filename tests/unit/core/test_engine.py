@@ -19,11 +19,11 @@ from small_steps import (
 )
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.engine import describe
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
-from vmmigrate.journal import Kind, Scope, Status
 from vmmigrate.model import Claim, NewVm, Opened
+from vmmigrate.run.engine import describe
+from vmmigrate.run.journal import Kind, Scope, Status
 from vmmigrate.step import Step, UndoRefused
 
 

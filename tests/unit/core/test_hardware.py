@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hypervisors import Disk, Extent, Image, Inventory, OvfDescription, OvfDisk, PowerState, VmRef
-from vmmigrate.config import NewSettings
 from vmmigrate.hardware import Hardware, decide, doubts, guesses
+from vmmigrate.settings.models import NewSettings
 
 GIB = 2**30
 BARE = Image(Path("/images/new.qcow2"), "qcow2", 1, 2, "c0ffee")

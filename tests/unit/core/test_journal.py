@@ -10,8 +10,8 @@ import pytest
 from small_steps import HEADER, NAMES, VM
 
 from vmmigrate.errors import JournalDamaged, JournalFailed
-from vmmigrate.journal import START, Back, Journal, Kind, RunState, Scope, Status, fold, read
 from vmmigrate.model import Claim, NewVm, group_to_json
+from vmmigrate.run.journal import START, Back, Journal, Kind, RunState, Scope, Status, fold, read
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from hypervisors import Secret
 from tests.test_architecture import loaded
-from vmmigrate import keyrings
-from vmmigrate.config import Settings
 from vmmigrate.errors import UsageProblem
-from vmmigrate.secrets import Secrets, cannot_ask
+from vmmigrate.settings import keyrings
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import Secrets, cannot_ask
 
 keyring = pytest.importorskip("keyring")
 NAME = "old.ssh.password"
@@ -136,7 +136,7 @@ def test_the_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_names_no_keyring_does_not_load_it() -> None:
-    assert "keyring" not in loaded("import vmmigrate.secrets")
+    assert "keyring" not in loaded("import vmmigrate.settings.secrets")
 
 
 @pytest.mark.parametrize("entry", ["mailgw", "/sa", "mailgw/", ""])

@@ -6,7 +6,7 @@ import pytest
 
 from hypervisors import Secret
 from vmmigrate.events import Event, Warned
-from vmmigrate.logged import warnings_told
+from vmmigrate.run.logged import warnings_told
 
 LOG = logging.getLogger("hypervisors.some.adapter")
 

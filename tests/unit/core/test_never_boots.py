@@ -8,10 +8,10 @@ from small_plan import LAN, PLAN
 
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Clock, NicSpec, PowerState, TimedOut
-from vmmigrate.config import Settings
 from vmmigrate.events import silent
 from vmmigrate.model import Facts, NewVm
-from vmmigrate.run import Run
+from vmmigrate.run.stage import Run
+from vmmigrate.settings.models import Settings
 from vmmigrate.steps import ready
 
 MAC = "52:54:00:00:00:02"

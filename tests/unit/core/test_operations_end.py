@@ -24,15 +24,15 @@ from small_steps import Killed, trouble
 
 from hypervisors import Cancelled, NotSupported, Problem
 from vmmigrate import operations
-from vmmigrate.config import Settings
-from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark
-from vmmigrate.journal import Kind, Record, Scope, Status, fold, read
 from vmmigrate.model import Plugged
 from vmmigrate.operations import NeedsConfirmation
-from vmmigrate.rundir import RunDir, locked
-from vmmigrate.status import covered, describe, outage
+from vmmigrate.run.driving import NeedsAttention, RolledBack
+from vmmigrate.run.journal import Kind, Record, Scope, Status, fold, read
+from vmmigrate.run.rundir import RunDir, locked
+from vmmigrate.run.status import covered, describe, outage
+from vmmigrate.settings.models import Settings
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from fixtures.memory import MemoryHypervisor, create_lab
 from hypervisors import Extent, Hypervisor, Image, OvfDescription, OvfDisk, OvfProperty, Secret
 from vmmigrate import properties
-from vmmigrate.config import NewSettings, Settings
 from vmmigrate.errors import UsageProblem
-from vmmigrate.secrets import Secrets, cannot_ask
+from vmmigrate.settings.models import NewSettings, Settings
+from vmmigrate.settings.secrets import Secrets, cannot_ask
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from vmmigrate.errors import JournalDamaged, UsageProblem
-from vmmigrate.rundir import Piped, RunDir, locked, new_run_id, write_durably
+from vmmigrate.run.rundir import Piped, RunDir, locked, new_run_id, write_durably
 
 PLAIN = random.Random(5).randbytes(300_000)  # noqa: S311 -- the same in each worker: ids of tests are made of it
 DIGEST = sha256(PLAIN).hexdigest()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hypervisors import Secret
-from vmmigrate.config import Settings
 from vmmigrate.errors import UsageProblem
-from vmmigrate.secrets import NAMES, Secrets, cannot_ask, in_words, variable
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import NAMES, Secrets, cannot_ask, in_words, variable
 
 NAME = "old.ssh.password"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vmmigrate.journal import Back, RunState, Scope, Status
-from vmmigrate.status import makes_vm
+from vmmigrate.run.journal import Back, RunState, Scope, Status
+from vmmigrate.run.status import makes_vm
 
 REDO = Back(Scope.REDO, "interrupted", ("deploy", "import"))
 DONE, PENDING = Status.DONE, Status.PENDING

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from vmmigrate.cli import app
-from vmmigrate.config import SecretSource, Settings, load
-from vmmigrate.template import template
+from vmmigrate.settings.models import SecretSource, Settings, load
+from vmmigrate.settings.template import template
 
 SETTING = re.compile(r"^#(?=\w+ = )", re.MULTILINE)
 

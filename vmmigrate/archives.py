@@ -12,8 +12,8 @@ from hypervisors import Progress, ProgressListener, Secret
 from vmmigrate.appliance.backup.archive import MINIMUM, looks_like_html, sniff_container
 from vmmigrate.appliance.backup.contents import Contents, read_contents
 from vmmigrate.appliance.backup.salted import SCHEMES, Opened, Scheme
+from vmmigrate.durable import refuse_special
 from vmmigrate.errors import NoBackup, UsageProblem
-from vmmigrate.newfile import refuse_special
 
 _ENCRYPTED = ("openssl", "pgp")
 _PIECE = 1 << 18

@@ -12,9 +12,9 @@ from hypervisors import Dial, dial_straight, fingerprint_of, printable
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
-from vmmigrate.config import Settings
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
 from vmmigrate.operations import Parts, doors_of
+from vmmigrate.settings.models import Settings
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
 PORTS = (443, 8443, 465, 25, 587)

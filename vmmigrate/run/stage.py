@@ -25,12 +25,12 @@ from vmmigrate.appliance.ssh.connecting import SshServer
 from vmmigrate.appliance.ssh.jump import Jump
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
 from vmmigrate.appliance.tls import bundle as tls
-from vmmigrate.config import ConsoleSettings, JumpSettings, Settings, SshSettings
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.model import Facts, NewGuest, Plan
-from vmmigrate.rundir import RunDir
-from vmmigrate.secrets import Secrets
+from vmmigrate.run.rundir import RunDir
+from vmmigrate.settings.models import ConsoleSettings, JumpSettings, Settings, SshSettings
+from vmmigrate.settings.secrets import Secrets
 
 T = TypeVar("T")
 

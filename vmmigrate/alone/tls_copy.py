@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from hypervisors import Clock, Dial, Problem
+from vmmigrate.alone.console import told
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
@@ -15,13 +16,12 @@ from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
 from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept, place, put_back
-from vmmigrate.config import Settings
-from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
 from vmmigrate.events import StepRemark
 from vmmigrate.operations import Parts, doors_of
-from vmmigrate.run import Doors
-from vmmigrate.visit import told
+from vmmigrate.run.driving import NeedsAttention, RolledBack
+from vmmigrate.run.stage import Doors
+from vmmigrate.settings.models import Settings
 
 Say = Callable[[str], None]
 

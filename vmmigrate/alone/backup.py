@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from hypervisors import Cancelled, Problem, Progress
+from vmmigrate.alone.console import Visit, backup_password, logged_in, told
 from vmmigrate.appliance.backup.contents import Contents, read_contents
 from vmmigrate.appliance.port import Exported
-from vmmigrate.driving import NeedsAttention
+from vmmigrate.archives import Inspected, digest_of, is_encrypted, opened, read_archive, refuse_unknown, watched
+from vmmigrate.durable import new_file
 from vmmigrate.errors import NoBackup, NotDiscovered, UsageProblem
 from vmmigrate.events import StepRemark
-from vmmigrate.inspecting import Inspected, digest_of, is_encrypted, opened, read_archive, refuse_unknown, watched
-from vmmigrate.newfile import new_file
 from vmmigrate.operations import Parts
-from vmmigrate.visit import Visit, backup_password, logged_in, told
+from vmmigrate.run.driving import NeedsAttention
 
 # ---- inspect ---------------------------------------------------------------------------------------------
 

@@ -28,11 +28,11 @@ from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls.looking import LookingShell
-from vmmigrate.config import Settings
+from vmmigrate.archives import read_archive, refuse_unknown
 from vmmigrate.errors import PlanRefused
-from vmmigrate.inspecting import read_archive, refuse_unknown
 from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
-from vmmigrate.run import Doors
+from vmmigrate.run.stage import Doors
+from vmmigrate.settings.models import Settings
 from vmmigrate.steps import deploy
 from vmmigrate.steps.claim import refuse_foreign_claim
 from vmmigrate.steps.intake import refuse_stuck_mail

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hypervisors import Secret
-from vmmigrate.config import SecretSource, Settings
 from vmmigrate.errors import UsageProblem
+from vmmigrate.settings.models import SecretSource, Settings
 
 Ask = Callable[[str], str]
 
@@ -166,7 +166,7 @@ def _from_command(name: str, argv: tuple[str, ...]) -> str:
 
 
 def _from_keyring(name: str, entry: str) -> str:
-    from vmmigrate.keyrings import read  # only who names a keyring pays for looking at what backends there are
+    from vmmigrate.settings.keyrings import read  # only who names a keyring pays for looking at what backends there are
 
     service, _, user = entry.rpartition("/")
     return _not_empty(name, read(name, service, user), f"the keyring's entry {entry}")

@@ -25,7 +25,7 @@ from vmmigrate.events import (
 
 if TYPE_CHECKING:
     from vmmigrate.model import Plan
-    from vmmigrate.status import RunStatus
+    from vmmigrate.run.status import RunStatus
 
 _DIRECTIONS = {
     "all": "going back to the old VM, undoing everything",

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.engine import Engine
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import RunEnded
-from vmmigrate.journal import Journal, Kind, Scope, Status
 from vmmigrate.model import NewVm
-from vmmigrate.run import Run
-from vmmigrate.status import covered, describe, outage, switching
+from vmmigrate.run.engine import Engine
+from vmmigrate.run.journal import Journal, Kind, Scope, Status
+from vmmigrate.run.stage import Run
+from vmmigrate.run.status import covered, describe, outage, switching
 from vmmigrate.steps import UndoRefused
 
 

@@ -18,7 +18,7 @@ from pyrage import decrypt_io, encrypt_io, x25519
 
 from hypervisors import Progress, ProgressListener, no_progress
 from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
-from vmmigrate.journal import fsync_folder
+from vmmigrate.run.journal import fsync_folder
 
 PIECE = 1 << 20
 

@@ -11,11 +11,11 @@ from hypervisors import Progress, ProgressListener, Secret, TlsTrust, TrustRefus
 from vmmigrate.appliance import consoles
 from vmmigrate.appliance.port import Account, Console
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.config import BackupSettings, ConsoleSettings, SecretSource
 from vmmigrate.errors import UsageProblem
 from vmmigrate.events import StepBegan, StepEnded, StepProgress
 from vmmigrate.operations import Parts
-from vmmigrate.secrets import Secrets, cannot_ask, variable
+from vmmigrate.settings.models import BackupSettings, ConsoleSettings, SecretSource
+from vmmigrate.settings.secrets import Secrets, cannot_ask, variable
 
 _PASSWORD = "console.password"  # noqa: S105  a setting's name
 _BACKUP_PASSWORD = "backup.password"  # noqa: S105  another

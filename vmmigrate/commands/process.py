@@ -12,12 +12,12 @@ from pathlib import Path
 from types import FrameType
 
 from hypervisors import Access, Cancelled, Hypervisor, Problem, connect, redacted
-from vmmigrate import folders
-from vmmigrate.display import JsonLines, LiveTerminal, PlainLines
-from vmmigrate.driving import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
 from vmmigrate.operations import Parts
-from vmmigrate.secrets import cannot_ask
+from vmmigrate.run.driving import NeedsAttention, RolledBack
+from vmmigrate.settings import folders
+from vmmigrate.settings.secrets import cannot_ask
+from vmmigrate.show.run import JsonLines, LiveTerminal, PlainLines
 from vmmigrate.steps import UndoRefused
 
 # How a URL becomes an adapter; a driver with adapters of its own sets another before it calls the CLI.

@@ -8,7 +8,7 @@ import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vmmigrate.config import ENV_PREFIX, SecretSource, Settings
+from vmmigrate.settings.models import ENV_PREFIX, SecretSource, Settings
 
 _WIDTH = 100
 _HEAD = f"""\

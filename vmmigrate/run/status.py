@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmmigrate.journal import Kind, Record, RunState, Scope, Status, fold, read
 from vmmigrate.model import NewGuest, Plan, Verified, VerifiedLive, plan_from_json
-from vmmigrate.rundir import RunDir
+from vmmigrate.run.journal import Kind, Record, RunState, Scope, Status, fold, read
+from vmmigrate.run.rundir import RunDir
 from vmmigrate.steps import PREPARE
 
 COMMIT = "open"  # the step after which the new gateway may have accepted mail

@@ -28,8 +28,8 @@ def carry_out(
     flags: dict[str, Any] | None = None,
 ) -> None:
     """Call an operation with this process's environment, terminal and signals; end with its exit code."""
-    from vmmigrate.config import load
-    from vmmigrate.terminal import Session
+    from vmmigrate.commands.process import Session
+    from vmmigrate.settings.models import load
 
     os.umask(0o077)
     session = Session(json=json)
@@ -65,7 +65,7 @@ def _agreed(question: str) -> bool:
 
 def tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
     """A result: for people, or as one JSON line."""
-    from vmmigrate.display import JsonLines
+    from vmmigrate.show.run import JsonLines
 
     if json:
         JsonLines(sys.stdout).write(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vmmigrate.errors import UsageProblem
-from vmmigrate.journal import fsync_folder
+from vmmigrate.run.journal import fsync_folder
 
 
 class Sink:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from vmmigrate.alone.probe import Checked, Probed
 from vmmigrate.appliance.web.probing import Difference, Value, pins
-from vmmigrate.probe import Checked, Probed
 
 
 def probed_lines(probed: Probed, target: Path) -> list[str]:

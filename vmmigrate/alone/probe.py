@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from vmmigrate import __version__
+from vmmigrate.alone.console import Host, Visit, logged_in, told
 from vmmigrate.appliance.port import Console
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile, Profile, read_profile
 from vmmigrate.appliance.web.probing import (
@@ -23,10 +24,9 @@ from vmmigrate.appliance.web.probing import (
     untried,
     without,
 )
+from vmmigrate.durable import new_file
 from vmmigrate.errors import ApplianceUnreachable, NotDiscovered, UsageProblem
-from vmmigrate.newfile import new_file
 from vmmigrate.operations import Parts
-from vmmigrate.visit import Host, Visit, logged_in, told
 
 _ACCOUNTS = ("admin", "root", "sa")  # which every appliance has [F-CONSOLE-3, F-CONSOLE-4]
 _WORDS = ("backup", "ciphermail", "console", "djigzo", "gateway", "host", "login", "mail", "restore", "web")

@@ -1,0 +1,1 @@
+"""Parts of a migration as commands by themselves."""

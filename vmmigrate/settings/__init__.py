@@ -1,0 +1,1 @@
+"""What the operator says: settings, where secrets come from, where runs rest."""

@@ -1,0 +1,1 @@
+"""What a person or a program reads: lines of text and JSON."""
