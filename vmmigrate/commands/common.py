@@ -65,7 +65,7 @@ def _agreed(question: str) -> bool:
 
 def tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
     """A result: for people, or as one JSON line."""
-    from vmmigrate.show.run import JsonLines
+    from vmmigrate.show.jsonlines import JsonLines
 
     if json:
         JsonLines(sys.stdout).write(data)

@@ -49,7 +49,7 @@ def doctor(
 
 
 def _tell(finding: "Finding", json: bool) -> None:
-    from vmmigrate.show.run import JsonLines
+    from vmmigrate.show.jsonlines import JsonLines
 
     if json:
         line = {"check": finding.check, "verdict": str(finding.verdict), "seen": finding.seen, "mend": finding.mend}

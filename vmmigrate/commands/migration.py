@@ -96,7 +96,7 @@ def migrate(
     """
     from vmmigrate import operations
     from vmmigrate.run.rundir import new_run_id
-    from vmmigrate.show import run as display
+    from vmmigrate.show.plan import plan_lines
 
     run_id = new_run_id()  # shown in the plan, then used by the run
 
@@ -104,7 +104,7 @@ def migrate(
         agreed = _read_plan(plan) if plan else None
         if not yes:
             agreed = agreed or operations.plan(old, image, settings, parts, run_id=run_id)
-            echo(display.plan_lines(agreed), err=json)
+            echo(plan_lines(agreed), err=json)
             confirm(f"Replace {agreed.old.name} now?")
         operations.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True)
 
@@ -127,7 +127,7 @@ def plan(
     """
     from vmmigrate import model, operations
     from vmmigrate.init.ending import refuse_unwritable
-    from vmmigrate.show import run as display
+    from vmmigrate.show.plan import plan_lines
 
     def act(parts: "Parts", settings: Any) -> None:
         if output:
@@ -136,7 +136,7 @@ def plan(
         text = model.plan_to_json(made)
         if output:
             _write_plan(output, text)
-        echo(["".join(line.strip() for line in text.splitlines())] if json else display.plan_lines(made))
+        echo(["".join(line.strip() for line in text.splitlines())] if json else plan_lines(made))
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
 
@@ -186,16 +186,17 @@ def status(
     Example: vmmigrate status 20261122-133919-9268
     """
     from vmmigrate import operations
-    from vmmigrate.show import run as display
+    from vmmigrate.show.jsonlines import JsonLines
+    from vmmigrate.show.status import status_json, status_lines
 
     def act(parts: "Parts", _: Any) -> None:
         if not (run or json or operations.runs(parts)):
             echo([f"no runs in {parts.runs_folder}"])
         for seen in [operations.status(run, parts)] if run else operations.statuses(parts):
             if json:
-                display.JsonLines(sys.stdout).write(display.status_json(seen))
+                JsonLines(sys.stdout).write(status_json(seen))
             else:
-                echo(display.status_lines(seen) if run else display.status_lines(seen)[:1])
+                echo(status_lines(seen) if run else status_lines(seen)[:1])
 
     carry_out(act, json=json)
 

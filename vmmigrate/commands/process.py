@@ -17,7 +17,9 @@ from vmmigrate.operations import Parts
 from vmmigrate.run.driving import NeedsAttention, RolledBack
 from vmmigrate.settings import folders
 from vmmigrate.settings.secrets import cannot_ask
-from vmmigrate.show.run import JsonLines, LiveTerminal, PlainLines
+from vmmigrate.show.jsonlines import JsonLines
+from vmmigrate.show.lines import PlainLines
+from vmmigrate.show.live import LiveTerminal
 from vmmigrate.steps import UndoRefused
 
 # How a URL becomes an adapter; a driver with adapters of its own sets another before it calls the CLI.

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypervisors import Problem
 from vmmigrate.doctor.finding import Finding, Verdict, missing, ok
 from vmmigrate.settings.models import Settings, load
-from vmmigrate.show.run import size
+from vmmigrate.show.sizes import size
 
 _ROOM = 2 << 30  # bytes: an archive rests in the runs' folder until `finish`; the largest heard of are near a GiB
 

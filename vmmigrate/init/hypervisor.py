@@ -16,7 +16,7 @@ from vmmigrate.errors import PlanRefused
 from vmmigrate.init import certificates
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
-from vmmigrate.show.run import size
+from vmmigrate.show.sizes import size
 
 DEFAULT = "qemu:///system"
 PASSWORD = "hypervisor.password"  # noqa: S105 -- the name of a setting

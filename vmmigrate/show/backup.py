@@ -7,7 +7,7 @@ from vmmigrate.alone.backup import Written
 from vmmigrate.appliance.backup.contents import CONFIGURATION, DATABASE, OTHER, Contents, printable
 from vmmigrate.appliance.port import Exported
 from vmmigrate.archives import Inspected
-from vmmigrate.show.run import size
+from vmmigrate.show.sizes import size
 
 NOT_ENCRYPTED = "the archive is not encrypted and holds private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` takes them along"

@@ -28,7 +28,12 @@ from vmmigrate.events import (
 )
 from vmmigrate.run.journal import Journal, Kind
 from vmmigrate.run.status import RunStatus
-from vmmigrate.show.run import JsonLines, LiveTerminal, PlainLines, plan_lines, size, status_json, status_lines
+from vmmigrate.show.jsonlines import JsonLines
+from vmmigrate.show.lines import PlainLines
+from vmmigrate.show.live import LiveTerminal
+from vmmigrate.show.plan import plan_lines
+from vmmigrate.show.sizes import size
+from vmmigrate.show.status import status_json, status_lines
 
 
 class Now:

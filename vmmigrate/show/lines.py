@@ -1,0 +1,93 @@
+"""Show a run's events as plain lines, for logs and pipes."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from vmmigrate.events import (
+    DirectionTaken,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepBegan,
+    StepEnded,
+    StepFailed,
+    StepProgress,
+    StepRemark,
+    StepWaits,
+    Warned,
+)
+from vmmigrate.show.ending import end_lines
+from vmmigrate.show.sizes import size
+
+_DIRECTIONS = {
+    "all": "going back to the old VM, undoing everything",
+    "switch": "going back to the old VM, keeping the new one, unplugged",
+    "redo": "going back a few steps, to do them anew",
+}
+EVERY = 10.0  # seconds between two lines about one step's progress, where lines stay
+
+
+class PlainLines:
+    """One line a fact, for logs and pipes. `brief`: why a step failed is told at the end, so it is only named."""
+
+    def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic, *, brief: bool = False) -> None:
+        self._out, self._now, self._brief = out, now, brief
+        self._label = ""
+        self._failed: StepFailed | None = None
+        self._began = self._told = 0.0
+
+    def __call__(self, event: Event) -> None:
+        for line in self._lines(event):
+            self._out.write(line + "\n")
+            self._out.flush()
+
+    def _lines(self, event: Event) -> list[str]:
+        match event:
+            case RunStarted():
+                return [f"{event.verb}: run {event.run_id}, recorded in {event.folder}"]
+            case StepBegan():
+                self._began = self._told = self._now()
+                count = f"[{event.number:2}/{event.total}]" if event.total else " " * 7
+                self._label = f"{count} {'undo: ' if event.undoing else ''}{event.title}"
+                return []
+            case StepProgress() | StepWaits():
+                return self._sometimes(event)
+            case StepRemark():
+                return [f"        note: {event.text}"]
+            case Warned():
+                return [f"        warning: {event.text}"]
+            case StepEnded():
+                return [f"{self._label:<52} {event.seconds:6.1f} s"]
+            case StepFailed():
+                self._failed = event
+                why = [] if self._brief else [f"        {event.error}", f"        → {event.hint}"]
+                return [f"{self._label:<52} FAILED", *why]
+            case DirectionTaken():
+                return [f"{_DIRECTIONS.get(event.scope, 'going forward')}: {self._reason(event)}"]
+            case RunEnded():
+                return end_lines(event)
+
+    def _reason(self, event: DirectionTaken) -> str:
+        """A step's failure is told once, so that here the step is named."""
+        failed = self._failed
+        return f"{failed.title!r} failed" if failed and event.reason.endswith(failed.error) else event.reason
+
+    def _sometimes(self, event: StepProgress | StepWaits) -> list[str]:
+        now = self._now()
+        if now - self._told < EVERY:
+            return []
+        self._told = now
+        if isinstance(event, StepWaits):
+            wait = event.wait
+            seen = f" (last seen: {wait.seen})" if wait.seen else ""
+            return [f"        waiting for {wait.what}: {wait.waited:.0f} s of at most {wait.timeout:.0f} s{seen}"]
+        return [f"        {transfer(event, now - self._began)}"]
+
+
+def transfer(event: StepProgress, seconds: float) -> str:
+    rate = event.done / seconds if seconds > 0 else 0.0
+    if not event.total:
+        return f"{size(event.done)}, {size(rate)}/s"
+    left = f", {(event.total - event.done) / rate:.0f} s left" if rate else ""
+    return f"{size(event.done)} of {size(event.total)}, {size(rate)}/s{left}"

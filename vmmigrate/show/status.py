@@ -1,0 +1,35 @@
+"""Show where a run stands, for people and for programs. Pure functions."""
+
+from vmmigrate.run.status import RunStatus
+from vmmigrate.show.ending import command
+
+
+def status_lines(run: RunStatus) -> list[str]:
+    """A run for people: where it stands, each step, what was proved, what can be done."""
+    lines = [
+        f"run {run.run_id}: {run.word}, {run.plan.old.name} → {run.plan.new_name}",
+        f"folder {run.folder}",
+    ]
+    lines += [f"  {state.value:<8} {step}" for step, state in run.state.steps.items()]
+    lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
+    lines += [f"proved: {check}" for check in run.proofs]
+    lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
+    lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
+    back = run.state.paused == "switched back"
+    return lines + [f"next: {command(verb, run.run_id, back=back)}" for verb in run.verbs]
+
+
+def status_json(run: RunStatus) -> dict[str, object]:
+    """A run for programs."""
+    return {
+        "run_id": run.run_id,
+        "status": run.word,
+        "old": run.plan.old.name,
+        "new": run.plan.new_name,
+        "steps": {step: state.value for step, state in run.state.steps.items()},
+        "outage": run.outage,
+        "proofs": list(run.proofs),
+        "left_to_you": dict(run.state.troubles),
+        "insecure": list(run.plan.insecure),
+        "folder": str(run.folder),
+    }
