@@ -16,6 +16,7 @@ from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result
 from vmmigrate.appliance.ssh.execution import Output
+from vmmigrate.appliance.ssh.session import Session
 from vmmigrate.appliance.ssh.shell import SshShell, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
@@ -277,10 +278,12 @@ class Killed(BaseException):
     """What nothing catches, as SIGKILL."""
 
 
-class Mortal(SshShell):
+class Mortal(Session):
     """Dies after so many commands; not one more is run, not even to clean up."""
 
-    left = 0
+    def __init__(self, living: Session, commands: int) -> None:
+        super().__init__(living._server, living.login)
+        self.left = commands
 
     def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
         if self.left == 0:
@@ -296,8 +299,8 @@ def killed_at_each_command(old: Guest) -> Iterator[None]:
     """After a place that was killed at its first command, its second, and so on to its last."""
     key = host_key_seen(old.address, SSH_PORT)
     for commands in count(1):
-        with closing(Mortal(old.address, SSH_PORT, old.sa, host_key=key.fingerprint)) as shell:
-            shell.left = commands
+        with closing(SshShell(old.address, SSH_PORT, old.sa, host_key=key.fingerprint)) as shell:
+            shell._session = Mortal(shell._session, commands)
             with suppress(Killed):
                 place(shell, CHANGE)
                 return

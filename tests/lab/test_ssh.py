@@ -142,7 +142,7 @@ def test_a_sudo_password_that_is_wrong_is_tried_once(tmp_path: Path) -> None:
                 for _time in range(2):
                     with pytest.raises(LoginRefused, match=f"sudo on .* refused '{user}'"):
                         shell.run(["true"], user="root")
-                assert shell._refusal is not None
+                assert shell._session._refusal is not None
             with talking(sshd, user, key=SshKey(key)) as shell:
                 assert shell.run(["id", "-un"], user="root").stdout == "root\n"
 

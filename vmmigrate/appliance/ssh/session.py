@@ -1,0 +1,217 @@
+"""One account's session: connected when first needed, known to be a shell, connected again where it broke off."""
+
+import secrets
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import paramiko
+
+from hypervisors import Secret
+from vmmigrate.appliance.ssh import execution, loginshell, new_password, sudo
+from vmmigrate.appliance.ssh.connecting import SshServer, connect
+from vmmigrate.appliance.ssh.conversation import Questions, converse
+from vmmigrate.appliance.ssh.execution import Output, TooMuch, Unfinished, execute
+from vmmigrate.appliance.ssh.login import Login
+from vmmigrate.appliance.ssh.loginshell import LoginShell
+from vmmigrate.appliance.words import in_one_line
+from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused
+
+_SHOWN = 400  # characters of a failed command's words
+
+
+class Session:
+    """Commands of one account, as that account. A refusal is remembered, never repeated."""
+
+    def __init__(self, server: SshServer, login: Login) -> None:
+        self._server, self._login = server, login
+        self._nonce = f"vmmigrate-{secrets.token_hex(8)}"
+        self._transport: paramiko.Transport | None = None
+        self._accepted: Secret | None = None
+        self._shell: LoginShell | None = None
+        self._refusal: ApplianceError | None = None
+
+    @property
+    def login(self) -> Login:
+        return self._login
+
+    def passwords(self) -> Iterable[Secret]:
+        """Those that sudo may want: the one that the server accepted, where it accepted one."""
+        return self._login.passwords() if self._accepted is None else (self._accepted,)
+
+    def given_up(self, refusal: ApplianceError) -> ApplianceError:
+        """To be raised: this account gets nowhere, so nothing more is tried with it."""
+        self._refusal = refusal
+        self.close()
+        return refusal
+
+    def failed(self, argv: Sequence[str], status: int | None, words: str) -> CommandFailed:
+        ended = "failed" if status is None else f"ended with status {status}"
+        host, port = self._server.host, self._server.port
+        return CommandFailed(
+            f"on {host}: `{shlex.join(argv)}` {ended}: {in_words(words)}",
+            hint=f"log in there and run it by hand to see more: ssh -p {port} {self._login.user}@{host}",
+        )
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+        self._transport = None
+
+    # ---- how commands get there -------------------------------------------------------------------------------
+
+    def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
+        """Without a terminal: both streams apart, and exact."""
+        with self._talking(argv):
+            if self._shell is None:
+                return self._first(argv, given, timeout)
+            output = execute(self._live(), self._line(self._shell, argv), given, timeout)
+            return self._quiet(output) if self._shell.noisy else output
+
+    def on_tty(self, argv: Sequence[str], prompt: str, secret: Secret | None, timeout: float) -> Output:
+        """With a terminal, as a sudo with `requiretty` demands."""
+        mark, told = f"{self._nonce}-", [secret] if secret else []
+
+        def answer(question: str) -> str:
+            if not told:
+                raise new_password.Unanswerable(question)
+            return told.pop().reveal()
+
+        assert self._shell is not None
+        line = self._line(self._shell, sudo.on_tty_words(mark, argv))
+        with self._talking(argv):
+            try:
+                seen, _status = converse(self._live(), line, Questions(answer, prompt, mark), timeout)
+            except new_password.Unanswerable:
+                return Output(1, b"", b"the password was not accepted: it asks once more")
+            output = sudo.apart(mark, seen)
+            if output is None:
+                raise EOFError
+            return output
+
+    def _line(self, shell: LoginShell, argv: Sequence[str]) -> str:
+        quoted = shell.quoted(argv)
+        return f"echo {self._nonce}; {quoted}" if shell.noisy else quoted
+
+    def _first(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
+        """The first command, with the canary before it in one line where every shell reads that line alike."""
+        line, canary = shlex.join(argv), loginshell.canary(self._nonce)
+        if not loginshell.reads_alike(line):
+            self._shell = self._recognised(self._try(canary, b"", timeout))[0]
+            return self.plain(argv, given, timeout)
+        output = self._try(f"{canary}; {line}", given, timeout)
+        self._shell, rest = self._recognised(output)
+        return Output(output.status, rest, output.stderr)
+
+    def _try(self, line: str, given: bytes, timeout: float) -> Output:
+        """A menu may wait for a choice for ever: what it shows by then is as good as an end."""
+        try:
+            output = execute(self._live(), line, given, timeout)
+        except (Unfinished, TooMuch) as error:
+            if not error.seen.strip() or self._nonce.encode() in error.seen:
+                raise
+            output = Output(1, error.seen, b"")
+        if loginshell.heard(self._nonce, output.stdout) is None and self._has_expired(output):
+            self._change_password()
+            output = execute(self._live(), line, given, timeout)
+        return output
+
+    def _recognised(self, output: Output) -> tuple[LoginShell, bytes]:
+        heard = loginshell.heard(self._nonce, output.stdout)
+        who, settings = f"{self._login.user!r} on {self._server.host}", self._login.settings
+        if heard is None:
+            words = in_words(text_of(output.stdout + b"\n" + output.stderr))
+            raise self.given_up(
+                ApplianceError(
+                    f"the account {who} gives no shell: a command is answered with {words}",
+                    hint=f"give another account with a shell as {settings}.user; or log in at the machine's screen,"
+                    " leave its menu for a shell, and give this account one: chsh -s /bin/bash ACCOUNT",
+                )
+            )
+        if heard[0].is_restricted:
+            raise self.given_up(
+                ApplianceError(
+                    f"the account {who} has a restricted shell: {heard[0].path}",
+                    hint=f"give another account as {settings}.user, or this one a shell: chsh -s /bin/bash ACCOUNT",
+                )
+            )
+        return heard
+
+    def _quiet(self, output: Output) -> Output:
+        """Without what the account's own start-up files print before every command."""
+        heard = loginshell.heard(self._nonce, output.stdout)
+        return Output(output.status, heard[1], output.stderr) if heard else output
+
+    # ---- the session -------------------------------------------------------------------------------------------
+
+    def _live(self) -> paramiko.Transport:
+        """The live transport, recreated where it died. A refused log-in is remembered, never repeated."""
+        if self._transport and self._transport.is_active():
+            return self._transport
+        self.close()
+        if self._refusal:
+            raise self._refusal
+        try:
+            self._transport, self._accepted = connect(self._server, self._login)
+        except LoginRefused as refusal:
+            self._refusal = refusal
+            raise
+        return self._transport
+
+    def _has_expired(self, output: Output) -> bool:
+        return new_password.says_expired(text_of(output.stdout + output.stderr))
+
+    def _change_password(self) -> None:
+        """Once: afterwards the session is a new one, proved by the new password."""
+        user, host, new = self._login.user, self._server.host, self._login.new_password
+        who = f"{user!r} on {host}"
+        if new is None:
+            raise self.given_up(
+                LoginRefused(
+                    f"the password of {who} has expired and must be changed first",
+                    hint="on the new VM: say what it becomes with new.ssh.new_password; on the old one, which is not"
+                    f" altered: log in by hand (ssh {user}@{host}), change it, give the changed one",
+                )
+            )
+        current = self._accepted or self._login.password()
+        if current == new():
+            raise self.given_up(
+                LoginRefused(f"the password of {who} has expired again", hint="give another as new.ssh.new_password")
+            )
+        try:
+            new_password.change(self._live(), str(self._server), self._login.user, current, new())
+        except LoginRefused as refused:
+            raise self.given_up(refused) from refused
+        self._login = replace(self._login, password=new, new_password=None)
+        self.close()
+
+    @contextmanager
+    def _talking(self, argv: Sequence[str]) -> Iterator[None]:
+        try:
+            yield
+        except TooMuch as error:
+            raise self.failed(argv, None, f"more than {execution.OUTPUT_LIMIT} bytes of output") from error
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self.close()
+            if isinstance(error, TimeoutError):  # a peer that vanished without a word looks the same
+                raise ApplianceUnreachable(
+                    f"{self._server} did not finish {_name(argv)!r} in time",
+                    hint="is the machine up, or very busy?",
+                ) from error
+            raise ApplianceUnreachable(
+                f"the SSH session with {self._server} broke off during {_name(argv)!r}",
+                hint="is the machine up and its network steady?",
+            ) from error
+
+
+def text_of(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def in_words(text: str) -> str:
+    return in_one_line(text)[:_SHOWN]
+
+
+def _name(argv: Sequence[str]) -> str:
+    return next((word for word in argv if word != "sudo" and not word.startswith("-")), "")
