@@ -1,8 +1,7 @@
-"""The nouns of a migration: Plan, Premise, Finding, and the Facts that steps learn. Read this first."""
+"""The nouns of a migration: Plan, Premise, and the Facts that steps learn. Read this first."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -10,24 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter
 
 from hypervisors import Image, Network, VmRef
-
-
-class Severity(StrEnum):
-    """`ERROR` blocks at plan time; a `WARNING` never blocks later; `INFO` is told."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something the plan saw. `remedy`: what to do about it, "" where nothing is to be done."""
-
-    id: str
-    severity: Severity
-    seen: str
-    remedy: str = ""
+from vmmigrate.findings import Finding, errors
 
 
 @dataclass(frozen=True)
@@ -91,7 +73,7 @@ class Plan:
         return self.new_mac or self.identity.mac
 
     def blocking(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+        return errors(self.findings)
 
     def broken_premises(self, now: "Plan") -> tuple[tuple[Premise, Premise | None], ...]:
         """Premises of this plan that no longer hold, each with what stands in its place now."""

@@ -24,8 +24,9 @@ from vmmigrate import __version__, properties
 from vmmigrate import archives as inspecting
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
-from vmmigrate.model import Finding, NewVm, Plan, Severity, plan_from_json, plan_to_json
-from vmmigrate.plan.preflight import Findings, Preflight, refusal
+from vmmigrate.findings import Finding, Findings, Severity, refusal
+from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
+from vmmigrate.plan.preflight import Preflight
 from vmmigrate.run.driving import drive, ended, outcome_of, refuse_left_over
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal, Kind, RunState, Scope
@@ -185,7 +186,7 @@ def _fetch_for_the_way_back(doors: Doors, state: RunState) -> None:
 
 def _refuse_unfit(made: Plan, hypervisor: Hypervisor, doors: Doors) -> None:
     wrong = properties.unfit_secrets(made.properties, made.image, hypervisor, doors.secrets)
-    if findings := [Finding("property", Severity.ERROR, seen, remedy) for seen, remedy in wrong]:
+    if findings := tuple(Finding("property", Severity.ERROR, seen, remedy) for seen, remedy in wrong):
         raise refusal(findings)
 
 

@@ -1,10 +1,8 @@
 """Ask everything, change nothing: what stands in the way becomes findings, what was decided a Plan."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from hypervisors import (
     GuestAgent,
@@ -15,7 +13,6 @@ from hypervisors import (
     Nic,
     NotFound,
     PowerState,
-    Problem,
     ProgressListener,
     Store,
     identify_image,
@@ -30,56 +27,13 @@ from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.archives import read_archive, refuse_unknown
 from vmmigrate.errors import PlanRefused
-from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
+from vmmigrate.findings import Findings
+from vmmigrate.model import Identity, Plan, Premise
 from vmmigrate.run.stage import Doors
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps import deploy
 from vmmigrate.steps.claim import refuse_foreign_claim
 from vmmigrate.steps.intake import refuse_stuck_mail
-
-T = TypeVar("T")
-
-
-@dataclass
-class Findings:
-    """What was found so far."""
-
-    all: list[Finding] = field(default_factory=list)
-
-    def error(self, id_: str, seen: str, remedy: str) -> None:
-        self.all.append(Finding(id_, Severity.ERROR, seen, remedy))
-
-    def warn(self, id_: str, seen: str, remedy: str) -> None:
-        self.all.append(Finding(id_, Severity.WARNING, seen, remedy))
-
-    def tell(self, id_: str, seen: str) -> None:
-        self.all.append(Finding(id_, Severity.INFO, seen))
-
-    def ask(self, id_: str, question: Callable[[], T]) -> T | None:
-        """The answer, or None with the Problem as a finding: one thing wrong does not hide the next."""
-        try:
-            return question()
-        except Problem as problem:
-            self.error(id_, str(problem), problem.hint)
-            return None
-
-    def refuse_if_blocked(self) -> None:
-        """Raises PlanRefused with every error found by now."""
-        errors = [finding for finding in self.all if finding.severity is Severity.ERROR]
-        if errors:
-            raise refusal(errors)
-
-
-def refusal(errors: list[Finding] | tuple[Finding, ...]) -> PlanRefused:
-    """One exception for all that blocks: the first remedy is the hint, each of the others stands with its finding."""
-    lines = [f"{finding.id}: {finding.seen}" for finding in errors]
-    remedies = [finding.remedy for finding in errors]
-    if len(errors) == 1:
-        return PlanRefused(lines[0], hint=remedies[0])
-    listed = "".join(f"\n  {line}\n    → {remedy}" for line, remedy in zip(lines, remedies, strict=True))
-    return PlanRefused(
-        f"{len(errors)} things stand in the way:{listed}", hint="nothing was changed; mend these, then run it again"
-    )
 
 
 @dataclass
@@ -186,7 +140,7 @@ class Preflight:
         said = self.settings.image
         image = identify_image(path, self.progress, sha256=said.sha256, ca_file=said.ca_file)
         for remark in image.remarks:
-            self.findings.tell("image", remark)
+            self.findings.note("image", remark)
         return image
 
     def _archive(self) -> None:
@@ -238,7 +192,7 @@ class Preflight:
                 hint="make room, or choose another store with hypervisor.store or --store NAME",
             )
         if not wanted and len(stores) > 1:
-            self.findings.tell("store", f"the new disk goes to {name}, which holds the old VM's first disk")
+            self.findings.note("store", f"the new disk goes to {name}, which holds the old VM's first disk")
         return chosen
 
     def _staging(self) -> Network:

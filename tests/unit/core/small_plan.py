@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hypervisors import Image, Network, VmRef
-from vmmigrate.model import Finding, Identity, Plan, Premise, Severity
+from vmmigrate.findings import Finding, Severity
+from vmmigrate.model import Identity, Plan, Premise
 
 LAN = Network("lan", "network")
 PLAN = Plan(

@@ -7,12 +7,12 @@ import pytest
 from small_plan import PLAN
 
 from hypervisors import VmRef
+from vmmigrate.findings import Finding, Severity
 from vmmigrate.model import (
     GROUPS,
     Backup,
     Claim,
     Facts,
-    Finding,
     Intake,
     NewGuest,
     NewVm,
@@ -21,7 +21,6 @@ from vmmigrate.model import (
     Plugged,
     Premise,
     Reboot,
-    Severity,
     TableDigest,
     TlsInstalled,
     TlsKept,
