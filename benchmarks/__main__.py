@@ -3,11 +3,17 @@
 import json
 from dataclasses import asdict
 
-from benchmarks import help_time, local_upload, ova_put, remote_upload
+from benchmarks import guest_commands, help_time, local_upload, ova_put, remote_upload
 
 
 def main() -> None:
-    figures = [help_time.measure(), *local_upload.measure(), *remote_upload.measure(), *ova_put.measure()]
+    figures = [
+        help_time.measure(),
+        *guest_commands.measure(),
+        *local_upload.measure(),
+        *remote_upload.measure(),
+        *ova_put.measure(),
+    ]
     print(f"{'figure':<24} {'value':>10} {'unit':<8} {'ratio':>7}  peer")
     for figure in figures:
         print(f"{figure.name:<24} {figure.value:>10.3f} {figure.unit:<8} {figure.ratio:>7.2f}  {figure.peer}")

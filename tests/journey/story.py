@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from fixtures.appliance import state
+from fixtures.appliance import sshd, state
 from fixtures.processlab import ProcessLab
 
 CHECKOUT = Path(__file__).parents[2]
@@ -176,7 +176,7 @@ class Story:
         return {
             str(path.relative_to(self.lab.folder)): path.read_bytes()
             for path in self.lab.folder.rglob("*")
-            if path.is_file() and path.name != state.SETTLED  # the watcher's own
+            if path.is_file() and path.name not in (state.SETTLED, sshd.LOG)  # the watcher's own, the stand-in's own
         }
 
     def live(self) -> list[str]:

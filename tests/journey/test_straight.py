@@ -2,10 +2,14 @@
 
 import pytest
 
+from fixtures import guest_commands
 from fixtures.appliance import mailspool
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
 from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Story, assert_same
+
+GUEST_COMMANDS = 250  # of a whole migration, over SSH: on an emulated guest each sudo costs a second or two
+GUEST_COMMANDS_IN_OUTAGE = 10
 
 
 def queue(story: Story, vm_id: str) -> None:
@@ -47,6 +51,10 @@ def test_a_migration_puts_the_new_vm_in_the_old_ones_place(story: Story) -> None
     assert old["files"] == before["files"]
     assert (story.live(), story.conflicts(), story.old_boot()) == (["new"], [], boot)
     assert story.answers_the_world()
+    commands = guest_commands.of_run(story.lab.folder, story.journal)
+    assert len(commands) <= GUEST_COMMANDS, guest_commands.listed(commands)
+    in_outage = [each for each in commands if each.in_outage]
+    assert 0 < len(in_outage) <= GUEST_COMMANDS_IN_OUTAGE, guest_commands.listed(in_outage)
 
 
 @pytest.mark.slow
