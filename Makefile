@@ -1,6 +1,6 @@
-# Everything a developer or a new user runs. `make` alone lists it.
+# Everything a developer or a new user runs. `make` lists the targets.
 PY := .venv/bin/python
-# empty for root, and where sudo would ask or is not there
+# empty for root, and where sudo would ask for a password or is not installed
 SUDO := $(shell [ "$$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || echo sudo -n --preserve-env=VMMIGRATE_LAB,VMMIGRATE_CACHE)
 LAB := $(SUDO) $(PY) -m fixtures.lab
 
@@ -21,28 +21,28 @@ lint: setup
 check: lint ## Lint, types, and the tests that need no root: under two minutes
 	$(PY) -m pytest -q -n 2 -m "not lab and not slow and not vsphere"
 
-test: lint ## Everything, the lab of real guests included
+test: lint ## All tests, including the lab of real guests
 	$(PY) -m pytest -q -n 2 -m "not lab"
 	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab --durations=8
 
-demo: setup ## Migrate the lab's old gateway, show it; kill a second run, roll it back (HYPERVISOR=vmware: the simulator)
+demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator)
 	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR))
 
-lab-up: setup ## Start the lab: libvirtd in namespaces of its own, the old gateway running
+lab-up: setup ## Start the lab: libvirtd in its own namespaces, with the old gateway running
 	@$(LAB) up
 
-lab-down: ## End the lab and leave nothing behind
+lab-down: ## Stop the lab and remove everything it made
 	@$(LAB) down
 
-man: setup ## Make the manual page from the help
+man: setup ## Generate the manual page from the help
 	$(PY) docs/manpage.py > docs/vmmigrate.1
 
-docs: man ## Make the pages that are made: the manual page, the transcript of a first use
+docs: man ## Generate the manual page and the transcript of a first use
 	VMMIGRATE_WRITE_DOCS=1 $(PY) -m pytest -q tests/journey/test_first_use.py
 
-bench: setup ## Measure against peers: a table, then one JSON line a figure
+bench: setup ## Measure against other tools: a table, then one JSON line per figure
 	@$(PY) -m benchmarks
 
-clean: ## Remove what was made here (the image cache stays)
+clean: ## Remove generated files (the image cache stays)
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

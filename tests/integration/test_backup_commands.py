@@ -31,7 +31,7 @@ from vmmigrate.operations import Parts
 from vmmigrate.run.driving import NeedsAttention
 
 WARNING = "the archive is not encrypted and holds private keys and passwords: keep it safe"
-NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` takes them along"
+NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` copies them"
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ def test_each_key_that_differs_is_named_with_what_is_seen(cli: Cli, old: Guest, 
         2,
         (
             f"error: other.toml does not fit the console at {old.url}: 5 keys differ\n"
-            "  → mend it; for 4.x and 5.x it can be written anew: vmmigrate probe URL -o FILE\n"
+            "  → fix it; for 4.x and 5.x, write it again: vmmigrate probe URL -o FILE\n"
         ),
     )
     assert result.stdout.splitlines()[1:] == [

@@ -148,7 +148,7 @@ def refuse_misfit(checked: Checked, file: Path) -> None:
         what = f"{count} keys differ" if count > 1 else "a key differs" if count else "something is not found"
         raise UsageProblem(
             f"{file} does not fit the console at {checked.url}: {what}",
-            hint="mend it; for 4.x and 5.x it can be written anew: vmmigrate probe URL -o FILE",
+            hint="fix it; for 4.x and 5.x, write it again: vmmigrate probe URL -o FILE",
         )
 
 

@@ -10,7 +10,7 @@ from vmmigrate.archives import Inspected
 from vmmigrate.show.sizes import size
 
 NOT_ENCRYPTED = "the archive is not encrypted and holds private keys and passwords: keep it safe"
-NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` takes them along"
+NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` copies them"
 RESTART = "restart the system now (Admin ‣ System ‣ Gateway): until then it runs half on old settings"
 _CONTAINERS = {
     "gzip": "gzip",

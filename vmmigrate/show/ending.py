@@ -27,7 +27,7 @@ def command(verb: str, run_id: str, *, back: bool) -> str:
     does = {
         "finish": "deletes the new VM with all it holds; the old one stays live"
         if back
-        else "when you are content: shuts the old VM down, ends the right to go back",
+        else "when satisfied: shuts the old VM down; no way back after that",
         "resume": "to go on",
         "rollback": "to go back to the old VM",
         "status": "what was done, and what is left to you",

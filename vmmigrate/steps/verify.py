@@ -25,7 +25,7 @@ def do(run: Run) -> None:
     drift = mail.drift(run.facts.of(OldState).settings, _settings(run))
     names = tuple(sorted({*drift.missing, *drift.changed}))
     if names:
-        run.remark("main.cf differs from the old one, look whether hand edits are missing: " + ", ".join(names))
+        run.remark("main.cf differs from the old one; check whether manual changes are missing: " + ", ".join(names))
     run.learn(Verified(checks, names))
 
 

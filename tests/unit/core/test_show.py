@@ -151,7 +151,7 @@ def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
         "old VM: kept, unplugged",
         "new VM: live",
         "insecure, as asked: --trust-staging",
-        "next: vmmigrate finish r1    when you are content: shuts the old VM down, ends the right to go back",
+        "next: vmmigrate finish r1    when satisfied: shuts the old VM down; no way back after that",
         "next: vmmigrate rollback r1  to go back to the old VM",
     ]
     assert plain(RunEnded("r1", "rolled-back", None, "live", "deleted or never made")) == [
