@@ -22,6 +22,7 @@ from hypervisors import (
 )
 from vmmigrate import __version__, properties
 from vmmigrate import archives as inspecting
+from vmmigrate.doors import Doors
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
 from vmmigrate.findings import Finding, Findings, Severity, refusal
@@ -32,7 +33,7 @@ from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal, Kind, RunState, Scope
 from vmmigrate.run.logged import warnings_told
 from vmmigrate.run.rundir import RunDir, locked, new_run_id, write_durably
-from vmmigrate.run.stage import Doors, Run
+from vmmigrate.run.stage import Run
 from vmmigrate.run.status import RunStatus, covered, describe, makes_vm, read_status, switching
 from vmmigrate.settings.folders import run_ids
 from vmmigrate.settings.models import Settings

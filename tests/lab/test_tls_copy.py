@@ -280,21 +280,19 @@ def settings(lab: Lab, old: ProcessLab) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def reach(lab: Lab, old: ProcessLab, parts: Parts) -> Iterator[Callable[[str, str], tlscopy.Gateway]]:
+def reach(lab: Lab, old: ProcessLab, parts: Parts) -> Iterator[tuple[tlscopy.Reach, tlscopy.Reach]]:
     with tlscopy.gateways(Settings.model_validate(settings(lab, old)), parts) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def guest(lab: Lab, reach: Callable[[str, str], tlscopy.Gateway]) -> Guest:
+def guest(lab: Lab, reach: tuple[tlscopy.Reach, tlscopy.Reach]) -> Guest:
     """One running guest for all: what a test leaves, the next one overwrites; the lab is put back at the end."""
-    return Guest(reach("new", lab.old.address))
+    return Guest(reach[1](lab.old.address))
 
 
 @pytest.fixture
-def giving(
-    old: ProcessLab, reach: Callable[[str, str], tlscopy.Gateway]
-) -> Iterator[Callable[[Side], tlscopy.Gateway]]:
+def giving(old: ProcessLab, reach: tuple[tlscopy.Reach, tlscopy.Reach]) -> Iterator[Callable[[Side], tlscopy.Gateway]]:
     """The old gateway with a shape's files; afterwards as it was."""
     root = old.root_of(old.old_id)
     with ExitStack() as undone:
@@ -303,7 +301,7 @@ def giving(
             laid = side.configuration(root.text(MAIN), root.text(MASTER))
             undone.callback(_write, root, {path: root.read(path) for path in laid if root.has(path)})
             _write(root, laid)
-            return reach("old", old.address)
+            return reach[0](old.address)
 
         yield have
 

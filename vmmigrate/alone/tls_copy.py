@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
-from hypervisors import Clock, Dial, Problem
+from hypervisors import Clock, Problem
 from vmmigrate.alone.console import told
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
@@ -16,11 +17,11 @@ from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
 from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept, place, put_back
+from vmmigrate.doors import Side
 from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
 from vmmigrate.events import StepRemark
 from vmmigrate.operations import Parts, doors_of
 from vmmigrate.run.driving import NeedsAttention, RolledBack
-from vmmigrate.run.stage import Doors
 from vmmigrate.settings.models import Settings
 
 Say = Callable[[str], None]
@@ -52,10 +53,9 @@ class Copy:
 class Gateway:
     """A gateway reached over SSH, whose ports answer at `host`."""
 
+    side: Side
     shell: Shell
-    doors: Doors
     host: str
-    dial: Dial
     smtp_port: int
     timeout: float
     clock: Clock
@@ -65,16 +65,19 @@ class Gateway:
         return tuple(replace(each, port=self.smtp_port) if each.name == tls.PORT_25 else each for each in expected)
 
 
+Reach = Callable[[str], Gateway]
+
+
 @contextmanager
-def gateways(settings: Settings, parts: Parts) -> Iterator[Callable[[str, str], Gateway]]:
-    """How a side ('old', 'new') is reached at a host; hangs up at the end."""
+def gateways(settings: Settings, parts: Parts) -> Iterator[tuple[Reach, Reach]]:
+    """How a gateway of the old side is reached at its host, and one of the new; hangs up at the end."""
+
+    def reach(side: Side, host: str) -> Gateway:
+        port, limits = settings.old.smtp_port, settings.limits
+        return Gateway(side, side.shell(host), host, port, limits.restart, parts.clock)
+
     with doors_of(settings, parts) as doors:
-
-        def reach(side: str, host: str) -> Gateway:
-            limits, port = settings.limits, settings.old.smtp_port
-            return Gateway(doors.shell(side, host), doors, host, doors.dial(side), port, limits.restart, parts.clock)
-
-        yield reach
+        yield partial(reach, doors.old), partial(reach, doors.new)
 
 
 @contextmanager
@@ -88,9 +91,9 @@ def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
     """Read both sides and change nothing. Raises BadKeys for a pair that would not work, and what both sides raise."""
     if old.host == new.host:
         raise UsageProblem(f"old and new are both {old.host}", hint="name two gateways")
-    shell, software = LookingShell(new.shell), new.doors.software(new.shell)
+    shell, software = LookingShell(new.shell), new.side.software(new.shell)
     giving = LookingShell(old.shell)
-    bundle = tls.collect(giving, old.doors.software(old.shell), web=web, smtp=smtp)
+    bundle = tls.collect(giving, old.side.software(old.shell), web=web, smtp=smtp)
     if not bundle.pairs:
         raise ApplianceError(f"{old.host} names no certificate for that", hint="look with `vmmigrate tls show`")
     findings = tls.refuse_unusable(bundle, mail.name(giving))
@@ -207,19 +210,19 @@ def _present(shell: Shell, software: Software, *, web: bool, smtp: bool) -> tls.
 def _closed(new: Gateway, expected: Sequence[Expected]) -> list[Expected]:
     """Ports that are shut already: a firewall's matter, not the copy's."""
     reached = zip(expected, new.as_reached(expected), strict=True)
-    return [each for each, at in reached if is_closed(new.host, at.port, new.dial)]
+    return [each for each, at in reached if is_closed(new.host, at.port, new.side.dial)]
 
 
 def _apply(new: Gateway, say: Say, *, web: bool, smtp: bool, known: bool = False) -> None:
     say(" and ".join(["reloading Postfix"] * smtp + ["restarting the console"] * web))
-    software = new.doors.software(new.shell)
+    software = new.side.software(new.shell)
     layout.apply_installed(new.shell, software, web=web, smtp=smtp, known=known)
 
 
 def _prove(new: Gateway, expected: Sequence[Expected]) -> tuple[str, ...]:
     proofs: list[str] = []
     for each in new.as_reached(expected):
-        proofs += prove(new.host, each, timeout=new.timeout, clock=new.clock, dial=new.dial)
+        proofs += prove(new.host, each, timeout=new.timeout, clock=new.clock, dial=new.side.dial)
     return tuple(proofs)
 
 
@@ -249,7 +252,7 @@ def _words(error: BaseException) -> str:
 
 def _apply_what_is_there(new: Gateway, say: Say, *, web: bool, smtp: bool) -> None:
     """Prove what the files say, as far as they can be read: what did not work before works no better now."""
-    software = new.doors.software(new.shell)
+    software = new.side.software(new.shell)
     try:
         expected: tuple[Expected, ...] = layout.shown_by(new.shell, software, web=web, smtp=smtp)
     except ApplianceUnreachable:

@@ -49,16 +49,17 @@ class Port:
 
 
 @contextmanager
-def through(side: str | None, settings: Settings | None, parts: Parts) -> Iterator[Dial]:
-    """How to dial: straight, or through the jump host of a side ('old', 'new'). Raises UsageProblem: it has none."""
-    if side is None or settings is None:
+def through(via: str | None, settings: Settings | None, parts: Parts) -> Iterator[Dial]:
+    """How to dial: straight, or through the jump host of a side, by its name. Raises UsageProblem: it has none."""
+    if via is None or settings is None:
         yield dial_straight
         return
-    if getattr(settings, side).via is None:
-        hint = f'say which: {side}.via = "ssh://USER@HOST" in vmmigrate.toml, or VMMIGRATE_{side.upper()}__VIA'
-        raise UsageProblem(f"{side}.via is not set, so there is no jump host to go through", hint=hint)
     with doors_of(settings, parts) as doors:
-        yield doors.dial(side)
+        side = next(each for each in doors.sides if each.name == via)
+        if side.settings.via is None:
+            hint = f'say which: {via}.via = "ssh://USER@HOST" in vmmigrate.toml, or VMMIGRATE_{via.upper()}__VIA'
+            raise UsageProblem(f"{via}.via is not set, so there is no jump host to go through", hint=hint)
+        yield side.dial
 
 
 def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight) -> tuple[Port, ...]:

@@ -33,8 +33,8 @@ def init(
     """
     import platformdirs
 
+    from vmmigrate.doors import own_known_hosts
     from vmmigrate.init import Lent, converse
-    from vmmigrate.run.stage import own_known_hosts
 
     def act(parts: "Parts", _: Any) -> None:
         _refuse_without_terminal()

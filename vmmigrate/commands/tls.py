@@ -76,8 +76,8 @@ def copy(
     from vmmigrate.alone import tls_copy as tlscopy
 
     def act(parts: "Parts", settings: Any) -> None:
-        with tlscopy.gateways(settings, parts) as reach:
-            giving, taking = reach("old", old), reach("new", new)
+        with tlscopy.gateways(settings, parts) as (at_old, at_new):
+            giving, taking = at_old(old), at_new(new)
             found = tlscopy.look(giving, taking, web=web or not smtp, smtp=smtp or not web)
             tell(tlscopy.lines(found, old, new), tlscopy.compared_json(found, old, new), json=json)
             if not yes and found.change:
@@ -98,9 +98,9 @@ def undo(new: New, config: Config = None, json: Json = False) -> None:
     from vmmigrate.alone import tls_copy as tlscopy
 
     def act(parts: "Parts", settings: Any) -> None:
-        with tlscopy.gateways(settings, parts) as reach:
+        with tlscopy.gateways(settings, parts) as (_, at_new):
             with tlscopy.saying(parts, "undo", "Put back the previous certificates and keys") as say:
-                paths = tlscopy.undo(reach("new", new), say)
+                paths = tlscopy.undo(at_new(new), say)
             nothing = [] if paths else [f"{new} keeps nothing from before a copy: there is nothing to put back"]
             tell(nothing, tlscopy.undone_json(new, paths), json=json)
 

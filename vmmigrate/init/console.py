@@ -2,10 +2,10 @@
 
 from hypervisors import Dial, Problem, TlsTrust
 from vmmigrate.appliance.port import Account, Shell
+from vmmigrate.doors import Doors
 from vmmigrate.errors import LoginRefused
 from vmmigrate.init import certificates
 from vmmigrate.init.conversation import Conversation, Refusals
-from vmmigrate.run.stage import Doors
 
 PASSWORD = "old.console.password"  # noqa: S105 -- the name of a setting
 _BY_HAND = "export the backup by hand (in the browser: Admin, Backup) and give it with --backup-file FILE"
@@ -32,7 +32,7 @@ def try_console(talk: Conversation, doors: Doors, shell: Shell) -> bool:
 
 
 def _log_in(talk: Conversation, doors: Doors, url: str, trust: TlsTrust, account: Account) -> bool:
-    console = doors.console("old", url, trust)
+    console = doors.old.console(url, trust)
     try:
         console.log_in(account)
         talk.dialogue.good(f"logged in to the console as {account.user}")
@@ -59,11 +59,11 @@ def _find(talk: Conversation, doors: Doors, shell: Shell) -> tuple[str, TlsTrust
     """None where the operator goes on without a console."""
     trust: TlsTrust | None = None
     try:
-        trust = doors.console_trust("old", shell)
-        url = doors.console_url("old", shell.host, trust)
+        trust = doors.old.trust(shell)
+        url = doors.old.console_url(shell.host, trust)
     except Problem as problem:
         talk.dialogue.bad(problem)
-        return _ask_where(talk, trust, doors.dial("old"))
+        return _ask_where(talk, trust, doors.old.dial)
     talk.dialogue.good(f"console at {url}, with the certificate that SSH sees in the appliance's key store")
     return url, trust
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hypervisors import Access, Hypervisor, Problem, Secret
+from vmmigrate.doors import Doors
 from vmmigrate.errors import LoginRefused
 from vmmigrate.init.answers import Answers
 from vmmigrate.init.asking import Dialogue
-from vmmigrate.run.stage import Doors
 from vmmigrate.settings.secrets import Secrets, cannot_ask
 
 _REFUSALS = 4  # the fifth within five minutes blocks an account [facts: 6.x; presumed of the others]

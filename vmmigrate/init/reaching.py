@@ -41,7 +41,7 @@ def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> s
 
 def _host_key(talk: Conversation, address: str, port: int) -> HostKey:
     with closing(talk.doors()) as doors:
-        return host_key_seen(address, port, known_hosts=talk.known_hosts, dial=doors.dial("old"))
+        return host_key_seen(address, port, known_hosts=talk.known_hosts, dial=doors.old.dial)
 
 
 def _ask_for_jump(talk: Conversation) -> None:

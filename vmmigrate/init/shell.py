@@ -5,11 +5,11 @@ from pathlib import Path
 from hypervisors import Dial, Inventory, Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.port import Shell
+from vmmigrate.doors import Doors
 from vmmigrate.errors import LoginRefused, UsageProblem
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
 from vmmigrate.plan.preflight import read_identity, refuse_unsupported
-from vmmigrate.run.stage import Doors
 
 PASSWORD = "old.ssh.password"  # noqa: S105 -- the name of a setting
 PASSPHRASE = "old.ssh.key_passphrase"  # noqa: S105
@@ -42,7 +42,7 @@ def _logged_in(talk: Conversation, host: str, user: str) -> tuple[Doors, Shell]:
     """One log-in, then sudo; its password is asked for where it is wanted and not known from the log-in."""
     doors = talk.doors({PASSWORD: f"Password of {user}, for sudo"})
     try:
-        shell = doors.shell("old", host)
+        shell = doors.old.shell(host)
         shell.run(("true",))
         talk.dialogue.good(f"logged in as {user}")
         shell.run(("true",), user="root")
@@ -92,12 +92,12 @@ _WAYS = {"password": _by_password, "private key file": _by_key, "the keys that s
 
 def look(talk: Conversation, doors: Doors, shell: Shell, inventory: Inventory) -> Identity:
     """Tell what is installed, and who the gateway is. Raises PlanRefused as a plan would."""
-    software = refuse_unsupported(doors.software(shell))
+    software = refuse_unsupported(doors.old.software(shell))
     identity = read_identity(shell, shell.host, inventory)
     version = software.version or "of unknown version"
     talk.dialogue.good(f"CipherMail {version} ({software.family}), host name {identity.fqdn or identity.hostname}")
     talk.dialogue.good(f"{identity.address} is on its NIC {identity.mac}, network {identity.network}")
-    _mail(talk, shell.host, doors.dial("old"))
+    _mail(talk, shell.host, doors.old.dial)
     return identity
 
 

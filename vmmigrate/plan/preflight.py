@@ -22,14 +22,14 @@ from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.net import firewall, network
-from vmmigrate.appliance.port import Account, Shell
+from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.archives import read_archive, refuse_unknown
+from vmmigrate.doors import Doors
 from vmmigrate.errors import PlanRefused
 from vmmigrate.findings import Findings
 from vmmigrate.model import Identity, Plan, Premise
-from vmmigrate.run.stage import Doors
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps import deploy
 from vmmigrate.steps.claim import refuse_foreign_claim
@@ -232,13 +232,13 @@ class Preflight:
         host = self.findings.ask("old-address", lambda: self._old_address(inventory))
         if host is None:
             return None
-        shell = self.doors.shell("old", host)
-        software = self.findings.ask("old-shell", lambda: refuse_unsupported(self.doors.software(shell)))
+        shell = self.doors.old.shell(host)
+        software = self.findings.ask("old-shell", lambda: refuse_unsupported(self.doors.old.software(shell)))
         if software is None:
             return None
         identity = self.findings.ask("identity", lambda: read_identity(shell, host, inventory))
         if self.settings.backup.file is None:
-            self.findings.ask("console", lambda: self._console(host, shell))
+            self.findings.ask("console", lambda: self._console(shell))
         self.findings.ask("queues", lambda: refuse_stuck_mail(shell))
         self.findings.ask("firewall", lambda: firewall.refuse_without_firewall(shell))
         self.findings.ask("database", lambda: read_database(shell, b"only a look"))
@@ -266,12 +266,11 @@ class Preflight:
             )
         return found[0]
 
-    def _console(self, host: str, shell: Shell) -> None:
+    def _console(self, shell: Shell) -> None:
         """One log-in, and a look at the backup page: no backup is made."""
-        trust = self.doors.console_trust("old", shell)
-        console = self.doors.console("old", self.doors.console_url("old", host, trust), trust)
+        console = self.doors.old.console_of(shell)
         try:
-            console.log_in(Account(self.settings.old.console.user, self.doors.secrets.get("old.console.password")))
+            console.log_in(self.doors.old.account)
             console.find_backup()
         finally:
             console.close()

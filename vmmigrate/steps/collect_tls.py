@@ -9,7 +9,7 @@ from vmmigrate.run.stage import Run
 
 def do(run: Run) -> None:
     shell = run.old_shell
-    bundle = tls.collect(shell, run.doors.software(shell))
+    bundle = tls.collect(shell, run.doors.old.software(shell))
     findings = tls.refuse_unusable(bundle, run.plan.identity.mail_name)
     remarks = tuple(finding.text for finding in findings)
     for remark in remarks:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from hypervisors import Secret
 from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
-from vmmigrate.appliance.port import Account, Exported
+from vmmigrate.appliance.port import Exported
 from vmmigrate.errors import ApplianceError
 from vmmigrate.model import Backup, TableDigest
 from vmmigrate.run.rundir import Piped, write_durably
@@ -53,10 +53,9 @@ def archive_password(run: Run) -> Secret | None:
 
 def _export(run: Run) -> Exported:
     console = run.old_console
-    account = Account(run.settings.old.console.user, run.doors.secrets.get("old.console.password"))
     password = archive_password(run)
     try:
-        console.log_in(account)
+        console.log_in(run.doors.old.account)
         piped = Piped(lambda sink: console.export_backup(sink, password, run.progress))
         with piped as source:
             run.rundir.encrypt(run.rundir.archive, source)

@@ -1,6 +1,5 @@
 """Import the backup into the new appliance: once, and never again after a half one."""
 
-from vmmigrate.appliance.port import Account
 from vmmigrate.model import Backup, NewGuest
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import archive_password
@@ -10,9 +9,8 @@ def do(run: Run) -> None:
     backup = run.facts.of(Backup)
     run.rundir.verify(run.rundir.archive, backup.sha256, backup.size)
     console = run.new_console(run.facts.of(NewGuest).console_fingerprint)
-    account = Account(run.settings.new.console.user, run.doors.secrets.get("new.console.password"))
     try:
-        console.log_in(account)
+        console.log_in(run.doors.new.account)
         with run.rundir.decrypted(run.rundir.archive) as archive:
             console.import_backup(archive, backup.name, backup.size, archive_password(run), run.progress)
     finally:

@@ -16,7 +16,7 @@ def do(run: Run) -> None:
     """After import and restart: both rewrite what this installs."""
     bundle = tls.TlsBundle.from_bytes(run.rundir.decrypt_small(run.rundir.tls))
     shell = run.new_shell
-    software = run.doors.software(shell)
+    software = run.doors.new.software(shell)
     made = layout.install(shell, software, bundle)
     for finding in made.findings:
         run.remark(f"{finding.text}: {finding.remedy}")

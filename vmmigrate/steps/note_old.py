@@ -8,11 +8,11 @@ from vmmigrate.run.stage import Run
 
 def do(run: Run) -> None:
     shell = run.old_shell
-    software = run.doors.software(shell)
+    software = run.doors.old.software(shell)
     run.learn(
         OldState(
             packages=software.packages,
-            banner=mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.dial("old")),
+            banner=mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.old.dial),
             units=unit_states(shell, software.units.restart_order),
             settings=mail.settings_digest(mail.settings(shell), run.rundir.digest_key()),
             workstation=shell.workstation_address(),

@@ -23,21 +23,21 @@ def do(run: Run) -> None:
         run.hypervisor.start(new.vm)
     address = run.settings.new.staging_address or _leased(run, new)
     host_key, trusted_by = _first_contact(run, new, address)
-    shell = run.doors.shell("new", address, host_key)
+    shell = run.doors.new.shell(address, host_key)
     software = _answering(run, shell)
     refuse_six(software)
     _refuse_older(run.plan.old_version, software.version)
     wait_until_active(
         shell, software.units.restart_order, timeout=run.settings.limits.boot, clock=run.clock, tick=run.tick
     )
-    trust = run.doors.console_trust("new", shell)
+    trust = run.doors.new.trust(shell)
     run.learn(
         NewGuest(
             staging_address=address,
             host_key=host_key,
             trusted_by=trusted_by,
             console_url=_console(run, address, trust),
-            console_fingerprint=tls.console_pin(shell, software, run.doors.dial("new")),
+            console_fingerprint=tls.console_pin(shell, software, run.doors.new.dial),
             workstation=shell.workstation_address(),
             packages=software.packages,
         )
@@ -132,7 +132,7 @@ def _console(run: Run, address: str, trust: TlsTrust) -> str:
     """A unit is active before its program listens."""
     timeout = run.settings.limits.boot
     return run.wait_for_answer(
-        "the new console", lambda: run.doors.console_url("new", address, trust), timeout=timeout, clears=BOOTS
+        "the new console", lambda: run.doors.new.console_url(address, trust), timeout=timeout, clears=BOOTS
     )
 
 
@@ -140,5 +140,5 @@ def _answering(run: Run, shell: Shell) -> Software:
     """The first log-in: once SSH answers it is tried once, and a refusal is final."""
     timeout = run.settings.limits.boot
     return run.wait_for_answer(
-        "a log-in on the new VM", lambda: run.doors.software(shell), timeout=timeout, clears=BOOTS
+        "a log-in on the new VM", lambda: run.doors.new.software(shell), timeout=timeout, clears=BOOTS
     )

@@ -49,5 +49,5 @@ def _unplug(run: Run, vm: VmRef) -> None:
 def _announce(run: Run, new: NewVm) -> None:
     """A frame from the new NIC, so that switches learn where the address lives now."""
     guest = run.facts.of(NewGuest)
-    shell = run.doors.shell("new", guest.staging_address, guest.host_key)
+    shell = run.doors.new.shell(guest.staging_address, guest.host_key)
     network.announce(shell, new.live_mac, run.facts.of(OldState).workstation)

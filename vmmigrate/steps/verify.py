@@ -2,7 +2,6 @@
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
-from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.errors import ApplianceError
@@ -42,7 +41,7 @@ def same_banner(run: Run, host: str) -> str:
 
 
 def _packages(run: Run) -> tuple[str, ...]:
-    old, new = run.facts.of(OldState).packages, run.doors.software(run.new_shell).packages
+    old, new = run.facts.of(OldState).packages, run.doors.new.software(run.new_shell).packages
     missing = sorted({"djigzo", "djigzo-web"} & old.keys() - new.keys())
     if missing:
         raise ApplianceError(
@@ -52,7 +51,7 @@ def _packages(run: Run) -> tuple[str, ...]:
 
 
 def _units(run: Run) -> tuple[str, ...]:
-    units = run.doors.software(run.new_shell).units.restart_order
+    units = run.doors.new.software(run.new_shell).units.restart_order
     states = unit_states(run.new_shell, units)
     down = sorted(unit for unit, state in states.items() if state != "active")
     if down:
@@ -78,13 +77,13 @@ def _database(run: Run) -> str:
 def _accounts(run: Run) -> str:
     """After the import the old accounts hold: the old administrator's log-in proves that they arrived."""
     shell = run.new_shell
-    console = run.new_console(tls.console_pin(shell, run.doors.software(shell), run.doors.dial("new")))
-    user = run.settings.old.console.user
+    console = run.new_console(tls.console_pin(shell, run.doors.new.software(shell), run.doors.new.dial))
+    account = run.doors.old.account
     try:
-        console.log_in(Account(user, run.doors.secrets.get("old.console.password")))
+        console.log_in(account)
     finally:
         console.close()
-    return f"console log-in of {user!r} works with the old password"
+    return f"console log-in of {account.user!r} works with the old password"
 
 
 def _settings(run: Run) -> dict[str, str]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hypervisors import dial_straight
+from vmmigrate.doors import Doors
 from vmmigrate.errors import ApplianceUnreachable, UsageProblem
-from vmmigrate.run.stage import Doors
 from vmmigrate.settings.models import Settings, load
 from vmmigrate.settings.secrets import Secrets, cannot_ask
 
@@ -54,8 +54,8 @@ def test_what_is_no_such_url_is_refused_with_its_path(url: str) -> None:
 
 def test_one_jump_host_serves_both_sides() -> None:
     made = doors(old={"via": "ssh://a@jump"}, new={"via": "ssh://a@jump"})
-    assert made.dial("old") == made.dial("new")
-    assert doors(new={"via": "ssh://a@jump"}).dial("old") is dial_straight
+    assert made.old.dial == made.new.dial
+    assert doors(new={"via": "ssh://a@jump"}).old.dial is dial_straight
 
 
 @pytest.mark.parametrize("side", ["old", "new"])
@@ -66,7 +66,7 @@ def test_a_jump_host_that_is_not_there_is_told_with_that_sides_setting(side: str
     with pytest.raises(
         ApplianceUnreachable, match=f"the jump host 127.0.0.1:{port}: the connection was refused"
     ) as told:
-        made.dial(side)("192.0.2.1", 22, 5)
+        {each.name: each for each in made.sides}[side].dial("192.0.2.1", 22, 5)
     assert told.value.hint.startswith(f"check {side}.via.url, and that the jump host is up")
 
 

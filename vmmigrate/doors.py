@@ -1,0 +1,193 @@
+"""How the two appliances are reached: a side has an account, a jump host, a way to be trusted, and its sessions."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hypervisors import Dial, TlsTrust, dial_straight
+from vmmigrate.appliance import consoles
+from vmmigrate.appliance.family import Software, detect
+from vmmigrate.appliance.port import Account, Console, Shell
+from vmmigrate.appliance.profile import Profile, read_profile
+from vmmigrate.appliance.ssh.connecting import SshServer
+from vmmigrate.appliance.ssh.jump import Jump
+from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
+from vmmigrate.appliance.tls import bundle as tls
+from vmmigrate.settings.models import JumpSettings, NewSettings, OldSettings, Settings, SshSettings
+from vmmigrate.settings.secrets import Secrets
+
+Jumps = dict[JumpSettings, Jump]
+LogsIn = SshSettings | JumpSettings
+
+
+class Side:
+    """The old appliance or the new one, as its settings say. Keeps what it opened until `close`.
+
+    `name`: the table of its settings, 'old' or 'new'. `jumps`: both sides may go through the same.
+    """
+
+    def __init__(self, name: str, settings: OldSettings | NewSettings, secrets: Secrets, jumps: Jumps) -> None:
+        self.name = name
+        self.settings = settings
+        self._secrets = secrets
+        self._jumps = jumps
+        self._open: dict[tuple[str, str | None], Shell] = {}
+        self._software: dict[Shell, Software] = {}
+
+    # ---- the shell -----------------------------------------------------------------------------------------
+
+    @property
+    def dial(self) -> Dial:
+        """How every connection of this side is made: straight, or through its jump host."""
+        via = self.settings.via
+        if via is None:
+            return dial_straight
+        if via not in self._jumps:
+            server = SshServer(via.host, via.port, via.host_key, via.known_hosts or own_known_hosts())
+            self._jumps[via] = Jump(server, self._login("via", via))
+        return self._jumps[via].dial
+
+    def shell(self, host: str, host_key: str | None = None) -> Shell:
+        """A shell at `host`; `host_key` pins it where the settings do not."""
+        key = (host, host_key)
+        if key not in self._open:
+            self._open[key] = self._shell(host, host_key)
+        return self._open[key]
+
+    def _shell(self, host: str, host_key: str | None) -> Shell:
+        ssh = self.settings.ssh
+        return SshShell(
+            host,
+            ssh.port,
+            self._login("ssh", ssh),
+            host_key=host_key or ssh.host_key,
+            known_hosts=ssh.known_hosts or own_known_hosts(),
+            insecure_ssh_rsa=ssh.insecure_ssh_rsa,
+            dial=self.dial,
+        )
+
+    def software(self, shell: Shell) -> Software:
+        """What is installed behind a shell: asked once, because nothing here changes it."""
+        if shell not in self._software:
+            self._software[shell] = detect(shell)
+        return self._software[shell]
+
+    def hang_up(self, host: str) -> None:
+        for key in [key for key in self._open if key[0] == host]:
+            self._open.pop(key).close()
+
+    def close(self) -> None:
+        for shell in self._open.values():
+            shell.close()
+        self._open.clear()
+
+    # ---- the console ---------------------------------------------------------------------------------------
+
+    def trust(self, shell: Shell) -> TlsTrust:
+        """The operator's pin or authority; without one, the certificate that the verified shell sees inside."""
+        console = self.settings.console
+        if console.fingerprint or console.ca_file:
+            return TlsTrust(console.fingerprint, console.ca_file)
+        return self.trust_inside(shell)
+
+    def trust_inside(self, shell: Shell) -> TlsTrust:
+        """The certificate that the verified shell sees in the appliance's own key store."""
+        return TlsTrust(fingerprint=tls.console_pin(shell, self.software(shell), self.dial))
+
+    def console_url(self, host: str, trust: TlsTrust) -> str:
+        """As the operator says, else looked for at `host`."""
+        url = self.settings.console.url
+        return url or consoles.find(host, self._named(trust), self.profile, dial=self.dial)
+
+    def console(self, url: str, trust: TlsTrust) -> Console:
+        """Not yet logged in; the caller closes it."""
+        return consoles.open_console(url, self._named(trust), self.profile, dial=self.dial)
+
+    def console_of(self, shell: Shell) -> Console:
+        """The same, found and trusted through a verified shell of that appliance."""
+        trust = self.trust(shell)
+        return self.console(self.console_url(shell.host, trust), trust)
+
+    @property
+    def profile(self) -> Profile:
+        """What the operator says of this side's console."""
+        return read_profile(self.settings.console.profile)
+
+    @property
+    def account(self) -> Account:
+        """The administrator of its console. Raises UsageProblem where the password is not given."""
+        return Account(self.settings.console.user, self._secrets.get(f"{self.name}.console.password"))
+
+    def _named(self, trust: TlsTrust) -> TlsTrust:
+        """The same, so that a certificate that is not trusted names this side's setting."""
+        return replace(trust, setting=f"{self.name}.console.fingerprint")
+
+    # ---- its secrets ---------------------------------------------------------------------------------------
+
+    def wanted(self) -> Iterator[str]:
+        """The secrets that the log-ins over SSH will want. With a key, a password nobody named is asked for by need."""
+        for table, who in (("via", self.settings.via), ("ssh", self.settings.ssh)):
+            if who is not None:
+                yield from self._wanted(f"{self.name}.{table}", who)
+
+    def _wanted(self, table: str, who: LogsIn) -> Iterator[str]:
+        if not (who.key_file or who.agent) or self._is_given(table, who, "password"):
+            yield f"{table}.password"
+        for what in ("key_passphrase", "new_password"):
+            if self._is_given(table, who, what):
+                yield f"{table}.{what}"
+
+    def _login(self, name: str, who: LogsIn) -> Login:
+        """A password is fetched when it is wanted: a key and a sudo that asks for nothing need none."""
+        table, fetch = f"{self.name}.{name}", self._secrets.get
+        passphrase = fetch(f"{table}.key_passphrase") if self._is_given(table, who, "key_passphrase") else None
+        renewed = self._is_given(table, who, "new_password")
+        return Login(
+            who.user,
+            password=lambda: fetch(f"{table}.password"),
+            key=SshKey(who.key_file, passphrase) if who.key_file else None,
+            agent=who.agent,
+            new_password=(lambda: fetch(f"{table}.new_password")) if renewed else None,
+            settings=table,
+        )
+
+    def _is_given(self, table: str, who: LogsIn, what: str) -> bool:
+        return what in type(who).model_fields and self._secrets.is_given(f"{table}.{what}")
+
+
+class Doors:
+    """Both sides of a migration."""
+
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self.settings = settings
+        self.secrets = secrets
+        self._jumps: Jumps = {}
+        self.old = Side("old", settings.old, secrets, self._jumps)
+        self.new = Side("new", settings.new, secrets, self._jumps)
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.old, self.new
+
+    def wanted(self) -> Iterator[str]:
+        """The secrets that the log-ins over SSH will want."""
+        for side in self.sides:
+            yield from side.wanted()
+
+    def hang_up(self, host: str) -> None:
+        """Forget the sessions with one host, whose other end is about to change."""
+        for side in self.sides:
+            side.hang_up(host)
+
+    def close(self) -> None:
+        for side in self.sides:
+            side.close()
+        for jump in self._jumps.values():
+            jump.close()
+        self._jumps.clear()
+
+
+def own_known_hosts() -> Path | None:
+    """The operator's, where there is one: what `ssh` trusts is trusted here."""
+    path = Path.home() / ".ssh" / "known_hosts"
+    return path if path.exists() else None
