@@ -29,6 +29,23 @@ class Finding:
     remedy: str = ""
 
 
+def error(id_: str, seen: str, remedy: str) -> Finding:
+    return Finding(id_, Severity.ERROR, seen, remedy)
+
+
+def warning(id_: str, seen: str, remedy: str) -> Finding:
+    return Finding(id_, Severity.WARNING, seen, remedy)
+
+
+def info(id_: str, seen: str) -> Finding:
+    return Finding(id_, Severity.INFO, seen)
+
+
+def missing(id_: str, seen: str, remedy: str, *, needed: bool) -> Finding:
+    """An error where it is needed, else a warning."""
+    return (error if needed else warning)(id_, seen, remedy)
+
+
 class Verdict(StrEnum):
     """`UNKNOWN`: the question could not be answered. It never counts as passed."""
 
@@ -60,13 +77,13 @@ class Findings:
     all: list[Finding] = field(default_factory=list)
 
     def error(self, id_: str, seen: str, remedy: str) -> None:
-        self.all.append(Finding(id_, Severity.ERROR, seen, remedy))
+        self.all.append(error(id_, seen, remedy))
 
     def warn(self, id_: str, seen: str, remedy: str) -> None:
-        self.all.append(Finding(id_, Severity.WARNING, seen, remedy))
+        self.all.append(warning(id_, seen, remedy))
 
     def note(self, id_: str, seen: str) -> None:
-        self.all.append(Finding(id_, Severity.INFO, seen))
+        self.all.append(info(id_, seen))
 
     def ask(self, id_: str, question: Callable[[], T]) -> T | None:
         """The answer, or None with the Problem as a finding: one thing wrong does not hide the next."""

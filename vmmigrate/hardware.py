@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hypervisors import Image, Inventory, OvfDescription
+from vmmigrate.findings import Finding, warning
 from vmmigrate.settings.models import NewSettings
 
 _GIB = 2**30
@@ -30,14 +31,15 @@ def decide(new: NewSettings, image: Image, old: Inventory) -> Hardware:
     )
 
 
-def doubts(decided: Hardware, asked: OvfDescription, old: Inventory) -> Iterator[tuple[str, str, str]]:
-    """Where image, old VM and decision differ: each a finding's id, what was seen, and the remedy."""
+def doubts(decided: Hardware, asked: OvfDescription, old: Inventory) -> Iterator[Finding]:
+    """Where image, old VM and decision differ."""
     if asked.firmware and {decided.firmware, old.firmware} != {asked.firmware}:
         seen = f"the image is made for {asked.firmware} firmware, the old VM has {old.firmware}"
-        yield "firmware", seen, f"the new VM gets {decided.firmware}; where it does not boot, set new.firmware"
+        yield warning("firmware", seen, f"the new VM gets {decided.firmware}; where it does not boot, set new.firmware")
     if asked.vcpus > decided.vcpus or asked.memory > decided.memory:
-        seen = f"the image asks for {_size(asked.vcpus, asked.memory)}, the new VM gets "
-        yield "hardware", seen + _size(decided.vcpus, decided.memory), "give it more with new.vcpus and new.memory_mib"
+        gets = _size(decided.vcpus, decided.memory)
+        seen = f"the image asks for {_size(asked.vcpus, asked.memory)}, the new VM gets {gets}"
+        yield warning("hardware", seen, "give it more with new.vcpus and new.memory_mib")
 
 
 def _size(vcpus: int, memory: int) -> str:

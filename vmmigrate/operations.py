@@ -25,7 +25,7 @@ from vmmigrate import archives as inspecting
 from vmmigrate.doors import Doors
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
-from vmmigrate.findings import Finding, Findings, Severity, refusal
+from vmmigrate.findings import Findings, refusal
 from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
 from vmmigrate.plan.preflight import Preflight
 from vmmigrate.run.driving import drive, ended, outcome_of, refuse_left_over
@@ -186,9 +186,8 @@ def _fetch_for_the_way_back(doors: Doors, state: RunState) -> None:
 
 
 def _refuse_unfit(made: Plan, hypervisor: Hypervisor, doors: Doors) -> None:
-    wrong = properties.unfit_secrets(made.properties, made.image, hypervisor, doors.secrets)
-    if findings := tuple(Finding("property", Severity.ERROR, seen, remedy) for seen, remedy in wrong):
-        raise refusal(findings)
+    if wrong := tuple(properties.unfit_secrets(made.properties, made.image, hypervisor, doors.secrets)):
+        raise refusal(wrong)
 
 
 def _begin(rundir: RunDir, made: Plan, settings: Settings) -> Journal:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from hypervisors import Hypervisor, Image, OvfProperty, Secret, VappProperties
+from vmmigrate.findings import Finding, error, warning
 from vmmigrate.settings.models import NewSettings
 from vmmigrate.settings.secrets import Secrets
 
@@ -34,8 +35,8 @@ def _setting(key: str) -> str:
     return f"new.properties.{key}"
 
 
-def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[tuple[str, str]]:
-    """All that is wrong with them, as far as it is known without the secrets: what was seen, and its remedy."""
+def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
+    """All that is wrong with them, as far as it is known without the secrets."""
     if image.ovf is None or not isinstance(hypervisor, VappProperties):
         if properties:
             yield _without_properties(image, hypervisor)
@@ -46,51 +47,57 @@ def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[t
             yield from _misgiven(known[key], value, hypervisor)
         else:
             listed = ", ".join(each.key for each in known.values() if each.user_configurable) or "none"
-            yield f"{image.path.name} has no property {key!r}", f"those that can be set: {listed}"
+            yield _wrong(f"{image.path.name} has no property {key!r}", f"those that can be set: {listed}")
     for key, asked in known.items():
         if key not in properties and (said := hypervisor.property_fault(asked, "")):
-            yield f"the property {asked} of {image.path.name} {said}", f"give it in the file: {_as_written(asked)}"
+            seen = f"the property {asked} of {image.path.name} {said}"
+            yield _wrong(seen, f"give it in the file: {_as_written(asked)}")
 
 
-def unheard(image: Image, hypervisor: Hypervisor) -> Iterator[tuple[str, str]]:
-    """Those that the image asks for and this hypervisor tells no guest: what was seen, and its remedy."""
+def unheard(image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
+    """Those that the image asks for and this hypervisor passes to no guest."""
     if image.ovf is None or isinstance(hypervisor, VappProperties):
         return
     if asked := [str(each) for each in image.ovf.properties if each.user_configurable and not each.default]:
         seen = (
             f"{image.path.name} asks for the properties {', '.join(asked)}, and {hypervisor.url} tells its guest none"
         )
-        yield seen, f"if the guest needs them at its first boot, {_THROUGH}; else set them in it over staging"
+        remedy = f"if the guest needs them at its first boot, {_THROUGH}; else set them in it over staging"
+        yield warning("property-not-passed", seen, remedy)
 
 
-def unfit_secrets(
-    properties: Told, image: Image, hypervisor: Hypervisor, secrets: Secrets
-) -> Iterator[tuple[str, str]]:
-    """The same of what `faults` could not know; no value is told."""
+def unfit_secrets(properties: Told, image: Image, hypervisor: Hypervisor, secrets: Secrets) -> Iterator[Finding]:
+    """The same of what `faults` could not know; no value is shown."""
     if image.ovf is None or not isinstance(hypervisor, VappProperties):
         return
     for asked in image.ovf.properties:
         if asked.key in properties and properties[asked.key] is None:
             value = secrets.get(_setting(asked.key)).reveal()
             if said := hypervisor.property_fault(asked, value):
-                yield f"the property {asked} {said}", "its source gives something else: see what is there"
+                yield _wrong(f"the property {asked} {said}", "its source gives something else: see what is there")
 
 
-def _without_properties(image: Image, hypervisor: Hypervisor) -> tuple[str, str]:
+def _without_properties(image: Image, hypervisor: Hypervisor) -> Finding:
     if image.ovf is None:
-        return f"{image.path.name} has no OVF, so no vApp properties", f"give the publisher's OVA, or {_LEAVE_OUT}"
+        return _wrong(
+            f"{image.path.name} has no OVF, so no vApp properties", f"give the publisher's OVA, or {_LEAVE_OUT}"
+        )
     seen = f"{hypervisor.url} hands no vApp properties to a guest"
-    return seen, f"{_LEAVE_OUT} and set them in the guest over staging, or {_THROUGH}"
+    return _wrong(seen, f"{_LEAVE_OUT} and set them in the guest over staging, or {_THROUGH}")
 
 
-def _misgiven(asked: OvfProperty, value: str | None, hypervisor: VappProperties) -> Iterator[tuple[str, str]]:
+def _misgiven(asked: OvfProperty, value: str | None, hypervisor: VappProperties) -> Iterator[Finding]:
     if not asked.user_configurable:
-        yield f"the property {asked} cannot be set: its publisher fixed it", "take it out of new.properties"
+        yield _wrong(f"the property {asked} cannot be set: its publisher fixed it", "take it out of new.properties")
     elif value and asked.password:
         seen = f"the property {asked} is a password, which does not belong in the file"
-        yield seen, f'say where it comes from: new.properties."{asked.key}" = {_SOURCES}'
+        yield _wrong(seen, f'say where it comes from: new.properties."{asked.key}" = {_SOURCES}')
     elif value is not None and (said := hypervisor.property_fault(asked, value)):
-        yield f"the property {asked} {said}", f"give it another value: {_as_written(asked)}"
+        yield _wrong(f"the property {asked} {said}", f"give it another value: {_as_written(asked)}")
+
+
+def _wrong(seen: str, remedy: str) -> Finding:
+    return error("property", seen, remedy)
 
 
 def _as_written(asked: OvfProperty) -> str:

@@ -108,7 +108,7 @@ def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
         )
         for role, paths in made.replaced.items()
     )
-    said = [f"{each.text} → {each.remedy}" for each in (*findings, *made.findings)]
+    said = [f"{each.seen} → {each.remedy}" for each in (*findings, *made.findings)]
     return Copy(replacements, tuple(dict.fromkeys(said)), made.change, made.expected, web, smtp)
 
 

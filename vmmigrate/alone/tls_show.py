@@ -141,7 +141,7 @@ def _shown(host: str, served_: Served, now: datetime) -> Shown:
         sha256=fingerprint_of(served_.chain[0]),
         tls=served_.version,
         chain=[name_of(cert.subject).strip("'") for cert in (leaf, *above)],
-        findings=[finding.text for finding in check_public(leaf, above, host, now)],
+        findings=[finding.seen for finding in check_public(leaf, above, host, now)],
     )
 
 

@@ -9,7 +9,7 @@ import typer
 from vmmigrate.commands.common import Config, Json, carry_out
 
 if TYPE_CHECKING:
-    from vmmigrate.doctor import Finding
+    from vmmigrate.findings import Finding
     from vmmigrate.operations import Parts
 
 
@@ -26,10 +26,12 @@ def doctor(
 
     Example: vmmigrate doctor --connect qemu+ssh://root@kvm1.example.org/system
     """
-    from vmmigrate.doctor import Verdict, examine, this_one
+    from vmmigrate.doctor import examine, this_one
     from vmmigrate.doctor.places import configuration
+    from vmmigrate.findings import errors
     from vmmigrate.operations import access_to
     from vmmigrate.settings.models import default_file
+    from vmmigrate.show.doctor import name_of
 
     lacking: list[str] = []
 
@@ -38,8 +40,8 @@ def doctor(
         access = access_to(configuration(path, os.environ)[1], parts)
         here = this_one(os.environ, path, lambda url: parts.connect(url, access), connect)
         for finding in examine(here):
-            _tell(finding, json)
-            lacking.extend([finding.check] if finding.verdict is Verdict.LACKS else [])
+            _show(finding, json)
+            lacking.extend(map(name_of, errors([finding])))
 
     carry_out(act, json=json)
     if not json:
@@ -48,13 +50,11 @@ def doctor(
         raise typer.Exit(2)
 
 
-def _tell(finding: "Finding", json: bool) -> None:
+def _show(finding: "Finding", json: bool) -> None:
+    from vmmigrate.show.doctor import finding_json, finding_lines
     from vmmigrate.show.jsonlines import JsonLines
 
     if json:
-        line = {"check": finding.check, "verdict": str(finding.verdict), "seen": finding.seen, "mend": finding.mend}
-        JsonLines(sys.stdout).write({**line})
-        return
-    typer.echo(f"{finding.verdict:<6} {finding.check:<14} {finding.seen}")
-    if finding.mend:
-        typer.echo(f"{'':<21} → {finding.mend}")
+        JsonLines(sys.stdout).write(finding_json(finding))
+    else:
+        typer.echo("\n".join(finding_lines(finding)))

@@ -1,4 +1,4 @@
-"""Whether a migration can be run from this workstation: a table of checks, each with what mends a lack."""
+"""Whether a migration can be run from this workstation: a table of checks, each with what fixes it."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -7,11 +7,9 @@ from pathlib import Path
 
 from hypervisors import Hypervisor
 from vmmigrate.doctor import network, packages, places
-from vmmigrate.doctor.finding import Finding, Verdict
 from vmmigrate.doctor.system import System, read_os_release
+from vmmigrate.findings import Finding
 from vmmigrate.settings.folders import keys_folder, runs_folder
-
-__all__ = ["Finding", "Verdict", "Workstation", "examine", "this_one"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,8 @@ def examine(here: Workstation) -> Iterator[Finding]:
     yield packages.keyring(here.interpreter, needed='"keyring":' in text)
     yield network.ssh_agent(here.path, here.environ, here.system, needed='"agent":true' in text)
     yield network.known_hosts(here.known_hosts)
-    yield places.folder("runs", here.runs)
-    yield places.folder("keys", here.keys, room=1 << 20)
+    yield places.folder("runs-folder", here.runs)
+    yield places.folder("keys-folder", here.keys, room=1 << 20)
     yield configuration
     yield network.clock(here.path)
     if here.url:

@@ -7,52 +7,52 @@ from contextlib import suppress
 from pathlib import Path
 
 from hypervisors import Hypervisor, Problem
-from vmmigrate.doctor.finding import Finding, Verdict, missing, ok
 from vmmigrate.doctor.system import System
+from vmmigrate.findings import Finding, info, missing, warning
 
 _PATIENCE = 10.0  # seconds
 
 
 def ssh_agent(path: str, environ: Mapping[str, str], system: System, *, needed: bool) -> Finding:
     """`needed`: the configuration logs in by it."""
-    check = "ssh-agent"
+    id_ = "ssh-agent"
     program = shutil.which("ssh-add", path=path)
     if program is None:
-        return missing(check, "ssh-add is not found on PATH", system.install("ssh-add"), needed=needed)
+        return missing(id_, "ssh-add is not found on PATH", system.install("ssh-add"), needed=needed)
     status, said = _run(program, "-l", environ=environ)
     if status == 0:
-        return ok(check, f"keys it holds: {len(said.splitlines())}")
+        return info(id_, f"keys it holds: {len(said.splitlines())}")
     if status == 1:
-        return missing(check, "it runs and holds no key", "ssh-add", needed=needed)
-    return missing(check, "none runs here", 'eval "$(ssh-agent)" && ssh-add', needed=needed)
+        return missing(id_, "it runs and holds no key", "ssh-add", needed=needed)
+    return missing(id_, "none runs here", 'eval "$(ssh-agent)" && ssh-add', needed=needed)
 
 
 def known_hosts(path: Path) -> Finding:
-    check = "known_hosts"
+    id_ = "known-hosts"
     try:
         lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip() and line[0] != "#"]
     except FileNotFoundError:
-        return Finding(check, Verdict.WARN, f"there is no {path}", "pin the host key: vmmigrate init OLD does")
+        return warning(id_, f"there is no {path}", "pin the host key: vmmigrate init OLD does")
     except OSError as error:
-        mend = f'chown "$USER" {path}'
-        return missing(check, f"{path} cannot be read: {error.strerror}", mend, needed=True)
-    return ok(check, f"{path}, entries: {len(lines)}")
+        remedy = f'chown "$USER" {path}'
+        return missing(id_, f"{path} cannot be read: {error.strerror}", remedy, needed=True)
+    return info(id_, f"{path}, entries: {len(lines)}")
 
 
 def clock(path: str) -> Finding:
     """Whether it is kept by others' clocks; one that is wrong makes certificates look expired or not yet valid."""
-    check = "clock"
+    id_ = "clock"
     program = shutil.which("timedatectl", path=path)
     said = _run(program, "show", "-p", "NTPSynchronized", "--value")[1].strip() if program else ""
     if said == "yes":
-        return ok(check, "kept by NTP")
+        return info(id_, "kept by NTP")
     seen = "not kept by NTP" if said == "no" else "not known whether it is kept by NTP"
-    return Finding(check, Verdict.WARN, seen, "timedatectl set-ntp true" if said == "no" else "compare it: date -u")
+    return warning(id_, seen, "timedatectl set-ntp true" if said == "no" else "compare it: date -u")
 
 
 def hypervisor(connect: Callable[[str], Hypervisor], url: str) -> Finding:
     """Reads pools and networks, changes nothing."""
-    check = "hypervisor"
+    id_ = "hypervisor"
     try:
         opened = connect(url)
         try:
@@ -61,12 +61,12 @@ def hypervisor(connect: Callable[[str], Hypervisor], url: str) -> Finding:
             with suppress(Problem):
                 opened.close()
     except Problem as problem:
-        return missing(check, str(problem), problem.hint, needed=True)
+        return missing(id_, str(problem), problem.hint, needed=True)
     seen = f"{url} answers; pools: {len(stores)}, networks: {len(networks)}"
     if len(networks) < 2:
-        mend = "define a network for staging (virsh net-define), or use a bridge of the host: --staging bridge:NAME"
-        return Finding(check, Verdict.WARN, f"{seen}; staging wants one beside the live network", mend)
-    return ok(check, seen)
+        remedy = "define a network for staging (virsh net-define), or use a bridge of the host: --staging bridge:NAME"
+        return warning(id_, f"{seen}; staging wants one beside the live network", remedy)
+    return info(id_, seen)
 
 
 def _run(program: str, *arguments: str, environ: Mapping[str, str] | None = None) -> tuple[int, str]:

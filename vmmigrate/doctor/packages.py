@@ -4,8 +4,8 @@ import shlex
 import shutil
 import subprocess
 
-from vmmigrate.doctor.finding import Finding, Verdict, missing, ok
 from vmmigrate.doctor.system import System
+from vmmigrate.findings import Finding, info, missing, warning
 
 _OLDEST = (3, 11)
 _WANTED_FORMATS = ("qcow2", "raw", "vmdk")
@@ -15,8 +15,8 @@ _PATIENCE = 30.0  # seconds
 def python(version: tuple[int, ...]) -> Finding:
     said = ".".join(map(str, version[:3]))
     if version[:2] < _OLDEST:
-        return missing("Python", f"{said} is too old", "install Python 3.11 or later", needed=True)
-    return ok("Python", said)
+        return missing("python", f"{said} is too old", "install Python 3.11 or later", needed=True)
+    return info("python", said)
 
 
 def libvirt(interpreter: str, system: System, *, needed: bool) -> Finding:
@@ -24,18 +24,18 @@ def libvirt(interpreter: str, system: System, *, needed: bool) -> Finding:
     told = _asked(interpreter, "import libvirt; v = libvirt.getVersion(); print(libvirt.__file__ and v)")
     if told.isdecimal():
         number = int(told)
-        return ok("libvirt", f"client library {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}")
-    mend = f"{system.install('libvirt headers')} && {_pip(interpreter, 'kvm')}"
-    return missing("libvirt", f"libvirt-python cannot be loaded ({told})", mend, needed=needed)
+        return info("libvirt", f"client library {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}")
+    remedy = f"{system.install('libvirt headers')} && {_pip(interpreter, 'kvm')}"
+    return missing("libvirt", f"libvirt-python cannot be loaded ({told})", remedy, needed=needed)
 
 
 def pyvmomi(interpreter: str, *, needed: bool) -> Finding:
     code = "import pyVmomi, importlib.metadata as m; print('version', m.version('pyvmomi'))"
     told = _asked(interpreter, code)
     if told.startswith("version "):
-        return ok("pyVmomi", told)
+        return info("pyvmomi", told)
     seen = f"cannot be loaded ({told})" + ("" if needed else "; wanted for VMware alone")
-    return missing("pyVmomi", seen, _pip(interpreter, "vmware"), needed=needed)
+    return missing("pyvmomi", seen, _pip(interpreter, "vmware"), needed=needed)
 
 
 def keyring(interpreter: str, *, needed: bool) -> Finding:
@@ -50,21 +50,21 @@ def keyring(interpreter: str, *, needed: bool) -> Finding:
 
         seen = _optional("there is none on this machine that could keep a secret", needed)
         return missing("keyring", seen, NO_BACKEND, needed=needed)
-    return ok("keyring", name)
+    return info("keyring", name)
 
 
 def qemu_img(path: str, system: System) -> Finding:
     program = shutil.which("qemu-img", path=path)
     if program is None:
         seen = "not found on PATH; a qcow2 image goes without it, raw and VMDK ones do not"
-        return Finding("qemu-img", Verdict.WARN, seen, system.install("qemu-img"))
+        return warning("qemu-img", seen, system.install("qemu-img"))
     version = _said(program, "--version").partition("\n")[0]
     formats = _said(program, "--help").rpartition("Supported formats:")[2].split()
     lacking = [name for name in _WANTED_FORMATS if name not in formats]
     if lacking:
         seen = f"{version}: it does not read {', '.join(lacking)}"
-        return Finding("qemu-img", Verdict.WARN, seen, system.install("qemu-img"))
-    return ok("qemu-img", f"{version.removeprefix('qemu-img ')}: reads {', '.join(_WANTED_FORMATS)}")
+        return warning("qemu-img", seen, system.install("qemu-img"))
+    return info("qemu-img", f"{version.removeprefix('qemu-img ')}: reads {', '.join(_WANTED_FORMATS)}")
 
 
 def _optional(seen: str, needed: bool) -> str:

@@ -8,29 +8,29 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hypervisors import Problem
-from vmmigrate.doctor.finding import Finding, Verdict, missing, ok
+from vmmigrate.findings import Finding, info, missing, warning
 from vmmigrate.settings.models import Settings, load
 from vmmigrate.show.sizes import size
 
 _ROOM = 2 << 30  # bytes: an archive rests in the runs' folder until `finish`; the largest heard of are near a GiB
 
 
-def folder(check: str, path: Path, *, room: int = _ROOM) -> Finding:
+def folder(id_: str, path: Path, *, room: int = _ROOM) -> Finding:
     """Writable, shut to others, with room; one that is not there yet is judged by the folder it will be made in."""
     there = next(each for each in (path, *path.parents) if _is_there(each))
     quoted = shlex.quote(str(there))
     if not there.is_dir():
-        return missing(check, f"{there} is no folder", f"move it away: mv {quoted} {quoted}.old", needed=True)
+        return missing(id_, f"{there} is no folder", f"move it away: mv {quoted} {quoted}.old", needed=True)
     if not os.access(there, os.W_OK | os.X_OK):
-        mend = f'chown "$USER" {quoted} && chmod u+rwx {quoted}'
-        return missing(check, f"{there} is not writable", mend, needed=True)
+        remedy = f'chown "$USER" {quoted} && chmod u+rwx {quoted}'
+        return missing(id_, f"{there} is not writable", remedy, needed=True)
     free = shutil.disk_usage(there).free
     if free < room:
         seen = f"{there} has {size(free)} left, a backup may need {size(room)}"
-        return Finding(check, Verdict.WARN, seen, f"make room: df -h {quoted}")
+        return warning(id_, seen, f"make room: df -h {quoted}")
     if there == path and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return Finding(check, Verdict.WARN, f"others may look into {path}", f"chmod 700 {quoted}")
-    return ok(check, f"{path}: {size(free)} free" + ("" if there == path else ", will be made"))
+        return warning(id_, f"others may look into {path}", f"chmod 700 {quoted}")
+    return info(id_, f"{path}: {size(free)} free" + ("" if there == path else ", will be made"))
 
 
 def _is_there(path: Path) -> bool:
@@ -43,14 +43,14 @@ def _is_there(path: Path) -> bool:
 
 def configuration(path: Path, environ: Mapping[str, str]) -> tuple[Finding, Settings]:
     """Whether it is valid and nobody else may change it; with the settings, or their defaults where it is not."""
-    check = "configuration"
+    id_ = "configuration"
     try:
         settings = load(path if path.exists() else None, {}, environ)
     except Problem as problem:
-        return missing(check, str(problem), problem.hint, needed=True), Settings()
+        return missing(id_, str(problem), problem.hint, needed=True), Settings()
     if not path.exists():
-        return Finding(check, Verdict.WARN, f"there is no {path}", "vmmigrate init OLD"), settings
+        return warning(id_, f"there is no {path}", "vmmigrate init OLD"), settings
     if path.stat().st_mode & 0o022:
         quoted = shlex.quote(str(path))
-        return missing(check, f"others may change {path}", f"chmod 600 {quoted}", needed=True), settings
-    return ok(check, str(path)), settings
+        return missing(id_, f"others may change {path}", f"chmod 600 {quoted}", needed=True), settings
+    return info(id_, str(path)), settings

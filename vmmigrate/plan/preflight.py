@@ -59,10 +59,8 @@ class Preflight:
         store = found.ask("store", lambda: self._store(what, inventory))
         staging = found.ask("staging", self._staging)
         found.ask("new-name", lambda: self._free(name))
-        for seen, remedy in properties.faults(properties.told(self.settings.new), what, self.hypervisor):
-            found.error("property", seen, remedy)
-        for seen, remedy in properties.unheard(what, self.hypervisor):
-            found.warn("property", seen, remedy)
+        found.all += properties.faults(properties.told(self.settings.new), what, self.hypervisor)
+        found.all += properties.unheard(what, self.hypervisor)
         guest = self._old_guest(inventory, staging)
         found.refuse_if_blocked()
         assert store is not None
@@ -158,8 +156,8 @@ class Preflight:
 
     def _hardware(self, image: Image, inventory: Inventory) -> hardware.Hardware:
         decided = hardware.decide(self.settings.new, image, inventory)
-        for doubt in hardware.doubts(decided, image.ovf, inventory) if image.ovf else ():
-            self.findings.warn(*doubt)
+        if image.ovf:
+            self.findings.all += hardware.doubts(decided, image.ovf, inventory)
         return decided
 
     # ---- the hypervisor ------------------------------------------------------------------------------------
@@ -292,8 +290,7 @@ class Preflight:
             )
 
     def _keys(self, shell: Shell, software: Software, identity: Identity) -> None:
-        for finding in tls.refuse_unusable(tls.collect(LookingShell(shell), software), identity.mail_name):
-            self.findings.warn("tls", finding.text, finding.remedy)
+        self.findings.all += tls.refuse_unusable(tls.collect(LookingShell(shell), software), identity.mail_name)
 
     def _remark(self, inventory: Inventory) -> None:
         if sum(nic.link_up or nic.stored_link_up for nic in inventory.nics) > 1:

@@ -11,7 +11,7 @@ def do(run: Run) -> None:
     shell = run.old_shell
     bundle = tls.collect(shell, run.doors.old.software(shell))
     findings = tls.refuse_unusable(bundle, run.plan.identity.mail_name)
-    remarks = tuple(finding.text for finding in findings)
+    remarks = tuple(finding.seen for finding in findings)
     for remark in remarks:
         run.remark(remark)
     run.rundir.encrypt(run.rundir.tls, io.BytesIO(bundle.to_bytes()))

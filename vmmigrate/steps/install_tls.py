@@ -19,7 +19,7 @@ def do(run: Run) -> None:
     software = run.doors.new.software(shell)
     made = layout.install(shell, software, bundle)
     for finding in made.findings:
-        run.remark(f"{finding.text}: {finding.remedy}")
+        run.remark(f"{finding.seen}: {finding.remedy}")
     layout.apply_installed(shell, software)
     host = run.facts.of(NewGuest).staging_address
     ports = tuple(_reachable(run, host, _as_reached(run, made.expected)))

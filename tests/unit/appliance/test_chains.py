@@ -68,7 +68,7 @@ def test_a_missing_intermediate_comes_from_another_pair() -> None:
     better, said = mended(lacking, whole.chain)
     assert better.chain == (middle[0],)
     assert [finding.id for finding in said] == ["tls-chain-completed"]
-    assert said[0].text == "the chain of 'mailgw.example.test' lacks 'Intermediate': taken from another pair's chain"
+    assert said[0].seen == "the chain of 'mailgw.example.test' lacks 'Intermediate': taken from another pair's chain"
     assert findings(better) == []
 
 

@@ -212,7 +212,7 @@ def test_a_chain_is_completed_from_another_pair_s() -> None:
     bundle = collect(Gateway(COMBINED, files={STORE: to_pkcs12(web, PASSWORD, "x"), TLS_PEM: to_pem(smtp)}), DEBIAN)
     assert bundle.smtp[0].chain == (middle[0],)
     assert [finding.id for finding in bundle.findings] == ["tls-chain-completed"]
-    assert bundle.findings[0].text.startswith("smtp: the chain of 'mailgw.example.test' lacks 'Intermediate'")
+    assert bundle.findings[0].seen.startswith("smtp: the chain of 'mailgw.example.test' lacks 'Intermediate'")
 
 
 # ---- installing: the console -------------------------------------------------------------------------------

@@ -14,20 +14,13 @@ from typer.testing import CliRunner, Result
 
 from hypervisors import connect
 from vmmigrate.cli import app
-from vmmigrate.doctor import Finding, Verdict, network, packages, places
+from vmmigrate.doctor import network, packages, places
 from vmmigrate.doctor.system import System, read_os_release
+from vmmigrate.findings import Finding, Severity, error, info, warning
 from vmmigrate.settings.models import Settings
 
 DEBIAN = System("Debian GNU/Linux 12 (bookworm)", "debian")
 Program = Callable[[str, str], Path]
-
-
-def lacks(check: str, seen: str, mend: str) -> Finding:
-    return Finding(check, Verdict.LACKS, seen, mend)
-
-
-def warns(check: str, seen: str, mend: str) -> Finding:
-    return Finding(check, Verdict.WARN, seen, mend)
 
 
 @pytest.fixture
@@ -54,15 +47,15 @@ def bare(program: Program) -> str:
 
 
 def test_python() -> None:
-    assert packages.python((3, 11, 2)) == Finding("Python", Verdict.OK, "3.11.2")
-    assert packages.python((3, 10, 9)) == lacks("Python", "3.10.9 is too old", "install Python 3.11 or later")
+    assert packages.python((3, 11, 2)) == info("python", "3.11.2")
+    assert packages.python((3, 10, 9)) == error("python", "3.10.9 is too old", "install Python 3.11 or later")
 
 
-@pytest.mark.parametrize(("needed", "verdict"), [(True, Verdict.LACKS), (False, Verdict.WARN)])
-def test_libvirt_that_cannot_be_loaded(bare: str, needed: bool, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("needed", "severity"), [(True, Severity.ERROR), (False, Severity.WARNING)])
+def test_libvirt_that_cannot_be_loaded(bare: str, needed: bool, severity: Severity) -> None:
     assert packages.libvirt(bare, DEBIAN, needed=needed) == Finding(
         "libvirt",
-        verdict,
+        severity,
         "libvirt-python cannot be loaded (ModuleNotFoundError: No module named 'libvirt')",
         f"apt install libvirt-dev gcc pkg-config python3-dev && {bare} -m pip install 'vmmigrate[kvm]'",
     )
@@ -71,20 +64,20 @@ def test_libvirt_that_cannot_be_loaded(bare: str, needed: bool, verdict: Verdict
 def test_libvirt_that_can() -> None:
     pytest.importorskip("libvirt")
     found = packages.libvirt(sys.executable, DEBIAN, needed=True)
-    assert (found.verdict, found.mend) == (Verdict.OK, "")
+    assert (found.severity, found.remedy) == (Severity.INFO, "")
     assert found.seen.startswith("client library ")
 
 
 def test_pyvmomi_that_cannot_be_loaded(bare: str) -> None:
     seen = "cannot be loaded (ModuleNotFoundError: No module named 'pyVmomi')"
     mend = f"{bare} -m pip install 'vmmigrate[vmware]'"
-    assert packages.pyvmomi(bare, needed=True) == lacks("pyVmomi", seen, mend)
-    assert packages.pyvmomi(bare, needed=False) == warns("pyVmomi", f"{seen}; wanted for VMware alone", mend)
+    assert packages.pyvmomi(bare, needed=True) == error("pyvmomi", seen, mend)
+    assert packages.pyvmomi(bare, needed=False) == warning("pyvmomi", f"{seen}; wanted for VMware alone", mend)
 
 
 def test_keyring_that_cannot_be_loaded(bare: str) -> None:
     found = packages.keyring(bare, needed=True)
-    assert (found.verdict, found.mend) == (Verdict.LACKS, f"{bare} -m pip install 'vmmigrate[keyring]'")
+    assert (found.severity, found.remedy) == (Severity.ERROR, f"{bare} -m pip install 'vmmigrate[keyring]'")
 
 
 def test_keyring_without_a_backend(program: Program) -> None:
@@ -92,10 +85,10 @@ def test_keyring_without_a_backend(program: Program) -> None:
     nowhere = program("python", f'PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring exec {sys.executable} "$@"')
     seen = "there is none on this machine that could keep a secret"
     assert packages.keyring(str(nowhere), needed=True).seen == seen
-    assert packages.keyring(str(nowhere), needed=False) == warns(
+    assert packages.keyring(str(nowhere), needed=False) == warning(
         "keyring",
         f"{seen}; it is not needed: passwords can come from elsewhere",
-        packages.keyring(str(nowhere), needed=True).mend,
+        packages.keyring(str(nowhere), needed=True).remedy,
     )
 
 
@@ -108,19 +101,19 @@ def test_an_interpreter_that_is_none(tmp_path: Path) -> None:
 
 def test_no_qemu_img_on_path(tmp_path: Path) -> None:
     seen = "not found on PATH; a qcow2 image goes without it, raw and VMDK ones do not"
-    assert packages.qemu_img(str(tmp_path), DEBIAN) == warns("qemu-img", seen, "apt install qemu-utils")
+    assert packages.qemu_img(str(tmp_path), DEBIAN) == warning("qemu-img", seen, "apt install qemu-utils")
 
 
 def test_a_qemu_img_without_a_format(program: Program) -> None:
     path = program("qemu-img", "echo 'qemu-img version 8.2.0'; echo 'Supported formats: qcow2 raw'").parent
     seen = "qemu-img version 8.2.0: it does not read vmdk"
-    assert packages.qemu_img(str(path), DEBIAN) == warns("qemu-img", seen, "apt install qemu-utils")
+    assert packages.qemu_img(str(path), DEBIAN) == warning("qemu-img", seen, "apt install qemu-utils")
 
 
 @pytest.mark.skipif(shutil.which("qemu-img") is None, reason="there is no qemu-img here")
 def test_a_real_qemu_img() -> None:
     found = packages.qemu_img(os.environ["PATH"], DEBIAN)
-    assert found.verdict is Verdict.OK
+    assert found.severity is Severity.INFO
     assert found.seen.endswith(": reads qcow2, raw, vmdk")
 
 
@@ -133,12 +126,12 @@ def agent(environ: dict[str, str], *, needed: bool = True) -> Finding:
 
 def test_no_ssh_add_on_path(tmp_path: Path) -> None:
     found = network.ssh_agent(str(tmp_path), {}, DEBIAN, needed=False)
-    assert found == warns("ssh-agent", "ssh-add is not found on PATH", "apt install openssh-client")
+    assert found == warning("ssh-agent", "ssh-add is not found on PATH", "apt install openssh-client")
 
 
 @pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="there is no ssh-agent here")
 def test_an_ssh_agent_absent_empty_and_with_a_key(tmp_path: Path) -> None:
-    assert agent({}) == lacks("ssh-agent", "none runs here", 'eval "$(ssh-agent)" && ssh-add')
+    assert agent({}) == error("ssh-agent", "none runs here", 'eval "$(ssh-agent)" && ssh-add')
     socket, key = str(tmp_path / "agent"), str(tmp_path / "key")
     environ = {"SSH_AUTH_SOCK": socket}
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
@@ -146,29 +139,29 @@ def test_an_ssh_agent_absent_empty_and_with_a_key(tmp_path: Path) -> None:
         assert running.stdout is not None
         running.stdout.readline()  # it says where it listens
         try:
-            assert agent(environ, needed=False) == warns("ssh-agent", "it runs and holds no key", "ssh-add")
+            assert agent(environ, needed=False) == warning("ssh-agent", "it runs and holds no key", "ssh-add")
             subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environ}, check=True)
-            assert agent(environ) == Finding("ssh-agent", Verdict.OK, "keys it holds: 1")
+            assert agent(environ) == info("ssh-agent", "keys it holds: 1")
         finally:
             running.terminate()
 
 
 def test_known_hosts(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
-    assert network.known_hosts(path) == warns(
-        "known_hosts", f"there is no {path}", "pin the host key: vmmigrate init OLD does"
+    assert network.known_hosts(path) == warning(
+        "known-hosts", f"there is no {path}", "pin the host key: vmmigrate init OLD does"
     )
     path.write_text("# mine\nmailgw ssh-ed25519 AAAA\n\n")
-    assert network.known_hosts(path) == Finding("known_hosts", Verdict.OK, f"{path}, entries: 1")
-    assert network.known_hosts(tmp_path).verdict is Verdict.LACKS
+    assert network.known_hosts(path) == info("known-hosts", f"{path}, entries: 1")
+    assert network.known_hosts(tmp_path).severity is Severity.ERROR
 
 
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("yes", Finding("clock", Verdict.OK, "kept by NTP")),
-        ("no", warns("clock", "not kept by NTP", "timedatectl set-ntp true")),
-        ("", warns("clock", "not known whether it is kept by NTP", "compare it: date -u")),
+        ("yes", info("clock", "kept by NTP")),
+        ("no", warning("clock", "not kept by NTP", "timedatectl set-ntp true")),
+        ("", warning("clock", "not known whether it is kept by NTP", "compare it: date -u")),
     ],
 )
 def test_the_clock(program: Program, said: str, found: Finding) -> None:
@@ -176,7 +169,7 @@ def test_the_clock(program: Program, said: str, found: Finding) -> None:
 
 
 def test_a_clock_that_nobody_knows_of(tmp_path: Path) -> None:
-    assert network.clock(str(tmp_path)).verdict is Verdict.WARN
+    assert network.clock(str(tmp_path)).severity is Severity.WARNING
 
 
 # ---- folders ---------------------------------------------------------------------------------------------------------
@@ -184,7 +177,7 @@ def test_a_clock_that_nobody_knows_of(tmp_path: Path) -> None:
 
 def test_a_folder_that_will_be_made(tmp_path: Path) -> None:
     found = places.folder("runs", tmp_path / "state" / "runs", room=0)
-    assert found.verdict is Verdict.OK
+    assert found.severity is Severity.INFO
     assert found.seen.endswith(" free, will be made")
     assert list(tmp_path.iterdir()) == []
 
@@ -192,22 +185,22 @@ def test_a_folder_that_will_be_made(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_look_into(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     seen = f"others may look into {tmp_path}"
-    assert places.folder("keys", tmp_path, room=0) == warns("keys", seen, f"chmod 700 {tmp_path}")
+    assert places.folder("keys", tmp_path, room=0) == warning("keys", seen, f"chmod 700 {tmp_path}")
     tmp_path.chmod(0o700)
-    assert places.folder("keys", tmp_path, room=0).verdict is Verdict.OK
+    assert places.folder("keys", tmp_path, room=0).severity is Severity.INFO
 
 
 def test_a_folder_without_room(tmp_path: Path) -> None:
     found = places.folder("runs", tmp_path, room=1 << 60)
-    assert found.verdict is Verdict.WARN
+    assert found.severity is Severity.WARNING
     assert found.seen.endswith("left, a backup may need 1073741824.0 GiB")
-    assert found.mend == f"make room: df -h {tmp_path}"
+    assert found.remedy == f"make room: df -h {tmp_path}"
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "runs"
     path.touch()
-    assert places.folder("runs", path) == lacks("runs", f"{path} is no folder", f"move it away: mv {path} {path}.old")
+    assert places.folder("runs", path) == error("runs", f"{path} is no folder", f"move it away: mv {path} {path}.old")
 
 
 @pytest.fixture
@@ -223,11 +216,11 @@ def test_a_folder_that_is_not_writable(shut: Path) -> None:
     """Root may write everywhere: so it becomes another user first."""
     code = "import os, sys; from pathlib import Path; from vmmigrate.doctor.places import folder\n"
     code += "if os.geteuid() == 0: os.setuid(65534)\n"
-    code += "found = folder('runs', Path(sys.argv[1])); print(found.verdict, found.seen, found.mend, sep='|')"
+    code += "found = folder('runs', Path(sys.argv[1])); print(found.severity, found.seen, found.remedy, sep='|')"
     argv = [sys.executable, "-c", code, str(shut / "runs")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     mend = f'chown "$USER" {shut} && chmod u+rwx {shut}'
-    assert done.stdout == f"lacks|{shut} is not writable|{mend}\n", done.stderr
+    assert done.stdout == f"error|{shut} is not writable|{mend}\n", done.stderr
 
 
 # ---- the configuration -----------------------------------------------------------------------------------------------
@@ -243,7 +236,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_good_configuration(file: Path) -> None:
     found, settings = places.configuration(file, {})
-    assert found == Finding("configuration", Verdict.OK, str(file))
+    assert found == info("configuration", str(file))
     assert settings.hypervisor.url == "qemu:///session"
 
 
@@ -252,7 +245,7 @@ def test_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     path = tmp_path / "vmmigrate.toml"
     assert places.configuration(path, {}) == (
-        warns("configuration", f"there is no {path}", "vmmigrate init OLD"),
+        warning("configuration", f"there is no {path}", "vmmigrate init OLD"),
         Settings(),
     )
 
@@ -260,14 +253,14 @@ def test_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_wrong_configuration(file: Path) -> None:
     file.write_text("[old]\nsmtp_port = 0\n")
     found, _ = places.configuration(file, {})
-    assert found.verdict is Verdict.LACKS
+    assert found.severity is Severity.ERROR
     assert "old.smtp_port" in found.seen
-    assert found.mend.startswith(f"mend it in {file}")
+    assert found.remedy.startswith(f"mend it in {file}")
 
 
 def test_a_configuration_that_others_may_change(file: Path) -> None:
     file.chmod(0o620)
-    assert places.configuration(file, {})[0] == lacks("configuration", f"others may change {file}", f"chmod 600 {file}")
+    assert places.configuration(file, {})[0] == error("configuration", f"others may change {file}", f"chmod 600 {file}")
 
 
 # ---- the hypervisor --------------------------------------------------------------------------------------------------
@@ -277,14 +270,14 @@ def test_a_hypervisor_that_answers() -> None:
     pytest.importorskip("libvirt")
     found = network.hypervisor(connect, "test:///default")
     assert found.seen.startswith("test:///default answers; pools: 1, networks: 1")
-    assert found.verdict is Verdict.WARN  # nothing for staging beside the live network
+    assert found.severity is Severity.WARNING  # nothing for staging beside the live network
 
 
 def test_a_hypervisor_that_is_none() -> None:
     found = network.hypervisor(connect, "nothing:///at-all")
-    assert found.verdict is Verdict.LACKS
+    assert found.severity is Severity.ERROR
     assert "'nothing:///at-all' names no hypervisor known here" in found.seen
-    assert found.mend
+    assert found.remedy
 
 
 # ---- which system ----------------------------------------------------------------------------------------------------
@@ -345,4 +338,12 @@ def test_for_programs_it_is_one_json_line_a_check(doctor: Callable[..., Result],
         *("Python", "libvirt", "pyVmomi", "qemu-img", "keyring", "ssh-agent", "known_hosts"),
         *("runs", "keys", "configuration", "clock", "hypervisor"),
     ]
-    assert found["configuration"] == {"check": "configuration", "verdict": "ok", "seen": str(file), "mend": ""}
+    assert found["configuration"] == {
+        "id": "configuration",
+        "severity": "info",
+        "seen": str(file),
+        "remedy": "",
+        "check": "configuration",
+        "verdict": "ok",
+        "mend": "",
+    }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hypervisors import Disk, Extent, Image, Inventory, OvfDescription, OvfDisk, PowerState, VmRef
+from vmmigrate.findings import Finding, warning
 from vmmigrate.hardware import Hardware, decide, doubts, guesses
 from vmmigrate.settings.models import NewSettings
 
@@ -65,7 +66,7 @@ def test_all_that_can_be_said() -> None:
     assert decide(new, OVA, OLD) == Hardware(4, GIB, "efi", "sata")
 
 
-def doubted(new: NewSettings, image: Image, old: Inventory = OLD) -> list[tuple[str, str, str]]:
+def doubted(new: NewSettings, image: Image, old: Inventory = OLD) -> list[Finding]:
     assert image.ovf is not None
     return list(doubts(decide(new, image, old), image.ovf, old))
 
@@ -73,8 +74,8 @@ def doubted(new: NewSettings, image: Image, old: Inventory = OLD) -> list[tuple[
 def test_another_firmware_than_the_old_one_is_told() -> None:
     told = "where it does not boot, set new.firmware"
     seen = "the image is made for efi firmware, the old VM has bios"
-    assert doubted(NewSettings(), OVA) == [("firmware", seen, f"the new VM gets efi; {told}")]
-    assert doubted(NewSettings(firmware="bios"), OVA) == [("firmware", seen, f"the new VM gets bios; {told}")]
+    assert doubted(NewSettings(), OVA) == [warning("firmware", seen, f"the new VM gets efi; {told}")]
+    assert doubted(NewSettings(firmware="bios"), OVA) == [warning("firmware", seen, f"the new VM gets bios; {told}")]
 
 
 def test_agreement_is_not_told() -> None:
@@ -88,7 +89,7 @@ def test_agreement_is_not_told() -> None:
 )
 def test_less_than_the_image_asks_for_is_told(new: NewSettings, gets: str) -> None:
     seen = f"the image asks for 2 vCPU and 4.0 GiB, the new VM gets {gets}"
-    assert doubted(new, SILENT) == [("hardware", seen, "give it more with new.vcpus and new.memory_mib")]
+    assert doubted(new, SILENT) == [warning("hardware", seen, "give it more with new.vcpus and new.memory_mib")]
 
 
 BOTH = (

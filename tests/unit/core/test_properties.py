@@ -11,6 +11,7 @@ from fixtures.memory import MemoryHypervisor, create_lab
 from hypervisors import Extent, Hypervisor, Image, OvfDescription, OvfDisk, OvfProperty, Secret
 from vmmigrate import properties
 from vmmigrate.errors import UsageProblem
+from vmmigrate.findings import Severity
 from vmmigrate.settings.models import NewSettings, Settings
 from vmmigrate.settings.secrets import Secrets, cannot_ask
 
@@ -52,7 +53,10 @@ RIGHT = {"net.address": "192.0.2.20", "sa.password": None}
 def faults(
     wanted: Mapping[str, str | None], image: Image = OVA, hypervisor: Hypervisor = VSPHERE
 ) -> list[tuple[str, str]]:
-    return list(properties.faults(wanted, image, hypervisor))
+    """What was seen and its remedy, of findings that all block."""
+    found = list(properties.faults(wanted, image, hypervisor))
+    assert {(each.id, each.severity) for each in found} <= {("property", Severity.ERROR)}
+    return [(each.seen, each.remedy) for each in found]
 
 
 def secrets(value: str) -> Secrets:
@@ -105,12 +109,13 @@ def test_a_bare_esxi_tells_none_and_nothing_is_demanded_there() -> None:
     [(seen, remedy)] = faults(RIGHT, hypervisor=ESXI)
     assert seen == "vsphere://root@esx1.example hands no vApp properties to a guest"
     assert remedy.endswith("set them in the guest over staging, or deploy through a vCenter, which hands them to it")
-    [(seen, remedy)] = properties.unheard(OVA, ESXI)
-    assert seen == (
+    [found] = properties.unheard(OVA, ESXI)
+    assert (found.id, found.severity) == ("property-not-passed", Severity.WARNING)
+    assert found.seen == (
         "new.ova asks for the properties net.address (Address), sa.password,"
         " and vsphere://root@esx1.example tells its guest none"
     )
-    assert remedy.startswith("if the guest needs them at its first boot, deploy through a vCenter")
+    assert found.remedy.startswith("if the guest needs them at its first boot, deploy through a vCenter")
 
 
 def test_nothing_is_said_of_properties_that_are_told_or_not_asked_for() -> None:
@@ -134,5 +139,6 @@ def test_a_secret_is_fetched_for_its_value_and_told_as_one() -> None:
 @pytest.mark.parametrize(("value", "wrong"), [("long-enough", []), ("short", ["takes 8 characters or more"])])
 def test_a_secret_that_does_not_fit(value: str, wrong: list[str]) -> None:
     found = list(properties.unfit_secrets(RIGHT, OVA, VSPHERE, secrets(value)))
-    assert [seen for seen, _ in found] == [f"the property sa.password {said}" for said in wrong]
+    assert {each.id for each in found} <= {"property"}
+    assert [each.seen for each in found] == [f"the property sa.password {said}" for said in wrong]
     assert value not in str(found)

@@ -11,10 +11,11 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import postfix as postfix_tls
 from vmmigrate.appliance.tls import stores
-from vmmigrate.appliance.tls.chains import TlsFinding, check, mended
+from vmmigrate.appliance.tls.chains import check, mended
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
 from vmmigrate.errors import ApplianceUnreachable, BadKeys
+from vmmigrate.findings import Finding, Severity, warning
 
 WEB, SMTP = "web", "smtp"  # roles that every appliance has
 CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
@@ -32,7 +33,7 @@ class TlsBundle:
     """
 
     pairs: Pairs
-    findings: tuple[TlsFinding, ...] = field(default=(), compare=False)
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     @property
     def web(self) -> tuple[Pair, ...]:
@@ -74,7 +75,7 @@ class TlsBundle:
 def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = True) -> TlsBundle:
     """Read all pairs, their chains mended by one another's. Raises BadKeys, CommandFailed, ApplianceError."""
     pairs: dict[str, tuple[Pair, ...]] = {}
-    findings: list[TlsFinding] = []
+    findings: list[Finding] = []
     for connectors in stores.connectors(shell, software) if web else ():
         pairs[connectors.role] = tuple(stores.read(shell, place) for place in connectors.places)
         findings += [_other_host(name) for name in connectors.other_hosts]
@@ -86,7 +87,7 @@ def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = 
     return TlsBundle(whole, (*findings, *said))
 
 
-def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[TlsFinding, ...]]:
+def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[Finding, ...]]:
     postfix = postfix_tls.read_postfix(shell)
     services = [postfix.main, *postfix.own] if postfix.main.files else list(postfix.own)
     found = {service.role: postfix_tls.read_pairs(shell, service.files) for service in services}
@@ -96,27 +97,27 @@ def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[TlsFinding, ...]]:
     )
 
 
-def _mended(pairs: Pairs) -> tuple[Pairs, tuple[TlsFinding, ...]]:
+def _mended(pairs: Pairs) -> tuple[Pairs, tuple[Finding, ...]]:
     pool = [cert for several in pairs.values() for pair in several for cert in pair.chain]
     whole: dict[str, tuple[Pair, ...]] = {}
-    findings: list[TlsFinding] = []
+    findings: list[Finding] = []
     for role, several in pairs.items():
         for pair in several:
             better, said = mended(pair, pool)
             whole[role] = (*whole.get(role, ()), better)
-            findings += [replace(each, text=f"{role}: {each.text}") for each in said]
+            findings += [replace(each, seen=f"{role}: {each.seen}") for each in said]
     return whole, tuple(findings)
 
 
-def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[TlsFinding, ...]:
+def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
     """What works as badly as before, or was mended. Raises BadKeys for what would not work at all."""
     found = list(bundle.findings)
     for role, pair in [(role, pair) for role, pairs in bundle.pairs.items() for pair in pairs]:
         use = f"{_CALLED.get(role, role)} certificate"
         for finding in check(pair, host, datetime.now(UTC)):
-            if finding.severity == "error":
-                raise BadKeys(f"{use}: {finding.text}", hint=finding.remedy)
-            found.append(replace(finding, text=f"{use}: {finding.text}"))
+            if finding.severity is Severity.ERROR:
+                raise BadKeys(f"{use}: {finding.seen}", hint=finding.remedy)
+            found.append(replace(finding, seen=f"{use}: {finding.seen}"))
     return tuple(dict.fromkeys(found))
 
 
@@ -136,10 +137,9 @@ def is_web(role: str) -> bool:
     return role.partition(":")[0] == WEB
 
 
-def _other_host(name: str) -> TlsFinding:
-    return TlsFinding(
+def _other_host(name: str) -> Finding:
+    return warning(
         "tls-virtual-host",
-        "warning",
         f"web: the pair of the virtual host {name!r} is not carried over",
         "copy it by hand where clients ask for that name",
     )

@@ -2,41 +2,32 @@
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from vmmigrate.appliance.tls.keys import Pair, belongs
+from vmmigrate.findings import Finding, error, warning
 
 _SOON = timedelta(days=30)
 
 
-@dataclass(frozen=True)
-class TlsFinding:
-    """Something to say of a pair. `severity`: 'error' (unusable) or 'warning' (works, as badly as before)."""
-
-    id: str
-    severity: str
-    text: str
-    remedy: str
-
-
-def check(pair: Pair, host: str, now: datetime) -> tuple[TlsFinding, ...]:
+def check(pair: Pair, host: str, now: datetime) -> tuple[Finding, ...]:
     """Key and leaf, chain, dates, name; `now` with a time zone. () where all is well."""
     return (*_key_findings(pair), *check_public(pair.leaf, pair.chain, host, now))
 
 
 def check_public(
     leaf: x509.Certificate, chain: Sequence[x509.Certificate], host: str, now: datetime
-) -> tuple[TlsFinding, ...]:
+) -> tuple[Finding, ...]:
     """What anybody can see of a pair, as `check`."""
     shown = (leaf, *chain)
     return (*_chain_findings(leaf, chain), *_date_findings(shown, now), *_name_findings(leaf, host))
 
 
-def mended(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[TlsFinding, ...]]:
+def mended(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[Finding, ...]]:
     """The chain from the leaf upwards; an intermediate that it lacks is taken from `pool`, a root never is.
 
     What does not belong to the path stays behind it, as it was: it does no harm, and may be a cross-signed one.
@@ -47,10 +38,10 @@ def mended(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[Tl
     added = [name_of(cert.subject) for cert in path if cert not in pair.chain]
     if added:
         text = f"the chain of {name_of(pair.leaf.subject)} lacks {', '.join(added)}: taken from another pair's chain"
-        finding = TlsFinding("tls-chain-completed", "warning", text, "nothing: the new appliance sends it")
+        finding = warning("tls-chain-completed", text, "nothing: the new appliance sends it")
     elif chain != pair.chain:
         text = f"the chain of {name_of(pair.leaf.subject)} is out of order: put in order"
-        finding = TlsFinding("tls-chain-ordered", "warning", text, "nothing: the new appliance sends it in order")
+        finding = warning("tls-chain-ordered", text, "nothing: the new appliance sends it in order")
     else:
         return pair, ()
     return replace(pair, chain=chain), (finding,)
@@ -98,21 +89,19 @@ def name_of(name: x509.Name) -> str:
     return repr(str(common[0].value)) if common else repr(name.rfc4514_string())
 
 
-def _key_findings(pair: Pair) -> Iterator[TlsFinding]:
+def _key_findings(pair: Pair) -> Iterator[Finding]:
     if not belongs(pair.key, pair.leaf):
-        yield TlsFinding(
+        yield error(
             "tls-key-mismatch",
-            "error",
             f"the private key does not belong to the certificate {name_of(pair.leaf.subject)}",
             "put the matching key beside the certificate on the old appliance",
         )
 
 
-def _chain_findings(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -> Iterator[TlsFinding]:
+def _chain_findings(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -> Iterator[Finding]:
     if not chain and not is_issued(leaf, leaf):
-        yield TlsFinding(
+        yield warning(
             "tls-chain-missing",
-            "warning",
             f"no intermediate certificate is sent with {name_of(leaf.subject)}, issued by {name_of(leaf.issuer)}",
             "append the issuer's certificate where clients do not have it",
         )
@@ -121,24 +110,22 @@ def _chain_findings(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -
             yield _broken(chain, lower, upper)
 
 
-def _broken(chain: Sequence[x509.Certificate], lower: x509.Certificate, upper: x509.Certificate) -> TlsFinding:
+def _broken(chain: Sequence[x509.Certificate], lower: x509.Certificate, upper: x509.Certificate) -> Finding:
     if any(is_issued(other, lower) for other in chain if other != lower):
-        return TlsFinding(
+        return warning(
             "tls-chain-order",
-            "warning",
             f"the chain is out of order: {name_of(upper.subject)} follows {name_of(lower.subject)}, "
             "which another one issued",
             "order it from the leaf upwards",
         )
-    return TlsFinding(
+    return warning(
         "tls-chain-broken",
-        "warning",
         f"the chain is broken: {name_of(lower.subject)} is not issued by {name_of(upper.subject)}",
         "replace the intermediate certificates by the issuer's current ones",
     )
 
 
-def _date_findings(shown: Sequence[x509.Certificate], now: datetime) -> Iterator[TlsFinding]:
+def _date_findings(shown: Sequence[x509.Certificate], now: datetime) -> Iterator[Finding]:
     for cert in shown:
         begin, end = cert.not_valid_before_utc, cert.not_valid_after_utc
         if now > end:
@@ -149,16 +136,15 @@ def _date_findings(shown: Sequence[x509.Certificate], now: datetime) -> Iterator
             yield _date_finding("tls-expires-soon", cert, f"expires on {end:%Y-%m-%d}")
 
 
-def _date_finding(identity: str, cert: x509.Certificate, text: str) -> TlsFinding:
-    return TlsFinding(identity, "warning", f"the certificate {name_of(cert.subject)} {text}", "renew it")
+def _date_finding(identity: str, cert: x509.Certificate, text: str) -> Finding:
+    return warning(identity, f"the certificate {name_of(cert.subject)} {text}", "renew it")
 
 
-def _name_findings(leaf: x509.Certificate, host: str) -> Iterator[TlsFinding]:
+def _name_findings(leaf: x509.Certificate, host: str) -> Iterator[Finding]:
     names = names_of(leaf)
     if not any(_matches(name, host) for name in names):
-        yield TlsFinding(
+        yield warning(
             "tls-name-mismatch",
-            "warning",
             f"the certificate is for {', '.join(names) or 'no name'}, not for {host}",
             "clients that check names refuse it, as they did before: renew it with that name",
         )

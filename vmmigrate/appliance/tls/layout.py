@@ -8,11 +8,11 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import placing, stores
 from vmmigrate.appliance.tls import postfix as postfix_tls
 from vmmigrate.appliance.tls.bundle import CONSOLE, PORT_25, SMTP, TlsBundle, collect, is_web
-from vmmigrate.appliance.tls.chains import TlsFinding
 from vmmigrate.appliance.tls.handshake import Expected
 from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.appliance.tls.placing import Change, Edit, NewFile
+from vmmigrate.findings import Finding, warning
 
 _NO_OVERRIDE = "master.cf there has no smtpd_tls_… of its own for it"
 
@@ -27,7 +27,7 @@ class Installation:
     change: Change
     expected: tuple[Expected, ...]
     replaced: Mapping[str, tuple[str, ...]]
-    findings: tuple[TlsFinding, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def lay_out(shell: Shell, software: Software, bundle: TlsBundle) -> Installation:
@@ -38,7 +38,7 @@ def lay_out(shell: Shell, software: Software, bundle: TlsBundle) -> Installation
     ]
     files: dict[str, NewFile] = {}
     edits: list[Edit] = []
-    findings: list[TlsFinding] = []
+    findings: list[Finding] = []
     expected: list[Expected] = []
     replaced: dict[str, tuple[str, ...]] = {}
     owned: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -87,7 +87,7 @@ class _Draft:
     files: tuple[NewFile, ...] = ()
     edits: tuple[Edit, ...] = ()
     expected: tuple[Expected, ...] = ()
-    findings: tuple[TlsFinding, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def leaves(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator
 
 def _matched(
     connectors: stores.Connectors, pairs: Sequence[Pair]
-) -> tuple[list[tuple[stores.Place, Pair]], list[TlsFinding]]:
+) -> tuple[list[tuple[stores.Place, Pair]], list[Finding]]:
     """A pair for each `<Certificate>`, by kind where server.xml tells it. server.xml itself is not rewritten."""
     left = list(pairs)
     wanted: list[tuple[stores.Place, Pair]] = []
@@ -182,30 +182,27 @@ def shown_by(shell: Shell, software: Software, *, web: bool = True, smtp: bool =
 # ---- findings --------------------------------------------------------------------------------------------
 
 
-def _no_place(role: str, pairs: Sequence[Pair], why: str) -> TlsFinding:
+def _no_place(role: str, pairs: Sequence[Pair], why: str) -> Finding:
     kinds = " and ".join(pair.kind for pair in pairs)
-    return TlsFinding(
+    return warning(
         "tls-no-place",
-        "warning",
         f"{role}: the old {kinds} pair has no place in the new appliance: {why}",
         "the new appliance shows its other pair there; where that is not wanted, make the place by hand "
         "and run `vmmigrate tls copy`",
     )
 
 
-def _stays(role: str, paths: Sequence[str]) -> TlsFinding:
-    return TlsFinding(
+def _stays(role: str, paths: Sequence[str]) -> Finding:
+    return warning(
         "tls-stays",
-        "warning",
         f"{role}: the old appliance has no pair for {', '.join(paths)}, so the new one's own is still shown",
         "take that <Certificate> out of the new server.xml where nobody needs it",
     )
 
 
-def _shared(role: str, other: str, path: str) -> TlsFinding:
-    return TlsFinding(
+def _shared(role: str, other: str, path: str) -> Finding:
+    return warning(
         "tls-shared-file",
-        "warning",
         f"{role}: the new appliance reads the same file for {other} ({path}), but the old one has a pair for each",
         f"{other}'s is installed; name a file of its own for {role} and run `vmmigrate tls copy`",
     )
@@ -216,10 +213,9 @@ def _is_readable(shell: Shell, path: str) -> bool:
     return meta is not None and bool(int(meta.mode, 8) & 0o004)
 
 
-def _readable(shell: Shell, path: str) -> TlsFinding:
-    return TlsFinding(
+def _readable(shell: Shell, path: str) -> Finding:
+    return warning(
         "tls-key-readable",
-        "warning",
         f"{path} on {shell.host} may be read by everybody there, and is to hold a private key",
         f"`chmod o-r {path}` where no service needs it so",
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from vmmigrate.appliance.mail import settings
 from vmmigrate.appliance.port import FileMeta, Shell
 from vmmigrate.appliance.postconf import expanded
-from vmmigrate.appliance.tls.chains import TlsFinding
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, holds_key, key_pem, load_pem, load_pem_chains, to_pem
 from vmmigrate.appliance.tls.placing import Edit, NewFile, resolved
 from vmmigrate.errors import BadKeys, CommandFailed
+from vmmigrate.findings import Finding, warning
 
 CHAIN = "smtpd_tls_chain_files"  # Postfix 3.4 on; where it is set, the others are ignored
 FILES = (
@@ -22,9 +22,8 @@ TEMPLATE = "/etc/postfix/tls.pem"  # the packages' own path [F-TLS-3]
 _META = FileMeta("0600", "root", "root")
 _PORTS = {"smtp": 25, "smtps": 465, "submissions": 465, "urd": 465, "submission": 587}
 _ROLES = {25: "smtp", 465: "smtps", 587: "submission"}
-_UNKNOWN_MASTER = TlsFinding(
+_UNKNOWN_MASTER = warning(
     "tls-master-unknown",
-    "warning",
     "this Postfix is too old to tell what its master.cf overrides (postconf -M, -P)",
     "look there for smtpd_tls_… of smtps and submission, and carry such pairs over by hand",
 )
@@ -69,7 +68,7 @@ class PostfixTls:
 
     main: Service
     services: tuple[Service, ...]
-    findings: tuple[TlsFinding, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def own(self) -> tuple[Service, ...]:
