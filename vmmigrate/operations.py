@@ -25,13 +25,16 @@ from vmmigrate import archives as inspecting
 from vmmigrate.doors import Doors
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
+from vmmigrate.facts import NewVm
 from vmmigrate.findings import Findings, refusal
-from vmmigrate.model import NewVm, Plan, plan_from_json, plan_to_json
+from vmmigrate.model import Plan, plan_from_json, plan_to_json
 from vmmigrate.plan.preflight import Preflight
 from vmmigrate.run.driving import drive, ended, outcome_of, refuse_left_over
 from vmmigrate.run.engine import Engine
-from vmmigrate.run.journal import Journal, Kind, RunState, Scope
+from vmmigrate.run.fold import RunState, Scope
+from vmmigrate.run.journal import Journal
 from vmmigrate.run.logged import warnings_told
+from vmmigrate.run.record import Kind
 from vmmigrate.run.rundir import RunDir, locked, new_run_id, write_durably
 from vmmigrate.run.stage import Run
 from vmmigrate.run.status import RunStatus, covered, describe, makes_vm, read_status, switching

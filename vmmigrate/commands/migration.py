@@ -164,7 +164,7 @@ def rollback(
     Examples: vmmigrate rollback 20261122-133919-9268 · vmmigrate rollback 20261122-133919-9268 --scope switch
     """
     from vmmigrate import operations
-    from vmmigrate.run.journal import Scope
+    from vmmigrate.run.fold import Scope
 
     if scope not in (None, "all", "switch"):
         raise typer.BadParameter("give all or switch", param_hint="--scope")

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import RunEnded
-from vmmigrate.model import NewVm
+from vmmigrate.facts import NewVm
 from vmmigrate.run.engine import Engine
-from vmmigrate.run.journal import Journal, Kind, Scope, Status
+from vmmigrate.run.fold import Scope, Status
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind
 from vmmigrate.run.stage import Run
 from vmmigrate.run.status import covered, describe, outage, switching
 from vmmigrate.steps import UndoRefused

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 from hypervisors import Cancelled, Problem, redacted
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
-from vmmigrate.model import Facts, group_to_json
-from vmmigrate.run.journal import Back, Journal, Kind, RunState, Scope, Status
+from vmmigrate.facts import Facts, group_to_json
+from vmmigrate.run.fold import Back, RunState, Scope, Status
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind
 from vmmigrate.step import Nothing, Step, UndoRefused
 
 

@@ -20,7 +20,8 @@ from vmmigrate.appliance.ssh.shell import host_key_seen
 from vmmigrate.doors import Doors
 from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
-from vmmigrate.model import Facts, NewGuest, Plan
+from vmmigrate.facts import Facts, NewGuest
+from vmmigrate.model import Plan
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
 

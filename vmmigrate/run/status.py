@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmmigrate.model import NewGuest, Plan, Verified, VerifiedLive, plan_from_json
-from vmmigrate.run.journal import Kind, Record, RunState, Scope, Status, fold, read
+from vmmigrate.facts import NewGuest, Verified, VerifiedLive
+from vmmigrate.model import Plan, plan_from_json
+from vmmigrate.run.fold import RunState, Scope, Status, fold
+from vmmigrate.run.record import Kind, Record, read
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.steps import PREPARE
 

@@ -1,7 +1,7 @@
 """Give the new guest the old one's address and host name, on the live NIC that is still unplugged."""
 
 from vmmigrate.appliance.net import network
-from vmmigrate.model import NewVm
+from vmmigrate.facts import NewVm
 from vmmigrate.run.stage import Run
 
 

@@ -3,7 +3,7 @@
 import socket
 
 from vmmigrate.errors import ApplianceError
-from vmmigrate.model import Claim
+from vmmigrate.facts import Claim
 from vmmigrate.run.stage import Run
 
 MARK = "[vmmigrate]"

@@ -1,7 +1,7 @@
 """Hand over what only one of both may have: the host's autostart, and a note on each VM for the next person."""
 
 from hypervisors import NotSupported, VmRef
-from vmmigrate.model import Claim, NewVm, Plugged
+from vmmigrate.facts import Claim, NewVm, Plugged
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim
 

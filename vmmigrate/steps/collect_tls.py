@@ -3,7 +3,7 @@
 import io
 
 from vmmigrate.appliance.tls import bundle as tls
-from vmmigrate.model import TlsKept
+from vmmigrate.facts import TlsKept
 from vmmigrate.run.stage import Run
 
 

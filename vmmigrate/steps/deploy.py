@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from hypervisors import DeploySpec, NicSpec, Secret, VmRef
 from vmmigrate import properties
-from vmmigrate.model import NewVm, Plan
+from vmmigrate.facts import NewVm
+from vmmigrate.model import Plan
 from vmmigrate.run.stage import Run
 
 

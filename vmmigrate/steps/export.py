@@ -10,7 +10,7 @@ from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Exported
 from vmmigrate.errors import ApplianceError
-from vmmigrate.model import Backup, TableDigest
+from vmmigrate.facts import Backup, TableDigest
 from vmmigrate.run.rundir import Piped, write_durably
 from vmmigrate.run.stage import Run
 

@@ -1,6 +1,6 @@
 """Import the backup into the new appliance: once, and never again after a half one."""
 
-from vmmigrate.model import Backup, NewGuest
+from vmmigrate.facts import Backup, NewGuest
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import archive_password
 

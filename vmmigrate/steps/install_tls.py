@@ -6,7 +6,7 @@ from dataclasses import replace
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
-from vmmigrate.model import NewGuest, TlsInstalled, TlsKept, TlsPort
+from vmmigrate.facts import NewGuest, TlsInstalled, TlsKept, TlsPort
 from vmmigrate.run.stage import Run
 
 _NEEDED = (tls.CONSOLE, tls.PORT_25)

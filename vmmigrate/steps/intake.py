@@ -5,7 +5,7 @@ from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.model import Intake
+from vmmigrate.facts import Intake
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 

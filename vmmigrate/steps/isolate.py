@@ -1,7 +1,7 @@
 """Isolate the new guest by its own firewall: until the commit it speaks to nobody but this workstation."""
 
 from vmmigrate.appliance.net import firewall
-from vmmigrate.model import NewGuest, OldState
+from vmmigrate.facts import NewGuest, OldState
 from vmmigrate.run.stage import Run
 
 

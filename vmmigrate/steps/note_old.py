@@ -2,7 +2,7 @@
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.model import OldState
+from vmmigrate.facts import OldState
 from vmmigrate.run.stage import Run
 
 

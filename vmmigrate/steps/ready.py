@@ -10,7 +10,7 @@ from vmmigrate.appliance.ssh.shell import fingerprint_of_key
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
-from vmmigrate.model import NewGuest, NewVm
+from vmmigrate.facts import NewGuest, NewVm
 from vmmigrate.run.stage import Run
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"

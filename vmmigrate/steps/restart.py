@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypervisors import NotYet, PowerState
 from vmmigrate.appliance.units import boot_id, wait_until_active
 from vmmigrate.errors import ApplianceUnreachable
-from vmmigrate.model import NewGuest, NewVm, Reboot
+from vmmigrate.facts import NewGuest, NewVm, Reboot
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import address
 from vmmigrate.steps.ready import BOOTS, leases

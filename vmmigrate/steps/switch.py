@@ -2,7 +2,7 @@
 
 from hypervisors import HypervisorError, PowerState, VmRef
 from vmmigrate.appliance.net import network
-from vmmigrate.model import NewGuest, NewVm, OldState, Plugged
+from vmmigrate.facts import NewGuest, NewVm, OldState, Plugged
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.close import start_at_boot
 

@@ -5,7 +5,7 @@ from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.errors import ApplianceError
-from vmmigrate.model import NewGuest, OldState, Verified
+from vmmigrate.facts import NewGuest, OldState, Verified
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.install_tls import prove_all

@@ -1,7 +1,7 @@
 """Verify over the live network that the new gateway, and no other, answers at the old address."""
 
 from hypervisors import TrustRefused
-from vmmigrate.model import NewGuest, VerifiedLive
+from vmmigrate.facts import NewGuest, VerifiedLive
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.install_tls import prove_all
 from vmmigrate.steps.verify import same_banner

@@ -9,9 +9,9 @@ from small_plan import LAN, PLAN
 
 from hypervisors import Inventory, Nic, NotFound, PowerState, VmRef
 from vmmigrate import operations
-from vmmigrate.model import Claim, Intake, NewVm, Opened, Plugged, group_to_json
+from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, group_to_json
 from vmmigrate.operations import Parts
-from vmmigrate.run.journal import Kind
+from vmmigrate.run.record import Kind
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from hypervisors import Problem, VmRef
 from vmmigrate.events import Event
-from vmmigrate.model import Claim, Facts, NewVm, Opened
+from vmmigrate.facts import Claim, Facts, NewVm, Opened
 from vmmigrate.run.engine import Engine
-from vmmigrate.run.journal import Journal, Kind, Record
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind, Record
 from vmmigrate.step import Nothing, Step, UndoRefused
 
 VM = NewVm(VmRef("id-1", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02")

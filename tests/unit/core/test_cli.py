@@ -18,7 +18,8 @@ from hypervisors import Access, Hypervisor, Unreachable
 from vmmigrate import __version__
 from vmmigrate.cli import app
 from vmmigrate.commands import process as terminal
-from vmmigrate.run.journal import Kind, fold, read
+from vmmigrate.run.fold import fold
+from vmmigrate.run.record import Kind, read
 
 Cli = Callable[..., Result]
 

@@ -21,9 +21,10 @@ from small_steps import (
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
-from vmmigrate.model import Claim, NewVm, Opened
+from vmmigrate.facts import Claim, NewVm, Opened
 from vmmigrate.run.engine import describe
-from vmmigrate.run.journal import Kind, Scope, Status
+from vmmigrate.run.fold import Scope, Status
+from vmmigrate.run.record import Kind
 from vmmigrate.step import Step, UndoRefused
 
 

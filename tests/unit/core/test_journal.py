@@ -10,8 +10,10 @@ import pytest
 from small_steps import HEADER, NAMES, VM
 
 from vmmigrate.errors import JournalDamaged, JournalFailed
-from vmmigrate.model import Claim, NewVm, group_to_json
-from vmmigrate.run.journal import START, Back, Journal, Kind, RunState, Scope, Status, fold, read
+from vmmigrate.facts import Claim, NewVm, group_to_json
+from vmmigrate.run.fold import Back, RunState, Scope, Status, fold
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import START, Kind, read
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import pytest
 from small_plan import PLAN
 
 from hypervisors import VmRef
-from vmmigrate.findings import Finding, Severity
-from vmmigrate.model import (
+from vmmigrate.facts import (
     GROUPS,
     Backup,
     Claim,
@@ -19,7 +18,6 @@ from vmmigrate.model import (
     OldState,
     Opened,
     Plugged,
-    Premise,
     Reboot,
     TableDigest,
     TlsInstalled,
@@ -29,9 +27,9 @@ from vmmigrate.model import (
     VerifiedLive,
     group_from_json,
     group_to_json,
-    plan_from_json,
-    plan_to_json,
 )
+from vmmigrate.findings import Finding, Severity
+from vmmigrate.model import Premise, plan_from_json, plan_to_json
 
 GUEST = NewGuest(
     "198.51.100.100",

@@ -9,7 +9,7 @@ from small_plan import LAN, PLAN
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Clock, NicSpec, PowerState, TimedOut
 from vmmigrate.events import silent
-from vmmigrate.model import Facts, NewVm
+from vmmigrate.facts import Facts, NewVm
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps import ready

@@ -26,10 +26,11 @@ from hypervisors import Cancelled, NotSupported, Problem
 from vmmigrate import operations
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark
-from vmmigrate.model import Plugged
+from vmmigrate.facts import Plugged
 from vmmigrate.operations import NeedsConfirmation
 from vmmigrate.run.driving import NeedsAttention, RolledBack
-from vmmigrate.run.journal import Kind, Record, Scope, Status, fold, read
+from vmmigrate.run.fold import Scope, Status, fold
+from vmmigrate.run.record import Kind, Record, read
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.status import covered, describe, outage
 from vmmigrate.settings.models import Settings

@@ -26,7 +26,8 @@ from vmmigrate.events import (
     Warned,
     unfailing,
 )
-from vmmigrate.run.journal import Journal, Kind
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind
 from vmmigrate.run.status import RunStatus
 from vmmigrate.show.jsonlines import JsonLines
 from vmmigrate.show.lines import PlainLines

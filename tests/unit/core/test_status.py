@@ -2,7 +2,7 @@
 
 import pytest
 
-from vmmigrate.run.journal import Back, RunState, Scope, Status
+from vmmigrate.run.fold import Back, RunState, Scope, Status
 from vmmigrate.run.status import makes_vm
 
 REDO = Back(Scope.REDO, "interrupted", ("deploy", "import"))

@@ -1,0 +1,162 @@
+"""Fold a journal's records into the state of a run."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from vmmigrate.errors import JournalDamaged
+from vmmigrate.facts import Facts, group_from_json
+from vmmigrate.run.record import Kind, Record
+
+
+class Scope(StrEnum):
+    """How far back. `REDO` undoes what cannot be continued and then goes forward again."""
+
+    SWITCH = "switch"
+    ALL = "all"
+    REDO = "redo"
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    BEGUN = "begun"
+    DONE = "done"
+    FAILED = "failed"
+    UNDOING = "undoing"
+
+
+@dataclass(frozen=True)
+class Back:
+    """The recorded way back: the steps it covers, in the order of the run."""
+
+    scope: Scope
+    reason: str
+    steps: tuple[str, ...]
+    leave_mail: bool = False  # the operator's word that mail may stay behind in the new VM
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as its journal tells it. The order of `steps` is the recorded one."""
+
+    run_id: str
+    version: str
+    plan_sha256: str
+    phases: Mapping[str, str]  # step → phase
+    steps: Mapping[str, Status]
+    facts: Facts = field(default_factory=Facts)
+    back: Back | None = None
+    paused: str | None = None
+    ended: str | None = None
+    finished: bool = False
+    committed: bool = False  # the new VM has been open to the world at some time
+    learnt_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)  # step → what its undo left to a person
+    error: str | None = None
+
+
+def fold(records: Iterable[Record]) -> RunState:
+    """The state that the records add up to. Raises JournalDamaged."""
+    ordered = iter(records)
+    state = _start(next(ordered))
+    for record in ordered:
+        state = _FOLDS[record.kind](state, record)
+    return state
+
+
+def _start(record: Record) -> RunState:
+    data = record.data
+    if record.kind is not Kind.RUN:
+        raise JournalDamaged("the first record is no run record", hint="this file is no journal")
+    phases = {step["name"]: step["phase"] for step in data["steps"]}
+    pending = dict.fromkeys(phases, Status.PENDING)
+    return RunState(data["run_id"], data["version"], data["plan_sha256"], phases, pending)
+
+
+def _with_status(state: RunState, record: Record, status: Status) -> RunState:
+    name = record.data["step"]
+    if name not in state.steps:
+        raise JournalDamaged(f"record {record.seq} names an unknown step {name!r}", hint="this file was edited")
+    return replace(state, steps={**state.steps, name: status}, paused=None, ended=None)
+
+
+def _begin(state: RunState, record: Record) -> RunState:
+    return _with_status(state, record, Status.BEGUN)
+
+
+def _learnt(state: RunState, record: Record) -> RunState:
+    name, step = record.data["group"], record.data["step"]
+    try:
+        value = group_from_json(name, record.data["value"])
+    except (KeyError, ValueError) as error:
+        raise JournalDamaged(f"record {record.seq}: {name}: {error}", hint="use the version that wrote it") from error
+    names = (*state.learnt_by.get(step, ()), name)
+    return replace(
+        state,
+        facts=state.facts.with_(value),
+        learnt_by={**state.learnt_by, step: names},
+        committed=state.committed or name == "Opened",
+    )
+
+
+def _done(state: RunState, record: Record) -> RunState:
+    return _with_status(state, record, Status.DONE)
+
+
+def _failed(state: RunState, record: Record) -> RunState:
+    name = record.data["step"]
+    if record.data.get("undoing"):
+        trouble = " → ".join(words for words in (record.data["error"], record.data["hint"]) if words)
+        return replace(state, troubles={**state.troubles, name: trouble})
+    return replace(_with_status(state, record, Status.FAILED), error=record.data["error"])
+
+
+def _direction(state: RunState, record: Record) -> RunState:
+    if record.data["to"] == "forward":
+        return replace(state, back=None, paused=None, ended=None, troubles={})
+    data = record.data
+    back = Back(Scope(data["scope"]), data["reason"], tuple(data["steps"]), data.get("leave_mail", False))
+    return replace(state, back=back, paused=None, ended=None, troubles={})
+
+
+def _undo(state: RunState, record: Record) -> RunState:
+    return _with_status(state, record, Status.UNDOING)
+
+
+def _undone(state: RunState, record: Record) -> RunState:
+    name = record.data["step"]
+    state = _with_status(state, record, Status.PENDING)
+    facts = state.facts.without(state.learnt_by.get(name, ()))
+    troubles = {step: text for step, text in state.troubles.items() if step != name}
+    return replace(state, facts=facts, learnt_by={**state.learnt_by, name: ()}, troubles=troubles)
+
+
+def _paused(state: RunState, record: Record) -> RunState:
+    return replace(state, paused=record.data["reason"])
+
+
+def _end(state: RunState, record: Record) -> RunState:
+    return replace(state, ended=record.data["outcome"])
+
+
+def _finished(state: RunState, record: Record) -> RunState:
+    return replace(state, finished=True)
+
+
+def _second_run(state: RunState, record: Record) -> RunState:
+    raise JournalDamaged(f"record {record.seq} begins a second run in one file", hint="this file was edited")
+
+
+_FOLDS: dict[Kind, Callable[[RunState, Record], RunState]] = {
+    Kind.RUN: _second_run,
+    Kind.BEGIN: _begin,
+    Kind.LEARNT: _learnt,
+    Kind.DONE: _done,
+    Kind.FAILED: _failed,
+    Kind.DIRECTION: _direction,
+    Kind.UNDO: _undo,
+    Kind.UNDONE: _undone,
+    Kind.PAUSED: _paused,
+    Kind.END: _end,
+    Kind.FINISHED: _finished,
+}

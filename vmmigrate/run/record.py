@@ -1,0 +1,101 @@
+"""A journal's records: kinds, the chain of hashes, and what is read from the file. Damage is refused."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from vmmigrate.errors import JournalDamaged
+
+SCHEMA = 1
+START = "0" * 64  # `prev` of the first record
+
+
+class Kind(StrEnum):
+    RUN = "run"
+    BEGIN = "begin"
+    LEARNT = "learnt"
+    DONE = "done"
+    FAILED = "failed"
+    DIRECTION = "direction"
+    UNDO = "undo"
+    UNDONE = "undone"
+    PAUSED = "paused"
+    END = "end"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line. `at` is an ISO 8601 time in UTC, `hash` the SHA-256 of the line itself."""
+
+    seq: int
+    at: str
+    kind: Kind
+    data: Mapping[str, Any]
+    hash: str
+
+    @property
+    def time(self) -> float:
+        """Unix seconds."""
+        return datetime.fromisoformat(self.at).timestamp()
+
+
+def read(path: Path) -> list[Record]:
+    """The records of a journal, for looking at; a torn last line is passed over. Raises JournalDamaged."""
+    return parse(path)[0]
+
+
+def parse(path: Path) -> tuple[list[Record], int]:
+    """The records and the length in bytes of the good part."""
+    lines = path.read_bytes().split(b"\n")
+    torn = lines.pop()  # b"" after a whole last line
+    records: list[Record] = []
+    good = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            body = json.loads(line)
+        except ValueError as error:
+            if number == len(lines) and not torn:
+                break  # a last line of which the disk kept the end alone
+            raise _damaged(path, number, str(error)) from error
+        records.append(_record(path, number, line, body, records[-1].hash if records else START))
+        good += len(line) + 1
+    if not records:
+        raise _damaged(path, 1, "there is no complete record")
+    return records, good
+
+
+def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Record:
+    """One line's record. Raises JournalDamaged."""
+    try:
+        if number == 1:
+            _refuse_newer(body)
+        seq, at, kind = body.pop("seq"), body.pop("at"), Kind(body.pop("kind"))
+        if seq != number - 1:
+            raise _damaged(path, number, "a record is missing or out of order")
+        if body.pop("prev") != prev:
+            raise _damaged(path, number, "the chain of hashes is broken")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise _damaged(path, number, str(error)) from error
+    return Record(seq, at, kind, body, hashlib.sha256(line).hexdigest())
+
+
+def _refuse_newer(header: Mapping[str, Any]) -> None:
+    """Before anything else is looked at: a newer schema may have kinds of records that are not known here."""
+    if header["schema"] > SCHEMA:
+        raise JournalDamaged(
+            f"the journal has schema {header['schema']}, this program knows up to {SCHEMA}",
+            hint=f"use vmmigrate {header['version']} or newer for this run",
+        )
+
+
+def _damaged(path: Path, number: int, what: str) -> JournalDamaged:
+    return JournalDamaged(
+        f"{path}, line {number}: {what}",
+        hint="do not edit a journal; look at both virtual machines and restore the file from a copy",
+    )
