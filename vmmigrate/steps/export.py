@@ -16,7 +16,7 @@ from vmmigrate.run.stage import Run
 
 ATTEMPTS = 3
 
-_DIGESTS = TypeAdapter(DatabaseFacts)
+DIGESTS = TypeAdapter(DatabaseFacts)
 
 
 def do(run: Run) -> None:
@@ -43,7 +43,7 @@ def undo(run: Run) -> None:
 
 def load_digests(run: Run) -> DatabaseFacts:
     """What the old database held when it was exported."""
-    return _DIGESTS.validate_json(run.rundir.digests.read_bytes())
+    return DIGESTS.validate_json(run.rundir.digests.read_bytes())
 
 
 def archive_password(run: Run) -> Secret | None:
@@ -76,6 +76,6 @@ def _take(run: Run, path: Path) -> None:
 
 
 def _keep(run: Run, digests: DatabaseFacts, exported: Exported, attempts: int, *, by_hand: bool) -> None:
-    write_durably(run.rundir.digests, _DIGESTS.dump_json(digests))
+    write_durably(run.rundir.digests, DIGESTS.dump_json(digests))
     tables = {name: TableDigest(table.count, table.digest) for name, table in digests.tables.items()}
     run.learn(Backup(exported.name, exported.container, exported.size, exported.sha256, attempts, tables, by_hand))

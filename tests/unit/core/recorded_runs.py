@@ -25,6 +25,8 @@ class TinyHypervisor:
 
     url: str = "test:///tiny"
     notes: str = "the owner's words"
+    old: VmRef = PLAN.old
+    new: VmRef = NEW
     new_is_there: bool = True
     calls: list[str] = field(default_factory=list)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -35,9 +37,9 @@ class TinyHypervisor:
 
     def find(self, name: str) -> VmRef:
         self._called("find", name)
-        if name != PLAN.old.name:
+        if name != self.old.name:
             raise NotFound(f"there is no virtual machine {name!r}", hint="look with virsh list --all")
-        return PLAN.old
+        return self.old
 
     def inventory(self, vm: VmRef) -> Inventory:
         self._called("inventory", vm.name)
@@ -47,7 +49,7 @@ class TinyHypervisor:
         )
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
-        return (NEW,) if self.new_is_there else ()
+        return (self.new,) if self.new_is_there else ()
 
     def destroy(self, vm: VmRef, run_id: str) -> None:
         self._called("destroy", vm.name)
@@ -55,7 +57,7 @@ class TinyHypervisor:
 
     def set_notes(self, vm: VmRef, notes: str) -> None:
         self._called("set_notes", vm.name)
-        if vm == PLAN.old:
+        if vm == self.old:
             self.notes = notes
 
     def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:

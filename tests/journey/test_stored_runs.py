@@ -1,0 +1,69 @@
+"""Runs that an earlier version began are resumed, rolled back and finished in a lab of today."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.journey.conftest import Worlds
+from tests.journey.records import number
+from tests.journey.story import DONE, INTERRUPTED, KILLED, Stop, Story, assert_same
+from tests.journey.transplant import transplant
+
+SCHEMA_1 = Path(__file__).parents[1] / "journals" / "schema-1"
+KINDS_OF_SCHEMA_1 = frozenset(
+    ("run", "begin", "learnt", "done", "failed", "direction", "undo", "undone", "paused", "end", "finished")
+)
+STOPS: dict[str, Stop] = {
+    "killed-in-the-import": ("SIGKILL", "after", number("begin", "import")),
+    "killed-in-the-switch": ("SIGKILL", "edit", 8),
+    "killed-before-the-commit": ("SIGKILL", "after", number("done", "verify-live")),
+    "killed-after-the-commit": ("SIGKILL", "after", number("learnt", "open")),
+    "interrupted": ("SIGINT", "after", number("done", "isolate")),
+    "interrupted-in-the-switch": ("SIGINT", "after", number("done", "switch")),
+}
+
+
+def taken_over(story: Story, name: str) -> None:
+    """A run that the earlier version left at that point, in this lab."""
+    stop = STOPS[name]
+    assert story.migrate(stop=stop).status == (INTERRUPTED if stop[0] == "SIGINT" else KILLED)
+    transplant(SCHEMA_1 / name, story)
+    assert story.journal[0]["schema"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STOPS)
+def test_a_run_of_an_earlier_version_is_resumed(story: Story, name: str, undisturbed: Worlds) -> None:
+    taken_over(story, name)
+    told = story.resume()
+    assert told.status == DONE, told.err
+    assert_same(story.world(), undisturbed.migrated)
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["new"], [], True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STOPS)
+def test_a_run_of_an_earlier_version_is_rolled_back(story: Story, name: str, undisturbed: Worlds) -> None:
+    taken_over(story, name)
+    told = story.rollback()
+    assert told.status == DONE, told.err
+    if name != "killed-after-the-commit":
+        assert_same(story.world(), undisturbed.before)
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["old"], [], True)
+
+
+@pytest.mark.slow
+def test_what_resumes_an_earlier_journal_writes_nothing_that_its_version_cannot_read(story: Story) -> None:
+    taken_over(story, "interrupted")
+    assert story.resume().status == DONE
+    assert {record["kind"] for record in story.journal} <= KINDS_OF_SCHEMA_1
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_version_goes_back_after_its_commit_and_is_finished(story: Story) -> None:
+    assert story.migrate().status == DONE
+    transplant(SCHEMA_1 / "migrated", story)
+    assert story.rollback().status == DONE
+    assert story.live() == ["old"]
+    assert story.finish().status == DONE
+    assert story.world().keys() == {"old"}

@@ -1,0 +1,122 @@
+"""Runs that earlier versions left on the disk are folded, shown, rolled back and finished, for ever."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from recorded_runs import NEW, TinyHypervisor, parts
+
+from hypervisors import VmRef
+from vmmigrate import operations
+from vmmigrate.appliance.tls.bundle import TlsBundle
+from vmmigrate.errors import UsageProblem
+from vmmigrate.facts import Backup, NewVm, TlsKept
+from vmmigrate.run.fold import fold
+from vmmigrate.run.record import read
+from vmmigrate.run.rundir import RunDir
+from vmmigrate.show.status import status_json, status_lines
+from vmmigrate.steps.export import DIGESTS
+
+JOURNALS = Path(__file__).parents[2] / "journals"
+STORED = sorted(path.parent for path in JOURNALS.glob("*/*/journal.jsonl"))
+GO_ON, END, NOTHING = ("resume", "rollback"), ("finish", "rollback"), ()
+VERBS = {
+    "migrated": END,
+    "going-back-refused": END,
+    "switched-back": ("finish",),
+    "finished": NOTHING,
+    "finished-after-switching-back": NOTHING,
+    "rolled-back": NOTHING,
+    "failed-and-rolled-back": NOTHING,
+}
+
+
+def laid(stored: Path, folder: Path) -> RunDir:
+    """The stored run as a run of `folder`; a key where it has one."""
+    run_id = json.loads((stored / "status.json").read_text())["run_id"]
+    rundir = RunDir(folder / "runs" / run_id, folder / "keys" / f"{run_id}.key")
+    shutil.copytree(stored, rundir.path)
+    if (rundir.path / "key").exists():
+        rundir.key_path.parent.mkdir()
+        (rundir.path / "key").rename(rundir.key_path)
+    return rundir
+
+
+def test_there_are_runs_of_every_kind() -> None:
+    assert len(STORED) >= 17
+    assert VERBS.keys() < {stored.name for stored in STORED}
+
+
+@pytest.fixture(params=STORED, ids=lambda path: f"{path.parent.name}-{path.name}")
+def stored(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Path, tmp_path: Path) -> None:
+    rundir = laid(stored, tmp_path)
+    seen = operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
+    then, now = json.loads((stored / "status.json").read_text()), json.loads(json.dumps(status_json(seen)))
+    assert {**then, "folder": ""} == {**{key: now[key] for key in then}, "folder": ""}
+    assert seen.verbs == VERBS.get(stored.name, GO_ON)
+
+
+def test_a_stored_run_is_shown_to_people(stored: Path, tmp_path: Path) -> None:
+    rundir = laid(stored, tmp_path)
+    lines = status_lines(operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor())))
+    then = (stored / "status.txt").read_text().splitlines()
+    assert lines[0] == then[0]
+    steps = [line.split() for line in then if line.startswith("  ")]
+    assert [line.split()[:2] for line in lines if line.startswith("  ")] == steps
+    verbs = [line.split()[2] for line in lines if line.startswith("next: ")]
+    assert verbs == list(VERBS.get(stored.name, GO_ON))
+
+
+def hypervisor_of(stored: Path) -> TinyHypervisor:
+    """The old VM as its run claimed it, and the new one where the journal knows it."""
+    state = fold(read(stored / "journal.jsonl"))
+    old = VmRef(**json.loads((stored / "plan.json").read_text())["old"])
+    known = state.facts.find(NewVm)
+    claim = f"[vmmigrate] run {state.run_id} on elsewhere: a migration is under way"
+    return TinyHypervisor(notes=f"the owner's words\n{claim}", old=old, new=known.vm if known else NEW)
+
+
+@pytest.mark.parametrize("name", ["interrupted", "killed-in-the-deployment", "killed-in-the-import"])
+def test_a_stored_run_that_prepared_is_rolled_back(name: str, tmp_path: Path) -> None:
+    stored = JOURNALS / "schema-1" / name
+    rundir, hypervisor = laid(stored, tmp_path), hypervisor_of(stored)
+    assert operations.rollback(rundir.run_id, parts(tmp_path, hypervisor)) == "rolled-back"
+    assert (hypervisor.notes, hypervisor.new_is_there) == ("the owner's words", False)
+    assert not any(path.exists() for path in rundir.secrets())
+    assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).verbs == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "new_is_there"), [("migrated", True), ("going-back-refused", True), ("switched-back", False)]
+)
+def test_a_stored_run_that_came_to_its_end_is_finished(name: str, new_is_there: bool, tmp_path: Path) -> None:
+    stored = JOURNALS / "schema-1" / name
+    rundir, hypervisor = laid(stored, tmp_path), hypervisor_of(stored)
+    assert operations.finish(rundir.run_id, parts(tmp_path, hypervisor), yes=True) == "finished"
+    assert hypervisor.new_is_there is new_is_there
+    assert ("shut_down mailgw" in hypervisor.calls) is new_is_there
+    assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).word == "finished"
+
+
+@pytest.mark.parametrize("name", ["finished", "rolled-back", "failed-and-rolled-back"])
+def test_a_stored_run_that_is_over_is_not_rolled_back_again(name: str, tmp_path: Path) -> None:
+    stored = JOURNALS / "schema-1" / name
+    rundir = laid(stored, tmp_path)
+    with pytest.raises(UsageProblem):
+        operations.rollback(rundir.run_id, parts(tmp_path, hypervisor_of(stored)))
+
+
+@pytest.mark.parametrize("name", ["migrated", "killed-in-the-import"])
+def test_what_a_stored_run_keeps_encrypted_is_read(name: str, tmp_path: Path) -> None:
+    stored = JOURNALS / "schema-1" / name
+    rundir = laid(stored, tmp_path)
+    backup = fold(read(rundir.journal)).facts.of(Backup)
+    rundir.verify(rundir.archive, backup.sha256, backup.size)
+    bundle = TlsBundle.from_bytes(rundir.decrypt_small(rundir.tls))
+    assert bundle.web[0].fingerprint == fold(read(rundir.journal)).facts.of(TlsKept).web_fingerprint
+    assert DIGESTS.validate_json(rundir.digests.read_bytes()).tables.keys() == backup.tables.keys()
