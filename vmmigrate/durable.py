@@ -1,14 +1,67 @@
-"""A new private file that appears whole or not at all, and never in another's place unless that was asked for."""
+"""Files that appear on the disk whole or not at all: written aside, fsynced, then renamed."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from vmmigrate.errors import UsageProblem
-from vmmigrate.run.journal import fsync_folder
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a creation, a rename or a deletion in `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def part_of(path: Path) -> Path:
+    """Where `path` is written aside. The name is fixed, so that the part left by a crash is found and replaced."""
+    return path.with_name(path.name + ".part")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A private file (0600) to write into. It takes `path`'s name at the end; a failure leaves nothing of it."""
+    part = part_of(path)
+    part.unlink(missing_ok=True)
+    with _aside(part, _private(part)) as file:
+        yield file
+        _sync(file)
+        part.replace(path)
+    fsync_folder(path.parent)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    with replacing(path) as file:
+        file.write(data)
+
+
+def _private(part: Path) -> BinaryIO:
+    """A new file of mode 0600 whatever the umask."""
+    return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+@contextmanager
+def _aside(part: Path, file: BinaryIO) -> Iterator[BinaryIO]:
+    """`file`, closed afterwards, and `part`, its name, given up."""
+    try:
+        with file:
+            yield file
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+# ---- a file that the user names --------------------------------------------------------------------------
 
 
 class Sink:
@@ -26,29 +79,25 @@ class Sink:
 
 @contextmanager
 def new_file(target: Path, *, force: bool) -> Iterator[tuple[Sink, Path]]:
-    """A sink and its temporary name beside `target`, which it takes when all went well; else nothing is left.
+    """A sink and its name beside `target`. It takes `target`'s name at the end; a failure leaves nothing.
 
     Raises UsageProblem at once where `target` exists (without `force`) or cannot be made there.
     """
     _refuse_existing(target, force=force)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")  # two processes may write one target
     with _translated(target):
-        fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)  # mode 0600
-    part = Path(name)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            yield Sink(file, target), part
-            with _translated(target):
-                os.fsync(file.fileno())
+        opened = _private(part)
+    with _aside(part, opened) as file:
+        yield Sink(file, target), part
         with _translated(target):
+            _sync(file)
             _take_name(part, target, force=force)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def refuse_special(path: Path) -> None:
     """Raises UsageProblem for a device or a pipe: its bytes need not end, and in its place no file belongs."""
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UsageProblem(f"{path} is no ordinary file", hint="name a file on a disk")
+        raise UsageProblem(f"{path} is not an ordinary file", hint="name a file on a disk")
 
 
 def _refuse_existing(target: Path, *, force: bool) -> None:

@@ -23,6 +23,7 @@ from hypervisors import (
 from vmmigrate import __version__, properties
 from vmmigrate import archives as inspecting
 from vmmigrate.doors import Doors
+from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import Listener, RunStarted, StepBegan, StepEnded, StepProgress, silent
 from vmmigrate.facts import NewVm
@@ -35,7 +36,7 @@ from vmmigrate.run.fold import RunState, Scope
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.logged import warnings_told
 from vmmigrate.run.record import Kind
-from vmmigrate.run.rundir import RunDir, locked, new_run_id, write_durably
+from vmmigrate.run.rundir import RunDir, locked, new_run_id
 from vmmigrate.run.stage import Run
 from vmmigrate.run.status import RunStatus, covered, describe, makes_vm, read_status, switching
 from vmmigrate.settings.folders import run_ids

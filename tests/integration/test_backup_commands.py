@@ -22,6 +22,7 @@ from stand_in import Guest, fresh_guest, old_guest
 
 from fixtures.appliance.config import CONSOLE_TOML
 from hypervisors import Progress, ProgressListener, Secret, fetch_leaf, fingerprint_of
+from vmmigrate import durable
 from vmmigrate.alone import backup as backups
 from vmmigrate.alone.console import Host, Visit
 from vmmigrate.appliance.port import Account
@@ -257,10 +258,7 @@ def test_no_backup_feature(cli: Cli, old: Guest, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_called_one(cli: Cli, old: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tempfile
-
-    full = lambda **given: (os.open("/dev/full", os.O_WRONLY), str(tmp_path / "backup.part"))  # noqa: E731
-    monkeypatch.setattr(tempfile, "mkstemp", full)
+    monkeypatch.setattr(durable, "_private", lambda part: os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb"))
     result = cli("backup", "export", old.url, "-o", "backup.tgz", *believed(old, tmp_path))
     assert told(result) == (
         2,
@@ -499,7 +497,7 @@ def test_what_a_profile_would_settle_is_named_after_an_upload_too(
 def test_what_is_no_ordinary_file_is_neither_read_nor_replaced(cli: Cli, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "backup.fifo")
     for name in ("backup.fifo", "/dev/zero"):
-        refused = (2, f"error: {name} is no ordinary file\n  → name a file on a disk\n")
+        refused = (2, f"error: {name} is not an ordinary file\n  → name a file on a disk\n")
         assert told(cli("backup", "inspect", name)) == refused
         assert told(cli("backup", "export", "192.0.2.1", "-o", name, "--force")) == refused
     assert left_over(tmp_path) == ["backup.fifo"]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hypervisors import Problem
+from vmmigrate.durable import write_durably
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.init.sources import Sources
-from vmmigrate.run.rundir import write_durably
 from vmmigrate.settings.models import default_file
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hypervisors import Problem, Secret
+from vmmigrate.durable import write_durably
 from vmmigrate.init.conversation import Conversation
-from vmmigrate.run.rundir import write_durably
 from vmmigrate.settings import keyrings
 from vmmigrate.settings.secrets import question, variable
 

@@ -9,18 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from vmmigrate.durable import fsync_folder, part_of
 from vmmigrate.errors import JournalFailed
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import SCHEMA, START, Kind, Record, parse
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make a creation or a rename in `folder` durable."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 class Journal:
@@ -36,7 +28,7 @@ class Journal:
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
         """A new file whose first record is `header`: it is there whole, or not at all. Raises FileExistsError."""
-        part = path.with_name(path.name + ".part")
+        part = part_of(path)
         if path.exists():
             raise FileExistsError(path)
         part.unlink(missing_ok=True)

@@ -17,8 +17,8 @@ from typing import BinaryIO, cast
 from pyrage import decrypt_io, encrypt_io, x25519
 
 from hypervisors import Progress, ProgressListener, no_progress
+from vmmigrate.durable import fsync_folder, part_of, replacing, write_durably
 from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
-from vmmigrate.run.journal import fsync_folder
 
 PIECE = 1 << 20
 
@@ -99,15 +99,10 @@ class RunDir:
     # ---- encrypted at rest -------------------------------------------------------------------------------
 
     def encrypt(self, target: Path, source: BinaryIO) -> None:
-        """Encrypt all of `source` into `target` as it is read: `.part`, fsync, rename."""
-        part = target.with_name(target.name + ".part")
+        """Encrypt all of `source` into `target` as it is read; `target` appears whole or not at all."""
         try:
-            with _private(part) as sink:
+            with replacing(target) as sink:
                 encrypt_io(source, sink, [self._identity().to_public()])
-                sink.flush()
-                os.fsync(sink.fileno())
-            part.replace(target)
-            fsync_folder(target.parent)
         except OSError as error:
             raise RunFolderFailed(
                 f"{target}: {error.strerror or error}",
@@ -160,7 +155,7 @@ class RunDir:
     def drop_secrets(self) -> None:
         """Delete the key first: what is left of the rest is then unreadable."""
         for path in reversed(self.secrets()):
-            for each in (path, path.with_name(path.name + ".part")):
+            for each in (path, part_of(path)):
                 each.unlink(missing_ok=True)
             if path.parent.is_dir():
                 fsync_folder(path.parent)
@@ -220,24 +215,6 @@ class Piped:
         self._thread.join()
         if self.error is not None and exc[0] is None:
             raise self.error
-
-
-def _private(path: Path) -> BinaryIO:
-    """A new file of mode 0600 whatever the umask; one left by a crash is replaced."""
-    path.unlink(missing_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    return os.fdopen(fd, "wb")
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """A small private file: written aside, fsynced, renamed, and the folder fsynced."""
-    part = path.with_name(path.name + ".part")
-    with _private(part) as sink:
-        sink.write(data)
-        sink.flush()
-        os.fsync(sink.fileno())
-    part.replace(path)
-    fsync_folder(path.parent)
 
 
 def _not_as_recorded(path: Path, why: str) -> JournalDamaged:

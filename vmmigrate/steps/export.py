@@ -9,9 +9,10 @@ from hypervisors import Secret
 from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Exported
+from vmmigrate.durable import write_durably
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import Backup, TableDigest
-from vmmigrate.run.rundir import Piped, write_durably
+from vmmigrate.run.rundir import Piped
 from vmmigrate.run.stage import Run
 
 ATTEMPTS = 3

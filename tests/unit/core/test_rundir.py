@@ -13,8 +13,9 @@ from typing import BinaryIO
 
 import pytest
 
+from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, UsageProblem
-from vmmigrate.run.rundir import Piped, RunDir, locked, new_run_id, write_durably
+from vmmigrate.run.rundir import Piped, RunDir, locked, new_run_id
 
 PLAIN = random.Random(5).randbytes(300_000)  # noqa: S311 -- the same in each worker: ids of tests are made of it
 DIGEST = sha256(PLAIN).hexdigest()
