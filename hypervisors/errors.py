@@ -22,16 +22,19 @@ def _lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+class Unreachable(Problem):
+    """No session with a machine (hypervisor, appliance, jump host), or it broke off: address, port, service.
+
+    What waits for a machine tolerates it and asks again.
+    """
+
+
+class LoginRefused(Problem):
+    """A machine refused these credentials. Never retried: some failures in a row block an account."""
+
+
 class HypervisorError(Problem):
     """The hypervisor refused or failed; the SDK's own words are in the message."""
-
-
-class Unreachable(HypervisorError):
-    """No connection to the hypervisor: address, transport, daemon."""
-
-
-class LoginRefused(HypervisorError):
-    """The hypervisor refused these credentials. Never retried."""
 
 
 class NotPermitted(HypervisorError):

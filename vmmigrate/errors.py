@@ -15,19 +15,11 @@ class ApplianceError(Problem):
     """An appliance refused or failed, or is not what was expected."""
 
 
-class ApplianceUnreachable(ApplianceError):
-    """No connection to the appliance: address, port, service down."""
-
-
 class Unanswered(ApplianceError):
     """Something was sent that may change an appliance, and no answer came: whether it was done is not known.
 
-    Not an ApplianceUnreachable, which a wait bears with: it would be sent again.
+    Not an Unreachable, which a wait tolerates: it would be sent again.
     """
-
-
-class LoginRefused(ApplianceError):
-    """A console or an SSH server refused these credentials. Never retried: five failures block an account."""
 
 
 class NotDiscovered(ApplianceError):

@@ -9,18 +9,21 @@ import pytest
 from stand_in import Guest, fresh_guest, old_guest
 
 from fixtures.appliance import ca
-from hypervisors import Progress, Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of, no_progress
+from hypervisors import (
+    LoginRefused,
+    Progress,
+    Secret,
+    TlsTrust,
+    TrustRefused,
+    Unreachable,
+    fetch_leaf,
+    fingerprint_of,
+    no_progress,
+)
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
-from vmmigrate.errors import (
-    ApplianceError,
-    ApplianceUnreachable,
-    LoginRefused,
-    NoBackup,
-    NotDiscovered,
-    UsageProblem,
-)
+from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, UsageProblem
 
 PASSWORD = Secret("backup pässword & more")
 
@@ -177,7 +180,7 @@ def test_a_bare_host_is_probed_on_both_ports(old: Guest) -> None:
 
 
 def test_a_host_without_a_console_is_told_with_every_try() -> None:
-    with pytest.raises(ApplianceUnreachable) as nothing:
+    with pytest.raises(Unreachable) as nothing:
         find_console("127.65.0.9", TlsTrust())
     assert "https://127.65.0.9:443" in str(nothing.value)
     assert "https://127.65.0.9:8443" in str(nothing.value)

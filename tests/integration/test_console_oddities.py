@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from odd_console import ADMIN, BACKUP, HOME, LOGIN, RESTORE, OddConsole, Route, answer, hang_up, page, redirect
 
-from hypervisors import Secret, TimedOut, TlsTrust, TrustRefused, no_progress
+from hypervisors import LoginRefused, Secret, TimedOut, TlsTrust, TrustRefused, Unreachable, no_progress
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, NoBackup, NotDiscovered, Unanswered
+from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
 
 ARCHIVE = gzip.compress(os.urandom(5000))
 BINARY = {"Content-Type": "application/gzip"}
@@ -145,9 +145,9 @@ def test_a_port_without_tls_is_no_console() -> None:
     with socket.create_server(("127.0.0.1", 0)) as plain:
         port = plain.getsockname()[1]
         console = WebConsole(f"https://127.0.0.1:{port}/", TlsTrust(), timeout=0.5)
-        with pytest.raises(ApplianceUnreachable):
+        with pytest.raises(Unreachable):
             console.log_in(ADMIN)
-        with pytest.raises(ApplianceUnreachable, match="no console found"):
+        with pytest.raises(Unreachable, match="no console found"):
             find_console(f"127.0.0.1:{port}", TlsTrust(), timeout=0.5)
 
 

@@ -7,13 +7,12 @@ import paramiko
 import pytest
 from real_sshd import NEEDS_SSHD, USER, make_key, public, running
 
-from hypervisors import Secret
+from hypervisors import LoginRefused, Secret
 from vmmigrate.appliance.ssh.connecting import SshServer, connect
 from vmmigrate.appliance.ssh.conversation import Questions, converse
 from vmmigrate.appliance.ssh.execution import Unfinished
 from vmmigrate.appliance.ssh.login import Login, SshKey
 from vmmigrate.appliance.ssh.new_password import change
-from vmmigrate.errors import LoginRefused
 
 pytestmark = NEEDS_SSHD
 

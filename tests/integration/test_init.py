@@ -14,9 +14,9 @@ import pytest
 from fixtures.appliance import state
 from fixtures.memory import MemoryHypervisor
 from fixtures.processlab import ProcessLab, process_lab
-from hypervisors import Access, Hypervisor, Store, TrustRefused, Unreachable, VmRef
+from hypervisors import Access, Hypervisor, LoginRefused, Store, TrustRefused, Unreachable, VmRef
 from hypervisors import LoginRefused as HypervisorRefused
-from vmmigrate.errors import LoginRefused, PlanRefused, UsageProblem
+from vmmigrate.errors import PlanRefused, UsageProblem
 from vmmigrate.init import Lent, converse
 from vmmigrate.settings.models import load
 

@@ -13,7 +13,7 @@ from odd_sshd import OddSshd, ended
 from real_sshd import NEEDS_SSHD, USER, RealSshd, free_port, make_key, public, running
 from stand_in import Guest, old_guest
 
-from hypervisors import Problem, Secret, TlsTrust, TrustRefused, fetch_leaf, fingerprint_of
+from hypervisors import LoginRefused, Problem, Secret, TlsTrust, TrustRefused, Unreachable, fetch_leaf, fingerprint_of
 from vmmigrate.appliance import consoles, mail
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import Profile
@@ -21,7 +21,6 @@ from vmmigrate.appliance.ssh.connecting import SshServer
 from vmmigrate.appliance.ssh.jump import Jump
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
 from vmmigrate.appliance.tls.handshake import is_closed, served
-from vmmigrate.errors import ApplianceUnreachable, LoginRefused
 
 pytestmark = NEEDS_SSHD
 
@@ -170,7 +169,7 @@ def test_a_closed_port_is_told_with_the_jump_host(sshd: RealSshd, key: Path) -> 
         for _time in range(2):
             with pytest.raises(OSError, match=words):
                 jump.dial("127.0.0.1", port, 5)
-        with pytest.raises(ApplianceUnreachable, match=r"no SSH session with .*: the jump host .* connect"):
+        with pytest.raises(Unreachable, match=r"no SSH session with .*: the jump host .* connect"):
             host_key_seen("127.0.0.1", port, dial=jump.dial)
         assert sshd.log.count("Accepted publickey") == 1
 
@@ -181,7 +180,7 @@ def test_a_jump_host_that_forbids_it_is_told(tmp_path: Path, key: Path) -> None:
         running(tmp_path / "jump", "AllowTcpForwarding no", authorized=public(key)) as sshd,
         jumping(sshd, key) as jump,
     ):
-        told = refused(jump, ApplianceUnreachable)
+        told = refused(jump, Unreachable)
         assert is_closed("127.0.0.1", 1, jump.dial)
     assert (
         str(told) == f"the jump host 127.0.0.1:{sshd.port} forbids the way to 127.0.0.1:1: administratively prohibited"
@@ -215,7 +214,7 @@ def test_a_jump_host_that_is_not_there(sshd: RealSshd, key: Path) -> None:
     sshd.process.terminate()
     sshd.process.wait()
     with jumping(sshd, key) as jump:
-        told = refused(jump, ApplianceUnreachable)
+        told = refused(jump, Unreachable)
     where = f"the jump host 127.0.0.1:{sshd.port}"
     assert str(told) == f"no SSH session with {where}: the connection was refused: nothing listens there"
     assert told.hint == "check new.via.url, and that the jump host is up with its SSH service running"
@@ -290,7 +289,7 @@ def test_smtp_that_breaks_off_is_unreachable(sshd: RealSshd, key: Path) -> None:
     with (
         serving(lambda connection: None) as port,
         jumping(sshd, key) as jump,
-        pytest.raises(ApplianceUnreachable, match=f"no SMTP at 127.0.0.1:{port}") as told,
+        pytest.raises(Unreachable, match=f"no SMTP at 127.0.0.1:{port}") as told,
     ):
         mail.banner("127.0.0.1", port, dial=jump.dial)
     assert isinstance(told.value.__cause__, (smtplib.SMTPServerDisconnected, OSError))

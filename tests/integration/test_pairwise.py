@@ -14,11 +14,11 @@ from shape_table import FACTORS, PORTS, Row, drawn, rows
 from shaped_console import Roots, Shaped, shaped_roots  # noqa: F401 -- a fixture
 
 from fixtures.appliance.accounts import Attempts
-from hypervisors import Secret, TlsTrust, fetch_leaf, fingerprint_of, no_progress
+from hypervisors import LoginRefused, Secret, TlsTrust, fetch_leaf, fingerprint_of, no_progress
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
-from vmmigrate.errors import ApplianceError, LoginRefused, NotDiscovered
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 TABLE = rows()
 ROWS = [pytest.param(row, id=str(row)) for row in TABLE]

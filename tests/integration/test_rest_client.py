@@ -12,10 +12,10 @@ from odd_back_end import ADMIN, OddBackEnd, page, said, sent
 from rest_stand_in import FRESH, OLD, Six, six
 
 from fixtures.rest.switches import Switches
-from hypervisors import Problem, Progress, Secret, TimedOut, TlsTrust, TrustRefused, no_progress
+from hypervisors import LoginRefused, Problem, Progress, Secret, TimedOut, TlsTrust, TrustRefused, no_progress
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.rest.console import RestConsole
-from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered, Unanswered
+from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
 
 ARCHIVE = gzip.compress(os.urandom(500))
 JOB = {"id": "/id", "poll": "/jobs/{id}", "state": "/state", "done": ["DONE"], "failed": ["FAILED"]}

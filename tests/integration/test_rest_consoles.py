@@ -8,13 +8,13 @@ import pytest
 from odd_back_end import OddBackEnd, page
 from rest_stand_in import OLD, Six, fitting, six
 
-from hypervisors import TlsTrust, TrustRefused
+from hypervisors import TlsTrust, TrustRefused, Unreachable
 from vmmigrate.appliance.consoles import find, open_console
 from vmmigrate.appliance.family import FAMILIES, Software, Units
 from vmmigrate.appliance.profile import Profile
 from vmmigrate.appliance.rest.console import RestConsole
 from vmmigrate.appliance.web.console import WebConsole
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered, PlanRefused, UsageProblem
+from vmmigrate.errors import ApplianceError, NotDiscovered, PlanRefused, UsageProblem
 from vmmigrate.plan.preflight import refuse_unsupported
 from vmmigrate.steps.ready import refuse_six
 
@@ -68,7 +68,7 @@ def test_a_url_is_returned_as_it_is(running: Six) -> None:
 def test_on_a_bare_host_the_ports_are_the_profiles(running: Six) -> None:
     host, _, port = host_of(running).partition(":")
     assert find(host, running.trust, profile(running, ports=[1, int(port)])) == running.url
-    with pytest.raises(ApplianceUnreachable) as unreachable:
+    with pytest.raises(Unreachable) as unreachable:
         find(host, running.trust, profile(running, ports=[1]))
     assert str(unreachable.value).startswith(f"no back end found on {host}: no connection to https://{host}:1: ")
     assert (

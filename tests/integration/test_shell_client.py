@@ -11,7 +11,7 @@ import paramiko
 import pytest
 from stand_in import LIVE_MAC, SSH_PORT, Guest, fresh_guest, old_guest
 
-from hypervisors import NotYet, Secret, TrustRefused, wait_for
+from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unreachable, wait_for
 from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result
@@ -22,7 +22,7 @@ from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.handshake import await_served, served
 from vmmigrate.appliance.tls.placing import RECORD, Change, NewFile, forget, place, put_back
-from vmmigrate.errors import ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
+from vmmigrate.errors import CommandFailed, UsageProblem
 
 PEM = FileMeta("0600", "root", "root")
 
@@ -121,7 +121,7 @@ def test_a_refused_password_is_tried_once(old: Guest, monkeypatch: pytest.Monkey
 
 
 def test_nobody_there_is_unreachable() -> None:
-    with pytest.raises(ApplianceUnreachable, match=r"no SSH session with 127\.65\.0\.9:2222"):
+    with pytest.raises(Unreachable, match=r"no SSH session with 127\.65\.0\.9:2222"):
         host_key_seen("127.65.0.9", 2222)
 
 
@@ -200,7 +200,7 @@ def test_a_closed_intake_refuses_whom_it_does_not_know(old: Guest) -> None:
     with old.shell() as shell:
         firewall.lay_intake(shell)
         firewall.close_intake(shell)
-        with pytest.raises(ApplianceUnreachable):
+        with pytest.raises(Unreachable):
             mail.banner(old.address, old.smtp_port)
         firewall.lay_intake(shell, (shell.workstation_address(),))
         firewall.close_intake(shell)
@@ -227,13 +227,13 @@ def test_the_live_nic_is_configured_while_its_link_is_down(fresh: Guest) -> None
 def reboot(shell: SshShell) -> None:
     """Returns when the guest answers with another boot id."""
     before = units.boot_id(shell)
-    with suppress(ApplianceUnreachable):  # it was quicker than its answer
+    with suppress(Unreachable):  # it was quicker than its answer
         shell.run(["systemctl", "reboot"], user="root")
 
     def probe() -> None:
         try:
             now = units.boot_id(shell)
-        except ApplianceUnreachable as error:
+        except Unreachable as error:
             raise NotYet(str(error)) from error
         if now == before:
             raise NotYet("the same boot")

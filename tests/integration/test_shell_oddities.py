@@ -9,11 +9,11 @@ import paramiko
 import pytest
 from odd_sshd import Answer, OddSshd, ended
 
-from hypervisors import Secret
+from hypervisors import LoginRefused, Secret, Unreachable
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.ssh import execution
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused, UsageProblem
+from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
 
 SA = Account("sa", Secret("right"))
 NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later."\r\n'
@@ -93,7 +93,7 @@ def test_root_needs_no_sudo() -> None:
 def test_a_booting_machine_refuses_nobody() -> None:
     sshd = OddSshd(lambda command, channel: ended(channel, 0), banner=NOT_YET, password="not yet")
     with speaking(sshd) as shell:
-        with pytest.raises(ApplianceUnreachable, match="starting up or shutting down"):
+        with pytest.raises(Unreachable, match="starting up or shutting down"):
             shell.run(["true"])
         sshd.password = "right"
         assert shell.run(["true"]).status == 0
@@ -152,7 +152,7 @@ def test_a_daemon_that_holds_the_output_open_does_not_hold_us() -> None:
 def test_a_command_that_never_ends_is_given_up() -> None:
     with (
         speaking(OddSshd(lambda command, channel: None)) as shell,
-        pytest.raises(ApplianceUnreachable, match="did not finish 'sleep' in time"),
+        pytest.raises(Unreachable, match="did not finish 'sleep' in time"),
     ):
         shell.run(["sleep", "1000"], timeout=0.5)
 
@@ -168,7 +168,7 @@ def test_a_session_that_breaks_off_is_unreachable_and_made_anew() -> None:
             ended(channel, 0)
 
     with speaking(OddSshd(answer)) as shell:
-        with pytest.raises(ApplianceUnreachable, match="broke off during 'reboot'"):
+        with pytest.raises(Unreachable, match="broke off during 'reboot'"):
             shell.run(["reboot"])
         assert shell.run(["true"]).status == 0
 

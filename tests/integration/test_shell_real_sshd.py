@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
-from hypervisors import NotYet, Secret, wait_for
+from hypervisors import LoginRefused, NotYet, Secret, wait_for
 from vmmigrate.appliance.port import FileMeta
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
-from vmmigrate.errors import ApplianceError, CommandFailed, LoginRefused, UsageProblem
+from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
 
 pytestmark = NEEDS_SSHD
 

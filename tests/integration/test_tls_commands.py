@@ -19,10 +19,10 @@ from typer.testing import CliRunner, Result
 from fixtures.appliance import ca, keys, root, seed
 from fixtures.appliance.hostkey import fingerprint
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
+from hypervisors import Unreachable
 from vmmigrate.appliance.tls import placing
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.cli import app
-from vmmigrate.errors import ApplianceUnreachable
 
 Cli = Callable[..., Result]
 TLS_PEM = "/etc/postfix/tls.pem"
@@ -299,6 +299,6 @@ def breaking_off(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> No
         if after or written[0] != at:
             write(*what)
         if written[0] == at:
-            raise ApplianceUnreachable("the SSH session broke off", hint="")
+            raise Unreachable("the SSH session broke off", hint="")
 
     monkeypatch.setattr(placing, "_write_record", lost)

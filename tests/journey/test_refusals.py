@@ -12,24 +12,12 @@ from typing import Any
 import pytest
 
 from fixtures.appliance import mailspool, state
-from hypervisors import Secret, TlsTrust
+from hypervisors import LoginRefused, Secret, TlsTrust
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
-from tests.journey.story import (
-    ATTENTION,
-    BUG,
-    DONE,
-    INTERRUPTED,
-    KILLED,
-    REFUSED,
-    WENT_BACK,
-    Story,
-    Told,
-    assert_same,
-)
+from tests.journey.story import ATTENTION, BUG, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Story, Told, assert_same
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.web.console import WebConsole
-from vmmigrate.errors import LoginRefused
 
 Bytes = Mapping[str, bytes]  # each file of a lab
 

@@ -14,9 +14,9 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from real_sshd import RealSshd, make_key, public, running
 
-from hypervisors import Secret
+from hypervisors import LoginRefused, Secret
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
-from vmmigrate.errors import ApplianceError, CommandFailed, LoginRefused
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 pytestmark = [
     pytest.mark.lab,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from hypervisors import Unreachable
 from vmmigrate import __version__
 from vmmigrate.alone.console import Host, Visit, logged_in, told
 from vmmigrate.appliance.port import Console
@@ -25,13 +26,13 @@ from vmmigrate.appliance.web.probing import (
     without,
 )
 from vmmigrate.durable import new_file
-from vmmigrate.errors import ApplianceUnreachable, NotDiscovered, UsageProblem
+from vmmigrate.errors import NotDiscovered, UsageProblem
 from vmmigrate.operations import Parts
 
 _ACCOUNTS = ("admin", "root", "sa")  # which every appliance has [F-CONSOLE-3, F-CONSOLE-4]
 _WORDS = ("backup", "ciphermail", "console", "djigzo", "gateway", "host", "login", "mail", "restore", "web")
 _PLACE = ("ports", "contexts")  # what is to blame where nothing answers on a bare host
-_Failure = NotDiscovered | ApplianceUnreachable
+_Failure = NotDiscovered | Unreachable
 
 
 @runtime_checkable
@@ -174,7 +175,7 @@ def _visited(visit: Visit, profile: Profile, parts: Parts) -> _Look:
         if not _pinned_in(profile, (error,)):
             raise
         return _Look(visit.where, (error,))
-    except ApplianceUnreachable as error:
+    except Unreachable as error:
         if "://" in visit.where or not _pinned_in(profile, (error,)):
             raise
         return _Look(visit.where, (error,))

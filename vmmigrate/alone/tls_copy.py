@@ -18,7 +18,7 @@ from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept, place, put_back
 from vmmigrate.doors import Side
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, UsageProblem
+from vmmigrate.errors import ApplianceError, UsageProblem
 from vmmigrate.events import StepRemark
 from vmmigrate.operations import Parts, doors_of
 from vmmigrate.run.driving import NeedsAttention, RolledBack
@@ -200,8 +200,6 @@ def _present(shell: Shell, software: Software, *, web: bool, smtp: bool) -> tls.
     for part in [{"web": True, "smtp": False}] * web + [{"web": False, "smtp": True}] * smtp:
         try:
             found |= tls.collect(shell, software, **part).pairs
-        except ApplianceUnreachable:
-            raise
         except ApplianceError:
             continue
     return found
@@ -255,8 +253,6 @@ def _apply_what_is_there(new: Gateway, say: Say, *, web: bool, smtp: bool) -> No
     software = new.side.software(new.shell)
     try:
         expected: tuple[Expected, ...] = layout.shown_by(new.shell, software, web=web, smtp=smtp)
-    except ApplianceUnreachable:
-        raise
     except ApplianceError as error:
         say(f"what was there before cannot be read, so it is not proved: {error}")
         expected = ()

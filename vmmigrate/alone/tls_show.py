@@ -8,11 +8,11 @@ from typing import Any
 
 from cryptography import x509
 
-from hypervisors import Dial, dial_straight, fingerprint_of, printable
+from hypervisors import Dial, Unreachable, dial_straight, fingerprint_of, printable
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
-from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.errors import UsageProblem
 from vmmigrate.operations import Parts, doors_of
 from vmmigrate.settings.models import Settings
 
@@ -63,11 +63,11 @@ def through(via: str | None, settings: Settings | None, parts: Parts) -> Iterato
 
 
 def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight) -> tuple[Port, ...]:
-    """The known ports, or the one given. Raises ApplianceUnreachable where none answers, or a jump host does not."""
+    """The known ports, or the one given. Raises Unreachable where none answers, or a jump host does not."""
     seen = tuple(_look_at(host, each, now, dial) for each in ((port,) if port else PORTS))
     if not any(each.shown for each in seen):
         told = "; ".join(f"{each.port}: {each.closed}" for each in seen)
-        raise ApplianceUnreachable(
+        raise Unreachable(
             f"{host} shows no certificate: {told}", hint="is the address right, and are these ports open to here?"
         )
     return seen
@@ -105,8 +105,8 @@ def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
             first = served(host, port, starttls=starttls, timeout=_PATIENCE, dial=dial)
         except PortClosed:
             return Port(port, starttls, "takes no connection")
-        except ApplianceUnreachable as error:
-            if isinstance(error.__cause__, ApplianceUnreachable):  # the jump host's own: it would close every port
+        except Unreachable as error:
+            if isinstance(error.__cause__, Unreachable):  # the jump host's own: it would close every port
                 raise
             failed = failed or str(error.__cause__ if isinstance(error.__cause__, OSError) else error)
         else:
@@ -120,7 +120,7 @@ def _each_kind(host: str, port: int, starttls: bool, first: Served, dial: Dial) 
     yield first
     known = {first.fingerprint}
     for offer in (Offer.RSA, Offer.ECDSA):
-        with suppress(ApplianceUnreachable):
+        with suppress(Unreachable):
             other = served(host, port, starttls=starttls, timeout=_PATIENCE, offer=offer, dial=dial)
             if other.fingerprint not in known:
                 known.add(other.fingerprint)

@@ -17,11 +17,20 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
-from hypervisors import Dial, TlsTrust, TrustRefused, dial_straight, fetch_leaf, fingerprint_of, normal_fingerprint
+from hypervisors import (
+    Dial,
+    TlsTrust,
+    TrustRefused,
+    Unreachable,
+    dial_straight,
+    fetch_leaf,
+    fingerprint_of,
+    normal_fingerprint,
+)
 from vmmigrate.appliance.faults import plainly, root_of
 from vmmigrate.appliance.urls import origin_of, path_of
 from vmmigrate.appliance.words import in_one_line
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, Unanswered, UsageProblem
+from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
 
 _DIALLING = 15.0  # seconds
 _BLOCK = 1 << 17  # bytes handed to the socket at a time; urllib3's own 16 KiB halves the speed of an upload
@@ -122,7 +131,7 @@ class HttpsOrigin:
     ) -> requests.Response:
         """One request with redirects, the body unread (`stream`).
 
-        Raises ApplianceUnreachable, TrustRefused, and Unanswered for a request that may have changed something.
+        Raises Unreachable, TrustRefused, and Unanswered for a request that may have changed something.
         `verify` is given on every call: as the session's attribute requests lets the environment override it.
         """
         if origin_of(url) != self.origin:
@@ -163,7 +172,7 @@ class HttpsOrigin:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             said = f"{self.origin} {_breach(error, f'{method} {path}', answering=answering)}"
             if method in _READING:
-                raise ApplianceUnreachable(said, hint=_TRY_AGAIN) from error
+                raise Unreachable(said, hint=_TRY_AGAIN) from error
             raise Unanswered(said, hint=_NOT_AGAIN) from error
 
     def _not_connected(self, error: BaseException) -> Exception:
@@ -173,10 +182,10 @@ class HttpsOrigin:
         if isinstance(error, urllib3.exceptions.SSLError):
             return self._not_trusted("it is not the pinned one")
         if isinstance(error, ssl.SSLError):
-            return ApplianceUnreachable(
+            return Unreachable(
                 f"no TLS session with {self.origin}: {plainly(error)}", hint="is this the console's HTTPS port?"
             )
-        return ApplianceUnreachable(
+        return Unreachable(
             f"no connection to {self.origin}{self._through}: {plainly(error)}",
             hint="check address and port, and that the console's service runs",
         )

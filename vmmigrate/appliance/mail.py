@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors import Clock, Dial, NotYet, TimedOut, Wait, dial_straight, wait_for
+from hypervisors import Clock, Dial, NotYet, TimedOut, Unreachable, Wait, dial_straight, wait_for
 from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.appliance.words import in_one_line
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, QueueHoldsMail
+from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
@@ -96,13 +96,13 @@ def wait_until_quiet(
 
 
 def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:
-    """The greeting without its code ('mailgw.example.test ESMTP CipherMail'). Raises ApplianceUnreachable."""
+    """The greeting without its code ('mailgw.example.test ESMTP CipherMail'). Raises Unreachable."""
     smtp = smtplib.SMTP(timeout=timeout, local_hostname="localhost")
     try:
         smtp.sock = dial(host, port, timeout)
         code, words = smtp.getreply()
     except (OSError, smtplib.SMTPException) as error:
-        raise ApplianceUnreachable(
+        raise Unreachable(
             f"no SMTP at {host}:{port}: {plainly(error)}",
             hint="does Postfix run, and is its port open to this workstation?",
         ) from error
@@ -110,7 +110,7 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dia
         smtp.close()
     said = in_one_line(words.decode("utf-8", "replace"))
     if code != 220:
-        raise ApplianceUnreachable(
+        raise Unreachable(
             f"SMTP at {host}:{port} greets with {code} {said}",
             hint="see its log there: journalctl -u postfix",
         )

@@ -34,7 +34,7 @@ class Exported:
 class Console(Protocol):
     """The administration console (4.x, 5.x: a web application; 6.x: another implementation).
 
-    Every method may raise ApplianceUnreachable, TrustRefused and NotDiscovered.
+    Every method may raise Unreachable, TrustRefused and NotDiscovered.
     """
 
     def log_in(self, account: Account) -> None:
@@ -79,7 +79,7 @@ class FileMeta:
 class Shell(Protocol):
     """A verified SSH session with one appliance.
 
-    Every method may raise ApplianceUnreachable (also when the session dies: a new one is made by the
+    Every method may raise Unreachable (also when the session dies: a new one is made by the
     next call) and CommandFailed.
     """
 

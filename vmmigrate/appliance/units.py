@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from hypervisors import Clock, NotYet, Wait, wait_for
+from hypervisors import Clock, NotYet, Unreachable, Wait, wait_for
 from vmmigrate.appliance.port import Shell
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable
+from vmmigrate.errors import ApplianceError
 
 _T = TypeVar("_T")
 _PATIENCE = 30.0  # seconds for one command while the machine is busy starting
@@ -65,5 +65,5 @@ def _while_booting(look: Callable[[], _T]) -> _T:
     """A machine that does not answer yet is not a failure here; a refused key or password is."""
     try:
         return look()
-    except ApplianceUnreachable as error:
+    except Unreachable as error:
         raise NotYet(str(error)) from error

@@ -2,14 +2,14 @@
 
 from urllib.parse import urlsplit
 
-from hypervisors import Dial, dial_straight, fetch_leaf, fingerprint_of
+from hypervisors import Dial, Unreachable, dial_straight, fetch_leaf, fingerprint_of
 from vmmigrate.appliance.faults import plainly
-from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
 
 
 def shown_at(url: str, dial: Dial = dial_straight) -> str:
-    """The fingerprint of what is shown there now. Raises UsageProblem, ApplianceUnreachable, TrustRefused."""
+    """The fingerprint of what is shown there now. Raises UsageProblem, Unreachable, TrustRefused."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 443
@@ -20,7 +20,7 @@ def shown_at(url: str, dial: Dial = dial_straight) -> str:
     try:
         return fingerprint_of(fetch_leaf(host, port, dial=dial))
     except OSError as error:
-        raise ApplianceUnreachable(
+        raise Unreachable(
             f"no TLS session with {host}:{port}: {plainly(error)}",
             hint="check address and port, and that its service runs",
         ) from error

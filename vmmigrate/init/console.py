@@ -1,9 +1,8 @@
 """The old gateway's console: found, believed, logged in to once, its backup page looked at."""
 
-from hypervisors import Dial, Problem, TlsTrust
+from hypervisors import Dial, LoginRefused, Problem, TlsTrust
 from vmmigrate.appliance.port import Account, Shell
 from vmmigrate.doors import Doors
-from vmmigrate.errors import LoginRefused
 from vmmigrate.init import certificates
 from vmmigrate.init.conversation import Conversation, Refusals
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors import Access, Hypervisor, Problem, Secret
+from hypervisors import Access, Hypervisor, LoginRefused, Problem, Secret
 from vmmigrate.doors import Doors
-from vmmigrate.errors import LoginRefused
 from vmmigrate.init.answers import Answers
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.settings.secrets import Secrets, cannot_ask

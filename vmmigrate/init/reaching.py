@@ -4,9 +4,9 @@ import ipaddress
 import socket
 from contextlib import closing
 
-from hypervisors import GuestAgent, Hypervisor, Inventory, Problem, TrustRefused
+from hypervisors import GuestAgent, Hypervisor, Inventory, Problem, TrustRefused, Unreachable
 from vmmigrate.appliance.ssh.connecting import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
-from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
 from vmmigrate.settings.models import JumpSettings
 
@@ -25,7 +25,7 @@ def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> s
             address = _address(talk, talk.dialogue.text(f"Address of {inventory.vm.name}", default))
             port = talk.dialogue.port("Its SSH port", port)
             seen = _host_key(talk, address, port)
-        except ApplianceUnreachable as problem:
+        except Unreachable as problem:
             talk.dialogue.bad(problem)
             _ask_for_jump(talk)
             continue

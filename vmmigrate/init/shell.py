@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hypervisors import Dial, Inventory, Problem
+from hypervisors import Dial, Inventory, LoginRefused, Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.port import Shell
 from vmmigrate.doors import Doors
-from vmmigrate.errors import LoginRefused, UsageProblem
+from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
 from vmmigrate.plan.preflight import read_identity, refuse_unsupported

@@ -12,13 +12,13 @@ from hypervisors import (
     Progress,
     ProgressListener,
     TlsTrust,
+    Unreachable,
     Wait,
     wait_for,
 )
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.ssh.shell import host_key_seen
 from vmmigrate.doors import Doors
-from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.facts import Facts, NewGuest
 from vmmigrate.model import Plan
@@ -87,7 +87,7 @@ class Run:
         def probe() -> T:
             try:
                 return look()
-            except ApplianceUnreachable as error:
+            except Unreachable as error:
                 raise NotYet(str(error)) from error
 
         return self.wait(what, probe, timeout=timeout, clears=clears)
@@ -111,7 +111,7 @@ class Run:
         return (self.doors.old if host == self.plan.identity.host else self.doors.new).dial
 
     def new_host_key(self, host: str, *, timeout: float) -> str:
-        """The fingerprint that the new VM's SSH shows at `host`, nobody logged in. Raises ApplianceUnreachable."""
+        """The fingerprint that the new VM's SSH shows at `host`, nobody logged in. Raises Unreachable."""
         ssh = self.settings.new.ssh
         rsa, dial = ssh.insecure_ssh_rsa, self.dial_to(host)
         return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=dial).fingerprint

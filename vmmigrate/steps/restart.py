@@ -3,9 +3,8 @@
 from contextlib import suppress
 from dataclasses import replace
 
-from hypervisors import NotYet, PowerState
+from hypervisors import NotYet, PowerState, Unreachable
 from vmmigrate.appliance.units import boot_id, wait_until_active
-from vmmigrate.errors import ApplianceUnreachable
 from vmmigrate.facts import NewGuest, NewVm, Reboot
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import address
@@ -32,7 +31,7 @@ def _another_boot(run: Run) -> None:
         raise NotYet("it boots")
     try:
         same = boot_id(run.new_shell) == run.facts.of(Reboot).boot_id
-    except ApplianceUnreachable as error:
+    except Unreachable as error:
         _look_for_a_new_lease(run)
         raise NotYet(str(error)) from error
     if same:
@@ -46,7 +45,7 @@ def _look_for_a_new_lease(run: Run) -> None:
     guest = run.facts.of(NewGuest)
     for found in leases(run, run.facts.of(NewVm)):
         if found != guest.staging_address and not run.settings.new.staging_address:
-            with suppress(ApplianceUnreachable):
+            with suppress(Unreachable):
                 if run.new_host_key(found, timeout=3.0) == guest.host_key:
                     url = guest.console_url.replace(guest.staging_address, found)
                     run.learn(replace(guest, staging_address=found, console_url=url))

@@ -1,6 +1,6 @@
 """Switch: the old VM's link down, the new VM's link up. One file, because both must be seen together."""
 
-from hypervisors import HypervisorError, PowerState, VmRef
+from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
 from vmmigrate.facts import NewGuest, NewVm, OldState, Plugged
 from vmmigrate.run.stage import Run
@@ -41,7 +41,7 @@ def _unplug(run: Run, vm: VmRef) -> None:
     """Link down; where that fails, power off: it is ours, and the old one must not wait for it."""
     try:
         run.hypervisor.set_nic(vm, run.facts.of(NewVm).live_mac, link_up=False)
-    except HypervisorError as error:
+    except (HypervisorError, Unreachable) as error:
         run.remark(f"the new VM's link cannot be set down ({error}): switching it off instead")
         run.hypervisor.power_off(vm, run.run_id)
 

@@ -9,11 +9,11 @@ from small_ca import pair
 
 from fixtures.appliance.keystore import context_of_pairs
 from fixtures.appliance.listener import Listener
-from hypervisors import TimedOut
+from hypervisors import TimedOut, Unreachable
 from vmmigrate.alone import tls_show as tlsshow
 from vmmigrate.appliance.tls.handshake import Expected, Offer, PortClosed, is_closed, prove, served
 from vmmigrate.appliance.tls.keys import to_pem
-from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.errors import UsageProblem
 
 RSA, ECDSA = pair(kind="RSA"), pair()
 
@@ -71,7 +71,7 @@ def test_show_of_something_else_tells_what_was_wrong() -> None:
 
     listener = Listener("127.0.0.1", 0, greet)
     try:
-        with pytest.raises(ApplianceUnreachable, match=f"{listener.port}: no TLS: "):
+        with pytest.raises(Unreachable, match=f"{listener.port}: no TLS: "):
             tlsshow.look("127.0.0.1", listener.port, datetime.now(UTC))
     finally:
         listener.close()

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from small_ca import NOW, Issuer, authority, certificate
 
 from fixtures.appliance.listener import Listener
-from hypervisors import Problem, TlsTrust, TrustRefused, fingerprint_of
+from hypervisors import Problem, TlsTrust, TrustRefused, Unreachable, fingerprint_of
 from vmmigrate.appliance.https import HttpsOrigin
-from vmmigrate.errors import ApplianceUnreachable, Unanswered
+from vmmigrate.errors import Unanswered
 
 RAW = ("HTTPSConnection", "Max retries", "_ssl.c", "urllib3", "Errno", "object at", "\x1b")
 Talk = Callable[[socket.socket], None]
@@ -70,7 +70,7 @@ def test_a_closed_port() -> None:
     origin = f"https://127.0.0.1:{free_port()}"
     told = failing(f"{origin}/x", TlsTrust())
     assert str(told) == f"no connection to {origin}: the connection was refused: nothing listens there"
-    assert isinstance(told, ApplianceUnreachable)
+    assert isinstance(told, Unreachable)
 
 
 def test_an_unknown_name() -> None:
@@ -82,7 +82,7 @@ def test_a_server_that_says_nothing() -> None:
     silence = threading.Event()
     with serving(lambda connection: silence.wait(5) and None) as port:
         http = HttpsOrigin(f"https://127.0.0.1:{port}", TlsTrust())
-        with pytest.raises(ApplianceUnreachable) as told:
+        with pytest.raises(Unreachable) as told:
             http.request("POST", f"https://127.0.0.1:{port}/x", timeout=0.2, read_timeout=0.2)
         silence.set()
     assert str(told.value) == f"no connection to https://127.0.0.1:{port}: nothing answered in time"
@@ -97,7 +97,7 @@ def test_a_server_that_speaks_no_tls(greeting: bytes) -> None:
     with serving(talk) as port:
         told = failing(f"https://127.0.0.1:{port}/x", TlsTrust())
     assert str(told) == f"no TLS session with https://127.0.0.1:{port}: what answers there does not speak TLS"
-    assert isinstance(told, ApplianceUnreachable)
+    assert isinstance(told, Unreachable)
 
 
 def test_a_server_that_hangs_up_before_anything_was_sent() -> None:
@@ -105,7 +105,7 @@ def test_a_server_that_hangs_up_before_anything_was_sent() -> None:
     with serving(lambda connection: connection.recv(4096) and None) as port:
         told = failing(f"https://127.0.0.1:{port}/x", TlsTrust(), "POST")
     assert "the connection was closed" in str(told)
-    assert isinstance(told, ApplianceUnreachable)
+    assert isinstance(told, Unreachable)
 
 
 # ---- not believed ------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_a_server_that_took_the_request_and_does_not_answer(tmp_path: Path, talk
         read = failing(f"https://localhost:{port}/x?token=1", pin, "GET")
         sent = failing(f"https://localhost:{port}/x?token=1", pin, "POST")
     assert str(read).startswith(f"https://localhost:{port} " + words.format("GET"))
-    assert isinstance(read, ApplianceUnreachable)
+    assert isinstance(read, Unreachable)
     assert str(sent).startswith(f"https://localhost:{port} " + words.format("POST"))
     assert isinstance(sent, Unanswered)
     assert "not sent again by itself" in sent.hint

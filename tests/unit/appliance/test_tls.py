@@ -6,14 +6,14 @@ import pytest
 from scripted_gateway import DEBIAN, MAIN, MASTER, NEWER, OLDER, RHEL, STORE, Gateway, connector
 from small_ca import authority, pair
 
-from hypervisors import Secret
+from hypervisors import Secret, Unreachable
 from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.appliance.tls.bundle import TlsBundle, collect
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, key_pem, to_pem
 from vmmigrate.appliance.tls.layout import apply_installed, install, lay_out
 from vmmigrate.appliance.tls.pkcs12 import Entry, entries, to_pkcs12, write
 from vmmigrate.appliance.tls.placing import put_back
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, BadKeys
+from vmmigrate.errors import ApplianceError, BadKeys
 
 PASSWORD = Secret("djigzo")
 TLS_PEM = "/etc/postfix/tls.pem"
@@ -475,11 +475,11 @@ def test_a_session_that_breaks_off_is_not_taken_for_an_empty_store(monkeypatch: 
 
     def broken(path: str) -> bytes:
         if path == STORE:
-            raise ApplianceUnreachable("the session broke off", hint="")
+            raise Unreachable("the session broke off", hint="")
         return gateway.files[path]
 
     monkeypatch.setattr(gateway, "read_file", broken)
-    with pytest.raises(ApplianceUnreachable):
+    with pytest.raises(Unreachable):
         lay_out(gateway, DEBIAN, TlsBundle({"web": (pair(),)}))
 
 

@@ -3,10 +3,10 @@
 import pytest
 from scripted_shell import ScriptedShell
 
-from hypervisors import Clock, TimedOut
+from hypervisors import Clock, LoginRefused, TimedOut, Unreachable
 from vmmigrate.appliance.port import Result
 from vmmigrate.appliance.units import unit_states, wait_until_active
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused
+from vmmigrate.errors import ApplianceError
 
 BOOT = "/proc/sys/kernel/random/boot_id"
 
@@ -24,7 +24,7 @@ def test_states_are_read_in_one_command() -> None:
 
 
 def test_waiting_bears_a_machine_that_does_not_answer_yet() -> None:
-    answers: list[Exception | str] = [ApplianceUnreachable("no route", hint=""), "activating\n", "active\n"]
+    answers: list[Exception | str] = [Unreachable("no route", hint=""), "activating\n", "active\n"]
 
     def state(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
         answer = answers.pop(0)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hypervisors import dial_straight
+from hypervisors import Unreachable, dial_straight
 from vmmigrate.doors import Doors
-from vmmigrate.errors import ApplianceUnreachable, UsageProblem
+from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings, load
 from vmmigrate.settings.secrets import Secrets, cannot_ask
 
@@ -63,9 +63,7 @@ def test_a_jump_host_that_is_not_there_is_told_with_that_sides_setting(side: str
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     made = doors(**{side: {"via": f"ssh://a@127.0.0.1:{port}"}})
-    with pytest.raises(
-        ApplianceUnreachable, match=f"the jump host 127.0.0.1:{port}: the connection was refused"
-    ) as told:
+    with pytest.raises(Unreachable, match=f"the jump host 127.0.0.1:{port}: the connection was refused") as told:
         {each.name: each for each in made.sides}[side].dial("192.0.2.1", 22, 5)
     assert told.value.hint.startswith(f"check {side}.via.url, and that the jump host is up")
 

@@ -5,7 +5,7 @@ from typing import BinaryIO
 import requests
 from requests_toolbelt import MultipartEncoder
 
-from hypervisors import Clock, Dial, ProgressListener, Secret, TlsTrust, dial_straight
+from hypervisors import Clock, Dial, LoginRefused, ProgressListener, Secret, TlsTrust, dial_straight
 from vmmigrate.appliance.backup.streams import Incoming, Outgoing
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.appliance.rest.answer import Answer, answer_from
@@ -13,7 +13,7 @@ from vmmigrate.appliance.rest.job import Job, id_in
 from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestCheck, RestExport, RestExportJob, RestImport, RestJob, RestProfile
 from vmmigrate.appliance.rest.session import LOOK, Request, RestSession, as_form, fields
-from vmmigrate.errors import ApplianceError, LoginRefused, NoBackup, NotDiscovered, Unanswered
+from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
 
 
 class RestConsole:

@@ -4,12 +4,12 @@ import contextlib
 import re
 from urllib.parse import urlsplit
 
-from hypervisors import Dial, TlsTrust, TrustRefused, dial_straight
+from hypervisors import Dial, Problem, TlsTrust, TrustRefused, Unreachable, dial_straight
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.rest.answer import LIMIT, Answer, read_answer
 from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.appliance.rest.session import LOOK
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered, UsageProblem
+from vmmigrate.errors import ApplianceError, NotDiscovered, UsageProblem
 
 KEYS = ("rest.base", "rest.login", "rest.token", "rest.export", "rest.import")
 _FORM = re.compile(rb"<form\b|<input\b", re.IGNORECASE)
@@ -25,15 +25,15 @@ def find_back_end(
 ) -> str:
     """The back end's URL on a bare host (`mail`, `mail:8443`), without the base; a URL is returned as it is.
 
-    Nobody logs in. Raises ApplianceUnreachable (nothing listens), TrustRefused, NotDiscovered (no back end there).
+    Nobody logs in. Raises Unreachable (nothing listens), TrustRefused, NotDiscovered (no back end there).
     """
     if "://" in host:
         return host
-    seen: list[ApplianceError | TrustRefused] = []
+    seen: list[Problem] = []
     for url in _urls(host, profile.ports):
         try:
             _refuse_page(_ask(url, profile.base + (profile.check.path if profile.check else "/"), trust, dial, timeout))
-        except (ApplianceError, TrustRefused) as error:
+        except (ApplianceError, Unreachable, TrustRefused) as error:
             seen.append(error)
         else:
             return url
@@ -45,7 +45,7 @@ def application_on(
 ) -> str | None:
     """The URL on a bare host where `serves_application` holds; None where there is none."""
     for url in [where] if "://" in where else _urls(where, ports):
-        with contextlib.suppress(ApplianceError, TrustRefused):  # looked for only to explain another error
+        with contextlib.suppress(ApplianceError, Unreachable, TrustRefused):  # looked for only to explain another error
             if serves_application(url, trust, dial=dial, timeout=timeout):
                 return url
     return None
@@ -100,12 +100,12 @@ def _refuse_page(answer: Answer) -> None:
         raise NotDiscovered(f"no back end there: {seen}", hint=LOOK, keys=("rest.base", "rest.check.path"))
 
 
-def _most_telling(host: str, seen: list[ApplianceError | TrustRefused]) -> ApplianceError | TrustRefused:
+def _most_telling(host: str, seen: list[Problem]) -> Problem:
     """A certificate not trusted says more than a page, and that more than a closed port."""
     for kind in (TrustRefused, NotDiscovered):
         if found := next((error for error in seen if isinstance(error, kind)), None):
             return found
-    return ApplianceUnreachable(
+    return Unreachable(
         f"no back end found on {host}: " + "; ".join(map(str, seen)),
         hint="give its URL (https://HOST:PORT) or rest.ports in the profile; does its service run?",
     )

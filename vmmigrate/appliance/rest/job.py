@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors import Clock, NotYet, printable, wait_for
+from hypervisors import Clock, NotYet, Unreachable, printable, wait_for
 from vmmigrate.appliance.rest.answer import Answer, answer_from
 from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestJob
 from vmmigrate.appliance.rest.session import LOOK, Request, RestSession
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _bearing(look: Callable[[], None]) -> Callable[[], None]:
     def patient() -> None:
         try:
             look()
-        except ApplianceUnreachable as error:
+        except Unreachable as error:
             raise NotYet(str(error)) from error
 
     return patient

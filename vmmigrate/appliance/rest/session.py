@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import requests
 
-from hypervisors import Dial, Secret, TlsTrust, dial_straight
+from hypervisors import Dial, LoginRefused, Problem, Secret, TlsTrust, dial_straight
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.rest.answer import Answer, read_answer
 from vmmigrate.appliance.rest.pointer import as_text, find
 from vmmigrate.appliance.rest.profile import RestProfile, RestToken
-from vmmigrate.errors import ApplianceError, LoginRefused, NotDiscovered
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 LOOK = "see which endpoint the browser asks, and what it answers (developer tools, Network)"
 _FAILURES = "five failed log-ins within 300 s block an account from this address"  # [F-REST-2]
@@ -132,7 +132,7 @@ class RestSession:
         sendable = found and len(found) <= _LONGEST_TOKEN and all("!" <= char <= "~" for char in found)
         return Secret(found) if found and sendable else None
 
-    def _login_refused(self, account: Account, answer: Answer) -> ApplianceError:
+    def _login_refused(self, account: Account, answer: Answer) -> Problem:
         if answer.status in (400, 415, 422):  # some servers say so of a wrong password, others of wrong fields
             return NotDiscovered(
                 f"the back end at {self.url} does not take the log-in of {account.user!r}: {answer}",

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import paramiko
 
-from hypervisors import Dial, Secret, TrustRefused, dial_straight
+from hypervisors import Dial, LoginRefused, Problem, Secret, TrustRefused, Unreachable, dial_straight
 from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.ssh.login import Login, Refused, SshKey, is_refusal, prove
 from vmmigrate.appliance.words import in_one_line
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, LoginRefused, UsageProblem
+from vmmigrate.errors import ApplianceError, UsageProblem
 
 __all__ = ["HostKey", "SshKey", "SshServer", "connect", "fingerprint_of_key", "host_key_seen", "known_fingerprints"]
 
@@ -90,7 +90,7 @@ def host_key_seen(
     timeout: float = 15.0,
     dial: Dial = dial_straight,
 ) -> HostKey:
-    """The key a server shows now, without logging in: for pinning. Raises ApplianceUnreachable.
+    """The key a server shows now, without logging in: for pinning. Raises Unreachable.
 
     Of several, one that `known_hosts` can vouch for is asked for.
     """
@@ -113,7 +113,7 @@ def known_fingerprints(host: str, port: int, known_hosts: Path | None) -> tuple[
 def connect(server: SshServer, login: Login) -> tuple[paramiko.Transport, Secret | None]:
     """A verified, logged-in transport, and the password that was accepted (None: a key was enough).
 
-    Raises ApplianceUnreachable, TrustRefused, LoginRefused, UsageProblem.
+    Raises Unreachable, TrustRefused, LoginRefused, UsageProblem.
     """
     transport = _start(server)
     try:
@@ -155,7 +155,7 @@ def _unreachable(server: SshServer) -> Iterator[None]:
             hint="an old appliance may know ssh-rsa alone: insecure_ssh_rsa = true under its ssh settings permits it",
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise ApplianceUnreachable(
+        raise Unreachable(
             f"no SSH session with {server}: {plainly(error)}",
             hint="check address and port, and that the machine is up with its SSH service running",
         ) from error
@@ -229,10 +229,10 @@ def _log_in(server: SshServer, transport: _Transport, login: Login) -> Secret | 
         raise _login_failed(server, transport, login, error) from error
 
 
-def _login_failed(server: SshServer, transport: _Transport, login: Login, error: BaseException) -> ApplianceError:
+def _login_failed(server: SshServer, transport: _Transport, login: Login, error: BaseException) -> Problem:
     """A server that hangs up with words of its own (MaxAuthTries) has said no: what was sent is not sent again."""
     if _NOT_NOW.search(transport.get_banner() or b""):
-        return ApplianceUnreachable(
+        return Unreachable(
             f"{server} is starting up or shutting down and lets nobody in", hint="wait until it has booted"
         )
     if isinstance(error, Refused) or is_refusal(error) or transport.farewell:
@@ -240,6 +240,4 @@ def _login_failed(server: SshServer, transport: _Transport, login: Login, error:
             f"SSH at {server} refused {login.user!r}: {in_one_line(transport.farewell or str(error))}",
             hint=f"check user, password or key in {login.settings}; it was tried once and is not tried again",
         )
-    return ApplianceUnreachable(
-        f"SSH at {server} broke off: {plainly(error)}", hint="is the machine up and its network steady?"
-    )
+    return Unreachable(f"SSH at {server} broke off: {plainly(error)}", hint="is the machine up and its network steady?")

@@ -8,9 +8,9 @@ from threading import Lock, Thread
 
 import paramiko
 
+from hypervisors import LoginRefused, Unreachable
 from vmmigrate.appliance.ssh.connecting import SshServer, connect
 from vmmigrate.appliance.ssh.login import Login
-from vmmigrate.errors import ApplianceUnreachable, LoginRefused
 
 _PIECE = 1 << 16
 _ALIVE = 5.0  # seconds for a sign of life
@@ -37,7 +37,7 @@ class Jump:
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
         """A `Dial`. Raises OSError where the jump host is well, and its end is not reached from there.
 
-        What is wrong with the jump host itself is told as such: ApplianceUnreachable, LoginRefused, TrustRefused.
+        What is wrong with the jump host itself is told as such: Unreachable, LoginRefused, TrustRefused.
         """
         with self._lock:
             channel = self._channel(host, port, timeout)
@@ -60,7 +60,7 @@ class Jump:
         was_there = self._transport is not None
         try:
             return self._opened(host, port, timeout)
-        except (OSError, ApplianceUnreachable) as error:
+        except (OSError, Unreachable) as error:
             if not was_there or isinstance(error, _Answered | _Forbidden) or self._is_alive():
                 raise
             self._hang_up()
@@ -86,9 +86,9 @@ class Jump:
             )
         return _Answered(f"{self} does not get through to {where}: {words}")
 
-    def _unwell(self, words: str) -> ApplianceUnreachable:
+    def _unwell(self, words: str) -> Unreachable:
         hint = f"check {self._login.settings}.url, and that the jump host is up with its SSH service running"
-        return ApplianceUnreachable(words, hint=hint)
+        return Unreachable(words, hint=hint)
 
     def _session(self) -> paramiko.Transport:
         if self._transport is None or not self._transport.is_active():
@@ -105,7 +105,7 @@ class Jump:
         except LoginRefused as refusal:
             self._refusal = refusal
             raise
-        except ApplianceUnreachable as error:
+        except Unreachable as error:
             raise self._unwell(str(error)) from error
 
     def _is_alive(self) -> bool:
@@ -130,7 +130,7 @@ class _Answered(ConnectionError):
     """The jump host is well and says that it cannot get there."""
 
 
-class _Forbidden(ApplianceUnreachable):
+class _Forbidden(Unreachable):
     """The jump host is well and does not let us."""
 
 

@@ -4,11 +4,10 @@ import re
 
 import paramiko
 
-from hypervisors import Secret
+from hypervisors import LoginRefused, Secret
 from vmmigrate.appliance.ssh.conversation import Questions, converse
 from vmmigrate.appliance.ssh.execution import TooMuch, Unfinished
 from vmmigrate.appliance.words import in_one_line
-from vmmigrate.errors import LoginRefused
 
 _PATIENCE = 60.0  # seconds: an emulated guest takes its time to hash
 _SHOWN = 300  # characters

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import paramiko
 
-from hypervisors import Secret
+from hypervisors import LoginRefused, Problem, Secret, Unreachable
 from vmmigrate.appliance.ssh import execution, loginshell, new_password, sudo
 from vmmigrate.appliance.ssh.connecting import SshServer, connect
 from vmmigrate.appliance.ssh.conversation import Questions, converse
@@ -16,7 +16,7 @@ from vmmigrate.appliance.ssh.execution import Output, TooMuch, Unfinished, execu
 from vmmigrate.appliance.ssh.login import Login
 from vmmigrate.appliance.ssh.loginshell import LoginShell
 from vmmigrate.appliance.words import in_one_line
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, CommandFailed, LoginRefused
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 _SHOWN = 400  # characters of a failed command's words
 
@@ -30,7 +30,7 @@ class Session:
         self._transport: paramiko.Transport | None = None
         self._accepted: Secret | None = None
         self._shell: LoginShell | None = None
-        self._refusal: ApplianceError | None = None
+        self._refusal: Problem | None = None
 
     @property
     def login(self) -> Login:
@@ -40,7 +40,7 @@ class Session:
         """Those that sudo may want: the one that the server accepted, where it accepted one."""
         return self._login.passwords() if self._accepted is None else (self._accepted,)
 
-    def given_up(self, refusal: ApplianceError) -> ApplianceError:
+    def given_up(self, refusal: Problem) -> Problem:
         """To be raised: this account gets nowhere, so nothing more is tried with it."""
         self._refusal = refusal
         self.close()
@@ -195,11 +195,11 @@ class Session:
         except (paramiko.SSHException, EOFError, OSError) as error:
             self.close()
             if isinstance(error, TimeoutError):  # a peer that vanished without a word looks the same
-                raise ApplianceUnreachable(
+                raise Unreachable(
                     f"{self._server} did not finish {_name(argv)!r} in time",
                     hint="is the machine up, or very busy?",
                 ) from error
-            raise ApplianceUnreachable(
+            raise Unreachable(
                 f"the SSH session with {self._server} broke off during {_name(argv)!r}",
                 hint="is the machine up and its network steady?",
             ) from error

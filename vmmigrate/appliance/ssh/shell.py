@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypervisors import Dial, dial_straight
+from hypervisors import Dial, LoginRefused, dial_straight
 from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result, fresh
 from vmmigrate.appliance.ssh import sudo
 from vmmigrate.appliance.ssh.connecting import HostKey, SshKey, SshServer, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.ssh.execution import Output
 from vmmigrate.appliance.ssh.login import Login
 from vmmigrate.appliance.ssh.session import Session, in_words, text_of
-from vmmigrate.errors import CommandFailed, LoginRefused
+from vmmigrate.errors import CommandFailed
 
 __all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
 

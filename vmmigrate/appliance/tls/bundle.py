@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from hypervisors import Dial, dial_straight
+from hypervisors import Dial, Unreachable, dial_straight
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import postfix as postfix_tls
@@ -14,7 +14,7 @@ from vmmigrate.appliance.tls import stores
 from vmmigrate.appliance.tls.chains import check, mended
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
-from vmmigrate.errors import ApplianceUnreachable, BadKeys
+from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, Severity, warning
 
 WEB, SMTP = "web", "smtp"  # roles that every appliance has
@@ -126,7 +126,7 @@ def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) ->
     connectors = stores.connectors(shell, software)[0]
     known = [stores.read(shell, place).fingerprint for place in connectors.places]
     for port in connectors.ports if len(known) > 1 else ():
-        with suppress(ApplianceUnreachable):
+        with suppress(Unreachable):
             shown = served(shell.host, port, starttls=False, dial=dial).fingerprint
             if shown in known:
                 return shown

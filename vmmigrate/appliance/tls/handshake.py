@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from hypervisors import Clock, Dial, NotYet, Wait, dial_straight, fingerprint_of, normal_fingerprint, wait_for
+from hypervisors import (
+    Clock,
+    Dial,
+    NotYet,
+    Unreachable,
+    Wait,
+    dial_straight,
+    fingerprint_of,
+    normal_fingerprint,
+    wait_for,
+)
 from vmmigrate.appliance.faults import plainly
-from vmmigrate.errors import ApplianceUnreachable
 
 _CONNECTING = 5.0  # seconds
 _DER = 2  # the inner module's number for DER, which it does not export by name
@@ -33,7 +42,7 @@ class Offer(Enum):
         return cls.RSA if kind == "RSA" else cls.ECDSA
 
 
-class PortClosed(ApplianceUnreachable):
+class PortClosed(Unreachable):
     """Nothing takes connections there."""
 
 
@@ -74,7 +83,7 @@ def served(
     offer: Offer = Offer.ANY,
     dial: Dial = dial_straight,
 ) -> Served:
-    """What a handshake shows now, unverified: to compare, never to trust. Raises ApplianceUnreachable, PortClosed."""
+    """What a handshake shows now, unverified: to compare, never to trust. Raises Unreachable, PortClosed."""
     try:
         plain = dial(host, port, timeout)
     except OSError as error:
@@ -86,7 +95,7 @@ def served(
         with plain:
             return _after_starttls(host, port, plain, timeout, offer) if starttls else _direct(host, plain, offer)
     except (OSError, smtplib.SMTPException) as error:
-        raise ApplianceUnreachable(
+        raise Unreachable(
             f"no TLS handshake with {host}:{port}: {plainly(error)}",
             hint="does the service run, and do its log's last lines speak of a certificate or key?",
         ) from error
@@ -110,7 +119,7 @@ def await_served(
     def probe() -> Served:
         try:
             shown = served(host, port, starttls=starttls, offer=offer, dial=dial)
-        except ApplianceUnreachable as error:
+        except Unreachable as error:
             raise NotYet(str(error)) from error
         if shown.fingerprint != wanted:
             raise NotYet(f"it shows {shown.fingerprint}")
@@ -155,7 +164,7 @@ def is_closed(host: str, port: int, dial: Dial = dial_straight) -> bool:
     """Whether nothing takes connections there."""
     try:
         dial(host, port, _CONNECTING).close()
-    except (OSError, ApplianceUnreachable):  # the latter by a jump host that is not let through either
+    except (OSError, Unreachable):  # the latter by a jump host that is not let through either
         return True
     return False
 

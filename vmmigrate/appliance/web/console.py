@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
-from hypervisors import Clock, Dial, ProgressListener, Secret, TlsTrust, dial_straight
+from hypervisors import Clock, Dial, LoginRefused, ProgressListener, Secret, TlsTrust, dial_straight
 from vmmigrate.appliance.backup.streams import Incoming
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.port import Account, Exported
@@ -21,7 +21,7 @@ from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_RESTORE
 from vmmigrate.appliance.web.pages import Page
 from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.roles import BACKUP, RESTORE
-from vmmigrate.errors import LoginRefused, NotDiscovered
+from vmmigrate.errors import NotDiscovered
 
 __all__ = ["WebConsole", "find_console"]
 

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hypervisors import Clock, Dial, TlsTrust, TrustRefused, dial_straight
+from hypervisors import Clock, Dial, Problem, TlsTrust, TrustRefused, Unreachable, dial_straight
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web.browser import Browser
 from vmmigrate.appliance.web.decisions import Decisions, full
 from vmmigrate.appliance.web.login import find_entry
-from vmmigrate.errors import ApplianceError, ApplianceUnreachable, NotDiscovered, UsageProblem
+from vmmigrate.errors import ApplianceError, NotDiscovered, UsageProblem
 
 _CONTEXT = r"^(/.*?)?/(ciphermail|djigzo)(?=/|$)"  # [F-CONSOLE-1], behind a proxy's prefix too
 
@@ -26,18 +26,18 @@ def find_console(
 ) -> str:
     """The console's URL on a bare host (`mail`, `mail:8443`, `[2001:db8::1]`); a URL is returned as it is.
 
-    Raises ApplianceUnreachable (nothing listens), TrustRefused, NotDiscovered (no page with a log-in form).
+    Raises Unreachable (nothing listens), TrustRefused, NotDiscovered (no page with a log-in form).
     """
     if "://" in host:
         return host
-    seen: list[ApplianceError | TrustRefused] = []
+    seen: list[Problem] = []
     closed: set[str] = set()
     for origin, context in _places(host, profile):
         if origin in closed:
             continue
         try:
             return _console_at(origin, context, trust, profile, dial, timeout)
-        except ApplianceUnreachable as error:
+        except Unreachable as error:
             closed.add(origin)
             seen.append(error)
         except (ApplianceError, TrustRefused) as error:
@@ -72,14 +72,14 @@ def _console_at(origin: str, context: str, trust: TlsTrust, profile: ConsoleProf
     return origin + (found[0] if context == "/" and found else context)
 
 
-def _most_telling(host: str, seen: list[ApplianceError | TrustRefused]) -> ApplianceError | TrustRefused:
+def _most_telling(host: str, seen: list[Problem]) -> Problem:
     """A certificate not trusted says more than a page that is none, and that more than a closed port."""
     for error in seen:
         if isinstance(error, TrustRefused):
             return error
-    told = [error for error in seen if not isinstance(error, ApplianceUnreachable)]
+    told = [error for error in seen if not isinstance(error, Unreachable)]
     if not told:
-        return ApplianceUnreachable(
+        return Unreachable(
             f"no console found on {host}: " + "; ".join(map(str, seen)),
             hint="give the console's URL (https://HOST:8443/ciphermail), or in a profile console.ports;"
             " does its service run?",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import requests
 
+from hypervisors import LoginRefused
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web import credentials, roles
@@ -16,7 +17,7 @@ from vmmigrate.appliance.web.navigation import TO_LOGIN, Walk
 from vmmigrate.appliance.web.pages import Page, lasting_action, lasting_path, same_place
 from vmmigrate.appliance.web.roles import LOGIN, PASSWORD_PAGE, USER_FIRST
 from vmmigrate.appliance.web.scoring import says
-from vmmigrate.errors import ApplianceError, LoginRefused, NotDiscovered
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 _JUDGED = (400, 401, 403, 422, 423, 429)  # the account was judged: a second try would be a second failure
 _LOOKED_AT = 6  # pages on the way to a log-in form
