@@ -5,7 +5,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || echo sudo -
 LAB := $(SUDO) $(PY) -m fixtures.lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check test mutants demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ check: lint ## Lint, types, and the tests that need no root: under two minutes
 test: lint ## All tests, including the lab of real guests
 	$(PY) -m pytest -q -n 2 -m "not lab"
 	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab --durations=8
+
+mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (slow: an hour or more)
+	@$(PY) -m tests.mutants
 
 demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator)
 	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR))

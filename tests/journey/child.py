@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,19 @@ from hypervisors import Clock
 from tests.journey import odd_hypervisors
 from vmmigrate import cli, operations
 from vmmigrate.commands import process as terminal
-from vmmigrate.run.journal import Journal
+from vmmigrate.run.journal import Journal, Kind
 
 
-def stop_at(name: str, when: str, number: int) -> None:
-    """Send this process a signal just before or after its `number`th record (from 1) is made durable."""
+def stop_at(name: str, when: str, place: int | list[str]) -> None:
+    """Send this process a signal just before or after a record is made durable: its nth (from 1), or [kind, step]."""
     append, made, which = Journal.append, [0], signal.Signals[name]
 
-    def append_and_stop(self: Journal, *args: Any, **kwargs: Any) -> Any:
+    def append_and_stop(self: Journal, kind: Kind, data: Mapping[str, Any] | None = None) -> Any:
         made[0] += 1
-        here = made[0] == number
+        here = place in (made[0], [kind.value, (data or {}).get("step", "")])
         if here and when == "before":
             os.kill(os.getpid(), which)
-        record = append(self, *args, **kwargs)
+        record = append(self, kind, data)
         if here and when == "after":
             os.kill(os.getpid(), which)
         return record
@@ -77,11 +77,11 @@ def command_line(request: dict[str, Any]) -> int:
     if request.get("only_port"):
         connect_only_to(request["only_port"])
     if request["stop"]:
-        name, when, number = request["stop"]
+        name, when, place = request["stop"]
         if when == "edit":
-            stop_at_edit(name, number)
+            stop_at_edit(name, place)
         else:
-            stop_at(name, when, number)
+            stop_at(name, when, place)
     sys.argv = ["vmmigrate", *request["argv"]]
     try:
         cli.main()

@@ -18,9 +18,9 @@ CHECKOUT = Path(__file__).parents[2]
 KILLED = -9
 DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-# A signal, and when it comes, counted from 1 in that process: 'before' or 'after' the nth record is made, or after
-# the hypervisor's nth change of state ('edit').
-Stop = tuple[str, str, int]
+# A signal, and when it comes: 'before' or 'after' a record is made, the nth of that process or by its kind and step
+# (the first such); or after the hypervisor's nth change of state ('edit').
+Stop = tuple[str, str, int | tuple[str, str]]
 World = dict[str, Any]
 
 

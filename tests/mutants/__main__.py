@@ -1,0 +1,155 @@
+"""Try each mutant of the product on a copy of the tree, and say which test caught it: `make mutants`."""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+PRODUCT = ("vmmigrate", "hypervisors")
+PATIENCE = 1800.0  # seconds for one group of tests: a mutant may wait for ever
+
+# Quick ones first; those that name the changed file come before them all.
+QUICK: tuple[tuple[str, ...], ...] = (
+    ("tests/unit", "tests/test_architecture.py"),
+    ("tests/contract", "-m", "not lab and not vsphere"),
+)
+STORIES: tuple[tuple[str, ...], ...] = (
+    ("tests/journey/test_straight.py", "tests/journey/test_refusals.py"),
+    ("tests/journey", "-m", "not vsphere"),
+    ("tests/integration", "-m", "not vsphere"),
+)
+VSPHERE: tuple[tuple[str, ...], ...] = (
+    ("tests/contract", "tests/integration", "-m", "vsphere"),
+    ("tests/journey/vsphere",),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: `old`, which the product has once, becomes `new`."""
+
+    name: str
+    area: str
+    old: str
+    new: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`test`: the first that failed; '' where all passed."""
+
+    test: str
+    seconds: float
+
+
+def mutants(path: Path) -> list[Mutant]:
+    return [Mutant(**each) for each in tomllib.loads(path.read_text())["mutant"]]
+
+
+def place_of(mutant: Mutant, tree: Path) -> Path:
+    """The file that has its text. Raises LookupError where none or several have it, or one twice."""
+    files = [path for room in PRODUCT for path in sorted((tree / room).rglob("*.py"))]
+    found = [path for path in files for _ in range(path.read_text().count(mutant.old))]
+    if len(found) != 1:
+        raise LookupError(f"{mutant.name}: its text stands {len(found)} times in the product: point it anew")
+    return found[0]
+
+
+def nearest(place: Path, tree: Path) -> list[str]:
+    """The tests that name the changed file's module."""
+    module = ".".join(place.relative_to(tree).with_suffix("").parts)
+    parent, _, name = module.rpartition(".")
+    named = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(parent)} import [^\n]*\b{name}\b")
+    return [
+        str(path.relative_to(tree))
+        for path in sorted((tree / "tests").rglob("test_*.py"))
+        if named.search(path.read_text())
+    ]
+
+
+def run(tree: Path, arguments: Sequence[str]) -> str | None:
+    """The first test that failed; None where all passed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, check=False, cwd=tree, env=environ, capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return f"(hung in {arguments[0]})"
+    if done.returncode in (0, 5):  # 5: none was chosen
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    return failed[1] if failed else done.stdout[-300:] + done.stderr[-300:]
+
+
+def judged(mutant: Mutant, tree: Path, only: Sequence[str], *, quick: bool) -> Verdict:
+    """With the change made, and taken back afterwards."""
+    place = place_of(mutant, tree)
+    text, started = place.read_text(), time.monotonic()
+    place.write_text(text.replace(mutant.old, mutant.new))
+    try:
+        for group in _groups(place, tree, only, quick=quick):
+            if failed := run(tree, group):
+                return Verdict(failed, time.monotonic() - started)
+        return Verdict("", time.monotonic() - started)
+    finally:
+        place.write_text(text)
+
+
+def _groups(place: Path, tree: Path, only: Sequence[str], *, quick: bool) -> Iterator[tuple[str, ...]]:
+    if only:
+        yield (*only, "-m", "not lab")
+        return
+    if near := nearest(place, tree):
+        yield (*near, "-m", "not lab and not slow and not vsphere")
+    yield from QUICK
+    if not quick:
+        yield from VSPHERE if "vmware" in place.parts else STORIES
+
+
+def copied(source: Path, folder: Path) -> Path:
+    """What Git knows of the tree, as it is now."""
+    listed = subprocess.run(("git", "ls-files"), cwd=source, check=True, capture_output=True, text=True).stdout
+    for name in filter(lambda name: (source / name).is_file(), listed.splitlines()):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / name, target)
+    return folder
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tree", type=Path, default=CHECKOUT, help="the checkout to take a copy of")
+    parser.add_argument("--only", nargs="*", default=[], help="these tests alone")
+    parser.add_argument("--quick", action="store_true", help="without those that tell whole stories")
+    parser.add_argument("names", nargs="*", help="these mutants alone")
+    given = parser.parse_args()
+    known = mutants(Path(__file__).with_name("mutants.toml"))
+    chosen = [each for each in known if not given.names or each.name in given.names]
+    with tempfile.TemporaryDirectory(prefix="vmmigrate-mutants-") as folder:
+        tree = copied(given.tree, Path(folder))
+        missed = 0
+        for mutant in chosen:
+            verdict = judged(mutant, tree, given.only, quick=given.quick)
+            missed += not verdict.test
+            print(
+                f"| {mutant.name} | {mutant.area} | {verdict.test or 'NOT CAUGHT'} | {verdict.seconds:.0f} s |",
+                flush=True,
+            )
+    print(f"{len(chosen) - missed} of {len(chosen)} caught")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Killed at any moment, any number of times, resumed or rolled back in between: a whole run ends as it should.
+
+All moments that a run can be in are looked for: each process that goes on from one is killed before and after each of
+its records, which leads to others, until no new one is found. A moment is what the journal adds up to, and the world.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from small_steps import HEADER, Bench, World
+from whole_run import BEFORE, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, new_world, steps
+
+from vmmigrate.run.engine import Engine
+from vmmigrate.run.journal import Journal, Kind, Record, RunState, Scope
+from vmmigrate.step import UndoRefused
+
+Verb = Callable[[Engine], None]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a process may be killed."""
+
+    journal: bytes
+    state: RunState
+    marks: frozenset[str]
+
+    @property
+    def key(self) -> tuple[str, frozenset[str]]:
+        return repr(self.state), self.marks
+
+
+class Watched(Journal):
+    """Takes note of each moment, before and after a record."""
+
+    world: World
+    moments: list[Moment]
+    _known: tuple[int, RunState] | None = None
+
+    def append(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Record:
+        self._note()
+        record = super().append(kind, data)
+        self._note()
+        return record
+
+    def state(self) -> RunState:
+        """Added up once a record: else a hundred thousand times."""
+        if self._known is None or self._known[0] != len(self.records):
+            self._known = len(self.records), super().state()
+        return self._known[1]
+
+    def _note(self) -> None:
+        self.moments.append(Moment(self.path.read_bytes(), self.state(), frozenset(self.world.marks)))
+
+
+@pytest.fixture
+def quick() -> Iterator[Path]:
+    """In memory where there is one: a hundred thousand fsyncs."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder, "journal.jsonl")
+
+
+def first(path: Path, *marks: str) -> Moment:
+    phases = [{"name": name, "phase": phase} for name, phase in PHASES.items()]
+    journal = Journal.create(path, {**HEADER, "steps": phases})
+    return Moment(path.read_bytes(), journal.state(), frozenset(new_world(*marks).marks))
+
+
+def after(path: Path, moment: Moment, verb: Verb) -> list[Moment]:
+    """One process at work from there to its end, the moment after which it is last."""
+    path.write_bytes(moment.journal)
+    journal = Watched.resume(path)
+    assert isinstance(journal, Watched)
+    journal.world, journal.moments = World(set(moment.marks)), [moment]
+    with suppress(UndoRefused):
+        verb(Engine(journal, steps(), Bench(journal.world), lambda event: None))
+    journal.close()
+    return journal.moments
+
+
+def roll_back(engine: Engine) -> None:
+    """As `vmmigrate rollback` does it without more words: before the commit all, after it the switch."""
+    state = engine.journal.state()
+    scope = Scope.SWITCH if state.committed else Scope.ALL
+    engine.back(scope, "asked", [name for name in PHASES if scope is Scope.ALL or PHASES[name] != "prepare"])
+
+
+def verbs(state: RunState) -> list[Verb]:
+    """What an operator may do there."""
+    if state.ended == "rolled-back":
+        return []
+    return [roll_back] if state.ended or state.paused else [Engine.go_on, roll_back]
+
+
+def end_of(moment: Moment, verb: Verb) -> tuple[str | None, frozenset[str]]:
+    """Where that leads."""
+    state, mail = moment.state, moment.marks & {"mail"}
+    if verb is roll_back:
+        scope = Scope.SWITCH if state.committed else Scope.ALL
+    else:
+        scope = state.back.scope if state.back else Scope.REDO
+    if scope is Scope.REDO or ("open" in moment.marks and mail):
+        return "migrated", MIGRATED | mail
+    return ("rolled-back", BEFORE | mail) if scope is Scope.ALL else ("switched back", SWITCHED_BACK | mail)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("marks", [(), ("mail",)], ids=["", "mail-waits-in-the-new-gateway"])
+def test_from_every_moment_each_way_leads_to_its_end(quick: Path, marks: tuple[str, ...]) -> None:
+    begun = first(quick, *marks)
+    known, todo = {begun.key}, deque([begun])
+    while todo:
+        moment = todo.popleft()
+        for verb in verbs(moment.state):
+            moments = after(quick, moment, verb)
+            for each in moments:
+                assert not {OLD_LIVE, NEW_LIVE} <= each.marks
+                assert "open" not in each.marks or each.state.committed
+                if each.key not in known:
+                    known.add(each.key)
+                    todo.append(each)
+            last = moments[-1]
+            assert (last.state.ended or last.state.paused, last.marks) == end_of(moment, verb)

@@ -1,0 +1,98 @@
+"""A world of marks with the steps of a whole migration, in their phases and with their undos: for the engine."""
+
+from collections.abc import Callable
+
+from small_steps import VM, Bench, World
+
+from vmmigrate.model import Claim, Intake, NewVm, Opened, Plugged
+from vmmigrate.step import Nothing, Step, UndoRefused
+from vmmigrate.steps import GOES_WITH_VM, MIGRATE, READ_ONLY
+
+OLD_LIVE, NEW_LIVE = "old plugged in", "new plugged in"
+REAL = {step.name: step for phase in MIGRATE for step in phase.steps}
+PHASES = {step.name: phase.name for phase in MIGRATE for step in phase.steps}
+
+READING = {name for name, step in REAL.items() if step.undo == READ_ONLY}
+IN_THE_VM = {name for name, step in REAL.items() if step.undo == GOES_WITH_VM}
+
+BEFORE = frozenset({OLD_LIVE})
+PREPARED = frozenset(name for name, phase in PHASES.items() if phase == "prepare") - READING
+MIGRATED = frozenset(REAL) - READING - {"switch"} | {NEW_LIVE}
+SWITCHED_BACK = PREPARED | BEFORE
+
+# What the steps know, where they look at it before they act again.
+LEARNT: dict[str, object] = {
+    "claim": Claim("the owner's words", autostart=True),
+    "deploy": VM,
+    "close-intake": Intake(1_700_000_000.0),
+    "switch": Plugged("52:54:00:00:00:01", True, True, ""),
+    "open": Opened(1_700_000_000.0),
+}
+
+
+def new_world(*marks: str) -> World:
+    return World({*BEFORE, *marks})
+
+
+def steps() -> tuple[Step, ...]:
+    return tuple(_modelled(step) for step in REAL.values())
+
+
+def _modelled(real: Step) -> Step:
+    undo = real.undo if isinstance(real.undo, Nothing) else _UNDO.get(real.name, _unmarking(real.name))
+    return Step(real.name, real.title, _DO.get(real.name, _marking(real.name)), undo, redo_from=real.redo_from)
+
+
+def _marking(name: str) -> Callable[[Bench], None]:
+    def do(bench: Bench) -> None:
+        if name in LEARNT and bench.facts.find(type(LEARNT[name])) is None:
+            bench.learn(LEARNT[name])
+        if name not in READING:
+            bench.world.marks.add(name)
+
+    return do
+
+
+def _unmarking(name: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.world.marks.discard(name)
+
+
+def _deploy(bench: Bench) -> None:
+    """Made first, known afterwards: a crash in between leaves a VM that the journal does not know."""
+    if bench.facts.find(NewVm) is None or "deploy" not in bench.world.marks:
+        bench.world.marks.add("deploy")
+        bench.learn(VM)
+
+
+def _destroy(bench: Bench) -> None:
+    assert NEW_LIVE not in bench.world.marks, "a VM that is live is deleted"
+    bench.world.marks -= {"deploy", *IN_THE_VM}
+
+
+def _import(bench: Bench) -> None:
+    """A second import into one VM ruins it."""
+    assert "import" not in bench.world.marks, "imported twice into one VM"
+    bench.world.marks.add("import")
+
+
+def _plug_in(bench: Bench) -> None:
+    if bench.facts.find(Plugged) is None:
+        bench.learn(LEARNT["switch"])
+    bench.world.marks.discard(OLD_LIVE)
+    bench.world.marks.add(NEW_LIVE)
+
+
+def _plug_back(bench: Bench) -> None:
+    assert "open" not in bench.world.marks, "what is open to the world is unplugged"
+    bench.world.marks.discard(NEW_LIVE)
+    bench.world.marks.add(OLD_LIVE)
+
+
+def _close(bench: Bench) -> None:
+    if "mail" in bench.world.marks and "open" in bench.world.marks:
+        raise UndoRefused("mail waits", hint="deliver it")
+    bench.world.marks -= {"open", "tidy"}
+
+
+_DO = {"deploy": _deploy, "import": _import, "switch": _plug_in}
+_UNDO = {"deploy": _destroy, "switch": _plug_back, "open": _close}
