@@ -17,7 +17,8 @@ from hypervisors import Clock
 from tests.journey import odd_hypervisors
 from vmmigrate import cli, operations
 from vmmigrate.commands import process as terminal
-from vmmigrate.run.journal import Journal, Kind
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind
 
 
 def stop_at(name: str, when: str, place: int | list[str]) -> None:

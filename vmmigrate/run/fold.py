@@ -55,10 +55,10 @@ class RunState:
     error: str | None = None
 
 
-def fold(records: Iterable[Record]) -> RunState:
-    """The state that the records add up to. Raises JournalDamaged."""
+def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
+    """The state that the records add up to; `before`: of those in front of them. Raises JournalDamaged."""
     ordered = iter(records)
-    state = _start(next(ordered))
+    state = before or _start(next(ordered))
     for record in ordered:
         state = _FOLDS[record.kind](state, record)
     return state

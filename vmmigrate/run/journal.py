@@ -24,6 +24,8 @@ class Journal:
         self._now = now or (lambda: datetime.now(UTC))
         self._file: IO[bytes] = path.open("ab", buffering=0)
         self._failure: JournalFailed | None = None
+        self._state: RunState | None = None
+        self._added = 0  # how many records are in `_state`
 
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
@@ -75,7 +77,12 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def state(self) -> RunState:
-        return fold(self.records)
+        """Each record is added once: a run asks hundreds of times."""
+        if self._added < len(self.records):
+            self._state = fold(self.records[self._added :], self._state)
+            self._added = len(self.records)
+        assert self._state is not None
+        return self._state
 
     def close(self) -> None:
         self._file.close()

@@ -17,7 +17,9 @@ from small_steps import HEADER, Bench, World
 from whole_run import BEFORE, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, new_world, steps
 
 from vmmigrate.run.engine import Engine
-from vmmigrate.run.journal import Journal, Kind, Record, RunState, Scope
+from vmmigrate.run.fold import RunState, Scope
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind, Record
 from vmmigrate.step import UndoRefused
 
 Verb = Callable[[Engine], None]
@@ -41,19 +43,12 @@ class Watched(Journal):
 
     world: World
     moments: list[Moment]
-    _known: tuple[int, RunState] | None = None
 
     def append(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Record:
         self._note()
         record = super().append(kind, data)
         self._note()
         return record
-
-    def state(self) -> RunState:
-        """Added up once a record: else a hundred thousand times."""
-        if self._known is None or self._known[0] != len(self.records):
-            self._known = len(self.records), super().state()
-        return self._known[1]
 
     def _note(self) -> None:
         self.moments.append(Moment(self.path.read_bytes(), self.state(), frozenset(self.world.marks)))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from small_steps import VM, Bench, World
 
-from vmmigrate.model import Claim, Intake, NewVm, Opened, Plugged
+from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged
 from vmmigrate.step import Nothing, Step, UndoRefused
 from vmmigrate.steps import GOES_WITH_VM, MIGRATE, READ_ONLY
 
