@@ -62,3 +62,22 @@ class RunFolderFailed(Problem):
 
 class JournalFailed(Problem):
     """A record could not be made durable. The run stops at once: what is not recorded must not be done."""
+
+
+class RolledBack(Problem):
+    """A step failed and the run went back: all is as it was before it."""
+
+
+class NeedsAttention(Problem):
+    """Something is left to a person; the message lists what."""
+
+
+class NeedsConfirmation(Problem):
+    """What is about to be done wants a yes. `flag` gives it in advance."""
+
+    def __init__(self, question: str, flag: str) -> None:
+        super().__init__(
+            f"a yes is needed, and there is no terminal to ask for it: {question}",
+            hint=f"give it in advance: the same command with {flag}",
+        )
+        self.question, self.flag = question, flag

@@ -1,6 +1,6 @@
 """What a run tells while it runs: plain dataclasses to plain functions. Nothing depends on being heard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hypervisors import Wait
@@ -73,25 +73,27 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class DirectionTaken:
-    """The run turned: 'back' with its scope, or 'forward'."""
+    """The run turned: 'back' with its scope, or 'forward'. `words` say it to a person."""
 
     to: str
     scope: str
     reason: str
+    words: str
 
 
 @dataclass(frozen=True)
 class RunEnded:
-    """`outcome`: 'migrated', 'rolled-back', 'switched-back', 'needs-attention', 'interrupted', 'finished'.
+    """`outcome`: the itinerary's good end, 'rolled-back', 'needs-attention', 'interrupted', 'finished', or a pause.
 
-    `outage`: seconds between closing the old intake and opening the new one, None where none was.
+    `outage`: seconds between the end of the old service and the commit, None where there was none. `machines`: by
+    label, what stands where now. `next`: the verbs that can follow, each with what it does.
     """
 
     run_id: str
     outcome: str
     outage: float | None
-    old_vm: str
-    new_vm: str
+    machines: Mapping[str, str]
+    next: tuple[tuple[str, str], ...] = ()
     insecure: tuple[str, ...] = ()
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
 from hypervisors import VmRef
+from vmmigrate.errors import JournalDamaged
 
 
 @dataclass(frozen=True)
@@ -152,58 +152,53 @@ class Opened:
     opened_at: float
 
 
-GROUPS: tuple[type[Any], ...] = (
-    Claim,
-    OldState,
-    Backup,
-    TlsKept,
-    NewVm,
-    NewGuest,
-    Reboot,
-    TlsInstalled,
-    Verified,
-    VerifiedLive,
-    Intake,
-    Plugged,
-    Opened,
-)
-_BY_NAME = {group.__name__: group for group in GROUPS}
-
 G = TypeVar("G")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a run knows by now: at most one value of each group."""
+    """All that a run knows by now: at most one value of each group, as JSON, read as its type when it is asked for."""
 
     _groups: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._groups)
+
     def find(self, group: type[G]) -> G | None:
-        return cast("G | None", self._groups.get(group.__name__))
+        """None where it is not known. Raises JournalDamaged where this version cannot read it."""
+        return self.of(group) if group.__name__ in self._groups else None
 
     def of(self, group: type[G]) -> G:
         """The group's value; a KeyError here is a bug in the order of the steps."""
-        return cast("G", self._groups[group.__name__])
+        try:
+            return cast("G", _adapter(group).validate_python(self._groups[group.__name__]))
+        except ValueError as error:
+            raise JournalDamaged(
+                f"what the journal has as {group.__name__} cannot be read: {error}",
+                hint="use the version that wrote it",
+            ) from error
 
     def with_(self, value: object) -> "Facts":
-        return Facts({**self._groups, type(value).__name__: value})
+        return self.with_json(*group_to_json(value))
+
+    def with_json(self, name: str, data: object) -> "Facts":
+        return Facts({**self._groups, name: data})
 
     def without(self, names: Iterable[str]) -> "Facts":
         gone = set(names)
         return Facts({name: value for name, value in self._groups.items() if name not in gone})
 
 
-@cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_BY_NAME[name])
+def _adapter(group: type) -> TypeAdapter[Any]:
+    if group not in _ADAPTERS:
+        _ADAPTERS[group] = TypeAdapter(group)
+    return _ADAPTERS[group]
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 def group_to_json(value: object) -> tuple[str, Any]:
     """A group's name and its JSON form."""
-    name = type(value).__name__
-    return name, _adapter(name).dump_python(value, mode="json")
-
-
-def group_from_json(name: str, data: object) -> object:
-    """The inverse. Raises KeyError for a group that this version does not know, ValueError for bad data."""
-    return cast(object, _adapter(name).validate_python(data))
+    return type(value).__name__, _adapter(type(value)).dump_python(value, mode="json")

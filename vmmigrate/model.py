@@ -65,6 +65,11 @@ class Plan:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def names(self) -> Mapping[str, str]:
+        """Whose place is taken by whom."""
+        return {"old": self.old.name, "new": self.new_name}
+
+    @property
     def live_mac(self) -> str:
         """Of the new VM's live NIC."""
         return self.new_mac or self.identity.mac

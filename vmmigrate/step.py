@@ -1,4 +1,4 @@
-"""What a step is: a name, an act that can be run again, and its undo."""
+"""What a step is: a name, an act that can be run again, its undo, and what it learns and needs to know."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,22 +20,30 @@ class Nothing:
 class Step:
     """One act on the world. Two laws: `do` looks, then acts; `undo` tolerates that nothing is there.
 
-    A step that is not convergent names in `redo_from` the step that makes its ground anew.
+    `learns`: the groups of facts that it may record; `needs`: those that an earlier step has recorded by then.
+    A step that is not convergent names in `redo_from` the step that makes its ground again.
     """
 
     name: str
     title: str
     do: Act
     undo: Act | Nothing
+    learns: tuple[type, ...] = ()
+    needs: tuple[type, ...] = ()
     redo_from: str | None = None
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps that belong together; the name is recorded with each."""
+    """Steps that belong together; the name is recorded with each.
+
+    `live`: it touches what serves the world. An interrupt within it goes back first, and nothing interrupts a way
+    back through it.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    live: bool = False
 
 
 class UndoRefused(Problem):

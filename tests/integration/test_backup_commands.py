@@ -27,9 +27,8 @@ from vmmigrate.alone import backup as backups
 from vmmigrate.alone.console import Host, Visit
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.errors import NotDiscovered
-from vmmigrate.operations import Parts
-from vmmigrate.run.driving import NeedsAttention
+from vmmigrate.errors import NeedsAttention, NotDiscovered
+from vmmigrate.parts import Parts
 
 WARNING = "the archive is not encrypted and holds private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` copies them"

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from vmmigrate.steps import MIGRATE, PREPARE, Nothing
+from vmmigrate.step import Nothing
+from vmmigrate.steps import PREPARE
+from vmmigrate.steps.migration import MIGRATE
 
 Line = tuple[str, str]  # kind, step ('' where it is no step's)
 
-STEPS = tuple(step.name for phase in MIGRATE for step in phase.steps)
-UNDONE = frozenset(step.name for phase in MIGRATE for step in phase.steps if not isinstance(step.undo, Nothing))
+STEPS = tuple(step.name for step in MIGRATE.steps)
+UNDONE = frozenset(step.name for step in MIGRATE.steps if not isinstance(step.undo, Nothing))
 PREPARED = tuple(step.name for step in PREPARE.steps)
 REDONE = STEPS[STEPS.index("deploy") : STEPS.index("import") + 1]  # what a half import costs
 

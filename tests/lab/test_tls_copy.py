@@ -27,9 +27,8 @@ from fixtures.processlab import ProcessLab
 from vmmigrate.alone import tls_copy as tlscopy
 from vmmigrate.appliance.port import FileMeta
 from vmmigrate.appliance.tls.placing import RECORD, forget, place, put_back
-from vmmigrate.errors import BadKeys
-from vmmigrate.operations import Parts
-from vmmigrate.run.driving import RolledBack
+from vmmigrate.errors import BadKeys, RolledBack
+from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
 
 pytestmark = pytest.mark.lab

@@ -10,10 +10,9 @@ from vmmigrate.appliance.backup.contents import Contents, read_contents
 from vmmigrate.appliance.port import Exported
 from vmmigrate.archives import Inspected, digest_of, is_encrypted, opened, read_archive, refuse_unknown, watched
 from vmmigrate.durable import new_file
-from vmmigrate.errors import NoBackup, NotDiscovered, UsageProblem
+from vmmigrate.errors import NeedsAttention, NoBackup, NotDiscovered, UsageProblem
 from vmmigrate.events import StepRemark
-from vmmigrate.operations import Parts
-from vmmigrate.run.driving import NeedsAttention
+from vmmigrate.parts import Parts
 
 # ---- inspect ---------------------------------------------------------------------------------------------
 

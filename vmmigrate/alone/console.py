@@ -13,7 +13,7 @@ from vmmigrate.appliance.port import Account, Console
 from vmmigrate.appliance.profile import Profile, read_profile
 from vmmigrate.errors import UsageProblem
 from vmmigrate.events import StepBegan, StepEnded, StepProgress
-from vmmigrate.operations import Parts
+from vmmigrate.parts import Parts
 from vmmigrate.settings.models import BackupSettings, ConsoleSettings, SecretSource
 from vmmigrate.settings.secrets import Secrets, cannot_ask, variable
 

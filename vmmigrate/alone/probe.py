@@ -27,7 +27,7 @@ from vmmigrate.appliance.web.probing import (
 )
 from vmmigrate.durable import new_file
 from vmmigrate.errors import NotDiscovered, UsageProblem
-from vmmigrate.operations import Parts
+from vmmigrate.parts import Parts
 
 _ACCOUNTS = ("admin", "root", "sa")  # which every appliance has [F-CONSOLE-3, F-CONSOLE-4]
 _WORDS = ("backup", "ciphermail", "console", "djigzo", "gateway", "host", "login", "mail", "restore", "web")

@@ -18,10 +18,9 @@ from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept, place, put_back
 from vmmigrate.doors import Side
-from vmmigrate.errors import ApplianceError, UsageProblem
+from vmmigrate.errors import ApplianceError, NeedsAttention, RolledBack, UsageProblem
 from vmmigrate.events import StepRemark
-from vmmigrate.operations import Parts, doors_of
-from vmmigrate.run.driving import NeedsAttention, RolledBack
+from vmmigrate.parts import Parts, doors_of
 from vmmigrate.settings.models import Settings
 
 Say = Callable[[str], None]

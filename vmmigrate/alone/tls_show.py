@@ -13,7 +13,7 @@ from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
 from vmmigrate.errors import UsageProblem
-from vmmigrate.operations import Parts, doors_of
+from vmmigrate.parts import Parts, doors_of
 from vmmigrate.settings.models import Settings
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)

@@ -10,7 +10,7 @@ from vmmigrate.commands.sharing import sharing
 from vmmigrate.commands.visiting import BackupPasswordFile, Url, Visitor
 
 if TYPE_CHECKING:
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 app = typer.Typer(
     help="Export a console's backup, look into one, import one.", no_args_is_help=True, rich_markup_mode=None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="A vmmigrate.toml. [default: here, then ~/.config/vmmigrate]")
@@ -44,7 +44,7 @@ def carry_out(
 
 def confirm(question: str) -> None:
     """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D leave as everywhere."""
-    from vmmigrate.operations import NeedsConfirmation
+    from vmmigrate.errors import NeedsConfirmation
 
     if not sys.stdin.isatty():
         raise NeedsConfirmation(question, "--yes")

@@ -9,7 +9,7 @@ import typer
 from vmmigrate.commands.common import carry_out
 
 if TYPE_CHECKING:
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 app = typer.Typer(
     help="The configuration file: a template, its schema, a check.", no_args_is_help=True, rich_markup_mode=None

@@ -10,7 +10,7 @@ from vmmigrate.commands.common import Config, Json, carry_out
 
 if TYPE_CHECKING:
     from vmmigrate.findings import Finding
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 
 def doctor(
@@ -29,7 +29,7 @@ def doctor(
     from vmmigrate.doctor import examine, this_one
     from vmmigrate.doctor.places import configuration
     from vmmigrate.findings import errors
-    from vmmigrate.operations import access_to
+    from vmmigrate.parts import access_to
     from vmmigrate.settings.models import default_file
     from vmmigrate.show.doctor import name_of
 

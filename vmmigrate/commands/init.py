@@ -10,7 +10,7 @@ import typer
 from vmmigrate.commands.common import carry_out
 
 if TYPE_CHECKING:
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 
 def init(

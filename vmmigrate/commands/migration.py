@@ -14,7 +14,7 @@ from vmmigrate.settings.folders import run_ids, runs_folder
 
 if TYPE_CHECKING:
     from vmmigrate.model import Plan
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 Old = Annotated[
     str, typer.Argument(metavar="OLD", help="The old virtual machine, by name or UUID.", show_default=False)
@@ -94,7 +94,7 @@ def migrate(
 
     Example: vmmigrate mailgw ciphermail-5.5.qcow2 --staging staging
     """
-    from vmmigrate import operations
+    from vmmigrate import migrating
     from vmmigrate.run.rundir import new_run_id
     from vmmigrate.show.plan import plan_lines
 
@@ -103,10 +103,10 @@ def migrate(
     def act(parts: "Parts", settings: Any) -> None:
         agreed = _read_plan(plan) if plan else None
         if not yes:
-            agreed = agreed or operations.plan(old, image, settings, parts, run_id=run_id)
+            agreed = agreed or migrating.plan(old, image, settings, parts, run_id=run_id)
             echo(plan_lines(agreed), err=json)
             confirm(f"Replace {agreed.old.name} now?")
-        operations.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True)
+        migrating.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True)
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
 
@@ -125,14 +125,14 @@ def plan(
 
     Example: vmmigrate plan mailgw ciphermail-5.5.qcow2 -o plan.json
     """
-    from vmmigrate import model, operations
+    from vmmigrate import migrating, model
     from vmmigrate.init.ending import refuse_unwritable
     from vmmigrate.show.plan import plan_lines
 
     def act(parts: "Parts", settings: Any) -> None:
         if output:
             refuse_unwritable(output)
-        made = operations.plan(old, image, settings, parts)
+        made = migrating.plan(old, image, settings, parts)
         text = model.plan_to_json(made)
         if output:
             _write_plan(output, text)
@@ -164,12 +164,8 @@ def rollback(
     Examples: vmmigrate rollback 20261122-133919-9268 · vmmigrate rollback 20261122-133919-9268 --scope switch
     """
     from vmmigrate import operations
-    from vmmigrate.run.fold import Scope
 
-    if scope not in (None, "all", "switch"):
-        raise typer.BadParameter("give all or switch", param_hint="--scope")
-    wanted = Scope(scope) if scope else None
-    carry_out(lambda parts, _: operations.rollback(run, parts, scope=wanted, leave_mail=leave_mail), json=json)
+    carry_out(lambda parts, _: operations.rollback(run, parts, scope=scope, leave_mail=leave_mail), json=json)
 
 
 def status(
@@ -209,11 +205,12 @@ def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
     Example: vmmigrate finish 20261122-133919-9268
     """
     from vmmigrate import operations
+    from vmmigrate.errors import NeedsConfirmation
 
     def act(parts: "Parts", _: Any) -> None:
         try:
             operations.finish(run, parts, yes=yes)
-        except operations.NeedsConfirmation as question:
+        except NeedsConfirmation as question:
             confirm(f"{question.question}. Go on?")
             operations.finish(run, parts, yes=True)
 

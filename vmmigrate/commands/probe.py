@@ -11,7 +11,7 @@ from vmmigrate.commands.visiting import Url, Visitor
 
 if TYPE_CHECKING:
     from vmmigrate.alone.console import Visit
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 
 @sharing

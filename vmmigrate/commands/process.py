@@ -12,15 +12,15 @@ from pathlib import Path
 from types import FrameType
 
 from hypervisors import Access, Cancelled, Hypervisor, Problem, connect, redacted
+from vmmigrate.errors import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
-from vmmigrate.operations import Parts
-from vmmigrate.run.driving import NeedsAttention, RolledBack
+from vmmigrate.parts import Parts
 from vmmigrate.settings import folders
 from vmmigrate.settings.secrets import cannot_ask
 from vmmigrate.show.jsonlines import JsonLines
 from vmmigrate.show.lines import PlainLines
 from vmmigrate.show.live import LiveTerminal
-from vmmigrate.steps import UndoRefused
+from vmmigrate.step import UndoRefused
 
 # How a URL becomes an adapter; a driver with adapters of its own sets another before it calls the CLI.
 CONNECT: ContextVar[Callable[[str, Access], Hypervisor]] = ContextVar("connect", default=connect)

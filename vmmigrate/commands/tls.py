@@ -7,7 +7,7 @@ import typer
 from vmmigrate.commands.common import Config, Json, Yes, carry_out, confirm, echo, tell
 
 if TYPE_CHECKING:
-    from vmmigrate.operations import Parts
+    from vmmigrate.parts import Parts
 
 app = typer.Typer(
     help="Show a gateway's certificates, copy them to another, undo that.",

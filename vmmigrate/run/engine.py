@@ -1,19 +1,23 @@
 """Take the steps of a run forward or back, each act recorded before and after. Knows no appliance."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Cancelled, Problem, redacted
-from vmmigrate.errors import JournalFailed
+from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
 from vmmigrate.facts import Facts, group_to_json
-from vmmigrate.run.fold import Back, RunState, Scope, Status
+from vmmigrate.itinerary import Itinerary, Scope
+from vmmigrate.run.fold import Back, RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
+from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.step import Nothing, Step, UndoRefused
+
+REDO = Scope("redo", "going back a few steps, to do them again")  # what cannot be continued, and then forward again
 
 
 class Stage(Protocol):
@@ -29,17 +33,17 @@ class Stage(Protocol):
 
 @dataclass
 class Engine:
-    """One run's steps and journal. `cancelled` is asked between steps and raises to stop the run there."""
+    """One run's itinerary and journal. `cancelled` is asked between steps and raises to stop the run there."""
 
     journal: Journal
-    steps: Sequence[Step]
+    itinerary: Itinerary
     stage: Stage
     emit: Callable[[Event], None]
     cancelled: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         state = self.journal.state()
-        known = {step.name: step for step in self.steps}
+        known = {step.name: step for step in self.itinerary.steps}
         missing = [name for name in state.steps if name not in known]
         if missing:
             raise Problem(
@@ -47,7 +51,19 @@ class Engine:
                 hint=f"use vmmigrate {state.version} for this run",
             )
         self._steps = [known[name] for name in state.steps]
+        self._refuse_unreadable(state)
         self.stage.facts = state.facts
+
+    def _refuse_unreadable(self, state: RunState) -> None:
+        """Raises JournalDamaged before anything is done, where this version cannot read what was learnt."""
+        groups = {group.__name__: group for step in self._steps for group in step.learns}
+        for name in sorted(state.facts.names):
+            if name not in groups:
+                raise JournalDamaged(
+                    f"this version has nothing called {name}, which the run learnt",
+                    hint=f"use vmmigrate {state.version} for this run",
+                )
+            state.facts.of(groups[name])
 
     # ---- the three verbs ---------------------------------------------------------------------------------
 
@@ -63,24 +79,29 @@ class Engine:
         """Do what is not done. Raises what a step raises, after recording it as failed."""
         broken = self._what_cannot_be_continued()
         if broken is not None:
-            self.back(broken.scope, broken.reason, broken.steps)  # which goes forward again once its ground is clear
+            self._turn_back(broken)
+            self._walk_back(broken)  # which goes forward again once its ground is clear
             return
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
                 self.cancelled()
                 self._do(step, number)
-        self.journal.append(Kind.END, {"outcome": "migrated"})
+        self.journal.append(Kind.END, {"outcome": self.itinerary.outcome})
 
-    def back(self, scope: Scope, reason: str, names: Sequence[str], *, leave_mail: bool = False) -> None:
-        """Record the direction, then undo those of `names` that began, last first."""
-        way = Back(scope, reason, tuple(names), leave_mail)
+    def back(self, scope: Scope, reason: str, *, leave_mail: bool = False) -> None:
+        """Record the direction, then undo what the scope covers and what was begun of it, last first."""
+        way = Back(scope.name, reason, self.standing.covered(scope), leave_mail)
         self._turn_back(way)
         self._walk_back(way)
 
     def turn_forward(self, reason: str) -> None:
         """Record that a run which had gone back goes forward again."""
         self.journal.append(Kind.DIRECTION, {"to": "forward", "reason": reason})
-        self.emit(DirectionTaken("forward", "", reason))
+        self.emit(DirectionTaken("forward", "", reason, "going forward"))
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.itinerary, self.journal.state())
 
     # ---- forward -----------------------------------------------------------------------------------------
 
@@ -110,19 +131,19 @@ class Engine:
             if step.redo_from and statuses[step.name] in (Status.BEGUN, Status.FAILED):
                 names = [each.name for each in self._steps]
                 span = names[names.index(step.redo_from) : names.index(step.name) + 1]
-                return Back(Scope.REDO, f"{step.title!r} was interrupted and cannot be continued", tuple(span))
+                return Back(REDO.name, f"{step.title!r} was interrupted and cannot be continued", tuple(span))
         return None
 
     # ---- back --------------------------------------------------------------------------------------------
 
     def _turn_back(self, back: Back) -> None:
-        data = {"scope": back.scope.value, "reason": back.reason, "steps": list(back.steps)}
+        data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps)}
         self.journal.append(Kind.DIRECTION, {"to": "back", **data, "leave_mail": back.leave_mail})
-        self.emit(DirectionTaken("back", back.scope.value, back.reason))
+        self.emit(DirectionTaken("back", back.scope, back.reason, self._scope(back).words))
 
     def _walk_back(self, back: Back) -> None:
-        if self._switching(back):
-            self.cancelled = lambda: None  # half a switch is nobody's gateway
+        if self._exposes(back):
+            self.cancelled = lambda: None  # half of a live phase serves nobody
             self.stage.disarm()
         try:
             self._undo_all(back)
@@ -131,22 +152,28 @@ class Engine:
             with suppress(Problem):  # recorded; what refused is what the operator must read
                 self.forward()
             raise
+        self._arrive(back)
+
+    def _arrive(self, back: Back) -> None:
+        """Record as what the run stands now; after a redo it goes forward again."""
+        scope = self._scope(back)
         if self._state.troubles:
-            self.journal.append(Kind.END, {"outcome": "needs-attention"})
-        elif back.scope is Scope.REDO:
+            self.journal.append(Kind.END, {"outcome": NEEDS_ATTENTION})
+        elif scope is REDO:
             self.turn_forward(back.reason)
             self.forward()
-        elif back.scope is Scope.SWITCH:
-            self.journal.append(Kind.PAUSED, {"reason": "switched back"})
+        elif scope.pauses_as:
+            self.journal.append(Kind.PAUSED, {"reason": scope.pauses_as})
         else:
-            self.journal.append(Kind.END, {"outcome": "rolled-back"})
+            self.journal.append(Kind.END, {"outcome": ROLLED_BACK})
 
-    def _switching(self, back: Back) -> bool:
-        """Whether a step of a later phase than the first is still to be undone."""
-        state = self._state
-        first = next(iter(state.phases.values()))
-        later = [name for name in back.steps if state.phases[name] != first]
-        return any(state.steps[name] is not Status.PENDING for name in later)
+    def _scope(self, back: Back) -> Scope:
+        return next(scope for scope in (REDO, *self.itinerary.scopes) if scope.name == back.scope)
+
+    def _exposes(self, back: Back) -> bool:
+        """Whether a step of a live phase is still to be undone."""
+        state, live = self._state, self.itinerary.live
+        return any(state.steps[n] is not Status.PENDING for n in back.steps if state.phases[n] in live)
 
     def _undo_all(self, back: Back) -> None:
         """A failing undo is recorded and the rest of its phase goes on.
@@ -183,8 +210,10 @@ class Engine:
     def _enter(self, step: Step) -> None:
         def learn(value: object) -> None:
             group, data = group_to_json(value)
+            if type(value) not in step.learns:
+                raise TypeError(f"step {step.name!r} does not declare that it learns {group}")
             self.journal.append(Kind.LEARNT, {"step": step.name, "group": group, "value": data})
-            self.stage.facts = self.stage.facts.with_(value)
+            self.stage.facts = self._state.facts
 
         back = self._state.back
         self.stage.enter(step.name, learn, leave_mail=back is not None and back.leave_mail)

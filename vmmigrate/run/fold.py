@@ -5,16 +5,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from vmmigrate.errors import JournalDamaged
-from vmmigrate.facts import Facts, group_from_json
+from vmmigrate.facts import Facts
 from vmmigrate.run.record import Kind, Record
 
-
-class Scope(StrEnum):
-    """How far back. `REDO` undoes what cannot be continued and then goes forward again."""
-
-    SWITCH = "switch"
-    ALL = "all"
-    REDO = "redo"
+FIRST = "migrate"  # of a journal that names no itinerary: there was one alone
 
 
 class Status(StrEnum):
@@ -29,7 +23,7 @@ class Status(StrEnum):
 class Back:
     """The recorded way back: the steps it covers, in the order of the run."""
 
-    scope: Scope
+    scope: str
     reason: str
     steps: tuple[str, ...]
     leave_mail: bool = False  # the operator's word that mail may stay behind in the new VM
@@ -44,12 +38,13 @@ class RunState:
     plan_sha256: str
     phases: Mapping[str, str]  # step → phase
     steps: Mapping[str, Status]
+    itinerary: str = FIRST
     facts: Facts = field(default_factory=Facts)
     back: Back | None = None
     paused: str | None = None
     ended: str | None = None
     finished: bool = False
-    committed: bool = False  # the new VM has been open to the world at some time
+    ever_learnt: frozenset[str] = frozenset()  # groups, also of steps that were undone since
     learnt_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)  # step → what its undo left to a person
     error: str | None = None
@@ -70,7 +65,7 @@ def _start(record: Record) -> RunState:
         raise JournalDamaged("the first record is no run record", hint="this file is no journal")
     phases = {step["name"]: step["phase"] for step in data["steps"]}
     pending = dict.fromkeys(phases, Status.PENDING)
-    return RunState(data["run_id"], data["version"], data["plan_sha256"], phases, pending)
+    return RunState(data["run_id"], data["version"], data["plan_sha256"], phases, pending, data.get("itinerary", FIRST))
 
 
 def _with_status(state: RunState, record: Record, status: Status) -> RunState:
@@ -86,16 +81,12 @@ def _begin(state: RunState, record: Record) -> RunState:
 
 def _learnt(state: RunState, record: Record) -> RunState:
     name, step = record.data["group"], record.data["step"]
-    try:
-        value = group_from_json(name, record.data["value"])
-    except (KeyError, ValueError) as error:
-        raise JournalDamaged(f"record {record.seq}: {name}: {error}", hint="use the version that wrote it") from error
     names = (*state.learnt_by.get(step, ()), name)
     return replace(
         state,
-        facts=state.facts.with_(value),
+        facts=state.facts.with_json(name, record.data["value"]),
         learnt_by={**state.learnt_by, step: names},
-        committed=state.committed or name == "Opened",
+        ever_learnt=state.ever_learnt | {name},
     )
 
 
@@ -115,7 +106,7 @@ def _direction(state: RunState, record: Record) -> RunState:
     if record.data["to"] == "forward":
         return replace(state, back=None, paused=None, ended=None, troubles={})
     data = record.data
-    back = Back(Scope(data["scope"]), data["reason"], tuple(data["steps"]), data.get("leave_mail", False))
+    back = Back(data["scope"], data["reason"], tuple(data["steps"]), data.get("leave_mail", False))
     return replace(state, back=back, paused=None, ended=None, troubles={})
 
 

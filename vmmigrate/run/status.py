@@ -1,92 +1,62 @@
 """Where runs stand, by their folders alone: no other machine is asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmmigrate.facts import NewGuest, Verified, VerifiedLive
-from vmmigrate.model import Plan, plan_from_json
-from vmmigrate.run.fold import RunState, Scope, Status, fold
-from vmmigrate.run.record import Kind, Record, read
+from vmmigrate.errors import JournalDamaged
+from vmmigrate.itinerary import Itinerary, Plan
+from vmmigrate.run.fold import RunState, fold
+from vmmigrate.run.record import Record, read
 from vmmigrate.run.rundir import RunDir
-from vmmigrate.steps import PREPARE
-
-COMMIT = "open"  # the step after which the new gateway may have accepted mail
+from vmmigrate.run.standing import Standing, outage
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as its folder tells it, without asking any other machine."""
+    """A run as its folder shows it, without asking any other machine."""
 
     run_id: str
     folder: Path
+    itinerary: Itinerary
     state: RunState
     plan: Plan
     records: tuple[Record, ...]
 
     @property
+    def standing(self) -> Standing:
+        return Standing(self.itinerary, self.state)
+
+    @property
     def word(self) -> str:
-        return describe(self.state)
+        return self.standing.word
 
     @property
     def proofs(self) -> tuple[str, ...]:
         """What was compared and found equal, in words."""
-        facts = self.state.facts
-        guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
-        trusted = (f"the new VM's host key, by {guest.trusted_by}",) if guest else ()
-        return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()))
-
-    @property
-    def verbs(self) -> tuple[str, ...]:
-        """What can be done with the run now."""
-        if self.state.finished or self.state.ended == "rolled-back":
-            return ()
-        if self.state.ended == "migrated" or (self.state.committed and self.state.paused):
-            return ("finish", "rollback") if self.state.ended else ("finish",)
-        return ("resume", "rollback")
+        return self.itinerary.proofs(self.state.facts)
 
     @property
     def outage(self) -> float | None:
-        return outage(self.records)
+        return outage(self.itinerary, self.records)
 
 
-def read_status(rundir: RunDir) -> RunStatus:
+def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:
     """Raises JournalDamaged where it cannot be read."""
     records = tuple(read(rundir.journal))
-    return RunStatus(rundir.run_id, rundir.path, fold(records), plan_from_json(rundir.plan.read_text()), records)
-
-
-def describe(state: RunState) -> str:
-    """One word or two for where a run stands."""
-    if state.finished:
-        return "finished"
-    if state.ended or state.paused:
-        return str(state.ended or state.paused)
-    return f"interrupted on its way {'back' if state.back else 'forward'}"
-
-
-def outage(records: tuple[Record, ...]) -> float | None:
-    """Seconds from closing the old intake to having opened the new one, by the journal's times. None: no switch."""
-    closed = [r.time for r in records if r.kind is Kind.LEARNT and r.data["group"] == "Intake"]
-    opened = [r.time for r in records if r.kind is Kind.DONE and r.data["step"] == COMMIT]
-    return opened[0] - closed[-1] if closed and opened and opened[0] >= closed[-1] else None
-
-
-def switching(state: RunState) -> bool:
-    """Whether anything after PREPARE was begun and not undone."""
-    return any(
-        status is not Status.PENDING and state.phases[name] != PREPARE.name for name, status in state.steps.items()
+    state = fold(records)
+    itinerary = of_run(state, itineraries)
+    return RunStatus(
+        rundir.run_id, rundir.path, itinerary, state, itinerary.read_plan(rundir.plan.read_text()), records
     )
 
 
-def makes_vm(state: RunState) -> bool:
-    """Whether the way forward makes the new VM, or makes it anew because its import cannot be continued."""
-    redone = state.back is not None and state.back.scope is Scope.REDO
-    half = state.steps["import"] not in (Status.PENDING, Status.DONE)
-    return redone or half or state.steps["deploy"] is not Status.DONE
-
-
-def covered(state: RunState, scope: Scope) -> list[str]:
-    """The recorded steps that a scope undoes: from the switch on, or all."""
-    if scope is Scope.ALL:
-        return list(state.steps)
-    return [name for name, phase in state.phases.items() if phase != PREPARE.name]
+def of_run(state: RunState, itineraries: Sequence[Itinerary]) -> Itinerary:
+    """The one that the journal names. Raises JournalDamaged where this version has none of that name."""
+    for itinerary in itineraries:
+        if itinerary.name == state.itinerary:
+            return itinerary
+    raise JournalDamaged(
+        f"run {state.run_id} is of a kind that this version does not know: {state.itinerary}",
+        hint=f"use vmmigrate {state.version} for this run",
+    )

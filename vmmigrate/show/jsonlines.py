@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import TextIO
 
-from vmmigrate.events import Event
+from vmmigrate.events import Event, RunEnded
 
 
 class JsonLines:
@@ -14,8 +14,14 @@ class JsonLines:
         self._out = out
 
     def __call__(self, event: Event) -> None:
-        self.write({"event": type(event).__name__, **dataclasses.asdict(event)})
+        self.write({"event": type(event).__name__, **dataclasses.asdict(event), **_flat(event)})
 
     def write(self, data: dict[str, object]) -> None:
         self._out.write(json.dumps(data) + "\n")
         self._out.flush()
+
+
+def _flat(event: Event) -> dict[str, str]:
+    """Each machine is a field of its own too: "old VM" as old_vm."""
+    machines = event.machines if isinstance(event, RunEnded) else {}
+    return {label.lower().replace(" ", "_"): stands for label, stands in machines.items()}

@@ -20,11 +20,6 @@ from vmmigrate.events import (
 from vmmigrate.show.ending import end_lines
 from vmmigrate.show.sizes import size
 
-_DIRECTIONS = {
-    "all": "going back to the old VM, undoing everything",
-    "switch": "going back to the old VM, keeping the new one, unplugged",
-    "redo": "going back a few steps, to do them anew",
-}
 EVERY = 10.0  # seconds between two lines about one step's progress, where lines stay
 
 
@@ -64,7 +59,7 @@ class PlainLines:
                 why = [] if self._brief else [f"        {event.error}", f"        → {event.hint}"]
                 return [f"{self._label:<52} FAILED", *why]
             case DirectionTaken():
-                return [f"{_DIRECTIONS.get(event.scope, 'going forward')}: {self._reason(event)}"]
+                return [f"{event.words}: {self._reason(event)}"]
             case RunEnded():
                 return end_lines(event)
 

@@ -1,13 +1,13 @@
 """Show where a run stands, for people and for programs. Pure functions."""
 
 from vmmigrate.run.status import RunStatus
-from vmmigrate.show.ending import command
+from vmmigrate.show.ending import next_lines
 
 
 def status_lines(run: RunStatus) -> list[str]:
     """A run for people: where it stands, each step, what was proved, what can be done."""
     lines = [
-        f"run {run.run_id}: {run.word}, {run.plan.old.name} → {run.plan.new_name}",
+        f"run {run.run_id}: {run.word}, {' → '.join(run.plan.names.values())}",
         f"folder {run.folder}",
     ]
     lines += [f"  {state.value:<8} {step}" for step, state in run.state.steps.items()]
@@ -15,8 +15,7 @@ def status_lines(run: RunStatus) -> list[str]:
     lines += [f"proved: {check}" for check in run.proofs]
     lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
-    back = run.state.paused == "switched back"
-    return lines + [f"next: {command(verb, run.run_id, back=back)}" for verb in run.verbs]
+    return lines + next_lines(run.run_id, run.standing.verbs)
 
 
 def status_json(run: RunStatus) -> dict[str, object]:
@@ -24,8 +23,8 @@ def status_json(run: RunStatus) -> dict[str, object]:
     return {
         "run_id": run.run_id,
         "status": run.word,
-        "old": run.plan.old.name,
-        "new": run.plan.new_name,
+        "itinerary": run.itinerary.name,
+        **run.plan.names,
         "steps": {step: state.value for step, state in run.state.steps.items()},
         "outage": run.outage,
         "proofs": list(run.proofs),

@@ -10,10 +10,12 @@ from small_plan import LAN, PLAN
 from hypervisors import Inventory, Nic, NotFound, PowerState, VmRef
 from vmmigrate import operations
 from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, group_to_json
-from vmmigrate.operations import Parts
+from vmmigrate.model import plan_to_json
+from vmmigrate.parts import Parts
 from vmmigrate.run.record import Kind
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
+from vmmigrate.steps.migration import MIGRATE
 
 NEW = VmRef("0c8b", PLAN.new_name)
 PASSWORDS = {f"VMMIGRATE_{side}_{kind}_PASSWORD": "hunter2" for side in ("OLD", "NEW") for kind in ("SSH", "CONSOLE")}
@@ -137,7 +139,7 @@ def record(folder: Path, run_id: str, records: list[Recorded]) -> RunDir:
     """A run of this version's steps, as a process that is gone left it in `folder`."""
     rundir = RunDir(folder / "runs" / run_id, folder / "keys" / f"{run_id}.key")
     rundir.create()
-    journal = operations._begin(rundir, PLAN, Settings())
+    journal = operations.begin(rundir, MIGRATE, plan_to_json(PLAN), Settings())
     for kind, data in records:
         journal.append(kind, data)
     journal.close()

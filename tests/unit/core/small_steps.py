@@ -1,17 +1,18 @@
 """A small world, five steps that act on it, and a process that can be killed at any record: for the engine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hypervisors import Problem, VmRef
 from vmmigrate.events import Event
 from vmmigrate.facts import Claim, Facts, NewVm, Opened
+from vmmigrate.itinerary import Finish, Itinerary, Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind, Record
-from vmmigrate.step import Nothing, Step, UndoRefused
+from vmmigrate.step import Nothing, Phase, Step, UndoRefused
 
 VM = NewVm(VmRef("id-1", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02")
 
@@ -112,23 +113,50 @@ def unnote(bench: Bench) -> None:
     bench.world.marks.discard("noted")
 
 
-STEPS = (
-    Step("claim", "Claim", claim, unclaim),
-    Step("deploy", "Deploy", deploy, destroy),
-    Step("import", "Import", import_once, Nothing("goes with the VM"), redo_from="deploy"),
-    Step("open", "Open", open_, close),
-    Step("notes", "Note", note, unnote),
+PREPARE = Phase(
+    "prepare",
+    (
+        Step("claim", "Claim", claim, unclaim, learns=(Claim,)),
+        Step("deploy", "Deploy", deploy, destroy, learns=(NewVm,)),
+        Step("import", "Import", import_once, Nothing("goes with the VM"), redo_from="deploy"),
+    ),
 )
+SWITCH = Phase("switch", (Step("open", "Open", open_, close, learns=(Opened,)),), live=True)
+CLOSE = Phase("close", (Step("notes", "Note", note, unnote),), live=True)
+ALL = Scope("all", "undoing everything")
+SWITCH_BACK = Scope("switch", "keeping the new VM", keeps=("prepare",), pauses_as="switched back")
+SMALL = Itinerary(
+    name="small",
+    outcome="migrated",
+    phases=(PREPARE, SWITCH, CLOSE),
+    commit="open",
+    scopes=(ALL, SWITCH_BACK),
+    interrupted=SWITCH_BACK,
+    outage_from=Claim,
+    finish=Finish("ends it", lambda plan: "it will be ended"),
+    rollback_does="to go back to the old VM",
+    once="was open",
+    read_plan=lambda text: text,
+    machines=lambda state, outcome: {},
+    proofs=lambda facts: (),
+    secrets=lambda doors, plan, state: (),
+)
+STEPS = SMALL.steps
 NAMES = tuple(step.name for step in STEPS)
 MIGRATED = {"claimed", "vm", "imported", "open", "noted"}
 
-PHASES = {"claim": "prepare", "deploy": "prepare", "import": "prepare", "open": "switch", "notes": "close"}
 HEADER = {
     "run_id": "r1",
     "version": "0.1.0",
     "plan_sha256": "ab" * 32,
-    "steps": [{"name": name, "phase": phase} for name, phase in PHASES.items()],
+    "itinerary": "small",
+    "steps": [{"name": step.name, "phase": phase.name} for phase in SMALL.phases for step in phase.steps],
 }
+
+
+def with_steps(*steps: Step) -> Itinerary:
+    """The same with other steps; their phases are those that the journal recorded."""
+    return replace(SMALL, phases=(Phase("prepare", steps),))
 
 
 class MortalJournal(Journal):
@@ -162,13 +190,13 @@ class Process:
         return [f"{r.kind} {r.data.get('step', '')}".strip() for r in self.engine.journal.records[1:]]
 
 
-def start(path: Path, world: World, *, lives: int = -1, steps: Any = STEPS) -> Process:
+def start(path: Path, world: World, *, lives: int = -1, itinerary: Itinerary = SMALL) -> Process:
     """A process that begins the run, or goes on where an earlier one left it."""
     journal = MortalJournal.resume(path) if path.exists() else MortalJournal.create(path, HEADER)
     assert isinstance(journal, MortalJournal)
     journal.lives = lives
     bench, events = Bench(world), list[Event]()
-    return Process(Engine(journal, steps, bench, events.append), bench, events)
+    return Process(Engine(journal, itinerary, bench, events.append), bench, events)
 
 
 def trouble(words: str = "no luck") -> Problem:

@@ -265,7 +265,7 @@ def test_what_a_run_failed_by_is_told_too_where_it_could_not_go_back(
         "error: Claim the old VM: the host is down",
         "  → try another day",
         "error: not everything could be undone: claim: the host is still down → try another day",
-        "  → mend that, then run `vmmigrate rollback r1` again: it goes on where it failed",
+        "  → fix that, then run `vmmigrate rollback r1` again: it goes on where it failed",
     ]
     assert "down" not in result.stdout
     assert rundir.log.read_text().count("down\n        → try another day\n") == 2

@@ -6,24 +6,29 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from small_steps import (
+    ALL,
     MIGRATED,
     NAMES,
     STEPS,
+    SWITCH_BACK,
     VM,
     Bench,
     Killed,
     Process,
     World,
+    claim,
     start,
     trouble,
+    unclaim,
+    with_steps,
 )
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.errors import JournalFailed
+from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
 from vmmigrate.facts import Claim, NewVm, Opened
 from vmmigrate.run.engine import describe
-from vmmigrate.run.fold import Scope, Status
+from vmmigrate.run.fold import Status
 from vmmigrate.run.record import Kind
 from vmmigrate.step import Step, UndoRefused
 
@@ -138,14 +143,39 @@ def test_what_one_step_learns_the_next_one_knows_also_in_another_process(path: P
 def test_a_recorded_step_that_this_version_lacks_is_refused(path: Path, world: World) -> None:
     start(path, world)
     with pytest.raises(Problem, match="this version has no step notes") as refusal:
-        start(path, world, steps=STEPS[:-1])
+        start(path, world, itinerary=with_steps(*STEPS[:-1]))
     assert refusal.value.hint == "use vmmigrate 0.1.0 for this run"
+
+
+@pytest.mark.parametrize(
+    ("group", "value", "words"),
+    [
+        ("Weather", {}, "this version has nothing called Weather"),
+        ("Claim", {"notes": 1}, "what the journal has as Claim cannot be read"),
+        ("Claim", None, "what the journal has as Claim cannot be read"),
+    ],
+)
+def test_what_was_learnt_and_this_version_does_not_know_is_refused(
+    path: Path, world: World, group: str, value: object, words: str
+) -> None:
+    journal = start(path, world).engine.journal
+    journal.append(Kind.LEARNT, {"step": "claim", "group": group, "value": value})
+    with pytest.raises(JournalDamaged, match=words):
+        start(path, world)
+
+
+def test_a_step_learns_nothing_that_it_does_not_declare(path: Path, world: World) -> None:
+    secretive = Step("claim", "Claim", claim, unclaim)
+    process = start(path, world, itinerary=with_steps(secretive, *STEPS[1:]))
+    with pytest.raises(TypeError, match="step 'claim' does not declare that it learns Claim"):
+        process.engine.forward()
+    assert process.kinds == ["begin claim", "failed claim"]
 
 
 def test_the_recorded_order_holds_not_todays(path: Path, world: World) -> None:
     start(path, world)
     extra = Step("newer", "Newer", lambda bench: bench.act("newer"), lambda bench: None)
-    start(path, world, steps=(extra, *reversed(STEPS))).engine.forward()
+    start(path, world, itinerary=with_steps(extra, *reversed(STEPS))).engine.forward()
     assert world.acts == list(NAMES)
 
 
@@ -156,20 +186,20 @@ def test_back_undoes_in_reverse_and_leaves_the_world_as_before(path: Path, world
     migrated(path, world)
     world.acts.clear()
     process = start(path, world)
-    process.engine.back(Scope.ALL, "asked", NAMES)
+    process.engine.back(ALL, "asked")
     assert world.acts == ["undo notes", "undo open", "undo deploy", "undo claim"]
     assert world.marks == set()
     state = process.engine.journal.state()
     assert state.ended == "rolled-back"
     assert set(state.steps.values()) == {Status.PENDING}
-    assert process.events[0] == DirectionTaken("back", "all", "asked")
+    assert process.events[0] == DirectionTaken("back", "all", "asked", "undoing everything")
 
 
 def test_back_records_the_direction_before_the_first_undo(path: Path, world: World) -> None:
     migrated(path, world)
     process = start(path, world)
     before = len(process.kinds)
-    process.engine.back(Scope.ALL, "asked", NAMES)
+    process.engine.back(ALL, "asked")
     assert process.kinds[before : before + 3] == ["direction", "undo notes", "undone notes"]
     assert process.engine.journal.records[before + 1].data == {
         "to": "back",
@@ -187,7 +217,7 @@ def test_back_skips_what_never_began_and_undoes_what_began_but_was_not_done(path
     assert process.engine.journal.state().steps["deploy"] is Status.BEGUN
     assert world.marks == {"claimed", "vm"}
     world.acts.clear()
-    start(path, world).engine.back(Scope.ALL, "asked", NAMES)
+    start(path, world).engine.back(ALL, "asked")
     assert world.acts == ["undo deploy", "undo claim"]
     assert world.marks == set()
 
@@ -197,14 +227,14 @@ def test_a_failed_step_is_undone_too(path: Path, world: World) -> None:
     process = start(path, world)
     with pytest.raises(Problem):
         process.engine.forward()
-    process.engine.back(Scope.ALL, "a step failed", NAMES)
+    process.engine.back(ALL, "a step failed")
     assert world.acts == ["claim", "deploy", "undo deploy", "undo claim"]
 
 
 def test_what_an_undone_step_learnt_is_forgotten(path: Path, world: World) -> None:
     migrated(path, world)
     process = start(path, world)
-    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    process.engine.back(SWITCH_BACK, "asked")
     assert process.bench.facts.find(Opened) is None
     assert process.bench.facts.of(NewVm) == VM
     assert process.engine.journal.state().facts == process.bench.facts
@@ -213,14 +243,14 @@ def test_what_an_undone_step_learnt_is_forgotten(path: Path, world: World) -> No
 def test_that_the_new_vm_was_open_once_is_not_forgotten(path: Path, world: World) -> None:
     migrated(path, world)
     process = start(path, world)
-    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
-    assert process.engine.journal.state().committed is True
+    process.engine.back(SWITCH_BACK, "asked")
+    assert process.engine.standing.committed is True
 
 
 def test_scope_switch_undoes_its_steps_alone_and_pauses(path: Path, world: World) -> None:
     migrated(path, world)
     process = start(path, world)
-    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    process.engine.back(SWITCH_BACK, "asked")
     assert world.marks == {"claimed", "vm", "imported"}
     state = process.engine.journal.state()
     assert (state.paused, state.ended) == ("switched back", None)
@@ -229,7 +259,7 @@ def test_scope_switch_undoes_its_steps_alone_and_pauses(path: Path, world: World
 def test_turned_forward_a_switched_back_run_goes_on_to_its_end(path: Path, world: World) -> None:
     migrated(path, world)
     process = start(path, world)
-    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+    process.engine.back(SWITCH_BACK, "asked")
     process.engine.turn_forward("resumed")
     process.engine.go_on()
     assert world.marks == MIGRATED
@@ -241,7 +271,7 @@ def test_a_failing_undo_goes_on_with_its_phase_and_needs_attention(path: Path, w
     world.acts.clear()
     world.refuses["undo open"] = trouble("the guest does not answer")
     process = start(path, world)
-    process.engine.back(Scope.ALL, "asked", NAMES)
+    process.engine.back(ALL, "asked")
     assert world.acts == ["undo notes", "undo open"]  # its phase, and no earlier one
     assert world.marks == MIGRATED - {"noted"}
     state = process.engine.journal.state()
@@ -253,7 +283,7 @@ def test_a_failing_undo_goes_on_with_its_phase_and_needs_attention(path: Path, w
 def test_gone_on_with_a_way_back_that_failed_is_tried_where_it_failed(path: Path, world: World) -> None:
     migrated(path, world)
     world.refuses["undo open"] = trouble()
-    start(path, world).engine.back(Scope.ALL, "asked", NAMES)
+    start(path, world).engine.back(ALL, "asked")
     world.refuses.clear()
     world.acts.clear()
     process = start(path, world)
@@ -269,7 +299,7 @@ def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) ->
     world.acts.clear()
     process = start(path, world)
     with pytest.raises(UndoRefused, match="mail waits"):
-        process.engine.back(Scope.SWITCH, "asked", ["open", "notes"])
+        process.engine.back(SWITCH_BACK, "asked")
     assert world.acts == ["undo notes", "undo open", "open", "notes"]
     assert world.marks == {*MIGRATED, "mail"}
     state = process.engine.journal.state()
@@ -280,7 +310,7 @@ def test_leave_mail_reaches_the_undo(path: Path, world: World) -> None:
     migrated(path, world)
     world.marks.add("mail")
     process = start(path, world)
-    process.engine.back(Scope.SWITCH, "asked", ["open", "notes"], leave_mail=True)
+    process.engine.back(SWITCH_BACK, "asked", leave_mail=True)
     assert "open" not in world.marks
 
 
@@ -289,7 +319,7 @@ def test_leave_mail_is_still_known_to_who_resumes(path: Path, world: World) -> N
     world.marks.add("mail")
     world.refuses["undo notes"] = Cancelled("interrupted", hint="resume")
     with pytest.raises(Cancelled):
-        start(path, world).engine.back(Scope.SWITCH, "asked", ["open", "notes"], leave_mail=True)
+        start(path, world).engine.back(SWITCH_BACK, "asked", leave_mail=True)
     del world.refuses["undo notes"]
     start(path, world).engine.go_on()
     assert "open" not in world.marks
@@ -300,7 +330,7 @@ def test_an_interrupted_undo_is_no_failed_undo(path: Path, world: World) -> None
     world.refuses["undo open"] = Cancelled("interrupted", hint="resume")
     process = start(path, world)
     with pytest.raises(Cancelled):
-        process.engine.back(Scope.ALL, "asked", NAMES)
+        process.engine.back(ALL, "asked")
     assert process.kinds[-1] == "undo open"
 
 
@@ -360,14 +390,14 @@ def test_a_record_that_cannot_be_written_stops_the_run_there(path: Path, world: 
         journal._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 -- the journal closes it
         bench.learn(VM)
 
-    steps = (STEPS[0], Step("deploy", "Deploy", deploy_on_a_full_disk, STEPS[1].undo), *STEPS[2:])
+    steps = (STEPS[0], Step("deploy", "Deploy", deploy_on_a_full_disk, STEPS[1].undo, learns=(NewVm,)), *STEPS[2:])
     process.engine._steps = list(steps)
     with pytest.raises(JournalFailed, match="No space left on device"):
         process.engine.forward()
     assert world.acts == ["claim"]
     assert not [event for event in process.events if isinstance(event, StepFailed)]
     with pytest.raises(JournalFailed):
-        process.engine.back(Scope.ALL, "a step failed", NAMES)
+        process.engine.back(ALL, "a step failed")
     assert world.acts == ["claim"]
 
 
@@ -424,7 +454,7 @@ def rolled_back(path: Path, world: World) -> None:
     """As an operator does: where the direction was not recorded yet, ask again."""
     process = start(path, world)
     if process.engine.journal.state().back is None:
-        process.engine.back(Scope.ALL, "asked", NAMES)
+        process.engine.back(ALL, "asked")
     else:
         process.engine.go_on()
     assert world.marks == set()
@@ -446,7 +476,7 @@ def test_killed_at_every_record_of_the_way_back(quick: Path) -> None:
         path, world = quick / f"{lives}", World()
         migrated(path, world)
         try:
-            start(path, world, lives=lives).engine.back(Scope.ALL, "asked", NAMES)
+            start(path, world, lives=lives).engine.back(ALL, "asked")
         except Killed:
             rolled_back(path, world)
         else:

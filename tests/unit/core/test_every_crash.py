@@ -14,15 +14,18 @@ from typing import Any
 
 import pytest
 from small_steps import HEADER, Bench, World
-from whole_run import BEFORE, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, new_world, steps
+from whole_run import BEFORE, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, itinerary, new_world
 
-from vmmigrate.run.engine import Engine
-from vmmigrate.run.fold import RunState, Scope
+from vmmigrate.run.engine import REDO, Engine
+from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind, Record
+from vmmigrate.run.standing import Standing
 from vmmigrate.step import UndoRefused
+from vmmigrate.steps.migration import ALL
 
 Verb = Callable[[Engine], None]
+WHOLE = itinerary()
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,14 @@ def after(path: Path, moment: Moment, verb: Verb) -> list[Moment]:
     assert isinstance(journal, Watched)
     journal.world, journal.moments = World(set(moment.marks)), [moment]
     with suppress(UndoRefused):
-        verb(Engine(journal, steps(), Bench(journal.world), lambda event: None))
+        verb(Engine(journal, WHOLE, Bench(journal.world), lambda event: None))
     journal.close()
     return journal.moments
 
 
 def roll_back(engine: Engine) -> None:
     """As `vmmigrate rollback` does it without more words: before the commit all, after it the switch."""
-    state = engine.journal.state()
-    scope = Scope.SWITCH if state.committed else Scope.ALL
-    engine.back(scope, "asked", [name for name in PHASES if scope is Scope.ALL or PHASES[name] != "prepare"])
+    engine.back(engine.standing.usual_scope(), "asked")
 
 
 def verbs(state: RunState) -> list[Verb]:
@@ -98,12 +99,12 @@ def end_of(moment: Moment, verb: Verb) -> tuple[str | None, frozenset[str]]:
     """Where that leads."""
     state, mail = moment.state, moment.marks & {"mail"}
     if verb is roll_back:
-        scope = Scope.SWITCH if state.committed else Scope.ALL
+        scope = Standing(WHOLE, state).usual_scope().name
     else:
-        scope = state.back.scope if state.back else Scope.REDO
-    if scope is Scope.REDO or ("open" in moment.marks and mail):
+        scope = state.back.scope if state.back else REDO.name
+    if scope == REDO.name or ("open" in moment.marks and mail):
         return "migrated", MIGRATED | mail
-    return ("rolled-back", BEFORE | mail) if scope is Scope.ALL else ("switched back", SWITCHED_BACK | mail)
+    return ("rolled-back", BEFORE | mail) if scope == ALL.name else ("switched back", SWITCHED_BACK | mail)
 
 
 @pytest.mark.slow
@@ -117,7 +118,7 @@ def test_from_every_moment_each_way_leads_to_its_end(quick: Path, marks: tuple[s
             moments = after(quick, moment, verb)
             for each in moments:
                 assert not {OLD_LIVE, NEW_LIVE} <= each.marks
-                assert "open" not in each.marks or each.state.committed
+                assert "open" not in each.marks or Standing(WHOLE, each.state).committed
                 if each.key not in known:
                     known.add(each.key)
                     todo.append(each)

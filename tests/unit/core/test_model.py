@@ -7,8 +7,8 @@ import pytest
 from small_plan import PLAN
 
 from hypervisors import VmRef
+from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import (
-    GROUPS,
     Backup,
     Claim,
     Facts,
@@ -25,11 +25,11 @@ from vmmigrate.facts import (
     TlsPort,
     Verified,
     VerifiedLive,
-    group_from_json,
     group_to_json,
 )
 from vmmigrate.findings import Finding, Severity
 from vmmigrate.model import Premise, plan_from_json, plan_to_json
+from vmmigrate.steps.migration import MIGRATE
 
 GUEST = NewGuest(
     "198.51.100.100",
@@ -59,22 +59,27 @@ ONE_OF_EACH = (
 
 @pytest.mark.parametrize("value", ONE_OF_EACH, ids=lambda value: type(value).__name__)
 def test_a_group_comes_back_from_json_as_it_was(value: object) -> None:
-    name, data = group_to_json(value)
-    assert group_from_json(name, data) == value
+    facts = Facts().with_json(*group_to_json(value))
+    assert facts.of(type(value)) == value
 
 
 def test_every_group_is_tried_above() -> None:
-    assert tuple(type(value) for value in ONE_OF_EACH) == GROUPS
+    learnt = {group for step in MIGRATE.steps for group in step.learns}
+    assert {type(value) for value in ONE_OF_EACH} == learnt
 
 
 def test_what_an_earlier_version_recorded_of_the_old_vm_is_read() -> None:
     data = {"old_mac": "52:54:00:00:00:01", "old_link_up": True, "old_autostart": True}
-    assert group_from_json("Plugged", data) == Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True)
+    assert Facts().with_json("Plugged", data).of(Plugged) == Plugged(
+        "52:54:00:00:00:01", old_link_up=True, old_autostart=True
+    )
 
 
-def test_an_unknown_group_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        group_from_json("Weather", {})
+@pytest.mark.parametrize("data", [{"notes": 1}, None])
+def test_a_group_that_this_version_cannot_read_is_damage(data: object) -> None:
+    with pytest.raises(JournalDamaged, match="what the journal has as Claim cannot be read") as refusal:
+        Facts().with_json("Claim", data).of(Claim)
+    assert refusal.value.hint == "use the version that wrote it"
 
 
 def test_facts_hold_one_value_of_a_group() -> None:

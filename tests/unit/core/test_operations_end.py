@@ -24,16 +24,19 @@ from small_steps import Killed, trouble
 
 from hypervisors import Cancelled, NotSupported, Problem
 from vmmigrate import operations
-from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
 from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark
 from vmmigrate.facts import Plugged
-from vmmigrate.operations import NeedsConfirmation
-from vmmigrate.run.driving import NeedsAttention, RolledBack
-from vmmigrate.run.fold import Scope, Status, fold
+from vmmigrate.model import plan_to_json
+from vmmigrate.run.fold import Status, fold
 from vmmigrate.run.record import Kind, Record, read
 from vmmigrate.run.rundir import RunDir, locked
-from vmmigrate.run.status import covered, describe, outage
+from vmmigrate.run.standing import Standing, outage
 from vmmigrate.settings.models import Settings
+from vmmigrate.steps.migration import ALL, KEEPING_NEW, MIGRATE
+
+GONE = {"old VM": "live", "new VM": "deleted or never made"}
+BACK = ("rollback", "to go back to the old VM")
 
 
 @pytest.fixture
@@ -68,14 +71,14 @@ def kept(rundir: RunDir) -> list[str]:
 def test_where_a_run_stands(tmp_path: Path, tiny: TinyHypervisor, records: list[tuple[Kind, dict]], word: str) -> None:
     record(tmp_path, "r1", records)
     seen = operations.status("r1", parts(tmp_path, tiny))
-    assert (seen.word, describe(seen.state), seen.plan) == (word, word, PLAN)
+    assert (seen.word, seen.plan) == (word, PLAN)
     assert tiny.calls == []
 
 
 def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
-    state = fold(read(record(tmp_path, "r1", []).journal))
-    assert covered(state, Scope.ALL) == list(state.steps)
-    assert covered(state, Scope.SWITCH) == [
+    standing = Standing(MIGRATE, fold(read(record(tmp_path, "r1", []).journal)))
+    assert standing.covered(ALL) == tuple(standing.state.steps)
+    assert standing.covered(KEEPING_NEW) == (
         "close-intake",
         "switch",
         "verify-live",
@@ -83,7 +86,7 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
         "tidy",
         "autostart",
         "notes",
-    ]
+    )
 
 
 def at(seconds: int, kind: Kind, **data: object) -> Record:
@@ -92,10 +95,10 @@ def at(seconds: int, kind: Kind, **data: object) -> Record:
 
 def test_the_outage_is_from_closing_the_old_intake_to_having_opened_the_new() -> None:
     closed, opened = at(10, Kind.LEARNT, group="Intake"), at(13, Kind.DONE, step="open")
-    assert outage((closed, opened)) == 3.0
-    assert outage((closed, at(20, Kind.LEARNT, group="Intake"), at(22, Kind.DONE, step="open"))) == 2.0
-    assert outage((closed,)) is None
-    assert outage(()) is None
+    assert outage(MIGRATE, (closed, opened)) == 3.0
+    assert outage(MIGRATE, (closed, at(20, Kind.LEARNT, group="Intake"), at(22, Kind.DONE, step="open"))) == 2.0
+    assert outage(MIGRATE, (closed,)) is None
+    assert outage(MIGRATE, ()) is None
 
 
 def test_runs_are_those_with_a_journal_oldest_first(tmp_path: Path, tiny: TinyHypervisor) -> None:
@@ -111,7 +114,7 @@ def test_a_run_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
     rundir.create()
     (rundir.path / "settings.json.part").mkdir()  # in the way of the settings
     with pytest.raises(OSError, match="Is a directory"):
-        operations._begin(rundir, PLAN, Settings())
+        operations.begin(rundir, MIGRATE, plan_to_json(PLAN), Settings())
     assert not list(tmp_path.rglob("r1*"))
 
 
@@ -143,8 +146,10 @@ def test_a_run_that_was_open_to_the_world_is_not_switched_a_second_time(tmp_path
 def test_a_vm_that_was_open_to_the_world_is_not_deleted_by_a_rollback(tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", [*done(SWITCHED), END])
     with pytest.raises(UsageProblem, match="may hold mail, so it is not deleted") as refusal:
-        operations.rollback("r1", parts(tmp_path, tiny), scope=Scope.ALL)
-    assert refusal.value.hint == "vmmigrate rollback r1 --scope switch keeps it, unplugged"
+        operations.rollback("r1", parts(tmp_path, tiny), scope="all")
+    assert refusal.value.hint == (
+        "vmmigrate rollback r1 --scope switch: going back to the old VM, keeping the new one, unplugged"
+    )
     assert changes(tiny) == []
 
 
@@ -217,7 +222,7 @@ def test_before_the_switch_a_rollback_wants_no_password_and_leaves_nothing(
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
     assert (tiny.notes, tiny.new_is_there, kept(rundir)) == (CLAIM.notes, False, [])
     assert told[0] == RunStarted("r1", "rollback", str(rundir.path))
-    assert told[-1] == RunEnded("r1", "rolled-back", None, "live", "deleted or never made", ("--trust-staging",))
+    assert told[-1] == RunEnded("r1", "rolled-back", None, GONE, insecure=("--trust-staging",))
 
 
 def test_what_a_crash_left_of_a_rolled_back_runs_secrets_is_dropped(tmp_path: Path, tiny: TinyHypervisor) -> None:
@@ -235,7 +240,7 @@ def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny
     with pytest.raises(NeedsAttention) as left:
         operations.rollback("r1", parts(tmp_path, tiny, listen=told.append))
     assert str(left.value) == "not everything could be undone: deploy: the host is down → try another day"
-    assert left.value.hint == "mend that, then run `vmmigrate rollback r1` again: it goes on where it failed"
+    assert left.value.hint == "fix that, then run `vmmigrate rollback r1` again: it goes on where it failed"
     assert [event.outcome for event in told if isinstance(event, RunEnded)] == ["needs-attention"]
     assert kept(rundir) == ["archive.age", "r1.key"]
     tiny.before.clear()
@@ -290,7 +295,9 @@ def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: Tiny
             "r1", parts(tmp_path, tiny, listen=told.append, cancelled=raises(Cancelled("interrupted", hint="resume")))
         )
     assert fold(read(rundir.journal)).paused == "interrupted"
-    assert told[-1] == RunEnded("r1", "interrupted", None, "live", "deleted or never made", ("--trust-staging",))
+    assert told[-1] == RunEnded(
+        "r1", "interrupted", None, GONE, (("resume", "to go on"), BACK), insecure=("--trust-staging",)
+    )
 
 
 def test_after_the_commit_a_failure_takes_nothing_back(tmp_path: Path, tiny: TinyHypervisor) -> None:
@@ -302,7 +309,8 @@ def test_after_the_commit_a_failure_takes_nothing_back(tmp_path: Path, tiny: Tin
     with pytest.raises(Problem, match="read-only"):
         operations.resume("r1", parts(tmp_path, tiny))
     state = fold(read(rundir.journal))
-    assert (state.steps["autostart"], state.back, state.committed) == (Status.FAILED, None, True)
+    assert (state.steps["autostart"], state.back) == (Status.FAILED, None)
+    assert Standing(MIGRATE, state).committed
     assert changes(tiny) == [f"set_autostart {NEW.name} True"]
     tiny.before.clear()
     assert operations.resume("r1", parts(tmp_path, tiny)) == "migrated"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from small_plan import PLAN
-from small_steps import HEADER
+from small_steps import HEADER, SMALL
 
 from hypervisors import Wait
 from vmmigrate.events import (
@@ -26,6 +26,7 @@ from vmmigrate.events import (
     Warned,
     unfailing,
 )
+from vmmigrate.run.engine import REDO
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.run.status import RunStatus
@@ -35,6 +36,7 @@ from vmmigrate.show.live import LiveTerminal
 from vmmigrate.show.plan import plan_lines
 from vmmigrate.show.sizes import size
 from vmmigrate.show.status import status_json, status_lines
+from vmmigrate.steps.migration import ALL, KEEPING_NEW, MIGRATE
 
 
 class Now:
@@ -45,6 +47,11 @@ class Now:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+LIVE = {"old VM": "kept, unplugged", "new VM": "live"}
+GONE = {"old VM": "live", "new VM": "deleted or never made"}
+NEXT = (("finish", MIGRATE.finish.does), ("rollback", MIGRATE.rollback_does))
 
 
 def plain(*events: Event, brief: bool = False) -> list[str]:
@@ -90,7 +97,7 @@ def test_a_failure_is_told_once_and_then_named(brief: bool) -> None:
     events = (
         StepBegan("a", "Act", 1, 1),
         StepFailed("a", "Act", "it broke", "mend it"),
-        DirectionTaken("back", "all", "a step failed: it broke"),
+        DirectionTaken("back", "all", "a step failed: it broke", ALL.words),
     )
     assert plain(*events, brief=brief) == [
         "[ 1/1] Act                                           FAILED",
@@ -104,17 +111,17 @@ def test_a_start_a_remark_and_a_direction() -> None:
         RunStarted("r1", "migrate", "/runs/r1"),
         StepRemark("a", "by the way"),
         Warned("no manifest"),
-        DirectionTaken("back", "all", "a step failed"),
-        DirectionTaken("back", "switch", "asked"),
-        DirectionTaken("back", "redo", "interrupted"),
-        DirectionTaken("forward", "", "resumed"),
+        DirectionTaken("back", "all", "a step failed", ALL.words),
+        DirectionTaken("back", "switch", "asked", KEEPING_NEW.words),
+        DirectionTaken("back", "redo", "interrupted", REDO.words),
+        DirectionTaken("forward", "", "resumed", "going forward"),
     ) == [
         "migrate: run r1, recorded in /runs/r1",
         "        note: by the way",
         "        warning: no manifest",
         "going back to the old VM, undoing everything: a step failed",
         "going back to the old VM, keeping the new one, unplugged: asked",
-        "going back a few steps, to do them anew: interrupted",
+        "going back a few steps, to do them again: interrupted",
         "going forward: resumed",
     ]
 
@@ -147,7 +154,7 @@ def test_a_transfer_of_unknown_length_and_a_wait() -> None:
 
 
 def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
-    assert plain(RunEnded("r1", "migrated", 3.21, "kept, unplugged", "live", ("--trust-staging",))) == [
+    assert plain(RunEnded("r1", "migrated", 3.21, LIVE, NEXT, ("--trust-staging",))) == [
         "migrated, outage 3.2 s",
         "old VM: kept, unplugged",
         "new VM: live",
@@ -155,7 +162,7 @@ def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
         "next: vmmigrate finish r1    when satisfied: shuts the old VM down; no way back after that",
         "next: vmmigrate rollback r1  to go back to the old VM",
     ]
-    assert plain(RunEnded("r1", "rolled-back", None, "live", "deleted or never made")) == [
+    assert plain(RunEnded("r1", "rolled-back", None, GONE)) == [
         "rolled-back",
         "old VM: live",
         "new VM: deleted or never made",
@@ -169,7 +176,7 @@ def test_json_is_one_object_a_line_with_all_fields() -> None:
     out = io.StringIO()
     show = JsonLines(out)
     show(StepWaits("a", Wait("SSH", 1.0, 2.0, "")))
-    show(RunEnded("r1", "migrated", None, "x", "y"))
+    show(RunEnded("r1", "migrated", None, {"old VM": "x", "new VM": "y"}, (("finish", "ends it"),)))
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [
         {"event": "StepWaits", "step": "a", "wait": {"what": "SSH", "waited": 1.0, "timeout": 2.0, "seen": ""}},
         {
@@ -177,6 +184,8 @@ def test_json_is_one_object_a_line_with_all_fields() -> None:
             "run_id": "r1",
             "outcome": "migrated",
             "outage": None,
+            "machines": {"old VM": "x", "new VM": "y"},
+            "next": [["finish", "ends it"]],
             "old_vm": "x",
             "new_vm": "y",
             "insecure": [],
@@ -190,7 +199,7 @@ def test_a_terminal_keeps_the_same_lines() -> None:
         StepBegan("a", "Act", 1, 1),
         StepProgress("a", 1, 2),
         StepEnded("a", "Act", 1.0),
-        RunEnded("r1", "rolled-back", None, "live", "deleted or never made"),
+        RunEnded("r1", "rolled-back", None, GONE),
     )
     out = io.StringIO()
     show = LiveTerminal(out)
@@ -302,7 +311,7 @@ def troubled(tmp_path: Path) -> RunStatus:
         (Kind.END, {"outcome": "needs-attention"}),
     ):
         journal.append(kind, data)
-    return RunStatus("r1", tmp_path, journal.state(), PLAN, tuple(journal.records))
+    return RunStatus("r1", tmp_path, SMALL, journal.state(), PLAN, tuple(journal.records))
 
 
 def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
@@ -325,6 +334,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
     assert status_json(troubled) == {
         "run_id": "r1",
         "status": "needs-attention",
+        "itinerary": "small",
         "old": "mailgw",
         "new": "mailgw-20260102-030405-abcd",
         "steps": {"claim": "done", "deploy": "undoing", "import": "pending", "open": "pending", "notes": "pending"},

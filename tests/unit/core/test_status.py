@@ -2,10 +2,10 @@
 
 import pytest
 
-from vmmigrate.run.fold import Back, RunState, Scope, Status
-from vmmigrate.run.status import makes_vm
+from vmmigrate.run.fold import Back, RunState, Status
+from vmmigrate.steps.migration import makes_vm
 
-REDO = Back(Scope.REDO, "interrupted", ("deploy", "import"))
+REDO = Back("redo", "interrupted", ("deploy", "import"))
 DONE, PENDING = Status.DONE, Status.PENDING
 
 
@@ -19,7 +19,7 @@ DONE, PENDING = Status.DONE, Status.PENDING
         (DONE, Status.FAILED, None, True),
         (DONE, PENDING, REDO, True),
         (DONE, DONE, None, False),
-        (DONE, DONE, Back(Scope.SWITCH, "asked", ("switch",)), False),
+        (DONE, DONE, Back("switch", "asked", ("switch",)), False),
     ],
 )
 def test_a_new_vm_is_made_where_none_is_or_its_import_cannot_be_continued(

@@ -58,7 +58,7 @@ def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Pa
     seen = operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
     then, now = json.loads((stored / "status.json").read_text()), json.loads(json.dumps(status_json(seen)))
     assert {**then, "folder": ""} == {**{key: now[key] for key in then}, "folder": ""}
-    assert seen.verbs == VERBS.get(stored.name, GO_ON)
+    assert tuple(verb for verb, _ in seen.standing.verbs) == VERBS.get(stored.name, GO_ON)
 
 
 def test_a_stored_run_is_shown_to_people(stored: Path, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_stored_run_that_prepared_is_rolled_back(name: str, tmp_path: Path) ->
     assert operations.rollback(rundir.run_id, parts(tmp_path, hypervisor)) == "rolled-back"
     assert (hypervisor.notes, hypervisor.new_is_there) == ("the owner's words", False)
     assert not any(path.exists() for path in rundir.secrets())
-    assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).verbs == ()
+    assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).standing.verbs == ()
 
 
 @pytest.mark.parametrize(

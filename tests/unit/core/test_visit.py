@@ -10,7 +10,7 @@ from hypervisors import Secret, TlsTrust, TrustRefused
 from vmmigrate.alone import console as visit
 from vmmigrate.alone.console import Visit, backup_password
 from vmmigrate.errors import UsageProblem
-from vmmigrate.operations import Parts
+from vmmigrate.parts import Parts
 
 NOBODY = Parts(environ={}, runs_folder=Path("/none"), keys_folder=Path("/none"))
 

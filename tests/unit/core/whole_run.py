@@ -1,16 +1,19 @@
 """A world of marks with the steps of a whole migration, in their phases and with their undos: for the engine."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from small_steps import VM, Bench, World
 
 from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged
+from vmmigrate.itinerary import Itinerary
 from vmmigrate.step import Nothing, Step, UndoRefused
-from vmmigrate.steps import GOES_WITH_VM, MIGRATE, READ_ONLY
+from vmmigrate.steps import GOES_WITH_VM, READ_ONLY
+from vmmigrate.steps.migration import MIGRATE
 
 OLD_LIVE, NEW_LIVE = "old plugged in", "new plugged in"
-REAL = {step.name: step for phase in MIGRATE for step in phase.steps}
-PHASES = {step.name: phase.name for phase in MIGRATE for step in phase.steps}
+REAL = {step.name: step for step in MIGRATE.steps}
+PHASES = {step.name: phase.name for phase in MIGRATE.phases for step in phase.steps}
 
 READING = {name for name, step in REAL.items() if step.undo == READ_ONLY}
 IN_THE_VM = {name for name, step in REAL.items() if step.undo == GOES_WITH_VM}
@@ -34,13 +37,14 @@ def new_world(*marks: str) -> World:
     return World({*BEFORE, *marks})
 
 
-def steps() -> tuple[Step, ...]:
-    return tuple(_modelled(step) for step in REAL.values())
+def itinerary() -> Itinerary:
+    phases = (replace(phase, steps=tuple(_modelled(step) for step in phase.steps)) for phase in MIGRATE.phases)
+    return replace(MIGRATE, phases=tuple(phases))
 
 
 def _modelled(real: Step) -> Step:
     undo = real.undo if isinstance(real.undo, Nothing) else _UNDO.get(real.name, _unmarking(real.name))
-    return Step(real.name, real.title, _DO.get(real.name, _marking(real.name)), undo, redo_from=real.redo_from)
+    return replace(real, do=_DO.get(real.name, _marking(real.name)), undo=undo)
 
 
 def _marking(name: str) -> Callable[[Bench], None]:

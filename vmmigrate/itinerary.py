@@ -1,0 +1,97 @@
+"""A kind of run as a value: its phases, its commit, how far it can go back, and the words for its ends."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vmmigrate.findings import Finding
+from vmmigrate.step import Act, Phase, Step
+
+if TYPE_CHECKING:
+    from vmmigrate.facts import Facts
+    from vmmigrate.run.fold import RunState
+
+
+class Plan(Protocol):
+    """What every kind of plan can say of itself. The rest of it is between the plan and the steps."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the run is about, in the order of the words "mailgw → mailgw-2"."""
+
+    @property
+    def insecure(self) -> tuple[str, ...]:
+        """Every flag that gives up a check, for the report to repeat."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What planning saw."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The end that cannot be undone. `question` is asked before it; without `acts`, everything is undone."""
+
+    does: str
+    question: Callable[[Any], str]
+    acts: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How far a way back goes. `keeps` names the phases that are not undone.
+
+    With `pauses_as` the run stands still after it, in those words, until `finish` or, before its commit, `resume`.
+    Without, the run is over: rolled back. `refused`: why it is refused after the commit, "" where it is not.
+    """
+
+    name: str
+    words: str
+    keeps: tuple[str, ...] = ()
+    pauses_as: str = ""
+    finish: Finish | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Itinerary:
+    """One kind of run. `name` and the names of its steps stand in the journal; renaming one orphans recorded runs.
+
+    `commit` names the step after which the new side may have served the world. What that step learns first is its
+    mark in the journal, so it learns before it acts. The first of `scopes` undoes everything. `interrupted` is the
+    scope that an interrupt within a live phase undoes. The outage is from learning `outage_from` to the commit.
+    """
+
+    name: str
+    outcome: str  # the word for its good end
+    phases: tuple[Phase, ...]
+    commit: str
+    scopes: tuple[Scope, ...]
+    interrupted: Scope
+    outage_from: type
+    finish: Finish
+    rollback_does: str
+    once: str  # why a committed run that went back does not go forward again
+    read_plan: Callable[[str], Any]  # → a Plan, of the type that its steps know
+    machines: Callable[["RunState", str], Mapping[str, str]]  # by label, what stands where; the second is the outcome
+    proofs: Callable[["Facts"], tuple[str, ...]]
+    secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]  # settings, plan, state → what going on wants
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for phase in self.phases for step in phase.steps)
+
+    @property
+    def everything(self) -> Scope:
+        return self.scopes[0]
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The names of the live phases."""
+        return frozenset(phase.name for phase in self.phases if phase.live)
+
+    @property
+    def commit_marks(self) -> frozenset[str]:
+        """The groups of which one, once learnt, says that the run is committed."""
+        step = next(step for step in self.steps if step.name == self.commit)
+        return frozenset(group.__name__ for group in step.learns)

@@ -1,0 +1,117 @@
+"""Plan a migration, and begin it: what `plan` and `migrate` do."""
+
+import shlex
+from contextlib import closing
+from pathlib import Path
+
+from hypervisors import Hypervisor, Progress, refuse_unreadable
+from vmmigrate import archives, properties
+from vmmigrate.doors import Doors
+from vmmigrate.errors import NeedsConfirmation, UsageProblem
+from vmmigrate.events import StepBegan, StepEnded, StepProgress
+from vmmigrate.findings import Findings, refusal
+from vmmigrate.model import Plan, plan_to_json
+from vmmigrate.operations import begin, fetch_secrets, report_start
+from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
+from vmmigrate.plan.preflight import Preflight
+from vmmigrate.run.engine import Engine
+from vmmigrate.run.rundir import locked, new_run_id
+from vmmigrate.run.supervise import supervise
+from vmmigrate.settings.models import Settings
+from vmmigrate.steps.migration import MIGRATE
+
+
+def plan(
+    old: str,
+    image: Path,
+    settings: Settings,
+    parts: Parts,
+    *,
+    run_id: str | None = None,
+) -> Plan:
+    """Look at everything, change nothing. Raises PlanRefused and what the parts raise."""
+    _refuse_unreadable(image, settings)
+    with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
+        return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id())
+
+
+def _look(
+    hypervisor: Hypervisor, settings: Settings, doors: Doors, parts: Parts, old: str, image: Path, run_id: str
+) -> Plan:
+    def listen(progress: Progress) -> None:
+        parts.cancelled()
+        parts.listen(StepProgress("plan", progress.done, progress.total))
+
+    title, started = "Look at everything, change nothing", parts.clock.now()
+    parts.listen(StepBegan("plan", title, 0, 0))
+    made = Preflight(hypervisor, settings, doors, listen).plan(old, image, run_id)
+    parts.listen(StepEnded("plan", title, parts.clock.now() - started))
+    return made
+
+
+def migrate(
+    old: str,
+    image: Path,
+    settings: Settings,
+    parts: Parts,
+    *,
+    run_id: str | None = None,
+    agreed: Plan | None = None,
+    yes: bool = False,
+) -> str:
+    """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is touched.
+
+    `agreed`: a plan made earlier, whose premises must still hold. After a failure before the commit the run
+    has gone back and RolledBack is raised; NeedsAttention where something is left to a person.
+    """
+    run_id = run_id or new_run_id()
+    _refuse_unreadable(image, settings)
+    with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
+        made = _look(hypervisor, settings, doors, parts, old, image, run_id)
+        _refuse_blocked(made)
+        if agreed is not None:
+            _refuse_broken(agreed, made)
+        if not yes:
+            raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
+        fetch_secrets(doors, MIGRATE.secrets(doors, made, None))
+        _refuse_unfit(made, hypervisor, doors)
+        rundir = parts.rundir(run_id)
+        rundir.create()
+        with locked(rundir), closing(begin(rundir, MIGRATE, plan_to_json(made), settings)) as journal:
+            run = made_run(rundir, made, settings, hypervisor, doors, parts)
+            report_start(run, "migrate")
+            supervise(Engine(journal, MIGRATE, run, parts.listen, parts.cancelled), run, Engine.forward)
+    return run_id
+
+
+def _refuse_unreadable(image: Path, settings: Settings) -> None:
+    """A file's name that is typed wrong costs no connection and no password. Raises PlanRefused."""
+    found, archive = Findings(), settings.backup.file
+    found.ask("image", lambda: refuse_unreadable(image))
+    if archive is not None:
+        found.ask("backup-file", lambda: archives.refuse_unreadable(archive))
+    found.refuse_if_blocked()
+
+
+def _refuse_blocked(made: Plan) -> None:
+    if made.blocking():
+        raise refusal(made.blocking())
+
+
+def _refuse_broken(agreed: Plan, now: Plan) -> None:
+    broken = agreed.broken_premises(now)
+    if broken:
+        listed = "; ".join(f"{then.name} was {then.value}, is {at.value if at else 'unknown'}" for then, at in broken)
+        raise UsageProblem(
+            f"the plan no longer holds: {listed}",
+            hint=f"make a new one and look at it: {_plan_again(now)}",
+        )
+
+
+def _plan_again(now: Plan) -> str:
+    return f"vmmigrate plan {shlex.quote(now.old.name)} {shlex.quote(str(now.image.path))} -o FILE"
+
+
+def _refuse_unfit(made: Plan, hypervisor: Hypervisor, doors: Doors) -> None:
+    if wrong := tuple(properties.unfit_secrets(made.properties, made.image, hypervisor, doors.secrets)):
+        raise refusal(wrong)

@@ -1,0 +1,89 @@
+"""What an operation is given by its caller, and the real parts made of that: hypervisor, doors, run."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypervisors import Access, Clock, Hypervisor, Problem, Secret, TlsTrust, connect
+from vmmigrate.doors import Doors
+from vmmigrate.events import Listener, silent
+from vmmigrate.itineraries import ITINERARIES
+from vmmigrate.itinerary import Itinerary
+from vmmigrate.model import Plan
+from vmmigrate.run.logged import warnings_told
+from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.stage import Run
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import Ask, Secrets, cannot_ask, in_words
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an operation is given by its caller: how to connect, whom to ask, who listens, what stops it."""
+
+    environ: Mapping[str, str]
+    runs_folder: Path
+    keys_folder: Path
+    connect: Callable[[str, Access], Hypervisor] = connect
+    ask: Ask = cannot_ask
+    listen: Listener = silent
+    cancelled: Callable[[], None] = lambda: None
+    clock: Clock = field(default_factory=Clock)
+    wall: Callable[[], float] = time.time
+    itineraries: Sequence[Itinerary] = ITINERARIES
+    known_secrets: dict[str, Secret] = field(default_factory=dict)  # asked for once, by several operations
+
+    def rundir(self, run_id: str) -> RunDir:
+        return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
+
+
+@contextmanager
+def hypervisor_of(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
+    with warnings_told(parts.listen):
+        hypervisor = parts.connect(settings.hypervisor.url, access_to(settings, parts))
+        try:
+            yield hypervisor
+        finally:
+            with suppress(Problem):  # a connection that died is closed
+                hypervisor.close()
+
+
+def access_to(settings: Settings, parts: Parts) -> Access:
+    """The hypervisor's password, asked for where its URL's kind wants one, whom to believe, how long to bear."""
+    secrets = Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets)
+    trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
+    return Access(lambda: secrets.get("hypervisor.password"), trust, settings.limits.stall)
+
+
+@contextmanager
+def doors_of(settings: Settings, parts: Parts) -> Iterator[Doors]:
+    """Closed afterwards; passwords are asked for when they are wanted."""
+    doors = Doors(settings, Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets))
+    try:
+        yield doors
+    finally:
+        doors.close()
+
+
+@contextmanager
+def run_of(rundir: RunDir, plan: Plan, settings: Settings, parts: Parts) -> Iterator[Run]:
+    """The run in this process, connected."""
+    with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
+        yield made_run(rundir, plan, settings, hypervisor, doors, parts)
+
+
+def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervisor, doors: Doors, parts: Parts) -> Run:
+    return Run(
+        run_id=rundir.run_id,
+        rundir=rundir,
+        plan=plan,
+        settings=settings,
+        hypervisor=hypervisor,
+        doors=doors,
+        emit=parts.listen,
+        wall=parts.wall,
+        clock=parts.clock,
+        cancelled=parts.cancelled,
+    )

@@ -1,0 +1,79 @@
+"""Where a run stands in its itinerary: what it is called, what can be done now, what a way back covers."""
+
+from dataclasses import dataclass
+
+from vmmigrate.itinerary import Finish, Itinerary, Scope
+from vmmigrate.run.fold import RunState, Status
+from vmmigrate.run.record import Kind, Record
+
+ROLLED_BACK, NEEDS_ATTENTION, INTERRUPTED, FINISHED = "rolled-back", "needs-attention", "interrupted", "finished"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run's recorded state, seen by its itinerary."""
+
+    itinerary: Itinerary
+    state: RunState
+
+    @property
+    def word(self) -> str:
+        """One word or a few."""
+        state = self.state
+        if state.finished:
+            return FINISHED
+        return state.ended or state.paused or f"interrupted on its way {'back' if state.back else 'forward'}"
+
+    @property
+    def committed(self) -> bool:
+        """Whether the new side may have served the world at some time, also where that was undone since."""
+        return bool(self.state.ever_learnt & self.itinerary.commit_marks)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether a step of a live phase was begun and is not undone."""
+        state, live = self.state, self.itinerary.live
+        return any(status is not Status.PENDING and state.phases[name] in live for name, status in state.steps.items())
+
+    @property
+    def came_to_its_end(self) -> bool:
+        return self.state.ended == self.itinerary.outcome
+
+    @property
+    def paused_at(self) -> Scope | None:
+        """The scope that was undone and after which the run stands still."""
+        return next((s for s in self.itinerary.scopes if s.pauses_as and s.pauses_as == self.state.paused), None)
+
+    @property
+    def finish(self) -> Finish | None:
+        """The end that can be made final now."""
+        if self.came_to_its_end:
+            return self.itinerary.finish
+        return self.paused_at.finish if self.paused_at else None
+
+    @property
+    def verbs(self) -> tuple[tuple[str, str], ...]:
+        """What can be done with the run now, each with what it does."""
+        if self.state.finished or self.state.ended == ROLLED_BACK:
+            return ()
+        back = ("rollback", self.itinerary.rollback_does)
+        if self.finish and (self.came_to_its_end or self.committed):
+            last = ("finish", self.finish.does)
+            return (last, back) if self.came_to_its_end else (last,)
+        return ("resume", "to go on"), back
+
+    def covered(self, scope: Scope) -> tuple[str, ...]:
+        """The recorded steps that a scope undoes."""
+        return tuple(name for name, phase in self.state.phases.items() if phase not in scope.keeps)
+
+    def usual_scope(self) -> Scope:
+        """What `rollback` undoes unless another is asked for: the first that is not refused."""
+        return next(s for s in self.itinerary.scopes if not (self.committed and s.refused))
+
+
+def outage(itinerary: Itinerary, records: tuple[Record, ...]) -> float | None:
+    """Seconds from the end of the old side's service to the commit, by the journal's times. None: no switch."""
+    began, commit = itinerary.outage_from.__name__, itinerary.commit
+    closed = [r.time for r in records if r.kind is Kind.LEARNT and r.data["group"] == began]
+    opened = [r.time for r in records if r.kind is Kind.DONE and r.data["step"] == commit]
+    return opened[0] - closed[-1] if closed and opened and opened[0] >= closed[-1] else None

@@ -1,0 +1,111 @@
+"""Take a run to its end: go back where a step fails before the commit, and report how it ended."""
+
+from collections.abc import Callable
+
+from hypervisors import Cancelled, Problem
+from vmmigrate.errors import JournalFailed, NeedsAttention, RolledBack
+from vmmigrate.events import RunEnded
+from vmmigrate.run.engine import Engine
+from vmmigrate.run.record import Kind
+from vmmigrate.run.stage import Run
+from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing, outage
+from vmmigrate.step import UndoRefused
+
+
+def supervise(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
+    """Do it; on failure before the commit go back; report how it ended."""
+    try:
+        act(engine)
+    except Cancelled:
+        _interrupted(engine, run)
+        raise
+    except Exception as error:
+        _failed(engine, run, error)
+    _report_end(engine, run)
+
+
+def _failed(engine: Engine, run: Run, error: Exception) -> None:
+    standing = engine.standing
+    state = standing.state
+    if isinstance(error, JournalFailed):
+        raise error
+    if isinstance(error, UndoRefused):
+        report(engine, run, outcome_of(standing))
+        raise error
+    if standing.committed or state.back is not None or state.ended is not None:
+        report(engine, run, NEEDS_ATTENTION)
+        raise error
+    engine.cancelled = lambda: None
+    run.disarm()
+    engine.back(engine.itinerary.everything, f"a step failed: {state.error or type(error).__name__}")
+    _report_end(engine, run)
+    if isinstance(error, Problem):
+        raise RolledBack(str(error), hint=error.hint) from error
+    raise error
+
+
+def _interrupted(engine: Engine, run: Run) -> None:
+    """Nobody is left without a gateway: an interrupt within a live phase goes back first."""
+    standing = engine.standing
+    if standing.exposed and not standing.committed and standing.state.back is None:
+        engine.cancelled = lambda: None
+        run.disarm()
+        engine.back(engine.itinerary.interrupted, "interrupted by the operator")
+        refuse_left_over(engine, run)
+    else:
+        engine.journal.append(Kind.PAUSED, {"reason": INTERRUPTED})
+    report(engine, run, INTERRUPTED)
+
+
+def _report_end(engine: Engine, run: Run) -> None:
+    if engine.standing.state.ended == ROLLED_BACK:
+        run.rundir.drop_secrets()
+    refuse_left_over(engine, run)
+    report(engine, run, outcome_of(engine.standing))
+
+
+def refuse_left_over(engine: Engine, run: Run) -> None:
+    """Raises NeedsAttention where an undo failed."""
+    state = engine.standing.state
+    if state.ended == NEEDS_ATTENTION:
+        report(engine, run, NEEDS_ATTENTION)
+        listed = [f"{name}: {text}" for name, text in state.troubles.items()]
+        raise NeedsAttention(
+            "not everything could be undone:" + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
+            hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it goes on where it failed",
+        )
+
+
+def finish(engine: Engine, run: Run) -> None:
+    """Make the end that the run stands at final. Raises NeedsAttention where something cannot be undone."""
+    end = engine.standing.finish
+    if end and end.acts:
+        for act in end.acts:
+            act(run)
+    else:
+        engine.back(engine.itinerary.everything, "finished by the operator")
+        refuse_left_over(engine, run)
+    run.rundir.drop_secrets()
+    engine.journal.append(Kind.FINISHED)
+    report(engine, run, FINISHED)
+
+
+def outcome_of(standing: Standing) -> str:
+    """As events and exit codes have it: a pause in one word."""
+    return standing.word.replace(" ", "-") if standing.paused_at else standing.word
+
+
+def report(engine: Engine, run: Run, outcome: str) -> None:
+    standing = engine.standing
+    back = ("rollback", engine.itinerary.rollback_does)
+    attention = (("status", "what was done, and what is left to you"), back)
+    run.emit(
+        RunEnded(
+            run_id=run.run_id,
+            outcome=outcome,
+            outage=outage(engine.itinerary, tuple(engine.journal.records)),
+            machines=engine.itinerary.machines(standing.state, outcome),
+            next=attention if outcome == NEEDS_ATTENTION else standing.verbs,
+            insecure=run.plan.insecure,
+        )
+    )

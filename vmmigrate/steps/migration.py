@@ -1,0 +1,86 @@
+"""The migration as an itinerary: how far it goes back, how it ends, what is said of both VMs, what going on wants."""
+
+from collections.abc import Iterator, Mapping
+
+from vmmigrate import properties
+from vmmigrate.doors import Doors
+from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Verified, VerifiedLive
+from vmmigrate.itinerary import Finish, Itinerary, Scope
+from vmmigrate.model import Plan, plan_from_json
+from vmmigrate.run.fold import RunState, Status
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, retire
+
+ALL = Scope(
+    "all",
+    "going back to the old VM, undoing everything",
+    refused="the new VM has been open to the world and may hold mail, so it is not deleted",
+)
+KEEPING_NEW = Scope(
+    "switch",
+    "going back to the old VM, keeping the new one, unplugged",
+    keeps=(PREPARE.name,),
+    pauses_as="switched back",
+    finish=Finish(
+        "deletes the new VM with all it holds; the old one stays live",
+        lambda plan: f"{plan.new_name} will be deleted with all it holds",
+    ),
+)
+
+
+def machines(state: RunState, outcome: str) -> Mapping[str, str]:
+    """After an undo of the switch that failed, nobody here can say which of both is plugged in."""
+    switch, unknown = state.steps["switch"], "unknown: look at its link"
+    unplugged_old = "kept, switched off" if outcome == "finished" else "kept, unplugged"
+    closed = state.steps["close-intake"] is not Status.PENDING
+    live_old = "plugged in, but its mail intake may be closed" if closed else "live"
+    unplugged = "kept, unplugged" if state.facts.find(NewVm) else "deleted or never made"
+    return {
+        "old VM": {Status.DONE: unplugged_old, Status.PENDING: live_old}.get(switch, unknown),
+        "new VM": {Status.DONE: "live", Status.PENDING: unplugged}.get(switch, unknown),
+    }
+
+
+def proofs(facts: Facts) -> tuple[str, ...]:
+    """What was compared and found equal, in words."""
+    guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
+    trusted = (f"the new VM's host key, by {guest.trusted_by}",) if guest else ()
+    return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()))
+
+
+def secrets(doors: Doors, plan: Plan, state: RunState | None) -> Iterator[str]:
+    """All that the way forward wants. `state`: of a run that is resumed."""
+    yield from doors.wanted()
+    yield from ("old.console.password", "new.console.password")
+    if doors.settings.backup.password:
+        yield "backup.password"
+    if state is None or makes_vm(state):
+        yield from properties.secret_names(plan.properties)
+
+
+def makes_vm(state: RunState) -> bool:
+    """Whether the way forward makes the new VM, or makes it again because its import cannot be continued."""
+    redone = state.back is not None and state.back.scope not in (ALL.name, KEEPING_NEW.name)
+    half = state.steps["import"] not in (Status.PENDING, Status.DONE)
+    return redone or half or state.steps["deploy"] is not Status.DONE
+
+
+MIGRATE = Itinerary(
+    name="migrate",
+    outcome="migrated",
+    phases=(PREPARE, SWITCH, CLOSE),
+    commit="open",
+    scopes=(ALL, KEEPING_NEW),
+    interrupted=KEEPING_NEW,
+    outage_from=Intake,
+    finish=Finish(
+        "when satisfied: shuts the old VM down; no way back after that",
+        lambda plan: f"{plan.old.name} will be asked to shut down, and the run can no longer be rolled back",
+        (retire.shut_down_old, retire.release_old, retire.remove_staging),
+    ),
+    rollback_does="to go back to the old VM",
+    once="was open to the world and went back: what it holds is no longer what the old VM has",
+    read_plan=plan_from_json,
+    machines=machines,
+    proofs=proofs,
+    secrets=secrets,
+)
