@@ -1,27 +1,25 @@
 """The shell against the stand-in's sshd: verified before anything is sent, one log-in, files in place atomically."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import paramiko
 import pytest
 from stand_in import LIVE_MAC, SSH_PORT, Guest, fresh_guest, old_guest
 
+from fixtures.appliance import commands
 from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unreachable, wait_for
 from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
-from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result
-from vmmigrate.appliance.ssh.execution import Output
-from vmmigrate.appliance.ssh.session import Session
+from vmmigrate.appliance.port import Account, FileMeta, NewFile
 from vmmigrate.appliance.ssh.shell import SshShell, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.handshake import await_served, served
-from vmmigrate.appliance.tls.placing import RECORD, Change, NewFile, forget, place, put_back
+from vmmigrate.appliance.tls.placing import RECORD, Change, forget, place, put_back
 from vmmigrate.errors import CommandFailed, UsageProblem
 
 PEM = FileMeta("0600", "root", "root")
@@ -59,7 +57,7 @@ def test_a_failing_command_tells_its_words(old: Guest) -> None:
 def test_a_file_is_put_in_place_with_its_owner_and_no_trace(old: Guest) -> None:
     data = bytes(range(256)) * 1000
     with old.shell() as shell:
-        shell.install_file("/etc/postfix/tls.pem", data, FileMeta("0640", "tomcat", "djigzo"))
+        shell.install(NewFile("/etc/postfix/tls.pem", data, FileMeta("0640", "tomcat", "djigzo")))
         assert shell.read_file("/etc/postfix/tls.pem") == data
         assert shell.file_meta("/etc/postfix/tls.pem") == FileMeta("0640", "tomcat", "djigzo")
         assert shell.file_meta("/nowhere") is None
@@ -70,7 +68,7 @@ def test_a_file_is_put_in_place_with_its_owner_and_no_trace(old: Guest) -> None:
 def test_a_file_that_cannot_be_put_leaves_no_trace_either(old: Guest) -> None:
     with old.shell() as shell:
         with pytest.raises(CommandFailed):
-            shell.install_file("/nowhere/at/all", b"x", PEM)
+            shell.install(NewFile("/nowhere/at/all", b"x", PEM))
         assert shell.run(["ls", "-1", "/tmp"]).stdout == ""
 
 
@@ -198,12 +196,10 @@ def test_isolation_holds_through_a_reboot_and_is_lifted_without_trace(fresh: Gue
 def test_a_closed_intake_refuses_whom_it_does_not_know(old: Guest) -> None:
     before = _files(old)
     with old.shell() as shell:
-        firewall.lay_intake(shell)
-        firewall.close_intake(shell)
+        firewall.close_intake(shell, firewall.lay_intake(shell))
         with pytest.raises(Unreachable):
             mail.banner(old.address, old.smtp_port)
-        firewall.lay_intake(shell, (shell.workstation_address(),))
-        firewall.close_intake(shell)
+        firewall.close_intake(shell, firewall.lay_intake(shell, (shell.workstation_address(),)))
         assert mail.banner(old.address, old.smtp_port)
         firewall.open_intake(shell)
         firewall.open_intake(shell)
@@ -216,7 +212,13 @@ def test_the_live_nic_is_configured_while_its_link_is_down(fresh: Guest) -> None
     with fresh.shell() as shell:
         for _time in range(2):
             network.configure_live(
-                shell, LIVE_MAC, "127.65.200.1/24", "127.65.200.254", hostname="mailgw", fqdn="mailgw.example.test"
+                shell,
+                network.look_at(shell),
+                LIVE_MAC,
+                "127.65.200.1/24",
+                "127.65.200.254",
+                hostname="mailgw",
+                fqdn="mailgw.example.test",
             )
         reboot(shell)
         seen = network.read_network(shell)
@@ -262,77 +264,58 @@ def _counting(attempts: list[str]) -> Callable[..., list[str]]:
 
 
 def test_a_file_that_cannot_take_its_place_leaves_no_key_beside_it(old: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(commands.COMMANDS, "mv", lambda caller, words: commands.Outcome(1, error="mv: no"))
     with old.shell() as shell:
-        run = shell.run
-
-        def without_mv(argv: Sequence[str], **more: Any) -> Result:
-            return run(["false"] if argv[0] == "mv" else argv, **more)
-
-        monkeypatch.setattr(shell, "run", without_mv)
-        with pytest.raises(CommandFailed):
-            shell.install_file("/etc/postfix/tls.pem", b"x", PEM)
-        assert "vmmigrate" not in run(["ls", "-1", "/etc/postfix"], user="root").stdout
-
-
-class Killed(BaseException):
-    """What nothing catches, as SIGKILL."""
-
-
-class Mortal(Session):
-    """Dies after so many commands; not one more is run, not even to clean up."""
-
-    def __init__(self, living: Session, commands: int) -> None:
-        super().__init__(living._server, living.login)
-        self.left = commands
-
-    def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
-        if self.left == 0:
-            raise Killed
-        self.left -= 1
-        return super().plain(argv, given, timeout)
+        with pytest.raises(CommandFailed, match="mv: no"):
+            shell.install(NewFile("/etc/postfix/tls.pem", b"x", PEM))
+        assert "vmmigrate" not in shell.run(["ls", "-1", "/etc/postfix"], user="root").stdout
 
 
 CHANGE = Change((NewFile("/etc/postfix/tls.pem", b"-----BEGIN PRIVATE KEY-----", PEM),))
 
 
-def killed_at_each_command(old: Guest) -> Iterator[None]:
-    """After a place that was killed at its first command, its second, and so on to its last."""
-    key = host_key_seen(old.address, SSH_PORT)
-    for commands in count(1):
+def killed_at_each_command(old: Guest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After a place whose session was killed at the guest's first command, its second, and so on to its last."""
+    run, key = commands.run, host_key_seen(old.address, SSH_PORT)
+    for number in count(1):
+        left = iter(range(number))
+
+        def mortal(caller: commands.Caller, words: list[str], left: Iterator[int] = left) -> commands.Outcome:
+            if words[0] not in ("sudo", "sh") and next(left, None) is None:
+                raise EOFError  # not one more is run, not even to clean up
+            return run(caller, words)
+
         with closing(SshShell(old.address, SSH_PORT, old.sa, host_key=key.fingerprint)) as shell:
-            shell._session = Mortal(shell._session, commands)
-            with suppress(Killed):
-                place(shell, CHANGE)
-                return
+            shell.run(["true"])
+            with monkeypatch.context() as patched:
+                patched.setattr(commands, "run", mortal)
+                try:
+                    place(shell, CHANGE)
+                except Unreachable:
+                    pass
+                else:
+                    return
         yield
 
 
-def test_nothing_is_left_by_an_undo_after_a_kill_at_any_command(old: Guest) -> None:
+def test_nothing_is_left_by_an_undo_after_a_kill_at_any_command(old: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _files(old)
     left: set[str] = set()
     with old.shell() as shell:
-        for _killed in killed_at_each_command(old):
+        for _killed in killed_at_each_command(old, monkeypatch):
             left |= _files(old).keys() - before.keys()
             put_back(shell)
             forget(shell)
             assert _files(old) == before
             assert shell.run(["ls", "-1", "/tmp"]).stdout == ""
-    assert {"tmp/vmmigrate.incoming/data", "etc/postfix/tls.pem.vmmigrate-new"} <= left
+    assert {"etc/postfix/tls.pem.vmmigrate-new", "etc/postfix/tls.pem.before-vmmigrate"} <= left
 
 
-def test_nor_by_a_second_try(old: Guest) -> None:
+def test_nor_by_a_second_try(old: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {*_files(old), RECORD.removeprefix("/"), "etc/postfix/tls.pem.before-vmmigrate"}
     with old.shell() as shell:
-        for _killed in killed_at_each_command(old):
+        for _killed in killed_at_each_command(old, monkeypatch):
             place(shell, CHANGE)
             assert _files(old).keys() == names
             put_back(shell)
             forget(shell)
-
-
-def test_what_another_account_left_is_no_obstacle(old: Guest) -> None:
-    with old.shell() as shell:
-        shell.run(["mkdir", "--mode=0700", INCOMING], user="root")
-        shell.install_file("/etc/postfix/tls.pem", b"x", PEM)
-        assert shell.read_file("/etc/postfix/tls.pem") == b"x"
-        assert shell.run(["ls", "-1", "/tmp"]).stdout == ""

@@ -15,6 +15,9 @@ sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from real_sshd import RealSshd, make_key, public, running
 
 from hypervisors import LoginRefused, Secret
+from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
 
@@ -38,7 +41,7 @@ mkdir -m 755 /run/sshd
 cp "$0/../sshd/authorized_keys" /run/authorized_keys
 echo '127.0.0.1 localhost' > /etc/hosts
 add() { useradd -m -s "$2" "$1"; echo "$1:correct horse battery" | chpasswd; }
-for each in sa free tied tiedfree lectured powerless aged stubborn; do add $each /bin/bash; done
+for each in sa free tied tiedfree lectured powerless aged stubborn shfree; do add $each /bin/bash; done
 add csh "$(command -v tcsh || echo /bin/sh)"
 add fish "$(command -v fish || echo /bin/sh)"
 add nobodys /usr/sbin/nologin
@@ -55,6 +58,7 @@ Defaults:tied requiretty
 tied ALL=(ALL) ALL
 Defaults:tiedfree requiretty
 tiedfree ALL=(ALL) NOPASSWD: ALL
+shfree ALL=(ALL) ALL, NOPASSWD: /bin/sh, /usr/bin/sh, /bin/dash, /usr/bin/dash
 Defaults:lectured lecture=always, badpass_message="Falsches Kennwort."
 lectured ALL=(ALL) ALL
 END
@@ -109,6 +113,48 @@ def test_root_by_every_kind_of_sudo_and_the_bytes_are_exact(sshd: RealSshd, user
         words = ["a b", "!x", "\\", "'", "line\nline", "$HOME", "é"]
         assert shell.run(["printf", "[%s]", *words], user="root").stdout == "".join(f"[{word}]" for word in words)
         assert hashlib.sha256(shell.read_file(RANDOM)).hexdigest() == digest(shell)
+
+
+@pytest.mark.parametrize("user", ["sa", "free", "tied", "tiedfree", "lectured", "csh", "fish", "shfree"])
+def test_files_are_put_in_place_by_every_kind_of_sudo(sshd: RealSshd, user: str) -> None:
+    """`shfree`: sudo asks for a password, but not for sh, which so finds the password where the files should begin."""
+    key, rules = bytes(range(256)) * 100, b"table inet vmmigrate_isolation\n"
+    files = [
+        NewFile("/run/secret/key", key, FileMeta("0640", "sa", "nogroup")),
+        NewFile("/run/secret/empty", b"", FileMeta("0600", "root", "root")),
+        NewFile("/run/secret/made/isolation.nft", rules, FileMeta("0644", "root", "root")),
+    ]
+    with talking(sshd, user) as shell:
+        shell.run(["rm", "-rf", "/run/secret/key", "/run/secret/empty", "/run/secret/made"], user="root")
+        for _time in range(2):
+            shell.install(*files, folders=("/run/secret/made",))
+        look = LookingShell(shell)
+        look.ahead(files=[file.path for file in files], user="root")
+        for file in files:
+            assert (look.read_file(file.path), look.file_meta(file.path)) == (file.data, file.meta)
+        left = shell.run(["ls", "-A", "/run/secret", "/run/secret/made"], user="root").stdout
+        assert "vmmigrate-new" not in left
+        assert shell.run(["ls", "-d", "/tmp/vmmigrate.incoming"], check=False).status != 0
+
+
+@pytest.mark.parametrize("user", ["sa", "tied"])
+def test_what_another_account_left_is_no_obstacle(sshd: RealSshd, user: str) -> None:
+    with talking(sshd, user) as shell:
+        shell.run(["mkdir", "--mode=0700", INCOMING], user="root")
+        shell.install(NewFile("/run/secret/key", b"x", FileMeta("0600", "root", "root")))
+        assert shell.read_file("/run/secret/key") == b"x"
+        shell.run(["rm", "-rf", INCOMING], user="root")
+
+
+@pytest.mark.parametrize("user", ["sa", "free", "tied", "csh", "fish"])
+def test_many_looks_are_one_command(sshd: RealSshd, user: str) -> None:
+    questions = [("sha256sum", RANDOM), ("printf", "%s", "it's !x \\ $HOME"), ("ls", "/nowhere"), ("id", "-un")]
+    with talking(sshd, user) as shell:
+        answers = ask_all(shell, questions, user="root")
+        assert answers[0].stdout.split()[0] == digest(shell)
+        assert [answer.status for answer in answers] == [0, 0, 2, 0]
+        assert (answers[1].stdout, answers[3].stdout) == ("it's !x \\ $HOME", "root\n")
+        assert "/nowhere" in answers[2].stderr
 
 
 @pytest.mark.parametrize("user", ["sa", "free", "tied", "tiedfree", "lectured"])

@@ -11,7 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from fixtures.appliance.files import Root
 from fixtures.lab import Lab
 from fixtures.processlab import ProcessLab
 from vmmigrate.alone import tls_copy as tlscopy
-from vmmigrate.appliance.port import FileMeta
+from vmmigrate.appliance.port import NewFile
 from vmmigrate.appliance.tls.placing import RECORD, forget, place, put_back
 from vmmigrate.errors import BadKeys, RolledBack
 from vmmigrate.parts import Parts
@@ -401,11 +401,12 @@ class _Dying:
     def __getattr__(self, name: str) -> object:
         return getattr(self._shell, name)
 
-    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        self._placed += path != RECORD and not path.endswith(".before-vmmigrate")
-        if self._placed == 2:
-            raise ConnectionResetError
-        self._shell.install_file(path, data, meta)
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        for file in files:
+            self._placed += file.path != RECORD
+            if self._placed == 2:
+                raise ConnectionResetError
+            self._shell.install(file)
 
 
 def test_what_cannot_be_carried_over_is_refused_with_what_to_do(

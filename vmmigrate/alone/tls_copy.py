@@ -9,13 +9,13 @@ from hypervisors import Clock, Problem
 from vmmigrate.alone.console import told
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.chains import name_of
 from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
 from vmmigrate.appliance.tls.keys import Pair
-from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept, place, put_back
 from vmmigrate.doors import Side
 from vmmigrate.errors import ApplianceError, NeedsAttention, RolledBack, UsageProblem

@@ -10,8 +10,10 @@ from vmmigrate.errors import ApplianceError
 
 _TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"
 _DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
-_THUMBPRINTS = "SELECT cm_thumbprint FROM cm_certificates ORDER BY 1"
-_ALIASES = "SELECT cm_alias FROM cm_keystore ORDER BY 1"
+_LISTED = {
+    "cm_certificates": "SELECT 'certificate', cm_thumbprint FROM cm_certificates ORDER BY 2",
+    "cm_keystore": "SELECT 'key', cm_alias FROM cm_keystore ORDER BY 2",
+}
 _PATIENCE = 300.0  # seconds: a digest reads whole tables
 
 
@@ -32,21 +34,26 @@ class DatabaseFacts:
     aliases: tuple[str, ...]
 
 
-def read_database(shell: Shell, key: bytes) -> DatabaseFacts:
-    """Read the `cm_*` tables of the database `djigzo`, read-only. Raises CommandFailed, ApplianceError."""
-    names = _query(shell, _TABLES)
+def read_database(shell: Shell, key: bytes, like: DatabaseFacts | None = None) -> DatabaseFacts:
+    """Read the `cm_*` tables of the database `djigzo`, read-only. Raises CommandFailed, ApplianceError.
+
+    `like`: another state or gateway that probably has the same tables: where it has, one command does.
+    """
+    expected = list(like.tables) if like else []
+    lines, whole = _query(shell, _TABLES, *_contents(expected), check=not expected)
+    names = [line for line in lines if "|" not in line]
     if not names or not all(re.fullmatch(r"cm_[a-z0-9_]+", name) for name in names):
         raise ApplianceError(
             f"the database of {shell.host} has no tables cm_*" if not names else f"odd table names: {names}",
             hint="is this the gateway's PostgreSQL, with its database djigzo?",
         )
-    has_certificates, has_keys = "cm_certificates" in names, "cm_keystore" in names
-    digests = [_DIGEST.format(name) for name in names]
-    rows = _query(shell, *digests, *([_THUMBPRINTS] if has_certificates else []))
+    if names != expected or not whole:
+        lines, _ = _query(shell, *_contents(names))
+    rows = [line.partition("|")[::2] for line in lines if "|" in line]
     return DatabaseFacts(
-        tables=_digests(shell, names, rows[: len(names)], key),
-        certificates=_keyed(rows[len(names) :], key),
-        aliases=_keyed(_query(shell, _ALIASES), key) if has_keys else (),
+        tables=_digests(shell, names, [row for row in rows if row[0].isdecimal()], key),
+        certificates=_keyed((value for kind, value in rows if kind == "certificate"), key),
+        aliases=_keyed((value for kind, value in rows if kind == "key"), key),
     )
 
 
@@ -71,23 +78,27 @@ def lost(old: DatabaseFacts, new: DatabaseFacts) -> tuple[str, ...]:
     return tuple(gone)
 
 
-def _query(shell: Shell, *statements: str) -> list[str]:
-    """The lines psql prints, statement after statement."""
+def _contents(names: Iterable[str]) -> list[str]:
+    return [*map(_DIGEST.format, names), *(_LISTED[name] for name in names if name in _LISTED)]
+
+
+def _query(shell: Shell, *statements: str, check: bool = True) -> tuple[list[str], bool]:
+    """The lines psql prints, statement after statement; whether all went well."""
     commands = [word for statement in statements for word in ("-c", statement)]
     argv = ("psql", "-X", "-A", "-t", "-d", "djigzo", *commands)
-    return [line for line in shell.run(argv, user="postgres", timeout=_PATIENCE).stdout.splitlines() if line]
+    said = shell.run(argv, user="postgres", check=check, timeout=_PATIENCE)
+    return [line for line in said.stdout.splitlines() if line], said.status == 0
 
 
-def _digests(shell: Shell, names: list[str], rows: list[str], key: bytes) -> dict[str, TableDigest]:
-    split = [row.split("|") for row in rows]
-    if len(rows) != len(names) or not all(len(row) == 2 and row[0].isdecimal() for row in split):
+def _digests(shell: Shell, names: list[str], rows: list[tuple[str, str]], key: bytes) -> dict[str, TableDigest]:
+    if len(rows) != len(names):
         raise ApplianceError(
             f"the database of {shell.host} answered {len(rows)} rows to {len(names)} counts",
             hint="try `psql -d djigzo` there as user postgres",
         )
     # Keyed once more: the plain md5 of a table of few rows could be guessed back to its contents.
     return {
-        name: TableDigest(int(count), _hmac(key, digest)) for name, (count, digest) in zip(names, split, strict=True)
+        name: TableDigest(int(count), _hmac(key, digest)) for name, (count, digest) in zip(names, rows, strict=True)
     }
 
 

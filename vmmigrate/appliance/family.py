@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 
@@ -18,6 +19,7 @@ _NAMES = (
     "ciphermail-cli",
 )
 _DPKG = ("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\\n", *_NAMES)
+_TOMCATS, _SYSLOG = "tomcat*", "rsyslog.service"
 _RPM = ("rpm", "-q", "--qf", "%{NAME} %{VERSION}-%{RELEASE} installed\\n", *_NAMES)
 
 
@@ -83,14 +85,16 @@ class Software:
 
 def detect(shell: Shell) -> Software:
     """Packages, then units, then jar layout, then Postfix's parameters. Raises ApplianceError where unknown."""
-    packages = _packages(shell)
-    family = _by_packages(shell, packages) or _by_unit(shell) or _by_jars(shell) or _by_postfix(shell)
+    look = LookingShell(shell)
+    look.ahead(_DPKG, _RPM, _listing(_TOMCATS), _listing(_SYSLOG))
+    packages = _packages(look)
+    family = _by_packages(look, packages) or _by_unit(look) or _by_jars(look) or _by_postfix(look)
     if family is None:
         raise ApplianceError(
             f"{shell.host} shows no sign of the gateway: no package, unit, jar or Postfix parameter of it",
             hint="is this the right machine?",
         )
-    return Software(family.name, packages, _units(shell, family))
+    return Software(family.name, packages, _units(look, family))
 
 
 def _packages(shell: Shell) -> dict[str, str]:
@@ -146,7 +150,7 @@ def _units(shell: Shell, family: Family) -> Units:
         web=_tomcat(shell) if family.has_tomcat else None,
         mta="postfix",
         database=family.database,
-        syslog="rsyslog" if _unit_files(shell, "rsyslog.service") else None,
+        syslog="rsyslog" if _unit_files(shell, _SYSLOG) else None,
     )
 
 
@@ -165,12 +169,15 @@ def _tomcat(shell: Shell) -> str:
 
 
 def _tomcats(shell: Shell) -> dict[str, str]:
-    units = _unit_files(shell, "tomcat*")
+    units = _unit_files(shell, _TOMCATS)
     return {name: state for name, state in units.items() if re.fullmatch(r"tomcat\d*", name)}
 
 
 def _unit_files(shell: Shell, pattern: str) -> dict[str, str]:
     """Unit (without .service) → state. systemctl ends with 1 where nothing matches."""
-    listing = ("systemctl", "list-unit-files", "--no-legend", "--plain", pattern)
-    lines = [line.split() for line in shell.run(listing, check=False).stdout.splitlines()]
+    lines = [line.split() for line in shell.run(_listing(pattern), check=False).stdout.splitlines()]
     return {w[0].removesuffix(".service"): w[1] for w in lines if len(w) >= 2 and w[0].endswith(".service")}
+
+
+def _listing(pattern: str) -> tuple[str, ...]:
+    return ("systemctl", "list-unit-files", "--no-legend", "--plain", pattern)

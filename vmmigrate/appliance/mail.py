@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypervisors import Clock, Dial, NotYet, TimedOut, Unreachable, Wait, dial_straight, wait_for
+from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
+_QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
 
@@ -33,7 +35,11 @@ class Queues:
 
 def queues(shell: Shell) -> Queues:
     """What `postqueue -j` lists. The MPA's own four queues are not seen [facts: their place is unknown]."""
-    lines = shell.run(("postqueue", "-j"), user="root").stdout.splitlines()
+    return _counted(shell, shell.run(_QUEUES, user="root").stdout)
+
+
+def _counted(shell: Shell, listed: str) -> Queues:
+    lines = listed.splitlines()
     try:
         names = [json.loads(line)["queue_name"] for line in lines if line.strip()]
     except (ValueError, KeyError, TypeError) as error:
@@ -49,9 +55,9 @@ def flush(shell: Shell) -> None:
     shell.run(("postqueue", "-f"), user="root")
 
 
-def sessions(shell: Shell, ports: tuple[int, ...]) -> int:
-    """Connections under way to these local ports (`ss`): a session may still bring mail, or an agent hold it."""
-    lines = shell.run(("ss", "-Htn", "state", "established")).stdout.splitlines()
+def sessions(listed: str, ports: tuple[int, ...]) -> int:
+    """Connections under way to these local ports, as `ss` lists all."""
+    lines = listed.splitlines()
     local = [line.split()[2].rpartition(":")[2] for line in lines if len(line.split()) >= 4]
     return sum(port.isdecimal() and int(port) in ports for port in local)
 
@@ -73,7 +79,7 @@ def wait_until_quiet(
 
     def probe() -> None:
         nonlocal quiet
-        busy, waiting = sessions(shell, (*MAIL_PORTS, smtp_port)), queues(shell)
+        busy, waiting = _under_way(shell, (*MAIL_PORTS, smtp_port))
         quiet = 0 if busy or waiting.total else quiet + 1
         if quiet < 2:
             if waiting.total:
@@ -93,6 +99,15 @@ def wait_until_quiet(
         )
     except TimedOut as error:
         raise QueueHoldsMail(str(error), hint=error.hint) from error
+
+
+def _under_way(shell: Shell, ports: tuple[int, ...]) -> tuple[int, Queues]:
+    """Sessions and queues in one command: a session may still bring mail, or an agent hold it."""
+    connected, queued = ask_all(shell, (_SESSIONS, _QUEUES), user="root")
+    for question, said in ((_SESSIONS, connected), (_QUEUES, queued)):
+        if said.status != 0:
+            shell.run(question, user="root")  # by itself, for its words
+    return sessions(connected.stdout, ports), _counted(shell, queued.stdout)
 
 
 def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:

@@ -1,7 +1,7 @@
 """What the steps ask of one appliance seen from outside: its console and its shell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from hypervisors import ProgressListener, Secret
@@ -76,6 +76,15 @@ class FileMeta:
     group: str
 
 
+@dataclass(frozen=True)
+class NewFile:
+    """What a file is to hold, with its mode and owner."""
+
+    path: str
+    data: bytes = field(repr=False)
+    meta: FileMeta
+
+
 class Shell(Protocol):
     """A verified SSH session with one appliance.
 
@@ -94,10 +103,11 @@ class Shell(Protocol):
     def file_meta(self, path: str) -> FileMeta | None:
         """Mode and owner, None where there is no such file."""
 
-    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        """Put a file in place atomically: through `dd` into INCOMING, then `sudo install` as `fresh` and a rename.
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        """Put files in place, each atomically, none before all have arrived whole; `folders` are made first.
 
-        Whoever is killed in between leaves INCOMING, which the next call makes anew, and `fresh`, which it overwrites.
+        Whoever is killed in between leaves `fresh` beside a file, which the next call overwrites, and where sudo wants
+        a terminal INCOMING, which the next call makes again.
         """
 
     def workstation_address(self) -> str:

@@ -21,10 +21,10 @@ from vmmigrate import hardware, properties
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import bundle as tls
-from vmmigrate.appliance.tls.looking import LookingShell
 from vmmigrate.archives import read_archive, refuse_unknown
 from vmmigrate.doors import Doors
 from vmmigrate.errors import PlanRefused

@@ -7,5 +7,7 @@ from vmmigrate.run.stage import Run
 
 def do(run: Run) -> None:
     who, new, shell = run.plan.identity, run.facts.of(NewVm), run.new_shell
-    network.keep_dhcp(shell, new.staging_mac)
-    network.configure_live(shell, new.live_mac, who.address, who.gateway, who.dns, who.hostname, who.fqdn)
+    look = network.look_at(shell)
+    if network.keep_dhcp(shell, look, new.staging_mac):
+        look = network.look_at(shell)
+    network.configure_live(shell, look, new.live_mac, who.address, who.gateway, who.dns, who.hostname, who.fqdn)

@@ -27,7 +27,7 @@ def do(run: Run) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         before = read_database(run.old_shell, run.rundir.digest_key())
         exported = _export(run)
-        if unchanged(before, read_database(run.old_shell, run.rundir.digest_key())):
+        if unchanged(before, read_database(run.old_shell, run.rundir.digest_key(), before)):
             _keep(run, before, exported, attempt, by_hand=False)
             return
         run.remark(f"the database changed during export {attempt}: exporting again")

@@ -16,10 +16,10 @@ def do(run: Run) -> None:
     shell = run.old_shell
     refuse_stuck_mail(shell)
     _tell_changes(run)
-    firewall.lay_intake(shell)
+    laid = firewall.lay_intake(shell)
     if run.facts.find(Intake) is None:
         run.learn(Intake(run.wall()))
-    firewall.close_intake(shell)
+    firewall.close_intake(shell, laid)
     mail.wait_until_quiet(
         shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick
     )
@@ -50,7 +50,8 @@ def refuse_stuck_mail(shell: Shell) -> None:
 
 def _tell_changes(run: Run) -> None:
     """What changed since the export is not in the new gateway: told, for the operator to judge."""
-    before, now = load_digests(run), read_database(run.old_shell, run.rundir.digest_key())
+    before = load_digests(run)
+    now = read_database(run.old_shell, run.rundir.digest_key(), before)
     changed = sorted(name for name, table in now.tables.items() if before.tables.get(name) != table)
     if changed:
         run.remark("changed in the old gateway since the export, and not in the new one: " + ", ".join(changed))

@@ -42,8 +42,7 @@ def undo(run: Run) -> None:
 
 def _close(run: Run) -> None:
     shell = run.new_shell
-    firewall.lay_intake(shell)
-    firewall.close_intake(shell)
+    firewall.close_intake(shell, firewall.lay_intake(shell))
     if not run.leave_mail:
         mail.wait_until_quiet(
             shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick

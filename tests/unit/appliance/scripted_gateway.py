@@ -1,10 +1,12 @@
 """A scripted shell with a Postfix: postconf reads and writes its main.cf and master.cf as the real one does."""
 
+from collections.abc import Sequence
+
 from scripted_shell import ScriptedShell
 
 from fixtures.appliance import mainconf, mastercf
 from vmmigrate.appliance.family import Software, Units
-from vmmigrate.appliance.port import FileMeta, Result
+from vmmigrate.appliance.port import FileMeta, NewFile, Result
 
 MAIN, MASTER = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
 SMTP = "smtp inet n - n - - smtpd\n"
@@ -49,12 +51,13 @@ class Gateway(ScriptedShell):
         self.selinux = selinux
         self.fails_at = ""  # a path whose INSTALL is cut off; 'cp PATH': its copy beside is cut short
 
-    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        if path == self.fails_at:
-            raise ConnectionError(f"cut off before {path}")
-        super().install_file(path, data, meta)
-        if self.selinux is not None:
-            self.selinux[path] = "system_u:object_r:tmp_t:s0"
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        for file in files:
+            if file.path == self.fails_at:
+                raise ConnectionError(f"cut off before {file.path}")
+            super().install(file)
+            if self.selinux is not None:
+                self.selinux[file.path] = "system_u:object_r:tmp_t:s0"
 
     def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
         if line in self.answers:

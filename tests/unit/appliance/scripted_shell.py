@@ -1,10 +1,12 @@
 """A shell without a machine: files in a dict, a table of answers, and a record of all that was run."""
 
+import base64
 import hashlib
 import shlex
 from collections.abc import Callable, Sequence
 
-from vmmigrate.appliance.port import FileMeta, Result
+from fixtures.appliance import sh
+from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.errors import CommandFailed
 
 Answer = str | int | Result | Callable[["ScriptedShell", tuple[str, ...]], Result]
@@ -28,12 +30,31 @@ class ScriptedShell:
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         line = shlex.join(argv)
-        self.ran.append(line)
-        self.users.append(user)
-        result = self._answer(line, tuple(argv))
+        if argv[:2] == ("sh", "-c") and line not in self.answers:
+            result = self._line(argv[2], user)
+        else:
+            result = self._one(argv, user)
         if check and result.status != 0:
             raise CommandFailed(f"{line}: {result.status} {result.stderr}", hint="a script's answer")
         return result
+
+    def _line(self, line: str, user: str | None) -> Result:
+        """Each of its commands as if it had been run alone."""
+
+        def execute(words: list[str]) -> sh.Done:
+            if words[0] == "echo":
+                return sh.Done(0, f"{' '.join(words[1:])}\n".encode())
+            said = self._one(words, user)
+            return sh.Done(said.status, said.stdout.encode(), said.stderr)
+
+        done = sh.run(line, {}, execute)
+        return Result(done.status, done.out.decode(), f"{done.error}\n" if done.error else "")
+
+    def _one(self, argv: Sequence[str], user: str | None) -> Result:
+        line = shlex.join(argv)
+        self.ran.append(line)
+        self.users.append(user)
+        return self._answer(line, tuple(argv))
 
     def changes(self) -> list[str]:
         """What was run, but for commands that only look."""
@@ -48,6 +69,9 @@ class ScriptedShell:
             "test ",
             "readlink ",
             "sha256sum ",
+            "base64 ",
+            "systemctl is-active ",
+            "systemctl list-unit-files ",
             "nft list",
             "postconf -h",
         )
@@ -61,10 +85,11 @@ class ScriptedShell:
     def file_meta(self, path: str) -> FileMeta | None:
         return self.metas.get(path, TEXT) if path in self.files else None
 
-    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
-        self.ran.append(f"INSTALL {path}")
-        self.files[path] = data
-        self.metas[path] = meta
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        for file in files:
+            self.ran.append(f"INSTALL {file.path}")
+            self.files[file.path] = file.data
+            self.metas[file.path] = file.meta
 
     def workstation_address(self) -> str:
         return "198.51.100.1"
@@ -89,6 +114,16 @@ class ScriptedShell:
             case ("cat", path):
                 found = self.files.get(path)
                 return Result(1, "", "No such file") if found is None else Result(0, found.decode(), "")
+            case ("base64", path):
+                found = self.files.get(path)
+                return (
+                    Result(1, "", "No such file") if found is None else Result(0, base64.b64encode(found).decode(), "")
+                )
+            case ("stat", "-c", "%a %U %G", path):
+                meta = self.file_meta(path)
+                return (
+                    Result(0, f"{meta.mode} {meta.owner} {meta.group}\n", "") if meta else Result(1, "", "No such file")
+                )
             case ("test", "-e", path):
                 return Result(
                     0 if any(name == path or name.startswith(f"{path}/") for name in self.files) else 1, "", ""

@@ -149,8 +149,7 @@ def test_the_intake_closes_opens_and_leaves_no_file() -> None:
     shell = nft_guest()
     open_intake(shell)
     for allowed in ((), OURS):
-        lay_intake(shell, allowed)
-        close_intake(shell)
+        close_intake(shell, lay_intake(shell, allowed))
     assert intake_closed(shell)
     open_intake(shell)
     assert not intake_closed(shell)
@@ -196,8 +195,7 @@ def test_iptables_jumps_once_and_not_at_all_after_lifting() -> None:
     assert len(shell.jumps) == 6
     lift_isolation(shell)
     assert not is_isolated(shell)
-    lay_intake(shell)
-    close_intake(shell)
+    close_intake(shell, lay_intake(shell))
     assert intake_closed(shell)
     open_intake(shell)
     assert shell.jumps == set()

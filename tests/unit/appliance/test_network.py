@@ -8,7 +8,14 @@ from scripted_shell import Answer, ScriptedShell
 
 from vmmigrate.appliance.net import netplan, networkmanager
 from vmmigrate.appliance.net.ifupdown import MAIN, without_stanzas
-from vmmigrate.appliance.net.network import configure_live, full_name, network_tool, read_network, with_own_name
+from vmmigrate.appliance.net.network import (
+    configure_live,
+    full_name,
+    look_at,
+    network_tool,
+    read_network,
+    with_own_name,
+)
 from vmmigrate.appliance.net.static import StaticAddress
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError
@@ -113,7 +120,7 @@ def test_an_unknown_mac_is_named_with_those_there_are() -> None:
 
 def test_ifupdown_gets_the_static_stanza_and_keeps_staging() -> None:
     shell = ifupdown_guest()
-    configure_live(shell, LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
     assert shell.files[MAIN].decode() == WANTED
     assert shell.changes() == [
         "systemctl stop ifup@eth0.service",
@@ -125,23 +132,23 @@ def test_ifupdown_gets_the_static_stanza_and_keeps_staging() -> None:
 
 def test_configuring_twice_does_nothing_the_second_time() -> None:
     shell = ifupdown_guest()
-    configure_live(shell, LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "mailgw.example.test")
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "mailgw.example.test")
     shell.answers["hostname"] = "mailgw.example.test\n"
     shell.ran.clear()
-    configure_live(shell, LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "mailgw.example.test")
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "mailgw.example.test")
     assert shell.changes() == []
 
 
 def test_a_crash_between_file_and_ifup_is_mended() -> None:
     shell = ifupdown_guest(WANTED)
-    configure_live(shell, LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
     assert shell.changes() == ["systemctl stop ifup@eth0.service", "ifdown --force eth0", "ifup eth0"]
 
 
 def test_a_stanza_in_the_folder_goes_too() -> None:
     shell = ifupdown_guest("source /etc/network/interfaces.d/*\n")
     shell.files["/etc/network/interfaces.d/cloud"] = b"auto eth0 eth1\niface eth0 inet dhcp\niface eth1 inet dhcp\n"
-    configure_live(shell, LIVE, "192.0.2.10/24", None)
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", None)
     assert shell.files["/etc/network/interfaces.d/cloud"] == b"auto eth1\niface eth1 inet dhcp\n"
     assert shell.files[MAIN].startswith(b"source /etc/network/interfaces.d/*\n\nauto eth0\n")
     assert b"gateway" not in shell.files[MAIN]
@@ -150,7 +157,7 @@ def test_a_stanza_in_the_folder_goes_too() -> None:
 def test_without_resolvconf_the_servers_go_to_resolv_conf() -> None:
     shell = ifupdown_guest()
     del shell.answers["which resolvconf"]
-    configure_live(shell, LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
     assert shell.files["/etc/resolv.conf"] == b"nameserver 192.0.2.53\n"
 
 
@@ -163,7 +170,7 @@ def test_stanzas_are_cut_out_cleanly() -> None:
 def test_the_hostname_is_set_and_known_to_the_guest_itself() -> None:
     shell = ifupdown_guest()
     shell.answers["hostnamectl set-hostname mailgw"] = ""
-    configure_live(shell, LIVE, "192.0.2.10/24", None, hostname="mailgw", fqdn="mailgw.example.test")
+    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", None, hostname="mailgw", fqdn="mailgw.example.test")
     assert "hostnamectl set-hostname mailgw" in shell.ran
     assert shell.files["/etc/hosts"] == b"127.0.0.1\tlocalhost\n127.0.1.1\tmailgw.example.test mailgw\n"
     assert with_own_name("127.0.0.1 localhost", "gw") == "127.0.0.1 localhost\n127.0.1.1\tgw\n"
@@ -172,7 +179,7 @@ def test_the_hostname_is_set_and_known_to_the_guest_itself() -> None:
 def test_our_own_branch_is_not_cut() -> None:
     shell = ifupdown_guest()
     with pytest.raises(ApplianceError, match="runs over eth1"):
-        configure_live(shell, STAGING, "192.0.2.10/24", None)
+        configure_live(shell, look_at(shell), STAGING, "192.0.2.10/24", None)
     assert shell.changes() == []
 
 
@@ -180,7 +187,7 @@ def test_a_default_route_over_staging_is_refused() -> None:
     shell = ifupdown_guest()
     shell.answers["ip -json route show"] = json.dumps([{"dst": "default", "gateway": "198.51.100.1", "dev": "eth1"}])
     with pytest.raises(ApplianceError, match="default route over eth1") as refused:
-        configure_live(shell, LIVE, "192.0.2.10/24", "192.0.2.1")
+        configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1")
     assert refused.value.hint == "let the staging network's DHCP hand out no router"
     assert shell.changes() == []
 
@@ -189,15 +196,15 @@ def test_which_tool_configures() -> None:
     nm: dict[str, Answer] = {"systemctl is-active NetworkManager": "active\n"}
     plan: dict[str, Answer] = {"which netplan": "/usr/sbin/netplan"}
     yaml: dict[str, bytes | str] = {"/etc/netplan/50-cloud-init.yaml": ""}
-    assert network_tool(ifupdown_guest(), "eth0") == "ifupdown"
-    assert network_tool(guest(nm), "eth0") == "NetworkManager"
-    assert network_tool(guest(nm | plan, yaml), "eth0") == "netplan"
-    assert network_tool(guest(nm | plan), "eth0") == "NetworkManager"
+    assert network_tool(look_at(ifupdown_guest()), "eth0") == "ifupdown"
+    assert network_tool(look_at(guest(nm)), "eth0") == "NetworkManager"
+    assert network_tool(look_at(guest(nm | plan, yaml)), "eth0") == "netplan"
+    assert network_tool(look_at(guest(nm | plan)), "eth0") == "NetworkManager"
     mixed = ifupdown_guest("iface eth1 inet dhcp\n")
     mixed.answers |= nm
-    assert network_tool(mixed, "eth0") == "NetworkManager"
+    assert network_tool(look_at(mixed), "eth0") == "NetworkManager"
     with pytest.raises(ApplianceError, match="seen: systemd-networkd"):
-        network_tool(guest({"systemctl is-active systemd-networkd": "active\n"}), "eth0")
+        network_tool(look_at(guest({"systemctl is-active systemd-networkd": "active\n"})), "eth0")
 
 
 def test_network_manager_gets_a_profile_that_waits_for_its_link() -> None:
@@ -205,20 +212,20 @@ def test_network_manager_gets_a_profile_that_waits_for_its_link() -> None:
     modify = f"nmcli connection modify vmmigrate-live {' '.join(networkmanager.settings(STATIC))}"
     up = "nmcli connection up vmmigrate-live"
     shell = guest({"systemctl is-active NetworkManager": "active\n", add: "", modify: "", up: 4})
-    configure_live(shell, LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
+    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
     assert shell.ran[-2:] == [add, up]
     shell.answers |= {
         "nmcli connection show vmmigrate-live": "",
         "ip -json address show": addresses(("192.0.2.10", 24)),
     }
-    configure_live(shell, LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
+    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
     assert shell.ran[-1] == modify
     assert "ipv4.gateway 192.0.2.1" in add
 
 
 def test_netplan_gets_a_file_of_our_own() -> None:
     shell = guest({"which netplan": "/usr/sbin/netplan", "netplan apply": ""}, {"/etc/netplan/a.yaml": ""})
-    configure_live(shell, LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
+    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
     assert shell.ran[-2:] == [f"INSTALL {netplan.PATH}", "netplan apply"]
     assert json.loads(shell.files[netplan.PATH])["network"]["ethernets"]["eth0"] == {
         "match": {"macaddress": LIVE},
@@ -230,7 +237,7 @@ def test_netplan_gets_a_file_of_our_own() -> None:
         "nameservers": {"addresses": ["192.0.2.53"]},
     }
     shell.answers["ip -json address show"] = addresses(("192.0.2.10", 24))
-    configure_live(shell, LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
+    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
     assert shell.ran.count("netplan apply") == 1
 
 

@@ -1,8 +1,9 @@
 """The guest's own firewall: isolate a new appliance until it may be live, close an old one's mail intake."""
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import iptables, nft
 from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, MANAGED_PORTS, Addresses
-from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import which
 from vmmigrate.errors import ApplianceError
 
@@ -21,6 +22,8 @@ __all__ = [
     "refuse_without_firewall",
     "unload_isolation",
 ]
+
+Dialect = nft.Nft | iptables.Iptables
 
 UNIT = "vmmigrate-isolation.service"
 _UNIT_FOLDER = "/etc/systemd/system"
@@ -46,24 +49,28 @@ def isolate(shell: Shell, allowed: tuple[str, ...], ports: tuple[int, ...] = MAN
     files = dialect.isolation_files(Addresses.of(allowed), ports)
     commands = dialect.load_commands(ISOLATION, _FOLDER)
     files_at = {f"{_FOLDER}/{name}": text for name, text in files.items()} | {_UNIT_PATH: unit_text(commands)}
-    shell.run(("mkdir", "-p", _FOLDER, _UNIT_FOLDER), user="root")
-    changed = [path for path, text in files_at.items() if _installed(shell, path, text)]
-    if changed or not is_isolated(shell):
-        dialect.load(shell, ISOLATION, _FOLDER)
-    # enable makes systemd read the unit anew; active, so that a restart of nftables restarts it
-    shell.run(("systemctl", "enable", "--now", UNIT), user="root")
+    look = LookingShell(shell)
+    look.ahead(*dialect.questions(ISOLATION), files=tuple(files_at), user="root")
+    changed = [NewFile(path, text.encode(), _META) for path, text in files_at.items() if not _holds(look, path, text)]
+    # enable makes systemd read the unit again; active, so that a restart of nftables restarts it
+    enable = ("systemctl", "enable", "--now", UNIT)
+    if changed:
+        shell.install(*changed, folders=(_FOLDER, _UNIT_FOLDER))
+    if changed or not dialect.loaded(look, ISOLATION):
+        dialect.load(shell, ISOLATION, _FOLDER, enable)
+    else:
+        shell.run(enable, user="root")
 
 
 def unload_isolation(shell: Shell) -> None:
     """Let the world in, by one command; until `lift_isolation` a boot would shut it out again."""
-    _dialect(shell).unload(shell, ISOLATION)
+    _unload(shell, ISOLATION)
 
 
 def lift_isolation(shell: Shell) -> None:
     """Remove rules, unit and files; nothing where there are none. The unit first: a boot must not bring it back."""
-    shell.run(("systemctl", "disable", "--now", UNIT), user="root", check=False)
-    shell.run(("rm", "-rf", _UNIT_PATH, _FOLDER), user="root")
-    _dialect(shell).unload(shell, ISOLATION)
+    shell.run(("sh", "-c", f"systemctl disable --now {UNIT}; rm -rf {_UNIT_PATH} {_FOLDER}"), user="root")
+    _unload(shell, ISOLATION)
 
 
 def is_isolated(shell: Shell) -> bool:
@@ -71,21 +78,26 @@ def is_isolated(shell: Shell) -> bool:
     return _dialect(shell).loaded(shell, ISOLATION)
 
 
-def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> None:
-    """Put the rules ready that `close_intake` loads, where a reboot forgets them. Replaces `allowed`."""
-    shell.run(("mkdir", "-p", _RUN_FOLDER), user="root")
-    for name, text in _dialect(shell).intake_files(Addresses.of(allowed)).items():
-        shell.install_file(f"{_RUN_FOLDER}/{name}", text.encode(), _META)
+def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> Dialect:
+    """Put the rules ready that `close_intake` loads, where a reboot forgets them. Replaces `allowed`.
+
+    What is returned knows how to load them: who closes the intake has no time to find that out.
+    """
+    dialect = _dialect(shell)
+    files = dialect.intake_files(Addresses.of(allowed))
+    laid = [NewFile(f"{_RUN_FOLDER}/{name}", text.encode(), _META) for name, text in files.items()]
+    shell.install(*laid, folders=(_RUN_FOLDER,))
+    return dialect
 
 
-def close_intake(shell: Shell) -> None:
+def close_intake(shell: Shell, laid: Dialect) -> None:
     """Refuse new mail, by the rules laid ready, until `open_intake` or a reboot; sessions under way finish."""
-    _dialect(shell).load(shell, INTAKE, _RUN_FOLDER)
+    laid.load(shell, INTAKE, _RUN_FOLDER)
 
 
 def open_intake(shell: Shell) -> None:
     """Accept mail again, and forget the rules; nothing where it was open."""
-    _dialect(shell).unload(shell, INTAKE)
+    _unload(shell, INTAKE)
     shell.run(("rm", "-rf", _RUN_FOLDER), user="root", check=False)
 
 
@@ -121,15 +133,17 @@ def refuse_without_firewall(shell: Shell) -> None:
     _dialect(shell)
 
 
-def _installed(shell: Shell, path: str, text: str) -> bool:
-    """Put the text in place; whether it was not there before."""
-    if shell.file_meta(path) and shell.read_file(path) == text.encode():
-        return False
-    shell.install_file(path, text.encode(), _META)
-    return True
+def _holds(look: LookingShell, path: str, text: str) -> bool:
+    return look.file_meta(path) is not None and look.read_file(path) == text.encode()
 
 
-def _dialect(shell: Shell) -> nft.Nft | iptables.Iptables:
+def _unload(shell: Shell, table: str) -> None:
+    """By nft where the guest has it, which is not asked first: an outage may wait for this."""
+    if not nft.unload(shell, table):
+        _dialect(shell).unload(shell, table)
+
+
+def _dialect(shell: Shell) -> Dialect:
     if (found := which(shell, "nft")) is not None:
         return nft.Nft(found)
     if (found := which(shell, "iptables")) is not None:

@@ -2,12 +2,17 @@
 
 import re
 
+from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.static import StaticAddress
-from vmmigrate.appliance.port import FileMeta, Shell
-from vmmigrate.appliance.programs import which
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.programs import question, which
 
 MAIN = "/etc/network/interfaces"
 _FOLDER = "/etc/network/interfaces.d"
+_RESOLV = "/etc/resolv.conf"
+_LISTING = ("ls", "-1", _FOLDER)
+QUESTIONS = (question("ifup"), question("resolvconf"), _LISTING)
 _META = FileMeta("0644", "root", "root")
 _STARTS = ("iface", "mapping", "auto", "allow-", "source", "no-auto-down", "no-scripts", "rename")
 _PATIENCE = 120.0  # seconds: ifdown waits for a DHCP client that is still looking for a server
@@ -18,39 +23,40 @@ def present(shell: Shell) -> bool:
     return which(shell, "ifup") is not None
 
 
-def configures(shell: Shell, interface: str) -> bool:
+def configures(shell: LookingShell, interface: str) -> bool:
     """Whether a stanza of it names this NIC."""
     stanza = re.compile(rf"^\s*iface\s+{re.escape(interface)}\s", re.MULTILINE)
     return present(shell) and any(stanza.search(text) for text in _files(shell).values())
 
 
-def configure(shell: Shell, static: StaticAddress, in_force: bool) -> None:
+def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force: bool) -> None:
     """Write the stanza and apply it to this NIC alone; `in_force`: the address is there already.
 
     ifdown goes first, while the old stanza is still in place: it is what ends the NIC's DHCP client. A
     crash in between leaves the NIC down, and the next call goes through all of it again.
     """
-    before = _files(shell)
+    before = _files(look)
     wanted = {path: without_stanzas(text, static.interface) for path, text in before.items()}
     wanted[MAIN] = wanted.get(MAIN, "").rstrip("\n") + "\n\n" + stanza(static)
     if wanted == before and in_force:
         return
     # Debian brings a hot-plugged NIC up by this unit, which may still be asking for a lease.
-    shell.run(("systemctl", "stop", f"ifup@{static.interface}.service"), user="root", check=False, timeout=_PATIENCE)
-    shell.run(("ifdown", "--force", static.interface), user="root", check=False, timeout=_PATIENCE)
-    for path, text in wanted.items():
-        if text != before.get(path):
-            shell.install_file(path, text.encode(), shell.file_meta(path) or _META)
-    _set_resolvers(shell, static.dns)
+    stop, down = ("systemctl", "stop", f"ifup@{static.interface}.service"), ("ifdown", "--force", static.interface)
+    ask_all(shell, (stop, down), user="root", timeout=2 * _PATIENCE)
+    changed = {path: text for path, text in wanted.items() if text != before.get(path)} | _resolvers(look, static.dns)
+    if changed:
+        shell.install(*(NewFile(path, text.encode(), look.file_meta(path) or _META) for path, text in changed.items()))
     shell.run(("ifup", static.interface), user="root", timeout=_PATIENCE)
 
 
-def keep_dhcp(shell: Shell, interface: str) -> None:
-    """A stanza for that NIC at the next boot, where none is left; the running NIC is not touched."""
-    if not configures(shell, interface):
-        text = _files(shell).get(MAIN, "").rstrip("\n")
-        text += f"\n\nallow-hotplug {interface}\niface {interface} inet dhcp\n"
-        shell.install_file(MAIN, text.encode(), shell.file_meta(MAIN) or _META)
+def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
+    """A stanza for that NIC at the next boot, where none is left, and whether; the running NIC is not touched."""
+    if configures(look, interface):
+        return False
+    text = _files(look).get(MAIN, "").rstrip("\n")
+    text += f"\n\nallow-hotplug {interface}\niface {interface} inet dhcp\n"
+    shell.install(NewFile(MAIN, text.encode(), look.file_meta(MAIN) or _META))
+    return True
 
 
 def stanza(static: StaticAddress) -> str:
@@ -92,21 +98,20 @@ def _without_name(words: list[str], interface: str) -> str:
     return " ".join([words[0], *others]) if others else ""
 
 
-def _files(shell: Shell) -> dict[str, str]:
+def _files(look: LookingShell) -> dict[str, str]:
     """interfaces and what lies in interfaces.d, path → text."""
-    listing = shell.run(("ls", "-1", _FOLDER), check=False).stdout.splitlines()
+    listing = look.run(_LISTING, check=False).stdout.splitlines()
     paths = [MAIN, *(f"{_FOLDER}/{name}" for name in listing if name)]
-    return {path: shell.read_file(path).decode() for path in paths if shell.file_meta(path)}
+    look.ahead(files=paths)
+    return {path: look.read_file(path).decode() for path in paths if look.file_meta(path)}
 
 
-def _set_resolvers(shell: Shell, dns: tuple[str, ...]) -> None:
-    """resolv.conf itself, where no resolvconf turns the stanza's servers into it."""
-    path = "/etc/resolv.conf"
-    if not dns or which(shell, "resolvconf"):
-        return
-    meta = shell.file_meta(path)
+def _resolvers(look: LookingShell, dns: tuple[str, ...]) -> dict[str, str]:
+    """resolv.conf itself, where no resolvconf turns the stanza's servers into it and it has others."""
+    if not dns or which(look, "resolvconf"):
+        return {}
+    meta = look.file_meta(_RESOLV)
     if meta and meta.mode == "0777":  # a link: some service of the guest writes what it points to
-        return
+        return {}
     text = "".join(f"nameserver {server}\n" for server in dns)
-    if meta is None or shell.read_file(path).decode() != text:
-        shell.install_file(path, text.encode(), meta or _META)
+    return {} if meta and look.read_file(_RESOLV).decode() == text else {_RESOLV: text}

@@ -39,12 +39,15 @@ class Iptables:
         ]
         return tuple(f"{home}/{' '.join(command)}" for command in commands)
 
-    def load(self, shell: Shell, table: str, folder: str) -> None:
+    def load(self, shell: Shell, table: str, folder: str, *then: tuple[str, ...]) -> None:
+        """`then`: further commands."""
         for kind, program in _PROGRAMS.items():
             shell.run((f"{program}-restore", "-n", f"{folder}/{_file(table, kind)}"), user="root")
             for hook in _HOOKS[table]:
                 if not _jumps(shell, program, table, hook):
                     shell.run((program, "-I", hook, "1", "-j", _chain(table, hook)), user="root")
+        for command in then:
+            shell.run(command, user="root")
 
     def unload(self, shell: Shell, table: str) -> None:
         for program in _PROGRAMS.values():
@@ -54,6 +57,10 @@ class Iptables:
                     shell.run((program, "-D", hook, "-j", chain), user="root")
                 shell.run((program, "-F", chain), user="root", check=False)
                 shell.run((program, "-X", chain), user="root", check=False)
+
+    def questions(self, table: str) -> tuple[tuple[str, ...], ...]:
+        """What `loaded` asks."""
+        return tuple(_jump(program, table, hook) for program in _PROGRAMS.values() for hook in _HOOKS[table])
 
     def loaded(self, shell: Shell, table: str) -> bool:
         return all(_jumps(shell, program, table, hook) for program in _PROGRAMS.values() for hook in _HOOKS[table])
@@ -103,8 +110,11 @@ def _restore(rules: dict[str, list[str]]) -> str:
 
 
 def _jumps(shell: Shell, program: str, table: str, hook: str) -> bool:
-    asked = (program, "-C", hook, "-j", _chain(table, hook))
-    return shell.run(asked, user="root", check=False).status == 0
+    return shell.run(_jump(program, table, hook), user="root", check=False).status == 0
+
+
+def _jump(program: str, table: str, hook: str) -> tuple[str, ...]:
+    return (program, "-C", hook, "-j", _chain(table, hook))
 
 
 def _chain(table: str, hook: str) -> str:

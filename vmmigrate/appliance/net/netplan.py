@@ -2,38 +2,43 @@
 
 import json
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.static import StaticAddress
-from vmmigrate.appliance.port import FileMeta, Shell
-from vmmigrate.appliance.programs import which
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.programs import question, which
 
 PATH = "/etc/netplan/90-vmmigrate.yaml"
 STAGING_PATH = "/etc/netplan/91-vmmigrate-staging.yaml"
 _FOLDER = "/etc/netplan"
+_LISTING = ("ls", "-1", _FOLDER)
+QUESTIONS = (question("netplan"), _LISTING)
 _META = FileMeta("0600", "root", "root")
 
 
 def present(shell: Shell) -> bool:
     """Whether netplan is installed and has a configuration."""
-    listing = shell.run(("ls", "-1", _FOLDER), check=False).stdout.split()
+    listing = shell.run(_LISTING, check=False).stdout.split()
     return any(name.endswith((".yaml", ".yml")) for name in listing) and which(shell, "netplan") is not None
 
 
-def configure(shell: Shell, static: StaticAddress, in_force: bool) -> None:
+def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force: bool) -> None:
     """Write the file and apply it; `in_force`: the address is there already."""
     text = document(static).encode()
-    written = shell.file_meta(PATH) is not None and shell.read_file(PATH) == text
+    written = look.file_meta(PATH) is not None and look.read_file(PATH) == text
     if written and in_force:
         return
-    shell.install_file(PATH, text, _META)
+    shell.install(NewFile(PATH, text, _META))
     shell.run(("netplan", "apply"), user="root", timeout=120.0)
 
 
-def keep_dhcp(shell: Shell, interface: str) -> None:
-    """A lease for that NIC at the next boot; nothing is applied now."""
+def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
+    """A lease for that NIC at the next boot, and whether that was new; nothing is applied now."""
     nic = {"dhcp4": True, "optional": True}
     text = json.dumps({"network": {"version": 2, "ethernets": {interface: nic}}}, indent=2) + "\n"
-    if shell.file_meta(STAGING_PATH) is None or shell.read_file(STAGING_PATH) != text.encode():
-        shell.install_file(STAGING_PATH, text.encode(), _META)
+    if look.file_meta(STAGING_PATH) is not None and look.read_file(STAGING_PATH) == text.encode():
+        return False
+    shell.install(NewFile(STAGING_PATH, text.encode(), _META))
+    return True
 
 
 def document(static: StaticAddress) -> str:

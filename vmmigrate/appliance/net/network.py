@@ -5,15 +5,26 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import ifupdown, netplan, networkmanager
 from vmmigrate.appliance.net.static import StaticAddress
-from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import ApplianceError
 
 _TEXT_FILE = FileMeta("0644", "root", "root")
 _HOSTS = "/etc/hosts"
 _RESOLV = "/etc/resolv.conf"
 _TOOLS = {"ifupdown": ifupdown.configure, "netplan": netplan.configure, "NetworkManager": networkmanager.configure}
+
+
+_QUESTIONS = (
+    ("ip", "-json", "route", "show"),
+    ("ip", "-json", "address", "show"),
+    ("hostname",),
+    ("cat", _HOSTS),
+    ("cat", _RESOLV),
+)
+_CONNECTION = ("printenv", "SSH_CONNECTION")
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,20 @@ class GuestNetwork:
 
 def read_network(shell: Shell) -> GuestNetwork:
     """Changes nothing."""
+    look = LookingShell(shell)
+    look.ahead(*_QUESTIONS)
+    return _read(look)
+
+
+def look_at(shell: Shell) -> LookingShell:
+    """All that configuring an address asks first, in one command as an ordinary account."""
+    look = LookingShell(shell)
+    tools = (*ifupdown.QUESTIONS, *netplan.QUESTIONS, networkmanager.QUESTION)
+    look.ahead(*_QUESTIONS, *tools, _CONNECTION, files=(ifupdown.MAIN, _HOSTS, _RESOLV))
+    return look
+
+
+def _read(shell: Shell) -> GuestNetwork:
     route = _default_route(_json(shell, "route"))
     hostname = shell.run(("hostname",)).stdout.strip()
     return GuestNetwork(
@@ -58,7 +83,7 @@ def read_network(shell: Shell) -> GuestNetwork:
     )
 
 
-def network_tool(shell: Shell, interface: str) -> str:
+def network_tool(shell: LookingShell, interface: str) -> str:
     """'ifupdown', 'netplan' or 'NetworkManager': what configures that interface. Raises ApplianceError."""
     if ifupdown.configures(shell, interface):
         return "ifupdown"
@@ -78,6 +103,7 @@ def network_tool(shell: Shell, interface: str) -> str:
 
 def configure_live(
     shell: Shell,
+    look: LookingShell,
     mac: str,
     address_cidr: str,
     gateway: str | None,
@@ -87,34 +113,37 @@ def configure_live(
 ) -> None:
     """Give the NIC with that MAC a static address that survives a reboot; its link may be down. Convergent.
 
+    `look`: by `look_at`, since when nothing was changed.
+
     Refuses (ApplianceError) when our own session runs over that NIC, and when another NIC holds a default
     route although a gateway is to be set: two would fight, and the staging network must hand out none.
     """
-    network = read_network(shell)
+    network = _read(look)
     live = network.by_mac(mac)
     static = StaticAddress(live.name, live.mac, address_cidr, gateway, dns)
-    _refuse_own_branch(shell, live)
+    _refuse_own_branch(look, live)
     if gateway and network.gateway_interface not in (None, live.name):
         raise ApplianceError(
             f"{shell.host} has its default route over {network.gateway_interface}, not over the live NIC {live.name}",
             hint="let the staging network's DHCP hand out no router",
         )
-    _TOOLS[network_tool(shell, live.name)](shell, static, address_cidr in live.addresses)
+    _TOOLS[network_tool(look, live.name)](shell, look, static, address_cidr in live.addresses)
     if hostname:
-        _set_hostname(shell, hostname, fqdn or hostname, network.hostname)
+        _set_hostname(shell, look, hostname, fqdn or hostname, network.hostname)
 
 
-def keep_dhcp(shell: Shell, mac: str) -> None:
+def keep_dhcp(shell: Shell, look: LookingShell, mac: str) -> bool:
     """See that the NIC with that MAC still asks for a lease after a reboot, whatever an import brought along.
+
+    `look`: by `look_at`. Whether anything was changed.
 
     NetworkManager does so for every NIC it was told nothing of.
     """
-    name = interface_of(shell, mac)
-    tool = network_tool(shell, name)
+    name = interface_of(look, mac)
+    tool = network_tool(look, name)
     if tool == "ifupdown":
-        ifupdown.keep_dhcp(shell, name)
-    elif tool == "netplan":
-        netplan.keep_dhcp(shell, name)
+        return ifupdown.keep_dhcp(shell, look, name)
+    return tool == "netplan" and netplan.keep_dhcp(shell, look, name)
 
 
 def announce(shell: Shell, mac: str, peer: str) -> None:
@@ -132,7 +161,7 @@ def interface_of(shell: Shell, mac: str) -> str:
 
 
 def _refuse_own_branch(shell: Shell, live: Interface) -> None:
-    words = shell.run(("printenv", "SSH_CONNECTION")).stdout.split()
+    words = shell.run(_CONNECTION).stdout.split()
     ours = words[2] if len(words) == 4 else ""
     if ours in {address.split("/")[0] for address in live.addresses}:
         raise ApplianceError(
@@ -141,14 +170,14 @@ def _refuse_own_branch(shell: Shell, live: Interface) -> None:
         )
 
 
-def _set_hostname(shell: Shell, hostname: str, fqdn: str, present: str) -> None:
+def _set_hostname(shell: Shell, look: LookingShell, hostname: str, fqdn: str, present: str) -> None:
     """hostnamectl leaves /etc/hosts alone, and sudo waits for DNS where the name is not in it."""
     if hostname != present:
         shell.run(("hostnamectl", "set-hostname", hostname), user="root")
-    hosts = _text(shell, _HOSTS)
+    hosts = _text(look, _HOSTS)
     wanted = with_own_name(hosts, fqdn)
     if wanted != hosts:
-        shell.install_file(_HOSTS, wanted.encode(), shell.file_meta(_HOSTS) or _TEXT_FILE)
+        shell.install(NewFile(_HOSTS, wanted.encode(), look.file_meta(_HOSTS) or _TEXT_FILE))
 
 
 def full_name(hosts: str, hostname: str) -> str:
@@ -202,7 +231,7 @@ def _default_route(routes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _json(shell: Shell, what: str) -> list[dict[str, Any]]:
-    printed = shell.run(("ip", "-json", what, "show")).stdout
+    printed = shell.run(_ip(what)).stdout
     try:
         entries: list[dict[str, Any]] = json.loads(printed or "[]")
     except ValueError as error:
@@ -210,6 +239,10 @@ def _json(shell: Shell, what: str) -> list[dict[str, Any]]:
             f"{shell.host}: `ip -json {what} show` printed no JSON", hint="iproute2 4.14 or newer is needed"
         ) from error
     return [entry for entry in entries if entry]
+
+
+def _ip(what: str) -> tuple[str, ...]:
+    return ("ip", "-json", what, "show")
 
 
 def _text(shell: Shell, path: str) -> str:

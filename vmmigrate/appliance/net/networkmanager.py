@@ -1,24 +1,25 @@
 """Configure a NIC by NetworkManager's nmcli. Not tried on a real guest yet."""
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.static import StaticAddress
 from vmmigrate.appliance.port import Shell
 
+QUESTION = ("systemctl", "is-active", "NetworkManager")
 PROFILE = "vmmigrate-live"
 
 
 def present(shell: Shell) -> bool:
     """Whether NetworkManager runs."""
-    state = shell.run(("systemctl", "is-active", "NetworkManager"), check=False)
-    return state.stdout.strip() == "active"
+    return shell.run(QUESTION, check=False).stdout.strip() == "active"
 
 
-def configure(shell: Shell, static: StaticAddress, in_force: bool) -> None:
+def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force: bool) -> None:
     """Add or change a profile of our own, and bring it up unless the address is `in_force`.
 
     While the link is down NetworkManager refuses to bring it up; it does so by itself (autoconnect, with a
     priority above the image's own profiles) as soon as the link is there.
     """
-    exists = shell.run(("nmcli", "connection", "show", PROFILE), user="root", check=False).status == 0
+    exists = look.run(("nmcli", "connection", "show", PROFILE), user="root", check=False).status == 0
     verb = ("modify", PROFILE) if exists else ("add", "type", "ethernet", "con-name", PROFILE)
     shell.run(("nmcli", "connection", *verb, *settings(static)), user="root")
     if not in_force:

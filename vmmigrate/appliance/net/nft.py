@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.net.rules import INTAKE_PORTS, Addresses
 from vmmigrate.appliance.port import Shell
 
+_NO_SUCH_PROGRAM = 127  # as sh says
 # Neighbour discovery alone: without it an IPv6 link is dead even for `allowed`.
 _NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
 
@@ -24,17 +26,32 @@ class Nft:
     def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
         return (f"{self.binary} -f {folder}/{_file(table)}",)
 
-    def load(self, shell: Shell, table: str, folder: str) -> None:
-        shell.run(("nft", "-f", f"{folder}/{_file(table)}"), user="root")
+    def load(self, shell: Shell, table: str, folder: str, *then: tuple[str, ...]) -> None:
+        """`then`: further commands, in the same go."""
+        shell.run(in_order(("nft", "-f", f"{folder}/{_file(table)}"), *then), user="root")
 
     def unload(self, shell: Shell, table: str) -> None:
-        """One command where the table is there: this is what an outage waits for."""
-        delete = ("nft", "delete", "table", "inet", table)
-        if shell.run(delete, user="root", check=False).status != 0 and self.loaded(shell, table):
-            shell.run(delete, user="root")
+        unload(shell, table)
+
+    def questions(self, table: str) -> tuple[tuple[str, ...], ...]:
+        """What `loaded` asks."""
+        return (_list(table),)
 
     def loaded(self, shell: Shell, table: str) -> bool:
-        return shell.run(("nft", "list", "table", "inet", table), user="root", check=False).status == 0
+        return shell.run(_list(table), user="root", check=False).status == 0
+
+
+def unload(shell: Shell, table: str) -> bool:
+    """Delete the table where it is there, in one command; False where the guest has no nft."""
+    delete = ("nft", "delete", "table", "inet", table)
+    deleted, listed = ask_all(shell, (delete, _list(table)), user="root")
+    if deleted.status != 0 and listed.status == 0:
+        shell.run(delete, user="root")
+    return deleted.status != _NO_SUCH_PROGRAM
+
+
+def _list(table: str) -> tuple[str, ...]:
+    return ("nft", "list", "table", "inet", table)
 
 
 def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:

@@ -1,19 +1,22 @@
 """A verified SSH session with one appliance: commands, sudo, files put in place atomically."""
 
+import secrets
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from hypervisors import Dial, LoginRefused, dial_straight
-from vmmigrate.appliance.port import INCOMING, Account, FileMeta, Result, fresh
-from vmmigrate.appliance.ssh import sudo
+from vmmigrate.appliance.port import INCOMING, Account, FileMeta, NewFile, Result
+from vmmigrate.appliance.ssh import installing, sudo
 from vmmigrate.appliance.ssh.connecting import HostKey, SshKey, SshServer, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.ssh.execution import Output
 from vmmigrate.appliance.ssh.login import Login
 from vmmigrate.appliance.ssh.session import Session, in_words, text_of
-from vmmigrate.errors import CommandFailed
 
 __all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
+
+_GIVEN = f"{INCOMING}/data"
+_PATIENCE = 60.0  # seconds for files on their way
 
 
 class SshShell:
@@ -60,13 +63,24 @@ class SshShell:
                 return FileMeta(mode.zfill(4), owner, group)
         return None
 
-    def install_file(self, path: str, data: bytes, meta: FileMeta) -> None:
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        mark = f"vmmigrate-{secrets.token_hex(8)}"
+        line, given = installing.script(files, folders, mark), installing.stream(files, mark)
+        output = self._given(line, given)
+        if output.status != 0:
+            named = ("install", *(file.path for file in files))
+            raise self._session.failed(named, output.status, text_of(output.stderr))
+
+    def _given(self, line: str, given: bytes) -> Output:
+        """Run a line as root with that standard input."""
+        if self._session.login.user == "root":
+            return self._session.plain(("sh", "-c", line), given, _PATIENCE)
+        if not self._found_out().tty:
+            return self._found_out().run(self._session, ("sh", "-c", line), "root", _PATIENCE, given)
         self._make_incoming()
         try:
-            self._upload(f"{INCOMING}/data", data)
-            owned = ("-m", meta.mode, "-o", meta.owner, "-g", meta.group)
-            self.run(("install", *owned, f"{INCOMING}/data", fresh(path)), user="root")
-            self._into_place(path)
+            self._upload(_GIVEN, given)
+            return self._found_out().run(self._session, ("sh", "-c", f"exec <{_GIVEN}; {line}"), "root", _PATIENCE)
         finally:
             self.run(("rm", "-rf", INCOMING), check=False)
 
@@ -77,17 +91,9 @@ class SshShell:
             self.run(("rm", "-rf", INCOMING), user="root")
             self.run(make)
 
-    def _into_place(self, path: str) -> None:
-        """In one act; what cannot take its place is not left beside it: it may be a key."""
-        try:
-            self.run(("mv", "-f", "-T", fresh(path), path), user="root")
-        except CommandFailed:
-            self.run(("rm", "-f", fresh(path)), user="root", check=False)
-            raise
-
     def _upload(self, path: str, data: bytes) -> None:
         """By dd: SFTP may be switched off, and does not start where an account's start-up files print something."""
-        done = self._session.plain(("dd", f"of={path}"), data, timeout=60.0)
+        done = self._session.plain(("dd", f"of={path}"), data, timeout=_PATIENCE)
         if done.status != 0:
             raise self._session.failed(("dd", f"of={path}"), done.status, text_of(done.stderr))
 

@@ -52,20 +52,21 @@ class Sudo:
     password: Secret | None
     tty: bool
 
-    def run(self, talk: Talk, argv: Sequence[str], user: str, timeout: float) -> Output:
-        """`-k`: a password that was given before is forgotten, so that sudo takes the one it is given now.
+    def run(self, talk: Talk, argv: Sequence[str], user: str, timeout: float, given: bytes = b"") -> Output:
+        """`given`: standard input, which on a terminal there is none.
 
-        Where sudoers lets this very command through without one (NOPASSWD for it, or `-u` oneself), sudo reads none,
-        and `-S` leaves it to the command: so no command that is run here may read its standard input (sudo 1.9).
+        `-k`: a password that was given before is forgotten, so that sudo takes the one it is given now. Where sudoers
+        lets this very command through without one (NOPASSWD for it, or `-u` oneself), sudo reads none, and `-S` leaves
+        it to the command (sudo 1.9): so a command that reads its standard input looks for a mark in it first.
         """
         target = () if user == "root" else ("-u", user)
         if self.password is None:
             words = ("sudo", "-k", "-n", *target, "--", *argv)
-            return talk.on_tty(words, PROMPT, None, timeout) if self.tty else talk.plain(words, b"", timeout)
+            return talk.on_tty(words, PROMPT, None, timeout) if self.tty else talk.plain(words, given, timeout)
         if self.tty:
             return talk.on_tty(("sudo", "-k", "-p", PROMPT, *target, "--", *argv), PROMPT, self.password, timeout)
         words = ("sudo", "-k", "-S", "-p", PROMPT, *target, "--", *argv)
-        output = talk.plain(words, self.password.reveal().encode() + b"\n", timeout)
+        output = talk.plain(words, self.password.reveal().encode() + b"\n" + given, timeout)
         return Output(output.status, output.stdout, output.stderr.rpartition(PROMPT.encode())[2])
 
 

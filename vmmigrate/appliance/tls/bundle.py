@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from hypervisors import Dial, Unreachable, dial_straight
 from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import postfix as postfix_tls
 from vmmigrate.appliance.tls import stores
@@ -74,17 +75,26 @@ class TlsBundle:
 
 def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = True) -> TlsBundle:
     """Read all pairs, their chains mended by one another's. Raises BadKeys, CommandFailed, ApplianceError."""
+    look = look_at(shell, software, web=web, smtp=smtp)
     pairs: dict[str, tuple[Pair, ...]] = {}
     findings: list[Finding] = []
-    for connectors in stores.connectors(shell, software) if web else ():
-        pairs[connectors.role] = tuple(stores.read(shell, place) for place in connectors.places)
+    for connectors in stores.connectors(look, software) if web else ():
+        pairs[connectors.role] = tuple(stores.read(look, place) for place in connectors.places)
         findings += [_other_host(name) for name in connectors.other_hosts]
     if smtp:
-        found, said = _collect_postfix(shell)
+        found, said = _collect_postfix(look)
         pairs |= found
         findings += said
     whole, said = _mended(pairs)
     return TlsBundle(whole, (*findings, *said))
+
+
+def look_at(shell: Shell, software: Software, *, web: bool, smtp: bool) -> LookingShell:
+    """All that is asked first, in one command; with it what the packages' own files hold, which is mostly all."""
+    look = looking(shell)
+    files = ((software.server_xml, stores.STORE) if web else ()) + ((postfix_tls.TEMPLATE,) if smtp else ())
+    look.ahead(*(postfix_tls.QUESTIONS if smtp else ()), files=files, user="root")
+    return look
 
 
 def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[Finding, ...]]:
@@ -123,8 +133,9 @@ def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
 
 def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) -> str:
     """The leaf by which to believe the console: of several pairs the one that it shows to the likes of us."""
-    connectors = stores.connectors(shell, software)[0]
-    known = [stores.read(shell, place).fingerprint for place in connectors.places]
+    look = look_at(shell, software, web=True, smtp=False)
+    connectors = stores.connectors(look, software)[0]
+    known = [stores.read(look, place).fingerprint for place in connectors.places]
     for port in connectors.ports if len(known) > 1 else ():
         with suppress(Unreachable):
             shown = served(shell.host, port, starttls=False, dial=dial).fingerprint

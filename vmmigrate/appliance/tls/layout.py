@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.port import NewFile, Shell
 from vmmigrate.appliance.tls import placing, stores
 from vmmigrate.appliance.tls import postfix as postfix_tls
-from vmmigrate.appliance.tls.bundle import CONSOLE, PORT_25, SMTP, TlsBundle, collect, is_web
+from vmmigrate.appliance.tls.bundle import CONSOLE, PORT_25, SMTP, TlsBundle, collect, is_web, look_at
 from vmmigrate.appliance.tls.handshake import Expected
 from vmmigrate.appliance.tls.keys import Pair
-from vmmigrate.appliance.tls.looking import LookingShell
-from vmmigrate.appliance.tls.placing import Change, Edit, NewFile
+from vmmigrate.appliance.tls.placing import Change, Edit
 from vmmigrate.findings import Finding, warning
 
 _NO_OVERRIDE = "master.cf there has no smtpd_tls_… of its own for it"
@@ -32,9 +33,11 @@ class Installation:
 
 def lay_out(shell: Shell, software: Software, bundle: TlsBundle) -> Installation:
     """What must be written for this appliance to show the pairs, each in its old role. Changes nothing."""
+    web, smtp = any(map(is_web, bundle.pairs)), not all(map(is_web, bundle.pairs))
+    shell = look_at(shell, software, web=web, smtp=smtp)
     drafts = [
-        *(_web_drafts(shell, software, bundle) if any(map(is_web, bundle.pairs)) else ()),
-        *(_postfix_drafts(shell, bundle) if not all(map(is_web, bundle.pairs)) else ()),
+        *(_web_drafts(shell, software, bundle) if web else ()),
+        *(_postfix_drafts(shell, bundle) if smtp else ()),
     ]
     files: dict[str, NewFile] = {}
     edits: list[Edit] = []
@@ -59,7 +62,7 @@ def lay_out(shell: Shell, software: Software, bundle: TlsBundle) -> Installation
 
 def install(shell: Shell, software: Software, bundle: TlsBundle) -> Installation:
     """Put the pairs in place, the previous ones beside. Convergent; restarts nothing."""
-    made = lay_out(LookingShell(shell), software, bundle)
+    made = lay_out(shell, software, bundle)
     placing.place(shell, made.change)
     return made
 
@@ -68,12 +71,13 @@ def apply_installed(
     shell: Shell, software: Software, *, web: bool = True, smtp: bool = True, known: bool = False
 ) -> None:
     """Have Postfix check itself and reload, restart Tomcat. `known`: a configuration that ran before needs no check."""
+    acts: list[tuple[str, ...]] = []
     if smtp:
-        if not known:
-            shell.run(("postfix", "check"), user="root", timeout=180.0)
-        shell.run(("postfix", "reload"), user="root")
+        acts += [("postfix", "reload")] if known else [("postfix", "check"), ("postfix", "reload")]
     if web and software.units.web:
-        shell.run(("systemctl", "restart", software.units.web), user="root", timeout=180.0)
+        acts.append(("systemctl", "restart", software.units.web))
+    if acts:
+        shell.run(in_order(*acts), user="root", timeout=180.0 * len(acts))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,13 @@ change is: so a small record is written before anything is touched. It holds pat
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
-from vmmigrate.appliance.port import INCOMING, FileMeta, Shell, fresh
+from vmmigrate.appliance.asking import in_order
+from vmmigrate.appliance.looking import LookingShell, looking
+from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Shell, fresh
 from vmmigrate.errors import ApplianceError
 
 BEFORE = ".before-vmmigrate"
@@ -16,15 +19,6 @@ RECORD = "/var/lib/vmmigrate-tls.json"
 SELINUX = ("/sys/fs/selinux/enforce", "/etc/selinux/config")
 _RECORD_META = FileMeta("0600", "root", "root")
 _SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """What a file is to hold; `default`: mode and owner where there is none yet."""
-
-    path: str
-    data: bytes = field(repr=False)
-    default: FileMeta
 
 
 @dataclass(frozen=True)
@@ -37,7 +31,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be written. Empty where all is in place already."""
+    """What is to be written. Empty where all is in place already. A file that is there keeps its mode and owner."""
 
     files: tuple[NewFile, ...] = ()
     edits: tuple[Edit, ...] = ()
@@ -71,18 +65,20 @@ class _Record:
 
 def place(shell: Shell, change: Change) -> bool:
     """Whether anything was done. Convergent, also after a crash: the copies beside stay those of before it."""
-    record = _read_record(shell)
+    look = LookingShell(shell)
+    selinux = [("test", "-e", path) for path in SELINUX]
+    look.ahead(*_about(change.paths), *selinux, files=(RECORD,), user="root")
+    record = _read_record(look)
     interrupted = record is not None and not record.done
     if not change and not interrupted:
         return False
     known = record.entries if record is not None and interrupted else ()
-    present = _digests(shell, (*change.paths, *(path for entry in known for path in (entry.path, entry.beside))))
+    present = _digests(look, (*change.paths, *(path for entry in known for path in (entry.path, entry.beside))))
     fresh = [path for path in change.paths if path not in {entry.path for entry in known}]
     entries = (*known, *(_Entry(path, present[path]) for path in fresh))
     _write_record(shell, _Record(False, entries))
-    for entry in entries:
-        _keep(shell, entry, present)
-    _write(shell, change, present)
+    _keep(shell, entries, present)
+    _write(shell, look, change, present)
     after = _digests(shell, [entry.path for entry in entries])
     _write_record(shell, _Record(True, tuple(replace(entry, after=after[entry.path]) for entry in entries)))
     return True
@@ -113,13 +109,13 @@ def put_back(shell: Shell) -> tuple[str, ...]:
     if record.done:
         _refuse_foreign_hands(shell, record.entries, present)
     _refuse_lost_copy(shell, record.entries, present)
-    for entry in record.entries:
-        if entry.before and present[entry.beside] == entry.before:
-            shell.run(("mv", "-f", "-T", entry.beside, entry.path), user="root")
+    whole = [entry for entry in record.entries if entry.before and present[entry.beside] == entry.before]
     made = [entry.path for entry in record.entries if not entry.before]
     half = [entry.beside for entry in record.entries if present[entry.beside] != entry.before]
-    if made or half:
-        shell.run(("rm", "-f", *made, *half), user="root")
+    acts: list[tuple[str, ...]] = [("mv", "-f", "-T", entry.beside, entry.path) for entry in whole]
+    acts += [("rm", "-f", *made, *half)] if made or half else []
+    if acts:
+        shell.run(in_order(*acts), user="root")
     return tuple(entry.path for entry in record.entries)
 
 
@@ -143,33 +139,38 @@ def _sweep(shell: Shell, record: _Record | None) -> None:
     shell.run(("rm", "-rf", INCOMING, *map(fresh, (RECORD, *paths))), user="root")
 
 
-def _keep(shell: Shell, entry: _Entry, present: dict[str, str]) -> None:
-    """A copy beside with mode, owner, times and context, once; a copy cut short is made anew, the file being whole."""
-    if entry.before and present.get(entry.beside) != entry.before and present[entry.path] == entry.before:
-        shell.run(("cp", "-a", "-T", entry.path, entry.beside), user="root")
+def _keep(shell: Shell, entries: Iterable[_Entry], present: dict[str, str]) -> None:
+    """Copies beside with mode, owner, times and context, once; one cut short is made again, the file being whole."""
+    copies = [
+        ("cp", "-a", "-T", entry.path, entry.beside)
+        for entry in entries
+        if entry.before and present.get(entry.beside) != entry.before and present[entry.path] == entry.before
+    ]
+    if copies:
+        shell.run(in_order(*copies), user="root")
 
 
-def _write(shell: Shell, change: Change, present: dict[str, str]) -> None:
-    """What is there keeps its mode and owner; where the kernel has SELinux, its context."""
-    metas = _metas(shell, change.paths)
-    for file in change.files:
-        shell.install_file(file.path, file.data, metas.get(file.path, file.default))
-    for edit in change.edits:
-        shell.run(edit.argv, user="root")
-    if _has_selinux(shell):
-        for path in change.paths:
-            _label(shell, path, like=path + BEFORE if present[path] else "")
+def _write(shell: Shell, look: LookingShell, change: Change, present: dict[str, str]) -> None:
+    """What is there keeps its mode and owner; where the kernel has SELinux, its context. `look`: of before it all."""
+    metas = _metas(look, change.paths)
+    if change.files:
+        shell.install(*(replace(file, meta=metas.get(file.path, file.meta)) for file in change.files))
+    if change.edits:
+        shell.run(in_order(*(edit.argv for edit in change.edits)), user="root")
+    if _has_selinux(look):
+        labels = [_label(path, like=path + BEFORE if present[path] else "") for path in change.paths]
+        shell.run(("sh", "-c", "; ".join(labels)), user="root", check=False)
 
 
 def _has_selinux(shell: Shell) -> bool:
-    """As libselinux tells it: the kernel has it, and it is configured. Asked without sudo, wherever the tools lie."""
-    return all(shell.run(("test", "-e", path), check=False).status == 0 for path in SELINUX)
+    """As libselinux sees it: the kernel has it, and it is configured."""
+    return all(shell.run(("test", "-e", path), user="root", check=False).status == 0 for path in SELINUX)
 
 
-def _label(shell: Shell, path: str, like: str) -> None:
+def _label(path: str, like: str) -> str:
     """The context of the previous file, else what the policy says; a file system without labels has neither."""
-    if not like or shell.run(("chcon", f"--reference={like}", path), user="root", check=False).status != 0:
-        shell.run(("restorecon", path), user="root", check=False)
+    by_policy = shlex.join(("restorecon", path))
+    return f"{shlex.join(('chcon', f'--reference={like}', path))} || {by_policy}" if like else by_policy
 
 
 def _refuse_foreign_hands(shell: Shell, entries: Iterable[_Entry], present: dict[str, str]) -> None:
@@ -191,14 +192,16 @@ def _refuse_lost_copy(shell: Shell, entries: Iterable[_Entry], present: dict[str
 
 
 def _digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
-    """SHA-256 of each file, '' where there is none: one command for all, because each sudo costs its time."""
+    """SHA-256 of each file, '' where there is none."""
     found = dict.fromkeys(paths, "")
-    if found:
-        for line in shell.run(("sha256sum", *found), user="root", check=False).stdout.splitlines():
-            digest, _, path = line.partition("  ")
-            found[path] = digest
-    absent = [path for path, digest in found.items() if not digest]
-    unread = _metas(shell, absent) if absent else {}
+    if not found:
+        return found
+    look = looking(shell)
+    look.ahead(*_about(tuple(found)), user="root")
+    for line in look.run(_sums(found), user="root", check=False).stdout.splitlines():
+        digest, _, path = line.partition("  ")
+        found[path] = digest
+    unread = [path for path in _metas(look, tuple(found)) if not found[path]]
     if unread:
         raise _unseen(shell, unread)
     return found
@@ -206,12 +209,25 @@ def _digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
 
 def _metas(shell: Shell, paths: Sequence[str]) -> dict[str, FileMeta]:
     """Of those files that are there. `/` always is: where it is not seen, nothing is known of the others either."""
-    said = shell.run(("stat", "-c", "%a %U %G %n", "/", *paths), user="root", check=False)
+    said = shell.run(_stats(paths), user="root", check=False)
     lines = [line.split(" ", 3) for line in said.stdout.splitlines()]
     words = {words[-1]: words[:3] for words in lines}
     if "/" not in words or not words.keys() <= {"/", *paths}:  # a name of two lines is told as two
         raise _unseen(shell, paths)
     return {path: FileMeta(mode.zfill(4), owner, group) for path, (mode, owner, group) in words.items() if path != "/"}
+
+
+def _about(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """What `_digests` and `_metas` ask, for a look ahead."""
+    return (_sums(paths), _stats(paths)) if paths else ()
+
+
+def _sums(paths: Iterable[str]) -> tuple[str, ...]:
+    return ("sha256sum", *paths)
+
+
+def _stats(paths: Iterable[str]) -> tuple[str, ...]:
+    return ("stat", "-c", "%a %U %G %n", "/", *paths)
 
 
 def _unseen(shell: Shell, paths: Iterable[str]) -> ApplianceError:
@@ -223,10 +239,12 @@ def _unseen(shell: Shell, paths: Iterable[str]) -> ApplianceError:
 
 
 def _read_record(shell: Shell) -> _Record | None:
-    if shell.run(("test", "-e", RECORD), check=False).status != 0:  # every account may look there, so without sudo
+    look = looking(shell)
+    look.ahead(files=(RECORD,), user="root")
+    if look.file_meta(RECORD) is None:
         return None
     try:
-        data = json.loads(shell.read_file(RECORD))
+        data = json.loads(look.read_file(RECORD))
         if data["schema"] != _SCHEMA:
             raise ApplianceError(
                 f"{shell.host}: {RECORD} was written by a newer vmmigrate", hint="use that version on this appliance"
@@ -243,4 +261,4 @@ def _read_record(shell: Shell) -> _Record | None:
 def _write_record(shell: Shell, record: _Record) -> None:
     entries: Sequence[dict[str, str]] = [asdict(entry) for entry in record.entries]
     text = json.dumps({"schema": _SCHEMA, "done": record.done, "entries": entries}, indent=1)
-    shell.install_file(RECORD, text.encode() + b"\n", _RECORD_META)
+    shell.install(NewFile(RECORD, text.encode() + b"\n", _RECORD_META))

@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.mail import settings
-from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, holds_key, key_pem, load_pem, load_pem_chains, to_pem
-from vmmigrate.appliance.tls.placing import Edit, NewFile, resolved
+from vmmigrate.appliance.tls.placing import Edit, resolved
 from vmmigrate.errors import BadKeys, CommandFailed
 from vmmigrate.findings import Finding, warning
 
@@ -19,6 +20,7 @@ FILES = (
     ("smtpd_tls_dcert_file", "smtpd_tls_dkey_file"),
 )
 TEMPLATE = "/etc/postfix/tls.pem"  # the packages' own path [F-TLS-3]
+QUESTIONS = (("postconf", "-n"), ("postconf", "-M"), ("postconf", "-P"))
 _META = FileMeta("0600", "root", "root")
 _PORTS = {"smtp": 25, "smtps": 465, "submissions": 465, "urd": 465, "submission": 587}
 _ROLES = {25: "smtp", 465: "smtps", 587: "submission"}
@@ -39,6 +41,10 @@ class Files:
 
     def __bool__(self) -> bool:
         return bool(self.chain or self.apart)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*self.chain, *(path for both in self.apart.values() for path in both))
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ def read_postfix(shell: Shell) -> PostfixTls:
     ports = [service.port for service in found]
     services = [replace(each, beside=bool(each.port) and each.port in ports[:at]) for at, each in enumerate(found)]
     first = next((service for service in services if service.port == 25), _service(shell, main, {}, ""))
+    if isinstance(shell, LookingShell):
+        shell.ahead(files=[path for service in (first, *services) for path in service.files.paths], user="root")
     return PostfixTls(first, tuple(service for service in services if service is not first), findings)
 
 

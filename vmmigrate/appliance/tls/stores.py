@@ -11,12 +11,14 @@ from defusedxml import DefusedXmlException
 
 from hypervisors import Secret
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.port import FileMeta, Shell
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.tls import pkcs12
 from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, load_certificates, load_pem, to_pem
-from vmmigrate.appliance.tls.placing import NewFile, resolved
+from vmmigrate.appliance.tls.placing import resolved
 from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
 
+STORE = "/usr/share/djigzo-web/ssl/sslCertificate.p12"  # the packages' own path [F-TLS-1]
 _META = FileMeta("0640", "tomcat", "djigzo")  # what the packages install [F-TLS-1]
 _ALIAS = "tomcat"
 _DEFAULT_HOST = "_default_"
@@ -99,6 +101,8 @@ def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
             f"{shell.host}: {path} has no HTTPS connector that names a key store or certificate files",
             hint="is TLS ended elsewhere, by a proxy in front? then there is nothing to copy",
         )
+    if isinstance(shell, LookingShell):
+        shell.ahead(files=[path for each in found for place in each.places for path in place.paths], user="root")
     return tuple(found)
 
 

@@ -1,0 +1,103 @@
+"""A look at a guest: many questions asked in one command ahead of their use, each asked once, nothing changed.
+
+It lives as long as one act of looking. Whoever has changed something, or wants to know whether the world has moved,
+takes another one.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
+from vmmigrate.appliance.words import in_one_line
+from vmmigrate.errors import CommandFailed
+
+T = TypeVar("T")
+_ABOUT_FILES = (("base64",), ("stat", "-c", "%a %U %G"), ("readlink", "-f"))
+
+
+class LookingShell:
+    """port.Shell over another one. What was seen is remembered."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.host = shell.host
+        self._shell = shell
+        self._seen: dict[object, object] = {}
+
+    def ahead(
+        self, *questions: Sequence[str], files: Sequence[str] = (), user: str | None = None, timeout: float = 60.0
+    ) -> None:
+        """Ask all of these in one command, but for those that were asked: with files, all about each of them."""
+        about = [(*question, path) for path in dict.fromkeys(files) for question in _ABOUT_FILES]
+        fresh = [each for each in (*map(tuple, questions), *about) if (each, user) not in self._seen]
+        if not fresh:
+            return
+        answers = ask_all(self._shell, fresh, user=user, timeout=timeout)
+        self._seen |= {(question, user): answer for question, answer in zip(fresh, answers, strict=True)}
+        for path in files:
+            self._keep(path, user, dict(zip(fresh, answers, strict=True)))
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        def look() -> Result:
+            return self._shell.run(argv, user=user, check=False, timeout=timeout)
+
+        seen = self._once((tuple(argv), user), look)
+        if check and seen.status != 0:
+            return self._shell.run(argv, user=user, timeout=timeout)  # what failed is asked by itself, for its words
+        return seen
+
+    def read_file(self, path: str) -> bytes:
+        return self._once(("read", path), lambda: self._shell.read_file(path))
+
+    def file_meta(self, path: str) -> FileMeta | None:
+        return self._once(("meta", path), lambda: self._shell.file_meta(path))
+
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        raise AssertionError(f"{files[0].path} was to be written while looking")
+
+    def workstation_address(self) -> str:
+        return self._shell.workstation_address()
+
+    def close(self) -> None:
+        self._shell.close()
+
+    def _keep(self, path: str, user: str | None, answers: dict[tuple[str, ...], Result]) -> None:
+        """What only root sees or proves absent is not settled by another account's word."""
+        content, meta, real = (answers.get((*question, path)) for question in _ABOUT_FILES)
+        if content and (user == "root" or content.status == 0):
+            self._seen["read", path] = _content(self.host, path, content)
+        if meta and (user == "root" or meta.status == 0):
+            self._seen["meta", path] = _meta(meta)
+        if real and real.status == 0:
+            self._seen[("readlink", "-f", path), None] = real
+
+    def _once(self, key: object, look: Callable[[], T]) -> T:
+        if key not in self._seen:
+            try:
+                self._seen[key] = look()
+            except CommandFailed as error:
+                self._seen[key] = error
+        seen = self._seen[key]
+        if isinstance(seen, CommandFailed):
+            raise seen
+        return seen  # type: ignore[return-value]  # what `look` of this very key gave
+
+
+def looking(shell: Shell) -> LookingShell:
+    """The look that is under way, else a new one."""
+    return shell if isinstance(shell, LookingShell) else LookingShell(shell)
+
+
+def _content(host: str, path: str, said: Result) -> bytes | CommandFailed:
+    if said.status == 0:
+        return base64.b64decode(said.stdout)
+    words = in_one_line(said.stderr)
+    return CommandFailed(f"on {host}: {path} cannot be read: {words}", hint=f"look there, as root, at {path}")
+
+
+def _meta(said: Result) -> FileMeta | None:
+    if said.status != 0:
+        return None
+    mode, owner, group = said.stdout.split()
+    return FileMeta(mode.zfill(4), owner, group)
