@@ -13,8 +13,9 @@ from vmmigrate.appliance.ssh.connecting import SshServer
 from vmmigrate.appliance.ssh.jump import Jump
 from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
 from vmmigrate.appliance.tls import bundle as tls
-from vmmigrate.settings.models import JumpSettings, NewSettings, OldSettings, Settings, SshSettings
+from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import Secrets
+from vmmigrate.settings.sides import JumpSettings, NewSettings, OldSettings, SshSettings
 
 Jumps = dict[JumpSettings, Jump]
 LogsIn = SshSettings | JumpSettings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hypervisors import Image, Inventory, OvfDescription
 from vmmigrate.findings import Finding, warning
-from vmmigrate.settings.models import NewSettings
+from vmmigrate.settings.sides import NewSettings
 
 _GIB = 2**30
 

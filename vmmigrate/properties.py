@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from hypervisors import Hypervisor, Image, OvfProperty, Secret, VappProperties
 from vmmigrate.findings import Finding, error, warning
-from vmmigrate.settings.models import NewSettings
 from vmmigrate.settings.secrets import Secrets
+from vmmigrate.settings.sides import NewSettings
 
 Told = Mapping[str, str | None]  # as a plan tells them: None stands for a secret
 _SOURCES = '{ env = "NAME" }, { file = "PATH" }, { command = […] }, { keyring = "SERVICE/USER" } or { prompt = true }'

@@ -18,7 +18,7 @@ from hypervisors import Access, Hypervisor, LoginRefused, Store, TrustRefused, U
 from hypervisors import LoginRefused as HypervisorRefused
 from vmmigrate.errors import PlanRefused, UsageProblem
 from vmmigrate.init import Lent, converse
-from vmmigrate.settings.models import load
+from vmmigrate.settings.load import load
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,10 @@ from vmmigrate.appliance.profile import Profile, read_profile
 from vmmigrate.errors import UsageProblem
 from vmmigrate.events import StepBegan, StepEnded, StepProgress
 from vmmigrate.parts import Parts
-from vmmigrate.settings.models import BackupSettings, ConsoleSettings, SecretSource
+from vmmigrate.settings.models import BackupSettings
 from vmmigrate.settings.secrets import Secrets, cannot_ask, variable
+from vmmigrate.settings.sides import ConsoleSettings
+from vmmigrate.settings.sources import SecretSource
 
 _PASSWORD = "console.password"  # noqa: S105  a setting's name
 _BACKUP_PASSWORD = "backup.password"  # noqa: S105  another

@@ -29,7 +29,7 @@ def carry_out(
 ) -> None:
     """Call an operation with this process's environment, terminal and signals; end with its exit code."""
     from vmmigrate.commands.process import Session
-    from vmmigrate.settings.models import load
+    from vmmigrate.settings.load import load
 
     os.umask(0o077)
     session = Session(json=json)

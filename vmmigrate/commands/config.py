@@ -48,7 +48,7 @@ def check(
 
     Example: vmmigrate config check vmmigrate.toml
     """
-    from vmmigrate.settings.models import default_file, load
+    from vmmigrate.settings.load import default_file, load
 
     def act(parts: "Parts", _: Any) -> None:
         path = file or default_file()

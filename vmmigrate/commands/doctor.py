@@ -30,7 +30,7 @@ def doctor(
     from vmmigrate.doctor.places import configuration
     from vmmigrate.findings import errors
     from vmmigrate.parts import access_to
-    from vmmigrate.settings.models import default_file
+    from vmmigrate.settings.load import default_file
     from vmmigrate.show.doctor import name_of
 
     lacking: list[str] = []

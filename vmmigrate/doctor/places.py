@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hypervisors import Problem
 from vmmigrate.findings import Finding, info, missing, warning
-from vmmigrate.settings.models import Settings, load
+from vmmigrate.settings.load import load
+from vmmigrate.settings.models import Settings
 from vmmigrate.show.sizes import size
 
 _ROOM = 2 << 30  # bytes: an archive rests in the runs' folder until `finish`; the largest heard of are near a GiB

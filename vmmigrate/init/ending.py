@@ -11,7 +11,7 @@ from vmmigrate.durable import write_durably
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.init.sources import Sources
-from vmmigrate.settings.models import default_file
+from vmmigrate.settings.load import default_file
 
 
 def refuse_unwritable(file: Path) -> None:

@@ -8,7 +8,7 @@ from hypervisors import GuestAgent, Hypervisor, Inventory, Problem, TrustRefused
 from vmmigrate.appliance.ssh.connecting import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
-from vmmigrate.settings.models import JumpSettings
+from vmmigrate.settings.sides import JumpSettings
 
 _KEY_FILES = {"ssh-ed25519": "ed25519", "ecdsa": "ecdsa", "ssh-rsa": "rsa"}
 _COMPARE = "compare it with the one at the gateway's own screen (the hypervisor's console viewer), where root says"

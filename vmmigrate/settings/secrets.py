@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hypervisors import Secret
 from vmmigrate.errors import UsageProblem
-from vmmigrate.settings.models import SecretSource, Settings
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.sources import SecretSource
 
 Ask = Callable[[str], str]
 
@@ -84,7 +85,7 @@ def variable(name: str) -> str:
 
 
 class Secrets:
-    """The secrets of one run, by the path of their setting in what the operator says (`config.Settings`, or a part)."""
+    """The secrets of one run, by the path of their setting in what the operator says (`Settings`, or a part)."""
 
     def __init__(
         self, settings: object, environ: Mapping[str, str], ask: Ask, known: dict[str, Secret] | None = None

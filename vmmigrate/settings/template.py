@@ -8,7 +8,9 @@ import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vmmigrate.settings.models import ENV_PREFIX, SecretSource, Settings
+from vmmigrate.settings.load import ENV_PREFIX
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.sources import SecretSource
 
 _WIDTH = 100
 _HEAD = f"""\

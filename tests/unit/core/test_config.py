@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from vmmigrate.errors import UsageProblem
-from vmmigrate.settings.models import SecretSource, Settings, load
+from vmmigrate.settings.load import load
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.sources import SecretSource
 
 
 @pytest.fixture

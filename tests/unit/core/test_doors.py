@@ -9,7 +9,8 @@ import pytest
 from hypervisors import Unreachable, dial_straight
 from vmmigrate.doors import Doors
 from vmmigrate.errors import UsageProblem
-from vmmigrate.settings.models import Settings, load
+from vmmigrate.settings.load import load
+from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import Secrets, cannot_ask
 
 

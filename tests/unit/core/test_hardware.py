@@ -8,7 +8,7 @@ import pytest
 from hypervisors import Disk, Extent, Image, Inventory, OvfDescription, OvfDisk, PowerState, VmRef
 from vmmigrate.findings import Finding, warning
 from vmmigrate.hardware import Hardware, decide, doubts, guesses
-from vmmigrate.settings.models import NewSettings
+from vmmigrate.settings.sides import NewSettings
 
 GIB = 2**30
 BARE = Image(Path("/images/new.qcow2"), "qcow2", 1, 2, "c0ffee")

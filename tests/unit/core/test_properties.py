@@ -12,8 +12,9 @@ from hypervisors import Extent, Hypervisor, Image, OvfDescription, OvfDisk, OvfP
 from vmmigrate import properties
 from vmmigrate.errors import UsageProblem
 from vmmigrate.findings import Severity
-from vmmigrate.settings.models import NewSettings, Settings
+from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import Secrets, cannot_ask
+from vmmigrate.settings.sides import NewSettings
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from vmmigrate.cli import app
-from vmmigrate.settings.models import SecretSource, Settings, load
+from vmmigrate.settings.load import load
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.sources import SecretSource
 from vmmigrate.settings.template import template
 
 SETTING = re.compile(r"^#(?=\w+ = )", re.MULTILINE)

@@ -1,0 +1,116 @@
+"""Settings from the file, the environment and the flags, checked all at once; each problem in words."""
+
+import shlex
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ValidationError
+
+from vmmigrate.errors import UsageProblem
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.sources import SOURCE, TEXT
+
+ENV_PREFIX = "VMMIGRATE_"
+
+
+def load(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Flags over environment over file; without `file`, the default one if it exists.
+
+    Raises UsageProblem that lists every problem with its path.
+    """
+    path = file or default_file()
+    data = _read_toml(path) if file or path.exists() else {}
+    return _validated(path, _merged(_merged(data, _from_environment(environ)), flags), environ)
+
+
+def _validated(path: Path, data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise _problems(path, error, environ) from error
+
+
+def default_file() -> Path:
+    """`vmmigrate.toml` here, else in the user's configuration folder."""
+    here = Path("vmmigrate.toml")
+    return here if here.exists() else platformdirs.user_config_path("vmmigrate") / "vmmigrate.toml"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        there = f"see what is there: ls -ld {shlex.quote(str(path))}"
+        missing = "vmmigrate init OLD writes one; or name another"
+        hint = missing if isinstance(error, FileNotFoundError) else there
+        raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise UsageProblem(
+            f"{path}: {error}", hint="this must be TOML; a file to begin with: vmmigrate config template"
+        ) from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`VMMIGRATE_OLD__SSH__PORT=22` is old.ssh.port; a name without a double underscore is none of ours."""
+    data: dict[str, Any] = {}
+    for name, value in environ.items():
+        path = name.removeprefix(ENV_PREFIX).lower().split("__")
+        if name.startswith(ENV_PREFIX) and len(path) > 1:
+            leaf: Any = value
+            for key in reversed(path):
+                leaf = {key: leaf}
+            data = _merged(data, leaf)
+    return data
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep merge; what is None in `over` says nothing."""
+    result = dict(under)
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key, {}), Mapping):
+            result[key] = _merged(result.get(key, {}), value)
+        elif value is not None:
+            result[key] = value
+    return result
+
+
+def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) -> UsageProblem:
+    """Each setting by its path, and by its variable where it came from there."""
+    lines = []
+    for each in error.errors():
+        path = tuple(part for part in each["loc"] if part not in (TEXT, SOURCE))
+        name = ".".join(map(str, path))
+        variable = ENV_PREFIX + name.replace(".", "__").upper()
+        where = f" ({variable})" if variable in {given.upper() for given in environ} else ""
+        lines.append(f"{name}{where}: {_in_words(each['type'], each['msg'], path)}")
+    return UsageProblem(
+        "the configuration has "
+        + ("a problem" if len(lines) == 1 else f"{len(lines)} problems")
+        + ":\n  "
+        + "\n  ".join(lines),
+        hint=f"mend {'it' if len(lines) == 1 else 'them'} in {file}, in the {ENV_PREFIX}… environment or in the flags;"
+        " every setting there is: vmmigrate config template",
+    )
+
+
+def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:
+    if kind == "extra_forbidden" and path[:2] == ("new", "properties"):
+        return "there is no such source of a secret; a key with dots in it stands in quotes"
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(path[-1]), _beside(path), n=1)
+        return "there is no such setting" + (f"; is it {'.'.join(map(str, (*path[:-1], *near)))}?" if near else "")
+    if path[-2:] == ("via", "url"):
+        return "give it as ssh://USER@HOST:PORT"
+    return message.removeprefix("Value error, ")
+
+
+def _beside(path: tuple[int | str, ...]) -> list[str]:
+    """The settings that there are where this one was looked for."""
+    table: Any = Settings()
+    for part in path[:-1]:
+        table = getattr(table, str(part), None)
+    return list(type(table).model_fields) if isinstance(table, BaseModel) else []

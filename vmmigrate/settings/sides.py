@@ -1,0 +1,202 @@
+"""The settings of one appliance: its address, its console, its SSH server, its jump host."""
+
+import getpass
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from vmmigrate.settings.sources import FullPath, Property, SecretSource, Strict
+
+
+class ConsoleSettings(Strict):
+    """A console and an account on it. Without a url, it is looked for on 443 and 8443."""
+
+    url: str | None = Field(
+        examples=["https://192.0.2.10:8443/ciphermail"],
+        default=None,
+        description="The console. Left out: looked for on ports 443 and 8443.",
+    )
+    user: str = Field(default="admin", description="An administrator of the console.")
+    password: SecretSource | None = Field(default=None, description="Where that account's password comes from.")
+    fingerprint: str | None = Field(
+        examples=["0123456789abcdef" * 4],
+        default=None,
+        description="SHA-256 of the console's certificate, which pins it. Left out: compared with the one that the"
+        " appliance's own key store shows over SSH.",
+    )
+    ca_file: FullPath | None = Field(
+        examples=["/etc/ssl/internal-ca.pem"],
+        default=None,
+        description="A PEM file of the authority that signed the console's certificate, instead of a fingerprint.",
+    )
+    profile: FullPath | None = Field(
+        examples=["console.toml"],
+        default=None,
+        description="A profile, for a console whose forms are not found by themselves (`vmmigrate probe`).",
+    )
+
+
+class JumpSettings(Strict):
+    """A jump host: an SSH server that everything of one side goes through."""
+
+    url: str = Field(
+        pattern=r"^ssh://([^@:/\s]+@)?(\[[0-9a-fA-F:.]+\]|[^@:/\s\[\]]+)(:\d{1,5})?/?$",
+        description="ssh://USER@HOST:PORT. Left out: your own name here, port 22.",
+    )
+    key_file: FullPath | None = Field(default=None, description="Log in with this private key.")
+    key_passphrase: SecretSource | None = Field(default=None, description="Where that key's passphrase comes from.")
+    agent: bool = Field(default=False, description="Log in with the keys that ssh-agent holds.")
+    password: SecretSource | None = Field(default=None, description="Where the account's password comes from.")
+    host_key: str | None = Field(default=None, description="Its SSH host key. Left out: known_hosts decides.")
+    known_hosts: FullPath | None = Field(default=None, description="Another known_hosts file.")
+
+    @property
+    def user(self) -> str:
+        return urlsplit(self.url).username or getpass.getuser()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 22
+
+
+def _jump(value: object) -> object:
+    """The URL alone is enough where known_hosts and ssh-agent know the rest."""
+    return {"url": value, "agent": True} if isinstance(value, str) else value
+
+
+Via = Annotated[
+    JumpSettings | None,
+    BeforeValidator(_jump),
+    Field(
+        examples=["ssh://admin@jump.example.test:22"],
+        description="A jump host that the console, the shell and every handshake of this side go through: its URL, for"
+        " which ssh-agent holds the key; or a table of url, key_file, key_passphrase, agent, password, host_key,"
+        " known_hosts. Left out: reached straight.",
+    ),
+]
+
+
+class SshSettings(Strict):
+    """An SSH server and an account that may use sudo."""
+
+    port: int = Field(default=22, ge=1, le=65535, description="The port of its SSH service.")
+    user: str = Field(default="sa", description="An account that may use sudo.")
+    password: SecretSource | None = Field(
+        default=None, description="Where that account's password comes from; with key_file it serves sudo alone."
+    )
+    key_file: FullPath | None = Field(
+        examples=["~/.ssh/id_ed25519"],
+        default=None,
+        description="Log in with this private key instead of the password. A certificate beside it (-cert.pub) is"
+        " used. With agent: the public key to choose among the agent's.",
+    )
+    key_passphrase: SecretSource | None = Field(default=None, description="Where that key's passphrase comes from.")
+    agent: bool = Field(
+        default=False, description="Log in with the keys that ssh-agent holds, instead of the password."
+    )
+    host_key: str | None = Field(
+        examples=["SHA256:…"],
+        default=None,
+        description="Its SSH host key: SHA256:… as `ssh-keygen -lf` prints it. Left out: known_hosts decides.",
+    )
+    known_hosts: FullPath | None = Field(
+        examples=["~/.ssh/known_hosts"],
+        default=None,
+        description="Another known_hosts file. Left out: ~/.ssh/known_hosts.",
+    )
+    insecure_ssh_rsa: bool = Field(
+        default=False,
+        description="INSECURE: permit the old ssh-rsa (SHA-1) signatures, which some 4.x appliances need.",
+    )
+
+
+class NewSshSettings(SshSettings):
+    """An SSH server and an account that may use sudo, in a fresh image."""
+
+    new_password: SecretSource | None = Field(
+        default=None,
+        description="What the password becomes where the image demands a change at the first log-in. Left out: that"
+        " stops the run, which says so.",
+    )
+
+
+class OldSettings(Strict):
+    """The appliance to be replaced. `address`: where the hypervisor does not tell it."""
+
+    address: str | None = Field(
+        examples=["192.0.2.10"], default=None, description="Its address. Left out: as the hypervisor tells it."
+    )
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="Where it takes mail.")
+    via: Via = None
+    console: ConsoleSettings = ConsoleSettings()
+    ssh: SshSettings = SshSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unaltered(cls, value: object) -> object:
+        ssh = value.get("ssh") if isinstance(value, dict) else None
+        if isinstance(ssh, dict) and "new_password" in ssh:
+            raise ValueError(
+                "ssh.new_password is for the new VM alone: the old one is not altered; change its password by hand"
+            )
+        return value
+
+
+class NewSettings(Strict):
+    """The appliance to be made. `console` is its account before the import; afterwards the old one's holds."""
+
+    name: str | None = Field(
+        examples=["mailgw-2"], default=None, description="Its name. Left out: the old one's with the run's id."
+    )
+    folder: str | None = Field(
+        examples=["Mail/Gateways"],
+        default=None,
+        description="On vSphere, its folder: the names on the way from the datacenter. Left out: the old VM's.",
+    )
+    staging: str | None = Field(
+        examples=["staging"],
+        default=None,
+        description="A network that this workstation reaches and the world does not: the new VM is prepared over it."
+        " A host's bridge is bridge:NAME.",
+    )
+    staging_first: bool = Field(
+        default=False, description="Staging on the first NIC: for images that configure only that one."
+    )
+    staging_address: str | None = Field(
+        examples=["198.51.100.10"],
+        default=None,
+        description="Its address on staging. Left out: as the hypervisor tells it.",
+    )
+    trust_staging: bool = Field(
+        default=False, description="INSECURE: believe the new VM's SSH host key as the staging network shows it."
+    )
+    vcpus: int | None = Field(
+        examples=[2], default=None, ge=1, description="Virtual CPUs. Left out: as many as the old VM has."
+    )
+    memory_mib: int | None = Field(
+        examples=[4096], default=None, ge=128, description="Memory in MiB. Left out: as much as the old VM has."
+    )
+    firmware: Literal["bios", "efi"] | None = Field(
+        examples=["efi"],
+        default=None,
+        description="bios or efi. Left out: as the image's OVF says, else as the old VM has.",
+    )
+    disk_bus: Literal["virtio", "scsi", "sata", "ide"] | None = Field(
+        examples=["sata"],
+        default=None,
+        description="The bus of its disk: virtio, scsi, sata or ide. Left out: as the old VM has.",
+    )
+    properties: dict[str, Property] = Field(
+        examples=[{"net.address": "192.0.2.20", "sa.password": {"env": "MAILGW_SA"}}],
+        default={},
+        description="vApp properties of the image's OVF, on vSphere: by key, in quotes, a text or where a secret comes"
+        " from. A table of its own, [new.properties], serves as well. Left out: none.",
+    )
+    via: Via = None
+    console: ConsoleSettings = ConsoleSettings()
+    ssh: NewSshSettings = NewSshSettings()
