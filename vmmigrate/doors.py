@@ -132,17 +132,18 @@ class Side:
                 yield from self._wanted(f"{self.name}.{table}", who)
 
     def _wanted(self, table: str, who: LogsIn) -> Iterator[str]:
-        if not (who.key_file or who.agent) or self._is_given(table, who, "password"):
+        given = self._secrets.is_given
+        if not (who.key_file or who.agent) or given(f"{table}.password"):
             yield f"{table}.password"
         for what in ("key_passphrase", "new_password"):
-            if self._is_given(table, who, what):
+            if given(f"{table}.{what}"):
                 yield f"{table}.{what}"
 
     def _login(self, name: str, who: LogsIn) -> Login:
         """A password is fetched when it is wanted: a key and a sudo that asks for nothing need none."""
-        table, fetch = f"{self.name}.{name}", self._secrets.get
-        passphrase = fetch(f"{table}.key_passphrase") if self._is_given(table, who, "key_passphrase") else None
-        renewed = self._is_given(table, who, "new_password")
+        table, fetch, given = f"{self.name}.{name}", self._secrets.get, self._secrets.is_given
+        passphrase = fetch(f"{table}.key_passphrase") if given(f"{table}.key_passphrase") else None
+        renewed = given(f"{table}.new_password")
         return Login(
             who.user,
             password=lambda: fetch(f"{table}.password"),
@@ -151,9 +152,6 @@ class Side:
             new_password=(lambda: fetch(f"{table}.new_password")) if renewed else None,
             settings=table,
         )
-
-    def _is_given(self, table: str, who: LogsIn, what: str) -> bool:
-        return what in type(who).model_fields and self._secrets.is_given(f"{table}.{what}")
 
 
 class Doors:

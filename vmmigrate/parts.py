@@ -1,12 +1,12 @@
 """What an operation is given by its caller, and the real parts made of that: hypervisor, doors, run."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors import Access, Clock, Hypervisor, Problem, Secret, TlsTrust, connect
+from hypervisors import Access, Clock, Hypervisor, Problem, TlsTrust, connect
 from vmmigrate.doors import Doors
 from vmmigrate.events import Listener, silent
 from vmmigrate.itineraries import ITINERARIES
@@ -16,24 +16,22 @@ from vmmigrate.run.logged import warnings_told
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import Ask, Secrets, cannot_ask, in_words
+from vmmigrate.settings.secrets import ProcessSecrets
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an operation is given by its caller: how to connect, whom to ask, who listens, what stops it."""
+    """What an operation is given by its caller: how to connect, where secrets come from, who listens, what stops it."""
 
-    environ: Mapping[str, str]
+    secrets: ProcessSecrets
     runs_folder: Path
     keys_folder: Path
     connect: Callable[[str, Access], Hypervisor] = connect
-    ask: Ask = cannot_ask
     listen: Listener = silent
     cancelled: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=Clock)
     wall: Callable[[], float] = time.time
     itineraries: Sequence[Itinerary] = ITINERARIES
-    known_secrets: dict[str, Secret] = field(default_factory=dict)  # asked for once, by several operations
 
     def rundir(self, run_id: str) -> RunDir:
         return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
@@ -52,7 +50,7 @@ def hypervisor_of(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
 
 def access_to(settings: Settings, parts: Parts) -> Access:
     """The hypervisor's password, asked for where its URL's kind wants one, whom to believe, how long to bear."""
-    secrets = Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets)
+    secrets = parts.secrets.of(settings)
     trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
     return Access(lambda: secrets.get("hypervisor.password"), trust, settings.limits.stall)
 
@@ -60,7 +58,7 @@ def access_to(settings: Settings, parts: Parts) -> Access:
 @contextmanager
 def doors_of(settings: Settings, parts: Parts) -> Iterator[Doors]:
     """Closed afterwards; passwords are asked for when they are wanted."""
-    doors = Doors(settings, Secrets(settings, parts.environ, in_words(parts.ask, settings), parts.known_secrets))
+    doors = Doors(settings, parts.secrets.of(settings))
     try:
         yield doors
     finally:

@@ -29,6 +29,7 @@ from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
 from vmmigrate.errors import NeedsAttention, NotDiscovered
 from vmmigrate.parts import Parts
+from vmmigrate.settings.secrets import ProcessSecrets
 
 WARNING = "the archive is not encrypted and holds private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` copies them"
@@ -471,7 +472,7 @@ def test_a_password_given_for_what_is_of_no_known_kind_is_sent_with_it(
     monkeypatch.setattr(backups, "logged_in", lambda *_: nullcontext(Host("https://mail", Taking(), Profile())))
     (tmp_path / "own.bin").write_bytes(b"\x01own" + bytes(500))
     word = secret_file(tmp_path / "word", "a word")
-    parts = Parts(environ={}, runs_folder=tmp_path, keys_folder=tmp_path)
+    parts = Parts(ProcessSecrets({}), runs_folder=tmp_path, keys_folder=tmp_path)
     archive = backups.importable(tmp_path / "own.bin", word, parts, force=True)
     backups.import_backup(Visit("mail"), archive, word, parts)
     assert given == [Secret("a word")]
@@ -486,7 +487,7 @@ def test_what_a_profile_would_settle_is_named_after_an_upload_too(
             raise NotDiscovered("it says nothing", hint="look", keys=("console.restore.success",))
 
     monkeypatch.setattr(backups, "logged_in", lambda *_: nullcontext(Host("https://mail", Silent(), Profile())))
-    parts = Parts(environ={}, runs_folder=tmp_path, keys_folder=tmp_path)
+    parts = Parts(ProcessSecrets({}), runs_folder=tmp_path, keys_folder=tmp_path)
     archive = backups.importable(archive_of(tmp_path / "b.tgz", {"a": os.urandom(500)}), None, parts)
     with pytest.raises(NeedsAttention, match="broke: it says nothing") as broken:
         backups.import_backup(Visit("mail"), archive, None, parts)

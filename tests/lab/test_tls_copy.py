@@ -30,6 +30,7 @@ from vmmigrate.appliance.tls.placing import RECORD, forget, place, put_back
 from vmmigrate.errors import BadKeys, RolledBack
 from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import ProcessSecrets
 
 pytestmark = pytest.mark.lab
 
@@ -261,7 +262,7 @@ def old(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessL
 @pytest.fixture(scope="module")
 def parts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     folder = tmp_path_factory.mktemp("parts")
-    return Parts(environ(lab), folder / "runs", folder / "keys")
+    return Parts(ProcessSecrets(environ(lab)), folder / "runs", folder / "keys")
 
 
 def environ(lab: Lab) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Visit one console without a migration: where it is, as whom, believed by what; logged in, and left again."""
 
-import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +13,10 @@ from vmmigrate.appliance.profile import Profile, read_profile
 from vmmigrate.errors import UsageProblem
 from vmmigrate.events import StepBegan, StepEnded, StepProgress
 from vmmigrate.parts import Parts
-from vmmigrate.settings.models import BackupSettings
-from vmmigrate.settings.secrets import Secrets, cannot_ask, variable
-from vmmigrate.settings.sides import ConsoleSettings
 from vmmigrate.settings.sources import SecretSource
+from vmmigrate.settings.wanted import Wanted, variable
 
 _PASSWORD = "console.password"  # noqa: S105  a setting's name
-_BACKUP_PASSWORD = "backup.password"  # noqa: S105  another
 
 
 @dataclass(frozen=True)
@@ -94,39 +90,17 @@ def _pin_by_flag() -> Iterator[None]:
 
 def backup_password(file: Path | None, parts: Parts) -> Secret | None:
     """What the file holds; None without a file. Raises UsageProblem, also where others may read it."""
-    return _secrets(backup=file, parts=parts).get(_BACKUP_PASSWORD) if file else None
+    return parts.secrets.get(Wanted("backup.password", SecretSource(file=file), "", "")) if file else None
 
 
 def _console_password(visit: Visit, parts: Parts) -> Secret:
-    return _secrets(console=visit.password_file, parts=parts, asked=f"password of {visit.user} at {visit.where}").get(
-        _PASSWORD
-    )
-
-
-@dataclass(frozen=True)
-class _Sources:
-    """The part of the settings that `Secrets` looks into."""
-
-    console: ConsoleSettings
-    backup: BackupSettings
-
-
-def _secrets(*, console: Path | None = None, backup: Path | None = None, parts: Parts, asked: str = "") -> Secrets:
-    def ask(name: str) -> str:
-        hint = f"give --password-file FILE, or set {variable(name)}"
-        if parts.ask is cannot_ask:
-            raise UsageProblem("the console's password is not given, and there is no terminal to ask for it", hint=hint)
-        with contextlib.suppress(EOFError):
-            if answer := parts.ask(asked):
-                return answer
+    hint = f"give --password-file FILE, or set {variable(_PASSWORD)}"
+    source = SecretSource(file=visit.password_file) if visit.password_file else None
+    asked = f"password of {visit.user} at {visit.where}"
+    password = parts.secrets.get(Wanted(_PASSWORD, source, asked, hint, "the console's password"))
+    if not password.reveal():
         raise UsageProblem("no password was given", hint=hint)
-
-    sources = _Sources(ConsoleSettings(password=_source(console)), BackupSettings(password=_source(backup)))
-    return Secrets(sources, parts.environ, ask)
-
-
-def _source(file: Path | None) -> SecretSource | None:
-    return SecretSource(file=file) if file else None
+    return password
 
 
 @contextmanager

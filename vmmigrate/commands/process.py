@@ -16,7 +16,8 @@ from vmmigrate.errors import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
 from vmmigrate.parts import Parts
 from vmmigrate.settings import folders
-from vmmigrate.settings.secrets import cannot_ask
+from vmmigrate.settings.secrets import ProcessSecrets, cannot_ask
+from vmmigrate.settings.wanted import Wanted
 from vmmigrate.show.jsonlines import JsonLines
 from vmmigrate.show.lines import PlainLines
 from vmmigrate.show.live import LiveTerminal
@@ -43,11 +44,10 @@ class Session:
 
     def parts(self) -> Parts:
         return Parts(
-            environ=dict(os.environ),
+            secrets=ProcessSecrets(dict(os.environ), self._ask if sys.stdin.isatty() else cannot_ask),
             runs_folder=folders.runs_folder(os.environ),
             keys_folder=folders.keys_folder(os.environ),
             connect=CONNECT.get(),
-            ask=self._ask if sys.stdin.isatty() else cannot_ask,
             listen=self._hear,
             cancelled=self._check,
         )
@@ -117,9 +117,9 @@ class Session:
             self._file_lines(event)
         self._show(event)
 
-    def _ask(self, label: str) -> str:
+    def _ask(self, wanted: Wanted) -> str:
         with self._live.still() if self._live else nullcontext():
-            return _prompt(label)
+            return _prompt(wanted.question)
 
     def _write_traceback(self) -> Path:
         path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")

@@ -8,7 +8,8 @@ from hypervisors import Access, Hypervisor, LoginRefused, Problem, Secret
 from vmmigrate.doors import Doors
 from vmmigrate.init.answers import Answers
 from vmmigrate.init.asking import Dialogue
-from vmmigrate.settings.secrets import Secrets, cannot_ask
+from vmmigrate.settings.secrets import ProcessSecrets, cannot_ask
+from vmmigrate.settings.wanted import Wanted
 
 _REFUSALS = 4  # the fifth within five minutes blocks an account [facts: 6.x; presumed of the others]
 
@@ -29,12 +30,12 @@ class Conversation:
         `questions`: how a secret is asked for that turns out to be wanted.
         """
 
-        def ask(name: str) -> str:
-            question = (questions or {}).get(name)
-            return self.dialogue.secret(question).reveal() if question else cannot_ask(name)
+        def ask(wanted: Wanted) -> str:
+            question = (questions or {}).get(wanted.name)
+            return self.dialogue.secret(question).reveal() if question else cannot_ask(wanted)
 
         settings = self.answers.settings()
-        return Doors(settings, Secrets(settings, {}, ask, self.secrets))
+        return Doors(settings, ProcessSecrets({}, ask, self.secrets).of(settings))
 
 
 class Refusals:

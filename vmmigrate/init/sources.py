@@ -9,7 +9,7 @@ from hypervisors import Problem, Secret
 from vmmigrate.durable import write_durably
 from vmmigrate.init.conversation import Conversation
 from vmmigrate.settings import keyrings
-from vmmigrate.settings.secrets import question, variable
+from vmmigrate.settings.wanted import all_wanted, variable
 
 
 @dataclass
@@ -99,7 +99,7 @@ def _kept(
     sources = Sources()
     for name in names:
         talk.answers.put(name, *setting(name))
-        whose = question(talk.answers.settings(), name)
+        whose = all_wanted(talk.answers.settings())[name].question
         typed = talk.secrets.get(name) or talk.dialogue.optional_secret(f"{whose}, or nothing to put it there later")
         if typed:
             sources.keep.append((name, lambda name=name, typed=typed: keep(name, typed)))  # type: ignore[misc]

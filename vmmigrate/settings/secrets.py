@@ -1,4 +1,4 @@
-"""Secrets from where the operator said (environment, file, command, keyring, prompt), each fetched once."""
+"""The secrets of one process (environment, file, command, keyring, prompt), each fetched once."""
 
 import os
 import shlex
@@ -9,106 +9,46 @@ from pathlib import Path
 from hypervisors import Secret
 from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.sources import SecretSource
+from vmmigrate.settings.wanted import Wanted, all_wanted, given_as, variable
 
-Ask = Callable[[str], str]
-
-NAMES = (
-    "hypervisor.password",
-    "old.console.password",
-    "old.ssh.password",
-    "new.console.password",
-    "new.ssh.password",
-    "backup.password",
-    "old.ssh.key_passphrase",
-    "new.ssh.key_passphrase",
-    "new.ssh.new_password",
-    "old.via.password",
-    "old.via.key_passphrase",
-    "new.via.password",
-    "new.via.key_passphrase",
-)
+Ask = Callable[[Wanted], str]
 
 
-def cannot_ask(label: str) -> str:
+def cannot_ask(wanted: Wanted) -> str:
     """For callers without a terminal."""
-    key = _property(label)
-    setting = f'new.properties."{key}"' if key else label
-    in_file = f'in vmmigrate.toml: {setting} = {{ file = "/root/{label}" }}'
     raise UsageProblem(
-        f"{label} is not given, and there is no terminal to ask for it",
-        hint=in_file if key else f"{given_as(variable(label))}    # or {in_file}",
+        f"{wanted.what or wanted.name} is not given, and there is no terminal to ask for it", hint=wanted.hint
     )
 
 
-def _property(name: str) -> str:
-    """The key of the vApp property whose secret it is; '' for any other."""
-    return name.removeprefix("new.properties.") if name.startswith("new.properties.") else ""
-
-
-def given_as(name: str) -> str:
-    """The command that gives a variable a secret which no history of a shell keeps."""
-    return f"read -rs {name}; export {name}"
-
-
-def in_words(ask: Ask, settings: Settings) -> Ask:
-    """Ask for a setting's secret by whose it is and on what. Who cannot ask tells the setting's name."""
-    return ask if ask is cannot_ask else lambda name: ask(question(settings, name))
-
-
-def question(settings: Settings, name: str) -> str:
-    """What a person is asked: old.ssh.password → 'SSH password of sa on the old gateway (old.ssh.password)'."""
-    if name == "backup.password":
-        return f"password of the backup ({name})"
-    if name == "hypervisor.password":
-        return f"password for {settings.hypervisor.url} ({name})"
-    if key := _property(name):
-        return f"property {key} of the new VM ({name})"
-    where, _, what = name.partition(".")
-    side = settings.old if where == "old" else settings.new
-    address = settings.old.address if where == "old" else settings.new.staging_address
-    gateway = f"the {where} {'gateway' if where == 'old' else 'VM'}" + (f" {address}" if address else "")
-    jump = f"{side.via.user} on the jump host {side.via.host}" if side.via else "the jump host"
-    return {
-        "ssh.password": f"SSH password of {side.ssh.user} on {gateway}",
-        "ssh.new_password": f"new SSH password for {side.ssh.user} on {gateway}",
-        "ssh.key_passphrase": f"passphrase of the key {side.ssh.key_file} for {gateway}",
-        "console.password": f"console password of {side.console.user} on {gateway}",
-        "via.password": f"SSH password of {jump}",
-        "via.key_passphrase": f"passphrase of the key for {jump}",
-    }[what] + f" ({name})"
-
-
-def variable(name: str) -> str:
-    """Where a secret without a source is looked for: old.ssh.password → VMMIGRATE_OLD_SSH_PASSWORD."""
-    return "VMMIGRATE_" + name.replace(".", "_").upper()
-
-
-class Secrets:
-    """The secrets of one run, by the path of their setting in what the operator says (`Settings`, or a part)."""
+class ProcessSecrets:
+    """The one source of secrets in a process, made once. `known`: by name, those that were fetched already."""
 
     def __init__(
-        self, settings: object, environ: Mapping[str, str], ask: Ask, known: dict[str, Secret] | None = None
+        self, environ: Mapping[str, str], ask: Ask = cannot_ask, known: dict[str, Secret] | None = None
     ) -> None:
-        self._settings = settings
         self._environ = environ
         self._ask = ask
         self._known = {} if known is None else known
 
-    def get(self, name: str) -> Secret:
+    def of(self, settings: Settings) -> "Secrets":
+        return Secrets(settings, self)
+
+    def get(self, wanted: Wanted) -> Secret:
         """Raises UsageProblem where the source does not give it."""
-        if name not in self._known:
-            self._known[name] = Secret(self._fetch(name))
-        return self._known[name]
+        if wanted.name not in self._known:
+            self._known[wanted.name] = Secret(self._fetch(wanted))
+        return self._known[wanted.name]
 
-    def is_given(self, name: str) -> bool:
+    def is_given(self, wanted: Wanted) -> bool:
         """Whether the operator named a source or set its variable: else nobody is asked before it is needed."""
-        return name in self._known or self._source(name) is not None or bool(self._environ.get(variable(name)))
+        name = wanted.name
+        return name in self._known or wanted.source is not None or bool(self._environ.get(variable(name)))
 
-    def _fetch(self, name: str) -> str:
-        source = self._source(name)
+    def _fetch(self, wanted: Wanted) -> str:
+        name, source = wanted.name, wanted.source
         if source is None:
-            return self._environ.get(variable(name)) or self._ask(name)
+            return self._environ.get(variable(name)) or self._ask(wanted)
         if source.env is not None:
             return self._from_environment(name, source.env)
         if source.file is not None:
@@ -117,23 +57,28 @@ class Secrets:
             return _from_command(name, source.command)
         if source.keyring is not None:
             return _from_keyring(name, source.keyring)
-        return self._ask(name)
-
-    def _source(self, name: str) -> SecretSource | None:
-        value: object = self._settings
-        rest = name
-        while rest:
-            if isinstance(value, Mapping):  # whose keys may have dots in them
-                value, rest = value.get(rest), ""
-            else:
-                part, _, rest = rest.partition(".")
-                value = getattr(value, part, None)
-        return value if isinstance(value, SecretSource) else None
+        return self._ask(wanted)
 
     def _from_environment(self, name: str, key: str) -> str:
         if not self._environ.get(key):
             raise UsageProblem(f"{name}: the environment has no {key}", hint=given_as(key))
         return self._environ[key]
+
+
+class Secrets:
+    """Those that certain settings name, by the path of the setting (`old.ssh.password`)."""
+
+    def __init__(self, settings: Settings, process: ProcessSecrets) -> None:
+        self._wanted = all_wanted(settings)
+        self._process = process
+
+    def get(self, name: str) -> Secret:
+        """Raises UsageProblem where the source does not give it."""
+        return self._process.get(self._wanted[name])
+
+    def is_given(self, name: str) -> bool:
+        """Whether these settings have it, and the operator named a source or set its variable."""
+        return name in self._wanted and self._process.is_given(self._wanted[name])
 
 
 def _from_file(name: str, path: Path) -> str:

@@ -15,6 +15,7 @@ from vmmigrate.parts import Parts
 from vmmigrate.run.record import Kind
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import ProcessSecrets
 from vmmigrate.steps.migration import MIGRATE
 
 NEW = VmRef("0c8b", PLAN.new_name)
@@ -149,7 +150,7 @@ def record(folder: Path, run_id: str, records: list[Recorded]) -> RunDir:
 
 def parts(folder: Path, hypervisor: TinyHypervisor, **other: Any) -> Parts:
     return Parts(
-        other.pop("environ", PASSWORDS),
+        ProcessSecrets(other.pop("environ", PASSWORDS)),
         runs_folder=folder / "runs",
         keys_folder=folder / "keys",
         connect=lambda url, access: hypervisor,  # type: ignore[arg-type, return-value]

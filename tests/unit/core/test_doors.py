@@ -11,7 +11,7 @@ from vmmigrate.doors import Doors
 from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.load import load
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import Secrets, cannot_ask
+from vmmigrate.settings.secrets import ProcessSecrets
 
 
 def settings(**flags: Any) -> Settings:
@@ -26,7 +26,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def doors(environ: dict[str, str] | None = None, **flags: Any) -> Doors:
     made = settings(**flags)
-    return Doors(made, Secrets(made, environ or {}, cannot_ask))
+    return Doors(made, ProcessSecrets(environ or {}).of(made))
 
 
 # ---- via -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tests.test_architecture import loaded
 from vmmigrate.errors import UsageProblem
 from vmmigrate.settings import keyrings
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import Secrets, cannot_ask
+from vmmigrate.settings.secrets import ProcessSecrets, Secrets
 
 keyring = pytest.importorskip("keyring")
 NAME = "old.ssh.password"
@@ -68,7 +68,7 @@ class used:  # noqa: N801 -- reads as the verb it is
 
 def secrets(entry: str) -> Secrets:
     settings = Settings.model_validate({"old": {"ssh": {"password": {"keyring": entry}}}})
-    return Secrets(settings, {}, cannot_ask)
+    return ProcessSecrets({}).of(settings)
 
 
 def refusal(entry: str) -> tuple[str, str]:

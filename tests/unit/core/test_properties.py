@@ -13,7 +13,7 @@ from vmmigrate import properties
 from vmmigrate.errors import UsageProblem
 from vmmigrate.findings import Severity
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import Secrets, cannot_ask
+from vmmigrate.settings.secrets import ProcessSecrets, Secrets
 from vmmigrate.settings.sides import NewSettings
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
@@ -62,7 +62,7 @@ def faults(
 
 def secrets(value: str) -> Secrets:
     settings = Settings.model_validate({"new": {"properties": {"sa.password": {"env": "SA"}, "other": "plain"}}})
-    return Secrets(settings, {"SA": value} if value else {}, cannot_ask)
+    return ProcessSecrets({"SA": value} if value else {}).of(settings)
 
 
 def test_nothing_is_wrong() -> None:

@@ -1,24 +1,38 @@
 """Each source of a secret, and what is told where it does not give one."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from hypervisors import Secret
 from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import NAMES, Secrets, cannot_ask, in_words, variable
+from vmmigrate.settings.secrets import Ask, ProcessSecrets, Secrets, cannot_ask
+from vmmigrate.settings.sources import SecretSource
+from vmmigrate.settings.wanted import Wanted, all_wanted, variable
 
 NAME = "old.ssh.password"
 
 
 def secrets(
-    source: dict[str, Any] | None = None, environ: dict[str, str] | None = None, ask: Any = cannot_ask
+    source: dict[str, Any] | None = None, environ: dict[str, str] | None = None, ask: Ask = cannot_ask
 ) -> Secrets:
     settings = Settings.model_validate({"old": {"ssh": {"password": source}}})
-    return Secrets(settings, environ or {}, ask)
+    return ProcessSecrets(environ or {}, ask).of(settings)
+
+
+def setting_paths(table: type[BaseModel], before: str = "") -> Iterator[str]:
+    """Each setting that says where a secret comes from, by its path; not the properties, whose names an image has."""
+    for name, field in table.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if kind is SecretSource:
+                yield f"{before}{name}"
+            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from setting_paths(kind, f"{before}{name}.")
 
 
 def refusal(secrets: Secrets) -> tuple[str, str]:
@@ -36,9 +50,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_every_name_is_a_setting_and_has_its_variable() -> None:
-    environ = {variable(name): name for name in NAMES}
-    fetched = Secrets(Settings(), environ, cannot_ask)
-    assert [fetched.get(name).reveal() for name in NAMES] == list(NAMES)
+    settings = Settings.model_validate({"old": {"via": "ssh://jump"}, "new": {"via": "ssh://jump"}})
+    names = list(all_wanted(settings))
+    assert set(names) == set(setting_paths(Settings))
+    fetched = ProcessSecrets({variable(name): name for name in names}).of(settings)
+    assert [fetched.get(name).reveal() for name in names] == names
     assert variable(NAME) == "VMMIGRATE_OLD_SSH_PASSWORD"
 
 
@@ -103,13 +119,15 @@ def test_a_command_that_is_not_there() -> None:
 
 
 def test_from_a_prompt_though_a_variable_is_set() -> None:
-    asking = secrets({"prompt": True}, {"VMMIGRATE_OLD_SSH_PASSWORD": "env"}, ask=lambda label: f"asked for {label}")
+    asking = secrets(
+        {"prompt": True}, {"VMMIGRATE_OLD_SSH_PASSWORD": "env"}, ask=lambda wanted: f"asked for {wanted.name}"
+    )
     assert asking.get(NAME) == Secret("asked for old.ssh.password")
 
 
 def test_without_a_source_the_usual_variable_then_the_prompt() -> None:
     assert secrets(None, {"VMMIGRATE_OLD_SSH_PASSWORD": "hunter2"}).get(NAME) == Secret("hunter2")
-    assert secrets(None, ask=lambda label: "typed").get(NAME) == Secret("typed")
+    assert secrets(None, ask=lambda wanted: "typed").get(NAME) == Secret("typed")
 
 
 def test_without_a_terminal_the_operator_is_told_where_to_put_it() -> None:
@@ -125,7 +143,7 @@ def test_without_a_terminal_the_operator_is_told_where_to_put_it() -> None:
 def test_a_propertys_secret_is_found_by_its_key_with_dots() -> None:
     given = {"sa.password": {"env": "SA"}, "sa": {"prompt": True}, "plain": "text"}
     settings = Settings.model_validate({"new": {"properties": given}})
-    fetched = Secrets(settings, {"SA": "hunter2"}, in_words(lambda words: words, settings))
+    fetched = ProcessSecrets({"SA": "hunter2"}, lambda wanted: wanted.question).of(settings)
     assert fetched.get("new.properties.sa.password") == Secret("hunter2")
     assert fetched.get("new.properties.sa") == Secret("property sa of the new VM (new.properties.sa)")
     assert not fetched.is_given("new.properties.plain")
@@ -134,7 +152,7 @@ def test_a_propertys_secret_is_found_by_its_key_with_dots() -> None:
 def test_without_a_terminal_a_propertys_place_in_the_file_is_told() -> None:
     settings = Settings.model_validate({"new": {"properties": {"sa.password": {"prompt": True}}}})
     with pytest.raises(UsageProblem) as raised:
-        Secrets(settings, {}, cannot_ask).get("new.properties.sa.password")
+        ProcessSecrets({}).of(settings).get("new.properties.sa.password")
     assert raised.value.hint == (
         'in vmmigrate.toml: new.properties."sa.password" = { file = "/root/new.properties.sa.password" }'
     )
@@ -146,41 +164,33 @@ def test_a_person_is_asked_by_whose_secret_it_is_and_on_what() -> None:
         "old": {"address": "192.0.2.10", "via": "ssh://ops@jump.example.test", "ssh": {"key_file": "/k"}},
         "new": {"ssh": {"user": "root"}},
     }
+    asked = [each.question for each in all_wanted(Settings.model_validate(said)).values()]
+    assert sorted(asked) == sorted(
+        [
+            "password for vsphere://ops@vc.example.test/dc/cluster (hypervisor.password)",
+            "console password of admin on the old gateway 192.0.2.10 (old.console.password)",
+            "SSH password of sa on the old gateway 192.0.2.10 (old.ssh.password)",
+            "console password of admin on the new VM (new.console.password)",
+            "SSH password of root on the new VM (new.ssh.password)",
+            "password of the backup (backup.password)",
+            "passphrase of the key /k for the old gateway 192.0.2.10 (old.ssh.key_passphrase)",
+            "passphrase of the key None for the new VM (new.ssh.key_passphrase)",
+            "new SSH password for root on the new VM (new.ssh.new_password)",
+            "SSH password of ops on the jump host jump.example.test (old.via.password)",
+            "passphrase of the key for ops on the jump host jump.example.test (old.via.key_passphrase)",
+        ]
+    )
+
+
+def test_a_process_fetches_each_once_whatever_asks_for_it() -> None:
     asked: list[str] = []
 
-    def ask(words: str) -> str:
-        asked.append(words)
+    def ask(wanted: Wanted) -> str:
+        asked.append(wanted.name)
         return "typed"
 
-    asking = in_words(ask, Settings.model_validate(said))
-    for name in NAMES:
-        asking(name)
-    assert asked == [
-        "password for vsphere://ops@vc.example.test/dc/cluster (hypervisor.password)",
-        "console password of admin on the old gateway 192.0.2.10 (old.console.password)",
-        "SSH password of sa on the old gateway 192.0.2.10 (old.ssh.password)",
-        "console password of admin on the new VM (new.console.password)",
-        "SSH password of root on the new VM (new.ssh.password)",
-        "password of the backup (backup.password)",
-        "passphrase of the key /k for the old gateway 192.0.2.10 (old.ssh.key_passphrase)",
-        "passphrase of the key None for the new VM (new.ssh.key_passphrase)",
-        "new SSH password for root on the new VM (new.ssh.new_password)",
-        "SSH password of ops on the jump host jump.example.test (old.via.password)",
-        "passphrase of the key for ops on the jump host jump.example.test (old.via.key_passphrase)",
-        "SSH password of the jump host (new.via.password)",
-        "passphrase of the key for the jump host (new.via.key_passphrase)",
-    ]
-    assert in_words(cannot_ask, Settings()) is cannot_ask
-
-
-def test_each_is_fetched_once() -> None:
-    asked: list[str] = []
-
-    def ask(label: str) -> str:
-        asked.append(label)
-        return "typed"
-
-    asking = secrets(ask=ask)
-    assert asking.get(NAME) is asking.get(NAME)
+    known: dict[str, Secret] = {}
+    process = ProcessSecrets({}, ask, known)
+    assert process.of(Settings()).get(NAME) is process.of(Settings()).get(NAME)
     assert asked == [NAME]
-    assert "typed" not in repr(vars(asking)["_known"])
+    assert "typed" not in repr(known)

@@ -1,6 +1,5 @@
 """A visit's secrets come from where its flags say, and a terminal is told what it is asked for."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +10,19 @@ from vmmigrate.alone import console as visit
 from vmmigrate.alone.console import Visit, backup_password
 from vmmigrate.errors import UsageProblem
 from vmmigrate.parts import Parts
+from vmmigrate.settings.secrets import Ask, ProcessSecrets
+from vmmigrate.settings.wanted import Wanted
 
-NOBODY = Parts(environ={}, runs_folder=Path("/none"), keys_folder=Path("/none"))
+NOBODY = Parts(ProcessSecrets({}), runs_folder=Path("/none"), keys_folder=Path("/none"))
 
 
 def password(of: Visit, parts: Parts) -> str:
     return visit._console_password(of, parts).reveal()
 
 
-def answering(word: str, asked: list[str]) -> Callable[[str], str]:
-    def ask(label: str) -> str:
-        asked.append(label)
+def answering(word: str, asked: list[str]) -> Ask:
+    def ask(wanted: Wanted) -> str:
+        asked.append(wanted.question)
         return word
 
     return ask
@@ -31,10 +32,14 @@ def test_the_file_goes_before_the_environment_and_that_before_the_terminal(tmp_p
     asked: list[str] = []
     (tmp_path / "word").write_text("from the file\n")
     (tmp_path / "word").chmod(0o600)
-    terminal = replace(NOBODY, ask=answering("from the terminal", asked))
-    both = replace(terminal, environ={"VMMIGRATE_CONSOLE_PASSWORD": "from the environment"})
-    assert password(Visit("mail", password_file=tmp_path / "word"), both) == "from the file"
-    assert password(Visit("mail"), both) == "from the environment"
+    ask = answering("from the terminal", asked)
+    terminal = replace(NOBODY, secrets=ProcessSecrets({}, ask))
+
+    def both() -> Parts:
+        return replace(NOBODY, secrets=ProcessSecrets({"VMMIGRATE_CONSOLE_PASSWORD": "from the environment"}, ask))
+
+    assert password(Visit("mail", password_file=tmp_path / "word"), both()) == "from the file"
+    assert password(Visit("mail"), both()) == "from the environment"
     assert asked == []
     assert password(Visit("mail", "carol"), terminal) == "from the terminal"
     assert asked == ["password of carol at mail"]
@@ -47,7 +52,7 @@ def test_without_any_of_them_the_flag_and_the_variable_are_named() -> None:
 
 
 def test_a_backups_password_is_asked_of_its_file_alone(tmp_path: Path) -> None:
-    set_ = replace(NOBODY, environ={"VMMIGRATE_BACKUP_PASSWORD": "word"})
+    set_ = replace(NOBODY, secrets=ProcessSecrets({"VMMIGRATE_BACKUP_PASSWORD": "word"}))
     assert backup_password(None, set_) is None
     (tmp_path / "word").write_text("horse")
     (tmp_path / "word").chmod(0o640)
@@ -73,13 +78,10 @@ def test_trust_is_as_the_flags_say() -> None:
 
 
 def test_nobody_logs_in_with_an_empty_password() -> None:
-    def ended(label: str) -> str:
-        raise EOFError
-
-    for ask in (answering("", []), ended):
-        with pytest.raises(UsageProblem, match="no password was given") as refused:
-            password(Visit("mail"), replace(NOBODY, ask=ask))
-        assert refused.value.hint == "give --password-file FILE, or set VMMIGRATE_CONSOLE_PASSWORD"
+    nothing = replace(NOBODY, secrets=ProcessSecrets({}, answering("", [])))
+    with pytest.raises(UsageProblem, match="no password was given") as refused:
+        password(Visit("mail"), nothing)
+    assert refused.value.hint == "give --password-file FILE, or set VMMIGRATE_CONSOLE_PASSWORD"
 
 
 @pytest.mark.parametrize("where", ["https://carol:hunter2@mail/", "carol:hunter2@mail", "carol@mail:8443"])

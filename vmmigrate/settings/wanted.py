@@ -1,0 +1,77 @@
+"""Every secret that the settings can name: where it comes from, and what a person is asked for it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.sides import NewSettings, NewSshSettings, OldSettings
+from vmmigrate.settings.sources import SecretSource
+
+_PROPERTIES = "new.properties."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A secret by the path of its setting. Where nobody can be asked: `what` it is called, `hint` how to give it."""
+
+    name: str
+    source: SecretSource | None
+    question: str
+    hint: str
+    what: str = ""
+
+
+def all_wanted(settings: Settings) -> dict[str, Wanted]:
+    """By name, whether they are needed or not."""
+    return {each.name: each for each in _all(settings)}
+
+
+def variable(name: str) -> str:
+    """Where a secret without a source is looked for: old.ssh.password → VMMIGRATE_OLD_SSH_PASSWORD."""
+    return "VMMIGRATE_" + name.replace(".", "_").upper()
+
+
+def given_as(name: str) -> str:
+    """The command that gives a variable a secret which no history of a shell keeps."""
+    return f"read -rs {name}; export {name}"
+
+
+def _all(settings: Settings) -> Iterator[Wanted]:
+    hypervisor = settings.hypervisor
+    yield _setting("hypervisor.password", hypervisor.password, f"password for {hypervisor.url}")
+    yield _setting("backup.password", settings.backup.password, "password of the backup")
+    yield from _side("old", settings.old, _at("the old gateway", settings.old.address))
+    yield from _side("new", settings.new, _at("the new VM", settings.new.staging_address))
+    for key, value in settings.new.properties.items():
+        if isinstance(value, SecretSource):
+            yield _property(key, value)
+
+
+def _at(gateway: str, address: str | None) -> str:
+    return f"{gateway} {address}" if address else gateway
+
+
+def _side(side: str, settings: OldSettings | NewSettings, gateway: str) -> Iterator[Wanted]:
+    ssh, console, via = settings.ssh, settings.console, settings.via
+    yield _setting(f"{side}.ssh.password", ssh.password, f"SSH password of {ssh.user} on {gateway}")
+    passphrase = f"passphrase of the key {ssh.key_file} for {gateway}"
+    yield _setting(f"{side}.ssh.key_passphrase", ssh.key_passphrase, passphrase)
+    if isinstance(ssh, NewSshSettings):
+        renewed = f"new SSH password for {ssh.user} on {gateway}"
+        yield _setting(f"{side}.ssh.new_password", ssh.new_password, renewed)
+    yield _setting(f"{side}.console.password", console.password, f"console password of {console.user} on {gateway}")
+    if via:
+        jump = f"{via.user} on the jump host {via.host}"
+        yield _setting(f"{side}.via.password", via.password, f"SSH password of {jump}")
+        yield _setting(f"{side}.via.key_passphrase", via.key_passphrase, f"passphrase of the key for {jump}")
+
+
+def _setting(name: str, source: SecretSource | None, question: str) -> Wanted:
+    in_file = f'in vmmigrate.toml: {name} = {{ file = "/root/{name}" }}'
+    return Wanted(name, source, f"{question} ({name})", f"{given_as(variable(name))}    # or {in_file}")
+
+
+def _property(key: str, source: SecretSource) -> Wanted:
+    name = f"{_PROPERTIES}{key}"
+    in_file = f'in vmmigrate.toml: {_PROPERTIES}"{key}" = {{ file = "/root/{name}" }}'
+    return Wanted(name, source, f"property {key} of the new VM ({name})", in_file)
