@@ -52,6 +52,10 @@ class QueueHoldsMail(ApplianceError):
     """Mail still waits in a queue that is about to be cut off."""
 
 
+class ChecksFailed(Problem):
+    """Comparisons failed or could not be made; the message lists each with what was expected and seen."""
+
+
 class JournalDamaged(Problem):
     """The journal does not fold: a broken chain, an unknown record, a newer schema."""
 

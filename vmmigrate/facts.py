@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 
 from hypervisors import VmRef
 from vmmigrate.errors import JournalDamaged
+from vmmigrate.findings import Check, Verdict
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,19 @@ class Reboot:
     boot_id: str
 
 
+def _check_of(recorded: object) -> object:
+    """Version 0.1.0 recorded a check that passed as its words."""
+    return Check("in-words", recorded, "", "", Verdict.PASS) if isinstance(recorded, str) else recorded
+
+
+Checked = tuple[Annotated[Check, BeforeValidator(_check_of)], ...]
+
+
 @dataclass(frozen=True)
 class Verified:
-    """What was compared and found equal, in words; `drift`: names of main.cf parameters that differ."""
+    """What was compared, also where something did not pass; `drift`: names of main.cf parameters that differ."""
 
-    checks: tuple[str, ...]
+    checks: Checked
     drift: tuple[str, ...] = ()
 
 
@@ -125,7 +134,7 @@ class Verified:
 class VerifiedLive:
     """The same over the live network, after the switch. Learnt by `verify-live`."""
 
-    checks: tuple[str, ...]
+    checks: Checked
 
 
 @dataclass(frozen=True)

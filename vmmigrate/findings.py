@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from hypervisors import Problem
-from vmmigrate.errors import PlanRefused
+from hypervisors import Problem, redacted
+from vmmigrate.errors import ChecksFailed, PlanRefused
 
 T = TypeVar("T")
 
@@ -53,6 +53,10 @@ class Verdict(StrEnum):
     FAIL = "fail"
     UNKNOWN = "unknown"
 
+    @classmethod
+    def of(cls, passed: object) -> "Verdict":
+        return cls.PASS if passed else cls.FAIL
+
 
 @dataclass(frozen=True)
 class Check:
@@ -63,6 +67,16 @@ class Check:
     expected: str
     seen: str
     verdict: Verdict
+
+    def __str__(self) -> str:
+        """What was proved, or what was expected and what was seen instead."""
+        match self.verdict:
+            case Verdict.PASS:
+                return f"{self.what}: {self.seen}" if self.seen else self.what
+            case Verdict.FAIL:
+                return f"{self.what}: expected {self.expected}; seen: {self.seen}"
+            case Verdict.UNKNOWN:
+                return f"{self.what}: not known: {self.seen}"
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -101,11 +115,53 @@ class Findings:
 
 def refusal(blocking: tuple[Finding, ...]) -> PlanRefused:
     """One exception for all that blocks: the first remedy is the hint, each of the others stands with its finding."""
-    lines = [f"{finding.id}: {finding.seen}" for finding in blocking]
-    remedies = [finding.remedy for finding in blocking]
-    if len(blocking) == 1:
-        return PlanRefused(lines[0], hint=remedies[0])
-    listed = "".join(f"\n  {line}\n    → {remedy}" for line, remedy in zip(lines, remedies, strict=True))
+    lines = [(f"{finding.id}: {finding.seen}", finding.remedy) for finding in blocking]
+    if len(lines) == 1:
+        return PlanRefused(lines[0][0], hint=lines[0][1])
     return PlanRefused(
-        f"{len(blocking)} things stand in the way:{listed}", hint="nothing was changed; fix these, then run it again"
+        f"{len(lines)} things stand in the way:{_listed(lines)}",
+        hint="nothing was changed; fix these, then run it again",
     )
+
+
+def _listed(lines: Iterable[tuple[str, str]]) -> str:
+    """Each with its remedy on a line of its own."""
+    return "".join(f"\n  {line}\n    → {remedy}" for line, remedy in lines)
+
+
+@dataclass
+class Checks:
+    """What was compared so far. `hints`: by a check's id, what to do where it did not pass."""
+
+    all: list[Check] = field(default_factory=list)
+    hints: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """All that did not pass; an unknown one did not."""
+        return tuple(check for check in self.all if check.verdict is not Verdict.PASS)
+
+    def ask(self, id_: str, what: str, question: Callable[[], T]) -> T | None:
+        """The answer, or None with the Problem as an unknown check: one thing wrong does not hide the next."""
+        try:
+            return question()
+        except Problem as problem:
+            self.all.append(Check(id_, what, "an answer", redacted(str(problem)), Verdict.UNKNOWN))
+            self.hints[id_] = problem.hint
+            return None
+
+    def compare(self, id_: str, what: str, hint: str, question: Callable[[], Iterable[Check]]) -> None:
+        """All the checks that a question gives; those before a Problem count too."""
+        self.hints[id_] = hint
+        self.ask(id_, what, lambda: self.all.extend(question()))
+
+    def refuse_if_failed(self) -> None:
+        """Raises ChecksFailed with every check that did not pass."""
+        if lines := [(str(check), self.hints.get(check.id, "")) for check in self.failed]:
+            raise _failure(lines)
+
+
+def _failure(lines: list[tuple[str, str]]) -> ChecksFailed:
+    if len(lines) == 1:
+        return ChecksFailed(lines[0][0], hint=lines[0][1])
+    return ChecksFailed(f"{len(lines)} checks did not pass:{_listed(lines)}", hint="fix these, then run it again")

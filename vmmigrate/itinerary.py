@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vmmigrate.findings import Finding
+from vmmigrate.findings import Check, Finding
 from vmmigrate.step import Act, Phase, Step
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Itinerary:
     once: str  # why a committed run that went back does not go forward again
     read_plan: Callable[[str], Any]  # → a Plan, of the type that its steps know
     machines: Callable[["RunState", str], Mapping[str, str]]  # by label, what stands where; the second is the outcome
-    proofs: Callable[["Facts"], tuple[str, ...]]
+    checks: Callable[["Facts"], tuple[Check, ...]]  # what was compared, in the order of the run
     secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]  # settings, plan, state → what going on wants
 
     @property

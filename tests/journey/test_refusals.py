@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.appliance import mailspool, state
+from fixtures.appliance import mailspool, seed, state
+from fixtures.appliance.store import FILE_STORE
 from hypervisors import LoginRefused, Secret, TlsTrust
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
@@ -19,6 +20,7 @@ from tests.journey.story import ATTENTION, BUG, DONE, INTERRUPTED, KILLED, REFUS
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.web.console import WebConsole
 
+TLS_PEM = "/etc/postfix/tls.pem"
 Bytes = Mapping[str, bytes]  # each file of a lab
 
 
@@ -319,6 +321,55 @@ def test_mail_that_came_between_the_plan_and_the_switch(story: Story) -> None:
     assert_went_back(story, told, "mail waits in the old queues: 1 in deferred", before, seen=without_queue)
 
 
+def test_all_that_is_wrong_with_the_prepared_gateway_is_said_at_once(story: Story) -> None:
+    """A user is lost, and the administrator's password; what is right is not in the list."""
+    before = story.everything()
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "install-tls"))).status == KILLED
+    root = story.lab.root_of(story.new_vm()["id"])
+    tables = json.loads(root.read(FILE_STORE))
+    del tables["cm_users"]["rows"][0]
+    for row in tables["cm_admins"]["rows"]:
+        row[2] = "another hash"
+    root.write(FILE_STORE, json.dumps(tables).encode())
+    told = story.resume()
+    assert_went_back(story, told, "2 checks did not pass:\n  database: expected all ", before)
+    assert re.search(r" accounted for; seen: table cm_users has \d+ rows, \d+ were expected\n", told.err)
+    assert re.search(r"\n  console log-in of 'admin' with the old password: expected accepted; seen: ", told.err)
+    assert [hint.split()[0] for hint in re.findall(r"^    → (.*)$", told.err, re.MULTILINE)] == ["the", "see"]
+    verdicts = [check["verdict"] for check in learnt(story, "Verified")[-1]["checks"]]
+    assert (verdicts.count("fail"), verdicts.count("unknown")) == (2, 0)
+    assert verdicts.count("pass") >= 5
+
+
+def test_a_question_that_nobody_answers_is_not_passed(story: Story) -> None:
+    """The database cannot be read: that is unknown, the rest is asked all the same, and the run goes back."""
+    before = story.everything()
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "install-tls"))).status == KILLED
+    story.lab.root_of(story.new_vm()["id"]).remove(FILE_STORE)
+    assert_went_back(story, story.resume(), "database: not known: ", before)
+    checks = {check["id"]: check["verdict"] for check in learnt(story, "Verified")[-1]["checks"]}
+    assert checks["database"] == "unknown"
+    assert (checks["smtp-greeting"], checks["tls-certificate"]) == ("pass", "pass")
+
+
+def test_all_that_is_wrong_at_the_live_address_is_said_at_once(story: Story) -> None:
+    """Another certificate at SMTP; the greeting is compared all the same."""
+    before, limits = story.everything(), {"network": 3}
+    assert story.migrate(limits=limits, stop=("SIGKILL", "after", number("done", "switch"))).status == KILLED
+    root = story.lab.root_of(story.new_vm()["id"])
+    root.write(TLS_PEM, seed.fresh_smtp_pem())
+    told = story.resume()
+    assert_went_back(story, told, "SMTP STARTTLS shows the old certificate: expected SHA-256 ", before)
+    assert (story.live(), story.conflicts()) == (["old"], [])
+    checks = [(check["id"], check["verdict"]) for check in learnt(story, "VerifiedLive")[-1]["checks"]]
+    assert checks == [
+        ("live-host-key", "pass"),
+        ("tls-certificate", "pass"),
+        ("tls-certificate", "fail"),
+        ("smtp-greeting", "pass"),
+    ]
+
+
 def test_a_caller_who_does_not_end_his_session(story: Story) -> None:
     """The intake is closed, the session under way is waited for; then the old VM takes mail again."""
     before = story.everything()
@@ -453,6 +504,11 @@ def assert_all_is_back(story: Story, before: Bytes, seen: Callable[[Bytes], Byte
 def assert_unchanged(after: Bytes, before: Bytes) -> None:
     assert after.keys() == before.keys()
     assert [name for name in after if after[name] != before[name]] == []
+
+
+def learnt(story: Story, group: str) -> list[dict[str, Any]]:
+    """Each value that the run recorded of a group."""
+    return [record["value"] for record in story.journal if record.get("group") == group]
 
 
 def log_in(story: Story, account: Account) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vmmigrate.errors import JournalDamaged
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import Record, read
@@ -32,9 +33,14 @@ class RunStatus:
         return self.standing.word
 
     @property
+    def checks(self) -> tuple[Check, ...]:
+        """What was compared, in the order of the run."""
+        return self.itinerary.checks(self.state.facts)
+
+    @property
     def proofs(self) -> tuple[str, ...]:
-        """What was compared and found equal, in words."""
-        return self.itinerary.proofs(self.state.facts)
+        """What was compared and found right, in words."""
+        return tuple(str(check) for check in self.checks if check.verdict is Verdict.PASS)
 
     @property
     def outage(self) -> float | None:

@@ -1,5 +1,7 @@
 """Show where a run stands, for people and for programs. Pure functions."""
 
+from dataclasses import asdict
+
 from vmmigrate.run.status import RunStatus
 from vmmigrate.show.ending import next_lines
 
@@ -28,6 +30,7 @@ def status_json(run: RunStatus) -> dict[str, object]:
         "steps": {step: state.value for step, state in run.state.steps.items()},
         "outage": run.outage,
         "proofs": list(run.proofs),
+        "checks": [asdict(check) for check in run.checks],
         "left_to_you": dict(run.state.troubles),
         "insecure": list(run.plan.insecure),
         "folder": str(run.folder),

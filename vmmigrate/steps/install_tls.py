@@ -1,14 +1,17 @@
 """Install the old TLS pairs in the new appliance, and prove by handshake that they are served."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from hypervisors import TimedOut
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
-from vmmigrate.appliance.tls.handshake import Expected, is_closed, prove
+from vmmigrate.appliance.tls.handshake import Expected, Leaf, await_served, is_closed
 from vmmigrate.facts import NewGuest, TlsInstalled, TlsKept, TlsPort
+from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 
+HINT = "restart the service on the appliance and see its log: path, password, mode of the key's file"
 _NEEDED = (tls.CONSOLE, tls.PORT_25)
 
 
@@ -24,16 +27,43 @@ def do(run: Run) -> None:
     host = run.facts.of(NewGuest).staging_address
     ports = tuple(_reachable(run, host, _as_reached(run, made.expected)))
     run.learn(TlsInstalled(ports))
-    prove_all(run, host, run.settings.limits.restart)
+    checks = Checks()
+    checks.compare("tls-certificate", "certificates", HINT, lambda: shown_at(run, host, run.settings.limits.restart))
+    checks.refuse_if_failed()
 
 
-def prove_all(run: Run, host: str, timeout: float) -> tuple[str, ...]:
-    """Handshakes at `host` until every port shows the old leaves; what was proved, in words. Raises TimedOut."""
-    proofs: list[str] = []
+def shown_at(run: Run, host: str, limit: float) -> Iterator[Check]:
+    """A handshake for each old leaf at `host`, waited for up to `limit` seconds.
+
+    One that is not shown decides: the others are then looked at once, so that they are named too.
+    """
     for port in _ports(run):
         expected = Expected(port.name, port.port, port.starttls, port.fingerprints)
-        proofs += prove(host, expected, timeout=timeout, clock=run.clock, tick=run.tick, dial=run.dial_to(host))
-    return tuple(proofs)
+        for leaf in expected.leaves():
+            check = _shown(run, host, expected, leaf, limit)
+            limit = limit if check.verdict is Verdict.PASS else 0.0
+            yield check
+
+
+def _shown(run: Run, host: str, port: Expected, leaf: Leaf, limit: float) -> Check:
+    def check(seen: str, verdict: Verdict) -> Check:
+        return Check("tls-certificate", leaf.what, f"SHA-256 {leaf.fingerprint[:16]}…", seen, verdict)
+
+    try:
+        await_served(
+            host,
+            port.port,
+            leaf.fingerprint,
+            starttls=port.starttls,
+            offer=leaf.offer,
+            timeout=limit,
+            clock=run.clock,
+            tick=run.tick,
+            dial=run.dial_to(host),
+        )
+    except TimedOut as late:
+        return check(str(late), Verdict.FAIL)
+    return check(f"SHA-256 {leaf.fingerprint[:16]}…", Verdict.PASS)
 
 
 def _ports(run: Run) -> tuple[TlsPort, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from vmmigrate import properties
 from vmmigrate.doors import Doors
 from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Verified, VerifiedLive
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
@@ -40,11 +41,15 @@ def machines(state: RunState, outcome: str) -> Mapping[str, str]:
     }
 
 
-def proofs(facts: Facts) -> tuple[str, ...]:
-    """What was compared and found equal, in words."""
+def checks(facts: Facts) -> tuple[Check, ...]:
+    """What was compared, in the order of the run."""
     guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
-    trusted = (f"the new VM's host key, by {guest.trusted_by}",) if guest else ()
+    trusted = (_trusted(guest),) if guest else ()
     return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()))
+
+
+def _trusted(guest: NewGuest) -> Check:
+    return Check("new-host-key", f"the new VM's host key, by {guest.trusted_by}", guest.host_key, "", Verdict.PASS)
 
 
 def secrets(doors: Doors, plan: Plan, state: RunState | None) -> Iterator[str]:
@@ -81,6 +86,6 @@ MIGRATE = Itinerary(
     once="was open to the world and went back: what it holds is no longer what the old VM has",
     read_plan=plan_from_json,
     machines=machines,
-    proofs=proofs,
+    checks=checks,
     secrets=secrets,
 )

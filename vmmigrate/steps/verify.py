@@ -1,90 +1,121 @@
-"""Verify the prepared appliance against the old one: versions, units, certificates, banner, database, accounts."""
+"""Verify the prepared appliance against the old one: versions, units, certificates, greeting, database, accounts."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from hypervisors import LoginRefused
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, OldState, Verified
+from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import install_tls
 from vmmigrate.steps.export import load_digests
-from vmmigrate.steps.install_tls import prove_all
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One question about both gateways. `limit`: seconds that it may wait, none where an earlier one failed."""
+
+    id: str
+    what: str
+    compare: Callable[[Run, str, float], Iterator[Check]]
+    hint: str
 
 
 def do(run: Run) -> None:
+    """Each comparison is made, also after one that failed; then all that did not pass stop the run."""
     host = run.facts.of(NewGuest).staging_address
-    checks = (
-        *_packages(run),
-        *_units(run),
-        *prove_all(run, host, run.settings.limits.restart),
-        same_banner(run, host),
-        _database(run),
-        _accounts(run),
-    )
-    drift = mail.drift(run.facts.of(OldState).settings, _settings(run))
-    names = tuple(sorted({*drift.missing, *drift.changed}))
+    checks = compare_all(COMPARISONS, run, host, run.settings.limits.restart, Checks())
+    names = checks.ask("main-cf", "main.cf of both gateways", lambda: _drift(run)) or ()
     if names:
         run.remark("main.cf differs from the old one; check whether manual changes are missing: " + ", ".join(names))
-    run.learn(Verified(checks, names))
+    run.learn(Verified(tuple(checks.all), names))
+    checks.refuse_if_failed()
 
 
-def same_banner(run: Run, host: str) -> str:
-    """Raises ApplianceError where the gateway greets by another name or product."""
+def compare_all(table: tuple[Comparison, ...], run: Run, host: str, limit: float, checks: Checks) -> Checks:
+    """Adds what the comparisons at `host` give to `checks`."""
+    for each in table:
+        patience = 0.0 if checks.failed else limit
+        checks.compare(each.id, each.what, each.hint, partial(each.compare, run, host, patience))
+    return checks
+
+
+def _packages(run: Run, host: str, limit: float) -> Iterator[Check]:
+    """The gateway's own must be there; of the others, the versions are noted."""
+    old, new = run.facts.of(OldState).packages, run.doors.new.software(run.new_shell).packages
+    for name in sorted({"djigzo", "djigzo-web"} & old.keys() - new.keys()):
+        yield Check("packages", f"package {name}", f"installed, as {old[name]} is in the old one", "none", Verdict.FAIL)
+    for name, version in sorted(new.items()):
+        yield Check("packages", name, "installed", f"{old.get(name, '(none)')} → {version}", Verdict.PASS)
+
+
+def _units(run: Run, host: str, limit: float) -> Iterator[Check]:
+    states = unit_states(run.new_shell, run.doors.new.software(run.new_shell).units.restart_order)
+    down = {unit: state for unit, state in sorted(states.items()) if state != "active"}
+    seen = ", ".join(f"{unit} {state}" for unit, state in down.items()) or ", ".join(sorted(states))
+    yield Check("units", "units active", ", ".join(sorted(states)), seen, Verdict.of(not down))
+
+
+def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = run.facts.of(OldState).banner
     new = mail.banner(host, run.settings.old.smtp_port, dial=run.dial_to(host))
-    if new != old:
-        raise ApplianceError(
-            f"the new gateway greets with {new!r}, the old one with {old!r}",
-            hint="look at myhostname and smtpd_banner in both main.cf",
-        )
-    return f"SMTP greets with {new!r}"
+    yield Check("smtp-greeting", "SMTP greeting", repr(old), repr(new), Verdict.of(old == new))
 
 
-def _packages(run: Run) -> tuple[str, ...]:
-    old, new = run.facts.of(OldState).packages, run.doors.new.software(run.new_shell).packages
-    missing = sorted({"djigzo", "djigzo-web"} & old.keys() - new.keys())
-    if missing:
-        raise ApplianceError(
-            f"the new appliance lacks the package {missing[0]}", hint="is this an image of the gateway?"
-        )
-    return tuple(f"{name} {old.get(name, '(none)')} → {version}" for name, version in sorted(new.items()))
-
-
-def _units(run: Run) -> tuple[str, ...]:
-    units = run.doors.new.software(run.new_shell).units.restart_order
-    states = unit_states(run.new_shell, units)
-    down = sorted(unit for unit, state in states.items() if state != "active")
-    if down:
-        raise ApplianceError(
-            f"in the new appliance {', '.join(down)} is not active",
-            hint=f"look at `journalctl -u {down[0]}` there",
-        )
-    return ("units active: " + ", ".join(sorted(states)),)
-
-
-def _database(run: Run) -> str:
+def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old, new = load_digests(run), read_database(run.new_shell, run.rundir.digest_key())
-    gone = lost(old, new)
-    if gone:
-        raise ApplianceError(
-            "the new database lacks what the old one has: " + "; ".join(gone),
-            hint="the import was incomplete; export again, or look at the new console's log",
-        )
     rows = sum(table.count for table in old.tables.values())
-    return f"database: all {rows} rows of {len(old.tables)} tables accounted for"
+    expected = f"all {rows} rows of {len(old.tables)} tables accounted for"
+    gone = lost(old, new)
+    yield Check("database", "database", expected, "; ".join(gone) or expected, Verdict.of(not gone))
 
 
-def _accounts(run: Run) -> str:
-    """After the import the old accounts hold: the old administrator's log-in proves that they arrived."""
-    shell = run.new_shell
-    console = run.new_console(tls.console_pin(shell, run.doors.new.software(shell), run.doors.new.dial))
-    account = run.doors.old.account
+def _account(run: Run, host: str, limit: float) -> Iterator[Check]:
+    """After the import the old accounts are valid: the old administrator's log-in proves that they arrived."""
+    pin = tls.console_pin(run.new_shell, run.doors.new.software(run.new_shell), run.doors.new.dial)
+    console, account, seen = run.new_console(pin), run.doors.old.account, ""
     try:
         console.log_in(account)
+    except LoginRefused as refused:
+        seen = str(refused)
     finally:
         console.close()
-    return f"console log-in of {account.user!r} works with the old password"
+    what = f"console log-in of {account.user!r} with the old password"
+    yield Check("console-account", what, "accepted", seen or "accepted", Verdict.of(not seen))
 
 
-def _settings(run: Run) -> dict[str, str]:
-    return mail.settings_digest(mail.settings(run.new_shell), run.rundir.digest_key())
+def _drift(run: Run) -> tuple[str, ...]:
+    """Names of the main.cf parameters that differ."""
+    now = mail.settings_digest(mail.settings(run.new_shell), run.rundir.digest_key())
+    drift = mail.drift(run.facts.of(OldState).settings, now)
+    return tuple(sorted({*drift.missing, *drift.changed}))
+
+
+CERTIFICATES = Comparison("tls-certificate", "certificates", install_tls.shown_at, install_tls.HINT)
+GREETING = Comparison(
+    "smtp-greeting", "SMTP greeting", _greeting, "look at myhostname and smtpd_banner in both main.cf"
+)
+COMPARISONS = (
+    Comparison("packages", "packages", _packages, "is this an image of the gateway?"),
+    Comparison("units", "units active", _units, "look at `journalctl -u UNIT` in the new appliance"),
+    CERTIFICATES,
+    GREETING,
+    Comparison(
+        "database",
+        "database",
+        _database,
+        "the import was incomplete; export again, or look at the new console's log",
+    ),
+    Comparison(
+        "console-account",
+        "console log-in with the old password",
+        _account,
+        "see that old.console.password is right; if it is, the import did not bring the accounts: see the new"
+        " console's log",
+    ),
+)

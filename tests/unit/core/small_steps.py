@@ -138,7 +138,7 @@ SMALL = Itinerary(
     once="was open",
     read_plan=lambda text: text,
     machines=lambda state, outcome: {},
-    proofs=lambda facts: (),
+    checks=lambda facts: (),
     secrets=lambda doors, plan, state: (),
 )
 STEPS = SMALL.steps

@@ -27,7 +27,7 @@ from vmmigrate.facts import (
     VerifiedLive,
     group_to_json,
 )
-from vmmigrate.findings import Finding, Severity
+from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.model import Premise, plan_from_json, plan_to_json
 from vmmigrate.steps.migration import MIGRATE
 
@@ -40,6 +40,8 @@ GUEST = NewGuest(
     "198.51.100.1",
     {"djigzo": "5.5.3"},
 )
+PASSED = Check("units", "units active", "postfix", "postfix", Verdict.PASS)
+FAILED = Check("database", "database", "all 5 rows", "", Verdict.UNKNOWN)
 ONE_OF_EACH = (
     Claim("notes\nof the owner", autostart=True),
     OldState({"djigzo": "5.4.1"}, "mailgw ESMTP", {"postfix": "active"}, {"myhostname": "ab"}, "192.0.2.1"),
@@ -49,8 +51,8 @@ ONE_OF_EACH = (
     GUEST,
     Reboot("8e7c"),
     TlsInstalled((TlsPort("SMTP", 25, True, {"RSA": "a" * 64, "ECDSA": "b" * 64}),)),
-    Verified(("one", "two"), ("myhostname",)),
-    VerifiedLive(("three",)),
+    Verified((PASSED, FAILED), ("myhostname",)),
+    VerifiedLive((PASSED,)),
     Intake(1.5),
     Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True, old_autostart_entry="second"),
     Opened(2.25),
@@ -80,6 +82,12 @@ def test_a_group_that_this_version_cannot_read_is_damage(data: object) -> None:
     with pytest.raises(JournalDamaged, match="what the journal has as Claim cannot be read") as refusal:
         Facts().with_json("Claim", data).of(Claim)
     assert refusal.value.hint == "use the version that wrote it"
+
+
+def test_a_check_that_an_earlier_version_recorded_in_words_is_read() -> None:
+    verified = Facts().with_json("Verified", {"checks": ["SMTP greets with 'mailgw'"], "drift": []}).of(Verified)
+    assert verified == Verified((Check("in-words", "SMTP greets with 'mailgw'", "", "", Verdict.PASS),))
+    assert [str(check) for check in verified.checks] == ["SMTP greets with 'mailgw'"]
 
 
 def test_facts_hold_one_value_of_a_group() -> None:

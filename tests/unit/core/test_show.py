@@ -340,6 +340,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "steps": {"claim": "done", "deploy": "undoing", "import": "pending", "open": "pending", "notes": "pending"},
         "outage": None,
         "proofs": [],
+        "checks": [],
         "left_to_you": {"deploy": "no luck"},
         "insecure": ["--trust-staging"],
         "folder": str(tmp_path),

@@ -65,6 +65,15 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Leaf:
+    """One certificate that a port shows to those who make this `offer`. `what`: that in words."""
+
+    what: str
+    fingerprint: str
+    offer: Offer
+
+
+@dataclass(frozen=True)
 class Expected:
     """What a port shows once the pairs are installed. `fingerprints`: leaf by kind of key ('RSA', 'ECDSA')."""
 
@@ -72,6 +81,15 @@ class Expected:
     port: int
     starttls: bool
     fingerprints: dict[str, str]
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Each by itself; of several, each is shown to those who ask for its kind."""
+        shows = f"{self.name}{' STARTTLS' if self.starttls else ''} shows the old"
+        if len(self.fingerprints) == 1:
+            [only] = self.fingerprints.values()
+            return (Leaf(f"{shows} certificate", only, Offer.ANY),)
+        kinds = self.fingerprints.items()
+        return tuple(Leaf(f"{shows} {kind} certificate", leaf, Offer.of(kind)) for kind, leaf in kinds)
 
 
 def served(
@@ -140,24 +158,19 @@ def prove(
     dial: Dial = dial_straight,
 ) -> tuple[str, ...]:
     """Handshakes until each pair is shown to those who ask for its kind; in words. Raises TimedOut."""
-    several, starttls = len(expected.fingerprints) > 1, expected.starttls
-    proofs = []
-    for kind, fingerprint in expected.fingerprints.items():
-        offer = Offer.of(kind) if several else Offer.ANY
+    for leaf in expected.leaves():
         await_served(
             host,
             expected.port,
-            fingerprint,
-            starttls=starttls,
-            offer=offer,
+            leaf.fingerprint,
+            starttls=expected.starttls,
+            offer=leaf.offer,
             timeout=timeout,
             clock=clock,
             tick=tick,
             dial=dial,
         )
-        what = f"{kind} certificate" if several else "certificate"
-        proofs.append(f"{expected.name}{' STARTTLS' if starttls else ''} shows the old {what} {fingerprint[:16]}…")
-    return tuple(proofs)
+    return tuple(f"{leaf.what} {leaf.fingerprint[:16]}…" for leaf in expected.leaves())
 
 
 def is_closed(host: str, port: int, dial: Dial = dial_straight) -> bool:
