@@ -10,10 +10,10 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hypervisors.formats.elements import attribute, child, children, descendants, local, text
-from hypervisors.formats.hardware import Attachment, Hardware, default_configuration, read_hardware
 from hypervisors.formats.product import read_product, read_properties
 from hypervisors.formats.references import DiskFile, File, read_disk, read_files
 from hypervisors.formats.source import Source
+from hypervisors.formats.virtual_hardware import Attachment, Hardware, default_configuration, read_hardware
 from hypervisors.types import Extent, OvfDescription, OvfDisk
 
 _LARGEST = 4 << 20  # those of vendors have tens of KiB, with every licence in every language some hundreds

@@ -6,10 +6,10 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from hypervisors.formats.elements import attribute, child, children
-from hypervisors.formats.hardware import Attachment, amount
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
 from hypervisors.formats.units import bytes_in
+from hypervisors.formats.virtual_hardware import Attachment, amount
 from hypervisors.types import OvfDisk
 
 _LARGEST_DISK = 64 << 40  # vSphere's own limit is 62 TiB

@@ -12,9 +12,9 @@ from pyVmomi import vim
 
 from hypervisors.errors import HypervisorError, Problem, Unreachable
 from hypervisors.vmware import properties
-from hypervisors.vmware.address import Target
 from hypervisors.vmware.faults import problem_of
 from hypervisors.vmware.session import Session
+from hypervisors.vmware.target import Target
 from hypervisors.waiting import NotYet, wait_for
 
 _READY = 300.0  # seconds

@@ -14,8 +14,8 @@ from hypervisors.access import Access
 from hypervisors.errors import LoginRefused, Problem
 from hypervisors.trust import Secret
 from hypervisors.vmware import proxies, trusting
-from hypervisors.vmware.address import Target, target_of
 from hypervisors.vmware.faults import TRANSPORT, door
+from hypervisors.vmware.target import Target, target_of
 from hypervisors.vmware.versions import OLDEST, newest_common
 from hypervisors.waiting import Clock, NotYet, wait_for
 

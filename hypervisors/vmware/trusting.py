@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from hypervisors.errors import TrustRefused, Unreachable
 from hypervisors.trust import TlsTrust, fetch_leaf, fingerprint_of, normal_fingerprint
 from hypervisors.vmware import proxies
-from hypervisors.vmware.address import Target
+from hypervisors.vmware.target import Target
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: a pin says "this very certificate", whatever its dates
 _THUMBPRINTS = {40: "sha1", 64: "sha256"}  # by their hexadecimal digits; older servers have SHA-1 alone

@@ -24,7 +24,7 @@ from fixtures.appliance.config import CONSOLE_TOML
 from hypervisors import Progress, ProgressListener, Secret, fetch_leaf, fingerprint_of
 from vmmigrate import durable
 from vmmigrate.alone import backup as backups
-from vmmigrate.alone.console import Host, Visit
+from vmmigrate.alone.visit import Host, Visit
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
 from vmmigrate.errors import NeedsAttention, NotDiscovered

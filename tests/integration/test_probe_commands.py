@@ -17,7 +17,7 @@ from fixtures.appliance import seed
 from fixtures.appliance.config import CONSOLE_TOML
 from hypervisors import no_progress
 from vmmigrate.alone import probe
-from vmmigrate.alone.console import Visit
+from vmmigrate.alone.visit import Visit
 from vmmigrate.appliance import https
 from vmmigrate.appliance.profile import ConsoleProfile, Profile, read_profile
 from vmmigrate.appliance.web import browser

@@ -16,7 +16,7 @@ from fixtures.appliance import state
 from hypervisors import Clock
 from tests.journey import odd_hypervisors
 from vmmigrate import cli, parts
-from vmmigrate.commands import process as terminal
+from vmmigrate.commands import process
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 
@@ -73,8 +73,8 @@ def impatient() -> Clock:
 def command_line(request: dict[str, Any]) -> int:
     """`vmmigrate ARGV` over the lab's hypervisor; its exit code."""
     if request["hypervisor"]:  # '' is the one that the URL names
-        terminal.CONNECT.set(lambda url, access: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
-    terminal.Parts = functools.partial(parts.Parts, clock=impatient())  # type: ignore[attr-defined, assignment]
+        process.CONNECT.set(lambda url, access: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
+    process.Parts = functools.partial(parts.Parts, clock=impatient())  # type: ignore[attr-defined, assignment]
     if request.get("only_port"):
         connect_only_to(request["only_port"])
     if request["stop"]:

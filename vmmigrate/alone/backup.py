@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from hypervisors import Cancelled, Problem, Progress
-from vmmigrate.alone.console import Visit, backup_password, logged_in, told
+from vmmigrate.alone.visit import Visit, backup_password, logged_in, told
 from vmmigrate.appliance.backup.contents import Contents, read_contents
 from vmmigrate.appliance.port import Exported
 from vmmigrate.archives import Inspected, digest_of, is_encrypted, opened, read_archive, refuse_unknown, watched

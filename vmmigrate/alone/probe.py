@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from hypervisors import Unreachable
 from vmmigrate import __version__
-from vmmigrate.alone.console import Host, Visit, logged_in, told
+from vmmigrate.alone.visit import Host, Visit, logged_in, told
 from vmmigrate.appliance.port import Console
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile, Profile, read_profile
 from vmmigrate.appliance.web.probing import (

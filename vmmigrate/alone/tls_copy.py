@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from hypervisors import Clock, Problem
-from vmmigrate.alone.console import told
+from vmmigrate.alone.visit import told
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell

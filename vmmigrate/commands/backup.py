@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import Json, Yes, carry_out, confirm, tell
-from vmmigrate.commands.sharing import sharing
-from vmmigrate.commands.visiting import BackupPasswordFile, Url, Visitor
+from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.option_groups import grouped
+from vmmigrate.commands.options import BackupPasswordFile, Json, Url, Visitor, Yes
+from vmmigrate.commands.terminal import confirm, tell
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -19,7 +20,7 @@ Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_
 
 
 @app.command("export")
-@sharing
+@grouped
 def export(
     url: Url,
     output: Annotated[
@@ -48,7 +49,7 @@ def export(
 
 
 @app.command("import")
-@sharing
+@grouped
 def import_(
     url: Url,
     file: Archive,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import carry_out
+from vmmigrate.commands.execute import carry_out
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import Config, Json, carry_out
+from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.options import Config, Json
 
 if TYPE_CHECKING:
     from vmmigrate.findings import Finding

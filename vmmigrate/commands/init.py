@@ -1,13 +1,13 @@
 """The command that asks and writes the configuration: it lends the conversation this terminal."""
 
-import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import carry_out
+from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.terminal import ask
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -39,7 +39,7 @@ def init(
     def act(parts: "Parts", _: Any) -> None:
         _refuse_without_terminal()
         secrets = platformdirs.user_config_path("vmmigrate") / "secrets"
-        lent = Lent(_ask, typer.echo, parts.connect, own_known_hosts(), secrets)
+        lent = Lent(ask, typer.echo, parts.connect, own_known_hosts(), secrets)
         if not converse(old, output, lent, url=connect):
             raise typer.Abort
 
@@ -54,12 +54,3 @@ def _refuse_without_terminal() -> None:
             "init asks questions, and there is no terminal to answer them",
             hint="run it in a terminal, or write the file by hand: vmmigrate config template > vmmigrate.toml",
         )
-
-
-def _ask(question: str, default: str | None, secret: bool = False) -> str:
-    """Ctrl-D leaves as Ctrl-C does."""
-    prompt = f"{question} [{default}]: " if default else f"{question}: "
-    try:
-        return getpass.getpass(prompt) if secret else input(prompt)
-    except EOFError:
-        raise KeyboardInterrupt from None

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import Config, Json, Yes, carry_out, confirm, echo
-from vmmigrate.commands.sharing import sharing
+from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.option_groups import grouped
+from vmmigrate.commands.options import Config, Json, Yes
+from vmmigrate.commands.terminal import confirm, echo
 from vmmigrate.settings.folders import run_ids, runs_folder
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class Given:
         }
 
 
-@sharing
+@grouped
 def migrate(
     old: Old,
     image: Image,
@@ -111,7 +113,7 @@ def migrate(
     carry_out(act, json=json, config=given.config, flags=given.flags())
 
 
-@sharing
+@grouped
 def plan(
     old: Old,
     image: Image,

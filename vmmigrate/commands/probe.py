@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import Json, carry_out, echo, tell
-from vmmigrate.commands.sharing import sharing
-from vmmigrate.commands.visiting import Url, Visitor
+from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.option_groups import grouped
+from vmmigrate.commands.options import Json, Url, Visitor
+from vmmigrate.commands.terminal import echo, tell
 
 if TYPE_CHECKING:
-    from vmmigrate.alone.console import Visit
+    from vmmigrate.alone.visit import Visit
     from vmmigrate.parts import Parts
 
 
-@sharing
+@grouped
 def probe(
     url: Url,
     visitor: Visitor,

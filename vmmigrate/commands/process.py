@@ -1,6 +1,5 @@
 """One process's view of an operation: who listens, who is asked, what interrupts, which exit code results."""
 
-import getpass
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from hypervisors import Access, Cancelled, Hypervisor, Problem, connect, redacted
+from vmmigrate.commands.terminal import ask
 from vmmigrate.errors import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
 from vmmigrate.parts import Parts
@@ -119,19 +119,10 @@ class Session:
 
     def _ask(self, wanted: Wanted) -> str:
         with self._live.still() if self._live else nullcontext():
-            return _prompt(wanted.question)
+            return ask(wanted.question, secret=True)
 
     def _write_traceback(self) -> Path:
         path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")
         with path.open("a") as log:
             log.write(redacted(traceback.format_exc()))
         return path
-
-
-def _prompt(label: str) -> str:
-    """Ctrl-D leaves as Ctrl-C does, and what is told next begins a line of its own."""
-    try:
-        return getpass.getpass(f"{label}: ")
-    except (EOFError, KeyboardInterrupt):
-        print(file=sys.stderr)
-        raise KeyboardInterrupt from None

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vmmigrate.commands.common import Config, Json, Yes, carry_out, confirm, echo, tell
+from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.options import Config, Json, Yes
+from vmmigrate.commands.terminal import confirm, echo, tell
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -40,7 +42,7 @@ def show(
     import json as writer
     from datetime import UTC, datetime
 
-    from vmmigrate.alone import tls_show as tlsshow
+    from vmmigrate.alone import tls_show
 
     if via not in (None, "old", "new"):
         raise typer.BadParameter("give old or new", param_hint="--via")
@@ -48,10 +50,10 @@ def show(
         raise typer.BadParameter("goes with --via", param_hint="--config")
 
     def act(parts: "Parts", settings: Any) -> None:
-        host, port = tlsshow.parse(where)
-        with tlsshow.through(via, settings, parts) as dial:
-            seen = tlsshow.look(host, port, datetime.now(UTC), dial)
-        echo([writer.dumps(tlsshow.to_json(host, seen))] if json else tlsshow.lines(host, seen))
+        host, port = tls_show.parse(where)
+        with tls_show.through(via, settings, parts) as dial:
+            seen = tls_show.look(host, port, datetime.now(UTC), dial)
+        echo([writer.dumps(tls_show.to_json(host, seen))] if json else tls_show.lines(host, seen))
 
     carry_out(act, json=json, config=config, flags={} if via else None)
 
@@ -73,18 +75,18 @@ def copy(
 
     Example: vmmigrate tls copy 192.0.2.10 192.0.2.11
     """
-    from vmmigrate.alone import tls_copy as tlscopy
+    from vmmigrate.alone import tls_copy
 
     def act(parts: "Parts", settings: Any) -> None:
-        with tlscopy.gateways(settings, parts) as (at_old, at_new):
+        with tls_copy.gateways(settings, parts) as (at_old, at_new):
             giving, taking = at_old(old), at_new(new)
-            found = tlscopy.look(giving, taking, web=web or not smtp, smtp=smtp or not web)
-            tell(tlscopy.lines(found, old, new), tlscopy.compared_json(found, old, new), json=json)
+            found = tls_copy.look(giving, taking, web=web or not smtp, smtp=smtp or not web)
+            tell(tls_copy.lines(found, old, new), tls_copy.compared_json(found, old, new), json=json)
             if not yes and found.change:
                 confirm(f"Replace them on {new} now?")
-            with tlscopy.saying(parts, "copy", "Copy certificates and keys") as say:
-                proved = tlscopy.carry_out(taking, found, say)
-            tell(list(proved), tlscopy.copied_json(found, old, new, proved), json=json)
+            with tls_copy.saying(parts, "copy", "Copy certificates and keys") as say:
+                proved = tls_copy.carry_out(taking, found, say)
+            tell(list(proved), tls_copy.copied_json(found, old, new, proved), json=json)
 
     carry_out(act, json=json, config=config, flags={})
 
@@ -95,13 +97,13 @@ def undo(new: New, config: Config = None, json: Json = False) -> None:
 
     Example: vmmigrate tls undo 192.0.2.11
     """
-    from vmmigrate.alone import tls_copy as tlscopy
+    from vmmigrate.alone import tls_copy
 
     def act(parts: "Parts", settings: Any) -> None:
-        with tlscopy.gateways(settings, parts) as (_, at_new):
-            with tlscopy.saying(parts, "undo", "Put back the previous certificates and keys") as say:
-                paths = tlscopy.undo(at_new(new), say)
+        with tls_copy.gateways(settings, parts) as (_, at_new):
+            with tls_copy.saying(parts, "undo", "Put back the previous certificates and keys") as say:
+                paths = tls_copy.undo(at_new(new), say)
             nothing = [] if paths else [f"{new} keeps nothing from before a copy: there is nothing to put back"]
-            tell(nothing, tlscopy.undone_json(new, paths), json=json)
+            tell(nothing, tls_copy.undone_json(new, paths), json=json)
 
     carry_out(act, json=json, config=config, flags={})

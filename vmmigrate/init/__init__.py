@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from hypervisors import Access, Hypervisor
-from vmmigrate.init import console, hypervisor, reaching, shell, sources
+from vmmigrate.init import console, hypervisor, shell, sources, ssh_address
 from vmmigrate.init.asking import Ask, Dialogue
 from vmmigrate.init.conversation import Conversation
 from vmmigrate.init.ending import keep_secrets, next_commands, refuse_unwritable, write
@@ -70,7 +70,7 @@ def _look(talk: Conversation, old: str, url: str | None) -> tuple[str, bool]:
     connection, inventory = hypervisor.find_vm(talk, old, url)
     with closing(connection):
         talk.dialogue.heading("The old gateway's shell")
-        host = reaching.reach(talk, connection, inventory)
+        host = ssh_address.reach(talk, connection, inventory)
         doors, session = shell.log_in(talk, host)
         with closing(doors):
             identity = shell.look(talk, doors, session, inventory)

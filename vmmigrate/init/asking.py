@@ -10,7 +10,7 @@ from hypervisors import Problem, Secret, redacted
 class Ask(Protocol):
     """Puts one question; what was typed, or '' for the default. A secret is not shown."""
 
-    def __call__(self, question: str, default: str | None, secret: bool = False) -> str: ...
+    def __call__(self, question: str, default: str | None, *, secret: bool = False) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from hypervisors import Access, Hypervisor, Unreachable
 from vmmigrate import __version__
 from vmmigrate.cli import app
-from vmmigrate.commands import process as terminal
+from vmmigrate.commands import process
 from vmmigrate.run.fold import fold
 from vmmigrate.run.record import Kind, read
 
@@ -40,7 +40,7 @@ def cli(tmp_path: Path, tiny: TinyHypervisor, monkeypatch: pytest.MonkeyPatch) -
         "VMMIGRATE_KEYS_FOLDER": str(tmp_path / "keys"),
     }.items():
         monkeypatch.setenv(name, value)
-    connect = terminal.CONNECT.set(lambda url, access: tiny)  # type: ignore[arg-type, return-value]
+    connect = process.CONNECT.set(lambda url, access: tiny)  # type: ignore[arg-type, return-value]
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers, umask = [signal.getsignal(number) for number in numbers], os.umask(0o022)
 
@@ -51,7 +51,7 @@ def cli(tmp_path: Path, tiny: TinyHypervisor, monkeypatch: pytest.MonkeyPatch) -
     os.umask(umask)
     for number, handler in zip(numbers, handlers, strict=True):
         signal.signal(number, handler)
-    terminal.CONNECT.reset(connect)
+    process.CONNECT.reset(connect)
 
 
 def interrupt() -> None:
@@ -176,9 +176,9 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_connected(
 
 
 def test_a_file_that_is_not_there_is_told_where_the_hypervisor_is_not_reached(cli: Cli) -> None:
-    connect = terminal.CONNECT.set(unreachable)
+    connect = process.CONNECT.set(unreachable)
     told = [cli("plan", "mailgw", image).stderr for image in ("nwe.qcow2", str(Path(__file__)))]
-    terminal.CONNECT.reset(connect)
+    process.CONNECT.reset(connect)
     assert [line.splitlines()[0].split(":")[1] for line in told] == [" image", " libvirt does not answer"]
 
 

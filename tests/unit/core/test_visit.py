@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hypervisors import Secret, TlsTrust, TrustRefused
-from vmmigrate.alone import console as visit
-from vmmigrate.alone.console import Visit, backup_password
+from vmmigrate.alone import visit
+from vmmigrate.alone.visit import Visit, backup_password
 from vmmigrate.errors import UsageProblem
 from vmmigrate.parts import Parts
 from vmmigrate.settings.secrets import Ask, ProcessSecrets

@@ -6,8 +6,8 @@ from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from hypervisors.vmware.address import Target
 from hypervisors.vmware.faults import door
+from hypervisors.vmware.target import Target
 
 _Collector: Any = vmodl.query.PropertyCollector
 

@@ -46,8 +46,8 @@ from hypervisors.vmware import (
     vapp,
     versions,
 )
-from hypervisors.vmware.address import Target, target_of
 from hypervisors.vmware.building import Like
+from hypervisors.vmware.target import Target, target_of
 
 Device = vim.vm.device
 LAN, STAGING = Network("lan", "dvportgroup"), Network("staging", "portgroup")

@@ -15,7 +15,7 @@ from tls_host import Host, listening, tls_host
 from fixtures.appliance import ca, keys
 from hypervisors import Access, LoginRefused, Problem, Secret, TlsTrust, TrustRefused, Unreachable, connect
 from hypervisors.vmware import trusting
-from hypervisors.vmware.address import Target
+from hypervisors.vmware.target import Target
 
 VCENTER = Target("vc.example", 443, "admin", "", "", "")
 WRONG = "0" * 64

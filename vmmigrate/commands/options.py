@@ -1,4 +1,4 @@
-"""The options of the commands that visit one console, and what they make."""
+"""Options and arguments that several commands have."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vmmigrate.alone.console import Visit
+    from vmmigrate.alone.visit import Visit
 
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A vmmigrate.toml. [default: here, then ~/.config/vmmigrate]")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON line an event.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Url = Annotated[
     str,
     typer.Argument(
@@ -55,6 +60,6 @@ class Visitor:
 
     def to(self, url: str) -> "Visit":
         """Raises UsageProblem for what is no URL."""
-        from vmmigrate.alone.console import Visit
+        from vmmigrate.alone.visit import Visit
 
         return Visit(url, self.user, self.password_file, self.ca_file, self.fingerprint, self.profile)

@@ -8,7 +8,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from vmmigrate.cli import app
-from vmmigrate.commands.sharing import sharing
+from vmmigrate.commands.option_groups import grouped
 
 seen: list[object] = []
 
@@ -21,13 +21,13 @@ class Where:
     floor: Annotated[int | None, typer.Option("--floor", min=0)] = None
 
 
-@sharing
+@grouped
 def visit(whom: Annotated[str, typer.Argument()], where: Where, long: bool = False) -> None:
     """Go there."""
     seen.append((whom, where, long))
 
 
-@sharing
+@grouped
 def leave(where: Where) -> None:
     """Leave it."""
     seen.append(where)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 
-def sharing(command: Callable[..., None]) -> Callable[..., None]:
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Let typer see the fields of each parameter that is a dataclass as options of the command itself."""
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}

@@ -1,0 +1,57 @@
+"""What a command asks and prints on this process's terminal.
+
+Without rich.prompt: it wraps a question at the terminal's width, takes [words] of a name or URL for its own markup, and
+lets Ctrl-D out as an error of its own.
+"""
+
+import getpass
+import sys
+from contextlib import redirect_stdout
+
+import typer
+
+
+def ask(question: str, default: str | None = None, *, secret: bool = False) -> str:
+    """What was typed, '' for the default; Ctrl-D leaves as Ctrl-C does. A secret is not shown."""
+    prompt = f"{question} [{default}]: " if default else f"{question}: "
+    try:
+        return getpass.getpass(prompt) if secret else input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        typer.echo(err=True)  # what is printed next begins a line of its own
+        raise KeyboardInterrupt from None
+
+
+def confirm(question: str) -> None:
+    """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D leave as everywhere."""
+    from vmmigrate.errors import NeedsConfirmation
+
+    if not sys.stdin.isatty():
+        raise NeedsConfirmation(question, "--yes")
+    if not _agreed(question):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Abort
+
+
+def _agreed(question: str) -> bool:
+    """Asked beside standard output, which may be a program's."""
+    try:
+        with redirect_stdout(sys.stderr):
+            return typer.confirm(question)
+    except typer.Abort:  # a key, not an answer
+        typer.echo(err=True)
+        raise KeyboardInterrupt from None
+
+
+def tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
+    """A result: for people, or as one JSON line."""
+    from vmmigrate.show.jsonlines import JsonLines
+
+    if json:
+        JsonLines(sys.stdout).write(data)
+    else:
+        echo(lines)
+
+
+def echo(lines: list[str], *, err: bool = False) -> None:
+    for line in lines:
+        typer.echo(line, err=err)
