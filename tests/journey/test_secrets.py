@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import psutil
 import pytest
 
-from fixtures.appliance import keys, seed
+from fixtures.appliance import keys, seed, sshd
 from tests.journey.conftest import Tell
 from tests.journey.records import number
 from tests.journey.story import CHECKOUT, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Story
@@ -53,8 +53,8 @@ def found(data: bytes) -> list[str]:
 
 
 def assert_kept_secret(story: Story) -> None:
-    """All that was written and said; the key's folder holds nothing but the key."""
-    written = [*story.folder.glob("*.txt")]
+    """All that was written and said, each command in a guest too; the key's folder holds nothing but the key."""
+    written = [*story.folder.glob("*.txt"), *story.lab.folder.glob(f"vms/*/{sshd.LOG}")]
     written += [path for path in (story.folder / "runs", story.folder / "told") for path in path.rglob("*")]
     assert [
         (path.name, found(path.read_bytes())) for path in written if path.is_file() and found(path.read_bytes())

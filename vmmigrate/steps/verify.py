@@ -68,7 +68,8 @@ def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
-    old, new = load_digests(run), read_database(run.new_shell, run.rundir.digest_key())
+    old = load_digests(run)
+    new = read_database(run.new_shell, run.rundir.digest_key(), like=old)
     rows = sum(table.count for table in old.tables.values())
     expected = f"all {rows} rows of {len(old.tables)} tables accounted for"
     gone = lost(old, new)
