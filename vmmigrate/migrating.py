@@ -13,7 +13,8 @@ from vmmigrate.findings import Findings, refusal
 from vmmigrate.model import Plan, plan_to_json
 from vmmigrate.operations import begin, fetch_secrets, report_start
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
-from vmmigrate.plan.preflight import Preflight
+from vmmigrate.plan.look import Look
+from vmmigrate.plan.preflight import preflight
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.rundir import locked, new_run_id
 from vmmigrate.run.supervise import supervise
@@ -44,7 +45,7 @@ def _look(
 
     title, started = "Look at everything, change nothing", parts.clock.now()
     parts.listen(StepBegan("plan", title, 0, 0))
-    made = Preflight(hypervisor, settings, doors, listen).plan(old, image, run_id)
+    made = preflight(Look(hypervisor, settings, doors, listen, old, image, run_id))
     parts.listen(StepEnded("plan", title, parts.clock.now() - started))
     return made
 

@@ -15,7 +15,7 @@ from vmmigrate.appliance.profile import Profile
 from vmmigrate.appliance.rest.console import RestConsole
 from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.errors import ApplianceError, NotDiscovered, PlanRefused, UsageProblem
-from vmmigrate.plan.preflight import refuse_unsupported
+from vmmigrate.plan.identity import refuse_unsupported
 from vmmigrate.steps.ready import refuse_six
 
 UNTOLD = (

@@ -9,7 +9,7 @@ from vmmigrate.doors import Doors
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
-from vmmigrate.plan.preflight import read_identity, refuse_unsupported
+from vmmigrate.plan.identity import read_identity, refuse_unsupported
 
 PASSWORD = "old.ssh.password"  # noqa: S105 -- the name of a setting
 PASSPHRASE = "old.ssh.key_passphrase"  # noqa: S105

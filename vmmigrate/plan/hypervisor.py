@@ -1,0 +1,54 @@
+"""The questions about the hypervisor's things: the old VM as it is, its NICs and disks, and a name for the new one."""
+
+import hashlib
+
+from hypervisors import Inventory, NotFound, PowerState
+from vmmigrate.errors import PlanRefused
+from vmmigrate.plan.look import Look
+from vmmigrate.steps.claim import refuse_foreign_claim
+
+
+def old_vm(look: Look) -> Inventory:
+    inventory = look.hypervisor.inventory(look.hypervisor.find(look.old))
+    if inventory.power is not PowerState.RUNNING:
+        raise PlanRefused(f"{inventory.vm.name} is not running", hint="start it: its backup and keys are read from it")
+    refuse_foreign_claim(inventory.notes, run_id="no run yet")
+    return inventory
+
+
+def new_name(look: Look) -> str:
+    name = look.settings.new.name or f"{look.of(old_vm).vm.name}-{look.run_id}"
+    try:
+        taken = look.hypervisor.find(name)
+    except NotFound:
+        return name
+    raise PlanRefused(
+        f"there is a virtual machine {taken.name!r} already",
+        hint="choose another name with new.name or --name NAME",
+    )
+
+
+def nics(look: Look) -> None:
+    there = look.of(old_vm).nics
+    if sum(nic.link_up or nic.stored_link_up for nic in there) > 1:
+        look.findings.error(
+            "nics",
+            f"the old VM has {len(there)} connected NICs; it would stay live on all but one",
+            "set down what is not needed, now and for the next start; more than one is not supported",
+        )
+
+
+def disks(look: Look) -> None:
+    there = look.of(old_vm).disks
+    if len(there) > 1:
+        look.findings.warn(
+            "disks",
+            f"the old VM has {len(there)} disks",
+            "the new VM gets the image's disk; carry over what lies on the others by hand",
+        )
+
+
+def mac_by_hand(seed: str) -> str:
+    """From 00:50:56:00:00:00 to 00:50:56:3f:ff:ff, where vSphere takes addresses given by hand; the same for a seed."""
+    one, two, three = hashlib.sha256(seed.encode()).digest()[:3]
+    return f"00:50:56:{one & 0x3F:02x}:{two:02x}:{three:02x}"

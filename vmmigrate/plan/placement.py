@@ -1,0 +1,54 @@
+"""The questions about where the new VM goes: its store and its staging network."""
+
+from hypervisors import Network, Store
+from vmmigrate.errors import PlanRefused
+from vmmigrate.plan.hypervisor import old_vm
+from vmmigrate.plan.image import image
+from vmmigrate.plan.look import Look
+
+
+def store(look: Look) -> Store:
+    """As set, else the only one, else where the old VM's first disk is."""
+    stores = {store.name: store for store in look.hypervisor.stores() if store.active}
+    disks, wanted = look.of(old_vm).disks, look.settings.hypervisor.store
+    name = wanted or (next(iter(stores)) if len(stores) == 1 else disks[0].store if disks else "")
+    if name not in stores:
+        what = f"no active storage pool or datastore {wanted!r}" if wanted else "it is not clear which store to use"
+        raise PlanRefused(
+            f"{what} (there are: {', '.join(stores) or 'none'})",
+            hint="choose one with hypervisor.store or --store NAME",
+        )
+    _refuse_full(stores[name], look.of(image).virtual_size)
+    if not wanted and len(stores) > 1:
+        look.findings.note("store", f"the new disk goes to {name}, which holds the old VM's first disk")
+    return stores[name]
+
+
+def _refuse_full(chosen: Store, size: int) -> None:
+    if chosen.available < size:
+        raise PlanRefused(
+            f"{chosen.name} has {chosen.available / 2**30:.1f} GiB left, the image may grow to {size / 2**30:.1f} GiB",
+            hint="make room, or choose another store with hypervisor.store or --store NAME",
+        )
+
+
+def staging(look: Look) -> Network:
+    networks = look.hypervisor.networks()
+    wanted = look.settings.new.staging
+    fitting = [each for each in networks if wanted and wanted in (each.name, str(each))]
+    if len(fitting) > 1:
+        raise PlanRefused(
+            f"{len(fitting)} networks are called {wanted!r}: {', '.join(map(str, fitting))}",
+            hint="name one as it stands here, with new.staging or --staging NETWORK; of two that stand here alike,"
+            " give one another name",
+        )
+    if fitting:
+        return fitting[0]
+    if wanted and wanted.startswith("bridge:"):
+        return Network(wanted.removeprefix("bridge:"), "bridge")
+    listed = ", ".join(map(str, networks)) or "none"
+    what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
+    raise PlanRefused(
+        f"{what} (there are: {listed})",
+        hint="name one that this workstation reaches and the world does not, with new.staging or --staging NETWORK",
+    )
