@@ -2,6 +2,7 @@
 
 import shlex
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from hypervisors import Hypervisor, Progress, refuse_unreadable
@@ -16,6 +17,7 @@ from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.preflight import preflight
 from vmmigrate.run.engine import Engine
+from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import locked, new_run_id
 from vmmigrate.run.supervise import supervise
 from vmmigrate.settings.models import Settings
@@ -67,6 +69,8 @@ def migrate(
     """
     run_id = run_id or new_run_id()
     _refuse_unreadable(image, settings)
+    recorder = Recorder(parts.listen)
+    parts = replace(parts, listen=recorder)
     with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
         made = _look(hypervisor, settings, doors, parts, old, image, run_id)
         _refuse_blocked(made)
@@ -78,7 +82,8 @@ def migrate(
         _refuse_unfit(made, hypervisor, doors)
         rundir = parts.rundir(run_id)
         rundir.create()
-        with locked(rundir), closing(begin(rundir, MIGRATE, plan_to_json(made), settings)) as journal:
+        text = plan_to_json(made)
+        with locked(rundir), closing(begin(rundir, MIGRATE, text, settings)) as journal, recorder.into(journal):
             run = made_run(rundir, made, settings, hypervisor, doors, parts)
             report_start(run, "migrate")
             supervise(Engine(journal, MIGRATE, run, parts.listen, parts.cancelled), run, Engine.forward)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
@@ -14,6 +15,7 @@ from vmmigrate.parts import Parts, run_of
 from vmmigrate.run.engine import REDO, Engine
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
@@ -33,7 +35,11 @@ def begin(rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings) -
         "version": __version__,
         "plan_sha256": hashlib.sha256(plan.encode()).hexdigest(),
         "itinerary": itinerary.name,
-        "steps": [{"name": step.name, "phase": phase.name} for phase in itinerary.phases for step in phase.steps],
+        "steps": [
+            {"name": step.name, "phase": phase.name, "title": step.title}
+            for phase in itinerary.phases
+            for step in phase.steps
+        ],
     }
     try:
         write_durably(rundir.plan, plan.encode())
@@ -189,8 +195,9 @@ def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
         itinerary = of_run(journal.state(), parts.itineraries)
         plan = itinerary.read_plan(_untouched_plan(rundir, journal.state()))
         settings = Settings.model_validate_json(rundir.settings.read_text())
-        with run_of(rundir, plan, settings, parts) as run:
-            yield Engine(journal, itinerary, run, parts.listen, parts.cancelled), run
+        recorder = Recorder(parts.listen)
+        with recorder.into(journal), run_of(rundir, plan, settings, replace(parts, listen=recorder)) as run:
+            yield Engine(journal, itinerary, run, recorder, parts.cancelled), run
 
 
 def _refuse_finished(state: RunState) -> None:

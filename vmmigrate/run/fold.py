@@ -30,6 +30,15 @@ class Back:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A remark or a warning, and the step in which it came; "" before the first."""
+
+    kind: Kind
+    step: str
+    text: str
+
+
+@dataclass(frozen=True)
 class RunState:
     """A run as its journal tells it. The order of `steps` is the recorded one."""
 
@@ -48,6 +57,8 @@ class RunState:
     learnt_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)  # step → what its undo left to a person
     error: str | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)  # of steps; an earlier version recorded none
+    notes: tuple[Note, ...] = ()
 
 
 def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
@@ -64,8 +75,17 @@ def _start(record: Record) -> RunState:
     if record.kind is not Kind.RUN:
         raise JournalDamaged("the first record is no run record", hint="this file is no journal")
     phases = {step["name"]: step["phase"] for step in data["steps"]}
+    titles = {step["name"]: step["title"] for step in data["steps"] if "title" in step}
     pending = dict.fromkeys(phases, Status.PENDING)
-    return RunState(data["run_id"], data["version"], data["plan_sha256"], phases, pending, data.get("itinerary", FIRST))
+    return RunState(
+        data["run_id"],
+        data["version"],
+        data["plan_sha256"],
+        phases,
+        pending,
+        data.get("itinerary", FIRST),
+        titles=titles,
+    )
 
 
 def _with_status(state: RunState, record: Record, status: Status) -> RunState:
@@ -134,6 +154,10 @@ def _finished(state: RunState, record: Record) -> RunState:
     return replace(state, finished=True)
 
 
+def _note(state: RunState, record: Record) -> RunState:
+    return replace(state, notes=(*state.notes, Note(record.kind, record.data["step"], record.data["text"])))
+
+
 def _second_run(state: RunState, record: Record) -> RunState:
     raise JournalDamaged(f"record {record.seq} begins a second run in one file", hint="this file was edited")
 
@@ -150,4 +174,6 @@ _FOLDS: dict[Kind, Callable[[RunState, Record], RunState]] = {
     Kind.PAUSED: _paused,
     Kind.END: _end,
     Kind.FINISHED: _finished,
+    Kind.REMARK: _note,
+    Kind.WARNING: _note,
 }

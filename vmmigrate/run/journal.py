@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from vmmigrate.durable import fsync_folder, part_of
@@ -26,6 +27,7 @@ class Journal:
         self._failure: JournalFailed | None = None
         self._state: RunState | None = None
         self._added = 0  # how many records are in `_state`
+        self._one_at_a_time = Lock()  # a warning may come from a thread that transfers
 
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
@@ -50,14 +52,22 @@ class Journal:
             os.truncate(path, good)
         return cls(path, records)
 
+    @property
+    def schema(self) -> int:
+        return int(self.records[0].data["schema"])
+
     def append(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Record:
         """Write one record and wait until it is on the disk. After a failure nothing is written ever again."""
+        with self._one_at_a_time:
+            return self._append(kind, data or {})
+
+    def _append(self, kind: Kind, data: Mapping[str, Any]) -> Record:
         if self._failure:
             raise self._failure
         prev = self.records[-1].hash if self.records else START
         seq = len(self.records)
         at = self._now().isoformat(timespec="milliseconds")
-        body = {"seq": seq, "at": at, "kind": kind.value, **(data or {}), "prev": prev}
+        body = {"seq": seq, "at": at, "kind": kind.value, **data, "prev": prev}
         line = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
         try:
             self._write(line + b"\n")
@@ -67,7 +77,7 @@ class Journal:
                 hint="nothing was done that is not recorded: make room, then resume or roll back",
             )
             raise self._failure from error
-        record = Record(seq, at, kind, dict(data or {}), hashlib.sha256(line).hexdigest())
+        record = Record(seq, at, kind, dict(data), hashlib.sha256(line).hexdigest())
         self.records.append(record)
         return record
 
@@ -78,11 +88,12 @@ class Journal:
 
     def state(self) -> RunState:
         """Each record is added once: a run asks hundreds of times."""
-        if self._added < len(self.records):
-            self._state = fold(self.records[self._added :], self._state)
-            self._added = len(self.records)
-        assert self._state is not None
-        return self._state
+        with self._one_at_a_time:
+            if self._added < len(self.records):
+                self._state = fold(self.records[self._added :], self._state)
+                self._added = len(self.records)
+            assert self._state is not None
+            return self._state
 
     def close(self) -> None:
         self._file.close()

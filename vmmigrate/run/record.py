@@ -11,7 +11,7 @@ from typing import Any
 
 from vmmigrate.errors import JournalDamaged
 
-SCHEMA = 1
+SCHEMA = 2  # a journal stays in the schema that it was begun in, so that the version which began it can go on
 START = "0" * 64  # `prev` of the first record
 
 
@@ -27,6 +27,13 @@ class Kind(StrEnum):
     PAUSED = "paused"
     END = "end"
     FINISHED = "finished"
+    REMARK = "remark"
+    WARNING = "warning"
+
+    @property
+    def since(self) -> int:
+        """The schema that has it first."""
+        return 2 if self in (Kind.REMARK, Kind.WARNING) else 1
 
 
 @dataclass(frozen=True)

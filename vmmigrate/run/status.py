@@ -1,14 +1,14 @@
 """Where runs stand, by their folders alone: no other machine is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vmmigrate.errors import JournalDamaged
-from vmmigrate.findings import Check, Verdict
+from vmmigrate.findings import Check, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
-from vmmigrate.run.record import Record, read
+from vmmigrate.run.record import Kind, Record, read
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing, outage
 
@@ -41,6 +41,26 @@ class RunStatus:
     def proofs(self) -> tuple[str, ...]:
         """What was compared and found right, in words."""
         return tuple(str(check) for check in self.checks if check.verdict is Verdict.PASS)
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Of the recorded steps; an earlier version did not record them."""
+        return {**{step.name: step.title for step in self.itinerary.steps}, **self.state.titles}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the plan, and those that came while it ran."""
+        planned = [finding for finding in self.plan.findings if finding.severity is Severity.WARNING]
+        return (*(f"{each.id}: {each.seen} → {each.remedy}" for each in planned), *self._notes(Kind.WARNING))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self._notes(Kind.REMARK)
+
+    def _notes(self, kind: Kind) -> tuple[str, ...]:
+        """Each once: a step that was done again may have said it again."""
+        notes = [note for note in self.state.notes if note.kind is kind]
+        return tuple(dict.fromkeys(f"{note.step}: {note.text}" if note.step else note.text for note in notes))
 
     @property
     def outage(self) -> float | None:

@@ -12,9 +12,13 @@ def status_lines(run: RunStatus) -> list[str]:
         f"run {run.run_id}: {run.word}, {' → '.join(run.plan.names.values())}",
         f"folder {run.folder}",
     ]
-    lines += [f"  {state.value:<8} {step}" for step, state in run.state.steps.items()]
+    lines += [
+        f"  {state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip() for step, state in run.state.steps.items()
+    ]
     lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
     lines += [f"proved: {check}" for check in run.proofs]
+    lines += [f"warning: {warning}" for warning in run.warnings]
+    lines += [f"note: {remark}" for remark in run.remarks]
     lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
     return lines + next_lines(run.run_id, run.standing.verbs)
@@ -28,9 +32,12 @@ def status_json(run: RunStatus) -> dict[str, object]:
         "itinerary": run.itinerary.name,
         **run.plan.names,
         "steps": {step: state.value for step, state in run.state.steps.items()},
+        "titles": dict(run.titles),
         "outage": run.outage,
         "proofs": list(run.proofs),
         "checks": [asdict(check) for check in run.checks],
+        "warnings": list(run.warnings),
+        "remarks": list(run.remarks),
         "left_to_you": dict(run.state.troubles),
         "insecure": list(run.plan.insecure),
         "folder": str(run.folder),

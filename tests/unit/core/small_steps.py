@@ -150,7 +150,9 @@ HEADER = {
     "version": "0.1.0",
     "plan_sha256": "ab" * 32,
     "itinerary": "small",
-    "steps": [{"name": step.name, "phase": phase.name} for phase in SMALL.phases for step in phase.steps],
+    "steps": [
+        {"name": step.name, "phase": phase.name, "title": step.title} for phase in SMALL.phases for step in phase.steps
+    ],
 }
 
 

@@ -393,7 +393,7 @@ def test_status_of_one_run_has_its_steps(cli: Cli, tmp_path: Path) -> None:
     lines = cli("status", "r1").stdout.splitlines()
     assert lines[1:5] == [
         f"folder {tmp_path}/runs/r1",
-        "  done     claim",
-        "  pending  note-old",
-        "  pending  export",
+        "  done     claim         Claim the old VM",
+        "  pending  note-old      Note the old gateway's state",
+        "  pending  export        Export the backup",
     ]

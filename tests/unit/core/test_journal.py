@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_steps import HEADER, NAMES, VM
+from small_steps import HEADER, NAMES, STEPS, VM
 
 from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.facts import Claim, NewVm, group_to_json
-from vmmigrate.run.fold import Back, RunState, Status, fold
+from vmmigrate.run.fold import Back, Note, RunState, Status, fold
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.record import START, Kind, read
+from vmmigrate.run.record import SCHEMA, START, Kind, read
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_first_record_is_the_run(path: Path) -> None:
     Journal.create(path, HEADER)
     (first,) = lines(path)
     assert first.pop("at")
-    assert first == {"seq": 0, "kind": "run", "schema": 1, **HEADER, "prev": START}
+    assert first == {"seq": 0, "kind": "run", "schema": SCHEMA, **HEADER, "prev": START}
 
 
 def test_a_journal_is_private_and_leaves_no_other_file(path: Path, journal: Journal) -> None:
@@ -125,8 +125,8 @@ def test_a_missing_record_is_noticed(path: Path, journal: Journal) -> None:
 
 def test_a_newer_schema_is_refused_with_the_version_needed(path: Path, journal: Journal) -> None:
     journal.append(Kind.BEGIN, {"step": "claim"})
-    rewrite(path, 0, schema=2, version="3.1.4")
-    with pytest.raises(JournalDamaged, match="has schema 2, this program knows up to 1") as refusal:
+    rewrite(path, 0, schema=SCHEMA + 1, version="3.1.4")
+    with pytest.raises(JournalDamaged, match=f"has schema {SCHEMA + 1}, this program knows up to {SCHEMA}") as refusal:
         read(path)
     assert refusal.value.hint == "use vmmigrate 3.1.4 or newer for this run"
 
@@ -260,6 +260,17 @@ def test_end_until_something_happens(path: Path, tmp_path: Path) -> None:
 
 def test_finished(path: Path) -> None:
     assert state_after(path, begin("claim"), (Kind.FINISHED, {})).finished is True
+
+
+def test_remarks_and_warnings_are_kept_in_order(path: Path) -> None:
+    remark, warning = (Kind.REMARK, {"step": "claim", "text": "a"}), (Kind.WARNING, {"step": "", "text": "b"})
+    state = state_after(path, begin("claim"), remark, warning)
+    assert state.notes == (Note(Kind.REMARK, "claim", "a"), Note(Kind.WARNING, "", "b"))
+    assert state.steps["claim"] is Status.BEGUN
+
+
+def test_titles_are_those_that_were_recorded(path: Path) -> None:
+    assert state_after(path).titles == {step.name: step.title for step in STEPS}
 
 
 def test_a_second_run_record_is_refused(path: Path) -> None:

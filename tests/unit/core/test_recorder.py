@@ -1,0 +1,59 @@
+"""What is shown once is recorded for a later report, and never where an earlier version could not read it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_steps import HEADER
+
+from hypervisors import Secret
+from vmmigrate.events import Event, StepBegan, StepProgress, StepRemark, Warned
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind
+from vmmigrate.run.recorder import Recorder
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal.create(tmp_path / "journal.jsonl", HEADER)
+
+
+def notes(journal: Journal) -> list[tuple[Kind, str, str]]:
+    return [(record.kind, record.data["step"], record.data["text"]) for record in journal.records[1:]]
+
+
+def test_remarks_and_warnings_are_recorded_and_all_is_heard(journal: Journal) -> None:
+    heard: list[Event] = []
+    recorder = Recorder(heard.append)
+    events = StepBegan("a", "Act", 1, 1), StepProgress("a", 1, 2), StepRemark("a", "so"), Warned("take care")
+    with recorder.into(journal):
+        for event in events:
+            recorder(event)
+    assert heard == list(events)
+    assert notes(journal) == [(Kind.REMARK, "a", "so"), (Kind.WARNING, "a", "take care")]
+
+
+def test_what_came_before_the_journal_is_recorded_once_there_is_one(journal: Journal) -> None:
+    recorder = Recorder(lambda event: None)
+    recorder(Warned("no manifest"))
+    with recorder.into(journal):
+        assert notes(journal) == [(Kind.WARNING, "", "no manifest")]
+    recorder(Warned("too late"))
+    assert len(journal.records) == 2
+
+
+def test_no_secret_is_recorded(journal: Journal) -> None:
+    Secret("hunter2-of-this-process")
+    recorder = Recorder(lambda event: None)
+    with recorder.into(journal):
+        recorder(StepRemark("a", "the server said hunter2-of-this-process"))
+    assert b"hunter2" not in journal.path.read_bytes()
+
+
+def test_a_journal_of_an_earlier_schema_gets_no_record_that_it_does_not_have(tmp_path: Path) -> None:
+    earlier = Journal.create(tmp_path / "earlier", HEADER)
+    earlier.records[0] = type(earlier.records[0])(**{**vars(earlier.records[0]), "data": {**HEADER, "schema": 1}})
+    recorder = Recorder(lambda event: None)
+    with recorder.into(earlier):
+        recorder(StepRemark("a", "so"))
+    assert [json.loads(line)["kind"] for line in earlier.path.read_text().splitlines()] == ["run"]
