@@ -79,6 +79,67 @@ def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
     assert importers(inside, lambda name: name.startswith(others)) == []
 
 
+# A room sees the floors below its own. What is imported for the type checker alone does not count.
+FLOORS = (
+    ("errors", "events", "step"),
+    ("findings", "durable", "settings"),
+    ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
+    ("archives", "doors"),
+    ("run",),
+    ("steps",),
+    ("itineraries", "plan"),
+    ("parts",),
+    ("operations", "alone"),
+    ("migrating", "show"),
+    ("doctor", "init"),
+    ("commands",),
+    ("cli",),
+)
+
+
+def rooms_seen(path: Path) -> set[str]:
+    """The rooms of vmmigrate that a file imports something from."""
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree(ROOT / path))
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    seen = set()
+    for node in ast.walk(tree(ROOT / path)):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in for_types:
+            package, _, rest = node.module.partition(".")
+            if package == "vmmigrate":
+                seen |= {rest.partition(".")[0]} if rest else {alias.name for alias in node.names}
+    return seen - {"__version__"}
+
+
+@pytest.mark.parametrize("path", [path for path in files("vmmigrate") if path.name != "__init__.py"], ids=str)
+def test_a_room_sees_the_floors_below_its_own(path: Path) -> None:
+    floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+    here = path.with_suffix("").parts[1]
+    assert [room for room in rooms_seen(path) - {here} if floor[room] >= floor[here]] == []
+
+
+ENGINE = [path for path in files("vmmigrate/run") if path.name != "stage.py"]  # a stage has an appliance half
+AROUND = [Path("vmmigrate", name) for name in ("operations.py", "parts.py", "itinerary.py", "step.py")]
+SHOWN = [Path("vmmigrate/show", name) for name in ("status.py", "ending.py", "lines.py", "live.py", "jsonlines.py")]
+
+
+@pytest.mark.parametrize("path", [*ENGINE, *AROUND, *SHOWN], ids=str)
+def test_what_runs_and_shows_runs_names_no_step_phase_scope_or_group(path: Path) -> None:
+    """They come from the run's itinerary. A string that merely contains such a word is no name."""
+    from vmmigrate.itineraries import ITINERARIES
+
+    every = [thing for one in ITINERARIES for thing in (*one.steps, *one.phases, *one.scopes)]
+    groups = {group.__name__ for one in ITINERARIES for step in one.steps for group in step.learns}
+    names = {thing.name for thing in every} | {one.outcome for one in ITINERARIES} | groups
+    words = {node.value for node in ast.walk(tree(ROOT / path)) if isinstance(node, ast.Constant)}
+    identifiers = {node.id for node in ast.walk(tree(ROOT / path)) if isinstance(node, ast.Name)}
+    assert words & names == set()
+    assert identifiers & groups == set()
+
+
 def test_production_code_imports_neither_fixtures_nor_tests() -> None:
     assert importers(("vmmigrate", "hypervisors"), lambda name: top(name) in ("fixtures", "tests")) == []
 

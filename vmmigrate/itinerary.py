@@ -75,7 +75,9 @@ class Itinerary:
     read_plan: Callable[[str], Any]  # → a Plan, of the type that its steps know
     machines: Callable[["RunState", str], Mapping[str, str]]  # by label, what stands where; the second is the outcome
     checks: Callable[["Facts"], tuple[Check, ...]]  # what was compared, in the order of the run
-    secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]  # settings, plan, state → what going on wants
+    # What is asked for before the run goes on, or goes back through a live phase: doors, plan, state (None: new).
+    secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]
+    secrets_back: Callable[[Any], Iterable[str]]
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -1,7 +1,6 @@
 """Plan a migration, and begin it: what `plan` and `migrate` do."""
 
 import shlex
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +11,12 @@ from vmmigrate.errors import NeedsConfirmation, UsageProblem
 from vmmigrate.events import StepBegan, StepEnded, StepProgress
 from vmmigrate.findings import Findings, refusal
 from vmmigrate.model import Plan, plan_to_json
-from vmmigrate.operations import begin, fetch_secrets, report_start
+from vmmigrate.operations import fetch_secrets, start
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.preflight import preflight
-from vmmigrate.run.engine import Engine
 from vmmigrate.run.recorder import Recorder
-from vmmigrate.run.rundir import locked, new_run_id
-from vmmigrate.run.supervise import supervise
+from vmmigrate.run.rundir import new_run_id
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps.migration import MIGRATE
 
@@ -80,13 +77,8 @@ def migrate(
             raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
         fetch_secrets(doors, MIGRATE.secrets(doors, made, None))
         _refuse_unfit(made, hypervisor, doors)
-        rundir = parts.rundir(run_id)
-        rundir.create()
-        text = plan_to_json(made)
-        with locked(rundir), closing(begin(rundir, MIGRATE, text, settings)) as journal, recorder.into(journal):
-            run = made_run(rundir, made, settings, hypervisor, doors, parts)
-            report_start(run, "migrate")
-            supervise(Engine(journal, MIGRATE, run, parts.listen, parts.cancelled), run, Engine.forward)
+        run = made_run(parts.rundir(run_id), made, settings, hypervisor, doors, parts)
+        start(MIGRATE, plan_to_json(made), run, recorder)
     return run_id
 
 

@@ -50,6 +50,15 @@ def begin(rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings) -
         raise
 
 
+def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None:
+    """Begin a run of that kind, of which nothing is on the disk yet, and take it to its end."""
+    rundir = run.rundir
+    rundir.create()
+    with locked(rundir), closing(begin(rundir, itinerary, plan, run.settings)) as journal, recorder.into(journal):
+        report_start(run, itinerary.name)
+        supervise(Engine(journal, itinerary, run, run.emit, run.cancelled), run, Engine.forward)
+
+
 def fetch_secrets(doors: Doors, names: Iterable[str]) -> None:
     """All at the start, so that nobody is asked for a password in the middle of a live phase."""
     for name in names:
@@ -134,7 +143,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
 
 def _fetch_for_the_way_back(doors: Doors, standing: Standing) -> None:
     """Before a live phase, going back concerns the hypervisor alone."""
-    fetch_secrets(doors, doors.wanted() if standing.exposed else ())
+    fetch_secrets(doors, standing.itinerary.secrets_back(doors) if standing.exposed else ())
 
 
 def _refuse_second_commit(standing: Standing) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from vmmigrate import cli, parts
 from vmmigrate.commands import process
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
+
+Command = Callable[[dict[str, Any]], int]
 
 
 def stop_at(name: str, when: str, place: int | list[str]) -> None:
@@ -77,13 +79,22 @@ def command_line(request: dict[str, Any]) -> int:
     process.Parts = functools.partial(parts.Parts, clock=impatient())  # type: ignore[attr-defined, assignment]
     if request.get("only_port"):
         connect_only_to(request["only_port"])
-    if request["stop"]:
-        name, when, place = request["stop"]
+    stop(request["stop"])
+    return vmmigrate(request["argv"])
+
+
+def stop(where: Any) -> None:
+    """As `Stop` in tests/journey/story.py says; None: nowhere."""
+    if where:
+        name, when, place = where
         if when == "edit":
             stop_at_edit(name, place)
         else:
             stop_at(name, when, place)
-    sys.argv = ["vmmigrate", *request["argv"]]
+
+
+def vmmigrate(argv: list[str]) -> int:
+    sys.argv = ["vmmigrate", *argv]
     try:
         cli.main()
     except SystemExit as end:
@@ -107,12 +118,12 @@ def become(request: dict[str, Any]) -> None:
         sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 -- to the end
 
 
-def run(request: dict[str, Any]) -> int:
+def run(request: dict[str, Any], command: Command) -> int:
     """In the fork: the exit code, whatever happens."""
     status = 70
     try:
         become(request)
-        status = command_line(request)
+        status = command(request)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -121,13 +132,13 @@ def run(request: dict[str, Any]) -> int:
     return status
 
 
-def serve() -> None:
+def serve(command: Command = command_line) -> None:
     """A request a line; answers the exit status of the fork, or -signal. This process never has a second thread."""
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
         if not child:
-            os._exit(run(request))
+            os._exit(run(request, command))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 

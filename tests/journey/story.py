@@ -25,11 +25,11 @@ World = dict[str, Any]
 
 
 class Child:
-    """The preloaded process of tests/journey/child.py, one for a test session."""
+    """A preloaded process, of tests/journey/child.py unless another is named, one for a test session."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "tests.journey.child") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.journey.child"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -14,7 +14,7 @@ def do(run: Run) -> None:
     remarks = tuple(finding.seen for finding in findings)
     for remark in remarks:
         run.remark(remark)
-    run.rundir.encrypt(run.rundir.tls, io.BytesIO(bundle.to_bytes()))
+    run.rundir.sealed.encrypt(run.rundir.tls, io.BytesIO(bundle.to_bytes()))
     smtp = bundle.smtp[0].fingerprint if bundle.smtp else ""
     run.learn(TlsKept(bundle.web[0].fingerprint, smtp, remarks))
 

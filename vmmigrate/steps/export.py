@@ -12,7 +12,7 @@ from vmmigrate.appliance.port import Exported
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import Backup, TableDigest
-from vmmigrate.run.rundir import Piped
+from vmmigrate.run.sealed import Piped
 from vmmigrate.run.stage import Run
 
 ATTEMPTS = 3
@@ -25,9 +25,9 @@ def do(run: Run) -> None:
         _take(run, run.settings.backup.file)
         return
     for attempt in range(1, ATTEMPTS + 1):
-        before = read_database(run.old_shell, run.rundir.digest_key())
+        before = read_database(run.old_shell, run.rundir.sealed.digest_key())
         exported = _export(run)
-        if unchanged(before, read_database(run.old_shell, run.rundir.digest_key(), before)):
+        if unchanged(before, read_database(run.old_shell, run.rundir.sealed.digest_key(), before)):
             _keep(run, before, exported, attempt, by_hand=False)
             return
         run.remark(f"the database changed during export {attempt}: exporting again")
@@ -59,7 +59,7 @@ def _export(run: Run) -> Exported:
         console.log_in(run.doors.old.account)
         piped = Piped(lambda sink: console.export_backup(sink, password, run.progress))
         with piped as source:
-            run.rundir.encrypt(run.rundir.archive, source)
+            run.rundir.sealed.encrypt(run.rundir.archive, source)
     finally:
         console.close()
     return cast(Exported, piped.result)
@@ -67,11 +67,11 @@ def _export(run: Run) -> Exported:
 
 def _take(run: Run, path: Path) -> None:
     """An archive exported by hand: nobody can say to which state of the database it belongs."""
-    digests = read_database(run.old_shell, run.rundir.digest_key())
+    digests = read_database(run.old_shell, run.rundir.sealed.digest_key())
     with path.open("rb") as file:
         piped = Piped(lambda sink: pass_through(file, sink, path.name, path.stat().st_size, run.progress))
         with piped as source:
-            run.rundir.encrypt(run.rundir.archive, source)
+            run.rundir.sealed.encrypt(run.rundir.archive, source)
     run.remark("the archive was exported by hand: what changed since then is not in it")
     _keep(run, digests, cast(Exported, piped.result), 0, by_hand=True)
 

@@ -17,7 +17,7 @@ _NEEDED = (tls.CONSOLE, tls.PORT_25)
 
 def do(run: Run) -> None:
     """After import and restart: both rewrite what this installs."""
-    bundle = tls.TlsBundle.from_bytes(run.rundir.decrypt_small(run.rundir.tls))
+    bundle = tls.TlsBundle.from_bytes(run.rundir.sealed.decrypt_small(run.rundir.tls))
     shell = run.new_shell
     software = run.doors.new.software(shell)
     made = layout.install(shell, software, bundle)

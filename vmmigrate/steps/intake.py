@@ -51,7 +51,7 @@ def refuse_stuck_mail(shell: Shell) -> None:
 def _tell_changes(run: Run) -> None:
     """What changed since the export is not in the new gateway: told, for the operator to judge."""
     before = load_digests(run)
-    now = read_database(run.old_shell, run.rundir.digest_key(), before)
+    now = read_database(run.old_shell, run.rundir.sealed.digest_key(), before)
     changed = sorted(name for name, table in now.tables.items() if before.tables.get(name) != table)
     if changed:
         run.remark("changed in the old gateway since the export, and not in the new one: " + ", ".join(changed))

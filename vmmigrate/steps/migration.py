@@ -88,4 +88,5 @@ MIGRATE = Itinerary(
     machines=machines,
     checks=checks,
     secrets=secrets,
+    secrets_back=Doors.wanted,
 )

@@ -14,7 +14,7 @@ def do(run: Run) -> None:
             packages=software.packages,
             banner=mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.old.dial),
             units=unit_states(shell, software.units.restart_order),
-            settings=mail.settings_digest(mail.settings(shell), run.rundir.digest_key()),
+            settings=mail.settings_digest(mail.settings(shell), run.rundir.sealed.digest_key()),
             workstation=shell.workstation_address(),
         )
     )

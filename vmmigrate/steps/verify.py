@@ -69,7 +69,7 @@ def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = load_digests(run)
-    new = read_database(run.new_shell, run.rundir.digest_key(), like=old)
+    new = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=old)
     rows = sum(table.count for table in old.tables.values())
     expected = f"all {rows} rows of {len(old.tables)} tables accounted for"
     gone = lost(old, new)
@@ -92,7 +92,7 @@ def _account(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 def _drift(run: Run) -> tuple[str, ...]:
     """Names of the main.cf parameters that differ."""
-    now = mail.settings_digest(mail.settings(run.new_shell), run.rundir.digest_key())
+    now = mail.settings_digest(mail.settings(run.new_shell), run.rundir.sealed.digest_key())
     drift = mail.drift(run.facts.of(OldState).settings, now)
     return tuple(sorted({*drift.missing, *drift.changed}))
 

@@ -140,6 +140,7 @@ SMALL = Itinerary(
     machines=lambda state, outcome: {},
     checks=lambda facts: (),
     secrets=lambda doors, plan, state: (),
+    secrets_back=lambda doors: (),
 )
 STEPS = SMALL.steps
 NAMES = tuple(step.name for step in STEPS)

@@ -15,7 +15,8 @@ import pytest
 
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, UsageProblem
-from vmmigrate.run.rundir import Piped, RunDir, locked, new_run_id
+from vmmigrate.run.rundir import RunDir, locked, new_run_id
+from vmmigrate.run.sealed import Piped
 
 PLAIN = random.Random(5).randbytes(300_000)  # noqa: S311 -- the same in each worker: ids of tests are made of it
 DIGEST = sha256(PLAIN).hexdigest()
@@ -51,7 +52,7 @@ def test_a_run_id_sorts_by_time_and_is_fit_for_a_name() -> None:
 
 @pytest.mark.usefixtures("any_umask")
 def test_folders_and_files_are_private_whatever_the_umask(rundir: RunDir) -> None:
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
     write_durably(rundir.plan, b"{}")
     with locked(rundir):
         pass
@@ -82,66 +83,66 @@ def test_a_run_is_made_once(rundir: RunDir) -> None:
 
 
 def test_what_was_encrypted_is_verified_and_comes_back(rundir: RunDir) -> None:
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
-    rundir.verify(rundir.archive, DIGEST, len(PLAIN))
-    with rundir.decrypted(rundir.archive) as plain:
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.verify(rundir.archive, DIGEST, len(PLAIN))
+    with rundir.sealed.decrypted(rundir.archive) as plain:
         assert plain.read() == PLAIN
-    assert rundir.decrypt_small(rundir.archive) == PLAIN
+    assert rundir.sealed.decrypt_small(rundir.archive) == PLAIN
 
 
 def test_nothing_of_the_plain_text_rests_on_disk(rundir: RunDir) -> None:
-    rundir.encrypt(rundir.tls, io.BytesIO(b"-----BEGIN PRIVATE KEY-----" * 50))
+    rundir.sealed.encrypt(rundir.tls, io.BytesIO(b"-----BEGIN PRIVATE KEY-----" * 50))
     files = [path for path in rundir.path.rglob("*") if path.is_file()]
     assert files == [rundir.tls]
     assert b"PRIVATE" not in rundir.tls.read_bytes()
 
 
 def test_verify_tells_how_far_it_is(rundir: RunDir) -> None:
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
     seen: list[tuple[int, int]] = []
-    rundir.verify(rundir.archive, DIGEST, len(PLAIN), lambda p: seen.append((p.done, p.total)))
+    rundir.sealed.verify(rundir.archive, DIGEST, len(PLAIN), lambda p: seen.append((p.done, p.total)))
     assert seen[-1] == (len(PLAIN), len(PLAIN))
 
 
 @pytest.mark.parametrize("left", [0, 10, 1000, 150_000, -1], ids=lambda n: f"cut at {n}")
 def test_a_truncated_file_is_refused(rundir: RunDir, left: int) -> None:
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
     rundir.archive.write_bytes(rundir.archive.read_bytes()[:left])
     with pytest.raises(JournalDamaged, match=r"archive\.age is not what the run wrote"):
-        rundir.verify(rundir.archive, DIGEST, len(PLAIN))
+        rundir.sealed.verify(rundir.archive, DIGEST, len(PLAIN))
     with pytest.raises(JournalDamaged, match=r"archive\.age is not what the run wrote"):
-        rundir.decrypt_small(rundir.archive)
+        rundir.sealed.decrypt_small(rundir.archive)
 
 
 def test_an_altered_file_is_refused(rundir: RunDir) -> None:
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
     data = bytearray(rundir.archive.read_bytes())
     data[-100] ^= 1
     rundir.archive.write_bytes(data)
     with pytest.raises(JournalDamaged):
-        rundir.verify(rundir.archive, DIGEST, len(PLAIN))
+        rundir.sealed.verify(rundir.archive, DIGEST, len(PLAIN))
 
 
 @pytest.mark.parametrize(("digest", "size"), [("0" * 64, len(PLAIN)), (DIGEST, len(PLAIN) + 1)])
 def test_another_archive_than_the_recorded_one_is_refused(rundir: RunDir, digest: str, size: int) -> None:
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
     with pytest.raises(JournalDamaged, match="its digest differs"):
-        rundir.verify(rundir.archive, digest, size)
+        rundir.sealed.verify(rundir.archive, digest, size)
 
 
 def test_a_missing_file_is_refused_and_nobody_waits_for_it(rundir: RunDir) -> None:
     with pytest.raises(JournalDamaged):
-        rundir.verify(rundir.archive, DIGEST, len(PLAIN))
+        rundir.sealed.verify(rundir.archive, DIGEST, len(PLAIN))
     with pytest.raises(JournalDamaged):
-        rundir.decrypt_small(rundir.tls)
-    with pytest.raises(FileNotFoundError), rundir.decrypted(rundir.archive):
+        rundir.sealed.decrypt_small(rundir.tls)
+    with pytest.raises(FileNotFoundError), rundir.sealed.decrypted(rundir.archive):
         pass
 
 
 def test_a_reader_that_leaves_early_ends_the_decrypting_thread(rundir: RunDir) -> None:
     before = threading.active_count()
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN * 20))
-    with rundir.decrypted(rundir.archive) as plain:
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN * 20))
+    with rundir.sealed.decrypted(rundir.archive) as plain:
         assert plain.read(10) == PLAIN[:10]
     assert threading.active_count() == before
 
@@ -151,35 +152,35 @@ def test_a_failed_encryption_leaves_the_old_file(rundir: RunDir) -> None:
         def read(self, size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
-    rundir.encrypt(rundir.archive, io.BytesIO(PLAIN))
+    rundir.sealed.encrypt(rundir.archive, io.BytesIO(PLAIN))
     with pytest.raises(Exception, match="Input/output error"):
-        rundir.encrypt(rundir.archive, Breaking())  # type: ignore[arg-type]
-    rundir.verify(rundir.archive, DIGEST, len(PLAIN))
+        rundir.sealed.encrypt(rundir.archive, Breaking())  # type: ignore[arg-type]
+    rundir.sealed.verify(rundir.archive, DIGEST, len(PLAIN))
 
 
 # ---- the key ---------------------------------------------------------------------------------------------
 
 
 def test_the_key_lies_elsewhere_and_a_copied_run_stays_shut(rundir: RunDir, tmp_path: Path) -> None:
-    rundir.encrypt(rundir.tls, io.BytesIO(b"keys"))
+    rundir.sealed.encrypt(rundir.tls, io.BytesIO(b"keys"))
     assert rundir.path not in rundir.key_path.parents
     copied = RunDir(rundir.path, tmp_path / "elsewhere" / "r1.key")
     with pytest.raises(UsageProblem, match="the key of run r1 is gone") as refusal:
-        copied.verify(rundir.tls, sha256(b"keys").hexdigest(), 4)
+        copied.sealed.verify(rundir.tls, sha256(b"keys").hexdigest(), 4)
     assert refusal.value.hint == "without it the archive cannot be opened: roll back, and start a new run"
 
 
 def test_the_digest_key_belongs_to_one_run_and_is_not_its_identity(rundir: RunDir, tmp_path: Path) -> None:
     other = RunDir(tmp_path / "r2", tmp_path / "keys" / "r2.key")
     other.create()
-    assert rundir.digest_key() == rundir.digest_key()
-    assert len(rundir.digest_key()) == 32
-    assert rundir.digest_key() != other.digest_key()
+    assert rundir.sealed.digest_key() == rundir.sealed.digest_key()
+    assert len(rundir.sealed.digest_key()) == 32
+    assert rundir.sealed.digest_key() != other.sealed.digest_key()
 
 
 def test_drop_secrets_leaves_what_is_no_secret(rundir: RunDir) -> None:
     for path in (rundir.archive, rundir.tls):
-        rundir.encrypt(path, io.BytesIO(PLAIN))
+        rundir.sealed.encrypt(path, io.BytesIO(PLAIN))
     rundir.archive.with_name("archive.age.part").write_bytes(b"of a crash")
     write_durably(rundir.digests, b"{}")
     write_durably(rundir.plan, b"{}")

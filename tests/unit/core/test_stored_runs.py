@@ -116,7 +116,7 @@ def test_what_a_stored_run_keeps_encrypted_is_read(name: str, tmp_path: Path) ->
     stored = JOURNALS / "schema-1" / name
     rundir = laid(stored, tmp_path)
     backup = fold(read(rundir.journal)).facts.of(Backup)
-    rundir.verify(rundir.archive, backup.sha256, backup.size)
-    bundle = TlsBundle.from_bytes(rundir.decrypt_small(rundir.tls))
+    rundir.sealed.verify(rundir.archive, backup.sha256, backup.size)
+    bundle = TlsBundle.from_bytes(rundir.sealed.decrypt_small(rundir.tls))
     assert bundle.web[0].fingerprint == fold(read(rundir.journal)).facts.of(TlsKept).web_fingerprint
     assert DIGESTS.validate_json(rundir.digests.read_bytes()).tables.keys() == backup.tables.keys()

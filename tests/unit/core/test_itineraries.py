@@ -1,0 +1,120 @@
+"""Every kind of run is whole: a step needs what an earlier one learns, reads no more, and the commit has a mark."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from vmmigrate.itineraries import ITINERARIES
+from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.stage import Run
+from vmmigrate.step import Step
+
+STEPS = [(itinerary, step) for itinerary in ITINERARIES for step in itinerary.steps]
+each_itinerary = pytest.mark.parametrize("itinerary", ITINERARIES, ids=lambda itinerary: itinerary.name)
+each_step = pytest.mark.parametrize(("itinerary", "step"), STEPS, ids=lambda value: value.name)
+
+
+def test_names_are_unique() -> None:
+    names = [itinerary.name for itinerary in ITINERARIES]
+    assert len(set(names)) == len(names)
+    for itinerary in ITINERARIES:
+        for things in (itinerary.steps, itinerary.phases, itinerary.scopes):
+            assert len({thing.name for thing in things}) == len(things)
+
+
+@each_step
+def test_what_a_step_needs_an_earlier_one_learns(itinerary: Itinerary, step: Step) -> None:
+    earlier = itinerary.steps[: itinerary.steps.index(step)]
+    assert set(step.needs) <= {group for each in earlier for group in each.learns}
+
+
+@each_itinerary
+def test_a_group_is_learnt_by_one_step(itinerary: Itinerary) -> None:
+    learnt = [group for step in itinerary.steps for group in step.learns]
+    assert len(set(learnt)) == len(learnt)
+
+
+@each_itinerary
+def test_the_commit_is_a_step_of_a_live_phase_that_leaves_a_mark(itinerary: Itinerary) -> None:
+    (phase,) = [phase for phase in itinerary.phases if itinerary.commit in [step.name for step in phase.steps]]
+    assert phase.live
+    assert itinerary.commit_marks
+    assert itinerary.outage_from in {group for step in itinerary.steps for group in step.learns}
+
+
+@each_itinerary
+def test_the_first_scope_undoes_everything_and_one_is_open_after_the_commit(itinerary: Itinerary) -> None:
+    assert (itinerary.everything.keeps, itinerary.everything.pauses_as) == ((), "")
+    assert not all(scope.refused for scope in itinerary.scopes)
+    assert itinerary.interrupted in itinerary.scopes
+    assert all(scope.finish for scope in itinerary.scopes if scope.pauses_as)
+
+
+@each_itinerary
+def test_what_is_done_again_begins_at_an_earlier_step(itinerary: Itinerary) -> None:
+    names = [step.name for step in itinerary.steps]
+    for step in itinerary.steps:
+        assert step.redo_from is None or names.index(step.redo_from) < names.index(step.name)
+
+
+# ---- what a step reads, by its source ------------------------------------------------------------------------
+
+
+@each_step
+def test_a_step_reads_no_facts_but_those_it_needs_or_learns(itinerary: Itinerary, step: Step) -> None:
+    assert isinstance(step.do, FunctionType)
+    assert _read(step.do, set()) <= {group.__name__ for group in (*step.needs, *step.learns)}
+
+
+def test_the_source_is_followed() -> None:
+    """Into helpers, other steps' files, and what the run does with facts on its own."""
+    reads = {step.name: _read(step.do, set()) for _, step in STEPS if isinstance(step.do, FunctionType)}
+    assert reads["isolate"] == {"NewGuest", "OldState"}
+    assert reads["switch"] == {"NewVm", "NewGuest", "OldState"}
+    assert "NewVm" in reads["restart"]
+
+
+def _read(function: Any, seen: set[Any]) -> set[str]:
+    """The groups that it may ask for with `facts.of`, in itself and in what it refers to."""
+    if function in seen:
+        return set()
+    seen.add(function)
+    found = {ast.unparse(group) for group in _asked_for(_tree(function))}
+    for other in _referred_to(function):
+        found |= _read(other, seen)
+    return found
+
+
+@cache
+def _tree(function: Any) -> ast.AST:
+    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+
+
+def _asked_for(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("facts.of"):
+            yield node.args[0]
+
+
+def _referred_to(function: Any) -> Iterator[Any]:
+    """Functions of the steps' own files, and methods of the run."""
+    names = function.__globals__
+    for node in ast.walk(_tree(function)):
+        thing: Any = None
+        if isinstance(node, ast.Name):
+            thing = names.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owner = names.get(node.value.id)
+            if isinstance(owner, ModuleType):
+                thing = getattr(owner, node.attr, None)
+            elif node.value.id in ("run", "self"):
+                thing = inspect.getattr_static(Run, node.attr, None)
+        thing = thing.fget if isinstance(thing, property) else thing
+        if isinstance(thing, FunctionType) and thing.__module__.startswith(("vmmigrate.steps", "vmmigrate.run.stage")):
+            yield thing
