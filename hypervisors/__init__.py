@@ -53,9 +53,10 @@ from hypervisors.types import (
     VmRef,
     no_progress,
 )
-from hypervisors.waiting import Clock, NotYet, Wait, wait_for
+from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, once_reachable, wait_for
 
 __all__ = [
+    "REAL_TIME",
     "Access",
     "Address",
     "Ambiguous",
@@ -86,6 +87,7 @@ __all__ = [
     "OvfDisk",
     "OvfNic",
     "OvfProperty",
+    "Pace",
     "PowerState",
     "Problem",
     "Progress",
@@ -108,6 +110,7 @@ __all__ = [
     "identify_image",
     "no_progress",
     "normal_fingerprint",
+    "once_reachable",
     "printable",
     "redacted",
     "refuse_unreadable",

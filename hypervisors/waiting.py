@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from hypervisors.errors import TimedOut
+from hypervisors.errors import TimedOut, Unreachable
+from hypervisors.types import Progress, ProgressListener, no_progress
 
 T = TypeVar("T")
 
@@ -28,8 +29,57 @@ class Wait:
     seen: str  # the last thing seen that was not yet the awaited one; "" at first
 
 
+def _goes_on() -> None:
+    """Nothing stops it."""
+
+
+def _unheard(wait: Wait) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What waits and transfers share: the clock, what stops them, and who hears how far they are.
+
+    `cancelled` raises where the operator asked to stop; it is asked before each report.
+    """
+
+    clock: Clock = Clock()
+    cancelled: Callable[[], None] = _goes_on
+    hears_wait: Callable[[Wait], None] = _unheard
+    hears_progress: ProgressListener = no_progress
+
+    def waits(self, wait: Wait) -> None:
+        self.cancelled()
+        self.hears_wait(wait)
+
+    def moves(self, progress: Progress) -> None:
+        """A ProgressListener."""
+        self.cancelled()
+        self.hears_progress(progress)
+
+    def undisturbed(self) -> "Pace":
+        """The same, which nothing stops."""
+        return replace(self, cancelled=_goes_on)
+
+
+REAL_TIME = Pace()  # by this machine's clock; nobody hears of it and nothing stops it
+
+
 class NotYet(Exception):
     """Raised by a probe: not there yet, and this is what was seen."""
+
+
+def once_reachable(look: Callable[[], T]) -> Callable[[], T]:
+    """A probe of something that does not answer yet: unreachable is tolerated, a refusal is final."""
+
+    def probe() -> T:
+        try:
+            return look()
+        except Unreachable as error:
+            raise NotYet(str(error)) from error
+
+    return probe
 
 
 def wait_for(
@@ -38,18 +88,17 @@ def wait_for(
     *,
     timeout: float,
     clears: str,
-    clock: Clock | None = None,
+    pace: Pace = REAL_TIME,
     pause: float = 0.2,
     max_pause: float = 1.0,
-    tick: Callable[[Wait], None] = lambda wait: None,
 ) -> T:
     """Call `probe` until it returns instead of raising NotYet; return its value.
 
     The pause grows by half each time, up to `max_pause` seconds: impatient probes slow a booting guest
-    down. `tick` hears of every fruitless probe and may raise to cancel. Raises TimedOut after `timeout`
+    down. `pace` hears of every fruitless probe and may stop the wait. Raises TimedOut after `timeout`
     seconds with `clears` as the hint; any other exception of `probe` ends the wait.
     """
-    clock = clock or Clock()
+    clock = pace.clock
     start = clock.now()
     while True:
         try:
@@ -60,6 +109,6 @@ def wait_for(
         if waited >= timeout:
             last = f" (last seen: {seen})" if seen else ""
             raise TimedOut(f"waited {waited:.0f} s for {what}{last}", hint=clears)
-        tick(Wait(what, waited, timeout, seen))
+        pace.waits(Wait(what, waited, timeout, seen))
         clock.sleep(min(pause, max(timeout - waited, 0.01)))
         pause = min(pause * 1.5, max_pause)

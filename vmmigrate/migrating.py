@@ -4,15 +4,14 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from hypervisors import Hypervisor, Progress, refuse_unreadable
+from hypervisors import Hypervisor, refuse_unreadable
 from vmmigrate import archives, properties
 from vmmigrate.doors import Doors
 from vmmigrate.errors import NeedsConfirmation, UsageProblem
-from vmmigrate.events import StepBegan, StepEnded, StepProgress
 from vmmigrate.findings import Findings, refusal
 from vmmigrate.model import Plan, plan_to_json
 from vmmigrate.operations import fetch_secrets, start
-from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
+from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run, reported
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.preflight import preflight
 from vmmigrate.run.recorder import Recorder
@@ -38,15 +37,8 @@ def plan(
 def _look(
     hypervisor: Hypervisor, settings: Settings, doors: Doors, parts: Parts, old: str, image: Path, run_id: str
 ) -> Plan:
-    def listen(progress: Progress) -> None:
-        parts.cancelled()
-        parts.listen(StepProgress("plan", progress.done, progress.total))
-
-    title, started = "Look at everything, change nothing", parts.clock.now()
-    parts.listen(StepBegan("plan", title, 0, 0))
-    made = preflight(Look(hypervisor, settings, doors, listen, old, image, run_id))
-    parts.listen(StepEnded("plan", title, parts.clock.now() - started))
-    return made
+    with reported(parts, "plan", "Look at everything, change nothing") as pace:
+        return preflight(Look(hypervisor, settings, doors, pace.moves, old, image, run_id))
 
 
 def migrate(

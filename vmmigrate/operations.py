@@ -56,7 +56,7 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None
     rundir.create()
     with locked(rundir), closing(begin(rundir, itinerary, plan, run.settings)) as journal, recorder.into(journal):
         report_start(run, itinerary.name)
-        supervise(Engine(journal, itinerary, run, run.emit, run.cancelled), run, Engine.forward)
+        supervise(Engine(journal, itinerary, run, run.emit), run, Engine.forward)
 
 
 def fetch_secrets(doors: Doors, names: Iterable[str]) -> None:
@@ -206,7 +206,7 @@ def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
         settings = Settings.model_validate_json(rundir.settings.read_text())
         recorder = Recorder(parts.listen)
         with recorder.into(journal), run_of(rundir, plan, settings, replace(parts, listen=recorder)) as run:
-            yield Engine(journal, itinerary, run, recorder, parts.cancelled), run
+            yield Engine(journal, itinerary, run, recorder), run
 
 
 def _refuse_finished(state: RunState) -> None:

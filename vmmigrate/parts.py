@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hypervisors import Access, Clock, Hypervisor, Problem, TlsTrust, connect
+from hypervisors import REAL_TIME, Access, Hypervisor, Pace, Problem, Progress, TlsTrust, connect
 from vmmigrate.doors import Doors
-from vmmigrate.events import Listener, silent
+from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, silent
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
@@ -28,13 +28,26 @@ class Parts:
     keys_folder: Path
     connect: Callable[[str, Access], Hypervisor] = connect
     listen: Listener = silent
-    cancelled: Callable[[], None] = lambda: None
-    clock: Clock = field(default_factory=Clock)
+    pace: Pace = REAL_TIME
     wall: Callable[[], float] = time.time
     itineraries: Sequence[Itinerary] = ITINERARIES
 
     def rundir(self, run_id: str) -> RunDir:
         return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
+
+
+@contextmanager
+def reported(parts: Parts, step: str, title: str) -> Iterator[Pace]:
+    """Report that something begins and ends; what is yielded reports how far it is, and may stop it."""
+
+    def listen(progress: Progress) -> None:
+        parts.listen(StepProgress(step, progress.done, progress.total))
+
+    clock = parts.pace.clock
+    started = clock.now()
+    parts.listen(StepBegan(step, title, 0, 0))
+    yield replace(parts.pace, hears_progress=listen)
+    parts.listen(StepEnded(step, title, clock.now() - started))
 
 
 @contextmanager
@@ -49,7 +62,7 @@ def hypervisor_of(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
 
 
 def access_to(settings: Settings, parts: Parts) -> Access:
-    """The hypervisor's password, asked for where its URL's kind wants one, whom to believe, how long to bear."""
+    """The hypervisor's password, asked for where its URL's kind wants one, what to trust, how long to wait."""
     secrets = parts.secrets.of(settings)
     trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
     return Access(lambda: secrets.get("hypervisor.password"), trust, settings.limits.stall)
@@ -82,6 +95,5 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         doors=doors,
         emit=parts.listen,
         wall=parts.wall,
-        clock=parts.clock,
-        cancelled=parts.cancelled,
+        pace=parts.pace,
     )

@@ -6,12 +6,12 @@ from hypervisors.errors import NotFound
 from hypervisors.vmware import power, tasks
 from hypervisors.vmware.faults import Busy, WrongState
 from hypervisors.vmware.session import Session
-from hypervisors.waiting import Clock, NotYet, wait_for
+from hypervisors.waiting import REAL_TIME, NotYet, Pace, wait_for
 
 _LEASE = 400.0  # seconds: a lease whose holder died holds its machine for about five minutes
 
 
-def remove(session: Session, machine: vim.VirtualMachine, name: str, *, clock: Clock | None = None) -> None:
+def remove(session: Session, machine: vim.VirtualMachine, name: str, *, pace: Pace = REAL_TIME) -> None:
     """Off, and deleted with its disks; nothing where it is gone meanwhile. Raises TimedOut, NotFound (its files)."""
 
     def act() -> None:
@@ -29,7 +29,7 @@ def remove(session: Session, machine: vim.VirtualMachine, name: str, *, clock: C
         act,
         timeout=_LEASE,
         clears="an upload that died holds it for some minutes: run this again, or delete it in the vSphere client",
-        clock=clock,
+        pace=pace,
         max_pause=10.0,
     )
 

@@ -17,7 +17,7 @@ from hypervisors.vmware import proxies, trusting
 from hypervisors.vmware.faults import TRANSPORT, door
 from hypervisors.vmware.target import Target, target_of
 from hypervisors.vmware.versions import OLDEST, newest_common
-from hypervisors.waiting import Clock, NotYet, wait_for
+from hypervisors.waiting import REAL_TIME, NotYet, Pace, wait_for
 
 T = TypeVar("T")
 _Collector = vmodl.query.PropertyCollector
@@ -31,11 +31,11 @@ _refused: set[tuple[str, str, Secret]] = set()  # by server and account: five fa
 class Session:
     """`read` and `write` are the only ways to the server: they translate faults and renew the session."""
 
-    def __init__(self, target: Target, access: Access, context: ssl.SSLContext, clock: Clock | None = None) -> None:
+    def __init__(self, target: Target, access: Access, context: ssl.SSLContext, pace: Pace = REAL_TIME) -> None:
         self.target = target
         self.access = access
         self.context = context
-        self._clock = clock or Clock()
+        self._pace = pace
         self._logins = 0
         self._logging_in = Lock()
         self._stub = _stub(target, context)
@@ -62,7 +62,7 @@ class Session:
 
         with self._door(thing):
             return wait_for(
-                thing, look, timeout=_ANSWERING, clears="is the server reachable?", clock=self._clock, pause=_AGAIN
+                thing, look, timeout=_ANSWERING, clears="is the server reachable?", pace=self._pace, pause=_AGAIN
             )
 
     def write(self, thing: str, act: Callable[[], T]) -> T:

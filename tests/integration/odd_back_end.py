@@ -11,7 +11,7 @@ from typing import Any
 from fixtures.appliance import ca, keys
 from fixtures.appliance.listener import Listener
 from fixtures.rest.server import context
-from hypervisors import Clock, Secret, TlsTrust
+from hypervisors import Clock, Pace, Secret, TlsTrust
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
 from vmmigrate.appliance.rest.console import RestConsole
@@ -58,9 +58,9 @@ class OddBackEnd:
         rest = Profile.model_validate({"rest": TABLE | changes}).rest
         assert rest is not None
         slept: list[float] = []
-        clock = Clock(now=lambda: sum(slept), sleep=slept.append)
+        pace = Pace(Clock(now=lambda: sum(slept), sleep=slept.append))
         self.trust = TlsTrust(ca.fingerprint(leaf))
-        console = RestConsole(self.url + prefix, self.trust, rest, clock=clock, timeout=5, slow_timeout=8)
+        console = RestConsole(self.url + prefix, self.trust, rest, pace=pace, timeout=5, slow_timeout=8)
         try:
             if logged_in:
                 console.log_in(ADMIN)

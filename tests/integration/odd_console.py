@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from fixtures.appliance import ca, keys
-from hypervisors import Clock, Secret, TlsTrust
+from hypervisors import Clock, Pace, Secret, TlsTrust
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole
@@ -44,8 +44,8 @@ class StoppedClock:
 
     slept: list[float] = field(default_factory=list)
 
-    def clock(self) -> Clock:
-        return Clock(now=lambda: sum(self.slept), sleep=self.slept.append)
+    def pace(self) -> Pace:
+        return Pace(Clock(now=lambda: sum(self.slept), sleep=self.slept.append))
 
 
 @dataclass
@@ -75,7 +75,7 @@ class OddConsole:
     def open(self, path: str) -> WebConsole:
         trust = TlsTrust(self.fingerprint)
         url = f"https://{self.address}:{self.port}{path}"
-        return WebConsole(url, trust, profile=self.profile, timeout=5, slow_timeout=100, clock=self.waits.clock())
+        return WebConsole(url, trust, profile=self.profile, timeout=5, slow_timeout=100, pace=self.waits.pace())
 
     @contextmanager
     def running(self, folder: Path, path: str = "/") -> Iterator[WebConsole]:

@@ -13,7 +13,7 @@ from fixtures.rest import folder
 from fixtures.rest.backend import BackEnd
 from fixtures.rest.server import certificate, listen
 from fixtures.rest.switches import Switches
-from hypervisors import Clock, Secret, TlsTrust
+from hypervisors import Clock, Pace, Secret, TlsTrust
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import Profile
 from vmmigrate.appliance.rest.console import RestConsole
@@ -39,8 +39,8 @@ class Six:
         table = fitting(self.back_end.switches) | changes
         profile = Profile.model_validate({"family": "6.x", "rest": table}).rest
         assert profile is not None
-        clock = Clock(now=lambda: sum(self.slept), sleep=self.slept.append)
-        console = RestConsole(self.url, self.trust, profile, clock=clock, timeout=10, slow_timeout=20)
+        pace = Pace(Clock(now=lambda: sum(self.slept), sleep=self.slept.append))
+        console = RestConsole(self.url, self.trust, profile, pace=pace, timeout=10, slow_timeout=20)
         try:
             if account:
                 console.log_in(account)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.appliance import state
-from hypervisors import Clock
+from hypervisors import Clock, Pace
 from tests.journey import odd_hypervisors
-from vmmigrate import cli, parts
+from vmmigrate import cli
 from vmmigrate.commands import process
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
@@ -76,7 +76,7 @@ def command_line(request: dict[str, Any]) -> int:
     """`vmmigrate ARGV` over the lab's hypervisor; its exit code."""
     if request["hypervisor"]:  # '' is the one that the URL names
         process.CONNECT.set(lambda url, access: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
-    process.Parts = functools.partial(parts.Parts, clock=impatient())  # type: ignore[attr-defined, assignment]
+    process.Pace = functools.partial(Pace, impatient())  # type: ignore[attr-defined, assignment]
     if request.get("only_port"):
         connect_only_to(request["only_port"])
     stop(request["stop"])

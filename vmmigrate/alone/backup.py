@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from hypervisors import Cancelled, Problem, Progress
-from vmmigrate.alone.visit import Visit, backup_password, logged_in, told
+from vmmigrate.alone.visit import Visit, backup_password, logged_in
 from vmmigrate.appliance.backup.contents import Contents, read_contents
 from vmmigrate.appliance.port import Exported
 from vmmigrate.archives import Inspected, digest_of, is_encrypted, opened, read_archive, refuse_unknown, watched
 from vmmigrate.durable import new_file
 from vmmigrate.errors import NeedsAttention, NoBackup, NotDiscovered, UsageProblem
 from vmmigrate.events import StepRemark
-from vmmigrate.parts import Parts
+from vmmigrate.parts import Parts, reported
 
 # ---- inspect ---------------------------------------------------------------------------------------------
 
@@ -28,8 +28,8 @@ def inspect(path: Path, password_file: Path | None, parts: Parts) -> Inspected:
 
 def _read(path: Path, password_file: Path | None, parts: Parts) -> Inspected:
     password = backup_password(password_file, parts)
-    with told(parts, "inspect", f"Read {path.name}") as progress:
-        return read_archive(path, password, progress)
+    with reported(parts, "inspect", f"Read {path.name}") as pace:
+        return read_archive(path, password, pace.moves)
 
 
 def refuse_unopened(seen: Inspected) -> None:
@@ -66,8 +66,8 @@ def export(visit: Visit, target: Path, password_file: Path | None, parts: Parts,
     """
     password = backup_password(password_file, parts)
     with new_file(target, force=force) as (sink, part):
-        with logged_in(visit, parts) as host, told(parts, "export", "Export the backup") as progress:
-            exported = host.console.export_backup(cast(BinaryIO, sink), password, progress)
+        with logged_in(visit, parts) as host, reported(parts, "export", "Export the backup") as pace:
+            exported = host.console.export_backup(cast(BinaryIO, sink), password, pace.moves)
         contents = _judged(part, exported, parts)
     return Written(target, host.url, exported, contents, asked_to_encrypt=password is not None)
 
@@ -76,8 +76,8 @@ def _judged(part: Path, exported: Exported, parts: Parts) -> Contents | None:
     """Read what came once more, to its end; a container that nobody here knows is kept as it came [F-CONSOLE-10]."""
     if exported.container not in ("gzip", "zip", "tar"):
         return None
-    with part.open("rb") as file, told(parts, "check", "Check the archive") as progress:
-        return read_contents(watched(file, exported.size, progress), exported.container, exported.size)
+    with part.open("rb") as file, reported(parts, "check", "Check the archive") as pace:
+        return read_contents(watched(file, exported.size, pace.moves), exported.container, exported.size)
 
 
 # ---- import ----------------------------------------------------------------------------------------------
@@ -107,12 +107,12 @@ def import_backup(visit: Visit, archive: Inspected, password_file: Path | None, 
     try:
         with opened(archive.path) as file, logged_in(visit, parts) as host:
             _refuse_changed(file, archive)
-            with told(parts, "import", "Import the backup") as progress:
+            with reported(parts, "import", "Import the backup") as pace:
 
                 def listen(at: Progress) -> None:
                     nonlocal sent
                     sent = at.done
-                    progress(at)
+                    pace.moves(at)
 
                 host.console.import_backup(file, archive.path.name, archive.size, password, listen)
             return host.url

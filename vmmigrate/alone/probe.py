@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from hypervisors import Unreachable
 from vmmigrate import __version__
-from vmmigrate.alone.visit import Host, Visit, logged_in, told
+from vmmigrate.alone.visit import Host, Visit, logged_in
 from vmmigrate.appliance.port import Console
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile, Profile, read_profile
 from vmmigrate.appliance.web.probing import (
@@ -27,7 +27,7 @@ from vmmigrate.appliance.web.probing import (
 )
 from vmmigrate.durable import new_file
 from vmmigrate.errors import NotDiscovered, UsageProblem
-from vmmigrate.parts import Parts
+from vmmigrate.parts import Parts, reported
 
 _ACCOUNTS = ("admin", "root", "sa")  # which every appliance has [F-CONSOLE-3, F-CONSOLE-4]
 _WORDS = ("backup", "ciphermail", "console", "djigzo", "gateway", "host", "login", "mail", "restore", "web")
@@ -74,7 +74,7 @@ class Checked:
 
 def probe(visit: Visit, family: str | None, parts: Parts) -> Probed:
     """Log in once and look. Raises UsageProblem for a back end of 6.x, where nothing can be discovered."""
-    with told(parts, "probe", "Look at the console"), logged_in(visit, parts) as host:
+    with reported(parts, "probe", "Look at the console"), logged_in(visit, parts) as host:
         console = host.console
         if not isinstance(console, _Discovers):
             raise UsageProblem(
@@ -135,7 +135,7 @@ def check(visit: Visit, file: Path, parts: Parts) -> Checked:
     """
     pinned = read_profile(file)
     profile, failed = pinned, tuple[str, ...]()
-    with told(parts, "check", "Compare the profile with the console"):
+    with reported(parts, "check", "Compare the profile with the console"):
         while new := _pinned_in(profile, (look := _visited(visit, profile, parts)).errors):
             profile, failed = without(profile, new), failed + new
     changed = differences(pinned, look.found, failed) + other_family(pinned, look.release)

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from hypervisors import Clock, Problem
-from vmmigrate.alone.visit import told
+from hypervisors import Pace, Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
@@ -20,7 +19,7 @@ from vmmigrate.appliance.tls.placing import Change, forget, is_interrupted, kept
 from vmmigrate.doors import Side
 from vmmigrate.errors import ApplianceError, NeedsAttention, RolledBack, UsageProblem
 from vmmigrate.events import StepRemark
-from vmmigrate.parts import Parts, doors_of
+from vmmigrate.parts import Parts, doors_of, reported
 from vmmigrate.settings.models import Settings
 
 Say = Callable[[str], None]
@@ -57,7 +56,7 @@ class Gateway:
     host: str
     smtp_port: int
     timeout: float
-    clock: Clock
+    pace: Pace
 
     def as_reached(self, expected: Iterable[Expected]) -> tuple[Expected, ...]:
         """From here port 25 may be another one, as the operator says."""
@@ -73,7 +72,7 @@ def gateways(settings: Settings, parts: Parts) -> Iterator[tuple[Reach, Reach]]:
 
     def reach(side: Side, host: str) -> Gateway:
         port, limits = settings.old.smtp_port, settings.limits
-        return Gateway(side, side.shell(host), host, port, limits.restart, parts.clock)
+        return Gateway(side, side.shell(host), host, port, limits.restart, parts.pace)
 
     with doors_of(settings, parts) as doors:
         yield partial(reach, doors.old), partial(reach, doors.new)
@@ -82,7 +81,7 @@ def gateways(settings: Settings, parts: Parts) -> Iterator[tuple[Reach, Reach]]:
 @contextmanager
 def saying(parts: Parts, step: str, title: str) -> Iterator[Say]:
     """Tell listeners that something begins and ends, and what is said in between: nobody need hear it."""
-    with told(parts, step, title):
+    with reported(parts, step, title):
         yield lambda text: parts.listen(StepRemark(step, text))
 
 
@@ -219,7 +218,7 @@ def _apply(new: Gateway, say: Say, *, web: bool, smtp: bool, known: bool = False
 def _prove(new: Gateway, expected: Sequence[Expected]) -> tuple[str, ...]:
     proofs: list[str] = []
     for each in new.as_reached(expected):
-        proofs += prove(new.host, each, timeout=new.timeout, clock=new.clock, dial=new.side.dial)
+        proofs += prove(new.host, each, timeout=new.timeout, pace=new.pace, dial=new.side.dial)
     return tuple(proofs)
 
 

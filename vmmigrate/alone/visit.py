@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hypervisors import Progress, ProgressListener, Secret, TlsTrust, TrustRefused
+from hypervisors import Secret, TlsTrust, TrustRefused
 from vmmigrate.appliance import consoles
 from vmmigrate.appliance.port import Account, Console
 from vmmigrate.appliance.profile import Profile, read_profile
 from vmmigrate.errors import UsageProblem
-from vmmigrate.events import StepBegan, StepEnded, StepProgress
 from vmmigrate.parts import Parts
 from vmmigrate.settings.sources import SecretSource
 from vmmigrate.settings.wanted import Wanted, variable
@@ -101,17 +100,3 @@ def _console_password(visit: Visit, parts: Parts) -> Secret:
     if not password.reveal():
         raise UsageProblem("no password was given", hint=hint)
     return password
-
-
-@contextmanager
-def told(parts: Parts, step: str, title: str) -> Iterator[ProgressListener]:
-    """Tell listeners that something begins and ends; what is yielded tells how far it is, and may be cancelled."""
-
-    def listen(progress: Progress) -> None:
-        parts.cancelled()
-        parts.listen(StepProgress(step, progress.done, progress.total))
-
-    started = parts.clock.now()
-    parts.listen(StepBegan(step, title, 0, 0))
-    yield listen
-    parts.listen(StepEnded(step, title, parts.clock.now() - started))

@@ -4,10 +4,9 @@ import hmac
 import json
 import smtplib
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors import Clock, Dial, NotYet, TimedOut, Unreachable, Wait, dial_straight, wait_for
+from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, wait_for
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.port import Shell
@@ -67,8 +66,7 @@ def wait_until_quiet(
     smtp_port: int,
     *,
     timeout: float,
-    clock: Clock | None = None,
-    tick: Callable[[Wait], None] = lambda wait: None,
+    pace: Pace = REAL_TIME,
 ) -> None:
     """Wait until no session is open and no message waits, twice in a row.
 
@@ -92,10 +90,9 @@ def wait_until_quiet(
             probe,
             timeout=timeout,
             clears="see `postqueue -p` there: deliver what waits, or delete what never will be",
-            clock=clock,
+            pace=pace,
             pause=0.1,
             max_pause=1.0,
-            tick=tick,
         )
     except TimedOut as error:
         raise QueueHoldsMail(str(error), hint=error.hint) from error

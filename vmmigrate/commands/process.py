@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 
-from hypervisors import Access, Cancelled, Hypervisor, Problem, connect, redacted
+from hypervisors import Access, Cancelled, Hypervisor, Pace, Problem, connect, redacted
 from vmmigrate.commands.terminal import ask
 from vmmigrate.errors import NeedsAttention, RolledBack
 from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
@@ -49,7 +49,7 @@ class Session:
             keys_folder=folders.keys_folder(os.environ),
             connect=CONNECT.get(),
             listen=self._hear,
-            cancelled=self._check,
+            pace=Pace(cancelled=self._check),
         )
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:

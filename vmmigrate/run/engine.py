@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hypervisors import Cancelled, Problem, redacted
+from hypervisors import Cancelled, Pace, Problem, redacted
 from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
 from vmmigrate.facts import Facts, group_to_json
@@ -21,25 +21,25 @@ REDO = Scope("redo", "going back a few steps, to do them again")  # what cannot 
 
 
 class Stage(Protocol):
-    """Where a step acts: the engine sets its facts and the way to learn before each act."""
+    """Where a step acts: the engine sets its facts and the way to learn before each act.
+
+    `pace`: what may stop the run, also between steps.
+    """
 
     facts: Facts
+    pace: Pace
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None: ...
-
-    def disarm(self) -> None:
-        """From now on no wait and no transfer lets itself be interrupted."""
 
 
 @dataclass
 class Engine:
-    """One run's itinerary and journal. `cancelled` is asked between steps and raises to stop the run there."""
+    """One run's itinerary and journal. Between steps the operator may stop it."""
 
     journal: Journal
     itinerary: Itinerary
     stage: Stage
     emit: Callable[[Event], None]
-    cancelled: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         state = self.journal.state()
@@ -84,7 +84,7 @@ class Engine:
             return
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
-                self.cancelled()
+                self.stage.pace.cancelled()
                 self._do(step, number)
         self.journal.append(Kind.END, {"outcome": self.itinerary.outcome})
 
@@ -143,8 +143,7 @@ class Engine:
 
     def _walk_back(self, back: Back) -> None:
         if self._exposes(back):
-            self.cancelled = lambda: None  # half of a live phase serves nobody
-            self.stage.disarm()
+            self.stage.pace = self.stage.pace.undisturbed()  # half of a live phase serves nobody
         try:
             self._undo_all(back)
         except UndoRefused as refused:

@@ -1,19 +1,16 @@
 """What a step acts on: the plan, what is known by now, and the real parts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hypervisors import (
-    Clock,
+    REAL_TIME,
     Dial,
     Hypervisor,
-    NotYet,
-    Progress,
-    ProgressListener,
+    Pace,
     TlsTrust,
-    Unreachable,
-    Wait,
+    once_reachable,
     wait_for,
 )
 from vmmigrate.appliance.port import Console, Shell
@@ -40,8 +37,7 @@ class Run:
     doors: Doors
     emit: Callable[[Event], None]
     wall: Callable[[], float]
-    clock: Clock = field(default_factory=Clock)
-    cancelled: Callable[[], None] = field(default=lambda: None)
+    pace: Pace = REAL_TIME
     facts: Facts = field(default_factory=Facts)
     step: str = ""
     leave_mail: bool = False
@@ -51,46 +47,27 @@ class Run:
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
         self.step, self._learn, self.leave_mail = step, learn, leave_mail
-
-    def disarm(self) -> None:
-        """Nothing interrupts this run any more."""
-        self.cancelled = lambda: None
+        self.pace = replace(
+            self.pace,
+            hears_wait=lambda wait: self.emit(StepWaits(step, wait)),
+            hears_progress=lambda progress: self.emit(StepProgress(step, progress.done, progress.total)),
+        )
 
     def learn(self, value: object) -> None:
         """Record what must be known before the effect it protects; it is on the disk when this returns."""
         self._learn(value)
 
-    # ---- telling and waiting -------------------------------------------------------------------------------
+    # ---- reporting and waiting -------------------------------------------------------------------------------
 
     def remark(self, text: str) -> None:
         self.emit(StepRemark(self.step, text))
 
-    @property
-    def progress(self) -> ProgressListener:
-        def listen(progress: Progress) -> None:
-            self.cancelled()
-            self.emit(StepProgress(self.step, progress.done, progress.total))
-
-        return listen
-
-    def tick(self, wait: Wait) -> None:
-        """For everything that waits: tell, and let the operator stop it."""
-        self.cancelled()
-        self.emit(StepWaits(self.step, wait))
-
     def wait(self, what: str, probe: Callable[[], T], *, timeout: float, clears: str) -> T:
-        return wait_for(what, probe, timeout=timeout, clears=clears, clock=self.clock, tick=self.tick)
+        return wait_for(what, probe, timeout=timeout, clears=clears, pace=self.pace)
 
     def wait_for_answer(self, what: str, look: Callable[[], T], *, timeout: float, clears: str) -> T:
-        """As `wait`, for something that does not answer yet: unreachable is borne, a refusal is final."""
-
-        def probe() -> T:
-            try:
-                return look()
-            except Unreachable as error:
-                raise NotYet(str(error)) from error
-
-        return self.wait(what, probe, timeout=timeout, clears=clears)
+        """As `wait`, for something that does not answer yet: unreachable is tolerated, a refusal is final."""
+        return self.wait(what, once_reachable(look), timeout=timeout, clears=clears)
 
     # ---- the two appliances --------------------------------------------------------------------------------
 

@@ -35,8 +35,7 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
     if standing.committed or state.back is not None or state.ended is not None:
         report(engine, run, NEEDS_ATTENTION)
         raise error
-    engine.cancelled = lambda: None
-    run.disarm()
+    run.pace = run.pace.undisturbed()
     engine.back(engine.itinerary.everything, f"a step failed: {state.error or type(error).__name__}")
     _report_end(engine, run)
     if isinstance(error, Problem):
@@ -48,8 +47,7 @@ def _interrupted(engine: Engine, run: Run) -> None:
     """Nobody is left without a gateway: an interrupt within a live phase goes back first."""
     standing = engine.standing
     if standing.exposed and not standing.committed and standing.state.back is None:
-        engine.cancelled = lambda: None
-        run.disarm()
+        run.pace = run.pace.undisturbed()
         engine.back(engine.itinerary.interrupted, "interrupted by the operator")
         refuse_left_over(engine, run)
     else:

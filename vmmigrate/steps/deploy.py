@@ -14,7 +14,7 @@ def do(run: Run) -> None:
     if known is not None and known.vm in run.hypervisor.find_tagged(run.run_id):
         return
     handed = properties.values(run.plan.properties, run.doors.secrets)
-    vm = run.hypervisor.deploy(spec(run.plan, run.run_id, handed), run.progress)
+    vm = run.hypervisor.deploy(spec(run.plan, run.run_id, handed), run.pace.moves)
     run.learn(_learnt(run, vm))
 
 

@@ -57,7 +57,7 @@ def _export(run: Run) -> Exported:
     password = archive_password(run)
     try:
         console.log_in(run.doors.old.account)
-        piped = Piped(lambda sink: console.export_backup(sink, password, run.progress))
+        piped = Piped(lambda sink: console.export_backup(sink, password, run.pace.moves))
         with piped as source:
             run.rundir.sealed.encrypt(run.rundir.archive, source)
     finally:
@@ -69,7 +69,7 @@ def _take(run: Run, path: Path) -> None:
     """An archive exported by hand: nobody can say to which state of the database it belongs."""
     digests = read_database(run.old_shell, run.rundir.sealed.digest_key())
     with path.open("rb") as file:
-        piped = Piped(lambda sink: pass_through(file, sink, path.name, path.stat().st_size, run.progress))
+        piped = Piped(lambda sink: pass_through(file, sink, path.name, path.stat().st_size, run.pace.moves))
         with piped as source:
             run.rundir.sealed.encrypt(run.rundir.archive, source)
     run.remark("the archive was exported by hand: what changed since then is not in it")

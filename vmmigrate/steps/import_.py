@@ -12,6 +12,6 @@ def do(run: Run) -> None:
     try:
         console.log_in(run.doors.new.account)
         with run.rundir.sealed.decrypted(run.rundir.archive) as archive:
-            console.import_backup(archive, backup.name, backup.size, archive_password(run), run.progress)
+            console.import_backup(archive, backup.name, backup.size, archive_password(run), run.pace.moves)
     finally:
         console.close()

@@ -57,8 +57,7 @@ def _shown(run: Run, host: str, port: Expected, leaf: Leaf, limit: float) -> Che
             starttls=port.starttls,
             offer=leaf.offer,
             timeout=limit,
-            clock=run.clock,
-            tick=run.tick,
+            pace=run.pace,
             dial=run.dial_to(host),
         )
     except TimedOut as late:

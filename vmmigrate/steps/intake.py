@@ -20,9 +20,7 @@ def do(run: Run) -> None:
     if run.facts.find(Intake) is None:
         run.learn(Intake(run.wall()))
     firewall.close_intake(shell, laid)
-    mail.wait_until_quiet(
-        shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick
-    )
+    mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
 
 
 def undo(run: Run) -> None:

@@ -44,7 +44,5 @@ def _close(run: Run) -> None:
     shell = run.new_shell
     firewall.close_intake(shell, firewall.lay_intake(shell))
     if not run.leave_mail:
-        mail.wait_until_quiet(
-            shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, clock=run.clock, tick=run.tick
-        )
+        mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))

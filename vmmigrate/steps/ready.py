@@ -27,9 +27,7 @@ def do(run: Run) -> None:
     software = _answering(run, shell)
     refuse_six(software)
     _refuse_older(run.plan.old_version, software.version)
-    wait_until_active(
-        shell, software.units.restart_order, timeout=run.settings.limits.boot, clock=run.clock, tick=run.tick
-    )
+    wait_until_active(shell, software.units.restart_order, timeout=run.settings.limits.boot, pace=run.pace)
     trust = run.doors.new.trust(shell)
     run.learn(
         NewGuest(

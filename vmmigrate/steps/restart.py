@@ -20,7 +20,7 @@ def do(run: Run) -> None:
     run.wait("the new VM to restart", lambda: _another_boot(run), timeout=timeout, clears=BOOTS)
     shell = run.new_shell
     units = run.doors.new.software(shell).units.restart_order
-    wait_until_active(shell, units, timeout=timeout, clock=run.clock, tick=run.tick)
+    wait_until_active(shell, units, timeout=timeout, pace=run.pace)
 
 
 def _another_boot(run: Run) -> None:

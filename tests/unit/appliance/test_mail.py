@@ -5,7 +5,7 @@ import json
 import pytest
 from scripted_shell import ScriptedShell
 
-from hypervisors import Clock
+from hypervisors import Clock, Pace
 from vmmigrate.appliance.mail import Drift, Queues, drift, queues, settings, settings_digest, wait_until_quiet
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
@@ -18,9 +18,9 @@ def listing(*names: str) -> str:
     return "".join(json.dumps({"queue_name": name, "queue_id": "4X", "recipients": []}) + "\n" for name in names)
 
 
-def clock() -> Clock:
+def pace() -> Pace:
     now = [0.0]
-    return Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return Pace(Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds)))
 
 
 def test_messages_are_counted_by_queue() -> None:
@@ -46,7 +46,7 @@ def test_waiting_flushes_and_ends_when_empty() -> None:
             SS: lambda shell, argv: Result(0, sessions.pop(0), ""),
         }
     )
-    wait_until_quiet(shell, 25, timeout=60, clock=clock())
+    wait_until_quiet(shell, 25, timeout=60, pace=pace())
     look = [SS, "postqueue -j"]
     assert shell.ran == [*look, "postqueue -f", *look, "postqueue -f", *look, *look]
 
@@ -55,18 +55,18 @@ def test_waiting_flushes_and_ends_when_empty() -> None:
 def test_a_session_under_way_is_waited_for(port: int) -> None:
     shell = ScriptedShell({"postqueue -j": "", SS: f"0 0 [::ffff:192.0.2.10]:{port} [::ffff:198.51.100.7]:40001\n"})
     with pytest.raises(QueueHoldsMail, match="last seen: 1 sessions, queues: empty"):
-        wait_until_quiet(shell, 2525, timeout=5, clock=clock())
+        wait_until_quiet(shell, 2525, timeout=5, pace=pace())
 
 
 def test_our_own_session_is_none_of_them() -> None:
     shell = ScriptedShell({"postqueue -j": "", SS: "0 36 192.0.2.10:22 192.0.2.1:40001\n"})
-    wait_until_quiet(shell, 25, timeout=5, clock=clock())
+    wait_until_quiet(shell, 25, timeout=5, pace=pace())
 
 
 def test_mail_that_stays_is_named() -> None:
     shell = ScriptedShell({"postqueue -f": "", "postqueue -j": listing("hold"), SS: ""})
     with pytest.raises(QueueHoldsMail, match="last seen: 0 sessions, queues: 1 hold") as held:
-        wait_until_quiet(shell, 25, timeout=5, clock=clock())
+        wait_until_quiet(shell, 25, timeout=5, pace=pace())
     assert "postqueue -p" in held.value.hint
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hypervisors import Problem, VmRef
+from hypervisors import REAL_TIME, Pace, Problem, VmRef
 from vmmigrate.events import Event
 from vmmigrate.facts import Claim, Facts, NewVm, Opened
 from vmmigrate.itinerary import Finish, Itinerary, Scope
@@ -37,14 +37,12 @@ class Bench:
 
     world: World
     facts: Facts = field(default_factory=Facts)
+    pace: Pace = REAL_TIME
     leave_mail: bool = False
     learn: Callable[[object], None] = lambda value: None
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
         self.learn, self.leave_mail = learn, leave_mail
-
-    def disarm(self) -> None:
-        """Nothing here waits."""
 
     def act(self, name: str) -> None:
         self.world.acts.append(name)

@@ -23,7 +23,7 @@ from small_steps import (
     with_steps,
 )
 
-from hypervisors import Cancelled, Problem
+from hypervisors import Cancelled, Pace, Problem
 from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
 from vmmigrate.facts import Claim, NewVm, Opened
@@ -124,7 +124,7 @@ def test_the_cancel_token_is_asked_before_a_step_begins(path: Path, world: World
         if "claimed" in world.marks:
             raise Cancelled("interrupted", hint="resume")
 
-    process.engine.cancelled = stop_before_deploy
+    process.bench.pace = Pace(cancelled=stop_before_deploy)
     with pytest.raises(Cancelled):
         process.engine.forward()
     assert process.kinds == ["begin claim", "learnt claim", "done claim"]

@@ -7,7 +7,7 @@ import pytest
 from small_plan import LAN, PLAN
 
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
-from hypervisors import Clock, NicSpec, PowerState, TimedOut
+from hypervisors import Clock, NicSpec, Pace, PowerState, TimedOut
 from vmmigrate.events import silent
 from vmmigrate.facts import Facts, NewVm
 from vmmigrate.run.stage import Run
@@ -53,7 +53,7 @@ def test_what_was_guessed_is_the_hint(tmp_path: Path, said: dict[str, str], gues
         doors=cast(Any, None),
         emit=silent,
         wall=clock.now,
-        clock=Clock(clock.now, clock.sleep),
+        pace=Pace(Clock(clock.now, clock.sleep)),
         facts=Facts().with_(NewVm(add_vm(tmp_path, "new", [NicSpec(LAN, MAC, True)]), "52:54:00:00:00:01", MAC)),
     )
     with pytest.raises(TimedOut) as caught:

@@ -22,7 +22,7 @@ from recorded_runs import (
 from small_plan import PLAN
 from small_steps import Killed, trouble
 
-from hypervisors import Cancelled, NotSupported, Problem
+from hypervisors import Cancelled, NotSupported, Pace, Problem
 from vmmigrate import operations
 from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
 from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark
@@ -283,7 +283,7 @@ def test_an_automatic_rollback_is_not_interrupted(tmp_path: Path, tiny: TinyHype
             raise Cancelled("interrupted", hint="")
 
     with pytest.raises(RolledBack):
-        operations.resume("r1", parts(tmp_path, tiny, cancelled=impatient))
+        operations.resume("r1", parts(tmp_path, tiny, pace=Pace(cancelled=impatient)))
     assert (len(asked), fold(read(rundir.journal)).ended) == (1, "rolled-back")
 
 
@@ -292,7 +292,10 @@ def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: Tiny
     told: list[Event] = []
     with pytest.raises(Cancelled):
         operations.resume(
-            "r1", parts(tmp_path, tiny, listen=told.append, cancelled=raises(Cancelled("interrupted", hint="resume")))
+            "r1",
+            parts(
+                tmp_path, tiny, listen=told.append, pace=Pace(cancelled=raises(Cancelled("interrupted", hint="resume")))
+            ),
         )
     assert fold(read(rundir.journal)).paused == "interrupted"
     assert told[-1] == RunEnded(

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
-from hypervisors import Clock, NotFound, PowerState, TimedOut
+from hypervisors import Clock, NotFound, Pace, PowerState, TimedOut
 from hypervisors.vmware import power, removing, tasks
 from hypervisors.vmware.faults import Busy, WrongState
 
@@ -43,8 +43,8 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 def remove(machine: Any) -> list[float]:
     """The pauses."""
     slept: list[float] = []
-    clock = Clock(now=lambda: sum(slept), sleep=slept.append)
-    removing.remove(None, machine, "new", clock=clock)  # type: ignore[arg-type]
+    pace = Pace(Clock(now=lambda: sum(slept), sleep=slept.append))
+    removing.remove(None, machine, "new", pace=pace)  # type: ignore[arg-type]
     return slept
 
 

@@ -1,8 +1,23 @@
 """wait_for: patience with a growing pause, a limit that says what was waited for."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from hypervisors import Clock, NotYet, TimedOut, Wait, wait_for
+from hypervisors import (
+    Cancelled,
+    Clock,
+    LoginRefused,
+    NotYet,
+    Pace,
+    Progress,
+    TimedOut,
+    Unreachable,
+    Wait,
+    once_reachable,
+    wait_for,
+)
 
 
 class Time:
@@ -11,8 +26,8 @@ class Time:
     def __init__(self) -> None:
         self.slept: list[float] = []
 
-    def clock(self) -> Clock:
-        return Clock(lambda: sum(self.slept), self.slept.append)
+    def pace(self) -> Pace:
+        return Pace(Clock(lambda: sum(self.slept), self.slept.append))
 
 
 def after(fruitless: int):  # type: ignore[no-untyped-def]
@@ -30,41 +45,77 @@ def after(fruitless: int):  # type: ignore[no-untyped-def]
 
 def test_returns_at_once_what_the_probe_finds() -> None:
     time = Time()
-    assert wait_for("it", after(0), timeout=5, clears="x", clock=time.clock()) == "there"
+    assert wait_for("it", after(0), timeout=5, clears="x", pace=time.pace()) == "there"
     assert time.slept == []
 
 
 def test_pause_grows_by_half_up_to_its_limit() -> None:
     time = Time()
-    wait_for("it", after(4), timeout=50, clears="x", clock=time.clock(), pause=1, max_pause=2)
+    wait_for("it", after(4), timeout=50, clears="x", pace=time.pace(), pause=1, max_pause=2)
     assert time.slept == [1, 1.5, 2, 2]
 
 
 def test_says_what_was_waited_for_and_seen_last() -> None:
     time = Time()
     with pytest.raises(TimedOut) as caught:
-        wait_for("the guest", after(99), timeout=3, clears="look inside", clock=time.clock(), pause=1)
+        wait_for("the guest", after(99), timeout=3, clears="look inside", pace=time.pace(), pause=1)
     assert str(caught.value) == "waited 3 s for the guest (last seen: seen 3)"
     assert caught.value.hint == "look inside"
 
 
 def test_the_last_probe_is_at_the_limit() -> None:
     time = Time()
-    assert wait_for("it", after(2), timeout=2, clears="x", clock=time.clock(), pause=1.5) == "there"
+    assert wait_for("it", after(2), timeout=2, clears="x", pace=time.pace(), pause=1.5) == "there"
     assert time.slept == [1.5, 0.5]
 
 
-def test_tick_hears_of_each_fruitless_probe_and_may_cancel() -> None:
-    time, heard = Time(), []
+def stopped_after(times: int) -> Callable[[], None]:
+    """Asked so often, the operator has asked to stop."""
+    asked = iter(range(times))
 
-    def tick(wait: Wait) -> None:
-        heard.append(wait)
-        if len(heard) == 2:
-            raise KeyboardInterrupt
+    def cancelled() -> None:
+        if next(asked, None) is None:
+            raise Cancelled("interrupted", hint="resume")
 
-    with pytest.raises(KeyboardInterrupt):
-        wait_for("it", after(9), timeout=9, clears="x", clock=time.clock(), pause=1, tick=tick)
+    return cancelled
+
+
+def test_each_fruitless_probe_is_heard_of_and_a_wait_can_be_stopped() -> None:
+    heard: list[Wait] = []
+    pace = replace(Time().pace(), hears_wait=heard.append, cancelled=stopped_after(2))
+    with pytest.raises(Cancelled):
+        wait_for("it", after(9), timeout=9, clears="x", pace=pace, pause=1)
     assert heard == [Wait("it", 0, 9, "seen 0"), Wait("it", 1, 9, "seen 1")]
+
+
+def test_a_transfer_is_heard_of_and_can_be_stopped() -> None:
+    heard: list[Progress] = []
+    pace = Pace(hears_progress=heard.append, cancelled=stopped_after(1))
+    pace.moves(Progress(1, 2))
+    with pytest.raises(Cancelled):
+        pace.moves(Progress(2, 2))
+    assert heard == [Progress(1, 2)]
+
+
+def test_nothing_stops_what_goes_on_undisturbed() -> None:
+    heard: list[Wait] = []
+    pace = replace(Time().pace(), hears_wait=heard.append, cancelled=stopped_after(0)).undisturbed()
+    assert wait_for("it", after(2), timeout=9, clears="x", pace=pace, pause=1) == "there"
+    assert len(heard) == 2
+
+
+def test_what_is_not_reachable_yet_is_asked_again_and_a_refusal_is_final() -> None:
+    said = iter([Unreachable("no route", hint="x"), LoginRefused("no", hint="y")])
+
+    def look() -> None:
+        raise next(said)
+
+    heard: list[Wait] = []
+    with pytest.raises(LoginRefused):
+        wait_for(
+            "it", once_reachable(look), timeout=9, clears="x", pace=replace(Time().pace(), hears_wait=heard.append)
+        )
+    assert [wait.seen for wait in heard] == ["no route"]
 
 
 def test_any_other_exception_ends_the_wait() -> None:

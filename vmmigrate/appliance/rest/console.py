@@ -5,7 +5,7 @@ from typing import BinaryIO
 import requests
 from requests_toolbelt import MultipartEncoder
 
-from hypervisors import Clock, Dial, LoginRefused, ProgressListener, Secret, TlsTrust, dial_straight
+from hypervisors import REAL_TIME, Dial, LoginRefused, Pace, ProgressListener, Secret, TlsTrust, dial_straight
 from vmmigrate.appliance.backup.streams import Incoming, Outgoing
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.appliance.rest.answer import Answer, answer_from
@@ -26,7 +26,7 @@ class RestConsole:
         profile: RestProfile,
         *,
         dial: Dial = dial_straight,
-        clock: Clock | None = None,
+        pace: Pace = REAL_TIME,
         timeout: float = 60.0,
         slow_timeout: float = 900.0,
     ) -> None:
@@ -37,7 +37,7 @@ class RestConsole:
         """
         self._session = RestSession(url, trust, profile, dial=dial, timeout=timeout)
         self._profile = profile
-        self._clock = clock
+        self._pace = pace
         self._slow = slow_timeout
 
     def log_in(self, account: Account) -> None:
@@ -130,7 +130,7 @@ class RestConsole:
         """Wait for the archive to be made, and ask for it."""
         id_ = id_in(begun, profile.id, "rest.export.job.id")
         job = Job(self._session, "rest.export.job", profile, id_)
-        job.wait(self._session.where(asked), timeout=self._slow, clock=self._clock)
+        job.wait(self._session.where(asked), timeout=self._slow, pace=self._pace)
         request = Request("rest.export.job.download", "GET", fill(profile.download, id_), {})
         return request, self._session.read(request, timeout=self._slow)
 
@@ -139,7 +139,7 @@ class RestConsole:
         id_ = id_in(begun, profile.id, "rest.import.job.id")
         job = Job(self._session, "rest.import.job", profile, id_, patient=True)
         try:
-            job.wait(self._session.where(asked), timeout=self._slow, clock=self._clock)
+            job.wait(self._session.where(asked), timeout=self._slow, pace=self._pace)
         except (LoginRefused, Unanswered) as error:
             raise ApplianceError(
                 f"the restore was begun, but how it ended cannot be asked any more: {error}",

@@ -1,9 +1,8 @@
 """Wait for what a back end does in the background, by asking for its state."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors import Clock, NotYet, Unreachable, printable, wait_for
+from hypervisors import NotYet, Pace, once_reachable, printable, wait_for
 from vmmigrate.appliance.rest.answer import Answer, answer_from
 from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestJob
@@ -21,7 +20,7 @@ class Job:
     id: str | None
     patient: bool = False
 
-    def wait(self, began: str, *, timeout: float, clock: Clock | None) -> None:
+    def wait(self, began: str, *, timeout: float, pace: Pace) -> None:
         """Raises ApplianceError where the job fails, NotDiscovered, TimedOut. `began`: by what, for a message."""
         poll = Request(f"{self.key}.poll", "GET", fill(self.profile.poll, self.id), {})
 
@@ -30,10 +29,10 @@ class Job:
 
         wait_for(
             f"the job that {began} began",
-            _bearing(look) if self.patient else look,
+            once_reachable(look) if self.patient else look,
             timeout=timeout,
             clears=f"see the appliance's own log; {self.key}.done and {self.key}.failed name the states that end it",
-            clock=clock,
+            pace=pace,
         )
 
     def _judge(self, answer: Answer) -> None:
@@ -63,18 +62,6 @@ def id_in(answer: Answer, pointer: str | None, key: str) -> str | None:
     if found is None:
         raise _nothing_at(pointer, "id", answer, key)
     return found
-
-
-def _bearing(look: Callable[[], None]) -> Callable[[], None]:
-    """`look`, to which a back end that does not answer is one that has not finished."""
-
-    def patient() -> None:
-        try:
-            look()
-        except Unreachable as error:
-            raise NotYet(str(error)) from error
-
-    return patient
 
 
 def _nothing_at(pointer: str, what: str, answer: Answer, key: str) -> NotDiscovered:

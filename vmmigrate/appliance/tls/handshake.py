@@ -3,20 +3,20 @@
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from hypervisors import (
-    Clock,
+    REAL_TIME,
     Dial,
     NotYet,
+    Pace,
     Unreachable,
-    Wait,
     dial_straight,
     fingerprint_of,
     normal_fingerprint,
+    once_reachable,
     wait_for,
 )
 from vmmigrate.appliance.faults import plainly
@@ -127,25 +127,21 @@ def await_served(
     starttls: bool,
     offer: Offer = Offer.ANY,
     timeout: float = 120.0,
-    clock: Clock | None = None,
-    tick: Callable[[Wait], None] = lambda wait: None,
+    pace: Pace = REAL_TIME,
     dial: Dial = dial_straight,
 ) -> Served:
     """Wait until the server shows that leaf. Raises TimedOut with what it showed instead."""
     wanted = normal_fingerprint(fingerprint)
 
     def probe() -> Served:
-        try:
-            shown = served(host, port, starttls=starttls, offer=offer, dial=dial)
-        except Unreachable as error:
-            raise NotYet(str(error)) from error
+        shown = served(host, port, starttls=starttls, offer=offer, dial=dial)
         if shown.fingerprint != wanted:
             raise NotYet(f"it shows {shown.fingerprint}")
         return shown
 
     what = f"{host}:{port} to show the certificate {wanted[:16]}…"
     clears = "restart the service on the appliance and see its log: path, password, mode of the key's file"
-    return wait_for(what, probe, timeout=timeout, clears=clears, clock=clock, pause=0.5, tick=tick)
+    return wait_for(what, once_reachable(probe), timeout=timeout, clears=clears, pace=pace, pause=0.5)
 
 
 def prove(
@@ -153,8 +149,7 @@ def prove(
     expected: Expected,
     *,
     timeout: float,
-    clock: Clock | None = None,
-    tick: Callable[[Wait], None] = lambda wait: None,
+    pace: Pace = REAL_TIME,
     dial: Dial = dial_straight,
 ) -> tuple[str, ...]:
     """Handshakes until each pair is shown to those who ask for its kind; in words. Raises TimedOut."""
@@ -166,8 +161,7 @@ def prove(
             starttls=expected.starttls,
             offer=leaf.offer,
             timeout=timeout,
-            clock=clock,
-            tick=tick,
+            pace=pace,
             dial=dial,
         )
     return tuple(f"{leaf.what} {leaf.fingerprint[:16]}…" for leaf in expected.leaves())

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 import requests
 from requests_toolbelt import MultipartEncoder
 
-from hypervisors import Clock
+from hypervisors import Pace
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.urls import origin_of, path_of
 from vmmigrate.appliance.web.decisions import full
@@ -32,11 +32,11 @@ Files = Iterable[tuple[str, Any]]
 class Browser:
     """`timeout` in seconds for an ordinary page, `slow_timeout` for what takes the console long."""
 
-    def __init__(self, http: HttpsOrigin, *, timeout: float, slow_timeout: float, clock: Clock) -> None:
+    def __init__(self, http: HttpsOrigin, *, timeout: float, slow_timeout: float, pace: Pace) -> None:
         self._http = http
         self._timeout = timeout
         self.slow_timeout = slow_timeout
-        self.clock = clock
+        self.pace = pace
         self.visited: list[Page] = []  # what a person would have seen by now
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
-from hypervisors import Clock, Dial, LoginRefused, ProgressListener, Secret, TlsTrust, dial_straight
+from hypervisors import REAL_TIME, Dial, LoginRefused, Pace, ProgressListener, Secret, TlsTrust, dial_straight
 from vmmigrate.appliance.backup.streams import Incoming
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.port import Account, Exported
@@ -40,7 +40,7 @@ class WebConsole:
         dial: Dial = dial_straight,
         timeout: float = 60.0,
         slow_timeout: float = 900.0,
-        clock: Clock | None = None,
+        pace: Pace = REAL_TIME,
     ) -> None:
         """`url`: https, with its context (`https://mail:8443/ciphermail`), as `find_console` returns it.
 
@@ -49,7 +49,7 @@ class WebConsole:
         """
         self.url = url
         self._http = HttpsOrigin(url, trust, dial)
-        self._browser = Browser(self._http, timeout=timeout, slow_timeout=slow_timeout, clock=clock or Clock())
+        self._browser = Browser(self._http, timeout=timeout, slow_timeout=slow_timeout, pace=pace)
         self._decisions = Decisions(profile)
         self._refused: set[Account] = set()
         self._inside: tuple[Account, Entry, Page] | None = None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from hypervisors import Clock, Dial, Problem, TlsTrust, TrustRefused, Unreachable, dial_straight
+from hypervisors import Dial, Pace, Problem, TlsTrust, TrustRefused, Unreachable, dial_straight
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.urls import path_of
@@ -59,7 +59,7 @@ def _places(host: str, profile: ConsoleProfile) -> Iterator[tuple[str, str]]:
 def _console_at(origin: str, context: str, trust: TlsTrust, profile: ConsoleProfile, dial: Dial, timeout: float) -> str:
     http = HttpsOrigin(origin, trust, dial)
     try:
-        browser = Browser(http, timeout=timeout, slow_timeout=timeout, clock=Clock())
+        browser = Browser(http, timeout=timeout, slow_timeout=timeout, pace=Pace())
         entry = find_entry(browser, Decisions(profile), origin + context)
     finally:
         http.close()

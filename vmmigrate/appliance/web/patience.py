@@ -53,7 +53,7 @@ def wait_through(
         probe,
         timeout=browser.slow_timeout,
         clears="see in a browser how far the console is with it",
-        clock=browser.clock,
+        pace=browser.pace,
         pause=pause,
         max_pause=pause,
     )
