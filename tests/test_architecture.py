@@ -140,6 +140,43 @@ def test_what_runs_and_shows_runs_names_no_step_phase_scope_or_group(path: Path)
     assert identifiers & groups == set()
 
 
+GROUND = ("vmmigrate.errors", "vmmigrate.findings")  # what every room above the hypervisors may speak of
+
+
+def test_the_appliance_sees_nothing_above_itself() -> None:
+    inside = ("vmmigrate/appliance",)
+    own = ("vmmigrate.appliance", *GROUND)
+    assert importers(inside, lambda name: top(name) == "vmmigrate" and not name.startswith(own)) == []
+    ground = tuple(f"{each.replace('.', '/')}.py" for each in GROUND)
+    above = [
+        f"{path}: {name}"
+        for path in files("vmmigrate")
+        if str(path) in ground
+        for name, _ in imports(path)
+        if top(name) == "vmmigrate" and name not in GROUND
+    ]
+    assert above == []
+
+
+def names_a_side(node: ast.AST) -> bool:
+    """A parameter `side: str`, or a setting that is looked up by its name."""
+    if isinstance(node, ast.arg):
+        return node.arg == "side" and node.annotation is not None and "str" in ast.unparse(node.annotation)
+    return isinstance(node, ast.Call) and ast.unparse(node).startswith("getattr(") and "settings" in ast.unparse(node)
+
+
+def test_no_side_is_named_by_a_word() -> None:
+    """`doors.old`, not `"old"`: a side is a value with a type."""
+    assert names_a_side(ast.parse("getattr(settings, side)").body[0].value)  # type: ignore[attr-defined]
+    words = [
+        f"{path}:{getattr(node, 'lineno', 0)}"
+        for path in files("vmmigrate")
+        for node in ast.walk(tree(ROOT / path))
+        if names_a_side(node)
+    ]
+    assert words == []
+
+
 def test_production_code_imports_neither_fixtures_nor_tests() -> None:
     assert importers(("vmmigrate", "hypervisors"), lambda name: top(name) in ("fixtures", "tests")) == []
 

@@ -51,19 +51,19 @@ def _at(gateway: str, address: str | None) -> str:
     return f"{gateway} {address}" if address else gateway
 
 
-def _side(side: str, settings: OldSettings | NewSettings, gateway: str) -> Iterator[Wanted]:
+def _side(table: str, settings: OldSettings | NewSettings, gateway: str) -> Iterator[Wanted]:
     ssh, console, via = settings.ssh, settings.console, settings.via
-    yield _setting(f"{side}.ssh.password", ssh.password, f"SSH password of {ssh.user} on {gateway}")
+    yield _setting(f"{table}.ssh.password", ssh.password, f"SSH password of {ssh.user} on {gateway}")
     passphrase = f"passphrase of the key {ssh.key_file} for {gateway}"
-    yield _setting(f"{side}.ssh.key_passphrase", ssh.key_passphrase, passphrase)
+    yield _setting(f"{table}.ssh.key_passphrase", ssh.key_passphrase, passphrase)
     if isinstance(ssh, NewSshSettings):
         renewed = f"new SSH password for {ssh.user} on {gateway}"
-        yield _setting(f"{side}.ssh.new_password", ssh.new_password, renewed)
-    yield _setting(f"{side}.console.password", console.password, f"console password of {console.user} on {gateway}")
+        yield _setting(f"{table}.ssh.new_password", ssh.new_password, renewed)
+    yield _setting(f"{table}.console.password", console.password, f"console password of {console.user} on {gateway}")
     if via:
         jump = f"{via.user} on the jump host {via.host}"
-        yield _setting(f"{side}.via.password", via.password, f"SSH password of {jump}")
-        yield _setting(f"{side}.via.key_passphrase", via.key_passphrase, f"passphrase of the key for {jump}")
+        yield _setting(f"{table}.via.password", via.password, f"SSH password of {jump}")
+        yield _setting(f"{table}.via.key_passphrase", via.key_passphrase, f"passphrase of the key for {jump}")
 
 
 def _setting(name: str, source: SecretSource | None, question: str) -> Wanted:
