@@ -89,11 +89,11 @@ class Side:
         console = self.settings.console
         if console.fingerprint or console.ca_file:
             return TlsTrust(console.fingerprint, console.ca_file)
-        return self.trust_inside(shell)
+        return TlsTrust(fingerprint=self.console_pin(shell))
 
-    def trust_inside(self, shell: Shell) -> TlsTrust:
-        """The certificate that the verified shell sees in the appliance's own key store."""
-        return TlsTrust(fingerprint=tls.console_pin(shell, self.software(shell), self.dial))
+    def console_pin(self, shell: Shell) -> str:
+        """The certificate that the verified shell sees in the appliance's own key store, by its fingerprint."""
+        return tls.console_pin(shell, self.software(shell), self.dial)
 
     def console_url(self, host: str, trust: TlsTrust) -> str:
         """As the operator says, else looked for at `host`."""

@@ -7,7 +7,6 @@ from vmmigrate import hardware
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.ssh.shell import fingerprint_of_key
-from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm
@@ -35,7 +34,7 @@ def do(run: Run) -> None:
             host_key=host_key,
             trusted_by=trusted_by,
             console_url=_console(run, address, trust),
-            console_fingerprint=tls.console_pin(shell, software, run.doors.new.dial),
+            console_fingerprint=run.doors.new.console_pin(shell),
             workstation=shell.workstation_address(),
             packages=software.packages,
         )

@@ -7,7 +7,6 @@ from functools import partial
 from hypervisors import LoginRefused
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
-from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import NewGuest, OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
@@ -78,8 +77,8 @@ def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 def _account(run: Run, host: str, limit: float) -> Iterator[Check]:
     """After the import the old accounts are valid: the old administrator's log-in proves that they arrived."""
-    pin = tls.console_pin(run.new_shell, run.doors.new.software(run.new_shell), run.doors.new.dial)
-    console, account, seen = run.new_console(pin), run.doors.old.account, ""
+    console = run.new_console(run.doors.new.console_pin(run.new_shell))
+    account, seen = run.doors.old.account, ""
     try:
         console.log_in(account)
     except LoginRefused as refused:
