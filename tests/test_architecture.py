@@ -222,7 +222,7 @@ def test_each_file_says_its_one_job_in_one_sentence(path: Path) -> None:
 def test_one_function_sleeps() -> None:
     def sleeps(path: Path) -> bool:
         for node in ast.walk(tree(ROOT / path)):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.sleep", "asyncio.sleep"):
+            if isinstance(node, ast.Attribute) and node.attr == "sleep":  # of a clock's too
                 return True
             if isinstance(node, ast.ImportFrom) and "sleep" in (alias.name for alias in node.names):
                 return True
