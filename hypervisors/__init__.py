@@ -18,6 +18,7 @@ from hypervisors.errors import (
     TimedOut,
     TrustRefused,
     Unreachable,
+    Unusable,
     printable,
 )
 from hypervisors.images import identify_image, refuse_unreadable
@@ -54,6 +55,7 @@ from hypervisors.types import (
     no_progress,
 )
 from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, once_reachable, wait_for
+from hypervisors.words import in_one_line
 
 __all__ = [
     "REAL_TIME",
@@ -100,6 +102,7 @@ __all__ = [
     "TlsTrust",
     "TrustRefused",
     "Unreachable",
+    "Unusable",
     "VappProperties",
     "VmRef",
     "Wait",
@@ -108,6 +111,7 @@ __all__ = [
     "fetch_leaf",
     "fingerprint_of",
     "identify_image",
+    "in_one_line",
     "no_progress",
     "normal_fingerprint",
     "once_reachable",

@@ -73,8 +73,15 @@ class TimedOut(Problem):
     """A wait came to its limit. The message says for what and how long."""
 
 
+class Unusable(Problem):
+    """A key, a pin, or a file of authorities or known hosts that was given cannot be used. Nothing was sent."""
+
+
 class TrustRefused(Problem):
-    """A TLS certificate or SSH host key is not the one expected. `seen`: the fingerprint it showed, where it did."""
+    """A TLS certificate or SSH host key is not the one expected, or an SSH server has only algorithms that are unsafe.
+
+    `seen`: the fingerprint it showed, where it did.
+    """
 
     def __init__(self, message: str, *, hint: str, seen: str | None = None) -> None:
         super().__init__(message, hint=hint)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypervisors.errors import Problem, TrustRefused
+from hypervisors.errors import TrustRefused, Unusable
 
 # (host, port, seconds for connecting) → a connected socket: straight, or through a jump host. Raises OSError.
 Dial = Callable[[str, int, float], socket.socket]
@@ -66,10 +66,10 @@ class TlsTrust:
 
 
 def normal_fingerprint(text: str) -> str:
-    """A SHA-256 fingerprint as 64 lower-case hex digits. Raises Problem where it is none."""
+    """A SHA-256 fingerprint as 64 lower-case hex digits. Raises Unusable where it is none."""
     digits = re.sub(r"^sha-?256[:=]", "", text.strip().lower()).replace(":", "").replace(" ", "")
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise Problem(
+        raise Unusable(
             f"{text!r} is no SHA-256 fingerprint",
             hint="give 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them",
         )

@@ -54,17 +54,35 @@ def test_hypervisors_know_neither_the_migration_nor_the_fixtures() -> None:
     assert importers(("hypervisors",), lambda name: top(name) in ("vmmigrate", "fixtures", "tests")) == []
 
 
-def test_the_migration_sees_hypervisors_through_the_facade_alone() -> None:
-    assert importers(("vmmigrate",), lambda name: name.startswith("hypervisors.")) == []
-    submodules = {path.stem for path in (ROOT / "hypervisors").iterdir()} - {"__init__"}
-    named = {
-        alias.name
-        for path in files("vmmigrate")
-        for node in ast.walk(tree(ROOT / path))
-        if isinstance(node, ast.ImportFrom) and node.module == "hypervisors"
-        for alias in node.names
-    }
-    assert named & submodules <= {"connect"}  # the façade's function bears the name of its file
+FACADES = ("hypervisors", "hypervisors.wire", "hypervisors.wire.ssh")
+
+
+def test_the_migration_sees_hypervisors_through_its_facades_alone() -> None:
+    wrong = importers(("vmmigrate",), lambda name: top(name) == "hypervisors" and name not in FACADES)
+    assert wrong == []
+    for facade in FACADES:
+        folder = ROOT / facade.replace(".", "/")
+        inside = {path.stem for path in folder.iterdir()} - {"__init__"}
+        named = {
+            alias.name
+            for path in files("vmmigrate")
+            for node in ast.walk(tree(ROOT / path))
+            if isinstance(node, ast.ImportFrom) and node.module == facade
+            for alias in node.names
+        }
+        assert named & inside <= {"connect"}, facade  # the façade's function has the name of its file
+
+
+def test_the_wire_stands_on_the_ground_alone() -> None:
+    """So that any adapter and any appliance may use it; nothing of it knows either."""
+    ground = ("hypervisors.errors", "hypervisors.trust", "hypervisors.words")
+    inside = ("hypervisors/wire",)
+    assert files(*inside) != []
+
+    def is_above(name: str) -> bool:
+        return top(name) in PACKAGES and not name.startswith(("hypervisors.wire", *ground))
+
+    assert importers(inside, is_above) == []
 
 
 ROOMS = ("web", "rest", "ssh", "tls", "net", "backup")
@@ -194,6 +212,7 @@ def test_fixtures_do_not_share_code_with_what_they_stand_in_for() -> None:
         ("libvirt_qemu", "hypervisors/kvm"),
         ("pyVmomi", "hypervisors/vmware"),
         ("pyVim", "hypervisors/vmware"),
+        ("paramiko", "hypervisors/wire/ssh"),
     ],
 )
 def test_each_sdk_lives_in_one_sub_package(sdk: str, home: str) -> None:
@@ -255,7 +274,7 @@ def test_other_words_that_do_nothing_load_nothing_heavy(arguments: tuple[str, ..
     assert loaded_by(*arguments) & (HEAVY - {"pydantic"}) == set()
 
 
-def test_the_facade_loads_no_sdk() -> None:
-    modules = loaded("import hypervisors")
+def test_the_facades_load_no_sdk() -> None:
+    modules = loaded("import hypervisors, hypervisors.wire")
     assert "hypervisors" in modules
     assert modules & HEAVY == set()

@@ -5,13 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from hypervisors import Dial, TlsTrust, dial_straight
+from hypervisors.wire.ssh import Jump, Login, SshKey, SshServer
 from vmmigrate.appliance import consoles
 from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.appliance.ssh.connecting import SshServer
-from vmmigrate.appliance.ssh.jump import Jump
-from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
+from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import Secrets

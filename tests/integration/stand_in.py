@@ -14,8 +14,9 @@ from fixtures.appliance.files import Root
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT, Machine
 from fixtures.appliance.network import Nic
 from hypervisors import Secret, TlsTrust, fetch_leaf, fingerprint_of
+from hypervisors.wire.ssh import host_key_seen
 from vmmigrate.appliance.port import Account
-from vmmigrate.appliance.ssh.shell import SshShell, host_key_seen
+from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.web.console import WebConsole
 
 LIVE_MAC, STAGING_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"

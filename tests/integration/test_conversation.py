@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import paramiko
 import pytest
 from real_sshd import NEEDS_SSHD, USER, make_key, public, running
 
 from hypervisors import LoginRefused, Secret
-from vmmigrate.appliance.ssh.connecting import SshServer, connect
-from vmmigrate.appliance.ssh.conversation import Questions, converse
-from vmmigrate.appliance.ssh.execution import Unfinished
-from vmmigrate.appliance.ssh.login import Login, SshKey
+from hypervisors.wire.ssh import Connection, Login, Questions, SshKey, SshServer, Unfinished, connect
 from vmmigrate.appliance.ssh.new_password import change
 
 pytestmark = NEEDS_SSHD
@@ -27,12 +23,12 @@ echo 'You must change your password now and login again!'
 
 
 @pytest.fixture
-def transport(tmp_path: Path) -> Iterator[paramiko.Transport]:
+def connection(tmp_path: Path) -> Iterator[Connection]:
     """Any command runs what the test puts into `passwd`, as sshd does where a password has expired."""
     key = make_key(tmp_path / "id")
     with running(tmp_path / "sshd", f"ForceCommand sh {tmp_path}/passwd", authorized=public(key)) as sshd:
         login = Login(USER, lambda: OLD, SshKey(key))
-        made, _password = connect(SshServer(sshd.address, sshd.port, sshd.host_key), login)
+        made = connect(SshServer(sshd.address, sshd.port, sshd.host_key), login)
         yield made
         made.close()
 
@@ -58,15 +54,15 @@ def says(folder: Path, dialogue: str) -> Path:
     ],
     ids=["shadow", "older", "german", "french", "chinese", "bare"],
 )
-def test_a_password_is_changed_in_any_language(tmp_path: Path, transport: paramiko.Transport, dialogue: str) -> None:
+def test_a_password_is_changed_in_any_language(tmp_path: Path, connection: Connection, dialogue: str) -> None:
     heard = says(tmp_path, dialogue)
-    change(transport, "there", "sa", OLD, NEW)
+    change(connection, "there", "sa", OLD, NEW)
     assert heard.read_text().splitlines() == [OLD.reveal(), NEW.reveal(), NEW.reveal()]
 
 
-def test_where_the_current_one_is_not_asked_for_it_is_not_told(tmp_path: Path, transport: paramiko.Transport) -> None:
+def test_where_the_current_one_is_not_asked_for_it_is_not_told(tmp_path: Path, connection: Connection) -> None:
     heard = says(tmp_path, "ask 'New password: '; ask 'Retype new password: '")
-    change(transport, "there", "sa", OLD, NEW)
+    change(connection, "there", "sa", OLD, NEW)
     assert heard.read_text().splitlines() == [NEW.reveal()] * 2
 
 
@@ -80,17 +76,17 @@ def test_where_the_current_one_is_not_asked_for_it_is_not_told(tmp_path: Path, t
         "ask 'Current password: '; ask 'New password: '; ask 'Again: '; echo BAD PASSWORD: too simple; exit 1",
     ],
 )
-def test_what_is_not_liked_is_not_said_again(tmp_path: Path, transport: paramiko.Transport, dialogue: str) -> None:
+def test_what_is_not_liked_is_not_said_again(tmp_path: Path, connection: Connection, dialogue: str) -> None:
     heard = says(tmp_path, dialogue)
     with pytest.raises(LoginRefused, match=r"the expired password of 'sa' on there could not be changed: ") as told:
-        change(transport, "there", "sa", OLD, NEW)
+        change(connection, "there", "sa", OLD, NEW)
     assert OLD.reveal() not in str(told.value) + heard.read_text().partition("\n")[2]
     assert heard.read_text().count(NEW.reveal()) <= 2
 
 
 @pytest.mark.slow
-def test_what_never_ends_is_given_up(tmp_path: Path, transport: paramiko.Transport) -> None:
+def test_what_never_ends_is_given_up(tmp_path: Path, connection: Connection) -> None:
     says(tmp_path, "echo hello; exec sleep 60")
     with pytest.raises(Unfinished) as late:
-        converse(transport, "true", Questions(lambda line: "never"), 3)
+        connection.converse("true", Questions(lambda line: "never"), 3)
     assert b"hello" in late.value.seen

@@ -14,12 +14,11 @@ from real_sshd import NEEDS_SSHD, USER, RealSshd, free_port, make_key, public, r
 from stand_in import Guest, old_guest
 
 from hypervisors import LoginRefused, Problem, Secret, TlsTrust, TrustRefused, Unreachable, fetch_leaf, fingerprint_of
+from hypervisors.wire.ssh import Jump, Login, SshKey, SshServer, host_key_seen
 from vmmigrate.appliance import consoles, mail
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import Profile
-from vmmigrate.appliance.ssh.connecting import SshServer
-from vmmigrate.appliance.ssh.jump import Jump
-from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
+from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.tls.handshake import is_closed, served
 
 pytestmark = NEEDS_SSHD
@@ -229,8 +228,8 @@ def test_a_dead_session_is_made_anew_once(sshd: RealSshd, key: Path) -> None:
             with jump.dial("127.0.0.1", port, 5) as there:
                 there.sendall(b"word")
                 assert there.recv(100) == b"word"
-            assert jump._transport is not None
-            jump._transport.sock.shutdown(socket.SHUT_RDWR)
+            assert jump._connection is not None
+            jump._connection.transport.sock.shutdown(socket.SHUT_RDWR)
     assert sshd.log.count("Accepted publickey") == 2
 
 

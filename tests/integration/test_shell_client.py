@@ -11,16 +11,17 @@ import pytest
 from stand_in import LIVE_MAC, SSH_PORT, Guest, fresh_guest, old_guest
 
 from fixtures.appliance import commands
-from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unreachable, wait_for
+from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unreachable, Unusable, wait_for
+from hypervisors.wire.ssh import fingerprint_of_key, host_key_seen
 from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Account, FileMeta, NewFile
-from vmmigrate.appliance.ssh.shell import SshShell, fingerprint_of_key, host_key_seen
+from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.handshake import await_served, served
 from vmmigrate.appliance.tls.placing import RECORD, Change, forget, place, put_back
-from vmmigrate.errors import CommandFailed, UsageProblem
+from vmmigrate.errors import CommandFailed
 
 PEM = FileMeta("0600", "root", "root")
 
@@ -102,9 +103,9 @@ def test_pins_by_key_line_by_fingerprint_and_by_known_hosts(old: Guest, tmp_path
 
 
 def test_what_is_no_key_is_told(old: Guest, tmp_path: Path) -> None:
-    with pytest.raises(UsageProblem, match="is no public key"):
+    with pytest.raises(Unusable, match="is no public key"):
         fingerprint_of_key("ssh-ed25519 not-base64")
-    with pytest.raises(UsageProblem, match="cannot read"):
+    with pytest.raises(Unusable, match="cannot read"):
         SshShell(old.address, old.ssh_port, old.sa, known_hosts=tmp_path / "none").run(["true"])
 
 

@@ -9,11 +9,11 @@ import paramiko
 import pytest
 from odd_sshd import Answer, OddSshd, ended
 
-from hypervisors import LoginRefused, Secret, Unreachable
+from hypervisors import LoginRefused, Secret, Unreachable, Unusable
+from hypervisors.wire.ssh import Login, SshKey, execution, host_key_seen
 from vmmigrate.appliance.port import Account
-from vmmigrate.appliance.ssh import execution
-from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell, host_key_seen
-from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
+from vmmigrate.appliance.ssh.shell import SshShell
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 SA = Account("sa", Secret("right"))
 NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later."\r\n'
@@ -120,7 +120,7 @@ def test_a_key_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         (SshKey(tmp_path / "junk"), "cannot use the key"),
         (SshKey(tmp_path / "none"), "cannot use the key"),
     ):
-        with speaking(sshd, key=key) as shell, pytest.raises(UsageProblem, match=words):
+        with speaking(sshd, key=key) as shell, pytest.raises(Unusable, match=words):
             shell.run(["true"])
 
 

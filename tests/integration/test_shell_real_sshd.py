@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
-from hypervisors import LoginRefused, NotYet, Secret, wait_for
+from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unusable, wait_for
+from hypervisors.wire.ssh import Login, SshKey
 from vmmigrate.appliance.port import FileMeta
-from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
-from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
+from vmmigrate.appliance.ssh.shell import SshShell
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 pytestmark = NEEDS_SSHD
 
@@ -102,7 +103,7 @@ def test_a_key_with_a_passphrase(tmp_path: Path, kind: str) -> None:
     with running(tmp_path / "sshd", authorized=public(key)) as sshd:
         with talking(sshd, key, passphrase=Secret("word of mouth")) as shell:
             assert shell.run(["echo", "in"]).stdout == "in\n"
-        with talking(sshd, key) as shell, pytest.raises(UsageProblem, match="has a passphrase") as told:
+        with talking(sshd, key) as shell, pytest.raises(Unusable, match="has a passphrase") as told:
             shell.run(["true"])
     assert "ssh.key_passphrase" in told.value.hint
 
@@ -201,7 +202,7 @@ def test_an_empty_agent_is_told(tmp_path: Path, agent: Path) -> None:
     with (
         running(tmp_path / "sshd") as sshd,
         talking(sshd, agent=True) as shell,
-        pytest.raises(UsageProblem, match="ssh-agent holds no key"),
+        pytest.raises(Unusable, match="ssh-agent holds no key"),
     ):
         shell.run(["true"])
 
@@ -214,7 +215,7 @@ OLD = ("HostKeyAlgorithms ssh-rsa", "PubkeyAcceptedAlgorithms ssh-rsa")
 def test_ssh_rsa_alone_is_refused_without_the_flag(tmp_path: Path) -> None:
     key = make_key(tmp_path / "id", "rsa")
     with running(tmp_path / "sshd", *OLD, authorized=public(key), kind="rsa") as sshd:
-        with talking(sshd, key) as shell, pytest.raises(ApplianceError, match="no algorithm that is safe") as told:
+        with talking(sshd, key) as shell, pytest.raises(TrustRefused, match="no algorithm that is safe") as told:
             shell.run(["true"])
         assert "insecure_ssh_rsa" in told.value.hint
         with talking(sshd, key, insecure_ssh_rsa=True) as shell:
@@ -226,7 +227,7 @@ def test_ssh_rsa_alone_is_refused_without_the_flag(tmp_path: Path) -> None:
 def test_an_old_signature_for_the_user_alone_wants_the_flag_too(tmp_path: Path) -> None:
     key = make_key(tmp_path / "id", "rsa")
     with running(tmp_path / "sshd", OLD[1], authorized=public(key)) as sshd:
-        with talking(sshd, key) as shell, pytest.raises(ApplianceError):
+        with talking(sshd, key) as shell, pytest.raises(LoginRefused, match="does not take the key"):
             shell.run(["true"])
         with talking(sshd, key, insecure_ssh_rsa=True) as shell:
             shell.run(["true"])

@@ -15,10 +15,11 @@ sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from real_sshd import RealSshd, make_key, public, running
 
 from hypervisors import LoginRefused, Secret
+from hypervisors.wire.ssh import Login, SshKey
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile
-from vmmigrate.appliance.ssh.shell import Login, SshKey, SshShell
+from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
 
 pytestmark = [

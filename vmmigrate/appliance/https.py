@@ -25,11 +25,11 @@ from hypervisors import (
     dial_straight,
     fetch_leaf,
     fingerprint_of,
+    in_one_line,
     normal_fingerprint,
 )
-from vmmigrate.appliance.faults import plainly, root_of
+from hypervisors.wire import plainly, root_of
 from vmmigrate.appliance.urls import origin_of, path_of
-from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
 
 _DIALLING = 15.0  # seconds

@@ -8,9 +8,9 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from hypervisors import in_one_line
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
-from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import CommandFailed
 
 T = TypeVar("T")

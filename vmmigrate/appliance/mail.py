@@ -6,12 +6,11 @@ import smtplib
 from collections import Counter
 from dataclasses import dataclass
 
-from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, wait_for
+from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, in_one_line, wait_for
+from hypervisors.wire import plainly
 from vmmigrate.appliance.asking import ask_all
-from vmmigrate.appliance.faults import plainly
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
-from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
 _QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")

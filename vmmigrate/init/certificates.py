@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from hypervisors import Dial, Unreachable, dial_straight, fetch_leaf, fingerprint_of
-from vmmigrate.appliance.faults import plainly
+from hypervisors.wire import plainly
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
 

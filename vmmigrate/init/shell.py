@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypervisors import Dial, Inventory, LoginRefused, Problem
+from hypervisors import Dial, Inventory, LoginRefused, Problem, Unusable
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.port import Shell
 from vmmigrate.doors import Doors
@@ -34,7 +34,7 @@ def log_in(talk: Conversation, host: str) -> tuple[Doors, Shell]:
             return _logged_in(talk, host, user)
         except LoginRefused as problem:
             refusals.add(user, (proof, talk.secrets.get(PASSWORD)), problem)
-        except UsageProblem as problem:  # a key that cannot be used: nothing was tried
+        except (Unusable, UsageProblem) as problem:  # a key that cannot be used: nothing was tried
             talk.dialogue.bad(problem)
 
 

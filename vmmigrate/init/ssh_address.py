@@ -5,7 +5,7 @@ import socket
 from contextlib import closing
 
 from hypervisors import GuestAgent, Hypervisor, Inventory, Problem, TrustRefused, Unreachable
-from vmmigrate.appliance.ssh.connecting import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
+from hypervisors.wire.ssh import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
 from vmmigrate.settings.sides import JumpSettings

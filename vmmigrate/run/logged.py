@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vmmigrate.appliance.words import in_one_line
+from hypervisors import in_one_line
 from vmmigrate.events import Listener, Warned
 
 

@@ -13,8 +13,8 @@ from hypervisors import (
     once_reachable,
     wait_for,
 )
+from hypervisors.wire.ssh import host_key_seen
 from vmmigrate.appliance.port import Console, Shell
-from vmmigrate.appliance.ssh.shell import host_key_seen
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.facts import Facts, NewGuest

@@ -3,10 +3,10 @@
 import re
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
+from hypervisors.wire.ssh import fingerprint_of_key
 from vmmigrate import hardware
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
-from vmmigrate.appliance.ssh.shell import fingerprint_of_key
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 from hypervisors import Secret
+from hypervisors.wire.ssh import Output
 from vmmigrate.appliance.ssh import loginshell, sudo
-from vmmigrate.appliance.ssh.execution import Output
 from vmmigrate.appliance.ssh.loginshell import LoginShell
-from vmmigrate.appliance.ssh.new_password import Answers, Unanswerable, says_expired
+from vmmigrate.appliance.ssh.new_password import says_expired
 
 NONCE = "vmmigrate-0123"
 
@@ -139,11 +139,3 @@ def test_the_words_of_systems_that_want_another_password(words: str) -> None:
 def test_other_words_are_none_of_them() -> None:
     assert not says_expired("1) Network\n2) Change your password\nYour choice: ")
     assert not says_expired("This account is currently not available.")
-
-
-def test_a_new_password_is_said_twice_and_no_more() -> None:
-    answers = Answers(Secret("old"), Secret("new"))
-    said = [answers.answer(each) for each in ("Current password: ", "New password: ", "Retype new password: ")]
-    assert said == ["old", "new", "new"]
-    with pytest.raises(Unanswerable):
-        answers.answer("New password: ")

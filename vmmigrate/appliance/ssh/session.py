@@ -6,16 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-import paramiko
-
-from hypervisors import LoginRefused, Problem, Secret, Unreachable
-from vmmigrate.appliance.ssh import execution, loginshell, new_password, sudo
-from vmmigrate.appliance.ssh.connecting import SshServer, connect
-from vmmigrate.appliance.ssh.conversation import Questions, converse
-from vmmigrate.appliance.ssh.execution import Output, TooMuch, Unfinished, execute
-from vmmigrate.appliance.ssh.login import Login
+from hypervisors import LoginRefused, Problem, Secret, Unreachable, in_one_line
+from hypervisors.wire.ssh import (
+    BrokeOff,
+    Connection,
+    Login,
+    Output,
+    Questions,
+    SshServer,
+    TooMuch,
+    Unanswerable,
+    Unfinished,
+    connect,
+)
+from vmmigrate.appliance.ssh import loginshell, new_password, sudo
 from vmmigrate.appliance.ssh.loginshell import LoginShell
-from vmmigrate.appliance.words import in_one_line
 from vmmigrate.errors import ApplianceError, CommandFailed
 
 _SHOWN = 400  # characters of a failed command's words
@@ -27,7 +32,7 @@ class Session:
     def __init__(self, server: SshServer, login: Login) -> None:
         self._server, self._login = server, login
         self._nonce = f"vmmigrate-{secrets.token_hex(8)}"
-        self._transport: paramiko.Transport | None = None
+        self._connection: Connection | None = None
         self._accepted: Secret | None = None
         self._shell: LoginShell | None = None
         self._refusal: Problem | None = None
@@ -55,9 +60,9 @@ class Session:
         )
 
     def close(self) -> None:
-        if self._transport:
-            self._transport.close()
-        self._transport = None
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
     # ---- how commands get there -------------------------------------------------------------------------------
 
@@ -66,28 +71,28 @@ class Session:
         with self._talking(argv):
             if self._shell is None:
                 return self._first(argv, given, timeout)
-            output = execute(self._live(), self._line(self._shell, argv), given, timeout)
+            output = self._live().execute(self._line(self._shell, argv), given, timeout)
             return self._quiet(output) if self._shell.noisy else output
 
     def on_tty(self, argv: Sequence[str], prompt: str, secret: Secret | None, timeout: float) -> Output:
         """With a terminal, as a sudo with `requiretty` demands."""
-        mark, told = f"{self._nonce}-", [secret] if secret else []
+        mark, left = f"{self._nonce}-", [secret] if secret else []
 
         def answer(question: str) -> str:
-            if not told:
-                raise new_password.Unanswerable(question)
-            return told.pop().reveal()
+            if not left:
+                raise Unanswerable(question)
+            return left.pop().reveal()
 
         assert self._shell is not None
         line = self._line(self._shell, sudo.on_tty_words(mark, argv))
         with self._talking(argv):
             try:
-                seen, _status = converse(self._live(), line, Questions(answer, prompt, mark), timeout)
-            except new_password.Unanswerable:
+                seen, _status = self._live().converse(line, Questions(answer, prompt, mark), timeout)
+            except Unanswerable:
                 return Output(1, b"", b"the password was not accepted: it asks once more")
             output = sudo.apart(mark, seen)
             if output is None:
-                raise EOFError
+                raise BrokeOff("its output has no end")
             return output
 
     def _line(self, shell: LoginShell, argv: Sequence[str]) -> str:
@@ -107,14 +112,14 @@ class Session:
     def _try(self, line: str, given: bytes, timeout: float) -> Output:
         """A menu may wait for a choice for ever: what it shows by then is as good as an end."""
         try:
-            output = execute(self._live(), line, given, timeout)
+            output = self._live().execute(line, given, timeout)
         except (Unfinished, TooMuch) as error:
             if not error.seen.strip() or self._nonce.encode() in error.seen:
                 raise
             output = Output(1, error.seen, b"")
         if loginshell.heard(self._nonce, output.stdout) is None and self._has_expired(output):
             self._change_password()
-            output = execute(self._live(), line, given, timeout)
+            output = self._live().execute(line, given, timeout)
         return output
 
     def _recognised(self, output: Output) -> tuple[LoginShell, bytes]:
@@ -145,19 +150,20 @@ class Session:
 
     # ---- the session -------------------------------------------------------------------------------------------
 
-    def _live(self) -> paramiko.Transport:
-        """The live transport, recreated where it died. A refused log-in is remembered, never repeated."""
-        if self._transport and self._transport.is_active():
-            return self._transport
+    def _live(self) -> Connection:
+        """The live connection, recreated where it died. A refused log-in is remembered, never repeated."""
+        if self._connection and self._connection.is_active:
+            return self._connection
         self.close()
         if self._refusal:
             raise self._refusal
         try:
-            self._transport, self._accepted = connect(self._server, self._login)
+            self._connection = connect(self._server, self._login)
+            self._accepted = self._connection.accepted
         except LoginRefused as refusal:
             self._refusal = refusal
             raise
-        return self._transport
+        return self._connection
 
     def _has_expired(self, output: Output) -> bool:
         return new_password.says_expired(text_of(output.stdout + output.stderr))
@@ -191,8 +197,8 @@ class Session:
         try:
             yield
         except TooMuch as error:
-            raise self.failed(argv, None, f"more than {execution.OUTPUT_LIMIT} bytes of output") from error
-        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise self.failed(argv, None, str(error)) from error
+        except OSError as error:  # BrokeOff, or a wait that ended
             self.close()
             if isinstance(error, TimeoutError):  # a peer that vanished without a word looks the same
                 raise Unreachable(

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hypervisors import Dial, LoginRefused, dial_straight
+from hypervisors.wire.ssh import HostKey, Login, Output, SshKey, SshServer, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.port import INCOMING, Account, FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing, sudo
-from vmmigrate.appliance.ssh.connecting import HostKey, SshKey, SshServer, fingerprint_of_key, host_key_seen
-from vmmigrate.appliance.ssh.execution import Output
-from vmmigrate.appliance.ssh.login import Login
 from vmmigrate.appliance.ssh.session import Session, in_words, text_of
 
 __all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]

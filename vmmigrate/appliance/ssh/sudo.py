@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hypervisors import Secret
-from vmmigrate.appliance.ssh.execution import Output
-from vmmigrate.appliance.words import in_one_line
+from hypervisors import Secret, in_one_line
+from hypervisors.wire.ssh import Output
 
 PATIENCE = 60.0  # seconds for sudo alone, on a machine that is busy booting
 # Asked for in place of sudo's own words, which are in any language: what stands before it is sudo's lecture.

@@ -19,7 +19,7 @@ from hypervisors import (
     once_reachable,
     wait_for,
 )
-from vmmigrate.appliance.faults import plainly
+from hypervisors.wire import plainly
 
 _CONNECTING = 5.0  # seconds
 _DER = 2  # the inner module's number for DER, which it does not export by name

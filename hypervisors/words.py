@@ -1,6 +1,7 @@
-"""Words of a machine made fit for an operator's eyes: one line, no secret, nothing that steers a terminal."""
+"""Words of another machine made fit for an operator's eyes: one line, no secret, nothing that steers a terminal."""
 
-from hypervisors import printable, redacted
+from hypervisors.errors import printable
+from hypervisors.trust import redacted
 
 
 def in_one_line(text: str) -> str:

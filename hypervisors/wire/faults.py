@@ -5,14 +5,14 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from vmmigrate.appliance.words import in_one_line
+from hypervisors.words import in_one_line
 
 _ERRNO = {
     errno.ECONNREFUSED: "the connection was refused: nothing listens there",
     **dict.fromkeys((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED), "the connection was closed from there"),
     **dict.fromkeys((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN), "there is no route to it"),
 }
-# X509_V_ERR_… of OpenSSL; what is not here is told in its own words.
+# X509_V_ERR_… of OpenSSL; what is not here is said in its own words.
 _CERTIFICATE = {
     9: "it is not valid yet",
     10: "it has expired",

@@ -3,32 +3,21 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import paramiko
 
-from hypervisors import Secret
-from vmmigrate.appliance.ssh.new_password import Answers, Unanswerable
-from vmmigrate.errors import UsageProblem
+from hypervisors.trust import Secret
+from hypervisors.wire.ssh.answers import Answers, Unanswerable
+from hypervisors.wire.ssh.keys import OFFERED, SshKey, keys_of
 
-# Offers of keys at most: sshd hangs up at the sixth refusal (MaxAuthTries), and a password may be asked for after them.
-OFFERED = 4
 # paramiko's AuthenticationException for a server that said neither yes nor no: no refusal
 _UNANSWERED = re.compile("timeout|saw EOF|shut down", re.IGNORECASE)
 _KEYBOARD = "keyboard-interactive"
 
 
 @dataclass(frozen=True)
-class SshKey:
-    """A private key file, and its passphrase where it has one. A certificate lies beside it as `…-cert.pub`."""
-
-    path: Path
-    passphrase: Secret | None = None
-
-
-@dataclass(frozen=True)
 class Login:
-    """An account and its proofs. Keys go first; a password is fetched where a server or sudo wants one.
+    """An account and its proofs. Keys go first; a password is fetched where it is wanted.
 
     `new_password`: what the password becomes where it must be changed at the first log-in. `settings`: the table in
     which the operator gives all this ('old.ssh', 'new.via'), for a message.
@@ -45,8 +34,8 @@ class Login:
         """Those that may be right, the likelier first.
 
         Once changed, it stays changed for every later process: so the new one comes first, and there is one refusal
-        in all, at the first contact; the other way round there would be one in each process. Five failures block an
-        account of the console, not one of the system, whose own locks count to three at least.
+        in all, at the first contact; the other way round there would be one in each process. A system's own locks
+        count to three at least.
         """
         if self.new_password:
             yield self.new_password()
@@ -61,9 +50,9 @@ def prove(transport: paramiko.Transport, login: Login, *, old_rsa: bool = False)
     """Log in; the password that was accepted, None where a key was enough.
 
     `old_rsa`: where an RSA key is refused, sign with it once more as servers before OpenSSH 7.2 understand it.
-    Raises Refused, UsageProblem (a key that cannot be used) and what paramiko raises where the server broke off.
+    Raises Refused, Unusable (a key that cannot be used) and what paramiko raises where the server broke off.
     """
-    keys = _keys(login)
+    keys = keys_of(login.key, login.settings, agent=login.agent)
     wanted = _offer(transport, login.user, keys, old_rsa=old_rsa) if keys else ["password"]
     return _by_password(transport, login, wanted) if wanted else None
 
@@ -92,64 +81,6 @@ def _offer(transport: paramiko.Transport, user: str, keys: list[paramiko.PKey], 
 def _without(key: paramiko.PKey, *, old_rsa: bool) -> tuple[tuple[str, ...], ...]:
     """Signatures to leave out, offer by offer: no server says that it knows but the old one, so it is tried."""
     return ((), ("rsa-sha2-512", "rsa-sha2-256")) if old_rsa and key.get_name() == "ssh-rsa" else ((),)
-
-
-def _keys(login: Login) -> list[paramiko.PKey]:
-    if login.agent:
-        return _from_agent(login.key.path if login.key else None, login.settings)
-    return _from_file(login.key, login.settings) if login.key else []
-
-
-def _from_file(key: SshKey, settings: str) -> list[paramiko.PKey]:
-    """The key with its certificate, where there is one, and then alone."""
-    loaded = load_key(key, settings)
-    if loaded.public_blob is None:
-        return [loaded]
-    alone = load_key(key, settings)
-    alone.public_blob = None
-    return [loaded, alone]
-
-
-def load_key(key: SshKey, settings: str = "ssh") -> paramiko.PKey:
-    """`settings`: the table that names the key. Raises UsageProblem."""
-    passphrase = key.passphrase.reveal().encode() if key.passphrase else None
-    try:
-        return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it wants bytes in fact
-    except (paramiko.PasswordRequiredException, TypeError) as error:
-        raise UsageProblem(
-            f"the key {key.path} has a passphrase",
-            hint=f"say where it comes from with {settings}.key_passphrase, or load the key into ssh-agent and set"
-            f" {settings}.agent = true",
-        ) from error
-    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, OSError, ValueError) as error:
-        raise UsageProblem(
-            f"cannot use the key {key.path}: {error}", hint="give an OpenSSH private key and its passphrase"
-        ) from error
-
-
-def _from_agent(only: Path | None, settings: str) -> list[paramiko.PKey]:
-    """The agent's keys; where a key file is named too, the agent's copy of that one alone."""
-    held: list[paramiko.PKey] = list(paramiko.Agent().get_keys())
-    if only is not None:
-        wanted = _public_blob(only, settings)
-        held = [key for key in held if key.asbytes() == wanted]
-    if not held:
-        raise UsageProblem(
-            f"ssh-agent does not hold {only}" if only else "ssh-agent holds no key, or none runs here",
-            hint="load it with `ssh-add`; SSH_AUTH_SOCK must point to the agent",
-        )
-    return held[:OFFERED]
-
-
-def _public_blob(path: Path, settings: str) -> bytes:
-    public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
-    try:
-        return bytes(paramiko.pkey.PublicBlob.from_file(str(public)).key_blob)
-    except (OSError, ValueError) as error:
-        raise UsageProblem(
-            f"cannot read the public key {public}: {error}",
-            hint=f"with {settings}.agent, {settings}.key_file names a public key",
-        ) from error
 
 
 # ---- passwords -------------------------------------------------------------------------------------------------

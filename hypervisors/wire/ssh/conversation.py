@@ -8,8 +8,8 @@ from time import monotonic
 
 import paramiko
 
-from vmmigrate.appliance.ssh import execution
-from vmmigrate.appliance.ssh.execution import TooMuch, Unfinished
+from hypervisors.wire.ssh import execution
+from hypervisors.wire.ssh.execution import TooMuch, Unfinished
 
 # What programs end a question with. Its words are in any language, so only the shape is asked for.
 _ASKS = re.compile(r"\S.*[:?>\uff1a]\s*$")
@@ -37,7 +37,7 @@ class Questions:
 
 
 def converse(transport: paramiko.Transport, line: str, questions: Questions, timeout: float) -> tuple[str, int | None]:
-    """Run `line` on a terminal of its own; everything it printed, and its status (None where none was told).
+    """Run `line` on a terminal of its own; everything it printed, and its status (None where none came).
 
     Raises Unfinished, TooMuch, what `questions.answer` and paramiko raise.
     """

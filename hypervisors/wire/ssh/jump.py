@@ -8,9 +8,11 @@ from threading import Lock, Thread
 
 import paramiko
 
-from hypervisors import LoginRefused, Unreachable
-from vmmigrate.appliance.ssh.connecting import SshServer, connect
-from vmmigrate.appliance.ssh.login import Login
+from hypervisors.errors import LoginRefused, Unreachable
+from hypervisors.wire.ssh.connecting import connect
+from hypervisors.wire.ssh.connection import Connection
+from hypervisors.wire.ssh.login import Login
+from hypervisors.wire.ssh.server import SshServer
 
 _PIECE = 1 << 16
 _ALIVE = 5.0  # seconds for a sign of life
@@ -27,7 +29,7 @@ class Jump:
     def __init__(self, server: SshServer, login: Login) -> None:
         self._server, self._login = replace(server, called="the jump host"), login
         self._lock = Lock()
-        self._transport: paramiko.Transport | None = None
+        self._connection: Connection | None = None
         self._pumps: list[_Pump] = []
         self._refusal: LoginRefused | None = None
 
@@ -37,7 +39,7 @@ class Jump:
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
         """A `Dial`. Raises OSError where the jump host is well, and its end is not reached from there.
 
-        What is wrong with the jump host itself is told as such: Unreachable, LoginRefused, TrustRefused.
+        What is wrong with the jump host itself is raised as such: Unreachable, LoginRefused, TrustRefused.
         """
         with self._lock:
             channel = self._channel(host, port, timeout)
@@ -56,8 +58,8 @@ class Jump:
             self._hang_up()
 
     def _channel(self, host: str, port: int, timeout: float) -> paramiko.Channel:
-        """A session that died unnoticed is made anew once."""
-        was_there = self._transport is not None
+        """A session that died unnoticed is recreated once."""
+        was_there = self._connection is not None
         try:
             return self._opened(host, port, timeout)
         except (OSError, Unreachable) as error:
@@ -68,7 +70,8 @@ class Jump:
 
     def _opened(self, host: str, port: int, timeout: float) -> paramiko.Channel:
         try:
-            return self._session().open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
+            transport = self._session().transport
+            return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
         except paramiko.ChannelException as error:
             raise self._not_through(f"{host}:{port}", error) from error
         except (paramiko.SSHException, EOFError) as error:
@@ -90,18 +93,18 @@ class Jump:
         hint = f"check {self._login.settings}.url, and that the jump host is up with its SSH service running"
         return Unreachable(words, hint=hint)
 
-    def _session(self) -> paramiko.Transport:
-        if self._transport is None or not self._transport.is_active():
+    def _session(self) -> Connection:
+        if self._connection is None or not self._connection.is_active:
             self._hang_up()
-            self._transport = self._connected()
-        return self._transport
+            self._connection = self._connected()
+        return self._connection
 
-    def _connected(self) -> paramiko.Transport:
+    def _connected(self) -> Connection:
         """A refused log-in is remembered, never repeated."""
         if self._refusal:
             raise self._refusal
         try:
-            return connect(self._server, self._login)[0]
+            return connect(self._server, self._login)
         except LoginRefused as refusal:
             self._refusal = refusal
             raise
@@ -110,10 +113,10 @@ class Jump:
 
     def _is_alive(self) -> bool:
         """A target that says nothing looks like a jump host that vanished: so this one is asked itself."""
-        if self._transport is None or not self._transport.is_active():
+        if self._connection is None or not self._connection.is_active:
             return False
         try:
-            self._transport.open_session(timeout=_ALIVE).close()
+            self._connection.transport.open_session(timeout=_ALIVE).close()
         except paramiko.ChannelException:
             return True  # it gives no session, but it answers
         except (paramiko.SSHException, EOFError, OSError):
@@ -121,9 +124,9 @@ class Jump:
         return True
 
     def _hang_up(self) -> None:
-        if self._transport:
-            self._transport.close()
-        self._transport = None
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
 
 class _Answered(ConnectionError):
@@ -178,7 +181,7 @@ class _Pump:
 
 
 def _await_closing(end: socket.socket) -> None:
-    """Until the other end of the pair is closed, not only its writing: poll tells of that without being asked."""
+    """Until the other end of the pair is closed, not only its writing: poll reports that unasked."""
     poll = select.poll()
     poll.register(end, 0)
     poll.poll()

@@ -24,7 +24,7 @@ class TooMuch(Exception):
     """More than OUTPUT_LIMIT bytes came. `seen`: what it began with."""
 
     def __init__(self, seen: bytes) -> None:
-        super().__init__("it prints without end")
+        super().__init__(f"more than {OUTPUT_LIMIT} bytes of output")
         self.seen = seen[:_PIECE]
 
 
@@ -56,7 +56,7 @@ def _send(channel: paramiko.Channel, given: bytes) -> None:
         if given:
             channel.sendall(given)
         channel.shutdown_write()
-    except OSError:  # the command ended before it read anything: its status tells why
+    except OSError:  # the command ended before it read anything: its status says why
         if not channel.exit_status_ready():
             raise
 

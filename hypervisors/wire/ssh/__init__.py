@@ -1,0 +1,31 @@
+"""SSH: a verified server, a log-in that is tried once, commands, tunnels. Paramiko is used here alone."""
+
+from hypervisors.wire.ssh.answers import Answers, Unanswerable
+from hypervisors.wire.ssh.connecting import connect, host_key_seen
+from hypervisors.wire.ssh.connection import BrokeOff, Connection
+from hypervisors.wire.ssh.conversation import Questions
+from hypervisors.wire.ssh.execution import Output, TooMuch, Unfinished
+from hypervisors.wire.ssh.jump import Jump
+from hypervisors.wire.ssh.keys import SshKey
+from hypervisors.wire.ssh.login import Login
+from hypervisors.wire.ssh.server import HostKey, SshServer, fingerprint_of_key, known_fingerprints
+
+__all__ = [
+    "Answers",
+    "BrokeOff",
+    "Connection",
+    "HostKey",
+    "Jump",
+    "Login",
+    "Output",
+    "Questions",
+    "SshKey",
+    "SshServer",
+    "TooMuch",
+    "Unanswerable",
+    "Unfinished",
+    "connect",
+    "fingerprint_of_key",
+    "host_key_seen",
+    "known_fingerprints",
+]

@@ -1,0 +1,54 @@
+"""One logged-in SSH session: commands and tunnels. What paramiko raises leaves here as BrokeOff."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import paramiko
+
+from hypervisors.trust import Secret
+from hypervisors.wire.ssh.answers import Unanswerable
+from hypervisors.wire.ssh.conversation import Questions, converse
+from hypervisors.wire.ssh.execution import Output, execute
+
+
+class BrokeOff(ConnectionError):
+    """The session, or one command's channel in it, ended before its answer was complete."""
+
+
+class Connection:
+    """`accepted`: the password that the server took, None where a key was enough."""
+
+    def __init__(self, transport: paramiko.Transport, accepted: Secret | None) -> None:
+        self.transport = transport
+        self.accepted = accepted
+
+    @property
+    def is_active(self) -> bool:
+        """As far as this end knows: a peer that vanished without a word still counts."""
+        return self.transport.is_active()
+
+    def execute(self, line: str, given: bytes, timeout: float) -> Output:
+        """Run a command line with `given` as its standard input. Raises Unfinished, TooMuch, BrokeOff."""
+        with _door():
+            return execute(self.transport, line, given, timeout)
+
+    def converse(self, line: str, questions: Questions, timeout: float) -> tuple[str, int | None]:
+        """Run it on a terminal: what it printed, and its status where one came.
+
+        Raises as `execute` does, and what `questions.answer` raises.
+        """
+        with _door():
+            return converse(self.transport, line, questions, timeout)
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+@contextmanager
+def _door() -> Iterator[None]:
+    try:
+        yield
+    except (TimeoutError, Unanswerable):
+        raise
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise BrokeOff(str(error) or type(error).__name__) from error

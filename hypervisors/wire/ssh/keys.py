@@ -1,0 +1,78 @@
+"""The private keys that a log-in offers: from a file, with its certificate, or from ssh-agent."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+
+from hypervisors.errors import Unusable
+from hypervisors.trust import Secret
+
+# Offers of keys at most: sshd hangs up at the sixth refusal (MaxAuthTries), and a password may be asked for after them.
+OFFERED = 4
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """A private key file, and its passphrase where it has one. A certificate lies beside it as `…-cert.pub`."""
+
+    path: Path
+    passphrase: Secret | None = None
+
+
+def keys_of(key: SshKey | None, settings: str, *, agent: bool) -> list[paramiko.PKey]:
+    """What is offered, in this order. `settings`: the table that names the key, for a message. Raises Unusable."""
+    if agent:
+        return _from_agent(key.path if key else None, settings)
+    return _from_file(key, settings) if key else []
+
+
+def _from_file(key: SshKey, settings: str) -> list[paramiko.PKey]:
+    """The key with its certificate, where there is one, and then alone."""
+    loaded = _load(key, settings)
+    if loaded.public_blob is None:
+        return [loaded]
+    alone = _load(key, settings)
+    alone.public_blob = None
+    return [loaded, alone]
+
+
+def _load(key: SshKey, settings: str) -> paramiko.PKey:
+    passphrase = key.passphrase.reveal().encode() if key.passphrase else None
+    try:
+        return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it wants bytes in fact
+    except (paramiko.PasswordRequiredException, TypeError) as error:
+        raise Unusable(
+            f"the key {key.path} has a passphrase",
+            hint=f"say where it comes from with {settings}.key_passphrase, or load the key into ssh-agent and set"
+            f" {settings}.agent = true",
+        ) from error
+    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, OSError, ValueError) as error:
+        raise Unusable(
+            f"cannot use the key {key.path}: {error}", hint="give an OpenSSH private key and its passphrase"
+        ) from error
+
+
+def _from_agent(only: Path | None, settings: str) -> list[paramiko.PKey]:
+    """The agent's keys; where a key file is named too, the agent's copy of that one alone."""
+    held: list[paramiko.PKey] = list(paramiko.Agent().get_keys())
+    if only is not None:
+        wanted = _public_blob(only, settings)
+        held = [key for key in held if key.asbytes() == wanted]
+    if not held:
+        raise Unusable(
+            f"ssh-agent does not hold {only}" if only else "ssh-agent holds no key, or none runs here",
+            hint="load it with `ssh-add`; SSH_AUTH_SOCK must point to the agent",
+        )
+    return held[:OFFERED]
+
+
+def _public_blob(path: Path, settings: str) -> bytes:
+    public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
+    try:
+        return bytes(paramiko.pkey.PublicBlob.from_file(str(public)).key_blob)
+    except (OSError, ValueError) as error:
+        raise Unusable(
+            f"cannot read the public key {public}: {error}",
+            hint=f"with {settings}.agent, {settings}.key_file names a public key",
+        ) from error

@@ -1,0 +1,113 @@
+"""An SSH server: where it is, and by which host key it is trusted."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+
+from hypervisors.errors import TrustRefused, Unusable
+from hypervisors.trust import Dial, dial_straight
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """A host's public key. `line`: `ssh-ed25519 AAAA…`; `fingerprint`: `SHA256:…` as OpenSSH prints it."""
+
+    line: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SshServer:
+    """Where to connect and what to trust. `timeout` in seconds, for connecting and for logging in.
+
+    `called`: what it is for, in a message ('the jump host').
+    """
+
+    host: str
+    port: int
+    host_key: str | None = None
+    known_hosts: Path | None = None
+    insecure_ssh_rsa: bool = False
+    timeout: float = 15.0
+    dial: Dial = dial_straight
+    called: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.called} {self.host}:{self.port}".strip()
+
+
+def fingerprint_of_key(line: str) -> str:
+    """`SHA256:…` of a public key line (`ssh-ed25519 AAAA… comment`). Raises Unusable where it is none."""
+    words = line.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (IndexError, binascii.Error):
+        blob = b""
+    if not blob:
+        raise Unusable(f"{line[:60]!r} is no public key", hint="give a line like /etc/ssh/ssh_host_ed25519_key.pub's")
+    return _digest(blob)
+
+
+def known_fingerprints(host: str, port: int, known_hosts: Path | None) -> tuple[str, ...]:
+    """`SHA256:…` of each key that a known_hosts file has for that server. Raises Unusable."""
+    keys = _known_keys(SshServer(host, port, known_hosts=known_hosts))
+    return tuple(_digest(key.asbytes()) for key in keys.values())
+
+
+def shown_by(transport: paramiko.Transport) -> HostKey:
+    key = transport.get_remote_server_key()
+    return HostKey(f"{key.get_name()} {key.get_base64()}", _digest(key.asbytes()))
+
+
+def known_types(server: SshServer) -> list[str]:
+    if server.host_key:
+        return [] if server.host_key.startswith("SHA256:") else server.host_key.split()[:1]
+    return list(_known_keys(server))
+
+
+def family_of(kind: str) -> str:
+    """rsa-sha2-256, rsa-sha2-512 and ssh-rsa sign with one kind of key."""
+    return "ssh-rsa" if kind.startswith("rsa-sha2") else kind
+
+
+def _known_keys(server: SshServer) -> dict[str, paramiko.PKey]:
+    """The host's keys in known_hosts, by type."""
+    if server.known_hosts is None:
+        return {}
+    try:
+        hosts = paramiko.HostKeys(str(server.known_hosts))
+    except OSError as error:
+        raise Unusable(
+            f"cannot read {server.known_hosts}: {error.strerror}", hint="give a known_hosts file or a pin"
+        ) from error
+    name = server.host if server.port == 22 else f"[{server.host}]:{server.port}"
+    return dict((hosts.lookup(name) or {}).items())
+
+
+def _digest(blob: bytes) -> str:
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def verify(server: SshServer, shown: HostKey, settings: str) -> None:
+    """Raises TrustRefused where it is neither the pinned key nor one of known_hosts."""
+    if server.host_key:
+        wanted = [_pinned(server.host_key)]
+    else:
+        wanted = [_digest(key.asbytes()) for key in _known_keys(server).values()]
+    if shown.fingerprint in wanted:
+        return
+    kind = shown.line.split()[0]
+    expected = f"expected was {' or '.join(wanted)}" if wanted else "it is not known here"
+    raise TrustRefused(
+        f"the SSH host key of {server} is {kind} {shown.fingerprint}; {expected}",
+        hint="compare with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console)"
+        f" and pin the right one with {settings}.host_key, or add it to known_hosts",
+    )
+
+
+def _pinned(text: str) -> str:
+    return text.strip().rstrip("=") if text.strip().startswith("SHA256:") else fingerprint_of_key(text)
