@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from hypervisors.errors import BadImage, HypervisorError, Problem, Unreachable
 from hypervisors.types import Extent
-from hypervisors.vmware import proxies, trusting
+from hypervisors.vmware import trusting
+from hypervisors.wire import proxies
 
 _BLOCK = 1 << 20  # 16 KiB, as requests sends, halves the speed
 _KIND = "application/x-vnd.vmware-streamVmdk"

@@ -13,11 +13,12 @@ from pyVmomi import SoapStubAdapter, vim, vmodl
 from hypervisors.access import Access
 from hypervisors.errors import LoginRefused, Problem
 from hypervisors.trust import Secret
-from hypervisors.vmware import proxies, trusting
+from hypervisors.vmware import trusting
 from hypervisors.vmware.faults import TRANSPORT, door
 from hypervisors.vmware.target import Target, target_of
 from hypervisors.vmware.versions import OLDEST, newest_common
 from hypervisors.waiting import REAL_TIME, NotYet, Pace, wait_for
+from hypervisors.wire import proxies
 
 T = TypeVar("T")
 _Collector = vmodl.query.PropertyCollector

@@ -1,5 +1,16 @@
 """Reach another machine over TCP, TLS and SSH. This façade loads no library; `wire.ssh` loads paramiko."""
 
 from hypervisors.wire.faults import plainly, root_of
+from hypervisors.wire.proxies import is_loopback
+from hypervisors.wire.tls import NOT_THE_PIN, certificate_refused, context_of_authorities, how_to_pin, leaf_shown
 
-__all__ = ["plainly", "root_of"]
+__all__ = [
+    "NOT_THE_PIN",
+    "certificate_refused",
+    "context_of_authorities",
+    "how_to_pin",
+    "is_loopback",
+    "leaf_shown",
+    "plainly",
+    "root_of",
+]

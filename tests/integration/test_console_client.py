@@ -16,6 +16,7 @@ from hypervisors import (
     TlsTrust,
     TrustRefused,
     Unreachable,
+    Unusable,
     fetch_leaf,
     fingerprint_of,
     no_progress,
@@ -168,7 +169,7 @@ def test_an_authoritys_file_is_believed_and_the_environments_is_not(
     with pytest.raises(TrustRefused):
         WebConsole(old.url, TlsTrust()).log_in(old.admin)
     WebConsole(old.url, TlsTrust(ca_file=authority)).log_in(old.admin)
-    with pytest.raises(UsageProblem, match="no such authority's file"):
+    with pytest.raises(Unusable, match=r"the authority's file .* cannot be used: .*No such file"):
         WebConsole(old.url, TlsTrust(ca_file=tmp_path / "none.pem"))
 
 

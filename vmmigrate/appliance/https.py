@@ -1,7 +1,6 @@
 """An HTTPS session with one origin: trust by authority or pin, nothing from the environment, errors translated."""
 
 import http.client
-import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ from urllib3.util.ssl_ import create_urllib3_context
 from hypervisors import (
     Dial,
     TlsTrust,
-    TrustRefused,
     Unreachable,
     dial_straight,
     fetch_leaf,
@@ -28,7 +26,15 @@ from hypervisors import (
     in_one_line,
     normal_fingerprint,
 )
-from hypervisors.wire import plainly, root_of
+from hypervisors.wire import (
+    NOT_THE_PIN,
+    certificate_refused,
+    context_of_authorities,
+    how_to_pin,
+    is_loopback,
+    plainly,
+    root_of,
+)
 from vmmigrate.appliance.urls import origin_of, path_of
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
 
@@ -111,7 +117,7 @@ class HttpsOrigin:
     """GET and POST within one scheme, host and port. Cookies stay in memory."""
 
     def __init__(self, url: str, trust: TlsTrust, dial: Dial = dial_straight) -> None:
-        """Raises UsageProblem: `url` is no https URL, the authority's file is not there, the pin is none."""
+        """Raises UsageProblem (`url` is no https URL), Unusable (the authority's file, the pin)."""
         self._parts = urlsplit(url)
         if self._parts.scheme != "https" or not self._parts.hostname:
             raise UsageProblem(f"{url!r} is no https URL", hint="give https://HOST:PORT/ciphermail")
@@ -121,7 +127,7 @@ class HttpsOrigin:
         self._setting = trust.setting or "console.fingerprint"
         self._dial = dial
         self._session = _session(self.origin, pin, dial)
-        straight = dial is dial_straight and not _is_loopback(self._parts.hostname)
+        straight = dial is dial_straight and not is_loopback(self._parts.hostname)
         self._proxies = get_environ_proxies(url) if straight else {}
         proxy = select_proxy(url, self._proxies)
         self._through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
@@ -180,7 +186,7 @@ class HttpsOrigin:
         if isinstance(error, ssl.SSLCertVerificationError):
             return self._not_trusted(plainly(error))
         if isinstance(error, urllib3.exceptions.SSLError):
-            return self._not_trusted("it is not the pinned one")
+            return self._not_trusted(NOT_THE_PIN)
         if isinstance(error, ssl.SSLError):
             return Unreachable(
                 f"no TLS session with {self.origin}: {plainly(error)}", hint="is this the console's HTTPS port?"
@@ -195,11 +201,7 @@ class HttpsOrigin:
             seen = fingerprint_of(fetch_leaf(self._parts.hostname or "", self._parts.port or 443, dial=self._dial))
         except OSError as error:
             return self._not_connected(error)
-        return TrustRefused(
-            f"the certificate of {self.origin} is not trusted: {why}; its SHA-256 fingerprint is {seen}",
-            hint=f'compare the fingerprint with the appliance\'s own, then pin it: {self._setting} = "{seen}"',
-            seen=seen,
-        )
+        return certificate_refused(self.origin, why, seen, how_to_pin(self._setting, seen))
 
     def close(self) -> None:
         self._session.close()
@@ -216,18 +218,10 @@ def _session(origin: str, pin: str | None, dial: Dial) -> requests.Session:
 
 def _authorities(trust: TlsTrust) -> str | bool:
     if trust.ca_file:
-        if not trust.ca_file.is_file():
-            raise UsageProblem(f"no such authority's file: {trust.ca_file}", hint="give a PEM file of certificates")
+        context_of_authorities(trust.ca_file)  # requests would find out with the first request, and say less
         return str(trust.ca_file)
     system = ssl.get_default_verify_paths()
     return system.cafile or system.capath or True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _breach(error: Exception, asked: str, *, answering: bool) -> str:

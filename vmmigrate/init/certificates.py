@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from hypervisors import Dial, Unreachable, dial_straight, fetch_leaf, fingerprint_of
-from hypervisors.wire import plainly
+from hypervisors import Dial, dial_straight, fingerprint_of
+from hypervisors.wire import leaf_shown
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
 
@@ -17,13 +17,7 @@ def shown_at(url: str, dial: Dial = dial_straight) -> str:
         host, port = None, 0
     if not host:
         raise UsageProblem(f"{url!r} names no host", hint="give it as in https://HOST:8443/ciphermail")
-    try:
-        return fingerprint_of(fetch_leaf(host, port, dial=dial))
-    except OSError as error:
-        raise Unreachable(
-            f"no TLS session with {host}:{port}: {plainly(error)}",
-            hint="check address and port, and that its service runs",
-        ) from error
+    return fingerprint_of(leaf_shown(host, port, dial))
 
 
 def compared(talk: Conversation, seen: str, setting: str) -> bool:

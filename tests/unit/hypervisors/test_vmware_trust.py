@@ -13,7 +13,7 @@ pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 from tls_host import Host, listening, tls_host
 
 from fixtures.appliance import ca, keys
-from hypervisors import Access, LoginRefused, Problem, Secret, TlsTrust, TrustRefused, Unreachable, connect
+from hypervisors import Access, LoginRefused, Problem, Secret, TlsTrust, TrustRefused, Unreachable, Unusable, connect
 from hypervisors.vmware import trusting
 from hypervisors.vmware.target import Target
 
@@ -78,7 +78,7 @@ class TestAServer:
     def test_a_file_that_holds_no_certificate(self, tmp_path: Path) -> None:
         empty = tmp_path / "empty.pem"
         empty.touch()
-        with pytest.raises(TrustRefused, match=r"the authority's file .*empty\.pem cannot be used"):
+        with pytest.raises(Unusable, match=r"the authority's file .*empty\.pem cannot be used"):
             trusting.context_for("127.0.0.1", 443, TlsTrust(ca_file=empty))
 
     def test_a_port_that_speaks_no_tls(self) -> None:
@@ -107,7 +107,7 @@ class TestAHostBehind:
 
     @pytest.mark.parametrize("told", ["", "00:11", hashlib.sha1(b"other", usedforsecurity=False).hexdigest()])
     def test_another_one_is_refused_where_vcenter_is_pinned(self, untrusted: Host, told: str) -> None:
-        with pytest.raises(TrustRefused, match=r"is not the one that vc\.example told") as caught:
+        with pytest.raises(TrustRefused, match=r"is not the one that vc\.example named") as caught:
             self.context(untrusted, told, TlsTrust(fingerprint=WRONG))
         assert caught.value.seen == untrusted.fingerprint
         assert "hypervisor.ca_file" in caught.value.hint

@@ -51,6 +51,7 @@ def _login(parts: SplitResult) -> Secret | None:
 
 
 def is_loopback(host: str) -> bool:
+    """By its address, or by a name that can have no other."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

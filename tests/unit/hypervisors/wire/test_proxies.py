@@ -1,0 +1,53 @@
+"""The HTTPS proxy that the environment names: whether there is one for a host, and whom its password is for."""
+
+from base64 import b64encode
+
+import pytest
+
+from hypervisors import NotSupported
+from hypervisors.wire import proxies
+
+FAR = "vc.example"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_none_without_one() -> None:
+    assert proxies.proxy_for(FAR) is None
+
+
+@pytest.mark.parametrize("named", ["http://px:3128", "px:3128", "http://px:3128/"])
+def test_the_environments(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("https_proxy", named)
+    assert proxies.proxy_for(FAR) == proxies.Proxy("px", 3128)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.99", "::1", "localhost", "a.localhost"])
+def test_never_for_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("https_proxy", "http://px:3128")
+    assert proxies.proxy_for(host) is None
+
+
+def test_not_for_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://px:3128")
+    monkeypatch.setenv("no_proxy", ".example")
+    assert proxies.proxy_for(FAR) is None
+    assert proxies.proxy_for("vc.example.org") is not None
+
+
+def test_one_that_speaks_tls_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "https://px:3128")
+    with pytest.raises(NotSupported, match="is not one that is spoken to in HTTP"):
+        proxies.proxy_for(FAR)
+
+
+def test_its_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://me:p%40ss-word@px:3128")
+    found = proxies.proxy_for(FAR)
+    assert found is not None
+    assert "ss-word" not in repr(found)
+    assert found.headers == {"Proxy-Authorization": "Basic " + b64encode(b"me:p@ss-word").decode()}
