@@ -23,16 +23,8 @@ from hypervisors.errors import (
 )
 from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots, VappProperties
-from hypervisors.trust import (
-    Dial,
-    Secret,
-    TlsTrust,
-    dial_straight,
-    fetch_leaf,
-    fingerprint_of,
-    normal_fingerprint,
-    redacted,
-)
+from hypervisors.secrets import Secret, redacted
+from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
 from hypervisors.types import (
     Address,
     DeploySpec,
@@ -55,6 +47,8 @@ from hypervisors.types import (
     no_progress,
 )
 from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, once_reachable, wait_for
+from hypervisors.wire.dialling import Dial, dial_straight
+from hypervisors.wire.tls import fetch_leaf
 from hypervisors.words import in_one_line
 
 __all__ = [

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hypervisors.errors import LoginRefused
-from hypervisors.trust import Secret, TlsTrust
+from hypervisors.secrets import Secret
+from hypervisors.trust import TlsTrust
 
 
 def no_password() -> Secret:

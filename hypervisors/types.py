@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 
 
 class PowerState(Enum):

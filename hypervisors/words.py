@@ -1,7 +1,7 @@
 """Words of another machine made fit for an operator's eyes: one line, no secret, nothing that steers a terminal."""
 
 from hypervisors.errors import printable
-from hypervisors.trust import redacted
+from hypervisors.secrets import redacted
 
 
 def in_one_line(text: str) -> str:

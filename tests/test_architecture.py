@@ -75,7 +75,7 @@ def test_the_migration_sees_hypervisors_through_its_facades_alone() -> None:
 
 def test_the_wire_stands_on_the_ground_alone() -> None:
     """So that any adapter and any appliance may use it; nothing of it knows either."""
-    ground = ("hypervisors.errors", "hypervisors.trust", "hypervisors.words")
+    ground = ("hypervisors.errors", "hypervisors.trust", "hypervisors.secrets", "hypervisors.words")
     inside = ("hypervisors/wire",)
     assert files(*inside) != []
 

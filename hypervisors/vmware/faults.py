@@ -19,6 +19,7 @@ from hypervisors.errors import (
     Problem,
     Unreachable,
 )
+from hypervisors.wire.faults import plainly
 
 
 class Busy(HypervisorError):
@@ -82,7 +83,7 @@ def door(thing: str) -> Iterator[None]:
         raise problem_of(fault, thing) from fault
     except TRANSPORT as error:
         raise Unreachable(
-            f"{thing}: no answer from the server: {error or type(error).__name__}",
+            f"{thing}: no answer from the server: {plainly(error)}",
             hint="check address, port and proxy; does vCenter or the host run?",
         ) from error
     except NONSENSE as error:

@@ -14,6 +14,7 @@ from hypervisors.errors import BadImage, HypervisorError, Problem, Unreachable
 from hypervisors.types import Extent
 from hypervisors.vmware import trusting
 from hypervisors.wire import proxies
+from hypervisors.wire.faults import plainly
 
 _BLOCK = 1 << 20  # 16 KiB, as requests sends, halves the speed
 _KIND = "application/x-vnd.vmware-streamVmdk"
@@ -119,6 +120,6 @@ def _broke_off(url: str, error: Exception, stall: float) -> Problem:
             f"{parts.hostname} took no byte of the disk for {stall:g} s", hint="is the datastore or its network stuck?"
         )
     return Unreachable(
-        f"the upload to {parts.hostname} broke off: {error or type(error).__name__}",
+        f"the upload to {parts.hostname} broke off: {plainly(error)}",
         hint="is the host reachable from here on port 443? run it again",
     )

@@ -12,7 +12,7 @@ from pyVmomi import SoapStubAdapter, vim, vmodl
 
 from hypervisors.access import Access
 from hypervisors.errors import LoginRefused, Problem
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 from hypervisors.vmware import trusting
 from hypervisors.vmware.faults import TRANSPORT, door
 from hypervisors.vmware.target import Target, target_of

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hypervisors.errors import HypervisorError, NotFound, Problem, printable
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 from hypervisors.types import DeploySpec, Image, OvfProperty
 
 _BOOLEAN = ("boolean", "bool")

@@ -1,7 +1,7 @@
 """Reach another machine over TCP, TLS and SSH. This façade loads no library; `wire.ssh` loads paramiko."""
 
+from hypervisors.wire.dialling import is_loopback
 from hypervisors.wire.faults import plainly, root_of
-from hypervisors.wire.proxies import is_loopback
 from hypervisors.wire.tls import NOT_THE_PIN, certificate_refused, context_of_authorities, how_to_pin, leaf_shown
 
 __all__ = [

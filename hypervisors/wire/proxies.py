@@ -1,6 +1,5 @@
 """TLS connections through the HTTPS proxy that the environment names: honoured as others do, never for loopback."""
 
-import ipaddress
 import socket
 import ssl
 from base64 import b64encode
@@ -10,7 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from hypervisors.errors import NotSupported
-from hypervisors.trust import Secret, dial_straight
+from hypervisors.secrets import Secret
+from hypervisors.wire.dialling import dial_straight, is_loopback
+from hypervisors.wire.faults import plainly
 
 _BLOCK = 1 << 20  # of http.client's reads of a file-like body; sockets take what they are given
 
@@ -50,14 +51,6 @@ def _login(parts: SplitResult) -> Secret | None:
     return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
 
-def is_loopback(host: str) -> bool:
-    """By its address, or by a name that can have no other."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 def connection(host: str, port: int, context: ssl.SSLContext, timeout: float) -> HTTPSConnection:
     """Not connected yet."""
     proxy = proxy_for(host)
@@ -78,6 +71,6 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
     try:
         through.connect()
     except HTTPException as error:
-        raise OSError(f"the proxy {proxy.host}:{proxy.port} answers {error or type(error).__name__}") from error
+        raise OSError(f"the proxy {proxy.host}:{proxy.port} answers {plainly(error)}") from error
     assert through.sock is not None
     return through.sock

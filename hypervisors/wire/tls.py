@@ -4,7 +4,8 @@ import ssl
 from pathlib import Path
 
 from hypervisors.errors import Problem, TrustRefused, Unreachable, Unusable
-from hypervisors.trust import Dial, TlsTrust, dial_straight, fetch_leaf, fingerprint_of, normal_fingerprint
+from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
+from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.faults import plainly
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: a pin says "this very certificate", whatever its dates
@@ -39,6 +40,24 @@ def context_of_leaf(leaf: bytes) -> ssl.SSLContext:
     context.load_verify_locations(cadata=leaf)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
     return context
+
+
+def fetch_leaf(host: str, port: int, timeout: float = 5.0, *, dial: Dial = dial_straight) -> bytes:
+    """The DER form of the certificate that a TLS server shows now, unverified: for pinning, never for data.
+
+    Raises OSError (ssl.SSLError among them) where there is no handshake.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        dial(host, port, timeout) as plain,
+        context.wrap_socket(plain, server_hostname=host) as tls,
+    ):
+        der = tls.getpeercert(binary_form=True)
+    if not der:
+        raise TrustRefused(f"{host}:{port} showed no certificate", hint="is this a TLS port?")
+    return der
 
 
 def leaf_shown(host: str, port: int, dial: Dial = dial_straight) -> bytes:

@@ -4,7 +4,7 @@ import re
 
 import paramiko
 
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 
 _CURRENT = re.compile(r"current|\bold\b|aktuell|\balte|actuel|ancien|actual|attual|huidig", re.IGNORECASE)
 _NEW = re.compile(r"\bnew|neu|nouve|nuev|nuov|nieuw", re.IGNORECASE)

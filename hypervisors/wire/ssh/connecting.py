@@ -10,7 +10,8 @@ from pathlib import Path
 import paramiko
 
 from hypervisors.errors import LoginRefused, Problem, TrustRefused, Unreachable
-from hypervisors.trust import Dial, Secret, dial_straight
+from hypervisors.secrets import Secret
+from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.faults import plainly
 from hypervisors.wire.ssh.connection import Connection
 from hypervisors.wire.ssh.login import Login, Refused, is_refusal, prove

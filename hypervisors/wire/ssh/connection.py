@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import paramiko
 
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 from hypervisors.wire.ssh.answers import Unanswerable
 from hypervisors.wire.ssh.conversation import Questions, converse
 from hypervisors.wire.ssh.execution import Output, execute

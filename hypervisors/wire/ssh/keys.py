@@ -6,7 +6,7 @@ from pathlib import Path
 import paramiko
 
 from hypervisors.errors import Unusable
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 
 # Offers of keys at most: sshd hangs up at the sixth refusal (MaxAuthTries), and a password may be asked for after them.
 OFFERED = 4

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import paramiko
 
-from hypervisors.trust import Secret
+from hypervisors.secrets import Secret
 from hypervisors.wire.ssh.answers import Answers, Unanswerable
 from hypervisors.wire.ssh.keys import OFFERED, SshKey, keys_of
 

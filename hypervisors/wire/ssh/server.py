@@ -9,7 +9,7 @@ from pathlib import Path
 import paramiko
 
 from hypervisors.errors import TrustRefused, Unusable
-from hypervisors.trust import Dial, dial_straight
+from hypervisors.wire.dialling import Dial, dial_straight
 
 
 @dataclass(frozen=True)
