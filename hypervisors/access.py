@@ -1,4 +1,4 @@
-"""How a hypervisor is entered: a password that is fetched when asked for, whom to believe, how long to bear."""
+"""How a hypervisor is entered: a password that is fetched when asked for, whom to trust, how long to wait."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

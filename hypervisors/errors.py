@@ -50,7 +50,7 @@ class Ambiguous(HypervisorError):
 
 
 class NameTaken(HypervisorError):
-    """Something else already bears the name that was asked for."""
+    """Something else already has the name that was asked for."""
 
 
 class NoRoom(HypervisorError):
@@ -91,7 +91,7 @@ class TrustRefused(Problem):
 class Cancelled(Exception):
     """The operator asked to stop; what was begun is recorded.
 
-    No Problem: what bears with a thing going wrong must not go on after it was told to stop.
+    No Problem: code that tolerates a failure must not go on after a request to stop.
     """
 
     def __init__(self, message: str, *, hint: str) -> None:

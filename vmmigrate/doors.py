@@ -56,15 +56,15 @@ class Side:
 
     def _shell(self, host: str, host_key: str | None) -> Shell:
         ssh = self.settings.ssh
-        return SshShell(
+        server = SshServer(
             host,
             ssh.port,
-            self._login("ssh", ssh),
-            host_key=host_key or ssh.host_key,
-            known_hosts=ssh.known_hosts or own_known_hosts(),
-            insecure_ssh_rsa=ssh.insecure_ssh_rsa,
+            host_key or ssh.host_key,
+            ssh.known_hosts or own_known_hosts(),
+            ssh.insecure_ssh_rsa,
             dial=self.dial,
         )
+        return SshShell(server, self._login("ssh", ssh))
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: asked once, because nothing here changes it."""

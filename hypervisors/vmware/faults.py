@@ -34,7 +34,7 @@ _MAY_NOT = "give the account the privileges that the page for VMware lists"
 _SEE = "the task's entry in the vSphere client says more"
 _WAIT = "something else works on it just now: wait for that task to end, then run this again"
 _INVENTORY = "see the inventory in the vSphere client"
-_OTHER_NAME = "choose another name, or remove what bears it"
+_OTHER_NAME = "choose another name, or remove what has it"
 _OTHER_STORE = "free room in the datastore, or choose another"
 _TOOLS = "VMware Tools does not run in the guest: install or start it, or do this from inside the guest"
 _OLD = "this server cannot do that; a newer one may"
@@ -111,7 +111,7 @@ def problem_of(fault: vmodl.MethodFault, thing: str) -> Problem:
 
 
 def words_of(fault: vmodl.MethodFault) -> str:
-    """The server's own words, else the fault's name; which property or privileges, where it tells them."""
+    """The server's own words, else the fault's name; which property or privileges, where it names them."""
     said = getattr(fault, "msg", None) or getattr(fault, "faultstring", None)
     words = str(said or type(fault).__name__.removeprefix("vim.fault.").removeprefix("vmodl.fault."))
     named = getattr(fault, "invalidProperty", None) or ", ".join(_privileges(fault))

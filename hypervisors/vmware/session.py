@@ -117,10 +117,10 @@ class Session:
             propSet=[_Collector.PropertySpec(type=vim.SessionManager, pathSet=["currentSession"])],
         )
         try:
-            told = self.content.propertyCollector.RetrievePropertiesEx([asked], _Collector.RetrieveOptions())
+            seen = self.content.propertyCollector.RetrievePropertiesEx([asked], _Collector.RetrieveOptions())
         except vim.fault.NotAuthenticated:
             return True
-        return not any(each.propSet for each in told.objects)
+        return not any(each.propSet for each in seen.objects)
 
     @contextmanager
     def _door(self, thing: str) -> Iterator[None]:

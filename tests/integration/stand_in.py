@@ -14,7 +14,7 @@ from fixtures.appliance.files import Root
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT, Machine
 from fixtures.appliance.network import Nic
 from hypervisors import Secret, TlsTrust, fetch_leaf, fingerprint_of
-from hypervisors.wire.ssh import host_key_seen
+from hypervisors.wire.ssh import Login, SshServer, host_key_seen
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.web.console import WebConsole
@@ -51,7 +51,7 @@ class Guest:
     @contextmanager
     def shell(self, account: Account | None = None) -> Iterator[SshShell]:
         key = host_key_seen(self.address, SSH_PORT)
-        shell = SshShell(self.address, SSH_PORT, account or self.sa, host_key=key.fingerprint)
+        shell = SshShell(SshServer(self.address, SSH_PORT, host_key=key.fingerprint), login_of(account or self.sa))
         try:
             yield shell
         finally:
@@ -109,3 +109,7 @@ def _address() -> str:
 
 def _account(account: seed.Account) -> Account:
     return Account(account.user, Secret(account.password))
+
+
+def login_of(account: Account) -> Login:
+    return Login(account.user, lambda: account.password)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from odd_sshd import OddSshd, ended
 from real_sshd import NEEDS_SSHD, USER, RealSshd, free_port, make_key, public, running
-from stand_in import Guest, old_guest
+from stand_in import Guest, login_of, old_guest
 
 from hypervisors import LoginRefused, Problem, Secret, TlsTrust, TrustRefused, Unreachable, fetch_leaf, fingerprint_of
 from hypervisors.wire.ssh import Jump, Login, SshKey, SshServer, host_key_seen
@@ -264,7 +264,9 @@ def test_console_shell_and_handshakes_of_an_appliance_behind_it(sshd: RealSshd, 
         assert leaf == served(old.address, 8443, starttls=False, dial=jump.dial).fingerprint
         assert served(old.address, old.smtp_port, starttls=True, dial=jump.dial).chain_length > 1
         assert mail.banner(old.address, old.smtp_port, dial=jump.dial).endswith("ESMTP CipherMail")
-        shell = SshShell(old.address, old.ssh_port, old.sa, host_key=pin.fingerprint, dial=jump.dial)
+        shell = SshShell(
+            SshServer(old.address, old.ssh_port, host_key=pin.fingerprint, dial=jump.dial), login_of(old.sa)
+        )
         assert "PRIVATE KEY" in shell.run(["cat", "/etc/postfix/tls.pem"], user="root").stdout
         url = consoles.find(old.address, TlsTrust(leaf), Profile(), dial=jump.dial)
         console = consoles.open_console(url, TlsTrust(leaf), Profile(), dial=jump.dial)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from stand_in import LIVE_MAC, SSH_PORT, Guest, fresh_guest, old_guest
+from stand_in import LIVE_MAC, SSH_PORT, Guest, fresh_guest, login_of, old_guest
 
 from fixtures.appliance import commands
 from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unreachable, Unusable, wait_for
-from hypervisors.wire.ssh import fingerprint_of_key, host_key_seen
+from hypervisors.wire.ssh import SshServer, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Account, FileMeta, NewFile
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_put_leaves_no_trace_either(old: Guest) -> None:
 
 def test_an_unknown_key_is_refused_with_its_fingerprint(old: Guest) -> None:
     seen = host_key_seen(old.address, old.ssh_port)
-    shell = SshShell(old.address, old.ssh_port, old.sa)
+    shell = SshShell(SshServer(old.address, old.ssh_port), login_of(old.sa))
     with pytest.raises(TrustRefused, match=seen.fingerprint.replace("+", r"\+")) as refused:
         shell.run(["true"])
     assert "pin the right one" in refused.value.hint
@@ -85,7 +85,7 @@ def test_a_wrong_pin_is_refused_before_the_password_is_sent(old: Guest) -> None:
     wrong = "SHA256:" + "A" * 43
     bad_account = Account("sa", Secret("would be refused"))
     with pytest.raises(TrustRefused, match="expected was SHA256:AAAA"):
-        SshShell(old.address, old.ssh_port, bad_account, host_key=wrong).run(["true"])
+        SshShell(SshServer(old.address, old.ssh_port, host_key=wrong), login_of(bad_account)).run(["true"])
 
 
 def test_pins_by_key_line_by_fingerprint_and_by_known_hosts(old: Guest, tmp_path: Path) -> None:
@@ -93,9 +93,9 @@ def test_pins_by_key_line_by_fingerprint_and_by_known_hosts(old: Guest, tmp_path
     known_hosts = tmp_path / "known_hosts"
     known_hosts.write_text(f"[{old.address}]:{old.ssh_port} {seen.line}\nother.example.test {seen.line}\n")
     for shell in (
-        SshShell(old.address, old.ssh_port, old.sa, host_key=f"{seen.line} root@mailgw"),
-        SshShell(old.address, old.ssh_port, old.sa, host_key=f"{seen.fingerprint}="),
-        SshShell(old.address, old.ssh_port, old.sa, known_hosts=known_hosts),
+        SshShell(SshServer(old.address, old.ssh_port, host_key=f"{seen.line} root@mailgw"), login_of(old.sa)),
+        SshShell(SshServer(old.address, old.ssh_port, host_key=f"{seen.fingerprint}="), login_of(old.sa)),
+        SshShell(SshServer(old.address, old.ssh_port, known_hosts=known_hosts), login_of(old.sa)),
     ):
         shell.run(["true"])
         shell.close()
@@ -106,7 +106,7 @@ def test_what_is_no_key_is_told(old: Guest, tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="is no public key"):
         fingerprint_of_key("ssh-ed25519 not-base64")
     with pytest.raises(Unusable, match="cannot read"):
-        SshShell(old.address, old.ssh_port, old.sa, known_hosts=tmp_path / "none").run(["true"])
+        SshShell(SshServer(old.address, old.ssh_port, known_hosts=tmp_path / "none"), login_of(old.sa)).run(["true"])
 
 
 def test_a_refused_password_is_tried_once(old: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +286,7 @@ def killed_at_each_command(old: Guest, monkeypatch: pytest.MonkeyPatch) -> Itera
                 raise EOFError  # not one more is run, not even to clean up
             return run(caller, words)
 
-        with closing(SshShell(old.address, SSH_PORT, old.sa, host_key=key.fingerprint)) as shell:
+        with closing(SshShell(SshServer(old.address, SSH_PORT, host_key=key.fingerprint), login_of(old.sa))) as shell:
             shell.run(["true"])
             with monkeypatch.context() as patched:
                 patched.setattr(commands, "run", mortal)

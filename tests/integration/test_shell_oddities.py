@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
@@ -10,20 +11,19 @@ import pytest
 from odd_sshd import Answer, OddSshd, ended
 
 from hypervisors import LoginRefused, Secret, Unreachable, Unusable
-from hypervisors.wire.ssh import Login, SshKey, execution, host_key_seen
-from vmmigrate.appliance.port import Account
+from hypervisors.wire.ssh import Login, SshKey, SshServer, execution, host_key_seen
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
 
-SA = Account("sa", Secret("right"))
+SA = Login("sa", lambda: Secret("right"))
 NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later."\r\n'
 
 
 @contextmanager
-def speaking(sshd: OddSshd, account: Account | Login = SA, key: SshKey | None = None) -> Iterator[SshShell]:
+def speaking(sshd: OddSshd, login: Login = SA) -> Iterator[SshShell]:
     with sshd.running():
         pin = host_key_seen("127.0.0.1", sshd.port).line
-        shell = SshShell("127.0.0.1", sshd.port, account, host_key=pin, key=key, timeout=5)
+        shell = SshShell(SshServer("127.0.0.1", sshd.port, pin, timeout=5), login)
         try:
             yield shell
         finally:
@@ -85,7 +85,7 @@ def test_a_refusal_of_sudo_is_told_and_never_repeated() -> None:
 
 def test_root_needs_no_sudo() -> None:
     sshd = OddSshd(lambda command, channel: ended(channel, 0))
-    with speaking(sshd, Account("root", SA.password)) as shell:
+    with speaking(sshd, Login("root", SA.password)) as shell:
         shell.run(["true"], user="root")
     assert sshd.seen == ["password root", "true"]
 
@@ -105,7 +105,7 @@ def test_a_key_file_logs_in_and_no_password_is_tried(tmp_path: Path, passphrase:
     key.write_private_key_file(str(tmp_path / "id"), password=passphrase)
     sshd = OddSshd(lambda command, channel: ended(channel, 0), public_key=key.get_base64())
     secret = Secret(passphrase) if passphrase else None
-    with speaking(sshd, key=SshKey(tmp_path / "id", secret)) as shell:
+    with speaking(sshd, replace(SA, key=SshKey(tmp_path / "id", secret))) as shell:
         shell.run(["true"])
     assert {line for line in sshd.seen if "sa" in line} == {"key sa"}
 
@@ -120,7 +120,7 @@ def test_a_key_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         (SshKey(tmp_path / "junk"), "cannot use the key"),
         (SshKey(tmp_path / "none"), "cannot use the key"),
     ):
-        with speaking(sshd, key=key) as shell, pytest.raises(Unusable, match=words):
+        with speaking(sshd, replace(SA, key=key)) as shell, pytest.raises(Unusable, match=words):
             shell.run(["true"])
 
 
@@ -196,7 +196,7 @@ def test_a_second_question_is_not_answered() -> None:
 
 def test_a_wrong_answer_is_given_once() -> None:
     sshd = OddSshd(lambda command, channel: ended(channel, 0), asks=("Password: ",))
-    with speaking(sshd, Account("sa", Secret("wrong"))) as shell:
+    with speaking(sshd, Login("sa", lambda: Secret("wrong"))) as shell:
         for _time in range(2):
             with pytest.raises(LoginRefused):
                 shell.run(["true"])

@@ -12,7 +12,7 @@ import pytest
 from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
 from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unusable, wait_for
-from hypervisors.wire.ssh import Login, SshKey
+from hypervisors.wire.ssh import Login, SshKey, SshServer
 from vmmigrate.appliance.port import FileMeta
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
@@ -49,7 +49,7 @@ def talking(sshd: RealSshd, key: Path | None = None, **more: Any) -> Iterator[Ss
     """A shell for our own account; `more` goes to its Login."""
     dial = {name: more.pop(name) for name in ("insecure_ssh_rsa",) if name in more}
     login = Login(USER, no_password, SshKey(key, more.pop("passphrase", None)) if key else None, **more)
-    shell = SshShell(sshd.address, sshd.port, login, host_key=sshd.host_key, timeout=10, **dial)
+    shell = SshShell(SshServer(sshd.address, sshd.port, host_key=sshd.host_key, timeout=10, **dial), login)
     try:
         yield shell
     finally:
@@ -145,7 +145,7 @@ def test_a_password_is_sent_after_a_key_where_both_are_wanted(tmp_path: Path, ke
     both = ("AuthenticationMethods publickey,password", "PasswordAuthentication yes", "LogLevel VERBOSE")
     with running(tmp_path / "sshd", *both, authorized=public(key)) as sshd:
         login = Login(USER, lambda: Secret("not the password of this account"), SshKey(key))
-        shell = SshShell(sshd.address, sshd.port, login, host_key=sshd.host_key)
+        shell = SshShell(SshServer(sshd.address, sshd.port, host_key=sshd.host_key), login)
         with pytest.raises(LoginRefused, match="refused"):
             shell.run(["true"])
         assert "Partial publickey for" in sshd.log
@@ -308,7 +308,7 @@ def test_a_server_that_hangs_up_at_the_first_wrong_password_has_refused_it(tmp_p
     strict = ("MaxAuthTries 1", "PasswordAuthentication yes", "LogLevel VERBOSE")
     with running(tmp_path / "sshd", *strict) as sshd:
         login = Login(USER, lambda: Secret("not the password of this account"))
-        shell = SshShell(sshd.address, sshd.port, login, host_key=sshd.host_key)
+        shell = SshShell(SshServer(sshd.address, sshd.port, host_key=sshd.host_key), login)
         for _time in range(2):
             with pytest.raises(LoginRefused, match="Too many authentication failures"):
                 shell.run(["true"])

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from real_sshd import RealSshd, make_key, public, running
 
 from hypervisors import LoginRefused, Secret
-from hypervisors.wire.ssh import Login, SshKey
+from hypervisors.wire.ssh import Login, SshKey, SshServer
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile
@@ -92,7 +92,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSshd]:
 def talking(sshd: RealSshd, user: str, password: str = PASSWORD, **more: Any) -> Iterator[SshShell]:
     new = more.pop("new", "")
     login = Login(user, lambda: Secret(password), new_password=(lambda: Secret(new)) if new else None, **more)
-    shell = SshShell(sshd.address, sshd.port, login, host_key=sshd.host_key, timeout=15)
+    shell = SshShell(SshServer(sshd.address, sshd.port, host_key=sshd.host_key, timeout=15), login)
     try:
         yield shell
     finally:

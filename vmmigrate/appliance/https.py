@@ -76,7 +76,7 @@ def _pinned(fingerprint: str) -> dict[str, Any]:
 
 
 def _pool_through(dial: Dial) -> type[HTTPSConnectionPool]:
-    """Connections that begin with a socket of `dial`'s, and tell what goes wrong before something is sent."""
+    """Connections that begin with a socket of `dial`'s, and show what goes wrong before something is sent."""
 
     class Connection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
@@ -209,7 +209,7 @@ class HttpsOrigin:
 
 def _session(origin: str, pin: str | None, dial: Dial) -> requests.Session:
     session = _OneOrigin(origin)
-    session.trust_env = False  # else ~/.netrc would be sent and REQUESTS_CA_BUNDLE be believed
+    session.trust_env = False  # else ~/.netrc would be sent and REQUESTS_CA_BUNDLE be trusted
     session.adapters.clear()  # no adapter for http: nothing goes in the clear
     session.mount("https://", _PinningAdapter(pin, dial))
     session.headers.update({"User-Agent": "vmmigrate", "Accept-Encoding": "identity"})

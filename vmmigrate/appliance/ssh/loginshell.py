@@ -15,7 +15,7 @@ _UNSAFE_THERE = re.compile(r"[!\n\r]|\\[\\']")
 
 @dataclass(frozen=True)
 class LoginShell:
-    """`path` as sshd tells it in $SHELL ('' where it does not); `noisy`: it prints something of its own each time."""
+    """`path` as sshd gives it in $SHELL ('' where it does not); `noisy`: it prints something of its own each time."""
 
     path: str
     noisy: bool

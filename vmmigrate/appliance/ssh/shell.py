@@ -3,15 +3,12 @@
 import secrets
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
-from hypervisors import Dial, LoginRefused, dial_straight
-from hypervisors.wire.ssh import HostKey, Login, Output, SshKey, SshServer, fingerprint_of_key, host_key_seen
-from vmmigrate.appliance.port import INCOMING, Account, FileMeta, NewFile, Result
+from hypervisors import LoginRefused
+from hypervisors.wire.ssh import Login, Output, SshServer
+from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing, sudo
 from vmmigrate.appliance.ssh.session import Session, in_words, text_of
-
-__all__ = ["HostKey", "Login", "SshKey", "SshShell", "fingerprint_of_key", "host_key_seen"]
 
 _GIVEN = f"{INCOMING}/data"
 _PATIENCE = 60.0  # seconds for files on their way
@@ -20,27 +17,9 @@ _PATIENCE = 60.0  # seconds for files on their way
 class SshShell:
     """port.Shell over paramiko. Nothing is connected before the first call; a dead session is replaced by a new one."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        account: Account | Login,
-        *,
-        host_key: str | None = None,
-        known_hosts: Path | None = None,
-        key: SshKey | None = None,
-        insecure_ssh_rsa: bool = False,
-        timeout: float = 15.0,
-        dial: Dial = dial_straight,
-    ) -> None:
-        """`host_key`: a pin, `SHA256:…` or a public key line; else `known_hosts` decides; else TrustRefused.
-
-        With a key the log-in is by that key, and the account's password serves sudo, or the server where it wants
-        both. `timeout` in seconds for connecting and logging in.
-        """
-        self.host = host
-        server = SshServer(host, port, host_key, known_hosts, insecure_ssh_rsa, timeout, dial)
-        login = account if isinstance(account, Login) else Login(account.user, lambda: account.password, key)
+    def __init__(self, server: SshServer, login: Login) -> None:
+        """With a key the log-in is by that key, and the password serves sudo, or the server where it wants both."""
+        self.host = server.host
         self._session = Session(server, login)
         self._sudo: sudo.Sudo | None = None
 

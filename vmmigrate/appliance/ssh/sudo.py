@@ -19,7 +19,7 @@ _MAY_NOT = re.compile(r"not in the sudoers|not allowed to (run|execute)|may not 
 
 # On a terminal both streams, sudo's own words and the echo come as one, with changed line ends. So the command's
 # streams leave as base64 in lines of their own, and the terminal is for sudo's question alone: a PKCS#12 arrives
-# exactly, and nothing is laid down on the appliance's disk. $1 marks the lines.
+# exactly, and nothing is written to the appliance's disk. $1 marks the lines.
 _ON_TTY = (
     "stty -echo; m=$1; shift; exec 4>&1; s=$(exec 3>&1; "
     '{ { "$@" </dev/null 3>&- 4>&- 5>&-; echo $? >&3; } 2>&5 | base64 | sed "s/^/${m}1/" >&4; } 5>&1 '
