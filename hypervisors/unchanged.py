@@ -52,6 +52,16 @@ def sha256_of(extent: Extent, progress: ProgressListener) -> str:
     return digest.hexdigest()
 
 
+def refuse_absent(image: Image) -> None:
+    """Raises BadImage where a file of the image is not there, or not as long as it was."""
+    beside = {} if image.disk.path == image.path else {image.disk.path: image.disk.size}  # of an OVF
+    for path, size in {image.path: image.file_size, **beside}.items():
+        if not path.is_file() or path.stat().st_size != size:
+            raise BadImage(
+                f"{path} is not what it was: it had {size} bytes", hint="leave the image in place until it is deployed"
+            )
+
+
 def _changed(image: Image) -> BadImage:
     return BadImage(
         f"{image.disk.path} is not what it was: its bytes have changed since it was identified",

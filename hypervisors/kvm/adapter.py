@@ -6,8 +6,9 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
+from hypervisors import refusals
 from hypervisors.access import Access
-from hypervisors.errors import HypervisorError, Problem
+from hypervisors.errors import Problem
 from hypervisors.kvm import deploying, guest, nics, pools, reading, removing
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.session import (
@@ -21,6 +22,7 @@ from hypervisors.kvm.session import (
     stored,
     tag_on,
 )
+from hypervisors.shutdown import wait_until_off
 from hypervisors.types import (
     Address,
     DeploySpec,
@@ -32,7 +34,6 @@ from hypervisors.types import (
     Store,
     VmRef,
 )
-from hypervisors.waiting import NotYet, wait_for
 
 
 def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
@@ -95,21 +96,14 @@ class KvmHypervisor:
             if state is PowerState.OFF:
                 domain.create()
             elif state is PowerState.OTHER:
-                raise HypervisorError(
-                    f"{vm.name} is neither running nor off", hint=f"see: virsh domstate --reason {vm.name}"
-                )
+                raise refusals.neither_running_nor_off(vm.name, hint=f"see: virsh domstate --reason {vm.name}")
 
     def shut_down(self, vm: VmRef, timeout: float) -> None:
         domain = self._session.domain(vm)
         with door(f"shutdown of {vm.name}"):
             if domain.isActive():
                 domain.shutdown()  # by the guest's agent, else by the power button: libvirt's choice
-            wait_for(
-                f"the guest of {vm.name} to shut down",
-                lambda: _look_off(domain),
-                timeout=timeout,
-                clears="shut it down from inside, or give it more time; it is never switched off by force",
-            )
+            wait_until_off(vm.name, lambda: not domain.isActive(), timeout)
 
     def power_off(self, vm: VmRef, run_id: str) -> None:
         domain = self._session.domain(vm)
@@ -190,11 +184,6 @@ def _store_of(session: Session, disk: ET.Element) -> str:
     """By its definition, where that names a volume; else by the folder of its file."""
     source = reading.attribute(disk, "source", "file")
     return pools.holding(session, source) if source else reading.attribute(disk, "source", "pool")
-
-
-def _look_off(domain: libvirt.virDomain) -> None:
-    if domain.isActive():
-        raise NotYet("still running")
 
 
 def _told_addresses(domain: libvirt.virDomain, live: ET.Element) -> Iterator[Address]:

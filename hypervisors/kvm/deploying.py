@@ -7,18 +7,19 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from hypervisors import unchanged
-from hypervisors.errors import BadImage, HypervisorError, NameTaken, NoRoom, NotFound, NotSupported
+from hypervisors import refusals, unchanged
+from hypervisors.errors import HypervisorError, NameTaken, NotFound, NotSupported
 from hypervisors.kvm import building, pools, reading, tags, transfer
+from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.removing import destroy
 from hypervisors.kvm.session import Session, none_if_missing, ref_of, tag_on
+from hypervisors.tag import Tag
 from hypervisors.types import DeploySpec, Image, Network, ProgressListener, VmRef
 from hypervisors.waiting import NotYet, wait_for
 
 _BRIDGES = Path("/sys/class/net")
 _LIKE_FLAGS = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE  # with a console's password
-_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,8 @@ def rehearse(session: Session, spec: DeploySpec) -> None:
     with door(f"deployment of {spec.name}"):
         place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
         if session.named(spec.name) is not None:
-            raise _taken(spec)
+            raise refusals.name_taken(spec.name)
         _asked(session, spec, place)
-
-
-def _taken(spec: DeploySpec) -> NameTaken:
-    return NameTaken(f"there is a virtual machine {spec.name} already", hint="choose another name for the new one")
 
 
 def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libvirt.virDomain | None:
@@ -67,7 +64,7 @@ def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libv
         return None
     tag = tag_on(domain)
     if tag is None or not tag.is_of(spec.run_id, domain.UUIDString()):
-        raise _taken(spec)
+        raise refusals.name_taken(spec.name)
     if tag.complete and pools.volume_in(place.pool, place.name) is not None:
         return domain
     destroy(session, ref_of(domain), spec.run_id)
@@ -76,7 +73,7 @@ def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libv
 
 def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     """All that can be refused is asked here, before anything is made; the domain's XML is the answer."""
-    _check_image(spec.image)
+    unchanged.refuse_absent(spec.image)
     if spec.properties:
         raise NotSupported("libvirt hands no vApp properties to a guest", hint="leave them out")
     if spec.folder:
@@ -92,21 +89,7 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     _check_firmware(session, old, spec.firmware)
     shape = building.domain_like(old, _shape(spec, place))
     _check_room(session, spec, place)
-    return building.xml(shape)
-
-
-def _check_image(image: Image) -> None:
-    for path, size in {image.path: image.file_size, **_disk_beside(image)}.items():
-        if not path.is_file() or path.stat().st_size != size:
-            raise BadImage(
-                f"{path} is not what it was: it had {size} bytes",
-                hint="leave the image in place until it is deployed",
-            )
-
-
-def _disk_beside(image: Image) -> dict[Path, int]:
-    """The disk of an OVF, a file of its own."""
-    return {} if image.disk.path == image.path else {image.disk.path: image.disk.size}
+    return xml(shape)
 
 
 def _check_network(session: Session, network: Network) -> None:
@@ -119,8 +102,7 @@ def _check_network(session: Session, network: Network) -> None:
 def _check_libvirt_network(session: Session, name: str) -> None:
     found = none_if_missing(session.connection.networkLookupByName, name, missing="NO_NETWORK")
     if found is None:
-        there = ", ".join(sorted(net.name() for net in session.connection.listAllNetworks(0))) or "none"
-        raise NotFound(f"there is no network {name!r}", hint=f"those there are: {there}")
+        raise refusals.missing("network", name, (each.name() for each in session.connection.listAllNetworks(0)))
     if not found.isActive():
         raise NotFound(f"the network {name} is not active", hint=f"start it: virsh net-start {name}")
 
@@ -144,7 +126,7 @@ def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> No
 
 
 def _shape(spec: DeploySpec, place: _Place) -> building.Shape:
-    tag = tags.Tag(spec.run_id, complete=False, vm=str(uuid4()))
+    tag = Tag(spec.run_id, complete=False, vm=str(uuid4()))
     return building.Shape(spec.name, tag, place.path, spec.nics, spec.vcpus, spec.memory, spec.firmware, spec.disk_bus)
 
 
@@ -153,14 +135,11 @@ def _check_room(session: Session, spec: DeploySpec, place: _Place) -> None:
     needed = transfer.room_needed(spec.image, folder, local=session.local)
     available = place.pool.info()[3]
     if needed > available:
-        raise NoRoom(
-            f"{spec.store} has {available / _GIB:.2f} GiB free, the image needs {needed / _GIB:.2f} GiB",
-            hint="free room in the storage pool, or choose another",
-        )
+        raise refusals.no_room("storage pool", spec.store, available, needed)
 
 
 def _fill(session: Session, image: Image, place: _Place, progress: ProgressListener) -> None:
-    volume = place.pool.createXML(building.xml(building.volume_of(place.name, image.file_size)), 0)
+    volume = place.pool.createXML(xml(pools.volume_of(place.name, image.file_size)), 0)
     if volume.path() != place.path:
         raise HypervisorError(
             f"libvirt put {place.name} at {volume.path()}, not at {place.path}",
@@ -188,7 +167,7 @@ def _look_whole(image: Image, place: _Place) -> None:
 def _mark_complete(domain: libvirt.virDomain, run_id: str) -> None:
     domain.setMetadata(
         libvirt.VIR_DOMAIN_METADATA_ELEMENT,
-        tags.bare_tag(tags.Tag(run_id, complete=True, vm=domain.UUIDString())),
+        tags.bare_tag(Tag(run_id, complete=True, vm=domain.UUIDString())),
         tags.PREFIX,
         tags.NAMESPACE,
         libvirt.VIR_DOMAIN_AFFECT_CONFIG,

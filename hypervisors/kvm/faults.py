@@ -35,7 +35,7 @@ UNREACHABLE = Verdict(
 )
 REFUSED = Verdict(LoginRefused, "use an account that may manage libvirt there (root, or the group libvirt)")
 NOT_FOUND = Verdict(NotFound, "see what there is: virsh list --all, net-list --all, pool-list --all")
-TAKEN = Verdict(NameTaken, "choose another name, or remove what bears it")
+TAKEN = Verdict(NameTaken, "choose another name, or remove what has it")
 AMBIGUOUS = Verdict(Ambiguous, "name it by its UUID")
 UNSUPPORTED = Verdict(NotSupported, "this libvirt, driver or guest cannot do that; a newer one may")
 NO_AGENT = Verdict(NotSupported, "the guest's agent does not answer: is qemu-guest-agent running inside?")

@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from hypervisors.errors import NotFound
-from hypervisors.kvm.building import relinked, xml
+from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import has_code
+from hypervisors.kvm.interfaces import relinked
 from hypervisors.kvm.reading import interface_with, is_plugged_into, link_up
 from hypervisors.kvm.session import running, stored
 from hypervisors.types import Network

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
+from hypervisors import refusals
 from hypervisors.errors import HypervisorError, NotFound, NotSupported
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.reading import text_of
@@ -48,8 +49,8 @@ def usable_pool(session: Session, name: str) -> libvirt.virStoragePool:
     with door(f"storage pool {name}"):
         pool = none_if_missing(session.connection.storagePoolLookupByName, name, missing="NO_STORAGE_POOL")
         if pool is None:
-            there = ", ".join(sorted(pool.name() for pool in session.connection.listAllStoragePools(0)))
-            raise NotFound(f"there is no storage pool {name!r}", hint=f"those there are: {there or 'none'}")
+            pools = session.connection.listAllStoragePools(0)
+            raise refusals.missing("storage pool", name, (each.name() for each in pools))
         if not pool.isActive():
             raise NotFound(f"the storage pool {name} is not active", hint=f"start it: virsh pool-start {name}")
         _require_files(pool)
@@ -77,6 +78,20 @@ def refresh(pool: libvirt.virStoragePool) -> None:
 
 def volume_in(pool: libvirt.virStoragePool, name: str) -> libvirt.virStorageVol | None:
     return none_if_missing(pool.storageVolLookupByName, name, missing="NO_STORAGE_VOL")
+
+
+def volume_of(name: str, size: int) -> ET.Element:
+    """An empty sparse file for `size` bytes to come.
+
+    Declared raw though a qcow2 will fill it: a qcow2 made by libvirt has bytes of its own, which would
+    show through the holes of a sparse upload.
+    """
+    volume = ET.Element("volume")
+    ET.SubElement(volume, "name").text = name
+    ET.SubElement(volume, "capacity", unit="bytes").text = str(size)
+    ET.SubElement(volume, "allocation", unit="bytes").text = "0"
+    ET.SubElement(ET.SubElement(volume, "target"), "format", type="raw")
+    return volume
 
 
 def delete_volumes(session: Session, names: set[str], folders: set[str]) -> None:

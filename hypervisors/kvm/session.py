@@ -10,11 +10,12 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from hypervisors.errors import NotFound, NotOurs
+from hypervisors import refusals
 from hypervisors.kvm import pulse
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.reading import Definitions
-from hypervisors.kvm.tags import Tag, tag_of
+from hypervisors.kvm.tags import tag_of
+from hypervisors.tag import Tag
 from hypervisors.types import PowerState, VmRef
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
@@ -39,15 +40,14 @@ class Session:
         if found is None and _UUID.fullmatch(name_or_id):
             found = self.domain_or_none(VmRef(name_or_id, name_or_id))
         if found is None:
-            there = ", ".join(sorted(domain.name() for domain in self.domains())) or "none"
-            raise NotFound(f"there is no virtual machine {name_or_id!r}", hint=f"those there are: {there}")
+            raise refusals.missing("virtual machine", name_or_id, (domain.name() for domain in self.domains()))
         return ref_of(found)
 
     def domain(self, vm: VmRef) -> libvirt.virDomain:
         """Raises NotFound."""
         found = self.domain_or_none(vm)
         if found is None:
-            raise NotFound(f"the virtual machine {vm.name} ({vm.id}) is gone", hint="see: virsh list --all")
+            raise refusals.gone(vm, hint="see: virsh list --all")
         return found
 
     def domain_or_none(self, vm: VmRef) -> libvirt.virDomain | None:
@@ -126,8 +126,5 @@ def require_ours(domain: libvirt.virDomain, run_id: str) -> None:
     tag = tag_on(domain)
     if tag is not None and tag.is_of(run_id, domain.UUIDString()):
         return
-    bears = "no tag of any run" if tag is None else f"the tag of run {tag.run_id}, written on {tag.vm}"
-    raise NotOurs(
-        f"the virtual machine {domain.name()} ({domain.UUIDString()}) bears {bears}: run {run_id} leaves it as it is",
-        hint=f"if it is to go, remove it by hand: virsh undefine --nvram {shlex.quote(domain.name())}",
-    )
+    removal = f"virsh undefine --nvram {shlex.quote(domain.name())}"
+    raise refusals.not_ours(ref_of(domain), tag, run_id, removal=removal)

@@ -1,28 +1,13 @@
 """Our mark on what we make: the run's tag in a domain's metadata, and volume names that derive from it."""
 
-from dataclasses import dataclass
 from xml.etree import ElementTree as ET
+
+from hypervisors.tag import Tag
 
 NAMESPACE = "urn:vmmigrate:run"
 PREFIX = "vmmigrate"
 
 ET.register_namespace(PREFIX, NAMESPACE)
-
-
-@dataclass(frozen=True)
-class Tag:
-    """`complete`: the volume holds all of the image. `vm`: the UUID of the domain that it was written on.
-
-    `virt-clone` and copies of a definition keep the metadata, so the tag too; their UUID is their own.
-    """
-
-    run_id: str
-    complete: bool
-    vm: str
-
-    def is_of(self, run_id: str, vm: str) -> bool:
-        """Whether that run made the domain of this UUID."""
-        return (self.run_id, self.vm) == (run_id, vm)
 
 
 def tag_element(tag: Tag) -> ET.Element:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pyVmomi import vim
 
+from hypervisors.tag import Tag
 from hypervisors.types import DeploySpec, NicSpec
 from hypervisors.vmware import controllers, reading, tags
 
@@ -68,7 +69,7 @@ def shape(config: vim.vm.ConfigSpec, spec: DeploySpec, like: Like, firmware: str
     _size(config, spec.vcpus or like.vcpus, (spec.memory >> 20) if spec.memory else like.memory)
     if firmware:
         config.firmware = firmware
-    config.extraConfig = [*config.extraConfig, *tags.options(tags.Tag(spec.run_id, complete=False))]
+    config.extraConfig = [*config.extraConfig, *tags.options(Tag(spec.run_id, complete=False))]
 
 
 def _size(config: vim.vm.ConfigSpec, vcpus: int, memory: int) -> None:

@@ -7,7 +7,9 @@ from functools import partial
 
 from pyVmomi import vim
 
+from hypervisors import unchanged
 from hypervisors.errors import NotSupported, Problem
+from hypervisors.tag import Tag
 from hypervisors.types import DeploySpec, Progress, ProgressListener, VmRef
 from hypervisors.vmware import (
     autostart,
@@ -96,7 +98,7 @@ def _check_properties(session: Session, spec: DeploySpec) -> None:
 
 def _ask(session: Session, spec: DeploySpec) -> _Answers:
     """Nothing is changed here; all that can be refused is refused here, but for properties."""
-    streaming.check_present(spec.image)
+    unchanged.refuse_absent(spec.image)
     old = inventory.machine(session, spec.like)
     where = placement.facts_of(session, old, spec.like.name)
     folder = placement.folder_of(session, where, spec.folder)
@@ -120,7 +122,7 @@ def _ask(session: Session, spec: DeploySpec) -> _Answers:
 def _made(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> VmRef:
     machine = _filled(session, spec, answers, stream)
     vm = comparing.read_back(session, machine, spec, answers.config)
-    whole = vim.vm.ConfigSpec(extraConfig=tags.options(tags.Tag(spec.run_id, complete=True, vm=vm.id)))
+    whole = vim.vm.ConfigSpec(extraConfig=tags.options(Tag(spec.run_id, complete=True, vm=vm.id)))
     tasks.run(session, f"tag of {spec.name}", partial(machine.ReconfigVM_Task, whole))
     return vm
 

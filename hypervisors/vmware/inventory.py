@@ -5,14 +5,14 @@ from typing import Any
 
 from pyVmomi import vim
 
-from hypervisors.errors import Ambiguous, NotFound
+from hypervisors import refusals
+from hypervisors.errors import Ambiguous
 from hypervisors.types import VmRef
 from hypervisors.vmware import properties, reading, tags
 from hypervisors.vmware.properties import Row
 from hypervisors.vmware.session import Session
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_MOST_TOLD = 40  # names in a hint
 
 
 def datacenter(session: Session) -> vim.Datacenter:
@@ -23,10 +23,10 @@ def datacenter(session: Session) -> vim.Datacenter:
     matching = [thing for thing, name in named if wanted in ("", name)]
     if len(matching) == 1:
         return matching[0]
-    listed = ", ".join(sorted(name for _, name in named)) or "none"
+    names = [name for _, name in named]
     if not matching and wanted:
-        raise NotFound(f"there is no datacenter {wanted!r}", hint=f"those there are: {listed}")
-    what, hint = "datacenters", f"name one in the URL's path: {listed}"
+        raise refusals.missing("datacenter", wanted, names)
+    what, hint = "datacenters", f"name one in the URL's path: {refusals.listed(names)}"
     if wanted:  # in two folders
         what, hint = f"datacenters {wanted!r}", "give one of them another name"
     raise Ambiguous(f"{session.target.server} has {len(matching)} {what}", hint=hint)
@@ -45,21 +45,15 @@ def find(session: Session, name_or_id: str) -> VmRef:
         ids = ", ".join(ref.id for ref in matching)
         raise Ambiguous(f"{len(matching)} virtual machines are called {name_or_id!r}", hint=f"give one's UUID: {ids}")
     if not matching:
-        raise NotFound(f"there is no virtual machine {name_or_id!r}", hint=f"those there are: {_told(refs)}")
+        raise refusals.missing("virtual machine", name_or_id, (ref.name for ref in refs))
     return matching[0]
-
-
-def _told(refs: list[VmRef]) -> str:
-    names = sorted(ref.name for ref in refs)
-    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
-    return (", ".join(names[:_MOST_TOLD]) or "none") + more
 
 
 def machine(session: Session, vm: VmRef) -> vim.VirtualMachine:
     """Raises NotFound."""
     found = machine_or_none(session, vm)
     if found is None:
-        raise NotFound(f"the virtual machine {vm.name} ({vm.id}) is gone", hint="see the inventory")
+        raise refusals.gone(vm, hint="see the inventory in the vSphere client")
     return found
 
 

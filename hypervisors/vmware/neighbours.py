@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from pyVmomi import vim
 
-from hypervisors.errors import HypervisorError, NameTaken
+from hypervisors import refusals
+from hypervisors.errors import HypervisorError
 from hypervisors.types import DeploySpec
 from hypervisors.vmware import inventory, macs, reading
 from hypervisors.vmware.session import Session
@@ -22,7 +23,7 @@ def check_name(session: Session, folder: vim.Folder, name: str) -> None:
         )
     for _, row in inventory.machines(session, ("name", "parent")):
         if reading.plain(row["name"]) == name and _is_in(row.get("parent"), folder):
-            raise NameTaken(f"there is a virtual machine {name} already", hint="choose another name for the new one")
+            raise refusals.name_taken(name)
 
 
 def _is_in(parent: vim.ManagedEntity | None, folder: vim.Folder) -> bool:
@@ -49,6 +50,6 @@ def _refuse_bearers(session: Session, like: str, wanted: Collection[str]) -> Non
         shared = sorted(borne.intersection(wanted))
         if shared and vm.id != like and not row.get("config.template"):
             raise HypervisorError(
-                f"the virtual machine {vm.name} bears the MAC {shared[0]} already",
+                f"the virtual machine {vm.name} has the MAC {shared[0]} already",
                 hint="two NICs with one MAC disturb each other: give that one another, or let vSphere choose",
             )

@@ -6,7 +6,8 @@ from typing import Any
 
 from pyVmomi import vim
 
-from hypervisors.errors import Ambiguous, NotFound
+from hypervisors import refusals
+from hypervisors.errors import Ambiguous
 from hypervisors.types import Network
 from hypervisors.vmware import properties, reading
 from hypervisors.vmware.inventory import datacenter
@@ -55,8 +56,7 @@ def one_of(found: Found, network: Network) -> vim.Network:
     """Raises NotFound (the simulator would drop the connection, a vCenter guess), Ambiguous."""
     matching = found.get(network, ())
     if not matching:
-        listed = ", ".join(sorted(map(str, found))) or "none"
-        raise NotFound(f"there is no network {network.name!r} ({network.kind})", hint=f"those there are: {listed}")
+        raise refusals.missing("network", network.name, map(str, found), where=f" ({network.kind})")
     if len(matching) > 1:
         raise Ambiguous(
             f"{len(matching)} networks are called {network.name!r} ({network.kind})",

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from pyVmomi import vim
 
+from hypervisors import refusals
 from hypervisors.errors import Ambiguous, HypervisorError, NotFound
 from hypervisors.types import Network
 from hypervisors.vmware import properties, reading
@@ -120,8 +121,7 @@ def _named(session: Session, wanted: str) -> _Compute:
     for thing, row in hosts:
         if reading.plain(row["name"]) == wanted:
             return _Compute(wanted, row["parent"], [thing])
-    listed = ", ".join(sorted({reading.plain(row["name"]) for _, row in (*rows, *hosts)})) or "none"
-    raise NotFound(f"there is no cluster or host {wanted!r}", hint=f"those there are: {listed}")
+    raise refusals.missing("cluster or host", wanted, {reading.plain(row["name"]) for _, row in (*rows, *hosts)})
 
 
 def _pool(session: Session, compute: _Compute, old: properties.Properties) -> vim.ResourcePool:
@@ -151,8 +151,7 @@ def _named_pool(session: Session, root: vim.ResourcePool, wanted: str, compute: 
     if len(found) > 1:
         raise Ambiguous(f"{compute} has {len(found)} resource pools {wanted!r}", hint="give one of them another name")
     if not found:
-        listed = ", ".join(sorted(name for _, name in pools)) or "none"
-        raise NotFound(f"there is no resource pool {wanted!r} in {compute}", hint=f"those there are: {listed}")
+        raise refusals.missing("resource pool", wanted, (name for _, name in pools), where=f" in {compute}")
     return found[0]
 
 

@@ -2,11 +2,11 @@
 
 from pyVmomi import vim
 
-from hypervisors.errors import HypervisorError
+from hypervisors import refusals
+from hypervisors.shutdown import wait_until_off
 from hypervisors.types import PowerState
 from hypervisors.vmware import properties, reading, tasks
 from hypervisors.vmware.session import Session
-from hypervisors.waiting import NotYet, wait_for
 
 
 def state_of(session: Session, machine: vim.VirtualMachine, name: str) -> PowerState:
@@ -18,7 +18,7 @@ def switch_on(session: Session, machine: vim.VirtualMachine, name: str) -> None:
     """Nothing where it runs."""
     state = state_of(session, machine, name)
     if state is PowerState.OTHER:
-        raise HypervisorError(f"{name} is neither running nor off", hint="resume it in the vSphere client")
+        raise refusals.neither_running_nor_off(name, hint="resume it in the vSphere client")
     if state is PowerState.OFF:
         tasks.run(session, f"start of {name}", machine.PowerOnVM_Task)
 
@@ -26,19 +26,10 @@ def switch_on(session: Session, machine: vim.VirtualMachine, name: str) -> None:
 def shut_down(session: Session, machine: vim.VirtualMachine, name: str, timeout: float) -> None:
     """By VMware Tools. Raises NotSupported (they do not run), TimedOut."""
 
-    def look() -> None:
-        if state_of(session, machine, name) is not PowerState.OFF:
-            raise NotYet("still running")
-
     if state_of(session, machine, name) is PowerState.OFF:
         return
     session.write(f"shutdown of {name}", machine.ShutdownGuest)
-    wait_for(
-        f"the guest of {name} to shut down",
-        look,
-        timeout=timeout,
-        clears="shut it down from inside, or give it more time; it is never switched off by force",
-    )
+    wait_until_off(name, lambda: state_of(session, machine, name) is PowerState.OFF, timeout)
 
 
 def cut(session: Session, machine: vim.VirtualMachine, name: str) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pyVmomi import vim
 
-from hypervisors.errors import HypervisorError, NoRoom, NotFound
+from hypervisors import refusals
+from hypervisors.errors import HypervisorError
 from hypervisors.types import Store
 from hypervisors.vmware import properties, reading
 from hypervisors.vmware.inventory import datacenter
@@ -19,7 +20,6 @@ _PATHS = (
     "summary.maintenanceMode",
     "host",
 )
-_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,10 @@ def usable(session: Session, name: str, needed: int) -> Datastore:
     there = datastores(session)
     found = next((each for each in there if each.store.name == name), None)
     if found is None:
-        listed = ", ".join(sorted(each.store.name for each in there)) or "none"
-        raise NotFound(f"there is no datastore {name!r}", hint=f"those there are: {listed}")
+        raise refusals.missing("datastore", name, (each.store.name for each in there))
     if not found.store.active:
         why = "is not accessible" if found.maintenance == "normal" else f"is in maintenance ({found.maintenance})"
         raise HypervisorError(f"the datastore {name} {why}", hint="choose another, or see it in the vSphere client")
     if found.store.available < needed:
-        raise NoRoom(
-            f"{name} has {found.store.available / _GIB:.2f} GiB free, the image needs {needed / _GIB:.2f} GiB",
-            hint="free room in the datastore, or choose another",
-        )
+        raise refusals.no_room("datastore", name, found.store.available, needed)
     return found

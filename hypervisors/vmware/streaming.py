@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hypervisors import qemu_img, unchanged
-from hypervisors.errors import BadImage, NoRoom
+from hypervisors.errors import NoRoom
 from hypervisors.formats.vmdk import MAGIC
 from hypervisors.types import Extent, Image, Progress, ProgressListener, no_progress
 
@@ -102,13 +102,3 @@ def _free(place: Path) -> int:
     except OSError:
         return 0
     return found.f_bavail * found.f_frsize
-
-
-def check_present(image: Image) -> None:
-    """Raises BadImage where a file of it is not what it was."""
-    beside = {} if image.disk.path == image.path else {image.disk.path: image.disk.size}
-    for path, size in {image.path: image.file_size, **beside}.items():
-        if not path.is_file() or path.stat().st_size != size:
-            raise BadImage(
-                f"{path} is not what it was: it had {size} bytes", hint="leave the image in place until it is deployed"
-            )

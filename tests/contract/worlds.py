@@ -180,14 +180,16 @@ def test_driver(folder: Path) -> Iterator[World]:
 
 def _defined(connection: Any, old: VmRef, spec: DeploySpec) -> VmRef:
     """What a deployment leaves, without bytes."""
-    from hypervisors.kvm import building, tags
+    from hypervisors.kvm import building, pools, tags
+    from hypervisors.kvm.elements import xml
+    from hypervisors.tag import Tag
 
     pool = connection.storagePoolLookupByName(STORE)
-    volume = pool.createXML(building.xml(building.volume_of(tags.volume_name(spec.run_id, spec.name), MEBI)), 0)
-    tag = tags.Tag(spec.run_id, complete=True, vm=str(uuid4()))
+    volume = pool.createXML(xml(pools.volume_of(tags.volume_name(spec.run_id, spec.name), MEBI)), 0)
+    tag = Tag(spec.run_id, complete=True, vm=str(uuid4()))
     shape = building.Shape(spec.name, tag, volume.path(), spec.nics)
     template = ET.fromstring(connection.lookupByUUIDString(old.id).XMLDesc(0))  # noqa: S314 -- our own
-    domain = connection.defineXML(building.xml(building.domain_like(template, shape)))
+    domain = connection.defineXML(xml(building.domain_like(template, shape)))
     return VmRef(domain.UUIDString(), domain.name())
 
 

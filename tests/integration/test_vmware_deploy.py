@@ -213,7 +213,7 @@ class TestWhatIsAskedFirst:
 
     def test_a_mac_that_another_bears(self, vsphere: World, disk: Image) -> None:
         furniture.add_machine(vsphere.service, "third", NEW_MAC)
-        with pytest.raises(HypervisorError, match=f"the virtual machine third bears the MAC {NEW_MAC} already"):
+        with pytest.raises(HypervisorError, match=f"the virtual machine third has the MAC {NEW_MAC} already"):
             vsphere.hypervisor.deploy(vsphere.spec(disk), no_progress)
         assert vsphere.names() == ["old", "third"]
 

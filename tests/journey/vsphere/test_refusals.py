@@ -101,7 +101,7 @@ def test_a_mac_that_another_machine_bears_is_told(story: VsphereStory) -> None:
     with inventory.administrator(story.lab.simulator) as service:
         inventory.add_machine(service, "other", OLD_MAC)
     with nothing_changed(story):
-        assert f"other bears the MAC {OLD_MAC}" in refused(story)
+        assert f"other has the MAC {OLD_MAC}" in refused(story)
 
 
 def test_a_folder_that_is_not_there_is_told(story: VsphereStory) -> None:

@@ -7,8 +7,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from hypervisors import Network, NicSpec, NotSupported
-from hypervisors.kvm.building import Shape, domain_like, relinked, volume_of, xml
-from hypervisors.kvm.tags import Tag, bare_tag, is_volume_of, tag_of, volume_name
+from hypervisors.kvm.building import Shape, domain_like
+from hypervisors.kvm.elements import xml
+from hypervisors.kvm.interfaces import relinked
+from hypervisors.kvm.pools import volume_of
+from hypervisors.kvm.tags import bare_tag, is_volume_of, tag_of, volume_name
+from hypervisors.tag import Tag
 
 OLD = """
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>

@@ -32,6 +32,7 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
+from hypervisors.tag import Tag
 from hypervisors.vmware import (
     building,
     comparing,
@@ -185,7 +186,7 @@ class TestABareDisk:
         assert (config.name, config.numCPUs, config.memoryMB, config.version) == ("new", 1, 512, "vmx-13")
         assert (config.guestId, config.firmware) == ("debian11_64Guest", "bios")
         assert config.files.vmPathName == "[store]"
-        assert tags.tag_of(reading.extra_of(config.extraConfig)) == tags.Tag("run-1", complete=False)
+        assert tags.tag_of(reading.extra_of(config.extraConfig)) == Tag("run-1", complete=False)
 
     def test_its_disk_is_thin_and_named_by_the_server(self, image: Image) -> None:
         [disk] = devices(building.bare(spec_of(image), LIKE, BACKINGS), Device.VirtualDisk)
@@ -263,7 +264,7 @@ class TestAnOvf:
         config = self.adapted(image)
         assert (config.name, config.numCPUs, config.memoryMB) == ("new", 1, 512)
         assert (config.guestId, config.version, config.firmware) == ("debian12_64Guest", "vmx-14", "efi")
-        assert tags.tag_of(reading.extra_of(config.extraConfig)) == tags.Tag("run-1", complete=False)
+        assert tags.tag_of(reading.extra_of(config.extraConfig)) == Tag("run-1", complete=False)
 
     def test_what_the_plan_says(self, image: Image) -> None:
         config = self.adapted(image, vcpus=3, memory=1 << 30, firmware="bios", disk_bus="virtio")
@@ -511,10 +512,10 @@ class TestReadBack:
 
 
 class TestTags:
-    """Whose a machine is: a copy bears the tag of what it was made from."""
+    """Whose a machine is: a copy has the tag of what it was made from."""
 
     OURS, COPY = VmRef("u-1", "new"), VmRef("u-2", "new-clone")
-    HALF, WHOLE = tags.Tag("run-1", complete=False), tags.Tag("run-1", complete=True, vm="u-1")
+    HALF, WHOLE = Tag("run-1", complete=False), Tag("run-1", complete=True, vm="u-1")
 
     def test_they_come_back_as_they_were_written(self) -> None:
         for tag in (self.HALF, self.WHOLE):
@@ -522,18 +523,18 @@ class TestTags:
         assert tags.tag_of({"vmmigrate.complete": "yes"}) is None
 
     def test_a_copy_of_a_whole_one_is_left_out(self) -> None:
-        found = [(self.COPY, self.WHOLE), (self.OURS, self.WHOLE), (VmRef("u-3", "x"), tags.Tag("run-2", False))]
+        found = [(self.COPY, self.WHOLE), (self.OURS, self.WHOLE), (VmRef("u-3", "x"), Tag("run-2", False))]
         assert tags.ours(found, "run-1") == [(self.OURS, self.WHOLE)]
         assert tags.ours(found[:1], "run-1") == []
         tags.require(self.WHOLE, self.OURS, "run-1")
-        with pytest.raises(NotOurs, match="new-clone bears a copy of the tag of u-1"):
+        with pytest.raises(NotOurs, match=r"new-clone \(u-2\) has a copy of the tag of u-1"):
             tags.require(self.WHOLE, self.COPY, "run-1")
 
     def test_one_half_is_ours_and_of_two_none(self) -> None:
         """While it is not complete nothing tells one from the other: a person has to."""
         assert tags.ours([(self.OURS, self.HALF)], "run-1") == [(self.OURS, self.HALF)]
         tags.require(self.HALF, self.OURS, "run-1")
-        with pytest.raises(Ambiguous, match=r"2 virtual machines bear the tag of run run-1.*new-clone \(u-2\)"):
+        with pytest.raises(Ambiguous, match=r"2 virtual machines have the tag of run run-1.*new-clone \(u-2\)"):
             tags.ours([(self.OURS, self.HALF), (self.COPY, self.HALF)], "run-1")
 
     def test_a_half_beside_the_whole_one_is_a_copy(self) -> None:

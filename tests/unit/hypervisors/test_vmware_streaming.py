@@ -21,6 +21,7 @@ from hypervisors import (
     Progress,
     identify_image,
     no_progress,
+    unchanged,
 )
 from hypervisors.vmware import streaming
 
@@ -104,7 +105,7 @@ class TestConverted:
         with image.path.open("r+b") as file:
             file.seek(-MEBI - 7, os.SEEK_END)
             file.write(b"changed")
-        streaming.check_present(image)
+        unchanged.refuse_absent(image)
         with (
             pytest.raises(BadImage, match="its bytes have changed since it was identified"),
             streaming.streamed(image, no_progress),
@@ -172,7 +173,7 @@ def test_without_qemu_img_only_what_is_streamable_goes(tmp_path: Path, monkeypat
 
 def test_a_disk_beside_its_ovf_that_has_changed(tmp_path: Path) -> None:
     image = identify_image(write_folder(tmp_path), no_progress)
-    streaming.check_present(image)
+    unchanged.refuse_absent(image)
     (tmp_path / "mailgw-disk1.vmdk").write_bytes(b"short")
     with pytest.raises(BadImage, match=r"mailgw-disk1\.vmdk is not what it was"):
-        streaming.check_present(image)
+        unchanged.refuse_absent(image)

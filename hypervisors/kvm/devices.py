@@ -1,0 +1,116 @@
+"""The new domain's devices: copies of the old one's, its disk, the agent's channel. Pure: XML in, XML out."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from xml.etree import ElementTree as ET
+
+from hypervisors.errors import NotSupported
+from hypervisors.kvm.elements import remove
+from hypervisors.kvm.reading import attribute, boot_disk_of
+
+_CONTROLLERS = ("usb", "scsi", "sata", "ide", "virtio-serial")  # libvirt adds what else the machine needs
+_DISK_DRIVER = ("cache", "io", "discard", "detect_zeroes")
+_DISKS = {"virtio": "vda", "scsi": "sda", "sata": "sda", "ide": "hda"}  # the first disk on each bus
+_AGENT = "org.qemu.guest_agent.0"
+
+
+def copied(old: ET.Element) -> Iterator[ET.Element]:
+    """Of the old domain's devices those that the new one has too, without their places on a bus."""
+    for device in old.findall("devices/*"):
+        copy = _COPIES.get(device.tag, _left_out)(device)
+        if copy is not None:
+            yield copy
+
+
+def _left_out(device: ET.Element) -> ET.Element | None:
+    """Disks, NICs, host devices, sockets of the host: the old one's alone."""
+    return None
+
+
+def _as_is(device: ET.Element) -> ET.Element | None:
+    copied = deepcopy(device)
+    remove(copied, "address", "alias")
+    return copied
+
+
+def _controller(device: ET.Element) -> ET.Element | None:
+    return _as_is(device) if device.get("type") in _CONTROLLERS else None
+
+
+def _graphics(device: ET.Element) -> ET.Element | None:
+    """With a port chosen by libvirt: the old one still listens on its own."""
+    copied = _as_is(device)
+    assert copied is not None
+    for fixed in ("port", "tlsPort", "websocket", "socket"):
+        copied.attrib.pop(fixed, None)
+    if copied.get("type") in ("vnc", "spice"):
+        copied.set("autoport", "yes")
+    for listen in copied.findall("listen"):
+        listen.attrib.pop("socket", None)
+    return copied
+
+
+def _serial(device: ET.Element) -> ET.Element | None:
+    """A pty, whatever the old one's is bound to: its file, socket or log stays with it."""
+    copied = ET.Element(device.tag, type="pty")
+    target = device.find("target")
+    if target is not None:
+        copied.append(deepcopy(target))
+    return copied
+
+
+def _channel(device: ET.Element) -> ET.Element | None:
+    """SPICE's own; the guest agent's is made anew, others are sockets of the host."""
+    return _as_is(device) if device.get("type") == "spicevmc" else None
+
+
+def _rng(device: ET.Element) -> ET.Element | None:
+    return _as_is(device) if attribute(device, "backend", "model") in ("random", "builtin") else None
+
+
+def _tpm(device: ET.Element) -> ET.Element | None:
+    return _as_is(device) if attribute(device, "backend", "type") == "emulator" else None
+
+
+_COPIES: dict[str, Callable[[ET.Element], ET.Element | None]] = {
+    **dict.fromkeys(("emulator", "input", "video", "memballoon", "watchdog", "panic", "iommu"), _as_is),
+    "controller": _controller,
+    "graphics": _graphics,
+    "serial": _serial,
+    "console": _serial,
+    "channel": _channel,
+    "rng": _rng,
+    "tpm": _tpm,
+}
+
+
+def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
+    """On the bus of the old boot disk unless another is asked for, with its caching; boots first."""
+    template = boot_disk_of(old)
+    made = ET.Element("disk", type="file", device="disk")
+    driver = ET.SubElement(made, "driver", name="qemu", type="qcow2")
+    ET.SubElement(made, "source", file=file)
+    target = {"dev": "vda", "bus": "virtio"}
+    if template is not None:
+        target = {name: attribute(template, "target", name) for name in target}
+        driver.attrib |= {name: value for name in _DISK_DRIVER if (value := attribute(template, "driver", name))}
+    if bus not in (None, target["bus"]):
+        target = _target(old, bus)
+    ET.SubElement(made, "target", target)
+    ET.SubElement(made, "boot", order="1")
+    return made
+
+
+def _target(old: ET.Element, bus: str | None) -> dict[str, str]:
+    machine = attribute(old, "os/type", "machine")
+    if bus not in _DISKS:
+        raise NotSupported(f"a disk on the bus {bus!r} is not made here", hint=f"choose among {', '.join(_DISKS)}")
+    if bus == "ide" and "q35" in machine:
+        raise NotSupported(f"a machine of type {machine} has no IDE bus", hint="set new.disk_bus to sata")
+    return {"dev": _DISKS[bus], "bus": bus}
+
+
+def agent_channel() -> ET.Element:
+    channel = ET.Element("channel", type="unix")
+    ET.SubElement(channel, "target", type="virtio", name=_AGENT)
+    return channel
