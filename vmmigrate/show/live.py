@@ -1,4 +1,8 @@
-"""Show a run's events live on a terminal."""
+"""Show a run's events live on a terminal.
+
+Its line is ours, over rich's status. rich.progress would show `0/? bytes ?` for a step that counts no bytes, as most
+do, and both GiB and MB/s for a transfer; and the plain lines of a log need the same words anyway.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,14 +31,13 @@ class LiveTerminal:
         match event:
             case StepBegan():
                 self._title, self._began = event.title, self._now()
-                self._status.update(event.title)
+                self._say("")
                 self._move()
             case StepProgress():
-                self._status.update(f"{self._title}: {transfer(event, self._now() - self._began)}")
+                self._say(f": {transfer(event, self._now() - self._began)}")
             case StepWaits():
                 wait = event.wait
-                left = f"{wait.waited:.0f} s of at most {wait.timeout:.0f} s"
-                self._status.update(f"{self._title}: waiting for {wait.what}, {left}")
+                self._say(f": waiting for {wait.what}, {wait.waited:.0f} s of at most {wait.timeout:.0f} s")
             case StepRemark() | Warned():
                 with self.still():
                     self._plain(event)
@@ -42,6 +45,12 @@ class LiveTerminal:
                 self.stop()
         if not isinstance(event, StepProgress | StepWaits | StepRemark | Warned):
             self._plain(event)
+
+    def _say(self, more: str) -> None:
+        """As text: a name or a path may hold [words], which rich would read as its own markup."""
+        from rich.text import Text
+
+        self._status.update(Text(self._title + more))
 
     def stop(self) -> None:
         """Nothing moves any more, and the cursor is seen again: for who ends without a last event."""

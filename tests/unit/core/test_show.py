@@ -4,6 +4,7 @@ import io
 import json
 import os
 import select
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -248,6 +249,22 @@ def test_nothing_moves_while_somebody_is_asked() -> None:
             pass
         assert shown(b"1 B of 2 B") == b""
     os.close(ours)
+
+
+@pytest.mark.parametrize("name", ["[new].qcow2", "[/tmp]", "[bold"])
+def test_a_terminal_shows_a_name_with_brackets_as_it_is(name: str) -> None:
+    ours, its = os.openpty()
+    with os.fdopen(its, "w") as out:
+        show = LiveTerminal(out)
+        show(StepBegan("read", f"Read {name}", 1, 1))
+        show(StepWaits("read", Wait(f"the guest of {name} to shut down", 3.0, 60.0, "")))
+        time.sleep(0.3)  # it moves on a thread of its own
+        show.stop()
+        seen = b""
+        while select.select([ours], [], [], 0.2)[0]:
+            seen += os.read(ours, 1 << 16)
+    os.close(ours)
+    assert f"Read {name}: waiting for the guest of {name} to shut down".encode() in seen
 
 
 def test_a_listener_that_cannot_write_is_asked_once_and_never_fails() -> None:
