@@ -1,4 +1,7 @@
-"""A CA of a test's own: root, intermediate and leaves with the names and dates asked for."""
+"""A CA of a test's own: root, intermediate and leaves with the names and dates asked for.
+
+Without trustme: it makes no leaf that signed itself, no authority that has expired, and a new RSA key for each leaf.
+"""
 
 from datetime import UTC, datetime, timedelta
 
