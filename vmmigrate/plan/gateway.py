@@ -86,7 +86,7 @@ def staging_is_not_live(look: Look) -> None:
 def certificates(look: Look) -> None:
     """Read, checked and thrown away: the keys are collected in the run."""
     bundle = tls.collect(LookingShell(_shell(look)), look.of(software))
-    look.findings.all += tls.refuse_unusable(bundle, look.of(identity).mail_name)
+    look.findings.all += tls.judge(bundle, look.of(identity).mail_name)
 
 
 def addresses(look: Look) -> None:

@@ -32,7 +32,7 @@ LOOKS = (
     Q("firewall", "Can its intake be closed?", gateway.firewall, _GUEST),
     Q("database", "Can its database be read?", gateway.database, _GUEST),
     Q("staging-is-live", "Is staging another network?", gateway.staging_is_not_live, (*_KNOWN, placement.staging)),
-    Q("tls", "Can its certificates and keys be used?", gateway.certificates, _KNOWN),
+    Q("tls", "Can its certificates and keys be read, and used?", gateway.certificates, _KNOWN),
     Q("addresses", "Which addresses would be lost?", gateway.addresses, _KNOWN),
     Q("resolver", "Is it its own resolver?", gateway.resolver, _KNOWN),
     Q("nics", "Would it stay live on another NIC?", hypervisor.nics),

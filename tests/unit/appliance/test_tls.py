@@ -8,12 +8,13 @@ from small_ca import authority, pair
 
 from hypervisors import Secret, Unreachable
 from vmmigrate.appliance.port import FileMeta, Result
-from vmmigrate.appliance.tls.bundle import TlsBundle, collect
+from vmmigrate.appliance.tls.bundle import TlsBundle, collect, judge, refuse_unusable
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, key_pem, to_pem
 from vmmigrate.appliance.tls.layout import apply_installed, install, lay_out
 from vmmigrate.appliance.tls.pkcs12 import Entry, entries, to_pkcs12, write
 from vmmigrate.appliance.tls.placing import put_back
 from vmmigrate.errors import ApplianceError, BadKeys
+from vmmigrate.findings import Severity
 
 PASSWORD = Secret("djigzo")
 TLS_PEM = "/etc/postfix/tls.pem"
@@ -491,3 +492,18 @@ def test_two_addresses_of_port_25_do_not_take_each_other_s_pair() -> None:
     gateway = Gateway(COMBINED, other, files={TLS_PEM: to_pem(first), "/two.pem": to_pem(second)})
     found = collect(gateway, DEBIAN, web=False)
     assert found.fingerprints == {"smtp": tuple(leaves(first)), "192.0.2.2:25": tuple(leaves(second))}
+
+
+def test_all_that_cannot_be_used_is_refused_at_once() -> None:
+    wrong = TlsBundle(
+        {"web": (dataclasses.replace(pair(), key=pair().key),), "smtp": (dataclasses.replace(pair(), key=pair().key),)}
+    )
+    mismatches = [each for each in judge(wrong, "mailgw.example.test") if each.severity is Severity.ERROR]
+    assert [(each.id, each.seen.partition(": ")[0]) for each in mismatches] == [
+        ("tls-key-mismatch", "console certificate"),
+        ("tls-key-mismatch", "SMTP certificate"),
+    ]
+    with pytest.raises(BadKeys, match=r"^console certificate: .*; SMTP certificate: "):
+        refuse_unusable(wrong, "mailgw.example.test")
+    right = TlsBundle({"web": (pair(),)})
+    assert refuse_unusable(right, "mailgw.example.test") == judge(right, "mailgw.example.test") == ()

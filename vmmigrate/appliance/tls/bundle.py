@@ -16,7 +16,7 @@ from vmmigrate.appliance.tls.chains import check, mended
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
 from vmmigrate.errors import BadKeys
-from vmmigrate.findings import Finding, Severity, warning
+from vmmigrate.findings import Finding, errors, warning
 
 WEB, SMTP = "web", "smtp"  # roles that every appliance has
 CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
@@ -119,16 +119,22 @@ def _mended(pairs: Pairs) -> tuple[Pairs, tuple[Finding, ...]]:
     return whole, tuple(findings)
 
 
-def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
-    """What works as badly as before, or was mended. Raises BadKeys for what would not work at all."""
-    found = list(bundle.findings)
-    for role, pair in [(role, pair) for role, pairs in bundle.pairs.items() for pair in pairs]:
+def judge(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
+    """What was completed, what works as badly as before, and as errors all that would not work at all."""
+    found, now = list(bundle.findings), datetime.now(UTC)
+    for role, pairs in bundle.pairs.items():
         use = f"{_CALLED.get(role, role)} certificate"
-        for finding in check(pair, host, datetime.now(UTC)):
-            if finding.severity is Severity.ERROR:
-                raise BadKeys(f"{use}: {finding.seen}", hint=finding.remedy)
-            found.append(replace(finding, seen=f"{use}: {finding.seen}"))
+        said = (finding for pair in pairs for finding in check(pair, host, now))
+        found += [replace(finding, seen=f"{use}: {finding.seen}") for finding in said]
     return tuple(dict.fromkeys(found))
+
+
+def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
+    """As `judge`, where nothing is an error. Raises BadKeys."""
+    found = judge(bundle, host)
+    if wrong := errors(found):
+        raise BadKeys("; ".join(each.seen for each in wrong), hint=wrong[0].remedy)
+    return found
 
 
 def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) -> str:

@@ -1,0 +1,125 @@
+"""Questions of the plan that need no guest, asked of a hypervisor in a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fixtures.appliance import state
+from fixtures.memory import MemoryHypervisor, add_vm, create_lab
+from hypervisors import Image, Network, NicSpec
+from vmmigrate.findings import Finding, Severity, error, info, warning
+from vmmigrate.plan import hypervisor, placement, risks
+from vmmigrate.plan.image import image
+from vmmigrate.plan.look import Look
+from vmmigrate.plan.preflight import LOOKS
+from vmmigrate.plan.questions import ask_all
+from vmmigrate.settings.models import Settings
+
+LAN = Network("lan", "network")
+Made = Callable[..., Look]
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Made:
+    """At the VM 'mailgw' with `nics` NICs of which the first is connected, and an image of `size` bytes."""
+
+    def made(nics: int = 1, size: int = 1000, **settings: Any) -> Look:
+        create_lab(tmp_path)
+        macs = [f"52:54:00:00:00:0{number}" for number in range(nics)]
+        add_vm(tmp_path, "mailgw", [NicSpec(LAN, mac, link_up=mac == macs[0]) for mac in macs], power="running")
+        given = Settings.model_validate(settings)
+        here = MemoryHypervisor(tmp_path)
+        looked = Look(here, given, cast(Any, None), lambda progress: None, "mailgw", Path("new.qcow2"), "r1")
+        looked.put(hypervisor.old_vm)
+        looked._answers[image] = Image(Path("new.qcow2"), "qcow2", size, size, "c0ffee")
+        return looked
+
+    return made
+
+
+def found_by(look: Look, ask: Callable[[Look], object]) -> list[Finding]:
+    """By the question alone, as the table asks it."""
+    ask_all([question for question in LOOKS if question.ask == ask], look)
+    return look.findings.all
+
+
+def plug_in_all(folder: Path) -> None:
+    with state.edit(folder) as now:
+        for vm in now["vms"].values():
+            for nic in vm["nics"]:
+                nic["link_up"] = nic["stored_link_up"] = True
+
+
+def test_a_second_nic_that_is_connected_blocks(look: Made, tmp_path: Path) -> None:
+    assert found_by(look(nics=2), hypervisor.nics) == []
+    plug_in_all(tmp_path)
+    again = Look(MemoryHypervisor(tmp_path), Settings(), cast(Any, None), lambda _: None, "mailgw", Path("i"), "r1")
+    again.put(hypervisor.old_vm)
+    [found] = found_by(again, hypervisor.nics)
+    assert (found.id, found.severity) == ("nics", Severity.ERROR)
+    assert found.seen == "the old VM has 2 connected NICs; it would stay live on all but one"
+
+
+@pytest.mark.parametrize(("given", "name"), [({}, "mailgw-r1"), ({"new": {"name": "other"}}, "other")])
+def test_the_new_name_is_as_given_or_made_of_the_old_one(look: Made, given: dict[str, Any], name: str) -> None:
+    asked = look(**given)
+    assert found_by(asked, hypervisor.new_name) == []
+    assert asked.of(hypervisor.new_name) == name
+
+
+def test_a_name_that_is_taken(look: Made) -> None:
+    taken = "there is a virtual machine 'mailgw' already"
+    assert found_by(look(new={"name": "mailgw"}), hypervisor.new_name) == [
+        error("new-name", taken, "choose another name with new.name or --name NAME")
+    ]
+
+
+def test_a_store_is_chosen_where_it_has_room(look: Made) -> None:
+    asked = look()
+    assert found_by(asked, placement.store) == []
+    assert asked.of(placement.store).name == "default"
+
+
+def test_a_store_without_room(look: Made) -> None:
+    asked = look(size=1 << 40)
+    [found] = found_by(asked, placement.store)
+    assert found.seen == "default has 1.0 GiB left, the image may grow to 1024.0 GiB"
+    assert not asked.has(placement.store)
+
+
+def test_of_two_stores_the_old_vms_is_taken_and_said(look: Made, tmp_path: Path) -> None:
+    asked = look()
+    with state.edit(tmp_path) as now:
+        now["stores"].append({**now["stores"][0], "name": "other", "path": "/other"})
+    said = "the new disk goes to default, which holds the old VM's first disk"
+    assert found_by(asked, placement.store) == [info("store", said)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "network"),
+    [("staging", "staging"), ("bridge:br7", "bridge:br7"), ("nowhere", None)],
+)
+def test_staging_is_a_network_or_a_bridge(look: Made, wanted: str, network: str | None) -> None:
+    asked = look(new={"staging": wanted})
+    found = found_by(asked, placement.staging)
+    if network is None:
+        assert [each.seen for each in found] == ["no network 'nowhere' (there are: lan, staging)"]
+    else:
+        assert str(asked.of(placement.staging)) == network
+
+
+def test_what_was_given_up_is_a_warning_with_its_way_out(look: Made) -> None:
+    asked = look(new={"trust_staging": True, "via": "ssh://root@jump.example"})
+    assert found_by(asked, risks.trust_staging) == [
+        warning(
+            "trust-staging",
+            "the new VM's host key is trusted as the staging network shows it",
+            "set new.ssh.host_key, or use an image with a guest agent",
+        )
+    ]
+    [_, found] = found_by(asked, risks.via)
+    assert (found.id, found.severity) == ("via", Severity.WARNING)
+    assert found.seen.startswith("everybody on the jump host jump.example is let in")
+    assert found_by(look(), risks.trust_staging) == []
