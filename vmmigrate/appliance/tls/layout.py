@@ -7,7 +7,7 @@ from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import NewFile, Shell
-from vmmigrate.appliance.tls import placing, stores
+from vmmigrate.appliance.tls import placing, postfix_layout, stores
 from vmmigrate.appliance.tls import postfix as postfix_tls
 from vmmigrate.appliance.tls.bundle import CONSOLE, PORT_25, SMTP, TlsBundle, collect, is_web, look_at
 from vmmigrate.appliance.tls.handshake import Expected
@@ -146,15 +146,15 @@ def _postfix_drafts(shell: Shell, bundle: TlsBundle) -> Iterator[_Draft]:
         pairs = bundle.pairs.get(role, bundle.smtp)
         if not pairs:
             continue
-        made = postfix_tls.layout(shell, service, pairs)
+        made = postfix_layout.layout(shell, service, pairs)
         same = [other for other in postfix.services if other.files == postfix.main.files] if role == SMTP else []
         yield _Draft(
             role,
             pairs,
             tuple(made.files),
             tuple(path for path, data in made.files.items() if b"PRIVATE KEY" in data),
-            postfix_tls.new_files(shell, made),
-            postfix_tls.edits(shell, service, made),
+            postfix_layout.new_files(shell, made),
+            postfix_layout.edits(shell, service, made),
             tuple(_smtp_expected(each, pairs) for each in (service, *same) if _is_proved(each)),
             postfix.findings if role == SMTP else (),
         )
