@@ -1,4 +1,4 @@
-"""What a run tells while it runs: plain dataclasses to plain functions. Nothing depends on being heard."""
+"""What a run reports while it runs: plain dataclasses to plain functions. Nothing depends on being heard."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

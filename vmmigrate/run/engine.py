@@ -125,7 +125,7 @@ class Engine:
         self.emit(StepEnded(step.name, step.title, time.monotonic() - started))
 
     def _what_cannot_be_continued(self) -> Back | None:
-        """A begun act that is not convergent is undone, back to the step that makes its ground anew."""
+        """A begun act that is not convergent is undone, back to the step that makes its ground again."""
         statuses = self._state.steps
         for step in self._steps:
             if step.redo_from and statuses[step.name] in (Status.BEGUN, Status.FAILED):

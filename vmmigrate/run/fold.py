@@ -40,7 +40,7 @@ class Note:
 
 @dataclass(frozen=True)
 class RunState:
-    """A run as its journal tells it. The order of `steps` is the recorded one."""
+    """A run as its journal shows it. The order of `steps` is the recorded one."""
 
     run_id: str
     version: str

@@ -1,4 +1,4 @@
-"""What the adapters log as a warning, told as an event to whoever listens."""
+"""What the adapters log as a warning, as an event for whoever listens."""
 
 import logging
 from collections.abc import Iterator
