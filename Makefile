@@ -18,12 +18,11 @@ lint: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-check: lint ## Lint, types, and the tests that need no root: under two minutes
-	$(PY) -m pytest -q -n 2 -m "not lab and not slow and not vsphere"
+check: lint ## Lint, types, and the quick tests, which need no root: under a minute
+	$(PY) -m pytest -q -n 2 --dist worksteal -m "not lab and not slow and not vsphere"
 
 test: lint ## All tests, including the lab of real guests
-	$(PY) -m pytest -q -n 2 -m "not lab"
-	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m lab --durations=8
+	@tests/run_all.sh
 
 mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (slow: an hour or more)
 	@$(PY) -m tests.mutants

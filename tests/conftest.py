@@ -2,6 +2,10 @@
 
 import signal
 
+from tests.budgets import pytest_runtest_logreport, pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "pytest_terminal_summary"]
+
 
 def pytest_configure() -> None:
     """A shell starts what runs in its background with SIGINT ignored; some tests press Ctrl-C."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import json
 import os
 import signal
@@ -136,6 +137,8 @@ def serve(command: Command = command_line) -> None:
     """A request a line; answers the exit status of the fork, or -signal. This process never has a second thread."""
     for line in sys.stdin:
         request = json.loads(line)
+        if not request["hypervisor"]:
+            importlib.import_module("hypervisors.vmware.adapter")  # once, not in each fork
         child = os.fork()
         if not child:
             os._exit(run(request, command))

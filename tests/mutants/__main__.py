@@ -17,20 +17,26 @@ CHECKOUT = Path(__file__).parents[2]
 PRODUCT = ("vmmigrate", "hypervisors")
 PATIENCE = 1800.0  # seconds for one group of tests: a mutant may wait for ever
 
-# Quick ones first; those that name the changed file come before them all.
-QUICK: tuple[tuple[str, ...], ...] = (
-    ("tests/unit", "tests/test_architecture.py"),
-    ("tests/contract", "-m", "not lab and not vsphere"),
-)
-STORIES: tuple[tuple[str, ...], ...] = (
+Group = tuple[str, ...]
+
+UNIT: Group = ("tests/unit", "tests/test_architecture.py")
+CONTRACT: Group = ("tests/contract", "tests/unit/hypervisors", "-m", "not lab and not vsphere")
+STORIES: tuple[Group, ...] = (
     ("tests/journey/test_straight.py", "tests/journey/test_refusals.py"),
     ("tests/journey", "-m", "not vsphere"),
     ("tests/integration", "-m", "not vsphere"),
 )
-VSPHERE: tuple[tuple[str, ...], ...] = (
+VSPHERE: tuple[Group, ...] = (
     ("tests/contract", "tests/integration", "-m", "vsphere"),
     ("tests/journey/vsphere",),
 )
+# By a part of the changed file's path: where it is likely to be noticed soonest. Those that name it come before.
+ORDER: dict[str, tuple[Group, ...]] = {
+    "steps": (*STORIES, UNIT),
+    "kvm": (CONTRACT, *STORIES, UNIT),
+    "vmware": (*VSPHERE, UNIT),
+    "": (UNIT, *STORIES, CONTRACT),
+}
 
 
 @dataclass(frozen=True)
@@ -113,9 +119,8 @@ def _groups(place: Path, tree: Path, only: Sequence[str], *, quick: bool) -> Ite
         return
     if near := nearest(place, tree):
         yield (*near, "-m", "not lab and not slow and not vsphere")
-    yield from QUICK
-    if not quick:
-        yield from VSPHERE if "vmware" in place.parts else STORIES
+    groups = ORDER[next((part for part in place.parts if part in ORDER), "")]
+    yield from groups[:1] if quick else groups
 
 
 def copied(source: Path, folder: Path) -> Path:
@@ -132,7 +137,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tree", type=Path, default=CHECKOUT, help="the checkout to take a copy of")
     parser.add_argument("--only", nargs="*", default=[], help="these tests alone")
-    parser.add_argument("--quick", action="store_true", help="without those that tell whole stories")
+    parser.add_argument("--quick", action="store_true", help="those that name the changed file, and one group more")
     parser.add_argument("names", nargs="*", help="these mutants alone")
     given = parser.parse_args()
     known = mutants(Path(__file__).with_name("mutants.toml"))

@@ -1,0 +1,70 @@
+"""What the tests of each folder took, and how much they may: more fails the session.
+
+Counted is the time of all tests of a folder, one after the other, by the clock on the wall: about twice of what an idle
+machine with two cores takes. A busy one may have more: VMMIGRATE_TEST_BUDGET=3 allows three times as much.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+SECONDS = {
+    "tests/unit": 450,
+    "tests/contract": 120,
+    "tests/integration": 550,
+    "tests/journey": 800,
+    "tests/journey/vsphere": 400,
+    "tests/lab": 800,
+    "tests": 60,
+}
+RECORDED = "vmmigrate/seconds"  # in pytest's cache: by folder and by file
+
+_taken: Counter[str] = Counter()
+
+
+def folder_of(nodeid: str) -> str:
+    """The longest that has a budget."""
+    return max((folder for folder in SECONDS if nodeid.startswith(folder + "/")), key=len)
+
+
+def taken() -> Counter[str]:
+    """Seconds by folder."""
+    total: Counter[str] = Counter()
+    for file, seconds in _taken.items():
+        total[folder_of(file)] += seconds  # type: ignore[assignment]
+    return total
+
+
+def too_slow(seconds: Counter[str], factor: float) -> list[str]:
+    """The folders that took more than they may."""
+    return [folder for folder, used in seconds.items() if used > SECONDS[folder] * factor]
+
+
+def _factor() -> float:
+    return float(os.environ.get("VMMIGRATE_TEST_BUDGET", "1"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _taken[report.nodeid.partition("::")[0]] += report.duration  # type: ignore[assignment]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    yield
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if cache := getattr(session.config, "cache", None):  # absent without its plugin
+        cache.set(RECORDED, {**_taken, **taken()})
+    if session.exitstatus == pytest.ExitCode.OK and too_slow(taken(), _factor()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    seconds, slow = taken(), too_slow(taken(), _factor())
+    if sum(seconds.values()) > 60 or slow:
+        terminalreporter.section("seconds by folder, and how many they may take")
+        for folder, used in sorted(seconds.items()):
+            mark = "  TOO SLOW" if folder in slow else ""
+            terminalreporter.line(f"{used:7.0f} of {SECONDS[folder] * _factor():4.0f}  {folder}{mark}")
