@@ -24,15 +24,32 @@ def files(*packages: str) -> list[Path]:
     return sorted(path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(path: Path) -> list[tuple[str, bool]]:
     """Each module that a file imports by its full name, and whether it is a `from … import`."""
+    return list(_imports(path))
+
+
+_IMPORTING = ("__import__", "import_module")
+
+
+def _last(called: ast.expr) -> str:
+    """The last word of what is called: to unparse every call took most of this file's time."""
+    return getattr(called, "id", "") or getattr(called, "attr", "")
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     for node in ast.walk(tree(ROOT / path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, False) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             here = path.parts[: -node.level] if node.level else ()
             yield ".".join([*here, *([node.module] if node.module else [])]), True
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "importlib.import_module"):
+        elif (
+            isinstance(node, ast.Call)
+            and _last(node.func) in _IMPORTING
+            and ast.unparse(node.func) in ("__import__", "importlib.import_module")
+        ):
             yield from ((arg.value, False) for arg in node.args if isinstance(arg, ast.Constant))
 
 

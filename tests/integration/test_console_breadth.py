@@ -24,6 +24,8 @@ from odd_console import (
 from hypervisors import Secret, no_progress
 from vmmigrate.appliance.web.console import WebConsole
 
+pytestmark = pytest.mark.slow
+
 Routes = dict[str, Route | list[Route]]
 
 

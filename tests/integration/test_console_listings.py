@@ -26,6 +26,8 @@ from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
+pytestmark = pytest.mark.slow
+
 Routes = dict[str, Route | list[Route]]
 OLD = ("backup-0607.tar.gz", "backup-0608.tar.gz")
 NEW = "backup-0611.tar.gz"

@@ -17,6 +17,8 @@ from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = gzip.compress(os.urandom(5000))
 BINARY = {"Content-Type": "application/gzip"}
 

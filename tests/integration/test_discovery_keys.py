@@ -28,6 +28,8 @@ from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
+pytestmark = pytest.mark.slow
+
 WEB = Path(__file__).parents[2] / "vmmigrate" / "appliance" / "web"
 BOX = '<input type="checkbox" name="x" value="1"{}>'
 BUTTONS = '<button name="b" value="1">Alpha</button><button name="b" value="2">Beta</button>'

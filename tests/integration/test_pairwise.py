@@ -20,6 +20,8 @@ from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
+pytestmark = pytest.mark.slow
+
 TABLE = rows()
 ROWS = [pytest.param(row, id=str(row)) for row in TABLE]
 LOTS = [pytest.param(row, id=f"lot-{row}", marks=pytest.mark.slow) for row in drawn(60)]

@@ -23,6 +23,8 @@ from vmmigrate.appliance.tls.handshake import await_served, served
 from vmmigrate.appliance.tls.placing import RECORD, Change, forget, place, put_back
 from vmmigrate.errors import CommandFailed
 
+pytestmark = pytest.mark.slow
+
 PEM = FileMeta("0600", "root", "root")
 
 

@@ -15,6 +15,8 @@ from hypervisors.wire.ssh import Login, SshKey, SshServer, execution, host_key_s
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
 
+pytestmark = pytest.mark.slow
+
 SA = Login("sa", lambda: Secret("right"))
 NOT_YET = '"System is booting up. Unprivileged users are not permitted to log in yet. Please come back later."\r\n'
 

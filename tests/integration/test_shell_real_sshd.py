@@ -17,7 +17,7 @@ from vmmigrate.appliance.port import FileMeta
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
 
-pytestmark = NEEDS_SSHD
+pytestmark = [NEEDS_SSHD, pytest.mark.slow]
 
 AWKWARD = [
     "a b",

@@ -20,7 +20,10 @@ from fixtures.appliance.listener import Listener
 from fixtures.appliance.personalities import big_gzip
 from fixtures.processlab import free_nets
 
-pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
 
 
 class Site:

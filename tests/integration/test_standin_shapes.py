@@ -12,7 +12,10 @@ from standin_operator import Operator, comparable
 
 from fixtures.appliance import config, root, seed, shapes
 
-pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
 RESTORED = ["The backup has been restored. The system needs to be restarted."]
 VARIED = [(name, value) for name, values in shapes.VALUES.items() for value in values[1:]]
 

@@ -24,6 +24,8 @@ from vmmigrate.appliance.tls import placing
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.cli import app
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Result]
 TLS_PEM = "/etc/postfix/tls.pem"
 

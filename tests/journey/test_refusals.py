@@ -21,6 +21,8 @@ from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.web.console import WebConsole
 
 TLS_PEM = "/etc/postfix/tls.pem"
+
+pytestmark = pytest.mark.slow
 Bytes = Mapping[str, bytes]  # each file of a lab
 
 

@@ -52,10 +52,11 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`test`: the first that failed; '' where all passed."""
+    """`test`: the first that failed; '' where all passed. `trouble`: why it was not tried."""
 
     test: str
     seconds: float
+    trouble: str = ""
 
 
 def mutants(path: Path) -> list[Mutant]:
@@ -67,7 +68,7 @@ def place_of(mutant: Mutant, tree: Path) -> Path:
     files = [path for room in PRODUCT for path in sorted((tree / room).rglob("*.py"))]
     found = [path for path in files for _ in range(path.read_text().count(mutant.old))]
     if len(found) != 1:
-        raise LookupError(f"{mutant.name}: its text stands {len(found)} times in the product: point it anew")
+        raise LookupError(f"NOT TRIED: the product has its text {len(found)} times")
     return found[0]
 
 
@@ -101,7 +102,10 @@ def run(tree: Path, arguments: Sequence[str]) -> str | None:
 
 def judged(mutant: Mutant, tree: Path, only: Sequence[str], *, quick: bool) -> Verdict:
     """With the change made, and taken back afterwards."""
-    place = place_of(mutant, tree)
+    try:
+        place = place_of(mutant, tree)
+    except LookupError as error:
+        return Verdict("", 0.0, str(error))
     text, started = place.read_text(), time.monotonic()
     place.write_text(text.replace(mutant.old, mutant.new))
     try:
@@ -149,7 +153,7 @@ def main() -> int:
             verdict = judged(mutant, tree, given.only, quick=given.quick)
             missed += not verdict.test
             print(
-                f"| {mutant.name} | {mutant.area} | {verdict.test or 'NOT CAUGHT'} | {verdict.seconds:.0f} s |",
+                f"| {mutant.name} | {mutant.area} | {verdict.test or verdict.trouble or 'NOT CAUGHT'} | {verdict.seconds:.0f} s |",
                 flush=True,
             )
     print(f"{len(chosen) - missed} of {len(chosen)} caught")

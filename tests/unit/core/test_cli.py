@@ -330,6 +330,7 @@ def test_a_signal_that_was_ignored_stays_ignored(cli: Cli) -> None:
 # ---- a reader that leaves --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "both", "code"),
     [
@@ -352,6 +353,7 @@ def test_output_that_nobody_reads_changes_no_exit_code(
     assert (ended.returncode, ended.stderr) == (code, None if both else "")
 
 
+@pytest.mark.slow
 def test_output_that_was_closed_before_is_no_bug(cli: Cli) -> None:
     words = [sys.executable, "-c", "from vmmigrate.cli import main; main()", "status"]
     closed = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], check=False, capture_output=True)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.test_architecture import HEAVY, loaded
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(sys.executable).with_name("vmmigrate")
 BASH = shutil.which("bash")
 RUNS = ("20261122-133919-9268", "20261123-080000-0001")

@@ -434,6 +434,7 @@ def test_killed_at_every_record_and_gone_on_the_run_ends_as_uninterrupted(quick:
         finished(path, world)
 
 
+@pytest.mark.slow
 def test_killed_again_at_every_record_while_going_on(quick: Path) -> None:
     migrated(quick / "whole", World())
     for first in range(moments(quick / "whole")):

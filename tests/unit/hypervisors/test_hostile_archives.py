@@ -213,6 +213,7 @@ def re_cut(message: str) -> bool:
     return message.startswith("PATH") and any(word in message for word in words)
 
 
+@pytest.mark.slow
 def test_altered_anywhere(tmp_path: Path) -> None:
     """Whatever bytes change, an image or a BadImage comes out, and nothing that the manifest covers passes altered."""
     data = packed(members())
