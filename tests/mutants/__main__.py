@@ -152,10 +152,8 @@ def main() -> int:
         for mutant in chosen:
             verdict = judged(mutant, tree, given.only, quick=given.quick)
             missed += not verdict.test
-            print(
-                f"| {mutant.name} | {mutant.area} | {verdict.test or verdict.trouble or 'NOT CAUGHT'} | {verdict.seconds:.0f} s |",
-                flush=True,
-            )
+            said = verdict.test or verdict.trouble or "NOT CAUGHT"
+            print(f"| {mutant.name} | {mutant.area} | {said} | {verdict.seconds:.0f} s |", flush=True)
     print(f"{len(chosen) - missed} of {len(chosen)} caught")
     return 0
 
