@@ -2,6 +2,7 @@
 # All tests. Those in the lab of real guests run beside the others: their guests are emulated and leave a core half idle.
 set -euo pipefail -m  # -m: what runs in the background is a process group of its own, which can be interrupted
 cd "$(dirname "$0")/.."
+export VMMIGRATE_TEST_BUDGET=${VMMIGRATE_TEST_BUDGET:-1}
 said=$(mktemp)
 fixtures/lab/with_lab.sh .venv/bin/python -m pytest -q -m lab --durations=8 >"$said" 2>&1 &
 lab=$!

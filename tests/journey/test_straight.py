@@ -3,7 +3,7 @@
 import pytest
 
 from fixtures import guest_commands
-from fixtures.appliance import mailspool
+from fixtures.appliance import mailspool, state
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
 from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Story, assert_same
@@ -114,6 +114,15 @@ def test_after_the_commit_a_rollback_switches_back_and_keeps_the_new_vm(story: S
     assert (story.live(), story.conflicts(), story.old_boot()) == (["old"], [], boot)
     assert story.answers_the_world()
     assert story.key.exists()
+
+
+@pytest.mark.slow
+def test_a_rollback_starts_an_old_vm_that_somebody_switched_off(story: Story) -> None:
+    assert story.migrate().status == DONE
+    with state.edit(story.lab.folder) as now:
+        now["vms"][story.lab.old_id]["power"] = "off"
+    assert story.rollback().status == DONE
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """The journal's file (chain, torn line, durability) and its fold, one fact a record kind."""
 
 import json
+import os
+import resource
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,6 +157,29 @@ def test_a_failed_write_raises_and_nothing_is_written_afterwards(path: Path, jou
     journal._file = path.open("ab", buffering=0)  # there is room again, but a record is missing
     with pytest.raises(JournalFailed):
         journal.append(Kind.DONE, {"step": "claim"})
+    assert [record.kind for record in read(path)] == [Kind.RUN]
+
+
+def test_a_record_is_on_the_disk_before_anything_follows(
+    path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can take the power away in a test: whether the disk was asked is looked at."""
+    synced: list[bytes] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(path.read_bytes()))
+    journal.append(Kind.BEGIN, {"step": "claim"})
+    assert synced == [path.read_bytes()]
+
+
+def test_a_line_of_which_the_disk_takes_a_part_is_not_written(path: Path, journal: Journal) -> None:
+    """A limit on a file's size, as a full disk does it: the first part is written without an error."""
+    before, (soft, hard) = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (before + 10, hard))
+    try:
+        with pytest.raises(JournalFailed, match="No space left on device"):
+            journal.append(Kind.BEGIN, {"step": "claim"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == before + 10
     assert [record.kind for record in read(path)] == [Kind.RUN]
 
 
