@@ -25,15 +25,28 @@ def part_of(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A private file (0600) to write into. It takes `path`'s name at the end; a failure leaves nothing of it."""
+def aside(path: Path) -> Iterator[Path]:
+    """An empty private file (0600) that takes `path`'s name at the end. Who writes into it fsyncs it.
+
+    A failure leaves nothing of it, and what was at `path` stays.
+    """
     part = part_of(path)
     part.unlink(missing_ok=True)
-    with _aside(part, _private(part)) as file:
+    try:
+        _private(part).close()
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    fsync_folder(path.parent)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """The same, open to be written, and fsynced at the end."""
+    with aside(path) as part, part.open("wb") as file:
         yield file
         _sync(file)
-        part.replace(path)
-    fsync_folder(path.parent)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -44,16 +57,6 @@ def write_durably(path: Path, data: bytes) -> None:
 def _private(part: Path) -> BinaryIO:
     """A new file of mode 0600 whatever the umask."""
     return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-@contextmanager
-def _aside(part: Path, file: BinaryIO) -> Iterator[BinaryIO]:
-    """`file`, closed afterwards, and `part`, its name, given up."""
-    try:
-        with file:
-            yield file
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _sync(file: BinaryIO) -> None:
@@ -87,11 +90,14 @@ def new_file(target: Path, *, force: bool) -> Iterator[tuple[Sink, Path]]:
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")  # two processes may write one target
     with _translated(target):
         opened = _private(part)
-    with _aside(part, opened) as file:
-        yield Sink(file, target), part
-        with _translated(target):
-            _sync(file)
-            _take_name(part, target, force=force)
+    try:
+        with opened as file:
+            yield Sink(file, target), part
+            with _translated(target):
+                _sync(file)
+                _take_name(part, target, force=force)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def refuse_special(path: Path) -> None:

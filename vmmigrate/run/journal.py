@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-from vmmigrate.durable import fsync_folder, part_of
+from vmmigrate.durable import aside
 from vmmigrate.errors import JournalFailed
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import SCHEMA, START, Kind, Record, parse
@@ -32,15 +32,11 @@ class Journal:
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
         """A new file whose first record is `header`: it is there whole, or not at all. Raises FileExistsError."""
-        part = part_of(path)
         if path.exists():
             raise FileExistsError(path)
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        journal = cls(part, [])
-        journal.append(Kind.RUN, {"schema": SCHEMA, **header})
-        part.rename(path)
-        fsync_folder(path.parent)
+        with aside(path) as part:
+            journal = cls(part, [])
+            journal.append(Kind.RUN, {"schema": SCHEMA, **header})
         journal.path = path
         return journal
 
