@@ -12,7 +12,7 @@ from vmmigrate.cli import EXIT_CODES, app
 _ESCAPES = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "~": "\\(ti", "^": "\\(ha"}
 _FILES = {
     "vmmigrate.toml": "The configuration: here, else in ~/.config/vmmigrate. See vmmigrate config template.",
-    "~/.local/state/vmmigrate/runs": "A folder a run: its journal, its plan, what must rest there encrypted.",
+    "~/.local/state/vmmigrate/runs": "One folder per run: its journal, its plan, encrypted files.",
     "~/.config/vmmigrate/keys": "A key a run, without which that stays shut.",
 }
 _VARIABLES = {
@@ -46,7 +46,7 @@ def _synopsis() -> Iterator[str]:
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
-    """A group is told by its commands."""
+    """A group is described by its commands."""
     if command.hidden:
         return
     if hasattr(command, "commands"):
@@ -99,7 +99,7 @@ def _lower(text: str) -> str:
 
 
 def _roff(text: str) -> str:
-    """Plain text for a line that is no request."""
+    """Plain text for a line that is not a request."""
     escaped = "".join(_ESCAPES.get(letter, letter) for letter in text)
     ascii_ = "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in escaped)
     return f"\\&{ascii_}" if ascii_.startswith(".") else ascii_

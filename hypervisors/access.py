@@ -10,7 +10,7 @@ from hypervisors.trust import TlsTrust
 
 def no_password() -> Secret:
     """For callers that have none: libvirt's own transports need none."""
-    raise LoginRefused("this hypervisor wants a password, and none was given", hint="say where it comes from")
+    raise LoginRefused("this hypervisor needs a password, and none was given", hint="say where it comes from")
 
 
 @dataclass(frozen=True)

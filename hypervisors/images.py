@@ -1,4 +1,4 @@
-"""What an image is, by its bytes: a disk, an OVA or an OVF; whether it is whole and what it is said to be."""
+"""Identify an image by its bytes (a disk, an OVA or an OVF) and check that it is complete and as described."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from hypervisors.unchanged import stamp_of
 
 @dataclass(frozen=True)
 class _Demands:
-    """What the operator wants to be sure of; see identify_image."""
+    """What the operator requires of the image; see identify_image."""
 
     sha256: str | None
     ca_file: Path | None
@@ -31,9 +31,9 @@ def identify_image(
 ) -> Image:
     """The image at `path`; `progress` counts the bytes read for its checksum. Raises BadImage, Problem (`ca_file`).
 
-    `sha256`: the digest that it shall have (see Image), in hexadecimal. `ca_file`: an OVF package shall be signed by
+    `sha256`: the digest that it must have (see Image), in hexadecimal. `ca_file`: an OVF package must be signed by
     somebody for whom an authority in this PEM file vouches.
-    Refused before the checksum is made: what is no image, is cut short, contradicts itself, or needs another file.
+    Refused before the checksum is computed: what is not an image, is cut short, inconsistent, or needs another file.
     """
     path = path.absolute()
     refuse_unreadable(path)
@@ -43,7 +43,7 @@ def identify_image(
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raises BadImage where there is no such file, or it may not be read. Costs nothing: what it is, is not asked."""
+    """Raises BadImage if there is no such file, or it may not be read. Cheap: the content is not checked."""
     path = path.absolute()
     if not path.is_file():
         raise _no_file(path)
@@ -65,7 +65,7 @@ def _no_file(path: Path) -> BadImage:
     if path.is_dir():
         return BadImage(f"{path} is a folder", hint="give the image file itself")
     if path.exists():
-        return BadImage(f"{path} is no regular file", hint="give a disk image file")
+        return BadImage(f"{path} is not a regular file", hint="give a disk image file")
     return BadImage(f"there is no file {path}", hint="check the path of the image")
 
 
@@ -93,9 +93,9 @@ def _bare(source: Source, demands: _Demands) -> Image:
     form, size = disk.format_and_size(source)
     if demands.ca_file is not None:
         raise source.refused(
-            "is a disk image alone, which carries no signature", hint="leave image.ca_file out, or give a signed OVA"
+            "is only a disk image, which has no signature", hint="leave image.ca_file out, or give a signed OVA"
         )
-    stamp = stamp_of(source.file.fileno())  # before the look at the bytes: what is written meanwhile changes it
+    stamp = stamp_of(source.file.fileno())  # before the bytes are read: a write in the meantime changes it
     digest = make_digests([source], [Wanted(source)], demands.progress)[Wanted(source)]
     _compare(source, digest, demands)
     return Image(source.path, form, source.size, size, digest, stamp=stamp)
@@ -121,7 +121,7 @@ def _packaged(parts: Parts, demands: _Demands) -> Image:
 
 
 def _signer(parts: Parts, demands: _Demands) -> str | None:
-    """Who signed the package, where that was asked for."""
+    """Who signed the package, if that was requested."""
     if demands.ca_file is None:
         return None
     if parts.manifest is None or parts.certificate is None:
@@ -135,7 +135,7 @@ def _signer(parts: Parts, demands: _Demands) -> str | None:
 
 
 def _checked(found: Package, demands: _Demands) -> tuple[str, str]:
-    """The digests of the image and of its disk, from one look at all bytes. Raises BadImage for broken promises."""
+    """The digests of the image and of its disk, from one pass. Raises BadImage if one is not as promised."""
     named, descriptor = found.parts.named, found.parts.descriptor
     promised = [Wanted(each.file, each.entry.algorithm) for each in found.promises]
     wanted = [Wanted(named), Wanted(descriptor), Wanted(found.disk), *promised]
@@ -162,20 +162,20 @@ def _compare(source: Source, digest: str, demands: _Demands) -> None:
     if demands.sha256 is not None and digest != demands.sha256:
         raise source.refused(
             f"has the SHA-256 {digest}, not {demands.sha256} as expected",
-            hint="it is not the file that digest is of: fetch it again, or correct --sha256 (image.sha256)",
+            hint="it is not the expected file: fetch it again, or correct --sha256 (image.sha256)",
         )
 
 
 def _remarks(found: Package, signer: str | None) -> list[str]:
-    """What was checked and what was not, and what the operator may not expect."""
+    """What was checked, what was not, and what may surprise the operator."""
     parts, description = found.parts, found.descriptor.description
     remarks = [_trust(found, signer)]
     if not parts.descriptor_first:
-        remarks.append("its descriptor is not its first member, for which other programs may refuse it")
+        remarks.append("its descriptor is not its first member; other programs may refuse that")
     if found.left_out:
         remarks.append(f"only its disk is deployed; left out: {', '.join(found.left_out)}")
     if description.licence:
-        remarks.append("it has a licence agreement, which whoever deploys it accepts")
+        remarks.append("it has a licence agreement; whoever deploys it accepts that")
     return remarks
 
 
@@ -183,7 +183,7 @@ def _trust(found: Package, signer: str | None) -> str:
     if signer is not None:
         return f"its manifest is signed by {signer}, and agrees"
     if not found.promises:
-        return "it has no manifest: nothing in it tells whether it is whole and unaltered"
+        return "it has no manifest: nothing in it shows whether it is complete and unchanged"
     kinds = ", ".join(sorted({promise.entry.algorithm.upper() for promise in found.promises}))
     unsigned = "its signature was not checked" if found.parts.certificate else "it is not signed"
     return f"its manifest ({kinds}) agrees; {unsigned}"

@@ -66,7 +66,7 @@ class Hypervisor(Protocol):
         """Raises NotFound."""
 
     def addresses(self, vm: VmRef) -> tuple[Address, ...]:
-        """What leases and the guest's agent tell; () where neither does (a plain bridge)."""
+        """The addresses from leases and from the guest's agent; () if there are neither (a plain bridge)."""
 
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
         """Set link and network of one NIC, in the running and in the stored definition. Raises NotFound.
@@ -82,7 +82,7 @@ class Hypervisor(Protocol):
         """Replace the free text that an administrator sees beside the virtual machine."""
 
     def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
-        """Whether the host starts it when the host boots; `entry`: as an inventory told it, to be so again.
+        """Whether the host starts it at boot; `entry`: from an earlier inventory, to be restored.
 
         Raises NotSupported where it should and no host of its kind does, or its own host starts nothing at boot.
         """
@@ -124,7 +124,7 @@ class Rename(Protocol):
     """An ability some adapters have: another name for a virtual machine that is there."""
 
     def rename(self, vm: VmRef, name: str) -> VmRef:
-        """Convergent: nothing where it bears that name. Raises NotFound, NameTaken."""
+        """Convergent: does nothing if it has that name. Raises NotFound, NameTaken."""
 
 
 @runtime_checkable

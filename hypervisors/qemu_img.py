@@ -1,4 +1,4 @@
-"""Run qemu-img: convert an image, wherever its disk lies, with progress; say what a conversion takes."""
+"""Run qemu-img: convert an image, also inside an archive, with progress; measure the size of the result."""
 
 import json
 import re
@@ -21,26 +21,26 @@ def is_installed() -> bool:
 
 
 def measured(image: Image, form: str) -> int:
-    """The most bytes that the image takes as 'qcow2' or 'raw', its holes left out. Raises as `convert`."""
+    """The maximum size of the image as 'qcow2' or 'raw', without holes. Raises as `convert`."""
     return int(json.loads(_run("measure", "--output", "json", "-O", form, *source_of(image)))["required"])
 
 
 def source_of(image: Image) -> tuple[str, ...]:
-    """The image as qemu-img reads it, in an archive where it lies in one: nothing is unpacked.
+    """The image as qemu-img's argument, also inside an archive: nothing is unpacked.
 
-    The format is always told, never probed: a guest can write a qcow2 header into its raw disk.
+    The format is always given, never probed: a guest can write a qcow2 header into its raw disk.
     """
     disk = image.disk
     if not disk.offset:
         return "-f", image.format, str(disk.path)
     file = {"driver": "file", "filename": str(disk.path)}
-    size = -(-disk.size // _SECTOR) * _SECTOR  # QEMU wants whole sectors, and an archive fills them up with zeros
+    size = -(-disk.size // _SECTOR) * _SECTOR  # QEMU needs whole sectors, and an archive pads them with zeros
     part = {"driver": "raw", "offset": disk.offset, "size": size, "file": file}
     return ("json:" + json.dumps({"driver": image.format, "file": part}),)
 
 
 def convert(image: Image, target: Path, options: Sequence[str], progress: ProgressListener) -> None:
-    """Write the image to `target` as `options` say; `progress` counts bytes of the image's disk as it lies there.
+    """Write the image to `target` with `options`; `progress` counts bytes of the image's disk file.
 
     Raises NoRoom, NotSupported (no qemu-img), HypervisorError.
     """
@@ -59,7 +59,7 @@ def convert(image: Image, target: Path, options: Sequence[str], progress: Progre
 
 @contextmanager
 def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, ended if the block is left early."""
+    """The process, killed if the block is left early."""
     try:
         process = subprocess.Popen(
             arguments,
@@ -67,7 +67,7 @@ def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,  # Ctrl-C is the caller's to handle
+            start_new_session=True,  # the caller handles Ctrl-C
         )
     except FileNotFoundError as error:
         raise _missing() from error
@@ -80,7 +80,7 @@ def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def _percentages(stream: IO[bytes]) -> Iterator[float]:
-    """The percentages as qemu-img prints them, each over the one before with a carriage return."""
+    """The percentages that qemu-img prints, each after a carriage return."""
     rest = b""
     while piece := stream.read(4096):
         rest += piece
@@ -110,7 +110,7 @@ def _missing() -> NotSupported:
 
 
 def failure(what: str, complaint: str) -> HypervisorError:
-    """What qemu-img's own words mean."""
+    """The error that qemu-img's message means."""
     if "No space left on device" in complaint:
-        return NoRoom(f"{what}: {complaint}", hint="free room where it is written to (TMPDIR, or the store itself)")
+        return NoRoom(f"{what}: {complaint}", hint="free some space where it is written (TMPDIR, or the store itself)")
     return HypervisorError(f"{what}: {complaint}", hint="check the image with: qemu-img check")

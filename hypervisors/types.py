@@ -53,7 +53,7 @@ class Nic:
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk. `source`: a path or URL in the hypervisor's own terms; `capacity` in bytes, 0 = not told.
+    """A disk. `source`: a path or URL in the hypervisor's own terms; `capacity` in bytes, 0 = unknown.
 
     `store`: the name of the one that holds it and could hold another, '' where none is known to.
     """
@@ -114,7 +114,7 @@ class Extent:
 class OvfDisk:
     """The disk as an OVF describes it. `capacity` in bytes.
 
-    `bus`: 'ide', 'scsi', 'sata', 'nvme', or '' where no controller is told; `controller`: its model, in the OVF's own
+    `bus`: 'ide', 'scsi', 'sata', 'nvme', or '' if no controller is given; `controller`: its model, in the OVF's own
     words; `href`: the name of its file.
     """
 
@@ -184,7 +184,7 @@ class Image:
     `path`: the file that was named, of `file_size` bytes. `format`: of the disk: 'qcow2', 'raw' or 'vmdk'.
     `sha256` is over the file as it lies on disk; for an .ovf over the lines that `sha256sum` prints of it and
     of its disk, so that it vouches for both. `ovf`: where the disk came with a description. `remarks`: facts to
-    be told, one sentence each. `stamp`: see unchanged.py; '' where it is not known.
+    be shown, one sentence each. `stamp`: see unchanged.py; '' where it is not known.
     """
 
     path: Path
@@ -238,7 +238,7 @@ class DeploySpec:
 
 @dataclass(frozen=True)
 class Address:
-    """An address of a guest. `source`: 'lease', 'agent', 'tools'. `mac` tells which NIC."""
+    """An address of a guest. `source`: 'lease', 'agent', 'tools'. `mac` identifies the NIC."""
 
     mac: str
     address: str

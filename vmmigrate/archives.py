@@ -1,4 +1,4 @@
-"""Judge a file that is, or may be, a backup: read to its end in constant memory, nothing written."""
+"""Check a file that may be a backup: read it to its end in constant memory, write nothing."""
 
 import contextlib
 import hashlib
@@ -17,12 +17,12 @@ from vmmigrate.errors import NoBackup, UsageProblem
 
 _ENCRYPTED = ("openssl", "pgp")
 _PIECE = 1 << 18
-_HEAD = 512  # bytes that a container is told by
+_HEAD = 512  # bytes that identify a container
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """A file that is, or may be, a backup. `contents` is None where nobody here can open it.
+    """A file that may be a backup. `contents` is None if this program cannot open it.
 
     `head`: its first bytes. `scheme`: how `openssl enc` opened it. `tried`: the combinations that did not, where a
     password was given.
@@ -47,9 +47,9 @@ def is_encrypted(container: str, contents: Contents | None) -> bool:
 
 
 def read_archive(path: Path, password: Secret | None, progress: ProgressListener) -> Inspected:
-    """What it is, whatever it is. `password`: tried where `openssl enc` made it.
+    """Identify a file. `password`: tried if `openssl enc` made it.
 
-    Raises NoBackup where it is a page, is damaged or passes a limit; UsageProblem where it cannot be read.
+    Raises NoBackup if it is a page, is damaged or exceeds a limit; UsageProblem if it cannot be read.
     """
     try:
         with opened(path) as file:
@@ -59,10 +59,10 @@ def read_archive(path: Path, password: Secret | None, progress: ProgressListener
 
 
 def refuse_unknown(seen: Inspected, *, hint: str) -> Inspected:
-    """Raises NoBackup where its first bytes are those of no container that is known."""
+    """Raises NoBackup if its first bytes belong to no known container."""
     if seen.container == "unknown":
         raise NoBackup(
-            f"{seen.path} is no backup that this program knows (gzip, zip, tar, openssl enc, PGP);"
+            f"{seen.path} is not a known kind of backup (gzip, zip, tar, openssl enc, PGP);"
             f" it begins with {seen.head[:8].hex(' ')}",
             hint=hint,
         )
@@ -71,7 +71,7 @@ def refuse_unknown(seen: Inspected, *, hint: str) -> Inspected:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Raises UsageProblem where it cannot be read, then or later."""
+    """Raises UsageProblem if it cannot be read, now or later."""
     refuse_special(path)
     try:
         with path.open("rb") as file:
@@ -81,18 +81,18 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raises UsageProblem. Costs nothing: what it is, is not asked."""
+    """Raises UsageProblem. Cheap: the content is not checked."""
     with opened(path):
         pass
 
 
 def digest_of(file: BinaryIO) -> str:
-    """SHA-256, in hexadecimal; afterwards it is at its beginning again."""
+    """SHA-256, in hexadecimal; afterwards the file is at its beginning again."""
     return _digest(file)[0]
 
 
 def watched(file: BinaryIO, size: int, progress: ProgressListener) -> BinaryIO:
-    """The same file, which tells how far it is read."""
+    """The same file, which reports how far it is read."""
     return cast(BinaryIO, io.BufferedReader(_Watched(file, size, progress), _PIECE))
 
 
@@ -100,7 +100,7 @@ def _inspect(path: Path, file: BinaryIO, password: Secret | None, progress: Prog
     digest, size, head = _digest(file)
     container = sniff_container(head)
     if looks_like_html(head):
-        raise NoBackup("it is a web page, no backup", hint="export the backup again, logged in")
+        raise NoBackup("it is a web page, not a backup", hint="export the backup again, logged in")
     if size < MINIMUM:
         raise NoBackup(f"{size} bytes are too few for a backup", hint="export the backup again")
     seen = Inspected(path, container, size, digest, head)
@@ -121,7 +121,7 @@ def _digest(file: BinaryIO) -> tuple[str, int, bytes]:
 
 
 def _try_schemes(seen: Inspected, file: BinaryIO, password: Secret, progress: ProgressListener) -> Inspected:
-    """Only what comes out as an archive that reads to its end counts as opened."""
+    """A combination counts only if the result is an archive that can be read to its end."""
     for scheme in SCHEMES:
         contents = _open(file, scheme, password, progress)
         if contents is not None:
@@ -130,7 +130,7 @@ def _try_schemes(seen: Inspected, file: BinaryIO, password: Secret, progress: Pr
 
 
 def _open(file: BinaryIO, scheme: Scheme, password: Secret, progress: ProgressListener) -> Contents | None:
-    """None where the scheme or the password is another. Raises NoBackup where what comes out is damaged."""
+    """None for a wrong scheme or password. Raises NoBackup if the result is damaged."""
     try:
         salted = Opened(file, scheme, password)
     except ValueError:
@@ -144,7 +144,7 @@ def _open(file: BinaryIO, scheme: Scheme, password: Secret, progress: ProgressLi
 
 
 class _Watched(io.RawIOBase):
-    """A file that tells how far it is read."""
+    """A file that reports how far it is read."""
 
     def __init__(self, source: BinaryIO, size: int, progress: ProgressListener) -> None:
         self._source, self._size, self._progress = source, size, progress
@@ -156,8 +156,8 @@ class _Watched(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if offset < 0 and whence == io.SEEK_SET:  # a damaged zip's; a file would call it the disk's error
-            raise ValueError("it points to before its beginning")
+        if offset < 0 and whence == io.SEEK_SET:  # from a damaged zip; a file would report a disk error
+            raise ValueError("it refers to a place before its start")
         return self._source.seek(offset, whence)
 
     def tell(self) -> int:

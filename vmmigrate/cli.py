@@ -14,8 +14,8 @@ from vmmigrate import __version__
 from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls
 
 EXIT_CODES = """\
-Exit codes: 0 done · 1 failed, and gone back to where it was · 2 refused, nothing was changed (usage,
-configuration, plan) · 3 needs attention: something is left to you · 4 a bug (the log's path is printed) ·
+Exit codes: 0 done · 1 failed, and everything is back as it was · 2 refused, nothing was changed (usage,
+configuration, plan) · 3 needs attention: you must do something · 4 a bug (the log's path is printed) ·
 130 interrupted, resume or roll back."""
 
 _OWN_OPTIONS = {"--help", "--version", "--install-completion", "--show-completion"}
@@ -31,7 +31,7 @@ class _MigrateByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
     def _refuse_misspelt(self, ctx: Any, args: list[str]) -> None:
-        """A virtual machine may be called nearly as a command is, but then an image's file follows its name."""
+        """A virtual machine's name may resemble a command, but then an image's file follows it."""
         near = get_close_matches(args[0], self.commands, n=1, cutoff=0.75)
         if near and not (args[1:] and Path(args[1]).exists()):
             by_name = f"vmmigrate migrate {args[0]} IMAGE"
@@ -63,11 +63,11 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 class _Outlasting(io.FileIO):
-    """A standard stream whose reader may leave, as `head` does: what comes then goes nowhere, and fails nothing."""
+    """A standard stream whose reader may leave, like `head`: later output is dropped, without an error."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream.fileno(), "w", closefd=False)
-        self._stream = stream  # its end would close the descriptor
+        self._stream = stream  # deleting it would close the descriptor
 
     def write(self, data: Any) -> int:
         try:
@@ -77,7 +77,7 @@ class _Outlasting(io.FileIO):
 
 
 def _outlasting(stream: TextIO | None) -> TextIO:
-    """A terminal that lacks a character gets an escape in its place. None: it was closed before we came."""
+    """A character that the terminal does not have is escaped. None: the stream was closed before the start."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream or Path(os.devnull).open("w")
     buffer = io.BufferedWriter(_Outlasting(stream))

@@ -21,7 +21,7 @@ LogsIn = SshSettings | JumpSettings
 
 
 class Side:
-    """The old appliance or the new one, as its settings say. Keeps what it opened until `close`.
+    """The old or the new appliance, with its settings. Keeps its sessions open until `close`.
 
     `name`: the table of its settings, 'old' or 'new'. `jumps`: both sides may go through the same.
     """
@@ -38,7 +38,7 @@ class Side:
 
     @property
     def dial(self) -> Dial:
-        """How every connection of this side is made: straight, or through its jump host."""
+        """How every connection of this side is made: directly, or through its jump host."""
         via = self.settings.via
         if via is None:
             return dial_straight
@@ -48,7 +48,7 @@ class Side:
         return self._jumps[via].dial
 
     def shell(self, host: str, host_key: str | None = None) -> Shell:
-        """A shell at `host`; `host_key` pins it where the settings do not."""
+        """A shell at `host`; `host_key` pins it if the settings do not."""
         key = (host, host_key)
         if key not in self._open:
             self._open[key] = self._shell(host, host_key)
@@ -67,7 +67,7 @@ class Side:
         return SshShell(server, self._login("ssh", ssh))
 
     def software(self, shell: Shell) -> Software:
-        """What is installed behind a shell: asked once, because nothing here changes it."""
+        """What is installed behind a shell: read once, because nothing here changes it."""
         if shell not in self._software:
             self._software[shell] = detect(shell)
         return self._software[shell]
@@ -95,7 +95,7 @@ class Side:
         return tls.console_pin(shell, self.software(shell), self.dial)
 
     def console_url(self, host: str, trust: TlsTrust) -> str:
-        """As the operator says, else looked for at `host`."""
+        """From the settings, else searched for at `host`."""
         url = self.settings.console.url
         return url or consoles.find(host, self._named(trust), self.profile, dial=self.dial)
 
@@ -110,22 +110,22 @@ class Side:
 
     @property
     def profile(self) -> Profile:
-        """What the operator says of this side's console."""
+        """The settings of this side's console."""
         return read_profile(self.settings.console.profile)
 
     @property
     def account(self) -> Account:
-        """The administrator of its console. Raises UsageProblem where the password is not given."""
+        """The administrator of its console. Raises UsageProblem if the password is not given."""
         return Account(self.settings.console.user, self._secrets.get(f"{self.name}.console.password"))
 
     def _named(self, trust: TlsTrust) -> TlsTrust:
-        """The same, so that a certificate that is not trusted names this side's setting."""
+        """Name this side's setting in the error for an untrusted certificate."""
         return replace(trust, setting=f"{self.name}.console.fingerprint")
 
     # ---- its secrets ---------------------------------------------------------------------------------------
 
     def wanted(self) -> Iterator[str]:
-        """The secrets that the log-ins over SSH will want. With a key, a password nobody named is asked for by need."""
+        """The secrets for the log-ins over SSH. With a key, a password without a source waits until it is needed."""
         for table, who in (("via", self.settings.via), ("ssh", self.settings.ssh)):
             if who is not None:
                 yield from self._wanted(f"{self.name}.{table}", who)
@@ -139,7 +139,7 @@ class Side:
                 yield f"{table}.{what}"
 
     def _login(self, name: str, who: LogsIn) -> Login:
-        """A password is fetched when it is wanted: a key and a sudo that asks for nothing need none."""
+        """A password is fetched when needed: a key and a sudo without a password need none."""
         table, fetch, given = f"{self.name}.{name}", self._secrets.get, self._secrets.is_given
         passphrase = fetch(f"{table}.key_passphrase") if given(f"{table}.key_passphrase") else None
         renewed = given(f"{table}.new_password")
@@ -168,12 +168,12 @@ class Doors:
         return self.old, self.new
 
     def wanted(self) -> Iterator[str]:
-        """The secrets that the log-ins over SSH will want."""
+        """The secrets for the log-ins over SSH."""
         for side in self.sides:
             yield from side.wanted()
 
     def hang_up(self, host: str) -> None:
-        """Forget the sessions with one host, whose other end is about to change."""
+        """Drop the sessions with one host, because another machine is about to answer there."""
         for side in self.sides:
             side.hang_up(host)
 
@@ -186,6 +186,6 @@ class Doors:
 
 
 def own_known_hosts() -> Path | None:
-    """The operator's, where there is one: what `ssh` trusts is trusted here."""
+    """The operator's file, if it exists: what `ssh` trusts is trusted here."""
     path = Path.home() / ".ssh" / "known_hosts"
     return path if path.exists() else None

@@ -1,4 +1,4 @@
-"""Files that appear on the disk whole or not at all: written aside, fsynced, then renamed."""
+"""Files that appear complete or not at all: written under another name, fsynced, then renamed."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 def part_of(path: Path) -> Path:
-    """Where `path` is written aside. The name is fixed, so that the part left by a crash is found and replaced."""
+    """The temporary name beside `path`. It is fixed, so that a part left by a crash is found and replaced."""
     return path.with_name(path.name + ".part")
 
 
@@ -68,7 +68,7 @@ def _sync(file: BinaryIO) -> None:
 
 
 class Sink:
-    """A file whose failures are its own: UsageProblem, and not taken for the network's."""
+    """A file whose failures are UsageProblem, so that they are not taken for network errors."""
 
     def __init__(self, file: BinaryIO, target: Path) -> None:
         self._file, self._target = file, target
@@ -82,9 +82,9 @@ class Sink:
 
 @contextmanager
 def new_file(target: Path, *, force: bool) -> Iterator[tuple[Sink, Path]]:
-    """A sink and its name beside `target`. It takes `target`'s name at the end; a failure leaves nothing.
+    """A sink and its name beside `target`. It gets `target`'s name at the end; a failure leaves nothing.
 
-    Raises UsageProblem at once where `target` exists (without `force`) or cannot be made there.
+    Raises UsageProblem at once if `target` exists (without `force`) or cannot be created.
     """
     _refuse_existing(target, force=force)
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")  # two processes may write one target
@@ -101,7 +101,7 @@ def new_file(target: Path, *, force: bool) -> Iterator[tuple[Sink, Path]]:
 
 
 def refuse_special(path: Path) -> None:
-    """Raises UsageProblem for a device or a pipe: its bytes need not end, and in its place no file belongs."""
+    """Raises UsageProblem for a device or a pipe: it may never end, and no file may replace it."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UsageProblem(f"{path} is not an ordinary file", hint="name a file on a disk")
 
@@ -119,7 +119,7 @@ def _exists(target: Path) -> UsageProblem:
 
 
 def _take_name(part: Path, target: Path, *, force: bool) -> None:
-    """A file that came to be in the meantime is not overwritten either: a link refuses where a rename does not."""
+    """Do not overwrite a file created in the meantime either: a link fails where a rename would replace it."""
     if force:
         part.replace(target)
     else:
@@ -139,5 +139,5 @@ def _translated(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageProblem(
-            f"{target} cannot be written: {error.strerror or error}", hint="name a file in a folder with room"
+            f"{target} cannot be written: {error.strerror or error}", hint="name a file in a folder with free space"
         ) from error

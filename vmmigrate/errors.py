@@ -1,14 +1,14 @@
-"""What can go wrong on our side of the hypervisor: one exception a cause, each with what to do now."""
+"""What can go wrong above the hypervisor: one exception per cause, each with what to do now."""
 
 from hypervisors import Problem
 
 
 class UsageProblem(Problem):
-    """The command line, the configuration or a file given is wrong. Nothing was touched."""
+    """The command line, the configuration or a given file is wrong. Nothing was changed."""
 
 
 class PlanRefused(Problem):
-    """The plan has a finding that blocks. Nothing was touched."""
+    """The plan has a finding that blocks. Nothing was changed."""
 
 
 class ApplianceError(Problem):
@@ -16,40 +16,40 @@ class ApplianceError(Problem):
 
 
 class Unanswered(ApplianceError):
-    """Something was sent that may change an appliance, and no answer came: whether it was done is not known.
+    """A request that may change an appliance got no answer: it is not known whether it was done.
 
     Not an Unreachable, which a wait tolerates: it would be sent again.
     """
 
 
 class NotDiscovered(ApplianceError):
-    """Something of the console was looked for and not found: the message says what was seen.
+    """A part of the console was not found: the message says what was seen.
 
     `keys`: the profile's keys that would settle it (`console.backup.page`); the hint names them too.
     """
 
     def __init__(self, message: str, *, hint: str, keys: tuple[str, ...] = ()) -> None:
         by_hand = any(key.partition(".")[0] == "rest" for key in keys)  # a back end has no pages to probe
-        how = "docs/six.md tells how" if by_hand else "`vmmigrate probe` writes one"
+        how = "see docs/six.md" if by_hand else "`vmmigrate probe` writes one"
         settles = f"; in a profile {' or '.join(keys)} settles it ({how})" if keys else ""
         super().__init__(message, hint=hint + settles)
         self.keys = keys
 
 
 class NoBackup(ApplianceError):
-    """What the console returned is no backup, or the archive is cut short."""
+    """What the console returned is not a backup, or the archive is cut short."""
 
 
 class BadKeys(ApplianceError):
-    """A TLS key, certificate or store cannot be used as it is."""
+    """A TLS key, certificate or store cannot be used."""
 
 
 class CommandFailed(ApplianceError):
-    """A command in the guest ended non-zero; its words are in the message."""
+    """A command in the guest failed; its output is in the message."""
 
 
 class QueueHoldsMail(ApplianceError):
-    """Mail still waits in a queue that is about to be cut off."""
+    """Mail is still waiting in a queue that is about to be cut off."""
 
 
 class ChecksFailed(Problem):
@@ -61,11 +61,11 @@ class JournalDamaged(Problem):
 
 
 class RunFolderFailed(Problem):
-    """The run's folder cannot be written: no room, no permission."""
+    """The run's folder cannot be written: no space, no permission."""
 
 
 class JournalFailed(Problem):
-    """A record could not be made durable. The run stops at once: what is not recorded must not be done."""
+    """A record could not be made durable. The run stops at once: nothing may be done without a record."""
 
 
 class RolledBack(Problem):
@@ -73,11 +73,11 @@ class RolledBack(Problem):
 
 
 class NeedsAttention(Problem):
-    """Something is left to a person; the message lists what."""
+    """A person must do something; the message says what."""
 
 
 class NeedsConfirmation(Problem):
-    """What is about to be done wants a yes. `flag` gives it in advance."""
+    """The operation needs a yes. `flag` gives it in advance."""
 
     def __init__(self, question: str, flag: str) -> None:
         super().__init__(

@@ -15,7 +15,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepBegan:
-    """`number` of `total` counts the steps of this direction; both 0 before a run: the look that makes the plan."""
+    """`number` of `total` counts the steps of this direction; both are 0 while planning."""
 
     step: str
     title: str
@@ -41,7 +41,7 @@ class StepWaits:
 
 @dataclass(frozen=True)
 class StepRemark:
-    """Something worth telling that changes nothing."""
+    """A remark that changes nothing."""
 
     step: str
     text: str
@@ -49,7 +49,7 @@ class StepRemark:
 
 @dataclass(frozen=True)
 class Warned:
-    """What the hypervisor warns of, and does nevertheless."""
+    """A warning of the hypervisor, which does the request anyway."""
 
     text: str
 
@@ -113,7 +113,7 @@ Listener = Callable[[Event], None]
 
 
 def unfailing(listener: Listener) -> Listener:
-    """The same, but silent once it could not write: a closed pipe or a full disk must not fail a step."""
+    """The same, but silent after a failed write: a closed pipe or a full disk must not fail a step."""
     hears = True
 
     def listen(event: Event) -> None:
@@ -121,11 +121,11 @@ def unfailing(listener: Listener) -> Listener:
         if hears:
             try:
                 listener(event)
-            except (OSError, ValueError):  # ValueError: a closed file, a character that the stream has not
+            except (OSError, ValueError):  # ValueError: a closed file, a character that the stream does not have
                 hears = False
 
     return listen
 
 
 def silent(event: Event) -> None:
-    """For callers that do not listen."""
+    """A listener that does nothing."""

@@ -1,4 +1,4 @@
-"""What steps learn: one frozen group a concern, kept by its type and recorded as JSON."""
+"""What steps learn: one frozen group per concern, stored by its type and recorded as JSON."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class TableDigest:
 
 @dataclass(frozen=True)
 class OldState:
-    """What the old gateway is like from inside. Learnt by `note-old`."""
+    """The old gateway's state, seen from inside. Learnt by `note-old`."""
 
     packages: dict[str, str]
     banner: str
@@ -41,7 +41,7 @@ class OldState:
 
 @dataclass(frozen=True)
 class Backup:
-    """The archive at rest. `size` (bytes) and `sha256` are of the plain archive. Learnt by `export`."""
+    """The stored archive. `size` (bytes) and `sha256` are of the plain archive. Learnt by `export`."""
 
     name: str
     container: str
@@ -54,7 +54,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class TlsKept:
-    """The old TLS pairs at rest. Fingerprints are SHA-256 of the leaves. Learnt by `collect-tls`."""
+    """The stored TLS pairs of the old gateway. Fingerprints are SHA-256 of the leaves. Learnt by `collect-tls`."""
 
     web_fingerprint: str
     smtp_fingerprint: str

@@ -42,7 +42,7 @@ def info(id_: str, seen: str) -> Finding:
 
 
 def missing(id_: str, seen: str, remedy: str, *, needed: bool) -> Finding:
-    """An error where it is needed, else a warning."""
+    """An error if it is needed, else a warning."""
     return (error if needed else warning)(id_, seen, remedy)
 
 
@@ -100,7 +100,7 @@ class Findings:
         self.all.append(info(id_, seen))
 
     def ask(self, id_: str, question: Callable[[], T]) -> T | None:
-        """The answer, or None with the Problem as a finding: one thing wrong does not hide the next."""
+        """The answer, or None with the Problem as a finding: one problem does not hide the next."""
         try:
             return question()
         except Problem as problem:
@@ -108,18 +108,18 @@ class Findings:
             return None
 
     def refuse_if_blocked(self) -> None:
-        """Raises PlanRefused with every error found by now."""
+        """Raises PlanRefused with every error found so far."""
         if blocking := errors(self.all):
             raise refusal(blocking)
 
 
 def refusal(blocking: tuple[Finding, ...]) -> PlanRefused:
-    """One exception for all that blocks: the first remedy is the hint, each of the others stands with its finding."""
+    """One exception for all errors: the first remedy is the hint, the others are shown with their findings."""
     lines = [(f"{finding.id}: {finding.seen}", finding.remedy) for finding in blocking]
     if len(lines) == 1:
         return PlanRefused(lines[0][0], hint=lines[0][1])
     return PlanRefused(
-        f"{len(lines)} things stand in the way:{_listed(lines)}",
+        f"{len(lines)} problems block this:{_listed(lines)}",
         hint="nothing was changed; fix these, then run it again",
     )
 

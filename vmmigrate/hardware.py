@@ -1,4 +1,4 @@
-"""Which firmware and disk bus the new VM gets, who said so, and what to change where it never boots."""
+"""The new VM's firmware and disk bus, who chose them, and what to change if it never boots."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Hardware:
 
 
 def decide(new: NewSettings, image: Image, old: Inventory) -> Hardware:
-    """As the old VM, but for what the operator says, and for the firmware that the image was made for."""
+    """As the old VM, except for settings, and for the firmware for which the image was made."""
     told = image.ovf.firmware if image.ovf else ""
     return Hardware(
         vcpus=new.vcpus or old.vcpus,
@@ -32,10 +32,10 @@ def decide(new: NewSettings, image: Image, old: Inventory) -> Hardware:
 
 
 def doubts(decided: Hardware, asked: OvfDescription, old: Inventory) -> Iterator[Finding]:
-    """Where image, old VM and decision differ."""
+    """The findings where image, old VM and decision differ."""
     if asked.firmware and {decided.firmware, old.firmware} != {asked.firmware}:
         seen = f"the image is made for {asked.firmware} firmware, the old VM has {old.firmware}"
-        yield warning("firmware", seen, f"the new VM gets {decided.firmware}; where it does not boot, set new.firmware")
+        yield warning("firmware", seen, f"the new VM gets {decided.firmware}; if it does not boot, set new.firmware")
     if asked.vcpus > decided.vcpus or asked.memory > decided.memory:
         gets = _size(decided.vcpus, decided.memory)
         seen = f"the image asks for {_size(asked.vcpus, asked.memory)}, the new VM gets {gets}"
@@ -47,7 +47,7 @@ def _size(vcpus: int, memory: int) -> str:
 
 
 def guesses(new: NewSettings, image: Image, made: Inventory) -> str:
-    """What nobody said about the hardware of the VM that was `made`, as a sentence; '' where all was said."""
+    """The guesses about the hardware of the VM that was `made`, as a sentence; '' if there were none."""
     told = image.ovf is not None and image.ovf.firmware
     bus = made.disks[0].bus if made.disks else "unknown"
     firmware = f"firmware {made.firmware} was guessed from {'the image' if told else 'the old VM'}"

@@ -28,7 +28,7 @@ def plan(
     *,
     run_id: str | None = None,
 ) -> Plan:
-    """Look at everything, change nothing. Raises PlanRefused and what the parts raise."""
+    """Check everything, change nothing. Raises PlanRefused and what the parts raise."""
     _refuse_unreadable(image, settings)
     with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
         return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id())
@@ -37,7 +37,7 @@ def plan(
 def _look(
     hypervisor: Hypervisor, settings: Settings, doors: Doors, parts: Parts, old: str, image: Path, run_id: str
 ) -> Plan:
-    with reported(parts, "plan", "Look at everything, change nothing") as pace:
+    with reported(parts, "plan", "Check everything, change nothing") as pace:
         return preflight(Look(hypervisor, settings, doors, pace.moves, old, image, run_id))
 
 
@@ -51,10 +51,10 @@ def migrate(
     agreed: Plan | None = None,
     yes: bool = False,
 ) -> str:
-    """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is touched.
+    """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is changed.
 
     `agreed`: a plan made earlier, whose premises must still hold. After a failure before the commit the run
-    has gone back and RolledBack is raised; NeedsAttention where something is left to a person.
+    has gone back and RolledBack is raised; NeedsAttention if a person must do something.
     """
     run_id = run_id or new_run_id()
     _refuse_unreadable(image, settings)
@@ -75,7 +75,7 @@ def migrate(
 
 
 def _refuse_unreadable(image: Path, settings: Settings) -> None:
-    """A file's name that is typed wrong costs no connection and no password. Raises PlanRefused."""
+    """Find a mistyped file name before any connection or password is used. Raises PlanRefused."""
     found, archive = Findings(), settings.backup.file
     found.ask("image", lambda: refuse_unreadable(image))
     if archive is not None:
@@ -94,7 +94,7 @@ def _refuse_broken(agreed: Plan, now: Plan) -> None:
         listed = "; ".join(f"{then.name} was {then.value}, is {at.value if at else 'unknown'}" for then, at in broken)
         raise UsageProblem(
             f"the plan no longer holds: {listed}",
-            hint=f"make a new one and look at it: {_plan_again(now)}",
+            hint=f"make a new one and check it: {_plan_again(now)}",
         )
 
 

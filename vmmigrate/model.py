@@ -11,7 +11,7 @@ from vmmigrate.findings import Finding, errors
 
 @dataclass(frozen=True)
 class Premise:
-    """What the plan rests on. A run refuses to start where it no longer holds."""
+    """A premise of the plan. A run refuses to start if it no longer holds."""
 
     name: str
     value: str
@@ -19,7 +19,7 @@ class Premise:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the gateway is to the rest of the world. `address` in CIDR form.
+    """The gateway's identity, as the world sees it. `address` in CIDR form.
 
     `hostname`: as the guest's `hostname` prints it; `fqdn`: as its /etc/hosts completes that; `mail_name`:
     Postfix's myhostname, by which it greets.
@@ -60,7 +60,7 @@ class Plan:
     folder: str | None = None  # None: the old VM's
     properties: Mapping[str, str | None] = field(default_factory=dict)  # vApp's, by key; None stands for a secret
     new_mac: str | None = None  # None: the old one's, which is kept wherever the hypervisor permits it
-    insecure: tuple[str, ...] = ()  # every flag that gives up a check, for the report to repeat
+    insecure: tuple[str, ...] = ()  # every option that disables a check; the report repeats them
     premises: tuple[Premise, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -78,7 +78,7 @@ class Plan:
         return errors(self.findings)
 
     def broken_premises(self, now: "Plan") -> tuple[tuple[Premise, Premise | None], ...]:
-        """Premises of this plan that no longer hold, each with what stands in its place now."""
+        """Premises of this plan that no longer hold, each with its present value."""
         current = {premise.name: premise for premise in now.premises}
         pairs = ((premise, current.get(premise.name)) for premise in self.premises)
         return tuple((then, at) for then, at in pairs if at is None or at.value != then.value)
@@ -89,5 +89,5 @@ def plan_to_json(plan: Plan) -> str:
 
 
 def plan_from_json(text: str) -> Plan:
-    """Raises ValueError where the text is no plan."""
+    """Raises ValueError if the text is not a plan."""
     return TypeAdapter(Plan).validate_json(text)

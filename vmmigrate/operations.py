@@ -29,7 +29,7 @@ from vmmigrate.settings.models import Settings
 
 
 def begin(rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings) -> Journal:
-    """With the journal the run exists; what a later process needs is on the disk before it."""
+    """The run exists once its journal does; everything a later process needs is on the disk before it."""
     header = {
         "run_id": rundir.run_id,
         "version": __version__,
@@ -73,14 +73,14 @@ def report_start(run: Run, verb: str) -> None:
 
 
 def resume(run_id: str, parts: Parts) -> str:
-    """Go on in the recorded direction; the outcome."""
+    """Continue in the recorded direction; returns the outcome."""
     with _reopened(run_id, parts) as (engine, run):
         standing = engine.standing
         state = standing.state
         if state.ended in (engine.itinerary.outcome, ROLLED_BACK):
             raise UsageProblem(
                 f"run {run_id} has ended: {state.ended}",
-                hint=f"there is nothing to resume; what can be done now: vmmigrate status {run_id}",
+                hint=f"there is nothing to resume; for the next command: vmmigrate status {run_id}",
             )
         if standing.paused_at:
             _refuse_second_commit(standing)
@@ -113,7 +113,7 @@ def rollback(run_id: str, parts: Parts, *, scope: str | None = None, leave_mail:
             )
         _fetch_for_the_way_back(run.doors, standing)
         report_start(run, "rollback")
-        supervise(engine, run, lambda e: e.back(wanted, "asked by the operator", leave_mail=leave_mail))
+        supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_mail=leave_mail))
         return outcome_of(engine.standing)
 
 
@@ -158,7 +158,7 @@ def _refuse_second_commit(standing: Standing) -> None:
 
 
 def status(run_id: str, parts: Parts) -> RunStatus:
-    """Raises UsageProblem where there is no such run, JournalDamaged where it cannot be read."""
+    """Raises UsageProblem if there is no such run, JournalDamaged if it cannot be read."""
     return read_status(_existing(run_id, parts), parts.itineraries)
 
 
@@ -188,7 +188,7 @@ def _existing(run_id: str, parts: Parts) -> RunDir:
         known = ", ".join(runs(parts)[-5:]) or "none"
         raise UsageProblem(
             f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
-            hint="look with `vmmigrate status`",
+            hint="list the runs with `vmmigrate status`",
         )
     return rundir
 
@@ -212,8 +212,8 @@ def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
 def _refuse_finished(state: RunState) -> None:
     if state.finished:
         raise UsageProblem(
-            f"run {state.run_id} is finished: there is no way on or back",
-            hint=f"see what it did: vmmigrate status {state.run_id}",
+            f"run {state.run_id} is finished: it cannot be continued or rolled back",
+            hint=f"to see what it did: vmmigrate status {state.run_id}",
         )
 
 
@@ -222,7 +222,7 @@ def _untouched_plan(rundir: RunDir, state: RunState) -> str:
     text = rundir.plan.read_text()
     if hashlib.sha256(text.encode()).hexdigest() != state.plan_sha256:
         raise JournalDamaged(
-            f"{rundir.plan} is not the plan that the run began with",
+            f"{rundir.plan} is not the plan with which the run began",
             hint="restore that file from a copy: it was edited",
         )
     return text

@@ -57,7 +57,7 @@ def hypervisor_of(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
         try:
             yield hypervisor
         finally:
-            with suppress(Problem):  # a connection that died is closed
+            with suppress(Problem):  # a dead connection counts as closed
                 hypervisor.close()
 
 
@@ -70,7 +70,7 @@ def access_to(settings: Settings, parts: Parts) -> Access:
 
 @contextmanager
 def doors_of(settings: Settings, parts: Parts) -> Iterator[Doors]:
-    """Closed afterwards; passwords are asked for when they are wanted."""
+    """Closed afterwards; passwords are asked for when needed."""
     doors = Doors(settings, parts.secrets.of(settings))
     try:
         yield doors

@@ -1,4 +1,4 @@
-"""The new VM's vApp properties: what is wrong with those asked for, what a plan tells of them, and their values."""
+"""The new VM's vApp properties: faults in the requested ones, how a plan shows them, and their values."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,10 +7,10 @@ from vmmigrate.findings import Finding, error, warning
 from vmmigrate.settings.secrets import Secrets
 from vmmigrate.settings.sides import NewSettings
 
-Told = Mapping[str, str | None]  # as a plan tells them: None stands for a secret
+Told = Mapping[str, str | None]  # as a plan shows them: None stands for a secret
 _SOURCES = '{ env = "NAME" }, { file = "PATH" }, { command = […] }, { keyring = "SERVICE/USER" } or { prompt = true }'
-_LEAVE_OUT = "take new.properties out of the settings"
-_THROUGH = "deploy through a vCenter, which hands them to it"
+_LEAVE_OUT = "remove new.properties from the settings"
+_THROUGH = "deploy through a vCenter, which passes them to it"
 
 
 def told(new: NewSettings) -> dict[str, str | None]:
@@ -22,12 +22,12 @@ def in_words(properties: Told) -> list[str]:
 
 
 def secret_names(properties: Told) -> list[str]:
-    """The settings that say where those come from which are secret."""
+    """The settings with the sources of the secret ones."""
     return [_setting(key) for key, value in properties.items() if value is None]
 
 
 def values(properties: Told, secrets: Secrets) -> dict[str, str | Secret]:
-    """Raises UsageProblem where a secret's source does not give it."""
+    """Raises UsageProblem if a secret's source does not have it."""
     return {key: secrets.get(_setting(key)) if value is None else value for key, value in properties.items()}
 
 
@@ -36,7 +36,7 @@ def _setting(key: str) -> str:
 
 
 def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
-    """All that is wrong with them, as far as it is known without the secrets."""
+    """All faults that are known without the secrets."""
     if image.ovf is None or not isinstance(hypervisor, VappProperties):
         if properties:
             yield _without_properties(image, hypervisor)
@@ -55,26 +55,26 @@ def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[F
 
 
 def unheard(image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
-    """Those that the image asks for and this hypervisor passes to no guest."""
+    """Those that the image needs and this hypervisor passes to no guest."""
     if image.ovf is None or isinstance(hypervisor, VappProperties):
         return
     if asked := [str(each) for each in image.ovf.properties if each.user_configurable and not each.default]:
         seen = (
-            f"{image.path.name} asks for the properties {', '.join(asked)}, and {hypervisor.url} tells its guest none"
+            f"{image.path.name} needs the properties {', '.join(asked)}, and {hypervisor.url} passes none to its guest"
         )
         remedy = f"if the guest needs them at its first boot, {_THROUGH}; else set them in it over staging"
         yield warning("property-not-passed", seen, remedy)
 
 
 def unfit_secrets(properties: Told, image: Image, hypervisor: Hypervisor, secrets: Secrets) -> Iterator[Finding]:
-    """The same of what `faults` could not know; no value is shown."""
+    """The same for secrets, which `faults` does not know; no value is shown."""
     if image.ovf is None or not isinstance(hypervisor, VappProperties):
         return
     for asked in image.ovf.properties:
         if asked.key in properties and properties[asked.key] is None:
             value = secrets.get(_setting(asked.key)).reveal()
             if said := hypervisor.property_fault(asked, value):
-                yield _wrong(f"the property {asked} {said}", "its source gives something else: see what is there")
+                yield _wrong(f"the property {asked} {said}", "its source has something else: check it")
 
 
 def _without_properties(image: Image, hypervisor: Hypervisor) -> Finding:
@@ -82,16 +82,16 @@ def _without_properties(image: Image, hypervisor: Hypervisor) -> Finding:
         return _wrong(
             f"{image.path.name} has no OVF, so no vApp properties", f"give the publisher's OVA, or {_LEAVE_OUT}"
         )
-    seen = f"{hypervisor.url} hands no vApp properties to a guest"
+    seen = f"{hypervisor.url} passes no vApp properties to a guest"
     return _wrong(seen, f"{_LEAVE_OUT} and set them in the guest over staging, or {_THROUGH}")
 
 
 def _misgiven(asked: OvfProperty, value: str | None, hypervisor: VappProperties) -> Iterator[Finding]:
     if not asked.user_configurable:
-        yield _wrong(f"the property {asked} cannot be set: its publisher fixed it", "take it out of new.properties")
+        yield _wrong(f"the property {asked} cannot be set: its publisher fixed it", "remove it from new.properties")
     elif value and asked.password:
-        seen = f"the property {asked} is a password, which does not belong in the file"
-        yield _wrong(seen, f'say where it comes from: new.properties."{asked.key}" = {_SOURCES}')
+        seen = f"the property {asked} is a password, which must not be in the file"
+        yield _wrong(seen, f'name its source: new.properties."{asked.key}" = {_SOURCES}')
     elif value is not None and (said := hypervisor.property_fault(asked, value)):
         yield _wrong(f"the property {asked} {said}", f"give it another value: {_as_written(asked)}")
 

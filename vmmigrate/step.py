@@ -11,14 +11,14 @@ Act = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class Nothing:
-    """In place of an undo, where there is nothing to undo."""
+    """In place of an undo, if there is nothing to undo."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Step:
-    """One act on the world. Two laws: `do` looks, then acts; `undo` tolerates that nothing is there.
+    """One action on the world. Two laws: `do` checks, then acts; `undo` tolerates that there is nothing to undo.
 
     `learns`: the groups of facts that it may record; `needs`: those that an earlier step has recorded by then.
     A step that is not convergent names in `redo_from` the step that makes its ground again.

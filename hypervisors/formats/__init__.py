@@ -1,1 +1,1 @@
-"""Disk image formats read from their bytes: a module for each, and one for whatever else is handed over."""
+"""Disk image formats, read from their bytes: one module for each, and one for all other files."""

@@ -1,4 +1,4 @@
-"""Read each file once, front to back, and make every digest that is wanted of it and of parts of it."""
+"""Read each file once, from start to end, and compute every digest of it and of its parts."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ _PIECE = 4 << 20
 
 @dataclass(frozen=True)
 class Wanted:
-    """A digest over all of `source`, be that a file or a part of one. `algorithm` as hashlib names it."""
+    """A digest over all of `source`, a file or a part of one. `algorithm` is hashlib's name."""
 
     source: Source
     algorithm: str = "sha256"
@@ -21,7 +21,7 @@ class Wanted:
 def make_digests(files: Sequence[Source], wanted: Iterable[Wanted], progress: ProgressListener) -> dict[Wanted, str]:
     """In hexadecimal. Each of `files` is read once, `wanted` are parts of them; `progress` counts the files' bytes.
 
-    Raises BadImage where a file no longer has the size it had when it was opened.
+    Raises BadImage if a file no longer has the size that it had when it was opened.
     """
     making = {each: hashlib.new(each.algorithm, usedforsecurity=False) for each in wanted}
     done, total = 0, sum(file.size for file in files)
@@ -36,11 +36,11 @@ def make_digests(files: Sequence[Source], wanted: Iterable[Wanted], progress: Pr
 
 
 def _pieces(file: Source) -> Iterator[tuple[int, memoryview]]:
-    """All bytes, each piece with its place; a piece is overwritten by the next."""
+    """All bytes, each piece with its offset; a piece is overwritten by the next."""
     buffer = memoryview(bytearray(_PIECE))
     file.file.seek(0)
     at = 0
-    while got := file.file.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it, files have it
+    while got := file.file.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO does not declare it, files have it
         yield at, buffer[:got]
         at += got
     if at != file.size:
@@ -48,5 +48,5 @@ def _pieces(file: Source) -> Iterator[tuple[int, memoryview]]:
 
 
 def _overlap(part: Source, at: int, piece: memoryview) -> memoryview:
-    """What of the piece at `at` belongs to the part."""
+    """The bytes of the piece at `at` that belong to the part."""
     return piece[max(part.start - at, 0) : max(part.start + part.size - at, 0)]

@@ -1,4 +1,4 @@
-"""Which format a disk image has, and how large its disk is, by its bytes; what is no disk image is refused."""
+"""Detect a disk image's format and disk size from its bytes; anything else is refused."""
 
 from hypervisors.formats import foreign, qcow2, raw, vmdk
 from hypervisors.formats.source import FETCH_AGAIN, Source
@@ -18,6 +18,6 @@ def format_and_size(source: Source) -> tuple[str, int]:
     if raw.is_disk(source):
         return "raw", raw.virtual_size(source)
     raise source.refused(
-        "is no disk image: neither qcow2 nor VMDK, and without a boot sector",
+        "is not a disk image: neither qcow2 nor VMDK, and without a boot sector",
         hint="give the appliance's image: an OVA, an OVF, or a disk (qcow2, VMDK, or a raw disk that boots)",
     )

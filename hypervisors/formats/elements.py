@@ -21,16 +21,16 @@ def descendants(element: Element, *names: str) -> list[Element]:
 
 
 def text(element: Element | None, name: str) -> str:
-    """The words of the first child of that name, '' where there is none."""
+    """The text of the first child with that name, '' if there is none."""
     found = None if element is None else child(element, name)
     return "" if found is None else (found.text or "").strip()
 
 
 def attribute(element: Element, name: str) -> str:
-    """'' where there is none."""
+    """The attribute's value, '' if there is none."""
     return next(iter(attributes(element, name)), "")
 
 
 def attributes(element: Element, name: str) -> list[str]:
-    """In each namespace where it is told."""
+    """The attribute's values in all namespaces."""
     return [value.strip() for key, value in element.attrib.items() if local(key) == name]

@@ -1,4 +1,4 @@
-"""What else people hand over as an image: each known by its bytes, with what to do about it."""
+"""Files that are not disk images, recognised by their bytes, with what to do about each."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ _KINDS = (
     _Kind(0, b"conectix", "is a Hyper-V or Virtual PC disk (VHD)", _CONVERT),
     _Kind(0x40, b"\x7f\x10\xda\xbe", "is a VirtualBox disk (VDI)", _CONVERT),
     _Kind(0, b"COWD", "is one extent of a VMware disk (COWD)", _CONVERT),
-    # before the boot signature is looked for: installation media carry one too
+    # before the boot signature is checked: installation media have one too
     _Kind(
         32769,
         b"CD001",
@@ -44,7 +44,7 @@ _HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 
 
 def refusal(source: Source) -> BadImage | None:
-    """Why this file is no disk image, where its bytes tell; None where they do not."""
+    """Why this file is not a disk image; None if its bytes do not show a reason."""
     for kind in _KINDS:
         if source.peek(kind.offset, len(kind.magic)) == kind.magic:
             return source.refused(f"{kind.what}, not a disk image", hint=kind.hint)
@@ -56,7 +56,7 @@ def _text_refusal(source: Source) -> BadImage | None:
     if head.startswith(_DESCRIPTOR):
         return source.refused(
             "is only the descriptor of a VMDK, a page of text",
-            hint="give the VMDK that holds the data, or make one file of them: qemu-img convert -O qcow2",
+            hint="give the VMDK that contains the data, or make one file of them: qemu-img convert -O qcow2",
         )
     if head.startswith(_HTML):
         return source.refused(

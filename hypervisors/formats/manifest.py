@@ -14,7 +14,7 @@ _LINE = re.compile(r"([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)", re.ASCII)
 
 @dataclass(frozen=True)
 class Entry:
-    """`algorithm` as hashlib names it; `digest` in lower-case hexadecimal."""
+    """`algorithm` is hashlib's name; `digest` is lower-case hexadecimal."""
 
     name: str
     algorithm: str
@@ -22,14 +22,14 @@ class Entry:
 
 
 def small(source: Source) -> bytes:
-    """All of a manifest or certificate. Raises BadImage where it is too large to be one."""
+    """All of a manifest or certificate. Raises BadImage if it is too large to be one."""
     if source.size > _LARGEST:
         raise source.refused(f"has {source.size >> 20} MiB", hint="a manifest or certificate has some KiB")
     return source.read(0, source.size)
 
 
 def read_manifest(source: Source) -> tuple[Entry, ...]:
-    """In order. Raises BadImage for a line that is none, and for a file with two digests of a kind."""
+    """In order. Raises BadImage for an invalid line, and for a file with two digests of one kind."""
     text = small(source).decode("utf-8", "replace")
     entries = tuple(_entry(source, line.strip()) for line in text.splitlines() if line.strip())
     if not entries:
@@ -47,7 +47,7 @@ def _entry(source: Source, line: str) -> Entry:
     algorithm = ALGORITHMS.get(told.upper().replace("-", ""))
     if algorithm is None:
         raise source.refused(
-            f"uses {told}, which is not known here",
+            f"uses {told}, which is not supported",
             hint="export it again with SHA-256, or leave the manifest out and give --sha256",
         )
     return Entry(plain_name(source, name.strip(), "its lines"), algorithm, digest.lower())

@@ -2,11 +2,11 @@
 
 from hypervisors.formats.source import Source
 
-_ODD = "it is not as a publisher makes it: fetch it again from its publisher, or give the disk image alone"
+_ODD = "a publisher's file does not look like this: fetch it again from its publisher, or give only the disk image"
 
 
 def plain_name(source: Source, name: str, where: str) -> str:
-    """The name, without a leading "./". Raises BadImage for anything else than a plain name, found in `where`."""
+    """The name, without a leading "./". Raises BadImage for anything but a plain name, found in `where`."""
     plain = name.removeprefix("./")
     if reason := _odd(plain):
         raise source.refused(f"names a file {name!r} in {where}, which {reason}", hint=_ODD)
@@ -14,7 +14,7 @@ def plain_name(source: Source, name: str, where: str) -> str:
 
 
 def _odd(name: str) -> str | None:
-    """What is wrong with it."""
+    """What is wrong with the name."""
     if "://" in name:
         return "lies elsewhere"
     if name.startswith(("/", "\\")) or name[1:2] == ":":
@@ -22,7 +22,7 @@ def _odd(name: str) -> str | None:
     if name == ".." or "../" in name or "..\\" in name or name.endswith(("/..", "\\..")):
         return "leads out of its folder"
     if "/" in name or "\\" in name:
-        return "lies in a folder of its own"
+        return "is in a folder of its own"
     if not name or name == "." or not name.isprintable():
-        return "is no file name"
+        return "is not a file name"
     return None

@@ -1,4 +1,4 @@
-"""OVA, a tar archive: where each member lies in it. Nothing is unpacked, and no forged header is believed."""
+"""OVA, a tar archive: find each member in it. Nothing is unpacked, and forged headers are not trusted."""
 
 import tarfile
 from typing import BinaryIO, cast
@@ -10,7 +10,7 @@ _AT, _MAGIC = 257, b"ustar"
 _BLOCK = tarfile.BLOCKSIZE
 _MOST_MEMBERS = 1000
 _MOST_HEADER_BYTES = 1 << 22  # of all that tarfile reads: headers, long names, extended attributes
-# what tarfile lets out where a header is nonsense: it parses octal, decimal, lists and nested headers unguarded
+# what tarfile raises for an invalid header: it parses octal, decimal, lists and nested headers without checks
 _NONSENSE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionError)
 
 
@@ -28,12 +28,12 @@ def members(source: Source) -> dict[str, Source]:
                     _add(source, found, info)
             _require_end(source, archive.offset)
     except _NONSENSE as error:
-        raise source.damaged(f"its tar headers make no sense ({error})") from error
+        raise source.damaged(f"its tar headers are not valid ({error})") from error
     return found
 
 
 class _Headers:
-    """The archive as tarfile sees it: it may read headers, not the gigabytes that a forged one claims to have."""
+    """The archive for tarfile: it may read headers, but not the gigabytes that a forged header claims."""
 
     def __init__(self, source: Source) -> None:
         self._source, self._at, self._left = source, 0, _MOST_HEADER_BYTES
@@ -55,7 +55,7 @@ class _Headers:
 
 
 def _is_own_folder(info: tarfile.TarInfo) -> bool:
-    """What `tar -c .` begins with."""
+    """The first member of `tar -c .`."""
     return info.isdir() and info.name in (".", "./")
 
 
@@ -63,15 +63,15 @@ def _add(source: Source, found: dict[str, Source], info: tarfile.TarInfo) -> Non
     name = plain_name(source, info.name, "its archive")
     if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
         raise source.refused(
-            f"has a member {name!r} that is no plain file ({_kind(info)})",
-            hint="an OVA holds plain files only: pack it again with `tar --format=ustar -cf`, or fetch it again",
+            f"has a member {name!r} that is not a plain file ({_kind(info)})",
+            hint="an OVA contains only plain files: pack it again with `tar --format=ustar -cf`, or fetch it again",
         )
     if info.size < 0:
         raise source.damaged(f"the member {name} has a negative size")
     source.require(info.offset_data + info.size)
     if name in found:
         raise source.refused(
-            f"has two members {name!r}, and programs differ in which they take",
+            f"has two members {name!r}, and programs differ in which one they use",
             hint="fetch it again from its publisher",
         )
     if len(found) == _MOST_MEMBERS:

@@ -1,4 +1,4 @@
-"""OVF: which virtual machine a descriptor asks for, and in which files [DSP0243 1.1 and 2.1, VMware's additions]."""
+"""OVF: the virtual machine that a descriptor describes, and its files [DSP0243 1.1 and 2.1, VMware's additions]."""
 
 import codecs
 import hashlib
@@ -16,17 +16,17 @@ from hypervisors.formats.source import Source
 from hypervisors.formats.virtual_hardware import Attachment, Hardware, default_configuration, read_hardware
 from hypervisors.types import Extent, OvfDescription, OvfDisk
 
-_LARGEST = 4 << 20  # those of vendors have tens of KiB, with every licence in every language some hundreds
+_LARGEST = 4 << 20  # vendors' files have tens of KiB; with every licence in every language, some hundreds
 _HEAD = 1 << 16
 _ENVELOPE = re.compile(r"<(\w+:)?Envelope[\s>]")
 _ENCRYPTED = ("EncryptionSection", "EncryptedData")
-_ONE_SYSTEM = "export the gateway's virtual machine alone, or unpack the package and give its disk image"
+_ONE_SYSTEM = "export only the gateway's virtual machine, or unpack the package and give its disk image"
 _ONE_DISK = "a gateway has one: unpack the package and give the disk image that boots"
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """`files`: all that it refers to, the disk's among them."""
+    """`files`: all referenced files, including the disk's."""
 
     description: OvfDescription
     disk: DiskFile
@@ -41,7 +41,7 @@ def is_descriptor(source: Source) -> bool:
 
 
 def read(source: Source) -> Descriptor:
-    """Raises BadImage for what cannot be read, and for more than one machine with one disk."""
+    """Raises BadImage if it cannot be read, or is not one machine with one disk."""
     if source.size > _LARGEST:
         raise source.refused(f"is a descriptor of {source.size >> 20} MiB", hint="is it an OVF? those have some KiB")
     data = source.read(0, source.size)
@@ -56,13 +56,13 @@ def _parsed(source: Source, data: bytes) -> Element:
         root = fromstring(data, forbid_dtd=True)
     except DefusedXmlException as error:
         raise source.refused(
-            f"has a document type or entities of its own ({type(error).__name__}), which no OVF needs",
-            hint="it is not as a publisher makes it: fetch it again from its publisher",
+            f"has its own document type or entities ({type(error).__name__}), which no OVF needs",
+            hint="a publisher's file does not look like this: fetch it again from its publisher",
         ) from error
     except (ParseError, ValueError, LookupError) as error:
         raise source.damaged(f"its XML cannot be read ({error})") from error
     if local(root.tag) != "Envelope":
-        raise source.refused(f"is XML, but no OVF: its root is {local(root.tag)!r}", hint="give the .ovf or .ova")
+        raise source.refused(f"is XML, but not an OVF: its root is {local(root.tag)!r}", hint="give the .ovf or .ova")
     return root
 
 

@@ -1,4 +1,4 @@
-"""An OVF package, in one archive or in a folder: its parts found, and compared with what its descriptor says."""
+"""An OVF package, in one archive or in a folder: find its parts and compare them with its descriptor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from hypervisors.formats.source import FETCH_AGAIN, Source
 Find = Callable[[str], Source | None]
 
 _DESCRIPTOR, _MANIFEST, _CERTIFICATE = ".ovf", ".mf", ".cert"
-_RESOURCE_FORK = "._"  # which a Mac packs beside each file
+_RESOURCE_FORK = "._"  # macOS adds one for each file
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Where things are. `named`: the file that the operator named; `find`: a file of the package by its name."""
+    """Access to a package. `named`: the file given by the operator; `find`: a file of the package by its name."""
 
     named: Source
     descriptor: Source
@@ -32,7 +32,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the manifest says of a file of the package."""
+    """The manifest's entry for a file of the package."""
 
     file: Source
     entry: manifest.Entry
@@ -40,7 +40,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Package:
-    """A package that agrees with itself, as far as can be told without reading all of it."""
+    """A package whose parts agree, as far as can be checked without reading all of it."""
 
     parts: Parts
     descriptor: ovf.Descriptor
@@ -48,7 +48,7 @@ class Package:
     format: str
     virtual_size: int
     promises: tuple[Promise, ...]
-    left_out: tuple[str, ...]  # files that come along and are not deployed
+    left_out: tuple[str, ...]  # files in the package that are not deployed
 
 
 def in_archive(archive: Source) -> Parts:
@@ -71,7 +71,7 @@ def in_archive(archive: Source) -> Parts:
 
 
 def in_folder(descriptor: Source, find: Find) -> Parts:
-    """`find` opens a file beside the descriptor, None where there is none."""
+    """`find` opens a file beside the descriptor, None if there is none."""
     stem = descriptor.path.stem
     return Parts(descriptor, descriptor, find(stem + _MANIFEST), find(stem + _CERTIFICATE), find)
 
@@ -85,7 +85,7 @@ def _only(archive: Source, members: dict[str, Source], suffix: str) -> Source | 
 
 
 def read_package(parts: Parts) -> Package:
-    """Raises BadImage where something is missing, or is not what the descriptor says."""
+    """Raises BadImage if something is missing, or differs from the descriptor."""
     descriptor = ovf.read(parts.descriptor)
     files = {file.name: _present(parts, file) for file in descriptor.files}
     name = descriptor.disk.file.name
@@ -108,7 +108,7 @@ def _present(parts: Parts, file: File) -> Source:
 def _missing(parts: Parts, name: str, wanted_by: str) -> BadImage:
     return parts.named.refused(
         f"lacks {name}, which {wanted_by} names",
-        hint="an .ovf needs its files beside it: give the folder's .ovf, or the .ova"
+        hint="an .ovf needs its files in the same folder: give the .ovf in that folder, or the .ova"
         if parts.in_folder
         else FETCH_AGAIN,
     )
@@ -123,7 +123,7 @@ def _compare(file: Source, descriptor: ovf.Descriptor, form: str, size: int) -> 
 
 
 def _promises(parts: Parts, image: Source) -> tuple[Promise, ...]:
-    """What is to be checked; () without a manifest. One that leaves out what matters vouches for nothing."""
+    """The digests to check; () without a manifest. A manifest without the files that matter is refused."""
     if parts.manifest is None:
         return ()
     promises = tuple(_promise(parts, entry) for entry in manifest.read_manifest(parts.manifest))
@@ -131,7 +131,7 @@ def _promises(parts: Parts, image: Source) -> tuple[Promise, ...]:
         if needed not in [promise.file for promise in promises]:
             raise parts.manifest.refused(
                 f"says nothing of {needed.member or needed.path.name}",
-                hint="it does not vouch for the package: fetch that again from its publisher",
+                hint="so it does not protect the package: fetch the package again from its publisher",
             )
     return promises
 

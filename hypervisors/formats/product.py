@@ -1,4 +1,4 @@
-"""The product sections of an OVF: what the appliance is, and the vApp properties that it wants to be told. Pure."""
+"""The product sections of an OVF: what the appliance is, and the vApp properties that it needs. Pure."""
 
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element

@@ -1,4 +1,4 @@
-"""qcow2: is it whole, does it stand alone, and how large is its disk (QEMU's docs/interop/qcow2.txt)."""
+"""qcow2: is it complete, is it self-contained, and how large is its disk (QEMU's docs/interop/qcow2.txt)."""
 
 import struct
 from array import array
@@ -14,7 +14,7 @@ _OFFSET = 0x00FFFFFFFFFFFE00
 _COMPRESSED = 1 << 62
 _READS_AS_ZEROS = 1
 
-_FLATTEN = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, where its other file is"
+_FLATTEN = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, in the folder of its other file"
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Header:
 
     @property
     def l2_words(self) -> int:
-        """8-byte words an L2 entry takes: two with extended L2."""
+        """The number of 8-byte words in an L2 entry: two with extended L2."""
         return 2 if self.incompatible & _EXTENDED_L2 else 1
 
 
 def virtual_size(source: Source) -> int:
-    """The disk's size in bytes. Raises BadImage for an image that is cut short or does not stand alone."""
+    """The disk's size in bytes. Raises BadImage for an image that is cut short or not self-contained."""
     header = _header(source)
     _refuse_dependants(source, header)
     _refuse_unreadable(source, header)
@@ -55,7 +55,7 @@ def _header(source: Source) -> Header:
     incompatible = struct.unpack(">Q", source.read(72, 8))[0] if version >= 3 else 0
     if version not in (2, 3):
         raise source.refused(
-            f"is a qcow image of version {version}, which is not read here",
+            f"is a qcow image of version {version}, which is not supported",
             hint="convert it: qemu-img convert -O qcow2 THIS-IMAGE new.qcow2",
         )
     if not 9 <= cluster_bits <= 21:
@@ -77,13 +77,13 @@ def _refuse_unreadable(source: Source, header: Header) -> None:
         raise source.damaged("its qcow2 header is marked corrupt")
     if header.incompatible & ~_KNOWN_INCOMPATIBLE:
         raise source.refused(
-            f"uses qcow2 features that are not known here (0x{header.incompatible:x})",
+            f"uses qcow2 features that are not supported (0x{header.incompatible:x})",
             hint="convert it with the QEMU that made it: qemu-img convert -O qcow2 -o compat=1.1",
         )
 
 
 def _refuse_truncated(source: Source, header: Header) -> None:
-    """Every cluster that a table names must lie in the file: QEMU would read zeros in its place."""
+    """Every cluster that a table names must be inside the file: QEMU would read zeros instead."""
     l1 = numbers(source.read(header.l1_offset, header.l1_entries * 8), "Q", "big")
     l2_entries = header.cluster // 8 // header.l2_words
     for index, entry in enumerate(l1):
@@ -93,13 +93,13 @@ def _refuse_truncated(source: Source, header: Header) -> None:
 
 
 def _furthest(table: "array[int]", header: Header, guest: int) -> int:
-    """The end of the last data that this L2 table names; `guest`: the address of its first byte."""
+    """The end of the last data that this L2 table names; `guest`: the guest address of its first byte."""
     furthest = 0
     for entry in table:
         if entry & _COMPRESSED:
             furthest = max(furthest, _compressed_end(entry, header))
         elif entry & _OFFSET and not entry & _READS_AS_ZEROS:
-            # the last cluster of a disk may be written only as far as the disk goes
+            # the last cluster may be written only up to the end of the disk
             used = min(header.cluster, -(-(header.virtual_size - guest) // SECTOR) * SECTOR)
             furthest = max(furthest, (entry & _OFFSET) + used)
         guest += header.cluster
@@ -107,7 +107,7 @@ def _furthest(table: "array[int]", header: Header, guest: int) -> int:
 
 
 def _compressed_end(entry: int, header: Header) -> int:
-    """Where compressed data ends at the least: it is told in sectors, the last need not be whole."""
+    """The minimum end of compressed data: it is given in sectors, and the last may be partial."""
     offset_bits = 62 - (header.cluster_bits - 8)
     offset = entry & ((1 << offset_bits) - 1)
     further_sectors = (entry & (_COMPRESSED - 1)) >> offset_bits

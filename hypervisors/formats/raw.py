@@ -1,4 +1,4 @@
-"""A raw disk: known by the boot signature of its MBR or GPT, whole if its partitions lie within it."""
+"""A raw disk: recognised by the boot signature of its MBR or GPT, complete if it contains all its partitions."""
 
 import struct
 
@@ -7,7 +7,7 @@ from hypervisors.formats.source import SECTOR, Source
 _SIGNATURE = b"\x55\xaa"
 _GPT = b"EFI PART"
 _GPT_BLOCKS = (512, 4096)
-_PROTECTIVE = 0xEE  # a GPT's placeholder, whose length says nothing
+_PROTECTIVE = 0xEE  # a GPT's placeholder, whose length means nothing
 
 
 def is_disk(source: Source) -> bool:
@@ -15,7 +15,7 @@ def is_disk(source: Source) -> bool:
 
 
 def virtual_size(source: Source) -> int:
-    """The disk's size in bytes. Raises BadImage where a partition lies beyond the end of the file."""
+    """The disk's size in bytes. Raises BadImage if a partition is beyond the end of the file."""
     for start, length in _partitions(source):
         source.require((start + length) * SECTOR)
     block = _gpt_block(source)
@@ -30,7 +30,7 @@ def _gpt_block(source: Source) -> int | None:
 
 
 def _partitions(source: Source) -> list[tuple[int, int]]:
-    """Start and length in sectors; none where the table's bytes are something else (a boot loader's code)."""
+    """Start and length in sectors; none if the table's bytes are something else (a boot loader's code)."""
     if source.peek(510, 2) != _SIGNATURE:
         return []
     table = struct.iter_unpack("<B3xB3xII", source.read(446, 64))

@@ -1,4 +1,4 @@
-"""The files of an OVF, and which of them is the disk; what is packed, split, encrypted or elsewhere is refused."""
+"""The files of an OVF, and which of them is the disk; a compressed, split, encrypted or external disk is refused."""
 
 import re
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from hypervisors.types import OvfDisk
 
 _LARGEST_DISK = 64 << 40  # vSphere's own limit is 62 TiB
 _FORMATS = (("vmdk", "vmdk"), ("qcow", "qcow2"))  # a word in the URI that names the format, and our name for it
-_PLAIN_FILES = "export it again with plain files, as `ovftool` does unless told otherwise"
+_PLAIN_FILES = "export it again with plain files, as `ovftool` does by default"
 _CONVERT = "unpack the package and convert the disk: qemu-img convert -O qcow2 DISK new.qcow2"
 
 
 @dataclass(frozen=True)
 class File:
-    """`size` in bytes, 0 where it is not told."""
+    """`size` in bytes, 0 if it is not given."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ def _capacity(source: Source, disk: Element) -> int:
     told = attribute(disk, "capacity")
     if re.fullmatch(r"\$\{.*\}", told):
         raise source.refused(
-            f"lets a property choose its disk's size: {told!r}", hint="give the disk image that is inside"
+            f"takes its disk's size from a property: {told!r}", hint="give the disk image that is inside"
         )
     return amount(told)
 
@@ -90,4 +90,4 @@ def _format(source: Source, uri: str) -> str:
     for word, name in _FORMATS:
         if word in uri.lower():
             return name
-    raise source.refused(f"has a disk of the format {uri!r}, which is not read here", hint=_CONVERT)
+    raise source.refused(f"has a disk of the format {uri!r}, which is not supported", hint=_CONVERT)

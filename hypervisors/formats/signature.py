@@ -19,15 +19,15 @@ _SIGNATURE = re.compile(rb"^([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)\s*$"
 _HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha512": hashes.SHA512()}  # noqa: S303 -- ovftool's default once
 _UNDERSTOOD = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 _LONGEST_CHAIN = 8
-_NONSENSE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion)  # parsed only when asked for
+_NONSENSE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion)  # parsed lazily
 _ELSEWHERE = "fetch it again from its publisher, or leave image.ca_file out to deploy it unverified"
 
 
 def verify(manifest: Source, certificate: Source, ca_file: Path) -> str:
-    """Who signed the manifest. Raises BadImage unless the signature holds and an authority in `ca_file` vouches for it.
+    """Who signed the manifest. Raises BadImage unless the signature is valid and `ca_file` vouches for it.
 
     `certificate`: the line "SHA256(x.mf)= signature", then the signer's certificate and those of authorities between,
-    in PEM [DSP0243, 5.1]. Revocation is not asked for, and a signature that has run out does not hold.
+    in PEM [DSP0243, 5.1]. Revocation is not checked, and an expired signature is not valid.
     """
     told, roots = small(certificate), _authorities(ca_file)
     signer, *others = _certificates(certificate, told)
@@ -43,7 +43,7 @@ def _certificates(source: Source, told: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(told)
     except ValueError as error:
-        raise source.damaged(f"it holds no certificate ({error})") from error
+        raise source.damaged(f"it contains no certificate ({error})") from error
 
 
 def _authorities(ca_file: Path) -> list[x509.Certificate]:
@@ -53,18 +53,20 @@ def _authorities(ca_file: Path) -> list[x509.Certificate]:
     except OSError as error:
         raise Problem(f"{ca_file}: {error.strerror}", hint=hint) from error
     except ValueError as error:
-        raise Problem(f"{ca_file} holds no certificate", hint=hint) from error
+        raise Problem(f"{ca_file} contains no certificate", hint=hint) from error
 
 
 def _check_signature(source: Source, told: bytes, signer: x509.Certificate, signed: bytes) -> None:
     found = _SIGNATURE.search(told)
     algorithm = found and ALGORITHMS.get(found[1].decode().upper().replace("-", ""))
     if not found or not algorithm or len(found[3]) % 2:
-        raise source.damaged("it has no line with a signature of a known kind")
+        raise source.damaged("it has no line with a supported signature")
     try:
         _check(signer, bytes.fromhex(found[3].decode()), signed, _HASHES[algorithm])
     except (InvalidSignature, UnsupportedAlgorithm) as error:
-        raise source.refused("is no signature of its manifest: one of the two was altered", hint=_ELSEWHERE) from error
+        raise source.refused(
+            "is not a valid signature of its manifest: one of the two was changed", hint=_ELSEWHERE
+        ) from error
 
 
 def _check(signer: x509.Certificate, signature: bytes, signed: bytes, algorithm: hashes.HashAlgorithm) -> None:
@@ -84,29 +86,29 @@ def _check_chain(
     current = signer
     for between in range(_LONGEST_CHAIN):
         if reason := _unfit(current):
-            raise _not_believed(source, current, reason)
+            raise _not_trusted(source, current, reason)
         if current in roots:
             return
         issuer = next((each for each in (*roots, *others) if each != current and _issued(current, each, between)), None)
         if issuer is None:
-            raise _not_believed(source, current, "was issued by nobody whom image.ca_file names")
+            raise _not_trusted(source, current, "was not issued by an authority in image.ca_file")
         current = issuer
-    raise _not_believed(source, signer, "has too many authorities above it")
+    raise _not_trusted(source, signer, "has too many authorities above it")
 
 
-def _not_believed(source: Source, certificate: x509.Certificate, reason: str) -> BadImage:
+def _not_trusted(source: Source, certificate: x509.Certificate, reason: str) -> BadImage:
     return source.refused(
-        f"is signed, but not believed: the certificate of {_name(certificate)} {reason}", hint=_ELSEWHERE
+        f"is signed, but not trusted: the certificate of {_name(certificate)} {reason}", hint=_ELSEWHERE
     )
 
 
 def _name(certificate: x509.Certificate) -> str:
-    """For people, without what would move a terminal's cursor."""
+    """For people, without characters that control a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in certificate.subject.rfc4514_string())
 
 
 def _unfit(certificate: x509.Certificate) -> str | None:
-    """Why it vouches for nothing."""
+    """Why the certificate proves nothing."""
     now = datetime.now(UTC)
     if now < certificate.not_valid_before_utc:
         return f"is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
@@ -114,11 +116,11 @@ def _unfit(certificate: x509.Certificate) -> str | None:
         return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
     critical = {each.oid for each in certificate.extensions if each.critical}
     unknown = ", ".join(sorted(oid.dotted_string for oid in critical - _UNDERSTOOD))
-    return f"has critical extensions that are not understood here ({unknown})" if unknown else None
+    return f"has critical extensions that are not supported ({unknown})" if unknown else None
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate, between: int) -> bool:
-    """Whether `issuer` is an authority that signed it, and may with so many authorities `between` it and the signer."""
+    """Whether `issuer` is an authority that signed it, and may have so many authorities `between` it and the signer."""
     try:
         basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         certificate.verify_directly_issued_by(issuer)

@@ -25,7 +25,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name for messages."""
         return f"{self.member} in {self.path}" if self.member else str(self.path)
 
     def peek(self, offset: int, length: int) -> bytes:
@@ -34,16 +34,16 @@ class Source:
         return self.file.read(max(0, min(length, self.size - offset)))
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`. Raises BadImage where the file ends before."""
+        """Exactly `length` bytes from `offset`. Raises BadImage if the file ends before."""
         self.require(offset + length)
         return self.peek(offset, length)
 
     def part(self, start: int, size: int, member: str) -> "Source":
-        """A member that lies in this file."""
+        """A member inside this file."""
         return Source(self.path, self.file, size, self.start + start, member)
 
     def require(self, end: int) -> None:
-        """Raises BadImage where there are fewer than `end` bytes."""
+        """Raises BadImage if there are fewer than `end` bytes."""
         if end > self.size:
             raise self.cut_short(end)
 

@@ -12,10 +12,10 @@ _FACTOR = re.compile(r"(\d{1,9})(?:\^(\d{1,2}))?")
 
 
 def bytes_in(unit: str) -> int:
-    """How many bytes one of `unit` is [DSP0004, annex C]. Raises ValueError where it is no unit of bytes."""
+    """The size of one `unit` in bytes [DSP0004, annex C]. Raises ValueError if it is not a unit of bytes."""
     word, *factors = (part.strip() for part in unit.lower().split("*"))
     if word not in _WORDS or not all(map(_FACTOR.fullmatch, factors)):
-        raise ValueError(f"{unit!r} is no unit of bytes")
+        raise ValueError(f"{unit!r} is not a unit of bytes")
     size = _WORDS[word]
     for factor in factors:
         base, _, exponent = factor.partition("^")

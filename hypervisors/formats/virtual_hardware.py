@@ -1,4 +1,4 @@
-"""The hardware section of an OVF: processors, memory, NICs, firmware, and on which bus the disks hang. Pure."""
+"""The hardware section of an OVF: processors, memory, NICs, firmware, and the bus of each disk. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hypervisors.types import OvfNic
 _CPU, _MEMORY, _IDE, _SCSI, _NIC, _DISK, _OTHER_STORAGE = "3", "4", "5", "6", "10", "17", "20"
 _ITEMS = ("Item", "StorageItem", "EthernetPortItem")  # the latter two since version 2
 _DISK_RESOURCE = re.compile(r"(?:ovf:)?/disk/(.+)")
-_MEMORY_UNIT = "byte * 2^20"  # where old tools tell none
+_MEMORY_UNIT = "byte * 2^20"  # where old tools give none
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Hardware:
-    """`vcpus` and `memory` (bytes) are 0, `firmware` is '' where the descriptor does not say."""
+    """`vcpus` and `memory` (bytes) are 0, `firmware` is '' if the descriptor does not say."""
 
     vcpus: int
     memory: int
@@ -36,7 +36,7 @@ class Hardware:
 
 
 def read_hardware(section: Element, configuration: str) -> Hardware:
-    """As in the deployment option `configuration`. Raises ValueError for numbers and units that are none."""
+    """As in the deployment option `configuration`. Raises ValueError for invalid numbers and units."""
     items = _items(section, configuration)
     return Hardware(
         vcpus=sum(amount(text(item, "VirtualQuantity")) for item in _of_type(items, _CPU)),
@@ -55,13 +55,13 @@ def amount(words: str) -> int:
 
 
 def _items(section: Element, configuration: str) -> dict[str, Element]:
-    """By instance id, in order. What is for this deployment option alone replaces what is for all."""
+    """By instance id, in order. An item for this deployment option replaces the one for all options."""
     found: dict[str, Element] = {}
     for item in section:
         options = attribute(item, "configuration").split()
         instance = text(item, "InstanceID")
         if local(item.tag) not in _ITEMS or attribute(item, "bound") or (options and configuration not in options):
-            continue  # a bound limits what may be chosen, it chooses nothing
+            continue  # a bound limits the choice, it is not a choice
         if options or instance not in found:
             found[instance] = item
     return found
@@ -105,7 +105,7 @@ def _firmware(section: Element) -> str:
 
 
 def default_configuration(envelope: Element) -> str:
-    """The deployment option that is taken where nobody chooses: the one marked, else the first; '' without any."""
+    """The default deployment option: the one marked, else the first; '' without any."""
     section = child(envelope, "DeploymentOptionSection")
     options = [] if section is None else descendants(section, "Configuration")
     marked = [option for option in options if attribute(option, "default") in ("true", "1")]

@@ -1,4 +1,4 @@
-"""VMDK in one file (monolithicSparse, streamOptimized): is it whole, and how large is its disk.
+"""VMDK in one file (monolithicSparse, streamOptimized): is it complete, and how large is its disk.
 
 VMware's "Virtual Disk Format 5.0" calls a cluster a grain and a table of them a grain table.
 """
@@ -19,9 +19,9 @@ _NO_PARENT = "ffffffff"
 _MOST_ENTRIES = 512  # of a grain table, in every version of the format
 _LARGEST_DIRECTORY = 1 << 25
 _LARGEST_DESCRIPTOR = 1 << 20
-_DESCRIPTOR = 20 * SECTOR  # where QEMU looks for a parent, whatever length the header tells
+_DESCRIPTOR = 20 * SECTOR  # where QEMU searches for a parent, whatever length the header gives
 
-_ONE_FILE = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, beside its other files"
+_ONE_FILE = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, in the folder of its other files"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Header:
 
 
 def virtual_size(source: Source) -> int:
-    """The disk's size in bytes. Raises BadImage for an image that is cut short or does not stand alone."""
+    """The disk's size in bytes. Raises BadImage for an image that is cut short or not self-contained."""
     header = _checked(source, 0)
     _refuse_other_kinds(source, header)
     if header.directory_at == _DIRECTORY_AT_END:
@@ -48,7 +48,7 @@ def virtual_size(source: Source) -> int:
 
 
 def _checked(source: Source, offset: int) -> Header:
-    """The header there. Both are looked at: what is read of which differs between programs."""
+    """The header there. Both headers are checked, because programs differ in which one they read."""
     header = _header(source, offset)
     if not header.capacity or not header.grain or not header.entries_per_table:
         raise source.damaged("a VMDK header without capacity or grain size")
@@ -62,7 +62,7 @@ def _header(source: Source, offset: int) -> Header:
     fields = struct.unpack("<4s4xIQQQQIQQ", source.read(offset, 64))
     magic, flags, capacity, grain, descriptor_at, descriptor_size, per_table, _, directory_at = fields
     if magic != MAGIC:
-        raise source.damaged("no VMDK header where one belongs; the end of the file is missing")
+        raise source.damaged("no VMDK header at its place; the end of the file is missing")
     return Header(flags, capacity, grain, descriptor_at, descriptor_size, per_table, directory_at)
 
 
@@ -76,7 +76,7 @@ def _refuse_other_kinds(source: Source, header: Header) -> None:
 
 
 def _refuse_parents(source: Source, header: Header) -> None:
-    """A parent's name is looked for wherever QEMU would see one: it opens that file, whatever it is."""
+    """Search for a parent's name wherever QEMU would find one: it opens that file, whatever it is."""
     descriptor = source.peek(header.descriptor_at * SECTOR, _DESCRIPTOR)
     if b"parentFileNameHint" in descriptor or _value(_text(descriptor), "parentCID") not in ("", _NO_PARENT):
         raise source.refused("is only a delta: a VMDK with a parent disk", hint=_ONE_FILE)
@@ -92,7 +92,7 @@ def _value(descriptor: str, key: str) -> str:
 
 
 def _refuse_truncated(source: Source, header: Header) -> None:
-    """Every grain that a table names must lie in the file: QEMU would read zeros in its place."""
+    """Every grain that a table names must be inside the file: QEMU would read zeros instead."""
     tables = -(-header.capacity // (header.grain * header.entries_per_table))
     if tables * 4 > _LARGEST_DIRECTORY:
         raise source.damaged(f"a VMDK header with {tables} grain tables")
@@ -101,7 +101,7 @@ def _refuse_truncated(source: Source, header: Header) -> None:
     for table_at in filter(None, directory):
         table = source.read(table_at * SECTOR, header.entries_per_table * 4)
         furthest = max(furthest, max(numbers(table, "I", "little")))
-    if furthest > 1:  # 1: a grain of zeros, which takes no room
+    if furthest > 1:  # 1: a grain of zeros, which takes no space
         source.require(_grain_end(source, header, furthest * SECTOR))
 
 

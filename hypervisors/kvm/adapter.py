@@ -173,7 +173,7 @@ def _disk(session: Session, domain: libvirt.virDomain, disk: ET.Element) -> Disk
     try:
         capacity = domain.blockInfo(target)[0]
     except libvirt.libvirtError as error:
-        # the file is away, or the driver does not tell: the port has 0 for that
+        # the file is missing, or the driver does not report it: then 0
         if not has_code(error, "NO_SUPPORT", "SYSTEM_ERROR", "INVALID_ARG", "INTERNAL_ERROR"):
             raise
         capacity = 0

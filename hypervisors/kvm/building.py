@@ -2,7 +2,7 @@
 
 Kept is what the guest was made for: type, machine, CPU, firmware, clock, features, memory. Left out is
 what belongs to the old one alone (UUID, disks, host devices, sockets, fixed ports) and every address on a
-bus, which libvirt assigns anew: so NICs come up in the order of the specification.
+bus, which libvirt assigns again: so NICs come up in the order of the specification.
 """
 
 from collections.abc import Sequence

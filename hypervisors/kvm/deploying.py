@@ -35,7 +35,7 @@ class _Place:
 
 
 def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
-    """See the port. A domain of this run that is complete is returned as it is; any other is made anew."""
+    """A complete domain of this run is returned unchanged; any other is recreated."""
     with door(f"deployment of {spec.name}"):
         place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
         done = _look_for_earlier(session, spec, place)
@@ -49,7 +49,7 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
 
 
 def rehearse(session: Session, spec: DeploySpec) -> None:
-    """See the port."""
+    """Check everything that `deploy` checks, and change nothing."""
     with door(f"deployment of {spec.name}"):
         place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
         if session.named(spec.name) is not None:
@@ -75,7 +75,7 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     """All that can be refused is asked here, before anything is made; the domain's XML is the answer."""
     unchanged.refuse_absent(spec.image)
     if spec.properties:
-        raise NotSupported("libvirt hands no vApp properties to a guest", hint="leave them out")
+        raise NotSupported("libvirt passes no vApp properties to a guest", hint="leave them out")
     if spec.folder:
         raise NotSupported("libvirt has no folders of virtual machines", hint="leave new.folder out")
     if pools.volume_in(place.pool, place.name) is not None:

@@ -60,7 +60,7 @@ def _serial(device: ET.Element) -> ET.Element | None:
 
 
 def _channel(device: ET.Element) -> ET.Element | None:
-    """SPICE's own; the guest agent's is made anew, others are sockets of the host."""
+    """SPICE's own; the guest agent's is recreated, others are sockets of the host."""
     return _as_is(device) if device.get("type") == "spicevmc" else None
 
 

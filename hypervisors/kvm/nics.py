@@ -35,7 +35,7 @@ _RUNNING = _Side(running, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def set_nic(domain: libvirt.virDomain, mac: str, up: bool | None, network: Network | None) -> None:
-    """Down: stored first; up: running first (see the port). Raises NotFound."""
+    """Down: stored first; up: running first, so that a crash never leaves a link up. Raises NotFound."""
     _require(domain, mac)
     for side in (_RUNNING, _STORED) if up else (_STORED, _RUNNING):
         if side is _STORED and not domain.isPersistent():

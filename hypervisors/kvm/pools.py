@@ -95,9 +95,9 @@ def volume_of(name: str, size: int) -> ET.Element:
 
 
 def delete_volumes(session: Session, names: set[str], folders: set[str]) -> None:
-    """Delete what bears these names in any pool; `folders`: where they are known to be.
+    """Delete the volumes with these names in any pool; `folders`: where they are known to be.
 
-    Raises HypervisorError where one of the folders belongs to a pool that is not active: nobody can tell
+    Raises HypervisorError where one of the folders belongs to a pool that is not active: it is not known
     then whether a volume is left in it.
     """
     for pool in session.connection.listAllStoragePools(0):

@@ -28,7 +28,7 @@ def attribute(element: ET.Element, path: str, name: str) -> str:
 
 
 def bytes_of(domain: ET.Element, path: str) -> int:
-    """A size with its unit, which is KiB unless told [libvirt: formatdomain, Memory Allocation]."""
+    """A size with its unit; the default is KiB [libvirt: formatdomain, Memory Allocation]."""
     element = domain.find(path)
     if element is None:
         return 0

@@ -37,7 +37,7 @@ def power_off(domain: libvirt.virDomain) -> None:
 def _undefine(domain: libvirt.virDomain) -> None:
     """With all that libvirt keeps for it; a transient domain is gone as soon as it is off.
 
-    libvirt 9.0 does not tell of the variable store in the definition where it chose that itself.
+    libvirt 9.0 does not show the variable store in the definition if it chose that itself.
     """
     flags = _WITH_STATE
     if firmware_of(stored(domain)) == "efi":  # a driver without firmware refuses the flag

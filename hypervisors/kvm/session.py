@@ -65,7 +65,7 @@ class Session:
 
 def open_session(url: str) -> Session:
     """Raises Unreachable, LoginRefused, TrustRefused."""
-    libvirt.registerErrorHandler(_say_nothing, None)  # else libvirt prints what the exceptions tell
+    libvirt.registerErrorHandler(_say_nothing, None)  # else libvirt prints what the exceptions contain
     local = _is_local(url)
     with door(f"connection to {url}", url):
         if local or url.startswith("test:"):

@@ -161,7 +161,7 @@ class VmwareHypervisor:
 
 
 class Vcenter(VmwareHypervisor):
-    """With the ability VappProperties: a bare ESXi keeps none, and its guests are told none."""
+    """With the ability VappProperties: a bare ESXi keeps none, and passes none to its guests."""
 
     def property_fault(self, asked: OvfProperty, value: str) -> str:
         return vapp.fault(asked, value)

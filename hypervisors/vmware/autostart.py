@@ -46,7 +46,7 @@ def read(session: Session, machine: vim.VirtualMachine, name: str) -> Told:
 def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: bool, entry: str = "") -> None:
     """Raises NotSupported where it should start and the host keeps no list; or, once it is listed, starts nothing.
 
-    `entry`: as `read` told it. Off changes nothing where the host starts nothing: what is listed there is its owner's.
+    `entry`: from `read`. Off changes nothing if the host starts nothing: the list there belongs to its owner.
     """
     manager, config = _list_of(session, _host_of(session, machine, name), name)
     if autostart:
@@ -127,7 +127,7 @@ def _entry_of(config: Any, machine: vim.VirtualMachine) -> Any:
 
 
 def _is_enabled(config: Any) -> bool:
-    """Of the whole host; what it does not tell is so."""
+    """The whole host's setting; a value that it does not report counts as true."""
     return config.defaults is None or config.defaults.enabled is not False
 
 

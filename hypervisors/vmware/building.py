@@ -85,7 +85,7 @@ def _size(config: vim.vm.ConfigSpec, vcpus: int, memory: int) -> None:
 
 
 def _disk(spec: DeploySpec, like: Like) -> Iterator[Any]:
-    """The server chooses the file's name: another machine's folder may bear ours."""
+    """The server chooses the file's name: another machine's folder may have ours."""
     yield Change(operation=_ADD, device=controllers.controller(spec.disk_bus or like.bus, _CONTROLLER_KEY))
     backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(
         fileName=f"[{spec.store}]", diskMode="persistent", thinProvisioned=True

@@ -35,18 +35,18 @@ def check_nics(made: Sequence[Nic], spec: DeploySpec) -> None:
     if seen != asked:
         told = ", ".join(f"{nic.mac} on {nic.network}{'' if nic.stored_link_up else ', down'}" for nic in made)
         raise HypervisorError(
-            f"{spec.name} came out with other NICs than asked for: {told or 'none'}",
+            f"{spec.name} was made with other NICs than requested: {told or 'none'}",
             hint="report this with the vSphere version; nothing of it is left",
         )
 
 
 def check_plugs(made: Sequence[Any], asked: vim.vm.ConfigSpec, name: str) -> None:
-    """What bears the right name may be another network. `made`: the cards, in their order."""
+    """A network with the right name may be another one. `made`: the cards, in their order."""
     devices = [change.device for change in asked.deviceChange]
     wanted = [device.backing for device in devices if isinstance(device, vim.vm.device.VirtualEthernetCard)]
     for card, backing in zip(made, wanted, strict=True):
         if not networks.is_same(card.backing, backing):
             raise HypervisorError(
-                f"the NIC {reading.mac_of(card)} of {name} came out in another network than asked for",
-                hint="do two networks bear one name? give one of them another, then run it again",
+                f"the NIC {reading.mac_of(card)} of {name} was made in another network than requested",
+                hint="do two networks have one name? rename one of them, then run it again",
             )

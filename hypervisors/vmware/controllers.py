@@ -22,7 +22,7 @@ _IDE_UNITS = 2
 
 
 def controller(bus: str, key: int, number: int = 0) -> Any:
-    """`bus`: as in DeploySpec.disk_bus, or as reading.disks_of tells it. `number`: among those of its family."""
+    """`bus`: as in DeploySpec.disk_bus, or from reading.disks_of. `number`: among those of its family."""
     kind = KINDS.get(_own_word(bus), vim.vm.device.VirtualLsiLogicController)
     made = kind(key=key, busNumber=number)
     if isinstance(made, _Scsi):

@@ -46,7 +46,7 @@ class _Answers:
 
 
 def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
-    """See the port. A machine of this run that is complete is returned as it is; any other is made anew."""
+    """A complete machine of this run is returned unchanged; any other is recreated."""
     for vm, tag in _ours(session, spec):
         if tag.complete:
             return vm
@@ -57,13 +57,13 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
         try:
             return _made(session, spec, answers, stream)
         except BaseException:
-            with suppress(Problem):  # what failed first is told; the tag finds what is left
+            with suppress(Problem):  # the first failure is reported; the tag finds what is left
                 _remove_halves(session, spec)
             raise
 
 
 def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
-    """See the port."""
+    """Check everything that `deploy` checks, and change nothing."""
     place = _ask(session, spec).placement
     try:
         if autostart.read(session, inventory.machine(session, spec.like), spec.like.name).is_on:
@@ -91,7 +91,7 @@ def _check_properties(session: Session, spec: DeploySpec) -> None:
         vapp.check(spec.image, vapp.values(spec))
     elif spec.properties:
         raise NotSupported(
-            f"{session.target.server} is a bare ESXi, which hands no vApp properties to a guest",
+            f"{session.target.server} is a bare ESXi, which passes no vApp properties to a guest",
             hint="leave them out, or deploy through vCenter",
         )
 

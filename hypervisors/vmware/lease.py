@@ -25,14 +25,14 @@ _State = vim.HttpNfcLease.State
 
 @dataclass(frozen=True)
 class Slot:
-    """Where one disk goes. `thumbprint`: of the host's certificate, as vCenter tells it; '' if it does not."""
+    """Where one disk goes. `thumbprint`: of the host's certificate, from vCenter; '' if it gives none."""
 
     url: str
     thumbprint: str
 
 
 class Lease:
-    """`percent` is told to the server with each renewal. `machine`: what is made, known when the lease is ready."""
+    """`percent` is sent to the server with each renewal. `machine`: what is made, known when the lease is ready."""
 
     def __init__(self, session: Session, lease: vim.HttpNfcLease, name: str) -> None:
         self.percent = 0

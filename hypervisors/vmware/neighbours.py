@@ -1,4 +1,4 @@
-"""Names and MAC addresses that cannot be had, or that others bear: of some vSphere accepts duplicates."""
+"""Names and MAC addresses that are invalid or taken: vSphere accepts duplicates of some."""
 
 from collections.abc import Collection
 
@@ -31,12 +31,12 @@ def _is_in(parent: vim.ManagedEntity | None, folder: vim.Folder) -> bool:
 
 
 def check_macs(session: Session, spec: DeploySpec) -> None:
-    """Raises HypervisorError where a MAC cannot be given, or another one than the old virtual machine bears it."""
+    """Raises HypervisorError if a MAC cannot be given, or if a machine other than the old one has it."""
     wanted = {nic.mac.lower() for nic in spec.nics if nic.mac}
     for mac in sorted(wanted):
         if not macs.is_manual(mac):
             raise HypervisorError(
-                f"vSphere gives no NIC the MAC {mac} by hand",
+                f"vSphere does not accept the manual MAC {mac}",
                 hint="let it choose one, or give one from 00:50:56:00:00:00 to 00:50:56:3f:ff:ff",
             )
     if wanted:
@@ -51,5 +51,5 @@ def _refuse_bearers(session: Session, like: str, wanted: Collection[str]) -> Non
         if shared and vm.id != like and not row.get("config.template"):
             raise HypervisorError(
                 f"the virtual machine {vm.name} has the MAC {shared[0]} already",
-                hint="two NICs with one MAC disturb each other: give that one another, or let vSphere choose",
+                hint="two NICs with one MAC disturb each other: change that one, or let vSphere choose",
             )

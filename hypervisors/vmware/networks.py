@@ -22,7 +22,7 @@ Found = Mapping[Network, Sequence[vim.Network]]
 
 
 def networks(session: Session) -> Found:
-    """Without the portgroups of uplinks. Networks of two folders may bear one name."""
+    """Without the portgroups of uplinks. Networks of two folders may have one name."""
     root = datacenter(session)
     found = defaultdict(list)
     for thing, row in properties.of_all(session, vim.Network, ("name",), root):
@@ -35,12 +35,12 @@ def networks(session: Session) -> Found:
 
 
 def _is_for_uplinks(row: properties.Properties) -> bool:
-    """By vCenter's tag; by the name that it gives them, where the tag is not told."""
+    """By vCenter's tag; without a tag, by the name that vCenter gives them."""
     return any(tag.key == _UPLINKS for tag in row.get("tag", ())) or "-DVUplinks-" in row["name"]
 
 
 def names_of_keys(session: Session) -> dict[str, str]:
-    """The names by which people know what a card tells by a key: distributed portgroups and opaque networks."""
+    """The names of networks that a card refers to by key: distributed portgroups and opaque networks."""
     if not session.is_vcenter:
         return {}
     root = datacenter(session)
@@ -66,7 +66,7 @@ def one_of(found: Found, network: Network) -> vim.Network:
 
 
 def is_same(made: Any, asked: Any) -> bool:
-    """Whether two backings are of one network, by key or reference: a name may be borne twice."""
+    """Whether two backings are of one network, by key or reference: two may have one name."""
     one, other = (getattr(each, "network", None) for each in (made, asked))
     if one is not None and other is not None:
         return bool(one._moId == other._moId)
@@ -74,7 +74,7 @@ def is_same(made: Any, asked: Any) -> bool:
 
 
 def _key(backing: Any) -> str | None:
-    """Of a standard portgroup, whose reference a server need not tell, the name."""
+    """The name of a standard portgroup, because a server need not give its reference."""
     port = getattr(backing, "port", None)
     if port is not None:
         return str(port.portgroupKey)

@@ -17,7 +17,7 @@ from hypervisors.vmware.stores import Datastore
 
 _OLD = ("resourcePool", "parent", "parentVApp", "runtime.host")
 _HOST = ("name", "runtime.connectionState", "runtime.inMaintenanceMode", "network")
-_UNTOLD = "of some hosts the server tells nothing to this account"
+_UNTOLD = "the server reports nothing about some hosts to this account"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def folder_of(session: Session, old: properties.Properties, wanted: str = "") ->
 
 
 def _named_folder(session: Session, wanted: str) -> vim.Folder:
-    """By the names from the datacenter's down; one that has a slash in it is told in per cents, as in the URL."""
+    """By the path from the datacenter; a slash in a name is percent-encoded, as in the URL."""
     found = root = _root_folder(session)
     rows = properties.of_all(session, vim.Folder, ("name", "parent"), root)
     for name in filter(None, wanted.split("/")):

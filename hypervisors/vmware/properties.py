@@ -14,10 +14,10 @@ _Collector: Any = vmodl.query.PropertyCollector
 
 
 class Properties(dict[str, Any]):
-    """By path. What the server does not tell is absent: `get` bears with that, [] raises HypervisorError."""
+    """By path. What the server does not report is absent: `get` tolerates that, [] raises HypervisorError."""
 
     def __init__(self, what: str, told: Any) -> None:
-        """`told`: an ObjectContent. Raises NotAuthenticated, which stands among what is missing."""
+        """`told`: an ObjectContent. Raises NotAuthenticated, which is listed in the missing set."""
         super().__init__((one.name, one.val) for one in told.propSet)
         self._what = what
         self._faults = {one.path: one.fault for one in told.missingSet or ()}
@@ -28,7 +28,7 @@ class Properties(dict[str, Any]):
     def __missing__(self, path: str) -> Any:
         why = f": {words_of(self._faults[path])}" if path in self._faults else ""
         raise HypervisorError(
-            f"{self._what}: the server does not tell its {path}{why}",
+            f"{self._what}: the server does not report its {path}{why}",
             hint="has the account the privileges that the page for VMware lists? is it connected and accessible?",
         )
 

@@ -113,7 +113,7 @@ def _disk(disk: Any, controller: Any) -> Disk:
 
 
 def store_of(source: str) -> str:
-    """The datastore in `[name] folder/file.vmdk`; '' where it tells none."""
+    """The datastore in `[name] folder/file.vmdk`; '' if there is none."""
     store, found, _ = source.removeprefix("[").partition("] ")
     return store if found and source.startswith("[") else ""
 

@@ -10,7 +10,7 @@ from hypervisors.vmware.session import Session
 
 
 def rename(session: Session, machine: vim.VirtualMachine, vm: VmRef, name: str) -> VmRef:
-    """Nothing where it bears that name. Raises NameTaken."""
+    """Does nothing if it has that name. Raises NameTaken."""
     what = f"name of {vm.name}"
     present = properties.of_one(session, machine, ("name",), what)["name"]
     if reading.plain(present) != name:

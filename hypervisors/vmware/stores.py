@@ -51,7 +51,7 @@ def _datastore(thing: vim.Datastore, row: properties.Properties) -> Datastore:
 
 
 def _is_usable(mount: vim.host.MountInfo) -> bool:
-    """What is not told is so: older servers leave it out."""
+    """A missing value counts as true: older servers leave it out."""
     return mount.accessMode == "readWrite" and mount.mounted is not False and mount.accessible is not False
 
 

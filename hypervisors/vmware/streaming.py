@@ -43,7 +43,7 @@ def is_streamable(image: Image) -> bool:
 
 
 def data_size(image: Image) -> int:
-    """How many bytes of the disk hold data, as nearly as its tables tell: what a thin disk takes."""
+    """How many bytes of the disk hold data, as far as its tables show: the size of a thin disk."""
     if is_streamable(image) and not qemu_img.is_installed():
         return image.disk.size
     return qemu_img.measured(image, "raw")

@@ -28,9 +28,9 @@ def tag_of(extra: Mapping[str, str]) -> Tag | None:
 
 
 def ours(found: Sequence[Tagged], run_id: str) -> list[Tagged]:
-    """Those that this run made: never a copy. Raises Ambiguous where nothing tells the copy from what was copied.
+    """Those that this run made: never a copy. Raises Ambiguous if copy and original cannot be distinguished.
 
-    A run makes no second machine beside a first: where one bears its own id, it alone is ours; where none does, there
+    A run makes no second machine beside a first: if one has its own id, only that one is ours; if none does, there
     can be one that is not complete.
     """
     mine = [(vm, tag) for vm, tag in found if tag.may_be_of(run_id, vm.id)]

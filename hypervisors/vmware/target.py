@@ -35,8 +35,8 @@ def target_of(url: str) -> Target:
     parts = urlsplit(url)
     if parts.password is not None:
         raise NotSupported(
-            "the hypervisor's URL holds a password, which logs and process lists would show",
-            hint="leave it out: hypervisor.password says where the password comes from",
+            "the hypervisor's URL contains a password, which logs and process lists would show",
+            hint="leave it out: hypervisor.password names the password's source",
         )
     names = [unquote(name) for name in parts.path.split("/") if name]
     if parts.scheme != "vsphere" or not parts.hostname or len(names) > 3 or parts.query or parts.fragment:

@@ -1,4 +1,4 @@
-"""What VMware Tools tell of a guest: the addresses of each of its cards."""
+"""What VMware Tools report about a guest: the addresses of each of its cards."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -23,7 +23,7 @@ def addresses(session: Session, machine: vim.VirtualMachine, name: str) -> tuple
 
 
 def told(nics: Any, cards: tuple[Any, ...]) -> Iterator[Address]:
-    """Of the machine's own cards; the guest's words are not believed to be addresses."""
+    """Of the machine's own cards; the guest's values are not trusted to be addresses."""
     by_key = {card.key: reading.mac_of(card) for card in cards}
     for nic in nics:
         mac = _card_of(nic, by_key)

@@ -64,7 +64,7 @@ def check(image: Image, wanted: Mapping[str, str]) -> None:
 
 
 def fault(known: OvfProperty, value: str) -> str:
-    """See the port's VappProperties. Ranges of numbers and types of VMware's own are left to the server."""
+    """Why a value does not fit. Ranges of numbers and VMware's own types are checked only by the server."""
     if value:
         return next(_misfits(known, value), "")
     return "needs a value" if is_required(known) else ""
@@ -127,7 +127,7 @@ def fill(config: Any, wanted: Mapping[str, str]) -> None:
 
 
 def check_made(made: Iterable[Any], wanted: Mapping[str, str], name: str) -> None:
-    """A wrong property gives a machine that boots and never appears. Raises HypervisorError; values are not told.
+    """A wrong property gives a machine that boots and never appears. Raises HypervisorError; values are not shown.
 
     Of a password it is only looked whether it is there: a vCenter does not give its value back
     [terraform-provider-vsphere issues 922 and 1992].

@@ -39,7 +39,7 @@ def proxy_for(host: str) -> Proxy | None:
     parts = urlsplit(named if "://" in named else f"http://{named}")
     if parts.scheme != "http":
         raise NotSupported(
-            f"the environment's HTTPS proxy {parts.scheme}://{parts.hostname} is not one that is spoken to in HTTP",
+            f"the environment's HTTPS proxy {parts.scheme}://{parts.hostname} is not a plain HTTP proxy",
             hint="name one as http://HOST:PORT, or leave this server out with no_proxy",
         )
     return Proxy(parts.hostname, parts.port or 8080, _login(parts)) if parts.hostname else None

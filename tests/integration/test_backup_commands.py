@@ -31,7 +31,7 @@ from vmmigrate.errors import NeedsAttention, NotDiscovered
 from vmmigrate.parts import Parts
 from vmmigrate.settings.secrets import ProcessSecrets
 
-WARNING = "the archive is not encrypted and holds private keys and passwords: keep it safe"
+WARNING = "the archive is not encrypted and contains private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` copies them"
 
 
@@ -162,7 +162,7 @@ def test_an_encrypted_export(cli: Cli, old: Guest, tmp_path: Path) -> None:
     assert (made["container"], made["encrypted"], made["size"]) == ("openssl", True, len(data))
     assert made["sha256"] == hashlib.sha256(data).hexdigest()
     assert made["warnings"] == [
-        "only a console whose release has the same encryption can read it: it changed between releases",
+        "only a release with the same encryption can read it: the encryption changed between releases",
         NO_TLS,
     ]
 
@@ -183,7 +183,7 @@ def test_a_file_that_exists_is_not_overwritten_without_force(cli: Cli, old: Gues
     ("target", "message"),
     [
         ("folder", "folder is a folder\n  → name a file in it"),
-        ("none/x", "none/x cannot be written: No such file or directory\n  → name a file in a folder with room"),
+        ("none/x", "none/x cannot be written: No such file or directory\n  → name a file in a folder with free space"),
         ("dangling", "dangling exists\n  → name another file, or give --force to replace it"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_full_disk_is_called_one(cli: Cli, old: Guest, tmp_path: Path, monkeyp
     result = cli("backup", "export", old.url, "-o", "backup.tgz", *believed(old, tmp_path))
     assert told(result) == (
         2,
-        "error: backup.tgz cannot be written: No space left on device\n  → name a file in a folder with room\n",
+        "error: backup.tgz cannot be written: No space left on device\n  → name a file in a folder with free space\n",
     )
 
 
@@ -312,7 +312,7 @@ def test_a_refused_password_is_tried_once(cli: Cli, old: Guest, tmp_path: Path) 
         ("127.0.0.1:9", "error: no console found on 127.0.0.1:9: no connection to https://127.0.0.1:9: "),
         ("https://127.0.0.1:9/ciphermail", "error: no connection to https://127.0.0.1:9: "),
         ("https://no-such-host.invalid:9/ciphermail", "error: no connection to https://no-such-host.invalid:9: "),
-        ("http://127.0.0.1:9/ciphermail", "error: 'http://127.0.0.1:9/ciphermail' is no https URL\n"),
+        ("http://127.0.0.1:9/ciphermail", "error: 'http://127.0.0.1:9/ciphermail' is not an https URL\n"),
     ],
 )
 def test_no_such_console(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, message: str) -> None:
@@ -332,7 +332,7 @@ def test_password_files_that_cannot_be_used(cli: Cli, tmp_path: Path) -> None:
     assert said(public) == (2, f"error: console.password: others may read {public}\n  → chmod 600 {public}\n")
     assert said(empty) == (
         2,
-        f"error: console.password: {empty} gives an empty password\n  → put the password there\n",
+        f"error: console.password: {empty} gives an empty password\n  → store the password there\n",
     )
     assert said(tmp_path / "none") == (
         2,
@@ -389,7 +389,7 @@ def test_without_a_yes_nothing_is_connected(cli: Cli, tmp_path: Path) -> None:
         2,
         (
             "error: a yes is needed, and there is no terminal to ask for it: "
-            f"b.tgz ({size / 1024:.1f} KiB, opened and whole) will overwrite all settings of the console at "
+            f"b.tgz ({size / 1024:.1f} KiB, opened and complete) will overwrite all settings of the console at "
             "192.0.2.1; this cannot be undone\n  → give it in advance: the same command with --yes\n"
         ),
     )
@@ -408,7 +408,7 @@ def refusals(folder: Path) -> dict[str, str]:
         ),
         "page.html": (
             b"<!DOCTYPE html><html><body>Log in</body></html>" * 9,
-            "it is a web page, no backup\n  → export the backup again, logged in",
+            "it is a web page, not a backup\n  → export the backup again, logged in",
         ),
         "short.tgz": (whole[:50], "50 bytes are too few for a backup\n  → export the backup again"),
         "empty.tgz": (b"", "0 bytes are too few for a backup\n  → export the backup again"),
@@ -438,23 +438,24 @@ def test_what_is_no_whole_archive_is_refused_before_anything_is_connected(
 def test_what_is_of_no_known_kind_is_sent_by_force_alone(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500))
     first = (
-        "error: image.png is no backup that this program knows (gzip, zip, tar, openssl enc, PGP); it begins with "
+        "error: image.png is not a known kind of backup (gzip, zip, tar, openssl enc, PGP); it begins with "
         "89 50 4e 47 0d 0a 1a 0a\n"
     )
     assert told(cli("backup", "inspect", "image.png")) == (
         2,
-        first + "  → if this console's backups are such files, it alone can tell what is in it\n",
+        first + "  → if this console's backups are such files, only the console can show the content\n",
     )
     assert told(cli("backup", "import", "192.0.2.1", "image.png", "--yes")) == (
         2,
-        first + "  → if this console exports such files, --force sends it all the same\n",
+        first + "  → if this console exports such files, --force sends it anyway\n",
     )
     assert told(cli("backup", "import", "192.0.2.1", "image.png", "--force")) == (
         2,
         (
             "error: a yes is needed, and there is no terminal to ask for it: "
-            "image.png (508 B, of no known kind: whether it is whole is unknown) will overwrite all settings "
-            "of the console at 192.0.2.1; this cannot be undone\n  → give it in advance: the same command with --yes\n"
+            "image.png (508 B, of an unknown format: it is not known whether it is complete) will overwrite all"
+            " settings of the console at 192.0.2.1; this cannot be undone\n"
+            "  → give it in advance: the same command with --yes\n"
         ),
     )
 
@@ -489,7 +490,7 @@ def test_what_a_profile_would_settle_is_named_after_an_upload_too(
     monkeypatch.setattr(backups, "logged_in", lambda *_: nullcontext(Host("https://mail", Silent(), Profile())))
     parts = Parts(ProcessSecrets({}), runs_folder=tmp_path, keys_folder=tmp_path)
     archive = backups.importable(archive_of(tmp_path / "b.tgz", {"a": os.urandom(500)}), None, parts)
-    with pytest.raises(NeedsAttention, match="broke: it says nothing") as broken:
+    with pytest.raises(NeedsAttention, match="failed: it says nothing") as broken:
         backups.import_backup(Visit("mail"), archive, None, parts)
     assert broken.value.hint.endswith("; the next time, console.restore.success in a profile settles it")
 
@@ -518,10 +519,10 @@ def test_a_restore_that_the_console_refuses_needs_attention(
     code, message = told(cli("backup", "import", fresh.url, "backup.tgz", *believed(fresh, tmp_path), "--yes"))
     assert code == 3
     assert message == (
-        f"error: the import into {fresh.url} broke: the console refused the backup: Restore failed: there is not "
+        f"error: the import into {fresh.url} failed: the console refused the backup: Restore failed: there is not "
         "enough space on the device\n"
-        "  → all of it was sent, so its settings may be as before, restored, or in between: log in and look; if in "
-        "doubt, deploy the appliance anew and import into that one\n"
+        "  → all of it was sent, so its settings may be as before, restored, or in between: log in and check; if in "
+        "doubt, deploy the appliance again and import into that one\n"
     )
 
 
@@ -543,11 +544,11 @@ def test_an_upload_that_breaks_off_says_how_far_it_came(cli: Cli, fresh: Guest, 
         code, message = told(cli("backup", "import", wire.url, "big.tgz", *believed(fresh, tmp_path), "--yes"))
     assert code == 3
     first, second = message.rstrip("\n").split("\n  → ")
-    assert first.startswith(f"error: the import into {wire.url} broke: ")
+    assert first.startswith(f"error: the import into {wire.url} failed: ")
     sent = int(second.partition(" ")[0])
     assert 0 < sent < big.stat().st_size
     assert second == (
-        f"{sent} of {big.stat().st_size} bytes were sent, so it has presumably restored nothing: log in and compare "
+        f"{sent} of {big.stat().st_size} bytes were sent, so it has probably restored nothing: log in and compare "
         "its settings; if they are as before, restart it and import again"
     )
 
@@ -562,7 +563,7 @@ def test_an_interrupt_in_mid_upload_is_no_harmless_one(fresh: Guest, tmp_path: P
             child.send_signal(signal.SIGINT)
             message = child.communicate(timeout=30)[1]
     assert child.returncode == 3
-    assert message.startswith(f"error: the import into {wire.url} broke: interrupted\n  → ")
+    assert message.startswith(f"error: the import into {wire.url} failed: interrupted\n  → ")
     assert f" of {big.stat().st_size} bytes were sent" in message
 
 
@@ -574,7 +575,7 @@ def test_a_file_that_changed_after_the_look_is_not_sent(
     monkeypatch.setattr(backup, "confirm", lambda question: exported.write_bytes(exported.read_bytes() + b"\0"))
     assert told(cli("backup", "import", fresh.url, "backup.tgz", *believed(fresh, tmp_path))) == (
         2,
-        "error: backup.tgz has changed since it was read\n  → begin again with a file at rest\n",
+        "error: backup.tgz has changed since it was read\n  → start again when nobody writes to the file\n",
     )
 
 
@@ -634,7 +635,7 @@ def test_an_encrypted_file_is_told_and_opened_where_a_combination_fits(
         2,
         (
             "error: b.enc did not open with this password\n"
-            "  → another password, or a console's own encryption, which only a console can tell: import it there\n"
+            "  → another password, or the console's own encryption, which only a console can open: import it there\n"
         ),
     )
     assert "            aes-256-cbc pbkdf2-sha256/10000\n            aes-256-cbc pbkdf2-sha512/10000\n" in wrong.stdout

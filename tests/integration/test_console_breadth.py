@@ -464,7 +464,7 @@ ARCHIVES = (
         ("POST /get l=Download",),
     ),
     Case(
-        "a box that takes the database in",
+        "a checkbox that includes the database",
         {
             "GET /backup": page(
                 BACKUP.replace("</form>", "<label><input type=checkbox name=d value=1>Include database</label></form>")
@@ -721,7 +721,7 @@ RESTORES = (
         password="word",
     ),
     Case(
-        "a box that consents",
+        "a checkbox that consents",
         {
             "GET /backup": page(
                 RESTORE.replace(

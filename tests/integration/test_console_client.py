@@ -194,7 +194,7 @@ def test_a_page_that_is_no_console_is_told(old: Guest) -> None:
 
 def test_only_https_urls_are_taken() -> None:
     for url in ("http://mail/ciphermail", "mail", "https://"):
-        with pytest.raises(UsageProblem, match="is no https URL"):
+        with pytest.raises(UsageProblem, match="is not an https URL"):
             WebConsole(url, TlsTrust())
 
 

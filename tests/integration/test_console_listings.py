@@ -181,7 +181,7 @@ def test_a_pinned_caption_that_each_row_has_means_the_new_row(tmp_path: Path) ->
             if names == LAST:
                 assert export(console) == ARCHIVE
                 continue
-            with pytest.raises(NotDiscovered, match="cannot be told") as untold:
+            with pytest.raises(NotDiscovered, match="it is not clear which") as untold:
                 export(console)
             assert untold.value.keys == ("console.backup.result",)
 
@@ -364,7 +364,7 @@ def test_a_success_that_stood_there_before_is_none(tmp_path: Path) -> None:
     old = f"<p>{RESTORED}</p>"
     for said in (old, f"<p>Welcome. {RESTORED}</p>"):
         odd = OddConsole({"POST /in": page(home(old)), "GET /backup": page(RESTORE), "POST /put": page(home(said))})
-        with odd.running(tmp_path) as console, pytest.raises(NotDiscovered, match="neither that it restored"):
+        with odd.running(tmp_path) as console, pytest.raises(NotDiscovered, match="does not say whether it restored"):
             bring(console)
 
 

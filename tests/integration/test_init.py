@@ -193,8 +193,8 @@ def test_it_ends_with_the_next_commands(lab: ProcessLab, tmp_path: Path) -> None
     conversation.hold()
     config = f" --config {conversation.file}"
     assert conversation.said[-2:] == [
-        f"next: vmmigrate plan mailgw IMAGE{config}    looks at everything, changes nothing",
-        f"next: vmmigrate mailgw IMAGE{config}         makes the plan anew, asks, migrates",
+        f"next: vmmigrate plan mailgw IMAGE{config}    checks everything, changes nothing",
+        f"next: vmmigrate mailgw IMAGE{config}         plans again, asks, migrates",
     ]
 
 
@@ -266,7 +266,7 @@ def test_an_address_where_nothing_answers_is_asked_for_anew_and_a_jump_host(lab:
     first += [("Is there a jump host", "")]
     conversation = visit(lab, tmp_path, script=[*first, *straight(lab)])
     assert conversation.hold()
-    assert "    'http://jump' is no such URL: ssh://USER@HOST or ssh://USER@HOST:PORT" in conversation.said
+    assert "    'http://jump' is not such a URL: ssh://USER@HOST or ssh://USER@HOST:PORT" in conversation.said
     assert "  ✓ localhost is 127.0.0.1" in conversation.said
     assert "via" not in conversation.wrote()["old"]
 
@@ -339,7 +339,7 @@ def test_a_host_key_that_is_not_the_same_ends_it_before_any_password(
 
 def test_another_host_key_inside_ends_it(lab: ProcessLab, tmp_path: Path) -> None:
     conversation = visit(lab, tmp_path, kind=Forging, script=straight(lab)[:2])
-    with pytest.raises(TrustRefused, match=r"inside mailgw the host key is SHA256:\S+, at .* another is shown"):
+    with pytest.raises(TrustRefused, match=r"inside mailgw the host key is SHA256:\S+, but \S+ shows another"):
         conversation.hold()
 
 
@@ -360,7 +360,7 @@ def test_another_host_key_in_known_hosts_is_told_with_a_warning(lab: ProcessLab,
     conversation = visit(lab, tmp_path, kind=Unspoken, known_hosts=hosts, script=compared(lab, "no")[:3])
     with pytest.raises(TrustRefused):
         conversation.hold()
-    assert any(line.startswith(f"    BEWARE: {hosts} has another for it: SHA256:") for line in conversation.said)
+    assert any(line.startswith(f"    WARNING: {hosts} has another for it: SHA256:") for line in conversation.said)
 
 
 # ---- log-ins ---------------------------------------------------------------------------------------------------------
@@ -476,7 +476,7 @@ def test_without_a_console_it_goes_on(lab_without_keystore: ProcessLab, tmp_path
     conversation = visit(lab, here, script=script)
     assert conversation.hold()
     assert "console" not in conversation.wrote()["old"]
-    assert any(line.startswith("    'http://here' is no https URL") for line in conversation.said)
+    assert any(line.startswith("    'http://here' is not an https URL") for line in conversation.said)
     assert any(line.startswith(f"  ✗ no TLS session with {lab.address}:1: ") for line in conversation.said)
     assert " --backup-file FILE" in conversation.said[-1]
 
@@ -583,7 +583,7 @@ def test_without_a_keyring_another_place_is_asked_for(lab: ProcessLab, tmp_path:
     keyring.set_keyring(fail.Keyring())
     conversation = visit(lab, tmp_path, script=with_sources(lab, "4", ("Passwords", "1")))
     assert conversation.hold()
-    assert "  ✗ keyring: there is no keyring on this machine that could keep a secret" in conversation.said
+    assert "  ✗ keyring: there is no keyring on this machine that can store a secret" in conversation.said
 
 
 def test_a_vm_that_cannot_be_migrated_ends_it(lab: ProcessLab, tmp_path: Path) -> None:
@@ -596,5 +596,5 @@ def test_a_vm_that_cannot_be_migrated_ends_it(lab: ProcessLab, tmp_path: Path) -
             return dataclasses.replace(found, nics=nics)
 
     conversation = visit(lab, tmp_path, kind=Renumbered, script=straight(lab)[:5])
-    with pytest.raises(PlanRefused, match=r"the guest's MAC .* is none of mailgw's"):
+    with pytest.raises(PlanRefused, match=r"the guest's MAC .* is not one of mailgw's"):
         conversation.hold()

@@ -60,7 +60,7 @@ def test_by_a_key_whose_passphrase_is_first_mistyped(sshd: RealSshd, key: Path) 
     with closing(doors):
         assert session.run(("echo", "there")).stdout == "there\n"
     assert f"  ✓ logged in as {USER}" in said
-    assert "  ✓ sudo works and wants no password" in said
+    assert "  ✓ sudo works and needs no password" in said
     assert any(line.startswith(f"  ✗ cannot use the key {key}") for line in said)
     assert talk.answers.get("old.ssh.key_file") == str(key)
     assert set(talk.secrets) == {shell.PASSPHRASE}  # a password was never wanted

@@ -96,7 +96,7 @@ def test_what_it_says_and_writes(cli: Cli, old: Guest, tmp_path: Path) -> None:
     result = cli("probe", old.address, "-o", "profile.toml", *believed(old, tmp_path))
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines[0].split("  ")[4:5] == ["Look at the console"]
+    assert lines[0].split("  ")[4:5] == ["Examine the console"]
     assert lines[1:3] == [f"profile     profile.toml, from {old.url}", f"release     {seed.OLD_RELEASE}"]
     written = tmp_path / "profile.toml"
     found = pins(read_profile(written).console)
@@ -323,7 +323,7 @@ def test_keys_that_only_a_backup_would_try_are_named(cli: Cli, old: Guest, profi
 def test_a_file_that_is_no_profile(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text("no = [")
     code, message = told(cli("probe", "192.0.2.1", "--check", "p.toml"))
-    assert (code, message[:24]) == (2, "error: p.toml is no TOML")
+    assert (code, message[:24]) == (2, "error: p.toml is not TOM")
     assert told(cli("probe", "192.0.2.1", "--check", "none")) == (
         2,
         "error: none: No such file or directory\n  → name a profile that `vmmigrate probe` wrote\n",
@@ -367,6 +367,6 @@ def test_a_back_end_is_asked_for_no_more_than_its_harmless_question(
             2,
             (
                 "error: a profile with [rest] is written by hand: nothing can be discovered there\n"
-                "  → --check FILE tells whether one fits\n"
+                "  → --check FILE shows whether one fits\n"
             ),
         )

@@ -19,12 +19,10 @@ from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
 
 ARCHIVE = gzip.compress(os.urandom(500))
 JOB = {"id": "/id", "poll": "/jobs/{id}", "state": "/state", "done": ["DONE"], "failed": ["FAILED"]}
-SETTLES = "; in a profile {} settles it (docs/six.md tells how)"
-LOOK = "see which endpoint the browser asks, and what it answers (developer tools, Network)"
+SETTLES = "; in a profile {} settles it (see docs/six.md)"
+LOOK = "check which endpoint the browser calls, and what it answers (developer tools, Network)"
 BLOCKS = "check user and password in the browser; five failed log-ins within 300 s block an account from this address"
-SECOND_FACTOR = (
-    "use an account without one, of a role that may do no more than this; four failures within 60 s block it"
-)
+SECOND_FACTOR = "use an account without one, whose role permits only this; four failures within 60 s block it"
 ARCHIVED = sent(200, ARCHIVE, {"Content-Type": "application/gzip"})
 
 
@@ -69,7 +67,7 @@ def test_a_refused_account_is_tried_once(old: Six) -> None:
             ),
             BLOCKS,
         )
-        with pytest.raises(LoginRefused, match="refused before, not tried again"):
+        with pytest.raises(LoginRefused, match="already refused, not tried again"):
             console.log_in(wrong)
     assert old.back_end.log_ins == 1
 
@@ -98,7 +96,7 @@ def test_a_second_factor_is_refused_clearly_and_once(tmp_path: Path, pointer: st
                 console.log_in(OLD)
             assert told(refused, running.url) == (
                 (
-                    "the back end at URL asks 'admin' for a second factor, which cannot be given here:"
+                    "the back end at URL asks 'admin' for a second factor, which vmmigrate cannot give:"
                     " POST /api/v1/auth/login answered 401: Enter the code of your authenticator app"
                 ),
                 SECOND_FACTOR,
@@ -152,41 +150,41 @@ TOKEN = {"json": "/token", "send_header": "Authorization", "scheme": "Bearer"}
             {"login": LOGIN | {"user": "name"}},
             ("the back end at URL does not take the log-in of 'admin':"
             " POST /api/v1/auth/login answered 400: username is missing"),
-            "does it want other fields, or is the password wrong? it is not tried again",
+            "does it need other fields, or is the password wrong? it is not tried again",
             ("rest.login.user", "rest.login.password", "rest.login.body"),
         ),
         (
             {"login": LOGIN | {"body": "form"}},
             ("the back end at URL does not take the log-in of 'admin':"
             " POST /api/v1/auth/login answered 415: The body is not application/json"),
-            "does it want other fields, or is the password wrong? it is not tried again",
+            "does it need other fields, or is the password wrong? it is not tried again",
             ("rest.login.user", "rest.login.password", "rest.login.body"),
         ),
         (
             {"token": TOKEN | {"json": "/access_token"}},
             ("POST /api/v1/auth/login answered 200, but no token at '/access_token' of its JSON:"
             " seen an object with token, expiresIn"),
-            "look where a browser's log-in gets its token (developer tools, Network)",
+            "check where a browser's log-in gets its token (developer tools, Network)",
             ("rest.token.json",),
         ),
         (
             {"token": {"header": "X-Token", "send_header": "X-Token"}},
             ("POST /api/v1/auth/login answered 200, but no token at header X-Token:"
             " seen an object with token, expiresIn"),
-            "look where a browser's log-in gets its token (developer tools, Network)",
+            "check where a browser's log-in gets its token (developer tools, Network)",
             ("rest.token.header",),
         ),
         (
             {"token": {"cookie": "SID"}},
             "POST /api/v1/auth/login answered 200, but no token at cookie SID: seen an object with token, expiresIn",
-            "look where a browser's log-in gets its token (developer tools, Network)",
+            "check where a browser's log-in gets its token (developer tools, Network)",
             ("rest.token.cookie",),
         ),
         (
             {"token": TOKEN | {"scheme": "Token"}},
-            ("the back end gave a token and does not take it:"
+            ("the back end gave a token and does not accept it:"
             " GET /api/v1/auth/me answered 401: The token is missing, unknown or expired"),
-            "look how a browser sends its token (developer tools, Network)",
+            "check how a browser sends its token (developer tools, Network)",
             ("rest.token.send_header", "rest.token.scheme", "rest.token.send_cookie"),
         ),
         (
@@ -202,7 +200,7 @@ TOKEN = {"json": "/token", "send_header": "Authorization", "scheme": "Bearer"}
             LOOK,
             ("rest.check.at",),
         ),
-        ({"check": None}, "the profile does not name a harmless question", LOOK, ("rest.check.path",)),
+        ({"check": None}, "the profile does not name a harmless check request", LOOK, ("rest.check.path",)),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, tuple) else None,
 )  # fmt: skip
@@ -270,7 +268,7 @@ def test_it_is_not_renewed_twice() -> None:
     back_end = OddBackEnd({"GET /api/me": [said(200, {}), no, no]})
     with back_end.running() as console:
         console.find_backup()
-        with pytest.raises(NotDiscovered, match="gave a token and does not take it"):
+        with pytest.raises(NotDiscovered, match="gave a token and does not accept it"):
             console.find_backup()
     assert back_end.seen.count("POST /api/in") == 2
 
@@ -293,7 +291,7 @@ def test_a_renewal_that_is_refused_is_the_last() -> None:
         console.find_backup()
         with pytest.raises(LoginRefused, match="answered 401: password changed"):
             console.find_backup()
-        with pytest.raises(LoginRefused, match="refused before, not tried again"):
+        with pytest.raises(LoginRefused, match="already refused, not tried again"):
             console.log_in(ADMIN)
 
 
@@ -303,7 +301,7 @@ def test_an_upload_is_never_sent_twice() -> None:
         import_(console)
     assert told(ended) == (
         "the back end ended the session: POST /api/import answered 401: expired",
-        "log in again: run it once more; what changes the appliance is not sent twice",
+        "run it again to log in again; what changes the appliance is not sent twice",
     )
     assert back_end.seen == ["POST /api/in", "GET /api/me", "POST /api/import"]
 
@@ -324,9 +322,7 @@ def test_an_upload_is_redirected_nowhere(status: int) -> None:
     back_end = OddBackEnd({"POST /api/import": said(status, {}, {"Location": "/api/other"})})
     with back_end.running() as console, pytest.raises(NotDiscovered) as lacking:
         import_(console)
-    assert str(lacking.value) == (
-        f"POST /api/import answered {status}, a redirect, where nothing is sent a second time"
-    )
+    assert str(lacking.value) == (f"POST /api/import answered {status}, a redirect; nothing is sent a second time")
     assert lacking.value.keys == ("rest.import.path",)
     assert "POST /api/other" not in back_end.seen
 
@@ -349,7 +345,7 @@ def test_a_role_without_the_permission_is_told(tmp_path: Path) -> None:
             console.find_backup()
         assert told(missing) == (
             "GET /api/v1/auth/me does not hold backup:export at '/permissions'",
-            "give the account's role that permission, or use another account (rest.check.wanted asks)",
+            "give the account's role that permission, or use another account (rest.check.wanted requires it)",
         )
         with pytest.raises(ApplianceError) as refused:
             export(console)
@@ -362,7 +358,7 @@ def test_a_role_without_the_permission_is_told(tmp_path: Path) -> None:
         )
 
 
-AS_JOB = "is it made as a job? then rest.export.job says where it is fetched; else see the appliance's log"
+AS_JOB = "is it made as a job? then set rest.export.job; else see the appliance's log"
 
 
 @pytest.mark.parametrize(
@@ -406,7 +402,7 @@ def test_a_failing_back_end_is_told_in_its_words() -> None:
         export(console)
     assert told(failed) == (
         "the back end failed or refused: POST /api/export answered 503: the database is away · Service Unavailable",
-        "see the appliance's own log; nothing is repeated by itself",
+        "see the appliance's own log; nothing is repeated automatically",
     )
 
 
@@ -521,7 +517,7 @@ def test_an_id_that_is_no_segment_is_refused(id_: str) -> None:
     back_end = OddBackEnd({"POST /api/export": said(202, {"id": id_})})
     with back_end.running(export=EXPORT_JOB) as console, pytest.raises(ApplianceError) as refused:
         export(console)
-    assert str(refused.value) == f"the back end's id {id_[:40]!r} cannot stand in the path /jobs/{{id}}"
+    assert str(refused.value) == f"the back end's id {id_[:40]!r} cannot be used in the path /jobs/{{id}}"
 
 
 # ---- import ----------------------------------------------------------------------------------------------------
@@ -569,7 +565,7 @@ def test_a_web_page_for_an_upload_is_no_restore() -> None:
     back_end = OddBackEnd({"POST /api/import": page("<title>Gateway</title>")})
     with back_end.running() as console, pytest.raises(NotDiscovered) as lacking:
         import_(console)
-    assert str(lacking.value) == "POST /api/import answered 200 with a web page, where nothing is restored"
+    assert str(lacking.value) == "POST /api/import answered 200 with a web page, and nothing was restored"
     assert lacking.value.keys == ("rest.import.path", "rest.base")
 
 
@@ -578,7 +574,7 @@ def test_what_goes_on_after_the_answer_is_no_restore_yet() -> None:
         back_end = OddBackEnd({"POST /api/import": said(202, {"id": 7}), "POST /api/go": said(202, {})})
         with (
             back_end.running(**{"import": {"path": "/import"} | confirm}) as console,
-            pytest.raises(NotDiscovered, match="answered 202, accepted and not done yet") as lacking,
+            pytest.raises(NotDiscovered, match=r"answered 202 \(accepted, not finished\), and") as lacking,
         ):
             import_(console)
         assert lacking.value.keys == ("rest.import.job",)
@@ -587,7 +583,7 @@ def test_what_goes_on_after_the_answer_is_no_restore_yet() -> None:
 @pytest.mark.parametrize("document", [{"success": False}, {"error": "no room"}, {"errors": ["no room"]}])
 def test_a_good_status_with_a_failure_in_it_is_no_restore(document: object) -> None:
     back_end = OddBackEnd({"POST /api/import": said(200, document)})
-    with back_end.running() as console, pytest.raises(ApplianceError, match="answered 200, but tells of a failure"):
+    with back_end.running() as console, pytest.raises(ApplianceError, match="answered 200, but reports a failure"):
         import_(console)
 
 
@@ -624,10 +620,10 @@ def test_a_restore_that_changes_the_accounts_is_told() -> None:
         import_(console)
     assert told(ended, back_end.url) == (
         (
-            "the restore was begun, but how it ended cannot be asked any more:"
+            "the restore was started, but its result can no longer be asked for:"
             " the back end at URL refused the account 'ada': POST /api/in answered 401: unknown"
         ),
-        "log in with the restored account in a browser and see; do not import it once more",
+        "log in with the restored account in a browser and check; do not import it again",
     )
 
 
@@ -643,10 +639,10 @@ def test_a_log_in_that_is_not_answered_under_a_restore_is_not_sent_again() -> No
         import_(console)
     assert told(ended, back_end.url) == (
         (
-            "the restore was begun, but how it ended cannot be asked any more:"
+            "the restore was started, but its result can no longer be asked for:"
             " URL closed the connection without an answer to POST /api/in"
         ),
-        "log in with the restored account in a browser and see; do not import it once more",
+        "log in with the restored account in a browser and check; do not import it again",
     )
     assert back_end.seen.count("POST /api/in") == 2
 

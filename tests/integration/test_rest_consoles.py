@@ -19,11 +19,11 @@ from vmmigrate.plan.identity import refuse_unsupported
 from vmmigrate.steps.ready import refuse_six
 
 UNTOLD = (
-    "the page at {} has no form but a script's interface, as family 6.x has: its REST back end is spoken to"
-    " only as a profile describes it, because its endpoints are not known"
+    "the page at {} has no form but a script's interface, as family 6.x has: its REST back end can be used"
+    " only with a profile, because its endpoints are not known"
 )
 TABLE = (
-    "write a [rest] table (rest.base, rest.login, rest.token, rest.export, rest.import), as docs/six.md tells,"
+    "write a [rest] table (rest.base, rest.login, rest.token, rest.export, rest.import), as in docs/six.md,"
     " and give the profile with --profile"
 )
 
@@ -147,8 +147,8 @@ def test_a_migration_of_6_is_refused_whatever_the_profile() -> None:
     with pytest.raises(PlanRefused) as refused:
         refuse_unsupported(software())
     assert str(refused.value) == (
-        "version 6.3.4 is not migrated: whether its backup imports into another release and where it keeps its TLS keys"
-        " is not known"
+        "version 6.3.4 is not migrated: it is not known whether its backup can be imported into another release"
+        " and where it keeps its TLS keys"
     )
     assert refused.value.hint == (
         "migrate 4.x and 5.x appliances; with a REST profile (docs/six.md) `vmmigrate backup export` and"
@@ -161,10 +161,9 @@ def test_a_migration_to_6_is_refused_before_anything_is_imported() -> None:
     with pytest.raises(ApplianceError) as refused:
         refuse_six(software())
     assert str(refused.value) == (
-        "the image has version 6.3.4: whether an older backup imports into it and where it keeps its TLS keys"
-        " is not known"
+        "the image has version 6.3.4: it is not known whether an older backup can be imported and where it keeps its"
+        " TLS keys"
     )
     assert refused.value.hint == (
-        "give an image of 5.x; `vmmigrate backup import` tries a backup on a 6.x machine that holds nothing"
-        " (docs/six.md)"
+        "give an image of 5.x; `vmmigrate backup import` tries a backup on an empty 6.x machine (docs/six.md)"
     )

@@ -105,7 +105,7 @@ def test_pins_by_key_line_by_fingerprint_and_by_known_hosts(old: Guest, tmp_path
 
 
 def test_what_is_no_key_is_told(old: Guest, tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match="is no public key"):
+    with pytest.raises(Unusable, match="is not a public key"):
         fingerprint_of_key("ssh-ed25519 not-base64")
     with pytest.raises(Unusable, match="cannot read"):
         SshShell(SshServer(old.address, old.ssh_port, known_hosts=tmp_path / "none"), login_of(old.sa)).run(["true"])

@@ -267,7 +267,7 @@ def test_a_menu_instead_of_a_shell_is_recognised(tmp_path: Path, key: Path, then
     with running(tmp_path / "sshd", f"ForceCommand {menu}", authorized=public(key)) as sshd:
         with talking(sshd, key) as shell:
             for _time in range(2):
-                with pytest.raises(ApplianceError, match=r"gives no shell: .*1\) Network settings · 2\)") as told:
+                with pytest.raises(ApplianceError, match=r"has no shell: .*1\) Network settings · 2\)") as told:
                     shell.run(["true"], timeout=1)
         assert "chsh -s /bin/bash" in told.value.hint
 
@@ -277,7 +277,7 @@ def test_an_account_that_may_not_log_in_is_recognised(tmp_path: Path, key: Path)
     with (
         running(tmp_path / "sshd", "ForceCommand /usr/sbin/nologin", authorized=public(key)) as sshd,
         talking(sshd, key) as shell,
-        pytest.raises(ApplianceError, match=r"gives no shell: .*This account is currently not available"),
+        pytest.raises(ApplianceError, match=r"has no shell: .*This account is currently not available"),
     ):
         shell.run(["true"])
 

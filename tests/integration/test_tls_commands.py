@@ -104,7 +104,7 @@ def test_copied_twice_is_copied_once_and_undone_twice_is_undone_once(cli: Cli, o
     assert (undone.exit_code, files(new), shown(new)) == (0, before, seen), undone.output
     twice = cli("undo", new.address)
     assert (twice.exit_code, files(new)) == (0, before)
-    assert "there is nothing to put back" in twice.output
+    assert "there is nothing to restore" in twice.output
 
 
 @pytest.mark.parametrize(("flag", "part"), [("--web", 0), ("--smtp", 1)])
@@ -210,15 +210,15 @@ def test_show_tells_what_a_port_has_without_a_log_in(cli: Cli, old: Guest) -> No
 def test_show_tells_closed_ports_in_one_line(cli: Cli, old: Guest) -> None:
     seen = cli("show", old.address)
     assert seen.exit_code == 0
-    closed = "; ".join(f"{port} (takes no connection)" for port in (443, 465, 25, 587))
+    closed = "; ".join(f"{port} (accepts no connection)" for port in (443, 465, 25, 587))
     assert seen.output.splitlines()[-1] == f"no certificate at {closed}"
 
 
 def test_show_where_nothing_answers_is_refused(cli: Cli) -> None:
     seen = cli("show", "127.65.99.99")
     assert seen.exit_code == 2
-    assert "127.65.99.99 shows no certificate: 443: takes no connection; 8443" in seen.output
-    assert "is no HOST or HOST:PORT" in cli("show", "host:port").output
+    assert "127.65.99.99 shows no certificate: 443: accepts no connection; 8443" in seen.output
+    assert "is not HOST or HOST:PORT" in cli("show", "host:port").output
 
 
 # ---- show, through a jump host ---------------------------------------------------------------------------
@@ -263,9 +263,7 @@ def test_a_jump_host_that_is_not_reached_is_told_once(cli: Cli, old: Guest, jump
 def test_a_side_without_a_jump_host_is_refused(cli: Cli, old: Guest) -> None:
     refused = cli("show", old.address, "--via", "new")
     assert refused.exit_code == 2
-    assert refused.stderr.startswith(
-        "error: new.via is not set, so there is no jump host to go through\n  → say which: "
-    )
+    assert refused.stderr.startswith("error: new.via is not set, so there is no jump host to go through\n  → set it: ")
     assert "give old or new" in cli("show", old.address, "--via", "jump.example.test").stderr
     assert "goes with --via" in cli("show", old.address, "--config", "vmmigrate.toml").stderr
 

@@ -135,7 +135,7 @@ class TestAnOva:
     def test_a_bare_esxi_keeps_no_properties(self, bare_host: World, ova: Image) -> None:
         """Those given are refused before anything is sent; those that the image asks for are not demanded."""
         problem = failing(bare_host, ova, NotSupported, properties=PROPERTIES)
-        assert "is a bare ESXi, which hands no vApp properties to a guest" in str(problem)
+        assert "is a bare ESXi, which passes no vApp properties to a guest" in str(problem)
         assert sum(bare_host.proxy.writes().values()) == 0
         machine = bare_host.machine(bare_host.hypervisor.deploy(bare_host.spec(ova), no_progress))
         assert machine.config.vAppConfig is None
@@ -219,7 +219,7 @@ class TestWhatIsAskedFirst:
 
     def test_a_mac_that_is_not_to_be_given_by_hand(self, vcenter: World, disk: Image) -> None:
         nics = (NicSpec(vcenter.lan, "00:0c:29:00:00:01", link_up=False),)
-        assert "gives no NIC the MAC 00:0c:29:00:00:01" in str(failing(vcenter, disk, nics=nics))
+        assert "does not accept the manual MAC 00:0c:29:00:00:01" in str(failing(vcenter, disk, nics=nics))
 
     def test_room(self, vsphere: World, disk: Image) -> None:
         vsphere.simulator.set_room(furniture.STORE, MEBI)

@@ -188,7 +188,7 @@ class TestHosts:
     ) -> None:
         told = properties.of_each
         monkeypatch.setattr(properties, "of_each", lambda *asked: [])
-        with pytest.raises(HypervisorError, match="of some hosts the server tells nothing to this account"):
+        with pytest.raises(HypervisorError, match="the server reports nothing about some hosts to this account"):
             self.host_of(vcenter, disk)
         monkeypatch.setattr(properties, "of_each", lambda *asked: told(*asked)[1:])
         assert self.host_of(vcenter, disk) == "DC0_C0_H1"

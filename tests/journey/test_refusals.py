@@ -87,9 +87,9 @@ IN_A_RUN = {
         "the console refused the backup: The moon is in the wrong phase",
         new={"personality": "RefusesRestore:The moon is in the wrong phase"},
     ),
-    "no-guest-agent": Case("nobody vouches for the new VM's SSH host key at ", hypervisor="WithoutAgent"),
+    "no-guest-agent": Case("cannot be verified: SHA256:", hypervisor="WithoutAgent"),
     "silent-guest-agent": Case(
-        "nobody vouches for the new VM's SSH host key at ",
+        "cannot be verified: SHA256:",
         settings={"limits": {"answer": 0.05}},
         hypervisor="SilentAgent",
     ),
@@ -127,7 +127,7 @@ def test_no_such_vm(story: Story) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"From: a letter, and no image\n" * 100, "is no disk image: neither qcow2 nor VMDK"),
+        (b"From: a letter, and no image\n" * 100, "is not a disk image: neither qcow2 nor VMDK"),
         (b"", "is empty"),
         (b"QFI\xfb" + bytes(8), "is"),
         (None, "there is no file"),
@@ -149,9 +149,9 @@ def test_an_image_that_is_none(story: Story, content: bytes | None, says: str) -
     [
         (
             b"\x89PNG\r\n\x1a\n" + bytes(500),
-            " is no backup that this program knows (gzip, zip, tar, openssl enc, PGP); it",
+            " is not a known kind of backup (gzip, zip, tar, openssl enc, PGP); it",
         ),
-        (b"<!DOCTYPE html><html><body>Log in</body></html>" * 9, ": it is a web page, no backup"),
+        (b"<!DOCTYPE html><html><body>Log in</body></html>" * 9, ": it is a web page, not a backup"),
         (gzip.compress(bytes(10240), 0), ": the archive is an empty tar"),
         (gzip.compress(os.urandom(500))[:-9], ": the archive is damaged: "),
         (b"", ": 0 bytes are too few for a backup"),
@@ -192,7 +192,7 @@ def test_a_full_pool(story: Story) -> None:
 @pytest.mark.parametrize(
     ("path", "available", "says"),
     [
-        (None, None, "info        store: the new disk goes to default, which holds the old VM's first disk"),
+        (None, None, "info        store: the new disk goes to default, which has the old VM's first disk"),
         (None, 1000, "error: store: default has 0.0 GiB left, the image may grow to"),
         ("/elsewhere", None, "error: store: it is not clear which store to use (there are: other, default)"),
     ],
@@ -213,7 +213,7 @@ def test_a_queue_that_holds_mail(story: Story) -> None:
     queue(story, "deferred")
     queue(story, "hold")
     before = story.everything()
-    assert_refused(story, story.migrate(), "mail waits in the old queues: 1 in deferred, 1 in hold", before)
+    assert_refused(story, story.migrate(), "mail is waiting in the old queues: 1 in deferred, 1 in hold", before)
 
 
 def test_everything_wrong_is_said_at_once(story: Story) -> None:
@@ -221,7 +221,7 @@ def test_everything_wrong_is_said_at_once(story: Story) -> None:
     story.secrets["VMMIGRATE_OLD_CONSOLE_PASSWORD"] = "wrong"
     before = story.everything()
     told = story.migrate(new={"name": "mailgw", "staging": "nowhere"})
-    assert_refused(story, told, "4 things stand in the way:", before)
+    assert_refused(story, told, "4 problems block this:", before)
     assert [line.split(":")[0].strip() for line in told.err.splitlines()[1:8:2]] == [
         "staging",
         "new-name",
@@ -320,7 +320,7 @@ def test_mail_that_came_between_the_plan_and_the_switch(story: Story) -> None:
     assert story.migrate(stop=("SIGKILL", "after", number("done", "verify"))).status == KILLED
     queue(story, "deferred")
     told = story.resume()
-    assert_went_back(story, told, "mail waits in the old queues: 1 in deferred", before, seen=without_queue)
+    assert_went_back(story, told, "mail is waiting in the old queues: 1 in deferred", before, seen=without_queue)
 
 
 def test_all_that_is_wrong_with_the_prepared_gateway_is_said_at_once(story: Story) -> None:
@@ -439,7 +439,7 @@ def test_ctrl_c_while_preparing_stops_there(story: Story, undisturbed: Worlds, s
     run = story.run_id
     assert told.err.endswith(f"error: interrupted\n  → vmmigrate resume {run}, or vmmigrate rollback {run}\n")
     assert (
-        f"next: vmmigrate resume {run}    to go on\nnext: vmmigrate rollback {run}  to go back to the old VM\n"
+        f"next: vmmigrate resume {run}    to continue\nnext: vmmigrate rollback {run}  to go back to the old VM\n"
         in told.out
     )
     assert story.journal[-1]["kind"] == "paused"

@@ -214,7 +214,7 @@ def test_a_key_and_then_a_password(tmp_path: Path) -> None:
 
 
 def test_nologin(sshd: RealSshd) -> None:
-    with talking(sshd, "nobodys") as shell, pytest.raises(ApplianceError, match="gives no shell"):
+    with talking(sshd, "nobodys") as shell, pytest.raises(ApplianceError, match="has no shell"):
         shell.run(["true"])
 
 

@@ -1,1 +1,1 @@
-"""Parts of a migration as commands by themselves."""
+"""Parts of a migration as separate commands."""

@@ -1,4 +1,4 @@
-"""Backups without a migration: export one to a file, look into a file, import one into a console."""
+"""Backups without a migration: export one to a file, inspect a file, import one into a console."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,9 @@ from vmmigrate.parts import Parts, reported
 def inspect(path: Path, password_file: Path | None, parts: Parts) -> Inspected:
     """Read all of it, in constant memory, and write nothing.
 
-    Raises NoBackup where it is none, is damaged or passes a limit; UsageProblem where it cannot be read.
+    Raises NoBackup if it is not one, is damaged or exceeds a limit; UsageProblem if it cannot be read.
     """
-    hint = "if this console's backups are such files, it alone can tell what is in it"
+    hint = "if this console's backups are such files, only the console can show the content"
     return refuse_unknown(_read(path, password_file, parts), hint=hint)
 
 
@@ -33,11 +33,11 @@ def _read(path: Path, password_file: Path | None, parts: Parts) -> Inspected:
 
 
 def refuse_unopened(seen: Inspected) -> None:
-    """Raises NoBackup where a password was given and did not open it."""
+    """Raises NoBackup if the given password did not open it."""
     if seen.tried:
         raise NoBackup(
             f"{seen.path} did not open with this password",
-            hint="another password, or a console's own encryption, which only a console can tell: import it there",
+            hint="another password, or the console's own encryption, which only a console can open: import it there",
         )
 
 
@@ -46,7 +46,7 @@ def refuse_unopened(seen: Inspected) -> None:
 
 @dataclass(frozen=True)
 class Written:
-    """A new backup in a file. `contents` is None where nobody here can open it."""
+    """A new backup in a file. `contents` is None if this program cannot open it."""
 
     path: Path
     url: str
@@ -60,9 +60,9 @@ class Written:
 
 
 def export(visit: Visit, target: Path, password_file: Path | None, parts: Parts, *, force: bool = False) -> Written:
-    """Have a backup made and write it to `target`, whole or not at all.
+    """Make the console create a backup and write it to `target`, complete or not at all.
 
-    Raises UsageProblem before anything is connected where `target` exists (without `force`) or cannot be made.
+    Raises UsageProblem before any connection if `target` exists (without `force`) or cannot be created.
     """
     password = backup_password(password_file, parts)
     with new_file(target, force=force) as (sink, part):
@@ -73,7 +73,7 @@ def export(visit: Visit, target: Path, password_file: Path | None, parts: Parts,
 
 
 def _judged(part: Path, exported: Exported, parts: Parts) -> Contents | None:
-    """Read what came once more, to its end; a container that nobody here knows is kept as it came [F-CONSOLE-10]."""
+    """Read the archive once more, to its end; an unknown container is kept unchanged [F-CONSOLE-10]."""
     if exported.container not in ("gzip", "zip", "tar"):
         return None
     with part.open("rb") as file, reported(parts, "check", "Check the archive") as pace:
@@ -84,13 +84,13 @@ def _judged(part: Path, exported: Exported, parts: Parts) -> Contents | None:
 
 
 def importable(path: Path, password_file: Path | None, parts: Parts, *, force: bool = False) -> Inspected:
-    """Judge an archive before anything is connected. Raises as `inspect` does, and where its password is not given.
+    """Check an archive before any connection. Raises as `inspect` does, and if its password is not given.
 
-    `force`: what is of no known kind too, for the real archives' container is unknown [F-CONSOLE-10].
+    `force`: accept an unknown format too, because the real archives' container is unknown [F-CONSOLE-10].
     """
     seen = _read(path, password_file, parts)
     if not force:
-        refuse_unknown(seen, hint="if this console exports such files, --force sends it all the same")
+        refuse_unknown(seen, hint="if this console exports such files, --force sends it anyway")
     if seen.encrypted and password_file is None:
         raise UsageProblem(f"{path} is encrypted", hint="give its password with --backup-password-file FILE")
     return seen
@@ -99,7 +99,7 @@ def importable(path: Path, password_file: Path | None, parts: Parts, *, force: b
 def import_backup(visit: Visit, archive: Inspected, password_file: Path | None, parts: Parts) -> str:
     """Have the console restore it; the console's URL. Overwrites all its settings and cannot be undone [F-BACKUP-4].
 
-    Raises NeedsAttention where it broke once the upload had begun; before that, nothing was changed.
+    Raises NeedsAttention if it failed after the upload had begun; before that, nothing was changed.
     """
     sent = 0
     plain = archive.contents is not None and not archive.encrypted
@@ -120,22 +120,24 @@ def import_backup(visit: Visit, archive: Inspected, password_file: Path | None, 
         if not sent:
             raise
         raise _broken(visit, archive, sent, error) from error
-    except Exception:  # a bug is reported as one; what it leaves behind is told all the same
+    except Exception:  # a bug is reported as one; the appliance's state is reported too
         if sent:
             parts.listen(StepRemark("import", _left_behind(archive, sent)))
         raise
 
 
 def _refuse_changed(file: BinaryIO, archive: Inspected) -> None:
-    """Between the look and the upload somebody may have answered a question, after a while."""
+    """Between check and upload a question may have waited for its answer for a while."""
     if digest_of(file) != archive.sha256:
-        raise UsageProblem(f"{archive.path} has changed since it was read", hint="begin again with a file at rest")
+        raise UsageProblem(
+            f"{archive.path} has changed since it was read", hint="start again when nobody writes to the file"
+        )
 
 
 def _broken(visit: Visit, archive: Inspected, sent: int, error: BaseException) -> NeedsAttention:
     why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
     return NeedsAttention(
-        f"the import into {visit.where} broke: {why}", hint=_left_behind(archive, sent) + _settled_by(error)
+        f"the import into {visit.where} failed: {why}", hint=_left_behind(archive, sent) + _settled_by(error)
     )
 
 
@@ -148,10 +150,10 @@ def _left_behind(archive: Inspected, sent: int) -> str:
     """What state the appliance may be in."""
     if sent < archive.size:
         return (
-            f"{sent} of {archive.size} bytes were sent, so it has presumably restored nothing: log in and compare its"
+            f"{sent} of {archive.size} bytes were sent, so it has probably restored nothing: log in and compare its"
             " settings; if they are as before, restart it and import again"
         )
     return (
-        "all of it was sent, so its settings may be as before, restored, or in between: log in and look; if in"
-        " doubt, deploy the appliance anew and import into that one"
+        "all of it was sent, so its settings may be as before, restored, or in between: log in and check; if in"
+        " doubt, deploy the appliance again and import into that one"
     )

@@ -1,4 +1,4 @@
-"""Look at a live console and write its profile, or see whether a profile still fits; nothing but the log-in is sent."""
+"""Examine a live console and write its profile, or check whether one still fits; only the log-in is sent."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -29,15 +29,15 @@ from vmmigrate.durable import new_file
 from vmmigrate.errors import NotDiscovered, UsageProblem
 from vmmigrate.parts import Parts, reported
 
-_ACCOUNTS = ("admin", "root", "sa")  # which every appliance has [F-CONSOLE-3, F-CONSOLE-4]
+_ACCOUNTS = ("admin", "root", "sa")  # accounts of every appliance [F-CONSOLE-3, F-CONSOLE-4]
 _WORDS = ("backup", "ciphermail", "console", "djigzo", "gateway", "host", "login", "mail", "restore", "web")
-_PLACE = ("ports", "contexts")  # what is to blame where nothing answers on a bare host
+_PLACE = ("ports", "contexts")  # the keys that may be wrong if nothing answers on a bare host
 _Failure = NotDiscovered | Unreachable
 
 
 @runtime_checkable
 class _Discovers(Protocol):
-    """A console whose client finds out by itself what a profile can pin."""
+    """A console whose client discovers everything that a profile can pin."""
 
     def find_restore(self) -> None: ...
 
@@ -48,7 +48,7 @@ class _Discovers(Protocol):
 
 @dataclass(frozen=True)
 class Probed:
-    """`missing`: what discovery looked for and did not find, in its own words."""
+    """`missing`: what discovery did not find, as messages."""
 
     url: str
     seen: Seen
@@ -57,7 +57,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Checked:
-    """`missing`: found neither with the profile nor without what differs. `untried`: keys that were not looked at."""
+    """`missing`: found neither with the profile nor without the differing keys. `untried`: keys not checked."""
 
     url: str
     differences: tuple[Difference, ...]
@@ -73,13 +73,13 @@ class Checked:
 
 
 def probe(visit: Visit, family: str | None, parts: Parts) -> Probed:
-    """Log in once and look. Raises UsageProblem for a back end of 6.x, where nothing can be discovered."""
-    with reported(parts, "probe", "Look at the console"), logged_in(visit, parts) as host:
+    """Log in once and examine it. Raises UsageProblem for a back end of 6.x, where nothing can be discovered."""
+    with reported(parts, "probe", "Examine the console"), logged_in(visit, parts) as host:
         console = host.console
         if not isinstance(console, _Discovers):
             raise UsageProblem(
                 "a profile with [rest] is written by hand: nothing can be discovered there",
-                hint="--check FILE tells whether one fits",
+                hint="--check FILE shows whether one fits",
             )
         missing = tuple(map(_told, _look(console)))
         found, withheld = redact(console.findings(), _names(visit, host))
@@ -88,7 +88,7 @@ def probe(visit: Visit, family: str | None, parts: Parts) -> Probed:
 
 
 def probe_into(visit: Visit, family: str | None, target: Path, parts: Parts, *, force: bool = False) -> Probed:
-    """The same, written to `target`. Raises UsageProblem before anything is connected where it cannot be."""
+    """The same, written to `target`. Raises UsageProblem before any connection if it cannot be written."""
     with new_file(target, force=force) as (sink, _):
         probed = probe(visit, family, parts)
         sink.write(text_of(probed).encode())
@@ -100,7 +100,7 @@ def text_of(probed: Probed) -> str:
 
 
 def _look(console: Console) -> Iterator[NotDiscovered]:
-    """What is not found."""
+    """The messages about what was not found."""
     for look in _looks(console):
         try:
             look()
@@ -109,7 +109,7 @@ def _look(console: Console) -> Iterator[NotDiscovered]:
 
 
 def _told(error: _Failure) -> str:
-    """With the keys that would settle it."""
+    """The message with the keys that would settle it."""
     keys = error.keys if isinstance(error, NotDiscovered) else ()
     return f"{error} (settled by {' or '.join(keys)})" if keys else str(error)
 
@@ -119,7 +119,7 @@ def _looks(console: Console) -> tuple[Callable[[], None], ...]:
 
 
 def _names(visit: Visit, host: Host) -> tuple[str, ...]:
-    """What would tell whose console it is: the host, its first label, the account; not what any console says."""
+    """Names that would identify the console: the host, its first label, the account; not common words."""
     where = (urlsplit(host.url).hostname or "").lower()
     label = "" if where.replace(".", "").isdigit() else where.partition(".")[0]
     return tuple(name for name in (where, label, visit.user.lower()) if name not in _ACCOUNTS + _WORDS)
@@ -129,7 +129,7 @@ def _names(visit: Visit, host: Host) -> tuple[str, ...]:
 
 
 def check(visit: Visit, file: Path, parts: Parts) -> Checked:
-    """Log in with the profile and look; where a key does not hold, look again without it, to tell what there is.
+    """Log in with the profile and check; if a key does not fit, search again without it, to report what is there.
 
     A refused log-in is final, as everywhere.
     """
@@ -143,7 +143,7 @@ def check(visit: Visit, file: Path, parts: Parts) -> Checked:
 
 
 def refuse_misfit(checked: Checked, file: Path) -> None:
-    """Raises UsageProblem where the profile does not fit."""
+    """Raises UsageProblem if the profile does not fit."""
     if not checked.fits:
         count = len(checked.differences)
         what = f"{count} keys differ" if count > 1 else "a key differs" if count else "something is not found"
@@ -155,7 +155,7 @@ def refuse_misfit(checked: Checked, file: Path) -> None:
 
 @dataclass(frozen=True)
 class _Look:
-    """One visit: what was settled, what was not found."""
+    """One visit: what was found, what was not."""
 
     url: str
     errors: tuple[_Failure, ...]
@@ -164,7 +164,7 @@ class _Look:
 
 
 def _visited(visit: Visit, profile: Profile, parts: Parts) -> _Look:
-    """Raises what no key of the profile is to blame for."""
+    """Raises errors that no key of the profile caused."""
     try:
         with logged_in(visit, parts, profile) as host:
             errors, console = tuple(_look(host.console)), host.console

@@ -1,4 +1,4 @@
-"""Copy TLS pairs from one gateway to another and prove it by handshake; put the previous ones back."""
+"""Copy TLS pairs from one gateway to another and prove it by handshake; restore the previous ones."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Replacement:
-    """A role's pairs: what the new gateway has now (nothing where that cannot be read), and what it will have."""
+    """A role's pairs: what the new gateway has now (nothing if that cannot be read), and what it will have."""
 
     role: str
     paths: tuple[str, ...]
@@ -37,7 +37,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Copy:
-    """What is about to be done. Without a change everything is in place already."""
+    """The planned copy. Without a change everything is in place already."""
 
     replacements: tuple[Replacement, ...]
     findings: tuple[str, ...]
@@ -59,7 +59,7 @@ class Gateway:
     pace: Pace
 
     def as_reached(self, expected: Iterable[Expected]) -> tuple[Expected, ...]:
-        """From here port 25 may be another one, as the operator says."""
+        """Seen from here, port 25 may be another one, set by the operator."""
         return tuple(replace(each, port=self.smtp_port) if each.name == tls.PORT_25 else each for each in expected)
 
 
@@ -68,7 +68,7 @@ Reach = Callable[[str], Gateway]
 
 @contextmanager
 def gateways(settings: Settings, parts: Parts) -> Iterator[tuple[Reach, Reach]]:
-    """How a gateway of the old side is reached at its host, and one of the new; hangs up at the end."""
+    """Connections to a gateway of the old side and to one of the new; closed at the end."""
 
     def reach(side: Side, host: str) -> Gateway:
         port, limits = settings.old.smtp_port, settings.limits
@@ -80,7 +80,7 @@ def gateways(settings: Settings, parts: Parts) -> Iterator[tuple[Reach, Reach]]:
 
 @contextmanager
 def saying(parts: Parts, step: str, title: str) -> Iterator[Say]:
-    """Tell listeners that something begins and ends, and what is said in between: nobody need hear it."""
+    """Report a beginning, an end, and the remarks in between to the listener."""
     with reported(parts, step, title):
         yield lambda text: parts.listen(StepRemark(step, text))
 
@@ -93,7 +93,7 @@ def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
     giving = LookingShell(old.shell)
     bundle = tls.collect(giving, old.side.software(old.shell), web=web, smtp=smtp)
     if not bundle.pairs:
-        raise ApplianceError(f"{old.host} names no certificate for that", hint="look with `vmmigrate tls show`")
+        raise ApplianceError(f"{old.host} has no certificate for that", hint="check with `vmmigrate tls show`")
     findings = tls.refuse_unusable(bundle, mail.name(giving))
     made = layout.lay_out(shell, software, bundle)
     present = _present(shell, software, web=web, smtp=smtp)
@@ -114,7 +114,7 @@ def carry_out(new: Gateway, copy: Copy, say: Say) -> tuple[str, ...]:
     """Install, apply, prove; what was proved. Where it fails, the previous pairs are back when RolledBack is raised."""
     closed = _closed(new, copy.expected)
     for each in closed:
-        say(f"{each.name} (port {each.port}) takes no connection from here: its certificate is not proved")
+        say(f"{each.name} (port {each.port}) accepts no connection from here: its certificate is not checked")
     earlier = kept(new.shell)
     try:
         say(f"installing into {', '.join(copy.change.paths) or 'nothing: all is in place'}")
@@ -128,15 +128,15 @@ def carry_out(new: Gateway, copy: Copy, say: Say) -> tuple[str, ...]:
 
 
 def undo(new: Gateway, say: Say) -> tuple[str, ...]:
-    """Put back what was there before the last copy; which files. () where nothing is kept. Raises NeedsAttention."""
+    """Restore the state before the last copy; returns the files, () if nothing was saved. Raises NeedsAttention."""
     paths = put_back(new.shell)
     if not paths:
         return ()
-    say(f"put back: {', '.join(paths)}")
+    say(f"restored: {', '.join(paths)}")
     try:
         _apply_what_is_there(new, say, web=True, smtp=True)
     except Problem as error:
-        raise NeedsAttention(f"the files are back, but {error}", hint=error.hint) from error
+        raise NeedsAttention(f"the files are restored, but {error}", hint=error.hint) from error
     forget(new.shell)
     return paths
 
@@ -168,12 +168,12 @@ def compared_json(copy: Copy, old: str, new: str) -> dict[str, object]:
 
 
 def copied_json(copy: Copy, old: str, new: str, proved: Sequence[str]) -> dict[str, object]:
-    """What was done, for programs: `paths` is empty where all was in place."""
+    """What was done, for programs: `paths` is empty if all was in place."""
     return {"event": "Copied", "old": old, "new": new, "paths": list(copy.change.paths), "proved": list(proved)}
 
 
 def undone_json(new: str, paths: Sequence[str]) -> dict[str, object]:
-    """For programs: `paths` is empty where nothing was kept."""
+    """For programs: `paths` is empty if nothing was saved."""
     return {"event": "Undone", "new": new, "paths": list(paths)}
 
 
@@ -193,7 +193,7 @@ def _told(pair: Pair) -> str:
 
 
 def _present(shell: Shell, software: Software, *, web: bool, smtp: bool) -> tls.Pairs:
-    """The new gateway's own, part by part: what cannot be read is about to be replaced anyway."""
+    """The new gateway's own pairs, part by part; unreadable ones are skipped, because they will be replaced."""
     found: dict[str, tuple[Pair, ...]] = {}
     for part in [{"web": True, "smtp": False}] * web + [{"web": False, "smtp": True}] * smtp:
         try:
@@ -204,7 +204,7 @@ def _present(shell: Shell, software: Software, *, web: bool, smtp: bool) -> tls.
 
 
 def _closed(new: Gateway, expected: Sequence[Expected]) -> list[Expected]:
-    """Ports that are shut already: a firewall's matter, not the copy's."""
+    """Ports that are closed already: because of a firewall, not of the copy."""
     reached = zip(expected, new.as_reached(expected), strict=True)
     return [each for each, at in reached if is_closed(new.host, at.port, new.side.dial)]
 
@@ -223,21 +223,21 @@ def _prove(new: Gateway, expected: Sequence[Expected]) -> tuple[str, ...]:
 
 
 def _go_back(new: Gateway, copy: Copy, earlier: object, failed: str, say: Say) -> bool:
-    """Whether this copy had put anything in place; only then an undo is its own, not that of an `earlier` one.
+    """Whether this copy had installed anything; only then an undo belongs to it, not to an `earlier` copy.
 
-    A second failure leaves the record, by which `tls undo` goes on.
+    A second failure leaves the record, with which `tls undo` continues.
     """
     try:
         if kept(new.shell) == earlier and not is_interrupted(new.shell):
             return False
-        say("it failed: the previous certificates are put back")
+        say("it failed: the previous certificates are restored")
         put_back(new.shell)
         _apply_what_is_there(new, say, web=copy.web, smtp=copy.smtp)
         forget(new.shell)
     except (Problem, KeyboardInterrupt) as second:
         raise NeedsAttention(
-            f"{failed}; and going back failed too: {_words(second)}",
-            hint=f"mend that, then run `vmmigrate tls undo {new.host}`",
+            f"{failed}; and restoring failed too: {_words(second)}",
+            hint=f"fix that, then run `vmmigrate tls undo {new.host}`",
         ) from second
     return True
 
@@ -247,12 +247,12 @@ def _words(error: BaseException) -> str:
 
 
 def _apply_what_is_there(new: Gateway, say: Say, *, web: bool, smtp: bool) -> None:
-    """Prove what the files say, as far as they can be read: what did not work before works no better now."""
+    """Prove what the files contain, as far as they can be read: what did not work before does not work now."""
     software = new.side.software(new.shell)
     try:
         expected: tuple[Expected, ...] = layout.shown_by(new.shell, software, web=web, smtp=smtp)
     except ApplianceError as error:
-        say(f"what was there before cannot be read, so it is not proved: {error}")
+        say(f"the previous certificates cannot be read, so they are not checked: {error}")
         expected = ()
     closed = _closed(new, expected)
     _apply(new, say, web=web, smtp=smtp, known=True)

@@ -1,4 +1,4 @@
-"""Look from outside at the certificates that a gateway's ports show: no log-in there, nothing is changed."""
+"""Show the certificates of a gateway's ports, seen from outside: without a log-in or a change."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,14 +50,14 @@ class Port:
 
 @contextmanager
 def through(via: str | None, settings: Settings | None, parts: Parts) -> Iterator[Dial]:
-    """How to dial: straight, or through the jump host of a side, by its name. Raises UsageProblem: it has none."""
+    """How to dial: directly, or through a side's jump host. Raises UsageProblem if it has none."""
     if via is None or settings is None:
         yield dial_straight
         return
     with doors_of(settings, parts) as doors:
         side = next(each for each in doors.sides if each.name == via)
         if side.settings.via is None:
-            hint = f'say which: {via}.via = "ssh://USER@HOST" in vmmigrate.toml, or VMMIGRATE_{via.upper()}__VIA'
+            hint = f'set it: {via}.via = "ssh://USER@HOST" in vmmigrate.toml, or VMMIGRATE_{via.upper()}__VIA'
             raise UsageProblem(f"{via}.via is not set, so there is no jump host to go through", hint=hint)
         yield side.dial
 
@@ -68,7 +68,7 @@ def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight)
     if not any(each.shown for each in seen):
         told = "; ".join(f"{each.port}: {each.closed}" for each in seen)
         raise Unreachable(
-            f"{host} shows no certificate: {told}", hint="is the address right, and are these ports open to here?"
+            f"{host} shows no certificate: {told}", hint="is the address right, and are these ports open from here?"
         )
     return seen
 
@@ -79,7 +79,7 @@ def parse(where: str) -> tuple[str, int | None]:
     if not colon or (":" in host and not host.startswith("[")):
         host, port = where, ""
     if not host or (host != where and not (port.isdecimal() and 0 < int(port) < 65536)):
-        raise UsageProblem(f"{where!r} is no HOST or HOST:PORT", hint="for example: mailgw.example.test:8443")
+        raise UsageProblem(f"{where!r} is not HOST or HOST:PORT", hint="for example: mailgw.example.test:8443")
     return host.strip("[]"), int(port) if port else None
 
 
@@ -97,16 +97,16 @@ def to_json(host: str, ports: tuple[Port, ...]) -> dict[str, Any]:
 
 
 def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
-    """A port that nobody knows is asked for TLS first, then for STARTTLS."""
+    """An unknown port is tried with TLS first, then with STARTTLS."""
     ways = [port in _STARTTLS] if port in PORTS else [False, True]
     failed = ""
     for starttls in ways:
         try:
             first = served(host, port, starttls=starttls, timeout=_PATIENCE, dial=dial)
         except PortClosed:
-            return Port(port, starttls, "takes no connection")
+            return Port(port, starttls, "accepts no connection")
         except Unreachable as error:
-            if isinstance(error.__cause__, Unreachable):  # the jump host's own: it would close every port
+            if isinstance(error.__cause__, Unreachable):  # the jump host's own error: it would close every port
                 raise
             failed = failed or str(error.__cause__ if isinstance(error.__cause__, OSError) else error)
         else:
@@ -116,7 +116,7 @@ def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
 
 
 def _each_kind(host: str, port: int, starttls: bool, first: Served, dial: Dial) -> Iterator[Served]:
-    """What is shown to everybody, then what differs for those who take RSA or ECDSA alone."""
+    """The certificate for every client, then what differs for clients of only RSA or only ECDSA."""
     yield first
     known = {first.fingerprint}
     for offer in (Offer.RSA, Offer.ECDSA):

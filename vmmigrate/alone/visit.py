@@ -1,4 +1,4 @@
-"""Visit one console without a migration: where it is, as whom, believed by what; logged in, and left again."""
+"""Use one console without a migration: its URL, the account, the trusted certificate; log in and leave."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ _PASSWORD = "console.password"  # noqa: S105  a setting's name
 
 @dataclass(frozen=True)
 class Visit:
-    """`where`: a URL, or a host on which the console is looked for. A pin goes before an authority's file."""
+    """`where`: a URL, or a host on which the console is searched for. A pin overrides an authority's file."""
 
     where: str
     user: str = "admin"
@@ -30,17 +30,18 @@ class Visit:
     profile: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageProblem, which repeats no password that stands where none belongs."""
+        """Raises UsageProblem, which does not repeat a password that was put into the URL."""
         if "@" in self.where:
             raise UsageProblem(
-                "an account stands in the URL",
-                hint="give --user and --password-file instead; was it a password? the shell has noted it",
+                "the URL contains an account",
+                hint="give --user and --password-file instead; if it was a password, it is now in the shell's history",
             )
         try:
-            urlsplit(self.where if "://" in self.where else f"https://{self.where}").port  # noqa: B018  it may be none
+            urlsplit(self.where if "://" in self.where else f"https://{self.where}").port  # noqa: B018  raises for an invalid port
         except ValueError as error:
             raise UsageProblem(
-                f"{self.where!r} is no URL and no host: {error}", hint="give https://HOST:PORT/ciphermail, or a host"
+                f"{self.where!r} is neither a URL nor a host: {error}",
+                hint="give https://HOST:PORT/ciphermail, or a host",
             ) from None
 
     @property
@@ -50,7 +51,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Host:
-    """A console that was found and logged in to."""
+    """A console after the log-in."""
 
     url: str
     console: Console
@@ -59,7 +60,7 @@ class Host:
 
 @contextmanager
 def logged_in(visit: Visit, parts: Parts, profile: Profile | None = None) -> Iterator[Host]:
-    """One attempt to log in. What is wrong with files and flags is said before anything is connected.
+    """One attempt to log in. Wrong files and options are reported before any connection.
 
     `profile`: instead of the visit's file.
     """
@@ -88,7 +89,7 @@ def _pin_by_flag() -> Iterator[None]:
 
 
 def backup_password(file: Path | None, parts: Parts) -> Secret | None:
-    """What the file holds; None without a file. Raises UsageProblem, also where others may read it."""
+    """The file's content; None without a file. Raises UsageProblem, also if others may read it."""
     return parts.secrets.get(Wanted("backup.password", SecretSource(file=file), "", "")) if file else None
 
 

@@ -1,4 +1,4 @@
-"""Version families as a table, and how to tell over a shell which one an appliance is of."""
+"""Version families as a table, and how to detect an appliance's family over a shell."""
 
 import re
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Units:
 
 @dataclass(frozen=True)
 class Software:
-    """What is installed. `family`: '4.x', '5.x', '6.x'; `packages`: name → version, empty where none told."""
+    """What is installed. `family`: '4.x', '5.x', '6.x'; `packages`: name → version, empty if none was found."""
 
     family: str
     packages: dict[str, str]
@@ -68,7 +68,7 @@ class Software:
 
     @property
     def version(self) -> str:
-        """The version of the main package, '' where no package told it."""
+        """The version of the main package, '' if it is not known."""
         row = next(row for row in FAMILIES if row.name == self.family)
         return self.packages.get(row.main, "")
 
@@ -139,7 +139,7 @@ def _by_postfix(shell: Shell) -> Family | None:
     if re.search(r"^djigzo_", settings, re.MULTILINE):
         raise ApplianceError(
             f"{shell.host} has the gateway's Postfix parameters, but neither its packages nor its units",
-            hint="4.x or 5.x cannot be told apart: is the installation whole?",
+            hint="4.x and 5.x cannot be distinguished: is the installation complete?",
         )
     return _SIX if re.search(r"^ciphermail_", settings, re.MULTILINE) else None
 

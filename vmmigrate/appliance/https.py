@@ -120,7 +120,7 @@ class HttpsOrigin:
         """Raises UsageProblem (`url` is no https URL), Unusable (the authority's file, the pin)."""
         self._parts = urlsplit(url)
         if self._parts.scheme != "https" or not self._parts.hostname:
-            raise UsageProblem(f"{url!r} is no https URL", hint="give https://HOST:PORT/ciphermail")
+            raise UsageProblem(f"{url!r} is not an https URL", hint="give https://HOST:PORT/ciphermail")
         self.origin = origin_of(url)
         pin = normal_fingerprint(trust.fingerprint) if trust.fingerprint else None
         self._verify = False if pin else _authorities(trust)

@@ -19,7 +19,7 @@ def expanded(shell: Shell, values: dict[str, str], value: str) -> str:
             value = re.sub(rf"\$(?:\({name}\)|\{{{name}\}}|{name}\b)", known.replace("\\", r"\\"), value)
     raise ApplianceError(
         f"{shell.host}: parameters of main.cf refer to themselves: {value}",
-        hint="mend /etc/postfix/main.cf",
+        hint="fix /etc/postfix/main.cf",
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.errors import UsageProblem
 
-_MEND = "mend the profile, or probe the console anew"
+_MEND = "fix the profile, or probe the console again"
 
 
 class _Strict(BaseModel):
@@ -33,7 +33,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class LoginProfile(_Strict):
-    """The log-in form on `page`. `next`: the button after the user name, where the password has a page of its own."""
+    """The log-in form on `page`. `next`: the button after the user name, if the password has its own page."""
 
     page: UrlPath | None = None
     action: UrlPath | None = None
@@ -132,4 +132,4 @@ def read_profile(path: Path | None) -> Profile:
         ]
         raise UsageProblem(f"{path}: {'; '.join(lines)}", hint=_MEND) from error
     except ValueError as error:
-        raise UsageProblem(f"{path} is no TOML: {error}", hint=_MEND) from error
+        raise UsageProblem(f"{path} is not TOML: {error}", hint=_MEND) from error

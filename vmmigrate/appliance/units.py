@@ -1,4 +1,4 @@
-"""Services and boots: what states units are in, wait until they are active, tell one boot from another."""
+"""Services and boots: read the states of units, wait until they are active, distinguish one boot from another."""
 
 from collections.abc import Iterable
 
@@ -16,8 +16,8 @@ def unit_states(shell: Shell, names: Iterable[str]) -> dict[str, str]:
     lines = said.stdout.split()
     if len(lines) != len(names):
         raise ApplianceError(
-            f"{shell.host}: systemctl told {len(lines)} states of {len(names)} units: {said.stderr.strip()}",
-            hint="is systemd running there? `systemctl is-system-running` tells",
+            f"{shell.host}: systemctl reported {len(lines)} states of {len(names)} units: {said.stderr.strip()}",
+            hint="is systemd running there? `systemctl is-system-running` shows it",
         )
     return dict(zip(names, lines, strict=True))
 

@@ -1,4 +1,4 @@
-"""What of a console's URL may be told and compared: its origin and its path. Pure functions."""
+"""The parts of a console's URL that may be shown and compared: its origin and its path. Pure functions."""
 
 import re
 from urllib.parse import urlsplit

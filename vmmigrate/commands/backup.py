@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vmmigrate.parts import Parts
 
 app = typer.Typer(
-    help="Export a console's backup, look into one, import one.", no_args_is_help=True, rich_markup_mode=None
+    help="Export a console's backup, inspect one, import one.", no_args_is_help=True, rich_markup_mode=None
 )
 Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)]
 
@@ -24,17 +24,17 @@ Archive = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_
 def export(
     url: Url,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it, for you alone (0600).")
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it, readable only by you (0600).")
     ],
     visitor: Visitor,
     backup_password_file: BackupPasswordFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     json: Json = False,
 ) -> None:
-    """Have the console make a backup, and write it to FILE.
+    """Make the console create a backup, and write it to FILE.
 
-    FILE appears whole or not at all. With --backup-password-file the console encrypts it; another release may then
-    be unable to read it.
+    FILE appears complete or not at all. With --backup-password-file the console encrypts it; another release may
+    then not be able to read it.
 
     Example: vmmigrate backup export mail.example.com -o mail.tar.gz --ca-file ca.pem
     """
@@ -55,11 +55,11 @@ def import_(
     file: Archive,
     visitor: Visitor,
     backup_password_file: BackupPasswordFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Send FILE although it is of no known kind.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Send FILE although its format is unknown.")] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Have the console restore FILE, over all its settings.
+    """Make the console restore FILE, which overwrites all its settings.
 
     This cannot be undone, and the system must be restarted afterwards.
 
@@ -84,11 +84,11 @@ def inspect(
     file: Archive,
     password_file: Annotated[
         Path | None,
-        typer.Option("--password-file", metavar="FILE", help="Holds the archive's password, for you alone (0600)."),
+        typer.Option("--password-file", metavar="FILE", help="The archive's password, readable only by you (0600)."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Tell what FILE is, whether it opens and what is in it. Nothing is unpacked to the disk.
+    """Show the format of FILE, whether it opens, and its content. Nothing is unpacked to the disk.
 
     Example: vmmigrate backup inspect mail.tar.gz
     """

@@ -29,7 +29,7 @@ def template() -> None:
 
 @app.command("schema")
 def schema() -> None:
-    """Print the JSON Schema of vmmigrate.toml. Editors complete and check by it.
+    """Print the JSON Schema of vmmigrate.toml, with which editors complete and check the file.
 
     Example: vmmigrate config schema > vmmigrate.schema.json
     """
@@ -44,7 +44,7 @@ def check(
         Path | None, typer.Argument(metavar="[FILE]", help="[default: vmmigrate.toml here, then ~/.config/vmmigrate]")
     ] = None,
 ) -> None:
-    """Check a configuration file: readable, each setting a known one. Nothing is tried.
+    """Check a configuration file: it is readable, and each setting is known. Nothing is tried.
 
     Example: vmmigrate config check vmmigrate.toml
     """

@@ -1,4 +1,4 @@
-"""The command that looks at this workstation."""
+"""The command that checks this workstation."""
 
 import os
 import sys
@@ -21,9 +21,9 @@ def doctor(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Look for what this workstation lacks, and what mends it.
+    """Check what is missing on this workstation, and how to fix it.
 
-    Exit code 0 when a migration can be run, 2 when something is lacking.
+    Exit code 0 if a migration can be run, 2 if something is missing.
 
     Example: vmmigrate doctor --connect qemu+ssh://root@kvm1.example.org/system
     """
@@ -46,7 +46,7 @@ def doctor(
 
     carry_out(act, json=json)
     if not json:
-        typer.echo(f"lacking: {', '.join(lacking)}" if lacking else "a migration can be run from here")
+        typer.echo(f"missing: {', '.join(lacking)}" if lacking else "a migration can be run from here")
     if lacking:
         raise typer.Exit(2)
 

@@ -19,14 +19,14 @@ def carry_out(
     config: Path | None = None,
     flags: dict[str, Any] | None = None,
 ) -> None:
-    """Call an operation with this process's environment, terminal and signals; end with its exit code."""
+    """Call an operation with this process's environment, terminal and signals; exit with its code."""
     from vmmigrate.commands.process import Session
     from vmmigrate.settings.load import load
 
     os.umask(0o077)
     session = Session(json=json)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # set by nohup
             signal.signal(number, session.interrupt)
     try:
         act(session.parts(), load(config, flags, os.environ) if flags is not None else None)

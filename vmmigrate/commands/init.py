@@ -1,4 +1,4 @@
-"""The command that asks and writes the configuration: it lends the conversation this terminal."""
+"""The command that asks for the settings and writes the configuration, at this terminal."""
 
 import sys
 from pathlib import Path
@@ -24,10 +24,10 @@ def init(
         "vmmigrate.toml"
     ),
 ) -> None:
-    """Begin here: ask, try each answer, write vmmigrate.toml.
+    """Start here: ask, try each answer, write vmmigrate.toml.
 
     Asks for what a migration of OLD needs: hypervisor, addresses, accounts, a staging network. Nothing is changed on
-    any machine; the file is shown before it is written, and holds no password.
+    any machine; the file is shown before it is written, and contains no password.
 
     Example: vmmigrate init mailgw --connect qemu+ssh://root@kvm1.example.org/system
     """

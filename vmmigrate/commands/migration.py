@@ -28,7 +28,7 @@ Image = Annotated[
 
 
 def _known_runs(incomplete: str) -> list[str]:
-    """For the shell's completion: those that begin so, the newest first."""
+    """For the shell's completion: matching runs, the newest first."""
     return [run for run in reversed(run_ids(runs_folder(os.environ))) if run.startswith(incomplete)]
 
 
@@ -49,16 +49,14 @@ Store = Annotated[str | None, typer.Option("--store", help="The storage pool for
 Staging = Annotated[str | None, typer.Option("--staging", help="The staging network, which this workstation reaches.")]
 Name = Annotated[str | None, typer.Option("--name", help="The new virtual machine's name. [default: OLD-RUN]")]
 OldAddress = Annotated[str | None, typer.Option("--old-address", help="The old gateway's address.")]
-Sha256 = Annotated[
-    str | None, typer.Option("--sha256", metavar="DIGEST", help="The image's SHA-256, as its publisher tells it.")
-]
-BackupFile = Annotated[Path | None, typer.Option("--backup-file", help="Take this archive, exported by hand.")]
-TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: believe the new VM's host key as seen.")]
+Sha256 = Annotated[str | None, typer.Option("--sha256", metavar="DIGEST", help="The image's SHA-256, as published.")]
+BackupFile = Annotated[Path | None, typer.Option("--backup-file", help="Use this archive, exported by hand.")]
+TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 
 
 @dataclass(frozen=True)
 class Given:
-    """What `migrate` and `plan` are given beside OLD and IMAGE."""
+    """The options of `migrate` and `plan` beside OLD and IMAGE."""
 
     config: Config = None
     connect: Connect = None
@@ -71,7 +69,7 @@ class Given:
     trust_staging: TrustStaging = False
 
     def flags(self) -> dict[str, Any]:
-        """Under the paths of their settings; None says nothing."""
+        """By the paths of their settings; None means not given."""
         return {
             "hypervisor": {"url": self.connect, "store": self.store},
             "old": {"address": self.old_address},
@@ -87,7 +85,7 @@ def migrate(
     image: Image,
     given: Given,
     plan: Annotated[
-        Path | None, typer.Option("--plan", help="A plan made earlier: refuse where it no longer holds.")
+        Path | None, typer.Option("--plan", help="A plan made earlier: refuse if it no longer holds.")
     ] = None,
     json: Json = False,
     yes: Yes = False,
@@ -123,7 +121,7 @@ def plan(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Look at everything a migration would touch, and change nothing.
+    """Check everything that a migration would use, and change nothing.
 
     Example: vmmigrate plan mailgw ciphermail-5.5.qcow2 -o plan.json
     """
@@ -144,7 +142,7 @@ def plan(
 
 
 def resume(run: RunId, json: Json = False) -> None:
-    """Go on with an interrupted run, in the direction it was going.
+    """Continue an interrupted run, in the same direction.
 
     Example: vmmigrate resume 20261122-133919-9268
     """
@@ -157,11 +155,11 @@ def rollback(
     run: RunId,
     scope: Annotated[str | None, typer.Option("--scope", help="all, or switch: keep the new VM, unplugged.")] = None,
     leave_mail: Annotated[
-        bool, typer.Option("--leave-mail", help="Go back although mail waits in the new VM.")
+        bool, typer.Option("--leave-mail", help="Go back although mail is waiting in the new VM.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Go back to the old VM. Once the new one was open to the world it is kept, unplugged; before, deleted.
+    """Go back to the old VM. The new one is deleted; once it was open to the world, it is kept, unplugged.
 
     Examples: vmmigrate rollback 20261122-133919-9268 · vmmigrate rollback 20261122-133919-9268 --scope switch
     """
@@ -179,7 +177,7 @@ def status(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Tell where a run stands; without RUN, list all runs.
+    """Show the state of a run; without RUN, list all runs.
 
     Example: vmmigrate status 20261122-133919-9268
     """
@@ -202,7 +200,7 @@ def status(
 def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
     """End a run for good; there is no way back after it.
 
-    Drops the run's secrets and asks the old guest to shut down; after a switch back, deletes the new VM instead.
+    Deletes the run's secrets and asks the old guest to shut down; after a switch back, deletes the new VM instead.
 
     Example: vmmigrate finish 20261122-133919-9268
     """
@@ -213,7 +211,7 @@ def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
         try:
             operations.finish(run, parts, yes=yes)
         except NeedsConfirmation as question:
-            confirm(f"{question.question}. Go on?")
+            confirm(f"{question.question}. Continue?")
             operations.finish(run, parts, yes=True)
 
     carry_out(act, json=json)
@@ -240,7 +238,7 @@ def _read_plan(path: Path) -> "Plan":
     except OSError as error:
         raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:
-        raise UsageProblem(f"{path} is no plan that this version reads", hint=hint) from error
+        raise UsageProblem(f"{path} is not a plan that this version can read", hint=hint) from error
 
 
 COMMANDS = (migrate, plan, resume, rollback, status, finish)  # as --help lists them

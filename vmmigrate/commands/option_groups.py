@@ -1,4 +1,4 @@
-"""Options that several commands share are written once, as the fields of a dataclass, and arrive as one value."""
+"""Share options between commands: written once, as the fields of a dataclass, and passed as one value."""
 
 import dataclasses
 import functools
@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Let typer see the fields of each parameter that is a dataclass as options of the command itself."""
+    """Show the fields of each dataclass parameter to typer as options of the command."""
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
 

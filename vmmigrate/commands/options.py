@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 Config = Annotated[
     Path | None, typer.Option("--config", help="A vmmigrate.toml. [default: here, then ~/.config/vmmigrate]")
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON line an event.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON line per event.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="The console: https://HOST:8443/ciphermail, or a host, on which it is looked for.",
+        help="The console: https://HOST:8443/ciphermail, or a host, on which it is searched for.",
         show_default=False,
     ),
 ]
@@ -28,15 +28,15 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="Holds the console's password, for you alone (0600). [default: VMMIGRATE_CONSOLE_PASSWORD, else asked]",
+        help="The console's password, readable only by you (0600). [default: VMMIGRATE_CONSOLE_PASSWORD, else asked]",
     ),
 ]
 CaFile = Annotated[
-    Path | None, typer.Option("--ca-file", metavar="PEM", help="Believe certificates of these authorities.")
+    Path | None, typer.Option("--ca-file", metavar="PEM", help="Trust certificates of these authorities.")
 ]
 Fingerprint = Annotated[
     str | None,
-    typer.Option("--fingerprint", metavar="SHA256", help="Believe this certificate alone, whatever it says."),
+    typer.Option("--fingerprint", metavar="SHA256", help="Trust only this certificate, whatever it contains."),
 ]
 ProfileFile = Annotated[
     Path | None,
@@ -44,13 +44,13 @@ ProfileFile = Annotated[
 ]
 BackupPasswordFile = Annotated[
     Path | None,
-    typer.Option("--backup-password-file", metavar="FILE", help="Holds the archive's password, for you alone (0600)."),
+    typer.Option("--backup-password-file", metavar="FILE", help="The archive's password, readable only by you (0600)."),
 ]
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who visits a console, and what he believes: what each of these commands is given beside its URL."""
+    """The account and the trust for one console: the options of these commands beside the URL."""
 
     user: User = "admin"
     password_file: PasswordFile = None
@@ -59,7 +59,7 @@ class Visitor:
     profile: ProfileFile = None
 
     def to(self, url: str) -> "Visit":
-        """Raises UsageProblem for what is no URL."""
+        """Raises UsageProblem if it is not a URL."""
         from vmmigrate.alone.visit import Visit
 
         return Visit(url, self.user, self.password_file, self.ca_file, self.fingerprint, self.profile)

@@ -1,4 +1,4 @@
-"""The command `probe`: write a live console's profile, or tell whether one still fits."""
+"""The command `probe`: write a live console's profile, or check whether one still fits."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,17 +23,17 @@ def probe(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the profile there. [default: print it]")
     ] = None,
     check: Annotated[
-        Path | None, typer.Option("--check", metavar="TOML", help="Tell whether this profile still fits.")
+        Path | None, typer.Option("--check", metavar="TOML", help="Check whether this profile still fits.")
     ] = None,
     family: Annotated[
-        str | None, typer.Option("--family", help="4.x or 5.x, where the pages do not say which release it is.")
+        str | None, typer.Option("--family", help="4.x or 5.x, if the pages do not show the release.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     json: Json = False,
 ) -> None:
-    """Look at a live console and write its profile. The log-in is the only form that is sent.
+    """Examine a live console and write its profile. The log-in is the only form that is sent.
 
-    With --check: exit code 0 where a profile fits, 2 with each key that differs.
+    With --check: exit code 0 if the profile fits, 2 if a key differs.
 
     Example: vmmigrate probe mail.example.com -o profile.toml
     """

@@ -1,4 +1,4 @@
-"""One process's view of an operation: who listens, who is asked, what interrupts, which exit code results."""
+"""One process's view of an operation: output, questions, signals and exit code."""
 
 import os
 import sys
@@ -23,14 +23,14 @@ from vmmigrate.show.lines import PlainLines
 from vmmigrate.show.live import LiveTerminal
 from vmmigrate.step import UndoRefused
 
-# How a URL becomes an adapter; a driver with adapters of its own sets another before it calls the CLI.
+# How a URL becomes an adapter; a driver with its own adapters sets another before it calls the CLI.
 CONNECT: ContextVar[Callable[[str, Access], Hypervisor]] = ContextVar("connect", default=connect)
 
 DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 class Session:
-    """Made once by a command; `parts` is what operations want, `report` turns an error into an exit code."""
+    """Made once by a command; `parts` is for operations, `report` turns an error into an exit code."""
 
     def __init__(self, *, json: bool) -> None:
         self._json = JsonLines(sys.stdout) if json else None
@@ -79,7 +79,7 @@ class Session:
         return code
 
     def _print(self, message: str, hint: str) -> None:
-        """Before the last words each failure that they do not repeat: on the way its step was named alone."""
+        """Print each failure that the last message does not repeat: before, only its step was named."""
         for each in self._failures:
             if each.error not in message:
                 print(f"error: {each.title}: {each.error}\n  → {each.hint}", file=sys.stderr)
@@ -95,7 +95,7 @@ class Session:
                 return INTERRUPTED
             case Problem():
                 return ATTENTION if self._log else REFUSED
-            case _ if type(error).__name__ == "Abort":  # typer's own, when a question is answered with no
+            case _ if type(error).__name__ == "Abort":  # typer's own, if a question is answered with no
                 return REFUSED
             case _:
                 return BUG

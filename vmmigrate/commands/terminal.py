@@ -22,7 +22,7 @@ def ask(question: str, default: str | None = None, *, secret: bool = False) -> s
 
 
 def confirm(question: str) -> None:
-    """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D leave as everywhere."""
+    """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D quit as everywhere."""
     from vmmigrate.errors import NeedsConfirmation
 
     if not sys.stdin.isatty():
@@ -33,7 +33,7 @@ def confirm(question: str) -> None:
 
 
 def _agreed(question: str) -> bool:
-    """Asked beside standard output, which may be a program's."""
+    """Asked on standard error, because a program may read standard output."""
     try:
         with redirect_stdout(sys.stderr):
             return typer.confirm(question)

@@ -1,4 +1,4 @@
-"""The commands about TLS certificates alone: tls show, tls copy, tls undo."""
+"""The commands about TLS certificates: tls show, tls copy, tls undo."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from vmmigrate.parts import Parts
 
 app = typer.Typer(
-    help="Show a gateway's certificates, copy them to another, undo that.",
+    help="Show a gateway's certificates, copy them to another gateway, undo the copy.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 Old = Annotated[str, typer.Argument(metavar="OLD", help="The gateway that has the certificates.", show_default=False)]
-New = Annotated[str, typer.Argument(metavar="NEW", help="The gateway that is to get them.", show_default=False)]
-Web = Annotated[bool, typer.Option("--web", help="The console's alone.")]
+New = Annotated[str, typer.Argument(metavar="NEW", help="The gateway that gets them.", show_default=False)]
+Web = Annotated[bool, typer.Option("--web", help="Only the console's.")]
 Smtp = Annotated[bool, typer.Option("--smtp", help="Postfix's alone.")]
 
 
@@ -28,14 +28,12 @@ def show(
     where: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="A gateway, or one of its ports.")],
     via: Annotated[
         str | None,
-        typer.Option(
-            "--via", metavar="SIDE", help="Through the jump host that old.via or new.via names: give old or new."
-        ),
+        typer.Option("--via", metavar="SIDE", help="Through the jump host in old.via or new.via: give old or new."),
     ] = None,
     config: Config = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show the certificates of a gateway's console and SMTP ports. Nobody logs in, nothing is changed.
+    """Show the certificates of a gateway's console and SMTP ports, without a log-in. Nothing is changed.
 
     Examples: vmmigrate tls show mailgw.example.test · vmmigrate tls show 192.0.2.10:25 --via old
     """
@@ -68,10 +66,10 @@ def copy(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Copy certificates and keys from OLD to NEW. Proved by handshake: NEW shows them.
+    """Copy certificates and keys from OLD to NEW. A TLS handshake proves that NEW shows them.
 
-    Both are reached over SSH as old.ssh and new.ssh of vmmigrate.toml say. Where a proof fails, NEW's previous ones
-    are put back.
+    Both are reached over SSH, with the settings old.ssh and new.ssh of vmmigrate.toml. If a handshake fails, NEW's
+    previous certificates are restored.
 
     Example: vmmigrate tls copy 192.0.2.10 192.0.2.11
     """
@@ -93,7 +91,7 @@ def copy(
 
 @app.command()
 def undo(new: New, config: Config = None, json: Json = False) -> None:
-    """Put back what NEW had before the last copy, byte for byte.
+    """Restore what NEW had before the last copy, byte for byte.
 
     Example: vmmigrate tls undo 192.0.2.11
     """
@@ -101,9 +99,9 @@ def undo(new: New, config: Config = None, json: Json = False) -> None:
 
     def act(parts: "Parts", settings: Any) -> None:
         with tls_copy.gateways(settings, parts) as (_, at_new):
-            with tls_copy.saying(parts, "undo", "Put back the previous certificates and keys") as say:
+            with tls_copy.saying(parts, "undo", "Restore the previous certificates and keys") as say:
                 paths = tls_copy.undo(at_new(new), say)
-            nothing = [] if paths else [f"{new} keeps nothing from before a copy: there is nothing to put back"]
+            nothing = [] if paths else [f"{new} has nothing saved from before a copy: there is nothing to restore"]
             tell(nothing, tls_copy.undone_json(new, paths), json=json)
 
     carry_out(act, json=json, config=config, flags={})

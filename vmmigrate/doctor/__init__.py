@@ -14,7 +14,7 @@ from vmmigrate.settings.folders import keys_folder, runs_folder
 
 @dataclass(frozen=True)
 class Workstation:
-    """What is looked at. `url`: a hypervisor to be tried, None to try none."""
+    """What the checks use. `url`: a hypervisor to try, None to try none."""
 
     version: tuple[int, ...]
     interpreter: str

@@ -1,4 +1,4 @@
-"""What connections rest on: the SSH agent, known hosts, the clock that certificates are judged by, the hypervisor."""
+"""What connections need: the SSH agent, known hosts, a correct clock for certificates, the hypervisor."""
 
 import shutil
 import subprocess
@@ -21,9 +21,9 @@ def ssh_agent(path: str, environ: Mapping[str, str], system: System, *, needed: 
         return missing(id_, "ssh-add is not found on PATH", system.install("ssh-add"), needed=needed)
     status, said = _run(program, "-l", environ=environ)
     if status == 0:
-        return info(id_, f"keys it holds: {len(said.splitlines())}")
+        return info(id_, f"keys in it: {len(said.splitlines())}")
     if status == 1:
-        return missing(id_, "it runs and holds no key", "ssh-add", needed=needed)
+        return missing(id_, "it runs and has no key", "ssh-add", needed=needed)
     return missing(id_, "none runs here", 'eval "$(ssh-agent)" && ssh-add', needed=needed)
 
 
@@ -40,13 +40,13 @@ def known_hosts(path: Path) -> Finding:
 
 
 def clock(path: str) -> Finding:
-    """Whether it is kept by others' clocks; one that is wrong makes certificates look expired or not yet valid."""
+    """Whether NTP sets the clock; a wrong one makes certificates look expired or not yet valid."""
     id_ = "clock"
     program = shutil.which("timedatectl", path=path)
     said = _run(program, "show", "-p", "NTPSynchronized", "--value")[1].strip() if program else ""
     if said == "yes":
-        return info(id_, "kept by NTP")
-    seen = "not kept by NTP" if said == "no" else "not known whether it is kept by NTP"
+        return info(id_, "set by NTP")
+    seen = "not set by NTP" if said == "no" else "not known whether it is set by NTP"
     return warning(id_, seen, "timedatectl set-ntp true" if said == "no" else "compare it: date -u")
 
 
@@ -65,7 +65,7 @@ def hypervisor(connect: Callable[[str], Hypervisor], url: str) -> Finding:
     seen = f"{url} answers; pools: {len(stores)}, networks: {len(networks)}"
     if len(networks) < 2:
         remedy = "define a network for staging (virsh net-define), or use a bridge of the host: --staging bridge:NAME"
-        return warning(id_, f"{seen}; staging wants one beside the live network", remedy)
+        return warning(id_, f"{seen}; staging needs one beside the live network", remedy)
     return info(id_, seen)
 
 

@@ -20,7 +20,7 @@ def python(version: tuple[int, ...]) -> Finding:
 
 
 def libvirt(interpreter: str, system: System, *, needed: bool) -> Finding:
-    """Imported in a process of its own, as a run would: the package may be there and its library not."""
+    """Import it in its own process: the package may be there without its library."""
     told = _asked(interpreter, "import libvirt; v = libvirt.getVersion(); print(libvirt.__file__ and v)")
     if told.isdecimal():
         number = int(told)
@@ -34,7 +34,7 @@ def pyvmomi(interpreter: str, *, needed: bool) -> Finding:
     told = _asked(interpreter, code)
     if told.startswith("version "):
         return info("pyvmomi", told)
-    seen = f"cannot be loaded ({told})" + ("" if needed else "; wanted for VMware alone")
+    seen = f"cannot be loaded ({told})" + ("" if needed else "; needed only for VMware")
     return missing("pyvmomi", seen, _pip(interpreter, "vmware"), needed=needed)
 
 
@@ -48,7 +48,7 @@ def keyring(interpreter: str, *, needed: bool) -> Finding:
     if float(priority) <= 0:
         from vmmigrate.settings.keyrings import NO_BACKEND
 
-        seen = _optional("there is none on this machine that could keep a secret", needed)
+        seen = _optional("this machine has none that can store a secret", needed)
         return missing("keyring", seen, NO_BACKEND, needed=needed)
     return info("keyring", name)
 
@@ -56,7 +56,7 @@ def keyring(interpreter: str, *, needed: bool) -> Finding:
 def qemu_img(path: str, system: System) -> Finding:
     program = shutil.which("qemu-img", path=path)
     if program is None:
-        seen = "not found on PATH; a qcow2 image goes without it, raw and VMDK ones do not"
+        seen = "not found on PATH; raw and VMDK images need it, a qcow2 image does not"
         return warning("qemu-img", seen, system.install("qemu-img"))
     version = _said(program, "--version").partition("\n")[0]
     formats = _said(program, "--help").rpartition("Supported formats:")[2].split()
@@ -77,7 +77,7 @@ def _pip(interpreter: str, extra: str) -> str:
 
 def _asked(interpreter: str, code: str) -> str:
     """The last line that a new interpreter prints, or why it failed."""
-    return (_said(interpreter, "-c", code).strip().splitlines() or ["it says nothing"])[-1]
+    return (_said(interpreter, "-c", code).strip().splitlines() or ["no output"])[-1]
 
 
 def _said(*argv: str) -> str:

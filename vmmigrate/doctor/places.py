@@ -1,4 +1,4 @@
-"""The folders and files of this workstation: where runs and keys rest, and the configuration."""
+"""The folders and files of this workstation: runs, keys and the configuration."""
 
 import os
 import shlex
@@ -13,29 +13,29 @@ from vmmigrate.settings.load import load
 from vmmigrate.settings.models import Settings
 from vmmigrate.show.sizes import size
 
-_ROOM = 2 << 30  # bytes: an archive rests in the runs' folder until `finish`; the largest heard of are near a GiB
+_ROOM = 2 << 30  # bytes: an archive stays in the runs' folder until `finish`; the largest known are near a GiB
 
 
 def folder(id_: str, path: Path, *, room: int = _ROOM) -> Finding:
-    """Writable, shut to others, with room; one that is not there yet is judged by the folder it will be made in."""
+    """Writable, private, with free space; if it does not exist yet, its parent folder is checked."""
     there = next(each for each in (path, *path.parents) if _is_there(each))
     quoted = shlex.quote(str(there))
     if not there.is_dir():
-        return missing(id_, f"{there} is no folder", f"move it away: mv {quoted} {quoted}.old", needed=True)
+        return missing(id_, f"{there} is not a folder", f"move it away: mv {quoted} {quoted}.old", needed=True)
     if not os.access(there, os.W_OK | os.X_OK):
         remedy = f'chown "$USER" {quoted} && chmod u+rwx {quoted}'
         return missing(id_, f"{there} is not writable", remedy, needed=True)
     free = shutil.disk_usage(there).free
     if free < room:
         seen = f"{there} has {size(free)} left, a backup may need {size(room)}"
-        return warning(id_, seen, f"make room: df -h {quoted}")
+        return warning(id_, seen, f"free some space: df -h {quoted}")
     if there == path and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return warning(id_, f"others may look into {path}", f"chmod 700 {quoted}")
-    return info(id_, f"{path}: {size(free)} free" + ("" if there == path else ", will be made"))
+        return warning(id_, f"others may read {path}", f"chmod 700 {quoted}")
+    return info(id_, f"{path}: {size(free)} free" + ("" if there == path else ", will be created"))
 
 
 def _is_there(path: Path) -> bool:
-    """No, too, where it lies in a folder that is shut to us."""
+    """False also if it is in a folder that we may not read."""
     try:
         return path.exists()
     except PermissionError:
@@ -43,7 +43,7 @@ def _is_there(path: Path) -> bool:
 
 
 def configuration(path: Path, environ: Mapping[str, str]) -> tuple[Finding, Settings]:
-    """Whether it is valid and nobody else may change it; with the settings, or their defaults where it is not."""
+    """Whether it is valid and nobody else may change it; with the settings, or their defaults if it is invalid."""
     id_ = "configuration"
     try:
         settings = load(path if path.exists() else None, {}, environ)

@@ -1,4 +1,4 @@
-"""Which operating system this is, as /etc/os-release says, and how its packages are installed and called."""
+"""The operating system, from /etc/os-release, and how its packages are named and installed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ _RELATIVES = {
 
 @dataclass(frozen=True)
 class System:
-    """`family`: 'debian', 'fedora' or 'suse', by the packages it has; '' where it is none of these."""
+    """`family`: 'debian', 'fedora' or 'suse', by its packages; '' if it is none of these."""
 
     name: str
     family: str

@@ -1,4 +1,4 @@
-"""A conversation that ends with a configuration file: each answer is tried, nothing on any machine is changed."""
+"""Ask for the settings, try each answer, and write a configuration file; nothing on any machine is changed."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -16,12 +16,12 @@ __all__ = ["Ask", "Lent", "converse"]
 
 _OPENING = """\
 Each answer is tried at once; nothing is changed on any machine. At the end the file is shown, and written
-when you say yes. Enter alone takes what stands in [brackets]. Ctrl-C leaves, and nothing is written."""
+when you answer yes. Enter accepts the value in [brackets]. Ctrl-C quits, and nothing is written."""
 
 
 @dataclass(frozen=True)
 class Lent:
-    """What the caller lends: a way to ask, to tell and to connect; this workstation's places and its date."""
+    """What the caller provides: how to ask, print and connect; this workstation's folders and its date."""
 
     ask: Ask
     tell: Callable[[str], None]
@@ -34,8 +34,8 @@ class Lent:
 def converse(old: str, file: Path, lent: Lent, *, url: str | None = None) -> bool:
     """Ask, try each answer, write `file` once it is confirmed; whether it was written.
 
-    Raises UsageProblem where it cannot be written, TrustRefused and LoginRefused where a server is not to be
-    talked to any more, PlanRefused where this virtual machine cannot be migrated. Nothing is written then.
+    Raises UsageProblem if it cannot be written, TrustRefused and LoginRefused if a server must not be
+    contacted any more, PlanRefused if this virtual machine cannot be migrated. Nothing is written then.
     """
     refuse_unwritable(file)
     dialogue = Dialogue(lent.ask, lent.tell)
@@ -65,7 +65,7 @@ def _left(dialogue: Dialogue) -> bool:
 
 
 def _look(talk: Conversation, old: str, url: str | None) -> tuple[str, bool]:
-    """All about the old one, and where the new one will be; its name, and whether its console gives a backup."""
+    """Ask about the old VM and the new one's place; returns its name, and whether its console gives a backup."""
     talk.dialogue.heading("The hypervisor")
     connection, inventory = hypervisor.find_vm(talk, old, url)
     with closing(connection):
@@ -84,14 +84,14 @@ def _look(talk: Conversation, old: str, url: str | None) -> tuple[str, bool]:
 
 def _ask_for_the_new(talk: Conversation) -> None:
     dialogue = talk.dialogue
-    dialogue.tell("Its first accounts, as the image has them. They cannot be tried yet: it is not there.")
-    remark = "of the image; cannot be tried before it runs"
+    dialogue.tell("The first accounts, as in the image. They cannot be tried yet: the VM does not exist.")
+    remark = "from the image; cannot be tried before it runs"
     talk.answers.put("new.ssh.user", dialogue.text("SSH user in the new image", "sa"), remark)
     talk.answers.put("new.ssh.port", dialogue.port("SSH port in the new image", 22), remark)
     talk.answers.put("new.console.user", dialogue.text("Console user in the new image", "admin"), remark)
 
 
 def _passwords(talk: Conversation) -> list[str]:
-    """Those that a migration will want; an old one that nobody asked for is not among them."""
+    """The secrets that a migration needs, without old ones that were not asked for."""
     asked = (hypervisor.PASSWORD, shell.PASSPHRASE, shell.PASSWORD, console.PASSWORD)
     return [*(name for name in asked if name in talk.secrets), "new.ssh.password", "new.console.password"]

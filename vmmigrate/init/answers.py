@@ -1,4 +1,4 @@
-"""What was answered and learnt so far, each setting with a remark on how it came: as Settings, and as the file."""
+"""The answers and findings so far, each setting with a remark on its origin: as Settings, and as the file."""
 
 from datetime import date
 from typing import Any
@@ -17,13 +17,13 @@ class Answers:
         self._known: dict[str, tuple[Any, str]] = {}
 
     def put(self, path: str, value: Any, remark: str) -> None:
-        """None takes back what was said."""
+        """None removes the answer."""
         self._known.pop(path, None)
         if value is not None:
             self._known[path] = (value, remark)
 
     def get(self, path: str) -> Any:
-        """None where nothing is known."""
+        """None if nothing is known."""
         return self._known.get(path, (None, ""))[0]
 
     def settings(self) -> Settings:
@@ -39,12 +39,12 @@ class Answers:
     def toml(self, old: str, today: date) -> str:
         """The whole file, each line with its remark."""
         document = tomlkit.document()
-        document.add(tomlkit.comment(f"Written by `vmmigrate init {old}` on {today}. It holds no secret."))
-        document.add(tomlkit.comment("Every setting there is: vmmigrate config template"))
+        document.add(tomlkit.comment(f"Written by `vmmigrate init {old}` on {today}. It contains no secret."))
+        document.add(tomlkit.comment("All settings: vmmigrate config template"))
         for name in _TABLES:
             parent, _, key = name.rpartition(".")
             table = self._table(name)
-            if table or not parent:  # an empty one holds its children
+            if table or not parent:  # an empty one contains its children
                 (document[parent] if parent else document).add(key, table)
         return tomlkit.dumps(document)
 

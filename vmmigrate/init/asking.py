@@ -1,4 +1,4 @@
-"""How a question is asked: free text, a number, a secret, yes or no, one of a list; all over one function."""
+"""Ask a question: free text, a number, a secret, yes or no, one of a list; all through one function."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from hypervisors import Problem, Secret, redacted
 
 
 class Ask(Protocol):
-    """Puts one question; what was typed, or '' for the default. A secret is not shown."""
+    """Asks one question; returns what was typed, or '' for the default. A secret is not shown."""
 
     def __call__(self, question: str, default: str | None, *, secret: bool = False) -> str: ...
 
@@ -28,7 +28,7 @@ class Dialogue:
             answer = self.ask(question, default).strip() or default
             if answer:
                 return answer
-            self.note("an answer is needed here; Ctrl-C leaves, and nothing is written")
+            self.note("an answer is needed here; Ctrl-C quits, and nothing is written")
 
     def optional(self, question: str) -> str:
         return self.ask(question, None).strip()
@@ -50,7 +50,7 @@ class Dialogue:
             answer = self.text(question, str(default))
             if answer.isdecimal() and 1 <= int(answer) <= 65535:
                 return int(answer)
-            self.note(f"{answer!r} is no port: give a number from 1 to 65535")
+            self.note(f"{answer!r} is not a port: give a number from 1 to 65535")
 
     def yes(self, question: str, *, default: bool) -> bool:
         without = "yes" if default else "no"
@@ -58,7 +58,7 @@ class Dialogue:
             answer = self.ask(f"{question} (yes or no)", without).strip().lower() or without
             if answer in ("y", "yes", "n", "no"):
                 return answer[0] == "y"
-            self.note("say yes or no")
+            self.note("answer yes or no")
 
     def one_of(self, question: str, options: Sequence[str]) -> int:
         """The index of the chosen one; without an answer the first."""

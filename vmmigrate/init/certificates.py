@@ -1,4 +1,4 @@
-"""A certificate that no authority vouches for: shown by its fingerprint, compared by the operator, then pinned."""
+"""Pin a certificate that no authority vouches for, after the operator has compared its fingerprint."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ from vmmigrate.init.conversation import Conversation
 
 
 def shown_at(url: str, dial: Dial = dial_straight) -> str:
-    """The fingerprint of what is shown there now. Raises UsageProblem, Unreachable, TrustRefused."""
+    """The fingerprint of the certificate shown there now. Raises UsageProblem, Unreachable, TrustRefused."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 443
@@ -21,7 +21,7 @@ def shown_at(url: str, dial: Dial = dial_straight) -> str:
 
 
 def compared(talk: Conversation, seen: str, setting: str) -> bool:
-    """Whether the operator finds it to be the right one; then it is pinned as that setting."""
+    """Whether the operator confirms it; then it is pinned in that setting."""
     talk.dialogue.note(f"its certificate has the SHA-256 fingerprint {seen}")
     talk.dialogue.note("compare it in a browser that you trust: the padlock, certificate, fingerprints")
     if not talk.dialogue.yes("Is it the same there?", default=False):

@@ -1,4 +1,4 @@
-"""The old gateway's console: found, believed, logged in to once, its backup page looked at."""
+"""The old gateway's console: find it, trust it, log in once, check its backup page."""
 
 from hypervisors import Dial, LoginRefused, Problem, TlsTrust
 from vmmigrate.appliance.port import Account, Shell
@@ -11,7 +11,7 @@ _BY_HAND = "export the backup by hand (in the browser: Admin, Backup) and give i
 
 
 def try_console(talk: Conversation, doors: Doors, shell: Shell) -> bool:
-    """Whether a backup can be had from it. Where not: that is said, and how to go on without."""
+    """Whether it can make a backup. If not, the output says so, and how to continue without."""
     found = _find(talk, doors, shell)
     if found is None:
         talk.dialogue.note(f"without the console: {_BY_HAND}")
@@ -43,7 +43,7 @@ def _log_in(talk: Conversation, doors: Doors, url: str, trust: TlsTrust, account
         raise
     except Problem as problem:
         talk.dialogue.bad(problem)
-        talk.dialogue.note(f"no backup can be asked of this console: {_BY_HAND}")
+        talk.dialogue.note(f"this console cannot make a backup: {_BY_HAND}")
         return False
     finally:
         console.close()
@@ -51,11 +51,11 @@ def _log_in(talk: Conversation, doors: Doors, url: str, trust: TlsTrust, account
     return True
 
 
-# ---- where it is, and why it is believed ---------------------------------------------------------------------
+# ---- where it is, and why it is trusted ----------------------------------------------------------------------
 
 
 def _find(talk: Conversation, doors: Doors, shell: Shell) -> tuple[str, TlsTrust] | None:
-    """None where the operator goes on without a console."""
+    """None if the operator continues without a console."""
     trust: TlsTrust | None = None
     try:
         trust = doors.old.trust(shell)
@@ -68,10 +68,10 @@ def _find(talk: Conversation, doors: Doors, shell: Shell) -> tuple[str, TlsTrust
 
 
 def _ask_where(talk: Conversation, inside: TlsTrust | None, dial: Dial) -> tuple[str, TlsTrust] | None:
-    """By its URL; a certificate that is not the one seen `inside` is compared by the operator, and pinned."""
-    while url := talk.dialogue.optional("The console's URL as in the browser, or nothing to go on without it"):
+    """By its URL; if the certificate is not the one seen `inside`, the operator compares it, and it is pinned."""
+    while url := talk.dialogue.optional("The console's URL as in the browser, or nothing to continue without it"):
         if not url.startswith("https://"):
-            talk.dialogue.note(f"{url!r} is no https URL: give it as in https://HOST:8443/ciphermail")
+            talk.dialogue.note(f"{url!r} is not an https URL: give it as in https://HOST:8443/ciphermail")
             continue
         try:
             seen = certificates.shown_at(url, dial)

@@ -1,4 +1,4 @@
-"""What the parts of the conversation share: who is asked, what is known by now, how the parts are reached."""
+"""What the parts of the conversation share: the dialogue, the answers so far, how to connect."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from vmmigrate.init.asking import Dialogue
 from vmmigrate.settings.secrets import ProcessSecrets, cannot_ask
 from vmmigrate.settings.wanted import Wanted
 
-_REFUSALS = 4  # the fifth within five minutes blocks an account [facts: 6.x; presumed of the others]
+_REFUSALS = 4  # the fifth within five minutes blocks an account [facts: 6.x; presumed for the others]
 
 
 @dataclass
 class Conversation:
-    """`secrets`: what was typed and accepted, by the setting's name; nothing of it comes into the file."""
+    """`secrets`: what was typed and accepted, by the setting's name; never written to the file."""
 
     dialogue: Dialogue
     connect: Callable[[str, Access], Hypervisor]
@@ -25,9 +25,9 @@ class Conversation:
     secrets: dict[str, Secret] = field(default_factory=dict)
 
     def doors(self, questions: Mapping[str, str] | None = None) -> Doors:
-        """The very ones that a plan will use, by what is known now. The caller closes them.
+        """The same ones that a plan will use, with the answers so far. The caller closes them.
 
-        `questions`: how a secret is asked for that turns out to be wanted.
+        `questions`: the question for each secret that turns out to be needed.
         """
 
         def ask(wanted: Wanted) -> str:
@@ -39,21 +39,21 @@ class Conversation:
 
 
 class Refusals:
-    """Which log-ins of one account were refused: none is tried twice, and never so many that it is blocked."""
+    """The refused log-ins of one account: none is tried twice, and never so many that the account is blocked."""
 
     def __init__(self, dialogue: Dialogue, where: str) -> None:
         self._dialogue, self._where = dialogue, where
         self._refused: list[tuple[str, object]] = []
 
     def knows(self, user: str, proof: object) -> bool:
-        """Whether this very one was refused; it is then said so."""
+        """Whether this one was refused already; then the output says so."""
         if (user, proof) not in self._refused:
             return False
         self._dialogue.note("this one was refused already and is not tried again; give another")
         return True
 
     def add(self, user: str, proof: object, problem: Problem) -> None:
-        """Raises LoginRefused where another attempt would block the account."""
+        """Raises LoginRefused if another attempt could block the account."""
         self._refused.append((user, proof))
         self._dialogue.bad(problem)
         count = sum(name == user for name, _ in self._refused)
@@ -61,5 +61,5 @@ class Refusals:
         if count >= _REFUSALS:
             raise LoginRefused(
                 f"{self._where} refused {user!r} {count} times; the next refusal might block the account",
-                hint="wait five minutes, make sure of the password in a browser or a terminal, then begin anew",
+                hint="wait five minutes, check the password in a browser or a terminal, then start again",
             )

@@ -1,4 +1,4 @@
-"""The end of the conversation: the file written, what was there kept, passwords put away, the next commands told."""
+"""The end of the conversation: write the file, keep the previous one, store passwords, show the next commands."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ def refuse_unwritable(file: Path) -> None:
     """Raises UsageProblem before anything is asked."""
     folder = file.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or file.is_dir():
-        raise UsageProblem(f"{file} cannot be written", hint="name a file in a folder that is yours, with -o FILE")
+        raise UsageProblem(f"{file} cannot be written", hint="name a file in a folder of yours, with -o FILE")
 
 
 def write(dialogue: Dialogue, file: Path, text: str) -> None:
@@ -27,7 +27,7 @@ def write(dialogue: Dialogue, file: Path, text: str) -> None:
         if file.exists():
             copy = _free_name(file)
             shutil.copy2(file, copy)
-            dialogue.good(f"what was there is kept as {copy}")
+            dialogue.good(f"the previous file is kept as {copy}")
         write_durably(file, text.encode())
     except OSError as error:
         raise UsageProblem(f"{file} cannot be written: {error.strerror}", hint="make room, or give -o FILE") from error
@@ -40,24 +40,24 @@ def _free_name(file: Path) -> Path:
 
 
 def keep_secrets(dialogue: Dialogue, chosen: Sources) -> None:
-    """Each on its own: one that cannot be kept is told, the others are kept."""
+    """Each one separately: if one cannot be stored, that is reported and the others are stored."""
     for name, keep in chosen.keep:
         try:
             keep()
         except Problem as problem:
             dialogue.bad(problem)
         except OSError as error:
-            dialogue.bad(UsageProblem(f"{name} cannot be kept: {error.strerror}", hint="put it there by hand"))
+            dialogue.bad(UsageProblem(f"{name} cannot be stored: {error.strerror}", hint="store it by hand"))
         else:
-            dialogue.good(f"{name} is put there")
+            dialogue.good(f"{name} is stored")
 
 
 def next_commands(old: str, file: Path, has_backup: bool, chosen: Sources) -> Iterator[str]:
-    """What to type now."""
+    """The next commands."""
     for line in chosen.left:
         yield f"first: {line}"
     more = "" if file.absolute() == default_file().absolute() else f" --config {shlex.quote(str(file))}"
     more += "" if has_backup else " --backup-file FILE"
     vm = shlex.quote(old)
-    yield f"next: vmmigrate plan {vm} IMAGE{more}    looks at everything, changes nothing"
-    yield f"next: vmmigrate {vm} IMAGE{more}         makes the plan anew, asks, migrates"
+    yield f"next: vmmigrate plan {vm} IMAGE{more}    checks everything, changes nothing"
+    yield f"next: vmmigrate {vm} IMAGE{more}         plans again, asks, migrates"

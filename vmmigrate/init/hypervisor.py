@@ -1,4 +1,4 @@
-"""The hypervisor: where it is, the old virtual machine on it, a staging network and a storage pool to choose."""
+"""The hypervisor: its URL, the old virtual machine, a staging network and a storage pool to choose."""
 
 from hypervisors import (
     Access,
@@ -51,14 +51,14 @@ def find_vm(talk: Conversation, old: str, url: str | None) -> tuple[Hypervisor, 
 
 
 def _connected(talk: Conversation, where: str, refusals: Refusals) -> Hypervisor | None:
-    """None where it cannot be had there, and that is told. One attempt a password, one comparison a certificate."""
+    """None if it is not there, which is reported. One attempt per password, one comparison per certificate."""
     talk.secrets.pop(PASSWORD, None)
     talk.answers.put("hypervisor.fingerprint", None, "")
     while True:
         try:
             return talk.connect(where, _access(talk, where, refusals))
         except LoginRefused as problem:
-            if PASSWORD not in talk.secrets:  # SSH's or TLS's own log-in, where nothing was asked
+            if PASSWORD not in talk.secrets:  # SSH's or TLS's own log-in, if nothing was asked
                 talk.dialogue.bad(problem)
                 return None
             refusals.add(where, talk.secrets.pop(PASSWORD), problem)
@@ -72,7 +72,7 @@ def _connected(talk: Conversation, where: str, refusals: Refusals) -> Hypervisor
 
 
 def _access(talk: Conversation, where: str, refusals: Refusals) -> Access:
-    """A password is asked for where this kind of hypervisor wants one."""
+    """Ask for a password if this kind of hypervisor needs one."""
 
     def password() -> Secret:
         while PASSWORD not in talk.secrets:
@@ -95,7 +95,7 @@ def _compared(talk: Conversation, where: str) -> bool:
 def _running(hypervisor: Hypervisor, old: str) -> Inventory:
     inventory = hypervisor.inventory(hypervisor.find(old))
     if inventory.power is not PowerState.RUNNING:
-        raise PlanRefused(f"{inventory.vm.name} is not running", hint="start it, then answer again")
+        raise PlanRefused(f"{inventory.vm.name} is not running", hint="start it, then run init again")
     return inventory
 
 
@@ -104,7 +104,7 @@ def _running(hypervisor: Hypervisor, old: str) -> Inventory:
 
 def choose_staging(talk: Conversation, hypervisor: Hypervisor, identity: Identity) -> None:
     """A network for the new VM's second NIC: never the live one."""
-    talk.dialogue.tell("It is prepared over a staging network, which this workstation reaches and the world does not:")
+    talk.dialogue.tell("It is prepared over a staging network, which only this workstation reaches:")
     fit: list[Network] = []
     for network in hypervisor.networks():
         why = _unfit(network, identity)
@@ -138,9 +138,9 @@ def _bridge(talk: Conversation, identity: Identity) -> str:
 
 
 def choose_store(talk: Conversation, hypervisor: Hypervisor, old: Inventory) -> None:
-    """For the new disk: the old one's first, as a plan would take it, then those with the most room.
+    """For the new disk: the old VM's pool first, as in a plan, then those with the most free space.
 
-    Raises PlanRefused where there is none.
+    Raises PlanRefused if there is none.
     """
     talk.dialogue.tell("The storage pool for the new disk:")
     olds = old.disks[0].store if old.disks else ""
@@ -150,7 +150,9 @@ def choose_store(talk: Conversation, hypervisor: Hypervisor, old: Inventory) -> 
         if not store.active:
             talk.dialogue.note(f"not {store.name}: it is not active")
     if not fit:
-        raise PlanRefused("there is no active storage pool or datastore", hint="start or make one, then begin anew")
+        raise PlanRefused(
+            "there is no active storage pool or datastore", hint="start or create one, then run init again"
+        )
     lines = [f"{store.name}: {size(store.available)} free of {size(store.capacity)}" for store in fit]
     if fit[0].name == olds and len(fit) > 1:
         lines[0] += ", with the old VM's disk"

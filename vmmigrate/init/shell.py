@@ -1,4 +1,4 @@
-"""A shell on the old gateway: a log-in, sudo, and what is seen there with it."""
+"""A shell on the old gateway: log in, try sudo, and show what is installed."""
 
 from pathlib import Path
 
@@ -34,12 +34,12 @@ def log_in(talk: Conversation, host: str) -> tuple[Doors, Shell]:
             return _logged_in(talk, host, user)
         except LoginRefused as problem:
             refusals.add(user, (proof, talk.secrets.get(PASSWORD)), problem)
-        except (Unusable, UsageProblem) as problem:  # a key that cannot be used: nothing was tried
+        except (Unusable, UsageProblem) as problem:  # an unusable key: no log-in was tried
             talk.dialogue.bad(problem)
 
 
 def _logged_in(talk: Conversation, host: str, user: str) -> tuple[Doors, Shell]:
-    """One log-in, then sudo; its password is asked for where it is wanted and not known from the log-in."""
+    """One log-in, then sudo; its password is asked for if it is needed and not known from the log-in."""
     doors = talk.doors({PASSWORD: f"Password of {user}, for sudo"})
     try:
         shell = doors.old.shell(host)
@@ -49,12 +49,12 @@ def _logged_in(talk: Conversation, host: str, user: str) -> tuple[Doors, Shell]:
     except BaseException:
         doors.close()
         raise
-    talk.dialogue.good("sudo works" + (" with that password" if PASSWORD in talk.secrets else " and wants no password"))
+    talk.dialogue.good("sudo works" + (" with that password" if PASSWORD in talk.secrets else " and needs no password"))
     return doors, shell
 
 
 def _forget(talk: Conversation) -> None:
-    """What another way to log in has left."""
+    """Remove the answers for another way to log in."""
     for name in ("old.ssh.key_file", "old.ssh.agent"):
         talk.answers.put(name, None, "")
     for name in (PASSWORD, PASSPHRASE):
@@ -73,25 +73,25 @@ def _by_key(talk: Conversation, user: str) -> str:
             break
         talk.dialogue.note(f"there is no file {path}")
     talk.answers.put("old.ssh.key_file", str(path), f"{user} logged in with it")
-    passphrase = talk.dialogue.optional_secret("Its passphrase, or nothing where it has none")
+    passphrase = talk.dialogue.optional_secret("Its passphrase, or nothing if it has none")
     if passphrase:
         talk.secrets[PASSPHRASE] = passphrase
     return str(path)
 
 
 def _by_agent(talk: Conversation, user: str) -> str:
-    talk.answers.put("old.ssh.agent", True, f"{user} logged in with what ssh-agent holds")
+    talk.answers.put("old.ssh.agent", True, f"{user} logged in with a key of ssh-agent")
     return "agent"
 
 
-_WAYS = {"password": _by_password, "private key file": _by_key, "the keys that ssh-agent holds": _by_agent}
+_WAYS = {"password": _by_password, "private key file": _by_key, "the keys in ssh-agent": _by_agent}
 
 
 # ---- what is there -------------------------------------------------------------------------------------------
 
 
 def look(talk: Conversation, doors: Doors, shell: Shell, inventory: Inventory) -> Identity:
-    """Tell what is installed, and who the gateway is. Raises PlanRefused as a plan would."""
+    """Show the installed release and the gateway's identity. Raises PlanRefused as a plan would."""
     software = refuse_unsupported(doors.old.software(shell))
     identity = read_identity(shell, shell.host, inventory)
     version = software.version or "of unknown version"
@@ -102,14 +102,14 @@ def look(talk: Conversation, doors: Doors, shell: Shell, inventory: Inventory) -
 
 
 def _mail(talk: Conversation, host: str, dial: Dial) -> None:
-    """Where it takes mail: asked only where 25 does not answer."""
+    """Its SMTP port: asked only if 25 does not answer."""
     port = 25
     while True:
         try:
-            talk.dialogue.good(f"port {port} takes mail: {mail.banner(host, port, dial=dial)}")
+            talk.dialogue.good(f"port {port} receives mail: {mail.banner(host, port, dial=dial)}")
         except Problem as problem:
             talk.dialogue.bad(problem)
             port = talk.dialogue.port("Its SMTP port", port)
         else:
-            talk.answers.put("old.smtp_port", port, "it greets there")
+            talk.answers.put("old.smtp_port", port, "it answers there")
             return

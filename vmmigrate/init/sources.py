@@ -1,4 +1,4 @@
-"""Where the passwords come from in future: chosen once, written as sources; the passwords themselves go elsewhere."""
+"""Choose once where the passwords come from in future; the file gets only these sources, never the passwords."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ from vmmigrate.settings.wanted import all_wanted, variable
 
 @dataclass
 class Sources:
-    """What is done once the file is confirmed, and what is then left to the operator."""
+    """What is done after the file is confirmed, and what the operator must do then."""
 
     keep: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
 
 def choose(talk: Conversation, names: list[str], folder: Path, vm: str) -> Sources:
-    """One way for all of `names`; each becomes a setting. `folder`: where files would go."""
-    talk.dialogue.tell("Where shall the passwords come from, each time a plan or a run wants them?")
+    """One kind of source for all of `names`; each becomes a setting. `folder`: the place for password files."""
+    talk.dialogue.tell("Where should the passwords come from, each time a plan or a run needs them?")
     ways = {
         "asked at the terminal": _prompt,
         "environment variables": _environment,
-        f"files that you alone can read, in {folder}": _files(folder),
+        f"files that only you can read, in {folder}": _files(folder),
         "this desktop's keyring": _keyring(vm),
     }
     while True:
@@ -64,7 +64,7 @@ def _files(folder: Path) -> Way:
         return _kept(
             talk,
             names,
-            lambda name: ({"file": str(folder / name)}, "from a file that you alone can read"),
+            lambda name: ({"file": str(folder / name)}, "from a file that only you can read"),
             keep,
             lambda name: left.format(path=folder / name, name=name),
         )
@@ -95,12 +95,12 @@ def _kept(
     keep: Callable[[str, Secret], None],
     command: Callable[[str], str],
 ) -> Sources:
-    """Those typed by now, and those that are typed here, are put there; the others are left to the operator."""
+    """Passwords already typed, and those typed here, are stored; the operator stores the others."""
     sources = Sources()
     for name in names:
         talk.answers.put(name, *setting(name))
         whose = all_wanted(talk.answers.settings())[name].question
-        typed = talk.secrets.get(name) or talk.dialogue.optional_secret(f"{whose}, or nothing to put it there later")
+        typed = talk.secrets.get(name) or talk.dialogue.optional_secret(f"{whose}, or nothing to store it later")
         if typed:
             sources.keep.append((name, lambda name=name, typed=typed: keep(name, typed)))  # type: ignore[misc]
         else:

@@ -1,4 +1,4 @@
-"""Where the old gateway is, and that it is itself: an address where SSH answers with a host key that is believed."""
+"""Find the old gateway: an address where SSH answers with a trusted host key."""
 
 import ipaddress
 import socket
@@ -11,14 +11,16 @@ from vmmigrate.init.conversation import Conversation
 from vmmigrate.settings.sides import JumpSettings
 
 _KEY_FILES = {"ssh-ed25519": "ed25519", "ecdsa": "ecdsa", "ssh-rsa": "rsa"}
-_COMPARE = "compare it with the one at the gateway's own screen (the hypervisor's console viewer), where root says"
+_COMPARE = "compare it with the one at the gateway's own screen (the hypervisor's console viewer); as root, run"
 
 
 def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> str:
-    """An address where SSH answers with a host key that is believed."""
+    """An address where SSH answers with a trusted host key."""
     told = sorted({each.address for each in hypervisor.addresses(inventory.vm) if ":" not in each.address})
     if len(told) > 1:
-        talk.dialogue.note(f"the hypervisor tells several addresses: {', '.join(told)}; give the one that takes mail")
+        talk.dialogue.note(
+            f"the hypervisor reports several addresses: {', '.join(told)}; give the one that receives mail"
+        )
     default, port = told[0] if len(told) == 1 else None, 22
     while True:
         try:
@@ -32,7 +34,7 @@ def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> s
         except Problem as problem:
             talk.dialogue.bad(problem)
             continue
-        remark = "as the hypervisor tells it; SSH answers there" if address in told else "asked; SSH answers there"
+        remark = "reported by the hypervisor; SSH answers there" if address in told else "entered; SSH answers there"
         talk.answers.put("old.address", address, remark)
         talk.answers.put("old.ssh.port", port, "SSH answers there")
         talk.answers.put("old.ssh.host_key", seen.fingerprint, _believe(talk, hypervisor, inventory, seen))
@@ -45,16 +47,16 @@ def _host_key(talk: Conversation, address: str, port: int) -> HostKey:
 
 
 def _ask_for_jump(talk: Conversation) -> None:
-    """Without an answer: none, also where one was given before."""
-    url = talk.dialogue.optional("Is there a jump host before it? ssh://USER@HOST, or nothing")
+    """Without an answer there is none, even if one was given before."""
+    url = talk.dialogue.optional("Is there a jump host in front of it? ssh://USER@HOST, or nothing")
     try:
-        talk.answers.put("old.via", JumpSettings(url=url).url if url else None, "given; ssh-agent holds the key for it")
+        talk.answers.put("old.via", JumpSettings(url=url).url if url else None, "entered; ssh-agent has the key for it")
     except ValueError:
-        talk.dialogue.note(f"{url!r} is no such URL: ssh://USER@HOST or ssh://USER@HOST:PORT")
+        talk.dialogue.note(f"{url!r} is not such a URL: ssh://USER@HOST or ssh://USER@HOST:PORT")
 
 
 def _address(talk: Conversation, answer: str) -> str:
-    """A name is looked up: the plan compares addresses. Raises UsageProblem."""
+    """Resolve a name, because the plan compares addresses. Raises UsageProblem."""
     try:
         return str(ipaddress.ip_address(answer))
     except ValueError:
@@ -71,32 +73,32 @@ def _address(talk: Conversation, answer: str) -> str:
 
 
 def _believe(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory, seen: HostKey) -> str:
-    """Who vouches for it. Raises TrustRefused where nobody does."""
+    """Who vouches for the key. Raises TrustRefused if nobody does."""
     host, port = talk.answers.get("old.address"), talk.answers.get("old.ssh.port")
     known = known_fingerprints(host, port, talk.known_hosts)
     if seen.fingerprint in known:
         talk.dialogue.good(f"SSH answers; its host key {seen.fingerprint} is in {talk.known_hosts}")
-        return "as known_hosts has it"
+        return "from known_hosts"
     kind = seen.line.split()[0]
     talk.dialogue.good(f"SSH answers; it shows the host key {kind} {seen.fingerprint}")
     if known:
-        talk.dialogue.note(f"BEWARE: {talk.known_hosts} has another for it: {', '.join(known)}")
-        talk.dialogue.note("either the gateway was made anew since, or somebody stands in between")
+        talk.dialogue.note(f"WARNING: {talk.known_hosts} has another for it: {', '.join(known)}")
+        talk.dialogue.note("either the gateway was reinstalled since, or somebody intercepts the connection")
     path = f"/etc/ssh/ssh_host_{_KEY_FILES.get(kind.split('-sha2')[0], 'ed25519')}_key.pub"
     inside = _told_by_agent(hypervisor, inventory, path)
     if inside is None:
         return _compared(talk, path)
     if inside != seen.fingerprint:
         raise TrustRefused(
-            f"inside {inventory.vm.name} the host key is {inside}, at {host}:{port} another is shown",
-            hint="is that address really this virtual machine's? if it is, somebody stands in between",
+            f"inside {inventory.vm.name} the host key is {inside}, but {host}:{port} shows another",
+            hint="does that address really belong to this virtual machine? if so, somebody intercepts the connection",
         )
-    talk.dialogue.good("the hypervisor's guest agent reads the same one inside the virtual machine")
-    return "as the guest agent reads it inside"
+    talk.dialogue.good("the hypervisor's guest agent reads the same key inside the virtual machine")
+    return "read inside by the guest agent"
 
 
 def _told_by_agent(hypervisor: Hypervisor, inventory: Inventory, path: str) -> str | None:
-    """The key read through the hypervisor, which no network can forge. None without an agent."""
+    """The key read through the hypervisor, independent of the network. None without an agent."""
     try:
         if isinstance(hypervisor, GuestAgent) and hypervisor.agent_answers(inventory.vm):
             return fingerprint_of_key(hypervisor.read_guest_file(inventory.vm, path).decode())
@@ -110,7 +112,7 @@ def _compared(talk: Conversation, path: str) -> str:
     talk.dialogue.note(f"    ssh-keygen -lf {path}")
     if not talk.dialogue.yes("Is it the same there?", default=False):
         raise TrustRefused(
-            "the host key was not found to be the same, so no password is sent there",
-            hint="compare it at the gateway's own screen, then begin anew",
+            "the host key was not confirmed, so no password is sent there",
+            hint="compare it at the gateway's own screen, then run init again",
         )
     return "shown, and compared by you"

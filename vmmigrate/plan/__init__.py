@@ -1,1 +1,1 @@
-"""What is asked before anything is touched."""
+"""The checks before anything is changed."""

@@ -12,14 +12,14 @@ from vmmigrate.steps import deploy
 
 
 def new_mac(look: Look) -> str | None:
-    """None where the new NIC may have the old one's."""
+    """None if the new NIC may have the old one's MAC."""
     old = look.of(gateway.identity).mac
     if look.hypervisor.keeps_mac(old):
         return None
     mac = mac_by_hand(look.of(new_name))
     look.findings.warn(
         "mac",
-        f"{old} is from a range that vCenter gives out by itself; the new VM's live NIC gets {mac}",
+        f"{old} is from a range that vCenter assigns itself; the new VM's live NIC gets {mac}",
         "enter it wherever the old MAC is known: DHCP reservations, firewalls, switch ports",
     )
     return mac
@@ -71,7 +71,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
 
 
 def rehearsal(look: Look) -> None:
-    """Without the secrets among the properties, which are not asked for yet."""
+    """Without the secret properties, which are not asked for yet."""
     made = look.of(plan)
     plain = {key: value for key, value in made.properties.items() if value is not None}
     for missing in look.hypervisor.rehearse(deploy.spec(made, look.run_id, plain)):

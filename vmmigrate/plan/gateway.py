@@ -102,6 +102,6 @@ def resolver(look: Look) -> None:
     if own:
         look.findings.warn(
             "resolver",
-            f"the old guest resolves names by itself ({', '.join(own)})",
-            "see that the new guest has a resolver before mail must go out",
+            f"the old guest has its own resolver ({', '.join(own)})",
+            "make sure that the new guest has a resolver before it sends mail",
         )

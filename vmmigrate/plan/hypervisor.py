@@ -34,7 +34,7 @@ def nics(look: Look) -> None:
         look.findings.error(
             "nics",
             f"the old VM has {len(there)} connected NICs; it would stay live on all but one",
-            "set down what is not needed, now and for the next start; more than one is not supported",
+            "disconnect those not needed, now and for the next start; more than one is not supported",
         )
 
 
@@ -44,11 +44,11 @@ def disks(look: Look) -> None:
         look.findings.warn(
             "disks",
             f"the old VM has {len(there)} disks",
-            "the new VM gets the image's disk; carry over what lies on the others by hand",
+            "the new VM only gets the image's disk; copy the data of the others by hand",
         )
 
 
 def mac_by_hand(seed: str) -> str:
-    """From 00:50:56:00:00:00 to 00:50:56:3f:ff:ff, where vSphere takes addresses given by hand; the same for a seed."""
+    """From 00:50:56:00:00:00 to 00:50:56:3f:ff:ff, where vSphere accepts manual addresses; the same for a seed."""
     one, two, three = hashlib.sha256(seed.encode()).digest()[:3]
     return f"00:50:56:{one & 0x3F:02x}:{two:02x}:{three:02x}"

@@ -11,11 +11,11 @@ from vmmigrate.model import Identity
 
 
 def refuse_unsupported(software: Software) -> Software:
-    """Raises PlanRefused for 6.x, whatever a profile says of its console [F-BACKUP-7, F-REST-4]."""
+    """Raises PlanRefused for 6.x, whatever a profile says about its console [F-BACKUP-7, F-REST-4]."""
     if software.family == "6.x":
         raise PlanRefused(
-            f"version {software.version or '6.x'} is not migrated: whether its backup imports into another release and"
-            " where it keeps its TLS keys is not known",
+            f"version {software.version or '6.x'} is not migrated: it is not known whether its backup can be"
+            " imported into another release and where it keeps its TLS keys",
             hint="migrate 4.x and 5.x appliances; with a REST profile (docs/six.md) `vmmigrate backup export` and"
             " `backup import` work with 6.x",
         )
@@ -38,8 +38,8 @@ def identify(guest: GuestNetwork, mail_name: str, host: str, inventory: Inventor
                 return Identity(guest.hostname, guest.fqdn, mail_name, address, own, dns, nic.mac, nic.network)
     seen = ", ".join(f"{address} on {each.name}" for each in guest.interfaces for address in each.addresses) or "none"
     raise PlanRefused(
-        f"no interface of the old guest has the address {host}; those it has: {seen}",
-        hint="give the one that mail comes to, with old.address or --old-address; if the guest is behind NAT, its own"
+        f"no interface of the old guest has the address {host}; it has: {seen}",
+        hint="give the one that receives mail, with old.address or --old-address; if the guest is behind NAT, its own"
         " one, which this workstation must reach",
     )
 
@@ -50,6 +50,6 @@ def _nic(inventory: Inventory, mac: str) -> Nic:
             return nic
     known = ", ".join(nic.mac for nic in inventory.nics) or "none"
     raise PlanRefused(
-        f"the guest's MAC {mac} is none of {inventory.vm.name}'s ({known})",
+        f"the guest's MAC {mac} is not one of {inventory.vm.name}'s ({known})",
         hint="another machine answers at old.address: give this virtual machine's own, or name the other as OLD",
     )

@@ -22,7 +22,7 @@ def archive(look: Look) -> None:
     if backup.file is None:
         return
     password = look.doors.secrets.get("backup.password") if backup.password else None
-    hint = "export it again in the browser, or leave it out: then the old console is asked for one"
+    hint = "export it again in the browser, or leave it out: then the old console makes one"
     seen = refuse_unknown(read_archive(backup.file, password, look.progress), hint=hint)
     if seen.encrypted and not backup.password:
         seen_so = f"{backup.file} is encrypted, and no password is given"

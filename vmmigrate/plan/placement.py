@@ -20,7 +20,7 @@ def store(look: Look) -> Store:
         )
     _refuse_full(stores[name], look.of(image).virtual_size)
     if not wanted and len(stores) > 1:
-        look.findings.note("store", f"the new disk goes to {name}, which holds the old VM's first disk")
+        look.findings.note("store", f"the new disk goes to {name}, which has the old VM's first disk")
     return stores[name]
 
 
@@ -28,7 +28,7 @@ def _refuse_full(chosen: Store, size: int) -> None:
     if chosen.available < size:
         raise PlanRefused(
             f"{chosen.name} has {chosen.available / 2**30:.1f} GiB left, the image may grow to {size / 2**30:.1f} GiB",
-            hint="make room, or choose another store with hypervisor.store or --store NAME",
+            hint="free some space, or choose another store with hypervisor.store or --store NAME",
         )
 
 
@@ -39,8 +39,8 @@ def staging(look: Look) -> Network:
     if len(fitting) > 1:
         raise PlanRefused(
             f"{len(fitting)} networks are called {wanted!r}: {', '.join(map(str, fitting))}",
-            hint="name one as it stands here, with new.staging or --staging NETWORK; of two that stand here alike,"
-            " give one another name",
+            hint="name one as listed here, with new.staging or --staging NETWORK; if two have the same name here,"
+            " rename one",
         )
     if fitting:
         return fitting[0]
@@ -50,5 +50,5 @@ def staging(look: Look) -> Network:
     what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
     raise PlanRefused(
         f"{what} (there are: {listed})",
-        hint="name one that this workstation reaches and the world does not, with new.staging or --staging NETWORK",
+        hint="name one that only this workstation reaches, with new.staging or --staging NETWORK",
     )

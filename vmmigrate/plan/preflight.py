@@ -49,7 +49,7 @@ LAST = (Q("deployment", "Would the hypervisor take it?", deciding.rehearsal),)
 
 
 def preflight(look: Look) -> Plan:
-    """Raises PlanRefused where too much is wrong to make a plan; else the plan, with its findings."""
+    """Raises PlanRefused if too much is wrong to make a plan; else the plan, with its findings."""
     for table in (FIRST, LOOKS, DECISIONS):
         ask_all(table, look)
         look.findings.refuse_if_blocked()

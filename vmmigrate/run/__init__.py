@@ -1,1 +1,1 @@
-"""What drives recorded steps forward and back, and what it keeps on the disk."""
+"""The engine that takes recorded steps forward and back, and its files on the disk."""

@@ -1,4 +1,4 @@
-"""Take the steps of a run forward or back, each act recorded before and after. Knows no appliance."""
+"""Take the steps of a run forward or back, and record each one before and after. Knows no appliance."""
 
 import time
 from collections.abc import Callable
@@ -76,11 +76,11 @@ class Engine:
             self._walk_back(back)
 
     def forward(self) -> None:
-        """Do what is not done. Raises what a step raises, after recording it as failed."""
+        """Do the steps that are not done. Raises what a step raises, after recording it as failed."""
         broken = self._what_cannot_be_continued()
         if broken is not None:
             self._turn_back(broken)
-            self._walk_back(broken)  # which goes forward again once its ground is clear
+            self._walk_back(broken)  # it goes forward again after that
             return
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
@@ -148,7 +148,7 @@ class Engine:
             self._undo_all(back)
         except UndoRefused as refused:
             self.turn_forward(describe(refused)[0])
-            with suppress(Problem):  # recorded; what refused is what the operator must read
+            with suppress(Problem):  # recorded; the operator must see the refusal
                 self.forward()
             raise
         self._arrive(back)
@@ -177,7 +177,7 @@ class Engine:
     def _undo_all(self, back: Back) -> None:
         """A failing undo is recorded and the rest of its phase goes on.
 
-        An earlier phase waits for a later one: what was prepared is not deleted while nobody knows who is live.
+        An earlier phase waits for a later one: nothing prepared is deleted while it is unknown which VM is live.
         UndoRefused stops the way back at once.
         """
         state = self._state
@@ -225,7 +225,7 @@ class Engine:
 
 
 def describe(error: Exception) -> tuple[str, str]:
-    """What to record of an error: a Problem's own words, a bug's kind alone (its text may hold anything)."""
+    """What to record of an error: a Problem's message, but only the type of a bug (its text may hold anything)."""
     if isinstance(error, Problem):
         return redacted(str(error)), error.hint
     return f"a bug: {type(error).__name__}", "see log.txt in the run's folder"

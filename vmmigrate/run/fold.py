@@ -26,7 +26,7 @@ class Back:
     scope: str
     reason: str
     steps: tuple[str, ...]
-    leave_mail: bool = False  # the operator's word that mail may stay behind in the new VM
+    leave_mail: bool = False  # the operator permits that mail stays behind in the new VM
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RunState:
     finished: bool = False
     ever_learnt: frozenset[str] = frozenset()  # groups, also of steps that were undone since
     learnt_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    troubles: Mapping[str, str] = field(default_factory=dict)  # step → what its undo left to a person
+    troubles: Mapping[str, str] = field(default_factory=dict)  # step → what a person must do because its undo failed
     error: str | None = None
     titles: Mapping[str, str] = field(default_factory=dict)  # of steps; an earlier version recorded none
     notes: tuple[Note, ...] = ()
@@ -73,7 +73,7 @@ def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
 def _start(record: Record) -> RunState:
     data = record.data
     if record.kind is not Kind.RUN:
-        raise JournalDamaged("the first record is no run record", hint="this file is no journal")
+        raise JournalDamaged("the first record is not a run record", hint="this file is not a journal")
     phases = {step["name"]: step["phase"] for step in data["steps"]}
     titles = {step["name"]: step["title"] for step in data["steps"] if "title" in step}
     pending = dict.fromkeys(phases, Status.PENDING)

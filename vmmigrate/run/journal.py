@@ -17,7 +17,7 @@ from vmmigrate.run.record import SCHEMA, START, Kind, Record, parse
 
 
 class Journal:
-    """One run's file, open for appending. A failed write or fsync raises JournalFailed, which ends the run."""
+    """One run's file, open for appending. A failed write or fsync raises JournalFailed, which stops the run."""
 
     def __init__(self, path: Path, records: list[Record], *, now: Callable[[], datetime] | None = None) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
-        """A new file whose first record is `header`: it is there whole, or not at all. Raises FileExistsError."""
+        """A new file whose first record is `header`: complete, or not there at all. Raises FileExistsError."""
         if path.exists():
             raise FileExistsError(path)
         with aside(path) as part:
@@ -53,7 +53,7 @@ class Journal:
         return int(self.records[0].data["schema"])
 
     def append(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Record:
-        """Write one record and wait until it is on the disk. After a failure nothing is written ever again."""
+        """Write one record and wait until it is on the disk. After a failure nothing more is written."""
         with self._one_at_a_time:
             return self._append(kind, data or {})
 
@@ -70,7 +70,7 @@ class Journal:
         except OSError as error:
             self._failure = JournalFailed(
                 f"{self.path} cannot be written: {error.strerror}",
-                hint="nothing was done that is not recorded: make room, then resume or roll back",
+                hint="everything that was done is recorded: free some space, then resume or roll back",
             )
             raise self._failure from error
         record = Record(seq, at, kind, dict(data), hashlib.sha256(line).hexdigest())
@@ -78,7 +78,7 @@ class Journal:
         return record
 
     def _write(self, line: bytes) -> None:
-        if self._file.write(line) != len(line):  # a full disk takes the first part of a line without a word
+        if self._file.write(line) != len(line):  # a full disk takes the first part of a line without an error
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(self._file.fileno())
 

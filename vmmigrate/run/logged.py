@@ -14,7 +14,7 @@ class _Teller(logging.Handler):
         self._listen = listen
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Without the secrets of this process: a server may repeat what it was given."""
+        """Without the secrets of this process: a server may repeat what it received."""
         self._listen(Warned(in_one_line(record.getMessage())))
 
 

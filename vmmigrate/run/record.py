@@ -53,7 +53,7 @@ class Record:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a journal, for looking at; a torn last line is passed over. Raises JournalDamaged."""
+    """The records of a journal, for reading only; a torn last line is skipped. Raises JournalDamaged."""
     return parse(path)[0]
 
 
@@ -68,7 +68,7 @@ def parse(path: Path) -> tuple[list[Record], int]:
             body = json.loads(line)
         except ValueError as error:
             if number == len(lines) and not torn:
-                break  # a last line of which the disk kept the end alone
+                break  # a last line of which the disk kept only the end
             raise _damaged(path, number, str(error)) from error
         records.append(_record(path, number, line, body, records[-1].hash if records else START))
         good += len(line) + 1
@@ -93,7 +93,7 @@ def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Recor
 
 
 def _refuse_newer(header: Mapping[str, Any]) -> None:
-    """Before anything else is looked at: a newer schema may have kinds of records that are not known here."""
+    """Checked first: a newer schema may have record kinds that this version does not know."""
     if header["schema"] > SCHEMA:
         raise JournalDamaged(
             f"the journal has schema {header['schema']}, this program knows up to {SCHEMA}",
@@ -104,5 +104,5 @@ def _refuse_newer(header: Mapping[str, Any]) -> None:
 def _damaged(path: Path, number: int, what: str) -> JournalDamaged:
     return JournalDamaged(
         f"{path}, line {number}: {what}",
-        hint="do not edit a journal; look at both virtual machines and restore the file from a copy",
+        hint="do not edit a journal; check both virtual machines and restore the file from a copy",
     )

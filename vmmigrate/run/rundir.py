@@ -17,14 +17,14 @@ from vmmigrate.run.sealed import Sealed
 
 
 def new_run_id(now: datetime | None = None) -> str:
-    """Sortable by time, unique by four random hex digits, fit for the name of a VM or a file."""
+    """Sortable by time, unique by four random hex digits, valid as the name of a VM or a file."""
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
     return f"{stamp}-{secrets.token_hex(2)}"
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """`path` holds the run, `key_path` its age identity: in another folder, so that a copied run stays shut."""
+    """`path` is the run's folder, `key_path` its age identity, in another folder: a copied run cannot be decrypted."""
 
     path: Path
     key_path: Path
@@ -67,7 +67,7 @@ class RunDir:
         return Sealed(self.run_id, self.key_path)
 
     def secrets(self) -> tuple[Path, ...]:
-        """What `finish` and a rollback drop."""
+        """The files that `finish` and a rollback delete."""
         return (self.archive, self.tls, self.digests, self.key_path)
 
     def create(self) -> None:
@@ -78,7 +78,7 @@ class RunDir:
         self.sealed.create()
 
     def drop_secrets(self) -> None:
-        """Delete the key first: what is left of the rest is then unreadable."""
+        """Delete the key first: then any remaining file is unreadable."""
         for path in reversed(self.secrets()):
             for each in (path, part_of(path)):
                 each.unlink(missing_ok=True)
@@ -86,7 +86,7 @@ class RunDir:
                 fsync_folder(path.parent)
 
     def remove(self) -> None:
-        """Forget a run that never began."""
+        """Delete a run that never began."""
         self.key_path.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -97,13 +97,13 @@ def _held_open(path: Path) -> BinaryIO:
 
 @contextmanager
 def locked(rundir: RunDir) -> Iterator[None]:
-    """One process a run. Raises UsageProblem where another holds it."""
+    """One process per run. Raises UsageProblem if another has the lock."""
     with _held_open(rundir.path / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageProblem(
-                f"another process works on run {rundir.run_id}",
-                hint="wait for it to end, or end it, and look with `vmmigrate status`",
+                f"another process is working on run {rundir.run_id}",
+                hint="wait for it to end, or stop it, then check with `vmmigrate status`",
             ) from error
         yield

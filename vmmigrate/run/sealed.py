@@ -47,26 +47,26 @@ class Sealed:
         return x25519.Identity.from_str(self._identity_text().decode())
 
     def encrypt(self, target: Path, source: BinaryIO) -> None:
-        """Encrypt all of `source` into `target` as it is read; `target` appears whole or not at all."""
+        """Encrypt all of `source` into `target` while reading it; `target` appears complete or not at all."""
         try:
             with replacing(target) as sink:
                 encrypt_io(source, sink, [self._identity().to_public()])
         except OSError as error:
             raise RunFolderFailed(
                 f"{target}: {error.strerror or error}",
-                hint=f"make room there (df -h {target.parent}), then resume the run",
+                hint=f"free some space there (df -h {target.parent}), then resume the run",
             ) from error
 
     def verify(self, source: Path, sha256: str, size: int, progress: ProgressListener = no_progress) -> None:
-        """A whole pass over the plaintext: age gives plaintext before it notices a truncation.
+        """Read all of the plaintext: age returns plaintext before it notices a truncation.
 
-        Raises JournalDamaged where the file is not what was recorded.
+        Raises JournalDamaged if the file is not the recorded one.
         """
         counted, identity = _Counted(size, progress), self._identity()
         try:
             with source.open("rb") as cipher:
                 decrypt_io(cipher, cast(BinaryIO, counted), [identity])
-        except Exception as error:  # pyrage raises its own and OSError alike for a damaged file
+        except Exception as error:  # for a damaged file pyrage raises its own error or OSError
             raise _not_as_recorded(source, str(error)) from error
         if (counted.hexdigest(), counted.size) != (sha256, size):
             raise _not_as_recorded(source, "its digest differs")
@@ -74,7 +74,7 @@ class Sealed:
     @contextmanager
     def decrypted(self, source: Path) -> Iterator[BinaryIO]:
         """The plaintext as a stream to read, decrypted by a thread through a pipe. Verify first."""
-        identity, cipher = self._identity(), source.open("rb")  # both before the pipe: they may raise
+        identity, cipher = self._identity(), source.open("rb")  # both before the pipe, because they may raise
         read_fd, write_fd = os.pipe()
 
         def pour() -> None:
@@ -91,7 +91,7 @@ class Sealed:
         thread.join()
 
     def decrypt_small(self, source: Path) -> bytes:
-        """A small file at once. Raises JournalDamaged where it cannot be decrypted as a whole."""
+        """A small file at once. Raises JournalDamaged if it cannot be decrypted completely."""
         plain, identity = io.BytesIO(), self._identity()
         try:
             with source.open("rb") as cipher:
@@ -117,7 +117,7 @@ class _Counted:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back; decrypt_io calls it."""
+        """Nothing is buffered; decrypt_io calls it."""
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

@@ -1,4 +1,4 @@
-"""What a step acts on: the plan, what is known by now, and the real parts."""
+"""What a step uses: the plan, the facts so far, and the real parts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -54,7 +54,7 @@ class Run:
         )
 
     def learn(self, value: object) -> None:
-        """Record what must be known before the effect it protects; it is on the disk when this returns."""
+        """Record a fact before the effect that it protects; it is on the disk when this returns."""
         self._learn(value)
 
     # ---- reporting and waiting -------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Run:
         return self.doors.old.console_of(self.old_shell)
 
     def dial_to(self, host: str) -> Dial:
-        """The live address is reached as the old gateway is, also once the new VM answers there; else over staging."""
+        """The live address is reached like the old gateway, also when the new VM answers there; else over staging."""
         return (self.doors.old if host == self.plan.identity.host else self.doors.new).dial
 
     def new_host_key(self, host: str, *, timeout: float) -> str:
@@ -100,5 +100,5 @@ class Run:
         return self.doors.new.shell(guest.staging_address, guest.host_key)
 
     def new_console(self, fingerprint: str) -> Console:
-        """Over staging, believed by that leaf."""
+        """Over staging, trusted by that leaf."""
         return self.doors.new.console(self.facts.of(NewGuest).console_url, TlsTrust(fingerprint))

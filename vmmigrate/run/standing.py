@@ -60,7 +60,7 @@ class Standing:
         if self.finish and (self.came_to_its_end or self.committed):
             last = ("finish", self.finish.does)
             return (last, back) if self.came_to_its_end else (last,)
-        return ("resume", "to go on"), back
+        return ("resume", "to continue"), back
 
     def covered(self, scope: Scope) -> tuple[str, ...]:
         """The recorded steps that a scope undoes."""

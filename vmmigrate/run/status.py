@@ -1,4 +1,4 @@
-"""Where runs stand, by their folders alone: no other machine is asked."""
+"""The state of runs, only from their folders: no other machine is contacted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class RunStatus:
 
 
 def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:
-    """Raises JournalDamaged where it cannot be read."""
+    """Raises JournalDamaged if it cannot be read."""
     records = tuple(read(rundir.journal))
     state = fold(records)
     itinerary = of_run(state, itineraries)

@@ -63,14 +63,14 @@ def _report_end(engine: Engine, run: Run) -> None:
 
 
 def refuse_left_over(engine: Engine, run: Run) -> None:
-    """Raises NeedsAttention where an undo failed."""
+    """Raises NeedsAttention if an undo failed."""
     state = engine.standing.state
     if state.ended == NEEDS_ATTENTION:
         report(engine, run, NEEDS_ATTENTION)
         listed = [f"{name}: {text}" for name, text in state.troubles.items()]
         raise NeedsAttention(
             "not everything could be undone:" + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
-            hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it goes on where it failed",
+            hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it continues where it failed",
         )
 
 
@@ -96,7 +96,7 @@ def outcome_of(standing: Standing) -> str:
 def report(engine: Engine, run: Run, outcome: str) -> None:
     standing = engine.standing
     back = ("rollback", engine.itinerary.rollback_does)
-    attention = (("status", "what was done, and what is left to you"), back)
+    attention = (("status", "what was done, and what you must do"), back)
     run.emit(
         RunEnded(
             run_id=run.run_id,

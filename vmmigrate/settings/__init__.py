@@ -1,1 +1,1 @@
-"""What the operator says: settings, where secrets come from, where runs rest."""
+"""The operator's settings, the sources of secrets, the folders of runs."""

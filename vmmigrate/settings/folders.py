@@ -1,4 +1,4 @@
-"""Where runs and their keys rest on this workstation; light, because the shell's completion asks it too."""
+"""The folders of runs and keys on this workstation; light, because the shell's completion uses it too."""
 
 from collections.abc import Mapping
 from pathlib import Path

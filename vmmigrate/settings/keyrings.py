@@ -1,4 +1,4 @@
-"""The keyring of this workstation's desktop: read a secret, keep one; each lack is told with what mends it."""
+"""The keyring of this workstation's desktop: read a secret, store one; each error names its fix."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,24 +15,24 @@ NO_BACKEND = (
 
 
 def read(name: str, service: str, user: str) -> str:
-    """The secret of that entry; `name` is the setting that wants it. Raises UsageProblem."""
+    """The secret of that entry; `name` is the setting that needs it. Raises UsageProblem."""
     with _translated(name):
         found: str | None = _package(name).get_password(service, user)
     if found is None:
         raise UsageProblem(
-            f"{name}: the keyring has no entry {service}/{user}", hint=f"put it there: keyring set {service} {user}"
+            f"{name}: the keyring has no entry {service}/{user}", hint=f"store it: keyring set {service} {user}"
         )
     return found
 
 
 def keep(name: str, service: str, user: str, secret: Secret) -> None:
-    """Put a secret there, over one of the same entry. Raises UsageProblem."""
+    """Store a secret, replacing one of the same entry. Raises UsageProblem."""
     with _translated(name):
         _package(name).set_password(service, user, secret.reveal())
 
 
 def backend(name: str = "keyring") -> str:
-    """What keeps the entries, in its own words. Raises UsageProblem where nothing does."""
+    """The name of the keyring's backend. Raises UsageProblem if there is none."""
     with _translated(name):
         found = _package(name).get_keyring()
     if found.priority <= 0 and type(found).__module__.startswith(("keyring.backends.fail", "keyring.backends.null")):
@@ -50,7 +50,7 @@ def _package(name: str) -> ModuleType:
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
-    """Keyring's exceptions, and those that a backend lets through from the bus it talks over."""
+    """Keyring's exceptions, and those of the bus that a backend uses."""
     try:
         yield
     except UsageProblem:
@@ -64,4 +64,4 @@ def _translated(name: str) -> Iterator[None]:
 
 
 def _no_backend(name: str) -> UsageProblem:
-    return UsageProblem(f"{name}: there is no keyring on this machine that could keep a secret", hint=NO_BACKEND)
+    return UsageProblem(f"{name}: there is no keyring on this machine that can store a secret", hint=NO_BACKEND)

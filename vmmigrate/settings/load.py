@@ -50,12 +50,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:
         raise UsageProblem(
-            f"{path}: {error}", hint="this must be TOML; a file to begin with: vmmigrate config template"
+            f"{path}: {error}", hint="this must be TOML; for an example: vmmigrate config template"
         ) from error
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """`VMMIGRATE_OLD__SSH__PORT=22` is old.ssh.port; a name without a double underscore is none of ours."""
+    """`VMMIGRATE_OLD__SSH__PORT=22` is old.ssh.port; a name without a double underscore is not a setting."""
     data: dict[str, Any] = {}
     for name, value in environ.items():
         path = name.removeprefix(ENV_PREFIX).lower().split("__")
@@ -68,7 +68,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Deep merge; what is None in `over` says nothing."""
+    """Deep merge; None in `over` means not given."""
     result = dict(under)
     for key, value in over.items():
         if isinstance(value, Mapping) and isinstance(result.get(key, {}), Mapping):
@@ -79,7 +79,7 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) -> UsageProblem:
-    """Each setting by its path, and by its variable where it came from there."""
+    """Each setting by its path, and by its variable if it came from there."""
     lines = []
     for each in error.errors():
         path = tuple(part for part in each["loc"] if part not in (TEXT, SOURCE))
@@ -92,14 +92,14 @@ def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) ->
         + ("a problem" if len(lines) == 1 else f"{len(lines)} problems")
         + ":\n  "
         + "\n  ".join(lines),
-        hint=f"mend {'it' if len(lines) == 1 else 'them'} in {file}, in the {ENV_PREFIX}… environment or in the flags;"
-        " every setting there is: vmmigrate config template",
+        hint=f"fix {'it' if len(lines) == 1 else 'them'} in {file}, in the {ENV_PREFIX}… environment or in the options;"
+        " all settings: vmmigrate config template",
     )
 
 
 def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:
     if kind == "extra_forbidden" and path[:2] == ("new", "properties"):
-        return "there is no such source of a secret; a key with dots in it stands in quotes"
+        return "there is no such source of a secret; a key with dots must be in quotes"
     if kind == "extra_forbidden":
         near = get_close_matches(str(path[-1]), _beside(path), n=1)
         return "there is no such setting" + (f"; is it {'.'.join(map(str, (*path[:-1], *near)))}?" if near else "")
@@ -109,7 +109,7 @@ def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:
 
 
 def _beside(path: tuple[int | str, ...]) -> list[str]:
-    """The settings that there are where this one was looked for."""
+    """The names of the settings in the same table."""
     table: Any = Settings()
     for part in path[:-1]:
         table = getattr(table, str(part), None)

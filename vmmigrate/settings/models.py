@@ -16,8 +16,8 @@ class HypervisorSettings(Strict):
     store: str | None = Field(
         examples=["default"],
         default=None,
-        description="The storage pool or datastore for the new disk. Left out: the only one there is, else the one that"
-        " holds the old VM's first disk, if it has room.",
+        description="The storage pool or datastore for the new disk. Left out: the only one, else the one with"
+        " the old VM's first disk, if it has room.",
     )
     password: SecretSource | None = Field(
         default=None, description="Where the password of the account in a vsphere:// URL comes from."
@@ -25,7 +25,7 @@ class HypervisorSettings(Strict):
     fingerprint: str | None = Field(
         examples=["0123456789abcdef" * 4],
         default=None,
-        description="SHA-256 of the certificate of vCenter or ESXi, believed instead of an authority's.",
+        description="SHA-256 of the certificate of vCenter or ESXi, trusted instead of an authority's.",
     )
     ca_file: FullPath | None = Field(
         examples=["/etc/ssl/vcenter-ca.pem"],
@@ -35,13 +35,13 @@ class HypervisorSettings(Strict):
 
 
 class ImageSettings(Strict):
-    """What the new release's image must prove before anything is made of it."""
+    """What is checked of the new release's image before it is used."""
 
     sha256: str | None = Field(
         examples=["0123456789abcdef" * 4],
         default=None,
         pattern=r"^[0-9a-fA-F]{64}$",
-        description="The SHA-256 that its publisher tells; any other image is refused.",
+        description="The SHA-256 from its publisher; any other image is refused.",
     )
     ca_file: FullPath | None = Field(
         examples=["publisher-ca.pem"],
@@ -51,12 +51,12 @@ class ImageSettings(Strict):
 
 
 class BackupSettings(Strict):
-    """`file`: an archive exported by hand. `password`: encrypt it by the console too, or open the one given."""
+    """`file`: an archive exported by hand. `password`: also makes the console encrypt it, or opens the given one."""
 
     file: FullPath | None = Field(
         examples=["backup.tar.gz"],
         default=None,
-        description="Take this archive, exported by hand, and ask the console for none.",
+        description="Use this archive, exported by hand, and do not ask the console for one.",
     )
     password: SecretSource | None = Field(
         default=None, description="Where the backup's password comes from. Left out: it is exported without encryption."
@@ -68,15 +68,15 @@ class Limits(Strict):
 
     boot: float = Field(default=300, gt=0, description="The new VM's first start: its address, SSH, its services.")
     restart: float = Field(default=300, gt=0, description="Its restart after the import, and that of its services.")
-    drain: float = Field(default=60, gt=0, description="Mail on its way through the old gateway, before the switch.")
+    drain: float = Field(default=60, gt=0, description="Delivery of the mail in the old gateway, before the switch.")
     shutdown: float = Field(default=120, gt=0, description="A guest's own shutdown.")
     network: float = Field(default=60, gt=0, description="The new gateway's first answer at the live address.")
     answer: float = Field(default=30, gt=0, description="The new VM's guest agent, once it has booted.")
-    stall: float = Field(default=120, gt=0, description="vSphere, while it takes no byte of the new VM's disk.")
+    stall: float = Field(default=120, gt=0, description="vSphere, while it accepts no byte of the new VM's disk.")
 
 
 class Settings(Strict):
-    """Everything that is not the name of the old VM and the new image. Holds no secret, only their sources."""
+    """All settings except the name of the old VM and the new image. Contains no secrets, only their sources."""
 
     hypervisor: HypervisorSettings = HypervisorSettings()
     old: OldSettings = OldSettings()

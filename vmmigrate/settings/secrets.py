@@ -35,13 +35,13 @@ class ProcessSecrets:
         return Secrets(settings, self)
 
     def get(self, wanted: Wanted) -> Secret:
-        """Raises UsageProblem where the source does not give it."""
+        """Raises UsageProblem if the source does not have it."""
         if wanted.name not in self._known:
             self._known[wanted.name] = Secret(self._fetch(wanted))
         return self._known[wanted.name]
 
     def is_given(self, wanted: Wanted) -> bool:
-        """Whether the operator named a source or set its variable: else nobody is asked before it is needed."""
+        """Whether the operator named a source or set its variable; else it is asked for only when needed."""
         name = wanted.name
         return name in self._known or wanted.source is not None or bool(self._environ.get(variable(name)))
 
@@ -73,7 +73,7 @@ class Secrets:
         self._process = process
 
     def get(self, name: str) -> Secret:
-        """Raises UsageProblem where the source does not give it."""
+        """Raises UsageProblem if the source does not have it."""
         return self._process.get(self._wanted[name])
 
     def is_given(self, name: str) -> bool:
@@ -91,7 +91,7 @@ def _from_file(name: str, path: Path) -> str:
             f"{name}: {path}: {error.strerror}", hint=f"see what is there: ls -l {shlex.quote(str(path))}"
         ) from error
     except UnicodeDecodeError:
-        raise UsageProblem(f"{name}: {path} is no text", hint="put the password there, in UTF-8") from None
+        raise UsageProblem(f"{name}: {path} is not text", hint="write the password there, in UTF-8") from None
     return _not_empty(name, text, str(path))
 
 
@@ -112,7 +112,7 @@ def _from_command(name: str, argv: tuple[str, ...]) -> str:
 
 
 def _from_keyring(name: str, entry: str) -> str:
-    from vmmigrate.settings.keyrings import read  # only who names a keyring pays for looking at what backends there are
+    from vmmigrate.settings.keyrings import read  # slow (it searches for backends), so only for a keyring source
 
     service, _, user = entry.rpartition("/")
     return _not_empty(name, read(name, service, user), f"the keyring's entry {entry}")
@@ -120,5 +120,5 @@ def _from_keyring(name: str, entry: str) -> str:
 
 def _not_empty(name: str, text: str, where: str) -> str:
     if not text:
-        raise UsageProblem(f"{name}: {where} gives an empty password", hint="put the password there")
+        raise UsageProblem(f"{name}: {where} gives an empty password", hint="store the password there")
     return text

@@ -10,12 +10,12 @@ from vmmigrate.settings.sources import FullPath, Property, SecretSource, Strict
 
 
 class ConsoleSettings(Strict):
-    """A console and an account on it. Without a url, it is looked for on 443 and 8443."""
+    """A console and an account on it. Without a url, it is searched for on 443 and 8443."""
 
     url: str | None = Field(
         examples=["https://192.0.2.10:8443/ciphermail"],
         default=None,
-        description="The console. Left out: looked for on ports 443 and 8443.",
+        description="The console's URL. Left out: searched for on ports 443 and 8443.",
     )
     user: str = Field(default="admin", description="An administrator of the console.")
     password: SecretSource | None = Field(default=None, description="Where that account's password comes from.")
@@ -33,20 +33,20 @@ class ConsoleSettings(Strict):
     profile: FullPath | None = Field(
         examples=["console.toml"],
         default=None,
-        description="A profile, for a console whose forms are not found by themselves (`vmmigrate probe`).",
+        description="A profile, for a console whose forms are not found automatically (`vmmigrate probe`).",
     )
 
 
 class JumpSettings(Strict):
-    """A jump host: an SSH server that everything of one side goes through."""
+    """A jump host: an SSH server through which all connections to one side go."""
 
     url: str = Field(
         pattern=r"^ssh://([^@:/\s]+@)?(\[[0-9a-fA-F:.]+\]|[^@:/\s\[\]]+)(:\d{1,5})?/?$",
-        description="ssh://USER@HOST:PORT. Left out: your own name here, port 22.",
+        description="ssh://USER@HOST:PORT. Left out: your user name here, port 22.",
     )
     key_file: FullPath | None = Field(default=None, description="Log in with this private key.")
     key_passphrase: SecretSource | None = Field(default=None, description="Where that key's passphrase comes from.")
-    agent: bool = Field(default=False, description="Log in with the keys that ssh-agent holds.")
+    agent: bool = Field(default=False, description="Log in with the keys in ssh-agent.")
     password: SecretSource | None = Field(default=None, description="Where the account's password comes from.")
     host_key: str | None = Field(default=None, description="Its SSH host key. Left out: known_hosts decides.")
     known_hosts: FullPath | None = Field(default=None, description="Another known_hosts file.")
@@ -65,7 +65,7 @@ class JumpSettings(Strict):
 
 
 def _jump(value: object) -> object:
-    """The URL alone is enough where known_hosts and ssh-agent know the rest."""
+    """The URL is enough if known_hosts and ssh-agent have the rest."""
     return {"url": value, "agent": True} if isinstance(value, str) else value
 
 
@@ -75,8 +75,8 @@ Via = Annotated[
     Field(
         examples=["ssh://admin@jump.example.test:22"],
         description="A jump host that the console, the shell and every handshake of this side go through: its URL, for"
-        " which ssh-agent holds the key; or a table of url, key_file, key_passphrase, agent, password, host_key,"
-        " known_hosts. Left out: reached straight.",
+        " which ssh-agent has the key; or a table of url, key_file, key_passphrase, agent, password, host_key,"
+        " known_hosts. Left out: a direct connection.",
     ),
 ]
 
@@ -87,7 +87,7 @@ class SshSettings(Strict):
     port: int = Field(default=22, ge=1, le=65535, description="The port of its SSH service.")
     user: str = Field(default="sa", description="An account that may use sudo.")
     password: SecretSource | None = Field(
-        default=None, description="Where that account's password comes from; with key_file it serves sudo alone."
+        default=None, description="Where that account's password comes from; with key_file it is only for sudo."
     )
     key_file: FullPath | None = Field(
         examples=["~/.ssh/id_ed25519"],
@@ -96,9 +96,7 @@ class SshSettings(Strict):
         " used. With agent: the public key to choose among the agent's.",
     )
     key_passphrase: SecretSource | None = Field(default=None, description="Where that key's passphrase comes from.")
-    agent: bool = Field(
-        default=False, description="Log in with the keys that ssh-agent holds, instead of the password."
-    )
+    agent: bool = Field(default=False, description="Log in with the keys in ssh-agent, instead of the password.")
     host_key: str | None = Field(
         examples=["SHA256:…"],
         default=None,
@@ -120,18 +118,18 @@ class NewSshSettings(SshSettings):
 
     new_password: SecretSource | None = Field(
         default=None,
-        description="What the password becomes where the image demands a change at the first log-in. Left out: that"
-        " stops the run, which says so.",
+        description="The new password, if the image demands a change at the first log-in. Left out: such a demand"
+        " stops the run.",
     )
 
 
 class OldSettings(Strict):
-    """The appliance to be replaced. `address`: where the hypervisor does not tell it."""
+    """The appliance to be replaced. `address`: needed if the hypervisor does not report it."""
 
     address: str | None = Field(
-        examples=["192.0.2.10"], default=None, description="Its address. Left out: as the hypervisor tells it."
+        examples=["192.0.2.10"], default=None, description="Its address. Left out: as the hypervisor reports it."
     )
-    smtp_port: int = Field(default=25, ge=1, le=65535, description="Where it takes mail.")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="Its SMTP port.")
     via: Via = None
     console: ConsoleSettings = ConsoleSettings()
     ssh: SshSettings = SshSettings()
@@ -142,13 +140,13 @@ class OldSettings(Strict):
         ssh = value.get("ssh") if isinstance(value, dict) else None
         if isinstance(ssh, dict) and "new_password" in ssh:
             raise ValueError(
-                "ssh.new_password is for the new VM alone: the old one is not altered; change its password by hand"
+                "ssh.new_password is only for the new VM: the old one is not changed; change its password by hand"
             )
         return value
 
 
 class NewSettings(Strict):
-    """The appliance to be made. `console` is its account before the import; afterwards the old one's holds."""
+    """The new appliance. `console` is its account before the import; afterwards the old one's is valid."""
 
     name: str | None = Field(
         examples=["mailgw-2"], default=None, description="Its name. Left out: the old one's with the run's id."
@@ -156,12 +154,12 @@ class NewSettings(Strict):
     folder: str | None = Field(
         examples=["Mail/Gateways"],
         default=None,
-        description="On vSphere, its folder: the names on the way from the datacenter. Left out: the old VM's.",
+        description="On vSphere, its folder: the path from the datacenter. Left out: the old VM's.",
     )
     staging: str | None = Field(
         examples=["staging"],
         default=None,
-        description="A network that this workstation reaches and the world does not: the new VM is prepared over it."
+        description="A network that only this workstation reaches: the new VM is prepared over it."
         " A host's bridge is bridge:NAME.",
     )
     staging_first: bool = Field(
@@ -170,10 +168,10 @@ class NewSettings(Strict):
     staging_address: str | None = Field(
         examples=["198.51.100.10"],
         default=None,
-        description="Its address on staging. Left out: as the hypervisor tells it.",
+        description="Its address on staging. Left out: as the hypervisor reports it.",
     )
     trust_staging: bool = Field(
-        default=False, description="INSECURE: believe the new VM's SSH host key as the staging network shows it."
+        default=False, description="INSECURE: trust the new VM's SSH host key as seen on the staging network."
     )
     vcpus: int | None = Field(
         examples=[2], default=None, ge=1, description="Virtual CPUs. Left out: as many as the old VM has."
@@ -184,18 +182,18 @@ class NewSettings(Strict):
     firmware: Literal["bios", "efi"] | None = Field(
         examples=["efi"],
         default=None,
-        description="bios or efi. Left out: as the image's OVF says, else as the old VM has.",
+        description="bios or efi. Left out: as in the image's OVF, else as the old VM.",
     )
     disk_bus: Literal["virtio", "scsi", "sata", "ide"] | None = Field(
         examples=["sata"],
         default=None,
-        description="The bus of its disk: virtio, scsi, sata or ide. Left out: as the old VM has.",
+        description="The bus of its disk: virtio, scsi, sata or ide. Left out: as the old VM.",
     )
     properties: dict[str, Property] = Field(
         examples=[{"net.address": "192.0.2.20", "sa.password": {"env": "MAILGW_SA"}}],
         default={},
-        description="vApp properties of the image's OVF, on vSphere: by key, in quotes, a text or where a secret comes"
-        " from. A table of its own, [new.properties], serves as well. Left out: none.",
+        description="vApp properties of the image's OVF, on vSphere: by key, in quotes, a text or the source of a"
+        " secret. Also as a table, [new.properties]. Left out: none.",
     )
     via: Via = None
     console: ConsoleSettings = ConsoleSettings()

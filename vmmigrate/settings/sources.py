@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-# A run may be resumed from another folder: `~` and relative paths mean what they meant when it began.
+# A run may be resumed from another folder: `~` and relative paths keep the meaning they had at its start.
 FullPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
@@ -18,11 +18,13 @@ class Strict(BaseModel):
 class SecretSource(Strict):
     """Where a secret comes from. Exactly one; none of them is the secret itself."""
 
-    env: str | None = Field(examples=["MAILGW_SA"], default=None, description="The environment variable that holds it.")
+    env: str | None = Field(
+        examples=["MAILGW_SA"], default=None, description="The environment variable with the secret."
+    )
     file: FullPath | None = Field(
         examples=["/root/mailgw.sa"],
         default=None,
-        description="A file that holds it, readable by you alone (chmod 600).",
+        description="A file with the secret, readable only by you (chmod 600).",
     )
     command: tuple[str, ...] | None = Field(
         examples=[["pass", "mailgw/sa"]],
@@ -56,7 +58,7 @@ class SecretSource(Strict):
         return self
 
 
-TEXT, SOURCE = "<text>", "<source>"  # which of two forms it is; pydantic puts that into the path of a problem
+TEXT, SOURCE = "<text>", "<source>"  # the two forms; pydantic adds them to the path of a problem
 
 
 def _form(value: object) -> str | None:
@@ -68,6 +70,6 @@ Property = Annotated[
     Discriminator(
         _form,
         custom_error_type="property",
-        custom_error_message='give text in quotes, or where a secret comes from, as { env = "NAME" }',
+        custom_error_message='give text in quotes, or the source of a secret, as { env = "NAME" }',
     ),
 ]

@@ -1,4 +1,4 @@
-"""A commented vmmigrate.toml with every setting, its default or an example, and what it means; from the models."""
+"""A commented vmmigrate.toml with every setting, its default or an example, and its meaning; from the models."""
 
 import textwrap
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ from vmmigrate.settings.sources import SecretSource
 
 _WIDTH = 100
 _HEAD = f"""\
-Every setting there is. A line like #name = value is a setting: take the # away to set it. What stands there is its \
-default, or an example where the text says what happens when it is left out.
+All settings. A line like #name = value is a setting: remove the # to set it. The value shown is its \
+default, or an example if the text says what happens when it is left out.
 
-Looked for as vmmigrate.toml in the current folder, then in ~/.config/vmmigrate. Each setting is a variable too \
-(old.ssh.port: {ENV_PREFIX}OLD__SSH__PORT), and the common ones are options. An option comes before a variable, a \
-variable before the file.
+The file is vmmigrate.toml in the current folder, else in ~/.config/vmmigrate. Each setting is a variable too \
+(old.ssh.port: {ENV_PREFIX}OLD__SSH__PORT), and the common ones are options. An option overrides a variable, a \
+variable overrides the file.
 
-`vmmigrate init OLD` asks for what is needed, tries it and writes such a file.
+`vmmigrate init OLD` asks for what is needed, tries it and writes this file.
 
-A password never stands here, only where it comes from. One of:"""
+A password is never in this file, only its source. One of:"""
 
 
 def template() -> str:
@@ -40,7 +40,7 @@ def _tables(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
     """Each table of the file by its name, a parent before its children."""
     for key, field in model.model_fields.items():
         if _is_table(field):
-            inner: type[BaseModel] = field.annotation  # type: ignore[assignment]  # as _is_table says
+            inner: type[BaseModel] = field.annotation  # type: ignore[assignment]  # checked by _is_table
             yield ".".join((*path, key)), inner
             yield from _tables(inner, (*path, key))
 
@@ -50,7 +50,7 @@ def _is_table(field: FieldInfo) -> bool:
 
 
 def _value(field: FieldInfo) -> str:
-    """Its default as TOML; where that is nothing, its example."""
+    """Its default as TOML; without a default, its example."""
     if SecretSource in get_args(field.annotation):
         return "{ prompt = true }"
     return _toml(field.default if field.default not in (None, {}) else (field.examples or ["…"])[0])

@@ -27,12 +27,12 @@ def all_wanted(settings: Settings) -> dict[str, Wanted]:
 
 
 def variable(name: str) -> str:
-    """Where a secret without a source is looked for: old.ssh.password → VMMIGRATE_OLD_SSH_PASSWORD."""
+    """The variable for a secret without a source: old.ssh.password → VMMIGRATE_OLD_SSH_PASSWORD."""
     return "VMMIGRATE_" + name.replace(".", "_").upper()
 
 
 def given_as(name: str) -> str:
-    """The command that gives a variable a secret which no history of a shell keeps."""
+    """The command that sets a variable to a secret without writing it to the shell's history."""
     return f"read -rs {name}; export {name}"
 
 

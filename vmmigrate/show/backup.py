@@ -9,7 +9,7 @@ from vmmigrate.appliance.port import Exported
 from vmmigrate.archives import Inspected
 from vmmigrate.show.sizes import size
 
-NOT_ENCRYPTED = "the archive is not encrypted and holds private keys and passwords: keep it safe"
+NOT_ENCRYPTED = "the archive is not encrypted and contains private keys and passwords: keep it safe"
 NO_TLS = "the TLS certificates and private keys are not in it: `vmmigrate tls copy OLD NEW` copies them"
 RESTART = "restart the system now (Admin ‣ System ‣ Gateway): until then it runs half on old settings"
 _CONTAINERS = {
@@ -61,12 +61,12 @@ def _opens(seen: Inspected) -> list[str]:
 
 
 def _form(contents: Contents) -> str:
-    return {"tar": "a tar", "zip": "a zip", "other": "one stream that is no archive"}[contents.form]
+    return {"tar": "a tar", "zip": "a zip", "other": "one stream, not an archive"}[contents.form]
 
 
 def _unpacked(contents: Contents) -> str:
     if contents.unread:
-        return f"but for {contents.unread} that cannot be read here"
+        return f"except {contents.unread} that cannot be read here"
     checked = "checksums right, " if contents.checked else ""
     return f"{checked}{size(contents.unpacked)} unpacked"
 
@@ -121,9 +121,9 @@ def warnings(written: Written) -> list[str]:
     if written.asked_to_encrypt and not written.encrypted:
         told.append("a password was given, and the console did not encrypt")
     if written.encrypted:
-        told.append("only a console whose release has the same encryption can read it: it changed between releases")
+        told.append("only a release with the same encryption can read it: the encryption changed between releases")
     if written.exported.container == "unknown":
-        told.append("its container is none that this program knows: whether it is whole cannot be told")
+        told.append("its container is unknown to this program: it is not known whether the archive is complete")
     return [*told, NO_TLS]
 
 
@@ -135,7 +135,7 @@ def written_json(written: Written) -> dict[str, object]:
 
 def import_question(archive: Inspected, where: str) -> str:
     """What is about to happen, and where."""
-    whole = "opened and whole" if archive.contents else _unopened(archive)
+    whole = "opened and complete" if archive.contents else _unopened(archive)
     return (
         f"{printable(str(archive.path))} ({size(archive.size)}, {whole}) will overwrite all settings of the console at"
         f" {where}; this cannot be undone"
@@ -143,7 +143,11 @@ def import_question(archive: Inspected, where: str) -> str:
 
 
 def _unopened(archive: Inspected) -> str:
-    return "encrypted, not opened here" if archive.encrypted else "of no known kind: whether it is whole is unknown"
+    return (
+        "encrypted, not opened here"
+        if archive.encrypted
+        else "of an unknown format: it is not known whether it is complete"
+    )
 
 
 def imported_lines(archive: Inspected, url: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Show what was found of a workstation, for people and for programs."""
+"""Show the findings of the doctor, for people and for programs."""
 
 from vmmigrate.findings import Finding, Severity
 

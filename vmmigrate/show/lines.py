@@ -24,7 +24,7 @@ EVERY = 10.0  # seconds between two lines about one step's progress, where lines
 
 
 class PlainLines:
-    """One line a fact, for logs and pipes. `brief`: why a step failed is told at the end, so it is only named."""
+    """One line per event, for logs and pipes. `brief`: a failed step is only named; the reason comes at the end."""
 
     def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic, *, brief: bool = False) -> None:
         self._out, self._now, self._brief = out, now, brief
@@ -64,7 +64,7 @@ class PlainLines:
                 return end_lines(event)
 
     def _reason(self, event: DirectionTaken) -> str:
-        """A step's failure is told once, so that here the step is named."""
+        """A step's failure is reported once, so here only the step is named."""
         failed = self._failed
         return f"{failed.title!r} failed" if failed and event.reason.endswith(failed.error) else event.reason
 

@@ -14,7 +14,7 @@ from vmmigrate.show.lines import PlainLines, transfer
 
 
 class LiveTerminal:
-    """A line a finished step, and a moving one for the step under way, with bytes, rate and time left."""
+    """One line per finished step, and a moving one for the current step, with bytes, rate and time left."""
 
     def __init__(self, out: TextIO, now: Callable[[], float] = time.monotonic) -> None:
         from rich.console import Console
@@ -53,13 +53,13 @@ class LiveTerminal:
         self._status.update(Text(self._title + more))
 
     def stop(self) -> None:
-        """Nothing moves any more, and the cursor is seen again: for who ends without a last event."""
+        """Stop the moving line and show the cursor again, for an end without a last event."""
         self._moving = False
         self._status.stop()
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """Nothing moves meanwhile: a moving line would wipe a question out."""
+        """Stop the moving line meanwhile: it would overwrite a question."""
         moving = self._moving
         self.stop()
         yield

@@ -1,4 +1,4 @@
-"""The phases of a migration on one screen: what is done, in which order, and what undoes it. Read this second."""
+"""The phases of a migration on one screen: the steps, their order, and their undo. Read this second."""
 
 from vmmigrate.facts import (
     Backup,
@@ -37,7 +37,7 @@ from vmmigrate.steps import (
 )
 
 READ_ONLY = Nothing("it only reads")
-GOES_WITH_VM = Nothing("it changes the new VM alone, which `deploy` deletes")
+GOES_WITH_VM = Nothing("it changes only the new VM, which `deploy` deletes")
 
 PREPARE = Phase(
     "prepare",

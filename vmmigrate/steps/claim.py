@@ -1,4 +1,4 @@
-"""Claim the old VM in its own notes, so that a second workstation keeps away; and give the notes back."""
+"""Claim the old VM in its notes, so that a second workstation does not use it; and restore the notes."""
 
 import socket
 
@@ -25,12 +25,12 @@ def undo(run: Run) -> None:
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:
-    """Raises ApplianceError where another run's claim stands in the notes."""
+    """Raises ApplianceError if the notes contain another run's claim."""
     for line in notes.splitlines():
         if line.startswith(MARK) and run_id not in line:
             raise ApplianceError(
                 f"another run has claimed this VM: {line}",
-                hint=f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} tells how;"
+                hint=f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} shows how;"
                 " if that workstation is gone, remove the line from the VM's notes",
             )
 
@@ -42,11 +42,11 @@ def _run_in(line: str) -> str:
 
 
 def _claimed(run: Run) -> str:
-    return note_line(run, f"run {run.run_id} on {socket.gethostname()}: a migration is under way")
+    return note_line(run, f"run {run.run_id} on {socket.gethostname()}: a migration is in progress")
 
 
 def release(run: Run, last_word: str = "") -> None:
-    """Our line out of the notes, whatever else a person wrote there since."""
+    """Remove our line from the notes, and keep what anybody else wrote there."""
     run.hypervisor.set_notes(run.plan.old, _with_line(own_notes(run), last_word))
 
 

@@ -1,4 +1,4 @@
-"""Hand over what only one of both may have: the host's autostart, and a note on each VM for the next person."""
+"""Hand over the host's autostart, which only one of both may have, and leave a note on each VM."""
 
 from hypervisors import NotSupported, VmRef
 from vmmigrate.facts import Claim, NewVm, Plugged
@@ -7,7 +7,7 @@ from vmmigrate.steps import claim
 
 
 def do_autostart(run: Run) -> None:
-    """In the old one's place among what the host starts, with its delays."""
+    """In the old VM's place in the host's autostart list, with its delays."""
     if run.facts.of(Claim).autostart:
         start_at_boot(run, run.facts.of(NewVm).vm, run.facts.of(Plugged).old_autostart_entry)
 
@@ -18,7 +18,7 @@ def undo_autostart(run: Run) -> None:
 
 
 def start_at_boot(run: Run, vm: VmRef, entry: str) -> None:
-    """Where its host does not do that, a person is told: it hinders nothing else, and no second attempt helps."""
+    """If its host does not support it, a remark says so: it blocks nothing else, and a second attempt does not help."""
     try:
         run.hypervisor.set_autostart(vm, True, entry)
     except NotSupported as problem:

@@ -1,4 +1,4 @@
-"""Collect the old TLS certificates and keys, which no backup contains, and keep them encrypted."""
+"""Collect the old TLS certificates and keys, which no backup contains, and store them encrypted."""
 
 import io
 

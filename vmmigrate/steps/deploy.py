@@ -1,4 +1,4 @@
-"""Deploy the new image as a virtual machine shaped like the old one, with both its NICs."""
+"""Deploy the new image as a virtual machine with the old one's hardware, and with both its NICs."""
 
 from collections.abc import Mapping
 
@@ -19,13 +19,13 @@ def do(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    """By the tag, not by what was learnt: a crash may have come before that."""
+    """By the tag, not by the recorded facts: a crash may have come before they were recorded."""
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.destroy(vm, run.run_id)
 
 
 def spec(plan: Plan, run_id: str, handed: Mapping[str, str | Secret]) -> DeploySpec:
-    """The live NIC bears the plan's MAC and stays unplugged; staging is for us alone. `handed`: vApp properties."""
+    """The live NIC has the plan's MAC and stays unplugged; staging is only for us. `handed`: vApp properties."""
     live = NicSpec(plan.identity.network, plan.live_mac, link_up=False)
     staging = NicSpec(plan.staging, None, link_up=True)
     nics = (staging, live) if plan.staging_first else (live, staging)

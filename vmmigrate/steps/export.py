@@ -43,12 +43,12 @@ def undo(run: Run) -> None:
 
 
 def load_digests(run: Run) -> DatabaseFacts:
-    """What the old database held when it was exported."""
+    """The content of the old database when it was exported."""
     return DIGESTS.validate_json(run.rundir.digests.read_bytes())
 
 
 def archive_password(run: Run) -> Secret | None:
-    """The console's own encryption is used only where the operator asks: releases cannot always read each other's."""
+    """The console's own encryption is used only on request: releases cannot always read each other's."""
     return run.doors.secrets.get("backup.password") if run.settings.backup.password else None
 
 
@@ -66,13 +66,13 @@ def _export(run: Run) -> Exported:
 
 
 def _take(run: Run, path: Path) -> None:
-    """An archive exported by hand: nobody can say to which state of the database it belongs."""
+    """An archive exported by hand: it is not known to which state of the database it belongs."""
     digests = read_database(run.old_shell, run.rundir.sealed.digest_key())
     with path.open("rb") as file:
         piped = Piped(lambda sink: pass_through(file, sink, path.name, path.stat().st_size, run.pace.moves))
         with piped as source:
             run.rundir.sealed.encrypt(run.rundir.archive, source)
-    run.remark("the archive was exported by hand: what changed since then is not in it")
+    run.remark("the archive was exported by hand: later changes are not in it")
     _keep(run, digests, cast(Exported, piped.result), 0, by_hand=True)
 
 

@@ -1,4 +1,4 @@
-"""Import the backup into the new appliance: once, and never again after a half one."""
+"""Import the backup into the new appliance: once, and never again after a partial import."""
 
 from vmmigrate.facts import Backup, NewGuest
 from vmmigrate.run.stage import Run

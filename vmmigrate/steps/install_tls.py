@@ -66,7 +66,7 @@ def _shown(run: Run, host: str, port: Expected, leaf: Leaf, limit: float) -> Che
 
 
 def _ports(run: Run) -> tuple[TlsPort, ...]:
-    """As `install-tls` learnt them; a run that an earlier version began knows two pairs by their fingerprints."""
+    """As recorded by `install-tls`; a run started by an earlier version has only the fingerprints of two pairs."""
     installed = run.facts.find(TlsInstalled)
     if installed is not None:
         return installed.ports
@@ -77,7 +77,7 @@ def _ports(run: Run) -> tuple[TlsPort, ...]:
 
 
 def _as_reached(run: Run, expected: Iterable[Expected]) -> list[Expected]:
-    """From here the console and SMTP may have other ports than inside: those that the operator or a look told."""
+    """Seen from here, the console and SMTP may have other ports than inside: from the settings, or as found."""
     found = []
     outside = {tls.CONSOLE: run.facts.of(NewGuest).console_port, tls.PORT_25: run.settings.old.smtp_port}
     for each in expected:
@@ -86,9 +86,11 @@ def _as_reached(run: Run, expected: Iterable[Expected]) -> list[Expected]:
 
 
 def _reachable(run: Run, host: str, expected: Iterable[Expected]) -> Iterable[TlsPort]:
-    """The console and port 25 must answer; any other port that is closed from here is told."""
+    """The console and port 25 must answer; any other port that is closed from here is reported."""
     for each in expected:
         if each.name not in _NEEDED and is_closed(host, each.port, run.dial_to(host)):
-            run.remark(f"{each.name} (port {each.port}) takes no connection from here: its certificate is not proved")
+            run.remark(
+                f"{each.name} (port {each.port}) accepts no connection from here: its certificate is not checked"
+            )
         else:
             yield TlsPort(each.name, each.port, each.starttls, each.fingerprints)

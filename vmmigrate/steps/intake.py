@@ -1,4 +1,4 @@
-"""Close the old mail intake; sessions and mail under way finish, new mail is told to come again."""
+"""Close the old mail intake: current sessions and deliveries finish, new mail gets a temporary error."""
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
@@ -9,7 +9,7 @@ from vmmigrate.facts import Intake
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 
-SETTLING = ("active", "incoming", "maildrop")  # queues that empty by themselves within moments
+SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
 
 
 def do(run: Run) -> None:
@@ -24,7 +24,7 @@ def do(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    """The link is up again only just now: wait until the old guest answers."""
+    """The link has just come up again: wait until the old guest answers."""
     run.wait_for_answer(
         "the old gateway's shell",
         lambda: firewall.open_intake(run.old_shell),
@@ -34,20 +34,20 @@ def undo(run: Run) -> None:
 
 
 def refuse_stuck_mail(shell: Shell) -> None:
-    """Raises QueueHoldsMail for what will not move within moments; the rest is waited for after the closing."""
+    """Raises QueueHoldsMail for mail that will not be delivered within moments; the rest is waited for later."""
     waiting = mail.queues(shell).counts
     stuck = {name: count for name, count in waiting.items() if count and name not in SETTLING}
     if stuck:
         listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
         raise QueueHoldsMail(
-            f"mail waits in the old queues: {listed}",
+            f"mail is waiting in the old queues: {listed}",
             hint="it would be cut off: on the old gateway, deliver it (postqueue -f) or remove it (postsuper -d ID),"
             " then run this again",
         )
 
 
 def _tell_changes(run: Run) -> None:
-    """What changed since the export is not in the new gateway: told, for the operator to judge."""
+    """Report what changed since the export, because it is not in the new gateway."""
     before = load_digests(run)
     now = read_database(run.old_shell, run.rundir.sealed.digest_key(), before)
     changed = sorted(name for name, table in now.tables.items() if before.tables.get(name) != table)

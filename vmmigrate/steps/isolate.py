@@ -1,4 +1,4 @@
-"""Isolate the new guest by its own firewall: until the commit it speaks to nobody but this workstation."""
+"""Isolate the new guest with its own firewall: until the commit it communicates only with this workstation."""
 
 from vmmigrate.appliance.net import firewall
 from vmmigrate.facts import NewGuest, OldState
@@ -16,6 +16,6 @@ def allowed(run: Run) -> tuple[str, ...]:
 
 
 def ports(run: Run) -> tuple[int, ...]:
-    """The usual ports and those that the settings name."""
+    """The usual ports and those in the settings."""
     named = (run.settings.new.ssh.port, run.settings.old.smtp_port)
     return tuple(sorted({*firewall.MANAGED_PORTS, *named}))

@@ -22,15 +22,15 @@ KEEPING_NEW = Scope(
     keeps=(PREPARE.name,),
     pauses_as="switched back",
     finish=Finish(
-        "deletes the new VM with all it holds; the old one stays live",
-        lambda plan: f"{plan.new_name} will be deleted with all it holds",
+        "deletes the new VM with all its data; the old one stays live",
+        lambda plan: f"{plan.new_name} will be deleted with all its data",
     ),
 )
 
 
 def machines(state: RunState, outcome: str) -> Mapping[str, str]:
-    """After an undo of the switch that failed, nobody here can say which of both is plugged in."""
-    switch, unknown = state.steps["switch"], "unknown: look at its link"
+    """After a failed undo of the switch it is not known which of both is plugged in."""
+    switch, unknown = state.steps["switch"], "unknown: check its link"
     unplugged_old = "kept, switched off" if outcome == "finished" else "kept, unplugged"
     closed = state.steps["close-intake"] is not Status.PENDING
     live_old = "plugged in, but its mail intake may be closed" if closed else "live"
@@ -83,7 +83,7 @@ MIGRATE = Itinerary(
         (retire.shut_down_old, retire.release_old, retire.remove_staging),
     ),
     rollback_does="to go back to the old VM",
-    once="was open to the world and went back: what it holds is no longer what the old VM has",
+    once="was open to the world and went back: its data may differ from the old VM's by now",
     read_plan=plan_from_json,
     machines=machines,
     checks=checks,

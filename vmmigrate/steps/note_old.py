@@ -1,4 +1,4 @@
-"""Note what the old gateway is like: versions, units, banner, settings (as keyed digests)."""
+"""Record the old gateway's state: versions, units, banner, settings (as keyed digests)."""
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.units import unit_states

@@ -10,7 +10,7 @@ from vmmigrate.steps import isolate
 
 
 def do(run: Run) -> None:
-    """Recorded first: from here on the new gateway may have accepted mail."""
+    """Recorded first: from now on the new gateway may have accepted mail."""
     shell = run.new_shell
     if run.facts.find(Opened) is None:
         run.learn(Opened(run.wall()))
@@ -20,12 +20,12 @@ def do(run: Run) -> None:
 
 
 def tidy(run: Run) -> None:
-    """What would isolate it again at the next boot."""
+    """Remove what would isolate it again at the next boot."""
     firewall.lift_isolation(run.new_shell)
 
 
 def undo(run: Run) -> None:
-    """Close, let the queues drain, isolate. Raises UndoRefused where mail would stay behind unasked."""
+    """Close, let the queues drain, isolate. Raises UndoRefused if mail would stay behind without --leave-mail."""
     if run.facts.find(Opened) is None:
         return
     try:
@@ -34,10 +34,10 @@ def undo(run: Run) -> None:
         if not run.leave_mail:
             raise UndoRefused(
                 f"not going back: {problem}",
-                hint="the new gateway stays live; deliver or remove what waits there, or go back with --leave-mail: "
-                "the mail then stays in the new VM, which is kept, unplugged",
+                hint="the new gateway stays live; deliver or remove the mail that waits there, or go back with"
+                " --leave-mail: the mail then stays in the new VM, which is kept, unplugged",
             ) from problem
-        run.remark(f"going back nevertheless, as asked: {problem}")
+        run.remark(f"going back anyway, as requested: {problem}")
 
 
 def _close(run: Run) -> None:

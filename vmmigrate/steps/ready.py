@@ -1,4 +1,4 @@
-"""Start the new VM, find it on staging, and make sure that it is the one we made before trusting it."""
+"""Start the new VM, find it on staging, and verify its identity before trusting it."""
 
 import re
 
@@ -13,7 +13,7 @@ from vmmigrate.facts import NewGuest, NewVm
 from vmmigrate.run.stage import Run
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
-BOOTS = "look at the new VM's screen: does it boot, does it get an address on the staging network?"
+BOOTS = "check the new VM's screen: does it boot, does it get an address on the staging network?"
 
 
 def do(run: Run) -> None:
@@ -42,7 +42,7 @@ def do(run: Run) -> None:
 
 
 def leases(run: Run, new: NewVm) -> tuple[str, ...]:
-    """The IPv4 addresses that the hypervisor tells of the staging NIC; a stale one may be among them."""
+    """The IPv4 addresses that the hypervisor reports for the staging NIC; a stale one may be among them."""
     found = run.hypervisor.addresses(new.vm)
     return tuple(each.address for each in found if each.mac == new.staging_mac and ":" not in each.address)
 
@@ -53,23 +53,23 @@ def _leased(run: Run, new: NewVm) -> str:
             return address
         raise NotYet("no address on the staging NIC")
 
-    clears = f"{_boots(run, new)} If only the operator can know the address, set new.staging_address."
+    clears = f"{_boots(run, new)} If the hypervisor cannot find the address, set new.staging_address."
     return run.wait("the new VM's address on staging", probe, timeout=run.settings.limits.boot, clears=clears)
 
 
 def _boots(run: Run, new: NewVm) -> str:
-    """What to look at where nothing answers, and what to change where it never booted."""
+    """What to check if nothing answers, and what to change if it never booted."""
     guessed = hardware.guesses(run.settings.new, run.plan.image, run.hypervisor.inventory(new.vm))
     return f"{BOOTS} {guessed}".rstrip()
 
 
 def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
-    """The host key's fingerprint, and who vouches for it. Raises TrustRefused where nobody does."""
+    """The host key's fingerprint, and who vouches for it. Raises TrustRefused if nobody does."""
 
     def look() -> str:
         return run.new_host_key(address, timeout=5.0)
 
-    # a lease lies: it is there before the guest is
+    # a lease is no proof: it exists before the guest has booted
     seen = run.wait_for_answer("SSH on the new VM", look, timeout=run.settings.limits.boot, clears=_boots(run, new))
     pinned = run.settings.new.ssh.host_key
     if pinned:
@@ -80,16 +80,16 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     if run.settings.new.trust_staging:
         return seen, "--trust-staging"
     raise TrustRefused(
-        f"nobody vouches for the new VM's SSH host key at {address}: {seen}. No guest agent told it, and this VM will"
-        " receive every private key",
+        f"the new VM's SSH host key at {address} cannot be verified: {seen}. No guest agent reported it, and this VM"
+        " will receive every private key",
         hint="use an image whose SSH host key you know, and set new.ssh.host_key to it; "
         + ("or one with qemu-guest-agent; " if isinstance(run.hypervisor, GuestAgent) else "")
-        + "or add --trust-staging, which believes what the staging network shows",
+        + "or add --trust-staging, which trusts the key seen on the staging network",
     )
 
 
 def _told_by_agent(run: Run, new: NewVm) -> str | None:
-    """The key read through the hypervisor, which no network can forge. None without an agent."""
+    """The key read through the hypervisor, independent of the network. None without an agent."""
     agent = run.hypervisor
     if not isinstance(agent, GuestAgent):
         return None
@@ -108,18 +108,17 @@ def _told_by_agent(run: Run, new: NewVm) -> str | None:
 
 
 def refuse_six(software: Software) -> None:
-    """Raises ApplianceError, whatever a profile says of its console [F-BACKUP-7]."""
+    """Raises ApplianceError, whatever a profile says about its console [F-BACKUP-7]."""
     if software.family == "6.x":
         raise ApplianceError(
-            f"the image has version {software.version or '6.x'}: whether an older backup imports into it and where it"
-            " keeps its TLS keys is not known",
-            hint="give an image of 5.x; `vmmigrate backup import` tries a backup on a 6.x machine that holds nothing"
-            " (docs/six.md)",
+            f"the image has version {software.version or '6.x'}: it is not known whether an older backup can be"
+            " imported and where it keeps its TLS keys",
+            hint="give an image of 5.x; `vmmigrate backup import` tries a backup on an empty 6.x machine (docs/six.md)",
         )
 
 
 def _refuse_older(old: str, new: str) -> None:
-    """Raises ApplianceError for a release before the old one's: an import goes upwards only."""
+    """Raises ApplianceError for a release older than the old gateway's: an import only goes to a newer one."""
     before, now = (tuple(map(int, re.findall(r"\d+", version)[:3])) for version in (old, new))
     if now < before:
         raise ApplianceError(f"the image has version {new}, the old gateway {old}", hint="give a newer image")

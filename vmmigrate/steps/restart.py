@@ -1,4 +1,4 @@
-"""Restart the new VM after the import, as the vendor demands, with the network that the plan gave it."""
+"""Restart the new VM after the import, as the vendor requires, with the network settings of the plan."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -12,9 +12,9 @@ from vmmigrate.steps.ready import BOOTS, leases
 
 
 def do(run: Run) -> None:
-    """Off and on by the hypervisor, not a restart of services: what comes up is what a host's reboot would bring."""
+    """Off and on by the hypervisor, not a restart of services: the state after it is that of a host's reboot."""
     if run.facts.find(Reboot) is None:
-        address.do(run)  # an archive may carry network settings: whether it does is unknown, so they are set again
+        address.do(run)  # an archive may contain network settings: that is unknown, so they are set again
         run.learn(Reboot(boot_id(run.new_shell)))
     timeout = run.settings.limits.restart
     run.wait("the new VM to restart", lambda: _another_boot(run), timeout=timeout, clears=BOOTS)
@@ -24,7 +24,7 @@ def do(run: Run) -> None:
 
 
 def _another_boot(run: Run) -> None:
-    """One look and the next act towards it; a crash anywhere in between is simply looked at again."""
+    """Check the state and do the next action; after a crash anywhere in between it is checked again."""
     vm = run.facts.of(NewVm).vm
     if run.hypervisor.power_state(vm) is PowerState.OFF:
         run.hypervisor.start(vm)
@@ -41,7 +41,7 @@ def _another_boot(run: Run) -> None:
 
 
 def _look_for_a_new_lease(run: Run) -> None:
-    """A guest may come back at another address: it is the one that shows the pinned key."""
+    """A guest may come back at another address: it is the machine that shows the pinned key."""
     guest = run.facts.of(NewGuest)
     for found in leases(run, run.facts.of(NewVm)):
         if found != guest.staging_address and not run.settings.new.staging_address:

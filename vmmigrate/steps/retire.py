@@ -21,4 +21,4 @@ def remove_staging(run: Run) -> None:
     try:
         run.hypervisor.remove_nic(new.vm, new.staging_mac, run.run_id)
     except TimedOut as late:
-        run.remark(f"the new guest does not let go of its staging NIC: {late} → {late.hint}")
+        run.remark(f"the new guest does not release its staging NIC: {late} → {late.hint}")

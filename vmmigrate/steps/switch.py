@@ -1,4 +1,4 @@
-"""Switch: the old VM's link down, the new VM's link up. One file, because both must be seen together."""
+"""Switch: the old VM's link down, the new VM's link up. One file, because both must be read together."""
 
 from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
@@ -8,7 +8,7 @@ from vmmigrate.steps.close import start_at_boot
 
 
 def do(run: Run) -> None:
-    """Never two live: down is done, in the running and the stored definition, before up begins."""
+    """Never two live: down is complete, in the running and the stored definition, before up begins."""
     hypervisor, old, new = run.hypervisor, run.plan.old, run.facts.of(NewVm)
     mac = run.plan.identity.mac
     if run.facts.find(Plugged) is None:
@@ -16,14 +16,14 @@ def do(run: Run) -> None:
         nic = next(nic for nic in inventory.nics if nic.mac == mac)
         run.learn(Plugged(mac, nic.link_up, inventory.autostart, inventory.autostart_entry))
     run.doors.hang_up(run.old_host)
-    hypervisor.set_autostart(old, autostart=False)  # a host's reboot must not bring both back
+    hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
     hypervisor.set_nic(old, mac, link_up=False)
     hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
     _announce(run, new)
 
 
 def undo(run: Run) -> None:
-    """The same in reverse. The new VM may be gone; the old one is plugged in as it was, and runs."""
+    """The reverse. The new VM may be gone; the old one is plugged in as before, and runs."""
     plugged, hypervisor, old = run.facts.find(Plugged), run.hypervisor, run.plan.old
     if plugged is None:
         return
@@ -38,7 +38,7 @@ def undo(run: Run) -> None:
 
 
 def _unplug(run: Run, vm: VmRef) -> None:
-    """Link down; where that fails, power off: it is ours, and the old one must not wait for it."""
+    """Link down; if that fails, power off: it is our VM, and the old one must not wait for it."""
     try:
         run.hypervisor.set_nic(vm, run.facts.of(NewVm).live_mac, link_up=False)
     except (HypervisorError, Unreachable) as error:
@@ -47,7 +47,7 @@ def _unplug(run: Run, vm: VmRef) -> None:
 
 
 def _announce(run: Run, new: NewVm) -> None:
-    """A frame from the new NIC, so that switches learn where the address lives now."""
+    """Send a frame from the new NIC, so that switches learn the new place of the address."""
     guest = run.facts.of(NewGuest)
     shell = run.doors.new.shell(guest.staging_address, guest.host_key)
     network.announce(shell, new.live_mac, run.facts.of(OldState).workstation)

@@ -98,7 +98,7 @@ def _drift(run: Run) -> tuple[str, ...]:
 
 CERTIFICATES = Comparison("tls-certificate", "certificates", install_tls.shown_at, install_tls.HINT)
 GREETING = Comparison(
-    "smtp-greeting", "SMTP greeting", _greeting, "look at myhostname and smtpd_banner in both main.cf"
+    "smtp-greeting", "SMTP greeting", _greeting, "compare myhostname and smtpd_banner in both main.cf"
 )
 COMPARISONS = (
     Comparison("packages", "packages", _packages, "is this an image of the gateway?"),
@@ -109,7 +109,7 @@ COMPARISONS = (
         "database",
         "database",
         _database,
-        "the import was incomplete; export again, or look at the new console's log",
+        "the import was incomplete; export again, or check the new console's log",
     ),
     Comparison(
         "console-account",

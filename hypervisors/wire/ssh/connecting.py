@@ -98,7 +98,7 @@ def _unreachable(server: SshServer) -> Iterator[None]:
     except paramiko.ssh_exception.IncompatiblePeer as error:
         raise TrustRefused(
             f"SSH at {server} offers no algorithm that is safe today: {error}",
-            hint="an old server may know ssh-rsa alone: insecure_ssh_rsa = true under its ssh settings permits it",
+            hint="an old server may support only ssh-rsa: insecure_ssh_rsa = true under its ssh settings permits it",
         ) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise Unreachable(
@@ -125,7 +125,7 @@ def _login_failed(server: SshServer, transport: _Transport, login: Login, error:
     """A server that hangs up with words of its own (MaxAuthTries) has said no: what was sent is not sent again."""
     if _NOT_NOW.search(transport.get_banner() or b""):
         return Unreachable(
-            f"{server} is starting up or shutting down and lets nobody in", hint="wait until it has booted"
+            f"{server} is starting up or shutting down and accepts no log-in", hint="wait until it has booted"
         )
     if isinstance(error, Refused) or is_refusal(error) or transport.farewell:
         return LoginRefused(

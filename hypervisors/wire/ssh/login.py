@@ -102,7 +102,7 @@ def _by_password(transport: paramiko.Transport, login: Login, methods: list[str]
             refusal = Refused(str(error))
             continue
         if more:
-            raise Refused(f"it wants more than one proof: {', '.join(more)} as well")
+            raise Refused(f"it needs more than one proof: {', '.join(more)} as well")
         return accepted
     raise refusal
 
@@ -120,7 +120,7 @@ def _say(transport: paramiko.Transport, login: Login, secret: Secret, methods: l
             if _KEYBOARD not in methods:
                 raise
     if _KEYBOARD not in methods:
-        raise Refused(f"it wants more than a key: {', '.join(methods)} as well")
+        raise Refused(f"it needs more than a key: {', '.join(methods)} as well")
     interview = _Interview(login, secret)
     return list(transport.auth_interactive(login.user, interview.answer)), interview.holds
 

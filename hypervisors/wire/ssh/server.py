@@ -48,7 +48,9 @@ def fingerprint_of_key(line: str) -> str:
     except (IndexError, binascii.Error):
         blob = b""
     if not blob:
-        raise Unusable(f"{line[:60]!r} is no public key", hint="give a line like /etc/ssh/ssh_host_ed25519_key.pub's")
+        raise Unusable(
+            f"{line[:60]!r} is not a public key", hint="give a line like /etc/ssh/ssh_host_ed25519_key.pub's"
+        )
     return _digest(blob)
 
 

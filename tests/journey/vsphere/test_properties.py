@@ -87,11 +87,11 @@ def test_what_is_missing_is_told_by_name_with_the_line_that_gives_it(story: Vsph
 def test_all_that_is_wrong_is_told_at_once(story: VsphereStory, ova: Path) -> None:
     given(story, f'[new.properties]\n"net.adress" = "{ADDRESS}"\n"sa.password" = "{PASSWORD}"\nbuild = "6"\n')
     said = refused(story, ova)
-    assert "4 things stand in the way:\n" in said
+    assert "4 problems block this:\n" in said
     assert (
         "properties.ova has no property 'net.adress'\n    → those that can be set: net.address, sa.password\n" in said
     )
-    assert "the property sa.password is a password, which does not belong in the file\n" in said
+    assert "the property sa.password is a password, which must not be in the file\n" in said
     assert 'new.properties."sa.password" = { env = "NAME" }, { file = "PATH" }' in said
     assert "the property build cannot be set: its publisher fixed it\n" in said
     assert "the property net.address (Address) of properties.ova needs a value\n" in said
@@ -113,12 +113,12 @@ def test_a_bare_esxi_refuses_those_given_and_warns_of_those_asked_for(tell: Tell
     ova = asking_for(story, PROPERTIES)
     plan = story.command("plan", story.lab.old_name, str(ova))
     assert plan.status == DONE, plan
-    assert "properties.ova asks for the properties net.address (Address), sa.password, and " in plan.out
+    assert "properties.ova needs the properties net.address (Address), sa.password, and " in plan.out
     given(story, FILE, NEW_SA=PASSWORD)
     with nothing_changed(story):
         told = story.command("plan", story.lab.old_name, str(ova))
     assert told.status == REFUSED
-    assert "hands no vApp properties to a guest\n" in told.err
+    assert "passes no vApp properties to a guest\n" in told.err
     assert "or deploy through a vCenter" in told.err
 
 

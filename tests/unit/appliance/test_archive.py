@@ -139,7 +139,7 @@ def test_a_zip_of_64_bits_is_whole_and_cut_it_is_not(monkeypatch: pytest.MonkeyP
     as_java_does = large[:sizes] + b"\xff" * 8 + large[sizes + 8 :]  # both numbers stand in the larger record alone
     assert inspect(as_java_does).size == len(large)
     for cut in (1, 22, 40, 100, 1000):
-        with pytest.raises(NoBackup, match="its directory, which stands at the end of a zip, is not there"):
+        with pytest.raises(NoBackup, match="the directory at the end of the zip is missing"):
             inspect(as_java_does[:-cut])
 
 

@@ -95,7 +95,7 @@ def test_radio_buttons_are_one_field() -> None:
 def test_a_form_without_download_or_without_a_place_for_the_password_is_refused() -> None:
     no_download = page(BACKUP.replace("Download", "NFS").replace('"dl"', '"nfs"')).forms[0]
     with pytest.raises(
-        NotDiscovered, match="no download among the places found, Backup location offers: SMB share, NFS"
+        NotDiscovered, match="no download among the locations found, Backup location offers: SMB share, NFS"
     ):
         backup_form.choices(free(), no_download, None)
     no_password = page('<form><label>Backup location<select name="l"><option>download</option></select></label></form>')

@@ -54,7 +54,7 @@ def test_a_port_that_nobody_serves_is_closed() -> None:
         free = server.getsockname()[1]
         assert not is_closed("127.0.0.1", free)
     assert is_closed("127.0.0.1", free)
-    with pytest.raises(PortClosed, match="takes no connection"):
+    with pytest.raises(PortClosed, match="accepts no connection"):
         served("127.0.0.1", free, starttls=True)
 
 
@@ -92,7 +92,7 @@ def test_where_to_look(text: str, meant: tuple[str, int | None]) -> None:
 
 @pytest.mark.parametrize("text", ["", "host:", "host:0", "host:65536", "host:smtp", ":25"])
 def test_what_is_no_place_to_look_is_refused(text: str) -> None:
-    with pytest.raises(UsageProblem, match="is no HOST or HOST:PORT"):
+    with pytest.raises(UsageProblem, match="is not HOST or HOST:PORT"):
         tlsshow.parse(text)
 
 

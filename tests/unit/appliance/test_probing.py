@@ -59,8 +59,8 @@ def test_the_head_says_when_against_what_and_what_is_missing() -> None:
     assert lines[:5] == [
         "# A console's profile, written by vmmigrate 0.1 on 2026-01-02.",
         "# Its pages say release 5.5.3.",
-        "# Paths, names of fields and captions alone: no address, account, token or value.",
-        "# Left out, for it may identify somebody or be a token: login.page.",
+        "# Only paths, field names and captions: no address, account, token or value.",
+        "# Left out, because it may identify somebody or be a token: login.page.",
         "# Not found, so left to discovery: wizard_skip, login.page, login.action, login.next, login.password,",
     ]
     assert text({}).splitlines()[1] == "# Its pages do not say which release it is."

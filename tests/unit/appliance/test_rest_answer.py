@@ -72,7 +72,7 @@ def test_a_shape_has_no_values(document: object, shape: str) -> None:
 
 def test_a_shape_of_what_is_no_json() -> None:
     shapes = [answer_from("", 0, body).shape() for body in (b"<html>", b"text")]
-    assert shapes == ["a web page", "no JSON"]
+    assert shapes == ["a web page", "not JSON"]
 
 
 @pytest.mark.parametrize(

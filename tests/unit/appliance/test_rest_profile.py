@@ -39,8 +39,8 @@ TOGETHER = "id and {id} in a path go together"
     [
         ("ports = []", "ports", "Tuple should have at least 1 item after validation, not 0"),
         ("ports = [0]", "ports.0", "Input should be greater than or equal to 1"),
-        ('base = "api"', "base", "'api' is no path: it begins with one / and has no space, backslash, # or .."),
-        ('base = "/a/"', "base", "'/a/' ends with / or has a query; the endpoints' paths are put behind it"),
+        ('base = "api"', "base", "'api' is not a path: a path begins with one / and has no space, backslash, # or .."),
+        ('base = "/a/"', "base", "'/a/' ends with / or has a query; the endpoints' paths are appended to it"),
         ('bases = "/api"', "bases", "Extra inputs are not permitted"),
         ('check = { path = "/me", at = "/permissions" }', "check", "at and wanted go together"),
         (
@@ -61,7 +61,7 @@ TOGETHER = "id and {id} in a path go together"
         (
             f'export = {{ path = "/b", job = {{ id = "/id", poll = "/p/{{name}}", {JOB_AT} }} }}',
             "export.job.poll",
-            "'/p/{name}': {id} alone can be put in",
+            "'/p/{name}': only {id} can be put in",
         ),
         (
             'import = { path = "/b", job = { poll = "/p", state = "/s", done = [] } }',
@@ -77,7 +77,7 @@ TOGETHER = "id and {id} in a path go together"
         (
             'import = { path = "/b", job = { id = "id", poll = "/p/{id}", state = "/s", done = ["D"] } }',
             "import.job.id",
-            '\'id\' is no JSON pointer: "/data/token" is one, "" is the whole answer',
+            '\'id\' is not a JSON pointer: "/data/token" is one, "" is the whole answer',
         ),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_key_that_is_wrong_is_named(tmp_path: Path, more: str, key: str, probl
         ('json = "/t", send_header = "A", send_cookie = "B"', "give one of send_header, send_cookie: how the token is"),
         ('cookie = "S", scheme = "Bearer"', "scheme goes with send_header"),
         ('json = "/t", send_header = "A: b"', "String should match pattern"),
-        ('json = "/a~b", send_header = "A"', "'/a~b' is no JSON pointer"),
+        ('json = "/a~b", send_header = "A"', "'/a~b' is not a JSON pointer"),
     ],
 )
 def test_a_token_comes_one_way_and_goes_one_way(tmp_path: Path, token: str, problem: str) -> None:
@@ -111,7 +111,7 @@ def test_a_token_comes_one_way_and_goes_one_way(tmp_path: Path, token: str, prob
     ["in", "//host/in", "/a/../b", "/a/%2e%2E/b", "/.", "/a b", "/a\\b", "/a#b", "https://host/in", "/a\nb", "/ä"],
 )
 def test_a_path_stays_below_the_base(tmp_path: Path, path: str) -> None:
-    with pytest.raises(UsageProblem, match="is no path"):
+    with pytest.raises(UsageProblem, match="is not a path"):
         read(tmp_path, f"[rest]\nlogin = {{ path = {path!r}, user = 'u', password = 'p' }}\n" + TOKEN)
 
 
@@ -172,7 +172,7 @@ def test_an_id_is_one_segment(id_: str, path: str) -> None:
 
 @pytest.mark.parametrize("id_", [None, "", ".", "..", "x" * 201])
 def test_what_is_no_segment_is_refused(id_: str | None) -> None:
-    with pytest.raises(ApplianceError, match="cannot stand in the path /j/"):
+    with pytest.raises(ApplianceError, match="cannot be used in the path /j/"):
         fill("/j/{id}", id_)
 
 

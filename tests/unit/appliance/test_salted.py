@@ -67,5 +67,5 @@ def test_it_is_read_anywhere_and_backwards_as_a_zip_is(tmp_path: Path, scheme: S
 def test_a_file_too_short_or_of_no_whole_block_is_none(length: int) -> None:
     data = io.BytesIO((b"Salted__" + bytes(40))[:length])
     for scheme in SCHEMES:
-        with pytest.raises(ValueError, match=r"its length is no multiple of (8|16)"):
+        with pytest.raises(ValueError, match=r"its length is not a multiple of (8|16)"):
             Opened(data, scheme, PASSWORD)

@@ -53,8 +53,8 @@ def test_a_store_is_read_in_both_spellings_of_server_xml(server_xml: str) -> Non
 @pytest.mark.parametrize(
     ("server_xml", "words"),
     [
-        ("<Server>", "is no XML"),
-        ('<!DOCTYPE x [<!ENTITY a "b">]><Server/>', "is no XML"),
+        ("<Server>", "is not XML"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><Server/>', "is not XML"),
         ("<Server/>", "no HTTPS connector"),
     ],
 )

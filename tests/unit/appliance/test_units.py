@@ -19,7 +19,7 @@ def pace() -> Pace:
 def test_states_are_read_in_one_command() -> None:
     shell = ScriptedShell({"systemctl is-active postfix tomcat9": Result(3, "active\nactivating\n", "")})
     assert unit_states(shell, ["postfix", "tomcat9"]) == {"postfix": "active", "tomcat9": "activating"}
-    with pytest.raises(ApplianceError, match="told 0 states of 1"):
+    with pytest.raises(ApplianceError, match="reported 0 states of 1"):
         unit_states(ScriptedShell(), ["postfix"])
 
 

@@ -73,8 +73,8 @@ def test_help_names_the_commands_and_the_exit_codes(cli: Cli) -> None:
     for command in ("migrate", "plan", "resume", "rollback", "status", "finish"):
         assert f" {command} " in words
     assert (
-        "Exit codes: 0 done · 1 failed, and gone back to where it was · 2 refused, nothing was changed (usage, "
-        "configuration, plan) · 3 needs attention: something is left to you · 4 a bug (the log's path is printed) · "
+        "Exit codes: 0 done · 1 failed, and everything is back as it was · 2 refused, nothing was changed (usage, "
+        "configuration, plan) · 3 needs attention: you must do something · 4 a bug (the log's path is printed) · "
         "130 interrupted, resume or roll back."
     ) in words
 
@@ -112,7 +112,7 @@ def test_a_wrong_run_id(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> N
     result = cli(*command, "nope")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"error: there is no run 'nope' in {tmp_path}/runs (known: none)\n  → look with `vmmigrate status`\n"
+        f"error: there is no run 'nope' in {tmp_path}/runs (known: none)\n  → list the runs with `vmmigrate status`\n"
     )
 
 
@@ -122,7 +122,7 @@ def test_an_error_is_one_json_line_where_json_is_asked_for(cli: Cli, tmp_path: P
     assert json.loads(result.stdout) == {
         "event": "Error",
         "message": f"there is no run 'nope' in {tmp_path}/runs (known: none)",
-        "hint": "look with `vmmigrate status`",
+        "hint": "list the runs with `vmmigrate status`",
         "exit_code": 2,
     }
 
@@ -136,7 +136,7 @@ def test_configuration_problems(cli: Cli, tiny: TinyHypervisor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file or directory"), ("{}", "is no plan that this version reads")]
+    ("content", "told"), [(None, "No such file or directory"), ("{}", "is not a plan that this version can read")]
 )
 def test_a_plan_that_is_none(cli: Cli, tiny: TinyHypervisor, content: str | None, told: str) -> None:
     if content:
@@ -154,7 +154,7 @@ def test_a_plan_that_cannot_be_written_is_refused_before_anything_is_looked_at(
 ) -> None:
     result = cli("plan", "mailgw", "new.qcow2", "-o", where)
     assert (result.exit_code, tiny.calls) == (2, [])
-    told = f"error: {where} cannot be written\n  → name a file in a folder that is yours, with -o FILE\n"
+    told = f"error: {where} cannot be written\n  → name a file in a folder of yours, with -o FILE\n"
     assert result.stderr == told
 
 
@@ -211,7 +211,7 @@ def test_without_a_terminal_a_yes_must_be_given_in_advance(cli: Cli, tmp_path: P
     result = cli("finish", "r1")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: a yes is needed, and there is no terminal to ask for it: mailgw will be ")
-    assert result.stderr.endswith(". Go on?\n  → give it in advance: the same command with --yes\n")
+    assert result.stderr.endswith(". Continue?\n  → give it in advance: the same command with --yes\n")
     assert tiny.calls == ["close"]
 
 
@@ -225,7 +225,7 @@ def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> N
     lines = result.stdout.splitlines()
     assert lines[:2] == [
         f"rollback: run r1, recorded in {rundir.path}",
-        "going back to the old VM, undoing everything: asked by the operator",
+        "going back to the old VM, undoing everything: requested by the operator",
     ]
     assert lines[2].startswith("[ 1/2] undo: Deploy the new image ")
     assert lines[4:] == [
@@ -265,7 +265,7 @@ def test_what_a_run_failed_by_is_told_too_where_it_could_not_go_back(
         "error: Claim the old VM: the host is down",
         "  → try another day",
         "error: not everything could be undone: claim: the host is still down → try another day",
-        "  → fix that, then run `vmmigrate rollback r1` again: it goes on where it failed",
+        "  → fix that, then run `vmmigrate rollback r1` again: it continues where it failed",
     ]
     assert "down" not in result.stdout
     assert rundir.log.read_text().count("down\n        → try another day\n") == 2
@@ -305,7 +305,7 @@ def test_an_interrupt_between_steps_is_130_and_can_be_resumed(cli: Cli, tmp_path
     assert result.exit_code == 130
     assert result.stderr == "error: interrupted\n  → vmmigrate resume r1, or vmmigrate rollback r1\n"
     assert result.stdout.splitlines()[-2:] == [
-        "next: vmmigrate resume r1    to go on",
+        "next: vmmigrate resume r1    to continue",
         "next: vmmigrate rollback r1  to go back to the old VM",
     ]
     state = fold(read(rundir.journal))

@@ -31,8 +31,8 @@ def problem(text: str, toml: Path) -> str:
         load(toml, {}, {})
     which = "it" if "has a problem:" in str(refusal.value) else "them"
     assert refusal.value.hint == (
-        f"mend {which} in {toml}, in the VMMIGRATE_… environment or in the flags;"
-        " every setting there is: vmmigrate config template"
+        f"fix {which} in {toml}, in the VMMIGRATE_… environment or in the options;"
+        " all settings: vmmigrate config template"
     )
     return str(refusal.value)
 
@@ -141,8 +141,8 @@ def test_a_property_is_a_text_or_the_source_of_a_secret(toml: Path) -> None:
 def test_what_is_neither_is_told_by_its_key(toml: Path) -> None:
     told = problem('[new.properties]\nnet.address = "x"\nport = 25\n"sa.password" = { env = "A", file = "/b" }\n', toml)
     assert told.splitlines()[1:] == [
-        "  new.properties.net.address: there is no such source of a secret; a key with dots in it stands in quotes",
-        '  new.properties.port: give text in quotes, or where a secret comes from, as { env = "NAME" }',
+        "  new.properties.net.address: there is no such source of a secret; a key with dots must be in quotes",
+        '  new.properties.port: give text in quotes, or the source of a secret, as { env = "NAME" }',
         "  new.properties.sa.password: give exactly one of env, file, command, keyring, prompt",
     ]
 
@@ -158,7 +158,7 @@ def test_what_is_no_toml_is_refused(toml: Path, content: bytes) -> None:
     toml.write_bytes(content)
     with pytest.raises(UsageProblem, match=r"vmmigrate\.toml: ") as refusal:
         load(None, {}, {})
-    assert refusal.value.hint == "this must be TOML; a file to begin with: vmmigrate config template"
+    assert refusal.value.hint == "this must be TOML; for an example: vmmigrate config template"
 
 
 def test_paths_hold_from_any_folder(toml: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_pyvmomi_that_cannot_be_loaded(bare: str) -> None:
     seen = "cannot be loaded (ModuleNotFoundError: No module named 'pyVmomi')"
     mend = f"{bare} -m pip install 'vmmigrate[vmware]'"
     assert packages.pyvmomi(bare, needed=True) == error("pyvmomi", seen, mend)
-    assert packages.pyvmomi(bare, needed=False) == warning("pyvmomi", f"{seen}; wanted for VMware alone", mend)
+    assert packages.pyvmomi(bare, needed=False) == warning("pyvmomi", f"{seen}; needed only for VMware", mend)
 
 
 def test_keyring_that_cannot_be_loaded(bare: str) -> None:
@@ -83,7 +83,7 @@ def test_keyring_that_cannot_be_loaded(bare: str) -> None:
 def test_keyring_without_a_backend(program: Program) -> None:
     pytest.importorskip("keyring")
     nowhere = program("python", f'PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring exec {sys.executable} "$@"')
-    seen = "there is none on this machine that could keep a secret"
+    seen = "this machine has none that can store a secret"
     assert packages.keyring(str(nowhere), needed=True).seen == seen
     assert packages.keyring(str(nowhere), needed=False) == warning(
         "keyring",
@@ -100,7 +100,7 @@ def test_an_interpreter_that_is_none(tmp_path: Path) -> None:
 
 
 def test_no_qemu_img_on_path(tmp_path: Path) -> None:
-    seen = "not found on PATH; a qcow2 image goes without it, raw and VMDK ones do not"
+    seen = "not found on PATH; raw and VMDK images need it, a qcow2 image does not"
     assert packages.qemu_img(str(tmp_path), DEBIAN) == warning("qemu-img", seen, "apt install qemu-utils")
 
 
@@ -139,9 +139,9 @@ def test_an_ssh_agent_absent_empty_and_with_a_key(tmp_path: Path) -> None:
         assert running.stdout is not None
         running.stdout.readline()  # it says where it listens
         try:
-            assert agent(environ, needed=False) == warning("ssh-agent", "it runs and holds no key", "ssh-add")
+            assert agent(environ, needed=False) == warning("ssh-agent", "it runs and has no key", "ssh-add")
             subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environ}, check=True)
-            assert agent(environ) == info("ssh-agent", "keys it holds: 1")
+            assert agent(environ) == info("ssh-agent", "keys in it: 1")
         finally:
             running.terminate()
 
@@ -159,9 +159,9 @@ def test_known_hosts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("yes", info("clock", "kept by NTP")),
-        ("no", warning("clock", "not kept by NTP", "timedatectl set-ntp true")),
-        ("", warning("clock", "not known whether it is kept by NTP", "compare it: date -u")),
+        ("yes", info("clock", "set by NTP")),
+        ("no", warning("clock", "not set by NTP", "timedatectl set-ntp true")),
+        ("", warning("clock", "not known whether it is set by NTP", "compare it: date -u")),
     ],
 )
 def test_the_clock(program: Program, said: str, found: Finding) -> None:
@@ -178,13 +178,13 @@ def test_a_clock_that_nobody_knows_of(tmp_path: Path) -> None:
 def test_a_folder_that_will_be_made(tmp_path: Path) -> None:
     found = places.folder("runs", tmp_path / "state" / "runs", room=0)
     assert found.severity is Severity.INFO
-    assert found.seen.endswith(" free, will be made")
+    assert found.seen.endswith(" free, will be created")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_others_may_look_into(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    seen = f"others may look into {tmp_path}"
+    seen = f"others may read {tmp_path}"
     assert places.folder("keys", tmp_path, room=0) == warning("keys", seen, f"chmod 700 {tmp_path}")
     tmp_path.chmod(0o700)
     assert places.folder("keys", tmp_path, room=0).severity is Severity.INFO
@@ -194,13 +194,15 @@ def test_a_folder_without_room(tmp_path: Path) -> None:
     found = places.folder("runs", tmp_path, room=1 << 60)
     assert found.severity is Severity.WARNING
     assert found.seen.endswith("left, a backup may need 1073741824.0 GiB")
-    assert found.remedy == f"make room: df -h {tmp_path}"
+    assert found.remedy == f"free some space: df -h {tmp_path}"
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "runs"
     path.touch()
-    assert places.folder("runs", path) == error("runs", f"{path} is no folder", f"move it away: mv {path} {path}.old")
+    assert places.folder("runs", path) == error(
+        "runs", f"{path} is not a folder", f"move it away: mv {path} {path}.old"
+    )
 
 
 @pytest.fixture
@@ -255,7 +257,7 @@ def test_a_wrong_configuration(file: Path) -> None:
     found, _ = places.configuration(file, {})
     assert found.severity is Severity.ERROR
     assert "old.smtp_port" in found.seen
-    assert found.remedy.startswith(f"mend it in {file}")
+    assert found.remedy.startswith(f"fix it in {file}")
 
 
 def test_a_configuration_that_others_may_change(file: Path) -> None:
@@ -326,7 +328,7 @@ def test_it_ends_with_2_where_something_is_lacking(doctor: Callable[..., Result]
     assert result.exit_code == 2
     assert f"lacks  configuration  others may change {file}\n" in result.stdout
     assert f"{' ' * 21} → chmod 600 {file}\n" in result.stdout
-    assert "configuration" in result.stdout.splitlines()[-1].removeprefix("lacking: ")
+    assert "configuration" in result.stdout.splitlines()[-1].removeprefix("missing: ")
 
 
 def test_for_programs_it_is_one_json_line_a_check(doctor: Callable[..., Result], file: Path) -> None:

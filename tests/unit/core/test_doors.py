@@ -93,6 +93,6 @@ def test_jump_hosts_passphrases_and_the_next_password_are_among_them() -> None:
 
 
 def test_the_old_vms_password_is_not_changed() -> None:
-    with pytest.raises(UsageProblem, match=r"the old one is not altered"):
+    with pytest.raises(UsageProblem, match=r"the old one is not changed"):
         settings(old={"ssh": {"new_password": {"env": "N"}}})
     assert "old.ssh.new_password" not in list(doors({"VMMIGRATE_OLD_SSH_NEW_PASSWORD": "x"}).wanted())

@@ -51,7 +51,7 @@ def test_several_errors_are_listed_each_with_its_remedy() -> None:
     with pytest.raises(PlanRefused) as refused:
         found.refuse_if_blocked()
     assert str(refused.value) == (
-        "2 things stand in the way:\n  c: it is broken\n    → fix it\n  d: it is gone\n    → find it"
+        "2 problems block this:\n  c: it is broken\n    → fix it\n  d: it is gone\n    → find it"
     )
     assert refused.value.hint == "nothing was changed; fix these, then run it again"
 

@@ -72,7 +72,7 @@ def doubted(new: NewSettings, image: Image, old: Inventory = OLD) -> list[Findin
 
 
 def test_another_firmware_than_the_old_one_is_told() -> None:
-    told = "where it does not boot, set new.firmware"
+    told = "if it does not boot, set new.firmware"
     seen = "the image is made for efi firmware, the old VM has bios"
     assert doubted(NewSettings(), OVA) == [warning("firmware", seen, f"the new VM gets efi; {told}")]
     assert doubted(NewSettings(firmware="bios"), OVA) == [warning("firmware", seen, f"the new VM gets bios; {told}")]

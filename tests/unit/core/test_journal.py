@@ -153,7 +153,7 @@ def test_a_failed_write_raises_and_nothing_is_written_afterwards(path: Path, jou
     journal._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 -- the journal closes it
     with pytest.raises(JournalFailed, match="No space left on device") as failure:
         journal.append(Kind.BEGIN, {"step": "claim"})
-    assert failure.value.hint == "nothing was done that is not recorded: make room, then resume or roll back"
+    assert failure.value.hint == "everything that was done is recorded: free some space, then resume or roll back"
     journal._file = path.open("ab", buffering=0)  # there is room again, but a record is missing
     with pytest.raises(JournalFailed):
         journal.append(Kind.DONE, {"step": "claim"})
@@ -305,7 +305,7 @@ def test_a_second_run_record_is_refused(path: Path) -> None:
 
 def test_a_journal_that_does_not_begin_with_a_run_is_refused(path: Path) -> None:
     path.touch()
-    with pytest.raises(JournalDamaged, match="the first record is no run record"):
+    with pytest.raises(JournalDamaged, match="the first record is not a run record"):
         fold([Journal(path, []).append(*begin("claim"))])
 
 

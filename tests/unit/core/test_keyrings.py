@@ -91,7 +91,7 @@ def test_a_service_may_be_a_url(backend: InAFile) -> None:
 def test_an_entry_that_is_not_there(backend: InAFile) -> None:
     assert refusal("mailgw/sa") == (
         f"{NAME}: the keyring has no entry mailgw/sa",
-        "put it there: keyring set mailgw sa",
+        "store it: keyring set mailgw sa",
     )
 
 
@@ -113,7 +113,7 @@ def test_no_keyring_on_this_machine() -> None:
 
     with used(fail.Keyring()):
         assert refusal("mailgw/sa") == (
-            f"{NAME}: there is no keyring on this machine that could keep a secret",
+            f"{NAME}: there is no keyring on this machine that can store a secret",
             keyrings.NO_BACKEND,
         )
         with pytest.raises(UsageProblem, match="there is no keyring on this machine"):

@@ -60,5 +60,5 @@ def test_what_was_guessed_is_the_hint(tmp_path: Path, said: dict[str, str], gues
         ready.do(run)
     assert run.hypervisor.power_state(run.facts.of(NewVm).vm) is PowerState.RUNNING
     assert str(caught.value).startswith("waited 300 s for the new VM's address on staging")
-    operator = " If only the operator can know the address, set new.staging_address."
+    operator = " If the hypervisor cannot find the address, set new.staging_address."
     assert caught.value.hint == f"{ready.BOOTS}{guessed}{operator}"

@@ -126,7 +126,7 @@ def test_an_unknown_run(tmp_path: Path, tiny: TinyHypervisor) -> None:
     for act in (operations.status, operations.resume, operations.rollback, operations.finish):
         with pytest.raises(UsageProblem, match=r"there is no run 'r2' in .*/runs \(known: r1\)") as refusal:
             act("r2", parts(tmp_path, tiny))
-        assert refusal.value.hint == "look with `vmmigrate status`"
+        assert refusal.value.hint == "list the runs with `vmmigrate status`"
 
 
 @pytest.mark.parametrize("outcome", ["migrated", "rolled-back"])
@@ -170,12 +170,12 @@ def test_an_unfinished_run_is_not_finished(tmp_path: Path, tiny: TinyHypervisor)
 def test_another_plan_than_the_recorded_one(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [])
     rundir.plan.write_text(rundir.plan.read_text().replace("192.0.2.10", "192.0.2.11"))
-    with pytest.raises(JournalDamaged, match="is not the plan that the run began with"):
+    with pytest.raises(JournalDamaged, match="is not the plan with which the run began"):
         operations.resume("r1", parts(tmp_path, tiny))
 
 
 def test_a_run_that_another_process_works_on(tmp_path: Path, tiny: TinyHypervisor) -> None:
-    with locked(record(tmp_path, "r1", [])), pytest.raises(UsageProblem, match="another process works on run r1"):
+    with locked(record(tmp_path, "r1", [])), pytest.raises(UsageProblem, match="another process is working on run r1"):
         operations.rollback("r1", parts(tmp_path, tiny))
 
 
@@ -240,7 +240,7 @@ def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny
     with pytest.raises(NeedsAttention) as left:
         operations.rollback("r1", parts(tmp_path, tiny, listen=told.append))
     assert str(left.value) == "not everything could be undone: deploy: the host is down → try another day"
-    assert left.value.hint == "fix that, then run `vmmigrate rollback r1` again: it goes on where it failed"
+    assert left.value.hint == "fix that, then run `vmmigrate rollback r1` again: it continues where it failed"
     assert [event.outcome for event in told if isinstance(event, RunEnded)] == ["needs-attention"]
     assert kept(rundir) == ["archive.age", "r1.key"]
     tiny.before.clear()
@@ -299,7 +299,7 @@ def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: Tiny
         )
     assert fold(read(rundir.journal)).paused == "interrupted"
     assert told[-1] == RunEnded(
-        "r1", "interrupted", None, GONE, (("resume", "to go on"), BACK), insecure=("--trust-staging",)
+        "r1", "interrupted", None, GONE, (("resume", "to continue"), BACK), insecure=("--trust-staging",)
     )
 
 
@@ -367,7 +367,7 @@ def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyH
     with pytest.raises(NeedsConfirmation, match="mailgw will be asked to shut down, and the run can no longer") as ask:
         operations.finish("r1", parts(tmp_path, tiny))
     assert (ask.value.flag, ask.value.hint) == ("--yes", "give it in advance: the same command with --yes")
-    with pytest.raises(NeedsConfirmation, match=f"{NEW.name} will be deleted with all it holds"):
+    with pytest.raises(NeedsConfirmation, match=f"{NEW.name} will be deleted with all its data"):
         operations.finish("r2", parts(tmp_path, tiny))
     assert (changes(tiny), kept(rundir)) == ([], ["archive.age", "r1.key"])
 

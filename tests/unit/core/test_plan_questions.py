@@ -93,7 +93,7 @@ def test_of_two_stores_the_old_vms_is_taken_and_said(look: Made, tmp_path: Path)
     asked = look()
     with state.edit(tmp_path) as now:
         now["stores"].append({**now["stores"][0], "name": "other", "path": "/other"})
-    said = "the new disk goes to default, which holds the old VM's first disk"
+    said = "the new disk goes to default, which has the old VM's first disk"
     assert found_by(asked, placement.store) == [info("store", said)]
 
 
@@ -115,11 +115,11 @@ def test_what_was_given_up_is_a_warning_with_its_way_out(look: Made) -> None:
     assert found_by(asked, risks.trust_staging) == [
         warning(
             "trust-staging",
-            "the new VM's host key is trusted as the staging network shows it",
+            "the new VM's host key is trusted as seen on the staging network",
             "set new.ssh.host_key, or use an image with a guest agent",
         )
     ]
     [_, found] = found_by(asked, risks.via)
     assert (found.id, found.severity) == ("via", Severity.WARNING)
-    assert found.seen.startswith("everybody on the jump host jump.example is let in")
+    assert found.seen.startswith("everybody on the jump host jump.example may pass the firewall")
     assert found_by(look(), risks.trust_staging) == []

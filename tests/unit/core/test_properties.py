@@ -74,10 +74,10 @@ def test_all_that_is_wrong_at_once() -> None:
     assert faults({"net.adress": "192.0.2.20", "sa.password": "hunter22", "build": None}) == [
         ("new.ova has no property 'net.adress'", "those that can be set: net.address, sa.password"),
         (
-            "the property sa.password is a password, which does not belong in the file",
-            f'say where it comes from: new.properties."sa.password" = {SOURCES}',
+            "the property sa.password is a password, which must not be in the file",
+            f'name its source: new.properties."sa.password" = {SOURCES}',
         ),
-        ("the property build cannot be set: its publisher fixed it", "take it out of new.properties"),
+        ("the property build cannot be set: its publisher fixed it", "remove it from new.properties"),
         (
             "the property net.address (Address) of new.ova needs a value",
             'give it in the file: new.properties."net.address" = "…"',
@@ -92,7 +92,7 @@ def test_a_value_that_does_not_fit(value: str, said: str) -> None:
 
 
 def test_an_image_without_an_ovf() -> None:
-    seen, remedy = "new.vmdk has no OVF, so no vApp properties", "take new.properties out of the settings"
+    seen, remedy = "new.vmdk has no OVF, so no vApp properties", "remove new.properties from the settings"
     assert faults(RIGHT, BARE) == [(seen, f"give the publisher's OVA, or {remedy}")]
 
 
@@ -100,21 +100,21 @@ def test_a_hypervisor_that_hands_none_on(tmp_path: Path) -> None:
     create_lab(tmp_path)
     other = MemoryHypervisor(tmp_path)
     [(seen, remedy)] = faults(RIGHT, hypervisor=other)
-    assert seen == f"{other.url} hands no vApp properties to a guest"
-    assert remedy.startswith("take new.properties out of the settings")
+    assert seen == f"{other.url} passes no vApp properties to a guest"
+    assert remedy.startswith("remove new.properties from the settings")
     assert faults({}, hypervisor=other) == []
 
 
 def test_a_bare_esxi_tells_none_and_nothing_is_demanded_there() -> None:
     assert faults({}, hypervisor=ESXI) == []
     [(seen, remedy)] = faults(RIGHT, hypervisor=ESXI)
-    assert seen == "vsphere://root@esx1.example hands no vApp properties to a guest"
-    assert remedy.endswith("set them in the guest over staging, or deploy through a vCenter, which hands them to it")
+    assert seen == "vsphere://root@esx1.example passes no vApp properties to a guest"
+    assert remedy.endswith("set them in the guest over staging, or deploy through a vCenter, which passes them to it")
     [found] = properties.unheard(OVA, ESXI)
     assert (found.id, found.severity) == ("property-not-passed", Severity.WARNING)
     assert found.seen == (
-        "new.ova asks for the properties net.address (Address), sa.password,"
-        " and vsphere://root@esx1.example tells its guest none"
+        "new.ova needs the properties net.address (Address), sa.password,"
+        " and vsphere://root@esx1.example passes none to its guest"
     )
     assert found.remedy.startswith("if the guest needs them at its first boot, deploy through a vCenter")
 

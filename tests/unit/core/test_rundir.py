@@ -194,7 +194,7 @@ def test_drop_secrets_leaves_what_is_no_secret(rundir: RunDir) -> None:
 
 
 def test_one_process_a_run(rundir: RunDir) -> None:
-    with locked(rundir), pytest.raises(UsageProblem, match="another process works on run r1"), locked(rundir):
+    with locked(rundir), pytest.raises(UsageProblem, match="another process is working on run r1"), locked(rundir):
         pass
     with locked(rundir):
         pass

@@ -85,7 +85,7 @@ def test_a_file_that_others_may_read_is_refused(file: Path, mode: int) -> None:
     assert refusal(secrets({"file": file})) == (f"{NAME}: others may read {file}", f"chmod 600 {file}")
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"\n", "gives an empty password"), (b"\xff\xfe", "is no text")])
+@pytest.mark.parametrize(("content", "told"), [(b"\n", "gives an empty password"), (b"\xff\xfe", "is not text")])
 def test_a_file_that_holds_none(file: Path, content: bytes, told: str) -> None:
     file.write_bytes(content)
     assert refusal(secrets({"file": file}))[0] == f"{NAME}: {file} {told}"

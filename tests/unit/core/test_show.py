@@ -348,7 +348,7 @@ def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
         "note: deploy: by the way",
         "left to you: deploy: no luck",
         "insecure, as asked: --trust-staging",
-        "next: vmmigrate resume r1    to go on",
+        "next: vmmigrate resume r1    to continue",
         "next: vmmigrate rollback r1  to go back to the old VM",
     ]
 

@@ -77,7 +77,7 @@ def hypervisor_of(stored: Path) -> TinyHypervisor:
     state = fold(read(stored / "journal.jsonl"))
     old = VmRef(**json.loads((stored / "plan.json").read_text())["old"])
     known = state.facts.find(NewVm)
-    claim = f"[vmmigrate] run {state.run_id} on elsewhere: a migration is under way"
+    claim = f"[vmmigrate] run {state.run_id} on elsewhere: a migration is in progress"
     return TinyHypervisor(notes=f"the owner's words\n{claim}", old=old, new=known.vm if known else NEW)
 
 

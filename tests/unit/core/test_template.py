@@ -97,7 +97,7 @@ def test_the_schema_is_one_and_describes_each_setting() -> None:
     schema = json.loads(result.stdout)
     assert result.exit_code == 0
     assert set(schema["properties"]) == set(Settings.model_fields)
-    assert schema["$defs"]["OldSettings"]["properties"]["smtp_port"]["description"] == "Where it takes mail."
+    assert schema["$defs"]["OldSettings"]["properties"]["smtp_port"]["description"] == "Its SMTP port."
 
 
 def test_a_good_file_is_good(tmp_path: Path) -> None:

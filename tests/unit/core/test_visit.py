@@ -87,15 +87,18 @@ def test_nobody_logs_in_with_an_empty_password() -> None:
 @pytest.mark.parametrize("where", ["https://carol:hunter2@mail/", "carol:hunter2@mail", "carol@mail:8443"])
 def test_an_account_in_the_url_is_refused_and_not_repeated(where: str) -> None:
     with (
-        pytest.raises(UsageProblem, match="an account stands in the URL") as refused,
+        pytest.raises(UsageProblem, match="the URL contains an account") as refused,
         visit.logged_in(Visit(where), NOBODY),
     ):
         pass
     assert "hunter2" not in str(refused.value) + refused.value.hint
-    assert refused.value.hint == "give --user and --password-file instead; was it a password? the shell has noted it"
+    assert (
+        refused.value.hint
+        == "give --user and --password-file instead; if it was a password, it is now in the shell's history"
+    )
 
 
 @pytest.mark.parametrize("where", ["https://[::1", "mail:99999", "https://mail:99999/", "https://mail:x/"])
 def test_what_is_no_address_is_refused(where: str) -> None:
-    with pytest.raises(UsageProblem, match="is no URL and no host"), visit.logged_in(Visit(where), NOBODY):
+    with pytest.raises(UsageProblem, match="is neither a URL nor a host"), visit.logged_in(Visit(where), NOBODY):
         pass

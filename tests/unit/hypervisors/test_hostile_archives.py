@@ -15,7 +15,7 @@ from small_ova import stream_optimized as disk
 
 from hypervisors import BadImage, identify_image, no_progress
 
-ODD = "it is not as a publisher makes it: fetch it again from its publisher, or give the disk image alone"
+ODD = "a publisher's file does not look like this: fetch it again from its publisher, or give only the disk image"
 Change = Callable[[tarfile.TarInfo], object]
 
 
@@ -55,11 +55,11 @@ NAMES = [
     ("C:more", "is an absolute path"),
     ("\\\\host\\more", "is an absolute path"),
     ("a\\..\\..\\more", "leads out of its folder"),
-    ("a/more", "lies in a folder of its own"),
-    ("mo\nre", "is no file name"),
-    ("mo\x1b[31mre", "is no file name"),
-    ("mo\u202ere", "is no file name"),
-    (".", "is no file name"),
+    ("a/more", "is in a folder of its own"),
+    ("mo\nre", "is not a file name"),
+    ("mo\x1b[31mre", "is not a file name"),
+    ("mo\u202ere", "is not a file name"),
+    (".", "is not a file name"),
 ]
 
 
@@ -87,8 +87,8 @@ def test_members_that_are_no_plain_files(tmp_path: Path, kind: bytes, what: str)
     path = tmp_path / "x.ova"
     path.write_bytes(with_member(typed(kind)))
     message, hint = refusal(path)
-    assert message == f"PATH has a member 'more' that is no plain file ({what})"
-    assert hint.startswith("an OVA holds plain files only")
+    assert message == f"PATH has a member 'more' that is not a plain file ({what})"
+    assert hint.startswith("an OVA contains only plain files")
 
 
 def sparse_1_0(info: tarfile.TarInfo) -> None:
@@ -106,10 +106,10 @@ FORGED = [
     (lambda info: info.pax_headers.update(size=str(1 << 70)), tarfile.PAX_FORMAT, "PATH is cut short: it refers to"),
     (lambda info: info.pax_headers.update(size="-7"), tarfile.PAX_FORMAT, "PATH is damaged: the member more has a neg"),
     (lambda info: info.pax_headers.update(path="../x"), tarfile.PAX_FORMAT, "PATH names a file '../x' in its archive"),
-    (sparse_1_0, tarfile.PAX_FORMAT, "PATH is damaged: its tar headers make no sense ("),
-    (sparse_map("0,1,2,3"), tarfile.PAX_FORMAT, "PATH has a member 'more' that is no plain file (a sparse file"),
-    (sparse_map("0,one"), tarfile.PAX_FORMAT, "PATH is damaged: its tar headers make no sense ("),
-    (typed(tarfile.GNUTYPE_SPARSE), tarfile.GNU_FORMAT, "PATH has a member 'more' that is no plain file (a sparse"),
+    (sparse_1_0, tarfile.PAX_FORMAT, "PATH is damaged: its tar headers are not valid ("),
+    (sparse_map("0,1,2,3"), tarfile.PAX_FORMAT, "PATH has a member 'more' that is not a plain file (a sparse file"),
+    (sparse_map("0,one"), tarfile.PAX_FORMAT, "PATH is damaged: its tar headers are not valid ("),
+    (typed(tarfile.GNUTYPE_SPARSE), tarfile.GNU_FORMAT, "PATH has a member 'more' that is not a plain file (a sparse"),
 ]
 
 
@@ -128,7 +128,7 @@ def test_a_long_name_that_would_fill_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "x.ova"
     path.write_bytes(info.tobuf(tarfile.GNU_FORMAT))
     os.truncate(path, 4 << 30)
-    assert refusal(path)[0].startswith("PATH is damaged: its tar headers make no sense (a header of 3221225472 bytes")
+    assert refusal(path)[0].startswith("PATH is damaged: its tar headers are not valid (a header of 3221225472 bytes")
 
 
 def test_headers_nested_without_end(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_headers_nested_without_end(tmp_path: Path) -> None:
     info.type, info.size = tarfile.XHDTYPE, 512
     path = tmp_path / "x.ova"
     path.write_bytes((info.tobuf(tarfile.USTAR_FORMAT) + b"11 path=ab\n".ljust(512, b"\0")) * 5000)
-    assert refusal(path)[0].startswith("PATH is damaged: its tar headers make no sense (")
+    assert refusal(path)[0].startswith("PATH is damaged: its tar headers are not valid (")
 
 
 def test_more_members_than_a_package_has(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_two_members_of_one_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.ova"
     path.write_bytes(with_member(named(name)))
     message, hint = refusal(path)
-    assert message == f"PATH has two members {name.removeprefix('./')!r}, and programs differ in which they take"
+    assert message == f"PATH has two members {name.removeprefix('./')!r}, and programs differ in which one they use"
     assert hint == "fetch it again from its publisher"
 
 
@@ -209,7 +209,7 @@ class TestTruncation:
 
 def re_cut(message: str) -> bool:
     """What a user reads where a file is not whole; the first bytes of an archive look like any file."""
-    words = ("is cut short", "is damaged", "is empty", "is no disk image", "is an OVF", "is a tar archive")
+    words = ("is cut short", "is damaged", "is empty", "is not a disk image", "is an OVF", "is a tar archive")
     return message.startswith("PATH") and any(word in message for word in words)
 
 

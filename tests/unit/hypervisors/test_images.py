@@ -102,7 +102,7 @@ def test_vmdk_without_its_footer_is_damaged(disk: Path, tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(56)
         file.write(b"\xff" * 8)  # as VMware writes it: the directory is told at the end
-    assert refusal(path)[0] == "is damaged: no VMDK header where one belongs; the end of the file is missing"
+    assert refusal(path)[0] == "is damaged: no VMDK header at its place; the end of the file is missing"
 
 
 def test_vmdk_with_a_footer_is_identified(disk: Path, tmp_path: Path) -> None:
@@ -137,11 +137,11 @@ def test_qcow2_that_needs_another_file(tmp_path: Path, options: tuple[str, ...],
 @pytest.mark.parametrize(
     ("offset", "value", "message"),
     [
-        (4, struct.pack(">I", 1), "is a qcow image of version 1, which is not read here"),
+        (4, struct.pack(">I", 1), "is a qcow image of version 1, which is not supported"),
         (20, struct.pack(">I", 60), "is damaged: a qcow2 header with clusters of 2^60 bytes"),
         (32, struct.pack(">I", 2), "is an encrypted qcow2"),
         (72, struct.pack(">Q", 2), "is damaged: its qcow2 header is marked corrupt"),
-        (72, struct.pack(">Q", 64), "uses qcow2 features that are not known here (0x40)"),
+        (72, struct.pack(">Q", 64), "uses qcow2 features that are not supported (0x40)"),
     ],
 )
 def test_qcow2_that_cannot_be_read(disk: Path, tmp_path: Path, offset: int, value: bytes, message: str) -> None:
@@ -224,7 +224,7 @@ OTHERS = [
     (lambda path: path.write_bytes(b""), "is empty"),
     (
         lambda path: path.write_bytes(b"plain text"),
-        "is no disk image: neither qcow2 nor VMDK, and without a boot sector",
+        "is not a disk image: neither qcow2 nor VMDK, and without a boot sector",
     ),
     (lambda path: path.mkdir(), "is a folder"),
 ]

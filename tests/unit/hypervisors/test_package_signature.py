@@ -119,7 +119,7 @@ def _unsigned_middle(root: Holder) -> bytes:
     return certificate(holder("Publisher", middle), middle)
 
 
-ISSUED_BY_NOBODY = "the certificate of CN={} was issued by nobody whom image.ca_file names"
+ISSUED_BY_NOBODY = "the certificate of CN={} was not issued by an authority in image.ca_file"
 NOT_BELIEVED = [
     (_stranger, ISSUED_BY_NOBODY.format("Publisher")),
     (_self_made, ISSUED_BY_NOBODY.format("Publisher")),
@@ -137,7 +137,7 @@ def test_signers_that_are_not_believed(
     path = ova(tmp_path, make(root))
     with pytest.raises(BadImage) as caught:
         trust(path, ca_file(tmp_path, root))
-    assert str(caught.value) == f"mailgw.cert in {path} is signed, but not believed: {reason}"
+    assert str(caught.value) == f"mailgw.cert in {path} is signed, but not trusted: {reason}"
     assert caught.value.hint.endswith(LEAVE_OUT)
 
 
@@ -152,14 +152,20 @@ def _of_another_kind(root: Holder) -> bytes:
     return b"SHA256(mailgw.mf)= " + own.sign(members()["mailgw.mf"]).hex().encode() + b"\n" + pem
 
 
-NO_SIGNATURE = "is no signature of its manifest: one of the two was altered"
+NO_SIGNATURE = "is not a valid signature of its manifest: one of the two was changed"
 BROKEN = [
     (_of_another_manifest, NO_SIGNATURE),
     (_of_another_kind, NO_SIGNATURE),
-    (lambda root: b"SHA256(mailgw.mf)= 00ff\n", "is damaged: it holds no certificate"),
-    (lambda root: root[0].public_bytes(Encoding.PEM), "is damaged: it has no line with a signature of a known kind"),
-    (lambda root: b"MD5(m)= 00\n" + root[0].public_bytes(Encoding.PEM), "is damaged: it has no line with a signature"),
-    (lambda root: b"SHA1(m)= 0\n" + root[0].public_bytes(Encoding.PEM), "is damaged: it has no line with a signature"),
+    (lambda root: b"SHA256(mailgw.mf)= 00ff\n", "is damaged: it contains no certificate"),
+    (lambda root: root[0].public_bytes(Encoding.PEM), "is damaged: it has no line with a supported signature"),
+    (
+        lambda root: b"MD5(m)= 00\n" + root[0].public_bytes(Encoding.PEM),
+        "is damaged: it has no line with a supported signature",
+    ),
+    (
+        lambda root: b"SHA1(m)= 0\n" + root[0].public_bytes(Encoding.PEM),
+        "is damaged: it has no line with a supported signature",
+    ),
     (lambda root: bytes(2 << 20), "has 2 MiB"),
 ]
 
@@ -186,7 +192,7 @@ def test_what_is_not_signed_where_that_is_asked_for(tmp_path: Path, root: Holder
 def test_a_disk_alone_is_not_signed(tmp_path: Path, root: Holder) -> None:
     path = tmp_path / "disk.raw"
     path.write_bytes(bytes(510) + b"\x55\xaa")
-    with pytest.raises(BadImage, match="is a disk image alone, which carries no signature"):
+    with pytest.raises(BadImage, match="is only a disk image, which has no signature"):
         trust(path, ca_file(tmp_path, root))
 
 

@@ -22,7 +22,7 @@ from hypervisors import (
 )
 
 AGREES = "its manifest (SHA256) agrees; it is not signed"
-LICENCE = "it has a licence agreement, which whoever deploys it accepts"
+LICENCE = "it has a licence agreement; whoever deploys it accepts that"
 
 
 def sha256(data: bytes) -> str:
@@ -114,8 +114,8 @@ class TestArchive:
         iso = OVF.replace("</References>", '<File ovf:href="tools%20.iso" ovf:id="file2"/></References>')
         files = {"._" + NAME: b"fork", DISK: disk(), "tools .iso": b"CD", NAME: descriptor(iso), "README": b""}
         assert identify_image(write_ova(tmp_path / "x.ova", files), no_progress).remarks == (
-            "it has no manifest: nothing in it tells whether it is whole and unaltered",
-            "its descriptor is not its first member, for which other programs may refuse it",
+            "it has no manifest: nothing in it shows whether it is complete and unchanged",
+            "its descriptor is not its first member; other programs may refuse that",
             "only its disk is deployed; left out: tools .iso",
             LICENCE,
         )
@@ -163,7 +163,7 @@ class TestFolder:
         path = write_folder(tmp_path, {NAME: descriptor()})
         assert refusal(path) == (
             f"PATH lacks {DISK}, which its descriptor names",
-            "an .ovf needs its files beside it: give the folder's .ovf, or the .ova",
+            "an .ovf needs its files in the same folder: give the .ovf in that folder, or the .ova",
         )
 
     @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -195,7 +195,7 @@ class TestManifest:
         [
             (b"", "mailgw.mf in PATH is damaged: it names no file"),
             (b"\xff\xfe", "mailgw.mf in PATH is damaged: '\ufffd\ufffd' is no line of a manifest"),
-            (b"MD5(a)= 00\n", "mailgw.mf in PATH uses MD5, which is not known here"),
+            (b"MD5(a)= 00\n", "mailgw.mf in PATH uses MD5, which is not supported"),
             (
                 manifest([(NAME, b"")]) * 2,
                 "mailgw.mf in PATH is damaged: it names a file twice",
@@ -259,13 +259,13 @@ OTHERWISE = [
     (DISKS, DISKS + DISKS, "is damaged: its disk section has 2 disks 'vmdisk1'"),
     ('ovf:fileRef="file1"', "", "is damaged: its disk 'vmdisk1' has no file among its references"),
     ('ovf:fileRef="file1"', 'ovf:fileRef="file1" ovf:parentRef="x"', "has a disk that is only a delta of another"),
-    ('ovf:capacity="4"', 'ovf:capacity="${size}"', "lets a property choose its disk's size: '${size}'"),
+    ('ovf:capacity="4"', 'ovf:capacity="${size}"', "takes its disk's size from a property: '${size}'"),
     ('ovf:capacity="4"', 'ovf:capacity="four"', "is damaged: 'four' is no number"),
     ('ovf:capacity="4"', 'ovf:capacity="-4"', "is damaged: '-4' is no number"),
     ('ovf:capacity="4"', "", "is damaged: its disk is said to have 0 bytes"),
     ('ovf:capacity="4"', 'ovf:capacity="999999999"', "is damaged: its disk is said to have 1048575998951424 bytes"),
     ('ovf:capacity="4"', f'ovf:capacity="{"9" * 5000}"', f"is damaged: '{'9' * 40}' is no number"),
-    ("byte * 2^20", "furlong", "is damaged: 'furlong' is no unit of bytes"),
+    ("byte * 2^20", "furlong", "is damaged: 'furlong' is not a unit of bytes"),
     ("vmdk.html", "vhdx.html", "has a disk of the format 'http://www.vmware.com/interfaces/specifications/vhdx."),
     ('ovf:size="@SIZE@"', 'ovf:compression="gzip"', f"has a compressed file: {DISK} ('gzip')"),
     ('ovf:size="@SIZE@"', 'ovf:chunkSize="1000"', f"has a file in pieces: {DISK}"),
@@ -275,10 +275,10 @@ OTHERWISE = [
     (f'ovf:href="{DISK}"', 'ovf:href="/etc/shadow"', "'/etc/shadow' in its references, which is an absolute path"),
     (f'ovf:href="{DISK}"', 'ovf:href="C:\\x.vmdk"', "'C:\\\\x.vmdk' in its references, which is an absolute path"),
     (f'ovf:href="{DISK}"', 'ovf:href="https://x/disk"', "'https://x/disk' in its references, which lies elsewhere"),
-    (f'ovf:href="{DISK}"', 'ovf:href="in/disk"', "'in/disk' in its references, which lies in a folder of its own"),
-    (f'ovf:href="{DISK}"', 'ovf:href=""', "names a file '' in its references, which is no file name"),
+    (f'ovf:href="{DISK}"', 'ovf:href="in/disk"', "'in/disk' in its references, which is in a folder of its own"),
+    (f'ovf:href="{DISK}"', 'ovf:href=""', "names a file '' in its references, which is not a file name"),
     (f'ovf:href="{DISK}"', 'ovf:href="other.vmdk"', "lacks other.vmdk, which its descriptor names"),
-    ("?>", "?><!DOCTYPE x>", "has a document type or entities of its own (DTDForbidden), which no OVF needs"),
+    ("?>", "?><!DOCTYPE x>", "has its own document type or entities (DTDForbidden), which no OVF needs"),
     ("<Envelope", "<Letter", "its XML cannot be read (mismatched tag"),
     ("</Envelope>", "", "its XML cannot be read (no element found"),
     ("UTF-8", "UTF-99", "its XML cannot be read (unknown encoding"),
@@ -314,8 +314,8 @@ def test_entity_tricks(tmp_path: Path, trick: str) -> None:
     text = OVF.replace("?>", f"?>{trick}").replace("Do as you please.", "&l9;")
     path = write_ova(tmp_path / "x.ova", {NAME: descriptor(text), DISK: disk()})
     seen, hint = refusal(path)
-    assert re.fullmatch(rf"{NAME} in PATH has a document type or entities of its own \(\w+\), which no OVF needs", seen)
-    assert hint == "it is not as a publisher makes it: fetch it again from its publisher"
+    assert re.fullmatch(rf"{NAME} in PATH has its own document type or entities \(\w+\), which no OVF needs", seen)
+    assert hint == "a publisher's file does not look like this: fetch it again from its publisher"
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_entity_tricks(tmp_path: Path, trick: str) -> None:
     [
         (b" " * (5 * MEBI), f"{NAME} in PATH is a descriptor of 5 MiB"),
         (b"<a>" * 200_000, f"{NAME} in PATH is damaged: its XML cannot be read (no element found"),
-        (b"<html/>", f"{NAME} in PATH is XML, but no OVF: its root is 'html'"),
+        (b"<html/>", f"{NAME} in PATH is XML, but not an OVF: its root is 'html'"),
     ],
 )
 def test_what_is_no_descriptor(tmp_path: Path, text: bytes, message: str) -> None:

@@ -485,7 +485,7 @@ class TestReadBack:
         ids=["none", "one", "connected", "another MAC", "crossed"],
     )
     def test_nics_otherwise(self, image: Image, made: tuple[Nic, ...]) -> None:
-        with pytest.raises(HypervisorError, match="new came out with other NICs than asked for"):
+        with pytest.raises(HypervisorError, match="new was made with other NICs than requested"):
             comparing.check_nics(made, spec_of(image))
 
     def test_plugged_as_asked(self, image: Image) -> None:
@@ -500,14 +500,14 @@ class TestReadBack:
         wanted = standard(deviceName="staging", network=vim.Network("network-2"))
         made = standard(deviceName="staging", network=vim.Network(reference)) if reference else standard(deviceName="x")
         asked = building.bare(spec_of(image), LIKE, (BACKINGS[0], wanted))
-        with pytest.raises(HypervisorError, match="came out in another network than asked for"):
+        with pytest.raises(HypervisorError, match="was made in another network than requested"):
             comparing.check_plugs([Device.VirtualE1000e(backing=each) for each in (BACKINGS[0], made)], asked, "new")
 
     def test_plugged_into_another_portgroup_of_the_same_name(self, image: Image) -> None:
         port = vim.dvs.PortConnection(portgroupKey="dvportgroup-8", switchUuid="50 2e")
         other = Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
         asked = building.bare(spec_of(image), LIKE, BACKINGS)
-        with pytest.raises(HypervisorError, match="came out in another network than asked for"):
+        with pytest.raises(HypervisorError, match="was made in another network than requested"):
             comparing.check_plugs([Device.VirtualE1000e(backing=each) for each in (other, BACKINGS[1])], asked, "new")
 
 

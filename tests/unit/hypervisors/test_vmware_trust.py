@@ -130,7 +130,7 @@ class TestAHostBehind:
 
 
 def test_a_password_in_the_url_is_refused() -> None:
-    with pytest.raises(Problem, match="holds a password") as caught:
+    with pytest.raises(Problem, match="contains a password") as caught:
         connect("vsphere://admin:secret@127.0.0.1")
     assert "secret" not in str(caught.value)
     assert not isinstance(caught.value, LoginRefused)

@@ -1,1 +1,1 @@
-"""What a backup archive is, by its bytes."""
+"""Recognise, check and list backup archives from their bytes."""

@@ -1,4 +1,4 @@
-"""Judge a backup archive while it streams by: its digest, its container, and whether it is whole."""
+"""Check a backup archive while it is streamed: its digest, its container, and whether it is complete."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ _MAGIC = (
 # OpenPGP packets that begin an encrypted message: tags 1, 3, 9, 18 in old and new format (RFC 4880, 4.2).
 _PGP_FIRST = frozenset({0x84, 0x85, 0x86, 0x8C, 0x8D, 0x8E, 0xA4, 0xA5, 0xA6, 0xC1, 0xC3, 0xC9, 0xD2})
 _HEAD = 64  # bytes
-_INFLATED = 1 << 18  # bytes inflated at a time: bounds memory whatever the ratio
+_INFLATED = 1 << 18  # bytes inflated at a time: limits memory whatever the ratio
 
 
 def sniff_container(head: bytes) -> str:
@@ -34,12 +34,12 @@ def sniff_container(head: bytes) -> str:
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Whether a body begins as a page does."""
+    """Whether a body begins like a web page."""
     return bool(re.match(rb"(?is)\s*(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml|!--)", head))
 
 
 class Inspector:
-    """Takes an archive piece by piece (`feed`), passes it on to `sink`, and judges it at the end (`finish`)."""
+    """Takes an archive piece by piece (`feed`), passes it on to `sink`, and checks it at the end (`finish`)."""
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
@@ -65,11 +65,11 @@ class Inspector:
         self._sink.write(piece)
 
     def finish(self, *, framed: bool = True) -> None:
-        """Raises NoBackup where the archive is too short to be one, or cut. `framed`: its length was told."""
+        """Raises NoBackup if the archive is too short or cut. `framed`: the sender gave its length."""
         if self.size < MINIMUM:
             raise NoBackup(
                 f"the console sent {self.size} bytes, too few for a backup",
-                hint="make a backup in the browser to see what the console says",
+                hint="make a backup in a browser and see what the console says",
             )
         if self._gzip:
             self._gzip.finish()
@@ -84,7 +84,7 @@ class Inspector:
 
 
 class _GzipCheck:
-    """Inflates and forgets: the trailer's CRC and length are what tells a whole stream from a cut one."""
+    """Inflates and discards: the trailer's CRC and length show whether the stream is complete."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
@@ -107,7 +107,7 @@ class _GzipCheck:
         return self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def finish(self) -> None:
-        # The last step may have stopped at its output limit with all input taken: drain what is pending.
+        # The last step may have stopped at its output limit with all input consumed: drain the rest.
         while not self._member.eof and self._member.decompress(b"", _INFLATED):
             pass
         if not self._member.eof:
@@ -122,11 +122,11 @@ def _cut(why: str) -> NoBackup:
 
 
 def pass_through(source: BinaryIO, sink: BinaryIO, name: str, total: int, progress: ProgressListener) -> Exported:
-    """Judge an archive exported by hand on its way from a file to `sink`. Raises NoBackup."""
+    """Check an archive exported by hand while copying it from a file to `sink`. Raises NoBackup."""
     inspector = Inspector(sink)
     while piece := source.read(_INFLATED):
         if inspector.size == 0 and looks_like_html(piece):
-            raise NoBackup(f"{name} is a web page, no backup", hint="export the backup again, logged in")
+            raise NoBackup(f"{name} is a web page, not a backup", hint="export the backup again, logged in")
         inspector.feed(piece)
         progress(Progress(inspector.size, total))
     inspector.finish()

@@ -1,11 +1,11 @@
-"""Read what a stranger's archive unpacks to, forward, within limits: a bomb ends in a refusal, not in a full memory."""
+"""Read what an untrusted archive unpacks to, within limits: an archive bomb is refused before memory is full."""
 
 import io
 from typing import BinaryIO
 
 GIB = 1 << 30
 MOST = 64 * GIB  # unpacked, whatever the archive's size
-RATIO = 200  # times its size, once over a gibibyte: a database's dump packs 5 to 20 times, zeros 1,000 times
+RATIO = 200  # times its size, if over a gibibyte: a database dump compresses 5 to 20 times, zeros 1,000 times
 MEMBERS = 100_000
 _HEADER = 128 << 10  # one member's headers: long names, PAX records
 _HEADERS = 64 << 20  # all of them
@@ -13,7 +13,7 @@ _PIECE = 1 << 18
 
 
 class TooMuch(Exception):
-    """A limit is passed; the words say which."""
+    """A limit is exceeded; the message says which."""
 
 
 def unpacked_limit(packed: int) -> int:
@@ -30,16 +30,16 @@ def check_unpacked(unpacked: int, packed: int) -> None:
 
 
 class Forward:
-    """What tarfile reads headers from: `read` is for headers and counted; `seek` passes data by, forward only."""
+    """A file for tarfile: `read` is for headers and counted; `seek` skips data, forward only."""
 
     def __init__(self, stream: BinaryIO, packed: int) -> None:
         self._stream, self._packed = stream, packed
         self._position = 0
         self._member = self._all = 0
-        self.last = b""  # what `read` gave last
+        self.last = b""  # the last result of `read`
 
     def next_member(self) -> None:
-        """A new member begins: its headers have a budget of their own."""
+        """A new member begins: its headers have their own budget."""
         self._member = 0
 
     def read(self, count: int) -> bytes:
@@ -54,7 +54,7 @@ class Forward:
         return self._position
 
     def seek(self, position: int) -> int:
-        """Stops at the end, as a file does not: what is read there is then empty all the same."""
+        """Stops at the end, unlike a file: a read there is empty in either case."""
         if position < self._position:
             raise io.UnsupportedOperation("backwards")
         while self._position < position and self._take(min(_PIECE, position - self._position)):
@@ -62,7 +62,7 @@ class Forward:
         return self._position
 
     def drain(self) -> int:
-        """To the end, where the checksum is; the length of it all."""
+        """Read to the end, where the checksum is; returns the whole length."""
         while self._take(_PIECE):
             pass
         return self._position

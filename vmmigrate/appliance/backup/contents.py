@@ -1,7 +1,7 @@
-"""List what a backup archive holds by reading it to its end: nothing is unpacked to a disk, memory stays constant.
+"""List the content of a backup archive by reading it to its end, without unpacking to a disk, in constant memory.
 
-What the real archives hold is inferred [F-BACKUP-1], their names and container are unknown [F-CONSOLE-10]: so
-members are sorted by what they look like, and what looks like nothing is told as such.
+The content of real archives is inferred [F-BACKUP-1], their names and container are unknown [F-CONSOLE-10]. So
+members are classified by how they look, and those that match nothing are reported as "other".
 """
 
 import gzip
@@ -17,10 +17,10 @@ from typing import IO, BinaryIO, cast
 from vmmigrate.appliance.backup.bounded import MEMBERS, Forward, TooMuch, check_unpacked
 from vmmigrate.errors import NoBackup
 
-LISTED = 200  # members and oddities that are kept by name; the rest is counted
+LISTED = 200  # members and oddities that are listed by name; the rest is counted
 CONFIGURATION, DATABASE, OTHER = "configuration", "database dump", "other"
 _NAME = 200  # characters of a name
-_HEAD = 64  # bytes of a member that its kind is told by
+_HEAD = 64  # bytes of a member that show its kind
 _DIRECTORY = 8 << 20  # bytes of a zip's directory: some hundred thousand members
 _PIECE = 1 << 18
 _END = bytes(512)
@@ -32,13 +32,13 @@ _DUMP_NAME = re.compile(r"\.(sql|dump|pgdump)(\.gz)?$|(^|/)(database|db)/", re.I
 _CONFIGURATION_NAME = re.compile(
     r"(^|/)(etc|conf|config|configuration)/|\.(cf|conf|cfg|ini|properties|xml|ya?ml)$", re.IGNORECASE
 )
-# What the readers raise on damage; RuntimeError: nesting without end, a version of the format that is not read.
+# What the readers raise on damage; RuntimeError: endless nesting, an unsupported version of the format.
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, RuntimeError)
 
 
 @dataclass(frozen=True)
 class Member:
-    """One thing in an archive. `name` is safe to print; `kind` is what it looks like; `size` in bytes."""
+    """One member of an archive. `name` is safe to print; `kind` is what it looks like; `size` in bytes."""
 
     name: str
     kind: str
@@ -49,7 +49,7 @@ class Member:
 class Contents:
     """What was read: `count` and `sizes` cover every member, `members` and `oddities` the first 200.
 
-    `form`: 'tar' or 'zip', 'other' where a compressed stream is no archive. `unread`: members that could not be
+    `form`: 'tar' or 'zip', 'other' if a compressed stream is not an archive. `unread`: members that could not be
     read here (`locked` of them encrypted, others compressed in a way that cannot be bounded): are they whole?
     """
 
@@ -100,7 +100,7 @@ def read_contents(source: BinaryIO, container: str, size: int) -> Contents:
 
 
 def printable(name: str) -> str:
-    """A stranger's text for a terminal: no control, no direction mark, no byte that is no character; not too long."""
+    """Untrusted text, safe for a terminal: no control or direction characters, no invalid bytes, limited length."""
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     return safe if len(safe) <= _NAME else safe[:_NAME] + "…"
 
@@ -143,13 +143,13 @@ def _headers(archive: tarfile.TarFile, stream: Forward) -> Iterator[tarfile.TarI
         archive.members = []  # type: ignore[attr-defined]  # it would keep them all
         yield member
         stream.next_member()
-    if stream.last != _END:  # tarfile takes a header that is none, and the end of the file, for the end
-        raise tarfile.ReadError("its list of members breaks off")
+    if stream.last != _END:  # tarfile takes an invalid header, and the end of the file, for the end
+        raise tarfile.ReadError("its list of members is incomplete")
 
 
 def _add_tar_member(contents: Contents, member: tarfile.TarInfo, stream: Forward) -> None:
     stored = member.isreg() and not member.issparse()
-    # One byte less than there is: tarfile goes on from the last byte of a member, and there is no way back.
+    # One byte less: tarfile continues from the last byte of a member, and the stream cannot go back.
     head = stream.read(min(_HEAD, max(0, member.size - 1))) if stored else b""
     if not member.isdir():
         contents.add(member.name, member.size if member.isreg() else 0, head)
@@ -174,7 +174,7 @@ def _tell_path(contents: Contents, name: str) -> None:
 
 
 class _Sparing:
-    """A file for zipfile, which reads its directory in one piece, as long as the archive says it is."""
+    """A file for zipfile, which reads the directory in one piece, with the length that the archive claims."""
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
@@ -202,7 +202,7 @@ def _add_zip_member(contents: Contents, archive: zipfile.ZipFile, member: zipfil
     if encrypted or member.compress_type not in _READABLE:
         contents.unread += 1
         contents.locked += encrypted
-        contents.odd(member.filename, "encrypted" if encrypted else "compressed in a way that is not read here")
+        contents.odd(member.filename, "encrypted" if encrypted else "compressed with a method that is not supported")
     else:
         head = _read_member(archive, member)
     if not member.is_dir():
@@ -213,7 +213,7 @@ def _add_zip_member(contents: Contents, archive: zipfile.ZipFile, member: zipfil
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Its first bytes, having read it to its end, where zipfile compares the checksum."""
+    """Its first bytes, after reading it to its end, where zipfile compares the checksum."""
     with archive.open(member) as stream:
         head = stream.read(_HEAD)
         while stream.read(_PIECE):

@@ -1,12 +1,12 @@
-"""Tell by an archive's last bytes whether it is whole: for what streams by and is read once. Pure functions.
+"""Decide by an archive's last bytes whether it is complete, for archives that are streamed. Pure functions.
 
-gzip is not told so: its checksums are followed while it streams. A binary PGP message and what no magic names are told
-by nothing.
+Not for gzip: its checksums are verified while it is streamed. A binary PGP message and an unknown format cannot be
+checked in this way.
 """
 
 import struct
 
-TAIL = 66 << 10  # bytes: a zip's last record, with the longest comment, and what stands before it
+TAIL = 66 << 10  # bytes: a zip's last record, with the longest comment, and what is before it
 _ZIP_END = struct.Struct("<4s4H2LH")
 _ZIP64_PLACE = struct.Struct("<4sLQL")
 _ZIP64_END = struct.Struct("<4sQ2H2L4Q")
@@ -16,26 +16,26 @@ _ARMOUR = (b"-----BEGIN PGP", b"-----END PGP MESSAGE-----")
 
 
 def why_cut(container: str, head: bytes, tail: bytes, size: int, *, framed: bool) -> str:
-    """What is missing at its end; '' where nothing is, or none can tell. `tail`: the last TAIL bytes, or all.
+    """What is missing at its end; '' if nothing is, or if that is unknown. `tail`: the last TAIL bytes, or all.
 
-    `framed`: its length was told by who sent it. Else a file of `openssl enc` is taken for one of a block cipher, as
-    it is unless somebody asked for a mode like CTR.
+    `framed`: the sender gave its length. Else a file of `openssl enc` is assumed to use a block cipher, which is
+    true unless somebody chose a mode like CTR.
     """
     if container == "zip" and not _ends_as_zip(tail, size):
-        return "its directory, which stands at the end of a zip, is not there"
+        return "the directory at the end of the zip is missing"
     if container == "tar" and (size % _BLOCK or tail[-_BLOCK:].strip(b"\0")):
-        return "the empty block that ends a tar is not there"
+        return "the empty block at the end of the tar is missing"
     if container == "openssl" and not framed and size % _CIPHER_BLOCK:
-        return f"{size} bytes are no whole number of a cipher's blocks"
+        return f"{size} bytes are not a whole number of cipher blocks"
     if container == "pgp" and head.startswith(_ARMOUR[0]) and not tail.rstrip().endswith(_ARMOUR[1]):
-        return "the line that ends a PGP message is not there"
+        return "the last line of the PGP message is missing"
     return ""
 
 
 def _ends_as_zip(tail: bytes, size: int) -> bool:
-    """Whether a last record says that the directory lies just before it, counted from the archive's own beginning.
+    """Whether a last record says that the directory is just before it, counted from the archive's own start.
 
-    That of a zip within it, the last that came of one cut short, counts from elsewhere.
+    The last record of a zip inside a cut archive counts from elsewhere.
     """
     at = tail.rfind(b"PK\5\6")
     while at >= 0:
@@ -48,7 +48,7 @@ def _ends_as_zip(tail: bytes, size: int) -> bool:
 
 
 def _is_zip64(tail: bytes, end: int, size: int) -> bool:
-    """Whether what stands before the last record leads to one with numbers of 64 bits, and that to the directory."""
+    """Whether the bytes before the last record point to a 64-bit record, and that to the directory."""
     at = end - _ZIP64_PLACE.size
     if at < 0 or tail[at : at + 4] != b"PK\6\7":
         return False

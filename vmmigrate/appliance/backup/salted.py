@@ -1,6 +1,6 @@
-"""Open a file of `openssl enc` (`Salted__`) where one of the well-known combinations of cipher and key derivation fits.
+"""Open a file of `openssl enc` (`Salted__`) with one of the well-known combinations of cipher and key derivation.
 
-Which of them a release uses is unknown [F-CONSOLE-10], so nothing is claimed before what comes out is an archive.
+Which of them a release uses is unknown [F-CONSOLE-10], so a combination counts only if the result is an archive.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ def _pbkdf2(name: str) -> Derive:
 
 
 def _evp(name: str) -> Derive:
-    """EVP_BytesToKey with one round: what `openssl enc` does without -pbkdf2."""
+    """EVP_BytesToKey with one round, as `openssl enc` does without -pbkdf2."""
 
     def derive(password: bytes, salt: bytes, length: int) -> bytes:
         made = piece = b""
@@ -69,16 +69,16 @@ SCHEMES = tuple(_schemes())
 
 
 class Opened(io.RawIOBase):
-    """The plaintext of one file under one scheme and password: read anywhere, in constant memory, never on a disk."""
+    """The plaintext of one file with one scheme and password: random access, constant memory, never on a disk."""
 
     def __init__(self, source: BinaryIO, scheme: Scheme, password: Secret) -> None:
-        """Raises ValueError where the file cannot be of this scheme, or its end does not come out right."""
+        """Raises ValueError if the file cannot be of this scheme, or its padding is wrong."""
         self._source, self._scheme = source, scheme
         length = source.seek(0, io.SEEK_END) - _HEADER
         source.seek(len(MAGIC))
         salt = source.read(_HEADER - len(MAGIC))
         if length <= 0 or length % scheme.block:
-            raise ValueError(f"its length is no multiple of {scheme.block}")
+            raise ValueError(f"its length is not a multiple of {scheme.block}")
         self._derived = scheme.derive(password.reveal().encode(), salt, scheme.key + scheme.block)
         self._position, self.size = 0, length
         self.size -= self._padding(self._plain(length - scheme.block, scheme.block))
@@ -123,7 +123,7 @@ class Opened(io.RawIOBase):
             self._pending += self._stream.update(piece)
 
     def _from(self, block: int) -> CipherContext:
-        """Set the source to that offset of the plaintext; CBC needs the encrypted block before it, and no more."""
+        """Set the source to that offset of the plaintext; CBC needs only the encrypted block before it."""
         before = None
         if block:
             self._source.seek(_HEADER + block - self._scheme.block)
@@ -138,5 +138,5 @@ class Opened(io.RawIOBase):
     def _padding(self, last: bytes) -> int:
         count = last[-1]
         if not 1 <= count <= self._scheme.block or last[-count:] != bytes([count]) * count:
-            raise ValueError("its end does not come out right")
+            raise ValueError("its padding is wrong")
         return count

@@ -1,4 +1,4 @@
-"""Stream an archive down from a console or up to one: constant memory, judged on its way."""
+"""Stream an archive from a console or to one, in constant memory, checked on the way."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _EXTENSIONS = {"gzip": ".tar.gz", "zip": ".zip", "openssl": ".enc", "pgp": ".pgp
 
 
 class Incoming:
-    """The body of an answer on its way. `head`: its first bytes, already read. Raises NoBackup where it is cut."""
+    """The body of an answer as a stream. `head`: its first bytes, already read. Raises NoBackup if it is cut."""
 
     def __init__(self, answer: requests.Response) -> None:
         length = answer.headers.get("Content-Length", "")
@@ -34,9 +34,9 @@ class Incoming:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it may be one: words, by their label or their first bytes, are none.
+        """Whether it may be one: text, by its content type or its first bytes, is not.
 
-        What begins as an archive is one whatever its label, but for a page that is packed on its way.
+        What begins like an archive is one whatever its content type, except a compressed page.
         """
         kind = self._answer.headers.get("Content-Type", "").lower()
         labelled = kind.startswith("text/") or "html" in kind or "json" in kind
@@ -56,7 +56,7 @@ class Incoming:
         return Exported(name, inspector.container, inspector.size, inspector.sha256)
 
     def _read(self) -> Iterator[bytes]:
-        """The body as it came, undecoded: an archive that a server labels `Content-Encoding: gzip` stays one."""
+        """The body as received, undecoded: an archive labelled `Content-Encoding: gzip` stays compressed."""
         done = 0
         try:
             while piece := self._answer.raw.read(_CHUNK, decode_content=False):
@@ -70,7 +70,7 @@ class Incoming:
 
 
 class Outgoing:
-    """An archive of known length on its way up; an encoder asks for `len`, a connection reads. Tells how far it got."""
+    """An archive of known length for an upload; an encoder asks for `len`, a connection reads. Counts what was sent."""
 
     def __init__(self, source: BinaryIO, size: int, progress: ProgressListener) -> None:
         self._source = source
@@ -81,12 +81,12 @@ class Outgoing:
     def read(self, amount: int = -1) -> bytes:
         try:
             piece = self._source.read(self.len if amount < 0 else min(amount, self.len))
-        except OSError as error:  # which urllib3 would take for the network's
+        except OSError as error:  # urllib3 would take it for a network error
             raise ApplianceError(f"the archive cannot be read: {error}", hint="check the workstation's disk") from error
         if not piece and self.len:
             raise ApplianceError(
                 f"the archive ended {self.len} bytes early, {self._size} were expected",
-                hint="the file changed while it was sent; the import must be begun anew",
+                hint="the file changed while it was sent; start the import again",
             )
         self.len -= len(piece)
         self._progress(Progress(self._size - self.len, self._size))
@@ -102,13 +102,13 @@ def _cut_short(done: int, total: int, why: str) -> NoBackup:
 
 
 def _file_name(answer: requests.Response, container: str) -> str:
-    """What the console calls the archive, without any path; a plain name where it does not say."""
+    """The console's name for the archive, without any path; a plain name if it gives none."""
     said = PurePosixPath(_said_name(answer.headers.get("Content-Disposition", "")).replace("\\", "/")).name
     return re.sub(r"[^\w.+-]", "_", said) or "backup" + _EXTENSIONS.get(container, ".bin")
 
 
 def _said_name(disposition: str) -> str:
-    """`filename*` goes before `filename`, which is there for those who cannot read it (RFC 6266)."""
+    """`filename*` takes precedence over `filename`, which is for clients that cannot read it (RFC 6266)."""
     extended = re.search(r"filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)", disposition, re.IGNORECASE)
     if extended:
         return unquote(extended[2], extended[1] if extended[1].lower() in _CHARSETS else "utf-8", "replace")

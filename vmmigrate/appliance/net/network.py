@@ -137,7 +137,7 @@ def keep_dhcp(shell: Shell, look: LookingShell, mac: str) -> bool:
 
     `look`: by `look_at`. Whether anything was changed.
 
-    NetworkManager does so for every NIC it was told nothing of.
+    NetworkManager does so for every NIC without a configuration.
     """
     name = interface_of(look, mac)
     tool = network_tool(look, name)

@@ -1,4 +1,4 @@
-"""A static address as the tools that configure a network are told it."""
+"""A static address, as input for the tools that configure a network."""
 
 import ipaddress
 from dataclasses import dataclass

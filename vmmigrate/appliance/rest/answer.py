@@ -1,4 +1,4 @@
-"""Read what a REST back end answers: bounded, its own words without secrets, its shape without values."""
+"""Read a REST back end's answers: limited in size, messages without secrets, structure without values."""
 
 import contextlib
 import json
@@ -23,9 +23,9 @@ _SECOND_FACTOR = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """`where`: what was asked ('POST /api/login'). `document`: its JSON, None where it is none.
+    """`where`: the request ('POST /api/login'). `document`: its JSON, None if it is not JSON.
 
-    `words`: what the server itself says, bounded and redacted.
+    `words`: the server's own message, shortened and redacted.
     """
 
     where: str
@@ -40,36 +40,36 @@ class Answer:
 
     @property
     def asks_second_factor(self) -> bool:
-        """By its words, or by a key that says so (`twoFactorRequired: true`)."""
+        """By its message, or by a key (`twoFactorRequired: true`)."""
         keys = (key for key, value in _pairs(self.document) if value not in (False, None, "", [], {}))
         return bool(_SECOND_FACTOR.search(" ".join([self.words, *keys])))
 
     @property
     def tells_failure(self) -> bool:
-        """Whether its JSON says so, whatever its status: `success: false`, an `error`."""
+        """Whether its JSON reports a failure, whatever its status: `success: false`, an `error`."""
         said = self.document if isinstance(self.document, dict) else {}
         denied = any(said.get(key) is False for key in ("success", "ok"))
         return denied or any(isinstance(said.get(key), str | list) and said[key] for key in ("error", "errors"))
 
     def shape(self) -> str:
-        """For a message: which keys there are, no values."""
+        """The keys, without values, for a message."""
         if isinstance(self.document, dict):
             return f"an object with {', '.join(map(str, self.document)) or 'nothing'}"[:_WORDS]
         if self.document is not None:
             return f"a {type(self.document).__name__} in JSON"
-        return "a web page" if self.is_page else "no JSON"
+        return "a web page" if self.is_page else "not JSON"
 
 
 def answer_from(where: str, status: int, body: bytes) -> Answer:
-    """`body`: as much of it as was read."""
+    """`body`: the part of it that was read."""
     document: object = None
-    with contextlib.suppress(ValueError, RecursionError):  # no JSON: its words are shown as they are
+    with contextlib.suppress(ValueError, RecursionError):  # not JSON: the text is shown unchanged
         document = json.loads(body)
     return Answer(where, status, document, _words(body, document), looks_like_html(body))
 
 
 def read_answer(where: str, response: requests.Response) -> Answer:
-    """The body is read up to LIMIT. urllib3's and requests' exceptions are the caller's to translate."""
+    """The body is read up to LIMIT. The caller translates urllib3's and requests' exceptions."""
     return answer_from(where, response.status_code, response.raw.read(LIMIT, decode_content=True))
 
 
@@ -85,7 +85,7 @@ def _words(body: bytes, document: object) -> str:
 
 
 def _said(document: object) -> Iterator[str]:
-    """The strings under the keys by which errors are told; a value under any other may be a secret."""
+    """The strings under the usual keys for errors; a value under any other key may be a secret."""
     if isinstance(document, dict):
         for key in _TELLING:
             value = document.get(key)

@@ -33,7 +33,7 @@ class RestConsole:
         """`url`: https, without the profile's base. `timeout` in seconds for an ordinary answer.
 
         `slow_timeout` for the first byte of a backup, the answer to an upload, and a job's end. Raises UsageProblem
-        where `url` is no https URL.
+        if `url` is not an https URL.
         """
         self._session = RestSession(url, trust, profile, dial=dial, timeout=timeout)
         self._profile = profile
@@ -44,10 +44,10 @@ class RestConsole:
         self._session.log_in(account)
 
     def find_backup(self) -> None:
-        """Ask the profile's harmless question, and make no backup. Raises NotDiscovered."""
+        """Send the profile's harmless check request, and make no backup. Raises NotDiscovered."""
         self._session.begin()
         if self._profile.check is None:
-            raise _unsaid("a harmless question", "rest.check.path")
+            raise _unsaid("a harmless check request", "rest.check.path")
         self._check(self._profile.check)
 
     def export_backup(self, sink: BinaryIO, password: Secret | None, progress: ProgressListener) -> Exported:
@@ -65,7 +65,7 @@ class RestConsole:
     def import_backup(
         self, source: BinaryIO, name: str, size: int, password: Secret | None, progress: ProgressListener
     ) -> None:
-        """An expired token is renewed before, by the harmless question: the archive is sent once."""
+        """The check request renews an expired token before the upload, because the archive is sent only once."""
         self._session.begin()
         import_ = self._profile.import_
         if import_ is None:
@@ -91,7 +91,7 @@ class RestConsole:
         answer = self._session.answer(request, self._session.read(request))
         if answer.is_page:
             raise NotDiscovered(
-                f"{answer.where} answered {answer.status} with a web page, no JSON",
+                f"{answer.where} answered {answer.status} with a web page, not JSON",
                 hint=LOOK,
                 keys=("rest.check.path", "rest.base"),
             )
@@ -107,27 +107,27 @@ class RestConsole:
         answer = answer_from(self._session.where(request), response.status_code, incoming.head)
         raise NoBackup(
             f"{answer.where} answered {answer.status} with {answer.shape()} instead of a backup: {answer.words}",
-            hint="is it made as a job? then rest.export.job says where it is fetched; else see the appliance's log",
+            hint="is it made as a job? then set rest.export.job; else see the appliance's log",
         )
 
     def _changed(self, request: Request) -> Answer:
-        """The answer to what changes the appliance. A web page is none."""
+        """The answer to a request that changes the appliance. A web page is not accepted."""
         answer = self._session.answer(request, self._session.change(request, timeout=self._slow))
         if answer.is_page:
             raise NotDiscovered(
-                f"{answer.where} answered {answer.status} with a web page, where nothing is restored",
+                f"{answer.where} answered {answer.status} with a web page, and nothing was restored",
                 hint=LOOK,
                 keys=(request.key, "rest.base"),
             )
         if answer.tells_failure:
             raise ApplianceError(
-                f"{answer.where} answered {answer.status}, but tells of a failure: {answer.words}",
+                f"{answer.where} answered {answer.status}, but reports a failure: {answer.words}",
                 hint="see the appliance's own log; an encrypted backup may be unreadable to another release",
             )
         return answer
 
     def _made(self, profile: RestExportJob, asked: Request, begun: Answer) -> tuple[Request, requests.Response]:
-        """Wait for the archive to be made, and ask for it."""
+        """Wait until the archive is made, and fetch it."""
         id_ = id_in(begun, profile.id, "rest.export.job.id")
         job = Job(self._session, "rest.export.job", profile, id_)
         job.wait(self._session.where(asked), timeout=self._slow, pace=self._pace)
@@ -135,15 +135,15 @@ class RestConsole:
         return request, self._session.read(request, timeout=self._slow)
 
     def _restored(self, profile: RestJob, asked: Request, begun: Answer) -> None:
-        """A restore may end sessions, change accounts and restart the back end under the asking."""
+        """A restore may end sessions, change accounts and restart the back end while its state is polled."""
         id_ = id_in(begun, profile.id, "rest.import.job.id")
         job = Job(self._session, "rest.import.job", profile, id_, patient=True)
         try:
             job.wait(self._session.where(asked), timeout=self._slow, pace=self._pace)
         except (LoginRefused, Unanswered) as error:
             raise ApplianceError(
-                f"the restore was begun, but how it ended cannot be asked any more: {error}",
-                hint="log in with the restored account in a browser and see; do not import it once more",
+                f"the restore was started, but its result can no longer be asked for: {error}",
+                hint="log in with the restored account in a browser and check; do not import it again",
             ) from error
 
 
@@ -159,15 +159,15 @@ def _hold(answer: Answer, at: str, wanted: tuple[str, ...]) -> None:
     if missing := [each for each in wanted if each not in held]:
         raise ApplianceError(
             f"{answer.where} does not hold {', '.join(missing)} at {at!r}",
-            hint="give the account's role that permission, or use another account (rest.check.wanted asks)",
+            hint="give the account's role that permission, or use another account (rest.check.wanted requires it)",
         )
 
 
 def _asking(export: RestExport, password: Secret | None) -> Request:
     if password and not export.password:
         raise NotDiscovered(
-            "the profile does not say in which field the backup's password goes",
-            hint="go without a backup password: the archive is encrypted on this workstation",
+            "the profile does not name the field for the backup's password",
+            hint="leave the backup password out: the archive is encrypted on this workstation",
             keys=("rest.export.password",),
         )
     values: dict[str, object] = dict(export.options)
@@ -178,11 +178,11 @@ def _asking(export: RestExport, password: Secret | None) -> Request:
 
 
 def _upload(import_: RestImport, name: str, archive: Outgoing, password: Secret | None) -> Request:
-    """Multipart where the profile names the file's field, else the archive as the body."""
+    """Multipart if the profile names the file's field, else the archive as the body."""
     if password and not import_.password:
         raise NotDiscovered(
-            "the profile does not say in which field the backup's password goes",
-            hint="an import without it would fail half-way; nothing was sent",
+            "the profile does not name the field for the backup's password",
+            hint="an import without it would fail halfway; nothing was sent",
             keys=("rest.import.password",),
         )
     more = as_form(import_.options)
@@ -199,8 +199,8 @@ def _upload(import_: RestImport, name: str, archive: Outgoing, password: Secret 
 
 def _goes_on(answer: Answer) -> NotDiscovered:
     return NotDiscovered(
-        f"{answer.where} answered {answer.status}, accepted and not done yet: how the restore ends is not asked",
-        hint="look in a browser how it ended; do not import it once more",
+        f"{answer.where} answered {answer.status} (accepted, not finished), and the profile has no import.job",
+        hint="check in a browser how it ended; do not import it again",
         keys=("rest.import.job",),
     )
 

@@ -1,4 +1,4 @@
-"""Find a REST back end on a bare host, and tell an appliance of family 6.x by the page it serves to a browser."""
+"""Find a REST back end on a bare host, and recognise family 6.x by the page it serves to a browser."""
 
 import contextlib
 import re
@@ -43,16 +43,18 @@ def find_back_end(
 def application_on(
     where: str, ports: tuple[int, ...], trust: TlsTrust, *, dial: Dial = dial_straight, timeout: float = 10.0
 ) -> str | None:
-    """The URL on a bare host where `serves_application` holds; None where there is none."""
+    """The URL on a bare host where `serves_application` is true; None if there is none."""
     for url in [where] if "://" in where else _urls(where, ports):
-        with contextlib.suppress(ApplianceError, Unreachable, TrustRefused):  # looked for only to explain another error
+        with contextlib.suppress(
+            ApplianceError, Unreachable, TrustRefused
+        ):  # searched for only to explain another error
             if serves_application(url, trust, dial=dial, timeout=timeout):
                 return url
     return None
 
 
 def serves_application(url: str, trust: TlsTrust, *, dial: Dial = dial_straight, timeout: float = 10.0) -> bool:
-    """Whether a browser gets a page without a form that a script fills, as 6.x has [F-FAMILY-3]."""
+    """Whether a browser gets a page without a form, filled by a script, as 6.x serves [F-FAMILY-3]."""
     http = HttpsOrigin(url, trust, dial)
     try:
         page = http.request("GET", url, timeout=timeout, read_timeout=timeout)
@@ -67,19 +69,19 @@ def is_application(page: bytes) -> bool:
 
 
 def without_profile(url: str) -> NotDiscovered:
-    """What is said where an appliance of family 6.x is met and nobody told how its back end is spoken to."""
+    """The error for an appliance of family 6.x without a profile for its back end."""
     return NotDiscovered(
-        f"the page at {url} has no form but a script's interface, as family 6.x has: its REST back end is spoken to"
-        " only as a profile describes it, because its endpoints are not known",
-        hint=f"write a [rest] table ({', '.join(KEYS)}), as docs/six.md tells, and give the profile with --profile",
+        f"the page at {url} has no form but a script's interface, as family 6.x has: its REST back end can be used"
+        " only with a profile, because its endpoints are not known",
+        hint=f"write a [rest] table ({', '.join(KEYS)}), as in docs/six.md, and give the profile with --profile",
     )
 
 
 def _urls(host: str, ports: tuple[int, ...]) -> list[str]:
-    """Where a host given without a scheme may be spoken to. Raises UsageProblem."""
+    """The URLs to try for a host given without a scheme. Raises UsageProblem."""
     parts = urlsplit(f"https://{host}")
     if not parts.hostname:
-        raise UsageProblem(f"{host!r} is no host", hint="give a name, an address, or a URL")
+        raise UsageProblem(f"{host!r} is not a host", hint="give a name, an address, or a URL")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return [f"https://{name}:{port}" for port in ((parts.port,) if parts.port else ports)]
 
@@ -101,7 +103,7 @@ def _refuse_page(answer: Answer) -> None:
 
 
 def _most_telling(host: str, seen: list[Problem]) -> Problem:
-    """A certificate not trusted says more than a page, and that more than a closed port."""
+    """An untrusted certificate is reported before a page, and that before a closed port."""
     for kind in (TrustRefused, NotDiscovered):
         if found := next((error for error in seen if isinstance(error, kind)), None):
             return found

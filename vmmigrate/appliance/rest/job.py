@@ -1,4 +1,4 @@
-"""Wait for what a back end does in the background, by asking for its state."""
+"""Wait for a back end's background job by polling its state."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from vmmigrate.errors import ApplianceError, NotDiscovered
 
 @dataclass(frozen=True)
 class Job:
-    """`key`: the profile's table ('rest.export.job'). `patient`: the back end may restart under the asking."""
+    """`key`: the profile's table ('rest.export.job'). `patient`: the back end may restart during polling."""
 
     session: RestSession
     key: str
@@ -21,7 +21,7 @@ class Job:
     patient: bool = False
 
     def wait(self, began: str, *, timeout: float, pace: Pace) -> None:
-        """Raises ApplianceError where the job fails, NotDiscovered, TimedOut. `began`: by what, for a message."""
+        """Raises ApplianceError if the job fails, NotDiscovered, TimedOut. `began`: the request that started it."""
         poll = Request(f"{self.key}.poll", "GET", fill(self.profile.poll, self.id), {})
 
         def look() -> None:
@@ -36,7 +36,7 @@ class Job:
         )
 
     def _judge(self, answer: Answer) -> None:
-        """Return where the job is done. Raises NotYet, ApplianceError, NotDiscovered."""
+        """Return when the job is done. Raises NotYet, ApplianceError, NotDiscovered."""
         state = as_text(find(answer.document, self.profile.state))
         if state is None:
             raise _nothing_at(self.profile.state, "state", answer, f"{self.key}.state")
@@ -55,7 +55,7 @@ class Job:
 
 
 def id_in(answer: Answer, pointer: str | None, key: str) -> str | None:
-    """The id that an answer names; None where the profile asks for none. Raises NotDiscovered."""
+    """The id in an answer; None if the profile needs none. Raises NotDiscovered."""
     if pointer is None:
         return None
     found = as_text(find(answer.document, pointer))

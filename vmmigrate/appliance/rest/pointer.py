@@ -1,4 +1,4 @@
-"""Find a value in a JSON document by its pointer (RFC 6901), and put one into a path."""
+"""Find a value in a JSON document by its pointer (RFC 6901), and put an id into a path."""
 
 from urllib.parse import quote
 
@@ -9,7 +9,7 @@ _LONGEST = 200  # characters of an id; a UUID has 36
 
 
 def find(document: object, pointer: str) -> object:
-    """What stands there; None where nothing does."""
+    """The value there; None if there is none."""
     for step in pointer.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict):
@@ -22,19 +22,19 @@ def find(document: object, pointer: str) -> object:
 
 
 def as_text(value: object) -> str | None:
-    """A string, number or truth value as JSON writes it, without quotes; None for all else."""
+    """A string, number or boolean as JSON writes it, without quotes; None for anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else None
 
 
 def fill(place: str, id_: str | None) -> str:
-    """Put a server's `id_` into a path as one segment of it. Raises ApplianceError where it could be none."""
+    """Put a server's `id_` into a path as one segment. Raises ApplianceError if it cannot be one."""
     if ID not in place:
         return place
     if not id_ or len(id_) > _LONGEST or id_ in (".", ".."):
         raise ApplianceError(
-            f"the back end's id {(id_ or '')[:40]!r} cannot stand in the path {place}",
-            hint="does the profile's pointer to the id show the right value?",
+            f"the back end's id {(id_ or '')[:40]!r} cannot be used in the path {place}",
+            hint="does the profile's pointer to the id point to the right value?",
         )
     return place.replace(ID, quote(id_, safe=""))

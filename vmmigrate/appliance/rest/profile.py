@@ -1,6 +1,6 @@
-"""The `[rest]` table of an appliance profile: where a back end's endpoints are, and what they take and give.
+"""The `[rest]` table of an appliance profile: a back end's endpoints, their requests and their answers.
 
-All of it is unknown of 6.x [F-REST-4]: what a request needs has no default but its method and the kind of its body.
+All of it is unknown for 6.x [F-REST-4]: so only method and kind of body have defaults.
 """
 
 import re
@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
-ID = "{id}"  # the one thing that an answer may put into a path
+ID = "{id}"  # the only placeholder in a path, filled from an answer
 
 
 def _place(text: str) -> str:
     """A path below the base, such as `/backup/jobs/{id}`: never another host, never upwards."""
     segments = text.partition("?")[0].lower().replace("%2e", ".").split("/")
     if not re.fullmatch(r"/(?!/)[!-~]*", text) or re.search(r"[\\#]", text) or {".", ".."} & set(segments):
-        raise ValueError(f"{text!r} is no path: it begins with one / and has no space, backslash, # or ..")
+        raise ValueError(f"{text!r} is not a path: a path begins with one / and has no space, backslash, # or ..")
     if re.search(r"[{}]", text.replace(ID, "")):
-        raise ValueError(f"{text!r}: {ID} alone can be put in")
+        raise ValueError(f"{text!r}: only {ID} can be put in")
     return text
 
 
@@ -31,13 +31,13 @@ def _base(text: str) -> str:
     if text == "":
         return text
     if _fixed(text).endswith("/") or "?" in text:
-        raise ValueError(f"{text!r} ends with / or has a query; the endpoints' paths are put behind it")
+        raise ValueError(f"{text!r} ends with / or has a query; the endpoints' paths are appended to it")
     return text
 
 
 def _pointer(text: str) -> str:
     if text and not re.fullmatch(r"(/([^~/]|~[01])*)+", text):
-        raise ValueError(f'{text!r} is no JSON pointer: "/data/token" is one, "" is the whole answer')
+        raise ValueError(f'{text!r} is not a JSON pointer: "/data/token" is one, "" is the whole answer')
     return text
 
 
@@ -57,7 +57,7 @@ class _Strict(BaseModel):
 class RestLogin(_Strict):
     """`user`, `password`: names of the body's fields; `options`: further ones with their values.
 
-    `second_factor`: where an answer says that a second factor is wanted; words and keys that say so are known.
+    `second_factor`: where an answer says that a second factor is needed, beside the usual words and keys.
     """
 
     method: Change = "POST"
@@ -72,7 +72,7 @@ class RestLogin(_Strict):
 class RestToken(_Strict):
     """From exactly one of `json` (a pointer), `header`, `cookie`; sent as a header with a scheme, or as a cookie.
 
-    A cookie is sent back as any browser does, without being told.
+    A cookie is sent back as any browser does, without further settings.
     """
 
     json_: Pointer | None = Field(default=None, alias="json")
@@ -95,7 +95,7 @@ class RestToken(_Strict):
 
 
 class RestCheck(_Strict):
-    """A harmless question. With `at`, the answer there must hold each of `wanted` (a permission, a state)."""
+    """A harmless request. With `at`, the value there must contain each of `wanted` (a permission, a state)."""
 
     method: Literal["GET", "HEAD"] = "GET"
     path: FixedPlace
@@ -112,9 +112,9 @@ class RestCheck(_Strict):
 
 
 class RestJob(_Strict):
-    """What goes on while the client asks. `id`: where the answer that began the job names it.
+    """A job that the client polls. `id`: where the answer that started the job names it.
 
-    `message`: where the job's own words stand.
+    `message`: where the job's own message is.
     """
 
     id: Pointer | None = None
@@ -134,7 +134,7 @@ class RestJob(_Strict):
 
 
 class RestExportJob(RestJob):
-    """`download`: where the archive is fetched when the job is done."""
+    """`download`: the path of the archive when the job is done."""
 
     download: Place
 
@@ -160,7 +160,7 @@ class RestExport(_Strict):
 
 
 class RestConfirm(_Strict):
-    """The request that has an uploaded archive restored, where the upload alone does not."""
+    """The request that restores an uploaded archive, if the upload does not do that."""
 
     method: Change = "POST"
     path: Place
@@ -195,7 +195,7 @@ class RestImport(_Strict):
 
 
 class RestProfile(_Strict):
-    """A back end below `base`, on the first of `ports` that answers. What is None cannot be asked for."""
+    """A back end below `base`, on the first of `ports` that answers. An operation that is None is not available."""
 
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(default=(443, 8443), min_length=1)
     base: Annotated[str, AfterValidator(_base)] = ""

@@ -1,4 +1,4 @@
-"""Ask a REST back end as one account: log in once, carry the token, renew it once where it expires."""
+"""Send requests to a REST back end as one account: log in once, send the token, renew it once if it expires."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vmmigrate.appliance.rest.pointer import as_text, find
 from vmmigrate.appliance.rest.profile import RestProfile, RestToken
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
-LOOK = "see which endpoint the browser asks, and what it answers (developer tools, Network)"
+LOOK = "check which endpoint the browser calls, and what it answers (developer tools, Network)"
 _FAILURES = "five failed log-ins within 300 s block an account from this address"  # [F-REST-2]
 _NOT_THERE = (404, 405, 410, 501)
 _UNAUTHORISED = 401
@@ -24,7 +24,7 @@ _LONGEST_TOKEN = 8192
 
 @dataclass(frozen=True)
 class Request:
-    """One thing to ask. `key`: the profile's key of its path, for a message. `body`: what requests takes."""
+    """One request. `key`: the profile's key of its path, for a message. `body`: arguments for requests."""
 
     key: str
     method: str
@@ -55,14 +55,14 @@ class RestSession:
         self._refused: set[Account] = set()
         self._account: Account | None = None
         self._token: Secret | None = None
-        self._proved = False  # the back end took this token: a later 401 means that it expired
+        self._proved = False  # the back end accepted this token: a later 401 means that it expired
         self._renewable = False
 
     def log_in(self, account: Account) -> None:
         """One attempt. Raises LoginRefused, and never tries this account again."""
         if account in self._refused:
             raise LoginRefused(
-                f"the back end at {self.url} refused the account {account.user!r}: refused before, not tried again",
+                f"the back end at {self.url} refused the account {account.user!r}: already refused, not tried again",
                 hint=f"check user and password in the browser; {_FAILURES}",
             )
         self._token, self._proved = None, False
@@ -73,13 +73,13 @@ class RestSession:
         self._accept(account, response, self.answer(request, response))
 
     def begin(self) -> None:
-        """An operation begins: within it, an expired token is renewed once."""
+        """Begin an operation: within it, an expired token is renewed once."""
         if self._account is None:
             raise LoginRefused(f"not logged in at {self.url}", hint="log in first")
         self._renewable = True
 
     def read(self, request: Request, *, timeout: float | None = None) -> requests.Response:
-        """Ask what changes no setting; the body is unread. A 401 by an expired token renews it, once an operation."""
+        """Send a request that changes no setting; body unread. A 401 renews an expired token, once per operation."""
         response = self._send(request, timeout or self._timeout)
         if response.status_code == _UNAUTHORISED and self._proved and self._renewable and self._account:
             self._renewable = False
@@ -89,7 +89,7 @@ class RestSession:
         return self._good(request, response)
 
     def change(self, request: Request, *, timeout: float) -> requests.Response:
-        """Ask what changes the appliance: sent once, whatever is answered, and redirected nowhere."""
+        """Send a request that changes the appliance: once, whatever the answer, without following redirects."""
         return self._good(request, self._send(request, timeout, allow_redirects=False))
 
     def answer(self, request: Request, response: requests.Response) -> Answer:
@@ -107,7 +107,7 @@ class RestSession:
             raise self._absent("rest.login.path", answer)
         if answer.status >= 500:
             raise _failed(answer, "")
-        self._refused.add(account)  # whatever else this answer is, the account was judged; taken out on success
+        self._refused.add(account)  # whatever the answer, the account was judged; removed on success
         asked = self._profile.login.second_factor
         token = self._token_in(response, answer) if response.status_code < 400 else None
         if (find(answer.document, asked) if asked is not None else None) or (not token and answer.asks_second_factor):
@@ -133,10 +133,10 @@ class RestSession:
         return Secret(found) if found and sendable else None
 
     def _login_refused(self, account: Account, answer: Answer) -> Problem:
-        if answer.status in (400, 415, 422):  # some servers say so of a wrong password, others of wrong fields
+        if answer.status in (400, 415, 422):  # some servers answer this for a wrong password, others for wrong fields
             return NotDiscovered(
                 f"the back end at {self.url} does not take the log-in of {account.user!r}: {answer}",
-                hint="does it want other fields, or is the password wrong? it is not tried again",
+                hint="does it need other fields, or is the password wrong? it is not tried again",
                 keys=("rest.login.user", "rest.login.password", "rest.login.body"),
             )
         return LoginRefused(
@@ -156,7 +156,7 @@ class RestSession:
         key, place = _source(self._profile.token)
         return NotDiscovered(
             f"{answer.where} answered {answer.status}, but no token at {place}: seen {answer.shape()}",
-            hint="look where a browser's log-in gets its token (developer tools, Network)",
+            hint="check where a browser's log-in gets its token (developer tools, Network)",
             keys=(key,),
         )
 
@@ -179,7 +179,7 @@ class RestSession:
         )
 
     def _credentials(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Headers and cookies that carry the token. A cookie that came as one goes back by itself."""
+        """Headers and cookies with the token. A token received as a cookie is sent back automatically."""
         if self._token is None:
             return {}, {}
         how, value = self._profile.token, self._token.reveal()
@@ -188,7 +188,7 @@ class RestSession:
         return {}, {how.send_cookie: value} if how.send_cookie else {}
 
     def _good(self, request: Request, response: requests.Response) -> requests.Response:
-        """The response where its status is a success."""
+        """The response if its status is a success."""
         if 200 <= response.status_code < 300:
             self._proved = True
             return response
@@ -199,7 +199,7 @@ class RestSession:
             raise self._not_taken(answer)
         if answer.status < 400:
             raise NotDiscovered(
-                f"{answer.where} answered {answer.status}, a redirect, where nothing is sent a second time",
+                f"{answer.where} answered {answer.status}, a redirect; nothing is sent a second time",
                 hint="is this the endpoint's final path?",
                 keys=(request.key,),
             )
@@ -213,11 +213,11 @@ class RestSession:
         if self._proved:
             return ApplianceError(
                 f"the back end ended the session: {answer}",
-                hint="log in again: run it once more; what changes the appliance is not sent twice",
+                hint="run it again to log in again; what changes the appliance is not sent twice",
             )
         return NotDiscovered(
-            f"the back end gave a token and does not take it: {answer}",
-            hint="look how a browser sends its token (developer tools, Network)",
+            f"the back end gave a token and does not accept it: {answer}",
+            hint="check how a browser sends its token (developer tools, Network)",
             keys=("rest.token.send_header", "rest.token.scheme", "rest.token.send_cookie"),
         )
 
@@ -245,13 +245,13 @@ def _source(token: RestToken) -> tuple[str, str]:
 
 def _second_factor(url: str, account: Account, answer: Answer) -> LoginRefused:
     return LoginRefused(
-        f"the back end at {url} asks {account.user!r} for a second factor, which cannot be given here: {answer}",
-        hint="use an account without one, of a role that may do no more than this; four failures within 60 s block it",
+        f"the back end at {url} asks {account.user!r} for a second factor, which vmmigrate cannot give: {answer}",
+        hint="use an account without one, whose role permits only this; four failures within 60 s block it",
     )
 
 
 def _failed(answer: Answer, key: str) -> ApplianceError:
-    log = "see the appliance's own log; nothing is repeated by itself"
+    log = "see the appliance's own log; nothing is repeated automatically"
     encrypted = "an encrypted backup may be unreadable to another release: export it without a password"
     refused = key.startswith("rest.import.") and answer.status < 500
     return ApplianceError(f"the back end failed or refused: {answer}", hint=encrypted if refused else log)

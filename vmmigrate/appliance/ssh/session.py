@@ -129,7 +129,7 @@ class Session:
             words = in_words(text_of(output.stdout + b"\n" + output.stderr))
             raise self.given_up(
                 ApplianceError(
-                    f"the account {who} gives no shell: a command is answered with {words}",
+                    f"the account {who} has no shell: a command is answered with {words}",
                     hint=f"give another account with a shell as {settings}.user; or log in at the machine's screen,"
                     " leave its menu for a shell, and give this account one: chsh -s /bin/bash ACCOUNT",
                 )

@@ -1,4 +1,4 @@
-"""The TLS pairs of an appliance by role: collected over its shell, mended, checked, kept as one bundle."""
+"""The TLS pairs of an appliance by role: collected over its shell, completed, checked, stored as one bundle."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ Pairs = Mapping[str, tuple[Pair, ...]]
 class TlsBundle:
     """Pairs by role. 'web': the console; 'smtp': port 25; 'smtps', 'submission', …: services with pairs of their own.
 
-    `findings`: what was mended or cannot be carried over; said once, not kept with the keys.
+    `findings`: what was completed or cannot be copied; shown once, not stored with the keys.
     """
 
     pairs: Pairs
@@ -74,7 +74,7 @@ class TlsBundle:
 
 
 def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = True) -> TlsBundle:
-    """Read all pairs, their chains mended by one another's. Raises BadKeys, CommandFailed, ApplianceError."""
+    """Read all pairs, and complete their chains from one another. Raises BadKeys, CommandFailed, ApplianceError."""
     look = look_at(shell, software, web=web, smtp=smtp)
     pairs: dict[str, tuple[Pair, ...]] = {}
     findings: list[Finding] = []
@@ -138,7 +138,7 @@ def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
 
 
 def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) -> str:
-    """The leaf by which to believe the console: of several pairs the one that it shows to the likes of us."""
+    """The leaf to trust for the console: of several pairs the one that it shows to clients like this one."""
     look = look_at(shell, software, web=True, smtp=False)
     connectors = stores.connectors(look, software)[0]
     known = [stores.read(look, place).fingerprint for place in connectors.places]

@@ -1,4 +1,4 @@
-"""Certificates above a leaf: what is missing, misplaced, out of date or for another name, and what can be mended."""
+"""Certificates above a leaf: what is missing, misplaced, expired or for another name, and its repair."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence

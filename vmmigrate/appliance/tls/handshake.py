@@ -106,7 +106,7 @@ def served(
         plain = dial(host, port, timeout)
     except OSError as error:
         raise PortClosed(
-            f"{host}:{port} takes no connection: {plainly(error)}",
+            f"{host}:{port} accepts no connection: {plainly(error)}",
             hint="does the service run, and is its port open to here?",
         ) from error
     try:
@@ -200,7 +200,7 @@ class _Smtp(smtplib.SMTP):
 
 
 def _reading_context(offer: Offer) -> ssl.SSLContext:
-    """Believes everybody and speaks the oldest dialects: it looks at certificates, nothing is sent over it."""
+    """Trusts every certificate and permits the oldest protocols: only to read certificates, nothing is sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -74,7 +74,7 @@ def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
     before: list[bytes] = []
     for block in _blocks(data):
         if _is_key(block):
-            groups.append([block, *(before if not groups else ())])  # a key in the last place is borne with
+            groups.append([block, *(before if not groups else ())])  # a key in the last place is tolerated
         else:
             (groups[-1] if groups else before).append(block)
     if not groups:
@@ -181,7 +181,7 @@ def unusable(error: Exception) -> BadKeys:
     """A kind of key or encryption that no library here knows."""
     return BadKeys(
         f"it cannot be used: {str(error).rstrip('.')}",
-        hint="renew the certificate with a key of RSA or of a common curve (P-256, P-384); a store: write it anew "
+        hint="renew the certificate with a key of RSA or of a common curve (P-256, P-384); a store: write it again "
         "with `openssl pkcs12`",
     )
 

@@ -123,7 +123,7 @@ def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator
 def _matched(
     connectors: stores.Connectors, pairs: Sequence[Pair]
 ) -> tuple[list[tuple[stores.Place, Pair]], list[Finding]]:
-    """A pair for each `<Certificate>`, by kind where server.xml tells it. server.xml itself is not rewritten."""
+    """A pair for each `<Certificate>`, by kind if server.xml gives it. server.xml itself is not rewritten."""
     left = list(pairs)
     wanted: list[tuple[stores.Place, Pair]] = []
     for place in sorted(connectors.places, key=lambda place: not place.kind):

@@ -85,7 +85,7 @@ def chosen(found: Sequence[Entry], alias: str | None) -> Entry:
     names = ", ".join(repr(entry.alias) for entry in found)
     raise BadKeys(
         f"server.xml names the alias {alias!r}, the store has {names}",
-        hint="Tomcat would not start its connector either: mend the alias in server.xml",
+        hint="Tomcat would not start its connector either: fix the alias in server.xml",
     )
 
 

@@ -1,6 +1,6 @@
 """Put files of an appliance in place so that they can be put back: the previous ones stay beside, a record says which.
 
-The copies beside could not tell by themselves which files were not there before, nor in which state an interrupted
+The copies alone do not show which files did not exist before, nor in which state an interrupted
 change is: so a small record is written before anything is touched. It holds paths and digests.
 """
 
@@ -212,7 +212,7 @@ def _metas(shell: Shell, paths: Sequence[str]) -> dict[str, FileMeta]:
     said = shell.run(_stats(paths), user="root", check=False)
     lines = [line.split(" ", 3) for line in said.stdout.splitlines()]
     words = {words[-1]: words[:3] for words in lines}
-    if "/" not in words or not words.keys() <= {"/", *paths}:  # a name of two lines is told as two
+    if "/" not in words or not words.keys() <= {"/", *paths}:  # a name of two lines is listed as two
         raise _unseen(shell, paths)
     return {path: FileMeta(mode.zfill(4), owner, group) for path, (mode, owner, group) in words.items() if path != "/"}
 

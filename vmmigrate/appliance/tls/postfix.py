@@ -24,7 +24,7 @@ _PORTS = {"smtp": 25, "smtps": 465, "submissions": 465, "urd": 465, "submission"
 _ROLES = {25: "smtp", 465: "smtps", 587: "submission"}
 _UNKNOWN_MASTER = warning(
     "tls-master-unknown",
-    "this Postfix is too old to tell what its master.cf overrides (postconf -M, -P)",
+    "this Postfix is too old to list what its master.cf overrides (postconf -M, -P)",
     "look there for smtpd_tls_… of smtps and submission, and carry such pairs over by hand",
 )
 _INSIDE = ("127.", "localhost", "::1", "[::1]")
@@ -105,7 +105,7 @@ def read_pairs(shell: Shell, files: Files) -> tuple[Pair, ...]:
 
 
 def _master(shell: Shell) -> dict[str, dict[str, str]] | None:
-    """Each smtpd that listens for the network, 'submission/inet' → its `-o`, raw. None where Postfix cannot tell."""
+    """Each smtpd that listens for the network, 'submission/inet' → its `-o`, raw. None if Postfix cannot list it."""
     listed = shell.run(("postconf", "-M"), user="root", check=False)
     told = shell.run(("postconf", "-P"), user="root", check=False)
     if listed.status or told.status:

@@ -90,7 +90,7 @@ def _apart(shell: Shell, files: Files, pairs: Sequence[Pair]) -> tuple[dict[str,
     spare = [name for name, _ in FILES if name not in names]
     if len(pairs) > len(FILES):
         raise BadKeys(
-            f"there are {len(pairs)} pairs, and {FILES[0][0]} and its like name at most {len(FILES)}",
+            f"there are {len(pairs)} pairs, and {FILES[0][0]} and similar parameters name at most {len(FILES)}",
             hint=f"name files with {CHAIN} on the new appliance",
         )
     content: dict[str, bytes] = {}

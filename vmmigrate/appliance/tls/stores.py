@@ -88,7 +88,7 @@ def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
         root = defusedxml.ElementTree.fromstring(shell.read_file(path))
     except (ParseError, DefusedXmlException) as error:
         raise ApplianceError(
-            f"{shell.host}: {path} is no XML: {error}", hint="repair it; Tomcat needs it too"
+            f"{shell.host}: {path} is not XML: {error}", hint="repair it; Tomcat needs it too"
         ) from error
     found: list[Connectors] = []
     for connector in root.iter("Connector"):

@@ -21,19 +21,19 @@ from vmmigrate.errors import NotDiscovered
 
 _NO_DATABASE = Decision[Field](
     "backup.no_database",
-    "box that leaves the database out",
+    "checkbox that leaves the database out",
     field_name,
     (
         Sign(5, "leaves the database out", lambda box: says(words.DATABASE, box.label) and says(words.NOT, box.label)),
-        Sign(4, "takes the configuration alone", lambda box: says(r"(config\w*|settings)( files)? only", box.label)),
+        Sign(4, "takes only the configuration", lambda box: says(r"(config\w*|settings)( files)? only", box.label)),
     ),
     enough=4,
 )
 _DATABASE = Decision[Field](
     "backup.database",
-    "box that takes the database in",
+    "checkbox that includes the database",
     field_name,
-    (Sign(5, "takes the database in", lambda box: says(words.DATABASE, box.label) and not says(words.NOT, box.label)),),
+    (Sign(5, "includes the database", lambda box: says(words.DATABASE, box.label) and not says(words.NOT, box.label)),),
     enough=5,
 )
 _NOT_A_BACKUP = (
@@ -41,7 +41,7 @@ _NOT_A_BACKUP = (
 )
 _BUTTON = Decision[Field](
     "backup.button",
-    "button that makes the backup",
+    "button that starts the backup",
     caption,
     (
         Sign(4, "says backup", lambda button: says(words.EXPORT, button.caption)),
@@ -73,7 +73,7 @@ def _refuse_unknown(unknown: list[Field], form: Form) -> None:
     for box in unknown:
         if box.chosen and not box.label:
             raise NotDiscovered(
-                f"the box {box.name!r} is ticked and says nothing: does it leave the database out? Seen {where(form)}",
+                f"the box {box.name!r} is ticked and has no label: does it leave the database out? Seen {where(form)}",
                 hint=BY_HAND,
                 keys=full("backup.no_database", "backup.database"),
             )

@@ -1,4 +1,4 @@
-"""Open pages of one origin as a browser would: redirects, frames, pages that lead on by themselves."""
+"""Open pages of one origin as a browser would: with redirects, frames and automatic refreshes."""
 
 import re
 import zlib
@@ -21,16 +21,16 @@ from vmmigrate.appliance.web.vocabulary import ACTS
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
 _PAGE_LIMIT = 4 << 20  # bytes: a console's page is some hundred kilobytes at most
-_HOPS = 5  # pages in a row that lead on by themselves
+_HOPS = 5  # automatic refreshes in a row
 _FRAMES = 8
-_AT_ONCE = 10.0  # seconds: what leads on later than this is no redirect but a limit or a dashboard
+_AT_ONCE = 10.0  # seconds: a later refresh is not a redirect but a session limit or a dashboard
 _HEADERS = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
 
 Files = Iterable[tuple[str, Any]]
 
 
 class Browser:
-    """`timeout` in seconds for an ordinary page, `slow_timeout` for what takes the console long."""
+    """`timeout` in seconds for an ordinary page, `slow_timeout` for long operations."""
 
     def __init__(self, http: HttpsOrigin, *, timeout: float, slow_timeout: float, pace: Pace) -> None:
         self._http = http
@@ -49,7 +49,7 @@ class Browser:
         return urljoin(self._http.origin, path) + (session[0] if session else "")
 
     def may_open(self, url: str) -> bool:
-        """Whether it is this console's, and asking for it does nothing but show a page."""
+        """Whether it belongs to this console, and a GET of it only shows a page."""
         return origin_of(url) == self.origin and not says(ACTS, urlsplit(url).path, urlsplit(url).query)
 
     def open(self, url: str) -> Page:
@@ -57,11 +57,11 @@ class Browser:
         return self.arrive(self.read(self.get(url)))
 
     def get(self, url: str, *, slow: bool = False) -> requests.Response:
-        """The answer, its body unread."""
+        """The answer, with its body not yet read."""
         return self._request("GET", url, slow=slow)
 
     def submit(self, form: Form, filled: Filled, button: Field | None, *, slow: bool = False) -> requests.Response:
-        """What a browser would send. Raises NotDiscovered where a password would go into a URL."""
+        """What a browser would send. Raises NotDiscovered if a password would go into a URL."""
         method, action = form.sent_to(button)
         fields = form.submission(filled, button)
         if method == "get":
@@ -77,7 +77,7 @@ class Browser:
         return self._request("POST", action, slow=slow, data=data, headers=headers | _from(form))
 
     def upload(self, form: Form, filled: Filled, button: Field | None, file: tuple[str, Any]) -> requests.Response:
-        """Send it once: where the answer redirects, the next page is asked for, and nothing sent again."""
+        """Send it once. After a redirect the next page is fetched, and nothing is sent again."""
         _, action = form.sent_to(button)
         body = _multipart(form, form.submission(filled, button), [file])
         answer = self._post(form, action, body, slow=True, allow_redirects=False)
@@ -86,14 +86,14 @@ class Browser:
         target = urljoin(answer.url, answer.headers["Location"])
         if answer.status_code in (307, 308):
             raise ApplianceError(
-                f"the console wants the upload sent again, to {urlsplit(target).path}: nothing is sent twice",
-                hint="pin console.restore.action in a profile to where it wants it, and begin the import anew",
+                f"the console asks to send the upload again, to {urlsplit(target).path}: nothing is sent twice",
+                hint="set console.restore.action in a profile to that path, and start the import again",
             )
         answer.close()
         return self.get(target, slow=True)
 
     def read(self, answer: requests.Response, head: bytes | None = None) -> Page:
-        """The page that was answered; `head` is what was read of it already, undecoded."""
+        """The page in the answer; `head` is the part already read, undecoded."""
         with self._http.reading(answer):
             if head is None and _is_a_file(answer):
                 body = b""
@@ -107,7 +107,7 @@ class Browser:
         return read_page(body, answer.url, status=answer.status_code, charset=charset, refresh=refresh)
 
     def arrive(self, page: Page) -> Page:
-        """Where a page leads that has nothing to fill in and leads on at once; what it said is not lost."""
+        """The target of a page that has no form and refreshes at once; its text is kept."""
         said = []
         for _ in range(_HOPS):
             page = self._with_frames(page)
@@ -159,14 +159,14 @@ class Browser:
 
 
 def _is_a_file(answer: requests.Response) -> bool:
-    """What is meant to be kept is no page, however long it may be."""
+    """An attachment is not a page, however long it is."""
     kind = answer.headers.get("Content-Type", "text/html").lower()
     kept = answer.headers.get("Content-Disposition", "").lower().startswith("attachment")
     return kept or not any(word in kind for word in ("html", "xml", "text", "json"))
 
 
 def _from(form: Form) -> dict[str, str]:
-    """What a browser says of the page on which a form stands: some frameworks refuse a form that comes from nowhere."""
+    """What a browser sends about the form's page: some frameworks refuse a form without it."""
     return {"Referer": form.page, "Origin": _as_browsers_write(form.page)} if form.page else {}
 
 
@@ -185,7 +185,7 @@ def _multipart(form: Form, fields: list[tuple[str, str]], files: Files) -> Multi
 
 
 def _decoded(answer: requests.Response, body: bytes) -> bytes:
-    """Some servers pack pages although nobody asked for it."""
+    """Some servers compress pages although the client did not ask for it."""
     if answer.headers.get("Content-Encoding", "").lower() not in ("gzip", "deflate"):
         return body
     try:
@@ -196,7 +196,7 @@ def _decoded(answer: requests.Response, body: bytes) -> bytes:
 
 def _password_in_url(form: Form) -> NotDiscovered:
     return NotDiscovered(
-        f"the form at {path_of(form.page)} would put a password into a URL, where logs keep it: {form.describe()}",
+        f"the form at {path_of(form.page)} would put a password into a URL, which logs keep: {form.describe()}",
         hint="is this the gateway's own console? log in with a browser to see",
         keys=full("login.action", "backup.action", "restore.action"),
     )

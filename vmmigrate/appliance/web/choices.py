@@ -1,4 +1,4 @@
-"""What the console's forms have in common: a password and its repetition, a place to choose, a button to press."""
+"""What the console's forms have in common: a password and its repetition, a location, a button."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from vmmigrate.appliance.web.decisions import Decision, Decisions, not_there
 from vmmigrate.appliance.web.forms import Choice, Field, Filled, Form
 from vmmigrate.appliance.web.scoring import Sign, says
 
-NO_PASSWORD = "go without a backup password: the archive is encrypted on this workstation"  # noqa: S105  a hint
+NO_PASSWORD = "leave the backup password out: the archive is encrypted on this workstation"  # noqa: S105  a hint
 BY_HAND = "export the backup in a browser and give --backup-file"
 
 
 def where(form: Form) -> str:
-    """For a message: the form, without any value."""
+    """The form, without values, for a message."""
     return f"in the form at {path_of(form.page)}: {form.describe()}"
 
 
@@ -42,7 +42,7 @@ TURNS_ASIDE = Sign[Field](
 
 
 def button_for(decisions: Decisions, decision: Decision[Field], form: Form) -> Field | None:
-    """The button to press; None for a form that has none, which a person sends with Enter."""
+    """The button to press; None for a form without one, which a person submits with Enter."""
     only = Sign[Field](1, "is the only one", lambda button: len(form.buttons) == 1)
     decision = replace(decision, signs=(*decision.signs, only))
     if not form.buttons and decisions.pinned(decision.key) is None:
@@ -64,7 +64,7 @@ _OWN = {"backup": (words.BACKUP, rf"{words.RESTORE}|decrypt"), "restore": (rf"{w
 
 
 def passwords(decisions: Decisions, section: str, form: Form, password: Secret | None) -> Filled:
-    """The password, twice where the form wants it repeated; every password field empty where none is wanted."""
+    """The password, twice if the form asks to repeat it; without a password every password field is empty."""
     texts = form.of_kind("password", "text")
     main, again = _password_decisions(section, form)
     if password is None:
@@ -102,10 +102,10 @@ def _place_signs(pattern: str) -> tuple[Sign[Field], ...]:
     return (
         Sign(
             4,
-            "is labelled as the place",
+            "is labelled as the location",
             lambda field: says(r"location|destination|target|where|source|\bsave|\bstore|\bfrom\b", field.label),
         ),
-        Sign(3, "offers what is wanted", lambda field: any(_offers(pattern, choice) for choice in field.choices)),
+        Sign(3, "offers the right choice", lambda field: any(_offers(pattern, choice) for choice in field.choices)),
         Sign(-9, "is for something else", lambda field: named(r"language|locale|format|compress|type\b", field)),
     )
 
@@ -119,14 +119,14 @@ def _choice_signs(pattern: str) -> tuple[Sign[Choice], ...]:
 
 
 def place(decisions: Decisions, section: str, value: str, pattern: str, form: Form) -> Filled:
-    """Of a backup's places the download, of a restore's sources the upload; nothing where the form offers no choice."""
+    """For a backup the download, for a restore the upload; nothing if the form offers no choice."""
     located = Decision(
-        f"{section}.location", "choice of the place", field_name, _place_signs(pattern), enough=3, hint=BY_HAND
+        f"{section}.location", "choice of the location", field_name, _place_signs(pattern), enough=3, hint=BY_HAND
     )
     field = decisions.perhaps(located, [each for each in form.shown if each.choices], where(form))
     wanted = Decision[Choice](
         f"{section}.{value}",
-        f"{value} among the places",
+        f"{value} among the locations",
         lambda choice: choice.value,
         _choice_signs(pattern),
         enough=3,
@@ -134,7 +134,7 @@ def place(decisions: Decisions, section: str, value: str, pattern: str, form: Fo
     )
     if field is None:
         if pin := decisions.pinned(wanted.key):
-            raise not_there(wanted.key, pin, f"there is no choice of a place {where(form)}")
+            raise not_there(wanted.key, pin, f"there is no choice of a location {where(form)}")
         return {}
     offered = ", ".join(choice.label or choice.value for choice in field.choices)
     return {field: decisions.one(wanted, field.choices, f"{field.label or field.name} offers: {offered}").value}

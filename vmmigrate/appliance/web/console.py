@@ -45,7 +45,7 @@ class WebConsole:
         """`url`: https, with its context (`https://mail:8443/ciphermail`), as `find_console` returns it.
 
         `timeout` in seconds for an ordinary page, `slow_timeout` for the first byte of a backup, for a console that
-        asks to wait, and for the answer to a restore. Raises UsageProblem where `url` is no https URL.
+        asks to wait, and for the answer to a restore. Raises UsageProblem if `url` is not an https URL.
         """
         self.url = url
         self._http = HttpsOrigin(url, trust, dial)
@@ -56,7 +56,7 @@ class WebConsole:
 
     def log_in(self, account: Account) -> None:
         if account in self._refused:
-            raise login.refused(self.url, account, "refused before, not tried again")
+            raise login.refused(self.url, account, "already refused, not tried again")
         entry = login.find_entry(self._browser, self._decisions, self.url)
         try:
             home = login.enter(self._browser, self._decisions, entry, account)
@@ -66,13 +66,13 @@ class WebConsole:
         self._inside = account, entry, home
 
     def find_backup(self) -> None:
-        """Look for the backup form and all that is needed to fill it in; make no backup. Raises NotDiscovered."""
+        """Find the backup form and everything needed to fill it in; make no backup. Raises NotDiscovered."""
         found = self._renewing(self._backup_form)
         backup_form.choices(self._decisions, found.form, None)
         backup_form.button(self._decisions, found.form)
 
     def find_restore(self) -> None:
-        """Look for the restore form and all that is needed to fill it in; press nothing. Raises NotDiscovered."""
+        """Find the restore form and everything needed to fill it in; press nothing. Raises NotDiscovered."""
         found = self._renewing(lambda: self._finder(press=False).find(RESTORE, TO_RESTORE))
         restore_form.file_field(self._decisions, found.form)
         restore_form.choices(self._decisions, found.form, None)
@@ -89,13 +89,13 @@ class WebConsole:
         restore.send(found.form, source, name, size, progress)
 
     def findings(self) -> ConsoleProfile:
-        """What was settled so far, by discovery or by the profile: names, captions and paths alone."""
+        """What is known so far, from discovery or the profile: only names, captions and paths."""
         self._decisions.note("ports", (urlsplit(self.url).port or 443,))
         self._decisions.note("contexts", (path_of(self.url),))
         return self._decisions.findings()
 
     def home_text(self) -> str:
-        """The words of the page that a log-in leads to."""
+        """The text of the page after a log-in."""
         return self._logged_in[2].text
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class WebConsole:
         return self._finder(press=True).find(RESTORE, TO_RESTORE)
 
     def _backup(self, password: Secret | None) -> Incoming:
-        """The archive on its way."""
+        """The archive, while it is being sent."""
         found = self._backup_form()
         filled = backup_form.choices(self._decisions, found.form, password)
         button = backup_form.button(self._decisions, found.form)
@@ -116,14 +116,14 @@ class WebConsole:
         return Download(self._browser, self._decisions, found.page, self._logged_in[1]).archive(answer)
 
     def _finder(self, *, press: bool) -> Finder:
-        """On a machine that is to be exported nothing is pressed to get a wizard out of the way."""
+        """On a machine that will be exported, no button is pressed to skip a wizard."""
         _, entry, home = self._logged_in
         return Finder(self._browser, self._decisions, entry, home, press=press)
 
     def _renewing(self, act: Callable[[], T]) -> T:
-        """What only reads is done once more after an accepted log-in expired; twice is told."""
+        """A read is repeated once after an accepted log-in expired; a second expiry is an error."""
         try:
-            self._logged_in  # noqa: B018  asked for before anything is sent
+            self._logged_in  # noqa: B018  read before anything is sent
             return act()
         except SessionEnded as ended:
             self._renew(ended)
@@ -133,7 +133,7 @@ class WebConsole:
             raise again.problem from None
 
     def _renew(self, ended: SessionEnded) -> None:
-        """Only an account that was accepted is tried again; a console that shows no log-in form has not ended it."""
+        """Only an accepted account is tried again; without a log-in form the session has not ended."""
         try:
             self.log_in(self._logged_in[0])
         except NotDiscovered:

@@ -46,12 +46,12 @@ _NEXT_BUTTON = replace(_BUTTON, key="login.next", what="button after the user na
 
 
 def user_name(decisions: Decisions, form: Form, user: str) -> Filled:
-    """For the first page of a log-in in two."""
+    """For the first page of a two-page log-in."""
     return {decisions.one(_USER, form.shown, where(form)): user}
 
 
 def password(decisions: Decisions, form: Form, secret: Secret) -> Filled:
-    """For the second."""
+    """For the second page of a two-page log-in."""
     return {decisions.one(_PASSWORD, form.shown, where(form)): secret.reveal()}
 
 

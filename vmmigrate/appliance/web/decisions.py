@@ -1,4 +1,4 @@
-"""Decide by the profile's pin, else by the best candidate, else say what was sought, seen, and would settle it."""
+"""Decide by the profile's pin, else by the best candidate; else report what was sought, seen, and how to settle it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from vmmigrate.errors import NotDiscovered
 
 T = TypeVar("T")
 _PREFIX = "console."
-_SHOWN = 3  # candidates told in a message
+_SHOWN = 3  # candidates listed in a message
 
 
 @dataclass(frozen=True)
 class Decision(Generic[T]):
     """One thing to find. `key`: the profile's, which pins it by the `name` of a candidate.
 
-    `enough`: the points that make a candidate likely; `allowed`: what may be taken at all, pinned or not.
+    `enough`: the points that make a candidate likely; `allowed`: whether it may be used at all, pinned or not.
     """
 
     key: str
@@ -30,21 +30,21 @@ class Decision(Generic[T]):
 
 
 class Decisions:
-    """The profile, and what was settled so far by it or by discovery."""
+    """The profile, and what is known so far from it or from discovery."""
 
     def __init__(self, profile: ConsoleProfile) -> None:
         self._profile = profile
         self._settled: dict[str, Any] = {}
 
     def pinned(self, key: str) -> Any:
-        """What the profile says; None where it leaves it to discovery."""
+        """The profile's value; None if it leaves this to discovery."""
         value: Any = self._profile
         for name in key.split("."):
             value = getattr(value, name)
         return None if value == () else value
 
     def note(self, key: str, value: Any) -> None:
-        """Remember what was settled: names, captions and paths alone, never what somebody typed or a token."""
+        """Remember a decision: only names, captions and paths, never typed text or a token."""
         if value:
             self._settled[key] = value
 
@@ -53,7 +53,7 @@ class Decisions:
             self._settled.pop(key, None)
 
     def findings(self) -> ConsoleProfile:
-        """What was settled as a profile."""
+        """The decisions as a profile."""
         tree: dict[str, Any] = {}
         for key, value in self._settled.items():
             section, _, name = key.rpartition(".")
@@ -68,19 +68,19 @@ class Decisions:
         return found
 
     def perhaps(self, decision: Decision[T], candidates: Sequence[T], where: str) -> T | None:
-        """None where nothing is likely. Raises NotDiscovered where several are, or a pinned one is not there."""
+        """None if nothing is likely. Raises NotDiscovered if several are, or if a pinned one is missing."""
         winners = self._winners(decision, candidates, where)
         if len(winners) > 1:
             raise _several(decision, winners, where)
         return self._settle(decision, winners)
 
     def glance(self, decision: Decision[T], candidates: Sequence[T], where: str) -> T | None:
-        """As `perhaps`, for what is good to know: None also where several are likely."""
+        """As `perhaps`, for optional knowledge: None also if several are likely."""
         winners = self._winners(decision, candidates, where)
         return self._settle(decision, winners) if len(winners) == 1 else None
 
     def _winners(self, decision: Decision[T], candidates: Sequence[T], where: str) -> list[Candidate[T]]:
-        """Of several that bear a pinned name the likeliest."""
+        """The likeliest of several with the pinned name."""
         allowed = [each for each in candidates if decision.allowed(each)]
         pin = self.pinned(decision.key)
         if pin is None:
@@ -97,15 +97,15 @@ class Decisions:
 
 
 def full(*keys: str) -> tuple[str, ...]:
-    """Keys as they stand in a profile's file."""
+    """Keys as written in a profile's file."""
     return tuple(_PREFIX + key for key in keys)
 
 
 def not_there(key: str, pin: object, where: str) -> NotDiscovered:
-    """The profile says what the console does not have."""
+    """The profile names something that the console does not have."""
     return NotDiscovered(
         f"{_PREFIX}{key}: {pin!r} is not there, {where}",
-        hint="the profile does not fit this console: take the key out to have it discovered, or mend it",
+        hint="the profile does not fit this console: correct the key, or remove it to have it discovered",
         keys=full(key),
     )
 

@@ -1,4 +1,4 @@
-"""Follow a console from its answer to a backup form to the archive: at once, by a link, after it asked to wait."""
+"""Follow a console from its answer to the backup form to the archive: directly, by a link, or after waiting."""
 
 import requests
 
@@ -19,7 +19,7 @@ _BY_HAND = "export the backup in a browser and give --backup-file"
 
 
 class Download:
-    """The way to one archive. `before`: the page on which the form stood; `entry`: what an ended session shows."""
+    """The way to one archive. `before`: the page with the form; `entry`: the page shown when the session has ended."""
 
     def __init__(self, browser: Browser, decisions: Decisions, before: Page, entry: Entry) -> None:
         self._browser, self._decisions, self._entry = browser, decisions, entry
@@ -61,17 +61,17 @@ class Download:
             said = telling(page, *self._seen)
             raise NoBackup(
                 f"the console answered {page.status} with a page instead of a backup: {said}",
-                hint="see in the browser whether the console can make one; --backup-file takes one exported there",
+                hint="check in a browser whether the console can make one; --backup-file takes one exported there",
             )
 
     def _further(self, page: Page) -> Incoming | Page:
-        """A page that is still busy is waited for; else its way to the archive is taken."""
+        """Wait for a page that is still busy; else follow its way to the archive."""
         if not is_busy(page, self._before) and (way := self._way_on(page)):
             return self._take(way)
         if refresh := asks_to_wait(page):
             return wait_through(self._browser, "the console to make the backup", refresh, self._arrived, self._still)
         raise NotDiscovered(
-            f"after the backup was asked for, nothing leads to the archive; seen: {page.describe()}",
+            f"after the backup was requested, no link leads to the archive; seen: {page.describe()}",
             hint=_BY_HAND,
             keys=full(_RESULT.key),
         )
@@ -82,20 +82,20 @@ class Download:
         return asks_to_wait(step)
 
     def _way_on(self, page: Page) -> Way | None:
-        """A link or a button that asks for nothing, and leads to the archive that was just made."""
+        """A link, or a button without fields, that leads to the archive just made."""
         offered = [each for each in ways(page) if not self._was_tried(each)]
-        where = f"after the backup was asked for; seen: {page.describe()}"
+        where = f"after the backup was requested; seen: {page.describe()}"
         if pin := self._decisions.pinned(_RESULT.key):
             return self._pinned(page, pin, offered, where)
         for likely in Listing(page, self._known).likely(offered):
             if way := self._decisions.perhaps(_RESULT, likely, where):
                 if marks(caption(way)):
-                    self._decisions.forget(_RESULT.key)  # the name of this archive alone
+                    self._decisions.forget(_RESULT.key)  # the name of this archive only
                 return way
         return None
 
     def _pinned(self, page: Page, pin: str, offered: list[Way], where: str) -> Way | None:
-        """A single one is taken even if it was there before; of several rows the new archive's."""
+        """A single one is used even if it was there before; of several rows, the new archive's."""
         fitting = [way for way in offered if same(caption(way), pin)]
         if not fitting and asks_to_wait(page):
             return None
@@ -104,7 +104,9 @@ class Download:
         likely = next(Listing(page, self._known).likely(fitting), []) if len(fitting) > 1 else fitting
         if not likely or len({row(way) for way in likely}) > 1:
             raise NotDiscovered(
-                f"which {pin!r} leads to the new archive cannot be told, {where}", hint=_BY_HAND, keys=full(_RESULT.key)
+                f"it is not clear which {pin!r} leads to the new archive, {where}",
+                hint=_BY_HAND,
+                keys=full(_RESULT.key),
             )
         return self._decisions.perhaps(_RESULT, likely, where)
 

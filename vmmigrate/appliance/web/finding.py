@@ -28,7 +28,7 @@ class Found:
 
 
 class Finder:
-    """Looks, and changes nothing. `press`: whether a button may be pressed to leave a wizard."""
+    """Searches, and changes nothing. `press`: whether a button may be pressed to leave a wizard."""
 
     def __init__(self, browser: Browser, decisions: Decisions, entry: Entry, home: Page, *, press: bool) -> None:
         self._browser, self._decisions, self._entry = browser, decisions, entry
@@ -73,16 +73,18 @@ class Finder:
             if best and best[0].points >= role.sure:
                 break
         if best is None:
-            shunned = f"; not followed, since it may do something: {', '.join(walk.shunned)}" if walk.shunned else ""
+            shunned = (
+                f"; not followed, because they may change something: {', '.join(walk.shunned)}" if walk.shunned else ""
+            )
             raise self._nothing(role, [visit.page for visit in seen], shunned)
         candidate, visit = best
         if visit.trail and visit is seen[-1]:
             return self._settled(role, visit, candidate.thing)
-        # Asked for once more: a form's token may be good for the page served last alone.
+        # Fetched again: a form's token may be valid only for the page served last.
         return self._on(role, Visit(self._arrive(visit.page.url), visit.trail))
 
     def _settled(self, role: Role, visit: Visit, form: Form) -> Found:
-        """Remembered by its path; by the way to it where that does not lead there by itself."""
+        """Remembered by its path, or by the links to it if the path alone does not lead there."""
         path = self._decisions.pinned(f"{role.section}.page") or lasting_path(visit.page.url)
         self._decisions.forget(f"{role.section}.page", f"{role.section}.menu")
         self._decisions.note(f"{role.section}.page", path)
@@ -91,19 +93,19 @@ class Finder:
         return Found(visit.page, form)
 
     def _arrive(self, url: str) -> Page:
-        """A page on the way, whatever its status: a dead link in a menu is no failure."""
+        """A page on the way, whatever its status: a dead link in a menu is not a failure."""
         page = self._inside(self._browser.open(url))
         return self._inside(self._browser.open(url)) if self._wizard.leave(page) else page
 
     def _inside(self, page: Page) -> Page:
         if self._entry.is_shown_on(page, self._decisions):
             raise SessionEnded(
-                ApplianceError(f"the console at {self._browser.origin} ended the session", hint="run it once more")
+                ApplianceError(f"the console at {self._browser.origin} ended the session", hint="run it again")
             )
         return page
 
     def _misfit(self, role: Role, page: Page) -> NotDiscovered:
-        """A page was found where the profile says, but no form there is what is wanted."""
+        """The profile's page was found, but without the right form."""
         for key in (f"{role.section}.{name}" for name in ("action", "page", "menu")):
             if pin := self._decisions.pinned(key):
                 return not_there(key, pin, f"as a {role.what}'s; seen: {page.describe()}")
@@ -114,11 +116,11 @@ class Finder:
             return self._misfit(role, seen[0])
         told = "; ".join(page.describe() for page in seen[:_TOLD])
         more = f"; and {len(seen) - _TOLD} pages more" if len(seen) > _TOLD else ""
-        wizard = "a set-up wizard stands in the way; " if self._wizard.seen else ""
+        wizard = "a set-up wizard is in the way; " if self._wizard.seen else ""
         keys = [f"{role.section}.{key}" for key in ("page", "menu", "action")]
         return NotDiscovered(
             f"{wizard}no {role.what} found at {self._browser.origin}; seen: {told}{more}{shunned}",
-            hint="is the backup feature on (JVM option ciphermail.backup.enabled), is a set-up wizard in the way,"
+            hint="is the backup feature on (JVM option ciphermail.backup.enabled)? is a set-up wizard in the way?"
             " may this account use Admin ‣ Backup?",
             keys=full(*([WIZARD_SKIP] if wizard else []), *keys),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypervisors import printable
 
-Filled = Mapping["Field", str]  # what is filled in; an empty string leaves a checkbox out
+Filled = Mapping["Field", str]  # the values to fill in; an empty string leaves a checkbox out
 UPLOAD = "multipart/form-data"
 
 
@@ -25,8 +25,8 @@ class Field:
 
     `kind`: an input's type, or 'select', 'textarea', 'submit' (a button too), 'image'. `value` is what is served;
     a checkbox is sent where `chosen`; radio buttons of one name are one field with `choices`. `group`: the heading
-    that it stands under. `action`, `method`, `enctype`: where a button has its own. `place`: its number in the form.
-    `row`: of a button, the words of the list's entry that it belongs to, '' where it stands alone.
+    above it. `action`, `method`, `enctype`: if a button has its own. `place`: its number in the form.
+    `row`: for a button, the text of the list entry that it belongs to; '' if there is none.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Field:
 
     @property
     def caption(self) -> str:
-        """What a button says."""
+        """The text on a button."""
         return " ".join(printable(self.label or self.value).split())
 
     @property
@@ -56,9 +56,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Form:
-    """`action` is absolute. Fields stand in the order of the page. `about`: its heading, name and class.
+    """`action` is absolute. Fields are in the order of the page. `about`: its heading, name and class.
 
-    `page`: the address at which it stands. `encoding`: in which characters are sent.
+    `page`: the address of its page. `encoding`: the character encoding of what is sent.
     """
 
     action: str
@@ -75,7 +75,7 @@ class Form:
 
     @property
     def shown(self) -> tuple[Field, ...]:
-        """What a person fills in."""
+        """The fields that a person fills in."""
         return tuple(
             field for field in self.fields if field.kind not in ("hidden", "submit", "image", "button", "reset")
         )
@@ -91,7 +91,7 @@ class Form:
         return tuple(field for field in self.shown if re.search(pattern, field.words, re.IGNORECASE))
 
     def sent_to(self, button: Field | None) -> tuple[str, str]:
-        """Method in lower case and absolute address, which a button may have of its own."""
+        """Method in lower case and absolute address; a button may have its own."""
         return (button.method if button else "") or self.method, (button.action if button else "") or self.action
 
     def sent_as(self, button: Field | None) -> str:
@@ -100,7 +100,7 @@ class Form:
     def submission(self, filled: Filled, button: Field | None) -> list[tuple[str, str]]:
         """What a browser would send: hidden and preset fields as served, what is `filled`, the button pressed.
 
-        File inputs are the caller's.
+        The caller adds the file inputs.
         """
         return [pair for field in self.fields for pair in _sent(field, filled, button)]
 

@@ -1,4 +1,4 @@
-"""Find the words that stand beside a form's control, however the page is laid out. Pure functions."""
+"""Find the label text of a form's control, whatever the page's layout. Pure functions."""
 
 from collections.abc import Iterator
 
@@ -10,18 +10,18 @@ from vmmigrate.appliance.web.markup import CONTROLS, Markup
 
 _EDGES = ("form", "fieldset", "table", "body", "html", "[document]")  # words beyond them belong to something else
 _BREAKS = ("br", "hr", "form")
-_LONGEST = 160  # characters: what is longer explains, it does not name
+_LONGEST = 160  # characters: a longer text is an explanation, not a label
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption")
 
 
 def attribute(tag: Tag, name: str) -> str:
-    """An attribute's text, '' where there is none."""
+    """An attribute's text, '' if there is none."""
     value = tag.get(name)
     return " ".join(value) if isinstance(value, list) else (value or "")
 
 
 def words(node: PageElement | None) -> str:
-    """What a person reads there: no scripts, comments or the options of a select; an image by its text."""
+    """The text that a person reads there, without scripts, comments and options; for an image its alternative text."""
     return " ".join(printable(" ".join(_pieces(node))).split())
 
 
@@ -45,12 +45,12 @@ def label_of(control: Tag, page: Markup) -> str:
 
 
 def choice_label(radio: Tag, page: Markup) -> str:
-    """What one radio button of a group stands for: its label, else the row of a table that it chooses."""
+    """The meaning of one radio button: its label, else the table row that it chooses."""
     return _own_label(radio, page) or told(radio, "title") or _rest_of_row(radio)
 
 
 def group_label(radios: list[Tag], page: Markup) -> str:
-    """What a group of radio buttons asks: by its role, by a fieldset of its own, by the words before it."""
+    """The question of a group of radio buttons: by its role, by its own fieldset, by the text before it."""
     for holder in radios[0].parents:
         if attribute(holder, "role") == "radiogroup":
             return _by_aria(holder, page) or _before(holder)
@@ -62,7 +62,7 @@ def group_label(radios: list[Tag], page: Markup) -> str:
 
 
 def heading_of(tag: Tag) -> str:
-    """The heading under which it stands: of a fieldset around it, else the nearest before it."""
+    """Its heading: of a fieldset around it, else the nearest before it."""
     fieldset = tag.find_parent("fieldset")
     if isinstance(fieldset, Tag) and isinstance(legend := fieldset.find("legend"), Tag):
         return words(legend)
@@ -71,7 +71,7 @@ def heading_of(tag: Tag) -> str:
 
 
 def is_hidden(tag: Tag) -> bool:
-    """A page may carry the words of errors that have not happened."""
+    """A page may contain hidden messages of errors that have not happened."""
     style = attribute(tag, "style").replace(" ", "").lower()
     return tag.has_attr("hidden") or "display:none" in style
 
@@ -90,13 +90,13 @@ def _pieces(node: PageElement | None) -> Iterator[str]:
 
 
 def _chosen_from(string: PageElement, node: Tag) -> bool:
-    """Whether it is an option of a select within the node, or what a textarea there holds."""
+    """Whether it is an option of a select, or the content of a textarea, within the node."""
     holder = string.find_parent(("select", "textarea"))
     return holder is not None and any(parent is node for parent in holder.parents)
 
 
 def _own_label(control: Tag, page: Markup) -> str:
-    """By `for`, by a label around it, by ARIA; then the words next to it on its line, after a box, before a text."""
+    """By `for`, by a label around it, by ARIA; else the text beside it: after a checkbox, before a text field."""
     identity = attribute(control, "id")
     label = page.find("label", attrs={"for": identity}) if identity else None
     said = words(label if isinstance(label, Tag) else control.find_parent("label")) or _by_aria(control, page)
@@ -112,7 +112,7 @@ def _by_aria(tag: Tag, page: Markup) -> str:
 
 
 def _before(control: Tag) -> str:
-    """The words before the control, or before what holds it; in a table those of its row, else of its column."""
+    """The text before the control or its container; in a table that of its row, else of its column."""
     node: Tag | None = control
     while node is not None and node.name not in _EDGES:
         if said := _beside(node):
@@ -155,7 +155,7 @@ def _column_heading(cell: Tag) -> str:
 
 
 def _rest_of_row(control: Tag) -> str:
-    """The cells after the control's own, which hold nothing to fill in."""
+    """The cells after the control's cell, if they have no fields."""
     cell = control.find_parent(("td", "th"))
     cells = cell.find_next_siblings(("td", "th")) if isinstance(cell, Tag) else []
     return " ".join(words(each) for each in cells if isinstance(each, Tag) and not _holds_a_control(each))

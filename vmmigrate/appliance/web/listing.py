@@ -1,7 +1,7 @@
-"""Tell which of the archives that a console lists is the one just made or sent. Pure functions.
+"""Find out which of the archives that a console lists is the one just made or sent. Pure functions.
 
-What it says anew goes first, then what it did not list before. An archive that was there before is never taken for a
-new one, but where the console says that it has been written anew.
+New text comes first, then entries that were not listed before. An archive that was there before is never taken for a
+new one, unless the console says that it has been written again.
 """
 
 import re
@@ -28,17 +28,17 @@ def caption(way: Way) -> str:
 
 
 def address(way: Way) -> str:
-    """The path that it leads to."""
+    """The path to which it leads."""
     return path_of(way.url if isinstance(way, Link) else way[0].action)
 
 
 def row(way: Way) -> str:
-    """The words of its entry in a list; its caption where it stands alone."""
+    """The text of its list entry; its caption if it is not in a list."""
     return (way.row if isinstance(way, Link) else way[1].row) or caption(way)
 
 
 def ways(page: Page) -> list[Way]:
-    """Links, and buttons of forms that ask for nothing and are no links; one that is offered twice is one."""
+    """Links, and buttons of forms without fields that are not links; duplicates count once."""
     links = {(link.url, link.row): link for link in page.links}
     forms = [form for form in page.forms if not form.shown and form.method == "post"]
     return [*links.values(), *((form, button) for form in forms for button in form.buttons)]
@@ -46,25 +46,25 @@ def ways(page: Page) -> list[Way]:
 
 @dataclass(frozen=True)
 class Listing:
-    """What `page` offers, after pages that were seen `before`."""
+    """What `page` offers after the pages `before`."""
 
     page: Page
     before: Sequence[Page]
 
     def likely(self, offered: Sequence[Way]) -> Iterator[list[Way]]:
-        """Those of the new archive, if that can be told: the surest first, empty lists left out."""
+        """Those of the new archive, if it can be identified: the surest first, without empty lists."""
         fresh = [way for way in offered if self.is_new(way)]
         yield from filter(None, (self._named(fresh, offered), fresh, self._written_anew(offered)))
 
     def is_new(self, way: Way) -> bool:
-        """By what tells its entry from others; where nothing does, by where it leads."""
+        """By what distinguishes its entry from others; else by its target."""
         own = marks(row(way))
         if own:
             return not own <= self._known
         return self._places.isdisjoint(_places(way))
 
     def announced(self, name: str) -> str:
-        """The name that the console gives to what was sent as `name`: another one where it says so, and that is new."""
+        """The console's name for what was sent as `name`: another one if it says so and the name is new."""
         file = PurePosixPath(name)
         stem = file.name.removesuffix("".join(file.suffixes))
         like = rf"(?<![\w.-])(\w+[_.-])?{re.escape(stem)}( ?\(\w+\)|[_.-][\w-]+)?{re.escape(name.removeprefix(stem))}"
@@ -73,7 +73,7 @@ class Listing:
         return others[0] if len(others) == 1 else name
 
     def called(self, name: str, offered: Sequence[Way]) -> list[Way]:
-        """The new ones in an entry of this name, where no other entry's could be the same one renamed."""
+        """The new ones in an entry with this name, if no other entry could be the same archive renamed."""
         stem = PurePosixPath(name).name.split(".")[0].casefold()
         like = [way for way in offered if self.is_new(way) and stem in row(way).casefold()]
         return like if all(marks(name) <= marks(row(way)) for way in like) else []
@@ -89,7 +89,7 @@ class Listing:
         return [way for way in offered if self._own(way, offered) & made]
 
     def _own(self, way: Way, offered: Sequence[Way]) -> frozenset[str]:
-        """What no other entry has."""
+        """What no other entry contains."""
         others = {row(each) for each in offered} - {row(way)}
         return marks(row(way)).difference(*map(marks, others))
 
@@ -103,13 +103,13 @@ class Listing:
 
     @cached_property
     def _statements(self) -> list[str]:
-        """What is said anew beside the list itself."""
+        """New text outside the list itself."""
         rows = {row(way) for way in ways(self.page)}
         return [line for line in self.page.news(*self.before) if not any(line in each for each in rows)]
 
 
 def _places(way: Way) -> tuple[object, ...]:
-    """By what it is known again: a link's query may hold a token that is new each time."""
+    """What identifies it: a link's query may contain a token that is new each time."""
     if isinstance(way, Link):
         return same_place(way.url), (path_of(way.url), way.text or way.url)
     return ((path_of(way[0].action), way[0].describe(), way[1].name),)

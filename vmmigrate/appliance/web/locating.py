@@ -46,10 +46,10 @@ def find_console(
 
 
 def _places(host: str, profile: ConsoleProfile) -> Iterator[tuple[str, str]]:
-    """A known context at any port before another: at the root there may be the portal."""
+    """A known context at any port comes first: at the root there may be the portal."""
     parts = urlsplit(f"https://{host}")
     if not parts.hostname:
-        raise UsageProblem(f"{host!r} is no host", hint="give a name, an address, or a URL")
+        raise UsageProblem(f"{host!r} is not a host", hint="give a name, an address, or a URL")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     for context in profile.contexts:
         for port in (parts.port,) if parts.port else profile.ports:
@@ -73,7 +73,7 @@ def _console_at(origin: str, context: str, trust: TlsTrust, profile: ConsoleProf
 
 
 def _most_telling(host: str, seen: list[Problem]) -> Problem:
-    """A certificate not trusted says more than a page that is none, and that more than a closed port."""
+    """An untrusted certificate is reported before a wrong page, and that before a closed port."""
     for error in seen:
         if isinstance(error, TrustRefused):
             return error

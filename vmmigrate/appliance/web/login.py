@@ -1,4 +1,4 @@
-"""Log in to a web console: find the form, fill it in once, and tell an open door from a shut one."""
+"""Log in to a web console: find the form, send it once, and decide whether the log-in succeeded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _BLOCK = (
 
 
 class SessionEnded(Exception):
-    """The console asks to log in again. `problem` is what to tell where that has been done once already."""
+    """The console asks to log in again. `problem` is the error to raise if that was done already."""
 
     def __init__(self, problem: ApplianceError) -> None:
         super().__init__(str(problem))
@@ -36,7 +36,7 @@ class SessionEnded(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """The page with the form to begin with; `user_first`: the password has a page of its own."""
+    """The page with the first form; `user_first`: the password has its own page."""
 
     page: Page
     form: Form
@@ -83,7 +83,7 @@ def enter(browser: Browser, decisions: Decisions, entry: Entry, account: Account
 
 
 def refused(url: str, account: Account, said: str) -> LoginRefused:
-    """What the console says; and how long a block lasts, where it speaks of one."""
+    """The console's message; and how long a block lasts, if it mentions one."""
     blocked = says(words.BLOCKED, said)
     usual = "check user and password in the browser; five failed log-ins within 300 s block an account"
     return LoginRefused(
@@ -92,7 +92,7 @@ def refused(url: str, account: Account, said: str) -> LoginRefused:
 
 
 def telling(page: Page, *before: Page) -> str:
-    """What the console itself says: its marked errors, else what is new and sounds so, else the page's beginning."""
+    """The console's own message: its marked errors, else new text that sounds like one, else the start of the page."""
     news = page.news(*before)
     marked = [line for line in news if line in page.errors] or [line for line in news if says(words.FAILED, line)]
     return " · ".join(marked)[:400] or (" · ".join(news) or page.text)[:200] or "(an empty page)"
@@ -107,7 +107,7 @@ def offers_to_leave(page: Page) -> bool:
 
 
 def _entry_on(page: Page, decisions: Decisions) -> Entry | None:
-    """A form with a password goes before one for the user's name alone."""
+    """A form with a password is preferred to one with only the user's name."""
     if found := roles.likely(LOGIN, page, decisions):
         return Entry(page, found.thing)
     if found := roles.likely(USER_FIRST, page, decisions):
@@ -147,7 +147,7 @@ def _after_the_name(browser: Browser, decisions: Decisions, entry: Entry, accoun
         raise refused(browser.origin, account, telling(page, entry.page))
     raise NotDiscovered(
         f"after the user name no form asks for a password; seen: {page.describe()}",
-        hint="log in with a browser to see what the console wants",
+        hint="log in with a browser to see what the console asks for",
         keys=full("login.password", "login.action"),
     )
 
@@ -160,7 +160,7 @@ def _refuse(browser: Browser, page: Page, account: Account, decisions: Decisions
     if page.status >= requests.codes.bad_request:
         raise ApplianceError(
             f"the console answered {page.status} at {path_of(page.url)}: {said}",
-            hint="see the appliance's own log; nothing is repeated by itself",
+            hint="see the appliance's own log; nothing is repeated automatically",
         )
     shut = any(says(words.FAILED, line) for line in page.news(*before)) and _leads_back(page, before)
     if shut or any(entry.is_shown_on(page, decisions) for entry in entries):
@@ -168,7 +168,7 @@ def _refuse(browser: Browser, page: Page, account: Account, decisions: Decisions
 
 
 def _leads_back(page: Page, before: list[Page]) -> bool:
-    """Whether there is nothing but the way back to the log-in."""
+    """Whether the page offers only the way back to the log-in."""
     entrances = {same_place(each.url) for each in before}
     back = (link for link in page.links if says(words.LOGIN, link.text) or same_place(link.url) in entrances)
     return not page.links or (not offers_to_leave(page) and any(back))

@@ -1,4 +1,4 @@
-"""Parse HTML as browsers bear it: end tags left out, forms astride a table's rows, controls outside of their form."""
+"""Parse HTML as tolerantly as browsers: missing end tags, forms across table rows, controls outside their form."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ _ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "optgroup": (("option", "optgroup"), ("select",)),
     "label": (("label",), ("form", "td", "div", "p", "li", "body")),
     "p": (("p",), ("form", "td", "th", "li", "div", "fieldset", "body")),
-    "form": (("form",), ()),  # browsers would drop the inner one; a page that forgot `</form>` means two
+    "form": (("form",), ()),  # browsers drop the inner one; a page without `</form>` means two
 }
 
 
 class Markup(BeautifulSoup):
-    """A parsed page that knows to which form each control belongs."""
+    """A parsed page in which each control belongs to a form."""
 
     def __init__(self, html: bytes | str, charset: str | None = None) -> None:
         self._form: Tag | None = None
@@ -32,7 +32,7 @@ class Markup(BeautifulSoup):
         super().__init__(html, "html.parser", from_encoding=charset if isinstance(html, bytes) else None)
 
     def owner(self, control: Tag) -> Tag | None:
-        """The form that sends the control: the one its `form` attribute names, else the last begun and not ended."""
+        """The form that sends the control: the one its `form` attribute names, else the last open one."""
         named = control.get("form")
         if named is not None:
             found = self.find("form", id=named)

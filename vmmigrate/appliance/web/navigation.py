@@ -1,4 +1,4 @@
-"""Walk from a console's home page towards what is sought: best link first, never by one that may do something."""
+"""Walk from a console's home page to the page sought: best link first, never a link that may change something."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from vmmigrate.appliance.web.pages import Link, Page, same_place
 from vmmigrate.appliance.web.scoring import Sign, says, weigh
 
 _DEPTH = 6  # links: four levels of menus, the page itself, one below it
-_MOST = 40  # pages asked for in all
+_MOST = 40  # pages fetched in all
 
 Fetch = Callable[[str], Page]
 Signs = tuple[Sign[Link], ...]
@@ -20,7 +20,7 @@ Signs = tuple[Sign[Link], ...]
 
 @dataclass(frozen=True)
 class Visit:
-    """A page, and the captions of the links that lead to it from where the walk began."""
+    """A page, and the captions of the links to it from the start of the walk."""
 
     page: Page
     trail: tuple[str, ...] = ()
@@ -45,11 +45,11 @@ _MENUS: Signs = (
 )
 TO_BACKUP: Signs = (
     Sign(10, "says backup", lambda link: says(words.BACKUP, link.text, link.title)),
-    Sign(4, "says nothing else", lambda link: says(words.BACKUP, link.text) and _wholly(words.PURE_BACKUP, link)),
+    Sign(4, "has no other words", lambda link: says(words.BACKUP, link.text) and _wholly(words.PURE_BACKUP, link)),
     Sign(6, "leads to backup", lambda link: says(r"/back-?ups?(\.\w+)?$", path_of(link.url))),
     Sign(5, "leads to backup", lambda link: not _bare(link.text) and says(r"back-?up", path_of(link.url))),
     Sign(2, "says export", lambda link: says(r"\bexport\b", link.text)),
-    Sign(-13, "speaks of settings", lambda link: says(words.BACKUP, link.text) and says(words.SETTINGS, link.text)),
+    Sign(-13, "mentions settings", lambda link: says(words.BACKUP, link.text) and says(words.SETTINGS, link.text)),
     *_MENUS,
 )
 TO_RESTORE: Signs = (
@@ -73,12 +73,12 @@ def may_act(link: Link) -> bool:
     if says(words.ACTS, link.text, parts.path, parts.query):
         return True
     if _wholly(words.PURE_BACKUP, link):
-        return False  # whatever its title tells of the page behind it
+        return False  # whatever its title says about the target
     return says(words.ACTS, link.title) or says(words.ORDERS, link.text)
 
 
 class Walk:
-    """No page twice, and no more than `_MOST`; what was shunned is kept for a message."""
+    """No page twice, and at most `_MOST`; avoided links are kept for a message."""
 
     def __init__(self, fetch: Fetch, signs: Signs) -> None:
         self._fetch, self._signs = fetch, signs

@@ -1,4 +1,4 @@
-"""A page as a person sees it: its forms and links, what it says, where it leads by itself. Pure data."""
+"""A page as a person sees it: its forms, links, text and automatic refresh. Pure data."""
 
 import re
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ _NUMBERED = re.compile(
 
 @dataclass(frozen=True)
 class Link:
-    """`url` is absolute. `text`: its words, else its image's, else its title. `by_form`: a button that only asks.
+    """`url` is absolute. `text`: its own, else its image's, else its title. `by_form`: a button of a GET form.
 
-    `row`: the words of the list's entry that it belongs to, '' where it stands alone.
+    `row`: the text of the list entry that it belongs to; '' if there is none.
     """
 
     text: str
@@ -29,7 +29,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Refresh:
-    """Where the page leads by itself, in so many seconds."""
+    """The target of the page's automatic refresh, and its delay in seconds."""
 
     url: str
     seconds: float
@@ -37,9 +37,9 @@ class Refresh:
 
 @dataclass(frozen=True)
 class Page:
-    """`lines`: what the console says, a block each, without what can be clicked. `errors`: those it marks as such.
+    """`lines`: the console's text, one per block, without links and buttons. `errors`: those marked as such.
 
-    `text`: all its words. `frames`: addresses of the pages shown within it.
+    `text`: all its text. `frames`: addresses of the pages shown within it.
     """
 
     url: str
@@ -55,21 +55,21 @@ class Page:
     status: int = 200
 
     def linked(self, caption: str) -> tuple[Link, ...]:
-        """Links that say just this, whatever the case."""
+        """Links with exactly this text, in any case."""
         return tuple(link for link in self.links if link.text.casefold() == caption.strip().casefold())
 
     def sentences(self, *before: "Page") -> tuple[str, ...]:
-        """What is said here anew, sentence by sentence."""
+        """The new text on this page, sentence by sentence."""
         known = {each for page in before for line in (*page.errors, *page.lines) for each in _sentences(line)}
         return tuple(each for line in self.news(*before) for each in _sentences(line) if each not in known)
 
     def news(self, *before: "Page") -> tuple[str, ...]:
-        """What is said here and was not said on the pages `before`: errors first."""
+        """The text of this page that was not on the pages `before`: errors first."""
         known = {line for page in before for line in (*page.lines, *page.errors)}
         return tuple(dict.fromkeys(line for line in (*self.errors, *self.lines) if line not in known))
 
     def with_parts(self, parts: "list[Page]") -> "Page":
-        """As one page what a person sees as one: with what its frames show, or what was said on the way to it."""
+        """Combine what a person sees as one page: with its frames, or with the text of pages on the way to it."""
         whole = (self, *parts)
         return replace(
             self,
@@ -83,7 +83,7 @@ class Page:
         )
 
     def describe(self) -> str:
-        """For a message: title, forms and links without any value; of a page without forms its first words."""
+        """For a message: title, forms and links without values; for a page without forms its first words."""
         said = f"none, it says {self.text[:120]!r}"
         forms = "; ".join(form.describe() for form in self.forms if form.fields) or said
         links = ", ".join(dict.fromkeys(link.text for link in self.links if link.text)) or "none"
@@ -96,16 +96,16 @@ def _sentences(line: str) -> list[str]:
 
 
 def lasting_path(url: str) -> str:
-    """The path, where it leads there by itself: '' where a query or a number given to this session is part of it."""
+    """The path, if it leads there alone: '' if a query or a session's number is part of the address."""
     return "" if urlsplit(url).query or _NUMBERED.search(path_of(url)) else path_of(url)
 
 
 def lasting_action(url: str) -> str:
-    """The path to which a form is sent, by which it is known again whatever its query says."""
+    """The path to which a form is sent; it identifies the form whatever its query says."""
     return "" if _NUMBERED.search(path_of(url)) else path_of(url)
 
 
 def same_place(url: str) -> str:
-    """The address by which a page is known again: without session id and fragment."""
+    """The address that identifies a page: without session id and fragment."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(path=path_of(url), fragment=""))

@@ -1,4 +1,4 @@
-"""Bear with a console that asks to wait: ask again as often as its page says, for a bounded time."""
+"""Wait for a console that asks to wait: fetch again when its page says, for a limited time."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,17 +12,17 @@ from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.vocabulary import WAITING
 
 T = TypeVar("T")
-_LONGEST = 60.0  # seconds: a page that reloads itself later than this does not wait for anything
+_LONGEST = 60.0  # seconds: a page with a later refresh is not waiting for anything
 _SHORTEST = 0.2
 
 
 def asks_to_wait(page: Page) -> Refresh | None:
-    """Where, and in how many seconds, the page wants to be asked for again."""
+    """Where, and in how many seconds, the page asks to be fetched again."""
     return page.refresh if page.refresh and page.refresh.seconds <= _LONGEST else None
 
 
 def is_busy(page: Page, *before: Page) -> bool:
-    """Whether it says so, and not only leads on."""
+    """Whether it asks to wait, and does not only redirect."""
     return asks_to_wait(page) is not None and says(WAITING, *page.news(*before))
 
 
@@ -33,7 +33,7 @@ def wait_through(
     look: Callable[[requests.Response], T],
     still: Callable[[T], Refresh | None],
 ) -> T:
-    """What `look` makes of the first answer that asks for no more patience. Raises TimedOut, and what `look` raises."""
+    """What `look` makes of the first answer that does not ask to wait. Raises TimedOut, and what `look` raises."""
     asked = False
 
     def probe() -> T:
@@ -52,7 +52,7 @@ def wait_through(
         what,
         probe,
         timeout=browser.slow_timeout,
-        clears="see in a browser how far the console is with it",
+        clears="check in a browser how far the console is",
         pace=browser.pace,
         pause=pause,
         max_pause=pause,

@@ -1,4 +1,4 @@
-"""Write a profile from what a console showed, redacted, and tell where a profile no longer fits. Pure functions."""
+"""Write a redacted profile from what a console showed, and find where a profile no longer fits. Pure functions."""
 
 import datetime
 import re
@@ -15,31 +15,31 @@ from vmmigrate.appliance.profile import ConsoleProfile, Profile
 
 Value = str | tuple[str, ...] | tuple[int, ...]
 
-# What each key says, as the file explains it.
+# The meaning of each key, as written into the file.
 MEANINGS: Mapping[str, str] = {
-    "ports": "where the console is looked for on a bare host",
-    "contexts": "paths at which the log-in page is looked for",
-    "wizard_skip": "caption of the link or button that leaves a first-run wizard",
+    "ports": "tried in this order when only a host is given",
+    "contexts": "paths at which the log-in page is searched for",
+    "wizard_skip": "caption of the link or button that skips a first-run wizard",
     "login.page": "path of the log-in page",
-    "login.action": "path that the log-in form is sent to",
+    "login.action": "path to which the log-in form is sent",
     "login.user": "field for the user name",
-    "login.next": "button after the user name, where the password has a page of its own",
+    "login.next": "button after the user name, if the password has its own page",
     "login.password": "field for the password",
     "login.button": "button that logs in",
     "backup.page": "path of the page with the backup form",
     "backup.menu": "links from the home page to it",
-    "backup.action": "path that the backup form is sent to",
+    "backup.action": "path to which the backup form is sent",
     "backup.password": "field for the archive's password",
     "backup.repeat": "field that asks for it again",
     "backup.location": "field that says where the archive goes",
     "backup.download": "its value for a download",
     "backup.no_database": "checkbox that leaves the database out",
-    "backup.database": "checkbox that takes the database in",
-    "backup.button": "button that makes the backup",
-    "backup.result": "link to the finished archive; shows only when a backup is made",
+    "backup.database": "checkbox that includes the database",
+    "backup.button": "button that starts the backup",
+    "backup.result": "link to the finished archive; visible only when a backup is made",
     "restore.page": "path of the page with the restore form",
     "restore.menu": "links from the home page to it",
-    "restore.action": "path that the archive is sent to",
+    "restore.action": "path to which the archive is sent",
     "restore.file": "field for the archive",
     "restore.password": "field for the archive's password",
     "restore.repeat": "field that asks for it again",
@@ -47,9 +47,9 @@ MEANINGS: Mapping[str, str] = {
     "restore.upload": "its value for a file sent from here",
     "restore.confirm": "checkbox that agrees to all settings being overwritten",
     "restore.button": "button that restores",
-    "restore.yes": "button that answers a question after the upload; shows only when one is restored",
-    "restore.success": "regular expression: what the console says when it has restored; known only then",
-    "restore.failure": "regular expression: what it says when it has not; known only then",
+    "restore.yes": "button that answers a question after the upload; visible only during a restore",
+    "restore.success": "regular expression: the console's message after a restore; known only then",
+    "restore.failure": "regular expression: its message after a failed restore; known only then",
 }
 _LATE = ("backup.result", "restore.yes", "restore.success", "restore.failure")
 _WIDTH = 110  # of a comment
@@ -57,13 +57,13 @@ _RELEASE = re.compile(r"([456])\.\d+\.\d+(?:[-.]\w+)*")
 _SAYS_RELEASE = re.compile(
     r"(?:ciphermail|djigzo|gateway|version|release)\D{0,30}\b(" + _RELEASE.pattern + ")", re.IGNORECASE
 )
-# Long, with digits among letters: a session's or a form's token, not a word that somebody chose.
+# Long, with letters and digits: a session's or a form's token, not a word that somebody chose.
 _TOKEN = re.compile(r"(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){3})[\w-]{20,}")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a visit found. `release` as the pages say it ('' where they do not); `withheld`: keys kept out."""
+    """What a visit found. `release` as on the pages ('' if not shown); `withheld`: keys left out."""
 
     console: ConsoleProfile
     release: str = ""
@@ -72,14 +72,14 @@ class Seen:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """Keys that stay empty, withheld ones among them."""
+        """Keys that stay empty, including withheld ones."""
         known = pins(self.console)
         return tuple(key for key in keys_of(ConsoleProfile) if key not in known)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`key` as it stands in the file. `seen`: what the console has there; '' where discovery finds nothing."""
+    """`key` as written in the file. `seen`: what the console has there; '' if discovery finds nothing."""
 
     key: str
     pinned: Value
@@ -87,7 +87,7 @@ class Difference:
 
 
 def release_in(text: str) -> str:
-    """What the words call a release of these families; '' where they call nothing so."""
+    """The release of these families that the text names; '' if it names none."""
     found = _SAYS_RELEASE.search(text)
     return found.group(1) if found else ""
 
@@ -109,7 +109,7 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def pins(profile: ConsoleProfile) -> dict[str, Value]:
-    """What a profile says, by key; what is left to discovery is not in it."""
+    """A profile's values by key, without those left to discovery."""
     said = profile.model_dump(exclude_unset=True)
     flat = {
         f"{name}.{key}" if isinstance(value, dict) else name: inner
@@ -120,7 +120,7 @@ def pins(profile: ConsoleProfile) -> dict[str, Value]:
 
 
 def redact(profile: ConsoleProfile, names: tuple[str, ...]) -> tuple[ConsoleProfile, tuple[str, ...]]:
-    """Without what holds a secret, a token, or one of `names` (hosts, accounts); and the keys left out for it."""
+    """Without values that contain a secret, a token, or one of `names` (hosts, accounts); and the keys left out."""
     known = pins(profile)
     withheld = tuple(key for key, value in known.items() if _tells(value, names))
     return profile_of({key: value for key, value in known.items() if key not in withheld}), withheld
@@ -169,9 +169,9 @@ def _header(seen: Seen, today: datetime.date, version: str) -> Iterator[str]:
         yield f"Its pages say release {seen.release}."
     else:
         yield "Its pages do not say which release it is."
-    yield "Paths, names of fields and captions alone: no address, account, token or value."
+    yield "Only paths, field names and captions: no address, account, token or value."
     if seen.withheld:
-        yield f"Left out, for it may identify somebody or be a token: {', '.join(seen.withheld)}."
+        yield f"Left out, because it may identify somebody or be a token: {', '.join(seen.withheld)}."
     yield from textwrap.wrap(f"Not found, so left to discovery: {', '.join(seen.unknown) or 'nothing'}.", _WIDTH)
 
 
@@ -195,14 +195,14 @@ def _table(model: type[BaseModel], known: Mapping[str, Value], prefix: str) -> T
 
 
 def without(profile: Profile, keys: tuple[str, ...]) -> Profile:
-    """The same with these keys left to discovery; keys as they stand in the file."""
+    """The same with these keys left to discovery; keys as written in the file."""
     bare = {key.removeprefix("console.") for key in keys}
     kept = {key: value for key, value in pins(profile.console).items() if key not in bare}
     return profile.model_copy(update={"console": profile_of(kept)})
 
 
 def differences(pinned: Profile, settled: ConsoleProfile, failed: tuple[str, ...]) -> tuple[Difference, ...]:
-    """For each key that did not hold: what is pinned, and what discovery put in its place."""
+    """For each key that does not fit: the pinned value, and the one that discovery found instead."""
     was, now = pins(pinned.console), pins(settled)
     return tuple(
         Difference(key, value, now.get(bare, ""))
@@ -212,11 +212,11 @@ def differences(pinned: Profile, settled: ConsoleProfile, failed: tuple[str, ...
 
 
 def untried(pinned: Profile) -> tuple[str, ...]:
-    """Keys of the file that only a real backup or restore puts to the test."""
+    """Keys of the file that only a real backup or restore can test."""
     return tuple(f"console.{key}" for key in pins(pinned.console) if key in _LATE)
 
 
 def other_family(pinned: Profile, release: str) -> tuple[Difference, ...]:
-    """The family, where both the profile and the pages say one."""
+    """The family, if both the profile and the pages name one."""
     seen = family_of(release)
     return (Difference("family", pinned.family, seen),) if pinned.family and seen not in (None, pinned.family) else ()

@@ -1,4 +1,4 @@
-"""Read what a console serves into a Page. Pure functions."""
+"""Parse a console's answer into a Page. Pure functions."""
 
 import codecs
 import re
@@ -33,13 +33,13 @@ from vmmigrate.appliance.web.rows import Rows, rows_of
 _ERROR_CLASS = re.compile(r"(^|[-_])(errors?|danger|failure|failed|invalid)($|[-_])", re.IGNORECASE)
 _NEVER_ERRORS = ("input", "select", "textarea", "label", "form", "body", "html", "button", "a")
 _INLINE = ("a", "abbr", "b", "big", "code", "em", "font", "i", "label", "small", "span", "strong", "tt", "u")
-_UNSAID = ("a", "button", "select", "textarea")  # what a person may choose is not what the console says
+_UNSAID = ("a", "button", "select", "textarea")  # choices are not part of the console's own text
 _SCRIPTED = re.compile(r"location(?:\.href|\.assign|\.replace)?\s*[=(]\s*['\"]([^'\"]+)['\"]")
 _TEXT_LIMIT = 400
 
 
 def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | None = None, refresh: str = "") -> Page:
-    """Parse what was served at `url`; `charset` and `refresh` are what its headers say."""
+    """Parse the answer from `url`; `charset` and `refresh` come from its headers."""
     soup = Markup(html, charset)
     rows = rows_of(soup)
     base = soup.find("base", href=True)
@@ -76,9 +76,9 @@ def _forms(soup: Markup, here: str, url: str, rows: Rows) -> Iterator[Form]:
 
 
 def _encoding(accepted: str, of_the_page: str) -> str:
-    """The first of `accept-charset` that there is; `UNKNOWN` and the like leave the page's own.
+    """The first known one of `accept-charset`; `UNKNOWN` and similar values mean the page's own.
 
-    A page in ASCII alone says nothing of what it takes: that is UTF-8, which holds every password.
+    A page in plain ASCII does not say what it accepts: then UTF-8, which can encode every password.
     """
     of_the_page = "utf-8" if of_the_page == "ascii" else of_the_page
     for name in re.split(r"[\s,]+", accepted.strip()):
@@ -138,7 +138,7 @@ def _button_label(control: Tag) -> str:
 
 
 def _options(select: Tag) -> Iterator[Choice]:
-    """The first is chosen where none is, as a browser shows it."""
+    """The first is chosen if none is, as in a browser."""
     options = [option for option in select.find_all("option") if not option.has_attr("disabled")]
     preset = any(option.has_attr("selected") for option in options) or select.has_attr("multiple")
     for at, option in enumerate(options):
@@ -166,13 +166,13 @@ def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
             said = [each for each in said if each] or [""]
             yield Link(said[0], urljoin(here, target), " ".join(said[1:]), row=rows.get(id(tag), ""))
 
-    for select in soup.find_all("select", onchange=True):  # a menu that goes where it is set to
+    for select in soup.find_all("select", onchange=True):  # a menu that opens its chosen option
         for option in select.find_all("option", value=re.compile(r"^(/|\w[\w/]*\.\w+$)")):
             yield Link(words(option), urljoin(here, attribute(option, "value")))
 
 
 def _target(tag: Tag) -> str:
-    """Where a click leads: a link's address, or the one that its `onclick` goes to."""
+    """The target of a click: a link's address, or the one in its `onclick`."""
     href = attribute(tag, "href").strip() if tag.name in ("a", "area") else ""
     if href and not href.startswith("#") and not href.lower().startswith("javascript:"):
         return href
@@ -181,7 +181,7 @@ def _target(tag: Tag) -> str:
 
 
 def _asking_buttons(forms: tuple[Form, ...]) -> Iterator[Link]:
-    """A button of a form that is sent by GET and asks for nothing is a link."""
+    """A button of a GET form without fields counts as a link."""
     for form in forms:
         for button in form.buttons if not form.shown else ():
             method, action = form.sent_to(button)
@@ -200,7 +200,7 @@ def _frames(soup: Markup, here: str) -> Iterator[str]:
 
 
 def _refresh(soup: Markup, here: str, header: str) -> Refresh | None:
-    """By header, by meta element, or by a script on a page that has nothing else."""
+    """By header, by meta element, or by a script on a page without other content."""
     meta = next((m for m in soup.find_all("meta") if attribute(m, "http-equiv").lower() == "refresh"), None)
     said = re.match(
         r"\s*([\d.]+)?\s*[;,]?\s*(?:url\s*=)?\s*['\"]?([^'\"]*)", attribute(meta, "content") if meta else header, re.I

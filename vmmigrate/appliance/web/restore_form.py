@@ -40,7 +40,7 @@ _GO_ON = rf"\breally\b|\bcontinue\b|go ahead|\breplac|{words.RESTORE} (it|(this|
 _STAY = r"\b(keep|retain|preserv|cancel|abort|stop)"
 _CONFIRM = Decision[Field](
     "restore.confirm",
-    "box that consents",
+    "checkbox that consents",
     field_name,
     (
         Sign(4, "consents", lambda box: says(words.CONSENT, box.label)),
@@ -88,13 +88,13 @@ def file_field(decisions: Decisions, form: Form) -> Field:
 
 
 def choices(decisions: Decisions, form: Form, password: Secret | None) -> Filled:
-    """Password, the upload as source, and a tick where the form wants to be told that this overwrites all settings."""
+    """Password, the upload as source, and the checkbox that confirms that all settings are overwritten."""
     source = place(decisions, "restore", "upload", words.UPLOAD, form)
     return {**passwords(decisions, "restore", form, password), **source, **consent(decisions, form)}
 
 
 def consent(decisions: Decisions, form: Form) -> Filled:
-    """Every box, and every choice between yes and no, that consents. One that says nothing may: that is asked for."""
+    """Every checkbox, and every choice between yes and no, that consents. One without a label is an error."""
     may = (*boxes(form), *(field for field in form.shown if _yes(field)))
     likely = [each.thing for each in rank(may, _CONFIRM.signs) if each.points >= _CONFIRM.enough]
     silent = [field for field in may if not field.label and not field.chosen and not _stands_at_yes(field)]
@@ -102,7 +102,7 @@ def consent(decisions: Decisions, form: Form) -> Filled:
         likely = [decisions.one(_CONFIRM, may, where(form))]
     elif silent and not likely:
         raise NotDiscovered(
-            f"the box {silent[0].name!r} says nothing: does it consent to the restore? Seen {where(form)}",
+            f"the box {silent[0].name!r} has no label: does it consent to the restore? Seen {where(form)}",
             hint="look at the page in a browser",
             keys=full(_CONFIRM.key),
         )
@@ -117,7 +117,7 @@ def _stands_at_yes(field: Field) -> bool:
 
 
 def _yes(field: Field) -> Choice | None:
-    """The choice that says yes, where another says no."""
+    """The choice that says yes, if another says no."""
     yes = [each for each in field.choices if says(words.YES, each.label)]
     return yes[0] if len(yes) == 1 and any(says(words.NO, each.label) for each in field.choices) else None
 
@@ -127,12 +127,12 @@ def button(decisions: Decisions, form: Form) -> Field | None:
 
 
 def yes_button(decisions: Decisions, form: Form) -> Field | None:
-    """None where the form asks nothing that can be answered with yes."""
+    """None if the form asks nothing that can be answered with yes."""
     return decisions.perhaps(_YES, form.buttons, where(form))
 
 
 def restores(decisions: Decisions, way: Way) -> bool:
-    """Whether a link or button in a list restores what it stands beside."""
+    """Whether a link or button in a list restores the entry beside it."""
     said = caption_of(way)
     if says(f"{words.ACTS}|{words.DOWNLOAD}|{words.UPLOAD}|{words.NO}", said) or says(words.ACTS, address(way)):
         return False
@@ -141,14 +141,14 @@ def restores(decisions: Decisions, way: Way) -> bool:
 
 
 def pinned_way(decisions: Decisions, offered: Sequence[Way]) -> list[Way]:
-    """The one with the pinned caption, where others say something else; what each row says tells no row apart."""
+    """The one with the pinned caption, if others have another; a caption that every row has identifies none."""
     pin = decisions.pinned(_YES.key)
     fitting = [way for way in offered if pin and same(caption_of(way), pin)]
     return fitting if len(fitting) == 1 < len(offered) else []
 
 
 def one_way(decisions: Decisions, likely: Sequence[Way], page: Page) -> Way:
-    """Of an entry's ways to restore it the only one, or the pinned. Raises NotDiscovered."""
+    """The only link or button that restores an entry, or the pinned one. Raises NotDiscovered."""
     captions = {caption_of(way).casefold(): way for way in reversed(likely)}
     pin = decisions.pinned(_YES.key)
     pinned = [way for said, way in captions.items() if pin and same(said, pin)]
@@ -162,7 +162,7 @@ def one_way(decisions: Decisions, likely: Sequence[Way], page: Page) -> Way:
 
 
 def uploaded(form: Form, name: str) -> Filled:
-    """Of the archives that a form lists, the one that was just sent; nothing where it lists none or several such."""
+    """Of the archives that a form lists, the one just sent; nothing if it lists none or several such."""
     named_so = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", re.IGNORECASE)
     fits = [(field, choice) for field in form.fields for choice in field.choices if named_so.search(choice.label)]
     return {fits[0][0]: fits[0][1].value} if len(fits) == 1 else {}

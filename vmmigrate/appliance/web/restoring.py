@@ -1,4 +1,4 @@
-"""Send an archive to a console once, answer its questions, and tell from its words whether it was restored."""
+"""Send an archive to a console once, answer its questions, and decide from its text whether it was restored."""
 
 from typing import BinaryIO
 
@@ -21,11 +21,11 @@ from vmmigrate.appliance.web.scoring import says
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
 _QUESTIONS = 4  # pages in a row that ask something
-_ANEW = "deploy the machine anew and import again: whether anything of this one was restored is not known"
+_ANEW = "deploy the machine again and repeat the import: it is not known what was restored on this one"
 
 
 class Restore:
-    """One restore by one form. `before`: the page on which it stood; `entry`: what an ended session shows."""
+    """One restore by one form. `before`: the form's page; `entry`: the page shown when the session has ended."""
 
     def __init__(
         self, browser: Browser, decisions: Decisions, before: Page, entry: Entry, password: Secret | None
@@ -33,14 +33,14 @@ class Restore:
         self._browser, self._decisions, self._entry = browser, decisions, entry
         self._password = password
         self._asked = False  # for the password
-        self._name = ""  # of the archive, as the console calls it
+        self._name = ""  # the console's name for the archive
         self._listed = False  # whether it was chosen in a list
         self._before = [*browser.visited, before]
         self._seen = list(self._before)
-        self._standing = before.forms  # those that ask nothing about the archive
+        self._standing = before.forms  # forms that ask nothing about the archive
 
     def send(self, form: Form, source: BinaryIO, name: str, size: int, progress: ProgressListener) -> None:
-        """Upload and see it through. Raises ApplianceError with the console's words, NotDiscovered."""
+        """Upload and wait until it is restored. Raises ApplianceError with the console's message, NotDiscovered."""
         self._name = name
         field = restore_form.file_field(self._decisions, form)
         filled = restore_form.choices(self._decisions, form, self._password)
@@ -58,7 +58,7 @@ class Restore:
                 return self._judge(page)
             page = self._answer(page, *question)
         raise NotDiscovered(
-            f"after the upload the console keeps asking; seen: {page.describe()}",
+            f"after the upload the console asks one question after another; seen: {page.describe()}",
             hint=_ANEW,
             keys=full("restore.yes", "restore.success"),
         )
@@ -78,7 +78,7 @@ class Restore:
         return page
 
     def _rested(self, page: Page) -> Page:
-        """The page, once the console is no longer busy with the restore."""
+        """The page, when the console has finished the restore."""
         refresh = self._still(page)
         if refresh is None:
             return self._browser.arrive(page) if not self._done(page) else page
@@ -110,7 +110,7 @@ class Restore:
         return any(map(self._succeeded, page.sentences(*self._seen)))
 
     def _surely_done(self, page: Page, too_little: str = words.EVER) -> bool:
-        """Whether it says so by more than what holds of every restore."""
+        """Whether it says so with more than the sentence shown for every restore."""
         pinned = self._decisions.pinned("restore.success")
         said = filter(self._succeeded, page.sentences(*self._seen))
         return any(pinned or not says(too_little, each) for each in said)
@@ -126,7 +126,7 @@ class Restore:
         return says(words.FAILED, sentence) and not self._harmless(sentence)
 
     def _harmless(self, line: str) -> bool:
-        """A warning that goes with a question is no failure, however red it is; nor is what the profile says."""
+        """A warning with a question is not a failure, even in red; nor is a text that the profile calls a success."""
         pattern = self._decisions.pinned("restore.failure")
         return not says(pattern, line) if pattern else self._succeeded(line) or says(words.ASKS, line)
 
@@ -135,16 +135,16 @@ class Restore:
             self._decisions.note(key, self._decisions.pinned(key))
         if not self._done(page):
             raise NotDiscovered(
-                "after the upload the console says neither that it restored the backup nor why not; at"
+                "after the upload the console does not say whether it restored the backup; at"
                 f" {path_of(page.url)} it says: {telling(page, *self._seen)}",
-                hint="see in a browser whether the settings are there",
+                hint="check in a browser whether the settings are there",
                 keys=full("restore.success", "restore.failure"),
             )
 
     # ---- what it lists ------------------------------------------------------------------------------------
 
     def _in_a_list(self, page: Page) -> Way | None:
-        """What restores the archive just sent, where the page lists archives; None where it lists nothing new."""
+        """What restores the archive just sent, if the page lists archives; None if it lists nothing new."""
         if self._listed or self._surely_done(page, f"{words.EVER}|{words.NOTHING_ELSE}"):
             return None
         listing = Listing(page, self._before)
@@ -156,7 +156,7 @@ class Restore:
                 return restore_form.one_way(self._decisions, likely, page)
         if any(map(listing.is_new, offered)):
             raise NotDiscovered(
-                f"which of the archives is the one just sent cannot be told; seen: {page.describe()}",
+                f"it is not clear which of the archives is the one just sent; seen: {page.describe()}",
                 hint=_ANEW,
                 keys=full("restore.yes"),
             )
@@ -174,7 +174,7 @@ class Restore:
     # ---- what it asks -------------------------------------------------------------------------------------
 
     def _question(self, page: Page) -> tuple[Form, Field] | None:
-        """The form and the button that say yes to what the console asks; None where it asks nothing."""
+        """The form and the button that answer yes to the console's question; None if it asks nothing."""
         done = self._done(page)
         asks = any(self._asks(sentence, done=done) for sentence in page.sentences(*self._seen))
         if self._surely_done(page) and not asks:
@@ -191,11 +191,11 @@ class Restore:
         return None
 
     def _asks(self, sentence: str, *, done: bool) -> bool:
-        """Once it is done, what is asked about a restart is none of our business."""
+        """After the restore, a question about a restart is ignored."""
         return says(words.ASKS, sentence) and not (done and says(words.ACTS, sentence))
 
     def _is_new(self, form: Form) -> bool:
-        """Not one of those beside the restore form, unless it lists what was sent among what can be restored."""
+        """Not a form beside the restore form, unless it lists the archive just sent."""
         if restore_form.uploaded(form, self._name):
             return True
         return all((form.action, form.describe()) != (other.action, other.describe()) for other in self._standing)
@@ -204,7 +204,7 @@ class Restore:
         if pin:
             return not_there("restore.yes", pin, f"after the upload; seen: {page.describe()}")
         return NotDiscovered(
-            f"after the upload the console asks something that nothing answers with yes; seen: {page.describe()}",
+            f"after the upload the console asks something, and no button answers yes; seen: {page.describe()}",
             hint=_ANEW,
             keys=full("restore.yes"),
         )

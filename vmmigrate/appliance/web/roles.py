@@ -1,4 +1,4 @@
-"""Tell which form of a page is for logging in, for a backup, for a restore: by signs that speak for and against."""
+"""Decide which form of a page is for log-in, backup or restore, by signs for and against."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from vmmigrate.appliance.web.pages import Page
 from vmmigrate.appliance.web.scoring import Candidate, Sign, outstanding, rank, says
 from vmmigrate.errors import NotDiscovered
 
-_BY_PROFILE = 100  # a form that has what the profile names needs no other sign
+_BY_PROFILE = 100  # a form that matches the profile needs no other sign
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a form can be for. `section` of the profile; `fields`, `action`: its keys by which the form is known.
+    """A purpose of a form. `section` of the profile; `fields`, `action`: the keys that identify the form.
 
-    `must`: what a form needs, unless it has a field that the profile names; `enough` points make it likely; with
-    `sure` nobody need look at further pages.
+    `must`: what a form needs, unless it has a field of the profile; `enough` points make it likely; with
+    `sure` points the search stops.
     """
 
     section: str
@@ -33,13 +33,13 @@ class Role:
 
 
 def best(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | None:
-    """The page's most likely form for this role, None where it has none."""
+    """The page's most likely form for this role, None if it has none."""
     ranked = _ranked(role, page, decisions)
     return ranked[0] if outstanding(ranked, role.enough) else None
 
 
 def likely(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | None:
-    """As `best`, but raises NotDiscovered where several are equally likely."""
+    """As `best`, but raises NotDiscovered if several are equally likely."""
     ranked = _ranked(role, page, decisions)
     winners = outstanding(ranked, role.enough)
     if len(winners) > 1:
@@ -49,7 +49,7 @@ def likely(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | No
         )
         raise NotDiscovered(
             f"several forms of {page.title or path_of(page.url)!r} could be the {role.what}: {told}",
-            hint="see in a browser which of them it is",
+            hint="check in a browser which of them it is",
             keys=full(*(f"{role.section}.{name}" for name in role.action or role.fields)),
         )
     return ranked[0] if winners else None
@@ -61,7 +61,7 @@ def action_pin(role: Role, decisions: Decisions) -> str | None:
 
 
 def _ranked(role: Role, page: Page, decisions: Decisions) -> list[Candidate[Form]]:
-    """A form that is there twice (for narrow screens) counts once."""
+    """A form that occurs twice (for narrow screens) counts once."""
     action = action_pin(role, decisions)
     fields = [pin for name in role.fields if (pin := decisions.pinned(f"{role.section}.{name}"))]
 
@@ -73,7 +73,7 @@ def _ranked(role: Role, page: Page, decisions: Decisions) -> list[Candidate[Form
         may_be = role.must(form) or any(form.named(pin) for pin in fields)
         if may_be and action in (None, path_of(form.action)):
             fitting.setdefault((form.action, form.method, tuple((f.name, f.kind) for f in form.fields)), form)
-    pinned = Sign[Form](_BY_PROFILE, "has what the profile names", by_profile)
+    pinned = Sign[Form](_BY_PROFILE, "matches the profile", by_profile)
     return rank(fitting.values(), (*role.signs, pinned))
 
 
@@ -96,7 +96,7 @@ def _names(form: Form) -> str:
 _HAS_FILE = Sign[Form](-10, "takes a file", lambda form: form.of_kind("file"))
 _SEARCHES = Sign[Form](
     -5,
-    "is for searching or the language",
+    "is for a search or the language",
     lambda form: says(words.SEARCH, _captions(form), _labels(form)) and not says(words.LOGIN, _captions(form)),
 )
 _RECOVERS = Sign[Form](
@@ -117,12 +117,12 @@ LOGIN = Role(
     (
         Sign(4, "asks for a password", _passwords),
         Sign(-3, "asks for several passwords", lambda form: _passwords(form) > 1),
-        Sign(2, "asks for something beside it", lambda form: _passwords(form) and form.of_kind("text", "email")),
+        Sign(2, "asks for one more thing", lambda form: _passwords(form) and form.of_kind("text", "email")),
         Sign(2, "asks for a user", lambda form: says(words.USER, *(f.label for f in form.of_kind("text", "email")))),
         _LOGIN_BUTTON,
         _LOGIN_NAME,
         Sign(1, "is for administrators", lambda form: says("admin", form.about, path_of(form.action))),
-        Sign(-6, "speaks of backup", lambda form: says(words.BACKUP, _captions(form), _labels(form))),
+        Sign(-6, "mentions backup", lambda form: says(words.BACKUP, _captions(form), _labels(form))),
         _HAS_FILE,
         _SEARCHES,
         _RECOVERS,
@@ -142,7 +142,7 @@ USER_FIRST = Role(
         Sign(2, "asks for a user", lambda form: says(words.USER, _labels(form))),
         _LOGIN_BUTTON,
         _LOGIN_NAME,
-        Sign(1, "goes on to something", lambda form: says(words.NEXT, _captions(form))),
+        Sign(1, "leads to the next page", lambda form: says(words.NEXT, _captions(form))),
         _HAS_FILE,
         _SEARCHES,
         _RECOVERS,
@@ -173,14 +173,14 @@ BACKUP = Role(
             lambda form: says(f"{words.MAKE}|{words.DOWNLOAD}", _captions(form)),
         ),
         Sign(2, "asks for a password", _passwords),
-        Sign(2, "stands under backup", lambda form: says(words.BACKUP, form.about, path_of(form.page))),
+        Sign(2, "is under a backup heading", lambda form: says(words.BACKUP, form.about, path_of(form.page))),
         Sign(-3, "takes a file", lambda form: form.of_kind("file")),
         Sign(
             -8,
             "is for automatic backups",
             lambda form: says(words.SCHEDULE, _labels(form), _captions(form), form.about),
         ),
-        Sign(-4, "has nothing but a button that leads on", lambda form: form.method == "get" and not form.shown),
+        Sign(-4, "only has a button that leads to the next page", lambda form: form.method == "get" and not form.shown),
         Sign(-20, "may delete or restart something", lambda form: form.buttons and not _harmless(form)),
         _SEARCHES,
         Sign(-6, "is for logging in", lambda form: says(words.LOGIN, _captions(form))),
@@ -197,10 +197,10 @@ RESTORE = Role(
     (
         Sign(4, "takes a file", lambda form: form.of_kind("file")),
         Sign(3, "has a restore button", lambda form: says(words.RESTORE, _captions(form))),
-        Sign(2, "speaks of backup or restore", lambda form: says(f"{words.RESTORE}|{words.BACKUP}", _labels(form))),
+        Sign(2, "mentions backup or restore", lambda form: says(f"{words.RESTORE}|{words.BACKUP}", _labels(form))),
         Sign(
             2,
-            "stands under restore",
+            "is under a restore heading",
             lambda form: says(f"{words.RESTORE}|{words.BACKUP}", form.about, path_of(form.page)),
         ),
         Sign(-6, "takes another kind of file", lambda form: says(words.OTHER_FILES, _labels(form), form.about)),

@@ -1,4 +1,4 @@
-"""Find the entry of a list (a table's row, a list's item, a card) to which a link or button belongs. Pure functions."""
+"""Find the list entry (table row, list item, card) to which a link or button belongs. Pure functions."""
 
 import re
 from collections import Counter
@@ -11,17 +11,17 @@ from vmmigrate.appliance.web.vocabulary import ARCHIVE_NAME
 
 Rows = dict[int, str]  # by the id of a tag
 _BUTTONS = ("submit", "image", "button")
-_SHORTEST = 4  # characters: a shorter number counts or measures something, it names nothing
+_SHORTEST = 4  # characters: a shorter number is a count or a size, not a name
 
 
 def marks(text: str) -> frozenset[str]:
-    """What tells one archive from another: names of files, and whatever has digits (dates, times, numbers)."""
+    """What distinguishes archives: file names, and everything with digits (dates, times, numbers)."""
     pieces = (re.sub(r"^[\W_]+|[\W_]+$", "", piece).casefold() for piece in re.split(r"[\s\"'<>|,;]+", text))
     return frozenset(piece for piece in pieces if _is_mark(piece))
 
 
 def rows_of(soup: Markup) -> Rows:
-    """The words of each link's and button's own entry."""
+    """The text of each link's and button's own entry."""
     tags = [(tag, _kind(tag)) for tag in soup.find_all(_acts)]
     held = Counter((id(holder), kind) for tag, kind in tags for holder in (tag, *tag.parents))
     said: Rows = {}
@@ -43,19 +43,19 @@ def _acts(tag: Tag) -> bool:
 
 
 def _kind(tag: Tag) -> str:
-    """What it says but for the names of archives: those of several entries say the same."""
+    """Its text without the names of archives: then several entries have the same text."""
     said = words(tag) or attribute(tag, "value") or attribute(tag, "title")
     return " ".join("*" if marks(word) else word.casefold() for word in said.split())
 
 
 def _entry(tag: Tag) -> Tag | None:
-    """The row or item around it, unless that holds a part of the page."""
+    """The row or item around it, unless that contains a whole part of the page."""
     entry = tag if tag.name == "tr" else tag.find_parent(("tr", "li"))
     return entry if isinstance(entry, Tag) and not entry.find((*HEADINGS, "tr", "li", "hr")) else None
 
 
 def _card(tag: Tag, kind: str, held: Counter[tuple[int, str]]) -> Tag | None:
-    """The widest block around it that holds no second of its kind; None where the page has no second."""
+    """The widest block around it without a second of its kind; None if the page has no second."""
     block = tag
     for holder in tag.parents:
         if held[id(holder), kind] > 1:

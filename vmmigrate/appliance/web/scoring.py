@@ -1,4 +1,4 @@
-"""Weigh candidates by signs that speak for and against them, and keep the reasons. Pure functions."""
+"""Score candidates by signs for and against them, and keep the reasons. Pure functions."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Sign(Generic[T]):
-    """`points` for a candidate of which it holds; `reason` completes "it …"."""
+    """`points` for a candidate that has the sign; `reason` completes "it …"."""
 
     points: int
     reason: str
@@ -30,16 +30,16 @@ def weigh(thing: T, signs: Iterable[Sign[T]]) -> Candidate[T]:
 
 
 def rank(things: Iterable[T], signs: Sequence[Sign[T]]) -> list[Candidate[T]]:
-    """Best first; of equals the one that stands first on the page."""
+    """Best first; of equals the first on the page."""
     return sorted((weigh(thing, signs) for thing in things), key=lambda each: -each.points)
 
 
 def outstanding(ranked: Sequence[Candidate[T]], enough: int) -> list[Candidate[T]]:
-    """Those that share the first place with at least `enough` points: one is a decision, several are none."""
+    """Those that share the first place with at least `enough` points: only a single one is a decision."""
     best = ranked[0].points if ranked else 0
     return [each for each in ranked if each.points == best and best >= enough]
 
 
 def says(pattern: str, *texts: str) -> bool:
-    """Whether one of the texts has it, whatever the case."""
+    """Whether one of the texts matches, in any case."""
     return any(re.search(pattern, text, re.IGNORECASE) for text in texts)

@@ -1,4 +1,4 @@
-"""The words by which the parts of an English console are known: regular expressions, searched for whatever the case."""
+"""The words that identify the parts of an English console: regular expressions, case ignored."""
 
 BACKUP = r"\bback[\s-]?ups?\b"  # Backup, Back up, back-ups
 EXPORT = rf"{BACKUP}|\bexport"
@@ -35,13 +35,13 @@ RECOVERY = (
 )
 SEARCH = r"\bsearch|\bfind\b|\bfilter|\blookup\b|\bquery\b|language|locale"
 
-# What a click may set off: never followed, never pressed.
+# What a click may start: never followed, never pressed.
 ACTS = (
     r"(log|sign)[\s-]?(out|off)|re-?start|re-?boot|shut[\s-]?down|power[\s-]?off|\bhalt|delet|remov|eras|wip(e|ing)"
     r"|purg|\bclear|\breset|re-?initiali[sz]e|\bstop|\bkill|factory|uninstall|\bdrop\b|\bdestroy|revert|roll[\s-]?back"
     r"|\bdiscard|\btruncate|disconnect|terminate|\bdefaults?\b"
 )
-# What makes a caption an order: a link that says so may act at once.
+# What makes a caption a command: such a link may act at once.
 ORDERS = (
     r"\b(now|start|run|create|make|generate|perform|execute|apply|save|send|flush|retry|release|enable|disable|update"
     r"|upgrade|reload|refresh|sync\w*|test|install|accept|reject|approve|renew|add|new|edit|change|unlock|lock"
@@ -100,7 +100,7 @@ DONE = (
     rf"|\b(must|needs? to|has to|please|will) (now )?(be )?{_ANEW}|{_ANEW} (is )?(required|needed|necessary)"
 )
 _DEEDS = r"\b(restor|import|recover|success|succeed|complet|finish|done\b|applied|overwritten|replaced)"
-# A sentence with words of success that tells of none: denied, still to come, or broken off.
+# A sentence with words of success that reports none: denied, still to come, or aborted.
 NOT_SO = (
     r"((?<!do )\bnot\b|\b(never|nothing|none)\b|(?<!do)n['\u2019]t\b"
     rf"|\bno (?!(errors?|problems?|warnings?|failures?|issues?)\b)\w+)[^,;:]*{_DEEDS}"
@@ -108,6 +108,6 @@ NOT_SO = (
     r"|in progress|\b(restoring|importing|being (restored|imported|recovered))\b"
     r"|\b(cancell?ed|aborted|interrupted|timed out|rolled back|part(ial)?ly|partial|incomplete)\b"
 )
-# What the vendor says of every restore [F-BACKUP-4]: a page may say it before as well as afterwards.
+# The vendor's sentence about every restore [F-BACKUP-4]: a page may show it before or after.
 NOTHING_ELSE = r"^\W*(all |it'?s )?(success\w*|succeeded|completed?|finished|done)\W*$"  # of the upload, it may be
 EVER = r"\bafter\b.*\b(restor|import)"

@@ -1,4 +1,4 @@
-"""Leave a first-run wizard that stands in the way, without ever filling it in."""
+"""Leave a first-run wizard without ever filling it in."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from vmmigrate.appliance.web.pages import Link, Page
 from vmmigrate.appliance.web.scoring import Sign, says
 
 KEY = "wizard_skip"
-_STEPS = 6  # a wizard may have its own ways of asking "really?"
+_STEPS = 6  # a wizard may ask for confirmation on further pages
 
 
 class Wizard:
-    """`press`: whether a button may be pressed too. On a machine that is to be exported only links are followed.
+    """`press`: whether a button may be pressed too. On a machine that will be exported only links are followed.
 
-    `check` sees each page on the way: it raises where the session ended.
+    `check` sees each page on the way: it raises if the session ended.
     """
 
     def __init__(self, browser: Browser, decisions: Decisions, check: Callable[[Page], Page], *, press: bool) -> None:
@@ -25,7 +25,7 @@ class Wizard:
         self.seen: Page | None = None
 
     def leave(self, page: Page) -> Page | None:
-        """The page behind the wizard; None where `page` is none, or has no way out (then it is `seen`)."""
+        """The page behind the wizard; None if `page` is not a wizard, or has no way out (then it is `seen`)."""
         if not self._stands_in_the_way(page):
             return None
         self.seen = page
@@ -60,7 +60,7 @@ class Wizard:
         if pin and not any(_BUTTON.name(way) == pin for way in ways):
             raise not_there(KEY, pin, f"seen: {page.describe()}")
         if pin and not self._press:
-            raise not_there(KEY, pin, "as a link: a button is never pressed on a machine that is to be exported")
+            raise not_there(KEY, pin, "as a link: a button is never pressed on a machine that will be exported")
         found = self._decisions.perhaps(_BUTTON, ways if self._press else [], f"seen: {page.describe()}")
         if found is None:
             return None
@@ -68,7 +68,7 @@ class Wizard:
 
 
 def stands_in_the_way(page: Page) -> bool:
-    """By its title, headings or address; or because it asks for something and offers to do that later."""
+    """By its title, headings or address; or because it asks for something and offers to postpone it."""
     if says(words.WIZARD, page.title, *page.headings, path_of(page.url).replace("/", " ").replace("-", " ")):
         return True
     offers = any(says(r"\b(skip|later|not now)\b", link.text) for link in page.links)
@@ -80,7 +80,7 @@ _LINK = Decision[Link](
     "way out of the wizard",
     lambda link: link.text,
     (
-        Sign(4, "leaves it for later", lambda link: says(words.LATER, link.text)),
+        Sign(4, "postpones it", lambda link: says(words.LATER, link.text)),
         Sign(2, "leaves it", lambda link: says(words.LEAVE, link.text)),
     ),
     enough=2,
@@ -90,7 +90,7 @@ _BUTTON = Decision[tuple[Form, Field]](
     KEY,
     "way out of the wizard",
     lambda way: way[1].caption,
-    (Sign(4, "leaves it for later", lambda way: says(words.LATER, way[1].caption)),),
+    (Sign(4, "postpones it", lambda way: says(words.LATER, way[1].caption)),),
     enough=4,
     allowed=lambda way: not says(words.ACTS, way[1].caption),
 )

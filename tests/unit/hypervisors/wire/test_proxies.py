@@ -41,7 +41,7 @@ def test_not_for_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_that_speaks_tls_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "https://px:3128")
-    with pytest.raises(NotSupported, match="is not one that is spoken to in HTTP"):
+    with pytest.raises(NotSupported, match="is not a plain HTTP proxy"):
         proxies.proxy_for(FAR)
 
 

@@ -1,0 +1,71 @@
+"""The words of texts for people: what the product, its help and its pages say is plain technical English."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+# Words that a reader whose mother tongue is not English does not know in this sense, and what stands for them.
+PLAIN = {
+    r"told|tells?": "reported, shown, says",
+    r"mend(s|ed|ing)?": "fix, repair",
+    r"borne|bears?": "tolerated; has (a name)",
+    r"believ\w+": "trusted",
+    r"anew": "again; recreated",
+    r"in per cents": "percent-encoded",
+    r"the likes of \w+|and its like": "such as; clients like this one",
+    r"(are|be) content": "when satisfied",
+    r"lacking": "missing",
+    r"See the port": "say what it does",
+}
+# Each with its reason: a name in the program, which stays.
+ALLOWED = {
+    ("vmmigrate/init/asking.py", "tell"),  # the name of a function
+    ("vmmigrate/show/doctor.py", "mend"),  # a JSON key of an earlier version, which stays
+    ("hypervisors/vmware/properties.py", "told"),  # the name of a parameter
+}
+PAGES = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile")]
+PAGES += sorted([*(CHECKOUT / "docs").glob("*.md"), *(CHECKOUT / "docs").glob("*.1")])
+CODE = sorted([*(CHECKOUT / "vmmigrate").rglob("*.py"), *(CHECKOUT / "hypervisors").rglob("*.py")])
+
+
+def said(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that a person reads: of a page all, of code its comments and strings without the values in them."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        yield from enumerate(text.splitlines(), 1)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.COMMENT, tokenize.STRING):
+            for number, line in enumerate(token.string.splitlines(), token.start[0]):
+                yield number, re.sub(r"\{[^{}]*\}", "", line)
+
+
+def unplain(path: Path) -> list[str]:
+    name = path.relative_to(CHECKOUT).as_posix()
+    return [
+        f"{name}:{number}: {found.group()!r}, better: {better}"
+        for number, line in said(path)
+        for words, better in PLAIN.items()
+        for found in re.finditer(rf"\b({words})\b", line, re.IGNORECASE)
+        if (name, found.group()) not in ALLOWED
+    ]
+
+
+@pytest.mark.parametrize("paths", [PAGES, CODE], ids=["pages", "code"])
+def test_texts_for_people_use_plain_words(paths: list[Path]) -> None:
+    assert [line for path in paths for line in unplain(path)] == []
+
+
+def test_each_exception_is_still_one() -> None:
+    for name, word in ALLOWED:
+        assert any(re.search(rf"\b{word}\b", line) for _, line in said(CHECKOUT / name)), (name, word)
+
+
+def test_a_word_in_a_text_is_found_and_a_value_in_braces_is_not(tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text('A = f"is told {told}"  # mend it\ntold = 1\n')
+    assert list(said(tmp_path / "x.py")) == [(1, 'f"is told "'), (1, "# mend it")]
