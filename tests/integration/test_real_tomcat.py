@@ -13,12 +13,11 @@ from cryptography import x509
 from fixtures.appliance import ca, keys
 from hypervisors import NotYet, Secret, wait_for
 from vmmigrate.appliance.family import Software, Units
-from vmmigrate.appliance.port import FileMeta, Result
+from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.tls import stores
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, served
 from vmmigrate.appliance.tls.keys import Pair, to_pem
 from vmmigrate.appliance.tls.pkcs12 import Entry, is_old_way, write
-from vmmigrate.appliance.tls.placing import NewFile
 from vmmigrate.errors import CommandFailed
 
 JARS = [path for path in sorted(Path("/usr/share/java").glob("tomcat9-*.jar")) if not path.stem[-1].isdigit()]

@@ -6,8 +6,8 @@ import shlex
 import pytest
 from scripted_gateway import MAIN, Gateway
 
-from vmmigrate.appliance.port import FileMeta, Result
-from vmmigrate.appliance.tls.placing import RECORD, Change, Edit, NewFile, forget, is_interrupted, place, resolved
+from vmmigrate.appliance.port import FileMeta, NewFile, Result
+from vmmigrate.appliance.tls.placing import RECORD, Change, Edit, forget, is_interrupted, place, resolved
 from vmmigrate.appliance.tls.placing import put_back as only_put_back
 from vmmigrate.errors import ApplianceError
 
