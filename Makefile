@@ -4,6 +4,9 @@ PY := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" = 0 ] || ! sudo -n true 2>/dev/null || echo sudo -n --preserve-env=VMMIGRATE_LAB,VMMIGRATE_CACHE)
 LAB := $(SUDO) $(PY) -m fixtures.lab
 
+# The tests start hundreds of processes; without bytecode files each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lint check test mutants demo lab-up lab-down man docs bench clean
 
