@@ -1,3 +1,3 @@
 """vmmigrate: replace a CipherMail gateway appliance by its new release, and be able to go back."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
