@@ -59,7 +59,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     if cache := getattr(session.config, "cache", None):  # absent without its plugin
         for folder in taken():
             files = {file: round(used, 2) for file, used in _taken.items() if folder_of(file) == folder}
-            cache.set(f"{RECORDED}/{folder}", files)
+            cache.set(f"{RECORDED}/{folder.replace('/', '-')}", files)
     if session.exitstatus == pytest.ExitCode.OK and too_slow(taken(), _factor()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
