@@ -1,6 +1,10 @@
 """What holds for every test, wherever the tests are run."""
 
+import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 from tests.budgets import pytest_runtest_logreport, pytest_sessionfinish, pytest_terminal_summary
 
@@ -10,3 +14,11 @@ __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "pytest_terminal_
 def pytest_configure() -> None:
     """A shell starts what runs in its background with SIGINT ignored; some tests press Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def an_ordinary_umask() -> Iterator[None]:
+    """The command line makes it strict, for good: a test that runs it in this process must not change the next one."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
