@@ -1,5 +1,6 @@
-"""Several looks at a guest in one command: a round trip and a sudo for all of them, because each sudo costs seconds."""
+"""Several questions to a guest in one command: one round trip and one sudo for all, because each sudo costs seconds."""
 
+import re
 import secrets
 import shlex
 from collections.abc import Sequence
@@ -7,29 +8,32 @@ from collections.abc import Sequence
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.errors import ApplianceError
 
+_EACH_MORE = 10.0  # seconds for each question after the first: on an emulated guest a program takes seconds to start
+
 
 def ask_all(
     shell: Shell, questions: Sequence[Sequence[str]], *, user: str | None = None, timeout: float = 60.0
 ) -> tuple[Result, ...]:
-    """What each command answers, with its own status and words; each is run whatever became of those before it.
+    """Run each command, even if one before it failed. Each answer has its own status, output and error output.
 
-    A mark that nobody can know beforehand parts the answers, so that no file or program can forge one. Raises
-    ApplianceError.
+    `timeout` is for one question; each further one adds `_EACH_MORE`, so a dead guest is noticed within minutes.
+    A random mark separates the answers: no file or program can forge it, because nobody knows it beforehand.
+    Raises ApplianceError.
     """
     mark = secrets.token_hex(16)
     asked = [f'{shlex.join(question)}; echo "{mark} $?"; echo {mark} >&2' for question in questions]
-    said = shell.run(("sh", "-c", "; ".join(("exec </dev/null", *asked))), user=user, timeout=timeout)
-    stdout, stderr = said.stdout.split(f"{mark} "), said.stderr.split(f"{mark}\n")
-    if len(stdout) != len(questions) + 1:
+    line = "; ".join(("exec </dev/null", *asked))
+    said = shell.run(("sh", "-c", line), user=user, timeout=timeout + _EACH_MORE * (len(questions) - 1))
+    pieces = re.split(rf"{mark} (\d+)\n", said.stdout)  # output, status, output, status, …, rest
+    outputs, statuses, errors = pieces[:-1:2], pieces[1::2], said.stderr.split(f"{mark}\n")[:-1]
+    if not len(statuses) == len(errors) == len(questions):
         raise ApplianceError(
-            f"{shell.host} answered {len(stdout) - 1} of {len(questions)} questions",
+            f"{shell.host} answered {min(len(statuses), len(errors))} of {len(questions)} questions",
             hint="is its disk or its memory full? look at its screen, then run this again",
         )
-    answers: list[Result] = []
-    for words, after, errors in zip(stdout, stdout[1:], stderr, strict=False):
-        out = words if not answers else words.partition("\n")[2]
-        answers.append(Result(int(after.partition("\n")[0]), out, errors))
-    return tuple(answers)
+    return tuple(
+        Result(int(status), output, error) for status, output, error in zip(statuses, outputs, errors, strict=True)
+    )
 
 
 def in_order(*commands: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import base64
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripted_shell import ScriptedShell
@@ -18,8 +19,13 @@ from vmmigrate.errors import ApplianceError, CommandFailed
 class Local(ScriptedShell):
     """This machine's own sh."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeouts: list[float] = []
+
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         self.ran.append(argv[0])
+        self.timeouts.append(timeout)
         done = subprocess.run(list(argv), input="not for them\n", capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -46,6 +52,56 @@ def test_each_answer_is_by_itself_with_its_status_and_its_words() -> None:
 def test_answers_that_break_off_are_no_answers() -> None:
     with pytest.raises(ApplianceError, match="answered 1 of 3 questions"):
         ask_all(Local(), [("true",), ("sh", "-c", "kill -9 $PPID"), ("true",)])
+
+
+QUESTIONS = [("echo", "a"), ("ls", "/nowhere at all"), ("echo", "b")]
+
+
+class Cut(Local):
+    """Loses the end of what the command printed: `stdout` and `stderr` are the lines that arrive."""
+
+    def __init__(self, stdout: int = 99, stderr: int = 99, ending: str = "\n") -> None:
+        super().__init__()
+        self.kept, self.ending = (stdout, stderr), ending
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        said = super().run(argv, user=user, check=check, timeout=timeout)
+        streams = zip((said.stdout, said.stderr), self.kept, strict=True)
+        return Result(
+            0, *("".join(f"{line}{self.ending}" for line in text.splitlines()[:kept]) for text, kept in streams)
+        )
+
+
+@pytest.mark.parametrize(
+    ("shell", "answered"),
+    [(Cut(), 3), (Cut(stdout=3), 2), (Cut(stderr=3), 2), (Cut(stderr=0), 0), (Cut(ending="\r\n"), 0)],
+)
+def test_marks_that_are_missing_in_either_stream_are_no_bug(shell: Cut, answered: int) -> None:
+    if answered == 3:
+        assert [answer.stdout for answer in ask_all(shell, QUESTIONS)] == ["a\n", "", "b\n"]
+        return
+    for ask in (ask_all, lambda shell, questions: LookingShell(shell).ahead(*questions)):
+        with pytest.raises(ApplianceError, match=f"answered {answered} of 3 questions") as refused:
+            ask(shell, QUESTIONS)
+        assert not isinstance(refused.value, CommandFailed)
+
+
+def test_a_status_that_is_cut_short_is_no_answer() -> None:
+    class Short(Local):
+        def run(self, *words: Any, **more: Any) -> Result:
+            said = super().run(*words, **more)
+            return Result(0, said.stdout[:-2], said.stderr)
+
+    with pytest.raises(ApplianceError, match="answered 0 of 1 questions"):
+        ask_all(Short(), [("true",)])
+
+
+def test_many_questions_may_take_longer_than_one() -> None:
+    shell = Local()
+    for count in (1, 2, 40):
+        ask_all(shell, [("true",)] * count)
+        LookingShell(shell).ahead(*(("echo", str(number)) for number in range(count)), timeout=120)
+    assert shell.timeouts == [60, 120, 70, 130, 450, 510]
 
 
 def test_in_order_stops_at_the_first_failure(tmp_path: Path) -> None:
