@@ -22,11 +22,11 @@ class Hardware:
 
 def decide(new: NewSettings, image: Image, old: Inventory) -> Hardware:
     """As the old VM, except for settings, and for the firmware for which the image was made."""
-    told = image.ovf.firmware if image.ovf else ""
+    of_image = image.ovf.firmware if image.ovf else ""
     return Hardware(
         vcpus=new.vcpus or old.vcpus,
         memory=new.memory_mib * 2**20 if new.memory_mib else old.memory,
-        firmware=new.firmware or told or old.firmware,
+        firmware=new.firmware or of_image or old.firmware,
         disk_bus=new.disk_bus,
     )
 
@@ -48,9 +48,9 @@ def _size(vcpus: int, memory: int) -> str:
 
 def guesses(new: NewSettings, image: Image, made: Inventory) -> str:
     """The guesses about the hardware of the VM that was `made`, as a sentence; '' if there were none."""
-    told = image.ovf is not None and image.ovf.firmware
+    of_image = image.ovf is not None and image.ovf.firmware
     bus = made.disks[0].bus if made.disks else "unknown"
-    firmware = f"firmware {made.firmware} was guessed from {'the image' if told else 'the old VM'}"
+    firmware = f"firmware {made.firmware} was guessed from {'the image' if of_image else 'the old VM'}"
     guessed = [] if new.firmware else [(firmware, "new.firmware")]
     guessed += [] if new.disk_bus else [(f"disk bus {bus} was guessed from the old VM", "new.disk_bus")]
     if not guessed:

@@ -12,7 +12,7 @@ from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, silen
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
-from vmmigrate.run.logged import warnings_told
+from vmmigrate.run.logged import warnings_to
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
@@ -52,7 +52,7 @@ def reported(parts: Parts, step: str, title: str) -> Iterator[Pace]:
 
 @contextmanager
 def hypervisor_of(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
-    with warnings_told(parts.listen):
+    with warnings_to(parts.listen):
         hypervisor = parts.connect(settings.hypervisor.url, access_to(settings, parts))
         try:
             yield hypervisor

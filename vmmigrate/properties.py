@@ -7,26 +7,26 @@ from vmmigrate.findings import Finding, error, warning
 from vmmigrate.settings.secrets import Secrets
 from vmmigrate.settings.sides import NewSettings
 
-Told = Mapping[str, str | None]  # as a plan shows them: None stands for a secret
+Shown = Mapping[str, str | None]  # as a plan shows them: None stands for a secret
 _SOURCES = '{ env = "NAME" }, { file = "PATH" }, { command = […] }, { keyring = "SERVICE/USER" } or { prompt = true }'
 _LEAVE_OUT = "remove new.properties from the settings"
 _THROUGH = "deploy through a vCenter, which passes them to it"
 
 
-def told(new: NewSettings) -> dict[str, str | None]:
+def as_shown(new: NewSettings) -> dict[str, str | None]:
     return {key: value if isinstance(value, str) else None for key, value in new.properties.items()}
 
 
-def in_words(properties: Told) -> list[str]:
+def in_words(properties: Shown) -> list[str]:
     return [f"{key}: a secret" if value is None else f"{key} = {value}" for key, value in properties.items()]
 
 
-def secret_names(properties: Told) -> list[str]:
+def secret_names(properties: Shown) -> list[str]:
     """The settings with the sources of the secret ones."""
     return [_setting(key) for key, value in properties.items() if value is None]
 
 
-def values(properties: Told, secrets: Secrets) -> dict[str, str | Secret]:
+def values(properties: Shown, secrets: Secrets) -> dict[str, str | Secret]:
     """Raises UsageProblem if a secret's source does not have it."""
     return {key: secrets.get(_setting(key)) if value is None else value for key, value in properties.items()}
 
@@ -35,7 +35,7 @@ def _setting(key: str) -> str:
     return f"new.properties.{key}"
 
 
-def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
+def faults(properties: Shown, image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
     """All faults that are known without the secrets."""
     if image.ovf is None or not isinstance(hypervisor, VappProperties):
         if properties:
@@ -44,7 +44,7 @@ def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[F
     known = {each.key: each for each in image.ovf.properties}
     for key, value in properties.items():
         if key in known:
-            yield from _misgiven(known[key], value, hypervisor)
+            yield from _wrong_value(known[key], value, hypervisor)
         else:
             listed = ", ".join(each.key for each in known.values() if each.user_configurable) or "none"
             yield _wrong(f"{image.path.name} has no property {key!r}", f"those that can be set: {listed}")
@@ -54,7 +54,7 @@ def faults(properties: Told, image: Image, hypervisor: Hypervisor) -> Iterator[F
             yield _wrong(seen, f"give it in the file: {_as_written(asked)}")
 
 
-def unheard(image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
+def not_passed(image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
     """Those that the image needs and this hypervisor passes to no guest."""
     if image.ovf is None or isinstance(hypervisor, VappProperties):
         return
@@ -66,7 +66,7 @@ def unheard(image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
         yield warning("property-not-passed", seen, remedy)
 
 
-def unfit_secrets(properties: Told, image: Image, hypervisor: Hypervisor, secrets: Secrets) -> Iterator[Finding]:
+def unfit_secrets(properties: Shown, image: Image, hypervisor: Hypervisor, secrets: Secrets) -> Iterator[Finding]:
     """The same for secrets, which `faults` does not know; no value is shown."""
     if image.ovf is None or not isinstance(hypervisor, VappProperties):
         return
@@ -86,7 +86,7 @@ def _without_properties(image: Image, hypervisor: Hypervisor) -> Finding:
     return _wrong(seen, f"{_LEAVE_OUT} and set them in the guest over staging, or {_THROUGH}")
 
 
-def _misgiven(asked: OvfProperty, value: str | None, hypervisor: VappProperties) -> Iterator[Finding]:
+def _wrong_value(asked: OvfProperty, value: str | None, hypervisor: VappProperties) -> Iterator[Finding]:
     if not asked.user_configurable:
         yield _wrong(f"the property {asked} cannot be set: its publisher fixed it", "remove it from new.properties")
     elif value and asked.password:

@@ -43,11 +43,11 @@ def _entry(source: Source, line: str) -> Entry:
     found = _LINE.fullmatch(line)
     if found is None:
         raise source.damaged(f"{line[:60]!r} is no line of a manifest")
-    told, name, digest = found.groups()
-    algorithm = ALGORITHMS.get(told.upper().replace("-", ""))
+    named, name, digest = found.groups()
+    algorithm = ALGORITHMS.get(named.upper().replace("-", ""))
     if algorithm is None:
         raise source.refused(
-            f"uses {told}, which is not supported",
+            f"uses {named}, which is not supported",
             hint="export it again with SHA-256, or leave the manifest out and give --sha256",
         )
     return Entry(plain_name(source, name.strip(), "its lines"), algorithm, digest.lower())

@@ -78,12 +78,12 @@ def _entry(envelope: Element, identity: str) -> Element:
 
 
 def _capacity(source: Source, disk: Element) -> int:
-    told = attribute(disk, "capacity")
-    if re.fullmatch(r"\$\{.*\}", told):
+    capacity = attribute(disk, "capacity")
+    if re.fullmatch(r"\$\{.*\}", capacity):
         raise source.refused(
-            f"takes its disk's size from a property: {told!r}", hint="give the disk image that is inside"
+            f"takes its disk's size from a property: {capacity!r}", hint="give the disk image that is inside"
         )
-    return amount(told)
+    return amount(capacity)
 
 
 def _format(source: Source, uri: str) -> str:

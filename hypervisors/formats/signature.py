@@ -29,19 +29,19 @@ def verify(manifest: Source, certificate: Source, ca_file: Path) -> str:
     `certificate`: the line "SHA256(x.mf)= signature", then the signer's certificate and those of authorities between,
     in PEM [DSP0243, 5.1]. Revocation is not checked, and an expired signature is not valid.
     """
-    told, roots = small(certificate), _authorities(ca_file)
-    signer, *others = _certificates(certificate, told)
+    text, roots = small(certificate), _authorities(ca_file)
+    signer, *others = _certificates(certificate, text)
     try:
-        _check_signature(certificate, told, signer, small(manifest))
+        _check_signature(certificate, text, signer, small(manifest))
         _check_chain(certificate, signer, others, roots)
     except _NONSENSE as error:
         raise certificate.damaged(f"a certificate in it cannot be read ({error})") from error
     return _name(signer)
 
 
-def _certificates(source: Source, told: bytes) -> list[x509.Certificate]:
+def _certificates(source: Source, text: bytes) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(told)
+        return x509.load_pem_x509_certificates(text)
     except ValueError as error:
         raise source.damaged(f"it contains no certificate ({error})") from error
 
@@ -56,8 +56,8 @@ def _authorities(ca_file: Path) -> list[x509.Certificate]:
         raise Problem(f"{ca_file} contains no certificate", hint=hint) from error
 
 
-def _check_signature(source: Source, told: bytes, signer: x509.Certificate, signed: bytes) -> None:
-    found = _SIGNATURE.search(told)
+def _check_signature(source: Source, text: bytes, signer: x509.Certificate, signed: bytes) -> None:
+    found = _SIGNATURE.search(text)
     algorithm = found and ALGORITHMS.get(found[1].decode().upper().replace("-", ""))
     if not found or not algorithm or len(found[3]) % 2:
         raise source.damaged("it has no line with a supported signature")

@@ -100,8 +100,8 @@ def _bus(controller: Element) -> str:
 
 
 def _firmware(section: Element) -> str:
-    told = {attribute(each, "key"): attribute(each, "value").lower() for each in children(section, "Config")}
-    return told["firmware"] if told.get("firmware") in ("bios", "efi") else ""
+    config = {attribute(each, "key"): attribute(each, "value").lower() for each in children(section, "Config")}
+    return config["firmware"] if config.get("firmware") in ("bios", "efi") else ""
 
 
 def default_configuration(envelope: Element) -> str:

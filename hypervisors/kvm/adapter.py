@@ -123,7 +123,7 @@ class KvmHypervisor:
             if live is None:
                 return ()
             macs = {reading.mac_of(one) for one in reading.interfaces_of(live)}
-            return tuple(one for one in _told_addresses(domain, live) if one.mac in macs)
+            return tuple(one for one in _reported_addresses(domain, live) if one.mac in macs)
 
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
         domain = self._session.domain(vm)
@@ -186,7 +186,7 @@ def _store_of(session: Session, disk: ET.Element) -> str:
     return pools.holding(session, source) if source else reading.attribute(disk, "source", "pool")
 
 
-def _told_addresses(domain: libvirt.virDomain, live: ET.Element) -> Iterator[Address]:
+def _reported_addresses(domain: libvirt.virDomain, live: ET.Element) -> Iterator[Address]:
     """The agent is asked only where it is connected: else each question waits for its time-out."""
     yield from _addresses(domain, "lease", libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE)
     if reading.agent_connected(live):
@@ -195,12 +195,12 @@ def _told_addresses(domain: libvirt.virDomain, live: ET.Element) -> Iterator[Add
 
 def _addresses(domain: libvirt.virDomain, source: str, flag: int) -> Iterator[Address]:
     try:
-        told = domain.interfaceAddresses(flag)
+        reported = domain.interfaceAddresses(flag)
     except libvirt.libvirtError as error:
         if not has_code(error, *guest.NO_ANSWER):
             raise
         return
-    for interface in told.values():
+    for interface in reported.values():
         for address in interface["addrs"] or ():
             if not ip_address(address["addr"]).is_link_local:  # of no use without the interface it is local to
                 yield Address((interface["hwaddr"] or "").lower(), address["addr"], source)

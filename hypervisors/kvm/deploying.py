@@ -117,8 +117,8 @@ def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> No
         return
     emulator = reading.text_of(old, "devices/emulator") or None
     arch, machine = (reading.attribute(old, "os/type", name) or None for name in ("arch", "machine"))
-    told = session.connection.getDomainCapabilities(emulator, arch, machine, old.get("type"))
-    if "efi" not in [value.text for value in ET.fromstring(told).findall("os/enum[@name='firmware']/value")]:  # noqa: S314 -- as below
+    capabilities = session.connection.getDomainCapabilities(emulator, arch, machine, old.get("type"))
+    if "efi" not in [value.text for value in ET.fromstring(capabilities).findall("os/enum[@name='firmware']/value")]:  # noqa: S314 -- as below
         raise NotSupported(
             f"this host has no UEFI firmware for a machine of type {machine}",
             hint="install it there (apt-get install ovmf, or dnf install edk2-ovmf), or set new.firmware to bios",

@@ -25,7 +25,7 @@ _HOW = (*_DEFAULTS, "startAction")
 
 
 @dataclass(frozen=True)
-class Told:
+class Autostart:
     """`is_on`: False too where the host starts nothing, or keeps no list (in a cluster vSphere HA decides).
 
     `entry`: the host's own, as `switch` takes it back; '' where the machine is not started.
@@ -35,12 +35,12 @@ class Told:
     entry: str
 
 
-def read(session: Session, machine: vim.VirtualMachine, name: str) -> Told:
+def read(session: Session, machine: vim.VirtualMachine, name: str) -> Autostart:
     _, config = _list_of(session, _host_of(session, machine, name), name)
     entry = _entry_of(config, machine)
     if config is None or not _is_enabled(config) or entry is None or not _starts(entry):
-        return Told(is_on=False, entry="")
-    return Told(is_on=True, entry=json.dumps(_how(entry)))
+        return Autostart(is_on=False, entry="")
+    return Autostart(is_on=True, entry=json.dumps(_how(entry)))
 
 
 def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: bool, entry: str = "") -> None:

@@ -33,9 +33,9 @@ def check_nics(made: Sequence[Nic], spec: DeploySpec) -> None:
         (None if free else nic.mac, nic.network, nic.stored_link_up) for nic, free in zip(made, chosen, strict=False)
     ]
     if seen != asked:
-        told = ", ".join(f"{nic.mac} on {nic.network}{'' if nic.stored_link_up else ', down'}" for nic in made)
+        nics = ", ".join(f"{nic.mac} on {nic.network}{'' if nic.stored_link_up else ', down'}" for nic in made)
         raise HypervisorError(
-            f"{spec.name} was made with other NICs than requested: {told or 'none'}",
+            f"{spec.name} was made with other NICs than requested: {nics or 'none'}",
             hint="report this with the vSphere version; nothing of it is left",
         )
 

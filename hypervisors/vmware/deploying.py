@@ -68,8 +68,8 @@ def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
     try:
         if autostart.read(session, inventory.machine(session, spec.like), spec.like.name).is_on:
             autostart.check(session, place.host, spec.name)
-    except NotSupported as lacking:
-        return (lacking,)
+    except NotSupported as missing:
+        return (missing,)
     return ()
 
 

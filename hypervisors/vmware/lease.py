@@ -62,7 +62,7 @@ class Lease:
     def complete(self) -> None:
         self._end()
         self.check()
-        self._tell(100)
+        self._report(100)
         self._session.write(self._what, self._lease.HttpNfcLeaseComplete)
 
     def abort(self) -> None:
@@ -71,7 +71,7 @@ class Lease:
         with suppress(Problem):
             self._session.write(self._what, self._lease.HttpNfcLeaseAbort)
 
-    def told(self) -> Problem | None:
+    def reason(self) -> Problem | None:
         """Why the server gave the lease up, where it did: a full datastore shows at our end as a broken connection."""
         with suppress(Problem):
             fault = properties.of_one(self._session, self._lease, ("error",), self._what).get("error")
@@ -90,15 +90,15 @@ class Lease:
         while not self._over.wait(period):
             asked = time.monotonic()
             try:
-                self._tell(self.percent)
+                self._report(self.percent)
                 renewed = asked
             except Problem as problem:
                 if not isinstance(problem, Unreachable) or time.monotonic() - renewed >= life:
                     self._failure = problem
                     return
 
-    def _tell(self, percent: int) -> None:
-        """Telling it twice does no harm."""
+    def _report(self, percent: int) -> None:
+        """Reporting twice does no harm."""
         self._session.read(self._what, lambda: self._lease.HttpNfcLeaseProgress(percent))
 
     def _look(self) -> None:
@@ -118,10 +118,10 @@ def held(session: Session, lease: vim.HttpNfcLease, name: str) -> Iterator[Lease
         yield kept
         kept.complete()
     except BaseException as error:
-        told = kept.told()
+        reason = kept.reason()
         kept.abort()
-        if told is not None and isinstance(error, Problem):
-            raise told from error
+        if reason is not None and isinstance(error, Problem):
+            raise reason from error
         raise
 
 

@@ -46,8 +46,8 @@ def check_macs(session: Session, spec: DeploySpec) -> None:
 def _refuse_bearers(session: Session, like: str, wanted: Collection[str]) -> None:
     for _, row in inventory.machines(session, ("name", "config.template", "config.hardware.device")):
         vm = reading.ref_of(row)
-        borne = {reading.mac_of(card) for card in reading.cards_of(row.get("config.hardware.device", ()))}
-        shared = sorted(borne.intersection(wanted))
+        theirs = {reading.mac_of(card) for card in reading.cards_of(row.get("config.hardware.device", ()))}
+        shared = sorted(theirs.intersection(wanted))
         if shared and vm.id != like and not row.get("config.template"):
             raise HypervisorError(
                 f"the virtual machine {vm.name} has the MAC {shared[0]} already",

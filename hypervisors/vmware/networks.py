@@ -86,9 +86,9 @@ def backing_of(session: Session, network: Network, thing: vim.Network) -> Any:
     if network.kind == "portgroup":
         return _Card.NetworkBackingInfo(deviceName=network.name, network=thing)
     if network.kind == "opaque":
-        told = properties.of_one(session, thing, ("summary",), f"network {network.name}")["summary"]
+        summary = properties.of_one(session, thing, ("summary",), f"network {network.name}")["summary"]
         return _Card.OpaqueNetworkBackingInfo(
-            opaqueNetworkId=told.opaqueNetworkId, opaqueNetworkType=told.opaqueNetworkType
+            opaqueNetworkId=summary.opaqueNetworkId, opaqueNetworkType=summary.opaqueNetworkType
         )
     return _distributed(session, network, thing)
 

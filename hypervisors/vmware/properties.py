@@ -16,11 +16,11 @@ _Collector: Any = vmodl.query.PropertyCollector
 class Properties(dict[str, Any]):
     """By path. What the server does not report is absent: `get` tolerates that, [] raises HypervisorError."""
 
-    def __init__(self, what: str, told: Any) -> None:
+    def __init__(self, what: str, content: Any) -> None:
         """`told`: an ObjectContent. Raises NotAuthenticated, which is listed in the missing set."""
-        super().__init__((one.name, one.val) for one in told.propSet)
+        super().__init__((one.name, one.val) for one in content.propSet)
         self._what = what
-        self._faults = {one.path: one.fault for one in told.missingSet or ()}
+        self._faults = {one.path: one.fault for one in content.missingSet or ()}
         for fault in self._faults.values():
             if isinstance(fault, vim.fault.NotAuthenticated):
                 raise fault

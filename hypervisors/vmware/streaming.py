@@ -88,9 +88,9 @@ def roomy_folder(needed: int, places: list[Path]) -> Path:
     for place, room in free.items():
         if room >= needed:
             return place
-    told = ", ".join(f"{place} has {room / _GIB:.2f} GiB" for place, room in free.items())
+    rooms = ", ".join(f"{place} has {room / _GIB:.2f} GiB" for place, room in free.items())
     raise NoRoom(
-        f"the image is converted before it is sent, for which {needed / _GIB:.2f} GiB may be needed; {told} free",
+        f"the image is converted before it is sent, for which {needed / _GIB:.2f} GiB may be needed; {rooms} free",
         hint="set TMPDIR to a folder with room, or convert it elsewhere: qemu-img convert -O vmdk -o "
         "subformat=streamOptimized",
     )

@@ -17,8 +17,8 @@ Tagged = tuple[VmRef, Tag]
 
 def options(tag: Tag) -> list[vim.option.OptionValue]:
     """Without `vm` until the machine is complete: while its disk is uploaded it can neither be changed nor cloned."""
-    told = {_RUN: tag.run_id, _COMPLETE: "yes" if tag.complete else "no", **({_VM: tag.vm} if tag.vm else {})}
-    return [vim.option.OptionValue(key=key, value=value) for key, value in told.items()]
+    values = {_RUN: tag.run_id, _COMPLETE: "yes" if tag.complete else "no", **({_VM: tag.vm} if tag.vm else {})}
+    return [vim.option.OptionValue(key=key, value=value) for key, value in values.items()]
 
 
 def tag_of(extra: Mapping[str, str]) -> Tag | None:
@@ -36,9 +36,9 @@ def ours(found: Sequence[Tagged], run_id: str) -> list[Tagged]:
     mine = [(vm, tag) for vm, tag in found if tag.may_be_of(run_id, vm.id)]
     sure = [(vm, tag) for vm, tag in mine if tag.vm]
     if len(sure or mine) > 1:
-        told = ", ".join(f"{vm.name} ({vm.id})" for vm, _ in sure or mine)
+        listed = ", ".join(f"{vm.name} ({vm.id})" for vm, _ in sure or mine)
         raise Ambiguous(
-            f"{len(sure or mine)} virtual machines have the tag of run {run_id}, and it made one: {told}",
+            f"{len(sure or mine)} virtual machines have the tag of run {run_id}, and it made one: {listed}",
             hint="one is a copy of the other: delete what is not wanted in the vSphere client, then run it again",
         )
     return sure or mine

@@ -19,10 +19,10 @@ def addresses(session: Session, machine: vim.VirtualMachine, name: str) -> tuple
     found = properties.of_one(session, machine, _PATHS, f"addresses of {name}")
     if reading.power_of(found["runtime.powerState"]) is not PowerState.RUNNING:
         return ()
-    return tuple(told(found.get("guest.net", ()), reading.cards_of(found["config.hardware.device"])))
+    return tuple(reported(found.get("guest.net", ()), reading.cards_of(found["config.hardware.device"])))
 
 
-def told(nics: Any, cards: tuple[Any, ...]) -> Iterator[Address]:
+def reported(nics: Any, cards: tuple[Any, ...]) -> Iterator[Address]:
     """Of the machine's own cards; the guest's values are not trusted to be addresses."""
     by_key = {card.key: reading.mac_of(card) for card in cards}
     for nic in nics:

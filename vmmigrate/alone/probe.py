@@ -81,7 +81,7 @@ def probe(visit: Visit, family: str | None, parts: Parts) -> Probed:
                 "a profile with [rest] is written by hand: nothing can be discovered there",
                 hint="--check FILE shows whether one fits",
             )
-        missing = tuple(map(_told, _look(console)))
+        missing = tuple(map(_described, _look(console)))
         found, withheld = redact(console.findings(), _names(visit, host))
         release = release_in(console.home_text())
         return Probed(host.url, Seen(found, release, family or family_of(release), withheld), missing)
@@ -108,7 +108,7 @@ def _look(console: Console) -> Iterator[NotDiscovered]:
             yield error
 
 
-def _told(error: _Failure) -> str:
+def _described(error: _Failure) -> str:
     """The message with the keys that would settle it."""
     keys = error.keys if isinstance(error, NotDiscovered) else ()
     return f"{error} (settled by {' or '.join(keys)})" if keys else str(error)
@@ -139,7 +139,7 @@ def check(visit: Visit, file: Path, parts: Parts) -> Checked:
         while new := _pinned_in(profile, (look := _visited(visit, profile, parts)).errors):
             profile, failed = without(profile, new), failed + new
     changed = differences(pinned, look.found, failed) + other_family(pinned, look.release)
-    return Checked(look.url, changed, tuple(map(_told, look.errors)), untried(pinned))
+    return Checked(look.url, changed, tuple(map(_described, look.errors)), untried(pinned))
 
 
 def refuse_misfit(checked: Checked, file: Path) -> None:

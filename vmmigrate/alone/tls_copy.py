@@ -146,8 +146,8 @@ def lines(copy: Copy, old: str, new: str) -> list[str]:
     made = [f"{old} → {new}"]
     for each in copy.replacements:
         made.append(f"{each.role}: {', '.join(each.paths)}")
-        made += [f"  now   {_told(pair)}" for pair in each.present] or ["  now   nothing that can be read"]
-        made += [f"  then  {_told(pair)}" for pair in each.wanted]
+        made += [f"  now   {_described(pair)}" for pair in each.present] or ["  now   nothing that can be read"]
+        made += [f"  then  {_described(pair)}" for pair in each.wanted]
     made += [f"  remark  {text}" for text in copy.findings]
     return made if copy.change else [*made, "all of it is in place already"]
 
@@ -163,8 +163,8 @@ def compared_json(copy: Copy, old: str, new: str) -> dict[str, object]:
         }
         for each in copy.replacements
     ]
-    told = {"replacements": replacements, "remarks": list(copy.findings), "change": bool(copy.change)}
-    return {"event": "Compared", "old": old, "new": new, **told}
+    fields = {"replacements": replacements, "remarks": list(copy.findings), "change": bool(copy.change)}
+    return {"event": "Compared", "old": old, "new": new, **fields}
 
 
 def copied_json(copy: Copy, old: str, new: str, proved: Sequence[str]) -> dict[str, object]:
@@ -187,7 +187,7 @@ def _pair_json(pair: Pair) -> dict[str, str]:
     }
 
 
-def _told(pair: Pair) -> str:
+def _described(pair: Pair) -> str:
     until = f"{pair.leaf.not_valid_after_utc:%Y-%m-%d}"
     return f"{pair.kind} {name_of(pair.leaf.subject)} until {until}, SHA-256 {pair.fingerprint[:16]}…"
 

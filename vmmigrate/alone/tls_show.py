@@ -66,9 +66,10 @@ def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight)
     """The known ports, or the one given. Raises Unreachable where none answers, or a jump host does not."""
     seen = tuple(_look_at(host, each, now, dial) for each in ((port,) if port else PORTS))
     if not any(each.shown for each in seen):
-        told = "; ".join(f"{each.port}: {each.closed}" for each in seen)
+        closed_ports = "; ".join(f"{each.port}: {each.closed}" for each in seen)
         raise Unreachable(
-            f"{host} shows no certificate: {told}", hint="is the address right, and are these ports open from here?"
+            f"{host} shows no certificate: {closed_ports}",
+            hint="is the address right, and are these ports open from here?",
         )
     return seen
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.errors import UsageProblem
 
-_MEND = "fix the profile, or probe the console again"
+_FIX = "fix the profile, or probe the console again"
 
 
 class _Strict(BaseModel):
@@ -130,6 +130,6 @@ def read_profile(path: Path | None) -> Profile:
         lines = [
             f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
         ]
-        raise UsageProblem(f"{path}: {'; '.join(lines)}", hint=_MEND) from error
+        raise UsageProblem(f"{path}: {'; '.join(lines)}", hint=_FIX) from error
     except ValueError as error:
-        raise UsageProblem(f"{path} is not TOML: {error}", hint=_MEND) from error
+        raise UsageProblem(f"{path} is not TOML: {error}", hint=_FIX) from error

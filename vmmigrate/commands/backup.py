@@ -8,7 +8,7 @@ import typer
 from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import BackupPasswordFile, Json, Url, Visitor, Yes
-from vmmigrate.commands.terminal import confirm, tell
+from vmmigrate.commands.terminal import confirm, show_result
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -43,7 +43,7 @@ def export(
 
     def act(parts: "Parts", _: Any) -> None:
         written = backups.export(visitor.to(url), output, backup_password_file, parts, force=force)
-        tell(backup_lines.written_lines(written), backup_lines.written_json(written), json=json)
+        show_result(backup_lines.written_lines(written), backup_lines.written_json(written), json=json)
 
     carry_out(act, json=json)
 
@@ -74,7 +74,7 @@ def import_(
         if not yes:
             confirm(backup_lines.import_question(archive, url))
         where = backups.import_backup(console, archive, backup_password_file, parts)
-        tell(backup_lines.imported_lines(archive, where), backup_lines.imported_json(archive, where), json=json)
+        show_result(backup_lines.imported_lines(archive, where), backup_lines.imported_json(archive, where), json=json)
 
     carry_out(act, json=json)
 
@@ -97,7 +97,7 @@ def inspect(
 
     def act(parts: "Parts", _: Any) -> None:
         seen = backups.inspect(file, password_file, parts)
-        tell(backup_lines.inspected_lines(seen), backup_lines.inspected_json(seen), json=json)
+        show_result(backup_lines.inspected_lines(seen), backup_lines.inspected_json(seen), json=json)
         backups.refuse_unopened(seen)
 
     carry_out(act, json=json)

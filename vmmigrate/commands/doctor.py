@@ -34,7 +34,7 @@ def doctor(
     from vmmigrate.settings.load import default_file
     from vmmigrate.show.doctor import name_of
 
-    lacking: list[str] = []
+    absent: list[str] = []
 
     def act(parts: "Parts", _: Any) -> None:
         path = config or default_file()
@@ -42,12 +42,12 @@ def doctor(
         here = this_one(os.environ, path, lambda url: parts.connect(url, access), connect)
         for finding in examine(here):
             _show(finding, json)
-            lacking.extend(map(name_of, errors([finding])))
+            absent.extend(map(name_of, errors([finding])))
 
     carry_out(act, json=json)
     if not json:
-        typer.echo(f"missing: {', '.join(lacking)}" if lacking else "a migration can be run from here")
-    if lacking:
+        typer.echo(f"missing: {', '.join(absent)}" if absent else "a migration can be run from here")
+    if absent:
         raise typer.Exit(2)
 
 

@@ -8,7 +8,7 @@ import typer
 from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Json, Url, Visitor
-from vmmigrate.commands.terminal import echo, tell
+from vmmigrate.commands.terminal import echo, show_result
 
 if TYPE_CHECKING:
     from vmmigrate.alone.visit import Visit
@@ -66,7 +66,7 @@ def _write(
     else:
         found = probing.probe_into(console, family, output, parts, force=force)
     lines = probe_lines.probed_lines(found, output) if output else [probing.text_of(found).rstrip("\n")]
-    tell(lines, probe_lines.probed_json(found, output), json=json)
+    show_result(lines, probe_lines.probed_json(found, output), json=json)
     if output is None and not json:
         echo(probe_lines.missing_lines(found), err=True)
 
@@ -76,5 +76,5 @@ def _check(console: "Visit", file: Path, parts: "Parts", *, json: bool) -> None:
     from vmmigrate.show import probe as probe_lines
 
     checked = probing.check(console, file, parts)
-    tell(probe_lines.checked_lines(checked, file), probe_lines.checked_json(checked, file), json=json)
+    show_result(probe_lines.checked_lines(checked, file), probe_lines.checked_json(checked, file), json=json)
     probing.refuse_misfit(checked, file)

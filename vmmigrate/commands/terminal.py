@@ -42,7 +42,7 @@ def _agreed(question: str) -> bool:
         raise KeyboardInterrupt from None
 
 
-def tell(lines: list[str], data: dict[str, object], *, json: bool) -> None:
+def show_result(lines: list[str], data: dict[str, object], *, json: bool) -> None:
     """A result: for people, or as one JSON line."""
     from vmmigrate.show.jsonlines import JsonLines
 

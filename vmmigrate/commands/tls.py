@@ -6,7 +6,7 @@ import typer
 
 from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.options import Config, Json, Yes
-from vmmigrate.commands.terminal import confirm, echo, tell
+from vmmigrate.commands.terminal import confirm, echo, show_result
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -79,12 +79,12 @@ def copy(
         with tls_copy.gateways(settings, parts) as (at_old, at_new):
             giving, taking = at_old(old), at_new(new)
             found = tls_copy.look(giving, taking, web=web or not smtp, smtp=smtp or not web)
-            tell(tls_copy.lines(found, old, new), tls_copy.compared_json(found, old, new), json=json)
+            show_result(tls_copy.lines(found, old, new), tls_copy.compared_json(found, old, new), json=json)
             if not yes and found.change:
                 confirm(f"Replace them on {new} now?")
             with tls_copy.saying(parts, "copy", "Copy certificates and keys") as say:
                 proved = tls_copy.carry_out(taking, found, say)
-            tell(list(proved), tls_copy.copied_json(found, old, new, proved), json=json)
+            show_result(list(proved), tls_copy.copied_json(found, old, new, proved), json=json)
 
     carry_out(act, json=json, config=config, flags={})
 
@@ -102,6 +102,6 @@ def undo(new: New, config: Config = None, json: Json = False) -> None:
             with tls_copy.saying(parts, "undo", "Restore the previous certificates and keys") as say:
                 paths = tls_copy.undo(at_new(new), say)
             nothing = [] if paths else [f"{new} has nothing saved from before a copy: there is nothing to restore"]
-            tell(nothing, tls_copy.undone_json(new, paths), json=json)
+            show_result(nothing, tls_copy.undone_json(new, paths), json=json)
 
     carry_out(act, json=json, config=config, flags={})

@@ -21,30 +21,30 @@ def python(version: tuple[int, ...]) -> Finding:
 
 def libvirt(interpreter: str, system: System, *, needed: bool) -> Finding:
     """Import it in its own process: the package may be there without its library."""
-    told = _asked(interpreter, "import libvirt; v = libvirt.getVersion(); print(libvirt.__file__ and v)")
-    if told.isdecimal():
-        number = int(told)
+    answer = _asked(interpreter, "import libvirt; v = libvirt.getVersion(); print(libvirt.__file__ and v)")
+    if answer.isdecimal():
+        number = int(answer)
         return info("libvirt", f"client library {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}")
     remedy = f"{system.install('libvirt headers')} && {_pip(interpreter, 'kvm')}"
-    return missing("libvirt", f"libvirt-python cannot be loaded ({told})", remedy, needed=needed)
+    return missing("libvirt", f"libvirt-python cannot be loaded ({answer})", remedy, needed=needed)
 
 
 def pyvmomi(interpreter: str, *, needed: bool) -> Finding:
     code = "import pyVmomi, importlib.metadata as m; print('version', m.version('pyvmomi'))"
-    told = _asked(interpreter, code)
-    if told.startswith("version "):
-        return info("pyvmomi", told)
-    seen = f"cannot be loaded ({told})" + ("" if needed else "; needed only for VMware")
+    answer = _asked(interpreter, code)
+    if answer.startswith("version "):
+        return info("pyvmomi", answer)
+    seen = f"cannot be loaded ({answer})" + ("" if needed else "; needed only for VMware")
     return missing("pyvmomi", seen, _pip(interpreter, "vmware"), needed=needed)
 
 
 def keyring(interpreter: str, *, needed: bool) -> Finding:
     """`needed`: the configuration names it."""
-    told = _asked(interpreter, "import keyring; k = keyring.get_keyring(); print('is', k.priority, k.name)")
-    if not told.startswith("is "):
-        seen = f"the package keyring cannot be loaded ({told})"
+    answer = _asked(interpreter, "import keyring; k = keyring.get_keyring(); print('is', k.priority, k.name)")
+    if not answer.startswith("is "):
+        seen = f"the package keyring cannot be loaded ({answer})"
         return missing("keyring", _optional(seen, needed), _pip(interpreter, "keyring"), needed=needed)
-    _, priority, name = told.split(maxsplit=2)
+    _, priority, name = answer.split(maxsplit=2)
     if float(priority) <= 0:
         from vmmigrate.settings.keyrings import NO_BACKEND
 
@@ -60,9 +60,9 @@ def qemu_img(path: str, system: System) -> Finding:
         return warning("qemu-img", seen, system.install("qemu-img"))
     version = _said(program, "--version").partition("\n")[0]
     formats = _said(program, "--help").rpartition("Supported formats:")[2].split()
-    lacking = [name for name in _WANTED_FORMATS if name not in formats]
-    if lacking:
-        seen = f"{version}: it does not read {', '.join(lacking)}"
+    unread = [name for name in _WANTED_FORMATS if name not in formats]
+    if unread:
+        seen = f"{version}: it does not read {', '.join(unread)}"
         return warning("qemu-img", seen, system.install("qemu-img"))
     return info("qemu-img", f"{version.removeprefix('qemu-img ')}: reads {', '.join(_WANTED_FORMATS)}")
 

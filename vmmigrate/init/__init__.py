@@ -24,7 +24,7 @@ class Lent:
     """What the caller provides: how to ask, print and connect; this workstation's folders and its date."""
 
     ask: Ask
-    tell: Callable[[str], None]
+    say: Callable[[str], None]
     connect: Callable[[str, Access], Hypervisor]
     known_hosts: Path | None
     secrets_folder: Path
@@ -38,10 +38,10 @@ def converse(old: str, file: Path, lent: Lent, *, url: str | None = None) -> boo
     contacted any more, PlanRefused if this virtual machine cannot be migrated. Nothing is written then.
     """
     refuse_unwritable(file)
-    dialogue = Dialogue(lent.ask, lent.tell)
+    dialogue = Dialogue(lent.ask, lent.say)
     talk = Conversation(dialogue, lent.connect, lent.known_hosts)
     for line in _OPENING.splitlines():
-        dialogue.tell(line)
+        dialogue.say(line)
     if file.exists() and not dialogue.yes(f"{file} is there; replace it at the end, keeping a copy?", default=False):
         return _left(dialogue)
     name, has_backup = _look(talk, old, url)
@@ -49,18 +49,18 @@ def converse(old: str, file: Path, lent: Lent, *, url: str | None = None) -> boo
     chosen = sources.choose(talk, _passwords(talk), lent.secrets_folder, name)
     text = talk.answers.toml(name, lent.today())
     dialogue.heading("The file:")
-    dialogue.tell("\n" + text)
+    dialogue.say("\n" + text)
     if not dialogue.yes(f"Write it to {file}?", default=True):
         return _left(dialogue)
     write(dialogue, file, text)
     keep_secrets(dialogue, chosen)
     for line in next_commands(name, file, has_backup, chosen):
-        dialogue.tell(line)
+        dialogue.say(line)
     return True
 
 
 def _left(dialogue: Dialogue) -> bool:
-    dialogue.tell("nothing was written")
+    dialogue.say("nothing was written")
     return False
 
 
@@ -84,7 +84,7 @@ def _look(talk: Conversation, old: str, url: str | None) -> tuple[str, bool]:
 
 def _ask_for_the_new(talk: Conversation) -> None:
     dialogue = talk.dialogue
-    dialogue.tell("The first accounts, as in the image. They cannot be tried yet: the VM does not exist.")
+    dialogue.say("The first accounts, as in the image. They cannot be tried yet: the VM does not exist.")
     remark = "from the image; cannot be tried before it runs"
     talk.answers.put("new.ssh.user", dialogue.text("SSH user in the new image", "sa"), remark)
     talk.answers.put("new.ssh.port", dialogue.port("SSH port in the new image", 22), remark)

@@ -18,7 +18,7 @@ class Dialogue:
     """One conversation. `tell` prints a line."""
 
     ask: Ask
-    tell: Callable[[str], None]
+    say: Callable[[str], None]
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Dialogue:
     def one_of(self, question: str, options: Sequence[str]) -> int:
         """The index of the chosen one; without an answer the first."""
         for number, option in enumerate(options, start=1):
-            self.tell(f"     {number}  {option}")
+            self.say(f"     {number}  {option}")
         while True:
             answer = self.text(question, "1")
             if answer.isdecimal() and 1 <= int(answer) <= len(options):
@@ -73,15 +73,15 @@ class Dialogue:
     # ---- telling ---------------------------------------------------------------------------------------------
 
     def heading(self, line: str) -> None:
-        self.tell("")
-        self.tell(line)
+        self.say("")
+        self.say(line)
 
     def good(self, line: str) -> None:
-        self.tell(f"  ✓ {line}")
+        self.say(f"  ✓ {line}")
 
     def note(self, line: str) -> None:
-        self.tell(f"    {line}")
+        self.say(f"    {line}")
 
     def bad(self, problem: Problem) -> None:
-        self.tell(f"  ✗ {redacted(str(problem))}")
-        self.tell(f"    → {problem.hint}")
+        self.say(f"  ✗ {redacted(str(problem))}")
+        self.say(f"    → {problem.hint}")

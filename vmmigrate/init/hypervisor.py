@@ -104,7 +104,7 @@ def _running(hypervisor: Hypervisor, old: str) -> Inventory:
 
 def choose_staging(talk: Conversation, hypervisor: Hypervisor, identity: Identity) -> None:
     """A network for the new VM's second NIC: never the live one."""
-    talk.dialogue.tell("It is prepared over a staging network, which only this workstation reaches:")
+    talk.dialogue.say("It is prepared over a staging network, which only this workstation reaches:")
     fit: list[Network] = []
     for network in hypervisor.networks():
         why = _unfit(network, identity)
@@ -142,7 +142,7 @@ def choose_store(talk: Conversation, hypervisor: Hypervisor, old: Inventory) -> 
 
     Raises PlanRefused if there is none.
     """
-    talk.dialogue.tell("The storage pool for the new disk:")
+    talk.dialogue.say("The storage pool for the new disk:")
     olds = old.disks[0].store if old.disks else ""
     stores = sorted(hypervisor.stores(), key=lambda store: (store.name != olds, -store.available))
     fit = [store for store in stores if store.active]

@@ -22,7 +22,7 @@ class Sources:
 
 def choose(talk: Conversation, names: list[str], folder: Path, vm: str) -> Sources:
     """One kind of source for all of `names`; each becomes a setting. `folder`: the place for password files."""
-    talk.dialogue.tell("Where should the passwords come from, each time a plan or a run needs them?")
+    talk.dialogue.say("Where should the passwords come from, each time a plan or a run needs them?")
     ways = {
         "asked at the terminal": _prompt,
         "environment variables": _environment,

@@ -16,12 +16,12 @@ _COMPARE = "compare it with the one at the gateway's own screen (the hypervisor'
 
 def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> str:
     """An address where SSH answers with a trusted host key."""
-    told = sorted({each.address for each in hypervisor.addresses(inventory.vm) if ":" not in each.address})
-    if len(told) > 1:
+    reported = sorted({each.address for each in hypervisor.addresses(inventory.vm) if ":" not in each.address})
+    if len(reported) > 1:
         talk.dialogue.note(
-            f"the hypervisor reports several addresses: {', '.join(told)}; give the one that receives mail"
+            f"the hypervisor reports several addresses: {', '.join(reported)}; give the one that receives mail"
         )
-    default, port = told[0] if len(told) == 1 else None, 22
+    default, port = reported[0] if len(reported) == 1 else None, 22
     while True:
         try:
             address = _address(talk, talk.dialogue.text(f"Address of {inventory.vm.name}", default))
@@ -34,10 +34,12 @@ def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> s
         except Problem as problem:
             talk.dialogue.bad(problem)
             continue
-        remark = "reported by the hypervisor; SSH answers there" if address in told else "entered; SSH answers there"
+        remark = (
+            "reported by the hypervisor; SSH answers there" if address in reported else "entered; SSH answers there"
+        )
         talk.answers.put("old.address", address, remark)
         talk.answers.put("old.ssh.port", port, "SSH answers there")
-        talk.answers.put("old.ssh.host_key", seen.fingerprint, _believe(talk, hypervisor, inventory, seen))
+        talk.answers.put("old.ssh.host_key", seen.fingerprint, _trust(talk, hypervisor, inventory, seen))
         return address
 
 
@@ -72,7 +74,7 @@ def _address(talk: Conversation, answer: str) -> str:
 # ---- the host key --------------------------------------------------------------------------------------------
 
 
-def _believe(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory, seen: HostKey) -> str:
+def _trust(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory, seen: HostKey) -> str:
     """Who vouches for the key. Raises TrustRefused if nobody does."""
     host, port = talk.answers.get("old.address"), talk.answers.get("old.ssh.port")
     known = known_fingerprints(host, port, talk.known_hosts)
@@ -85,7 +87,7 @@ def _believe(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory, s
         talk.dialogue.note(f"WARNING: {talk.known_hosts} has another for it: {', '.join(known)}")
         talk.dialogue.note("either the gateway was reinstalled since, or somebody intercepts the connection")
     path = f"/etc/ssh/ssh_host_{_KEY_FILES.get(kind.split('-sha2')[0], 'ed25519')}_key.pub"
-    inside = _told_by_agent(hypervisor, inventory, path)
+    inside = _reported_by_agent(hypervisor, inventory, path)
     if inside is None:
         return _compared(talk, path)
     if inside != seen.fingerprint:
@@ -97,7 +99,7 @@ def _believe(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory, s
     return "read inside by the guest agent"
 
 
-def _told_by_agent(hypervisor: Hypervisor, inventory: Inventory, path: str) -> str | None:
+def _reported_by_agent(hypervisor: Hypervisor, inventory: Inventory, path: str) -> str | None:
     """The key read through the hypervisor, independent of the network. None without an agent."""
     try:
         if isinstance(hypervisor, GuestAgent) and hypervisor.agent_answers(inventory.vm):

@@ -43,7 +43,7 @@ def plan(look: Look) -> Plan:
         firmware=machine.firmware,
         disk_bus=machine.disk_bus,
         folder=new.folder,
-        properties=properties.told(new),
+        properties=properties.as_shown(new),
         new_mac=look.of(new_mac),
         insecure=insecure(look.settings),
         premises=tuple(Premise(name, value) for name, value in _premises(look)),
@@ -66,7 +66,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "firmware", machine.firmware
     yield "disk bus", machine.disk_bus or "as the old VM's"
     yield "folder", new.folder or "as the old VM's"
-    yield "properties", "; ".join(properties.in_words(properties.told(new))) or "none"
+    yield "properties", "; ".join(properties.in_words(properties.as_shown(new))) or "none"
     yield "insecure", ", ".join(insecure(look.settings)) or "nothing"
 
 

@@ -1,9 +1,9 @@
 """The questions about files: the image, the archive exported by hand, and what the image asks of its machine."""
 
 from hypervisors import Image, identify_image
-from vmmigrate import hardware as deciding
 from vmmigrate import properties
 from vmmigrate.archives import read_archive, refuse_unknown
+from vmmigrate.hardware import Hardware, decide, doubts
 from vmmigrate.plan.hypervisor import old_vm
 from vmmigrate.plan.look import Look
 
@@ -30,17 +30,17 @@ def archive(look: Look) -> None:
 
 
 def given_properties(look: Look) -> None:
-    wanted = properties.told(look.settings.new)
+    wanted = properties.as_shown(look.settings.new)
     look.findings.all += properties.faults(wanted, look.of(image), look.hypervisor)
 
 
-def unheard_properties(look: Look) -> None:
-    look.findings.all += properties.unheard(look.of(image), look.hypervisor)
+def properties_not_passed(look: Look) -> None:
+    look.findings.all += properties.not_passed(look.of(image), look.hypervisor)
 
 
-def hardware(look: Look) -> deciding.Hardware:
+def hardware(look: Look) -> Hardware:
     found, old = look.of(image), look.of(old_vm)
-    decided = deciding.decide(look.settings.new, found, old)
+    decided = decide(look.settings.new, found, old)
     if found.ovf:
-        look.findings.all += deciding.doubts(decided, found.ovf, old)
+        look.findings.all += doubts(decided, found.ovf, old)
     return decided

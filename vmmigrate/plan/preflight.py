@@ -22,7 +22,7 @@ LOOKS = (
     Q("staging", "Which network is staging?", placement.staging),
     Q("new-name", "Is the new VM's name free?", hypervisor.new_name),
     Q("property", "Can the vApp properties be set so?", image.given_properties),
-    Q("property-not-passed", "Does a guest get the properties that it asks for?", image.unheard_properties),
+    Q("property-not-passed", "Does a guest get the properties that it asks for?", image.properties_not_passed),
     Q("old-address", "At which address is the old gateway reached?", gateway.address),
     Q("old-shell", "Can we log in there, and is it a release that is migrated?", gateway.software, (gateway.address,)),
     Q("network", "Which interfaces, addresses and resolvers has it?", gateway.network, _GUEST),

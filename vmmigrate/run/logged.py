@@ -8,7 +8,7 @@ from hypervisors import in_one_line
 from vmmigrate.events import Listener, Warned
 
 
-class _Teller(logging.Handler):
+class _ToListener(logging.Handler):
     def __init__(self, listen: Listener) -> None:
         super().__init__(logging.WARNING)
         self._listen = listen
@@ -19,11 +19,11 @@ class _Teller(logging.Handler):
 
 
 @contextmanager
-def warnings_told(listen: Listener) -> Iterator[None]:
+def warnings_to(listen: Listener) -> Iterator[None]:
     """Within the block."""
-    library, teller = logging.getLogger("hypervisors"), _Teller(listen)
-    library.addHandler(teller)
+    library, handler = logging.getLogger("hypervisors"), _ToListener(listen)
+    library.addHandler(handler)
     try:
         yield
     finally:
-        library.removeHandler(teller)
+        library.removeHandler(handler)

@@ -117,20 +117,20 @@ def written_lines(written: Written) -> list[str]:
 
 
 def warnings(written: Written) -> list[str]:
-    told = [] if written.encrypted else [NOT_ENCRYPTED]
+    remarks = [] if written.encrypted else [NOT_ENCRYPTED]
     if written.asked_to_encrypt and not written.encrypted:
-        told.append("a password was given, and the console did not encrypt")
+        remarks.append("a password was given, and the console did not encrypt")
     if written.encrypted:
-        told.append("only a release with the same encryption can read it: the encryption changed between releases")
+        remarks.append("only a release with the same encryption can read it: the encryption changed between releases")
     if written.exported.container == "unknown":
-        told.append("its container is unknown to this program: it is not known whether the archive is complete")
-    return [*told, NO_TLS]
+        remarks.append("its container is unknown to this program: it is not known whether the archive is complete")
+    return [*remarks, NO_TLS]
 
 
 def written_json(written: Written) -> dict[str, object]:
     made = dataclasses.asdict(written.exported)
-    told = {"encrypted": written.encrypted, "warnings": warnings(written)}
-    return _json("Exported", written.path, url=written.url, **made, **told)
+    fields = {"encrypted": written.encrypted, "warnings": warnings(written)}
+    return _json("Exported", written.path, url=written.url, **made, **fields)
 
 
 def import_question(archive: Inspected, where: str) -> str:
@@ -160,8 +160,8 @@ def imported_lines(archive: Inspected, url: str) -> list[str]:
 
 
 def imported_json(archive: Inspected, url: str) -> dict[str, object]:
-    told = {"next": [RESTART], "warnings": [NO_TLS]}
-    return _json("Imported", archive.path, url=url, size=archive.size, sha256=archive.sha256, **told)
+    fields = {"next": [RESTART], "warnings": [NO_TLS]}
+    return _json("Imported", archive.path, url=url, size=archive.size, sha256=archive.sha256, **fields)
 
 
 def _bytes(count: int) -> str:

@@ -30,7 +30,7 @@ class PlainLines:
         self._out, self._now, self._brief = out, now, brief
         self._label = ""
         self._failed: StepFailed | None = None
-        self._began = self._told = 0.0
+        self._began = self._last_shown = 0.0
 
     def __call__(self, event: Event) -> None:
         for line in self._lines(event):
@@ -42,7 +42,7 @@ class PlainLines:
             case RunStarted():
                 return [f"{event.verb}: run {event.run_id}, recorded in {event.folder}"]
             case StepBegan():
-                self._began = self._told = self._now()
+                self._began = self._last_shown = self._now()
                 count = f"[{event.number:2}/{event.total}]" if event.total else " " * 7
                 self._label = f"{count} {'undo: ' if event.undoing else ''}{event.title}"
                 return []
@@ -70,9 +70,9 @@ class PlainLines:
 
     def _sometimes(self, event: StepProgress | StepWaits) -> list[str]:
         now = self._now()
-        if now - self._told < EVERY:
+        if now - self._last_shown < EVERY:
             return []
-        self._told = now
+        self._last_shown = now
         if isinstance(event, StepWaits):
             wait = event.wait
             seen = f" (last seen: {wait.seen})" if wait.seen else ""

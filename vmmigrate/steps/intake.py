@@ -15,7 +15,7 @@ SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moment
 def do(run: Run) -> None:
     shell = run.old_shell
     refuse_stuck_mail(shell)
-    _tell_changes(run)
+    _report_changes(run)
     laid = firewall.lay_intake(shell)
     if run.facts.find(Intake) is None:
         run.learn(Intake(run.wall()))
@@ -46,7 +46,7 @@ def refuse_stuck_mail(shell: Shell) -> None:
         )
 
 
-def _tell_changes(run: Run) -> None:
+def _report_changes(run: Run) -> None:
     """Report what changed since the export, because it is not in the new gateway."""
     before = load_digests(run)
     now = read_database(run.old_shell, run.rundir.sealed.digest_key(), before)

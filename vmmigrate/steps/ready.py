@@ -74,9 +74,9 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     pinned = run.settings.new.ssh.host_key
     if pinned:
         return pinned if pinned.startswith("SHA256:") else fingerprint_of_key(pinned), "the operator"
-    told = _told_by_agent(run, new)
-    if told:
-        return told, "the guest agent"
+    reported = _reported_by_agent(run, new)
+    if reported:
+        return reported, "the guest agent"
     if run.settings.new.trust_staging:
         return seen, "--trust-staging"
     raise TrustRefused(
@@ -88,7 +88,7 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     )
 
 
-def _told_by_agent(run: Run, new: NewVm) -> str | None:
+def _reported_by_agent(run: Run, new: NewVm) -> str | None:
     """The key read through the hypervisor, independent of the network. None without an agent."""
     agent = run.hypervisor
     if not isinstance(agent, GuestAgent):

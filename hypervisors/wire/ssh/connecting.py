@@ -82,7 +82,7 @@ def _start(server: SshServer) -> _Transport:
     try:
         with _unreachable(server):
             transport = _Transport(plain, disabled_algorithms=off)
-            _preferknown_types(transport, server)
+            _prefer_known_types(transport, server)
             transport.banner_timeout = transport.auth_timeout = server.timeout
             transport.start_client(timeout=server.timeout)
     except BaseException:
@@ -107,7 +107,7 @@ def _unreachable(server: SshServer) -> Iterator[None]:
         ) from error
 
 
-def _preferknown_types(transport: paramiko.Transport, server: SshServer) -> None:
+def _prefer_known_types(transport: paramiko.Transport, server: SshServer) -> None:
     """Ask first for the kinds of key we can verify: a server has several and shows one."""
     known = {family_of(kind) for kind in known_types(server)}
     options = transport.get_security_options()

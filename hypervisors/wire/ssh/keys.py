@@ -32,9 +32,9 @@ def _from_file(key: SshKey, settings: str) -> list[paramiko.PKey]:
     loaded = _load(key, settings)
     if loaded.public_blob is None:
         return [loaded]
-    alone = _load(key, settings)
-    alone.public_blob = None
-    return [loaded, alone]
+    bare = _load(key, settings)
+    bare.public_blob = None
+    return [loaded, bare]
 
 
 def _load(key: SshKey, settings: str) -> paramiko.PKey:

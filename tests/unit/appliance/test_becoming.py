@@ -37,11 +37,11 @@ def test_sh_gets_its_own_quoting_and_others_what_they_cannot_misread() -> None:
 
 @pytest.mark.parametrize("word", ["a!", "a\nb", "\\\\", "\\", "\\'"])
 def test_what_shells_read_differently(word: str) -> None:
-    assert not loginshell.reads_alike(shlex.join(["echo", word]))
+    assert not loginshell.reads_as_sh(shlex.join(["echo", word]))
 
 
 def test_what_every_shell_reads_alike() -> None:
-    assert loginshell.reads_alike(
+    assert loginshell.reads_as_sh(
         shlex.join(["dpkg-query", "-W", "-f", "${Package} ${Version}\\n", "a'b", "*", "~", ""])
     )
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from small_ca import NOW, authority, certificate, pair
 
-from vmmigrate.appliance.tls.chains import check, mended, names_of
+from vmmigrate.appliance.tls.chains import check, completed, names_of
 from vmmigrate.appliance.tls.keys import Pair
 
 HOST = "mailgw.example.test"
@@ -65,7 +65,7 @@ def test_a_self_signed_leaf_needs_no_chain() -> None:
 def test_a_missing_intermediate_comes_from_another_pair() -> None:
     middle = authority()[0]
     whole, lacking = pair(issuer=middle), dataclasses.replace(pair(issuer=middle), chain=())
-    better, said = mended(lacking, whole.chain)
+    better, said = completed(lacking, whole.chain)
     assert better.chain == (middle[0],)
     assert [finding.id for finding in said] == ["tls-chain-completed"]
     assert said[0].seen == "the chain of 'mailgw.example.test' lacks 'Intermediate': taken from another pair's chain"
@@ -74,7 +74,7 @@ def test_a_missing_intermediate_comes_from_another_pair() -> None:
 
 def test_a_misordered_chain_is_put_in_order() -> None:
     middle, root = authority()
-    better, said = mended(dataclasses.replace(pair(issuer=middle), chain=(root[0], middle[0])), ())
+    better, said = completed(dataclasses.replace(pair(issuer=middle), chain=(root[0], middle[0])), ())
     assert better.chain == (middle[0], root[0])
     assert [finding.id for finding in said] == ["tls-chain-ordered"]
     assert findings(better) == []
@@ -83,18 +83,18 @@ def test_a_misordered_chain_is_put_in_order() -> None:
 def test_a_root_is_never_added() -> None:
     middle, root = authority()
     whole = pair(issuer=middle)
-    assert mended(whole, (root[0],)) == (whole, ())
+    assert completed(whole, (root[0],)) == (whole, ())
 
 
 def test_what_does_not_belong_stays_behind_the_path() -> None:
     middle, stranger = authority()[0], certificate("Stranger", ca=True)[0]
-    better, _ = mended(dataclasses.replace(pair(issuer=middle), chain=(stranger, middle[0])), ())
+    better, _ = completed(dataclasses.replace(pair(issuer=middle), chain=(stranger, middle[0])), ())
     assert better.chain == (middle[0], stranger)
 
 
 def test_what_nobody_has_is_not_mended() -> None:
     lacking = dataclasses.replace(pair(), chain=())
-    assert mended(lacking, pair().chain) == (lacking, ())
+    assert completed(lacking, pair().chain) == (lacking, ())
     assert findings(lacking) == [("tls-chain-missing", "warning")]
 
 

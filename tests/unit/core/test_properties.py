@@ -110,7 +110,7 @@ def test_a_bare_esxi_tells_none_and_nothing_is_demanded_there() -> None:
     [(seen, remedy)] = faults(RIGHT, hypervisor=ESXI)
     assert seen == "vsphere://root@esx1.example passes no vApp properties to a guest"
     assert remedy.endswith("set them in the guest over staging, or deploy through a vCenter, which passes them to it")
-    [found] = properties.unheard(OVA, ESXI)
+    [found] = properties.not_passed(OVA, ESXI)
     assert (found.id, found.severity) == ("property-not-passed", Severity.WARNING)
     assert found.seen == (
         "new.ova needs the properties net.address (Address), sa.password,"
@@ -120,15 +120,15 @@ def test_a_bare_esxi_tells_none_and_nothing_is_demanded_there() -> None:
 
 
 def test_nothing_is_said_of_properties_that_are_told_or_not_asked_for() -> None:
-    assert [*properties.unheard(OVA, VSPHERE), *properties.unheard(BARE, ESXI)] == []
+    assert [*properties.not_passed(OVA, VSPHERE), *properties.unheard(BARE, ESXI)] == []
     assert OVA.ovf is not None
     content = replace(OVA, ovf=replace(OVA.ovf, properties=(FIXED, replace(ADDRESS, default="192.0.2.1"))))
-    assert list(properties.unheard(content, ESXI)) == []
+    assert list(properties.not_passed(content, ESXI)) == []
 
 
 def test_a_secret_is_fetched_for_its_value_and_told_as_one() -> None:
     new = NewSettings.model_validate({"properties": {"sa.password": {"env": "SA"}, "other": "plain"}})
-    told = properties.told(new)
+    told = properties.as_shown(new)
     assert told == {"sa.password": None, "other": "plain"}
     assert properties.in_words(told) == ["sa.password: a secret", "other = plain"]
     assert properties.secret_names(told) == ["new.properties.sa.password"]

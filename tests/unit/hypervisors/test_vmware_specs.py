@@ -588,7 +588,7 @@ class TestTools:
 
     def told(self, key: int, mac: str | None, *addresses: str) -> tuple[Address, ...]:
         nic = vim.vm.GuestInfo.NicInfo(deviceConfigId=key, macAddress=mac, connected=True, ipAddress=list(addresses))
-        return tuple(tools.told([nic], self.CARDS))
+        return tuple(tools.reported([nic], self.CARDS))
 
     def test_the_card_is_told_by_its_key(self) -> None:
         """Whatever MAC the guest has given it."""

@@ -116,12 +116,12 @@ class TestALeaseThatFailed:
 
     def test_in_mid_upload(self) -> None:
         """At our end it shows as a connection that broke."""
-        problem = self.lease({"error": self.FULL}).told()
+        problem = self.lease({"error": self.FULL}).reason()
         assert isinstance(problem, NoRoom)
         assert "Insufficient disk space" in str(problem)
 
     def test_one_that_did_not_fail_tells_nothing(self) -> None:
-        assert self.lease({}).told() is None
+        assert self.lease({}).reason() is None
 
     def test_its_words_go_before_those_of_the_connection(self) -> None:
         session = session_with(Answers(*self.ready_then_full()))

@@ -153,7 +153,7 @@ def _add_tar_member(contents: Contents, member: tarfile.TarInfo, stream: Forward
     head = stream.read(min(_HEAD, max(0, member.size - 1))) if stored else b""
     if not member.isdir():
         contents.add(member.name, member.size if member.isreg() else 0, head)
-    _tell_path(contents, member.name)
+    _note_path(contents, member.name)
     if member.issym() or member.islnk():
         contents.odd(member.name, f"a link to {printable(member.linkname)}")
     elif not (member.isreg() or member.isdir()):
@@ -162,7 +162,7 @@ def _add_tar_member(contents: Contents, member: tarfile.TarInfo, stream: Forward
         contents.odd(member.name, f"a sparse file that claims {member.size} bytes")
 
 
-def _tell_path(contents: Contents, name: str) -> None:
+def _note_path(contents: Contents, name: str) -> None:
     path = name.replace("\\", "/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path):
         contents.odd(name, "an absolute path")
@@ -207,7 +207,7 @@ def _add_zip_member(contents: Contents, archive: zipfile.ZipFile, member: zipfil
         head = _read_member(archive, member)
     if not member.is_dir():
         contents.add(member.filename, member.file_size, head)
-    _tell_path(contents, member.filename)
+    _note_path(contents, member.filename)
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
         contents.odd(member.filename, "a link")
 

@@ -14,7 +14,7 @@ from vmmigrate.appliance.backup.archive import looks_like_html
 
 LIMIT = 1 << 20  # bytes: an answer in JSON has some hundred
 _WORDS = 200  # characters
-_TELLING = ("message", "detail", "error_description", "error", "title", "reason", "description", "errors")
+_MESSAGE_KEYS = ("message", "detail", "error_description", "error", "title", "reason", "description", "errors")
 _SECOND_FACTOR = re.compile(
     r"(two|second|multi).{0,2}factor|2.?fa(?![a-z])|\bmfa|\bt?otp|authenticator|one.?time.?(code|password)",
     re.IGNORECASE,
@@ -45,7 +45,7 @@ class Answer:
         return bool(_SECOND_FACTOR.search(" ".join([self.words, *keys])))
 
     @property
-    def tells_failure(self) -> bool:
+    def reports_failure(self) -> bool:
         """Whether its JSON reports a failure, whatever its status: `success: false`, an `error`."""
         said = self.document if isinstance(self.document, dict) else {}
         denied = any(said.get(key) is False for key in ("success", "ok"))
@@ -87,7 +87,7 @@ def _words(body: bytes, document: object) -> str:
 def _said(document: object) -> Iterator[str]:
     """The strings under the usual keys for errors; a value under any other key may be a secret."""
     if isinstance(document, dict):
-        for key in _TELLING:
+        for key in _MESSAGE_KEYS:
             value = document.get(key)
             yield from [value] if isinstance(value, str) else _said_in(value)
 

@@ -119,7 +119,7 @@ class RestConsole:
                 hint=LOOK,
                 keys=(request.key, "rest.base"),
             )
-        if answer.tells_failure:
+        if answer.reports_failure:
             raise ApplianceError(
                 f"{answer.where} answered {answer.status}, but reports a failure: {answer.words}",
                 hint="see the appliance's own log; an encrypted backup may be unreadable to another release",

@@ -37,7 +37,7 @@ def find_back_end(
             seen.append(error)
         else:
             return url
-    raise _most_telling(host, seen)
+    raise _most_useful(host, seen)
 
 
 def application_on(
@@ -102,7 +102,7 @@ def _refuse_page(answer: Answer) -> None:
         raise NotDiscovered(f"no back end there: {seen}", hint=LOOK, keys=("rest.base", "rest.check.path"))
 
 
-def _most_telling(host: str, seen: list[Problem]) -> Problem:
+def _most_useful(host: str, seen: list[Problem]) -> Problem:
     """An untrusted certificate is reported before a page, and that before a closed port."""
     for kind in (TrustRefused, NotDiscovered):
         if found := next((error for error in seen if isinstance(error, kind)), None):

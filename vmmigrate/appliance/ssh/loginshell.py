@@ -31,10 +31,10 @@ class LoginShell:
     def quoted(self, argv: Sequence[str]) -> str:
         """A line that this shell reads as these words."""
         line = shlex.join(argv)
-        return line if self.name not in _OTHERS or reads_alike(line) else _through_sh(line)
+        return line if self.name not in _OTHERS or reads_as_sh(line) else _through_sh(line)
 
 
-def reads_alike(line: str) -> bool:
+def reads_as_sh(line: str) -> bool:
     """Whether every shell reads the line as sh does."""
     return not _UNSAFE_THERE.search(line)
 

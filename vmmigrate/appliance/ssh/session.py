@@ -102,7 +102,7 @@ class Session:
     def _first(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
         """The first command, with the canary before it in one line where every shell reads that line alike."""
         line, canary = shlex.join(argv), loginshell.canary(self._nonce)
-        if not loginshell.reads_alike(line):
+        if not loginshell.reads_as_sh(line):
             self._shell = self._recognised(self._try(canary, b"", timeout))[0]
             return self.plain(argv, given, timeout)
         output = self._try(f"{canary}; {line}", given, timeout)

@@ -12,7 +12,7 @@ from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import postfix as postfix_tls
 from vmmigrate.appliance.tls import stores
-from vmmigrate.appliance.tls.chains import check, mended
+from vmmigrate.appliance.tls.chains import check, completed
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
 from vmmigrate.errors import BadKeys
@@ -85,7 +85,7 @@ def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = 
         found, said = _collect_postfix(look)
         pairs |= found
         findings += said
-    whole, said = _mended(pairs)
+    whole, said = _completed(pairs)
     return TlsBundle(whole, (*findings, *said))
 
 
@@ -107,13 +107,13 @@ def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[Finding, ...]]:
     )
 
 
-def _mended(pairs: Pairs) -> tuple[Pairs, tuple[Finding, ...]]:
+def _completed(pairs: Pairs) -> tuple[Pairs, tuple[Finding, ...]]:
     pool = [cert for several in pairs.values() for pair in several for cert in pair.chain]
     whole: dict[str, tuple[Pair, ...]] = {}
     findings: list[Finding] = []
     for role, several in pairs.items():
         for pair in several:
-            better, said = mended(pair, pool)
+            better, said = completed(pair, pool)
             whole[role] = (*whole.get(role, ()), better)
             findings += [replace(each, seen=f"{role}: {each.seen}") for each in said]
     return whole, tuple(findings)

@@ -27,7 +27,7 @@ def check_public(
     return (*_chain_findings(leaf, chain), *_date_findings(shown, now), *_name_findings(leaf, host))
 
 
-def mended(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[Finding, ...]]:
+def completed(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[Finding, ...]]:
     """The chain from the leaf upwards; an intermediate that it lacks is taken from `pool`, a root never is.
 
     What does not belong to the path stays behind it, as it was: it does no harm, and may be a cross-signed one.

@@ -107,14 +107,14 @@ def read_pairs(shell: Shell, files: Files) -> tuple[Pair, ...]:
 def _master(shell: Shell) -> dict[str, dict[str, str]] | None:
     """Each smtpd that listens for the network, 'submission/inet' → its `-o`, raw. None if Postfix cannot list it."""
     listed = shell.run(("postconf", "-M"), user="root", check=False)
-    told = shell.run(("postconf", "-P"), user="root", check=False)
-    if listed.status or told.status:
+    overrides = shell.run(("postconf", "-P"), user="root", check=False)
+    if listed.status or overrides.status:
         return None
     found: dict[str, dict[str, str]] = {}
     for words in map(str.split, listed.stdout.splitlines()):
         if len(words) >= 8 and words[1] == "inet" and words[7] == "smtpd" and not words[0].startswith(_INSIDE):
             found[f"{words[0]}/{words[1]}"] = {}
-    for line in told.stdout.splitlines():
+    for line in overrides.stdout.splitlines():
         where, _, value = line.partition("=")
         service, _, name = where.strip().rpartition("/")
         found.get(service, {})[name] = value.strip()

@@ -108,7 +108,7 @@ def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
 
 def read(shell: Shell, place: Place) -> Pair:
     """The pair that Tomcat serves from there after its next start. Raises BadKeys, CommandFailed."""
-    with _told(shell, place.paths):
+    with _naming_files(shell, place.paths):
         if isinstance(place, StorePlace):
             return pkcs12.chosen(_entries(shell, place), place.alias).pair
         pair = load_pem(
@@ -194,7 +194,7 @@ def _full(software: Software, path: str) -> str:
 
 
 @contextmanager
-def _told(shell: Shell, paths: Sequence[str]) -> Iterator[None]:
+def _naming_files(shell: Shell, paths: Sequence[str]) -> Iterator[None]:
     """Which files a finding about keys is of."""
     try:
         yield
@@ -249,7 +249,7 @@ def _present(shell: Shell, place: StorePlace) -> tuple[list[pkcs12.Entry], bytes
             return list(_entries(shell, place)), data
     except (BadKeys, CommandFailed):
         return [], b""
-    with _told(shell, place.paths):
+    with _naming_files(shell, place.paths):
         raise _only_java(place.path)
 
 

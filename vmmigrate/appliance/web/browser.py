@@ -115,8 +115,8 @@ class Browser:
                 break
             said.append(page)
             page = self.read(self.get(page.refresh.url))
-        told = [Page(each.url, "", (), (), each.errors, each.text, each.lines) for each in said]
-        self.visited.append(page.with_parts(told) if told else page)
+        parts = [Page(each.url, "", (), (), each.errors, each.text, each.lines) for each in said]
+        self.visited.append(page.with_parts(parts) if parts else page)
         return self.visited[-1]
 
     def _leads_on(self, page: Page) -> bool:

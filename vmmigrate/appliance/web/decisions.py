@@ -119,11 +119,11 @@ def _nothing(decision: Decision[T], candidates: Sequence[T], where: str) -> NotD
 
 
 def _several(decision: Decision[T], winners: Sequence[Candidate[T]], where: str) -> NotDiscovered:
-    told = ", ".join(
+    listed = ", ".join(
         f"{decision.name(each.thing) or '?'} (it {' and '.join(each.reasons) or 'is one'})" for each in winners[:_SHOWN]
     )
     return NotDiscovered(
-        f"several could be the {decision.what}, {where}: {told}", hint=decision.hint, keys=full(decision.key)
+        f"several could be the {decision.what}, {where}: {listed}", hint=decision.hint, keys=full(decision.key)
     )
 
 

@@ -7,7 +7,7 @@ from vmmigrate.appliance.web import vocabulary as words
 from vmmigrate.appliance.web.browser import Browser
 from vmmigrate.appliance.web.decisions import Decision, Decisions, full, not_there, same
 from vmmigrate.appliance.web.listing import Listing, Way, address, caption, row, ways
-from vmmigrate.appliance.web.login import Entry, SessionEnded, telling
+from vmmigrate.appliance.web.login import Entry, SessionEnded, message_of
 from vmmigrate.appliance.web.pages import Link, Page, Refresh, same_place
 from vmmigrate.appliance.web.patience import asks_to_wait, is_busy, wait_through
 from vmmigrate.appliance.web.rows import marks
@@ -58,7 +58,7 @@ class Download:
         failed = marked or any(says(words.FAILED, sentence) for sentence in page.sentences(*self._seen))
         empty = not (page.links or page.forms or page.refresh)
         if failed or empty or page.status != requests.codes.ok:
-            said = telling(page, *self._seen)
+            said = message_of(page, *self._seen)
             raise NoBackup(
                 f"the console answered {page.status} with a page instead of a backup: {said}",
                 hint="check in a browser whether the console can make one; --backup-file takes one exported there",

@@ -16,7 +16,7 @@ from vmmigrate.appliance.web.wizard import KEY as WIZARD_SKIP
 from vmmigrate.appliance.web.wizard import Wizard
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
-_TOLD = 4  # pages described in a message
+_DESCRIBED = 4  # pages described in a message
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ class Finder:
     def _nothing(self, role: Role, seen: list[Page], shunned: str) -> NotDiscovered:
         if roles.action_pin(role, self._decisions):
             return self._misfit(role, seen[0])
-        told = "; ".join(page.describe() for page in seen[:_TOLD])
-        more = f"; and {len(seen) - _TOLD} pages more" if len(seen) > _TOLD else ""
+        described = "; ".join(page.describe() for page in seen[:_DESCRIBED])
+        more = f"; and {len(seen) - _DESCRIBED} pages more" if len(seen) > _DESCRIBED else ""
         wizard = "a set-up wizard is in the way; " if self._wizard.seen else ""
         keys = [f"{role.section}.{key}" for key in ("page", "menu", "action")]
         return NotDiscovered(
-            f"{wizard}no {role.what} found at {self._browser.origin}; seen: {told}{more}{shunned}",
+            f"{wizard}no {role.what} found at {self._browser.origin}; seen: {described}{more}{shunned}",
             hint="is the backup feature on (JVM option ciphermail.backup.enabled)? is a set-up wizard in the way?"
             " may this account use Admin ‣ Backup?",
             keys=full(*([WIZARD_SKIP] if wizard else []), *keys),

@@ -25,7 +25,7 @@ def words(node: PageElement | None) -> str:
     return " ".join(printable(" ".join(_pieces(node))).split())
 
 
-def told(tag: Tag, name: str) -> str:
+def readable(tag: Tag, name: str) -> str:
     """An attribute that a person reads; `attribute` gives what is sent."""
     return printable(attribute(tag, name)).strip()
 
@@ -41,12 +41,12 @@ def kind_of(control: Tag) -> str:
 
 def label_of(control: Tag, page: Markup) -> str:
     """The label that a person would say is the control's."""
-    return _own_label(control, page) or _before(control) or told(control, "title")
+    return _own_label(control, page) or _before(control) or readable(control, "title")
 
 
 def choice_label(radio: Tag, page: Markup) -> str:
     """The meaning of one radio button: its label, else the table row that it chooses."""
-    return _own_label(radio, page) or told(radio, "title") or _rest_of_row(radio)
+    return _own_label(radio, page) or readable(radio, "title") or _rest_of_row(radio)
 
 
 def group_label(radios: list[Tag], page: Markup) -> str:
@@ -103,12 +103,12 @@ def _own_label(control: Tag, page: Markup) -> str:
     if said:
         return said
     box = kind_of(control) in ("radio", "checkbox")
-    return (_beside(control, after=True) if box else _beside(control)) or told(control, "placeholder")
+    return (_beside(control, after=True) if box else _beside(control)) or readable(control, "placeholder")
 
 
 def _by_aria(tag: Tag, page: Markup) -> str:
     named = (page.find(id=each) for each in attribute(tag, "aria-labelledby").split())
-    return " ".join(words(each) for each in named if isinstance(each, Tag)) or told(tag, "aria-label")
+    return " ".join(words(each) for each in named if isinstance(each, Tag)) or readable(tag, "aria-label")
 
 
 def _before(control: Tag) -> str:

@@ -54,7 +54,7 @@ class Listing:
     def likely(self, offered: Sequence[Way]) -> Iterator[list[Way]]:
         """Those of the new archive, if it can be identified: the surest first, without empty lists."""
         fresh = [way for way in offered if self.is_new(way)]
-        yield from filter(None, (self._named(fresh, offered), fresh, self._written_anew(offered)))
+        yield from filter(None, (self._named(fresh, offered), fresh, self._rewritten(offered)))
 
     def is_new(self, way: Way) -> bool:
         """By what distinguishes its entry from others; else by its target."""
@@ -81,11 +81,11 @@ class Listing:
     def _named(self, fresh: Sequence[Way], offered: Sequence[Way]) -> list[Way]:
         return [way for way in fresh if self._own(way, offered) & marks(" ".join(self._statements))]
 
-    def _written_anew(self, offered: Sequence[Way]) -> list[Way]:
-        told = [each for each in self.page.sentences(*self.before) if each in " ".join(self._statements)]
-        if any(says(f"{FAILED}|{WAITING}", each) for each in told):
+    def _rewritten(self, offered: Sequence[Way]) -> list[Way]:
+        stated = [each for each in self.page.sentences(*self.before) if each in " ".join(self._statements)]
+        if any(says(f"{FAILED}|{WAITING}", each) for each in stated):
             return []
-        made = marks(" ".join(each for each in told if says(_WRITTEN, each) and not says(_OF_OLD, each)))
+        made = marks(" ".join(each for each in stated if says(_WRITTEN, each) and not says(_OF_OLD, each)))
         return [way for way in offered if self._own(way, offered) & made]
 
     def _own(self, way: Way, offered: Sequence[Way]) -> frozenset[str]:

@@ -42,7 +42,7 @@ def find_console(
             seen.append(error)
         except (ApplianceError, TrustRefused) as error:
             seen.append(error)
-    raise _most_telling(host, seen)
+    raise _most_useful(host, seen)
 
 
 def _places(host: str, profile: ConsoleProfile) -> Iterator[tuple[str, str]]:
@@ -72,22 +72,22 @@ def _console_at(origin: str, context: str, trust: TlsTrust, profile: ConsoleProf
     return origin + (found[0] if context == "/" and found else context)
 
 
-def _most_telling(host: str, seen: list[Problem]) -> Problem:
+def _most_useful(host: str, seen: list[Problem]) -> Problem:
     """An untrusted certificate is reported before a wrong page, and that before a closed port."""
     for error in seen:
         if isinstance(error, TrustRefused):
             return error
-    told = [error for error in seen if not isinstance(error, Unreachable)]
-    if not told:
+    answered = [error for error in seen if not isinstance(error, Unreachable)]
+    if not answered:
         return Unreachable(
             f"no console found on {host}: " + "; ".join(map(str, seen)),
             hint="give the console's URL (https://HOST:8443/ciphermail), or in a profile console.ports;"
             " does its service run?",
         )
-    if all(isinstance(error, NotDiscovered) for error in told):
+    if all(isinstance(error, NotDiscovered) for error in answered):
         return NotDiscovered(
-            f"no console found on {host}: " + "; ".join(map(str, told)),
+            f"no console found on {host}: " + "; ".join(map(str, answered)),
             hint="give the console's URL (https://HOST:8443/ciphermail)",
             keys=full("contexts", "ports", "login.page"),
         )
-    return told[0]
+    return answered[0]

@@ -46,7 +46,7 @@ class Entry:
         """Whether a page asks to log in: by this form again, or by another that certainly does."""
         if offers_to_leave(page):
             return False
-        if page.status == requests.codes.unauthorized or any(_alike(form, self.form) for form in page.forms):
+        if page.status == requests.codes.unauthorized or any(_same_form(form, self.form) for form in page.forms):
             return True
         if says(words.EXPIRED, *page.lines) and says(words.LOGIN, *(link.text for link in page.links)):
             return True
@@ -91,7 +91,7 @@ def refused(url: str, account: Account, said: str) -> LoginRefused:
     )
 
 
-def telling(page: Page, *before: Page) -> str:
+def message_of(page: Page, *before: Page) -> str:
     """The console's own message: its marked errors, else new text that sounds like one, else the start of the page."""
     news = page.news(*before)
     marked = [line for line in news if line in page.errors] or [line for line in news if says(words.FAILED, line)]
@@ -115,7 +115,7 @@ def _entry_on(page: Page, decisions: Decisions) -> Entry | None:
     return None
 
 
-def _alike(form: Form, other: Form) -> bool:
+def _same_form(form: Form, other: Form) -> bool:
     names = {field.name for field in form.shown}
     same_names = bool(names) and names == {field.name for field in other.shown}
     return same_names and path_of(form.action) == path_of(other.action)
@@ -144,7 +144,7 @@ def _after_the_name(browser: Browser, decisions: Decisions, entry: Entry, accoun
     if found := roles.likely(PASSWORD_PAGE, page, decisions):
         return Entry(page, found.thing)
     if entry.is_shown_on(page, decisions):
-        raise refused(browser.origin, account, telling(page, entry.page))
+        raise refused(browser.origin, account, message_of(page, entry.page))
     raise NotDiscovered(
         f"after the user name no form asks for a password; seen: {page.describe()}",
         hint="log in with a browser to see what the console asks for",
@@ -154,7 +154,7 @@ def _after_the_name(browser: Browser, decisions: Decisions, entry: Entry, accoun
 
 def _refuse(browser: Browser, page: Page, account: Account, decisions: Decisions, *entries: Entry) -> None:
     before = [entry.page for entry in entries]
-    said = telling(page, *before)
+    said = message_of(page, *before)
     if page.status in _JUDGED:
         raise refused(browser.origin, account, said)
     if page.status >= requests.codes.bad_request:
@@ -178,9 +178,9 @@ def _no_form(decisions: Decisions, url: str, seen: list[Page]) -> NotDiscovered:
     for key in ("login.action", "login.password"):
         if pin := decisions.pinned(key):
             return not_there(key, pin, f"as a log-in form's at {url}; seen: {seen[0].describe()}")
-    told = "; ".join(page.describe() for page in seen)
+    described = "; ".join(page.describe() for page in seen)
     return NotDiscovered(
-        f"no log-in form (a form with one password field) at {url}; seen: {told}",
+        f"no log-in form (a form with one password field) at {url}; seen: {described}",
         hint="give the console's full URL, context included (https://HOST:8443/ciphermail)",
         keys=full("login.page", "login.action", "login.user", "login.password"),
     )

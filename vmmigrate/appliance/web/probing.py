@@ -122,11 +122,11 @@ def pins(profile: ConsoleProfile) -> dict[str, Value]:
 def redact(profile: ConsoleProfile, names: tuple[str, ...]) -> tuple[ConsoleProfile, tuple[str, ...]]:
     """Without values that contain a secret, a token, or one of `names` (hosts, accounts); and the keys left out."""
     known = pins(profile)
-    withheld = tuple(key for key, value in known.items() if _tells(value, names))
+    withheld = tuple(key for key, value in known.items() if _reveals(value, names))
     return profile_of({key: value for key, value in known.items() if key not in withheld}), withheld
 
 
-def _tells(value: Value, names: tuple[str, ...]) -> bool:
+def _reveals(value: Value, names: tuple[str, ...]) -> bool:
     texts = [str(each) for each in value] if isinstance(value, tuple) else [value]
     named = [re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) for name in names if name]
     return any(

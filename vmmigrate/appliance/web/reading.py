@@ -22,7 +22,7 @@ from vmmigrate.appliance.web.labels import (
     is_hidden,
     kind_of,
     label_of,
-    told,
+    readable,
     words,
 )
 from vmmigrate.appliance.web.markup import CONTROLS, Markup
@@ -133,8 +133,8 @@ def _value(control: Tag, kind: str) -> str:
 
 
 def _button_label(control: Tag) -> str:
-    said = words(control) if control.name == "button" else told(control, "value")
-    return said or next((t for t in (told(control, n) for n in ("alt", "aria-label", "title")) if t), "")
+    said = words(control) if control.name == "button" else readable(control, "value")
+    return said or next((t for t in (readable(control, n) for n in ("alt", "aria-label", "title")) if t), "")
 
 
 def _options(select: Tag) -> Iterator[Choice]:
@@ -143,7 +143,7 @@ def _options(select: Tag) -> Iterator[Choice]:
     preset = any(option.has_attr("selected") for option in options) or select.has_attr("multiple")
     for at, option in enumerate(options):
         value = attribute(option, "value") if option.has_attr("value") else words(option)
-        said = words(option) or told(option, "label")
+        said = words(option) or readable(option, "label")
         yield Choice(value, said, option.has_attr("selected") if preset else at == 0)
 
 
@@ -162,7 +162,7 @@ def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
     for tag in soup.find_all(lambda tag: tag.name in ("a", "area") or tag.has_attr("onclick")):
         target = _target(tag)
         if target and not re.match(r"(?i)(#|javascript:|mailto:|data:|tel:)", target):
-            said = [words(tag), *(told(tag, name) for name in ("aria-label", "alt", "title", "value"))]
+            said = [words(tag), *(readable(tag, name) for name in ("aria-label", "alt", "title", "value"))]
             said = [each for each in said if each] or [""]
             yield Link(said[0], urljoin(here, target), " ".join(said[1:]), row=rows.get(id(tag), ""))
 

@@ -13,7 +13,7 @@ from vmmigrate.appliance.web.browser import Browser
 from vmmigrate.appliance.web.decisions import Decisions, full, not_there, same
 from vmmigrate.appliance.web.forms import Field, Form
 from vmmigrate.appliance.web.listing import Listing, Way, row, ways
-from vmmigrate.appliance.web.login import Entry, telling
+from vmmigrate.appliance.web.login import Entry, message_of
 from vmmigrate.appliance.web.pages import Link, Page, Refresh
 from vmmigrate.appliance.web.patience import asks_to_wait, is_busy, wait_through
 from vmmigrate.appliance.web.rows import marks
@@ -21,7 +21,7 @@ from vmmigrate.appliance.web.scoring import says
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
 _QUESTIONS = 4  # pages in a row that ask something
-_ANEW = "deploy the machine again and repeat the import: it is not known what was restored on this one"
+_DEPLOY_AGAIN = "deploy the machine again and repeat the import: it is not known what was restored on this one"
 
 
 class Restore:
@@ -59,7 +59,7 @@ class Restore:
             page = self._answer(page, *question)
         raise NotDiscovered(
             f"after the upload the console asks one question after another; seen: {page.describe()}",
-            hint=_ANEW,
+            hint=_DEPLOY_AGAIN,
             keys=full("restore.yes", "restore.success"),
         )
 
@@ -69,12 +69,12 @@ class Restore:
         page = self._browser.read(answer)
         if not self._done(page) and self._entry.is_shown_on(page, self._decisions):
             raise ApplianceError(
-                "the console ended the session while the backup was sent; it is not sent twice", hint=_ANEW
+                "the console ended the session while the backup was sent; it is not sent twice", hint=_DEPLOY_AGAIN
             )
         failed = [line for line in page.errors if line in page.news(*self._seen) and not self._harmless(line)]
         failed = failed or [each for each in page.sentences(*self._seen) if self._failed(each)]
         if failed or page.status >= requests.codes.bad_request:
-            raise self._refused(page, " · ".join(failed)[:400] or telling(page, *self._seen))
+            raise self._refused(page, " · ".join(failed)[:400] or message_of(page, *self._seen))
         return page
 
     def _rested(self, page: Page) -> Page:
@@ -96,7 +96,7 @@ class Restore:
         if self._password and not self._asked:
             return NotDiscovered(
                 f"the console refused the backup: {said}{status}; no field for its password was found",
-                hint=_ANEW,
+                hint=_DEPLOY_AGAIN,
                 keys=full("restore.password"),
             )
         return ApplianceError(
@@ -136,7 +136,7 @@ class Restore:
         if not self._done(page):
             raise NotDiscovered(
                 "after the upload the console does not say whether it restored the backup; at"
-                f" {path_of(page.url)} it says: {telling(page, *self._seen)}",
+                f" {path_of(page.url)} it says: {message_of(page, *self._seen)}",
                 hint="check in a browser whether the settings are there",
                 keys=full("restore.success", "restore.failure"),
             )
@@ -157,7 +157,7 @@ class Restore:
         if any(map(listing.is_new, offered)):
             raise NotDiscovered(
                 f"it is not clear which of the archives is the one just sent; seen: {page.describe()}",
-                hint=_ANEW,
+                hint=_DEPLOY_AGAIN,
                 keys=full("restore.yes"),
             )
         return None
@@ -205,7 +205,7 @@ class Restore:
             return not_there("restore.yes", pin, f"after the upload; seen: {page.describe()}")
         return NotDiscovered(
             f"after the upload the console asks something, and no button answers yes; seen: {page.describe()}",
-            hint=_ANEW,
+            hint=_DEPLOY_AGAIN,
             keys=full("restore.yes"),
         )
 

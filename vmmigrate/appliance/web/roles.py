@@ -43,12 +43,12 @@ def likely(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | No
     ranked = _ranked(role, page, decisions)
     winners = outstanding(ranked, role.enough)
     if len(winners) > 1:
-        told = "; ".join(
+        listed = "; ".join(
             f"to {path_of(each.thing.action)} (it {' and '.join(each.reasons)}): {each.thing.describe()}"
             for each in winners
         )
         raise NotDiscovered(
-            f"several forms of {page.title or path_of(page.url)!r} could be the {role.what}: {told}",
+            f"several forms of {page.title or path_of(page.url)!r} could be the {role.what}: {listed}",
             hint="check in a browser which of them it is",
             keys=full(*(f"{role.section}.{name}" for name in role.action or role.fields)),
         )

@@ -92,12 +92,12 @@ YES = (
 NO = r"^no\b|cancel|abort|\bback$|decline|don'?t|\bdo not\b"
 _RESTORED = r"(restor|import|recover)\w*\b"
 _WELL = r"(success\w*|succeeded|completed?|finished|done|applied)\b"
-_ANEW = r"(restart|reboot)(ed|ing)?"  # "After a restore the system needs to be restarted" [F-BACKUP-4]
+_RESTARTED = r"(restart|reboot)(ed|ing)?"  # "After a restore the system needs to be restarted" [F-BACKUP-4]
 DONE = (
     rf"(?<!be )(?<!being )(?<!not )\b(restored|imported|recovered)\b|{_RESTORED}.*\b{_WELL}|\b{_WELL}.*\b{_RESTORED}"
     rf"|\b(settings|configuration|backup|archive)\b.*\b(was|were|been) (overwritten|replaced|applied)"
     rf"|^(?!.*upload)(success\w*|.*\b(succeeded|successful(ly)?|completed?|finished|done))[.!]?$"
-    rf"|\b(must|needs? to|has to|please|will) (now )?(be )?{_ANEW}|{_ANEW} (is )?(required|needed|necessary)"
+    rf"|\b(must|needs? to|has to|please|will) (now )?(be )?{_RESTARTED}|{_RESTARTED} (is )?(required|needed|necessary)"
 )
 _DEEDS = r"\b(restor|import|recover|success|succeed|complet|finish|done\b|applied|overwritten|replaced)"
 # A sentence with words of success that reports none: denied, still to come, or aborted.
