@@ -182,6 +182,18 @@ def test_the_recorded_order_holds_not_todays(path: Path, world: World) -> None:
 # ---- back ------------------------------------------------------------------------------------------------
 
 
+def test_a_way_back_over_a_live_phase_cannot_be_interrupted(path: Path, world: World) -> None:
+    def stop() -> None:
+        raise Cancelled("interrupted", hint="resume")
+
+    migrated(path, world)
+    process = start(path, world)
+    process.bench.pace = Pace(cancelled=stop)
+    process.engine.back(ALL, "asked")
+    process.bench.pace.cancelled()
+    assert world.marks == set()
+
+
 def test_back_undoes_in_reverse_and_leaves_the_world_as_before(path: Path, world: World) -> None:
     migrated(path, world)
     world.acts.clear()
