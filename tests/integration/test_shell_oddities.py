@@ -85,6 +85,36 @@ def test_a_refusal_of_sudo_is_told_and_never_repeated() -> None:
     assert sshd.seen.count("sudo -k -S -p vmmigrate-asks: -- true") == 1
 
 
+NO_RULE = "Sorry, user sa is not allowed to execute '/bin/sh -c true' as root on gw."
+NO_RULE_WITHOUT_PASSWORD = "sudo: a password is required"
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("words", [NO_RULE, NO_RULE_WITHOUT_PASSWORD])
+def test_a_sudo_that_permits_only_other_commands_is_reported_with_what_to_permit(words: str, check: bool) -> None:
+    """Also to a caller that tolerates failures: a command that did not run says nothing about what it looks for."""
+
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        permitted = command.endswith(("true", "cat /x"))
+        ended(channel, *((0, b"") if permitted else (1, b"", words.encode() + b"\n")))
+
+    with speaking(OddSshd(answer)) as shell:
+        shell.run(["cat", "/x"], user="root")
+        with pytest.raises(LoginRefused) as refused:
+            shell.run(["sh", "-c", "echo"], user="root", check=check)
+        assert str(refused.value) == f"sudo on 127.0.0.1 does not let 'sa' run `sh` as root: {words}"
+        assert "`sa ALL=(ALL) ALL` in sudoers, or give another account as ssh.user" in refused.value.hint
+        shell.run(["cat", "/x"], user="root")
+
+
+def test_what_a_command_itself_says_is_not_a_refusal_of_sudo() -> None:
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        ended(channel, 0 if command.endswith("true") else 1, b"", b"psql: role not allowed to run this\n")
+
+    with speaking(OddSshd(answer)) as shell:
+        assert shell.run(["psql"], user="postgres", check=False).status == 1
+
+
 def test_root_needs_no_sudo() -> None:
     sshd = OddSshd(lambda command, channel: ended(channel, 0))
     with speaking(sshd, Login("root", SA.password)) as shell:

@@ -42,7 +42,8 @@ mkdir -m 755 /run/sshd
 cp "$0/../sshd/authorized_keys" /run/authorized_keys
 echo '127.0.0.1 localhost' > /etc/hosts
 add() { useradd -m -s "$2" "$1"; echo "$1:correct horse battery" | chpasswd; }
-for each in sa free tied tiedfree lectured powerless aged stubborn shfree; do add $each /bin/bash; done
+for each in sa free tied tiedfree lectured powerless aged stubborn shfree; do add "$each" /bin/bash; done
+for each in listed listedfree listedtied; do add "$each" /bin/bash; done
 add csh "$(command -v tcsh || echo /bin/sh)"
 add fish "$(command -v fish || echo /bin/sh)"
 add nobodys /usr/sbin/nologin
@@ -60,6 +61,11 @@ tied ALL=(ALL) ALL
 Defaults:tiedfree requiretty
 tiedfree ALL=(ALL) NOPASSWD: ALL
 shfree ALL=(ALL) ALL, NOPASSWD: /bin/sh, /usr/bin/sh, /bin/dash, /usr/bin/dash
+Cmnd_Alias READING = /bin/true, /usr/bin/true, /bin/cat, /usr/bin/cat
+listed ALL=(ALL) READING
+listedfree ALL=(ALL) NOPASSWD: READING
+Defaults:listedtied requiretty
+listedtied ALL=(ALL) READING
 Defaults:lectured lecture=always, badpass_message="Falsches Kennwort."
 lectured ALL=(ALL) ALL
 END
@@ -178,6 +184,19 @@ def test_an_account_that_may_not(sshd: RealSshd) -> None:
     with talking(sshd, "powerless") as shell, pytest.raises(LoginRefused, match="not in the sudoers") as told:
         shell.run(["true"], user="root")
     assert "add it to the group sudo or wheel" in told.value.hint
+
+
+@pytest.mark.parametrize("user", ["listed", "listedfree", "listedtied"])
+def test_an_account_that_may_run_only_a_list_of_commands(sshd: RealSshd, user: str) -> None:
+    file = NewFile("/run/secret/never", b"", FileMeta("0600", "root", "root"))
+    with talking(sshd, user) as shell:
+        assert len(shell.read_file(RANDOM)) == 100_000
+        for act in (lambda: ask_all(shell, [("true",)], user="root"), lambda: shell.install(file)):
+            with pytest.raises(
+                LoginRefused, match=f"does not let '{user}' run `sh` as root: .*(not allowed|required)"
+            ) as it:
+                act()
+            assert f"`{user} ALL=(ALL) ALL` in sudoers" in it.value.hint
 
 
 def test_a_sudo_password_that_is_wrong_is_tried_once(tmp_path: Path) -> None:

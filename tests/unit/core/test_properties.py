@@ -120,7 +120,7 @@ def test_a_bare_esxi_tells_none_and_nothing_is_demanded_there() -> None:
 
 
 def test_nothing_is_said_of_properties_that_are_told_or_not_asked_for() -> None:
-    assert [*properties.not_passed(OVA, VSPHERE), *properties.unheard(BARE, ESXI)] == []
+    assert [*properties.not_passed(OVA, VSPHERE), *properties.not_passed(BARE, ESXI)] == []
     assert OVA.ovf is not None
     content = replace(OVA, ovf=replace(OVA.ovf, properties=(FIXED, replace(ADDRESS, default="192.0.2.1"))))
     assert list(properties.not_passed(content, ESXI)) == []

@@ -42,7 +42,7 @@ class Session:
         return self._login
 
     def passwords(self) -> Iterable[Secret]:
-        """Those that sudo may want: the one that the server accepted, where it accepted one."""
+        """Those that sudo may accept: only the one that the server accepted, if it accepted one."""
         return self._login.passwords() if self._accepted is None else (self._accepted,)
 
     def given_up(self, refusal: Problem) -> Problem:

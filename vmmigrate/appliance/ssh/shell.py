@@ -18,7 +18,7 @@ class SshShell:
     """port.Shell over paramiko. Nothing is connected before the first call; a dead session is replaced by a new one."""
 
     def __init__(self, server: SshServer, login: Login) -> None:
-        """With a key the log-in is by that key, and the password serves sudo, or the server where it wants both."""
+        """With a key the log-in is by that key; the password is for sudo, or for the server if it requires both."""
         self.host = server.host
         self._session = Session(server, login)
         self._sudo: sudo.Sudo | None = None
@@ -28,7 +28,7 @@ class SshShell:
         return Result(output.status, text_of(output.stdout), text_of(output.stderr))
 
     def read_file(self, path: str) -> bytes:
-        """Without sudo where that suffices: each sudo is a password check, slow by intent."""
+        """Without sudo if that is enough: each sudo is a password check, which is slow by design."""
         plain = self._run(("cat", path), None, check=False, timeout=60.0)
         return plain.stdout if plain.status == 0 else self._run(("cat", path), "root", check=True, timeout=60.0).stdout
 
@@ -53,23 +53,23 @@ class SshShell:
         if self._session.login.user == "root":
             return self._session.plain(("sh", "-c", line), given, _PATIENCE)
         if not self._found_out().tty:
-            return self._found_out().run(self._session, ("sh", "-c", line), "root", _PATIENCE, given)
+            return self._by_sudo(("sh", "-c", line), "root", _PATIENCE, given)
         self._make_incoming()
         try:
             self._upload(_GIVEN, given)
-            return self._found_out().run(self._session, ("sh", "-c", f"exec <{_GIVEN}; {line}"), "root", _PATIENCE)
+            return self._by_sudo(("sh", "-c", f"exec <{_GIVEN}; {line}"), "root", _PATIENCE)
         finally:
             self.run(("rm", "-rf", INCOMING), check=False)
 
     def _make_incoming(self) -> None:
-        """Ours alone, and empty: what somebody who was killed left there goes first."""
+        """Only for this account, and empty: what an interrupted run left there is removed first."""
         make = ("mkdir", "--mode=0700", INCOMING)
         if self.run(make, check=False).status != 0:
             self.run(("rm", "-rf", INCOMING), user="root")
             self.run(make)
 
     def _upload(self, path: str, data: bytes) -> None:
-        """By dd: SFTP may be switched off, and does not start where an account's start-up files print something."""
+        """By dd: SFTP may be switched off, and does not start if an account's start-up files print something."""
         done = self._session.plain(("dd", f"of={path}"), data, timeout=_PATIENCE)
         if done.status != 0:
             raise self._session.failed(("dd", f"of={path}"), done.status, text_of(done.stderr))
@@ -92,9 +92,21 @@ class SshShell:
         return output
 
     def _as(self, user: str, argv: Sequence[str], timeout: float) -> Output:
-        if self._session.login.user == "root":  # whoever is root needs no sudo, which may not be there
+        if self._session.login.user == "root":  # root needs no sudo, which may not be installed
             return self._session.plain(("su", "-s", "/bin/sh", user, "-c", shlex.join(argv)), b"", timeout)
-        return self._found_out().run(self._session, argv, user, timeout)
+        return self._by_sudo(argv, user, timeout)
+
+    def _by_sudo(self, argv: Sequence[str], user: str, timeout: float, given: bytes = b"") -> Output:
+        """A command that sudo refuses did not run, so it must not pass for one that failed ("no such file")."""
+        output = self._found_out().run(self._session, argv, user, timeout, given)
+        if sudo.does_not_permit(output):
+            login = self._session.login
+            raise LoginRefused(
+                f"sudo on {self.host} does not let {login.user!r} run `{argv[0]}` as {user}: "
+                f"{in_words(text_of(output.stderr))}",
+                hint=sudo.what_to_permit(login.user, login.settings),
+            )
+        return output
 
     def _found_out(self) -> sudo.Sudo:
         if self._sudo is None:

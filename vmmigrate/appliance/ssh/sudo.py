@@ -1,4 +1,4 @@
-"""Become root or another by sudo: with a password or without, on a terminal where it insists on one."""
+"""Become root or another user by sudo: with a password or without, on a terminal if sudo requires one."""
 
 import base64
 import binascii
@@ -10,16 +10,18 @@ from typing import Protocol
 from hypervisors import Secret, in_one_line
 from hypervisors.wire.ssh import Output
 
-PATIENCE = 60.0  # seconds for sudo alone, on a machine that is busy booting
-# Asked for in place of sudo's own words, which are in any language: what stands before it is sudo's lecture.
+PATIENCE = 60.0  # seconds for sudo itself, on a machine that is busy booting
+# Replaces sudo's own prompt, which may be in any language: what comes before it is sudo's lecture.
 PROMPT = "vmmigrate-asks:"
 # `requiretty`, as old RHEL and SUSE have it: "sorry, you must have a tty to run sudo", and "tty" in each translation
-_WANTS_TTY = re.compile(rb"\btty\b", re.IGNORECASE)
+_NEEDS_TTY = re.compile(rb"\btty\b", re.IGNORECASE)
+# sudo's own words for one command: no rule names it, or none names it as NOPASSWD while others are
+_MAY_NOT_RUN = re.compile(r"not allowed to (run|execute) '.*' as |^sudo: a password is required$", re.MULTILINE)
 _MAY_NOT = re.compile(r"not in the sudoers|not allowed to (run|execute)|may not run", re.IGNORECASE)
 
 # On a terminal both streams, sudo's own words and the echo come as one, with changed line ends. So the command's
-# streams leave as base64 in lines of their own, and the terminal is for sudo's question alone: a PKCS#12 arrives
-# exactly, and nothing is written to the appliance's disk. $1 marks the lines.
+# streams are sent as base64 in lines of their own, and the terminal is only for sudo's question: a PKCS#12 arrives
+# byte for byte, and nothing is written to the appliance's disk. $1 marks the lines.
 _ON_TTY = (
     "stty -echo; m=$1; shift; exec 4>&1; s=$(exec 3>&1; "
     '{ { "$@" </dev/null 3>&- 4>&- 5>&-; echo $? >&3; } 2>&5 | base64 | sed "s/^/${m}1/" >&4; } 5>&1 '
@@ -28,7 +30,7 @@ _ON_TTY = (
 
 
 class Refused(Exception):
-    """sudo did not let us. `hint`: what to do now."""
+    """sudo refused this account. `hint`: what to do now."""
 
     def __init__(self, words: str, hint: str) -> None:
         super().__init__(words)
@@ -41,22 +43,22 @@ class Talk(Protocol):
     def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Output: ...
 
     def on_tty(self, argv: Sequence[str], prompt: str, secret: Secret | None, timeout: float) -> Output:
-        """With a terminal; the secret answers the prompt once. A second question ends it with status 1."""
+        """With a terminal; the secret answers the prompt once. A second question ends the command with status 1."""
 
 
 @dataclass(frozen=True)
 class Sudo:
-    """How sudo wants to be asked here. `password` is None where it asks for none."""
+    """How sudo must be called here. `password` is None if it asks for none."""
 
     password: Secret | None
     tty: bool
 
     def run(self, talk: Talk, argv: Sequence[str], user: str, timeout: float, given: bytes = b"") -> Output:
-        """`given`: standard input, which on a terminal there is none.
+        """Run a command. `given` is its standard input; with a terminal it has none.
 
-        `-k`: a password that was given before is forgotten, so that sudo takes the one it is given now. Where sudoers
-        lets this very command through without one (NOPASSWD for it, or `-u` oneself), sudo reads none, and `-S` leaves
-        it to the command (sudo 1.9): so a command that reads its standard input looks for a mark in it first.
+        `-k` makes sudo forget a password that was given before, so that it reads the one given now. If sudoers permits
+        this command without a password (NOPASSWD for it, or `-u` oneself), sudo reads none, and with `-S` the password
+        is left for the command (sudo 1.9). So a command that reads its standard input first looks for a mark in it.
         """
         target = () if user == "root" else ("-u", user)
         if self.password is None:
@@ -69,8 +71,20 @@ class Sudo:
         return Output(output.status, output.stdout, output.stderr.rpartition(PROMPT.encode())[2])
 
 
+def does_not_permit(output: Output) -> bool:
+    """Whether sudo itself refused this one command, which then did not run: sudoers permits only others."""
+    return output.status == 1 and bool(_MAY_NOT_RUN.search(output.stderr.decode("utf-8", "replace")))
+
+
+def what_to_permit(user: str, settings: str) -> str:
+    return (
+        "vmmigrate runs `sh` as root, with several commands in one line: a list of single commands in sudoers is not"
+        f" enough. Permit all, with `{user} ALL=(ALL) ALL` in sudoers, or give another account as {settings}.user"
+    )
+
+
 def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]], settings: str = "ssh") -> Sudo:
-    """How sudo wants to be asked. Each password is tried once, on `true`: later failures are the command's.
+    """How sudo must be called. Each password is tried once, on `true`: later failures are the command's.
 
     `settings`: the table that names the account. Raises Refused.
     """
@@ -82,7 +96,7 @@ def find_out(talk: Talk, passwords: Callable[[], Iterable[Secret]], settings: st
             _words(first),
             f"there is no sudo for this account: install it, or give root as {settings}.user with a key",
         )
-    tty = bool(_WANTS_TTY.search(first.stderr))
+    tty = bool(_NEEDS_TTY.search(first.stderr))
     if tty and Sudo(None, tty).run(talk, ("true",), "root", PATIENCE).status == 0:
         return Sudo(None, tty)
     answer = first
@@ -108,9 +122,9 @@ def on_tty_words(mark: str, argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def apart(mark: str, seen: str) -> Output | None:
-    """The streams and the status out of what came over the terminal; None where it broke off before its end.
+    """The streams and the status out of what came over the terminal; None if it broke off before its end.
 
-    Lines without the mark are sudo's talk with us: they count as its standard error where the command failed.
+    Lines without the mark are from sudo.
     """
     ours = [line[len(mark) :] for line in seen.splitlines() if line.startswith(mark)]
     status = next((line[1:] for line in ours if line.startswith("0")), "")
