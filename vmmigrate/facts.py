@@ -188,9 +188,6 @@ class Facts:
                 hint="use the version that wrote it",
             ) from error
 
-    def with_(self, value: object) -> "Facts":
-        return self.with_json(*group_to_json(value))
-
     def with_json(self, name: str, data: object) -> "Facts":
         return Facts({**self._groups, name: data})
 

@@ -19,7 +19,7 @@ from vmmigrate.appliance.port import Account, FileMeta, NewFile
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
-from vmmigrate.appliance.tls.handshake import await_served, served
+from vmmigrate.appliance.tls.handshake import Expected, await_served, served
 from vmmigrate.appliance.tls.placing import RECORD, Change, forget, place, put_back
 from vmmigrate.errors import CommandFailed
 
@@ -176,10 +176,11 @@ def test_a_pair_is_installed_and_served(old: Guest, fresh: Guest) -> None:
         meta = shell.file_meta("/usr/share/djigzo-web/ssl/sslCertificate.p12")
     assert meta == FileMeta("0640", "tomcat", "djigzo")
     (web,), (smtp,) = bundle.web, bundle.smtp
-    shown = (
-        await_served(fresh.address, 8443, web.fingerprint, starttls=False, timeout=10),
-        await_served(fresh.address, fresh.smtp_port, smtp.fingerprint, starttls=True, timeout=10),
+    ports = (
+        Expected("console", 8443, False, {web.kind: web.fingerprint}),
+        Expected("SMTP", fresh.smtp_port, True, {smtp.kind: smtp.fingerprint}),
     )
+    shown = [await_served(fresh.address, port, port.leaves()[0], timeout=10) for port in ports]
     assert tuple(each.chain_length for each in shown) == (1 + len(web.chain), 1 + len(smtp.chain))
 
 

@@ -50,16 +50,7 @@ def _shown(run: Run, host: str, port: Expected, leaf: Leaf, limit: float) -> Che
         return Check("tls-certificate", leaf.what, f"SHA-256 {leaf.fingerprint[:16]}…", seen, verdict)
 
     try:
-        await_served(
-            host,
-            port.port,
-            leaf.fingerprint,
-            starttls=port.starttls,
-            offer=leaf.offer,
-            timeout=limit,
-            pace=run.pace,
-            dial=run.dial_to(host),
-        )
+        await_served(host, port, leaf, timeout=limit, pace=run.pace, dial=run.dial_to(host))
     except TimedOut as late:
         return check(str(late), Verdict.FAIL)
     return check(f"SHA-256 {leaf.fingerprint[:16]}…", Verdict.PASS)

@@ -9,7 +9,7 @@ from small_plan import LAN, PLAN
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Clock, NicSpec, Pace, PowerState, TimedOut
 from vmmigrate.events import silent
-from vmmigrate.facts import Facts, NewVm
+from vmmigrate.facts import Facts, NewVm, group_to_json
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps import ready
@@ -44,6 +44,7 @@ GUESSED = (
 def test_what_was_guessed_is_the_hint(tmp_path: Path, said: dict[str, str], guessed: str) -> None:
     create_lab(tmp_path, networks=[{"name": LAN.name, "kind": LAN.kind, "active": True}])
     clock = Ticking()
+    new = NewVm(add_vm(tmp_path, "new", [NicSpec(LAN, MAC, True)]), "52:54:00:00:00:01", MAC)
     run = Run(
         run_id="run1",
         rundir=cast(Any, None),
@@ -54,7 +55,7 @@ def test_what_was_guessed_is_the_hint(tmp_path: Path, said: dict[str, str], gues
         emit=silent,
         wall=clock.now,
         pace=Pace(Clock(clock.now, clock.sleep)),
-        facts=Facts().with_(NewVm(add_vm(tmp_path, "new", [NicSpec(LAN, MAC, True)]), "52:54:00:00:00:01", MAC)),
+        facts=Facts().with_json(*group_to_json(new)),
     )
     with pytest.raises(TimedOut) as caught:
         ready.do(run)

@@ -121,49 +121,33 @@ def served(
 
 def await_served(
     host: str,
-    port: int,
-    fingerprint: str,
+    expected: Expected,
+    leaf: Leaf,
     *,
-    starttls: bool,
-    offer: Offer = Offer.ANY,
     timeout: float = 120.0,
     pace: Pace = REAL_TIME,
     dial: Dial = dial_straight,
 ) -> Served:
-    """Wait until the server shows that leaf. Raises TimedOut with what it showed instead."""
-    wanted = normal_fingerprint(fingerprint)
+    """Wait until the port shows that leaf to clients of its kind. Raises TimedOut with what it showed instead."""
+    wanted = normal_fingerprint(leaf.fingerprint)
 
     def probe() -> Served:
-        shown = served(host, port, starttls=starttls, offer=offer, dial=dial)
+        shown = served(host, expected.port, starttls=expected.starttls, offer=leaf.offer, dial=dial)
         if shown.fingerprint != wanted:
             raise NotYet(f"it shows {shown.fingerprint}")
         return shown
 
-    what = f"{host}:{port} to show the certificate {wanted[:16]}…"
+    what = f"{host}:{expected.port} to show the certificate {wanted[:16]}…"
     clears = "restart the service on the appliance and see its log: path, password, mode of the key's file"
     return wait_for(what, once_reachable(probe), timeout=timeout, clears=clears, pace=pace, pause=0.5)
 
 
 def prove(
-    host: str,
-    expected: Expected,
-    *,
-    timeout: float,
-    pace: Pace = REAL_TIME,
-    dial: Dial = dial_straight,
+    host: str, expected: Expected, *, timeout: float, pace: Pace = REAL_TIME, dial: Dial = dial_straight
 ) -> tuple[str, ...]:
-    """Handshakes until each pair is shown to those who ask for its kind; in words. Raises TimedOut."""
+    """Handshakes until each pair is shown to those who ask for its kind; in words. Raises TimedOut at the first."""
     for leaf in expected.leaves():
-        await_served(
-            host,
-            expected.port,
-            leaf.fingerprint,
-            starttls=expected.starttls,
-            offer=leaf.offer,
-            timeout=timeout,
-            pace=pace,
-            dial=dial,
-        )
+        await_served(host, expected, leaf, timeout=timeout, pace=pace, dial=dial)
     return tuple(f"{leaf.what} {leaf.fingerprint[:16]}…" for leaf in expected.leaves())
 
 
