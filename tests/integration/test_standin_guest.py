@@ -168,6 +168,16 @@ def test_the_database_answers_postgres_alone(ssh: Ssh) -> None:
     assert out.splitlines() == [*sorted(f"{user}-key" for user in seed.USERS), "6"]
 
 
+@pytest.mark.parametrize(("option", "status", "out"), [("", 0, "6\n"), ("-v ON_ERROR_STOP=1", 1, "")])
+def test_a_failed_statement_ends_psql_only_where_it_is_to(ssh: Ssh, option: str, status: int, out: str) -> None:
+    """As PostgreSQL 15's: without the option it goes on, and its status is the last statement's."""
+    queries = "-c 'SELECT count(*) FROM cm_gone' -c 'SELECT count(*) FROM cm_users'"
+    line = f"sudo -k -S -p '' -u postgres -- psql -X -A -t {option} -d djigzo {queries}"
+    seen = ssh(line, ssh.account.password.encode() + b"\n")
+    assert seen[:2] == (status, out)
+    assert "cm_gone" in seen[2]
+
+
 def test_a_stopped_database_answers_nobody(ssh: Ssh) -> None:
     ssh.root("systemctl stop postgresql")
     line = "sudo -k -S -p '' -u postgres -- psql -X -A -t -d djigzo -c 'SELECT count(*) FROM cm_users'"

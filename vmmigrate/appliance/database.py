@@ -1,6 +1,7 @@
 """Count and digest what the appliance's database holds, so that states can be compared without contents."""
 
 import hmac
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +11,9 @@ from vmmigrate.errors import ApplianceError
 
 _TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"
 _DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
-_LISTED = {
-    "cm_certificates": "SELECT 'certificate', cm_thumbprint FROM cm_certificates ORDER BY 2",
-    "cm_keystore": "SELECT 'key', cm_alias FROM cm_keystore ORDER BY 2",
-}
+# One row, also of an empty table: a list that did not come is not taken for an empty one.
+_LIST = "SELECT '{0}', coalesce(json_agg({1}), '[]') FROM {0}"
+_LISTED = {"cm_certificates": "cm_thumbprint", "cm_keystore": "cm_alias"}
 _PATIENCE = 300.0  # seconds: a digest reads whole tables
 
 
@@ -37,24 +37,23 @@ class DatabaseFacts:
 def read_database(shell: Shell, key: bytes, like: DatabaseFacts | None = None) -> DatabaseFacts:
     """Read the `cm_*` tables of the database `djigzo`, read-only. Raises CommandFailed, ApplianceError.
 
-    `like`: another state or gateway that probably has the same tables: where it has, one command does.
+    `like`: another state or gateway that probably has the same tables: where it has, one command does. Where that
+    command fails, a table is missing or the database does not answer: the usual way finds out which.
     """
     expected = list(like.tables) if like else []
-    lines, whole = _query(shell, _TABLES, *_contents(expected), check=not expected)
+    status, lines = _query(shell, _TABLES, *_contents(expected), check=not like)
+    if status != 0:
+        expected, (_, lines) = [], _query(shell, _TABLES)
+    names = [line for line in lines if "|" not in line]
     names = [line for line in lines if "|" not in line]
     if not names or not all(re.fullmatch(r"cm_[a-z0-9_]+", name) for name in names):
         raise ApplianceError(
             f"the database of {shell.host} has no tables cm_*" if not names else f"odd table names: {names}",
             hint="is this the gateway's PostgreSQL, with its database djigzo?",
         )
-    if names != expected or not whole:
-        lines, _ = _query(shell, *_contents(names))
-    rows = [line.partition("|")[::2] for line in lines if "|" in line]
-    return DatabaseFacts(
-        tables=_digests(shell, names, [row for row in rows if row[0].isdecimal()], key),
-        certificates=_keyed((value for kind, value in rows if kind == "certificate"), key),
-        aliases=_keyed((value for kind, value in rows if kind == "key"), key),
-    )
+    if names != expected:
+        _, lines = _query(shell, *_contents(names))
+    return _facts(shell, names, [line for line in lines if "|" in line], key)
 
 
 def unchanged(a: DatabaseFacts, b: DatabaseFacts) -> bool:
@@ -79,31 +78,48 @@ def lost(old: DatabaseFacts, new: DatabaseFacts) -> tuple[str, ...]:
 
 
 def _contents(names: Iterable[str]) -> list[str]:
-    return [*map(_DIGEST.format, names), *(_LISTED[name] for name in names if name in _LISTED)]
+    """One row is the answer to each."""
+    return [*map(_DIGEST.format, names), *(_LIST.format(name, _LISTED[name]) for name in names if name in _LISTED)]
 
 
-def _query(shell: Shell, *statements: str, check: bool = True) -> tuple[list[str], bool]:
-    """The lines psql prints, statement after statement; whether all went well."""
+def _query(shell: Shell, *statements: str, check: bool = True) -> tuple[int, list[str]]:
+    """psql's status, and the lines it prints, statement after statement.
+
+    Without ON_ERROR_STOP the status is that of the last statement: another's answer could be missing unseen.
+    """
     commands = [word for statement in statements for word in ("-c", statement)]
-    argv = ("psql", "-X", "-A", "-t", "-d", "djigzo", *commands)
+    argv = ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "djigzo", *commands)
     said = shell.run(argv, user="postgres", check=check, timeout=_PATIENCE)
-    return [line for line in said.stdout.splitlines() if line], said.status == 0
+    return said.status, [line for line in said.stdout.splitlines() if line]
 
 
-def _digests(shell: Shell, names: list[str], rows: list[tuple[str, str]], key: bytes) -> dict[str, TableDigest]:
-    if len(rows) != len(names):
+def _facts(shell: Shell, names: list[str], answers: list[str], key: bytes) -> DatabaseFacts:
+    """From one answer to each statement of `_contents`. Raises ApplianceError where one is missing."""
+    rows = [answer.partition("|")[::2] for answer in answers]
+    counts = [row for row in rows if row[0] not in _LISTED]
+    lists = {name: values for name, values in rows if name in _LISTED}
+    wanted = set(names) & _LISTED.keys()
+    try:
+        tables = _digests(names, counts, key)
+        listed = {name: _keyed(lists.get(name, ""), key) for name in wanted}
+    except ValueError:
         raise ApplianceError(
-            f"the database of {shell.host} answered {len(rows)} rows to {len(names)} counts",
+            f"the database of {shell.host} answered {len(counts)} rows to {len(names)} counts, and {len(lists)} of"
+            f" {len(wanted)} lists",
             hint="try `psql -d djigzo` there as user postgres",
-        )
-    # Keyed once more: the plain md5 of a table of few rows could be guessed back to its contents.
-    return {
-        name: TableDigest(int(count), _hmac(key, digest)) for name, (count, digest) in zip(names, rows, strict=True)
-    }
+        ) from None
+    return DatabaseFacts(tables, listed.get("cm_certificates", ()), listed.get("cm_keystore", ()))
 
 
-def _keyed(values: Iterable[str], key: bytes) -> tuple[str, ...]:
-    return tuple(sorted(_hmac(key, value) for value in values))
+def _digests(names: list[str], rows: list[tuple[str, str]], key: bytes) -> dict[str, TableDigest]:
+    """Keyed once more: the plain md5 of a table of few rows could be guessed back to its contents."""
+    counted = zip(names, rows, strict=True)
+    return {name: TableDigest(int(count), _hmac(key, digest)) for name, (count, digest) in counted}
+
+
+def _keyed(text: str, key: bytes) -> tuple[str, ...]:
+    """Of a list in JSON."""
+    return tuple(sorted(_hmac(key, value or "") for value in json.loads(text)))
 
 
 def _hmac(key: bytes, value: str) -> str:

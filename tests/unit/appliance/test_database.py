@@ -7,12 +7,13 @@ from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance.database import DatabaseFacts, TableDigest, lost, read_database, unchanged
 from vmmigrate.appliance.port import Result
-from vmmigrate.errors import ApplianceError
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 KEY = b"k" * 32
 TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"
-THUMBPRINTS = "SELECT 'certificate', cm_thumbprint FROM cm_certificates ORDER BY 2"
-ALIASES = "SELECT 'key', cm_alias FROM cm_keystore ORDER BY 2"
+THUMBPRINTS = "SELECT 'cm_certificates', coalesce(json_agg(cm_thumbprint), '[]') FROM cm_certificates"
+ALIASES = "SELECT 'cm_keystore', coalesce(json_agg(cm_alias), '[]') FROM cm_keystore"
+DOWN = "psql: error: connection to server failed: Connection refused"
 
 
 def digest_of(table: str) -> str:
@@ -21,17 +22,27 @@ def digest_of(table: str) -> str:
 
 
 class DatabaseGuest(ScriptedShell):
-    """psql alone, its answers by statement; one it has none for is an error, after which it goes on."""
+    """psql alone, its answers by statement. As psql's with ON_ERROR_STOP, it ends at one it has none for.
 
-    def __init__(self, rows: dict[str, str]) -> None:
+    Without ON_ERROR_STOP, it goes on, and its status is the last statement's. `down`: it reaches no server.
+    """
+
+    def __init__(self, rows: dict[str, str], *, down: bool = False) -> None:
         super().__init__()
-        self.rows = rows
+        self.rows, self.down = rows, down
 
     def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
-        assert argv[:6] == ("psql", "-X", "-A", "-t", "-d", "djigzo")
-        assert set(argv[6::2]) == {"-c"}
-        known = [self.rows.get(statement) for statement in argv[7::2]]
-        return Result(int(None in known), "".join(filter(None, known)), "")
+        options = argv[: argv.index("-c")]
+        assert options[:4] == ("psql", "-X", "-A", "-t")
+        assert options[-2:] == ("-d", "djigzo")
+        if self.down:
+            return Result(2, "", DOWN)
+        statements = argv[len(options) + 1 :: 2]
+        known = [self.rows.get(statement) for statement in statements]
+        stops = "ON_ERROR_STOP=1" in options
+        if stops and None in known:
+            known = known[: known.index(None) + 1]
+        return Result(int(known[-1] is None), "".join(filter(None, known)), "ERROR:  relation does not exist")
 
 
 ROWS = {
@@ -39,8 +50,8 @@ ROWS = {
     digest_of("cm_certificates"): "2|aa\n",
     digest_of("cm_keystore"): "1|bb\n",
     digest_of("cm_users"): "3|cc\n",
-    THUMBPRINTS: "certificate|T1\ncertificate|T2\n",
-    ALIASES: "key|alias\n",
+    THUMBPRINTS: 'cm_certificates|["T1", "T2"]\n',
+    ALIASES: 'cm_keystore|["a|line\\nfeed"]\n',
 }
 
 
@@ -59,7 +70,7 @@ def test_it_is_read_as_postgres_and_kept_in_digests_alone() -> None:
         "cm_users": 3,
     }
     assert (len(found.certificates), len(found.aliases)) == (2, 1)
-    assert not [word for word in ("T1", "alias'", "'aa'") if word in repr(found)]
+    assert not [word for word in ("T1", "line", "'aa'") if word in repr(found)]
 
 
 def test_where_the_tables_are_as_before_one_command_does() -> None:
@@ -80,7 +91,7 @@ def test_other_tables_than_expected_are_read_as_they_are(gone: tuple[str, ...]) 
     assert (list(found.tables), found.tables["cm_new"].count) == (names, 7)
     assert (len(found.certificates), len(found.aliases)) == (2, 1)
     assert not unchanged(facts(), found)
-    assert len(shell.ran) == 2
+    assert len(shell.ran) == (3 if gone else 2)
 
 
 def test_one_key_tells_equal_states_and_another_key_none() -> None:
@@ -115,9 +126,34 @@ def test_what_is_lost_is_said_in_words() -> None:
     [
         ({TABLES: ""}, "no tables"),
         ({TABLES: "cm_x; DROP TABLE y\n"}, "odd table names"),
-        ({TABLES: "cm_users\n", digest_of("cm_users"): "three\n"}, "answered 0 rows to 1 counts"),
+        ({TABLES: "cm_users\n", digest_of("cm_users"): "three\n"}, "answered 0 rows to 1 counts, and 0 of 0 lists"),
+        ({**ROWS, digest_of("cm_users"): "three|cc\n"}, "answered 3 rows to 3 counts"),
+        ({**ROWS, digest_of("cm_users"): "\n"}, "answered 2 rows to 3 counts"),
+        ({**ROWS, THUMBPRINTS: "\n"}, "answered 3 rows to 3 counts, and 1 of 2 lists"),
+        ({**ROWS, ALIASES: 'cm_keystore|["cut'}, "answered 3 rows to 3 counts, and 2 of 2 lists"),
     ],
 )
 def test_what_is_no_gateways_database(rows: dict[str, str], words: str) -> None:
     with pytest.raises(ApplianceError, match=words):
         read_database(DatabaseGuest(rows), KEY)
+
+
+@pytest.mark.parametrize("broken", [THUMBPRINTS, ALIASES, digest_of("cm_users")])
+@pytest.mark.parametrize("like", [True, False])
+def test_a_statement_that_fails_is_no_empty_answer(broken: str, like: bool) -> None:
+    """Also an earlier one: psql's status would be that of the last."""
+    rows = {statement: answer for statement, answer in ROWS.items() if statement != broken}
+    with pytest.raises(CommandFailed, match="relation does not exist"):
+        read_database(DatabaseGuest(rows), KEY, like=facts() if like else None)
+
+
+@pytest.mark.parametrize("like", [True, False])
+def test_a_database_that_does_not_answer_is_reported_in_psqls_words(like: bool) -> None:
+    with pytest.raises(CommandFailed, match="Connection refused"):
+        read_database(DatabaseGuest(ROWS, down=True), KEY, like=facts() if like else None)
+
+
+def test_empty_tables_have_empty_lists() -> None:
+    empty = {THUMBPRINTS: "cm_certificates|[]\n", ALIASES: "cm_keystore|[]\n"}
+    found = read_database(DatabaseGuest(ROWS | empty), KEY)
+    assert (found.certificates, found.aliases) == ((), ())
