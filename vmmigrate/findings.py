@@ -1,14 +1,30 @@
 """What was seen and what was compared: one Finding and one Check for every room; several findings collected."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from hypervisors import Problem, redacted
+from hypervisors import Problem, printable, redacted
 from vmmigrate.errors import ChecksFailed, PlanRefused
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words that are recorded and shown. Some are another machine's, such as a console's page."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if type(value) is str:
+                object.__setattr__(self, each.name, recordable(value))
+
+
+def recordable(text: str) -> str:
+    """The words without a secret, and without what steers a terminal."""
+    return "\n".join(map(printable, redacted(text).split("\n")))
 
 
 class Severity(StrEnum):
@@ -20,7 +36,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Words):
     """Something that was seen. `id`: a stable kebab-case word; `remedy`: what to do, "" where nothing is to be done."""
 
     id: str
@@ -59,14 +75,18 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
-    """One comparison. `expected` and `seen` hold names, counts and digests, never a setting's value or a secret."""
+class Check(Words):
+    """One comparison. `expected` and `seen` hold names, counts and digests, never a setting's value or a secret.
+
+    `hint`: what to do, "" where it passed.
+    """
 
     id: str
     what: str
     expected: str
     seen: str
     verdict: Verdict
+    hint: str = ""
 
     def __str__(self) -> str:
         """What was proved, or what was expected and what was seen instead."""
@@ -114,27 +134,25 @@ class Findings:
 
 
 def refusal(blocking: tuple[Finding, ...]) -> PlanRefused:
-    """One exception for all errors: the first remedy is the hint, the others are shown with their findings."""
+    """One exception for all errors, each with its remedy."""
     lines = [(f"{finding.id}: {finding.seen}", finding.remedy) for finding in blocking]
+    message, hint = in_words("problems block this", lines)
+    return PlanRefused(message, hint=hint if len(lines) == 1 else f"nothing was changed; {hint}")
+
+
+def in_words(what: str, lines: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """A message and its hint: of one problem its own; several are listed, each with its remedy on the next line."""
     if len(lines) == 1:
-        return PlanRefused(lines[0][0], hint=lines[0][1])
-    return PlanRefused(
-        f"{len(lines)} problems block this:{_listed(lines)}",
-        hint="nothing was changed; fix these, then run it again",
-    )
-
-
-def _listed(lines: Iterable[tuple[str, str]]) -> str:
-    """Each with its remedy on a line of its own."""
-    return "".join(f"\n  {line}\n    → {remedy}" for line, remedy in lines)
+        return lines[0]
+    listed = "".join(f"\n  {line}\n    → {remedy}" for line, remedy in lines)
+    return f"{len(lines)} {what}:{listed}", "fix these, then run it again"
 
 
 @dataclass
 class Checks:
-    """What was compared so far. `hints`: by a check's id, what to do where it did not pass."""
+    """What was compared so far."""
 
     all: list[Check] = field(default_factory=list)
-    hints: dict[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -146,22 +164,19 @@ class Checks:
         try:
             return question()
         except Problem as problem:
-            self.all.append(Check(id_, what, "an answer", redacted(str(problem)), Verdict.UNKNOWN))
-            self.hints[id_] = problem.hint
+            self.all.append(Check(id_, what, "an answer", str(problem), Verdict.UNKNOWN, problem.hint))
             return None
 
     def compare(self, id_: str, what: str, hint: str, question: Callable[[], Iterable[Check]]) -> None:
-        """All the checks that a question gives; those before a Problem count too."""
-        self.hints[id_] = hint
-        self.ask(id_, what, lambda: self.all.extend(question()))
+        """All the checks that a question gives; those before a Problem count too. `hint`: of those that failed."""
+        self.ask(id_, what, lambda: self.all.extend(_hinted(check, hint) for check in question()))
 
     def refuse_if_failed(self) -> None:
         """Raises ChecksFailed with every check that did not pass."""
-        if lines := [(str(check), self.hints.get(check.id, "")) for check in self.failed]:
-            raise _failure(lines)
+        if failed := self.failed:
+            message, hint = in_words("checks did not pass", [(str(check), check.hint) for check in failed])
+            raise ChecksFailed(message, hint=hint)
 
 
-def _failure(lines: list[tuple[str, str]]) -> ChecksFailed:
-    if len(lines) == 1:
-        return ChecksFailed(lines[0][0], hint=lines[0][1])
-    return ChecksFailed(f"{len(lines)} checks did not pass:{_listed(lines)}", hint="fix these, then run it again")
+def _hinted(check: Check, hint: str) -> Check:
+    return check if check.verdict is Verdict.PASS else replace(check, hint=hint)

@@ -69,7 +69,7 @@ class Session:
             message = f"a bug: {type(error).__name__}"
             hint = f"the log is {self._write_traceback()}; please report it"
         elif isinstance(error, Problem | Cancelled):
-            message, hint = redacted(str(error)), error.hint
+            message, hint = redacted(str(error)), redacted(error.hint)
         else:
             return code
         if self._json:

@@ -227,5 +227,5 @@ class Engine:
 def describe(error: Exception) -> tuple[str, str]:
     """What to record of an error: a Problem's message, but only the type of a bug (its text may hold anything)."""
     if isinstance(error, Problem):
-        return redacted(str(error)), error.hint
+        return redacted(str(error)), redacted(error.hint)
     return f"a bug: {type(error).__name__}", "see log.txt in the run's folder"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hypervisors import redacted
 from vmmigrate.events import Event, Listener, StepBegan, StepRemark, Warned
+from vmmigrate.findings import recordable
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 
@@ -25,9 +25,9 @@ class Recorder:
             case StepBegan():
                 self._step = event.step
             case StepRemark():
-                self._note(Kind.REMARK, {"step": event.step, "text": redacted(event.text)})
+                self._note(Kind.REMARK, {"step": event.step, "text": recordable(event.text)})
             case Warned():
-                self._note(Kind.WARNING, {"step": self._step, "text": redacted(event.text)})
+                self._note(Kind.WARNING, {"step": self._step, "text": recordable(event.text)})
 
     @contextmanager
     def into(self, journal: Journal) -> Iterator[None]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from vmmigrate.errors import JournalDamaged
+from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
@@ -34,13 +36,25 @@ class RunStatus:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        """What was compared, in the order of the run."""
-        return self.itinerary.checks(self.state.facts)
+        """What was compared, in the order of the run; of what was undone since, what did not pass is kept."""
+        known = self.itinerary.checks(self.state.facts)
+        last = self.itinerary.checks(self._last_learnt)
+        return (*known, *(check for check in last if check.verdict is not Verdict.PASS and check not in known))
+
+    @property
+    def _last_learnt(self) -> Facts:
+        """The last value of each group, also of those that a way back dropped."""
+        learnt = (record.data for record in self.records if record.kind is Kind.LEARNT)
+        return reduce(lambda facts, data: facts.with_json(data["group"], data["value"]), learnt, Facts())
 
     @property
     def proofs(self) -> tuple[str, ...]:
         """What was compared and found right, in words."""
         return tuple(str(check) for check in self.checks if check.verdict is Verdict.PASS)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.verdict is not Verdict.PASS)
 
     @property
     def titles(self) -> Mapping[str, str]:

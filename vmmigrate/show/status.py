@@ -17,6 +17,7 @@ def status_lines(run: RunStatus) -> list[str]:
     ]
     lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
     lines += [f"proved: {check}" for check in run.proofs]
+    lines += [f"did not pass: {check}{f' → {check.hint}' if check.hint else ''}" for check in run.failed]
     lines += [f"warning: {warning}" for warning in run.warnings]
     lines += [f"note: {remark}" for remark in run.remarks]
     lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]

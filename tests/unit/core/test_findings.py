@@ -75,7 +75,7 @@ def test_a_check_in_words(check: Check, words: str) -> None:
 def test_what_was_seen_before_the_line_was_lost_counts_and_the_rest_is_unknown() -> None:
     checks = Checks()
     checks.compare("a", "all of it", "paint it", lost)
-    assert checks.all == [GOOD, Check("a", "all of it", "an answer", "the line is dead", Verdict.UNKNOWN)]
+    assert checks.all == [GOOD, Check("a", "all of it", "an answer", "the line is dead", Verdict.UNKNOWN, "plug it in")]
     assert checks.failed == (checks.all[1],)
     with pytest.raises(ChecksFailed, match=r"^all of it: not known: the line is dead$") as refused:
         checks.refuse_if_failed()
@@ -112,12 +112,41 @@ def test_an_interruption_is_no_verdict() -> None:
         Checks().compare("a", "sizes", "count again", interrupted)
 
 
+def test_what_could_not_be_asked_leaves_the_hint_of_what_failed_before() -> None:
+    """Both have one id."""
+
+    def half() -> Iterator[Check]:
+        yield BAD
+        yield from lost()
+
+    checks = Checks()
+    checks.compare("a", "the rest", "count again", half)
+    assert [check.hint for check in checks.failed] == ["count again", "plug it in"]
+    assert checks.all[1].hint == ""  # it passed
+    with pytest.raises(ChecksFailed, match=r"3 rows\n    → count again\n.*the line is dead\n    → plug it in$"):
+        checks.refuse_if_failed()
+
+
+# ---- whose words they are ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_no_check_holds_a_secret_or_what_steers_a_terminal(verdict: Verdict) -> None:
+    said = f"no \x1b[2J{Secret('hunter2-and-more').reveal()}"
+    assert Check("a", said, said, said, verdict, said) == Check("a", *["no  [2J…"] * 3, verdict, "no  [2J…")
+
+
+def test_no_finding_holds_a_secret_or_what_steers_a_terminal() -> None:
+    said = f"no \x1b[2J{Secret('hunter2-and-more').reveal()}"
+    assert Finding("a", Severity.INFO, said, said) == Finding("a", Severity.INFO, "no  [2J…", "no  [2J…")
+
+
 def test_a_secret_in_a_problems_words_stays_out_of_the_check() -> None:
     secret = Secret("hunter2-and-more")
 
     def leak() -> None:
-        raise Problem(f"refused {secret.reveal()}", hint="")
+        raise Problem(f"refused {secret.reveal()}", hint=f"not {secret.reveal()}")
 
     checks = Checks()
     checks.ask("a", "log-in", leak)
-    assert secret.reveal() not in checks.all[0].seen
+    assert (checks.all[0].seen, checks.all[0].hint) == ("refused …", "not …")

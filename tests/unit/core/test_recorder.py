@@ -47,6 +47,8 @@ def test_no_secret_is_recorded(journal: Journal) -> None:
     recorder = Recorder(lambda event: None)
     with recorder.into(journal):
         recorder(StepRemark("a", "the server said hunter2-of-this-process"))
+        recorder(Warned("\x1b[2Jhunter2-of-this-process"))
+    assert [text for _, _, text in notes(journal)] == ["the server said …", " [2J…"]
     assert b"hunter2" not in journal.path.read_bytes()
 
 

@@ -27,6 +27,8 @@ from vmmigrate.events import (
     Warned,
     unfailing,
 )
+from vmmigrate.facts import Verified, VerifiedLive, group_to_json
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.engine import REDO
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
@@ -37,7 +39,7 @@ from vmmigrate.show.live import LiveTerminal
 from vmmigrate.show.plan import plan_lines
 from vmmigrate.show.sizes import size
 from vmmigrate.show.status import status_json, status_lines
-from vmmigrate.steps.migration import ALL, KEEPING_NEW, MIGRATE
+from vmmigrate.steps.migration import ALL, KEEPING_NEW, MIGRATE, checks
 
 
 class Now:
@@ -371,3 +373,45 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "insecure": ["--trust-staging"],
         "folder": str(tmp_path),
     }
+
+
+GOOD = Check("packages", "djigzo", "installed", "5.5", Verdict.PASS)
+BAD = Check("database", "database", "all 5 rows", "3 rows", Verdict.FAIL, "export again")
+UNKNOWN = Check("units", "units active", "an answer", "no answer", Verdict.UNKNOWN, "look there")
+
+
+def compared(tmp_path: Path, *steps: tuple[Kind, object]) -> RunStatus:
+    """A run of which the step `deploy` learnt these groups, or was undone in between."""
+    journal = Journal.create(tmp_path / "journal.jsonl", HEADER)
+    for kind, value in steps:
+        group, data = group_to_json(value) if value else ("", None)
+        learnt = {"group": group, "value": data} if value else {}
+        journal.append(kind, {"step": "deploy", **learnt})
+    migrating = replace(SMALL, checks=checks)
+    return RunStatus("r1", tmp_path, migrating, journal.state(), PLAN, tuple(journal.records))
+
+
+def test_what_did_not_pass_is_shown_also_after_the_way_back(tmp_path: Path) -> None:
+    undone = (Kind.UNDO, None), (Kind.UNDONE, None)
+    run = compared(
+        tmp_path,
+        (Kind.LEARNT, Verified((GOOD, BAD))),
+        (Kind.LEARNT, VerifiedLive((GOOD, UNKNOWN))),
+        *undone,
+    )
+    assert status_json(run)["checks"] == json.loads(json.dumps([vars(BAD), vars(UNKNOWN)]))
+    assert [line for line in status_lines(run) if line.startswith(("did not pass: ", "proved: "))] == [
+        "did not pass: database: expected all 5 rows; seen: 3 rows → export again",
+        "did not pass: units active: not known: no answer → look there",
+    ]
+    assert status_json(run)["proofs"] == []
+
+
+@pytest.mark.parametrize("undo", [[], [(Kind.UNDO, None), (Kind.UNDONE, None)]])
+def test_what_passed_the_second_time_is_not_shown_as_failed(tmp_path: Path, undo: list[tuple[Kind, object]]) -> None:
+    run = compared(tmp_path, (Kind.LEARNT, Verified((BAD,))), *undo, (Kind.LEARNT, Verified((GOOD,))))
+    assert (run.checks, run.failed) == ((GOOD,), ())
+
+
+def test_a_check_that_stands_is_shown_once(tmp_path: Path) -> None:
+    assert compared(tmp_path, (Kind.LEARNT, Verified((GOOD, BAD)))).checks == (GOOD, BAD)

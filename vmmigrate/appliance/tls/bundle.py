@@ -16,7 +16,7 @@ from vmmigrate.appliance.tls.chains import check, completed
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
 from vmmigrate.errors import BadKeys
-from vmmigrate.findings import Finding, errors, warning
+from vmmigrate.findings import Finding, errors, in_words, warning
 
 WEB, SMTP = "web", "smtp"  # roles that every appliance has
 CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
@@ -133,7 +133,8 @@ def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
     """As `judge`, where nothing is an error. Raises BadKeys."""
     found = judge(bundle, host)
     if wrong := errors(found):
-        raise BadKeys("; ".join(each.seen for each in wrong), hint=wrong[0].remedy)
+        message, hint = in_words("problems with certificates", [(each.seen, each.remedy) for each in wrong])
+        raise BadKeys(message, hint=hint)
     return found
 
 
