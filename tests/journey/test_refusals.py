@@ -343,6 +343,26 @@ def test_all_that_is_wrong_with_the_prepared_gateway_is_said_at_once(story: Stor
     assert verdicts.count("pass") >= 5
 
 
+def test_a_console_that_repeats_the_password_does_not_bring_it_into_the_records(tell: Tell) -> None:
+    """Its refusal is recorded with the check, and shown by `status` also after the way back."""
+    story = tell(new={"echoes_password": True})
+    password = story.secrets["VMMIGRATE_OLD_CONSOLE_PASSWORD"]
+    assert story.migrate(stop=("SIGKILL", "after", number("done", "install-tls"))).status == KILLED
+    root = story.lab.root_of(story.new_vm()["id"])
+    tables = json.loads(root.read(FILE_STORE))
+    for row in tables["cm_admins"]["rows"]:
+        row[2] = "another hash"
+    root.write(FILE_STORE, json.dumps(tables).encode())
+    told = story.resume()
+    assert_says(told, WENT_BACK, "refused the account 'admin': Invalid user name or password …")
+    lines, as_json = story.command("status", story.run_id), story.command("status", story.run_id, "--json")
+    assert "\ndid not pass: console log-in of 'admin' with the old password: expected accepted; seen: " in lines.out
+    (failed,) = (check for check in json.loads(as_json.out)["checks"] if check["verdict"] == "fail")
+    assert (failed["id"], failed["hint"][:8]) == ("console-account", "see that")
+    records = (story.run_folder / "journal.jsonl").read_text()
+    assert [where for where in (records, told.err, told.out, lines.out, as_json.out) if password in where] == []
+
+
 def test_a_question_that_nobody_answers_is_not_passed(story: Story) -> None:
     """The database cannot be read: that is unknown, the rest is asked all the same, and the run goes back."""
     before = story.everything()

@@ -9,6 +9,7 @@ from vmmigrate.appliance.profile import UNPINNED
 from vmmigrate.appliance.web import backup_form, credentials, restore_form, roles
 from vmmigrate.appliance.web.decisions import Decisions
 from vmmigrate.appliance.web.forms import Form
+from vmmigrate.appliance.web.login import message_of
 from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_RESTORE, Walk
 from vmmigrate.appliance.web.pages import Page
 from vmmigrate.appliance.web.reading import read_page
@@ -179,3 +180,12 @@ def test_menus_that_lead_round_and_round_come_to_an_end() -> None:
 def test_what_a_form_accepts_may_be_a_list_or_nothing_that_there_is(accepted: str, sent: str) -> None:
     page = read_page(f'<form accept-charset="{accepted}"><input name="a"></form>'.encode(), "https://h/")
     assert page.forms[0].encoding == sent
+
+
+@pytest.mark.parametrize("tag", ["p role=alert", "p"])
+@pytest.mark.parametrize("before", [0, 150, 195, 390, 395])
+def test_no_part_of_a_secret_is_left_where_a_pages_words_are_cut(tag: str, before: int) -> None:
+    secret = Secret("Hunter2Hunter2Hunter2")
+    shown = page(f"<{tag}>{'x ' * (before // 2)}{secret.reveal()}</p>")
+    assert "Hun" not in message_of(shown)
+    assert "Hun" not in page(f"<p>{'x ' * 55}{secret.reveal()}").describe()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import requests
 
-from hypervisors import LoginRefused
+from hypervisors import LoginRefused, redacted
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web import credentials, roles
@@ -95,7 +95,8 @@ def message_of(page: Page, *before: Page) -> str:
     """The console's own message: its marked errors, else new text that sounds like one, else the start of the page."""
     news = page.news(*before)
     marked = [line for line in news if line in page.errors] or [line for line in news if says(words.FAILED, line)]
-    return " · ".join(marked)[:400] or (" · ".join(news) or page.text)[:200] or "(an empty page)"
+    said = redacted(" · ".join(marked))[:400] or redacted(" · ".join(news) or page.text)[:200]
+    return said or "(an empty page)"
 
 
 def offers_to_leave(page: Page) -> bool:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
+from hypervisors import redacted
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web.forms import Form
 
@@ -84,11 +85,12 @@ class Page:
 
     def describe(self) -> str:
         """For a message: title, forms and links without values; for a page without forms its first words."""
-        said = f"none, it says {self.text[:120]!r}"
+        said = f"none, it says {redacted(self.text)[:120]!r}"
         forms = "; ".join(form.describe() for form in self.forms if form.fields) or said
         links = ", ".join(dict.fromkeys(link.text for link in self.links if link.text)) or "none"
         status = f" (status {self.status})" if self.status >= 400 else ""
-        return f"page {self.title or path_of(self.url)!r}{status} with forms: {forms}; links: {links}"[:_TEXT_LIMIT]
+        seen = f"page {self.title or path_of(self.url)!r}{status} with forms: {forms}; links: {links}"
+        return redacted(seen)[:_TEXT_LIMIT]
 
 
 def _sentences(line: str) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 from bs4 import NavigableString, Tag
 from bs4.element import CData
 
-from hypervisors import printable
+from hypervisors import printable, redacted
 from vmmigrate.appliance.web.forms import Choice, Field, Form
 from vmmigrate.appliance.web.labels import (
     HEADINGS,
@@ -234,4 +234,4 @@ def _errors(soup: Markup) -> Iterator[str]:
     for tag in soup.find_all(True):
         marked = attribute(tag, "role") == "alert" or any(map(_ERROR_CLASS.search, attribute(tag, "class").split()))
         if marked and tag.name not in _NEVER_ERRORS and not is_hidden(tag) and (text := words(tag)):
-            yield text[:_TEXT_LIMIT]
+            yield redacted(text)[:_TEXT_LIMIT]

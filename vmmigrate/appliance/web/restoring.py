@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 import requests
 
-from hypervisors import ProgressListener, Secret
+from hypervisors import ProgressListener, Secret, redacted
 from vmmigrate.appliance.backup.streams import Outgoing
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web import restore_form
@@ -74,7 +74,7 @@ class Restore:
         failed = [line for line in page.errors if line in page.news(*self._seen) and not self._harmless(line)]
         failed = failed or [each for each in page.sentences(*self._seen) if self._failed(each)]
         if failed or page.status >= requests.codes.bad_request:
-            raise self._refused(page, " · ".join(failed)[:400] or message_of(page, *self._seen))
+            raise self._refused(page, redacted(" · ".join(failed))[:400] or message_of(page, *self._seen))
         return page
 
     def _rested(self, page: Page) -> Page:
