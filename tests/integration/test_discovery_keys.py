@@ -23,7 +23,7 @@ from odd_console import (
 )
 from pydantic import BaseModel
 
-from hypervisors import Secret, TlsTrust, no_progress
+from hypervisors import Secret, TlsTrust, Unreachable, no_progress
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.web.console import WebConsole, find_console
 from vmmigrate.errors import ApplianceError, NotDiscovered
@@ -346,7 +346,7 @@ def test_a_port_that_nobody_looks_at(tmp_path: Path) -> None:
     odd = OddConsole(address="127.66.0.1")
     with odd.running(tmp_path):
         trust = TlsTrust(odd.fingerprint)
-        with pytest.raises(ApplianceError) as failed:
+        with pytest.raises(Unreachable) as failed:
             find_console(odd.address, trust)
         assert "console.ports" in failed.value.hint
         assert (
