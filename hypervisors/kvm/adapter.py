@@ -181,13 +181,13 @@ def _disk(session: Session, domain: libvirt.virDomain, disk: ET.Element) -> Disk
 
 
 def _store_of(session: Session, disk: ET.Element) -> str:
-    """By its definition, where that names a volume; else by the folder of its file."""
+    """By its definition, if that names a volume; else by the folder of its file."""
     source = reading.attribute(disk, "source", "file")
     return pools.holding(session, source) if source else reading.attribute(disk, "source", "pool")
 
 
 def _reported_addresses(domain: libvirt.virDomain, live: ET.Element) -> Iterator[Address]:
-    """The agent is asked only where it is connected: else each question waits for its time-out."""
+    """The agent is asked only if it is connected: else each question waits for its time-out."""
     yield from _addresses(domain, "lease", libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE)
     if reading.agent_connected(live):
         yield from _addresses(domain, "agent", libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)

@@ -1,7 +1,7 @@
 """Build the definition of a new domain after an old one's. Pure: XML in, XML out.
 
 Kept is what the guest was made for: type, machine, CPU, firmware, clock, features, memory. Left out is
-what belongs to the old one alone (UUID, disks, host devices, sockets, fixed ports) and every address on a
+what belongs only to the old one (UUID, disks, host devices, sockets, fixed ports) and every address on a
 bus, which libvirt assigns again: so NICs come up in the order of the specification.
 """
 

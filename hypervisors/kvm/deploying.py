@@ -58,7 +58,7 @@ def rehearse(session: Session, spec: DeploySpec) -> None:
 
 
 def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libvirt.virDomain | None:
-    """The domain, where an earlier call came to its end; what an interrupted one left is removed."""
+    """The domain, if an earlier call finished it; what an interrupted one left is removed."""
     domain = session.named(spec.name)
     if domain is None:
         return None
@@ -112,7 +112,7 @@ def _old(session: Session, like: VmRef) -> ET.Element:
 
 
 def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> None:
-    """Whether the host has UEFI for a machine such as the old one, which may never have used it."""
+    """Whether the host has UEFI for a machine such as the old one, even if that one never used it."""
     if wanted != "efi" or reading.firmware_of(old) == "efi":
         return
     emulator = reading.text_of(old, "devices/emulator") or None

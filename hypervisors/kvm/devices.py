@@ -23,7 +23,7 @@ def copied(old: ET.Element) -> Iterator[ET.Element]:
 
 
 def _left_out(device: ET.Element) -> ET.Element | None:
-    """Disks, NICs, host devices, sockets of the host: the old one's alone."""
+    """Disks, NICs, host devices, sockets of the host: they belong only to the old one."""
     return None
 
 

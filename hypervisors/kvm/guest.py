@@ -25,7 +25,7 @@ NO_ANSWER = (
 
 
 def answers(domain: libvirt.virDomain) -> bool:
-    """Whether the agent answers a ping now. Raises Unreachable where the host does not."""
+    """Whether the agent answers a ping now. Raises Unreachable if the host does not."""
     try:
         _ask(domain, "guest-ping")
     except libvirt.libvirtError as error:

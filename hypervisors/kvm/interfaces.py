@@ -21,7 +21,7 @@ def _beside(old_nics: list[ET.Element], network: Network) -> ET.Element | None:
 
 
 def _interface(nic: NicSpec, model: str, beside: ET.Element | None) -> ET.Element:
-    """`beside`: the old NIC on the same network, for what a switch wants to know (VLAN, port group)."""
+    """`beside`: the old NIC on the same network, for what its switch needs (VLAN, port group)."""
     interface = _plug(nic.network, beside)
     if nic.mac is not None:
         ET.SubElement(interface, "mac", address=nic.mac)
@@ -73,7 +73,7 @@ def relinked(interface: ET.Element, link_up: bool | None, network: Network | Non
 
 
 def _replug(interface: ET.Element, network: Network) -> None:
-    """What the old switch wanted known about this port goes with the old source."""
+    """The old switch's settings of this port are removed with the old source."""
     remove(interface, "source", "virtualport", "vlan", "target", "actual")
     plugged = _plug(network, None)
     interface.set("type", plugged.get("type", ""))

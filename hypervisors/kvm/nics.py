@@ -67,7 +67,7 @@ def remove_nic(domain: libvirt.virDomain, mac: str) -> None:
 
 
 def _unplug(domain: libvirt.virDomain, mac: str, interface: ET.Element) -> None:
-    """The guest must let go of the device; one that is not booted never does."""
+    """The guest must release the device; one that is not booted never does."""
     try:
         domain.detachDeviceFlags(xml(interface), _RUNNING.flag)
     except libvirt.libvirtError as error:

@@ -35,7 +35,7 @@ def _definition(pool: libvirt.virStoragePool) -> ET.Element:
 
 
 def holding(session: Session, path: str) -> str:
-    """The name of the pool of files in whose folder that file lies; '' where there is none."""
+    """The name of the pool of files in whose folder that file lies; '' if there is none."""
     folder, _ = folder_and_name(path)
     for pool in session.connection.listAllStoragePools(0):
         definition = _definition(pool)
@@ -68,7 +68,7 @@ def _require_files(pool: libvirt.virStoragePool) -> None:
 
 
 def refresh(pool: libvirt.virStoragePool) -> None:
-    """Have libvirt look again; where another's upload forbids it just now, its last look must do."""
+    """Have libvirt look again; if another upload forbids that now, its last look is used."""
     try:
         pool.refresh()
     except libvirt.libvirtError as error:
@@ -97,8 +97,8 @@ def volume_of(name: str, size: int) -> ET.Element:
 def delete_volumes(session: Session, names: set[str], folders: set[str]) -> None:
     """Delete the volumes with these names in any pool; `folders`: where they are known to be.
 
-    Raises HypervisorError where one of the folders belongs to a pool that is not active: it is not known
-    then whether a volume is left in it.
+    Raises HypervisorError if one of the folders belongs to a pool that is not active: then it is
+    unknown whether a volume is left in it.
     """
     for pool in session.connection.listAllStoragePools(0):
         if pool.isActive():

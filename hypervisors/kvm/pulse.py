@@ -1,4 +1,4 @@
-"""Keep-alive for connections to another host: without it a call waits for ever on a host that fell silent."""
+"""Keep-alive for connections to another host: without it a call waits for ever for a host that stopped answering."""
 
 import threading
 from functools import cache

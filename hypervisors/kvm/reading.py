@@ -22,7 +22,7 @@ def text_of(element: ET.Element, path: str) -> str:
 
 
 def attribute(element: ET.Element, path: str, name: str) -> str:
-    """The attribute of the first element at `path`, '' where either is missing."""
+    """The attribute of the first element at `path`, '' if either is missing."""
     found = element.find(path)
     return "" if found is None else found.get(name, "")
 
@@ -63,7 +63,7 @@ def network_of(interface: ET.Element) -> Network:
 
 
 def is_plugged_into(interface: ET.Element, network: Network) -> bool:
-    """Whatever is said of the network being active."""
+    """Whether or not the network is active."""
     there = network_of(interface)
     return (there.kind, there.name) == (network.kind, network.name)
 
@@ -82,7 +82,7 @@ def interface_with(domain: ET.Element, mac: str) -> ET.Element | None:
 
 @dataclass(frozen=True)
 class Definitions:
-    """A domain as stored and, where it runs, as running. A transient domain has no stored one of its own."""
+    """A domain as stored and, if it runs, as running. A transient domain has no stored one of its own."""
 
     stored: ET.Element
     live: ET.Element | None
@@ -128,7 +128,7 @@ def disk_of(disk: ET.Element, capacity: int, store: str = "") -> Disk:
 
 
 def source_of(disk: ET.Element) -> str:
-    """A path where there is one, else what libvirt calls it: pool/volume, protocol:name."""
+    """A path if there is one, else what libvirt calls it: pool/volume, protocol:name."""
     source = disk.find("source")
     if source is None:
         return ""

@@ -13,7 +13,7 @@ _WITH_STATE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDE
 
 
 def destroy(session: Session, vm: VmRef, run_id: str) -> None:
-    """Nothing where nothing is left. Raises NotOurs."""
+    """Does nothing if nothing is left. Raises NotOurs."""
     domain = session.domain_or_none(vm)
     paths = set()
     with door(f"removal of {vm.name}"):
@@ -29,7 +29,7 @@ def destroy(session: Session, vm: VmRef, run_id: str) -> None:
 
 
 def power_off(domain: libvirt.virDomain) -> None:
-    """By force; nothing where it is off."""
+    """By force; nothing if it is off."""
     if domain.isActive():
         none_if_missing(domain.destroy, missing="OPERATION_INVALID")  # it may have stopped since
 

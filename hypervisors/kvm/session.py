@@ -86,7 +86,7 @@ def _say_nothing(context: object, error: object) -> None:
 
 
 def none_if_missing(lookup: Callable[..., Any], *arguments: Any, missing: str) -> Any:
-    """What the look-up finds, None where libvirt says `missing`."""
+    """What the look-up finds, None if libvirt says `missing`."""
     try:
         return lookup(*arguments)
     except libvirt.libvirtError as error:
@@ -109,7 +109,7 @@ def stored(domain: libvirt.virDomain) -> ET.Element:
 
 
 def running(domain: libvirt.virDomain) -> ET.Element | None:
-    """None where it does not run."""
+    """None if it does not run."""
     return ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else None  # noqa: S314 -- as above
 
 

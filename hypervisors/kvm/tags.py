@@ -21,7 +21,7 @@ def bare_tag(tag: Tag) -> str:
 
 
 def tag_of(domain: ET.Element) -> Tag | None:
-    """The tag in a domain's definition; None where it has none."""
+    """The tag in a domain's definition; None if it has none."""
     element = domain.find(f"metadata/{{{NAMESPACE}}}run")
     if element is None:
         return None

@@ -1,4 +1,4 @@
-"""Fill a volume from an image: with qemu-img where its file is ours to write, else by a sparse stream."""
+"""Fill a volume from an image: with qemu-img if this process may write its file, else by a sparse stream."""
 
 import os
 import tempfile
@@ -50,7 +50,7 @@ def fill(
 
 
 def _writable(path: Path) -> bool:
-    """Also false where the daemon sees another file system than we do."""
+    """Also false if the daemon sees another file system than this process."""
     return os.access(path, os.W_OK)
 
 
@@ -76,7 +76,7 @@ def convert(image: Image, target: Path, progress: ProgressListener) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Onto the disk: qemu-img leaves it to the page cache, where a crash of the host would lose it."""
+    """Onto the disk: qemu-img leaves it to the page cache, and a crash of the host would lose it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -87,7 +87,7 @@ def _sync(path: Path) -> None:
 def upload(
     connection: libvirt.virConnect, volume: libvirt.virStorageVol, path: Path, progress: ProgressListener
 ) -> None:
-    """Send a file into the volume through the daemon, its holes as holes where they are worth it.
+    """Send a file into the volume through the daemon, its holes as holes if there are enough of them.
 
     A sparse stream costs the daemon a look at every piece: of a file with few holes a plain one took two thirds of the
     time.

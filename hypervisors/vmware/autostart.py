@@ -26,9 +26,9 @@ _HOW = (*_DEFAULTS, "startAction")
 
 @dataclass(frozen=True)
 class Autostart:
-    """`is_on`: False too where the host starts nothing, or keeps no list (in a cluster vSphere HA decides).
+    """`is_on`: False also if the host starts nothing, or keeps no list (in a cluster vSphere HA decides).
 
-    `entry`: the host's own, as `switch` takes it back; '' where the machine is not started.
+    `entry`: the host's own, as `switch` takes it back; '' if the machine is not started.
     """
 
     is_on: bool
@@ -44,7 +44,7 @@ def read(session: Session, machine: vim.VirtualMachine, name: str) -> Autostart:
 
 
 def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: bool, entry: str = "") -> None:
-    """Raises NotSupported where it should start and the host keeps no list; or, once it is listed, starts nothing.
+    """Raises NotSupported if it should start and the host keeps no list, or (once it is listed) starts nothing.
 
     `entry`: from `read`. Off changes nothing if the host starts nothing: the list there belongs to its owner.
     """
@@ -60,7 +60,7 @@ def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: 
 
 
 def check(session: Session, host: vim.HostSystem, name: str) -> None:
-    """Raises NotSupported where a machine on `host` could not be started by it. `name`: of the machine."""
+    """Raises NotSupported if a machine on `host` could not be started by it. `name`: of the machine."""
     _, config = _list_of(session, host, name)
     _require_list(config, name)
     _require_enabled(config, name)
@@ -85,7 +85,7 @@ def _require_enabled(config: Any, name: str) -> None:
 
 
 def _on(config: Any, machine: vim.VirtualMachine, entry: str) -> dict[str, Any] | None:
-    """As `entry` says, else as the host's defaults are; None where it starts already and nobody says how."""
+    """As `entry` says, else as the host's defaults are; None if it starts already and `entry` is empty."""
     if entry:
         how: dict[str, Any] = json.loads(entry)
         return {**how, "startOrder": _free_order(config.powerInfo, machine, how["startOrder"])}
@@ -96,7 +96,7 @@ def _on(config: Any, machine: vim.VirtualMachine, entry: str) -> dict[str, Any] 
 
 
 def _off(config: Any, machine: vim.VirtualMachine) -> dict[str, Any] | None:
-    """Without its place among those that start; how it is stopped stays. None where the host does not start it."""
+    """Without its place among those that start; how it is stopped stays. None if the host does not start it."""
     present = _entry_of(config, machine)
     if present is None or not _starts(present) or not _is_enabled(config):
         return None
@@ -104,7 +104,7 @@ def _off(config: Any, machine: vim.VirtualMachine) -> dict[str, Any] | None:
 
 
 def _free_order(entries: Sequence[Any], machine: vim.VirtualMachine, order: int) -> int:
-    """A place in the order is one machine's: where another was given it meanwhile, after all that have one."""
+    """Only one machine can have a place in the order: if another has it by now, this one comes after all of them."""
     taken = any(each.startOrder == order for each in entries if each.key != machine)
     return _ANY_ORDER if taken else order
 
@@ -122,7 +122,7 @@ def _starts(info: Any) -> bool:
 
 
 def _entry_of(config: Any, machine: vim.VirtualMachine) -> Any:
-    """None where the machine is not listed, or there is no list."""
+    """None if the machine is not listed, or there is no list."""
     return next((info for info in config.powerInfo if info.key == machine), None) if config is not None else None
 
 

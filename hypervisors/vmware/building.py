@@ -73,7 +73,7 @@ def shape(config: vim.vm.ConfigSpec, spec: DeploySpec, like: Like, firmware: str
 
 
 def _size(config: vim.vm.ConfigSpec, vcpus: int, memory: int) -> None:
-    """`memory` in MiB. What an OVF's own size went with is refused by a vCenter where it does not fit the new one."""
+    """`memory` in MiB. What an OVF's own size went with is refused by a vCenter if it does not fit the new one."""
     cpus, share = config.cpuAllocation, config.memoryAllocation
     if config.numCoresPerSocket and vcpus % config.numCoresPerSocket:
         config.numCoresPerSocket = 1

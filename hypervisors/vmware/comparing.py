@@ -14,7 +14,7 @@ _PATHS = (*reading.SHAPE, "config.vAppConfig")
 
 
 def read_back(session: Session, machine: vim.VirtualMachine, spec: DeploySpec, asked: vim.vm.ConfigSpec) -> VmRef:
-    """`asked`: what was imported. Raises HypervisorError where it came out otherwise."""
+    """`asked`: what was imported. Raises HypervisorError if it came out otherwise."""
     found = properties.of_one(session, machine, _PATHS, f"virtual machine {spec.name}")
     devices = found["config.hardware.device"]
     names = networks.names_of_keys(session)

@@ -50,7 +50,7 @@ def _own_word(bus: str) -> str:
 
 
 def _ide_with_room(devices: Sequence[Any]) -> Any:
-    """A machine has no more than two of them, each with two devices. None where there is none yet."""
+    """A machine has no more than two of them, each with two devices. None if there is none yet."""
     found = (each for each in devices if isinstance(each, KINDS["ide"]))
     return next((each for each in found if len(_units(devices, each.key)) < _IDE_UNITS), None)
 

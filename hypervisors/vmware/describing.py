@@ -54,7 +54,7 @@ def parameters(spec: DeploySpec, ovf: OvfDescription, place: Placement, network:
 
 
 def read_text(extent: Extent) -> str:
-    """The descriptor. Raises BadImage where it is not what it was."""
+    """The descriptor. Raises BadImage if it is not what it was."""
     with extent.path.open("rb") as file:
         file.seek(extent.offset)
         data = file.read(extent.size)
@@ -65,7 +65,7 @@ def read_text(extent: Extent) -> str:
 
 
 def checked(result: Any, what: str, spec: DeploySpec) -> vim.vm.ConfigSpec:
-    """Raises HypervisorError where the server refuses."""
+    """Raises HypervisorError if the server refuses."""
     for warning in result.warning or ():
         log.warning("%s: the server warns: %s", what, vapp.blanked(words_of(warning), spec))
     if result.error or not isinstance(result.importSpec, vim.vm.VmImportSpec):

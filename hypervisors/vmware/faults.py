@@ -70,7 +70,7 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
     (vmodl.MethodFault, HypervisorError, _SEE),
 )
 TRANSPORT = (http.client.HTTPException, OSError)
-# what pyvmomi lets out where an answer is no SOAP, is cut short, or names what it does not know
+# what pyvmomi raises if an answer is not SOAP, is cut short, or names what it does not know
 NONSENSE = (ExpatError, zlib.error, LookupError, ValueError, AttributeError)
 
 
@@ -89,7 +89,7 @@ def door(thing: str) -> Iterator[None]:
     except NONSENSE as error:
         raise _unreadable(thing, error) from error
     except Exception as error:
-        if type(error) is Exception:  # which pyvmomi raises for a failure whose body is no fault
+        if type(error) is Exception:  # which pyvmomi raises for a failure whose body is not a fault
             raise _unreadable(thing, error) from error
         raise
 
@@ -111,7 +111,7 @@ def problem_of(fault: vmodl.MethodFault, thing: str) -> Problem:
 
 
 def words_of(fault: vmodl.MethodFault) -> str:
-    """The server's own words, else the fault's name; which property or privileges, where it names them."""
+    """The server's own words, else the fault's name; and the property or privileges that it names."""
     said = getattr(fault, "msg", None) or getattr(fault, "faultstring", None)
     words = str(said or type(fault).__name__.removeprefix("vim.fault.").removeprefix("vmodl.fault."))
     named = getattr(fault, "invalidProperty", None) or ", ".join(_privileges(fault))

@@ -1,4 +1,4 @@
-"""Find things in the inventory, within the URL's datacenter where it names one: machines, datacenter, our tags."""
+"""Find things in the inventory, within the URL's datacenter if it names one: machines, datacenter, our tags."""
 
 import re
 from typing import Any

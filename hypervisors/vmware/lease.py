@@ -72,7 +72,7 @@ class Lease:
             self._session.write(self._what, self._lease.HttpNfcLeaseAbort)
 
     def reason(self) -> Problem | None:
-        """Why the server gave the lease up, where it did: a full datastore shows at our end as a broken connection."""
+        """Why the server gave the lease up, if it did: a full datastore shows at our end as a broken connection."""
         with suppress(Problem):
             fault = properties.of_one(self._session, self._lease, ("error",), self._what).get("error")
             return problem_of(fault, self._what) if fault is not None else None
@@ -111,7 +111,7 @@ class Lease:
 
 @contextmanager
 def held(session: Session, lease: vim.HttpNfcLease, name: str) -> Iterator[Lease]:
-    """Completed at the end of the block, aborted where that fails."""
+    """Completed at the end of the block, aborted if that fails."""
     kept = Lease(session, lease, name)
     try:
         kept.begin()
@@ -137,7 +137,7 @@ def at(url: str, server: Target) -> str:
 
 
 def only_disk(lease: Lease, name: str) -> Slot:
-    """Raises HypervisorError where the server asks for another number of disks."""
+    """Raises HypervisorError if the server asks for another number of disks."""
     if len(lease.slots) != 1:
         raise HypervisorError(f"{name}: the server asks for {len(lease.slots)} disks, one is there", hint="report this")
     return lease.slots[0]

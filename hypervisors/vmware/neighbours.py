@@ -14,7 +14,7 @@ _LONGEST = 80  # characters of a name as the inventory keeps it, a slash as thre
 
 
 def check_name(session: Session, folder: vim.Folder, name: str) -> None:
-    """Raises NameTaken where that folder has such a virtual machine, HypervisorError for one that is too long."""
+    """Raises NameTaken if that folder has such a virtual machine, HypervisorError for one that is too long."""
     length = len(reading.escaped(name))
     if length > _LONGEST:
         raise HypervisorError(

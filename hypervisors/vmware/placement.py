@@ -133,7 +133,7 @@ def _pool(session: Session, compute: _Compute, old: properties.Properties) -> vi
 
 
 def _olds_pool(session: Session, compute: _Compute, pool: Any) -> vim.ResourcePool | None:
-    """The old one's, where it is in this cluster; of a vApp, which takes no import into a folder, what it lies in."""
+    """The old one's, if it is in this cluster; for a vApp, which takes no import into a folder, the pool around it."""
     while pool is not None:
         row = properties.of_one(session, pool, ("owner", "parent"), "the resource pool")
         if row["owner"]._moId != compute.thing._moId:

@@ -15,7 +15,7 @@ def state_of(session: Session, machine: vim.VirtualMachine, name: str) -> PowerS
 
 
 def switch_on(session: Session, machine: vim.VirtualMachine, name: str) -> None:
-    """Nothing where it runs."""
+    """Does nothing if it runs."""
     state = state_of(session, machine, name)
     if state is PowerState.OTHER:
         raise refusals.neither_running_nor_off(name, hint="resume it in the vSphere client")
@@ -33,6 +33,6 @@ def shut_down(session: Session, machine: vim.VirtualMachine, name: str, timeout:
 
 
 def cut(session: Session, machine: vim.VirtualMachine, name: str) -> None:
-    """By force; nothing where it is off."""
+    """By force; nothing if it is off."""
     if state_of(session, machine, name) is not PowerState.OFF:
         tasks.run(session, f"power of {name}", machine.PowerOffVM_Task)

@@ -17,7 +17,7 @@ class Properties(dict[str, Any]):
     """By path. What the server does not report is absent: `get` tolerates that, [] raises HypervisorError."""
 
     def __init__(self, what: str, content: Any) -> None:
-        """`told`: an ObjectContent. Raises NotAuthenticated, which is listed in the missing set."""
+        """`content`: an ObjectContent. Raises NotAuthenticated, which is listed in the missing set."""
         super().__init__((one.name, one.val) for one in content.propSet)
         self._what = what
         self._faults = {one.path: one.fault for one in content.missingSet or ()}

@@ -12,7 +12,7 @@ _LEASE = 400.0  # seconds: a lease whose holder died holds its machine for about
 
 
 def remove(session: Session, machine: vim.VirtualMachine, name: str, *, pace: Pace = REAL_TIME) -> None:
-    """Off, and deleted with its disks; nothing where it is gone meanwhile. Raises TimedOut, NotFound (its files)."""
+    """Off, and deleted with its disks; nothing if it is gone meanwhile. Raises TimedOut, NotFound (its files)."""
 
     def act() -> None:
         try:

@@ -1,4 +1,4 @@
-"""One session with a vCenter or an ESXi: logged in once, renewed once where it expired, closed for good."""
+"""One session with a vCenter or an ESXi: logged in once, renewed once if it expired, closed for good."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -67,12 +67,12 @@ class Session:
             )
 
     def write(self, thing: str, act: Callable[[], T]) -> T:
-        """What `act` returns. Repeated only where the session had expired: such a call was not carried out."""
+        """What `act` returns. Repeated only if the session had expired: such a call was not carried out."""
         with self._door(thing):
             return self._renewing(act)
 
     def log_in(self) -> None:
-        """Raises LoginRefused; the same password is not tried a second time, by nobody in this process."""
+        """Raises LoginRefused; nothing in this process tries the same password a second time."""
         password = self.access.password()
         credential = (self.target.server, self.target.user, password)
         if credential in _refused:
@@ -90,7 +90,7 @@ class Session:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Of connections that are kept none is left open; the server's session, where there is one, stays."""
+        """Close all kept connections; the server's session, if there is one, stays."""
         self._stub.DropConnections()
 
     def _refusal(self, why: str) -> LoginRefused:

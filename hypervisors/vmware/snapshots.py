@@ -18,14 +18,14 @@ def names(session: Session, machine: vim.VirtualMachine, name: str) -> tuple[str
 
 
 def make(session: Session, machine: vim.VirtualMachine, name: str, snapshot: str, description: str) -> None:
-    """Of the disks, without the memory; nothing where it has one of that name."""
+    """Of the disks, without the memory; nothing if it has one of that name."""
     if snapshot not in names(session, machine, name):
         begin = partial(machine.CreateSnapshot_Task, snapshot, description, False, False)
         tasks.run(session, f"snapshot {snapshot} of {name}", begin)
 
 
 def remove(session: Session, machine: vim.VirtualMachine, name: str, snapshot: str) -> None:
-    """Each of that name, keeping those made after it; nothing where there is none."""
+    """Each of that name, keeping those made after it; nothing if there is none."""
     for node in _nodes(session, machine, name):
         if node.name == snapshot:
             begin = partial(node.snapshot.RemoveSnapshot_Task, False)

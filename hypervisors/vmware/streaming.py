@@ -1,4 +1,4 @@
-"""The disk as vSphere takes it: a streamOptimized VMDK, in place where the image holds one, else converted."""
+"""The disk as vSphere takes it: a streamOptimized VMDK, in place if the image holds one, else converted."""
 
 import os
 import struct
@@ -51,7 +51,7 @@ def data_size(image: Image) -> int:
 
 @contextmanager
 def streamed(image: Image, progress: ProgressListener) -> Iterator[Stream]:
-    """`progress` counts the disk's bytes three times where there is a conversion: converted, checked, sent.
+    """`progress` counts the disk's bytes three times if there is a conversion: converted, checked, sent.
 
     Raises NoRoom, NotSupported (no qemu-img), BadImage (converted from other bytes than were identified).
     """

@@ -22,7 +22,7 @@ def options(tag: Tag) -> list[vim.option.OptionValue]:
 
 
 def tag_of(extra: Mapping[str, str]) -> Tag | None:
-    """None where it has none."""
+    """None if it has none."""
     run_id = extra.get(_RUN)
     return Tag(run_id, extra.get(_COMPLETE) == "yes", extra.get(_VM, "")) if run_id else None
 

@@ -10,7 +10,7 @@ _FORM = "give vsphere://USER@VCENTER/DATACENTER/CLUSTER-OR-HOST[/RESOURCE-POOL],
 
 @dataclass(frozen=True)
 class Target:
-    """`datacenter`, `compute` and `pool` are '' where the URL leaves them open."""
+    """`datacenter`, `compute` and `pool` are '' if the URL leaves them open."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class Target:
 
 
 def target_of(url: str) -> Target:
-    """Raises NotSupported where `url` is none of these, or holds a password."""
+    """Raises NotSupported if `url` is none of these, or holds a password."""
     parts = urlsplit(url)
     if parts.password is not None:
         raise NotSupported(

@@ -15,7 +15,7 @@ _NO_CARD = -1  # what the guest made itself: a bridge, a tunnel
 
 
 def addresses(session: Session, machine: vim.VirtualMachine, name: str) -> tuple[Address, ...]:
-    """Nothing of a machine that is off: vSphere keeps its last words."""
+    """Nothing for a machine that is off: vSphere still shows its last reports."""
     found = properties.of_one(session, machine, _PATHS, f"addresses of {name}")
     if reading.power_of(found["runtime.powerState"]) is not PowerState.RUNNING:
         return ()
@@ -33,7 +33,7 @@ def reported(nics: Any, cards: tuple[Any, ...]) -> Iterator[Address]:
 
 
 def _card_of(nic: Any, by_key: Mapping[int, str]) -> str:
-    """The MAC of the card by its key, else by what the guest says it is; '' where it is none of the machine's."""
+    """The MAC of the card by its key, else by what the guest says it is; '' if it is not one of the machine's."""
     if nic.deviceConfigId == _NO_CARD:
         return ""
     said = (nic.macAddress or "").lower()

@@ -15,7 +15,7 @@ from hypervisors.vmware.target import Target
 from hypervisors.wire import proxies, tls
 from hypervisors.wire.faults import plainly
 
-_THUMBPRINTS = {40: "sha1", 64: "sha256"}  # by their hexadecimal digits; older servers have SHA-1 alone
+_THUMBPRINTS = {40: "sha1", 64: "sha256"}  # by their hexadecimal digits; older servers have only SHA-1
 _PIN = "hypervisor.fingerprint"
 _BEHIND = (  # never a pin: that setting is vCenter's own
     "add the authority that signed the host's certificate to hypervisor.ca_file, beside vCenter's; "

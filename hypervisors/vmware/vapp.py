@@ -17,7 +17,7 @@ _CHOICES = re.compile(r"valuemap\{([^}]*)\}", re.IGNORECASE)
 
 
 def values(spec: DeploySpec) -> dict[str, str]:
-    """Those asked for, as a vCenter takes them: of a boolean True and False alone.
+    """Those asked for, as a vCenter takes them: for a boolean only True and False.
 
     [terraform-provider-vsphere issue 1414, govmomi issue 583]
     """

@@ -19,5 +19,5 @@ def _is_release(name: str) -> bool:
 
 
 def _numbers(release: str) -> tuple[int, ...]:
-    """What is no number counts as 0: a server of the future may write something else."""
+    """What is not a number counts as 0: a server of the future may write something else."""
     return tuple(int(part) if part.isdigit() else 0 for part in release.split("."))

@@ -18,7 +18,7 @@ _BLOCK = 1 << 20  # of http.client's reads of a file-like body; sockets take wha
 
 @dataclass(frozen=True)
 class Proxy:
-    """`login`: 'user:password', where the proxy wants one; it goes to the proxy alone."""
+    """`login`: 'user:password', if the proxy needs one; it is sent only to the proxy."""
 
     host: str
     port: int
@@ -32,7 +32,7 @@ class Proxy:
 
 
 def proxy_for(host: str) -> Proxy | None:
-    """None where the connection goes straight. Raises NotSupported for a proxy that is spoken to in TLS."""
+    """None if the connection is direct. Raises NotSupported for a proxy that is spoken to in TLS."""
     named = getproxies().get("https")
     if not named or is_loopback(host) or proxy_bypass(host):
         return None

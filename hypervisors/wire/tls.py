@@ -71,7 +71,7 @@ def leaf_shown(host: str, port: int, dial: Dial = dial_straight) -> bytes:
 
 
 def fingerprint_shown(host: str, port: int, dial: Dial = dial_straight) -> str | None:
-    """Of what is shown there now; None where nothing is."""
+    """Of the certificate shown there now; None if there is none."""
     try:
         return fingerprint_of(leaf_shown(host, port, dial))
     except Problem:

@@ -1,7 +1,6 @@
-"""A look at a guest: many questions asked in one command ahead of their use, each asked once, nothing changed.
+"""A look at a guest: many questions asked in one command before they are needed, each only once; nothing is changed.
 
-It lives as long as one act of looking. Whoever has changed something, or wants to know whether the world has moved,
-takes another one.
+Its answers are not renewed. After a change of the guest, and to find out whether the guest has changed, make a new one.
 """
 
 import base64
@@ -28,7 +27,7 @@ class LookingShell:
     def ahead(
         self, *questions: Sequence[str], files: Sequence[str] = (), user: str | None = None, timeout: float = 60.0
     ) -> None:
-        """Ask all of these in one command, but for those that were asked: with files, all about each of them."""
+        """Ask these in one command, except those asked before; of each file its content, mode and real path."""
         about = [(*question, path) for path in dict.fromkeys(files) for question in _ABOUT_FILES]
         fresh = [each for each in (*map(tuple, questions), *about) if (each, user) not in self._seen]
         if not fresh:
@@ -44,7 +43,8 @@ class LookingShell:
 
         seen = self._once((tuple(argv), user), look)
         if check and seen.status != 0:
-            return self._shell.run(argv, user=user, timeout=timeout)  # what failed is asked by itself, for its words
+            # again by itself, so that the error has its own message
+            return self._shell.run(argv, user=user, timeout=timeout)
         return seen
 
     def read_file(self, path: str) -> bytes:
@@ -63,7 +63,7 @@ class LookingShell:
         self._shell.close()
 
     def _keep(self, path: str, user: str | None, answers: dict[tuple[str, ...], Result]) -> None:
-        """What only root sees or proves absent is not settled by another account's word."""
+        """Of an account other than root only a success is kept: a file that it cannot see may exist."""
         content, meta, real = (answers.get((*question, path)) for question in _ABOUT_FILES)
         if content and (user == "root" or content.status == 0):
             self._seen["read", path] = _content(self.host, path, content)
@@ -85,7 +85,7 @@ class LookingShell:
 
 
 def looking(shell: Shell) -> LookingShell:
-    """The look that is under way, else a new one."""
+    """The given look if it is one, else a new one."""
     return shell if isinstance(shell, LookingShell) else LookingShell(shell)
 
 

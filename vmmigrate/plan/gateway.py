@@ -38,7 +38,7 @@ def _shell(look: Look) -> Shell:
 
 
 def software(look: Look) -> Software:
-    """The first log-in over SSH: where it is refused, nothing more is asked of this guest."""
+    """The first log-in over SSH: if it is refused, nothing more is asked of this guest."""
     return refuse_unsupported(look.doors.old.software(_shell(look)))
 
 

@@ -23,7 +23,7 @@ def refuse_unsupported(software: Software) -> Software:
 
 
 def read_identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
-    """The guest is asked, then as `identify`."""
+    """Ask the guest, then do as `identify`."""
     return identify(network.read_network(shell), mail.name(shell), host, inventory)
 
 

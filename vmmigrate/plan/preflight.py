@@ -9,10 +9,10 @@ from vmmigrate.plan.questions import Question, ask_all
 
 Q = Question[Look]
 
-# What costs no log-in to a guest; the rest is not asked where one of these fails.
+# What costs no log-in to a guest; the rest is not asked if one of these fails.
 FIRST = (
     Q("old-vm", "Is the old VM there, running and unclaimed?", hypervisor.old_vm),
-    Q("image", "Is the new image one, and whole?", image.image),
+    Q("image", "Is the new image's file an image, and complete?", image.image),
     Q("backup-file", "Is the archive exported by hand a backup?", image.archive),
 )
 _GUEST = (gateway.software,)
@@ -21,11 +21,11 @@ LOOKS = (
     Q("store", "Which store has room for the new disk?", placement.store),
     Q("staging", "Which network is staging?", placement.staging),
     Q("new-name", "Is the new VM's name free?", hypervisor.new_name),
-    Q("property", "Can the vApp properties be set so?", image.given_properties),
+    Q("property", "Can the vApp properties be set as requested?", image.given_properties),
     Q("property-not-passed", "Does a guest get the properties that it asks for?", image.properties_not_passed),
     Q("old-address", "At which address is the old gateway reached?", gateway.address),
     Q("old-shell", "Can we log in there, and is it a release that is migrated?", gateway.software, (gateway.address,)),
-    Q("network", "Which interfaces, addresses and resolvers has it?", gateway.network, _GUEST),
+    Q("network", "Which interfaces, addresses and resolvers does it have?", gateway.network, _GUEST),
     Q("identity", "Which NIC has the live address?", gateway.identity, (*_GUEST, gateway.network)),
     Q("console", "Can we log in to its console, and is the backup page there?", gateway.console, _GUEST),
     Q("queues", "Does mail wait in its queues?", gateway.queues, _GUEST),
@@ -36,7 +36,7 @@ LOOKS = (
     Q("addresses", "Which addresses would be lost?", gateway.addresses, _KNOWN),
     Q("resolver", "Is it its own resolver?", gateway.resolver, _KNOWN),
     Q("nics", "Would it stay live on another NIC?", hypervisor.nics),
-    Q("disks", "Has it more disks than one?", hypervisor.disks),
+    Q("disks", "Does it have more than one disk?", hypervisor.disks),
     Q("trust-staging", "Is a host key trusted as the network shows it?", risks.trust_staging),
     Q("via", "Who else comes from a jump host?", risks.via),
 )

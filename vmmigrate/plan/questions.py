@@ -35,7 +35,7 @@ L = TypeVar("L", bound=Answers)
 class Question(Generic[L]):
     """`ask` gives an answer or raises a Problem, which becomes an error of this `id`; it may add findings of its own.
 
-    `needs`: the questions whose answers it reads. Where one of them has none, it is not asked.
+    `needs`: the questions whose answers it reads. If one of them has no answer, it is not asked.
     """
 
     id: str

@@ -55,7 +55,7 @@ class Engine:
         self.stage.facts = state.facts
 
     def _refuse_unreadable(self, state: RunState) -> None:
-        """Raises JournalDamaged before anything is done, where this version cannot read what was learnt."""
+        """Raises JournalDamaged before anything is done, if this version cannot read what was learnt."""
         groups = {group.__name__: group for step in self._steps for group in step.learns}
         for name in sorted(state.facts.names):
             if name not in groups:
@@ -125,7 +125,7 @@ class Engine:
         self.emit(StepEnded(step.name, step.title, time.monotonic() - started))
 
     def _what_cannot_be_continued(self) -> Back | None:
-        """A begun act that is not convergent is undone, back to the step that makes its ground again."""
+        """An act that was begun and is not convergent is undone, back to the step from which it can be done again."""
         statuses = self._state.steps
         for step in self._steps:
             if step.redo_from and statuses[step.name] in (Status.BEGUN, Status.FAILED):
@@ -143,7 +143,7 @@ class Engine:
 
     def _walk_back(self, back: Back) -> None:
         if self._exposes(back):
-            self.stage.pace = self.stage.pace.undisturbed()  # half of a live phase serves nobody
+            self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
         try:
             self._undo_all(back)
         except UndoRefused as refused:
@@ -154,7 +154,7 @@ class Engine:
         self._arrive(back)
 
     def _arrive(self, back: Back) -> None:
-        """Record as what the run stands now; after a redo it goes forward again."""
+        """Record the state that the run has now; after a redo it goes forward again."""
         scope = self._scope(back)
         if self._state.troubles:
             self.journal.append(Kind.END, {"outcome": NEEDS_ATTENTION})

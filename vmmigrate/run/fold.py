@@ -8,7 +8,7 @@ from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import Facts
 from vmmigrate.run.record import Kind, Record
 
-FIRST = "migrate"  # of a journal that names no itinerary: there was one alone
+FIRST = "migrate"  # of a journal that names no itinerary: there was only one
 
 
 class Status(StrEnum):

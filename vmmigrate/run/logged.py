@@ -1,4 +1,4 @@
-"""What the adapters log as a warning, as an event for whoever listens."""
+"""Pass what the adapters log as a warning to a listener, as an event."""
 
 import logging
 from collections.abc import Iterator

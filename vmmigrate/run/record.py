@@ -68,7 +68,7 @@ def parse(path: Path) -> tuple[list[Record], int]:
             body = json.loads(line)
         except ValueError as error:
             if number == len(lines) and not torn:
-                break  # a last line of which the disk kept only the end
+                break  # only the end of a last line is on the disk
             raise _damaged(path, number, str(error)) from error
         records.append(_record(path, number, line, body, records[-1].hash if records else START))
         good += len(line) + 1

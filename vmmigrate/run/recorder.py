@@ -12,7 +12,7 @@ from vmmigrate.run.record import Kind
 
 @dataclass
 class Recorder:
-    """A listener between the run and the one that shows. What it hears before there is a journal, it keeps for it."""
+    """A listener between the run and the one that shows. What it receives before there is a journal is kept for it."""
 
     listen: Listener
     _journal: Journal | None = None
@@ -31,7 +31,7 @@ class Recorder:
 
     @contextmanager
     def into(self, journal: Journal) -> Iterator[None]:
-        """Within the block, into that journal. One that an earlier version began gets nothing that it cannot read."""
+        """Within the block, into that journal. One that an earlier version began gets only kinds that it knows."""
         self._journal = journal
         early, self._early = self._early, []
         for kind, data in early:

@@ -1,4 +1,4 @@
-"""What a run keeps encrypted (age), by a key that rests in another folder; and digests by the same key."""
+"""What a run keeps encrypted (age), by a key that is kept in another folder; and digests by the same key."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Sealed:
-    """One run's key: what it encrypts, nobody reads without it."""
+    """One run's key: without it, what it encrypts cannot be read."""
 
     run_id: str
     key_path: Path

@@ -26,7 +26,7 @@ class Standing:
 
     @property
     def committed(self) -> bool:
-        """Whether the new side may have served the world at some time, also where that was undone since."""
+        """Whether the new side may have served the world at some time, even if that was undone since."""
         return bool(self.state.ever_learnt & self.itinerary.commit_marks)
 
     @property

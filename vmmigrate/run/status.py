@@ -92,7 +92,7 @@ def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:
 
 
 def of_run(state: RunState, itineraries: Sequence[Itinerary]) -> Itinerary:
-    """The one that the journal names. Raises JournalDamaged where this version has none of that name."""
+    """The one that the journal names. Raises JournalDamaged if this version has none of that name."""
     for itinerary in itineraries:
         if itinerary.name == state.itinerary:
             return itinerary

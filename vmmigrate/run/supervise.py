@@ -1,4 +1,4 @@
-"""Take a run to its end: go back where a step fails before the commit, and report how it ended."""
+"""Take a run to its end: go back if a step fails before the commit, and report how it ended."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
 
 
 def _interrupted(engine: Engine, run: Run) -> None:
-    """Nobody is left without a gateway: an interrupt within a live phase goes back first."""
+    """An interrupt within a live phase goes back first, so that there is a gateway."""
     standing = engine.standing
     if standing.exposed and not standing.committed and standing.state.back is None:
         run.pace = run.pace.undisturbed()
@@ -75,7 +75,7 @@ def refuse_left_over(engine: Engine, run: Run) -> None:
 
 
 def finish(engine: Engine, run: Run) -> None:
-    """Make the end that the run stands at final. Raises NeedsAttention where something cannot be undone."""
+    """Make the end that the run stands at final. Raises NeedsAttention if something cannot be undone."""
     end = engine.standing.finish
     if end and end.acts:
         for act in end.acts:

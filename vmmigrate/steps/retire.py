@@ -1,4 +1,4 @@
-"""Finish a migration: ask the old guest to shut down, give its notes their last word, remove the staging NIC."""
+"""Finish a migration: ask the old guest to shut down, write the final text into its notes, remove the staging NIC."""
 
 from hypervisors import TimedOut
 from vmmigrate.facts import NewVm

@@ -1,4 +1,4 @@
-"""SSH: a verified server, a log-in that is tried once, commands, tunnels. Paramiko is used here alone."""
+"""SSH: a verified server, a log-in that is tried once, commands, tunnels. Paramiko is used only here."""
 
 from hypervisors.wire.ssh.answers import Answers, Unanswerable
 from hypervisors.wire.ssh.connecting import connect, host_key_seen

@@ -25,7 +25,7 @@ class Answers:
         self._last = ""
 
     def answer(self, question: str) -> str:
-        """Raises Unanswerable where a question comes again or a fourth one comes: the answer was not liked."""
+        """Raises Unanswerable if a question comes again or a fourth one comes: the answer was not accepted."""
         question = question.strip()
         if len(self._left) == 3 and _NEW.search(question) and not _CURRENT.search(question):
             del self._left[0]

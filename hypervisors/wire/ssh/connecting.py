@@ -21,7 +21,7 @@ from hypervisors.words import in_one_line
 # Paramiko logs whole handshakes and, on failure, tracebacks: our exceptions say the same once.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
-# pam_nologin's words while systemd boots or shuts down: the account is good, the moment is not.
+# pam_nologin's words while systemd boots or shuts down: the account is right, but it is too early or too late.
 _NOT_NOW = re.compile(rb"not permitted to log in|booting up|going down", re.IGNORECASE)
 _KEEPALIVE = 30  # seconds
 
@@ -47,7 +47,7 @@ def host_key_seen(
 ) -> HostKey:
     """The key a server shows now, without logging in: for pinning. Raises Unreachable, TrustRefused.
 
-    Of several, one that `known_hosts` can vouch for is asked for.
+    Of several keys, it asks for one that is in `known_hosts`.
     """
     server = SshServer(
         host, port, known_hosts=known_hosts, insecure_ssh_rsa=insecure_ssh_rsa, timeout=timeout, dial=dial

@@ -16,7 +16,7 @@ class BrokeOff(ConnectionError):
 
 
 class Connection:
-    """`accepted`: the password that the server took, None where a key was enough."""
+    """`accepted`: the password that the server took, None if a key was enough."""
 
     def __init__(self, transport: paramiko.Transport, accepted: Secret | None) -> None:
         self.transport = transport
@@ -33,7 +33,7 @@ class Connection:
             return execute(self.transport, line, given, timeout)
 
     def converse(self, line: str, questions: Questions, timeout: float) -> tuple[str, int | None]:
-        """Run it on a terminal: what it printed, and its status where one came.
+        """Run it on a terminal: what it printed, and its status if one came.
 
         Raises as `execute` does, and what `questions.answer` raises.
         """

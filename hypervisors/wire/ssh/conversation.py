@@ -19,10 +19,10 @@ _PIECE = 1 << 15
 
 @dataclass(frozen=True)
 class Questions:
-    """What counts as a question, and what is said to it.
+    """What counts as a question, and what is answered.
 
     `answer` gets the unfinished line that waits, and returns one line or raises to hang up. `known`: a question that
-    needs no second look. `never`: what a line begins with that is none.
+    needs no second look. `never`: the beginning of a line that is not a question.
     """
 
     answer: Callable[[str], str]
@@ -37,7 +37,7 @@ class Questions:
 
 
 def converse(transport: paramiko.Transport, line: str, questions: Questions, timeout: float) -> tuple[str, int | None]:
-    """Run `line` on a terminal of its own; everything it printed, and its status (None where none came).
+    """Run `line` on a terminal of its own; everything it printed, and its status (None if none came).
 
     Raises Unfinished, TooMuch, what `questions.answer` and paramiko raise.
     """

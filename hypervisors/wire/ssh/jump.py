@@ -37,7 +37,7 @@ class Jump:
         return str(self._server)
 
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
-        """A `Dial`. Raises OSError where the jump host is well, and its end is not reached from there.
+        """A `Dial`. Raises OSError if the jump host works but cannot reach the target.
 
         What is wrong with the jump host itself is raised as such: Unreachable, LoginRefused, TrustRefused.
         """
@@ -58,7 +58,7 @@ class Jump:
             self._hang_up()
 
     def _channel(self, host: str, port: int, timeout: float) -> paramiko.Channel:
-        """A session that died unnoticed is recreated once."""
+        """A session that died without notice is recreated once."""
         was_there = self._connection is not None
         try:
             return self._opened(host, port, timeout)
@@ -130,11 +130,11 @@ class Jump:
 
 
 class _Answered(ConnectionError):
-    """The jump host is well and says that it cannot get there."""
+    """The jump host works and says that it cannot reach the target."""
 
 
 class _Forbidden(Unreachable):
-    """The jump host is well and does not let us."""
+    """The jump host works and does not permit it."""
 
 
 class _Pump:

@@ -14,7 +14,7 @@ OFFERED = 4
 
 @dataclass(frozen=True)
 class SshKey:
-    """A private key file, and its passphrase where it has one. A certificate lies beside it as `…-cert.pub`."""
+    """A private key file, and its passphrase if it has one. A certificate lies beside it as `…-cert.pub`."""
 
     path: Path
     passphrase: Secret | None = None
@@ -28,7 +28,7 @@ def keys_of(key: SshKey | None, settings: str, *, agent: bool) -> list[paramiko.
 
 
 def _from_file(key: SshKey, settings: str) -> list[paramiko.PKey]:
-    """The key with its certificate, where there is one, and then alone."""
+    """The key with its certificate, if there is one, and then the key without it."""
     loaded = _load(key, settings)
     if loaded.public_blob is None:
         return [loaded]
@@ -40,7 +40,7 @@ def _from_file(key: SshKey, settings: str) -> list[paramiko.PKey]:
 def _load(key: SshKey, settings: str) -> paramiko.PKey:
     passphrase = key.passphrase.reveal().encode() if key.passphrase else None
     try:
-        return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it wants bytes in fact
+        return paramiko.PKey.from_path(key.path, passphrase)  # type: ignore[arg-type]  # it needs bytes in fact
     except (paramiko.PasswordRequiredException, TypeError) as error:
         raise Unusable(
             f"the key {key.path} has a passphrase",
@@ -54,7 +54,7 @@ def _load(key: SshKey, settings: str) -> paramiko.PKey:
 
 
 def _from_agent(only: Path | None, settings: str) -> list[paramiko.PKey]:
-    """The agent's keys; where a key file is named too, the agent's copy of that one alone."""
+    """The agent's keys; if a key file is named too, only the agent's copy of that one."""
     held: list[paramiko.PKey] = list(paramiko.Agent().get_keys())
     if only is not None:
         wanted = _public_blob(only, settings)

@@ -10,16 +10,16 @@ from hypervisors.secrets import Secret
 from hypervisors.wire.ssh.answers import Answers, Unanswerable
 from hypervisors.wire.ssh.keys import OFFERED, SshKey, keys_of
 
-# paramiko's AuthenticationException for a server that said neither yes nor no: no refusal
+# paramiko's AuthenticationException for a server that said neither yes nor no: not a refusal
 _UNANSWERED = re.compile("timeout|saw EOF|shut down", re.IGNORECASE)
 _KEYBOARD = "keyboard-interactive"
 
 
 @dataclass(frozen=True)
 class Login:
-    """An account and its proofs. Keys go first; a password is fetched where it is wanted.
+    """An account and its proofs. Keys go first; a password is fetched only if it is needed.
 
-    `new_password`: what the password becomes where it must be changed at the first log-in. `settings`: the table in
+    `new_password`: what the password becomes if it must be changed at the first log-in. `settings`: the table in
     which the operator gives all this ('old.ssh', 'new.via'), for a message.
     """
 
@@ -43,14 +43,14 @@ class Login:
 
 
 class Refused(Exception):
-    """The server said no, or wants what we have not."""
+    """The server said no, or needs a proof that was not given."""
 
 
 def prove(transport: paramiko.Transport, login: Login, *, old_rsa: bool = False) -> Secret | None:
-    """Log in; the password that was accepted, None where a key was enough.
+    """Log in; the password that was accepted, None if a key was enough.
 
-    `old_rsa`: where an RSA key is refused, sign with it once more as servers before OpenSSH 7.2 understand it.
-    Raises Refused, Unusable (a key that cannot be used) and what paramiko raises where the server broke off.
+    `old_rsa`: if an RSA key is refused, sign with it once more as servers before OpenSSH 7.2 understand it.
+    Raises Refused, Unusable (a key that cannot be used) and what paramiko raises if the server broke off.
     """
     keys = keys_of(login.key, login.settings, agent=login.agent)
     wanted = _offer(transport, login.user, keys, old_rsa=old_rsa) if keys else ["password"]
@@ -66,7 +66,7 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def _offer(transport: paramiko.Transport, user: str, keys: list[paramiko.PKey], *, old_rsa: bool) -> list[str]:
-    """What the server wants beside the key that it took: nothing, mostly."""
+    """What the server needs besides the key that it accepted: mostly nothing."""
     others = dict(transport.disabled_algorithms or {})
     for key, off in [(each, off) for each in keys for off in _without(each, old_rsa=old_rsa)][:OFFERED]:
         transport.disabled_algorithms = {**others, "pubkeys": [*others.get("pubkeys", ()), *off]}
@@ -79,7 +79,7 @@ def _offer(transport: paramiko.Transport, user: str, keys: list[paramiko.PKey], 
 
 
 def _without(key: paramiko.PKey, *, old_rsa: bool) -> tuple[tuple[str, ...], ...]:
-    """Signatures to leave out, offer by offer: no server says that it knows but the old one, so it is tried."""
+    """Signatures to leave out, offer by offer: a server that knows only the old one does not say so, so it is tried."""
     return ((), ("rsa-sha2-512", "rsa-sha2-256")) if old_rsa and key.get_name() == "ssh-rsa" else ((),)
 
 
@@ -108,9 +108,9 @@ def _by_password(transport: paramiko.Transport, login: Login, methods: list[str]
 
 
 def _say(transport: paramiko.Transport, login: Login, secret: Secret, methods: list[str]) -> tuple[list[str], Secret]:
-    """By the plain method, or, where a server has none, as the answer to its one question. One attempt in all.
+    """By the plain method or, if the server does not have it, as the answer to its one question. One attempt in all.
 
-    What the server wants beside it, and the password that holds now.
+    What the server needs besides it, and the password that is valid now.
     """
     if "password" in methods:
         try:
@@ -126,7 +126,7 @@ def _say(transport: paramiko.Transport, login: Login, secret: Secret, methods: l
 
 
 class _Interview:
-    """A server's own questions: the password first; after it those of a change, where a new password is given."""
+    """A server's own questions: the password first; after it those of a change, if a new password is given."""
 
     def __init__(self, login: Login, secret: Secret) -> None:
         self._login, self._secret = login, secret

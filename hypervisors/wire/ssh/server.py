@@ -41,7 +41,7 @@ class SshServer:
 
 
 def fingerprint_of_key(line: str) -> str:
-    """`SHA256:…` of a public key line (`ssh-ed25519 AAAA… comment`). Raises Unusable where it is none."""
+    """`SHA256:…` of a public key line (`ssh-ed25519 AAAA… comment`). Raises Unusable if it is not one."""
     words = line.split()
     try:
         blob = base64.b64decode(words[1], validate=True)
@@ -95,7 +95,7 @@ def _digest(blob: bytes) -> str:
 
 
 def verify(server: SshServer, shown: HostKey, settings: str) -> None:
-    """Raises TrustRefused where it is neither the pinned key nor one of known_hosts."""
+    """Raises TrustRefused if it is neither the pinned key nor in known_hosts."""
     if server.host_key:
         wanted = [_pinned(server.host_key)]
     else:

@@ -34,7 +34,7 @@ _META = FileMeta("0644", "root", "root")
 
 
 def isolation_rules(allowed: tuple[str, ...], ports: tuple[int, ...] = MANAGED_PORTS) -> str:
-    """nft: speak to nobody but `allowed` (addresses, IPv4 or IPv6)."""
+    """nft: allow traffic only with `allowed` (addresses, IPv4 or IPv6)."""
     return nft.isolation(Addresses.of(allowed), ports)
 
 
@@ -68,7 +68,7 @@ def unload_isolation(shell: Shell) -> None:
 
 
 def lift_isolation(shell: Shell) -> None:
-    """Remove rules, unit and files; nothing where there are none. The unit first: a boot must not bring it back."""
+    """Remove rules, unit and files; nothing if there are none. The unit first: a boot must not bring it back."""
     shell.run(("sh", "-c", f"systemctl disable --now {UNIT}; rm -rf {_UNIT_PATH} {_FOLDER}"), user="root")
     _unload(shell, ISOLATION)
 
@@ -79,9 +79,9 @@ def is_isolated(shell: Shell) -> bool:
 
 
 def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> Dialect:
-    """Put the rules ready that `close_intake` loads, where a reboot forgets them. Replaces `allowed`.
+    """Prepare the rules that `close_intake` loads, in a folder that a reboot empties. Replaces `allowed`.
 
-    What is returned knows how to load them: who closes the intake has no time to find that out.
+    The result can load them without asking anything: when the intake is closed there is no time for that.
     """
     dialect = _dialect(shell)
     files = dialect.intake_files(Addresses.of(allowed))
@@ -91,12 +91,12 @@ def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> Dialect:
 
 
 def close_intake(shell: Shell, laid: Dialect) -> None:
-    """Refuse new mail, by the rules laid ready, until `open_intake` or a reboot; sessions under way finish."""
+    """Refuse new mail, by the prepared rules, until `open_intake` or a reboot; sessions under way finish."""
     laid.load(shell, INTAKE, _RUN_FOLDER)
 
 
 def open_intake(shell: Shell) -> None:
-    """Accept mail again, and forget the rules; nothing where it was open."""
+    """Accept mail again, and delete the rules; nothing if it was open."""
     _unload(shell, INTAKE)
     shell.run(("rm", "-rf", _RUN_FOLDER), user="root", check=False)
 
@@ -129,7 +129,7 @@ WantedBy=sysinit.target
 
 
 def refuse_without_firewall(shell: Shell) -> None:
-    """Raises ApplianceError where nothing in the guest can isolate it or close its intake."""
+    """Raises ApplianceError if nothing in the guest can isolate it or close its intake."""
     _dialect(shell)
 
 
@@ -138,7 +138,7 @@ def _holds(look: LookingShell, path: str, text: str) -> bool:
 
 
 def _unload(shell: Shell, table: str) -> None:
-    """By nft where the guest has it, which is not asked first: an outage may wait for this."""
+    """Try nft without asking whether the guest has it: an outage may wait for this."""
     if not nft.unload(shell, table):
         _dialect(shell).unload(shell, table)
 

@@ -30,7 +30,7 @@ def configures(shell: LookingShell, interface: str) -> bool:
 
 
 def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force: bool) -> None:
-    """Write the stanza and apply it to this NIC alone; `in_force`: the address is there already.
+    """Write the stanza and apply it only to this NIC; `in_force`: the address is there already.
 
     ifdown goes first, while the old stanza is still in place: it is what ends the NIC's DHCP client. A
     crash in between leaves the NIC down, and the next call goes through all of it again.
@@ -50,7 +50,7 @@ def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force:
 
 
 def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
-    """A stanza for that NIC at the next boot, where none is left, and whether; the running NIC is not touched."""
+    """Add a DHCP stanza for that NIC if it has none; whether one was added. The running NIC is not touched."""
     if configures(look, interface):
         return False
     text = _files(look).get(MAIN, "").rstrip("\n")
@@ -107,7 +107,7 @@ def _files(look: LookingShell) -> dict[str, str]:
 
 
 def _resolvers(look: LookingShell, dns: tuple[str, ...]) -> dict[str, str]:
-    """resolv.conf itself, where no resolvconf turns the stanza's servers into it and it has others."""
+    """resolv.conf itself, if no resolvconf writes the stanza's servers into it and it has others."""
     if not dns or which(look, "resolvconf"):
         return {}
     meta = look.file_meta(_RESOLV)

@@ -67,7 +67,7 @@ class Iptables:
 
 
 def isolation(allowed: tuple[str, ...], ports: tuple[int, ...], *, v6: bool) -> str:
-    """Speak to `allowed` alone; chains that end in a verdict for every packet."""
+    """Allow traffic only with `allowed`; chains that end in a verdict for every packet."""
     listed = ",".join(map(str, ports))
     into, through, out = (_chain(ISOLATION, hook) for hook in _HOOKS[ISOLATION])
     icmp = "ipv6-icmp" if v6 else "icmp"

@@ -32,7 +32,7 @@ def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force:
 
 
 def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
-    """A lease for that NIC at the next boot, and whether that was new; nothing is applied now."""
+    """Have that NIC ask for a lease at the next boot; whether that was new. Nothing is applied now."""
     nic = {"dhcp4": True, "optional": True}
     text = json.dumps({"network": {"version": 2, "ethernets": {interface: nic}}}, indent=2) + "\n"
     if look.file_meta(STAGING_PATH) is not None and look.read_file(STAGING_PATH) == text.encode():
@@ -47,7 +47,7 @@ def document(static: StaticAddress) -> str:
         "match": {"macaddress": static.mac},
         "dhcp4": False,
         "dhcp6": False,
-        "optional": True,  # its link is down: nobody is to wait for it at boot
+        "optional": True,  # its link is down: the boot must not wait for it
         "addresses": [static.cidr],
     }
     if static.gateway:

@@ -51,7 +51,7 @@ class GuestNetwork:
     dns: tuple[str, ...]
 
     def by_mac(self, mac: str) -> Interface:
-        """Raises ApplianceError where no interface has it."""
+        """Raises ApplianceError if no interface has it."""
         return _by_mac(self.interfaces, mac)
 
 
@@ -171,7 +171,7 @@ def _refuse_own_branch(shell: Shell, live: Interface) -> None:
 
 
 def _set_hostname(shell: Shell, look: LookingShell, hostname: str, fqdn: str, present: str) -> None:
-    """hostnamectl leaves /etc/hosts alone, and sudo waits for DNS where the name is not in it."""
+    """hostnamectl does not change /etc/hosts, and sudo waits for DNS if the name is not in it."""
     if hostname != present:
         shell.run(("hostnamectl", "set-hostname", hostname), user="root")
     hosts = _text(look, _HOSTS)
@@ -181,7 +181,7 @@ def _set_hostname(shell: Shell, look: LookingShell, hostname: str, fqdn: str, pr
 
 
 def full_name(hosts: str, hostname: str) -> str:
-    """The first name on the line of /etc/hosts that has `hostname`; `hostname` where none has a longer one."""
+    """The first name on the line of /etc/hosts that has `hostname`; `hostname` if there is no longer one."""
     for line in hosts.splitlines():
         names = line.split("#")[0].split()[1:]
         if hostname in names and names[0].startswith(f"{hostname}."):

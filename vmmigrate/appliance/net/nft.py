@@ -7,7 +7,7 @@ from vmmigrate.appliance.net.rules import INTAKE_PORTS, Addresses
 from vmmigrate.appliance.port import Shell
 
 _NO_SUCH_PROGRAM = 127  # as sh says
-# Neighbour discovery alone: without it an IPv6 link is dead even for `allowed`.
+# Only neighbour discovery: without it an IPv6 link is dead even for `allowed`.
 _NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
 
 
@@ -42,7 +42,7 @@ class Nft:
 
 
 def unload(shell: Shell, table: str) -> bool:
-    """Delete the table where it is there, in one command; False where the guest has no nft."""
+    """Delete the table if it is there, in one command; False if the guest has no nft."""
     delete = ("nft", "delete", "table", "inet", table)
     deleted, listed = ask_all(shell, (delete, _list(table)), user="root")
     if deleted.status != 0 and listed.status == 0:
@@ -55,7 +55,7 @@ def _list(table: str) -> tuple[str, ...]:
 
 
 def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:
-    """Speak to `allowed` alone. Output is rejected, not dropped: the guest's own look-ups fail at once."""
+    """Allow traffic only with `allowed`. Output is rejected, not dropped: the guest's own look-ups fail at once."""
     from_allowed = _each("saddr", allowed, f"tcp dport {_set(ports)} accept")
     answers = _each("saddr", allowed, "ct state established,related accept")
     return _table(
@@ -90,8 +90,8 @@ def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:
 def intake(allowed: Addresses) -> str:
     """Reset what begins a connection to the mail ports.
 
-    What is no opening packet (SYN without ACK) passes first: where connection tracking starts with these very
-    rules, it takes the next packet of a session under way for a new one.
+    First, everything that is not an opening packet (SYN without ACK) passes: if connection tracking starts with these
+    rules, it takes the next packet of an established session for a new one.
     """
     return _table(
         "vmmigrate_intake",
@@ -117,7 +117,7 @@ def _table(name: str, *chains: str) -> str:
 
 
 def _chain(hook: str, policy: str, rules: list[str]) -> str:
-    """Before the priority of an ordinary filter: what it drops, nobody accepts."""
+    """Before the priority of an ordinary filter: what is dropped here is accepted nowhere else."""
     lines = [f"type filter hook {hook} priority -10; {policy};", *rules]
     return f"  chain {hook} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }\n"
 

@@ -16,5 +16,5 @@ class StaticAddress:
 
     @property
     def parsed(self) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
-        """Raises ValueError where `cidr` is none."""
+        """Raises ValueError if `cidr` is none."""
         return ipaddress.ip_interface(self.cidr)

@@ -1,4 +1,4 @@
-"""Files put in place by one command: what they hold comes as its standard input, so that no argument shows a key."""
+"""Put files in place by one command: their content is its standard input, so that no argument shows a key."""
 
 import shlex
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from vmmigrate.appliance.port import NewFile, fresh
 
 
 def script(files: Sequence[NewFile], folders: Sequence[str], mark: str) -> str:
-    """For sh as root. Each file is written beside its place, to the disk, for root alone; then all take their places.
+    """For sh as root. Each file is written to the disk beside its place, readable only by root; then all are moved.
 
-    Line and block reads take no byte too many. The mark comes before the files, because a sudo that asks this account
-    for no password leaves it there to be read (a NOPASSWD for this very command); and behind them, so that where the
-    connection breaks off nothing takes its place. What cannot take its place does not stay beside it: it may be a key.
+    `read` and `dd` consume exactly one line and one block, so the rest of the input is left for the next of them.
+    A mark precedes the files: if sudo asks no password for this command (NOPASSWD), the password that was sent is still
+    the first line of the input, and is skipped. A second mark follows the files: if the connection breaks off before
+    it, no file is moved. A file that was not moved is removed, because it may be a key.
     """
     beside = [fresh(file.path) for file in files]
     at_mark = f'test "$l" = {mark}'

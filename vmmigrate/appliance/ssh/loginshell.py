@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 
 _RESTRICTED = frozenset({"rbash", "rksh", "rzsh", "lshell"})
 # Shells whose quoting is not sh's. Within single quotes csh expands `!` and stops at a newline, and fish takes a
-# backslash before another one or before the quote; all else means itself there to each of them.
+# backslash before another one or before the quote; every other character is literal to each of them.
 _OTHERS = frozenset({"csh", "tcsh", "fish"})
 _UNSAFE_THERE = re.compile(r"[!\n\r]|\\[\\']")
 
 
 @dataclass(frozen=True)
 class LoginShell:
-    """`path` as sshd gives it in $SHELL ('' where it does not); `noisy`: it prints something of its own each time."""
+    """`path` as sshd gives it in $SHELL ('' if it does not); `noisy`: it prints something of its own each time."""
 
     path: str
     noisy: bool
@@ -40,12 +40,12 @@ def reads_as_sh(line: str) -> bool:
 
 
 def canary(nonce: str) -> str:
-    """A command that every shell knows, as a builtin and so without a process: only a shell answers it."""
+    """A command that every shell has as a builtin, so it needs no process: only a shell answers it."""
     return f"echo {nonce} $SHELL"
 
 
 def heard(nonce: str, stdout: bytes) -> tuple[LoginShell, bytes] | None:
-    """What answered and what came after it; None where no shell did."""
+    """What answered and what came after it; None if no shell answered."""
     noise, found, rest = stdout.partition(nonce.encode())
     if not found:
         return None
@@ -54,7 +54,7 @@ def heard(nonce: str, stdout: bytes) -> tuple[LoginShell, bytes] | None:
 
 
 def _through_sh(line: str) -> str:
-    """The line for sh, spelt so that no other shell finds a character that it would read otherwise."""
+    """The line for sh, encoded so that it has no character that another shell reads differently."""
     spelt = "".join(chr(byte) if _is_plain(byte) else f"\\0{byte:03o}" for byte in line.encode())
     return f"""sh -c 'eval "$(printf %b "{spelt}")"'"""
 

@@ -14,14 +14,14 @@ _EXPIRED = re.compile(
 
 
 def says_expired(text: str) -> bool:
-    """Whether these are the words of a system that lets nobody in before the password is changed."""
+    """Whether these are the words of a system that accepts no log-in before the password is changed."""
     return bool(_EXPIRED.search(text))
 
 
 def change(connection: Connection, where: str, user: str, current: Secret, new: Secret) -> None:
     """Change it on a terminal, which sshd then demands. The proof is the next log-in.
 
-    Raises LoginRefused with the system's words where it does not take the new one.
+    Raises LoginRefused with the system's words if it does not accept the new one.
     """
     asked: list[str] = []
     answers = Answers(current, new)

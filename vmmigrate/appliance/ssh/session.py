@@ -1,4 +1,4 @@
-"""One account's session: connected when first needed, known to be a shell, connected again where it broke off."""
+"""One account's session: connected when first needed, known to be a shell, connected again after it broke off."""
 
 import secrets
 import shlex
@@ -46,7 +46,7 @@ class Session:
         return self._login.passwords() if self._accepted is None else (self._accepted,)
 
     def given_up(self, refusal: Problem) -> Problem:
-        """To be raised: this account gets nowhere, so nothing more is tried with it."""
+        """The refusal, to be raised: this account cannot be used, so nothing more is tried with it."""
         self._refusal = refusal
         self.close()
         return refusal
@@ -100,7 +100,7 @@ class Session:
         return f"echo {self._nonce}; {quoted}" if shell.noisy else quoted
 
     def _first(self, argv: Sequence[str], given: bytes, timeout: float) -> Output:
-        """The first command, with the canary before it in one line where every shell reads that line alike."""
+        """The first command, with the canary before it in one line if every shell reads that line in the same way."""
         line, canary = shlex.join(argv), loginshell.canary(self._nonce)
         if not loginshell.reads_as_sh(line):
             self._shell = self._recognised(self._try(canary, b"", timeout))[0]
@@ -110,7 +110,7 @@ class Session:
         return Output(output.status, rest, output.stderr)
 
     def _try(self, line: str, given: bytes, timeout: float) -> Output:
-        """A menu may wait for a choice for ever: what it shows by then is as good as an end."""
+        """A menu may wait for a choice for ever: what it has shown when the time is over counts as its output."""
         try:
             output = self._live().execute(line, given, timeout)
         except (Unfinished, TooMuch) as error:
@@ -151,7 +151,7 @@ class Session:
     # ---- the session -------------------------------------------------------------------------------------------
 
     def _live(self) -> Connection:
-        """The live connection, recreated where it died. A refused log-in is remembered, never repeated."""
+        """The live connection, recreated if it died. A refused log-in is remembered, never repeated."""
         if self._connection and self._connection.is_active:
             return self._connection
         self.close()

@@ -54,7 +54,7 @@ class TlsBundle:
         return replace(self, pairs=kept)
 
     def to_bytes(self) -> bytes:
-        """All pairs in PEM, private keys in the clear: to be encrypted before it rests anywhere."""
+        """All pairs in PEM, private keys in clear text: it must be encrypted before it is stored anywhere."""
         sections = [(role, pair) for role, pairs in self.pairs.items() for pair in pairs]
         return b"".join(b"# vmmigrate-tls: " + role.encode() + b"\n" + to_pem(pair) for role, pair in sections)
 
@@ -130,7 +130,7 @@ def judge(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
 
 
 def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
-    """As `judge`, where nothing is an error. Raises BadKeys."""
+    """As `judge`, but nothing is an error. Raises BadKeys."""
     found = judge(bundle, host)
     if wrong := errors(found):
         message, hint = in_words("problems with certificates", [(each.seen, each.remedy) for each in wrong])
@@ -159,5 +159,5 @@ def _other_host(name: str) -> Finding:
     return warning(
         "tls-virtual-host",
         f"web: the pair of the virtual host {name!r} is not carried over",
-        "copy it by hand where clients ask for that name",
+        "copy it by hand if clients ask for that name",
     )

@@ -15,20 +15,20 @@ _SOON = timedelta(days=30)
 
 
 def check(pair: Pair, host: str, now: datetime) -> tuple[Finding, ...]:
-    """Key and leaf, chain, dates, name; `now` with a time zone. () where all is well."""
+    """Key and leaf, chain, dates, name; `now` with a time zone. () if all is well."""
     return (*_key_findings(pair), *check_public(pair.leaf, pair.chain, host, now))
 
 
 def check_public(
     leaf: x509.Certificate, chain: Sequence[x509.Certificate], host: str, now: datetime
 ) -> tuple[Finding, ...]:
-    """What anybody can see of a pair, as `check`."""
+    """As `check`, but without the private key."""
     shown = (leaf, *chain)
     return (*_chain_findings(leaf, chain), *_date_findings(shown, now), *_name_findings(leaf, host))
 
 
 def completed(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple[Finding, ...]]:
-    """The chain from the leaf upwards; an intermediate that it lacks is taken from `pool`, a root never is.
+    """The chain from the leaf upwards; a missing intermediate is taken from `pool`, a root never is.
 
     What does not belong to the path stays behind it, as it was: it does no harm, and may be a cross-signed one.
     """
@@ -74,7 +74,7 @@ def is_self_signed(cert: x509.Certificate) -> bool:
 
 
 def names_of(cert: x509.Certificate) -> list[str]:
-    """Subject alternative names; the common name alone where there are none, as old clients do."""
+    """Subject alternative names; if there are none, the common name, as old clients do."""
     try:
         extension = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):  # none, or one that cannot be read
@@ -84,7 +84,7 @@ def names_of(cert: x509.Certificate) -> list[str]:
 
 
 def name_of(name: x509.Name) -> str:
-    """The common name in quotes, or all of it where there is none."""
+    """The common name in quotes, or the whole name if there is none."""
     common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return repr(str(common[0].value)) if common else repr(name.rfc4514_string())
 
@@ -103,7 +103,7 @@ def _chain_findings(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -
         yield warning(
             "tls-chain-missing",
             f"no intermediate certificate is sent with {name_of(leaf.subject)}, issued by {name_of(leaf.issuer)}",
-            "append the issuer's certificate where clients do not have it",
+            "append the issuer's certificate if clients do not have it",
         )
     for lower, upper in zip((leaf, *chain), chain, strict=False):
         if not is_issued(upper, lower):

@@ -1,4 +1,4 @@
-"""Prove by a real handshake which certificate a server shows: a wrong path in Postfix shows nowhere else."""
+"""Prove by a real handshake which certificate a server shows: a wrong path in Postfix is visible nowhere else."""
 
 import smtplib
 import socket
@@ -28,8 +28,8 @@ _DER = 2  # the inner module's number for DER, which it does not export by name
 class Offer(Enum):
     """Which kinds of signature the client takes; the value is OpenSSL's cipher string for it.
 
-    Python's ssl cannot limit the signatures of TLS 1.3, where ciphers do not name them: RSA and ECDSA alone are
-    offered with TLS 1.2, and a server that speaks 1.3 only shows nothing to them.
+    Python's ssl cannot limit the signatures of TLS 1.3, because its ciphers do not name them. So RSA and ECDSA are
+    offered with TLS 1.2, and a server that speaks only 1.3 shows nothing to such a client.
     """
 
     ANY = "DEFAULT:@SECLEVEL=0"

@@ -63,13 +63,13 @@ def load_pem(data: bytes, password: Secret | None = None) -> Pair:
     if len(keys) != 1:
         raise BadKeys(
             f"the PEM text holds {len(keys)} private keys, one is needed",
-            hint="Postfix takes several keys of one file with smtpd_tls_chain_files alone",
+            hint="Postfix reads several keys from one file only with smtpd_tls_chain_files",
         )
     return pair_of(_key(keys[0], password), _certificates(blocks))
 
 
 def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
-    """From PEM text as smtpd_tls_chain_files want it: each key is followed by its chain. Raises BadKeys."""
+    """From PEM text as smtpd_tls_chain_files needs it: each key is followed by its chain. Raises BadKeys."""
     groups: list[list[bytes]] = []
     before: list[bytes] = []
     for block in _blocks(data):
@@ -112,7 +112,7 @@ def to_pem(pair: Pair) -> bytes:
 
 
 def certificates_pem(pair: Pair) -> bytes:
-    """Leaf and chain alone."""
+    """Leaf and chain, without the key."""
     return chain_pem((pair.leaf, *pair.chain))
 
 
@@ -121,7 +121,7 @@ def chain_pem(certificates: Sequence[x509.Certificate]) -> bytes:
 
 
 def key_pem(pair: Pair, password: Secret | None = None) -> bytes:
-    """The private key alone, PKCS#8; not encrypted without a password."""
+    """Only the private key, PKCS#8; not encrypted without a password."""
     shut = BestAvailableEncryption(password.reveal().encode()) if password else NoEncryption()
     return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, shut)
 
@@ -129,7 +129,7 @@ def key_pem(pair: Pair, password: Secret | None = None) -> bytes:
 def _own_chain(
     key: PrivateKeyTypes, following: tuple[x509.Certificate, ...], everything: tuple[x509.Certificate, ...]
 ) -> Pair:
-    """Where the leaf does not follow its key, it is looked for in the whole text."""
+    """If the leaf does not follow its key, it is looked for in the whole text."""
     if not any(belongs(key, cert) for cert in following):
         following = (*(cert for cert in everything if belongs(key, cert)), *following)
     return pair_of(key, following)
@@ -167,7 +167,7 @@ def _certificates(blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     try:
         found = tuple(x509.load_pem_x509_certificate(block) for block in blocks if not _is_key(block))
         for cert in found:
-            cert.public_key()  # else a kind of key that nobody knows would show later, and anywhere
+            cert.public_key()  # else an unknown kind of key would fail later, at some other place
         return found
     except UnsupportedAlgorithm as error:
         raise unusable(error) from error

@@ -1,4 +1,4 @@
-"""Lay TLS pairs where an appliance's Tomcat and Postfix look for them, each in its role, and have them taken up."""
+"""Put TLS pairs where an appliance's Tomcat and Postfix look for them, each in its role, and reload both."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ class _Draft:
 
 
 def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator[_Draft]:
-    """Each connector gets its own role's pairs, and the first one's where the old had no such connector."""
+    """Each connector gets its own role's pairs, or the first one's if the old appliance had no such connector."""
     connectors = stores.connectors(shell, software)
     for each in connectors:
         pairs = bundle.pairs.get(each.role, bundle.web)
@@ -164,7 +164,7 @@ def _postfix_drafts(shell: Shell, bundle: TlsBundle) -> Iterator[_Draft]:
 
 
 def _is_proved(service: postfix_tls.Service) -> bool:
-    """At the host's own address another one answers where this one stands beside it."""
+    """Not if it is beside another service: at the host's own address that one answers."""
     return service.tls and bool(service.port) and not service.beside
 
 
@@ -191,7 +191,7 @@ def _no_place(role: str, pairs: Sequence[Pair], why: str) -> Finding:
     return warning(
         "tls-no-place",
         f"{role}: the old {kinds} pair has no place in the new appliance: {why}",
-        "the new appliance shows its other pair there; where that is not wanted, make the place by hand "
+        "the new appliance shows its other pair there; if that is not wanted, make the place by hand "
         "and run `vmmigrate tls copy`",
     )
 
@@ -200,7 +200,7 @@ def _stays(role: str, paths: Sequence[str]) -> Finding:
     return warning(
         "tls-stays",
         f"{role}: the old appliance has no pair for {', '.join(paths)}, so the new one's own is still shown",
-        "take that <Certificate> out of the new server.xml where nobody needs it",
+        "remove that <Certificate> from the new server.xml if no client needs it",
     )
 
 
@@ -220,6 +220,6 @@ def _is_readable(shell: Shell, path: str) -> bool:
 def _readable(shell: Shell, path: str) -> Finding:
     return warning(
         "tls-key-readable",
-        f"{path} on {shell.host} may be read by everybody there, and is to hold a private key",
-        f"`chmod o-r {path}` where no service needs it so",
+        f"{path} on {shell.host} may be read by everybody there, and will hold a private key",
+        f"run `chmod o-r {path}`, if no service reads it as another user",
     )

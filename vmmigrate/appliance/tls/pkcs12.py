@@ -37,7 +37,7 @@ _ONLY_MAC = 3  # the KDF's id for a MAC key, RFC 7292 B.3
 
 @dataclass(frozen=True)
 class Entry:
-    """A key of a store with the name that server.xml may call it by; '' where it has none."""
+    """A key of a store with the name that server.xml may call it by; '' if it has none."""
 
     alias: str
     pair: Pair
@@ -49,7 +49,7 @@ def is_java_store(data: bytes) -> bool:
 
 
 def is_kept_by_java(data: bytes) -> bool:
-    """A JCEKS store: where server.xml says so, Java reads nothing else there. Of a JKS it takes PKCS#12 instead."""
+    """A JCEKS store: if server.xml says so, Java reads nothing else there. Instead of a JKS it also reads PKCS#12."""
     return data[:4] == _JCEKS
 
 
@@ -100,9 +100,9 @@ def to_pkcs12(pair: Pair, password: Secret, alias: str, like: bytes = b"") -> by
 
 
 def write(content: Sequence[Entry], password: Secret, like: bytes = b"") -> bytes:
-    """A store of these keys, encrypted as well as can be; as the store `like` is, where that is an old one's way.
+    """A store of these keys, with the best encryption; with that of the store `like` if that is an old one.
 
-    Java before 8u301 and 11.0.12 reads 3DES with SHA-1 alone: a store that was so stays so.
+    Java before 8u301 and 11.0.12 reads only 3DES with SHA-1: a store that had it keeps it.
     """
     old_way = is_old_way(like)
     single = [_single(entry, password, old_way) for entry in content]
@@ -110,7 +110,7 @@ def write(content: Sequence[Entry], password: Secret, like: bytes = b"") -> byte
 
 
 def is_old_way(data: bytes) -> bool:
-    """Whether a store's own check is SHA-1's, as all were before 2021. False for what is no store."""
+    """Whether a store's own check is SHA-1's, as all were before 2021. False for what is not a store."""
     try:
         algorithm = asn1.Pfx.load(data)["mac_data"]["mac"]["digest_algorithm"]["algorithm"].native
     except (ValueError, TypeError, KeyError):

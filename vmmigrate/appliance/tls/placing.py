@@ -1,6 +1,6 @@
 """Put files of an appliance in place so that they can be put back: the previous ones stay beside, a record says which.
 
-The copies alone do not show which files did not exist before, nor in which state an interrupted
+The copies do not show which files did not exist before, nor in which state an interrupted
 change is: so a small record is written before anything is touched. It holds paths and digests.
 """
 
@@ -31,7 +31,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be written. Empty where all is in place already. A file that is there keeps its mode and owner."""
+    """What is to be written. Empty if all is in place already. A file that is there keeps its mode and owner."""
 
     files: tuple[NewFile, ...] = ()
     edits: tuple[Edit, ...] = ()
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file before it was touched (`before` '' where there was none) and as it was left (`after`, once it was)."""
+    """A file before it was touched (`before` '' if there was none) and as it was left (`after`, once it was)."""
 
     path: str
     before: str
@@ -91,15 +91,15 @@ def is_interrupted(shell: Shell) -> bool:
 
 
 def kept(shell: Shell) -> object:
-    """What the record says now, to be compared alone: another one means that something was put in place since."""
+    """What the record says now, only for comparing: if it differs later, something was put in place since."""
     return _read_record(shell)
 
 
 def put_back(shell: Shell) -> tuple[str, ...]:
-    """Every file byte for byte as it was, with all that belongs to it; which, in order. () where nothing is kept.
+    """Every file byte for byte as it was, with all that belongs to it; which, in order. () if nothing is kept.
 
     The record stays until `forget`, so that what follows from it may be done again. Raises ApplianceError, and touches
-    nothing, where somebody changed one of the files since.
+    nothing, if somebody changed one of the files since.
     """
     record = _read_record(shell)
     _sweep(shell, record)
@@ -126,7 +126,7 @@ def forget(shell: Shell) -> None:
 
 def resolved(shell: Shell, path: str) -> str:
     """Where a symbolic link leads: the link stays, what it points to is replaced."""
-    for user in (None, "root"):  # root, where the account may not look into a folder on the way
+    for user in (None, "root"):  # as root, because the account may not look into a folder on the way
         said = shell.run(("readlink", "-f", path), user=user, check=False).stdout.strip()
         if said:
             return said
@@ -134,13 +134,13 @@ def resolved(shell: Shell, path: str) -> str:
 
 
 def _sweep(shell: Shell, record: _Record | None) -> None:
-    """Remove what was on its way, maybe a key, where a change was killed."""
+    """Remove unfinished files, maybe a key, that a killed change left."""
     paths = [entry.path for entry in record.entries] if record else []
     shell.run(("rm", "-rf", INCOMING, *map(fresh, (RECORD, *paths))), user="root")
 
 
 def _keep(shell: Shell, entries: Iterable[_Entry], present: dict[str, str]) -> None:
-    """Copies beside with mode, owner, times and context, once; one cut short is made again, the file being whole."""
+    """Copies beside with mode, owner, times, context; once. One cut short is made again: the file is whole."""
     copies = [
         ("cp", "-a", "-T", entry.path, entry.beside)
         for entry in entries
@@ -151,7 +151,7 @@ def _keep(shell: Shell, entries: Iterable[_Entry], present: dict[str, str]) -> N
 
 
 def _write(shell: Shell, look: LookingShell, change: Change, present: dict[str, str]) -> None:
-    """What is there keeps its mode and owner; where the kernel has SELinux, its context. `look`: of before it all."""
+    """What is there keeps mode, owner and, if the kernel has SELinux, context. `look`: from before the change."""
     metas = _metas(look, change.paths)
     if change.files:
         shell.install(*(replace(file, meta=metas.get(file.path, file.meta)) for file in change.files))
@@ -192,7 +192,7 @@ def _refuse_lost_copy(shell: Shell, entries: Iterable[_Entry], present: dict[str
 
 
 def _digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
-    """SHA-256 of each file, '' where there is none."""
+    """SHA-256 of each file, '' if there is none."""
     found = dict.fromkeys(paths, "")
     if not found:
         return found
@@ -208,7 +208,7 @@ def _digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
 
 
 def _metas(shell: Shell, paths: Sequence[str]) -> dict[str, FileMeta]:
-    """Of those files that are there. `/` always is: where it is not seen, nothing is known of the others either."""
+    """Of the files that exist. `/` always exists: if it is not seen, nothing is known about the others either."""
     said = shell.run(_stats(paths), user="root", check=False)
     lines = [line.split(" ", 3) for line in said.stdout.splitlines()]
     words = {words[-1]: words[:3] for words in lines}

@@ -12,7 +12,7 @@ from vmmigrate.appliance.tls.keys import Pair, load_pem, load_pem_chains
 from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, warning
 
-CHAIN = "smtpd_tls_chain_files"  # Postfix 3.4 on; where it is set, the others are ignored
+CHAIN = "smtpd_tls_chain_files"  # Postfix 3.4 on; if it is set, the others are ignored
 FILES = (
     ("smtpd_tls_cert_file", "smtpd_tls_key_file"),
     ("smtpd_tls_eccert_file", "smtpd_tls_eckey_file"),

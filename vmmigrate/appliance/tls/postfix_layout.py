@@ -36,7 +36,7 @@ def new_files(shell: Shell, made: Layout) -> tuple[NewFile, ...]:
 
 
 def edits(shell: Shell, service: Service, made: Layout) -> tuple[Edit, ...]:
-    """`postconf` by which the parameters come to be so: in master.cf where the service overrides them."""
+    """`postconf` by which the parameters come to be so: in master.cf if the service overrides them there."""
     in_master = {name: value for name, value in made.parameters.items() if _belongs_to_master(service, name)}
     in_main = {name: value for name, value in made.parameters.items() if name not in in_master}
     folder = shell.run(("postconf", "-h", "config_directory"), user="root").stdout.strip() if made.parameters else ""
@@ -111,7 +111,7 @@ def _apart(shell: Shell, files: Files, pairs: Sequence[Pair]) -> tuple[dict[str,
 
 
 def _assigned(kinds: Sequence[str], pairs: Sequence[Pair]) -> Iterator[tuple[int, Pair]]:
-    """Each pair's place: by kind of key where there is a place for every pair, else in order."""
+    """Each pair's place: by kind of key if there is a place for every pair, else in order."""
     free = list(range(max(len(kinds), len(pairs))))
     by_kind = len(kinds) == len(pairs) and sorted(kinds) == sorted(pair.kind for pair in pairs)
     for pair in pairs:
@@ -121,7 +121,7 @@ def _assigned(kinds: Sequence[str], pairs: Sequence[Pair]) -> Iterator[tuple[int
 
 
 def _kind(shell: Shell, paths: Iterable[str]) -> str:
-    """Of the pair that lies there now, '' where it is of no use."""
+    """Of the pair that lies there now, '' if it is of no use."""
     try:
         return load(shell, tuple(paths), load_pem_chains)[0].kind
     except (BadKeys, CommandFailed):
@@ -135,7 +135,7 @@ def _beside(path: str, pair: Pair) -> str:
 
 
 def _belongs_to_master(service: Service, name: str) -> bool:
-    """What master.cf overrides is changed there; main.cf's value would not be heard."""
+    """What master.cf overrides is changed there; main.cf's value would be ignored."""
     tls = {CHAIN, *(each for both in FILES for each in both)}
     return bool(service.overrides & tls) and (name in service.overrides or service.port != 25)
 
@@ -143,5 +143,5 @@ def _belongs_to_master(service: Service, name: str) -> bool:
 def _present(shell: Shell, path: str) -> bytes:
     try:
         return shell.read_file(path)
-    except CommandFailed:  # not there: two questions in one
+    except CommandFailed:  # the file is not there: one condition answers both questions
         return b""

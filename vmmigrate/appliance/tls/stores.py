@@ -41,7 +41,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class StorePlace:
-    """A pair in a key store. `alias` as server.xml names it, None where Tomcat takes the first key."""
+    """A pair in a key store. `alias` as server.xml names it, None if Tomcat takes the first key."""
 
     path: str
     password: Secret
@@ -55,7 +55,7 @@ class StorePlace:
 
 @dataclass(frozen=True)
 class PemPlace:
-    """A pair in PEM files. `key` may be `cert`; `chain` '' where the certificate's file has it all."""
+    """A pair in PEM files. `key` may be `cert`; `chain` '' if the certificate's file has it all."""
 
     cert: str
     key: str
@@ -78,7 +78,7 @@ class Connectors:
     role: str
     ports: tuple[int, ...]
     places: tuple[Place, ...]
-    other_hosts: tuple[str, ...] = ()  # virtual hosts with pairs of their own, by name of the client's asking
+    other_hosts: tuple[str, ...] = ()  # virtual hosts with pairs of their own, by the name that the client asks for
 
 
 def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
@@ -153,7 +153,7 @@ def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
 
 
 def _ports(connector: Element) -> tuple[int, ...]:
-    """A port may be a property's name (`${…}`), which nobody outside of Tomcat resolves."""
+    """A port may be a property's name (`${…}`), which only Tomcat resolves."""
     port = connector.get("port", "")
     return (int(port),) if port.isdecimal() else ()
 
@@ -229,7 +229,7 @@ def _holds(shell: Shell, place: Place, pair: Pair) -> bool:
 def _store(shell: Shell, wanted: Sequence[tuple[StorePlace, Pair]]) -> bytes:
     """The store with those keys replaced; its other keys stay, but for those of one that cannot be read.
 
-    Java takes PKCS#12 where server.xml says JKS, since 8u60. Raises BadKeys for a JCEKS store, where it does not.
+    Since 8u60 Java reads PKCS#12 if server.xml says JKS, but not if it says JCEKS: then it raises BadKeys.
     """
     first = wanted[0][0]
     present, data = _present(shell, first)
@@ -242,7 +242,7 @@ def _store(shell: Shell, wanted: Sequence[tuple[StorePlace, Pair]]) -> bytes:
 
 
 def _present(shell: Shell, place: StorePlace) -> tuple[list[pkcs12.Entry], bytes]:
-    """What can be kept of a store, and its bytes; nothing where it is not there or of no use."""
+    """What can be kept of a store, and its bytes; nothing if it is not there or of no use."""
     try:
         data = shell.read_file(place.path)
         if not pkcs12.is_kept_by_java(data):
@@ -254,7 +254,7 @@ def _present(shell: Shell, place: StorePlace) -> tuple[list[pkcs12.Entry], bytes
 
 
 def _pem(place: PemPlace, pair: Pair) -> dict[str, bytes]:
-    """The key stays encrypted for whom server.xml has its password."""
+    """The key stays encrypted if server.xml has its password."""
     key, chain = key_pem(pair, place.password), chain_pem(pair.chain)
     leaf = chain_pem([pair.leaf]) + (b"" if place.chain else chain)
     files = {place.key: key + leaf} if place.key == place.cert else {place.key: key, place.cert: leaf}
