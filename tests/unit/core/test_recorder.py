@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from small_steps import HEADER
@@ -11,6 +12,7 @@ from vmmigrate.events import Event, StepBegan, StepProgress, StepRemark, Warned
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorder import Recorder
+from vmmigrate.run.stage import Run
 
 
 @pytest.fixture
@@ -59,3 +61,11 @@ def test_a_journal_of_an_earlier_schema_gets_no_record_that_it_does_not_have(tmp
     with recorder.into(earlier):
         recorder(StepRemark("a", "so"))
     assert [json.loads(line)["kind"] for line in earlier.path.read_text().splitlines()] == ["run"]
+
+
+def test_a_remark_in_another_machines_words_is_harmless_where_it_is_shown_too() -> None:
+    heard: list[Event] = []
+    nothing = cast(Any, None)
+    run = Run("r1", nothing, nothing, nothing, nothing, nothing, heard.append, nothing, step="a")
+    run.remark(f"\x1b[2J{Secret('hunter2-of-this-process').reveal()} refused")
+    assert heard == [StepRemark("a", " [2J… refused")]
