@@ -19,10 +19,12 @@ from typer.testing import CliRunner, Result
 from fixtures.appliance import ca, keys, root, seed
 from fixtures.appliance.hostkey import fingerprint
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
-from hypervisors import Unreachable
+from hypervisors import Cancelled, Pace, Unreachable, Wait
+from vmmigrate.alone import tls_copy
 from vmmigrate.appliance.tls import placing
-from vmmigrate.appliance.tls.handshake import served
+from vmmigrate.appliance.tls.handshake import Expected, served
 from vmmigrate.cli import app
+from vmmigrate.commands.process import Session
 
 pytestmark = pytest.mark.slow
 
@@ -126,6 +128,28 @@ def test_a_pair_that_no_server_takes_goes_back_by_itself(
     failed = cli("copy", old.address, new.address, "--yes", flag)
     assert (failed.exit_code, files(new), shown(new)) == (1, before, seen), failed.output
     assert "the previous certificates are back" in failed.output
+
+
+def test_a_copy_that_is_told_to_stop_while_it_proves_goes_back_to_its_end(
+    cli: Cli, old: Guest, new: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller's pace stops every wait. Whether a proof waits is a matter of milliseconds: here each does."""
+    before, seen, waited, proves = files(new), shown(new), list[str](), tls_copy.prove
+
+    def stop(session: Session) -> None:
+        raise Cancelled("interrupted", hint="try again")
+
+    def wait_and_prove(host: str, expected: Expected, *, pace: Pace, **how: Any) -> tuple[str, ...]:
+        waited.append(expected.name)
+        pace.waits(Wait("the console", 1.0, 2.0, ""))
+        return proves(host, expected, pace=pace, **how)
+
+    monkeypatch.setattr(Session, "_check", stop)
+    monkeypatch.setattr(tls_copy, "prove", wait_and_prove)
+    failed = cli("copy", old.address, new.address, "--yes", "--web")
+    assert (failed.exit_code, files(new), shown(new)) == (1, before, seen), failed.output
+    assert "interrupted; the previous certificates are back" in failed.output
+    assert len(waited) == 2  # once forward, once back
 
 
 def weak(path: str) -> bytes:

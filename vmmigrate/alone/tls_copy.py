@@ -135,8 +135,9 @@ def undo(new: Gateway, say: Say) -> tuple[str, ...]:
     say(f"restored: {', '.join(paths)}")
     try:
         _apply_what_is_there(new, say, web=True, smtp=True)
-    except Problem as error:
-        raise NeedsAttention(f"the files are restored, but {error}", hint=error.hint) from error
+    except (Problem, KeyboardInterrupt) as error:
+        hint = error.hint if isinstance(error, Problem) else f"run `vmmigrate tls undo {new.host}` again"
+        raise NeedsAttention(f"the files are restored, but {_words(error)}", hint=hint) from error
     forget(new.shell)
     return paths
 
@@ -256,7 +257,8 @@ def _apply_what_is_there(new: Gateway, say: Say, *, web: bool, smtp: bool) -> No
         expected = ()
     closed = _closed(new, expected)
     _apply(new, say, web=web, smtp=smtp, known=True)
-    for proof in _prove(new, [each for each in expected if each not in closed]):
+    undisturbed = replace(new, pace=new.pace.undisturbed())  # the way back goes to its end
+    for proof in _prove(undisturbed, [each for each in expected if each not in closed]):
         say(proof.replace("the old", "its previous"))
 
 
