@@ -5,7 +5,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
@@ -110,7 +110,8 @@ class Session:
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._log, self._run_id = Path(event.folder) / "log.txt", event.run_id
-            self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
+            with suppress(OSError):  # a full disk: what follows is shown, and not logged
+                self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
         if isinstance(event, StepFailed):
             self._failures.append(event)
         if self._file_lines:

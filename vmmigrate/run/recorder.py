@@ -1,10 +1,11 @@
 """Record what is shown once and a later report must repeat: remarks and warnings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from vmmigrate.events import Event, Listener, StepBegan, StepRemark, Warned
+from vmmigrate.errors import JournalFailed
+from vmmigrate.events import Event, Listener, StepBegan, StepRemark, Warned, unfailing
 from vmmigrate.findings import recordable
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
@@ -18,9 +19,13 @@ class Recorder:
     _journal: Journal | None = None
     _step: str = ""
     _early: list[tuple[Kind, dict[str, str]]] = field(default_factory=list)
+    _bug: Exception | None = None  # the listener's first
+
+    def __post_init__(self) -> None:
+        self.listen = unfailing(self.listen)
 
     def __call__(self, event: Event) -> None:
-        self.listen(event)
+        self._show(event)
         match event:
             case StepBegan():
                 self._step = event.step
@@ -40,9 +45,23 @@ class Recorder:
             yield
         finally:
             self._journal = None
+        if self._bug:
+            raise self._bug
+
+    def _show(self, event: Event) -> None:
+        """While a run is under way a bug in the listener waits for its end: half of an act is worse than a late bug."""
+        try:
+            self.listen(event)
+        except Exception as bug:
+            if self._journal is None:
+                raise
+            self._bug = self._bug or bug
 
     def _note(self, kind: Kind, data: dict[str, str]) -> None:
-        if self._journal is None:
+        """A note that cannot be written fails no act: the journal remembers that, and refuses the next record."""
+        journal = self._journal  # once: a transfer's thread may come here while the run ends
+        if journal is None:
             self._early.append((kind, data))
-        elif self._journal.schema >= kind.since:
-            self._journal.append(kind, data)
+        elif journal.schema >= kind.since:
+            with suppress(JournalFailed):
+                journal.append(kind, data)

@@ -8,6 +8,7 @@ import pytest
 from small_steps import HEADER
 
 from hypervisors import Secret
+from vmmigrate.errors import JournalFailed
 from vmmigrate.events import Event, StepBegan, StepProgress, StepRemark, Warned
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
@@ -69,3 +70,36 @@ def test_a_remark_in_another_machines_words_is_harmless_where_it_is_shown_too() 
     run = Run("r1", nothing, nothing, nothing, nothing, nothing, heard.append, nothing, step="a")
     run.remark(f"\x1b[2J{Secret('hunter2-of-this-process').reveal()} refused")
     assert heard == [StepRemark("a", " [2J… refused")]
+
+
+def test_a_note_that_cannot_be_written_fails_nothing_and_the_next_record_says_so(journal: Journal) -> None:
+    recorder = Recorder(lambda event: None)
+    journal.close()
+    with Path("/dev/full").open("ab", buffering=0) as journal._file, recorder.into(journal):
+        recorder(StepRemark("a", "so"))
+        with pytest.raises(JournalFailed, match="No space left on device"):
+            journal.append(Kind.BEGIN, {"step": "claim"})
+    assert len(journal.records) == 1
+
+
+def test_a_listener_with_a_bug_stops_nothing_and_is_known_at_the_end(journal: Journal) -> None:
+    heard: list[Event] = []
+
+    def listen(event: Event) -> None:
+        heard.append(event)
+        if isinstance(event, StepBegan):
+            raise KeyError("bug")
+
+    recorder, act = Recorder(listen), StepBegan("a", "Act", 1, 1)
+    with pytest.raises(KeyError, match="bug"):
+        recorder(act)  # before there is a run
+
+    def run() -> None:
+        with recorder.into(journal):
+            recorder(act)
+            recorder(StepRemark("a", "so"))
+
+    with pytest.raises(KeyError, match="bug"):
+        run()
+    assert heard[1:] == [act, StepRemark("a", "so")]
+    assert notes(journal) == [(Kind.REMARK, "a", "so")]
