@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from hypervisors import VmRef
 from vmmigrate.errors import JournalDamaged
@@ -182,9 +182,10 @@ class Facts:
         """The group's value; a KeyError here is a bug in the order of the steps."""
         try:
             return cast("G", _adapter(group).validate_python(self._groups[group.__name__]))
-        except ValueError as error:
+        except ValidationError as error:
+            wrong = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
             raise JournalDamaged(
-                f"what the journal has as {group.__name__} cannot be read: {error}",
+                f"what the journal has as {group.__name__} cannot be read: {wrong}",
                 hint="use the version that wrote it",
             ) from error
 

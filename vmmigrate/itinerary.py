@@ -53,13 +53,17 @@ class Scope:
     refused: str = ""
 
 
+REDO = Scope("redo", "going back a few steps, to do them again")  # of every kind: the engine's own, then forward again
+
+
 @dataclass(frozen=True)
 class Itinerary:
     """One kind of run. `name` and the names of its steps stand in the journal; renaming one orphans recorded runs.
 
-    `commit` names the step after which the new side may have served the world. What that step learns first is its
-    mark in the journal, so it learns before it acts. The first of `scopes` undoes everything. `interrupted` is the
-    scope that an interrupt within a live phase undoes. The outage is from learning `outage_from` to the commit.
+    `commit` names the step after which the new side may have served the world. The first group that it records, of
+    those that it learns, is the mark of that in the journal: it learns right before it acts. The first of `scopes`
+    undoes everything. `interrupted` is the scope that an interrupt within a live phase undoes. The outage is from
+    learning `outage_from` to the commit.
     """
 
     name: str
@@ -84,6 +88,11 @@ class Itinerary:
         return tuple(step for phase in self.phases for step in phase.steps)
 
     @property
+    def groups(self) -> tuple[type, ...]:
+        """All that a run of this kind can learn."""
+        return tuple(group for step in self.steps for group in step.learns)
+
+    @property
     def everything(self) -> Scope:
         return self.scopes[0]
 
@@ -94,6 +103,6 @@ class Itinerary:
 
     @property
     def commit_marks(self) -> frozenset[str]:
-        """The groups of which one, once learnt, says that the run is committed."""
+        """The groups that the commit can record: any of them, once learnt, says that the run is committed."""
         step = next(step for step in self.steps if step.name == self.commit)
         return frozenset(group.__name__ for group in step.learns)

@@ -1,25 +1,26 @@
 """What can be asked of a run of any kind: begin, resume, rollback, finish, status."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
+from hypervisors import Problem
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted
-from vmmigrate.itinerary import Itinerary, Scope
+from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.parts import Parts, run_of
-from vmmigrate.run.engine import REDO, Engine
-from vmmigrate.run.fold import RunState
+from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.recorded import Recorded, taken_up
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
-from vmmigrate.run.status import RunStatus, of_run, read_status
+from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
 from vmmigrate.settings.folders import run_ids
@@ -74,47 +75,59 @@ def report_start(run: Run, verb: str) -> None:
 
 def resume(run_id: str, parts: Parts) -> str:
     """Continue in the recorded direction; returns the outcome."""
-    with _reopened(run_id, parts) as (engine, run):
-        standing = engine.standing
-        state = standing.state
-        if state.ended in (engine.itinerary.outcome, ROLLED_BACK):
-            raise UsageProblem(
-                f"run {run_id} has ended: {state.ended}",
-                hint=f"there is nothing to resume; for the next command: vmmigrate status {run_id}",
-            )
-        if standing.paused_at:
-            _refuse_second_commit(standing)
-        if standing.paused_at or state.back is None or state.back.scope == REDO.name:
-            fetch_secrets(run.doors, engine.itinerary.secrets(run.doors, run.plan, state))
-        else:
-            _fetch_for_the_way_back(run.doors, standing)
-        report_start(run, "resume")
-        if standing.paused_at:
-            engine.turn_forward("resumed by the operator")
-        supervise(engine, run, Engine.go_on)
-        return outcome_of(engine.standing)
+    with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
+        _refuse_to_resume(recorded.standing)
+        with _connected(recorded, parts) as (engine, run):
+            standing = engine.standing
+            _fetch_for_the_recorded_way(run, standing)
+            report_start(run, "resume")
+            if standing.paused_at:
+                engine.turn_forward("resumed by the operator")
+            supervise(engine, run, Engine.go_on)
+            return outcome_of(engine.standing)
 
 
-def rollback(run_id: str, parts: Parts, *, scope: str | None = None, leave_mail: bool = False) -> str:
+def _refuse_to_resume(standing: Standing) -> None:
+    state = standing.state
+    if state.ended in (standing.itinerary.outcome, ROLLED_BACK):
+        raise UsageProblem(
+            f"run {state.run_id} has ended: {state.ended}",
+            hint=f"there is nothing to resume; for the next command: vmmigrate status {state.run_id}",
+        )
+    if standing.paused_at and standing.committed:
+        raise UsageProblem(
+            f"run {state.run_id} {standing.itinerary.once}",
+            hint=f"vmmigrate finish {state.run_id}, then start a new run",
+        )
+
+
+def rollback(run_id: str, parts: Parts, *, scope: str | None = None, leave_behind: bool = False) -> str:
     """Go back; the outcome. Without `scope`: the first one that is not refused in this state.
 
+    `leave_behind`: go back also where something that came to the new side, such as mail, stays behind in it.
     Raises UsageProblem for a scope that is refused after the commit; UndoRefused where something would be lost.
     """
-    with _reopened(run_id, parts) as (engine, run):
-        standing = engine.standing
-        if standing.state.ended == ROLLED_BACK:
-            raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
-        wanted = _asked_for(engine.itinerary, scope) if scope else standing.usual_scope()
-        if standing.committed and wanted.refused:
-            usual = standing.usual_scope()
-            raise UsageProblem(
-                f"run {run_id}: {wanted.refused}",
-                hint=f"vmmigrate rollback {run_id} --scope {usual.name}: {usual.words}",
-            )
-        _fetch_for_the_way_back(run.doors, standing)
-        report_start(run, "rollback")
-        supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_mail=leave_mail))
-        return outcome_of(engine.standing)
+    with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
+        wanted = _scope_to_undo(recorded.standing, scope)
+        with _connected(recorded, parts) as (engine, run):
+            _fetch_for_the_way_back(run.doors, engine.standing)
+            report_start(run, "rollback")
+            supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
+            return outcome_of(engine.standing)
+
+
+def _scope_to_undo(standing: Standing, asked: str | None) -> Scope:
+    """Raises UsageProblem if the run is back already, or does not go back that far."""
+    run_id, usual = standing.state.run_id, standing.usual_scope()
+    wanted = _asked_for(standing.itinerary, asked) if asked else usual
+    if standing.state.ended == ROLLED_BACK:
+        raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
+    if standing.committed and wanted.refused:
+        raise UsageProblem(
+            f"run {run_id}: {wanted.refused}",
+            hint=f"vmmigrate rollback {run_id} --scope {usual.name}: {usual.words}",
+        )
+    return wanted
 
 
 def _asked_for(itinerary: Itinerary, name: str) -> Scope:
@@ -127,31 +140,44 @@ def _asked_for(itinerary: Itinerary, name: str) -> Scope:
 
 def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
     """The end that cannot be undone: secrets and the right to roll back are dropped; the outcome."""
-    with _reopened(run_id, parts) as (engine, run):
-        standing = engine.standing
-        if standing.finish is None:
+    with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
+        end = recorded.standing.finish
+        if end is None:
             raise UsageProblem(
-                f"run {run_id} is {standing.word}",
+                f"run {run_id} is {recorded.standing.word}",
                 hint=f"first `vmmigrate resume {run_id}` or `vmmigrate rollback {run_id}`",
             )
         if not yes:
-            raise NeedsConfirmation(standing.finish.question(run.plan), "--yes")
-        report_start(run, "finish")
-        finish_run(engine, run)
-        return outcome_of(engine.standing)
+            raise NeedsConfirmation(end.question(recorded.plan), "--yes")
+        with _connected(recorded, parts) as (engine, run):
+            report_start(run, "finish")
+            finish_run(engine, run)
+            return outcome_of(engine.standing)
+
+
+@contextmanager
+def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]:
+    """The run with its parts. All that its journal alone refuses was refused before: a password may be asked for."""
+    recorder = Recorder(parts.listen)
+    given = replace(parts, listen=recorder)
+    with (
+        recorder.into(recorded.journal),
+        run_of(recorded.rundir, recorded.plan, recorded.settings, given) as run,
+    ):
+        yield Engine(recorded.journal, recorded.itinerary, run, recorder), run
+
+
+def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:
+    state, itinerary = standing.state, standing.itinerary
+    if standing.paused_at or state.back is None or state.back.scope == REDO.name:
+        fetch_secrets(run.doors, itinerary.secrets(run.doors, run.plan, state))
+    else:
+        _fetch_for_the_way_back(run.doors, standing)
 
 
 def _fetch_for_the_way_back(doors: Doors, standing: Standing) -> None:
     """Before a live phase, going back concerns the hypervisor alone."""
     fetch_secrets(doors, standing.itinerary.secrets_back(doors) if standing.exposed else ())
-
-
-def _refuse_second_commit(standing: Standing) -> None:
-    if standing.committed:
-        run_id = standing.state.run_id
-        raise UsageProblem(
-            f"run {run_id} {standing.itinerary.once}", hint=f"vmmigrate finish {run_id}, then start a new run"
-        )
 
 
 # ---- status ----------------------------------------------------------------------------------------------
@@ -163,66 +189,42 @@ def status(run_id: str, parts: Parts) -> RunStatus:
 
 
 def statuses(parts: Parts) -> Iterator[RunStatus]:
-    """Each run that can be read, oldest first; JournalDamaged for one that cannot is raised after the others."""
-    damaged: JournalDamaged | None = None
+    """Each run that can be read, oldest first; after the others, JournalDamaged names all that cannot."""
+    unread: dict[str, Problem] = {}
     for run_id in runs(parts):
         try:
-            yield status(run_id, parts)
-        except JournalDamaged as error:
-            damaged = damaged or error
-    if damaged is not None:
-        raise damaged
+            seen = status(run_id, parts)
+        except Problem as problem:
+            unread[run_id] = problem
+        else:
+            yield seen
+    if unread:
+        raise _all_of(unread)
+
+
+def _all_of(unread: Mapping[str, Problem]) -> JournalDamaged:
+    named = [f"run {run_id}: {problem}" for run_id, problem in unread.items()]
+    listed = named[0] if len(named) == 1 else f"{len(named)} runs cannot be read:\n  " + "\n  ".join(named)
+    return JournalDamaged(listed, hint="; ".join(dict.fromkeys(problem.hint for problem in unread.values())))
 
 
 def runs(parts: Parts) -> tuple[str, ...]:
     """The ids of all runs, oldest first."""
-    return run_ids(parts.runs_folder)
-
-
-# ---- a recorded run --------------------------------------------------------------------------------------
+    try:
+        return run_ids(parts.runs_folder)
+    except OSError as error:
+        raise UsageProblem(
+            f"{parts.runs_folder} cannot be read: {error.strerror}",
+            hint="permit it, or name another folder in VMMIGRATE_RUNS_FOLDER",
+        ) from error
 
 
 def _existing(run_id: str, parts: Parts) -> RunDir:
-    rundir = parts.rundir(run_id)
-    if not rundir.journal.exists():
-        known = ", ".join(runs(parts)[-5:]) or "none"
+    every = runs(parts)
+    if run_id not in every:
+        known = ", ".join(every[-5:]) or "none"
         raise UsageProblem(
             f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
             hint="list the runs with `vmmigrate status`",
         )
-    return rundir
-
-
-@contextmanager
-def _reopened(run_id: str, parts: Parts) -> Iterator[tuple[Engine, Run]]:
-    """A recorded run with its parts, under its lock."""
-    rundir = _existing(run_id, parts)
-    with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
-        _refuse_finished(journal.state())
-        if journal.state().ended == ROLLED_BACK:
-            rundir.drop_secrets()  # a crash may have come between that record and this act
-        itinerary = of_run(journal.state(), parts.itineraries)
-        plan = itinerary.read_plan(_untouched_plan(rundir, journal.state()))
-        settings = Settings.model_validate_json(rundir.settings.read_text())
-        recorder = Recorder(parts.listen)
-        with recorder.into(journal), run_of(rundir, plan, settings, replace(parts, listen=recorder)) as run:
-            yield Engine(journal, itinerary, run, recorder), run
-
-
-def _refuse_finished(state: RunState) -> None:
-    if state.finished:
-        raise UsageProblem(
-            f"run {state.run_id} is finished: it cannot be continued or rolled back",
-            hint=f"to see what it did: vmmigrate status {state.run_id}",
-        )
-
-
-def _untouched_plan(rundir: RunDir, state: RunState) -> str:
-    """Raises JournalDamaged where it is not the one that the run began with."""
-    text = rundir.plan.read_text()
-    if hashlib.sha256(text.encode()).hexdigest() != state.plan_sha256:
-        raise JournalDamaged(
-            f"{rundir.plan} is not the plan with which the run began",
-            hint="restore that file from a copy: it was edited",
-        )
-    return text
+    return parts.rundir(run_id)

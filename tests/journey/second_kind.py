@@ -98,7 +98,7 @@ def hang(run: Any) -> None:
 
 
 def take_new_down(run: Any) -> None:
-    if _file(run, "readers").exists() and not run.leave_mail:
+    if _file(run, "readers").exists() and not run.leave_behind:
         raise UndoRefused("not going back: somebody has read the new sign", hint="tell them first")
     _file(run, "sign").unlink(missing_ok=True)
 

@@ -190,6 +190,16 @@ def test_a_switch_back_that_is_killed_at_every_record_ends_the_same(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("step", ["open", "switch"])
+def test_nothing_interrupts_a_switch_back(story: Story, step: str, undisturbed: Worlds) -> None:
+    assert story.migrate().status == DONE
+    assert_ended(story, story.rollback(stop=("SIGINT", "after", ("undo", step))), "switched back")
+    assert_same(story.world(), undisturbed.switched_back)
+    assert (story.live(), story.conflicts()) == (["old"], [])
+    assert story.answers_the_world()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, EDITS + 1))
 def test_a_run_killed_after_a_change_of_the_hypervisor_is_rolled_back(
     story: Story, number: int, undisturbed: Worlds

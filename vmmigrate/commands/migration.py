@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +30,9 @@ Image = Annotated[
 
 def _known_runs(incomplete: str) -> list[str]:
     """For the shell's completion: matching runs, the newest first."""
-    return [run for run in reversed(run_ids(runs_folder(os.environ))) if run.startswith(incomplete)]
+    with suppress(OSError):  # a folder that cannot be read completes nothing
+        return [run for run in reversed(run_ids(runs_folder(os.environ))) if run.startswith(incomplete)]
+    return []
 
 
 RunId = Annotated[
@@ -165,7 +168,7 @@ def rollback(
     """
     from vmmigrate import operations
 
-    carry_out(lambda parts, _: operations.rollback(run, parts, scope=scope, leave_mail=leave_mail), json=json)
+    carry_out(lambda parts, _: operations.rollback(run, parts, scope=scope, leave_behind=leave_mail), json=json)
 
 
 def status(
@@ -183,7 +186,7 @@ def status(
     """
     from vmmigrate import operations
     from vmmigrate.show.jsonlines import JsonLines
-    from vmmigrate.show.status import status_json, status_lines
+    from vmmigrate.show.status import status_json, status_line, status_lines
 
     def act(parts: "Parts", _: Any) -> None:
         if not (run or json or operations.runs(parts)):
@@ -192,7 +195,7 @@ def status(
             if json:
                 JsonLines(sys.stdout).write(status_json(seen))
             else:
-                echo(status_lines(seen) if run else status_lines(seen)[:1])
+                echo(status_lines(seen) if run else [status_line(seen)])
 
     carry_out(act, json=json)
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Cancelled, Pace, Problem, redacted
-from vmmigrate.errors import JournalDamaged, JournalFailed
+from vmmigrate.errors import JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
 from vmmigrate.facts import Facts, group_to_json
-from vmmigrate.itinerary import Itinerary, Scope
-from vmmigrate.run.fold import Back, RunState, Status
+from vmmigrate.itinerary import REDO, Itinerary, Scope
+from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
+from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.step import Nothing, Step, UndoRefused
-
-REDO = Scope("redo", "going back a few steps, to do them again")  # what cannot be continued, and then forward again
 
 
 class Stage(Protocol):
@@ -29,7 +28,7 @@ class Stage(Protocol):
     facts: Facts
     pace: Pace
 
-    def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None: ...
+    def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None: ...
 
 
 @dataclass
@@ -43,27 +42,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         state = self.journal.state()
-        known = {step.name: step for step in self.itinerary.steps}
-        missing = [name for name in state.steps if name not in known]
-        if missing:
-            raise Problem(
-                f"this version has no step {', '.join(missing)}, which the run recorded",
-                hint=f"use vmmigrate {state.version} for this run",
-            )
-        self._steps = [known[name] for name in state.steps]
-        self._refuse_unreadable(state)
+        self._steps = readable_steps(self.itinerary, state, self.journal.records)
         self.stage.facts = state.facts
-
-    def _refuse_unreadable(self, state: RunState) -> None:
-        """Raises JournalDamaged before anything is done, if this version cannot read what was learnt."""
-        groups = {group.__name__: group for step in self._steps for group in step.learns}
-        for name in sorted(state.facts.names):
-            if name not in groups:
-                raise JournalDamaged(
-                    f"this version has nothing called {name}, which the run learnt",
-                    hint=f"use vmmigrate {state.version} for this run",
-                )
-            state.facts.of(groups[name])
 
     # ---- the three verbs ---------------------------------------------------------------------------------
 
@@ -88,9 +68,12 @@ class Engine:
                 self._do(step, number)
         self.journal.append(Kind.END, {"outcome": self.itinerary.outcome})
 
-    def back(self, scope: Scope, reason: str, *, leave_mail: bool = False) -> None:
-        """Record the direction, then undo what the scope covers and what was begun of it, last first."""
-        way = Back(scope.name, reason, self.standing.covered(scope), leave_mail)
+    def back(self, scope: Scope, reason: str, *, leave_behind: bool = False) -> None:
+        """Record the direction, then undo what the scope covers and what was begun of it, last first.
+
+        `leave_behind`: also where something that came to the new side stays behind in it.
+        """
+        way = Back(scope.name, reason, self.standing.covered(scope), leave_behind)
         self._turn_back(way)
         self._walk_back(way)
 
@@ -138,7 +121,7 @@ class Engine:
 
     def _turn_back(self, back: Back) -> None:
         data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps)}
-        self.journal.append(Kind.DIRECTION, {"to": "back", **data, "leave_mail": back.leave_mail})
+        self.journal.append(Kind.DIRECTION, {"to": "back", **data, LEAVE_BEHIND: back.leave_behind})
         self.emit(DirectionTaken("back", back.scope, back.reason, self._scope(back).words))
 
     def _walk_back(self, back: Back) -> None:
@@ -215,7 +198,7 @@ class Engine:
             self.stage.facts = self._state.facts
 
         back = self._state.back
-        self.stage.enter(step.name, learn, leave_mail=back is not None and back.leave_mail)
+        self.stage.enter(step.name, learn, leave_behind=back is not None and back.leave_behind)
 
     def _record_failure(self, step: Step, error: Exception, *, undoing: bool) -> None:
         text, hint = describe(error)

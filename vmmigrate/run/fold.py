@@ -9,6 +9,7 @@ from vmmigrate.facts import Facts
 from vmmigrate.run.record import Kind, Record
 
 FIRST = "migrate"  # of a journal that names no itinerary: there was only one
+LEAVE_BEHIND = "leave_mail"  # its key in a journal, named when mail was all that could stay behind
 
 
 class Status(StrEnum):
@@ -26,7 +27,7 @@ class Back:
     scope: str
     reason: str
     steps: tuple[str, ...]
-    leave_mail: bool = False  # the operator permits that mail stays behind in the new VM
+    leave_behind: bool = False  # the operator permits that something stays behind in the new side
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,20 @@ class RunState:
 def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
     """The state that the records add up to; `before`: of those in front of them. Raises JournalDamaged."""
     ordered = iter(records)
-    state = before or _start(next(ordered))
+    state = before or _folded(None, next(ordered))
     for record in ordered:
-        state = _FOLDS[record.kind](state, record)
+        state = _folded(state, record)
     return state
+
+
+def _folded(state: RunState | None, record: Record) -> RunState:
+    try:
+        return _FOLDS[record.kind](state, record) if state else _start(record)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise JournalDamaged(
+            f"record {record.seq} ({record.kind}) does not have what such a record has: {error!r}",
+            hint="this file was edited",
+        ) from error
 
 
 def _start(record: Record) -> RunState:
@@ -126,7 +137,7 @@ def _direction(state: RunState, record: Record) -> RunState:
     if record.data["to"] == "forward":
         return replace(state, back=None, paused=None, ended=None, troubles={})
     data = record.data
-    back = Back(data["scope"], data["reason"], tuple(data["steps"]), data.get("leave_mail", False))
+    back = Back(data["scope"], data["reason"], tuple(data["steps"]), data.get(LEAVE_BEHIND, False))
     return replace(state, back=back, paused=None, ended=None, troubles={})
 
 

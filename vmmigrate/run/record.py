@@ -59,7 +59,7 @@ def read(path: Path) -> list[Record]:
 
 def parse(path: Path) -> tuple[list[Record], int]:
     """The records and the length in bytes of the good part."""
-    lines = path.read_bytes().split(b"\n")
+    lines = _bytes(path).split(b"\n")
     torn = lines.pop()  # b"" after a whole last line
     records: list[Record] = []
     good = 0
@@ -77,12 +77,22 @@ def parse(path: Path) -> tuple[list[Record], int]:
     return records, good
 
 
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JournalDamaged(
+            f"{path} cannot be read: {error.strerror}", hint="is it a file, and may this user read it?"
+        ) from error
+
+
 def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Record:
     """One line's record. Raises JournalDamaged."""
     try:
         if number == 1:
             _refuse_newer(body)
         seq, at, kind = body.pop("seq"), body.pop("at"), Kind(body.pop("kind"))
+        datetime.fromisoformat(at)
         if seq != number - 1:
             raise _damaged(path, number, "a record is missing or out of order")
         if body.pop("prev") != prev:

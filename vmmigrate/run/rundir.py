@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from vmmigrate.durable import fsync_folder, part_of
-from vmmigrate.errors import UsageProblem
+from vmmigrate.errors import RunFolderFailed, UsageProblem
 from vmmigrate.run.sealed import Sealed
 
 
@@ -92,12 +92,17 @@ class RunDir:
 
 
 def _held_open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "wb"))
+    try:
+        return cast(BinaryIO, os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "wb"))
+    except OSError as error:
+        raise RunFolderFailed(
+            f"{path.parent} cannot be used: {error.strerror}", hint="permit this user to write there"
+        ) from error
 
 
 @contextmanager
 def locked(rundir: RunDir) -> Iterator[None]:
-    """One process per run. Raises UsageProblem if another has the lock."""
+    """One process per run. Raises UsageProblem if another has the lock, RunFolderFailed where none can be had."""
     with _held_open(rundir.path / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,13 +41,13 @@ class Run:
     pace: Pace = REAL_TIME
     facts: Facts = field(default_factory=Facts)
     step: str = ""
-    leave_mail: bool = False
+    leave_behind: bool = False
     _learn: Callable[[object], None] = lambda value: None
 
     # ---- set by the engine, used by the step ---------------------------------------------------------------
 
-    def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
-        self.step, self._learn, self.leave_mail = step, learn, leave_mail
+    def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None:
+        self.step, self._learn, self.leave_behind = step, learn, leave_behind
         self.pace = replace(
             self.pace,
             hears_wait=lambda wait: self.emit(StepWaits(step, wait)),

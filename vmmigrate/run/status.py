@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
-from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import Kind, Record, read
+from vmmigrate.run.recorded import of_run, plan_of, refuse_unreadable
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing, outage
 
@@ -82,21 +82,9 @@ class RunStatus:
 
 
 def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:
-    """Raises JournalDamaged if it cannot be read."""
+    """Raises JournalDamaged if it cannot be read; all that is shown of it later can be read then."""
     records = tuple(read(rundir.journal))
     state = fold(records)
     itinerary = of_run(state, itineraries)
-    return RunStatus(
-        rundir.run_id, rundir.path, itinerary, state, itinerary.read_plan(rundir.plan.read_text()), records
-    )
-
-
-def of_run(state: RunState, itineraries: Sequence[Itinerary]) -> Itinerary:
-    """The one that the journal names. Raises JournalDamaged if this version has none of that name."""
-    for itinerary in itineraries:
-        if itinerary.name == state.itinerary:
-            return itinerary
-    raise JournalDamaged(
-        f"run {state.run_id} is of a kind that this version does not know: {state.itinerary}",
-        hint=f"use vmmigrate {state.version} for this run",
-    )
+    refuse_unreadable(itinerary, records)
+    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan_of(rundir, itinerary), records)

@@ -15,10 +15,18 @@ def keys_folder(environ: Mapping[str, str]) -> Path:
 
 
 def run_ids(folder: Path) -> tuple[str, ...]:
-    """The ids of all runs there, oldest first."""
+    """The ids of all runs there, oldest first. Raises OSError where the folder cannot be read."""
     if not folder.is_dir():
         return ()
-    return tuple(sorted(path.name for path in folder.iterdir() if (path / "journal.jsonl").exists()))
+    return tuple(sorted(path.name for path in folder.iterdir() if _is_run(path)))
+
+
+def _is_run(path: Path) -> bool:
+    """Also one that cannot be looked into: it may be, and whoever reads it says why not."""
+    try:
+        return (path / "journal.jsonl").exists()
+    except OSError:
+        return True
 
 
 def _folder(environ: Mapping[str, str], variable: str, default: Path) -> Path:

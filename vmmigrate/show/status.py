@@ -6,12 +6,14 @@ from vmmigrate.run.status import RunStatus
 from vmmigrate.show.ending import next_lines
 
 
+def status_line(run: RunStatus) -> str:
+    """A run in a list."""
+    return f"run {run.run_id}: {run.word}, {' → '.join(run.plan.names.values())}"
+
+
 def status_lines(run: RunStatus) -> list[str]:
     """A run for people: where it stands, each step, what was proved, what can be done."""
-    lines = [
-        f"run {run.run_id}: {run.word}, {' → '.join(run.plan.names.values())}",
-        f"folder {run.folder}",
-    ]
+    lines = [status_line(run), f"folder {run.folder}"]
     lines += [
         f"  {state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip() for step, state in run.state.steps.items()
     ]

@@ -6,7 +6,7 @@ from vmmigrate import properties
 from vmmigrate.doors import Doors
 from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
-from vmmigrate.itinerary import Finish, Itinerary, Scope
+from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.steps import CLOSE, PREPARE, SWITCH, retire
@@ -64,7 +64,7 @@ def secrets(doors: Doors, plan: Plan, state: RunState | None) -> Iterator[str]:
 
 def makes_vm(state: RunState) -> bool:
     """Whether the way forward makes the new VM, or makes it again because its import cannot be continued."""
-    redone = state.back is not None and state.back.scope not in (ALL.name, KEEPING_NEW.name)
+    redone = state.back is not None and state.back.scope == REDO.name
     half = state.steps["import"] not in (Status.PENDING, Status.DONE)
     return redone or half or state.steps["deploy"] is not Status.DONE
 

@@ -31,7 +31,7 @@ def undo(run: Run) -> None:
     try:
         _close(run)
     except Problem as problem:
-        if not run.leave_mail:
+        if not run.leave_behind:
             raise UndoRefused(
                 f"not going back: {problem}",
                 hint="the new gateway stays live; deliver or remove the mail that waits there, or go back with"
@@ -43,6 +43,6 @@ def undo(run: Run) -> None:
 def _close(run: Run) -> None:
     shell = run.new_shell
     firewall.close_intake(shell, firewall.lay_intake(shell))
-    if not run.leave_mail:
+    if not run.leave_behind:
         mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))

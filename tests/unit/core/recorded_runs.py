@@ -72,6 +72,9 @@ class TinyHypervisor:
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool) -> None:
         self._called("set_nic", f"{vm.name} {'up' if link_up else 'down'}")
 
+    def power_off(self, vm: VmRef, run_id: str) -> None:
+        self._called("power_off", vm.name)
+
     def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
         self._called("remove_nic", f"{vm.name} {mac}")
 

@@ -38,11 +38,11 @@ class Bench:
     world: World
     facts: Facts = field(default_factory=Facts)
     pace: Pace = REAL_TIME
-    leave_mail: bool = False
+    leave_behind: bool = False
     learn: Callable[[object], None] = lambda value: None
 
-    def enter(self, step: str, learn: Callable[[object], None], *, leave_mail: bool) -> None:
-        self.learn, self.leave_mail = learn, leave_mail
+    def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None:
+        self.learn, self.leave_behind = learn, leave_behind
 
     def act(self, name: str) -> None:
         self.world.acts.append(name)
@@ -71,6 +71,7 @@ def deploy(bench: Bench) -> None:
 
 def destroy(bench: Bench) -> None:
     bench.act("undo deploy")
+    bench.pace.cancelled()
     bench.world.marks -= {"vm", "half imported", "imported"}
 
 
@@ -96,7 +97,8 @@ def open_(bench: Bench) -> None:
 
 def close(bench: Bench) -> None:
     bench.act("undo open")
-    if "mail" in bench.world.marks and not bench.leave_mail:
+    bench.pace.cancelled()  # it waits for what is still under way
+    if "mail" in bench.world.marks and not bench.leave_behind:
         raise UndoRefused("mail waits", hint="deliver it")
     bench.world.marks.discard("open")
 

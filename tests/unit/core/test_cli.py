@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from recorded_runs import END, NEW, PASSWORDS, PREPARED, SWITCHED, TinyHypervisor, done, raises, record
+from recorded_runs import END, NEW, PASSWORDS, PREPARED, SWITCHED, Recorded, TinyHypervisor, done, raises, record
 from small_plan import PLAN
 from small_steps import trouble
 from typer.testing import CliRunner, Result
@@ -20,6 +21,7 @@ from vmmigrate.cli import app
 from vmmigrate.commands import process
 from vmmigrate.run.fold import fold
 from vmmigrate.run.record import Kind, read
+from vmmigrate.run.rundir import RunDir
 
 Cli = Callable[..., Result]
 
@@ -212,7 +214,7 @@ def test_without_a_terminal_a_yes_must_be_given_in_advance(cli: Cli, tmp_path: P
     assert result.exit_code == 2
     assert result.stderr.startswith("error: a yes is needed, and there is no terminal to ask for it: mailgw will be ")
     assert result.stderr.endswith(". Continue?\n  → give it in advance: the same command with --yes\n")
-    assert tiny.calls == ["close"]
+    assert tiny.calls == []
 
 
 # ---- the other codes -------------------------------------------------------------------------------------
@@ -388,6 +390,107 @@ def test_one_run_that_cannot_be_read_does_not_hide_the_others(cli: Cli, tmp_path
     assert result.exit_code == 2
     assert f"run r2: migrated, {PLAN.old.name} → {NEW.name}" in result.stdout
     assert "journal.jsonl, line 1: there is no complete record" in result.stderr
+
+
+def without_the_step(rundir: RunDir) -> None:
+    """The last record, which no hash is over."""
+    whole, last = rundir.journal.read_text().splitlines()
+    rundir.journal.write_text(whole + "\n" + last.replace('"step"', '"stop"') + "\n")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+BAD_VERIFIED = (Kind.LEARNT, {"step": "verify", "group": "Verified", "value": {"checks": 3}})
+ODD: list[tuple[list[Recorded], Callable[[RunDir], object], str]] = [
+    ([BAD_VERIFIED], lambda rundir: None, "record 1: what the journal has as Verified cannot be read: checks: "),
+    (
+        [BAD_VERIFIED, (Kind.UNDONE, {"step": "verify"})],
+        lambda rundir: None,
+        "record 1: what the journal has as Verified",
+    ),
+    ([], lambda rundir: rundir.plan.unlink(), "plan.json cannot be read: No such file or directory"),
+    ([], lambda rundir: rundir.plan.write_text("{"), "plan.json does not have what this version reads there"),
+    ([], lambda rundir: rundir.plan.write_text("[]"), "plan.json does not have what this version reads there"),
+    ([], lambda rundir: rundir.plan.write_bytes(b"\xff"), "plan.json does not have what this version reads there"),
+    ([], lambda rundir: rundir.journal.write_bytes(b""), "journal.jsonl, line 1: there is no complete record"),
+    ([], lambda rundir: rundir.journal.write_bytes(b"{}\n"), "journal.jsonl, line 1: 'schema'"),
+    ([], lambda rundir: a_folder(rundir.journal), "journal.jsonl cannot be read: Is a directory"),
+    ([(Kind.BEGIN, {"step": "claim"})], without_the_step, "record 1 (begin) does not have what such a record has"),
+]
+
+
+@pytest.mark.parametrize(("records", "harm", "words"), ODD)
+def test_a_run_that_cannot_be_read_is_named_and_the_others_are_shown(
+    cli: Cli, tmp_path: Path, records: list[Recorded], harm: Callable[[RunDir], object], words: str
+) -> None:
+    for run_id in ("r1", "r3"):
+        harm(record(tmp_path, run_id, records))
+    for run_id in ("r2", "r4"):
+        record(tmp_path, run_id, [(Kind.END, {"outcome": "migrated"})])
+    shown = [f"run {run_id}: migrated, {PLAN.old.name} → {NEW.name}" for run_id in ("r2", "r4")]
+    result = cli("status")
+    assert (result.exit_code, result.stdout.splitlines()) == (2, shown)
+    first, *named = result.stderr.splitlines()[:3]
+    assert first == "error: 2 runs cannot be read:"
+    for run_id, line in zip(("r1", "r3"), named, strict=True):
+        assert line.startswith(f"  run {run_id}: ")
+        assert words in line
+    listed = cli("status", "--json")
+    told = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert (listed.exit_code, [each.get("run_id") for each in told]) == (2, ["r2", "r4", None])
+    assert told[-1]["exit_code"] == 2
+    alone = cli("status", "r1")
+    assert (alone.exit_code, alone.stdout) == (2, "")
+    assert words in alone.stderr
+
+
+def test_what_is_no_run_is_not_listed_and_settings_are_not_needed(cli: Cli, tmp_path: Path) -> None:
+    record(tmp_path, "r1", []).settings.unlink()
+    (tmp_path / "runs" / "notes.txt").write_text("a person's own")
+    (tmp_path / "runs" / "empty").mkdir()
+    (tmp_path / "runs" / "nowhere").symlink_to("nothing")
+    result = cli("status")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"run r1: interrupted on its way forward, {PLAN.old.name} → {NEW.name}\n"
+
+
+@pytest.mark.slow
+def test_a_run_that_this_user_may_not_look_into_is_named() -> None:
+    """Root may look into everything: so it becomes another user first."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        record(folder, "r1", []).path.chmod(0)
+        open_to_all = (folder, folder / "runs", *record(folder, "r2", []).path.iterdir(), folder / "runs" / "r2")
+        for path in open_to_all:
+            path.chmod(0o755)
+        code = "import os, sys; from vmmigrate.cli import main\n"
+        code += (
+            "import vmmigrate.operations, vmmigrate.commands.process, vmmigrate.show.status, vmmigrate.settings.load\n"
+        )
+        code += "if os.geteuid() == 0: os.setuid(65534)\n"
+        code += "sys.argv = ['vmmigrate', *sys.argv[1:]]; main()"
+        environ = {**os.environ, "VMMIGRATE_RUNS_FOLDER": str(folder / "runs")}
+
+        def ended(*argv: str) -> tuple[int, str, str]:
+            words = [sys.executable, "-c", code, *argv]
+            done = subprocess.run(words, check=False, capture_output=True, text=True, env=environ, cwd="/")
+            return done.returncode, done.stdout, done.stderr
+
+        journal = folder / "runs" / "r1" / "journal.jsonl"
+        shown = f"run r2: interrupted on its way forward, {PLAN.old.name} → {NEW.name}\n"
+        told = f"error: run r1: {journal} cannot be read: Permission denied\n"
+        assert ended("status") == (2, shown, told + "  → is it a file, and may this user read it?\n")
+        refused = ended("rollback", "r1")
+        assert refused[:2] == (2, "")
+        assert refused[2].startswith(f"error: {journal.parent} cannot be used: Permission denied\n")
+        (folder / "runs").chmod(0)
+        refused = ended("status")
+        (folder / "runs").chmod(0o755)
+        assert refused[:2] == (2, "")
+        assert refused[2].startswith(f"error: {folder}/runs cannot be read: Permission denied\n")
 
 
 def test_status_of_one_run_has_its_steps(cli: Cli, tmp_path: Path) -> None:

@@ -318,23 +318,38 @@ def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) ->
     assert (state.ended, state.back) == ("migrated", None)
 
 
-def test_leave_mail_reaches_the_undo(path: Path, world: World) -> None:
+def test_the_leave_to_leave_something_behind_reaches_the_undo(path: Path, world: World) -> None:
     migrated(path, world)
     world.marks.add("mail")
     process = start(path, world)
-    process.engine.back(SWITCH_BACK, "asked", leave_mail=True)
+    process.engine.back(SWITCH_BACK, "asked", leave_behind=True)
     assert "open" not in world.marks
 
 
-def test_leave_mail_is_still_known_to_who_resumes(path: Path, world: World) -> None:
+def test_the_leave_to_leave_something_behind_is_still_known_to_who_resumes(path: Path, world: World) -> None:
     migrated(path, world)
     world.marks.add("mail")
     world.refuses["undo notes"] = Cancelled("interrupted", hint="resume")
     with pytest.raises(Cancelled):
-        start(path, world).engine.back(SWITCH_BACK, "asked", leave_mail=True)
+        start(path, world).engine.back(SWITCH_BACK, "asked", leave_behind=True)
     del world.refuses["undo notes"]
     start(path, world).engine.go_on()
     assert "open" not in world.marks
+
+
+def stopped() -> None:
+    raise Cancelled("interrupted", hint="resume")
+
+
+def test_a_way_back_in_which_no_live_phase_was_begun_can_be_interrupted(path: Path, world: World) -> None:
+    world.refuses["import"] = trouble()
+    with pytest.raises(Problem):
+        start(path, world).engine.forward()
+    process = start(path, world)
+    process.bench.pace = Pace(cancelled=stopped)
+    with pytest.raises(Cancelled):
+        process.engine.back(ALL, "asked")
+    assert process.kinds[-1] == "undo deploy"
 
 
 def test_an_interrupted_undo_is_no_failed_undo(path: Path, world: World) -> None:

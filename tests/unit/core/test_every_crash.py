@@ -16,7 +16,8 @@ import pytest
 from small_steps import HEADER, Bench, World
 from whole_run import BEFORE, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, itinerary, new_world
 
-from vmmigrate.run.engine import REDO, Engine
+from vmmigrate.itinerary import REDO
+from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind, Record

@@ -4,16 +4,21 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from small_steps import SMALL
 
+from vmmigrate.facts import Opened, Reboot
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.fold import RunState
 from vmmigrate.run.stage import Run
-from vmmigrate.step import Step
+from vmmigrate.run.standing import Standing
+from vmmigrate.step import Phase, Step
 
 STEPS = [(itinerary, step) for itinerary in ITINERARIES for step in itinerary.steps]
 each_itinerary = pytest.mark.parametrize("itinerary", ITINERARIES, ids=lambda itinerary: itinerary.name)
@@ -46,6 +51,16 @@ def test_the_commit_is_a_step_of_a_live_phase_that_leaves_a_mark(itinerary: Itin
     assert phase.live
     assert itinerary.commit_marks
     assert itinerary.outage_from in {group for step in itinerary.steps for group in step.learns}
+
+
+def test_any_group_of_the_commit_is_its_mark() -> None:
+    """Also one that it would learn early: what may have been seen by the world is never deleted."""
+    steps = [replace(step, learns=(Opened, Reboot)) if step.name == "open" else step for step in SMALL.steps]
+    itinerary = replace(SMALL, phases=(Phase("all", tuple(steps)),))
+    state = RunState("r1", "1", "", phases={}, steps={})
+    assert not Standing(itinerary, state).committed
+    for group in ("Opened", "Reboot"):
+        assert Standing(itinerary, replace(state, ever_learnt=frozenset({group}))).committed
 
 
 @each_itinerary

@@ -1,7 +1,12 @@
 """How a recorded run is taken up again, and how it ends: what is refused, what is dropped, what is told."""
 
+import re
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from recorded_runs import (
@@ -12,6 +17,7 @@ from recorded_runs import (
     PREPARED,
     SWITCHED,
     SWITCHED_BACK,
+    Recorded,
     TinyHypervisor,
     done,
     parts,
@@ -22,14 +28,16 @@ from recorded_runs import (
 from small_plan import PLAN
 from small_steps import Killed, trouble
 
-from hypervisors import Cancelled, NotSupported, Pace, Problem
+from hypervisors import Access, Cancelled, Hypervisor, HypervisorError, NotSupported, Pace, Problem
 from vmmigrate import operations
-from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
-from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark
+from vmmigrate.errors import JournalDamaged, JournalFailed, NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
+from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark, Warned
 from vmmigrate.facts import Plugged
 from vmmigrate.model import plan_to_json
+from vmmigrate.parts import run_of
 from vmmigrate.run.fold import Status, fold
 from vmmigrate.run.record import Kind, Record, read
+from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.standing import Standing, outage
 from vmmigrate.settings.models import Settings
@@ -208,6 +216,111 @@ def test_a_forgotten_password_refuses_a_rollback_of_the_switch(tmp_path: Path, t
     with pytest.raises(UsageProblem, match=r"old\.ssh\.password is not given"):
         operations.rollback("r1", parts(tmp_path, tiny, environ={}))
     assert rundir.journal.read_bytes() == before
+
+
+LEARNT_BADLY = (Kind.LEARNT, {"step": "claim", "group": "Claim", "value": {"notes": 1}})
+FROM_THE_JOURNAL: list[tuple[Callable[..., str], dict[str, Any], list[Recorded], str]] = [
+    (operations.resume, {}, [END], "run r1 has ended: migrated"),
+    (operations.resume, {}, SWITCHED_BACK, "run r1 was open to the world and went back"),
+    (operations.resume, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read: notes: "),
+    (operations.rollback, {}, undone({}, scope="all"), "run r1 is rolled back already"),
+    (operations.rollback, {"scope": "swich"}, done(SWITCHED), "a run of the kind migrate has no scope 'swich'"),
+    (operations.rollback, {"scope": "all"}, done(SWITCHED), "run r1: the new VM has been open to the world"),
+    (operations.rollback, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read"),
+    (operations.finish, {"yes": True}, done(PREPARED), "run r1 is interrupted on its way forward"),
+    (operations.finish, {}, [*done(SWITCHED), END], "a yes is needed"),
+    (operations.finish, {"yes": True}, [*done(SWITCHED), END, (Kind.FINISHED, {})], "run r1 is finished"),
+]
+
+
+@pytest.mark.parametrize(("act", "how", "records", "words"), FROM_THE_JOURNAL)
+def test_what_the_journal_alone_refuses_is_refused_before_anything_is_connected(
+    tmp_path: Path,
+    tiny: TinyHypervisor,
+    act: Callable[..., str],
+    how: dict[str, Any],
+    records: list[Recorded],
+    words: str,
+) -> None:
+    journal = record(tmp_path, "r1", records).journal
+    before, connected = journal.read_bytes(), list[str]()
+
+    def connect(url: str, access: Access) -> Hypervisor:
+        connected.append(url)
+        raise trouble("connected, and a password was asked for")
+
+    with pytest.raises(Problem, match=re.escape(words)):
+        act("r1", replace(parts(tmp_path, tiny, environ={}), connect=connect), **how)
+    assert (connected, journal.read_bytes()) == ([], before)
+
+
+@pytest.mark.parametrize("name", ["plan", "settings"])
+@pytest.mark.parametrize("content", [None, "nothing of the kind"])
+def test_a_run_without_its_plan_or_settings_is_refused_in_words(
+    tmp_path: Path, tiny: TinyHypervisor, name: str, content: str | None
+) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    path = getattr(rundir, name)
+    path.unlink()
+    if content:
+        path.write_text(content)
+    for act in (operations.resume, operations.rollback):
+        with pytest.raises(JournalDamaged, match=f"{name}.json") as refusal:
+            act("r1", parts(tmp_path, tiny))
+        assert "restore that file from a copy" in refusal.value.hint
+    assert tiny.calls == []
+
+
+# ---- a full disk -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def no_file_over(size: int) -> Iterator[None]:
+    """A limit on a file's size, as a full disk does it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_remark_that_cannot_be_written_does_not_stop_the_way_back_of_the_switch(
+    tmp_path: Path, tiny: TinyHypervisor
+) -> None:
+    """The link does not go down, and to remark on it there is no space: the new VM is off before the old is live."""
+    rundir = record(tmp_path, "r1", done({**PREPARED, "switch": SWITCHED["switch"]}))
+    full = ExitStack()
+
+    def fail_on_a_full_disk() -> None:
+        tiny.before.clear()
+        full.enter_context(no_file_over(rundir.journal.stat().st_size))
+        raise HypervisorError("the link is stuck", hint="")
+
+    tiny.before["set_nic"] = fail_on_a_full_disk
+    with full, pytest.raises(JournalFailed):
+        operations.rollback("r1", parts(tmp_path, tiny))
+    assert changes(tiny)[:3] == [f"set_nic {NEW.name} down", f"power_off {NEW.name}", f"set_nic {PLAN.old.name} up"]
+    assert fold(read(rundir.journal)).steps["switch"] is Status.UNDOING
+
+
+def test_a_full_disk_right_after_the_beginning_is_told_of_a_run_that_began(
+    tmp_path: Path, tiny: TinyHypervisor
+) -> None:
+    rundir = RunDir(tmp_path / "runs" / "r1", tmp_path / "keys" / "r1.key")
+    told: list[Event] = []
+    recorder = Recorder(told.append)
+    given = parts(tmp_path, tiny, listen=recorder)
+    recorder(Warned("a warning from planning " * 10_000))
+    with (
+        run_of(rundir, PLAN, Settings(), given) as run,
+        no_file_over(100_000),
+        pytest.raises(JournalFailed, match="cannot be written"),
+    ):
+        operations.start(MIGRATE, plan_to_json(PLAN), run, recorder)
+    assert RunStarted("r1", "migrate", str(rundir.path)) in told
+    assert fold(read(rundir.journal)).steps["claim"] is Status.PENDING
+    assert changes(tiny) == []
 
 
 # ---- rollback --------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from vmmigrate.events import (
 )
 from vmmigrate.facts import Verified, VerifiedLive, group_to_json
 from vmmigrate.findings import Check, Verdict
-from vmmigrate.run.engine import REDO
+from vmmigrate.itinerary import REDO
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.run.status import RunStatus

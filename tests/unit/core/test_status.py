@@ -2,10 +2,11 @@
 
 import pytest
 
+from vmmigrate import itinerary
 from vmmigrate.run.fold import Back, RunState, Status
 from vmmigrate.steps.migration import makes_vm
 
-REDO = Back("redo", "interrupted", ("deploy", "import"))
+REDO = Back(itinerary.REDO.name, "interrupted", ("deploy", "import"))
 DONE, PENDING = Status.DONE, Status.PENDING
 
 
@@ -20,6 +21,7 @@ DONE, PENDING = Status.DONE, Status.PENDING
         (DONE, PENDING, REDO, True),
         (DONE, DONE, None, False),
         (DONE, DONE, Back("switch", "asked", ("switch",)), False),
+        (DONE, DONE, Back("half", "a scope that came later", ("switch",)), False),
     ],
 )
 def test_a_new_vm_is_made_where_none_is_or_its_import_cannot_be_continued(

@@ -1,0 +1,140 @@
+"""Take up a recorded run under its lock: journal, kind, plan and settings are read, and nothing is connected."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypervisors import Problem
+from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.facts import Facts
+from vmmigrate.itinerary import Itinerary, Plan
+from vmmigrate.run.fold import RunState
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind, Record
+from vmmigrate.run.rundir import RunDir, locked
+from vmmigrate.run.standing import ROLLED_BACK, Standing
+from vmmigrate.settings.models import Settings
+from vmmigrate.step import Step
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run as its folder has it, held by this process."""
+
+    rundir: RunDir
+    journal: Journal
+    itinerary: Itinerary
+    plan: Any
+    settings: Settings
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.itinerary, self.journal.state())
+
+
+@contextmanager
+def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[Recorded]:
+    """Under its lock. Raises UsageProblem if it is finished, JournalDamaged if it cannot be read."""
+    with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
+        state = journal.state()
+        _refuse_finished(state)
+        if state.ended == ROLLED_BACK:
+            rundir.drop_secrets()  # a crash may have come between that record and this act
+        itinerary = of_run(state, itineraries)
+        readable_steps(itinerary, state, journal.records)
+        _refuse_another_plan(rundir, state)
+        plan = plan_of(rundir, itinerary)
+        settings = _read(rundir.settings, Settings.model_validate_json)
+        yield Recorded(rundir, journal, itinerary, plan, settings)
+
+
+def _refuse_finished(state: RunState) -> None:
+    if state.finished:
+        raise UsageProblem(
+            f"run {state.run_id} is finished: it cannot be continued or rolled back",
+            hint=f"to see what it did: vmmigrate status {state.run_id}",
+        )
+
+
+def _refuse_another_plan(rundir: RunDir, state: RunState) -> None:
+    if hashlib.sha256(_read(rundir.plan, str.encode)).hexdigest() != state.plan_sha256:
+        raise JournalDamaged(
+            f"{rundir.plan} is not the plan with which the run began",
+            hint="restore that file from a copy: it was edited",
+        )
+
+
+# ---- what can be read of a run -------------------------------------------------------------------------------
+
+
+def of_run(state: RunState, itineraries: Sequence[Itinerary]) -> Itinerary:
+    """The one that the journal names. Raises JournalDamaged if this version has none of that name."""
+    for itinerary in itineraries:
+        if itinerary.name == state.itinerary:
+            return itinerary
+    raise JournalDamaged(
+        f"run {state.run_id} is of a kind that this version does not know: {state.itinerary}",
+        hint=f"use vmmigrate {state.version} for this run",
+    )
+
+
+def plan_of(rundir: RunDir, itinerary: Itinerary) -> Plan:
+    """Raises JournalDamaged if it is gone or cannot be read."""
+    plan: Plan = _read(rundir.plan, itinerary.read_plan)
+    return plan
+
+
+def _read(path: Path, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(path.read_text())
+    except OSError as error:
+        raise JournalDamaged(
+            f"{path} cannot be read: {error.strerror}", hint="restore that file from a copy, or permit reading it"
+        ) from error
+    except ValueError as error:
+        raise JournalDamaged(
+            f"{path} does not have what this version reads there",
+            hint="restore that file from a copy, or use the version that wrote it",
+        ) from error
+
+
+def readable_steps(itinerary: Itinerary, state: RunState, records: Sequence[Record]) -> list[Step]:
+    """The recorded steps in their order. Raises if this version lacks one, or cannot read what one learnt."""
+    known = {step.name: step for step in itinerary.steps}
+    missing = [name for name in state.steps if name not in known]
+    if missing:
+        raise Problem(
+            f"this version has no step {', '.join(missing)}, which the run recorded",
+            hint=f"use vmmigrate {state.version} for this run",
+        )
+    unknown = state.facts.names - {group.__name__ for group in itinerary.groups}
+    if unknown:
+        raise JournalDamaged(
+            f"this version has nothing called {', '.join(sorted(unknown))}, which the run learnt",
+            hint=f"use vmmigrate {state.version} for this run",
+        )
+    refuse_unreadable(itinerary, records)
+    return [known[name] for name in state.steps]
+
+
+def refuse_unreadable(itinerary: Itinerary, records: Sequence[Record]) -> None:
+    """Raises JournalDamaged, with the record's number, if a group has another shape than this version reads.
+
+    Also of a step that was undone since: what it learnt last is shown.
+    """
+    groups = {group.__name__: group for group in itinerary.groups}
+    for record in records:
+        if record.kind is Kind.LEARNT and record.data["group"] in groups:
+            _refuse_unreadable(record, groups[record.data["group"]])
+
+
+def _refuse_unreadable(record: Record, group: type) -> None:
+    try:
+        Facts().with_json(record.data["group"], record.data["value"]).of(group)
+    except JournalDamaged as error:
+        raise JournalDamaged(f"record {record.seq}: {error}", hint=error.hint) from error
