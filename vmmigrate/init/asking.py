@@ -15,7 +15,7 @@ class Ask(Protocol):
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One conversation. `tell` prints a line."""
+    """One conversation. `say` prints a line."""
 
     ask: Ask
     say: Callable[[str], None]
@@ -70,7 +70,7 @@ class Dialogue:
                 return int(answer) - 1
             self.note(f"give a number from 1 to {len(options)}")
 
-    # ---- telling ---------------------------------------------------------------------------------------------
+    # ---- saying ----------------------------------------------------------------------------------------------
 
     def heading(self, line: str) -> None:
         self.say("")

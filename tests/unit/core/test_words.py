@@ -22,11 +22,11 @@ PLAIN = {
     r"lacking": "missing",
     r"See the port": "say what it does",
 }
-# Each with its reason: a name in the program, which stays.
+# Each with its reason.
 ALLOWED = {
-    ("vmmigrate/init/asking.py", "tell"),  # the name of a function
     ("vmmigrate/show/doctor.py", "mend"),  # a JSON key of an earlier version, which stays
 }
+FILE_LIKE = {"archives.py", "bounded.py", "contents.py", "ova.py", "salted.py"}  # they have a `tell`, as io demands
 PAGES = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile")]
 PAGES += sorted([*(CHECKOUT / "docs").glob("*.md"), *(CHECKOUT / "docs").glob("*.1")])
 CODE = sorted([*(CHECKOUT / "vmmigrate").rglob("*.py"), *(CHECKOUT / "hypervisors").rglob("*.py")])
@@ -58,6 +58,19 @@ def unplain(path: Path) -> list[str]:
 @pytest.mark.parametrize("paths", [PAGES, CODE], ids=["pages", "code"])
 def test_texts_for_people_use_plain_words(paths: list[Path]) -> None:
     assert [line for path in paths for line in unplain(path)] == []
+
+
+def test_names_in_the_program_use_plain_words_too() -> None:
+    odd = re.compile("|".join(PLAIN), re.IGNORECASE)
+    names = {
+        (path.name, token.string)
+        for path in CODE
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        if token.type == tokenize.NAME and any(map(odd.fullmatch, token.string.split("_")))
+    }
+    # a file's position, as io calls it
+    assert {name for _, name in names} - {"tell"} == set()
+    assert {name for name, word in names if word == "tell"} <= FILE_LIKE
 
 
 def test_each_exception_is_still_one() -> None:

@@ -229,7 +229,7 @@ def _holds(shell: Shell, place: Place, pair: Pair) -> bool:
 def _store(shell: Shell, wanted: Sequence[tuple[StorePlace, Pair]]) -> bytes:
     """The store with those keys replaced; its other keys stay, but for those of one that cannot be read.
 
-    Since 8u60 Java reads PKCS#12 if server.xml says JKS, but not if it says JCEKS: then it raises BadKeys.
+    Since 8u60 Java reads PKCS#12 also if server.xml says JKS, but not if it says JCEKS: for that, BadKeys is raised.
     """
     first = wanted[0][0]
     present, data = _present(shell, first)
