@@ -5,10 +5,12 @@ import secrets
 import shlex
 from collections.abc import Sequence
 
+from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
-from vmmigrate.errors import ApplianceError
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 _EACH_MORE = 10.0  # seconds for each question after the first: on an emulated guest a program takes seconds to start
+_NAMED, _SHOWN = 3, 400  # questions, and characters of what was said, in a message
 
 
 def ask_all(
@@ -23,16 +25,31 @@ def ask_all(
     mark = secrets.token_hex(16)
     asked = [f'{shlex.join(question)}; echo "{mark} $?"; echo {mark} >&2' for question in questions]
     line = "; ".join(("exec </dev/null", *asked))
-    said = shell.run(("sh", "-c", line), user=user, timeout=timeout + _EACH_MORE * (len(questions) - 1))
+    said = shell.run(("sh", "-c", line), user=user, check=False, timeout=timeout + _EACH_MORE * (len(questions) - 1))
     pieces = re.split(rf"{mark} (\d+)\n", said.stdout)  # output, status, output, status, …, rest
     outputs, statuses, errors = pieces[:-1:2], pieces[1::2], said.stderr.split(f"{mark}\n")[:-1]
+    if said.status != 0 and not statuses:
+        raise _none_was_run(shell.host, questions, said)
     if not len(statuses) == len(errors) == len(questions):
         raise ApplianceError(
             f"{shell.host} answered {min(len(statuses), len(errors))} of {len(questions)} questions",
-            hint="is its disk or its memory full? look at its screen, then run this again",
+            hint="a start-up file of this account joins its output streams (exec 2>&1): remove that from it"
+            if f"\n{mark}\n" in said.stdout
+            else "is its disk or its memory full? look at its screen, then run this again",
         )
     return tuple(
         Result(int(status), output, error) for status, output, error in zip(statuses, outputs, errors, strict=True)
+    )
+
+
+def _none_was_run(host: str, questions: Sequence[Sequence[str]], said: Result) -> CommandFailed:
+    """Names the questions, not the line that asks them: nobody can run that again."""
+    named = [f"`{shlex.join(question)}`" for question in questions]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return CommandFailed(
+        f"on {host}: {', '.join(named[:_NAMED])}{more} could not be run (status {said.status}):"
+        f" {in_one_line(said.stderr or said.stdout)[:_SHOWN]}",
+        hint="log in there, and run them by hand to see more",
     )
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import pytest
 from scripted_shell import ScriptedShell
 
 from fixtures.appliance import sh
+from vmmigrate.appliance import mail
 from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.net import nft
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.errors import ApplianceError, CommandFailed
 
@@ -84,6 +86,44 @@ def test_marks_that_are_missing_in_either_stream_are_no_bug(shell: Cut, answered
         with pytest.raises(ApplianceError, match=f"answered {answered} of 3 questions") as refused:
             ask(shell, QUESTIONS)
         assert not isinstance(refused.value, CommandFailed)
+
+
+class Failing(Local):
+    """Runs nothing, as a sudo that refuses."""
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        return Result(1, "", "sudo: \x1b[2Jno\n")
+
+
+def test_where_nothing_could_be_run_the_questions_are_named_and_no_mark() -> None:
+    for ask in (ask_all, lambda shell, questions: LookingShell(shell).ahead(*questions)):
+        with pytest.raises(CommandFailed) as failed:
+            ask(Failing(), [*QUESTIONS, ("true",)])
+        assert str(failed.value) == (
+            "on guest.example.test: `echo a`, `ls '/nowhere at all'`, `echo b` and 1 more could not be run (status 1):"
+            " sudo:  [2Jno"
+        )
+
+
+class Joined(Local):
+    """An account whose start-up file says `exec 2>&1`."""
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        done = subprocess.run(list(argv), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return Result(done.returncode, done.stdout, "")
+
+
+def test_streams_that_come_as_one_are_no_bug() -> None:
+    asks: list[Callable[[Joined], object]] = [
+        lambda shell: ask_all(shell, QUESTIONS),
+        lambda shell: LookingShell(shell).ahead(*QUESTIONS),
+        lambda shell: nft.unload(shell, "vmmigrate"),
+        lambda shell: mail.wait_until_quiet(shell, 25, timeout=1),
+    ]
+    for ask in asks:
+        with pytest.raises(ApplianceError, match="answered 0 of") as refused:
+            ask(Joined())
+        assert "exec 2>&1" in refused.value.hint
 
 
 def test_a_status_that_is_cut_short_is_no_answer() -> None:

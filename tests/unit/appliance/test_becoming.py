@@ -121,6 +121,25 @@ def test_without_a_sudo_no_password_is_tried() -> None:
     assert (talk.passwords, "give root as ssh.user" in told.value.hint) == ([], True)
 
 
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        (f"lecture\n{sudo.PROMPT}words\n", "words\n"),
+        (
+            f"{sudo.PROMPT}MARK\npostconf: warning: {sudo.PROMPT} x\nMARK\n",
+            f"MARK\npostconf: warning: {sudo.PROMPT} x\nMARK\n",
+        ),
+        (
+            "words of a command for which no password was asked\n",
+            "words of a command for which no password was asked\n",
+        ),
+    ],
+)
+def test_only_what_comes_up_to_sudos_own_prompt_is_sudos(printed: str, said: str) -> None:
+    talk = Scripted(plain=refused(printed))
+    assert sudo.Sudo(Secret("word"), tty=False).run(talk, ("true",), "root", 60).stderr.decode() == said
+
+
 # ---- expired passwords ---------------------------------------------------------------------------------------
 
 

@@ -80,3 +80,13 @@ def test_no_argument_shows_what_a_file_holds(tmp_path: Path) -> None:
     secret = NewFile(str(tmp_path / "key"), b"-----BEGIN PRIVATE KEY-----", FileMeta("0600", *ME))
     assert "PRIVATE" not in script([secret], [], MARK)
     assert "PRIVATE" not in repr(secret)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_a_failure_says_nothing_but_what_failed(tmp_path: Path, shell: list[str]) -> None:
+    """The statistics of dd would fill the few words that are shown."""
+    given = tuple(NewFile(str(tmp_path / name), KEY, FileMeta("0640", *ME)) for name in "abcd")
+    (tmp_path / "d").mkdir()
+    said = run(shell, script(given, [], MARK), stream(given, MARK)).stderr.decode().splitlines()
+    assert len(said) == 1, said
+    assert (f"{tmp_path}/d" in said[0], "irectory" in said[0]) == (True, True)

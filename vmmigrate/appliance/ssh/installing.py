@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from vmmigrate.appliance.port import NewFile, fresh
 
+_QUIET = "status=none"  # without dd's statistics: they would fill the words that a failure shows (coreutils 8.20)
+
 
 def script(files: Sequence[NewFile], folders: Sequence[str], mark: str) -> str:
     """For sh as root. Each file is written to the disk beside its place, readable only by root; then all are moved.
@@ -40,7 +42,7 @@ def stream(files: Sequence[NewFile], mark: str) -> bytes:
 def _written(file: NewFile) -> str:
     size = len(file.data)
     block = (f"bs={size}", "count=1") if size else ("bs=1", "count=0")
-    return _line("dd", f"of={fresh(file.path)}", *block, "iflag=fullblock", "conv=fsync")
+    return _line("dd", f"of={fresh(file.path)}", *block, "iflag=fullblock", "conv=fsync", _QUIET)
 
 
 def _line(*words: str) -> str:

@@ -68,7 +68,13 @@ class Sudo:
             return talk.on_tty(("sudo", "-k", "-p", PROMPT, *target, "--", *argv), PROMPT, self.password, timeout)
         words = ("sudo", "-k", "-S", "-p", PROMPT, *target, "--", *argv)
         output = talk.plain(words, self.password.reveal().encode() + b"\n" + given, timeout)
-        return Output(output.status, output.stdout, output.stderr.rpartition(PROMPT.encode())[2])
+        return Output(output.status, output.stdout, _after_the_prompt(output.stderr))
+
+
+def _after_the_prompt(stderr: bytes) -> bytes:
+    """Only the first prompt is sudo's: the command itself may print these words too."""
+    lecture, prompt, said = stderr.partition(PROMPT.encode())
+    return said if prompt else lecture
 
 
 def does_not_permit(output: Output) -> bool:
