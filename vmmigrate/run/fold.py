@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import Facts
 from vmmigrate.run.record import Kind, Record
 
+_EDITED = "this file was edited: check both virtual machines, and restore it from a copy"
 FIRST = "migrate"  # of a journal that names no itinerary: there was only one
 LEAVE_BEHIND = "leave_mail"  # its key in a journal, named when mail was all that could stay behind
 
@@ -75,23 +77,29 @@ def _folded(state: RunState | None, record: Record) -> RunState:
     try:
         return _FOLDS[record.kind](state, record) if state else _start(record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise JournalDamaged(
-            f"record {record.seq} ({record.kind}) does not have what such a record has: {error!r}",
-            hint="this file was edited",
-        ) from error
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read: {error}"
+        raise JournalDamaged(f"record {record.seq} ({record.kind}) {what}", hint=_EDITED) from error
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    """A field that is text. Raises KeyError, TypeError."""
+    value = data[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name!r} is not text")
+    return value
 
 
 def _start(record: Record) -> RunState:
     data = record.data
     if record.kind is not Kind.RUN:
         raise JournalDamaged("the first record is not a run record", hint="this file is not a journal")
-    phases = {step["name"]: step["phase"] for step in data["steps"]}
-    titles = {step["name"]: step["title"] for step in data["steps"] if "title" in step}
+    phases = {_text(step, "name"): _text(step, "phase") for step in data["steps"]}
+    titles = {step["name"]: _text(step, "title") for step in data["steps"] if "title" in step}
     pending = dict.fromkeys(phases, Status.PENDING)
     return RunState(
-        data["run_id"],
-        data["version"],
-        data["plan_sha256"],
+        _text(data, "run_id"),
+        _text(data, "version"),
+        _text(data, "plan_sha256"),
         phases,
         pending,
         data.get("itinerary", FIRST),
@@ -100,10 +108,14 @@ def _start(record: Record) -> RunState:
 
 
 def _with_status(state: RunState, record: Record, status: Status) -> RunState:
-    name = record.data["step"]
-    if name not in state.steps:
-        raise JournalDamaged(f"record {record.seq} names an unknown step {name!r}", hint="this file was edited")
+    name = _known(state, record, record.data["step"])
     return replace(state, steps={**state.steps, name: status}, paused=None, ended=None)
+
+
+def _known(state: RunState, record: Record, name: str) -> str:
+    if name not in state.steps:
+        raise JournalDamaged(f"record {record.seq} names an unknown step {name!r}", hint=_EDITED)
+    return name
 
 
 def _begin(state: RunState, record: Record) -> RunState:
@@ -111,7 +123,7 @@ def _begin(state: RunState, record: Record) -> RunState:
 
 
 def _learnt(state: RunState, record: Record) -> RunState:
-    name, step = record.data["group"], record.data["step"]
+    name, step = _text(record.data, "group"), _known(state, record, record.data["step"])
     names = (*state.learnt_by.get(step, ()), name)
     return replace(
         state,
@@ -126,18 +138,20 @@ def _done(state: RunState, record: Record) -> RunState:
 
 
 def _failed(state: RunState, record: Record) -> RunState:
-    name = record.data["step"]
+    name = _known(state, record, record.data["step"])
+    error = _text(record.data, "error")
     if record.data.get("undoing"):
-        trouble = " → ".join(words for words in (record.data["error"], record.data["hint"]) if words)
+        trouble = " → ".join(words for words in (error, _text(record.data, "hint")) if words)
         return replace(state, troubles={**state.troubles, name: trouble})
-    return replace(_with_status(state, record, Status.FAILED), error=record.data["error"])
+    return replace(_with_status(state, record, Status.FAILED), error=error)
 
 
 def _direction(state: RunState, record: Record) -> RunState:
     if record.data["to"] == "forward":
         return replace(state, back=None, paused=None, ended=None, troubles={})
     data = record.data
-    back = Back(data["scope"], data["reason"], tuple(data["steps"]), data.get(LEAVE_BEHIND, False))
+    steps = tuple(_known(state, record, name) for name in data["steps"])
+    back = Back(_text(data, "scope"), _text(data, "reason"), steps, data.get(LEAVE_BEHIND, False))
     return replace(state, back=back, paused=None, ended=None, troubles={})
 
 
@@ -154,11 +168,11 @@ def _undone(state: RunState, record: Record) -> RunState:
 
 
 def _paused(state: RunState, record: Record) -> RunState:
-    return replace(state, paused=record.data["reason"])
+    return replace(state, paused=_text(record.data, "reason"))
 
 
 def _end(state: RunState, record: Record) -> RunState:
-    return replace(state, ended=record.data["outcome"])
+    return replace(state, ended=_text(record.data, "outcome"))
 
 
 def _finished(state: RunState, record: Record) -> RunState:
@@ -166,11 +180,12 @@ def _finished(state: RunState, record: Record) -> RunState:
 
 
 def _note(state: RunState, record: Record) -> RunState:
-    return replace(state, notes=(*state.notes, Note(record.kind, record.data["step"], record.data["text"])))
+    note = Note(record.kind, _text(record.data, "step"), _text(record.data, "text"))
+    return replace(state, notes=(*state.notes, note))
 
 
 def _second_run(state: RunState, record: Record) -> RunState:
-    raise JournalDamaged(f"record {record.seq} begins a second run in one file", hint="this file was edited")
+    raise JournalDamaged(f"record {record.seq} begins a second run in one file", hint=_EDITED)
 
 
 _FOLDS: dict[Kind, Callable[[RunState, Record], RunState]] = {

@@ -31,12 +31,19 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
-        """A new file whose first record is `header`: complete, or not there at all. Raises FileExistsError."""
+        """A new file whose first record is `header`: complete, or not there at all. Raises JournalFailed."""
         if path.exists():
             raise FileExistsError(path)
-        with aside(path) as part:
-            journal = cls(part, [])
-            journal.append(Kind.RUN, {"schema": SCHEMA, **header})
+        try:
+            with aside(path) as part:
+                journal = cls(part, [])
+                journal.append(Kind.RUN, {"schema": SCHEMA, **header})
+        except (OSError, JournalFailed) as error:
+            cause = error.__cause__ if isinstance(error, JournalFailed) else error
+            raise JournalFailed(
+                f"{path} cannot be written: {cause.strerror if isinstance(cause, OSError) else cause}",
+                hint=f"there is no run, and nothing was changed: free some space (df -h {path.parent}), then start it",
+            ) from error
         journal.path = path
         return journal
 

@@ -66,6 +66,8 @@ def parse(path: Path) -> tuple[list[Record], int]:
     for number, line in enumerate(lines, start=1):
         try:
             body = json.loads(line)
+        except RecursionError as error:
+            raise _damaged(path, number, "it is nested too deep") from error
         except ValueError as error:
             if number == len(lines) and not torn:
                 break  # only the end of a last line is on the disk
@@ -95,6 +97,7 @@ def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Recor
         datetime.fromisoformat(at)
         if seq != number - 1:
             raise _damaged(path, number, "a record is missing or out of order")
+        datetime.fromisoformat(at)
         if body.pop("prev") != prev:
             raise _damaged(path, number, "the chain of hashes is broken")
     except (ValueError, KeyError, AttributeError, TypeError) as error:

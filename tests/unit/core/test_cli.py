@@ -418,7 +418,7 @@ ODD: list[tuple[list[Recorded], Callable[[RunDir], object], str]] = [
     ([], lambda rundir: rundir.journal.write_bytes(b""), "journal.jsonl, line 1: there is no complete record"),
     ([], lambda rundir: rundir.journal.write_bytes(b"{}\n"), "journal.jsonl, line 1: 'schema'"),
     ([], lambda rundir: a_folder(rundir.journal), "journal.jsonl cannot be read: Is a directory"),
-    ([(Kind.BEGIN, {"step": "claim"})], without_the_step, "record 1 (begin) does not have what such a record has"),
+    ([(Kind.BEGIN, {"step": "claim"})], without_the_step, "record 1 (begin) lacks 'step'"),
 ]
 
 

@@ -142,6 +142,23 @@ def test_a_whole_last_record_of_an_unknown_kind_is_never_dropped(path: Path, jou
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000 + b"\n", b'{"schema":2,"kind":"begin","seq":0,"x":' + b"[" * 100_000 + b"\n"]
+)
+def test_a_record_that_is_nested_too_deep_is_damage(path: Path, journal: Journal, body: bytes) -> None:
+    path.write_bytes(path.read_bytes() + body)
+    with pytest.raises(JournalDamaged, match="line 2: it is nested too deep"):
+        Journal.resume(path)
+
+
+@pytest.mark.parametrize("at", ["yesterday", 5, None])
+def test_a_record_without_a_time_is_damage(path: Path, journal: Journal, at: object) -> None:
+    journal.append(Kind.BEGIN, {"step": "claim"})
+    rewrite(path, 1, at=at)
+    with pytest.raises(JournalDamaged, match="line 2: "):
+        read(path)
+
+
 @pytest.mark.parametrize("body", [b"[]\n", b"7\n", b"{}\n", b'{"schema":1}\n', b'{"schema":"one"}\n'])
 def test_json_that_is_no_record_is_damage(path: Path, body: bytes) -> None:
     path.write_bytes(body)
@@ -168,6 +185,21 @@ def test_a_record_is_on_the_disk_before_anything_follows(
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(path.read_bytes()))
     journal.append(Kind.BEGIN, {"step": "claim"})
     assert synced == [path.read_bytes()]
+
+
+def test_a_journal_that_cannot_be_begun_leaves_no_run_and_says_so(path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(JournalFailed) as failure:
+            Journal.create(path, HEADER)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(failure.value) == f"{path} cannot be written: No space left on device"
+    assert failure.value.hint == (
+        f"there is no run, and nothing was changed: free some space (df -h {path.parent}), then start it"
+    )
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_line_of_which_the_disk_takes_a_part_is_not_written(path: Path, journal: Journal) -> None:
@@ -312,3 +344,53 @@ def test_a_journal_that_does_not_begin_with_a_run_is_refused(path: Path) -> None
 def test_an_unknown_step_is_refused(path: Path) -> None:
     with pytest.raises(JournalDamaged, match="record 1 names an unknown step 'dance'"):
         state_after(path, begin("dance"))
+
+
+DIRECTION = {"to": "back", "scope": "all", "reason": "asked"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        (Kind.BEGIN, {}, "record 1 (begin) lacks 'step'"),
+        (Kind.BEGIN, {"step": ["claim"]}, "record 1 (begin) cannot be read: unhashable"),
+        (Kind.LEARNT, {"step": "claim", "group": "Claim"}, "record 1 (learnt) lacks 'value'"),
+        (Kind.LEARNT, {"step": "claim", "group": 5, "value": {}}, "record 1 (learnt) cannot be read: 'group' is not"),
+        (Kind.LEARNT, {"step": "dance", "group": "Claim", "value": {}}, "record 1 names an unknown step 'dance'"),
+        (Kind.REMARK, {"step": "claim"}, "record 1 (remark) lacks 'text'"),
+        (Kind.WARNING, {"step": "claim", "text": 5}, "record 1 (warning) cannot be read: 'text' is not text"),
+        (Kind.DIRECTION, {**DIRECTION, "steps": ["dance"]}, "record 1 names an unknown step 'dance'"),
+        (Kind.DIRECTION, {**DIRECTION, "steps": 5}, "record 1 (direction) cannot be read: 'int' object is not"),
+        (Kind.FAILED, {"step": "claim"}, "record 1 (failed) lacks 'error'"),
+        (Kind.FAILED, {"step": "claim", "error": "x", "undoing": True}, "record 1 (failed) lacks 'hint'"),
+        (Kind.END, {"outcome": []}, "record 1 (end) cannot be read: 'outcome' is not text"),
+        (Kind.PAUSED, {}, "record 1 (paused) lacks 'reason'"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_damage_with_its_number(
+    path: Path, kind: Kind, data: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(JournalDamaged) as damage:
+        state_after(path, (kind, data))
+    assert str(damage.value).startswith(words)
+    assert damage.value.hint == "this file was edited: check both virtual machines, and restore it from a copy"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": None}, "record 0 (run) cannot be read"),
+        ({"steps": [{"name": "claim"}]}, "record 0 (run) lacks 'phase'"),
+        ({"steps": [{"name": "claim", "phase": "prepare", "title": 5}]}, "record 0 (run) cannot be read: 'title'"),
+        ({"run_id": 5}, "record 0 (run) cannot be read: 'run_id'"),
+    ],
+)
+def test_a_first_record_that_cannot_be_read_is_damage(path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(JournalDamaged) as damage:
+        Journal.create(path, {**HEADER, **changes}).state()
+    assert str(damage.value).startswith(words)
+
+
+def test_a_first_record_without_steps_is_damage(path: Path) -> None:
+    with pytest.raises(JournalDamaged, match=r"record 0 \(run\) lacks 'steps'"):
+        Journal.create(path, {name: value for name, value in HEADER.items() if name != "steps"}).state()
