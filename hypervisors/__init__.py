@@ -49,7 +49,7 @@ from hypervisors.types import (
 from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, once_reachable, wait_for
 from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.tls import fetch_leaf
-from hypervisors.words import in_one_line
+from hypervisors.words import Words, in_one_line, recordable
 
 __all__ = [
     "REAL_TIME",
@@ -100,6 +100,7 @@ __all__ = [
     "VappProperties",
     "VmRef",
     "Wait",
+    "Words",
     "connect",
     "dial_straight",
     "fetch_leaf",
@@ -110,6 +111,7 @@ __all__ = [
     "normal_fingerprint",
     "once_reachable",
     "printable",
+    "recordable",
     "redacted",
     "refuse_unreadable",
     "wait_for",

@@ -1,4 +1,6 @@
-"""Words of another machine made fit for an operator's eyes: one line, no secret, nothing that steers a terminal."""
+"""Words of another machine made fit for an operator's eyes: no secret, nothing that steers a terminal."""
+
+from dataclasses import dataclass, fields
 
 from hypervisors.errors import printable
 from hypervisors.secrets import redacted
@@ -8,3 +10,19 @@ def in_one_line(text: str) -> str:
     """The lines that say something, joined; '(no words)' where none does."""
     lines = [printable(line).strip() for line in redacted(text).splitlines()]
     return " · ".join(line for line in lines if line) or "(no words)"
+
+
+def recordable(text: str) -> str:
+    """The words without a secret, and without what steers a terminal."""
+    return "\n".join(map(printable, redacted(text).split("\n")))
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words that are recorded and shown. Some are another machine's, such as a console's page."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if type(value) is str:
+                object.__setattr__(self, each.name, recordable(value))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hypervisors import Wait
+from hypervisors import Wait, Words
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class StepWaits:
 
 
 @dataclass(frozen=True)
-class StepRemark:
+class StepRemark(Words):
     """A remark that changes nothing."""
 
     step: str
@@ -48,7 +48,7 @@ class StepRemark:
 
 
 @dataclass(frozen=True)
-class Warned:
+class Warned(Words):
     """A warning of the hypervisor, which does the request anyway."""
 
     text: str
@@ -63,7 +63,7 @@ class StepEnded:
 
 
 @dataclass(frozen=True)
-class StepFailed:
+class StepFailed(Words):
     step: str
     title: str
     error: str
@@ -72,7 +72,7 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
-class DirectionTaken:
+class DirectionTaken(Words):
     """The run turned: 'back' with its scope, or 'forward'. `words` say it to a person."""
 
     to: str

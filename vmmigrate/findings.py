@@ -1,30 +1,14 @@
 """What was seen and what was compared: one Finding and one Check for every room; several findings collected."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from hypervisors import Problem, printable, redacted
+from hypervisors import Problem, Words
 from vmmigrate.errors import ChecksFailed, PlanRefused
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Words:
-    """Words that are recorded and shown. Some are another machine's, such as a console's page."""
-
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if type(value) is str:
-                object.__setattr__(self, each.name, recordable(value))
-
-
-def recordable(text: str) -> str:
-    """The words without a secret, and without what steers a terminal."""
-    return "\n".join(map(printable, redacted(text).split("\n")))
 
 
 class Severity(StrEnum):

@@ -58,6 +58,19 @@ def test_a_migration_puts_the_new_vm_in_the_old_ones_place(story: Story) -> None
 
 
 @pytest.mark.slow
+def test_what_the_old_guest_calls_things_steers_no_terminal(story: Story) -> None:
+    root, main_cf = story.lab.root_of(story.lab.old_id), "/etc/postfix/main.cf"
+    root.write(main_cf, f"{root.text(main_cf)}\n\x1b]0;EVIL\x07\x1b[31mx_y\x9b = 1\n".encode())
+    told = story.migrate()
+    assert told.status == DONE
+    status, log = story.command("status", story.run_id), (story.run_folder / "log.txt").read_text()
+    notes = [record["text"] for record in story.journal if record["kind"] == "remark"]
+    for text in (told.out, status.out, log, *notes):
+        assert not {"\x1b", "\x07", "\x9b"} & set(text)
+    assert all("]0;EVIL" in text for text in (told.out, status.out, log, "".join(notes)))
+
+
+@pytest.mark.slow
 def test_until_the_commit_nobody_but_this_workstation_reaches_the_new_vm(story: Story) -> None:
     assert story.answers_the_world()
     assert story.migrate(stop=("SIGKILL", "after", number("done", "verify-live"))).status == KILLED

@@ -23,11 +23,12 @@ def ask(question: str, default: str | None = None, *, secret: bool = False) -> s
 
 def confirm(question: str) -> None:
     """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D quit as everywhere."""
+    from hypervisors import recordable
     from vmmigrate.errors import NeedsConfirmation
 
     if not sys.stdin.isatty():
         raise NeedsConfirmation(question, "--yes")
-    if not _agreed(question):
+    if not _agreed(recordable(question)):
         typer.echo("nothing was changed", err=True)
         raise typer.Abort
 
@@ -53,5 +54,8 @@ def show_result(lines: list[str], data: dict[str, object], *, json: bool) -> Non
 
 
 def echo(lines: list[str], *, err: bool = False) -> None:
+    """Also what a run of an earlier version recorded, or the name of a VM, does not steer the terminal."""
+    from hypervisors import recordable
+
     for line in lines:
-        typer.echo(line, err=err)
+        typer.echo(recordable(line), err=err)

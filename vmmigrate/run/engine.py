@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Cancelled, Pace, Problem, redacted
-from vmmigrate.errors import JournalFailed
+from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
 from vmmigrate.facts import Facts, group_to_json
 from vmmigrate.itinerary import REDO, Itinerary, Scope
@@ -43,6 +43,8 @@ class Engine:
     def __post_init__(self) -> None:
         state = self.journal.state()
         self._steps = readable_steps(self.itinerary, state, self.journal.records)
+        if state.back:
+            self._scope(state.back)
         self.stage.facts = state.facts
 
     # ---- the three verbs ---------------------------------------------------------------------------------
@@ -150,7 +152,13 @@ class Engine:
             self.journal.append(Kind.END, {"outcome": ROLLED_BACK})
 
     def _scope(self, back: Back) -> Scope:
-        return next(scope for scope in (REDO, *self.itinerary.scopes) if scope.name == back.scope)
+        for scope in (REDO, *self.itinerary.scopes):
+            if scope.name == back.scope:
+                return scope
+        raise JournalDamaged(
+            f"this version has no way back {back.scope!r}, which the run recorded",
+            hint=f"use vmmigrate {self._state.version} for this run",
+        )
 
     def _exposes(self, back: Back) -> bool:
         """Whether a step of a live phase is still to be undone."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from vmmigrate.errors import JournalFailed
 from vmmigrate.events import Event, Listener, StepBegan, StepRemark, Warned, unfailing
-from vmmigrate.findings import recordable
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 
@@ -30,9 +29,9 @@ class Recorder:
             case StepBegan():
                 self._step = event.step
             case StepRemark():
-                self._note(Kind.REMARK, {"step": event.step, "text": recordable(event.text)})
+                self._note(Kind.REMARK, {"step": event.step, "text": event.text})
             case Warned():
-                self._note(Kind.WARNING, {"step": self._step, "text": recordable(event.text)})
+                self._note(Kind.WARNING, {"step": self._step, "text": event.text})
 
     @contextmanager
     def into(self, journal: Journal) -> Iterator[None]:

@@ -18,7 +18,6 @@ from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.facts import Facts, NewGuest
-from vmmigrate.findings import recordable
 from vmmigrate.model import Plan
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
@@ -62,7 +61,7 @@ class Run:
 
     def remark(self, text: str) -> None:
         """Shown and recorded. It may hold the words of another machine."""
-        self.emit(StepRemark(self.step, recordable(text)))
+        self.emit(StepRemark(self.step, text))
 
     def wait(self, what: str, probe: Callable[[], T], *, timeout: float, clears: str) -> T:
         return wait_for(what, probe, timeout=timeout, clears=clears, pace=self.pace)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from hypervisors import recordable
 from vmmigrate.events import (
     DirectionTaken,
     Event,
@@ -34,7 +35,7 @@ class PlainLines:
 
     def __call__(self, event: Event) -> None:
         for line in self._lines(event):
-            self._out.write(line + "\n")
+            self._out.write(recordable(line) + "\n")
             self._out.flush()
 
     def _lines(self, event: Event) -> list[str]:

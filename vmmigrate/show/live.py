@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from hypervisors import printable
 from vmmigrate.events import Event, StepBegan, StepProgress, StepRemark, StepWaits, Warned
 from vmmigrate.show.lines import PlainLines, transfer
 
@@ -50,7 +51,7 @@ class LiveTerminal:
         """As text: a name or a path may hold [words], which rich would read as its own markup."""
         from rich.text import Text
 
-        self._status.update(Text(self._title + more))
+        self._status.update(Text(printable(self._title + more)))
 
     def stop(self) -> None:
         """Stop the moving line and show the cursor again, for an end without a last event."""

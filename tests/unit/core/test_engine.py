@@ -164,6 +164,14 @@ def test_what_was_learnt_and_this_version_does_not_know_is_refused(
         start(path, world)
 
 
+def test_a_recorded_way_back_that_this_version_does_not_know_is_refused(path: Path, world: World) -> None:
+    journal = start(path, world).engine.journal
+    journal.append(Kind.DIRECTION, {"to": "back", "scope": "nowhere", "reason": "x", "steps": ["claim"]})
+    with pytest.raises(JournalDamaged, match="this version has no way back 'nowhere', which the run recorded") as it:
+        start(path, world)
+    assert it.value.hint == "use vmmigrate 0.1.0 for this run"
+
+
 def test_a_step_learns_nothing_that_it_does_not_declare(path: Path, world: World) -> None:
     secretive = Step("claim", "Claim", claim, unclaim)
     process = start(path, world, itinerary=with_steps(secretive, *STEPS[1:]))

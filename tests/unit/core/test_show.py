@@ -13,6 +13,7 @@ from small_plan import PLAN
 from small_steps import HEADER, SMALL
 
 from hypervisors import Wait
+from vmmigrate.commands.terminal import echo
 from vmmigrate.events import (
     DirectionTaken,
     Event,
@@ -127,6 +128,40 @@ def test_a_start_a_remark_and_a_direction() -> None:
         "going back a few steps, to do them again: interrupted",
         "going forward: resumed",
     ]
+
+
+EVIL, SEEN = "\x1b]0;EVIL\x07\x9b31m", " ]0;EVIL  31m"
+
+
+def test_nothing_that_another_machine_says_steers_the_terminal() -> None:
+    """Its words in every event that has some, and the name of a VM at the end."""
+    lines = plain(
+        StepBegan("a", "Act", 1, 1),
+        StepRemark("a", EVIL),
+        Warned(EVIL),
+        StepFailed("a", "Act", f"first\n{EVIL}", EVIL),
+        DirectionTaken("back", "all", f"asked {EVIL}", "back"),
+        RunEnded("r1", "rolled-back", None, {"old VM": EVIL}),
+    )
+    assert [line.strip() for line in lines if "EVIL" in line] == [
+        *(f"{kind}: {SEEN}" for kind in ("note", "warning")),
+        SEEN.strip(),
+        f"→ {SEEN}",
+        f"back: asked {SEEN}",
+        f"old VM: {SEEN}",
+    ]
+    assert not any(char in "".join(lines) for char in "\x1b\x07\x9b")
+
+
+def test_events_hold_no_more_than_is_shown_of_them() -> None:
+    """As JSON has them, and the journal."""
+    assert StepRemark("a", EVIL) == StepRemark("a", SEEN)
+    assert StepFailed("a", "Act", EVIL, EVIL) == StepFailed("a", "Act", SEEN, SEEN)
+
+
+def test_what_is_printed_of_old_records_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    echo([f"note: {EVIL}"])
+    assert capsys.readouterr().out == f"note: {SEEN}\n"
 
 
 def test_progress_is_told_every_ten_seconds_at_most() -> None:
