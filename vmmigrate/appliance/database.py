@@ -45,10 +45,11 @@ def read_database(shell: Shell, key: bytes, like: DatabaseFacts | None = None) -
     if status != 0:
         expected, (_, lines) = [], _query(shell, _TABLES)
     names = [line for line in lines if "|" not in line]
-    names = [line for line in lines if "|" not in line]
-    if not names or not all(re.fullmatch(r"cm_[a-z0-9_]+", name) for name in names):
+    odd = sum(not re.fullmatch(r"cm_[a-z0-9_]+", name) for name in names)
+    if odd or not names:  # an odd line may hold contents, so it is only counted
         raise ApplianceError(
-            f"the database of {shell.host} has no tables cm_*" if not names else f"odd table names: {names}",
+            f"the database of {shell.host} "
+            + (f"gave {odd} lines that are no name of a table" if odd else "has no tables cm_*"),
             hint="is this the gateway's PostgreSQL, with its database djigzo?",
         )
     if names != expected:
@@ -83,14 +84,14 @@ def _contents(names: Iterable[str]) -> list[str]:
 
 
 def _query(shell: Shell, *statements: str, check: bool = True) -> tuple[int, list[str]]:
-    """psql's status, and the lines it prints, statement after statement.
+    """psql's status, and the lines it prints, statement after statement. Only a line feed ends one: JSON escapes that.
 
     Without ON_ERROR_STOP the status is that of the last statement: another's answer could be missing unseen.
     """
     commands = [word for statement in statements for word in ("-c", statement)]
     argv = ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "djigzo", *commands)
     said = shell.run(argv, user="postgres", check=check, timeout=_PATIENCE)
-    return said.status, [line for line in said.stdout.splitlines() if line]
+    return said.status, [line for line in said.stdout.split("\n") if line]
 
 
 def _facts(shell: Shell, names: list[str], answers: list[str], key: bytes) -> DatabaseFacts:
@@ -118,8 +119,8 @@ def _digests(names: list[str], rows: list[tuple[str, str]], key: bytes) -> dict[
 
 
 def _keyed(text: str, key: bytes) -> tuple[str, ...]:
-    """Of a list in JSON."""
-    return tuple(sorted(_hmac(key, value or "") for value in json.loads(text)))
+    """Of a list in JSON; without what is NULL or empty, as the runs of 0.1.0 have it."""
+    return tuple(sorted(_hmac(key, value) for value in json.loads(text) if value))
 
 
 def _hmac(key: bytes, value: str) -> str:

@@ -1,6 +1,8 @@
 """The database in digests: what is asked, what is kept, what counts as lost."""
 
 import dataclasses
+import hmac
+import json
 
 import pytest
 from scripted_shell import ScriptedShell
@@ -73,6 +75,27 @@ def test_it_is_read_as_postgres_and_kept_in_digests_alone() -> None:
     assert not [word for word in ("T1", "line", "'aa'") if word in repr(found)]
 
 
+@pytest.mark.parametrize("odd", ["a\nb", "a\u0085b", "a\u2028b", "a\x0bb", "a\rb", "a|b"])
+def test_a_name_with_a_line_break_is_one_name(odd: str) -> None:
+    """PostgreSQL's JSON escapes what is below U+0020, and nothing else."""
+    aliases = "cm_keystore|" + json.dumps([odd, "x"], ensure_ascii=False) + "\n"
+    shell = DatabaseGuest({**ROWS, ALIASES: aliases})
+    found = read_database(shell, KEY)
+    assert read_database(shell, KEY, like=found) == found
+    assert found.aliases == tuple(sorted(hmac.digest(KEY, name.encode(), "sha256").hex() for name in (odd, "x")))
+
+
+def test_names_that_are_null_or_empty_are_left_out() -> None:
+    found = read_database(DatabaseGuest({**ROWS, ALIASES: 'cm_keystore|["", null, "x"]\n'}), KEY)
+    assert found.aliases == (hmac.digest(KEY, b"x", "sha256").hex(),)
+
+
+def test_a_line_that_was_not_asked_for_is_not_shown() -> None:
+    with pytest.raises(ApplianceError, match="gave 2 lines that are no name of a table") as refused:
+        read_database(DatabaseGuest({**ROWS, TABLES: "cm_users\nsecret alias\nSecret\n"}), KEY)
+    assert "ecret" not in str(refused.value) + refused.value.hint
+
+
 def test_where_the_tables_are_as_before_one_command_does() -> None:
     shell = DatabaseGuest(ROWS)
     assert read_database(shell, KEY, like=facts()) == facts()
@@ -125,7 +148,7 @@ def test_what_is_lost_is_said_in_words() -> None:
     ("rows", "words"),
     [
         ({TABLES: ""}, "no tables"),
-        ({TABLES: "cm_x; DROP TABLE y\n"}, "odd table names"),
+        ({TABLES: "cm_x; DROP TABLE y\n"}, "gave 1 lines that are no name"),
         ({TABLES: "cm_users\n", digest_of("cm_users"): "three\n"}, "answered 0 rows to 1 counts, and 0 of 0 lists"),
         ({**ROWS, digest_of("cm_users"): "three|cc\n"}, "answered 3 rows to 3 counts"),
         ({**ROWS, digest_of("cm_users"): "\n"}, "answered 2 rows to 3 counts"),
