@@ -30,11 +30,15 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Finish:
-    """The end that cannot be undone. `question` is asked before it; without `acts`, everything is undone."""
+    """The end that cannot be undone. `question` is asked before it; without `acts`, everything is undone.
+
+    `doing`: what that undoing is in words.
+    """
 
     does: str
     question: Callable[[Any], str]
     acts: tuple[Act, ...] = ()
+    doing: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Itinerary:
 
     name: str
     outcome: str  # the word for its good end
+    doing: str  # what it is doing until then: "migrating"
     phases: tuple[Phase, ...]
     commit: str
     scopes: tuple[Scope, ...]

@@ -29,7 +29,7 @@ def plan(
     run_id: str | None = None,
 ) -> Plan:
     """Check everything, change nothing. Raises PlanRefused and what the parts raise."""
-    _refuse_unreadable(image, settings)
+    _refuse_unusable(image, settings, parts)
     with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
         return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id())
 
@@ -57,7 +57,7 @@ def migrate(
     has gone back and RolledBack is raised; NeedsAttention if a person must do something.
     """
     run_id = run_id or new_run_id()
-    _refuse_unreadable(image, settings)
+    _refuse_unusable(image, settings, parts)
     recorder = Recorder(parts.listen)
     parts = replace(parts, listen=recorder)
     with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
@@ -74,12 +74,16 @@ def migrate(
     return run_id
 
 
-def _refuse_unreadable(image: Path, settings: Settings) -> None:
-    """Find a mistyped file name before any connection or password is used. Raises PlanRefused."""
+def _refuse_unusable(image: Path, settings: Settings, parts: Parts) -> None:
+    """Find what is wrong on this workstation before any connection or password is used. Raises PlanRefused."""
     found, archive = Findings(), settings.backup.file
     found.ask("image", lambda: refuse_unreadable(image))
     if archive is not None:
         found.ask("backup-file", lambda: archives.refuse_unreadable(archive))
+    try:
+        parts.rundir(new_run_id()).refuse_unwritable()
+    except UsageProblem as problem:
+        found.error("folders", str(problem), problem.hint)
     found.refuse_if_blocked()
 
 

@@ -91,7 +91,7 @@ def _refuse_to_resume(standing: Standing) -> None:
     state = standing.state
     if state.ended in (standing.itinerary.outcome, ROLLED_BACK):
         raise UsageProblem(
-            f"run {state.run_id} has ended: {state.ended}",
+            f"run {state.run_id} has ended: {standing.words}",
             hint=f"there is nothing to resume; for the next command: vmmigrate status {state.run_id}",
         )
     if standing.paused_at and standing.committed:
@@ -122,6 +122,9 @@ def _scope_to_undo(standing: Standing, asked: str | None) -> Scope:
     wanted = _asked_for(standing.itinerary, asked) if asked else usual
     if standing.state.ended == ROLLED_BACK:
         raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
+    if standing.paused_at is wanted or (standing.committed and standing.paused_at is usual):
+        following = "; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in standing.verbs)
+        raise UsageProblem(f"run {run_id} is {standing.words} already", hint=following)
     if standing.committed and wanted.refused:
         raise UsageProblem(
             f"run {run_id}: {wanted.refused}",
@@ -142,9 +145,14 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
     """The end that cannot be undone: secrets and the right to roll back are dropped; the outcome."""
     with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
         end = recorded.standing.finish
+        if recorded.standing.state.ended == ROLLED_BACK:
+            raise UsageProblem(
+                f"run {run_id} is rolled back: there is nothing to finish",
+                hint=f"to see what it did: vmmigrate status {run_id}",
+            )
         if end is None:
             raise UsageProblem(
-                f"run {run_id} is {recorded.standing.word}",
+                f"run {run_id} is {recorded.standing.words}",
                 hint=f"first `vmmigrate resume {run_id}` or `vmmigrate rollback {run_id}`",
             )
         if not yes:
@@ -225,6 +233,8 @@ def _existing(run_id: str, parts: Parts) -> RunDir:
         known = ", ".join(every[-5:]) or "none"
         raise UsageProblem(
             f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
-            hint="list the runs with `vmmigrate status`",
+            hint="list the runs with `vmmigrate status`"
+            if known != "none"
+            else "was it begun by another user, or on another workstation?",
         )
     return parts.rundir(run_id)

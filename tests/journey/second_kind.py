@@ -140,6 +140,7 @@ def checks(facts: Facts) -> tuple[Check, ...]:
 SIGN = Itinerary(
     name="sign",
     outcome="replaced",
+    doing="hanging the new sign",
     phases=(DRAFT, HANG),
     commit="hang",
     scopes=(ALL, OLD_AGAIN),

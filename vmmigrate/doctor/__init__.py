@@ -9,7 +9,7 @@ from hypervisors import Hypervisor
 from vmmigrate.doctor import network, packages, places
 from vmmigrate.doctor.system import System, read_os_release
 from vmmigrate.findings import Finding
-from vmmigrate.settings.folders import keys_folder, runs_folder
+from vmmigrate.settings.folders import KEYS, RUNS, keys_folder, runs_folder
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def examine(here: Workstation) -> Iterator[Finding]:
     yield packages.keyring(here.interpreter, needed='"keyring":' in text)
     yield network.ssh_agent(here.path, here.environ, here.system, needed='"agent":true' in text)
     yield network.known_hosts(here.known_hosts)
-    yield places.folder("runs-folder", here.runs)
-    yield places.folder("keys-folder", here.keys, room=1 << 20)
+    yield places.folder("runs-folder", here.runs, RUNS)
+    yield places.folder("keys-folder", here.keys, KEYS, room=1 << 20)
     yield configuration
     yield network.clock(here.path)
     if here.url:

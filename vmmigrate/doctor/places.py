@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypervisors import Problem
 from vmmigrate.findings import Finding, info, missing, warning
+from vmmigrate.settings.folders import try_to_write
 from vmmigrate.settings.load import load
 from vmmigrate.settings.models import Settings
 from vmmigrate.show.sizes import size
@@ -16,7 +17,7 @@ from vmmigrate.show.sizes import size
 _ROOM = 2 << 30  # bytes: an archive stays in the runs' folder until `finish`; the largest known are near a GiB
 
 
-def folder(id_: str, path: Path, *, room: int = _ROOM) -> Finding:
+def folder(id_: str, path: Path, variable: str, *, room: int = _ROOM) -> Finding:
     """Writable, private, with free space; if it does not exist yet, its parent folder is checked."""
     there = next(each for each in (path, *path.parents) if _is_there(each))
     quoted = shlex.quote(str(there))
@@ -25,6 +26,11 @@ def folder(id_: str, path: Path, *, room: int = _ROOM) -> Finding:
     if not os.access(there, os.W_OK | os.X_OK):
         remedy = f'chown "$USER" {quoted} && chmod u+rwx {quoted}'
         return missing(id_, f"{there} is not writable", remedy, needed=True)
+    try:
+        try_to_write(path)
+    except OSError as error:
+        seen = f"{path} cannot be {'written' if there == path else 'created'}: {error.strerror or error}"
+        return missing(id_, seen, f"choose another folder with {variable}", needed=True)
     free = shutil.disk_usage(there).free
     if free < room:
         seen = f"{there} has {size(free)} left, a backup may need {size(room)}"

@@ -61,7 +61,7 @@ class Engine:
         """Do the steps that are not done. Raises what a step raises, after recording it as failed."""
         broken = self._what_cannot_be_continued()
         if broken is not None:
-            self._turn_back(broken)
+            self._turn_back(broken, REDO.words)
             self._walk_back(broken)  # it goes forward again after that
             return
         for number, step in enumerate(self._steps, start=1):
@@ -70,13 +70,14 @@ class Engine:
                 self._do(step, number)
         self.journal.append(Kind.END, {"outcome": self.itinerary.outcome})
 
-    def back(self, scope: Scope, reason: str, *, leave_behind: bool = False) -> None:
+    def back(self, scope: Scope, reason: str, *, leave_behind: bool = False, words: str = "") -> None:
         """Record the direction, then undo what the scope covers and what was begun of it, last first.
 
-        `leave_behind`: also where something that came to the new side stays behind in it.
+        `leave_behind`: also where something that came to the new side stays behind in it. `words`: for this way
+        back, in place of the scope's.
         """
         way = Back(scope.name, reason, self.standing.covered(scope), leave_behind)
-        self._turn_back(way)
+        self._turn_back(way, words or scope.words)
         self._walk_back(way)
 
     def turn_forward(self, reason: str) -> None:
@@ -121,10 +122,10 @@ class Engine:
 
     # ---- back --------------------------------------------------------------------------------------------
 
-    def _turn_back(self, back: Back) -> None:
+    def _turn_back(self, back: Back, words: str) -> None:
         data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps)}
         self.journal.append(Kind.DIRECTION, {"to": "back", **data, LEAVE_BEHIND: back.leave_behind})
-        self.emit(DirectionTaken("back", back.scope, back.reason, self._scope(back).words))
+        self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
     def _walk_back(self, back: Back) -> None:
         if self._exposes(back):

@@ -62,6 +62,7 @@ class RunState:
     error: str | None = None
     titles: Mapping[str, str] = field(default_factory=dict)  # of steps; an earlier version recorded none
     notes: tuple[Note, ...] = ()
+    undone: frozenset[str] = frozenset()  # steps that were done or begun, and are not any more
 
 
 def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
@@ -109,7 +110,8 @@ def _start(record: Record) -> RunState:
 
 def _with_status(state: RunState, record: Record, status: Status) -> RunState:
     name = _known(state, record, record.data["step"])
-    return replace(state, steps={**state.steps, name: status}, paused=None, ended=None)
+    undone = state.undone | {name} if status is Status.PENDING else state.undone - {name}
+    return replace(state, steps={**state.steps, name: status}, undone=undone, paused=None, ended=None)
 
 
 def _known(state: RunState, record: Record, name: str) -> str:

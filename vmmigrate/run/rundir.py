@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from vmmigrate.durable import fsync_folder, part_of
 from vmmigrate.errors import RunFolderFailed, UsageProblem
 from vmmigrate.run.sealed import Sealed
+from vmmigrate.settings.folders import KEYS, RUNS, try_to_write
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -70,8 +71,17 @@ class RunDir:
         """The files that `finish` and a rollback delete."""
         return (self.archive, self.tls, self.digests, self.key_path)
 
+    def refuse_unwritable(self) -> None:
+        """Raises UsageProblem where a run could not be kept; nothing is left behind."""
+        for folder, what, variable in ((self.path.parent, "runs", RUNS), (self.key_path.parent, "keys", KEYS)):
+            try:
+                try_to_write(folder)
+            except OSError as error:
+                raise _unwritable(folder, what, variable, error) from error
+
     def create(self) -> None:
-        """Make both folders (0700) and the run's key (0600). Raises FileExistsError."""
+        """Make both folders (0700) and the run's key (0600), or neither. Raises FileExistsError, UsageProblem."""
+        self.refuse_unwritable()
         self.path.mkdir(mode=0o700, parents=True)
         fsync_folder(self.path.parent)
         self.key_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,6 +99,13 @@ class RunDir:
         """Delete a run that never began."""
         self.key_path.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _unwritable(folder: Path, what: str, variable: str, error: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"the folder of the {what}, {folder}, cannot be written: {error.strerror or error}",
+        hint=f"choose another folder with {variable}",
+    )
 
 
 def _held_open(path: Path) -> BinaryIO:

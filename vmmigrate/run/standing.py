@@ -8,6 +8,13 @@ from vmmigrate.run.record import Kind, Record
 
 ROLLED_BACK, NEEDS_ATTENTION, INTERRUPTED, FINISHED = "rolled-back", "needs-attention", "interrupted", "finished"
 
+_ON_ITS_WAY = "interrupted on its way"
+
+
+def in_words(outcome: str) -> str:
+    """An outcome for people; programs get it with hyphens."""
+    return outcome.replace("-", " ")
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -18,11 +25,18 @@ class Standing:
 
     @property
     def word(self) -> str:
-        """One word or a few."""
+        """One word or a few, which programs read."""
         state = self.state
         if state.finished:
             return FINISHED
-        return state.ended or state.paused or f"interrupted on its way {'back' if state.back else 'forward'}"
+        return state.ended or state.paused or f"{_ON_ITS_WAY} {'back' if state.back else 'forward'}"
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        if self.word.startswith(_ON_ITS_WAY):
+            return f"interrupted while {'going back' if self.state.back else self.itinerary.doing}"
+        return in_words(self.word)
 
     @property
     def committed(self) -> bool:

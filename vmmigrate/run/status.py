@@ -35,6 +35,10 @@ class RunStatus:
         return self.standing.word
 
     @property
+    def words(self) -> str:
+        return self.standing.words
+
+    @property
     def checks(self) -> tuple[Check, ...]:
         """What was compared, in the order of the run; of what was undone since, what did not pass is kept."""
         known = self.itinerary.checks(self.state.facts)

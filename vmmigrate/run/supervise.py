@@ -81,7 +81,7 @@ def finish(engine: Engine, run: Run) -> None:
         for act in end.acts:
             act(run)
     else:
-        engine.back(engine.itinerary.everything, "finished by the operator")
+        engine.back(engine.itinerary.everything, "requested by the operator", words=end.doing if end else "")
         refuse_left_over(engine, run)
     run.rundir.drop_secrets()
     engine.journal.append(Kind.FINISHED)

@@ -1,11 +1,12 @@
 """Say how a run ended, and which commands can follow."""
 
 from vmmigrate.events import RunEnded
+from vmmigrate.run.standing import in_words
 
 
 def end_lines(event: RunEnded) -> list[str]:
     """How a run ended, and what can be done now."""
-    lines = [f"{event.outcome}" + (f", outage {event.outage:.1f} s" if event.outage is not None else "")]
+    lines = [in_words(event.outcome) + (f", outage {event.outage:.1f} s" if event.outage is not None else "")]
     lines += [f"{machine}: {stands}" for machine, stands in event.machines.items()]
     lines += [f"insecure, as asked: {flag}" for flag in event.insecure]
     return lines + next_lines(event.run_id, event.next)

@@ -8,14 +8,15 @@ from vmmigrate.show.ending import next_lines
 
 def status_line(run: RunStatus) -> str:
     """A run in a list."""
-    return f"run {run.run_id}: {run.word}, {' → '.join(run.plan.names.values())}"
+    return f"run {run.run_id}: {run.words}, {' → '.join(run.plan.names.values())}"
 
 
 def status_lines(run: RunStatus) -> list[str]:
     """A run for people: where it stands, each step, what was proved, what can be done."""
     lines = [status_line(run), f"folder {run.folder}"]
     lines += [
-        f"  {state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip() for step, state in run.state.steps.items()
+        f"  {_undone(run, step) or state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip()
+        for step, state in run.state.steps.items()
     ]
     lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
     lines += [f"proved: {check}" for check in run.proofs]
@@ -27,6 +28,11 @@ def status_lines(run: RunStatus) -> list[str]:
     return lines + next_lines(run.run_id, run.standing.verbs)
 
 
+def _undone(run: RunStatus, step: str) -> str:
+    """Programs read such a step as pending, as before, and find it among `undone`."""
+    return "undone" if step in run.state.undone else ""
+
+
 def status_json(run: RunStatus) -> dict[str, object]:
     """A run for programs."""
     return {
@@ -35,6 +41,7 @@ def status_json(run: RunStatus) -> dict[str, object]:
         "itinerary": run.itinerary.name,
         **run.plan.names,
         "steps": {step: state.value for step, state in run.state.steps.items()},
+        "undone": sorted(run.state.undone),
         "titles": dict(run.titles),
         "outage": run.outage,
         "proofs": list(run.proofs),

@@ -24,6 +24,7 @@ KEEPING_NEW = Scope(
     finish=Finish(
         "deletes the new VM with all its data; the old one stays live",
         lambda plan: f"{plan.new_name} will be deleted with all its data",
+        doing="deleting the new VM",
     ),
 )
 
@@ -72,6 +73,7 @@ def makes_vm(state: RunState) -> bool:
 MIGRATE = Itinerary(
     name="migrate",
     outcome="migrated",
+    doing="migrating",
     phases=(PREPARE, SWITCH, CLOSE),
     commit="open",
     scopes=(ALL, KEEPING_NEW),

@@ -128,6 +128,7 @@ SWITCH_BACK = Scope("switch", "keeping the new VM", keeps=("prepare",), pauses_a
 SMALL = Itinerary(
     name="small",
     outcome="migrated",
+    doing="migrating",
     phases=(PREPARE, SWITCH, CLOSE),
     commit="open",
     scopes=(ALL, SWITCH_BACK),

@@ -184,6 +184,28 @@ def test_a_file_that_is_not_there_is_told_where_the_hypervisor_is_not_reached(cl
     assert [line.splitlines()[0].split(":")[1] for line in told] == [" image", " libvirt does not answer"]
 
 
+@pytest.mark.parametrize("variable", ["VMMIGRATE_RUNS_FOLDER", "VMMIGRATE_KEYS_FOLDER"])
+@pytest.mark.parametrize("command", [("plan",), ("migrate", "--yes")], ids=["plan", "migrate"])
+@pytest.mark.parametrize("where", ["/proc/vmmigrate", "a-file", "a-file/below"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_connected(
+    cli: Cli,
+    tmp_path: Path,
+    tiny: TinyHypervisor,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    command: tuple[str, ...],
+    where: str,
+) -> None:
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv(variable, where)
+    before = sorted(tmp_path.iterdir())
+    result = cli(*command, "mailgw", str(Path(__file__)))
+    assert (result.exit_code, result.stdout, tiny.calls) == (2, "", [])
+    assert f"{(tmp_path / where)}, cannot be written: " in result.stderr
+    assert f"choose another folder with {variable}" in result.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def unreachable(url: str, access: Access) -> Hypervisor:
     raise Unreachable("libvirt does not answer", hint="start it")
 
@@ -376,7 +398,7 @@ def test_status_lists_the_runs_a_line_each(cli: Cli, tmp_path: Path, tiny: TinyH
     record(tmp_path, "r2", [*done(SWITCHED), END])
     result = cli("status")
     assert result.stdout.splitlines() == [
-        f"run r1: interrupted on its way forward, mailgw → {NEW.name}",
+        f"run r1: interrupted while migrating, mailgw → {NEW.name}",
         f"run r2: migrated, mailgw → {NEW.name}",
     ]
     assert [json.loads(line)["run_id"] for line in cli("status", "--json").stdout.splitlines()] == ["r1", "r2"]
@@ -454,7 +476,7 @@ def test_what_is_no_run_is_not_listed_and_settings_are_not_needed(cli: Cli, tmp_
     (tmp_path / "runs" / "nowhere").symlink_to("nothing")
     result = cli("status")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"run r1: interrupted on its way forward, {PLAN.old.name} → {NEW.name}\n"
+    assert result.stdout == f"run r1: interrupted while migrating, {PLAN.old.name} → {NEW.name}\n"
 
 
 @pytest.mark.slow
@@ -480,7 +502,7 @@ def test_a_run_that_this_user_may_not_look_into_is_named() -> None:
             return done.returncode, done.stdout, done.stderr
 
         journal = folder / "runs" / "r1" / "journal.jsonl"
-        shown = f"run r2: interrupted on its way forward, {PLAN.old.name} → {NEW.name}\n"
+        shown = f"run r2: interrupted while migrating, {PLAN.old.name} → {NEW.name}\n"
         told = f"error: run r1: {journal} cannot be read: Permission denied\n"
         assert ended("status") == (2, shown, told + "  → is it a file, and may this user read it?\n")
         refused = ended("rollback", "r1")

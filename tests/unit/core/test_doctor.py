@@ -17,6 +17,7 @@ from vmmigrate.cli import app
 from vmmigrate.doctor import network, packages, places
 from vmmigrate.doctor.system import System, read_os_release
 from vmmigrate.findings import Finding, Severity, error, info, warning
+from vmmigrate.settings.folders import KEYS, RUNS
 from vmmigrate.settings.models import Settings
 
 DEBIAN = System("Debian GNU/Linux 12 (bookworm)", "debian")
@@ -176,7 +177,7 @@ def test_a_clock_that_nobody_knows_of(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_will_be_made(tmp_path: Path) -> None:
-    found = places.folder("runs", tmp_path / "state" / "runs", room=0)
+    found = places.folder("runs", tmp_path / "state" / "runs", RUNS, room=0)
     assert found.severity is Severity.INFO
     assert found.seen.endswith(" free, will be created")
     assert list(tmp_path.iterdir()) == []
@@ -185,13 +186,13 @@ def test_a_folder_that_will_be_made(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_look_into(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     seen = f"others may read {tmp_path}"
-    assert places.folder("keys", tmp_path, room=0) == warning("keys", seen, f"chmod 700 {tmp_path}")
+    assert places.folder("keys", tmp_path, KEYS, room=0) == warning("keys", seen, f"chmod 700 {tmp_path}")
     tmp_path.chmod(0o700)
-    assert places.folder("keys", tmp_path, room=0).severity is Severity.INFO
+    assert places.folder("keys", tmp_path, KEYS, room=0).severity is Severity.INFO
 
 
 def test_a_folder_without_room(tmp_path: Path) -> None:
-    found = places.folder("runs", tmp_path, room=1 << 60)
+    found = places.folder("runs", tmp_path, RUNS, room=1 << 60)
     assert found.severity is Severity.WARNING
     assert found.seen.endswith("left, a backup may need 1073741824.0 GiB")
     assert found.remedy == f"free some space: df -h {tmp_path}"
@@ -200,7 +201,7 @@ def test_a_folder_without_room(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "runs"
     path.touch()
-    assert places.folder("runs", path) == error(
+    assert places.folder("runs", path, RUNS) == error(
         "runs", f"{path} is not a folder", f"move it away: mv {path} {path}.old"
     )
 
@@ -218,11 +219,18 @@ def test_a_folder_that_is_not_writable(shut: Path) -> None:
     """Root may write everywhere: so it becomes another user first."""
     code = "import os, sys; from pathlib import Path; from vmmigrate.doctor.places import folder\n"
     code += "if os.geteuid() == 0: os.setuid(65534)\n"
-    code += "found = folder('runs', Path(sys.argv[1])); print(found.severity, found.seen, found.remedy, sep='|')"
+    code += "found = folder('runs', Path(sys.argv[1]), 'X'); print(found.severity, found.seen, found.remedy, sep='|')"
     argv = [sys.executable, "-c", code, str(shut / "runs")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     mend = f'chown "$USER" {shut} && chmod u+rwx {shut}'
     assert done.stdout == f"error|{shut} is not writable|{mend}\n", done.stderr
+
+
+def test_a_folder_that_cannot_be_made_although_its_mode_permits_it() -> None:
+    found = places.folder("runs", Path("/proc/vmmigrate"), RUNS)
+    assert found.severity is Severity.ERROR
+    assert found.seen.startswith(("/proc/vmmigrate cannot be created: ", "/proc is not writable"))
+    assert "free some space" not in found.remedy
 
 
 # ---- the configuration -----------------------------------------------------------------------------------------------

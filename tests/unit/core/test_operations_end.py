@@ -41,8 +41,10 @@ from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.standing import Standing, outage
 from vmmigrate.settings.models import Settings
+from vmmigrate.show.status import status_json, status_lines
 from vmmigrate.steps.migration import ALL, KEEPING_NEW, MIGRATE
 
+SCOPES = tuple(scope.name for scope in MIGRATE.scopes)
 GONE = {"old VM": "live", "new VM": "deleted or never made"}
 BACK = ("rollback", "to go back to the old VM")
 
@@ -137,11 +139,98 @@ def test_an_unknown_run(tmp_path: Path, tiny: TinyHypervisor) -> None:
         assert refusal.value.hint == "list the runs with `vmmigrate status`"
 
 
-@pytest.mark.parametrize("outcome", ["migrated", "rolled-back"])
-def test_an_ended_run_is_not_resumed(tmp_path: Path, tiny: TinyHypervisor, outcome: str) -> None:
+@pytest.mark.parametrize(("outcome", "words"), [("migrated", "migrated"), ("rolled-back", "rolled back")])
+def test_an_ended_run_is_not_resumed(tmp_path: Path, tiny: TinyHypervisor, outcome: str, words: str) -> None:
     record(tmp_path, "r1", [(Kind.END, {"outcome": outcome})])
-    with pytest.raises(UsageProblem, match=f"run r1 has ended: {outcome}"):
+    with pytest.raises(UsageProblem, match=f"run r1 has ended: {words}"):
         operations.resume("r1", parts(tmp_path, tiny))
+
+
+def test_where_no_run_is_known_the_hint_asks_who_began_it(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    with pytest.raises(UsageProblem, match=r"\(known: none\)") as refusal:
+        operations.resume("r1", parts(tmp_path, tiny))
+    assert refusal.value.hint == "was it begun by another user, or on another workstation?"
+
+
+BEFORE_THE_COMMIT = {name: fact for name, fact in SWITCHED.items() if name not in ("open", "autostart")}
+STATES = {
+    "interrupted": done(PREPARED),
+    "going back": [*done(PREPARED), *undone(PREPARED, scope="all")[:-1]],
+    "rolled back": [*done(PREPARED), *undone(PREPARED, scope="all")],
+    "paused before the commit": [
+        *done(BEFORE_THE_COMMIT),
+        *undone({name: SWITCHED[name] for name in ("close-intake", "switch")}, scope="switch"),
+    ],
+    "migrated": [*done(SWITCHED), END],
+    "switched back": SWITCHED_BACK,
+    "needs attention": [
+        *done(PREPARED),
+        *undone(PREPARED, scope="all")[:1],
+        (Kind.END, {"outcome": "needs-attention"}),
+    ],
+    "finished": [*done(SWITCHED), END, (Kind.FINISHED, {})],
+}
+ACTS: dict[str, Callable[..., object]] = {
+    "status": operations.status,
+    "resume": operations.resume,
+    "rollback": operations.rollback,
+    "finish": operations.finish,
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("verb", "flags"), [("resume", {}), ("rollback", {}), ("finish", {}), *(("rollback", {"scope": s}) for s in SCOPES)]
+)
+def test_no_hint_names_a_command_that_is_refused(
+    tmp_path: Path, tiny: TinyHypervisor, state: str, verb: str, flags: dict[str, str]
+) -> None:
+    record(tmp_path, "r1", STATES[state])
+    refused = refusal_of(tmp_path, tiny, verb, **flags)
+    for named, scope in re.findall(r"vmmigrate (\w+) r1(?: --scope (\w+))?", refused.hint if refused else ""):
+        second = refusal_of(tmp_path, tiny, named, **({"scope": scope} if scope else {}))
+        assert second is None, f"{state}: {verb} → {refused and refused.hint!r}: {named} → {second}"
+
+
+def refusal_of(folder: Path, tiny: TinyHypervisor, verb: str, **flags: str) -> UsageProblem | None:
+    """Why it is refused; what is not refused is stopped as it begins."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            raise Killed
+
+    try:
+        ACTS[verb]("r1", parts(folder, tiny, listen=stop), **flags)
+    except UsageProblem as refusal:
+        return refusal
+    except (Killed, NeedsConfirmation):
+        pass
+    return None
+
+
+def test_a_rolled_back_run_has_nothing_to_finish(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", STATES["rolled back"])
+    with pytest.raises(UsageProblem, match=r"^run r1 is rolled back: there is nothing to finish$"):
+        operations.finish("r1", parts(tmp_path, tiny), yes=True)
+
+
+def test_a_switched_back_run_is_not_switched_back_again(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    before = rundir.journal.read_bytes()
+    with pytest.raises(UsageProblem, match=r"^run r1 is switched back already$") as refusal:
+        operations.rollback("r1", parts(tmp_path, tiny))
+    assert refusal.value.hint.startswith("vmmigrate finish r1: deletes the new VM")
+    assert (changes(tiny), rundir.journal.read_bytes()) == ([], before)
+
+
+def test_what_was_undone_is_shown_as_undone(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", STATES["rolled back"])
+    seen = operations.status("r1", parts(tmp_path, tiny))
+    shown = {line.split()[1]: line.split()[0] for line in status_lines(seen) if line.startswith("  ")}
+    assert {step for step, state in shown.items() if state == "undone"} == set(PREPARED)
+    assert shown["verify"] == "pending"
+    data = status_json(seen)
+    assert (data["undone"], set(data["steps"].values())) == (sorted(PREPARED), {"pending"})
 
 
 def test_a_run_that_was_open_to_the_world_is_not_switched_a_second_time(tmp_path: Path, tiny: TinyHypervisor) -> None:
@@ -171,7 +260,7 @@ def test_a_finished_run_is_left_alone(tmp_path: Path, tiny: TinyHypervisor) -> N
 
 def test_an_unfinished_run_is_not_finished(tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", done(PREPARED))
-    with pytest.raises(UsageProblem, match="run r1 is interrupted on its way forward"):
+    with pytest.raises(UsageProblem, match="run r1 is interrupted while migrating"):
         operations.finish("r1", parts(tmp_path, tiny), yes=True)
 
 
@@ -227,7 +316,7 @@ FROM_THE_JOURNAL: list[tuple[Callable[..., str], dict[str, Any], list[Recorded],
     (operations.rollback, {"scope": "swich"}, done(SWITCHED), "a run of the kind migrate has no scope 'swich'"),
     (operations.rollback, {"scope": "all"}, done(SWITCHED), "run r1: the new VM has been open to the world"),
     (operations.rollback, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read"),
-    (operations.finish, {"yes": True}, done(PREPARED), "run r1 is interrupted on its way forward"),
+    (operations.finish, {"yes": True}, done(PREPARED), "run r1 is interrupted while migrating"),
     (operations.finish, {}, [*done(SWITCHED), END], "a yes is needed"),
     (operations.finish, {"yes": True}, [*done(SWITCHED), END, (Kind.FINISHED, {})], "run r1 is finished"),
 ]

@@ -201,7 +201,7 @@ def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
         "next: vmmigrate rollback r1  to go back to the old VM",
     ]
     assert plain(RunEnded("r1", "rolled-back", None, GONE)) == [
-        "rolled-back",
+        "rolled back",
         "old VM: live",
         "new VM: deleted or never made",
     ]
@@ -373,7 +373,7 @@ def troubled(tmp_path: Path) -> RunStatus:
 
 def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
     assert status_lines(troubled) == [
-        "run r1: needs-attention, mailgw → mailgw-20260102-030405-abcd",
+        "run r1: needs attention, mailgw → mailgw-20260102-030405-abcd",
         f"folder {tmp_path}",
         "  done     claim         Claim",
         "  undoing  deploy        Deploy",
@@ -398,6 +398,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "old": "mailgw",
         "new": "mailgw-20260102-030405-abcd",
         "steps": {"claim": "done", "deploy": "undoing", "import": "pending", "open": "pending", "notes": "pending"},
+        "undone": [],
         "titles": {"claim": "Claim", "deploy": "Deploy", "import": "Import", "open": "Open", "notes": "Note"},
         "outage": None,
         "proofs": [],
