@@ -9,7 +9,7 @@ from hypervisors import Problem
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import JournalDamaged, NeedsConfirmation, UsageProblem
+from vmmigrate.errors import JournalDamaged, NeedsConfirmation, RunFolderFailed, UsageProblem
 from vmmigrate.events import RunStarted
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.parts import Parts, run_of
@@ -46,6 +46,12 @@ def begin(rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings) -
         write_durably(rundir.plan, plan.encode())
         write_durably(rundir.settings, settings.model_dump_json(indent=2, exclude_none=True).encode())
         return Journal.create(rundir.journal, header)
+    except OSError as error:
+        rundir.remove()
+        raise RunFolderFailed(
+            f"{rundir.path} cannot be written: {error.strerror or error}",
+            hint=f"nothing was changed, there is no run: free space (df -h {rundir.path.parent}), start it again",
+        ) from error
     except Exception:
         rundir.remove()
         raise

@@ -42,7 +42,7 @@ class Journal:
             cause = error.__cause__ if isinstance(error, JournalFailed) else error
             raise JournalFailed(
                 f"{path} cannot be written: {cause.strerror if isinstance(cause, OSError) else cause}",
-                hint=f"there is no run, and nothing was changed: free some space (df -h {path.parent}), then start it",
+                hint=f"nothing was changed, there is no run: free space (df -h {path.parent.parent}), start it again",
             ) from error
         journal.path = path
         return journal

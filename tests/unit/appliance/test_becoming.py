@@ -140,6 +140,15 @@ def test_only_what_comes_up_to_sudos_own_prompt_is_sudos(printed: str, said: str
     assert sudo.Sudo(Secret("word"), tty=False).run(talk, ("true",), "root", 60).stderr.decode() == said
 
 
+def test_a_long_command_in_sudos_own_words_is_named_by_its_program() -> None:
+    line = 'exec </dev/null; postconf -n; echo "0123 $?"; echo 0123 >&2; ' * 9
+    words = f"Sorry, user sa is not allowed to execute '/bin/sh -c {line}' as root on gw.\n"
+    assert sudo.does_not_permit(refused(words))
+    assert sudo.in_sudos_words(refused(words)) == "Sorry, user sa is not allowed to execute '/bin/sh …' as root on gw."
+    short = words.replace(line, "true").strip()
+    assert sudo.in_sudos_words(refused(short)) == short
+
+
 # ---- expired passwords ---------------------------------------------------------------------------------------
 
 

@@ -197,7 +197,7 @@ def test_a_journal_that_cannot_be_begun_leaves_no_run_and_says_so(path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert str(failure.value) == f"{path} cannot be written: No space left on device"
     assert failure.value.hint == (
-        f"there is no run, and nothing was changed: free some space (df -h {path.parent}), then start it"
+        f"nothing was changed, there is no run: free space (df -h {path.parent.parent}), start it again"
     )
     assert list(path.parent.iterdir()) == []
 

@@ -30,7 +30,15 @@ from small_steps import Killed, trouble
 
 from hypervisors import Access, Cancelled, Hypervisor, HypervisorError, NotSupported, Pace, Problem
 from vmmigrate import operations
-from vmmigrate.errors import JournalDamaged, JournalFailed, NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
+from vmmigrate.errors import (
+    JournalDamaged,
+    JournalFailed,
+    NeedsAttention,
+    NeedsConfirmation,
+    RolledBack,
+    RunFolderFailed,
+    UsageProblem,
+)
 from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark, Warned
 from vmmigrate.facts import Plugged
 from vmmigrate.model import plan_to_json
@@ -613,3 +621,19 @@ def test_an_interrupted_finish_is_simply_run_again(tmp_path: Path, tiny: TinyHyp
     tiny.before.clear()
     assert operations.finish("r1", parts(tmp_path, tiny), yes=True) == "finished"
     assert kept(rundir) == []
+
+
+def test_a_run_for_which_the_disk_has_no_room_is_none(tmp_path: Path) -> None:
+    """By a limit on a file's size."""
+    rundir = RunDir(tmp_path / "runs" / "r1", tmp_path / "keys" / "r1")
+    rundir.create()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(RunFolderFailed, match="r1 cannot be written: File too large") as failed:
+            operations.begin(rundir, MIGRATE, plan_to_json(PLAN), Settings())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    runs = tmp_path / "runs"
+    assert failed.value.hint == (f"nothing was changed, there is no run: free space (df -h {runs}), start it again")
+    assert not rundir.path.exists()

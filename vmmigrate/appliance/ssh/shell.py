@@ -103,7 +103,7 @@ class SshShell:
             login = self._session.login
             raise LoginRefused(
                 f"sudo on {self.host} does not let {login.user!r} run `{argv[0]}` as {user}: "
-                f"{in_words(text_of(output.stderr))}",
+                f"{in_words(sudo.in_sudos_words(output))}",
                 hint=sudo.what_to_permit(login.user, login.settings),
             )
         return output

@@ -17,6 +17,7 @@ PROMPT = "vmmigrate-asks:"
 _NEEDS_TTY = re.compile(rb"\btty\b", re.IGNORECASE)
 # sudo's own words for one command: no rule names it, or none names it as NOPASSWD while others are
 _MAY_NOT_RUN = re.compile(r"not allowed to (run|execute) '.*' as |^sudo: a password is required$", re.MULTILINE)
+_LONG_COMMAND = re.compile(r"'(\S+) .{80,}' as ", re.DOTALL)
 _MAY_NOT = re.compile(r"not in the sudoers|not allowed to (run|execute)|may not run", re.IGNORECASE)
 
 # On a terminal both streams, sudo's own words and the echo come as one, with changed line ends. So the command's
@@ -80,6 +81,11 @@ def _after_the_prompt(stderr: bytes) -> bytes:
 def does_not_permit(output: Output) -> bool:
     """Whether sudo itself refused this one command, which then did not run: sudoers permits only others."""
     return output.status == 1 and bool(_MAY_NOT_RUN.search(output.stderr.decode("utf-8", "replace")))
+
+
+def in_sudos_words(output: Output) -> str:
+    """Why it refused the command; of a long one only the program, because its line is ours."""
+    return in_one_line(_LONG_COMMAND.sub(r"'\1 …' as ", output.stderr.decode("utf-8", "replace")))
 
 
 def what_to_permit(user: str, settings: str) -> str:
