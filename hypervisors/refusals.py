@@ -12,7 +12,8 @@ _MOST_LISTED = 40  # names in a hint
 
 def missing(kind: str, name: str, there: Iterable[str], *, where: str = "") -> NotFound:
     """`there`: the names of those that exist; `where`: as ' in POOL'."""
-    return NotFound(f"there is no {kind} {name!r}{where}", hint=f"those there are: {listed(there)}")
+    remedy = "correct the name" + (", or give its UUID" if kind == "virtual machine" else "")
+    return NotFound(f"no {kind} {name!r}{where} (there are: {listed(there)})", hint=remedy)
 
 
 def listed(names: Iterable[str]) -> str:

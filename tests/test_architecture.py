@@ -116,7 +116,7 @@ def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
 
 # A room sees the floors below its own. What is imported for the type checker alone does not count.
 FLOORS = (
-    ("errors", "events", "step"),
+    ("errors", "events", "invalid", "step"),
     ("findings", "durable", "settings"),
     ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
     ("archives", "doors"),
@@ -175,7 +175,12 @@ def test_what_runs_and_shows_runs_names_no_step_phase_scope_or_group(path: Path)
     assert identifiers & groups == set()
 
 
-GROUND = ("vmmigrate.errors", "vmmigrate.findings")  # what every room above the hypervisors may speak of
+# What every room above the hypervisors may speak of.
+GROUND = (
+    "vmmigrate.errors",
+    "vmmigrate.findings",
+    "vmmigrate.invalid",
+)
 
 
 def test_the_appliance_sees_nothing_above_itself() -> None:

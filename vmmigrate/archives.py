@@ -77,7 +77,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise UsageProblem(f"{path}: {error.strerror or error}", hint="name a readable file") from error
+        raise UsageProblem(f"{path}: {error.strerror or error}", hint="give the path of a readable file") from error
 
 
 def refuse_unreadable(path: Path) -> None:

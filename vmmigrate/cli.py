@@ -32,8 +32,11 @@ class _MigrateByDefault(TyperGroup):
 
     def _refuse_misspelt(self, ctx: Any, args: list[str]) -> None:
         """A virtual machine's name may resemble a command, but then an image's file follows it."""
+        image_follows = args[1:] and Path(args[1]).exists()
+        if f"--{args[0]}" in _OWN_OPTIONS and not image_follows:
+            ctx.fail(f"there is no command {args[0]!r}; is it --{args[0]}?")
         near = get_close_matches(args[0], self.commands, n=1, cutoff=0.75)
-        if near and not (args[1:] and Path(args[1]).exists()):
+        if near and not image_follows:
             by_name = f"vmmigrate migrate {args[0]} IMAGE"
             ctx.fail(
                 f"there is no command {args[0]!r}; is it {near[0]!r}? (for a virtual machine of that name: {by_name})"

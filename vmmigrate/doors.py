@@ -116,7 +116,9 @@ class Side:
     @property
     def account(self) -> Account:
         """The administrator of its console. Raises UsageProblem if the password is not given."""
-        return Account(self.settings.console.user, self._secrets.get(f"{self.name}.console.password"))
+        return Account(
+            self.settings.console.user, self._secrets.get(f"{self.name}.console.password"), f"{self.name}.console"
+        )
 
     def _named(self, trust: TlsTrust) -> TlsTrust:
         """Name this side's setting in the error for an untrusted certificate."""

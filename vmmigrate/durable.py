@@ -103,19 +103,19 @@ def new_file(target: Path, *, force: bool) -> Iterator[tuple[Sink, Path]]:
 def refuse_special(path: Path) -> None:
     """Raises UsageProblem for a device or a pipe: it may never end, and no file may replace it."""
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UsageProblem(f"{path} is not an ordinary file", hint="name a file on a disk")
+        raise UsageProblem(f"{path} is not an ordinary file", hint="give a file on a disk")
 
 
 def _refuse_existing(target: Path, *, force: bool) -> None:
     if target.is_dir():
-        raise UsageProblem(f"{target} is a folder", hint="name a file in it")
+        raise UsageProblem(f"{target} is a folder", hint="give a file in it")
     refuse_special(target)
     if os.path.lexists(target) and not force:
         raise _exists(target)
 
 
 def _exists(target: Path) -> UsageProblem:
-    return UsageProblem(f"{target} exists", hint="name another file, or give --force to replace it")
+    return UsageProblem(f"{target} exists", hint="give another path, or --force to replace it")
 
 
 def _take_name(part: Path, target: Path, *, force: bool) -> None:
@@ -139,5 +139,5 @@ def _translated(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageProblem(
-            f"{target} cannot be written: {error.strerror or error}", hint="name a file in a folder with free space"
+            f"{target} cannot be written: {error.strerror or error}", hint="give a path in a folder with free space"
         ) from error

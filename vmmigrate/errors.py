@@ -81,7 +81,7 @@ class NeedsConfirmation(Problem):
 
     def __init__(self, question: str, flag: str) -> None:
         super().__init__(
-            f"a yes is needed, and there is no terminal to ask for it: {question}",
-            hint=f"give it in advance: the same command with {flag}",
+            f"this must be confirmed, and there is no terminal: {question}",
+            hint=f"run the same command with {flag}",
         )
         self.question, self.flag = question, flag

@@ -47,8 +47,9 @@ class TestLooking:
     def test_what_is_not_there_is_told_with_what_is(self, world: World) -> None:
         with pytest.raises(NotFound) as caught:
             world.hypervisor.find("nobody")
-        assert str(caught.value) == "there is no virtual machine 'nobody'"
-        assert world.old.name in caught.value.hint
+        assert str(caught.value).startswith("no virtual machine 'nobody' (there are: ")
+        assert world.old.name in str(caught.value)
+        assert caught.value.hint == "correct the name, or give its UUID"
 
     @pytest.mark.parametrize("ask", ["inventory", "power_state", "start", "addresses"])
     def test_a_machine_that_is_gone(self, world: World, ask: str) -> None:

@@ -172,7 +172,7 @@ def test_a_file_that_exists_is_not_overwritten_without_force(cli: Cli, old: Gues
     words = ("backup", "export", old.url, "-o", "backup.tgz", *believed(old, tmp_path))
     assert told(cli(*words)) == (
         2,
-        "error: backup.tgz exists\n  → name another file, or give --force to replace it\n",
+        "error: backup.tgz exists\n  → give another path, or --force to replace it\n",
     )
     assert (tmp_path / "backup.tgz").read_text() == "precious"
     assert cli(*words, "--force").exit_code == 0
@@ -182,9 +182,9 @@ def test_a_file_that_exists_is_not_overwritten_without_force(cli: Cli, old: Gues
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("folder", "folder is a folder\n  → name a file in it"),
-        ("none/x", "none/x cannot be written: No such file or directory\n  → name a file in a folder with free space"),
-        ("dangling", "dangling exists\n  → name another file, or give --force to replace it"),
+        ("folder", "folder is a folder\n  → give a file in it"),
+        ("none/x", "none/x cannot be written: No such file or directory\n  → give a path in a folder with free space"),
+        ("dangling", "dangling exists\n  → give another path, or --force to replace it"),
     ],
 )
 def test_a_file_that_cannot_be_made_is_told_before_anything_is_connected(
@@ -208,7 +208,7 @@ def test_a_file_that_came_meanwhile_is_not_overwritten(
 
     monkeypatch.setattr(backups, "_judged", meanwhile)
     result = cli("backup", "export", old.url, "-o", "backup.tgz", *believed(old, tmp_path))
-    assert told(result) == (2, "error: backup.tgz exists\n  → name another file, or give --force to replace it\n")
+    assert told(result) == (2, "error: backup.tgz exists\n  → give another path, or --force to replace it\n")
     assert (tmp_path / "backup.tgz").read_text() == "precious"
     assert left_over(tmp_path) == ["backup.tgz"]
 
@@ -262,7 +262,7 @@ def test_a_full_disk_is_called_one(cli: Cli, old: Guest, tmp_path: Path, monkeyp
     result = cli("backup", "export", old.url, "-o", "backup.tgz", *believed(old, tmp_path))
     assert told(result) == (
         2,
-        "error: backup.tgz cannot be written: No space left on device\n  → name a file in a folder with free space\n",
+        "error: backup.tgz cannot be written: No space left on device\n  → give a path in a folder with free space\n",
     )
 
 
@@ -388,9 +388,9 @@ def test_without_a_yes_nothing_is_connected(cli: Cli, tmp_path: Path) -> None:
     assert told(cli("backup", "import", "192.0.2.1", "b.tgz")) == (
         2,
         (
-            "error: a yes is needed, and there is no terminal to ask for it: "
+            "error: this must be confirmed, and there is no terminal: "
             f"b.tgz ({size / 1024:.1f} KiB, opened and complete) will overwrite all settings of the console at "
-            "192.0.2.1; this cannot be undone\n  → give it in advance: the same command with --yes\n"
+            "192.0.2.1; this cannot be undone\n  → run the same command with --yes\n"
         ),
     )
 
@@ -430,9 +430,9 @@ def test_what_is_no_whole_archive_is_refused_before_anything_is_connected(
         assert told(cli("backup", *command, name)) == (2, f"error: {name}: {words}\n")
     assert told(cli("backup", *command, "none")) == (
         2,
-        "error: none: No such file or directory\n  → name a readable file\n",
+        "error: none: No such file or directory\n  → give the path of a readable file\n",
     )
-    assert told(cli("backup", *command, ".")) == (2, "error: .: Is a directory\n  → name a readable file\n")
+    assert told(cli("backup", *command, ".")) == (2, "error: .: Is a directory\n  → give the path of a readable file\n")
 
 
 def test_what_is_of_no_known_kind_is_sent_by_force_alone(cli: Cli, tmp_path: Path) -> None:
@@ -452,10 +452,10 @@ def test_what_is_of_no_known_kind_is_sent_by_force_alone(cli: Cli, tmp_path: Pat
     assert told(cli("backup", "import", "192.0.2.1", "image.png", "--force")) == (
         2,
         (
-            "error: a yes is needed, and there is no terminal to ask for it: "
+            "error: this must be confirmed, and there is no terminal: "
             "image.png (508 B, of an unknown format: it is not known whether it is complete) will overwrite all"
             " settings of the console at 192.0.2.1; this cannot be undone\n"
-            "  → give it in advance: the same command with --yes\n"
+            "  → run the same command with --yes\n"
         ),
     )
 
@@ -498,7 +498,7 @@ def test_what_a_profile_would_settle_is_named_after_an_upload_too(
 def test_what_is_no_ordinary_file_is_neither_read_nor_replaced(cli: Cli, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "backup.fifo")
     for name in ("backup.fifo", "/dev/zero"):
-        refused = (2, f"error: {name} is not an ordinary file\n  → name a file on a disk\n")
+        refused = (2, f"error: {name} is not an ordinary file\n  → give a file on a disk\n")
         assert told(cli("backup", "inspect", name)) == refused
         assert told(cli("backup", "export", "192.0.2.1", "-o", name, "--force")) == refused
     assert left_over(tmp_path) == ["backup.fifo"]

@@ -257,7 +257,7 @@ def test_a_vm_that_is_not_there_is_asked_for_anew(lab: ProcessLab, tmp_path: Pat
     conversation = visit(lab, tmp_path, script=[*first, *straight(lab)])
     assert conversation.hold(old="malgw")
     assert conversation.said[-1].startswith("next: vmmigrate mailgw IMAGE")
-    assert "    → those there are: mailgw" in conversation.said
+    assert "    → correct the name, or give its UUID" in conversation.said
 
 
 def test_an_address_where_nothing_answers_is_asked_for_anew_and_a_jump_host(lab: ProcessLab, tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def test_a_profile_that_exists_stays(cli: Cli, old: Guest, profile: Path, tmp_pa
     words = ("probe", old.url, "-o", "profile.toml", *believed(old, tmp_path))
     assert told(cli(*words)) == (
         2,
-        "error: profile.toml exists\n  → name another file, or give --force to replace it\n",
+        "error: profile.toml exists\n  → give another path, or --force to replace it\n",
     )
     assert profile.read_text() == before
     assert cli(*words, "--force").exit_code == 0

@@ -215,7 +215,7 @@ def test_a_foreign_key_is_refused_before_anything_is_touched(cli: Cli, old: Gues
 
 
 def test_one_gateway_is_not_two(cli: Cli, old: Guest) -> None:
-    assert "name two gateways" in cli("copy", old.address, old.address).output
+    assert "give two different gateways" in cli("copy", old.address, old.address).output
 
 
 def test_show_tells_what_a_port_has_without_a_log_in(cli: Cli, old: Guest) -> None:
@@ -241,6 +241,10 @@ def test_show_tells_closed_ports_in_one_line(cli: Cli, old: Guest) -> None:
 def test_show_where_nothing_answers_is_refused(cli: Cli) -> None:
     seen = cli("show", "127.65.99.99")
     assert seen.exit_code == 2
+    unknown = cli("show", "nosuch.invalid").output
+    assert unknown.startswith(
+        ("error: the name nosuch.invalid is not known\n", "error: the name nosuch.invalid cannot be ")
+    )
     assert "127.65.99.99 shows no certificate: 443: accepts no connection; 8443" in seen.output
     assert "is not HOST or HOST:PORT" in cli("show", "host:port").output
 

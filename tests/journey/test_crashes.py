@@ -252,7 +252,9 @@ def as_noted(past: Sequence[Line], switched_back: World) -> World:
     """A run that had not come to its notes leaves the old VM's as it wrote them first."""
     if ("begin", "notes") in past:
         return switched_back
-    claim = f"The mail gateway\n[vmmigrate] run RUN on {socket.gethostname()}: a migration is in progress"
+    claim = (
+        f"The mail gateway\n[vmmigrate] run RUN begun on workstation {socket.gethostname()}: a migration is in progress"
+    )
     return {**switched_back, "old": {**switched_back["old"], "notes": claim}}
 
 

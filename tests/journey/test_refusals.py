@@ -48,7 +48,7 @@ class Case:
 WRONG_KEY = {"ssh": {"host_key": "SHA256:" + "A" * 43}}
 BEFORE_A_RUN = {
     "wrong-console-password": Case(
-        "refused the account 'admin': Invalid user name or password",
+        "refused the account 'admin': Invalid user name or password\n  → check user and password in old.console; ",
         secret=("VMMIGRATE_OLD_CONSOLE_PASSWORD", "wrong"),
     ),
     "wrong-ssh-password": Case(
@@ -121,7 +121,9 @@ def test_what_is_wrong_is_said_before_a_run_begins(tell: Tell, case: Case) -> No
 def test_no_such_vm(story: Story) -> None:
     before = story.everything()
     told = story.migrate(vm="mailgate")
-    assert_refused(story, told, "there is no virtual machine 'mailgate'\n  → those there are: mailgw", before)
+    assert_refused(
+        story, told, "no virtual machine 'mailgate' (there are: mailgw)\n  → correct the name, or give its UUID", before
+    )
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_a_wrong_console_password_is_tried_once(story: Story) -> None:
 def test_without_a_yes_nothing_is_done(story: Story) -> None:
     before = story.everything()
     told = story.command("migrate", story.lab.old_name, str(story.lab.image))
-    assert_refused(story, told, "Replace mailgw now?\n  → give it in advance: the same command with --yes", before)
+    assert_refused(story, told, "Replace mailgw now?\n  → run the same command with --yes", before)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def inspect(path: Path, password_file: Path | None, parts: Parts) -> Inspected:
 
     Raises NoBackup if it is not one, is damaged or exceeds a limit; UsageProblem if it cannot be read.
     """
-    hint = "if this console's backups are such files, only the console can show the content"
+    hint = "check the path; if your console makes such files, only that console can read them"
     return refuse_unknown(_read(path, password_file, parts), hint=hint)
 
 

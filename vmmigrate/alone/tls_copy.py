@@ -88,7 +88,7 @@ def saying(parts: Parts, step: str, title: str) -> Iterator[Say]:
 def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
     """Read both sides and change nothing. Raises BadKeys for a pair that would not work, and what both sides raise."""
     if old.host == new.host:
-        raise UsageProblem(f"old and new are both {old.host}", hint="name two gateways")
+        raise UsageProblem(f"old and new are both {old.host}", hint="give two different gateways")
     shell, software = LookingShell(new.shell), new.side.software(new.shell)
     giving = LookingShell(old.shell)
     bundle = tls.collect(giving, old.side.software(old.shell), web=web, smtp=smtp)

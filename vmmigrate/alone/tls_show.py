@@ -1,5 +1,6 @@
 """Show the certificates of a gateway's ports, seen from outside: without a log-in or a change."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 from cryptography import x509
 
 from hypervisors import Dial, Unreachable, dial_straight, fingerprint_of, printable
+from hypervisors.wire import plainly, root_of
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
@@ -104,16 +106,25 @@ def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
     for starttls in ways:
         try:
             first = served(host, port, starttls=starttls, timeout=_PATIENCE, dial=dial)
-        except PortClosed:
-            return Port(port, starttls, "accepts no connection")
+        except PortClosed as error:
+            return Port(port, starttls, _why_closed(host, error))
         except Unreachable as error:
             if isinstance(error.__cause__, Unreachable):  # the jump host's own error: it would close every port
                 raise
-            failed = failed or str(error.__cause__ if isinstance(error.__cause__, OSError) else error)
+            failed = failed or plainly(error)
         else:
             found = _each_kind(host, port, starttls, first, dial)
             return Port(port, starttls, shown=tuple(_shown(host, each, now) for each in found))
     return Port(port, ways[-1], f"no TLS: {failed}")
+
+
+def _why_closed(host: str, error: PortClosed) -> str:
+    """Raises Unreachable for a name that is not known: that closes every port."""
+    cause = root_of(error)
+    if isinstance(cause, socket.gaierror):
+        known = "cannot be asked for now" if cause.errno == socket.EAI_AGAIN else "is not known"
+        raise Unreachable(f"the name {host} {known}", hint="correct the name, or give the address") from error
+    return "accepts no connection" if isinstance(cause, ConnectionRefusedError) else plainly(error)
 
 
 def _each_kind(host: str, port: int, starttls: bool, first: Served, dial: Dial) -> Iterator[Served]:

@@ -12,10 +12,11 @@ _FRESH = ".vmmigrate-new"
 
 @dataclass(frozen=True)
 class Account:
-    """A name and its password. Each is tried once."""
+    """A name and its password. Each is tried once. `given`: where a person sets them."""
 
     user: str
     password: Secret
+    given: str = "the browser"
 
 
 @dataclass(frozen=True)

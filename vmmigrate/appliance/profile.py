@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.errors import UsageProblem
+from vmmigrate.invalid import plain
 
 _FIX = "fix the profile, or probe the console again"
 
@@ -125,11 +126,9 @@ def read_profile(path: Path | None) -> Profile:
     try:
         return Profile.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
-        raise UsageProblem(f"{path}: {error.strerror}", hint="name a profile that `vmmigrate probe` wrote") from error
+        raise UsageProblem(f"{path}: {error.strerror}", hint="give a profile that `vmmigrate probe` wrote") from error
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors()
-        ]
+        lines = [f"{'.'.join(map(str, each['loc']))}: {plain(each['type'], each['msg'])}" for each in error.errors()]
         raise UsageProblem(f"{path}: {'; '.join(lines)}", hint=_FIX) from error
     except ValueError as error:
         raise UsageProblem(f"{path} is not TOML: {error}", hint=_FIX) from error

@@ -53,6 +53,6 @@ def check(
     def act(parts: "Parts", _: Any) -> None:
         path = file or default_file()
         load(path, {}, {})
-        typer.echo(f"{path}: good")
+        typer.echo(f"{path}: ok")
 
     carry_out(act, json=False)

@@ -46,7 +46,7 @@ def doctor(
 
     carry_out(act, json=json)
     if not json:
-        typer.echo(f"missing: {', '.join(absent)}" if absent else "a migration can be run from here")
+        typer.echo(f"fix first: {', '.join(absent)}" if absent else "a migration can be run from here")
     if absent:
         raise typer.Exit(2)
 

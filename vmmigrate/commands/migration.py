@@ -46,9 +46,9 @@ RunId = Annotated[
 ]
 Connect = Annotated[
     str | None,
-    typer.Option("--connect", "-c", metavar="URL", help="The hypervisor: qemu:///system, qemu+ssh://…"),
+    typer.Option("--connect", "-c", metavar="URL", help="The hypervisor: qemu:///system, qemu+ssh://…, vsphere://…"),
 ]
-Store = Annotated[str | None, typer.Option("--store", help="The storage pool for the new disk.")]
+Store = Annotated[str | None, typer.Option("--store", help="The storage pool or datastore for the new disk.")]
 Staging = Annotated[str | None, typer.Option("--staging", help="The staging network, which this workstation reaches.")]
 Name = Annotated[str | None, typer.Option("--name", help="The new virtual machine's name. [default: OLD-RUN]")]
 OldAddress = Annotated[str | None, typer.Option("--old-address", help="The old gateway's address.")]
@@ -138,7 +138,9 @@ def plan(
         made = migrating.plan(old, image, settings, parts)
         text = model.plan_to_json(made)
         if output:
+            replaced = output.exists()
             _write_plan(output, text)
+            echo([f"{output} is {'replaced' if replaced else 'written'}"], err=True)
         echo(["".join(line.strip() for line in text.splitlines())] if json else plan_lines(made))
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
@@ -156,7 +158,12 @@ def resume(run: RunId, json: Json = False) -> None:
 
 def rollback(
     run: RunId,
-    scope: Annotated[str | None, typer.Option("--scope", help="all, or switch: keep the new VM, unplugged.")] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            "--scope", help="all, or switch: keep the new VM, unplugged. [default: all; switch once it was open]"
+        ),
+    ] = None,
     leave_mail: Annotated[
         bool, typer.Option("--leave-mail", help="Go back although mail is waiting in the new VM.")
     ] = False,
@@ -227,7 +234,7 @@ def _write_plan(path: Path, text: str) -> None:
         path.write_text(text + "\n")
     except OSError as error:
         raise UsageProblem(
-            f"{path} cannot be written: {error.strerror}", hint="name another file with -o FILE"
+            f"{path} cannot be written: {error.strerror}", hint="give another path with -o FILE"
         ) from error
 
 

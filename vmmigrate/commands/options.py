@@ -36,7 +36,11 @@ CaFile = Annotated[
 ]
 Fingerprint = Annotated[
     str | None,
-    typer.Option("--fingerprint", metavar="SHA256", help="Trust only this certificate, whatever it contains."),
+    typer.Option(
+        "--fingerprint",
+        metavar="SHA256",
+        help="Trust exactly this certificate (SHA-256), even if expired or issued for another name.",
+    ),
 ]
 ProfileFile = Annotated[
     Path | None,

@@ -19,8 +19,12 @@ app = typer.Typer(
 
 Old = Annotated[str, typer.Argument(metavar="OLD", help="The gateway that has the certificates.", show_default=False)]
 New = Annotated[str, typer.Argument(metavar="NEW", help="The gateway that gets them.", show_default=False)]
+Restored = Annotated[
+    str,
+    typer.Argument(metavar="NEW", help="The gateway whose previous certificates are restored.", show_default=False),
+]
 Web = Annotated[bool, typer.Option("--web", help="Only the console's.")]
-Smtp = Annotated[bool, typer.Option("--smtp", help="Postfix's alone.")]
+Smtp = Annotated[bool, typer.Option("--smtp", help="Only Postfix's.")]
 
 
 @app.command()
@@ -90,7 +94,7 @@ def copy(
 
 
 @app.command()
-def undo(new: New, config: Config = None, json: Json = False) -> None:
+def undo(new: Restored, config: Config = None, json: Json = False) -> None:
     """Restore what NEW had before the last copy, byte for byte.
 
     Example: vmmigrate tls undo 192.0.2.11

@@ -17,8 +17,16 @@ from vmmigrate.settings.load import default_file
 def refuse_unwritable(file: Path) -> None:
     """Raises UsageProblem before anything is asked."""
     folder = file.absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or file.is_dir():
-        raise UsageProblem(f"{file} cannot be written", hint="name a file in a folder of yours, with -o FILE")
+    if why := _why_unwritable(file, folder):
+        raise UsageProblem(f"{file} cannot be written: {why}", hint="give a file in a folder of yours, with -o FILE")
+
+
+def _why_unwritable(file: Path, folder: Path) -> str:
+    if file.is_dir():
+        return "it is a folder"
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"you may not write to the folder {folder}"
 
 
 def write(dialogue: Dialogue, file: Path, text: str) -> None:

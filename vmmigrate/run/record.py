@@ -100,7 +100,9 @@ def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Recor
         datetime.fromisoformat(at)
         if body.pop("prev") != prev:
             raise _damaged(path, number, "the chain of hashes is broken")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except KeyError as error:
+        raise _damaged(path, number, f"it has no field {error}") from error
+    except (ValueError, AttributeError, TypeError) as error:
         raise _damaged(path, number, str(error)) from error
     return Record(seq, at, kind, body, hashlib.sha256(line).hexdigest())
 
@@ -116,6 +118,6 @@ def _refuse_newer(header: Mapping[str, Any]) -> None:
 
 def _damaged(path: Path, number: int, what: str) -> JournalDamaged:
     return JournalDamaged(
-        f"{path}, line {number}: {what}",
-        hint="do not edit a journal; check both virtual machines and restore the file from a copy",
+        f"{path} is damaged, line {number}: {what}",
+        hint="restore the file from a backup; without one, check which of the two virtual machines is plugged in",
     )

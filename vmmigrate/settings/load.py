@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import BaseModel, ValidationError
 
 from vmmigrate.errors import UsageProblem
+from vmmigrate.invalid import plain
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.sources import SOURCE, TEXT
 
@@ -45,8 +46,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except OSError as error:
         there = f"see what is there: ls -ld {shlex.quote(str(path))}"
-        missing = "vmmigrate init OLD writes one; or name another"
-        hint = missing if isinstance(error, FileNotFoundError) else there
+        missing = "vmmigrate init OLD writes one; or give another"
+        hint = missing if isinstance(error, FileNotFoundError) else "give a file" if path.is_dir() else there
         raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:
         raise UsageProblem(
@@ -103,9 +104,11 @@ def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:
     if kind == "extra_forbidden":
         near = get_close_matches(str(path[-1]), _beside(path), n=1)
         return "there is no such setting" + (f"; is it {'.'.join(map(str, (*path[:-1], *near)))}?" if near else "")
+    if kind == "string_pattern_mismatch" and path[-1:] == ("sha256",):
+        return "give 64 hexadecimal digits"
     if path[-2:] == ("via", "url"):
         return "give it as ssh://USER@HOST:PORT"
-    return message.removeprefix("Value error, ")
+    return plain(kind, message)
 
 
 def _beside(path: tuple[int | str, ...]) -> list[str]:

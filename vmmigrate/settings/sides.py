@@ -1,12 +1,23 @@
 """The settings of one appliance: its address, its console, its SSH server, its jump host."""
 
 import getpass
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vmmigrate.settings.sources import FullPath, Property, SecretSource, Strict
+
+
+def _host_key(text: str) -> str:
+    """Raises ValueError for what cannot be the pin of any key."""
+    if text.startswith("SHA256:") and not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?", text.strip()):
+        raise ValueError("this is no fingerprint: give SHA256: and 43 characters, as `ssh-keygen -lf` prints it")
+    return text
+
+
+HostKeyPin = Annotated[str, AfterValidator(_host_key)]
 
 
 class ConsoleSettings(Strict):
@@ -48,7 +59,7 @@ class JumpSettings(Strict):
     key_passphrase: SecretSource | None = Field(default=None, description="Where that key's passphrase comes from.")
     agent: bool = Field(default=False, description="Log in with the keys in ssh-agent.")
     password: SecretSource | None = Field(default=None, description="Where the account's password comes from.")
-    host_key: str | None = Field(default=None, description="Its SSH host key. Left out: known_hosts decides.")
+    host_key: HostKeyPin | None = Field(default=None, description="Its SSH host key. Left out: known_hosts decides.")
     known_hosts: FullPath | None = Field(default=None, description="Another known_hosts file.")
 
     @property
@@ -97,8 +108,8 @@ class SshSettings(Strict):
     )
     key_passphrase: SecretSource | None = Field(default=None, description="Where that key's passphrase comes from.")
     agent: bool = Field(default=False, description="Log in with the keys in ssh-agent, instead of the password.")
-    host_key: str | None = Field(
-        examples=["SHA256:…"],
+    host_key: HostKeyPin | None = Field(
+        examples=["SHA256:czAIcfRMFo58lJ3ix1DmDCybuP9TABfFomcjTpy0244"],
         default=None,
         description="Its SSH host key: SHA256:… as `ssh-keygen -lf` prints it. Left out: known_hosts decides.",
     )

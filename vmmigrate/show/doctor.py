@@ -3,6 +3,7 @@
 from vmmigrate.findings import Finding, Severity
 
 _VERDICTS = {Severity.INFO: "ok", Severity.WARNING: "warn", Severity.ERROR: "lacks"}
+_WORDS = {**_VERDICTS, Severity.ERROR: "error"}  # for people; programs read the words of earlier versions
 _NAMES = {"python": "Python", "pyvmomi": "pyVmomi", "known-hosts": "known_hosts", "runs-folder": "runs"}
 _NAMES |= {"keys-folder": "keys"}
 
@@ -14,7 +15,9 @@ def name_of(finding: Finding) -> str:
 
 def finding_lines(finding: Finding) -> list[str]:
     """For people."""
-    lines = [f"{_VERDICTS[finding.severity]:<6} {name_of(finding):<14} {finding.seen}"]
+    first, *more = finding.seen.splitlines() or [""]
+    lines = [f"{_WORDS[finding.severity]:<6} {name_of(finding):<14} {first}"]
+    lines += [f"{'':<21} {line}" for line in more]
     return lines + ([f"{'':<21} → {finding.remedy}"] if finding.remedy else [])
 
 

@@ -42,7 +42,7 @@ def _run_in(line: str) -> str:
 
 
 def _claimed(run: Run) -> str:
-    return note_line(run, f"run {run.run_id} on {socket.gethostname()}: a migration is in progress")
+    return note_line(run, f"run {run.run_id} begun on workstation {socket.gethostname()}: a migration is in progress")
 
 
 def release(run: Run, last_word: str = "") -> None:

@@ -106,8 +106,9 @@ def verify(server: SshServer, shown: HostKey, settings: str) -> None:
     expected = f"expected was {' or '.join(wanted)}" if wanted else "it is not known here"
     raise TrustRefused(
         f"the SSH host key of {server} is {kind} {shown.fingerprint}; {expected}",
-        hint="compare with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console)"
-        f" and pin the right one with {settings}.host_key, or add it to known_hosts",
+        hint="compare with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at the machine's"
+        f" screen) and pin the right one with {settings}.host_key"
+        + ("" if server.host_key else ", or add it to known_hosts"),  # a pin decides first
     )
 
 

@@ -38,24 +38,24 @@ TOGETHER = "id and {id} in a path go together"
     ("more", "key", "problem"),
     [
         ("ports = []", "ports", "Tuple should have at least 1 item after validation, not 0"),
-        ("ports = [0]", "ports.0", "Input should be greater than or equal to 1"),
+        ("ports = [0]", "ports.0", "it must be greater than or equal to 1"),
         ('base = "api"', "base", "'api' is not a path: a path begins with one / and has no space, backslash, # or .."),
         ('base = "/a/"', "base", "'/a/' ends with / or has a query; the endpoints' paths are appended to it"),
-        ('bases = "/api"', "bases", "Extra inputs are not permitted"),
+        ('bases = "/api"', "bases", "there is no such key"),
         ('check = { path = "/me", at = "/permissions" }', "check", "at and wanted go together"),
         (
             'check = { path = "/me", method = "HEAD", at = "/x", wanted = ["y"] }',
             "check",
             "an answer to HEAD has no body to look at",
         ),
-        ('check = { path = "/me", method = "POST" }', "check.method", "Input should be 'GET' or 'HEAD'"),
+        ('check = { path = "/me", method = "POST" }', "check.method", "it must be 'GET' or 'HEAD'"),
         ('check = { path = "/j/{id}" }', "check.path", "'/j/{id}': there is no {id} yet to put in here"),
         (
             'export = { path = "/b", method = "GET", password = "p" }',
             "export",
             "a GET would put the password into a URL, where logs keep it",
         ),
-        ('export = { path = "/b", options = { a = 1.5 } }', "export.options.a.bool", "Input should be a valid boolean"),
+        ('export = { path = "/b", options = { a = 1.5 } }', "export.options.a.bool", "give true or false"),
         (f'export = {{ path = "/b", job = {{ poll = "/p/{{id}}", {JOB_AT} }} }}', "export.job", TOGETHER),
         (f'export = {{ path = "/b", job = {{ id = "/id", poll = "/p", {JOB_AT} }} }}', "export.job", TOGETHER),
         (

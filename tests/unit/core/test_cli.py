@@ -114,7 +114,8 @@ def test_a_wrong_run_id(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> N
     result = cli(*command, "nope")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"error: there is no run 'nope' in {tmp_path}/runs (known: none)\n  → list the runs with `vmmigrate status`\n"
+        f"error: there is no run 'nope' in {tmp_path}/runs (known: none)\n"
+        "  → was it begun by another user, or on another workstation?\n"
     )
 
 
@@ -124,7 +125,7 @@ def test_an_error_is_one_json_line_where_json_is_asked_for(cli: Cli, tmp_path: P
     assert json.loads(result.stdout) == {
         "event": "Error",
         "message": f"there is no run 'nope' in {tmp_path}/runs (known: none)",
-        "hint": "list the runs with `vmmigrate status`",
+        "hint": "was it begun by another user, or on another workstation?",
         "exit_code": 2,
     }
 
@@ -156,7 +157,8 @@ def test_a_plan_that_cannot_be_written_is_refused_before_anything_is_looked_at(
 ) -> None:
     result = cli("plan", "mailgw", "new.qcow2", "-o", where)
     assert (result.exit_code, tiny.calls) == (2, [])
-    told = f"error: {where} cannot be written\n  → name a file in a folder of yours, with -o FILE\n"
+    why = {".": "it is a folder", "none/plan.json": f"there is no folder {Path.cwd() / 'none'}"}[where]
+    told = f"error: {where} cannot be written: {why}\n  → give a file in a folder of yours, with -o FILE\n"
     assert result.stderr == told
 
 
@@ -172,7 +174,7 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_connected(
         f"  image: there is no file {tmp_path}/nwe.qcow2",
         "    → check the path of the image",
         f"  backup-file: {tmp_path}/bakcup.tgz: No such file or directory",
-        "    → name a readable file",
+        "    → give the path of a readable file",
     ]
     assert tiny.calls == []
 
@@ -219,6 +221,13 @@ def test_a_command_that_is_misspelt_is_no_virtual_machine(cli: Cli, tiny: TinyHy
     assert "there is no command" not in cli("plan2", "image.raw").stderr
 
 
+@pytest.mark.parametrize("word", ["help", "version"])
+def test_an_option_without_its_hyphens_is_no_virtual_machine(cli: Cli, tiny: TinyHypervisor, word: str) -> None:
+    result = cli(word)
+    assert (result.exit_code, tiny.calls) == (2, [])
+    assert f"there is no command '{word}'; is it --{word}?" in result.stderr
+
+
 def test_a_scope_that_is_none(cli: Cli) -> None:
     assert cli("rollback", "r1", "--scope", "redo").exit_code == 2
 
@@ -234,8 +243,8 @@ def test_without_a_terminal_a_yes_must_be_given_in_advance(cli: Cli, tmp_path: P
     record(tmp_path, "r1", [*done(SWITCHED), END])
     result = cli("finish", "r1")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: a yes is needed, and there is no terminal to ask for it: mailgw will be ")
-    assert result.stderr.endswith(". Continue?\n  → give it in advance: the same command with --yes\n")
+    assert result.stderr.startswith("error: this must be confirmed, and there is no terminal: mailgw will be ")
+    assert result.stderr.endswith(". Continue?\n  → run the same command with --yes\n")
     assert tiny.calls == []
 
 
@@ -253,7 +262,7 @@ def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> N
     ]
     assert lines[2].startswith("[ 1/2] undo: Deploy the new image ")
     assert lines[4:] == [
-        "rolled-back",
+        "rolled back",
         "old VM: live",
         "new VM: deleted or never made",
         "insecure, as asked: --trust-staging",
@@ -411,7 +420,7 @@ def test_one_run_that_cannot_be_read_does_not_hide_the_others(cli: Cli, tmp_path
     result = cli("status")
     assert result.exit_code == 2
     assert f"run r2: migrated, {PLAN.old.name} → {NEW.name}" in result.stdout
-    assert "journal.jsonl, line 1: there is no complete record" in result.stderr
+    assert "journal.jsonl is damaged, line 1: there is no complete record" in result.stderr
 
 
 def without_the_step(rundir: RunDir) -> None:
@@ -437,8 +446,16 @@ ODD: list[tuple[list[Recorded], Callable[[RunDir], object], str]] = [
     ([], lambda rundir: rundir.plan.write_text("{"), "plan.json does not have what this version reads there"),
     ([], lambda rundir: rundir.plan.write_text("[]"), "plan.json does not have what this version reads there"),
     ([], lambda rundir: rundir.plan.write_bytes(b"\xff"), "plan.json does not have what this version reads there"),
-    ([], lambda rundir: rundir.journal.write_bytes(b""), "journal.jsonl, line 1: there is no complete record"),
-    ([], lambda rundir: rundir.journal.write_bytes(b"{}\n"), "journal.jsonl, line 1: 'schema'"),
+    (
+        [],
+        lambda rundir: rundir.journal.write_bytes(b""),
+        "journal.jsonl is damaged, line 1: there is no complete record",
+    ),
+    (
+        [],
+        lambda rundir: rundir.journal.write_bytes(b"{}\n"),
+        "is damaged, line 1: it has no field 'schema'",
+    ),
     ([], lambda rundir: a_folder(rundir.journal), "journal.jsonl cannot be read: Is a directory"),
     ([(Kind.BEGIN, {"step": "claim"})], without_the_step, "record 1 (begin) lacks 'step'"),
 ]

@@ -82,6 +82,14 @@ def test_variables_that_are_no_settings_are_passed_over() -> None:
     assert load(None, {}, environ) == Settings()
 
 
+def test_a_host_key_that_is_no_fingerprint_is_refused_early() -> None:
+    environ = {"VMMIGRATE_OLD__SSH__HOST_KEY": "SHA256:abc"}
+    with pytest.raises(UsageProblem, match=r"old\.ssh\.host_key .*: this is no fingerprint: give SHA256: and 43"):
+        load(None, {}, environ)
+    whole = "SHA256:" + "A" * 43
+    assert load(None, {}, {"VMMIGRATE_OLD__SSH__HOST_KEY": whole}).old.ssh.host_key == whole
+
+
 def test_all_problems_are_told_at_once_with_their_path(toml: Path) -> None:
     told = problem(
         'colour = "red"\n[old.ssh]\nport = 70000\n[old.console]\nuzer = "x"\n'
@@ -91,9 +99,9 @@ def test_all_problems_are_told_at_once_with_their_path(toml: Path) -> None:
     assert told.splitlines() == [
         "the configuration has 5 problems:",
         "  old.console.uzer: there is no such setting; is it old.console.user?",
-        "  old.ssh.port: Input should be less than or equal to 65535",
-        "  new.vcpus: Input should be greater than or equal to 1",
-        "  limits.boot: Input should be a valid number, unable to parse string as a number",
+        "  old.ssh.port: it must be less than or equal to 65535",
+        "  new.vcpus: it must be greater than or equal to 1",
+        "  limits.boot: give a number",
         "  colour: there is no such setting",
     ]
 
@@ -150,7 +158,7 @@ def test_what_is_neither_is_told_by_its_key(toml: Path) -> None:
 def test_a_file_that_is_asked_for_must_be_there(home: Path) -> None:
     with pytest.raises(UsageProblem, match=r"missing\.toml: No such file or directory") as refusal:
         load(home / "missing.toml", {}, {})
-    assert refusal.value.hint == "vmmigrate init OLD writes one; or name another"
+    assert refusal.value.hint == "vmmigrate init OLD writes one; or give another"
 
 
 @pytest.mark.parametrize("content", [b"[old", b"\xff\xfe"])

@@ -334,9 +334,9 @@ def test_it_ends_with_2_where_something_is_lacking(doctor: Callable[..., Result]
     file.chmod(0o622)
     result = doctor("--config", str(file))
     assert result.exit_code == 2
-    assert f"lacks  configuration  others may change {file}\n" in result.stdout
+    assert f"error  configuration  others may change {file}\n" in result.stdout
     assert f"{' ' * 21} → chmod 600 {file}\n" in result.stdout
-    assert "configuration" in result.stdout.splitlines()[-1].removeprefix("missing: ")
+    assert "configuration" in result.stdout.splitlines()[-1].removeprefix("fix first: ")
 
 
 def test_for_programs_it_is_one_json_line_a_check(doctor: Callable[..., Result], file: Path) -> None:

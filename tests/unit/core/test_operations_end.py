@@ -325,7 +325,7 @@ FROM_THE_JOURNAL: list[tuple[Callable[..., str], dict[str, Any], list[Recorded],
     (operations.rollback, {"scope": "all"}, done(SWITCHED), "run r1: the new VM has been open to the world"),
     (operations.rollback, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read"),
     (operations.finish, {"yes": True}, done(PREPARED), "run r1 is interrupted while migrating"),
-    (operations.finish, {}, [*done(SWITCHED), END], "a yes is needed"),
+    (operations.finish, {}, [*done(SWITCHED), END], "this must be confirmed"),
     (operations.finish, {"yes": True}, [*done(SWITCHED), END, (Kind.FINISHED, {})], "run r1 is finished"),
 ]
 
@@ -576,7 +576,7 @@ def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyH
     record(tmp_path, "r2", SWITCHED_BACK)
     with pytest.raises(NeedsConfirmation, match="mailgw will be asked to shut down, and the run can no longer") as ask:
         operations.finish("r1", parts(tmp_path, tiny))
-    assert (ask.value.flag, ask.value.hint) == ("--yes", "give it in advance: the same command with --yes")
+    assert (ask.value.flag, ask.value.hint) == ("--yes", "run the same command with --yes")
     with pytest.raises(NeedsConfirmation, match=f"{NEW.name} will be deleted with all its data"):
         operations.finish("r2", parts(tmp_path, tiny))
     assert (changes(tiny), kept(rundir)) == ([], ["archive.age", "r1.key"])

@@ -104,7 +104,7 @@ def test_a_good_file_is_good(tmp_path: Path) -> None:
     file = tmp_path / "some.toml"
     file.write_text(template())
     result = CliRunner().invoke(app, ["config", "check", str(file)])
-    assert (result.exit_code, result.stdout) == (0, f"{file}: good\n")
+    assert (result.exit_code, result.stdout) == (0, f"{file}: ok\n")
     assert load(file, {}, {}) == Settings()
 
 

@@ -11,8 +11,11 @@ VM = VmRef("u-2", "copy")
 
 def test_what_is_missing_is_named_beside_what_there_is() -> None:
     problem = refusals.missing("network", "lan", ["b", "a"], where=" (portgroup)")
-    assert (str(problem), problem.hint) == ("there is no network 'lan' (portgroup)", "those there are: a, b")
-    assert refusals.missing("network", "lan", []).hint == "those there are: none"
+    assert (str(problem), problem.hint) == (
+        "no network 'lan' (portgroup) (there are: a, b)",
+        "correct the name",
+    )
+    assert str(refusals.missing("network", "lan", [])) == "no network 'lan' (there are: none)"
 
 
 def test_a_hint_lists_no_more_names_than_somebody_reads() -> None:

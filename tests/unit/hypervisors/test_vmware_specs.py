@@ -569,9 +569,9 @@ class TestReading:
         assert reading.extra_of(options) == {"k": "new"}
 
     def test_an_unknown_network_is_told_with_those_there_are(self) -> None:
-        with pytest.raises(NotFound, match="there is no network 'x'") as caught:
+        with pytest.raises(NotFound, match="no network 'x'") as caught:
             networks.one_of({LAN: [vim.Network("network-1")]}, Network("x", "portgroup"))
-        assert caught.value.hint == "those there are: dvportgroup:lan"
+        assert str(caught.value).endswith("(there are: dvportgroup:lan)")
 
     def test_of_two_networks_of_one_name_none_is_taken(self) -> None:
         found = {LAN: [vim.Network("network-1"), vim.Network("network-2")], STAGING: [vim.Network("network-3")]}

@@ -63,7 +63,7 @@ class RestSession:
         if account in self._refused:
             raise LoginRefused(
                 f"the back end at {self.url} refused the account {account.user!r}: already refused, not tried again",
-                hint=f"check user and password in the browser; {_FAILURES}",
+                hint=f"check user and password in {account.given}; {_FAILURES}",
             )
         self._token, self._proved = None, False
         login = self._profile.login
@@ -141,7 +141,7 @@ class RestSession:
             )
         return LoginRefused(
             f"the back end at {self.url} refused the account {account.user!r}: {answer}",
-            hint=f"check user and password in the browser; {_FAILURES}",
+            hint=f"check user and password in {account.given}; {_FAILURES}",
         )
 
     def _without_token(self, response: requests.Response, answer: Answer) -> NotDiscovered:

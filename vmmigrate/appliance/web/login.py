@@ -85,7 +85,7 @@ def enter(browser: Browser, decisions: Decisions, entry: Entry, account: Account
 def refused(url: str, account: Account, said: str) -> LoginRefused:
     """The console's message; and how long a block lasts, if it mentions one."""
     blocked = says(words.BLOCKED, said)
-    usual = "check user and password in the browser; five failed log-ins within 300 s block an account"
+    usual = f"check user and password in {account.given}; five failed log-ins within 300 s block an account"
     return LoginRefused(
         f"the console at {url} refused the account {account.user!r}: {said}", hint=_BLOCK if blocked else usual
     )
