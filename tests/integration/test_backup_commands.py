@@ -353,7 +353,7 @@ def test_password_files_that_cannot_be_used(cli: Cli, tmp_path: Path) -> None:
 def test_a_profile_that_is_none(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text("[console]\nport = 1\n")
     code, message = told(cli("backup", "export", "192.0.2.1", "-o", "x.tgz", "--profile", "p.toml"))
-    assert (code, message.partition("\n")[0]) == (2, "error: p.toml: console.port: Extra inputs are not permitted")
+    assert (code, message.partition("\n")[0]) == (2, "error: p.toml: console.port: there is no such key")
 
 
 # ---- import ----------------------------------------------------------------------------------------------
@@ -443,7 +443,7 @@ def test_what_is_of_no_known_kind_is_sent_by_force_alone(cli: Cli, tmp_path: Pat
     )
     assert told(cli("backup", "inspect", "image.png")) == (
         2,
-        first + "  → if this console's backups are such files, only the console can show the content\n",
+        first + "  → check the path; if your console makes such files, only that console can read them\n",
     )
     assert told(cli("backup", "import", "192.0.2.1", "image.png", "--yes")) == (
         2,

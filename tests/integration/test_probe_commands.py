@@ -326,7 +326,7 @@ def test_a_file_that_is_no_profile(cli: Cli, tmp_path: Path) -> None:
     assert (code, message[:24]) == (2, "error: p.toml is not TOM")
     assert told(cli("probe", "192.0.2.1", "--check", "none")) == (
         2,
-        "error: none: No such file or directory\n  → name a profile that `vmmigrate probe` wrote\n",
+        "error: none: No such file or directory\n  → give a profile that `vmmigrate probe` wrote\n",
     )
 
 

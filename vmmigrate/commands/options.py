@@ -44,7 +44,9 @@ Fingerprint = Annotated[
 ]
 ProfileFile = Annotated[
     Path | None,
-    typer.Option("--profile", metavar="TOML", help="What discovery cannot find out (`vmmigrate probe` writes it)."),
+    typer.Option(
+        "--profile", metavar="TOML", help="What discovery cannot find out, as an earlier `vmmigrate probe` wrote it."
+    ),
 ]
 BackupPasswordFile = Annotated[
     Path | None,
