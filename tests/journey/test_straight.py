@@ -95,7 +95,7 @@ def test_a_second_run_is_kept_away_by_the_first_ones_claim(story: Story) -> None
     first, before = story.run_id, story.everything()
     told = story.migrate()
     assert told.status == REFUSED
-    assert f"another run has claimed this VM: [vmmigrate] run {first} on " in told.err
+    assert f"another run has claimed this VM: [vmmigrate] run {first} begun on workstation " in told.err
     assert (story.everything(), story.run_ids) == (before, [first])
 
 
