@@ -96,7 +96,7 @@ def upload(
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         extents = list(_extents(file, size))
-        sparse = sum(end - start for start, end, is_hole in extents if is_hole) > size // _FEW
+        sparse = _is_sparse(extents, size)
         extents = extents if sparse else [(0, size, False)]
         volume.upload(stream, 0, size, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM if sparse else 0)
         try:
@@ -106,6 +106,10 @@ def upload(
                 stream.abort()
             raise
         stream.finish()
+
+
+def _is_sparse(extents: list[tuple[int, int, bool]], size: int) -> bool:
+    return sum(end - start for start, end, is_hole in extents if is_hole) > size // _FEW
 
 
 def _send(

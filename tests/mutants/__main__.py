@@ -155,7 +155,7 @@ def main() -> int:
             said = verdict.test or verdict.trouble or "NOT CAUGHT"
             print(f"| {mutant.name} | {mutant.area} | {said} | {verdict.seconds:.0f} s |", flush=True)
     print(f"{len(chosen) - missed} of {len(chosen)} caught")
-    return 0
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

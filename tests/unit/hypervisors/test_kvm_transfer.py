@@ -149,6 +149,34 @@ class TestRoom:
         assert transfer.room_needed(Image(tmp_path, "qcow2", 5, 10, ""), tmp_path, local=False) == 5
 
 
+class Volume:
+    """The path of a volume in a pool on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def path(self) -> str:
+        return str(self._path)
+
+
+class TestFill:
+    def test_what_is_converted_in_place_is_on_the_disk_before_it_counts(
+        self, image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target, fsync = tmp_path / "volume", os.fsync
+        target.touch()
+        synced: list[tuple[str, int]] = []
+
+        def fsync_and_note(descriptor: int) -> None:
+            fsync(descriptor)
+            synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), os.fstat(descriptor).st_size))
+
+        monkeypatch.setattr(os, "fsync", fsync_and_note)
+        transfer.fill(None, Volume(target), image, no_progress, local=True)  # type: ignore[arg-type]
+        assert synced == [(str(target), target.stat().st_size)]
+        assert same(image.path, target)
+
+
 class TestExtents:
     def extents(self, path: Path) -> list[tuple[int, int, bool]]:
         with path.open("rb") as file:
@@ -170,3 +198,8 @@ class TestExtents:
         assert self.extents(path) == []
         os.truncate(path, MEBI)
         assert self.extents(path) == [(0, MEBI, True)]
+
+    @pytest.mark.parametrize(("hole", "sparse"), [(0, False), (MEBI, False), (2 * MEBI, True), (9 * MEBI, True)])
+    def test_holes_are_kept_if_they_are_more_than_a_tenth(self, hole: int, sparse: bool) -> None:
+        extents = [(0, 10 * MEBI - hole, False), (10 * MEBI - hole, 10 * MEBI, True)]
+        assert transfer._is_sparse(extents, 10 * MEBI) is sparse
