@@ -243,6 +243,15 @@ def test_a_restore_that_failed_is_told_in_the_consoles_words(tmp_path: Path, sai
             put(console)
 
 
+@pytest.mark.parametrize("status", [400, 403, 413, 500, 503])
+def test_a_restore_that_the_status_refuses_is_none_whatever_the_page_says(tmp_path: Path, status: int) -> None:
+    odd = OddConsole({"GET /backup": page(RESTORE), "POST /put": page(f"<p>Restore successful</p>{RESTORE}", status)})
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(ApplianceError, match=rf"refused the backup: .*\(status {status}\)"):
+            put(console)
+
+
 @pytest.mark.parametrize(
     "said",
     [
