@@ -8,6 +8,8 @@ fixtures/lab/with_lab.sh .venv/bin/python -m pytest -q -m lab --durations=8 >"$s
 lab=$!
 stop() { if kill -INT -- "-$lab" 2>/dev/null; then wait "$lab" || true; fi; rm -f "$said"; }  # it takes the lab down itself
 trap stop EXIT
-.venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not lab"
-wait "$lab" || { cat "$said"; exit 1; }
+status=0
+.venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not lab" || status=$?
+wait "$lab" || status=$?
 cat "$said"
+exit "$status"

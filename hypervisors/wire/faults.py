@@ -51,6 +51,8 @@ def plainly(error: BaseException) -> str:
         return "the name cannot be asked for now" if root.errno == socket.EAI_AGAIN else "the name is not known"
     if isinstance(root, TimeoutError) and "timed out" in str(root):  # else somebody's own words
         return "nothing answered in time"
+    if isinstance(root, EOFError):
+        return _ERRNO[errno.ECONNRESET]
     if isinstance(root, OSError) and root.errno:
         return _ERRNO.get(root.errno) or root.strerror or str(root)
     return in_one_line(str(root) or type(root).__name__)

@@ -418,9 +418,9 @@ def test_a_password_without_a_field_is_not_left_out_in_silence() -> None:
     back_end = OddBackEnd()
     with back_end.running() as console:
         with pytest.raises(NotDiscovered) as exporting:
-            export(console, Secret("a password"))
+            export(console, Secret("of the backup"))
         with pytest.raises(NotDiscovered) as importing:
-            import_(console, password=Secret("a password"))
+            import_(console, password=Secret("of the backup"))
     assert (exporting.value.keys, importing.value.keys) == (("rest.export.password",), ("rest.import.password",))
     assert back_end.seen == ["POST /api/in"]
 

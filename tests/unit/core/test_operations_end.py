@@ -131,7 +131,7 @@ def test_a_run_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
     rundir = RunDir(tmp_path / "runs" / "r1", tmp_path / "keys" / "r1.key")
     rundir.create()
     (rundir.path / "settings.json.part").mkdir()  # in the way of the settings
-    with pytest.raises(OSError, match="Is a directory"):
+    with pytest.raises(RunFolderFailed, match="r1 cannot be written: Is a directory"):
         operations.begin(rundir, MIGRATE, plan_to_json(PLAN), Settings())
     assert not list(tmp_path.rglob("r1*"))
 
