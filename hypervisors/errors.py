@@ -61,6 +61,10 @@ class NotOurs(HypervisorError):
     """Refused: the virtual machine does not carry the tag of this run."""
 
 
+class Changed(HypervisorError):
+    """What was to be replaced is not what it was when it was read: nothing was written."""
+
+
 class NotSupported(HypervisorError):
     """This hypervisor, or this build of it, cannot do that."""
 

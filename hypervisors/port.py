@@ -6,6 +6,7 @@ from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
     DeploySpec,
+    Holder,
     Inventory,
     Network,
     OvfProperty,
@@ -78,13 +79,24 @@ class Hypervisor(Protocol):
     def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
         """Remove one NIC of a virtual machine of our own, running and stored. Raises NotOurs."""
 
-    def set_notes(self, vm: VmRef, notes: str) -> None:
-        """Replace the free text that an administrator sees beside the virtual machine."""
+    def set_notes(self, vm: VmRef, notes: str, *, over: str | None = None) -> None:
+        """Replace the free text that an administrator sees beside the virtual machine.
+
+        `over`: the text that is replaced, as an inventory had it. Raises Changed, and writes nothing, if it is neither
+        that nor `notes` by now. Whether another can write between look and write, each adapter says.
+        """
 
     def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
         """Whether the host starts it at boot; `entry`: from an earlier inventory, to be restored.
 
         Raises NotSupported where it should and no host of its kind does, or its own host starts nothing at boot.
+        """
+
+    def holders(self, mac: str) -> tuple[Holder, ...]:
+        """Every machine of this hypervisor that has a NIC of this MAC, whoever made it, on or off.
+
+        Complete, or it raises: a machine that cannot be read is not left out. One that goes while it is looked at is
+        left out only if a second look finds it gone.
         """
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hypervisors.errors import HypervisorError, NameTaken, NoRoom, NotFound, NotOurs
+from hypervisors.errors import Changed, HypervisorError, NameTaken, NoRoom, NotFound, NotOurs
 from hypervisors.tag import Tag
 from hypervisors.types import VmRef
 
@@ -25,6 +25,13 @@ def listed(names: Iterable[str]) -> str:
 
 def gone(vm: VmRef, *, hint: str) -> NotFound:
     return NotFound(f"the virtual machine {vm.name} ({vm.id}) is gone", hint=hint)
+
+
+def changed(name: str) -> Changed:
+    return Changed(
+        f"the notes of {name} are not what they were a moment ago: nothing was written",
+        hint="somebody else writes there: see who, then run this again",
+    )
 
 
 def name_taken(name: str) -> NameTaken:

@@ -52,6 +52,22 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """A machine that has a NIC of a certain MAC; `link_up` and `stored_link_up` as of a Nic."""
+
+    vm: VmRef
+    power: PowerState
+    link_up: bool
+    stored_link_up: bool
+    network: Network
+
+    @property
+    def is_live(self) -> bool:
+        """It uses the MAC, or does as soon as it is let go on: a paused one holds its address too."""
+        return self.power is not PowerState.OFF and self.link_up
+
+
+@dataclass(frozen=True)
 class Disk:
     """A disk. `source`: a path or URL in the hypervisor's own terms; `capacity` in bytes, 0 = unknown.
 

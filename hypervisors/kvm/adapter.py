@@ -9,7 +9,7 @@ import libvirt
 from hypervisors import refusals
 from hypervisors.access import Access
 from hypervisors.errors import Problem
-from hypervisors.kvm import deploying, guest, nics, pools, reading, removing
+from hypervisors.kvm import deploying, guest, holding, nics, pools, reading, removing
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.session import (
     Session,
@@ -27,6 +27,7 @@ from hypervisors.types import (
     Address,
     DeploySpec,
     Disk,
+    Holder,
     Inventory,
     Network,
     PowerState,
@@ -136,9 +137,12 @@ class KvmHypervisor:
             require_ours(domain, run_id)
             nics.remove_nic(domain, mac)
 
-    def set_notes(self, vm: VmRef, notes: str) -> None:
+    def set_notes(self, vm: VmRef, notes: str, *, over: str | None = None) -> None:
+        """libvirt has no comparing write: between look and write another may write. Whoever claims looks again."""
         domain = self._session.domain(vm)
         with door(f"notes of {vm.name}"):
+            if over is not None:
+                _require_notes(domain, over, notes)
             for definition, flag in _definitions_with_flags(domain):
                 if reading.text_of(definition, "description") != notes.strip():
                     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, notes or None, None, None, flag)
@@ -148,6 +152,9 @@ class KvmHypervisor:
         with door(f"autostart of {vm.name}"):
             if bool(domain.autostart()) != autostart:
                 domain.setAutostart(int(autostart))
+
+    def holders(self, mac: str) -> tuple[Holder, ...]:
+        return holding.holders(self._session, mac)
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
         return tuple(ref_of(domain) for domain in self._session.domains() if _is_tagged(domain, run_id))
@@ -212,6 +219,12 @@ def _definitions_with_flags(domain: libvirt.virDomain) -> Iterator[tuple[ET.Elem
     live = running(domain)
     if live is not None:
         yield live, libvirt.VIR_DOMAIN_AFFECT_LIVE
+
+
+def _require_notes(domain: libvirt.virDomain, *texts: str) -> None:
+    """Raises Changed if it has none of these."""
+    if reading.text_of(stored(domain), "description") not in [text.strip() for text in texts]:
+        raise refusals.changed(domain.name())
 
 
 def _is_tagged(domain: libvirt.virDomain, run_id: str) -> bool:

@@ -1,7 +1,5 @@
 """The port over vSphere: vsphere://USER@VCENTER/DATACENTER/CLUSTER-OR-HOST, or a single ESXi host."""
 
-from functools import partial
-
 from pyVmomi import vim
 
 from hypervisors.access import Access
@@ -9,6 +7,7 @@ from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
     DeploySpec,
+    Holder,
     Inventory,
     Network,
     OvfProperty,
@@ -17,9 +16,10 @@ from hypervisors.types import (
     Store,
     VmRef,
 )
-from hypervisors.vmware import autostart as starting
 from hypervisors.vmware import (
+    annotations,
     deploying,
+    holding,
     inventory,
     macs,
     networks,
@@ -32,10 +32,10 @@ from hypervisors.vmware import (
     snapshots,
     stores,
     tags,
-    tasks,
     tools,
     vapp,
 )
+from hypervisors.vmware import autostart as starting
 from hypervisors.vmware.session import Session, open_session
 
 
@@ -118,14 +118,14 @@ class VmwareHypervisor:
     def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
         nics.remove_nic(self._session, self._own_machine(vm, run_id), vm.name, mac)
 
-    def set_notes(self, vm: VmRef, notes: str) -> None:
-        machine, what = self._machine(vm), f"notes of {vm.name}"
-        present = properties.of_one(self._session, machine, ("config.annotation",), what).get("config.annotation")
-        if (present or "") != notes:
-            tasks.run(self._session, what, partial(machine.ReconfigVM_Task, vim.vm.ConfigSpec(annotation=notes)))
+    def set_notes(self, vm: VmRef, notes: str, *, over: str | None = None) -> None:
+        annotations.write(self._session, self._machine(vm), vm.name, notes, over)
 
     def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
         starting.switch(self._session, self._machine(vm), vm.name, autostart, entry)
+
+    def holders(self, mac: str) -> tuple[Holder, ...]:
+        return holding.holders(self._session, mac)
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
         return tuple(vm for vm, _ in inventory.tagged(self._session, run_id))

@@ -26,6 +26,10 @@ class Busy(HypervisorError):
     """Something else works on the thing just now; it may be asked again."""
 
 
+class Outdated(Busy):
+    """The thing was changed since its change version was read; nothing was done."""
+
+
 class WrongState(HypervisorError):
     """The thing is in no state for that. A machine that an upload holds may say so in place of Busy."""
 
@@ -57,7 +61,7 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
     (vim.fault.NoDiskSpace, NoRoom, _OTHER_STORE),
     (vim.fault.InsufficientStorageSpace, NoRoom, _OTHER_STORE),
     (vim.fault.TaskInProgress, Busy, _WAIT),
-    (vim.fault.ConcurrentAccess, Busy, _WAIT),
+    (vim.fault.ConcurrentAccess, Outdated, _WAIT),
     (vim.fault.FileLocked, Busy, _WAIT),
     (vim.fault.MethodDisabled, Busy, _WAIT),
     (vim.fault.InvalidPowerState, HypervisorError, _SEE),

@@ -10,7 +10,9 @@ from worlds import MEBI, NEW_MAC, OLD_MAC, OTHER_RUN, RUN, World
 from hypervisors import (
     BadImage,
     Cancelled,
+    Changed,
     GuestAgent,
+    Holder,
     HypervisorError,
     NameTaken,
     Network,
@@ -321,7 +323,60 @@ class TestNics:
         assert [nic.mac for nic in world.hypervisor.inventory(world.old).nics] == [OLD_MAC]
 
 
+class TestHolders:
+    def held(self, world: World, mac: str) -> dict[str, Holder]:
+        """A lab may hold other tests' machines with the same MAC."""
+        found = [holder for holder in world.hypervisor.holders(mac) if holder.vm.name.startswith(world.old.name)]
+        assert len({holder.vm.id for holder in found}) == len(found)
+        return {holder.vm.name: holder for holder in found}
+
+    def test_every_machine_with_that_mac_whoever_made_it(self, world: World) -> None:
+        ours = world.ours()
+        old = Holder(world.old, PowerState.OFF, True, True, world.lan)
+        assert self.held(world, OLD_MAC)[world.old.name] == old
+        assert self.held(world, OLD_MAC).keys() == {world.old.name, ours.name}
+        assert self.held(world, NEW_MAC).keys() == {ours.name}
+        assert self.held(world, "52:54:00:c0:00:99") == {}
+
+    def test_in_any_spelling(self, world: World) -> None:
+        assert world.hypervisor.holders(OLD_MAC.upper()) == world.hypervisor.holders(OLD_MAC)
+
+    def test_one_that_runs_with_its_link_up_is_live(self, world: World) -> None:
+        assert not self.held(world, OLD_MAC)[world.old.name].is_live
+        world.hypervisor.start(world.old)
+        assert self.held(world, OLD_MAC)[world.old.name].is_live
+
+    def test_links_running_and_stored(self, world: World) -> None:
+        world.needs("links")
+        world.hypervisor.start(world.old)
+        world.hypervisor.set_nic(world.old, OLD_MAC, link_up=False)
+        down = Holder(world.old, PowerState.RUNNING, False, False, world.lan)
+        assert self.held(world, OLD_MAC)[world.old.name] == down
+        assert not down.is_live
+
+    def test_one_that_was_destroyed_is_gone(self, world: World) -> None:
+        ours = world.ours()
+        world.hypervisor.destroy(ours, RUN)
+        assert self.held(world, OLD_MAC).keys() == {world.old.name}
+
+
 class TestNotesAndAutostart:
+    def test_notes_over_others_are_written_only_if_those_are_there(self, world: World) -> None:
+        before = world.hypervisor.inventory(world.old).notes
+        world.hypervisor.set_notes(world.old, "first", over=before)
+        with pytest.raises(Changed) as caught:
+            world.hypervisor.set_notes(world.old, "second", over=before)
+        assert caught.value.hint
+        assert world.hypervisor.inventory(world.old).notes == "first"
+        world.hypervisor.set_notes(world.old, "second", over="first")
+        assert world.hypervisor.inventory(world.old).notes == "second"
+
+    def test_what_stands_there_already_was_written_by_a_call_whose_answer_was_lost(self, world: World) -> None:
+        before = world.hypervisor.inventory(world.old).notes
+        for _ in range(2):
+            world.hypervisor.set_notes(world.old, "ours", over=before)
+        assert world.hypervisor.inventory(world.old).notes == "ours"
+
     @pytest.mark.parametrize("runs", [False, True], ids=["off", "running"])
     def test_notes_are_replaced(self, world: World, runs: bool) -> None:
         if runs:

@@ -58,7 +58,7 @@ class TinyHypervisor:
         self._called("destroy", vm.name)
         self.new_is_there = False
 
-    def set_notes(self, vm: VmRef, notes: str) -> None:
+    def set_notes(self, vm: VmRef, notes: str, *, over: str | None = None) -> None:
         self._called("set_notes", vm.name)
         if vm == self.old:
             self.notes = notes
