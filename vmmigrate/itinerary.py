@@ -47,6 +47,7 @@ class Scope:
 
     With `pauses_as` the run stands still after it, in those words, until `finish` or, before its commit, `resume`.
     Without, the run is over: rolled back. `refused`: why it is refused after the commit, "" where it is not.
+    `takes`: what a person loses or gets back by it, a sentence each; the way back is confirmed by a yes to them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Scope:
     pauses_as: str = ""
     finish: Finish | None = None
     refused: str = ""
+    takes: Callable[[Any, "RunState"], Iterable[str]] = lambda plan, state: ()
 
 
 REDO = Scope("redo", "going back a few steps, to do them again")  # of every kind: the engine's own, then forward again

@@ -15,7 +15,7 @@ from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.parts import Parts, run_of
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.recorded import Recorded, taken_up
+from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.stage import Run
@@ -23,6 +23,7 @@ from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
+from vmmigrate.run.way_back import WayBack, way_back
 from vmmigrate.settings.folders import run_ids
 from vmmigrate.settings.models import Settings
 
@@ -107,19 +108,31 @@ def _refuse_to_resume(standing: Standing) -> None:
         )
 
 
-def rollback(run_id: str, parts: Parts, *, scope: str | None = None, leave_behind: bool = False) -> str:
+def rollback(
+    run_id: str, parts: Parts, *, scope: str | None = None, leave_behind: bool = False, yes: bool = False
+) -> str:
     """Go back; the outcome. Without `scope`: the first one that is not refused in this state.
 
     `leave_behind`: go back also where something that came to the new side, such as mail, stays behind in it.
-    Raises UsageProblem for a scope that is refused after the commit; UndoRefused where something would be lost.
+    Raises UsageProblem for a scope that is refused after the commit; NeedsConfirmation before anything is changed;
+    UndoRefused where something would be lost.
     """
     with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
         wanted = _scope_to_undo(recorded.standing, scope)
+        if not yes:
+            raise NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, wanted).takes), "--yes")
         with _connected(recorded, parts) as (engine, run):
             _fetch_for_the_way_back(run.doors, engine.standing)
             report_start(run, "rollback")
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
             return outcome_of(engine.standing)
+
+
+def rehearse_rollback(run_id: str, parts: Parts, *, scope: str | None = None) -> WayBack:
+    """What `rollback` would undo, from the run's folder alone: nothing is touched. Raises UsageProblem as it does."""
+    seen = status(run_id, parts)
+    refuse_finished(seen.state)
+    return way_back(seen.standing, seen.plan, _scope_to_undo(seen.standing, scope))
 
 
 def _scope_to_undo(standing: Standing, asked: str | None) -> Scope:

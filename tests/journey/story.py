@@ -113,7 +113,7 @@ class Story:
         return self.command("resume", self.run_id, stop=stop)
 
     def rollback(self, *flags: str, stop: Stop | None = None) -> Told:
-        return self.command("rollback", self.run_id, *flags, stop=stop)
+        return self.command("rollback", self.run_id, "--yes", *flags, stop=stop)
 
     def finish(self) -> Told:
         return self.command("finish", self.run_id, "--yes")

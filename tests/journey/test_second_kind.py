@@ -140,8 +140,8 @@ def test_killed_at_a_record_it_is_resumed(door: Door, stop: Stop) -> None:
 def test_killed_at_a_record_it_is_rolled_back(door: Door, stop: Stop) -> None:
     assert door("sign", stop=stop).status == KILLED
     committed = stop[2] - (stop[1] == "before") >= COMMIT
-    assert door("rollback", "r1", stop=("SIGKILL", "after", 1)).status == KILLED
-    told = door("rollback", "r1")
+    assert door("rollback", "r1", "--yes", stop=("SIGKILL", "after", 1)).status == KILLED
+    told = door("rollback", "r1", "--yes")
     assert (told.status, told.err) == (DONE, "")
     assert door.files == ({**REPLACED, "sign": "old"} if committed else BEFORE)
     word = json.loads(door("status", "r1", "--json").out)["status"]
@@ -151,11 +151,11 @@ def test_killed_at_a_record_it_is_rolled_back(door: Door, stop: Stop) -> None:
 def test_an_undo_that_refuses_sends_it_forward_again(door: Door) -> None:
     door("sign")
     (door.folder / "door" / "readers").touch()
-    told = door("rollback", "r1")
+    told = door("rollback", "r1", "--yes")
     assert told.status == WENT_BACK
     assert "somebody has read the new sign" in told.err
     assert door.files == {**REPLACED, "readers": ""}
-    assert door("rollback", "r1", "--leave-mail").status == DONE
+    assert door("rollback", "r1", "--yes", "--leave-mail").status == DONE
     assert door.files == {**REPLACED, "sign": "old", "readers": ""}
     again = door("resume", "r1")
     assert (again.status, again.err.splitlines()[0]) == (REFUSED, "error: run r1 was read and went back")
@@ -165,7 +165,7 @@ def test_an_undo_that_refuses_sends_it_forward_again(door: Door) -> None:
 
 def test_after_its_commit_not_all_of_it_goes_back(door: Door) -> None:
     door("sign")
-    told = door("rollback", "r1", "--scope", "all")
+    told = door("rollback", "r1", "--yes", "--scope", "all")
     assert (told.status, told.err.splitlines()) == (
         REFUSED,
         [
@@ -173,14 +173,14 @@ def test_after_its_commit_not_all_of_it_goes_back(door: Door) -> None:
             "  → vmmigrate rollback r1 --scope sign: hanging the old sign again, keeping the new one",
         ],
     )
-    assert "give --scope all or sign" in door("rollback", "r1", "--scope", "switch").err
+    assert "give --scope all or sign" in door("rollback", "r1", "--yes", "--scope", "switch").err
 
 
 def test_what_cannot_be_undone_is_left_to_a_person(door: Door) -> None:
     assert door("sign", stop=("SIGKILL", "after", RECORDS.index("done draft") + 1)).status == KILLED
     (door.folder / "door" / "draft").unlink()
     (door.folder / "door" / "draft").mkdir()
-    told = door("rollback", "r1")
+    told = door("rollback", "r1", "--yes")
     assert told.status == ATTENTION
     assert "not everything could be undone: draft: a bug: IsADirectoryError" in told.err
 

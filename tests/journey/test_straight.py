@@ -105,7 +105,7 @@ def test_a_second_run_is_kept_away_by_the_first_ones_claim(story: Story) -> None
 @pytest.mark.slow
 def test_there_is_nothing_to_roll_back_before_there_was_a_run(story: Story) -> None:
     before = story.everything()
-    told = story.command("rollback", "20200101-000000-0000")
+    told = story.command("rollback", "20200101-000000-0000", "--yes")
     assert told.status == REFUSED
     assert "there is no run '20200101-000000-0000'" in told.err
     assert story.everything() == before

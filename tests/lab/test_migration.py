@@ -72,7 +72,7 @@ def test_a_run_killed_between_both_links_is_rolled_back(guests: RealGuests) -> N
     assert status == SIGKILLED, events[-3:]
     with pytest.raises(OSError, match=r"timed out|No route|refused|Unable to connect"):
         guests.look(guests.old)
-    status, events = vmmigrate(guests, "rollback", run_of(events))
+    status, events = vmmigrate(guests, "rollback", "--yes", run_of(events))
     assert (status, events[-1]["outcome"], events[-1]["old_vm"]) == (0, "rolled-back", "live")
     assert guests.look(guests.old) == before
     assert guests.things() == things

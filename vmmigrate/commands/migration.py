@@ -12,7 +12,7 @@ import typer
 from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Config, Json, Yes
-from vmmigrate.commands.terminal import confirm, echo
+from vmmigrate.commands.terminal import confirm, echo, show_result
 from vmmigrate.settings.folders import run_ids, runs_folder
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ def rollback(
     leave_mail: Annotated[
         bool, typer.Option("--leave-mail", help="Go back although mail is waiting in the new VM.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would undo, and do nothing.")] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Go back to the old VM. The new one is deleted; once it was open to the world, it is kept, unplugged.
@@ -174,8 +176,21 @@ def rollback(
     Examples: vmmigrate rollback 20261122-133919-9268 · vmmigrate rollback 20261122-133919-9268 --scope switch
     """
     from vmmigrate import operations
+    from vmmigrate.errors import NeedsConfirmation
+    from vmmigrate.show.rollback import way_back_json, way_back_lines
 
-    carry_out(lambda parts, _: operations.rollback(run, parts, scope=scope, leave_behind=leave_mail), json=json)
+    def act(parts: "Parts", _: Any) -> None:
+        if dry_run:
+            seen = operations.rehearse_rollback(run, parts, scope=scope)
+            show_result(way_back_lines(seen), way_back_json(run, seen), json=json)
+            return
+        try:
+            operations.rollback(run, parts, scope=scope, leave_behind=leave_mail, yes=yes)
+        except NeedsConfirmation as question:
+            confirm(f"{question.question}. Go back?")
+            operations.rollback(run, parts, scope=scope, leave_behind=leave_mail, yes=True)
+
+    carry_out(act, json=json)
 
 
 def status(

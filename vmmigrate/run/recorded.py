@@ -42,7 +42,7 @@ def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[Recor
     """Under its lock. Raises UsageProblem if it is finished, JournalDamaged if it cannot be read."""
     with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
         state = journal.state()
-        _refuse_finished(state)
+        refuse_finished(state)
         if state.ended == ROLLED_BACK:
             rundir.drop_secrets()  # a crash may have come between that record and this act
         itinerary = of_run(state, itineraries)
@@ -53,7 +53,8 @@ def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[Recor
         yield Recorded(rundir, journal, itinerary, plan, settings)
 
 
-def _refuse_finished(state: RunState) -> None:
+def refuse_finished(state: RunState) -> None:
+    """Raises UsageProblem."""
     if state.finished:
         raise UsageProblem(
             f"run {state.run_id} is finished: it cannot be continued or rolled back",

@@ -4,21 +4,48 @@ from collections.abc import Iterator, Mapping
 
 from vmmigrate import properties
 from vmmigrate.doors import Doors
-from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Verified, VerifiedLive
+from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.steps import CLOSE, PREPARE, SWITCH, retire
 
+
+def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
+    """What a full way back takes away."""
+    if state.steps["deploy"] is not Status.PENDING:
+        yield f"{plan.new_name} will be deleted with all its data"
+    yield f"the exported backup and the copied keys on this workstation will be deleted; {plan.old.name} stays"
+    yield from _meanwhile(plan, state)
+
+
+def _takes_the_switch(plan: Plan, state: RunState) -> Iterator[str]:
+    """What a switch back takes away: after the commit, all that came to the new side."""
+    since = (
+        f", with all mail, users and settings that came to it since the switch: {plan.old.name} does not have them"
+        if Opened.__name__ in state.ever_learnt
+        else ""
+    )
+    yield f"{plan.new_name} will be kept, unplugged{since}"
+    yield from _meanwhile(plan, state)
+
+
+def _meanwhile(plan: Plan, state: RunState) -> Iterator[str]:
+    if state.steps["close-intake"] is not Status.PENDING:
+        yield f"no mail is taken until {plan.old.name} is plugged in and open again"
+
+
 ALL = Scope(
     "all",
     "going back to the old VM, undoing everything",
+    takes=_takes_all,
     refused="the new VM has been open to the world and may hold mail, so it is not deleted",
 )
 KEEPING_NEW = Scope(
     "switch",
     "going back to the old VM, keeping the new one, unplugged",
+    takes=_takes_the_switch,
     keeps=(PREPARE.name,),
     pauses_as="switched back",
     finish=Finish(

@@ -109,7 +109,7 @@ def test_a_vm_named_like_a_command_is_reached_by_the_long_form(cli: Cli, tiny: T
 # ---- refusals: 2 -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [("resume",), ("rollback",), ("status",), ("finish", "--yes")])
+@pytest.mark.parametrize("command", [("resume",), ("rollback", "--yes"), ("status",), ("finish", "--yes")])
 def test_a_wrong_run_id(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:
     result = cli(*command, "nope")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -229,13 +229,13 @@ def test_an_option_without_its_hyphens_is_no_virtual_machine(cli: Cli, tiny: Tin
 
 
 def test_a_scope_that_is_none(cli: Cli) -> None:
-    assert cli("rollback", "r1", "--scope", "redo").exit_code == 2
+    assert cli("rollback", "--yes", "r1", "--scope", "redo").exit_code == 2
 
 
 def test_what_is_refused_of_a_recorded_run_is_no_attention(cli: Cli, tmp_path: Path) -> None:
     record(tmp_path, "r1", [*done(SWITCHED), END])
     assert cli("resume", "r1").exit_code == 2
-    assert cli("rollback", "r1", "--scope", "all").exit_code == 2
+    assert cli("rollback", "--yes", "r1", "--scope", "all").exit_code == 2
     assert not (tmp_path / "runs" / "r1" / "log.txt").exists()
 
 
@@ -248,12 +248,36 @@ def test_without_a_terminal_a_yes_must_be_given_in_advance(cli: Cli, tmp_path: P
     assert tiny.calls == []
 
 
+def test_a_rollback_asks_and_a_dry_run_shows_and_does_nothing(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    journal = record(tmp_path, "r1", done(PREPARED)).journal
+    before = journal.read_bytes()
+    asked = cli("rollback", "r1")
+    assert asked.exit_code == 2
+    assert asked.stderr.startswith(
+        f"error: this must be confirmed, and there is no terminal: {NEW.name} will be deleted with all its data; "
+    )
+    assert asked.stderr.endswith(". Go back?\n  → run the same command with --yes\n")
+    shown = cli("rollback", "r1", "--dry-run")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.splitlines() == [
+        "going back to the old VM, undoing everything",
+        f"  {NEW.name} will be deleted with all its data",
+        "  the exported backup and the copied keys on this workstation will be deleted; mailgw stays",
+        "  would undo: Deploy the new image",
+        "  would undo: Claim the old VM",
+        "nothing was changed",
+    ]
+    data = json.loads(cli("rollback", "r1", "--dry-run", "--json").stdout)
+    assert (data["dry_run"], data["undoes"]) == (True, ["Deploy the new image", "Claim the old VM"])
+    assert (tiny.calls, journal.read_bytes()) == ([], before)
+
+
 # ---- the other codes -------------------------------------------------------------------------------------
 
 
 def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> None:
     rundir = record(tmp_path, "r1", done(PREPARED))
-    result = cli("rollback", "r1")
+    result = cli("rollback", "--yes", "r1")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[:2] == [
@@ -281,7 +305,7 @@ def test_failed_and_gone_back_is_1(cli: Cli, tmp_path: Path, tiny: TinyHyperviso
 def test_something_left_to_a_person_is_3(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", done(PREPARED))
     tiny.before["destroy"] = raises(trouble("the host is down"))
-    result = cli("rollback", "r1")
+    result = cli("rollback", "--yes", "r1")
     assert result.exit_code == 3
     assert "error: not everything could be undone: deploy: the host is down → try another day\n" in result.stderr
 
@@ -308,7 +332,7 @@ def test_each_thing_that_could_not_be_undone_has_a_line(cli: Cli, tmp_path: Path
     record(tmp_path, "r1", done(PREPARED))
     tiny.before["destroy"] = raises(trouble("the new host is down"))
     tiny.before["set_notes"] = raises(trouble("the old host is down"))
-    assert cli("rollback", "r1").stderr.splitlines()[:-1] == [
+    assert cli("rollback", "--yes", "r1").stderr.splitlines()[:-1] == [
         "error: not everything could be undone:",
         "  deploy: the new host is down → try another day",
         "  claim: the old host is down → try another day",
@@ -522,7 +546,7 @@ def test_a_run_that_this_user_may_not_look_into_is_named() -> None:
         shown = f"run r2: interrupted while migrating, {PLAN.old.name} → {NEW.name}\n"
         told = f"error: run r1: {journal} cannot be read: Permission denied\n"
         assert ended("status") == (2, shown, told + "  → is it a file, and may this user read it?\n")
-        refused = ended("rollback", "r1")
+        refused = ended("rollback", "--yes", "r1")
         assert refused[:2] == (2, "")
         assert refused[2].startswith(f"error: {journal.parent} cannot be used: Permission denied\n")
         (folder / "runs").chmod(0)

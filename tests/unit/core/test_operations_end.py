@@ -226,7 +226,7 @@ def test_a_switched_back_run_is_not_switched_back_again(tmp_path: Path, tiny: Ti
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
     before = rundir.journal.read_bytes()
     with pytest.raises(UsageProblem, match=r"^run r1 is switched back already$") as refusal:
-        operations.rollback("r1", parts(tmp_path, tiny))
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
     assert refusal.value.hint.startswith("vmmigrate finish r1: deletes the new VM")
     assert (changes(tiny), rundir.journal.read_bytes()) == ([], before)
 
@@ -251,7 +251,7 @@ def test_a_run_that_was_open_to_the_world_is_not_switched_a_second_time(tmp_path
 def test_a_vm_that_was_open_to_the_world_is_not_deleted_by_a_rollback(tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", [*done(SWITCHED), END])
     with pytest.raises(UsageProblem, match="may hold mail, so it is not deleted") as refusal:
-        operations.rollback("r1", parts(tmp_path, tiny), scope="all")
+        operations.rollback("r1", parts(tmp_path, tiny), scope="all", yes=True)
     assert refusal.value.hint == (
         "vmmigrate rollback r1 --scope switch: going back to the old VM, keeping the new one, unplugged"
     )
@@ -281,7 +281,7 @@ def test_another_plan_than_the_recorded_one(tmp_path: Path, tiny: TinyHypervisor
 
 def test_a_run_that_another_process_works_on(tmp_path: Path, tiny: TinyHypervisor) -> None:
     with locked(record(tmp_path, "r1", [])), pytest.raises(UsageProblem, match="another process is working on run r1"):
-        operations.rollback("r1", parts(tmp_path, tiny))
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
 
 
 def test_nothing_is_told_to_have_started_that_was_refused(tmp_path: Path, tiny: TinyHypervisor) -> None:
@@ -311,7 +311,7 @@ def test_a_forgotten_password_refuses_a_rollback_of_the_switch(tmp_path: Path, t
     rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
     before = rundir.journal.read_bytes()
     with pytest.raises(UsageProblem, match=r"old\.ssh\.password is not given"):
-        operations.rollback("r1", parts(tmp_path, tiny, environ={}))
+        operations.rollback("r1", parts(tmp_path, tiny, environ={}), yes=True)
     assert rundir.journal.read_bytes() == before
 
 
@@ -396,7 +396,7 @@ def test_a_remark_that_cannot_be_written_does_not_stop_the_way_back_of_the_switc
 
     tiny.before["set_nic"] = fail_on_a_full_disk
     with full, pytest.raises(JournalFailed):
-        operations.rollback("r1", parts(tmp_path, tiny))
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
     assert changes(tiny)[:3] == [f"set_nic {NEW.name} down", f"power_off {NEW.name}", f"set_nic {PLAN.old.name} up"]
     assert fold(read(rundir.journal)).steps["switch"] is Status.UNDOING
 
@@ -428,7 +428,7 @@ def test_before_the_switch_a_rollback_wants_no_password_and_leaves_nothing(
 ) -> None:
     rundir = record(tmp_path, "r1", done(PREPARED))
     told: list[Event] = []
-    assert operations.rollback("r1", parts(tmp_path, tiny, environ={}, listen=told.append)) == "rolled-back"
+    assert operations.rollback("r1", parts(tmp_path, tiny, environ={}, listen=told.append), yes=True) == "rolled-back"
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
     assert (tiny.notes, tiny.new_is_there, kept(rundir)) == (CLAIM.notes, False, [])
     assert told[0] == RunStarted("r1", "rollback", str(rundir.path))
@@ -439,7 +439,7 @@ def test_what_a_crash_left_of_a_rolled_back_runs_secrets_is_dropped(tmp_path: Pa
     rundir = record(tmp_path, "r1", [*done(PREPARED), *undone(PREPARED, scope="all")])
     assert kept(rundir) == ["archive.age", "r1.key"]
     with pytest.raises(UsageProblem, match="run r1 is rolled back already"):
-        operations.rollback("r1", parts(tmp_path, tiny))
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
     assert kept(rundir) == []
 
 
@@ -448,15 +448,57 @@ def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny
     tiny.before["destroy"] = raises(trouble("the host is down"))
     told: list[Event] = []
     with pytest.raises(NeedsAttention) as left:
-        operations.rollback("r1", parts(tmp_path, tiny, listen=told.append))
+        operations.rollback("r1", parts(tmp_path, tiny, listen=told.append), yes=True)
     assert str(left.value) == "not everything could be undone: deploy: the host is down → try another day"
     assert left.value.hint == "fix that, then run `vmmigrate rollback r1` again: it continues where it failed"
     assert [event.outcome for event in told if isinstance(event, RunEnded)] == ["needs-attention"]
     assert kept(rundir) == ["archive.age", "r1.key"]
     tiny.before.clear()
     tiny.calls.clear()
-    assert operations.rollback("r1", parts(tmp_path, tiny)) == "rolled-back"
+    assert operations.rollback("r1", parts(tmp_path, tiny), yes=True) == "rolled-back"
     assert changes(tiny) == [f"destroy {NEW.name}"]
+
+
+DELETED = (
+    f"{PLAN.new_name} will be deleted with all its data; the exported backup and the copied keys on this workstation"
+    " will be deleted; mailgw stays"
+)
+KEPT = (
+    f"{PLAN.new_name} will be kept, unplugged, with all mail, users and settings that came to it since the switch:"
+    " mailgw does not have them; no mail is taken until mailgw is plugged in and open again"
+)
+
+
+@pytest.mark.parametrize(("state", "takes"), [("interrupted", DELETED), ("migrated", KEPT)])
+def test_a_rollback_says_what_it_takes_away_before_anything_is_connected(
+    tmp_path: Path, tiny: TinyHypervisor, state: str, takes: str
+) -> None:
+    rundir = record(tmp_path, "r1", STATES[state])
+    before = rundir.journal.read_bytes()
+    with pytest.raises(NeedsConfirmation) as question:
+        operations.rollback("r1", parts(tmp_path, tiny))
+    assert (question.value.question, question.value.flag) == (takes, "--yes")
+    assert (tiny.calls, rundir.journal.read_bytes()) == ([], before)
+
+
+def test_a_rehearsed_rollback_touches_nothing(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", STATES["interrupted"])
+    with locked(rundir):  # also of a run that is in progress
+        seen = operations.rehearse_rollback("r1", parts(tmp_path, tiny))
+    assert seen.words == "going back to the old VM, undoing everything"
+    assert seen.undoes == ("Deploy the new image", "Claim the old VM")
+    assert tiny.calls == []
+
+
+@pytest.mark.parametrize("state", ["rolled back", "switched back", "finished"])
+def test_a_rehearsed_rollback_is_refused_as_the_real_one(tmp_path: Path, tiny: TinyHypervisor, state: str) -> None:
+    record(tmp_path, "r1", STATES[state])
+    refusals = []
+    for act in (operations.rollback, operations.rehearse_rollback):
+        with pytest.raises(UsageProblem) as refused:
+            act("r1", parts(tmp_path, tiny))
+        refusals.append(str(refused.value))
+    assert refusals[0] == refusals[1]
 
 
 # ---- resume ----------------------------------------------------------------------------------------------
@@ -563,7 +605,7 @@ def test_a_host_that_starts_nothing_is_told_and_hinders_no_migration(tmp_path: P
 def test_the_old_vms_autostart_is_put_back_as_it_was(tmp_path: Path, tiny: TinyHypervisor, was: Plugged) -> None:
     record(tmp_path, "r1", done({**PREPARED, "switch": was}))
     tiny.new_is_there = False
-    assert operations.rollback("r1", parts(tmp_path, tiny)) == "rolled-back"
+    assert operations.rollback("r1", parts(tmp_path, tiny), yes=True) == "rolled-back"
     autostarts = [call for call in changes(tiny) if call.startswith("set_autostart")]
     assert autostarts == ([f"set_autostart {PLAN.old.name} True second"] if was.old_autostart else [])
 

@@ -94,7 +94,7 @@ def hypervisor_of(stored: Path) -> TinyHypervisor:
 def test_a_stored_run_that_prepared_is_rolled_back(name: str, tmp_path: Path) -> None:
     stored = JOURNALS / "schema-1" / name
     rundir, hypervisor = laid(stored, tmp_path), hypervisor_of(stored)
-    assert operations.rollback(rundir.run_id, parts(tmp_path, hypervisor)) == "rolled-back"
+    assert operations.rollback(rundir.run_id, parts(tmp_path, hypervisor), yes=True) == "rolled-back"
     assert (hypervisor.notes, hypervisor.new_is_there) == ("the owner's words", False)
     assert not any(path.exists() for path in rundir.secrets())
     assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).standing.verbs == ()
@@ -117,7 +117,7 @@ def test_a_stored_run_that_is_over_is_not_rolled_back_again(name: str, tmp_path:
     stored = JOURNALS / "schema-1" / name
     rundir = laid(stored, tmp_path)
     with pytest.raises(UsageProblem):
-        operations.rollback(rundir.run_id, parts(tmp_path, hypervisor_of(stored)))
+        operations.rollback(rundir.run_id, parts(tmp_path, hypervisor_of(stored)), yes=True)
 
 
 @pytest.mark.parametrize("name", ["migrated", "killed-in-the-import"])
