@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmmigrate.findings import Check, Finding
-from vmmigrate.step import Act, Phase, Step
+from vmmigrate.step import Act, Look, Phase, Step
 
 if TYPE_CHECKING:
     from vmmigrate.facts import Facts
@@ -59,6 +59,11 @@ class Scope:
     takes: Callable[[Any, "RunState"], Iterable[str]] = lambda plan, state: ()
 
 
+def unguarded(run: Any) -> Iterable[Check]:
+    """Of a kind of run for which nobody else can move anything."""
+    return ()
+
+
 REDO = Scope("redo", "going back a few steps, to do them again")  # of every kind: the engine's own, then forward again
 
 
@@ -89,6 +94,7 @@ class Itinerary:
     # What is asked for before the run goes on, or goes back through a live phase: doors, plan, state (None: new).
     secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]
     secrets_back: Callable[[Any], Iterable[str]]
+    guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
 
     @property
     def steps(self) -> tuple[Step, ...]:

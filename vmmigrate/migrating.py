@@ -31,7 +31,7 @@ def plan(
     """Check everything, change nothing. Raises PlanRefused and what the parts raise."""
     _refuse_unusable(image, settings, parts)
     with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
-        return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id())
+        return _look(hypervisor, settings, doors, parts, old, image, run_id or new_run_id(parts.wall))
 
 
 def _look(
@@ -56,7 +56,7 @@ def migrate(
     `agreed`: a plan made earlier, whose premises must still hold. After a failure before the commit the run
     has gone back and RolledBack is raised; NeedsAttention if a person must do something.
     """
-    run_id = run_id or new_run_id()
+    run_id = run_id or new_run_id(parts.wall)
     _refuse_unusable(image, settings, parts)
     recorder = Recorder(parts.listen)
     parts = replace(parts, listen=recorder)
@@ -81,7 +81,7 @@ def _refuse_unusable(image: Path, settings: Settings, parts: Parts) -> None:
     if archive is not None:
         found.ask("backup-file", lambda: archives.refuse_unreadable(archive))
     try:
-        parts.rundir(new_run_id()).refuse_unwritable()
+        parts.rundir(new_run_id(parts.wall)).refuse_unwritable()
     except UsageProblem as problem:
         found.error("folders", str(problem), problem.hint)
     found.refuse_if_blocked()

@@ -1,16 +1,18 @@
 """What can be asked of a run of any kind: begin, resume, rollback, finish, status."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 
 from hypervisors import Problem
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import JournalDamaged, NeedsConfirmation, RunFolderFailed, UsageProblem
+from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, RunFolderFailed, UsageProblem
 from vmmigrate.events import RunStarted
+from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.parts import Parts, run_of
 from vmmigrate.run.engine import Engine
@@ -27,10 +29,14 @@ from vmmigrate.run.way_back import WayBack, way_back
 from vmmigrate.settings.folders import run_ids
 from vmmigrate.settings.models import Settings
 
+GUARD = "guard"  # the check's id where the guards themselves could not be asked
+
 # ---- begin ----------------------------------------------------------------------------------------------
 
 
-def begin(rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings) -> Journal:
+def begin(
+    rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings, wall: Callable[[], float] = time.time
+) -> Journal:
     """The run exists once its journal does; everything a later process needs is on the disk before it."""
     header = {
         "run_id": rundir.run_id,
@@ -46,7 +52,7 @@ def begin(rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings) -
     try:
         write_durably(rundir.plan, plan.encode())
         write_durably(rundir.settings, settings.model_dump_json(indent=2, exclude_none=True).encode())
-        return Journal.create(rundir.journal, header)
+        return Journal.create(rundir.journal, header, wall=wall)
     except OSError as error:
         rundir.remove()
         raise RunFolderFailed(
@@ -62,7 +68,11 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None
     """Begin a run of that kind, of which nothing is on the disk yet, and take it to its end."""
     rundir = run.rundir
     rundir.create()
-    with locked(rundir), closing(begin(rundir, itinerary, plan, run.settings)) as journal, recorder.into(journal):
+    with (
+        locked(rundir),
+        closing(begin(rundir, itinerary, plan, run.settings, run.wall)) as journal,
+        recorder.into(journal),
+    ):
         report_start(run, itinerary.name)
         supervise(Engine(journal, itinerary, run, run.emit), run, Engine.forward)
 
@@ -82,12 +92,13 @@ def report_start(run: Run, verb: str) -> None:
 
 def resume(run_id: str, parts: Parts) -> str:
     """Continue in the recorded direction; returns the outcome."""
-    with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
+    with _taken_up(run_id, parts) as recorded:
         _refuse_to_resume(recorded.standing)
         with _connected(recorded, parts) as (engine, run):
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
+            require(run, standing.itinerary)
             if standing.paused_at:
                 engine.turn_forward("resumed by the operator")
             supervise(engine, run, Engine.go_on)
@@ -117,13 +128,14 @@ def rollback(
     Raises UsageProblem for a scope that is refused after the commit; NeedsConfirmation before anything is changed;
     UndoRefused where something would be lost.
     """
-    with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
+    with _taken_up(run_id, parts) as recorded:
         wanted = _scope_to_undo(recorded.standing, scope)
         if not yes:
             raise NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, wanted).takes), "--yes")
         with _connected(recorded, parts) as (engine, run):
             _fetch_for_the_way_back(run.doors, engine.standing)
             report_start(run, "rollback")
+            require(run, engine.itinerary)
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
             return outcome_of(engine.standing)
 
@@ -162,7 +174,7 @@ def _asked_for(itinerary: Itinerary, name: str) -> Scope:
 
 def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
     """The end that cannot be undone: secrets and the right to roll back are dropped; the outcome."""
-    with taken_up(_existing(run_id, parts), parts.itineraries) as recorded:
+    with _taken_up(run_id, parts) as recorded:
         end = recorded.standing.finish
         if recorded.standing.state.ended == ROLLED_BACK:
             raise UsageProblem(
@@ -178,8 +190,13 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
             raise NeedsConfirmation(end.question(recorded.plan), "--yes")
         with _connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
+            require(run, engine.itinerary)
             finish_run(engine, run)
             return outcome_of(engine.standing)
+
+
+def _taken_up(run_id: str, parts: Parts) -> AbstractContextManager[Recorded]:
+    return taken_up(_existing(run_id, parts), parts.itineraries, parts.wall)
 
 
 @contextmanager
@@ -192,6 +209,15 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
         run_of(recorded.rundir, recorded.plan, recorded.settings, given) as run,
     ):
         yield Engine(recorded.journal, recorded.itinerary, run, recorder), run
+
+
+def require(run: Run, itinerary: Itinerary) -> None:
+    """Before anything is touched. Raises NeedsAttention with every guard that did not pass."""
+    checks = Checks()
+    checks.compare(GUARD, "may this run act", "", lambda: itinerary.guard(run))
+    if failed := checks.failed:
+        message, hint = in_words("guards did not pass", [(str(check), check.hint) for check in failed])
+        raise NeedsAttention(message, hint=hint)
 
 
 def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:

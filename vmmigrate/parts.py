@@ -1,5 +1,6 @@
 """What an operation is given by its caller, and the real parts made of that: hypervisor, doors, run."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from vmmigrate.run.logged import warnings_to
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import ProcessSecrets
+from vmmigrate.settings.secrets import ProcessSecrets, Secrets
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Parts:
     listen: Listener = silent
     pace: Pace = REAL_TIME
     wall: Callable[[], float] = time.time
+    workstation: Callable[[], str] = socket.gethostname
+    open_doors: Callable[[Settings, Secrets], Doors] = Doors
     itineraries: Sequence[Itinerary] = ITINERARIES
 
     def rundir(self, run_id: str) -> RunDir:
@@ -71,7 +74,7 @@ def access_to(settings: Settings, parts: Parts) -> Access:
 @contextmanager
 def doors_of(settings: Settings, parts: Parts) -> Iterator[Doors]:
     """Closed afterwards; passwords are asked for when needed."""
-    doors = Doors(settings, parts.secrets.of(settings))
+    doors = parts.open_doors(settings, parts.secrets.of(settings))
     try:
         yield doors
     finally:
@@ -95,5 +98,6 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         doors=doors,
         emit=parts.listen,
         wall=parts.wall,
+        workstation=parts.workstation,
         pace=parts.pace,
     )

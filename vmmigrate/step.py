@@ -1,19 +1,32 @@
-"""What a step is: a name, an act that can be run again, its undo, and what it learns and needs to know."""
+"""What a step is: a name, an act that can be run again, its undo, what it learns and needs, and whether it holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
 
 from hypervisors import Problem
 
+if TYPE_CHECKING:
+    from vmmigrate.findings import Check
+
 Act = Callable[[Any], None]
+Look = Callable[[Any], "Iterable[Check]"]  # of a run: does what the step left still hold?
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """In place of an undo, if there is nothing to undo."""
+    """In place of an undo or a look, if there is nothing to undo or to look at."""
 
     reason: str
+
+
+class Otherwise(Enum):
+    """What follows where a look sees that what a step left does not hold any more."""
+
+    AGAIN = auto()  # it is done again: it is convergent
+    FROM_HERE = auto()  # it and all steps begun after it are undone, then done again; after the commit as REFUSE
+    REFUSE = auto()  # nothing is touched, and the run stops
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,9 @@ class Step:
     """One action on the world. Two laws: `do` checks, then acts; `undo` tolerates that there is nothing to undo.
 
     `learns`: the groups of facts that it may record; `needs`: those that an earlier step has recorded by then.
-    A step that is not convergent names in `redo_from` the step that makes its ground again.
+    A step that is not convergent names in `redo_from` the step that makes its ground again. `holds`: a look at what
+    it left, by which a record is never taken for the world. `looks_back`: the steps that are looked at right before
+    this one; a resumed run looks at all that are done.
     """
 
     name: str
@@ -31,6 +46,9 @@ class Step:
     learns: tuple[type, ...] = ()
     needs: tuple[type, ...] = ()
     redo_from: str | None = None
+    holds: Look | Nothing = Nothing("")
+    otherwise: Otherwise = Otherwise.AGAIN
+    looks_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,23 @@
 """Take the steps of a run forward or back, and record each one before and after. Knows no appliance."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Cancelled, Pace, Problem, redacted
-from vmmigrate.errors import JournalDamaged, JournalFailed
-from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed
+from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger
+from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Facts, group_to_json
+from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.looks import OFTEN, Seen, as_json, look_at
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
-from vmmigrate.step import Nothing, Step, UndoRefused
+from vmmigrate.step import Nothing, Otherwise, Step, UndoRefused
 
 
 class Stage(Protocol):
@@ -39,6 +40,7 @@ class Engine:
     itinerary: Itinerary
     stage: Stage
     emit: Callable[[Event], None]
+    _turns: int = 0  # because of what a look showed
 
     def __post_init__(self) -> None:
         state = self.journal.state()
@@ -50,23 +52,24 @@ class Engine:
     # ---- the three verbs ---------------------------------------------------------------------------------
 
     def go_on(self) -> None:
-        """Follow the recorded direction to its end."""
-        back = self.journal.state().back
-        if back is None:
-            self.forward()
-        else:
+        """Follow the recorded direction to its end; forward, after a look at all that is done."""
+        back = self._state.back
+        if back is not None:
             self._walk_back(back)
+        elif self._still_so(self._state.steps):
+            self.forward()
 
     def forward(self) -> None:
         """Do the steps that are not done. Raises what a step raises, after recording it as failed."""
         broken = self._what_cannot_be_continued()
         if broken is not None:
-            self._turn_back(broken, REDO.words)
-            self._walk_back(broken)  # it goes forward again after that
+            self._walk_back_by(broken)
             return
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
                 self.stage.pace.cancelled()
+                if not self._still_so(step.looks_back, step.name):
+                    return
                 self._do(step, number)
         self.journal.append(Kind.END, {"outcome": self.itinerary.outcome})
 
@@ -95,10 +98,13 @@ class Engine:
     def _state(self) -> RunState:
         return self.journal.state()
 
+    def _now(self) -> float:
+        return self.stage.pace.clock.now()
+
     def _do(self, step: Step, number: int) -> None:
         self.journal.append(Kind.BEGIN, {"step": step.name})
         self.emit(StepBegan(step.name, step.title, number, len(self._steps)))
-        started = time.monotonic()
+        started = self._now()
         self._enter(step)
         try:
             step.do(self.stage)
@@ -108,19 +114,79 @@ class Engine:
             self._record_failure(step, error, undoing=False)
             raise
         self.journal.append(Kind.DONE, {"step": step.name})
-        self.emit(StepEnded(step.name, step.title, time.monotonic() - started))
+        self.emit(StepEnded(step.name, step.title, self._now() - started))
 
     def _what_cannot_be_continued(self) -> Back | None:
         """An act that was begun and is not convergent is undone, back to the step from which it can be done again."""
-        statuses = self._state.steps
+        state = self._state
         for step in self._steps:
-            if step.redo_from and statuses[step.name] in (Status.BEGUN, Status.FAILED):
-                names = [each.name for each in self._steps]
-                span = names[names.index(step.redo_from) : names.index(step.name) + 1]
-                return Back(REDO.name, f"{step.title!r} was interrupted and cannot be continued", tuple(span))
+            undone = state.steps[step.name] is not Status.DONE
+            if step.redo_from and undone and state.attempted(step.name, step.redo_from):
+                return self._redo(step.redo_from, f"{step.title!r} was interrupted and cannot be continued")
         return None
 
+    def _redo(self, first: str, reason: str) -> Back:
+        """Back to that step, over all that was begun since."""
+        names = [step.name for step in self._steps]
+        begun = [name for name in names if self._state.steps[name] is not Status.PENDING]
+        return Back(REDO.name, reason, tuple(n for n in names[names.index(first) :] if n == first or n in begun))
+
+    # ---- looks -------------------------------------------------------------------------------------------
+
+    def _still_so(self, names: Collection[str], cause: str = "") -> bool:
+        """Look at these steps, where they are done. False: because of what was seen, another way led to the end."""
+        passed: list[Check] = []
+        for number, step in enumerate(self._steps, start=1):
+            if step.name in names and self._state.steps[step.name] is Status.DONE:
+                seen = self._look_at(step)
+                passed += seen.checks
+                if seen.wrong:
+                    self._record_looks(cause, passed)
+                    passed.clear()
+                    if not self._answered(seen, number):
+                        return False
+        self._record_looks(cause, passed)
+        return True
+
+    def _look_at(self, step: Step) -> Seen:
+        self.stage.enter(step.name, _learns_nothing, leave_behind=False)
+        return look_at(step, self.stage)
+
+    def _record_looks(self, cause: str, checks: Collection[Check]) -> None:
+        if checks and self.journal.schema >= Kind.LOOKED.since:
+            self.journal.append(Kind.LOOKED, {"step": cause, "checks": as_json(checks)})
+
+    def _answered(self, seen: Seen, number: int) -> bool:
+        """Whether the run can go on from here after what was seen. Raises NoLonger."""
+        state, committed = self._state, self.standing.committed
+        step, otherwise = seen.step, seen.otherwise
+        if state.phases[step.name] in self.itinerary.live and not committed:
+            first = next(name for name, phase in state.phases.items() if phase in self.itinerary.live)
+            return self._from(first, seen)
+        if otherwise is Otherwise.FROM_HERE and not committed:
+            return self._from(step.name, seen)
+        if otherwise is not Otherwise.AGAIN:
+            raise NoLonger(str(seen), hint=seen.hint)
+        self.emit(StepRemark(step.name, f"this does not hold any more, so it is done again: {seen}"))
+        self._do(step, number)
+        if (again := self._look_at(step)).wrong:
+            raise NoLonger(f"done again, and it still does not hold: {again}", hint=again.hint)
+        return True
+
+    def _from(self, first: str, seen: Seen) -> bool:
+        """Back to that step, and forward again to the end: never more often than `OFTEN`."""
+        self._turns += 1
+        if self._turns > OFTEN:
+            raise Problem(f"this did not hold any more, {OFTEN} times: {seen}", hint=seen.hint)
+        self._walk_back_by(self._redo(first, f"{seen.step.title!r} does not hold any more: {seen}"))
+        return False
+
     # ---- back --------------------------------------------------------------------------------------------
+
+    def _walk_back_by(self, redo: Back) -> None:
+        """It goes forward again after that."""
+        self._turn_back(redo, REDO.words)
+        self._walk_back(redo)
 
     def _turn_back(self, back: Back, words: str) -> None:
         data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps)}
@@ -182,7 +248,7 @@ class Engine:
     def _undo(self, step: Step, number: int, total: int) -> None:
         self.journal.append(Kind.UNDO, {"step": step.name})
         self.emit(StepBegan(step.name, step.title, number, total, undoing=True))
-        started = time.monotonic()
+        started = self._now()
         self._enter(step)
         if not isinstance(step.undo, Nothing):
             try:
@@ -194,7 +260,7 @@ class Engine:
                 return
         self.journal.append(Kind.UNDONE, {"step": step.name})
         self.stage.facts = self._state.facts
-        self.emit(StepEnded(step.name, step.title, time.monotonic() - started, undoing=True))
+        self.emit(StepEnded(step.name, step.title, self._now() - started, undoing=True))
 
     # ---- both --------------------------------------------------------------------------------------------
 
@@ -214,6 +280,10 @@ class Engine:
         data: dict[str, Any] = {"step": step.name, "error": text, "hint": hint, "undoing": undoing}
         self.journal.append(Kind.FAILED, data)
         self.emit(StepFailed(step.name, step.title, text, hint, undoing))
+
+
+def _learns_nothing(value: object) -> None:
+    raise TypeError(f"a look learns nothing, and not {type(value).__name__}")
 
 
 def describe(error: Exception) -> tuple[str, str]:

@@ -63,6 +63,11 @@ class RunState:
     titles: Mapping[str, str] = field(default_factory=dict)  # of steps; an earlier version recorded none
     notes: tuple[Note, ...] = ()
     undone: frozenset[str] = frozenset()  # steps that were done or begun, and are not any more
+    undone_since: Mapping[str, frozenset[str]] = field(default_factory=dict)  # step → undone since it last began
+
+    def attempted(self, step: str, ground: str) -> bool:
+        """Whether the step was begun on what `ground` left, which is still there; also if it is undone by now."""
+        return step in self.undone_since and ground not in self.undone_since[step]
 
 
 def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
@@ -121,7 +126,8 @@ def _known(state: RunState, record: Record, name: str) -> str:
 
 
 def _begin(state: RunState, record: Record) -> RunState:
-    return _with_status(state, record, Status.BEGUN)
+    state = _with_status(state, record, Status.BEGUN)
+    return replace(state, undone_since={**state.undone_since, record.data["step"]: frozenset()})
 
 
 def _learnt(state: RunState, record: Record) -> RunState:
@@ -166,7 +172,9 @@ def _undone(state: RunState, record: Record) -> RunState:
     state = _with_status(state, record, Status.PENDING)
     facts = state.facts.without(state.learnt_by.get(name, ()))
     troubles = {step: text for step, text in state.troubles.items() if step != name}
-    return replace(state, facts=facts, learnt_by={**state.learnt_by, name: ()}, troubles=troubles)
+    since = {step: undone | {name} for step, undone in state.undone_since.items()}
+    learnt_by = {**state.learnt_by, name: ()}
+    return replace(state, facts=facts, learnt_by=learnt_by, troubles=troubles, undone_since=since)
 
 
 def _paused(state: RunState, record: Record) -> RunState:
@@ -184,6 +192,11 @@ def _finished(state: RunState, record: Record) -> RunState:
 def _note(state: RunState, record: Record) -> RunState:
     note = Note(record.kind, _text(record.data, "step"), _text(record.data, "text"))
     return replace(state, notes=(*state.notes, note))
+
+
+def _looked(state: RunState, record: Record) -> RunState:
+    """A look changes nothing. What followed from it has records of its own."""
+    return state
 
 
 def _second_run(state: RunState, record: Record) -> RunState:
@@ -204,4 +217,5 @@ _FOLDS: dict[Kind, Callable[[RunState, Record], RunState]] = {
     Kind.FINISHED: _finished,
     Kind.REMARK: _note,
     Kind.WARNING: _note,
+    Kind.LOOKED: _looked,
 }

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +20,10 @@ from vmmigrate.run.record import SCHEMA, START, Kind, Record, parse
 class Journal:
     """One run's file, open for appending. A failed write or fsync raises JournalFailed, which stops the run."""
 
-    def __init__(self, path: Path, records: list[Record], *, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, path: Path, records: list[Record], *, wall: Callable[[], float] = time.time) -> None:
         self.path = path
         self.records = records
-        self._now = now or (lambda: datetime.now(UTC))
+        self._wall = wall
         self._file: IO[bytes] = path.open("ab", buffering=0)
         self._failure: JournalFailed | None = None
         self._state: RunState | None = None
@@ -30,13 +31,13 @@ class Journal:
         self._one_at_a_time = Lock()  # a warning may come from a thread that transfers
 
     @classmethod
-    def create(cls, path: Path, header: Mapping[str, Any]) -> "Journal":
+    def create(cls, path: Path, header: Mapping[str, Any], *, wall: Callable[[], float] = time.time) -> "Journal":
         """A new file whose first record is `header`: complete, or not there at all. Raises JournalFailed."""
         if path.exists():
             raise FileExistsError(path)
         try:
             with aside(path) as part:
-                journal = cls(part, [])
+                journal = cls(part, [], wall=wall)
                 journal.append(Kind.RUN, {"schema": SCHEMA, **header})
         except (OSError, JournalFailed) as error:
             cause = error.__cause__ if isinstance(error, JournalFailed) else error
@@ -48,12 +49,12 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, path: Path) -> "Journal":
+    def resume(cls, path: Path, *, wall: Callable[[], float] = time.time) -> "Journal":
         """The existing file; a torn last line is dropped from it. Raises JournalDamaged."""
         records, good = parse(path)
         if good < path.stat().st_size:
             os.truncate(path, good)
-        return cls(path, records)
+        return cls(path, records, wall=wall)
 
     @property
     def schema(self) -> int:
@@ -69,7 +70,7 @@ class Journal:
             raise self._failure
         prev = self.records[-1].hash if self.records else START
         seq = len(self.records)
-        at = self._now().isoformat(timespec="milliseconds")
+        at = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
         body = {"seq": seq, "at": at, "kind": kind.value, **data, "prev": prev}
         line = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from vmmigrate.errors import JournalDamaged
 
-SCHEMA = 2  # a journal stays in the schema that it was begun in, so that the version which began it can go on
+SCHEMA = 3  # a journal stays in the schema that it was begun in, so that the version which began it can go on
 START = "0" * 64  # `prev` of the first record
 
 
@@ -29,11 +29,12 @@ class Kind(StrEnum):
     FINISHED = "finished"
     REMARK = "remark"
     WARNING = "warning"
+    LOOKED = "looked"
 
     @property
     def since(self) -> int:
         """The schema that has it first."""
-        return 2 if self in (Kind.REMARK, Kind.WARNING) else 1
+        return {Kind.REMARK: 2, Kind.WARNING: 2, Kind.LOOKED: 3}.get(self, 1)
 
 
 @dataclass(frozen=True)

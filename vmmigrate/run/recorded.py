@@ -1,6 +1,7 @@
 """Take up a recorded run under its lock: journal, kind, plan and settings are read, and nothing is connected."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -38,9 +39,11 @@ class Recorded:
 
 
 @contextmanager
-def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[Recorded]:
+def taken_up(
+    rundir: RunDir, itineraries: Sequence[Itinerary], wall: Callable[[], float] = time.time
+) -> Iterator[Recorded]:
     """Under its lock. Raises UsageProblem if it is finished, JournalDamaged if it cannot be read."""
-    with locked(rundir), closing(Journal.resume(rundir.journal)) as journal:
+    with locked(rundir), closing(Journal.resume(rundir.journal, wall=wall)) as journal:
         state = journal.state()
         refuse_finished(state)
         if state.ended == ROLLED_BACK:

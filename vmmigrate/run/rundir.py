@@ -4,7 +4,8 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +18,9 @@ from vmmigrate.run.sealed import Sealed
 from vmmigrate.settings.folders import KEYS, RUNS, try_to_write
 
 
-def new_run_id(now: datetime | None = None) -> str:
+def new_run_id(wall: Callable[[], float] = time.time) -> str:
     """Sortable by time, unique by four random hex digits, valid as the name of a VM or a file."""
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
+    stamp = datetime.fromtimestamp(wall(), UTC).strftime("%Y%m%d-%H%M%S")
     return f"{stamp}-{secrets.token_hex(2)}"
 
 

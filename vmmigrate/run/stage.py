@@ -1,5 +1,6 @@
 """What a step uses: the plan, the facts so far, and the real parts."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -38,6 +39,7 @@ class Run:
     emit: Callable[[Event], None]
     wall: Callable[[], float]
     pace: Pace = REAL_TIME
+    workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)
     step: str = ""
     leave_behind: bool = False

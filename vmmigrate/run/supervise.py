@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.errors import JournalFailed, NeedsAttention, RolledBack
+from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack
 from vmmigrate.events import RunEnded
-from vmmigrate.run.engine import Engine
+from vmmigrate.run.engine import Engine, describe
 from vmmigrate.run.record import Kind
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing, outage
@@ -32,11 +32,12 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
     if isinstance(error, UndoRefused):
         report(engine, run, outcome_of(standing))
         raise error
-    if standing.committed or state.back is not None or state.ended is not None:
+    unsafe = isinstance(error, NoLonger) and not standing.exposed
+    if standing.committed or unsafe or state.back is not None or state.ended is not None:
         report(engine, run, NEEDS_ATTENTION)
         raise error
     run.pace = run.pace.undisturbed()
-    engine.back(engine.itinerary.everything, f"a step failed: {state.error or type(error).__name__}")
+    engine.back(engine.itinerary.everything, f"a step failed: {describe(error)[0]}")
     _report_end(engine, run)
     if isinstance(error, Problem):
         raise RolledBack(str(error), hint=error.hint) from error

@@ -1,7 +1,5 @@
 """Claim the old VM in its notes, so that a second workstation does not use it; and restore the notes."""
 
-import socket
-
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import Claim
 from vmmigrate.run.stage import Run
@@ -42,7 +40,7 @@ def _run_in(line: str) -> str:
 
 
 def _claimed(run: Run) -> str:
-    return note_line(run, f"run {run.run_id} begun on workstation {socket.gethostname()}: a migration is in progress")
+    return note_line(run, f"run {run.run_id} begun on workstation {run.workstation()}: a migration is in progress")
 
 
 def release(run: Run, last_word: str = "") -> None:

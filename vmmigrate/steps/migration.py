@@ -93,7 +93,7 @@ def secrets(doors: Doors, plan: Plan, state: RunState | None) -> Iterator[str]:
 def makes_vm(state: RunState) -> bool:
     """Whether the way forward makes the new VM, or makes it again because its import cannot be continued."""
     redone = state.back is not None and state.back.scope == REDO.name
-    half = state.steps["import"] not in (Status.PENDING, Status.DONE)
+    half = state.steps["import"] is not Status.DONE and state.attempted("import", "deploy")
     return redone or half or state.steps["deploy"] is not Status.DONE
 
 

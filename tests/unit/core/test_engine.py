@@ -1,14 +1,18 @@
 """The engine over small steps: forward, back, again from the ground, and after a kill at any record."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from small_steps import (
     ALL,
+    HEADER,
     MIGRATED,
     NAMES,
+    SMALL,
     STEPS,
     SWITCH_BACK,
     VM,
@@ -24,13 +28,29 @@ from small_steps import (
 )
 
 from hypervisors import Cancelled, Pace, Problem
-from vmmigrate.errors import JournalDamaged, JournalFailed
-from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed
+from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger
+from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Claim, NewVm, Opened
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.engine import describe
 from vmmigrate.run.fold import Status
+from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
-from vmmigrate.step import Step, UndoRefused
+from vmmigrate.step import Look, Otherwise, Phase, Step, UndoRefused
+
+
+class Adversary(World):
+    """As soon as something is plugged in, it is unplugged again."""
+
+    @property  # type: ignore[override]
+    def marks(self) -> set[str]:
+        self._marks.discard("plugged")
+        return self._marks
+
+    @marks.setter
+    def marks(self, marks: set[str]) -> None:
+        self._marks = marks
 
 
 @pytest.fixture
@@ -411,6 +431,213 @@ def test_where_the_ground_cannot_be_cleared_nothing_is_imported(path: Path, worl
     world.refuses.clear()
     start(path, world).engine.go_on()
     assert world.marks == MIGRATED
+
+
+def test_an_import_is_not_repeated_where_only_its_undo_was_recorded(path: Path, world: World) -> None:
+    """Killed on the way back, after `undone import` and before the VM is destroyed; then it goes forward again."""
+    world.die_in_import = True
+    with pytest.raises(Killed):
+        start(path, world).engine.forward()
+    world.refuses["undo deploy"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world).engine.back(ALL, "asked")
+    assert start(path, world).engine.journal.state().steps["import"] is Status.PENDING
+    world.refuses.clear()
+    process = start(path, world)
+    process.engine.back(SWITCH_BACK, "asked")
+    process.engine.turn_forward("resumed")
+    world.acts.clear()
+    process.engine.go_on()
+    assert world.acts == ["undo deploy", "deploy", "import", "open", "notes"]
+    assert world.marks == MIGRATED
+
+
+# ---- looks: a record is not the world ------------------------------------------------------------------------
+
+
+def seen(mark: str, *, missing: Verdict = Verdict.FAIL) -> Look:
+    """Whether the world has that mark."""
+
+    def look(bench: Bench) -> Iterator[Check]:
+        verdict = Verdict.PASS if mark in bench.world.marks else missing
+        yield Check("mark", mark, "there", verdict.value, verdict, f"set {mark}")
+
+    return look
+
+
+def watched(**changes: dict[str, Any]) -> Itinerary:
+    """The small itinerary, some steps of which have looks."""
+    phases = (
+        replace(phase, steps=tuple(replace(step, **changes.get(step.name, {})) for step in phase.steps))
+        for phase in SMALL.phases
+    )
+    return replace(SMALL, phases=tuple(phases))
+
+
+CLAIM = {"holds": seen("claimed")}
+DEPLOY = {"holds": seen("vm"), "otherwise": Otherwise.FROM_HERE}
+OPEN = {"looks_back": ("claim", "deploy")}
+
+
+def stopped_before_open(path: Path, world: World) -> None:
+    world.refuses["open"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world).engine.forward()
+    world.refuses.clear()
+    world.acts.clear()
+
+
+def looks_of(process: Process) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Recorded looks: before which step, and what each check said."""
+    looked = [record.data for record in process.engine.journal.records if record.kind is Kind.LOOKED]
+    return [(data["step"], [(check["what"], check["verdict"]) for check in data["checks"]]) for data in looked]
+
+
+def test_what_holds_is_looked_at_and_recorded_and_nothing_is_done_again(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    process = start(path, world, itinerary=watched(claim=CLAIM, deploy=DEPLOY))
+    process.engine.go_on()
+    assert world.acts == ["open", "notes"]
+    assert looks_of(process) == [("", [("claimed", "pass"), ("vm", "pass")])]
+
+
+def test_a_run_that_is_not_resumed_looks_where_a_step_looks_back(path: Path, world: World) -> None:
+    process = start(path, world, itinerary=watched(claim=CLAIM, deploy=DEPLOY, open=OPEN))
+    process.engine.forward()
+    assert looks_of(process) == [("open", [("claimed", "pass"), ("vm", "pass")])]
+
+
+def test_what_does_not_hold_is_done_again_and_said(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    world.marks.discard("claimed")
+    process = start(path, world, itinerary=watched(claim=CLAIM))
+    process.engine.go_on()
+    assert world.acts == ["claim", "open", "notes"]
+    assert world.marks == MIGRATED
+    assert looks_of(process) == [("", [("claimed", "fail")])]
+    (remark,) = [event for event in process.events if isinstance(event, StepRemark)]
+    assert remark.text == "this does not hold any more, so it is done again: claimed: expected there; seen: fail"
+
+
+def test_what_still_does_not_hold_when_done_again_stops_the_run(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    process = start(path, world, itinerary=watched(claim={"holds": seen("a second sun")}))
+    with pytest.raises(NoLonger, match="done again, and it still does not hold: a second sun") as stopped_by:
+        process.engine.go_on()
+    assert stopped_by.value.hint == "set a second sun"
+    assert world.acts == ["claim"]
+
+
+def test_a_ground_that_is_gone_is_made_again_with_all_that_stood_on_it(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    world.marks -= {"vm", "imported"}
+    process = start(path, world, itinerary=watched(deploy=DEPLOY))
+    process.engine.go_on()
+    assert world.acts == ["undo open", "undo deploy", "deploy", "import", "open", "notes"]
+    assert world.marks == MIGRATED
+    assert process.kinds.count("end") == 1
+
+
+def test_what_could_not_be_looked_at_is_not_undone(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    world.marks -= {"vm"}
+    unknown = {**DEPLOY, "holds": seen("vm", missing=Verdict.UNKNOWN)}
+    with pytest.raises(NoLonger, match="vm: not known"):
+        start(path, world, itinerary=watched(deploy=unknown)).engine.go_on()
+    assert world.acts == []
+
+
+def test_a_look_that_fails_is_no_pass(path: Path, world: World) -> None:
+    def blind(bench: Bench) -> Iterator[Check]:
+        yield from ()
+        raise trouble("the host is down")
+
+    stopped_before_open(path, world)
+    process = start(path, world, itinerary=watched(deploy={"holds": blind, "otherwise": Otherwise.REFUSE}))
+    with pytest.raises(NoLonger, match="Deploy: not known: the host is down"):
+        process.engine.go_on()
+    assert looks_of(process) == [("", [("Deploy", "unknown")])]
+    assert world.acts == []
+
+
+def test_a_look_learns_nothing(path: Path, world: World) -> None:
+    def curious(bench: Bench) -> Iterator[Check]:
+        bench.learn(VM)
+        yield from ()
+
+    stopped_before_open(path, world)
+    with pytest.raises(TypeError, match="a look learns nothing, and not NewVm"):
+        start(path, world, itinerary=watched(deploy={"holds": curious})).engine.go_on()
+
+
+def two_live_steps() -> Itinerary:
+    """`plug`, whose mark may go, and `open`, which looks back at it."""
+
+    def plug(bench: Bench) -> None:
+        bench.act("plug")
+        bench.world.marks.add("plugged")
+
+    def unplug(bench: Bench) -> None:
+        bench.act("undo plug")
+        bench.world.marks.discard("plugged")
+
+    plugging = Step("notes", "Plug", plug, unplug, holds=seen("plugged"))
+    opening = replace(STEPS[3], looks_back=("notes",))
+    live = Phase("switch", (plugging, opening), live=True)
+    return replace(SMALL, phases=(SMALL.phases[0], live))
+
+
+LIVE_HEADER = {
+    **HEADER,
+    "steps": [{"name": n, "phase": "switch" if n in ("notes", "open") else "prepare"} for n in
+              ("claim", "deploy", "import", "notes", "open")],
+}  # fmt: skip
+
+
+def test_what_does_not_hold_in_a_live_phase_takes_that_phase_back_and_forward_again(path: Path, world: World) -> None:
+    Journal.create(path, LIVE_HEADER).close()
+    world.refuses["open"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world, itinerary=two_live_steps()).engine.forward()
+    world.refuses.clear()
+    world.marks.discard("plugged")
+    world.acts.clear()
+    process = start(path, world, itinerary=two_live_steps())
+    process.engine.go_on()
+    assert world.acts == ["undo open", "undo plug", "plug", "open"]
+    assert process.engine.journal.state().ended == "migrated"
+
+
+def test_that_is_not_done_for_ever(path: Path, world: World) -> None:
+    """Somebody unplugs it each time: then a step has failed, and the run goes back for good."""
+    Journal.create(path, LIVE_HEADER).close()
+    process = start(path, world, itinerary=two_live_steps())
+    world.marks.add("an adversary")
+    process.bench.world = Adversary(world.marks, world.acts)
+    with pytest.raises(Problem, match="this did not hold any more, 2 times: plugged"):
+        process.engine.forward()
+    assert world.acts.count("plug") == 3
+    assert "open" not in world.acts
+
+
+def test_after_the_commit_nothing_is_undone_because_of_a_look(path: Path, world: World) -> None:
+    world.refuses["notes"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world).engine.forward()
+    world.refuses.clear()
+    world.marks.discard("vm")
+    world.acts.clear()
+    with pytest.raises(NoLonger, match="vm: expected there"):
+        start(path, world, itinerary=watched(deploy=DEPLOY)).engine.go_on()
+    assert world.acts == []
+
+
+def test_a_journal_of_an_earlier_schema_gets_no_looks(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    process = start(path, world, itinerary=watched(claim=CLAIM))
+    process.engine.journal.records[0].data["schema"] = 2  # type: ignore[index]
+    process.engine.go_on()
+    assert looks_of(process) == []
 
 
 # ---- a journal that fails --------------------------------------------------------------------------------

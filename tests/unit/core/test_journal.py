@@ -74,7 +74,7 @@ def test_what_is_read_is_what_was_written(path: Path, journal: Journal) -> None:
 
 def test_a_record_knows_its_time(path: Path) -> None:
     path.touch()
-    journal = Journal(path, [], now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    journal = Journal(path, [], wall=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp())
     record = journal.append(Kind.RUN, {})
     assert (record.at, record.time) == ("2026-01-02T03:04:05.000+00:00", 1767323045.0)
 

@@ -41,7 +41,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_run_id_sorts_by_time_and_is_fit_for_a_name() -> None:
-    run_id = new_run_id(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    run_id = new_run_id(lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp())
     assert run_id[:16] == "20260102-030405-"
     assert len(run_id) == 20
     assert int(run_id[16:], 16) >= 0
