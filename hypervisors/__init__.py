@@ -1,6 +1,7 @@
 """One port to several hypervisors. This façade is all that others import; `connect` alone loads an SDK."""
 
 from hypervisors.access import Access
+from hypervisors.again import Lasting, lasting, until_reachable
 from hypervisors.connect import connect
 from hypervisors.errors import (
     Ambiguous,
@@ -72,6 +73,7 @@ __all__ = [
     "HypervisorError",
     "Image",
     "Inventory",
+    "Lasting",
     "LoginRefused",
     "NameTaken",
     "Network",
@@ -111,6 +113,7 @@ __all__ = [
     "fingerprint_of",
     "identify_image",
     "in_one_line",
+    "lasting",
     "no_progress",
     "normal_fingerprint",
     "once_reachable",
@@ -118,5 +121,6 @@ __all__ = [
     "recordable",
     "redacted",
     "refuse_unreadable",
+    "until_reachable",
     "wait_for",
 ]

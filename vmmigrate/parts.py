@@ -7,9 +7,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hypervisors import REAL_TIME, Access, Hypervisor, Pace, Problem, Progress, TlsTrust, connect
+from hypervisors import (
+    REAL_TIME,
+    Access,
+    Hypervisor,
+    Lasting,
+    Pace,
+    Problem,
+    Progress,
+    TlsTrust,
+    Unreachable,
+    connect,
+    lasting,
+    until_reachable,
+)
 from vmmigrate.doors import Doors
-from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, silent
+from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, StepWaits, silent
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
@@ -54,14 +67,33 @@ def reported(parts: Parts, step: str, title: str) -> Iterator[Pace]:
 
 
 @contextmanager
-def hypervisor_of(settings: Settings, parts: Parts) -> Iterator[Hypervisor]:
+def hypervisor_of(settings: Settings, parts: Parts, *, patient: bool = False) -> Iterator[Hypervisor]:
+    """Connected, and connected again where that breaks. `patient`: waited for at first too: it was there once."""
+    url, seconds, pace = settings.hypervisor.url, settings.limits.reconnect, heard(parts)
     with warnings_to(parts.listen):
-        hypervisor = parts.connect(settings.hypervisor.url, access_to(settings, parts))
+
+        def connected() -> Hypervisor:
+            return parts.connect(url, access_to(settings, parts))
+
+        first = _patiently(url, connected, seconds, pace) if patient else connected()
+        hypervisor = lasting(url, connected, first, seconds, pace)
         try:
             yield hypervisor
         finally:
             with suppress(Problem):  # a dead connection counts as closed
                 hypervisor.close()
+
+
+def _patiently(url: str, connected: Callable[[], Hypervisor], seconds: float, pace: Pace) -> Hypervisor:
+    try:
+        return connected()
+    except Unreachable as error:
+        return until_reachable(url, connected, seconds, pace, hint=error.hint)
+
+
+def heard(parts: Parts) -> Pace:
+    """The caller's, whose listener also hears of waits; they belong to no step."""
+    return replace(parts.pace, hears_wait=lambda wait: parts.listen(StepWaits("", wait)))
 
 
 def access_to(settings: Settings, parts: Parts) -> Access:
@@ -83,13 +115,13 @@ def doors_of(settings: Settings, parts: Parts) -> Iterator[Doors]:
 
 @contextmanager
 def run_of(rundir: RunDir, plan: Plan, settings: Settings, parts: Parts) -> Iterator[Run]:
-    """The run in this process, connected."""
-    with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
+    """A recorded run in this process, connected."""
+    with hypervisor_of(settings, parts, patient=True) as hypervisor, doors_of(settings, parts) as doors:
         yield made_run(rundir, plan, settings, hypervisor, doors, parts)
 
 
 def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervisor, doors: Doors, parts: Parts) -> Run:
-    return Run(
+    run = Run(
         run_id=rundir.run_id,
         rundir=rundir,
         plan=plan,
@@ -101,3 +133,6 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         workstation=parts.workstation,
         pace=parts.pace,
     )
+    if isinstance(hypervisor, Lasting):
+        hypervisor.keep_to(lambda: run.pace)  # nothing stops a way back, nor its wait for the hypervisor
+    return run

@@ -10,7 +10,8 @@ from hypervisors import refusals
 from hypervisors.access import Access
 from hypervisors.errors import Problem
 from hypervisors.kvm import deploying, guest, holding, nics, pools, reading, removing
-from hypervisors.kvm.faults import door, has_code
+from hypervisors.kvm.deadline import each_within
+from hypervisors.kvm.faults import broke_off, door, has_code
 from hypervisors.kvm.session import (
     Session,
     definitions,
@@ -36,12 +37,15 @@ from hypervisors.types import (
     VmRef,
 )
 
+_LONGEST = 120.0  # seconds for one call; `deploy` has none: it copies a disk, and the keep-alive watches its connection
+
 
 def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
     """libvirt's transports log in by themselves, without `access`. Raises Unreachable, LoginRefused, TrustRefused."""
     return KvmHypervisor(url, open_session(url))
 
 
+@each_within(_LONGEST, but=("deploy", "shut_down"))
 class KvmHypervisor:
     """One connection to a libvirt daemon; the ability GuestAgent is among its methods."""
 
@@ -181,7 +185,7 @@ def _disk(session: Session, domain: libvirt.virDomain, disk: ET.Element) -> Disk
         capacity = domain.blockInfo(target)[0]
     except libvirt.libvirtError as error:
         # the file is missing, or the driver does not report it: then 0
-        if not has_code(error, "NO_SUPPORT", "SYSTEM_ERROR", "INVALID_ARG", "INTERNAL_ERROR"):
+        if broke_off(error) or not has_code(error, "NO_SUPPORT", "SYSTEM_ERROR", "INVALID_ARG", "INTERNAL_ERROR"):
             raise
         capacity = 0
     return reading.disk_of(disk, capacity, _store_of(session, disk))

@@ -98,6 +98,11 @@ def has_code(error: libvirt.libvirtError, *names: str) -> bool:
     return error.get_error_code() in {getattr(libvirt, f"VIR_ERR_{name}", None) for name in names}
 
 
+def broke_off(error: libvirt.libvirtError) -> bool:
+    """Whether the connection is gone: its errors have the codes that a driver has for less."""
+    return error.get_error_domain() in _TRANSPORT and _verdict(error) is UNREACHABLE
+
+
 def _verdict(error: libvirt.libvirtError) -> Verdict:
     system_error = error.get_int1() if has_code(error, "SYSTEM_ERROR") else None
     if system_error in (errno.ENOSPC, errno.EDQUOT):

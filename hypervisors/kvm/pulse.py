@@ -1,4 +1,4 @@
-"""Keep-alive for connections to another host: without it a call waits for ever for a host that stopped answering."""
+"""Keep-alive for connections to a daemon: without it a call waits for ever for one that stopped answering."""
 
 import threading
 from functools import cache

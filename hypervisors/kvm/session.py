@@ -12,6 +12,7 @@ import libvirt
 
 from hypervisors import refusals
 from hypervisors.kvm import pulse
+from hypervisors.kvm.deadline import within
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.reading import Definitions
 from hypervisors.kvm.tags import tag_of
@@ -19,6 +20,8 @@ from hypervisors.tag import Tag
 from hypervisors.types import PowerState, VmRef
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_CONNECTING = 60.0  # seconds; a daemon that was just started learns first what its QEMU can do
+_OVER_SSH = 180.0  # ssh may ask a person
 _STATES = {
     libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
     libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
@@ -66,14 +69,17 @@ class Session:
 def open_session(url: str) -> Session:
     """Raises Unreachable, LoginRefused, TrustRefused."""
     libvirt.registerErrorHandler(_say_nothing, None)  # else libvirt prints what the exceptions contain
-    local = _is_local(url)
     with door(f"connection to {url}", url):
-        if local or url.startswith("test:"):
-            return Session(libvirt.open(url), local)
+        if urlsplit(url).scheme == "test":  # in this process
+            return Session(libvirt.open(url), local=False)
         pulse.start_pulse()
-        connection = libvirt.open(url)
+        connection = within(
+            _OVER_SSH if "ssh" in urlsplit(url).scheme else _CONNECTING,
+            f"connection to {url}",
+            lambda: libvirt.open(url),
+        )
         pulse.watch(connection)
-        return Session(connection, local)
+        return Session(connection, _is_local(url))
 
 
 def _is_local(url: str) -> bool:

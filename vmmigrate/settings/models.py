@@ -72,6 +72,9 @@ class Limits(Strict):
     shutdown: float = Field(default=120, gt=0, description="A guest's own shutdown.")
     network: float = Field(default=60, gt=0, description="The new gateway's first answer at the live address.")
     answer: float = Field(default=30, gt=0, description="The new VM's guest agent, once it has booted.")
+    reconnect: float = Field(
+        default=60, gt=0, description="The hypervisor, when it stops answering in the middle of a run."
+    )
     stall: float = Field(default=120, gt=0, description="vSphere, while it accepts no byte of the new VM's disk.")
 
 

@@ -1,0 +1,176 @@
+"""libvirt's daemon restarts, hangs, or loses an answer: connected again, or given up in time, never waited for."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+pytest.importorskip("libvirt", reason="needs libvirt-python")
+
+from daemons import Cutting, Daemon, cutting, daemon, url_at
+
+from hypervisors import Hypervisor, Unreachable, connect, lasting
+from hypervisors.kvm import adapter, deadline, pulse, session
+from hypervisors.kvm.adapter import KvmHypervisor
+
+
+@pytest.fixture
+def libvirtd() -> Iterator[Daemon]:
+    with TemporaryDirectory(prefix="vmmigrate-") as folder:  # short: a socket's path may have 107 characters
+        Path(folder).chmod(0o755)  # an account without rights must come here
+        with daemon(Path(folder, "d")) as made:
+            yield made
+
+
+@pytest.fixture
+def between(libvirtd: Daemon) -> Iterator[Cutting]:
+    with cutting(libvirtd) as made:
+        yield made
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits of a second or two, where a person waits for half a minute and longer."""
+    monkeypatch.setattr(pulse, "_SECONDS", 1)
+    monkeypatch.setattr(pulse, "_MISSED", 1)
+    monkeypatch.setattr(session, "_CONNECTING", 1.0)
+
+
+def lasting_at(url: str, seconds: float = 20.0) -> Hypervisor:
+    return lasting(url, lambda: connect(url), connect(url), seconds)
+
+
+def test_after_its_daemon_restarted_the_next_call_connects_again(libvirtd: Daemon) -> None:
+    hypervisor = lasting_at(url_at(libvirtd.socket))
+    vm = hypervisor.find("test")
+    libvirtd.kill()
+    libvirtd.start()
+    hypervisor.set_autostart(vm, True)
+    assert hypervisor.inventory(vm).autostart
+    hypervisor.close()
+
+
+def test_one_that_is_away_for_two_seconds_is_waited_for(libvirtd: Daemon) -> None:
+    hypervisor = lasting_at(url_at(libvirtd.socket))
+    vm = hypervisor.find("test")
+    libvirtd.kill()
+    back = threading.Timer(2.0, libvirtd.start)
+    back.start()
+    assert hypervisor.power_state(vm)
+    back.join()
+
+
+def test_without_it_the_adapter_says_at_each_call_that_there_is_no_connection(libvirtd: Daemon) -> None:
+    """Whatever libvirt's codes are for that: nothing looks as if the machine had answered."""
+    for ask in ("inventory", "power_state", "addresses", "start", "agent_answers"):
+        hypervisor = connect(url_at(libvirtd.socket))
+        vm = hypervisor.find("test")
+        libvirtd.kill()
+        libvirtd.start()
+        for _ in range(2):  # as it breaks, and after it
+            with pytest.raises(Unreachable):
+                getattr(hypervisor, ask)(vm)
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_an_inventory_is_whole_or_unreachable_wherever_it_is_cut(
+    libvirtd: Daemon, between: Cutting, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question about a disk may fail by itself and is then answered with 0; a lost connection is no such answer."""
+    hypervisor = connect(url_at(between.front))
+    vm = hypervisor.find("test")
+    whole = hypervisor.inventory(vm)
+    asked = 0
+
+    def count(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == cut:
+            between.cut()
+            time.sleep(0.05)
+
+    import libvirt
+
+    for name in ("XMLDesc", "isActive", "state", "blockInfo", "autostart", "name", "UUIDString"):
+        plain = getattr(libvirt.virDomain, name)
+
+        def counted(self: object, *arguments: object, plain: object = plain) -> object:
+            count()
+            return plain(self, *arguments)  # type: ignore[operator]
+
+        monkeypatch.setattr(libvirt.virDomain, name, counted)
+    with suppress(Unreachable):
+        assert hypervisor.inventory(vm) == whole
+
+
+@pytest.mark.usefixtures("soon")
+def test_an_answer_that_is_lost_after_the_effect_is_asked_for_again(libvirtd: Daemon, between: Cutting) -> None:
+    hypervisor = lasting_at(url_at(between.front))
+    vm = hypervisor.find("test")
+    between.deaf = True
+
+    def hear() -> None:
+        between.deaf = False
+        between.cut()
+
+    threading.Timer(0.5, hear).start()
+    hypervisor.set_autostart(vm, True)
+    assert between.connections == 2
+    assert hypervisor.inventory(vm).autostart
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_call_to_a_daemon_that_hangs_ends_by_the_keep_alive(libvirtd: Daemon) -> None:
+    """A local one too: SIGSTOP is what a daemon looks like that waits for its disk."""
+    hypervisor = connect(url_at(libvirtd.socket))
+    vm = hypervisor.find("test")
+    libvirtd.stop()
+    began = time.monotonic()
+    with pytest.raises(Unreachable):
+        hypervisor.inventory(vm)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("driver", ["test+unix:///default", "qemu+unix:///system"])
+def test_connecting_to_one_that_hangs_ends_in_time(libvirtd: Daemon, driver: str) -> None:
+    libvirtd.stop()
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="libvirt gave no answer for 1 s") as caught:
+        connect(url_at(libvirtd.socket, driver))
+    assert time.monotonic() - began < 5
+    assert "does libvirtd (or virtqemud) hang" in caught.value.hint
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_that_hangs_for_longer_is_given_up(libvirtd: Daemon) -> None:
+    hypervisor = lasting_at(url_at(libvirtd.socket), seconds=2)
+    vm = hypervisor.find("test")
+    libvirtd.stop()
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="waited"):
+        hypervisor.power_state(vm)
+    assert time.monotonic() - began < 20
+
+
+def test_a_call_that_libvirt_never_answers_is_left_behind() -> None:
+    """Its connection is alive: one of the daemon's threads waits for a QEMU that hangs."""
+
+    @deadline.each_within(0.2, but=())
+    class Slow:
+        def set_nic(self, seconds: float) -> None:
+            time.sleep(seconds)
+
+    with pytest.raises(Unreachable, match=r"set nic: libvirt gave no answer for 0\.2 s"):
+        Slow().set_nic(30)
+    assert KvmHypervisor.set_nic.__wrapped__  # type: ignore[attr-defined]
+    assert adapter._LONGEST > session._CONNECTING
+
+
+def test_what_a_call_raises_in_its_thread_is_raised() -> None:
+    with pytest.raises(TimeoutError, match="its own"):
+        deadline.within(1, "a call", lambda: (_ for _ in ()).throw(TimeoutError("its own")))
