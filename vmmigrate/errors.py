@@ -1,6 +1,6 @@
 """What can go wrong above the hypervisor: one exception per cause, each with what to do now."""
 
-from hypervisors import Problem
+from hypervisors import Problem, redacted
 
 
 class UsageProblem(Problem):
@@ -89,3 +89,10 @@ class NeedsConfirmation(Problem):
             hint=f"run the same command with {flag}",
         )
         self.question, self.flag = question, flag
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """What to record of an error: a Problem's message, but only the type of a bug (its text may hold anything)."""
+    if isinstance(error, Problem):
+        return redacted(str(error)), redacted(error.hint)
+    return f"a bug: {type(error).__name__}", "see log.txt in the run's folder"

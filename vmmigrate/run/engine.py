@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hypervisors import Cancelled, Pace, Problem, redacted
-from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger
+from hypervisors import Cancelled, Pace, Problem
+from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Facts, group_to_json
 from vmmigrate.findings import Check
@@ -14,10 +14,11 @@ from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.looks import OFTEN, Seen, as_json, look_at
+from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
-from vmmigrate.step import Nothing, Otherwise, Step, UndoRefused
+from vmmigrate.step import Act, Nothing, Otherwise, Step, UndoRefused
 
 
 class Stage(Protocol):
@@ -233,16 +234,16 @@ class Engine:
         return any(state.steps[n] is not Status.PENDING for n in back.steps if state.phases[n] in live)
 
     def _undo_all(self, back: Back) -> None:
-        """A failing undo is recorded and the rest of its phase goes on.
+        """A failing undo is recorded and the way back goes on, through all live phases: first somebody must be live.
 
-        An earlier phase waits for a later one: nothing prepared is deleted while it is unknown which VM is live.
-        UndoRefused stops the way back at once.
+        What was prepared waits for them: nothing of it is deleted while it is unknown which VM is live. UndoRefused
+        stops the way back at once.
         """
         state = self._state
         statuses, phases = state.steps, state.phases
         todo = [s for s in reversed(self._steps) if s.name in back.steps and statuses[s.name] is not Status.PENDING]
         for number, step in enumerate(todo, start=1):
-            if all(phases[failed] == phases[step.name] for failed in self._state.troubles):
+            if self._is_live(step) or all(phases[failed] == phases[step.name] for failed in self._state.troubles):
                 self._undo(step, number, len(todo))
 
     def _undo(self, step: Step, number: int, total: int) -> None:
@@ -252,7 +253,7 @@ class Engine:
         self._enter(step)
         if not isinstance(step.undo, Nothing):
             try:
-                step.undo(self.stage)
+                self._act_back(step, step.undo)
             except (UndoRefused, Cancelled, JournalFailed):
                 raise
             except Exception as error:  # the rest of the way back matters more than this one
@@ -262,7 +263,16 @@ class Engine:
         self.stage.facts = self._state.facts
         self.emit(StepEnded(step.name, step.title, self._now() - started, undoing=True))
 
+    def _act_back(self, step: Step, undo: Act) -> None:
+        if self._is_live(step):
+            persistently(f"{step.title!r} to be undone", lambda: undo(self.stage), self.stage.pace)
+        else:
+            undo(self.stage)
+
     # ---- both --------------------------------------------------------------------------------------------
+
+    def _is_live(self, step: Step) -> bool:
+        return self._state.phases[step.name] in self.itinerary.live
 
     def _enter(self, step: Step) -> None:
         def learn(value: object) -> None:
@@ -284,10 +294,3 @@ class Engine:
 
 def _learns_nothing(value: object) -> None:
     raise TypeError(f"a look learns nothing, and not {type(value).__name__}")
-
-
-def describe(error: Exception) -> tuple[str, str]:
-    """What to record of an error: a Problem's message, but only the type of a bug (its text may hold anything)."""
-    if isinstance(error, Problem):
-        return redacted(str(error)), redacted(error.hint)
-    return f"a bug: {type(error).__name__}", "see log.txt in the run's folder"

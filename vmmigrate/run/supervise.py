@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack
+from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
 from vmmigrate.events import RunEnded
-from vmmigrate.run.engine import Engine, describe
+from vmmigrate.run.engine import Engine
 from vmmigrate.run.record import Kind
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing, outage

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hypervisors import REAL_TIME, Pace, Problem, VmRef
+from hypervisors import Clock, Pace, Problem, VmRef
 from vmmigrate.events import Event
 from vmmigrate.facts import Claim, Facts, NewVm, Opened
 from vmmigrate.itinerary import Finish, Itinerary, Scope
@@ -15,6 +15,9 @@ from vmmigrate.run.record import Kind, Record
 from vmmigrate.step import Nothing, Phase, Step, UndoRefused
 
 VM = NewVm(VmRef("id-1", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02")
+
+
+HASTY = Pace(Clock(sleep=lambda seconds: None))  # real time, without a pause
 
 
 class Killed(BaseException):
@@ -37,7 +40,7 @@ class Bench:
 
     world: World
     facts: Facts = field(default_factory=Facts)
-    pace: Pace = REAL_TIME
+    pace: Pace = HASTY
     leave_behind: bool = False
     learn: Callable[[object], None] = lambda value: None
 

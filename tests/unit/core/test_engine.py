@@ -1,6 +1,6 @@
 """The engine over small steps: forward, back, again from the ground, and after a kill at any record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,15 +27,26 @@ from small_steps import (
     with_steps,
 )
 
-from hypervisors import Cancelled, Pace, Problem
-from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger
+from hypervisors import (
+    Cancelled,
+    Clock,
+    LoginRefused,
+    NotFound,
+    NotPermitted,
+    Pace,
+    Problem,
+    TimedOut,
+    TrustRefused,
+    Unreachable,
+)
+from vmmigrate.errors import JournalDamaged, JournalFailed, NeedsAttention, NoLonger, describe
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Claim, NewVm, Opened
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
-from vmmigrate.run.engine import describe
 from vmmigrate.run.fold import Status
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.persistent import TIMES
 from vmmigrate.run.record import Kind
 from vmmigrate.step import Look, Otherwise, Phase, Step, UndoRefused
 
@@ -312,12 +323,72 @@ def test_a_failing_undo_goes_on_with_its_phase_and_needs_attention(path: Path, w
     world.refuses["undo open"] = trouble("the guest does not answer")
     process = start(path, world)
     process.engine.back(ALL, "asked")
-    assert world.acts == ["undo notes", "undo open"]  # its phase, and no earlier one
+    assert world.acts == ["undo notes", *["undo open"] * TIMES]  # its phase, and none before the live ones
     assert world.marks == MIGRATED - {"noted"}
     state = process.engine.journal.state()
     assert state.ended == "needs-attention"
     assert dict(state.troubles) == {"open": "the guest does not answer → try another day"}
     assert state.steps["open"] is Status.UNDOING
+
+
+def test_what_fails_in_one_live_phase_keeps_no_other_from_being_undone(path: Path, world: World) -> None:
+    """A note that cannot be written is no reason to leave nobody live; what was prepared waits all the same."""
+    migrated(path, world)
+    world.acts.clear()
+    world.refuses["undo notes"] = trouble("no room for a note")
+    process = start(path, world)
+    process.engine.back(ALL, "asked")
+    assert world.acts == [*["undo notes"] * TIMES, "undo open"]
+    assert world.marks == {"claimed", "vm", "imported", "noted"}
+    assert process.engine.journal.state().ended == "needs-attention"
+
+
+def test_an_undo_in_a_live_phase_is_tried_again(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.acts.clear()
+    process, refused = start(path, world), [trouble("busy"), Unreachable("away", hint="wait")]
+    process.bench.act = in_turn(process.bench.act, "undo open", refused)  # type: ignore[method-assign]
+    process.engine.back(SWITCH_BACK, "asked")
+    assert world.acts == ["undo notes", "undo open"]
+    assert refused == []
+    assert process.engine.journal.state().paused == "switched back"
+    assert process.kinds.count("undo open") == 1
+
+
+@pytest.mark.parametrize("kind", [LoginRefused, TrustRefused, NotPermitted, NotFound, NeedsAttention])
+def test_one_that_would_end_the_same_is_not(path: Path, world: World, kind: type[Problem]) -> None:
+    migrated(path, world)
+    world.acts.clear()
+    world.refuses["undo open"] = kind("no", hint="see there")
+    start(path, world).engine.back(SWITCH_BACK, "asked")
+    assert world.acts == ["undo notes", "undo open"]
+
+
+def test_one_that_takes_long_to_fail_is_not_begun_again_after_a_minute(path: Path, world: World) -> None:
+    migrated(path, world)
+    world.acts.clear()
+    process, at = start(path, world), [0.0]
+    process.bench.pace = Pace(Clock(lambda: at[0], lambda seconds: None))
+    plain = process.bench.act
+
+    def slow(name: str) -> None:
+        at[0] += 40
+        plain(name)
+
+    process.bench.act = slow  # type: ignore[method-assign]
+    world.refuses["undo open"] = TimedOut("waited 40 s", hint="is it on?")
+    process.engine.back(SWITCH_BACK, "asked")
+    assert world.acts == ["undo notes", "undo open", "undo open"]
+    assert dict(process.engine.journal.state().troubles) == {"open": "waited 40 s → is it on?"}
+
+
+def in_turn(act: Callable[[str], None], which: str, raised: list[Problem]) -> Callable[[str], None]:
+    def again(name: str) -> None:
+        if name == which and raised:
+            raise raised.pop(0)
+        act(name)
+
+    return again
 
 
 def test_gone_on_with_a_way_back_that_failed_is_tried_where_it_failed(path: Path, world: World) -> None:
