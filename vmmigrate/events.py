@@ -82,11 +82,24 @@ class DirectionTaken(Words):
 
 
 @dataclass(frozen=True)
+class Outage:
+    """One interval in which nobody took mail. Times as the journal has them; `ended` is None where it has not ended.
+
+    `about`: the seconds are by the wall clock, which may have been set meanwhile.
+    """
+
+    began: str
+    ended: str | None
+    seconds: float | None
+    about: bool
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """`outcome`: the itinerary's good end, 'rolled-back', 'needs-attention', 'interrupted', 'finished', or a pause.
 
-    `outage`: seconds between the end of the old service and the commit, None where there was none. `machines`: by
-    label, what stands where now. `next`: the verbs that can follow, each with what it does.
+    `outage`: seconds in which nobody took mail, in all of `outages` that ended; None where there was none. `machines`:
+    by label, what stands where now. `next`: the verbs that can follow, each with what it does.
     """
 
     run_id: str
@@ -95,6 +108,7 @@ class RunEnded:
     machines: Mapping[str, str]
     next: tuple[tuple[str, str], ...] = ()
     insecure: tuple[str, ...] = ()
+    outages: tuple[Outage, ...] = ()
 
 
 Event = (

@@ -1,8 +1,7 @@
 """What can be asked of a run of any kind: begin, resume, rollback, finish, status."""
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from vmmigrate.events import RunStarted
 from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.parts import Parts, run_of
+from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
@@ -35,7 +35,7 @@ GUARD = "guard"  # the check's id where the guards themselves could not be asked
 
 
 def begin(
-    rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings, wall: Callable[[], float] = time.time
+    rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings, clocks: Clocks = THIS_MACHINE
 ) -> Journal:
     """The run exists once its journal does; everything a later process needs is on the disk before it."""
     header = {
@@ -52,7 +52,7 @@ def begin(
     try:
         write_durably(rundir.plan, plan.encode())
         write_durably(rundir.settings, settings.model_dump_json(indent=2, exclude_none=True).encode())
-        return Journal.create(rundir.journal, header, wall=wall)
+        return Journal.create(rundir.journal, header, clocks=clocks)
     except OSError as error:
         rundir.remove()
         raise RunFolderFailed(
@@ -70,7 +70,7 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None
     rundir.create()
     with (
         locked(rundir),
-        closing(begin(rundir, itinerary, plan, run.settings, run.wall)) as journal,
+        closing(begin(rundir, itinerary, plan, run.settings, run.clocks)) as journal,
         recorder.into(journal),
     ):
         report_start(run, itinerary.name)
@@ -196,7 +196,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
 
 
 def _taken_up(run_id: str, parts: Parts) -> AbstractContextManager[Recorded]:
-    return taken_up(_existing(run_id, parts), parts.itineraries, parts.wall)
+    return taken_up(_existing(run_id, parts), parts.itineraries, parts.clocks)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What an operation is given by its caller, and the real parts made of that: hypervisor, doors, run."""
 
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, StepW
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
+from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.logged import warnings_to
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Run
@@ -43,10 +43,16 @@ class Parts:
     connect: Callable[[str, Access], Hypervisor] = connect
     listen: Listener = silent
     pace: Pace = REAL_TIME
-    wall: Callable[[], float] = time.time
+    wall: Callable[[], float] = THIS_MACHINE.wall
+    up: Callable[[], float] = THIS_MACHINE.up
+    boot: Callable[[], str] = THIS_MACHINE.boot
     workstation: Callable[[], str] = socket.gethostname
     open_doors: Callable[[Settings, Secrets], Doors] = Doors
     itineraries: Sequence[Itinerary] = ITINERARIES
+
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(self.wall, self.up, self.boot)
 
     def rundir(self, run_id: str) -> RunDir:
         return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
@@ -129,7 +135,7 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         hypervisor=hypervisor,
         doors=doors,
         emit=parts.listen,
-        wall=parts.wall,
+        clocks=parts.clocks,
         workstation=parts.workstation,
         pace=parts.pace,
     )

@@ -4,8 +4,7 @@ import errno
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -13,17 +12,19 @@ from typing import IO, Any
 
 from vmmigrate.durable import aside
 from vmmigrate.errors import JournalFailed
+from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState, fold
-from vmmigrate.run.record import SCHEMA, START, Kind, Record, parse
+from vmmigrate.run.record import SCHEMA, START, UP_SINCE, Kind, Record, parse
 
 
 class Journal:
     """One run's file, open for appending. A failed write or fsync raises JournalFailed, which stops the run."""
 
-    def __init__(self, path: Path, records: list[Record], *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, records: list[Record], *, clocks: Clocks = THIS_MACHINE) -> None:
         self.path = path
         self.records = records
-        self._wall = wall
+        self._clocks = clocks
+        self._boot = clocks.boot()
         self._file: IO[bytes] = path.open("ab", buffering=0)
         self._failure: JournalFailed | None = None
         self._state: RunState | None = None
@@ -31,13 +32,13 @@ class Journal:
         self._one_at_a_time = Lock()  # a warning may come from a thread that transfers
 
     @classmethod
-    def create(cls, path: Path, header: Mapping[str, Any], *, wall: Callable[[], float] = time.time) -> "Journal":
+    def create(cls, path: Path, header: Mapping[str, Any], *, clocks: Clocks = THIS_MACHINE) -> "Journal":
         """A new file whose first record is `header`: complete, or not there at all. Raises JournalFailed."""
         if path.exists():
             raise FileExistsError(path)
         try:
             with aside(path) as part:
-                journal = cls(part, [], wall=wall)
+                journal = cls(part, [], clocks=clocks)
                 journal.append(Kind.RUN, {"schema": SCHEMA, **header})
         except (OSError, JournalFailed) as error:
             cause = error.__cause__ if isinstance(error, JournalFailed) else error
@@ -49,12 +50,12 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, path: Path, *, wall: Callable[[], float] = time.time) -> "Journal":
+    def resume(cls, path: Path, *, clocks: Clocks = THIS_MACHINE) -> "Journal":
         """The existing file; a torn last line is dropped from it. Raises JournalDamaged."""
         records, good = parse(path)
         if good < path.stat().st_size:
             os.truncate(path, good)
-        return cls(path, records, wall=wall)
+        return cls(path, records, clocks=clocks)
 
     @property
     def schema(self) -> int:
@@ -70,8 +71,9 @@ class Journal:
             raise self._failure
         prev = self.records[-1].hash if self.records else START
         seq = len(self.records)
-        at = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
-        body = {"seq": seq, "at": at, "kind": kind.value, **data, "prev": prev}
+        at = datetime.fromtimestamp(self._clocks.wall(), UTC).isoformat(timespec="milliseconds")
+        up = self._up(data)
+        body = {"seq": seq, "at": at, **up, "kind": kind.value, **data, "prev": prev}
         line = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
         try:
             self._write(line + b"\n")
@@ -81,9 +83,14 @@ class Journal:
                 hint="everything that was done is recorded: free some space, then resume or roll back",
             )
             raise self._failure from error
-        record = Record(seq, at, kind, dict(data), hashlib.sha256(line).hexdigest())
+        record = Record(seq, at, kind, dict(data), hashlib.sha256(line).hexdigest(), **up)
         self.records.append(record)
         return record
+
+    def _up(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Of this machine's boot; a journal that an earlier version began gets none."""
+        schema = self.schema if self.records else data.get("schema", SCHEMA)
+        return {"up": round(self._clocks.up(), 3), "boot": self._boot} if schema >= UP_SINCE else {}
 
     def _write(self, line: bytes) -> None:
         if self._file.write(line) != len(line):  # a full disk takes the first part of a line without an error

@@ -12,6 +12,7 @@ from typing import Any
 from vmmigrate.errors import JournalDamaged
 
 SCHEMA = 3  # a journal stays in the schema that it was begun in, so that the version which began it can go on
+UP_SINCE = 3  # the schema whose records have `up` and `boot`
 START = "0" * 64  # `prev` of the first record
 
 
@@ -39,13 +40,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """One line. `at` is an ISO 8601 time in UTC, `hash` the SHA-256 of the line itself."""
+    """One line. `at` is an ISO 8601 time in UTC, `hash` the SHA-256 of the line itself.
+
+    `up`: seconds since the boot of the machine that wrote it, comparable within one `boot`; an earlier schema has none.
+    """
 
     seq: int
     at: str
     kind: Kind
     data: Mapping[str, Any]
     hash: str
+    up: float | None = None
+    boot: str = ""
 
     @property
     def time(self) -> float:
@@ -95,6 +101,7 @@ def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Recor
         if number == 1:
             _refuse_newer(body)
         seq, at, kind = body.pop("seq"), body.pop("at"), Kind(body.pop("kind"))
+        up, boot = _uptime(body)
         datetime.fromisoformat(at)
         if seq != number - 1:
             raise _damaged(path, number, "a record is missing or out of order")
@@ -105,7 +112,15 @@ def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Recor
         raise _damaged(path, number, f"it has no field {error}") from error
     except (ValueError, AttributeError, TypeError) as error:
         raise _damaged(path, number, str(error)) from error
-    return Record(seq, at, kind, body, hashlib.sha256(line).hexdigest())
+    return Record(seq, at, kind, body, hashlib.sha256(line).hexdigest(), up, boot)
+
+
+def _uptime(body: dict[str, Any]) -> tuple[float | None, str]:
+    """Raises TypeError for what is neither a number nor text."""
+    up, boot = body.pop("up", None), body.pop("boot", "")
+    if not (up is None or isinstance(up, int | float)) or not isinstance(boot, str):
+        raise TypeError("'up' is no number or 'boot' is no text")
+    return up, boot
 
 
 def _refuse_newer(header: Mapping[str, Any]) -> None:

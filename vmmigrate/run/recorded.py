@@ -1,7 +1,6 @@
 """Take up a recorded run under its lock: journal, kind, plan and settings are read, and nothing is connected."""
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from hypervisors import Problem
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.facts import Facts
 from vmmigrate.itinerary import Itinerary, Plan
+from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind, Record
@@ -39,11 +39,9 @@ class Recorded:
 
 
 @contextmanager
-def taken_up(
-    rundir: RunDir, itineraries: Sequence[Itinerary], wall: Callable[[], float] = time.time
-) -> Iterator[Recorded]:
+def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary], clocks: Clocks = THIS_MACHINE) -> Iterator[Recorded]:
     """Under its lock. Raises UsageProblem if it is finished, JournalDamaged if it cannot be read."""
-    with locked(rundir), closing(Journal.resume(rundir.journal, wall=wall)) as journal:
+    with locked(rundir), closing(Journal.resume(rundir.journal, clocks=clocks)) as journal:
         state = journal.state()
         refuse_finished(state)
         if state.ended == ROLLED_BACK:

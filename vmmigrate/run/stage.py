@@ -20,6 +20,7 @@ from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.facts import Facts, NewGuest
 from vmmigrate.model import Plan
+from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
 
@@ -37,7 +38,7 @@ class Run:
     hypervisor: Hypervisor
     doors: Doors
     emit: Callable[[Event], None]
-    wall: Callable[[], float]
+    clocks: Clocks
     pace: Pace = REAL_TIME
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)
@@ -58,6 +59,10 @@ class Run:
     def learn(self, value: object) -> None:
         """Record a fact before the effect that it protects; it is on the disk when this returns."""
         self._learn(value)
+
+    def wall(self) -> float:
+        """Unix seconds now."""
+        return self.clocks.wall()
 
     # ---- reporting and waiting -------------------------------------------------------------------------------
 

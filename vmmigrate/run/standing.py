@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from vmmigrate.itinerary import Finish, Itinerary, Scope
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.run.record import Kind, Record
 
 ROLLED_BACK, NEEDS_ATTENTION, INTERRUPTED, FINISHED = "rolled-back", "needs-attention", "interrupted", "finished"
 
@@ -83,11 +82,3 @@ class Standing:
     def usual_scope(self) -> Scope:
         """What `rollback` undoes unless another is asked for: the first that is not refused."""
         return next(s for s in self.itinerary.scopes if not (self.committed and s.refused))
-
-
-def outage(itinerary: Itinerary, records: tuple[Record, ...]) -> float | None:
-    """Seconds from the end of the old side's service to the commit, by the journal's times. None: no switch."""
-    began, commit = itinerary.outage_from.__name__, itinerary.commit
-    closed = [r.time for r in records if r.kind is Kind.LEARNT and r.data["group"] == began]
-    opened = [r.time for r in records if r.kind is Kind.DONE and r.data["step"] == commit]
-    return opened[0] - closed[-1] if closed and opened and opened[0] >= closed[-1] else None

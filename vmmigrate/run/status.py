@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
+from vmmigrate.events import Outage
 from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
+from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind, Record, read
 from vmmigrate.run.recorded import of_run, plan_of, refuse_unreadable
 from vmmigrate.run.rundir import RunDir
-from vmmigrate.run.standing import Standing, outage
+from vmmigrate.run.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,13 @@ class RunStatus:
         return tuple(dict.fromkeys(f"{note.step}: {note.text}" if note.step else note.text for note in notes))
 
     @property
+    def outages(self) -> tuple[Outage, ...]:
+        """Each time that nobody took mail."""
+        return outages(self.itinerary, self.records)
+
+    @property
     def outage(self) -> float | None:
-        return outage(self.itinerary, self.records)
+        return total(self.outages)
 
 
 def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:

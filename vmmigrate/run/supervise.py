@@ -6,9 +6,10 @@ from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
 from vmmigrate.events import RunEnded
 from vmmigrate.run.engine import Engine
+from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind
 from vmmigrate.run.stage import Run
-from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing, outage
+from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.step import UndoRefused
 
 
@@ -95,14 +96,15 @@ def outcome_of(standing: Standing) -> str:
 
 
 def report(engine: Engine, run: Run, outcome: str) -> None:
-    standing = engine.standing
+    standing, past = engine.standing, outages(engine.itinerary, engine.journal.records)
     back = ("rollback", engine.itinerary.rollback_does)
     attention = (("status", "what was done, and what you must do"), back)
     run.emit(
         RunEnded(
             run_id=run.run_id,
             outcome=outcome,
-            outage=outage(engine.itinerary, tuple(engine.journal.records)),
+            outage=total(past),
+            outages=past,
             machines=engine.itinerary.machines(standing.state, outcome),
             next=attention if outcome == NEEDS_ATTENTION else standing.verbs,
             insecure=run.plan.insecure,

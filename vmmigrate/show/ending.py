@@ -2,11 +2,13 @@
 
 from vmmigrate.events import RunEnded
 from vmmigrate.run.standing import in_words
+from vmmigrate.show.outages import in_all
 
 
 def end_lines(event: RunEnded) -> list[str]:
     """How a run ended, and what can be done now."""
-    lines = [in_words(event.outcome) + (f", outage {event.outage:.1f} s" if event.outage is not None else "")]
+    lasted = in_all(event.outages)
+    lines = [in_words(event.outcome) + (f", outage {lasted}" if lasted else "")]
     lines += [f"{machine}: {stands}" for machine, stands in event.machines.items()]
     lines += [f"insecure, as asked: {flag}" for flag in event.insecure]
     return lines + next_lines(event.run_id, event.next)

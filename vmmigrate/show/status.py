@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from vmmigrate.run.status import RunStatus
 from vmmigrate.show.ending import next_lines
+from vmmigrate.show.outages import outage_line
 
 
 def status_line(run: RunStatus) -> str:
@@ -18,7 +19,7 @@ def status_lines(run: RunStatus) -> list[str]:
         f"  {_undone(run, step) or state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip()
         for step, state in run.state.steps.items()
     ]
-    lines += [f"outage {run.outage:.1f} s"] if run.outage is not None else []
+    lines += [outage_line(each) for each in run.outages]
     lines += [f"proved: {check}" for check in run.proofs]
     lines += [f"did not pass: {check}{f' → {check.hint}' if check.hint else ''}" for check in run.failed]
     lines += [f"warning: {warning}" for warning in run.warnings]
@@ -44,6 +45,7 @@ def status_json(run: RunStatus) -> dict[str, object]:
         "undone": sorted(run.state.undone),
         "titles": dict(run.titles),
         "outage": run.outage,
+        "outages": [asdict(each) for each in run.outages],
         "proofs": list(run.proofs),
         "checks": [asdict(check) for check in run.checks],
         "warnings": list(run.warnings),

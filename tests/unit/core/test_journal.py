@@ -13,6 +13,7 @@ from small_steps import HEADER, NAMES, STEPS, VM
 
 from vmmigrate.errors import JournalDamaged, JournalFailed
 from vmmigrate.facts import Claim, NewVm, group_to_json
+from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import Back, Note, RunState, Status, fold
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import SCHEMA, START, Kind, read
@@ -46,6 +47,7 @@ def test_the_first_record_is_the_run(path: Path) -> None:
     Journal.create(path, HEADER)
     (first,) = lines(path)
     assert first.pop("at")
+    assert (first.pop("up") > 0, first.pop("boot")) == (True, THIS_MACHINE.boot())
     assert first == {"seq": 0, "kind": "run", "schema": SCHEMA, **HEADER, "prev": START}
 
 
@@ -74,7 +76,7 @@ def test_what_is_read_is_what_was_written(path: Path, journal: Journal) -> None:
 
 def test_a_record_knows_its_time(path: Path) -> None:
     path.touch()
-    journal = Journal(path, [], wall=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp())
+    journal = Journal(path, [], clocks=Clocks(wall=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()))
     record = journal.append(Kind.RUN, {})
     assert (record.at, record.time) == ("2026-01-02T03:04:05.000+00:00", 1767323045.0)
 

@@ -10,6 +10,7 @@ from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Clock, NicSpec, Pace, PowerState, TimedOut
 from vmmigrate.events import silent
 from vmmigrate.facts import Facts, NewVm, group_to_json
+from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps import ready
@@ -53,7 +54,7 @@ def test_what_was_guessed_is_the_hint(tmp_path: Path, said: dict[str, str], gues
         hypervisor=MemoryHypervisor(tmp_path),
         doors=cast(Any, None),
         emit=silent,
-        wall=clock.now,
+        clocks=Clocks(wall=clock.now),
         pace=Pace(Clock(clock.now, clock.sleep)),
         facts=Facts().with_json(*group_to_json(new)),
     )

@@ -44,10 +44,10 @@ from vmmigrate.facts import Plugged
 from vmmigrate.model import plan_to_json
 from vmmigrate.parts import run_of
 from vmmigrate.run.fold import Status, fold
-from vmmigrate.run.record import Kind, Record, read
+from vmmigrate.run.record import Kind, read
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, locked
-from vmmigrate.run.standing import Standing, outage
+from vmmigrate.run.standing import Standing
 from vmmigrate.settings.models import Settings
 from vmmigrate.show.status import status_json, status_lines
 from vmmigrate.steps.migration import ALL, KEEPING_NEW, MIGRATE
@@ -105,18 +105,6 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
         "autostart",
         "notes",
     )
-
-
-def at(seconds: int, kind: Kind, **data: object) -> Record:
-    return Record(0, f"2026-01-01T00:00:{seconds:02}+00:00", kind, data, "")
-
-
-def test_the_outage_is_from_closing_the_old_intake_to_having_opened_the_new() -> None:
-    closed, opened = at(10, Kind.LEARNT, group="Intake"), at(13, Kind.DONE, step="open")
-    assert outage(MIGRATE, (closed, opened)) == 3.0
-    assert outage(MIGRATE, (closed, at(20, Kind.LEARNT, group="Intake"), at(22, Kind.DONE, step="open"))) == 2.0
-    assert outage(MIGRATE, (closed,)) is None
-    assert outage(MIGRATE, ()) is None
 
 
 def test_runs_are_those_with_a_journal_oldest_first(tmp_path: Path, tiny: TinyHypervisor) -> None:

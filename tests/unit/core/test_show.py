@@ -17,6 +17,7 @@ from vmmigrate.commands.terminal import echo
 from vmmigrate.events import (
     DirectionTaken,
     Event,
+    Outage,
     RunEnded,
     RunStarted,
     StepBegan,
@@ -37,6 +38,7 @@ from vmmigrate.run.status import RunStatus
 from vmmigrate.show.jsonlines import JsonLines
 from vmmigrate.show.lines import PlainLines
 from vmmigrate.show.live import LiveTerminal
+from vmmigrate.show.outages import outage_line
 from vmmigrate.show.plan import plan_lines
 from vmmigrate.show.sizes import size
 from vmmigrate.show.status import status_json, status_lines
@@ -191,8 +193,23 @@ def test_a_transfer_of_unknown_length_and_a_wait() -> None:
     ]
 
 
+SWITCHED = Outage("2026-01-02T03:04:05.000+00:00", "2026-01-02T03:04:08.210+00:00", 3.21, about=False)
+
+
+def test_each_outage_counts_and_a_doubt_is_said() -> None:
+    again = Outage("2026-01-02T04:00:00.000+00:00", "2026-01-02T04:01:00.000+00:00", 60.0, about=True)
+    still = Outage("2026-01-02T05:00:00.000+00:00", None, None, about=True)
+    three = plain(RunEnded("r1", "interrupted", 63.21, LIVE, outages=(SWITCHED, again, still)))
+    assert three[0] == "interrupted, outage about 63.2 s in all: 3.2 s, about 60.0 s"
+    assert [outage_line(each) for each in (SWITCHED, again, still)] == [
+        "outage 3.2 s, from 2026-01-02 03:04:05 UTC to 2026-01-02 03:04:08 UTC",
+        "outage about 60.0 s, from 2026-01-02 04:00:00 UTC to 2026-01-02 04:01:00 UTC",
+        "outage since 2026-01-02 05:00:00 UTC, as recorded",
+    ]
+
+
 def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
-    assert plain(RunEnded("r1", "migrated", 3.21, LIVE, NEXT, ("--trust-staging",))) == [
+    assert plain(RunEnded("r1", "migrated", 3.21, LIVE, NEXT, ("--trust-staging",), (SWITCHED,))) == [
         "migrated, outage 3.2 s",
         "old VM: kept, unplugged",
         "new VM: live",
@@ -222,6 +239,7 @@ def test_json_is_one_object_a_line_with_all_fields() -> None:
             "run_id": "r1",
             "outcome": "migrated",
             "outage": None,
+            "outages": [],
             "machines": {"old VM": "x", "new VM": "y"},
             "next": [["finish", "ends it"]],
             "old_vm": "x",
@@ -401,6 +419,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "undone": [],
         "titles": {"claim": "Claim", "deploy": "Deploy", "import": "Import", "open": "Open", "notes": "Note"},
         "outage": None,
+        "outages": [],
         "proofs": [],
         "checks": [],
         "warnings": ["tls: the certificate expires in 5 days → renew it afterwards", "no manifest"],

@@ -57,7 +57,12 @@ def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Pa
     rundir = laid(stored, tmp_path)
     seen = operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
     then, now = json.loads((stored / "status.json").read_text()), json.loads(json.dumps(status_json(seen)))
-    assert {**then, "folder": ""} == {**{key: now[key] for key in then}, "folder": ""}
+    counted = {"folder": "", "outage": None}
+    assert {**then, **counted} == {**{key: now[key] for key in then}, **counted}
+    seconds = [each["seconds"] for each in now["outages"] if each["ended"]]
+    assert then["outage"] is None or round(then["outage"], 3) in seconds
+    assert now["outage"] == (round(sum(seconds), 3) if seconds else None)
+    assert all(each["about"] for each in now["outages"])
     assert tuple(verb for verb, _ in seen.standing.verbs) == VERBS.get(stored.name, GO_ON)
 
 

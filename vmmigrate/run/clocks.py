@@ -1,0 +1,31 @@
+"""This machine's clocks, as a journal records them: the wall clock, and one that nobody can set."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def _boot() -> str:
+    """Another text after each boot; '' where the kernel does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _up() -> float:
+    """Seconds since this machine's boot, also those in which it slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """`wall`: Unix seconds, which jump if somebody sets the clock. `up`: comparable only within one `boot`."""
+
+    wall: Callable[[], float] = time.time
+    up: Callable[[], float] = _up
+    boot: Callable[[], str] = _boot
+
+
+THIS_MACHINE = Clocks()

@@ -1,0 +1,63 @@
+"""When nobody took mail, by a run's records: each interval, also of switches that failed and of ways back."""
+
+from collections.abc import Iterable, Iterator
+
+from vmmigrate.events import Outage
+from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.record import Kind, Record
+
+
+def outages(itinerary: Itinerary, records: Iterable[Record]) -> tuple[Outage, ...]:
+    """Each begins as the old side is closed, or as the way back closes the new one; it ends as either is open."""
+    return tuple(_outage(began, ended) for began, ended in _intervals(itinerary, records))
+
+
+def total(intervals: Iterable[Outage]) -> float | None:
+    """Seconds of all that have ended. None: there was none."""
+    ended = [each.seconds for each in intervals if each.seconds is not None]
+    return round(sum(ended), 3) if ended else None
+
+
+def elapsed(began: Record, ended: Record) -> tuple[float, bool]:
+    """Seconds between two records, and whether they are only about so many.
+
+    Within one boot of one machine by the clock that nobody sets and that runs on while the machine sleeps; else by
+    the wall clock.
+    """
+    if began.up is not None and ended.up is not None and began.boot == ended.boot:
+        return round(ended.up - began.up, 3), False
+    return round(max(0.0, ended.time - began.time), 3), True
+
+
+def _outage(began: Record, ended: Record | None) -> Outage:
+    if ended is None:
+        return Outage(began.at, None, None, about=True)
+    seconds, about = elapsed(began, ended)
+    return Outage(began.at, ended.at, seconds, about)
+
+
+def _intervals(itinerary: Itinerary, records: Iterable[Record]) -> Iterator[tuple[Record, Record | None]]:
+    closing = next(step.name for step in itinerary.steps if itinerary.outage_from in step.learns)
+    began, opened = None, False
+    for record in records:
+        opened = _opened(itinerary, record, before=opened)
+        if began is None:
+            began = record if _begins(itinerary, record, opened=opened) else None
+        elif (record.kind, record.data.get("step")) in ((Kind.DONE, itinerary.commit), (Kind.UNDONE, closing)):
+            yield began, record
+            began = None
+    if began is not None:
+        yield began, None
+
+
+def _opened(itinerary: Itinerary, record: Record, *, before: bool) -> bool:
+    """Whether the new side may be open after this record."""
+    if record.kind is Kind.LEARNT and record.data["group"] in itinerary.commit_marks:
+        return True
+    return before and (record.kind, record.data.get("step")) != (Kind.UNDONE, itinerary.commit)
+
+
+def _begins(itinerary: Itinerary, record: Record, *, opened: bool) -> bool:
+    if record.kind is Kind.LEARNT:
+        return bool(record.data["group"] == itinerary.outage_from.__name__)
+    return opened and (record.kind, record.data.get("step")) == (Kind.UNDO, itinerary.commit)
