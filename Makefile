@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test mutants demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check test faults mutants demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: lint ## Lint, types, and the quick tests, which need no root: under a min
 
 test: lint ## All tests, including the lab of real guests
 	@tests/run_all.sh
+
+faults: setup ## Play schedules of faults in a world in memory (SCHEDULES=10000 SEED=1; one failing seed again: SCHEDULES=1)
+	@$(PY) -m tests.faults $(if $(SCHEDULES),--schedules $(SCHEDULES)) $(if $(SEED),--seed $(SEED)) $(if $(TABLE),--table $(TABLE))
 
 mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (slow: an hour or more)
 	@$(PY) -m tests.mutants

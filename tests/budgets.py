@@ -18,6 +18,7 @@ SECONDS = {
     "tests/journey": 800,
     "tests/journey/vsphere": 400,
     "tests/lab": 1200,
+    "tests/faults": 900,
     "tests": 120,
 }
 RECORDED = "vmmigrate/seconds"  # in pytest's cache: by folder, and there by file

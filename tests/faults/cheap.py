@@ -1,0 +1,65 @@
+"""Cheap equivalents of what costs the program most and decides nothing in the model: pipes, stores, keys, chance."""
+
+import io
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hypervisors import Secret
+from vmmigrate.run import sealed
+
+
+class Piped:
+    """`sealed.Piped` without its thread: the writer ends before the reader begins."""
+
+    def __init__(self, produce: Callable[[BinaryIO], object]) -> None:
+        self._made = io.BytesIO()
+        self._produce, self.result = produce, None
+
+    def __enter__(self) -> BinaryIO:
+        self.result = self._produce(self._made)  # type: ignore[assignment]
+        self._made.seek(0)
+        return self._made
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing runs beside."""
+
+
+@contextmanager
+def decrypted(self: sealed.Sealed, source: Path) -> Iterator[BinaryIO]:
+    yield io.BytesIO(self.decrypt_small(source))
+
+
+def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Results by what goes in: to check a store's password or a key takes milliseconds."""
+    known: dict[tuple[bytes, str], Any] = {}
+
+    def act(data: bytes, password: Secret | None) -> Any:
+        key = data, password.reveal() if password else ""
+        if key not in known:
+            known[key] = function(data, password)
+        return known[key]
+
+    return act
+
+
+def remembered_stores(write: Callable[..., bytes]) -> Callable[..., bytes]:
+    """The same pairs make the same store, although a real one has another salt each time."""
+    known: dict[object, bytes] = {}
+
+    def act(content: Any, password: Secret, like: bytes = b"") -> bytes:
+        key = (tuple((entry.alias, entry.pair.fingerprint) for entry in content), password.reveal(), len(like))
+        if key not in known:
+            known[key] = write(content, password, like)
+        return known[key]
+
+    return act
+
+
+def be_deterministic(seed: int) -> None:
+    """What is drawn by chance is drawn from this seed."""
+    random.seed(seed)
+    uuid.uuid4 = lambda: uuid.UUID(int=random.getrandbits(128), version=4)  # type: ignore[assignment]

@@ -1,0 +1,146 @@
+"""A workstation: its folders, what is given to the program there, and one command of it at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fixtures.appliance import seed
+from fixtures.model.host import Daemon, Hook, Line
+from fixtures.model.mount import PLACE
+from fixtures.model.world import ADDRESS, IMAGE, OLD_NAME, World
+from hypervisors import Cancelled, Clock, Pace, Problem
+from tests.faults.process import Desks, Killed, Process
+from vmmigrate import migrating, operations
+from vmmigrate.events import Event
+from vmmigrate.parts import Parts
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import ProcessSecrets
+
+SECRETS = {
+    "VMMIGRATE_OLD_CONSOLE_PASSWORD": seed.ADMIN_OLD.password,
+    "VMMIGRATE_OLD_SSH_PASSWORD": seed.SA_OLD.password,
+    "VMMIGRATE_NEW_CONSOLE_PASSWORD": seed.ADMIN_FRESH.password,
+    "VMMIGRATE_NEW_SSH_PASSWORD": seed.SA_FRESH.password,
+}
+
+
+@dataclass
+class Ended:
+    """How a command ended: what it raised, and all that it reported."""
+
+    argv: tuple[str, ...]
+    events: list[Event]
+    error: BaseException | None = None
+    outcome: str = ""
+
+    @property
+    def killed(self) -> bool:
+        return isinstance(self.error, Killed)
+
+    @property
+    def text(self) -> str:
+        hint = getattr(self.error, "hint", "")
+        return f"{self.error} → {hint}" if self.error else self.outcome
+
+
+@dataclass
+class Desk:
+    """One workstation. `name`: of its folder."""
+
+    world: World
+    daemon: Daemon
+    desks: Desks
+    hook: Hook
+    name: str = "desk"
+    run_id: str = ""
+    boots: int = 0
+    booted_at: float = 0.0
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder = Path(PLACE, self.name)
+        self.world.disk.make_folders(str(self.folder))
+
+    def settings(self) -> Settings:
+        return Settings.model_validate(
+            {
+                "hypervisor": {"url": "memory:///", "store": "default"},
+                "old": {"address": ADDRESS, "ssh": {"host_key": self.world.host_key(self.world.old.id)}},
+                "new": {"staging": "staging"},
+            }
+        )
+
+    def parts(self, listen: Callable[[Event], None]) -> Parts:
+        time = self.world.time
+        return Parts(
+            secrets=ProcessSecrets(SECRETS),
+            runs_folder=self.folder / "runs",
+            keys_folder=self.folder / "keys",
+            connect=lambda url, access: Line(self.daemon, self.hook),  # type: ignore[arg-type, return-value]
+            listen=listen,
+            pace=Pace(Clock(time.monotonic, self._sleep)),
+            wall=time.wall,
+            up=lambda: time.now - self.booted_at,
+            boot=lambda: f"boot-{self.boots}",
+            workstation=lambda: self.name,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        self.hook("sleep", f"{seconds:.1f} s", "before")
+        self.world.time.pass_by(seconds)
+
+    def command(self, verb: str, *given: Any, **options: Any) -> Ended:
+        """One process of the program, from its beginning to its end, however it comes."""
+        events: list[Event] = []
+        process = Process(str(self.folder))
+        self.desks.running.append(process)
+        ended = Ended((verb, *map(str, given), *(f"{k}={v}" for k, v in options.items())), events)
+        try:
+            ended.outcome = str(VERBS[verb](self, self.parts(events.append), *given, **options))
+        except (Problem, Cancelled, Killed) as error:
+            ended.error = error
+        except Exception as error:
+            ended.error = error
+        finally:
+            process.alive = False
+            self.desks.running.remove(process)
+        return ended
+
+    def reboots(self) -> None:
+        """What a power failure does to its clocks."""
+        self.boots += 1
+        self.booted_at = self.world.time.now
+
+    # ---- the verbs -------------------------------------------------------------------------------------------
+
+    def _migrate(self, parts: Parts) -> str:
+        self.run_id = _run_id(self.world, self.name)
+        return migrating.migrate(OLD_NAME, IMAGE, self.settings(), parts, run_id=self.run_id, yes=True)
+
+    def _resume(self, parts: Parts, **options: Any) -> str:
+        return operations.resume(self.run_id, parts, **options)
+
+    def _rollback(self, parts: Parts, **options: Any) -> str:
+        return operations.rollback(self.run_id, parts, yes=True, **options)
+
+    def _finish(self, parts: Parts, **options: Any) -> str:
+        return operations.finish(self.run_id, parts, yes=True, **options)
+
+    def _status(self, parts: Parts) -> str:
+        return operations.status(self.run_id, parts).word
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "migrate": Desk._migrate,
+    "resume": Desk._resume,
+    "rollback": Desk._rollback,
+    "finish": Desk._finish,
+    "status": Desk._status,
+}
+
+
+def _run_id(world: World, name: str) -> str:
+    stamp = datetime.fromtimestamp(world.time.wall(), UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{sum(name.encode()) % 65536:04x}"

@@ -1,0 +1,228 @@
+"""One world with the program in it: every effect passes `hook`, where the schedule's moves are made."""
+
+import copy
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from fixtures.model.clock import Time
+from fixtures.model.disk import Disk
+from fixtures.model.host import READS, Daemon, LostAnswer, keep_in_memory
+from fixtures.model.mount import mount
+from fixtures.model.world import World
+from hypervisors import Cancelled, Problem
+from tests.faults import invariants
+from tests.faults.cheap import be_deterministic
+from tests.faults.desk import Desk, Ended
+from tests.faults.doors import Doors
+from tests.faults.invariants import Broken
+from tests.faults.moves import TOUCHES_LINKS, Moves, cancel_if_asked
+from tests.faults.process import Desks, Killed
+from tests.faults.schedule import Leg, Move, Schedule
+
+LONGEST = 4 * 3600.0  # model seconds that one command may take
+MOST = 6000  # effects of one command
+PAST_ALL = 1 << 31
+_LATELY = 12  # effects
+_LOOKS = ("inventory", "holders", "power_state")
+
+
+class Endless(BaseException):
+    """A command that does not end."""
+
+
+class Model:
+    """Made once in a process; a copy of that process plays one schedule."""
+
+    def __init__(self) -> None:
+        be_deterministic(0)
+        self.world = World(Time(), Disk())
+        self.desks = Desks(self.world.disk, self.hook)
+        self.mounted = mount(self.world.disk, self.desks)
+        keep_in_memory(self.world)
+        self.world.begin()
+        self.daemon = Daemon(self.world)
+        Doors(self.world, self.hook).open()
+        self.desk = Desk(self.world, self.daemon, self.desks, self.hook)
+        self.used = [self.desk]
+        self.moves = Moves(self.world, self.daemon, self.desks)
+        self.moves.second_run, self.moves.desk_reboots = self.second_run, self.desk.reboots
+        self.old_before = copy.deepcopy(self.world.entry(self.world.old.id))
+        self.on_effect: Callable[[int], None] = lambda number: None  # the worker's: where it copies itself
+        self.ended: list[Ended] = []
+        self.broken: list[Broken] = []
+        self.story: list[str] = []
+        self.effects = self.kills = 0  # in all commands
+        self._within = 0  # in this command
+        self._due: list[tuple[int, Move]] = []
+        self._outside = True  # of any command: what happens is nobody's effect
+        self._began = 0.0
+        self._moved_at = self._looked_at = -1
+        self._last_move = -1
+        self._conflict = self._boots_two = False
+        self._foreign = ""
+
+    # ---- what the worker and the player call -----------------------------------------------------------------
+
+    def command(self, leg: Leg) -> Ended:
+        """Play one leg."""
+        for move in leg.before:
+            self.tell(f"before: {move[0]}")
+            self._make(move)
+        self._due = list(leg.during)
+        self._within, self._began = 0, self.world.time.now
+        self.tell(f"$ {leg.command}")
+        ended = self._run(leg.command)
+        self.on_effect(PAST_ALL)
+        self._after(ended)
+        return ended
+
+    def take(self, schedule: Schedule) -> None:
+        """From now on that schedule's moves are made, in the leg under way too."""
+        be_deterministic(schedule.seed)
+        self._due = list(schedule.legs[0].during)
+
+    def heal(self) -> None:
+        self.moves.heal()
+        self.world.settle()
+        self.world.time.pass_by(300)
+
+    def tell(self, text: str) -> None:
+        self.story.append(text)
+
+    def name(self, vm: str) -> str:
+        return "the old VM" if vm == self.world.old.id else "a new VM"
+
+    @property
+    def moved_lately(self) -> bool:
+        """Whether something moved at the end of the last command, when nobody can have looked any more."""
+        return self._last_move >= self.effects - _LATELY
+
+    @property
+    def old_was_touched(self) -> bool:
+        return any(name.endswith("-old") or name in ("notes", "unclaim", "reboot-host") for name in self.moves.made)
+
+    @staticmethod
+    def is_a_bug(error: BaseException | None) -> bool:
+        return error is not None and not isinstance(error, Problem | Cancelled | Killed)
+
+    # ---- an effect -------------------------------------------------------------------------------------------
+
+    def hook(self, kind: str, what: str, when: str) -> None:
+        if self._outside or threading.current_thread() is not threading.main_thread():
+            return
+        process = self.desks.process
+        if process is None:
+            return
+        if not process.alive:
+            raise Killed
+        self.effects += 1
+        self._within += 1
+        if kind == "hypervisor":
+            self._see_call(what, when)
+        if self._within > MOST or self.world.time.now - self._began > LONGEST:
+            self.broken.append(("I8", f"a command does not end: {self._within} effects"))
+            process.alive = False
+            raise Endless
+        self.on_effect(self._within)
+        raised = None
+        while self._due and self._due[0][0] <= self._within:
+            move = self._due.pop(0)[1]
+            self.tell(f"  {self._within} {when} {kind} {what}: {move[0]} {move[1]}")
+            raised = raised or self._make(move)
+        if isinstance(raised, LostAnswer) and kind not in ("hypervisor", "guest"):
+            raised = None
+        if raised is not None:
+            self.kills += isinstance(raised, Killed)
+            raise raised
+        if kind == "sleep":
+            cancel_if_asked(self.moves)
+
+    def _make(self, move: Move) -> BaseException | None:
+        outside, self._outside = self._outside, True
+        raised = self.moves.make(*move)
+        self._outside = outside
+        self._last_move = self.effects
+        if move[0] in TOUCHES_LINKS:
+            self._moved_at = self.effects
+        self._conflict = len(self.world.claimants()) > 1
+        self._boots_two = len(invariants.comes_up_at_boot(self.world)) > 1
+        self._foreign = invariants.foreign(self.world, self._ours)
+        return raised
+
+    def _see_call(self, what: str, when: str) -> None:
+        verb = what.partition(" ")[0]
+        if when == "before":
+            self._conflict = len(self.world.claimants()) > 1
+            self._boots_two = len(invariants.comes_up_at_boot(self.world)) > 1
+            self._foreign = invariants.foreign(self.world, self._ours)
+            return
+        if verb in READS:
+            if verb in _LOOKS:
+                self._looked_at = self.effects
+            return
+        self._judge(what)
+
+    def _judge(self, what: str) -> None:
+        """After a change that the program made."""
+        if len(self.world.claimants()) > 1 and not self._conflict and self._could_know:
+            self.broken.append(("I1", f"two are plugged in with one identity after `{what}`"))
+        if len(invariants.comes_up_at_boot(self.world)) > 1 and not self._boots_two:
+            self.broken.append(("I1", f"a reboot of the host would bring back both after `{what}`"))
+        if self._foreign != invariants.foreign(self.world, self._ours):
+            self.broken.append(("I5", f"`{what}` changed what is not ours"))
+
+    @property
+    def _could_know(self) -> bool:
+        """Whether it looked at a VM since somebody moved one, or had no reason to."""
+        return self._moved_at <= self._looked_at or self._moved_at <= self.effects - 40
+
+    @property
+    def _ours(self) -> set[str]:
+        return {desk.run_id for desk in self.used}
+
+    # ---- commands --------------------------------------------------------------------------------------------
+
+    def _run(self, command: str) -> Ended:
+        verb, *flags = command.split()
+        if verb == "wait":
+            self.world.time.pass_by(600)
+            return Ended((verb,), [])
+        if verb == "second-run":
+            self.second_run()
+            return Ended((verb,), [])
+        self._outside = False
+        try:
+            ended = self.desk.command(verb, **_options(flags))
+        except Endless as endless:
+            ended = Ended((verb,), [], endless)
+        finally:
+            self._outside = True
+        self.mounted.ended(None)
+        return ended
+
+    def second_run(self) -> None:
+        """From another workstation, which nothing disturbs."""
+        outside, self._outside = self._outside, True
+        other = Desk(self.world, self.daemon, self.desks, self.hook, f"desk{len(self.used)}-elsewhere")
+        self.used.append(other)
+        ended = other.command("migrate")
+        self.tell(f"  elsewhere: migrate → {ended.text[:150]}")
+        self.ended.append(ended)
+        self._outside = outside
+
+    def _after(self, ended: Ended) -> None:
+        self.ended.append(ended)
+        self.tell(f"  → {type(ended.error).__name__ if ended.error else 'ok'}: {ended.text[:300]}")
+        self.broken += invariants.of_command(self, ended)
+        if ended.outcome == "rolled-back" or type(ended.error).__name__ == "RolledBack":
+            self.broken += invariants.old_as_before(self)
+
+
+def _options(flags: list[str]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    if "--scope" in flags:
+        named["scope"] = flags[flags.index("--scope") + 1]
+    if "--leave-mail" in flags:
+        named["leave_behind"] = True
+    return named

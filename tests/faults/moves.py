@@ -1,0 +1,235 @@
+"""What may happen in the world of the model: each move by its name. One that does not apply does nothing."""
+
+import copy
+import uuid
+from collections.abc import Callable
+from random import Random
+
+from fixtures.model.host import Daemon, LostAnswer
+from fixtures.model.world import LAN_NET, STAGING_NET, World
+from hypervisors import Cancelled
+from tests.faults.process import Desks, Killed
+
+# Moves after which somebody else is answerable for a VM's links and power, for its existence, for its notes.
+TOUCHES_LINKS = frozenset(
+    {
+        *("reboot-host", "off-old", "off-new", "on-old", "on-new", "plug-old", "unplug-old", "plug-new", "unplug-new"),
+        *("clone-old", "clone-new", "delete-old", "delete-new", "untag"),
+    }
+)
+
+
+class Moves:
+    """Over one world. `mine`: the names of a run's VMs are found by its tag."""
+
+    def __init__(self, world: World, daemon: Daemon, desks: Desks) -> None:
+        self.world, self.daemon, self.desks = world, daemon, desks
+        self.made: list[str] = []  # every move that was made, by name
+        self.touched: set[str] = set()  # VMs that an operator deleted
+        self.second_run: Callable[[], None] = lambda: None
+        self.desk_reboots: Callable[[], None] = lambda: None
+        self.count = 0
+        self.cancelled = False
+
+    def make(self, name: str, number: float) -> BaseException | None:
+        """What it raises in the program, None where that goes on."""
+        self.made.append(name)
+        self.count += 1
+        if name in _RAISES:
+            return _RAISES[name](self, number)
+        _ACTS[name](self, number)
+        self.world.settle()
+        return None
+
+    @property
+    def old(self) -> str:
+        """'' where it is gone."""
+        return self.world.old.id if self.world.old.id in self.world.vms else ""
+
+    @property
+    def new(self) -> str:
+        """The newest VM with a tag, '' where there is none."""
+        tagged = [vm for vm, entry in self.world.vms.items() if entry["tag"] and not entry.get("clone")]
+        return tagged[-1] if tagged else ""
+
+    def heal(self) -> None:
+        """What is broken around the program works again: daemon, disk, smarthost, guests that heed nobody."""
+        self.daemon.away_until = 0.0
+        self.desks.free.clear()
+        self.desks.failing.clear()
+        self.world.relay_down = False
+        self.world.deaf.clear()
+        self.world.flush()
+
+    # ---- what each does --------------------------------------------------------------------------------------
+
+    def _kill(self, number: float) -> BaseException:
+        process = self.desks.process
+        if process is not None:
+            process.alive = False
+        return Killed()
+
+    def _power_loss(self, number: float) -> BaseException:
+        process = self.desks.process
+        assert process is not None
+        killed = self._kill(number)
+        self.desk_reboots()
+        self.world.disk.lose_power(process.folder, Random(number))
+        return killed
+
+    def _cancel(self, number: float) -> None:
+        self.cancelled = True
+
+    def _away(self, number: float) -> BaseException:
+        self.daemon.away(1 + 40 * number)
+        return LostAnswer()
+
+    def _full(self, number: float) -> None:
+        process = self.desks.process
+        if process is not None:
+            self.desks.free[process.folder] = int(number * 600)
+
+    def _fsync_fails(self, number: float) -> None:
+        process = self.desks.process
+        if process is not None:
+            self.desks.failing.add(process.folder)
+
+    def _link(self, vm: str, up: bool) -> None:
+        if vm:
+            for nic in self.world.entry(vm)["nics"]:
+                if nic["network"] == "lan":
+                    nic.update(link_up=up, stored_link_up=up)
+
+    def _rename(self, vm: str) -> None:
+        if vm:
+            self.world.entry(vm)["name"] += "-renamed"
+
+    def _clone(self, vm: str) -> None:
+        """As virt-clone does: the definition with its notes and tag, new MACs, switched off."""
+        if not vm:
+            return
+        identity = str(uuid.uuid4())
+        entry = copy.deepcopy(self.world.entry(vm))
+        entry.update(name=f"{entry['name']}-clone{self.count}", power="off", booted=False, clone=True, leases={})
+        entry.update(shutdown_requested=False, power_on_seen=False, autostart=False)
+        for number, nic in enumerate(entry["nics"]):
+            nic["mac"] = f"52:54:00:cc:{self.count:02x}:{number:02x}"
+        self.world.vms[identity] = entry
+        source, target = self.world.root_of(vm).folder, self.world.root_of(identity).folder
+        node = self.world.disk.find(str(source))
+        if node is not None:
+            self.world.disk.make_folders(str(target.parent))
+            self.world.disk.put(str(target), copy.deepcopy(node))
+
+    def _delete(self, vm: str) -> None:
+        if vm:
+            self.touched.add(vm)
+            self.world.switch_off(vm)
+            del self.world.vms[vm]
+            self.world.disk.take(str(self.world.root_of(vm).folder.parent))
+
+    def _notes(self, number: float) -> None:
+        if self.old:
+            self.world.entry(self.old)["notes"] += f"\nasset {int(number * 1000)}"
+
+    def _unclaim(self, number: float) -> None:
+        if self.old:
+            entry = self.world.entry(self.old)
+            entry["notes"] = "\n".join(
+                line for line in entry["notes"].split("\n") if not line.startswith("[vmmigrate]")
+            )
+
+    def _untag(self, number: float) -> None:
+        if self.new:
+            self.world.entry(self.new)["tag"] = None
+
+    def _readdress(self, number: float) -> None:
+        net = LAN_NET if number < 0.7 else STAGING_NET
+        self.world.me[net] = f"{net}{80 + self.count}"
+
+    def _clock(self, number: float) -> None:
+        self.world.time.jumped += (number - 0.3) * 6000
+
+    def _mail(self, number: float) -> None:
+        for _ in range(1 + int(number * 3)):
+            self.count += 1
+            self.world.mail(f"mail-{self.count}")
+
+    def _slow_mail(self, number: float) -> None:
+        message = f"slow-{self.count}"
+        self.world.begin_mail(message)
+        self.world.time.after(1 + 20 * number, lambda: self.world.end_mail(message))
+
+    def _relay(self, down: bool) -> None:
+        self.world.relay_down = down
+        if not down:
+            self.world.flush()
+
+    def _row(self, number: float) -> None:
+        serving = self.world.serving()
+        if serving:
+            self.world.add_row(f"user-{self.count}@example.test", serving[0])
+
+    def _deaf(self, number: float) -> None:
+        self.world.deaf |= set(self.world.vms)
+
+    def _room(self, number: float) -> None:
+        self.desks.free.clear()
+
+
+Raises = Callable[[Moves, float], BaseException | None]
+_RAISES: dict[str, Raises] = {
+    "kill": Moves._kill,
+    "power-loss": Moves._power_loss,
+    "away": Moves._away,
+    "lost": lambda moves, number: LostAnswer(),
+}
+
+
+def _on(vm: str, act: Callable[[Moves, str], object]) -> Callable[[Moves, float], object]:
+    def move(moves: Moves, number: float) -> None:
+        which = moves.old if vm == "old" else moves.new
+        if which:
+            act(moves, which)
+
+    return move
+
+
+def _pair(name: str, act: Callable[[Moves, str], object]) -> dict[str, Callable[[Moves, float], object]]:
+    return {f"{name}-{vm}": _on(vm, act) for vm in ("old", "new")}
+
+
+_ACTS: dict[str, Callable[[Moves, float], object]] = {
+    **_pair("reboot", lambda moves, vm: moves.world.reboot(vm)),
+    **_pair("off", lambda moves, vm: moves.world.switch_off(vm)),
+    **_pair("on", lambda moves, vm: moves.world.switch_on(vm)),
+    **_pair("plug", lambda moves, vm: moves._link(vm, True)),
+    **_pair("unplug", lambda moves, vm: moves._link(vm, False)),
+    **_pair("rename", lambda moves, vm: moves._rename(vm)),
+    **_pair("clone", lambda moves, vm: moves._clone(vm)),
+    **_pair("delete", lambda moves, vm: moves._delete(vm)),
+    "reboot-host": lambda moves, number: moves.world.reboot_host(),
+    "cancel": Moves._cancel,
+    "full": Moves._full,
+    "fsync": Moves._fsync_fails,
+    "room": Moves._room,
+    "notes": Moves._notes,
+    "unclaim": Moves._unclaim,
+    "untag": Moves._untag,
+    "second-run": lambda moves, number: moves.second_run(),
+    "readdress": Moves._readdress,
+    "clock": Moves._clock,
+    "mail": Moves._mail,
+    "slow-mail": Moves._slow_mail,
+    "relay-down": lambda moves, number: moves._relay(True),
+    "relay-up": lambda moves, number: moves._relay(False),
+    "row": Moves._row,
+    "deaf": Moves._deaf,
+}
+
+
+def cancel_if_asked(moves: Moves) -> None:
+    """As the terminal's Ctrl-C: once."""
+    if moves.cancelled:
+        moves.cancelled = False
+        raise Cancelled("interrupted", hint="vmmigrate resume RUN")

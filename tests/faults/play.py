@@ -1,0 +1,224 @@
+"""Play schedules: a process runs the undisturbed migration and copies itself where a schedule's first move is due."""
+
+import faulthandler
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults import invariants
+from tests.faults.model import Model
+from tests.faults.schedule import Leg, Schedule, of_seed
+from vmmigrate.events import Event, StepBegan
+
+PATIENCE = 30.0  # real seconds for one schedule
+_ENDS = ("migrated", "rolled-back", "finished")
+
+
+@dataclass
+class Played:
+    """What one schedule gave."""
+
+    seed: int
+    broken: list[tuple[str, str]]
+    effects: int = 0
+    kills: int = 0
+    moves: list[str] = field(default_factory=list)
+    end: str = ""
+    story: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An undisturbed migration: its effects, and the one with which its live phases begin."""
+
+    effects: int
+    live_from: int
+
+
+def measured() -> Measured:
+    """By a copy of this process."""
+    return Measured(**_in_copy(_measure))
+
+
+def _measure() -> dict[str, Any]:
+    model = Model()
+    live_from = [0]
+    _on_step(model, "close-intake", lambda: live_from.__setitem__(0, model.effects))
+    ended = model.command(Leg("migrate"))
+    if ended.error:
+        raise ended.error
+    return {"effects": model.effects, "live_from": live_from[0]}
+
+
+def _on_step(model: Model, step: str, act: Any) -> None:
+    parts = model.desk.parts
+
+    def listened(listen: Any) -> Any:
+        def hear(event: Event) -> None:
+            if isinstance(event, StepBegan) and event.step == step:
+                act()
+            listen(event)
+
+        return parts(hear)
+
+    model.desk.parts = listened  # type: ignore[method-assign]
+
+
+# ---- many ----------------------------------------------------------------------------------------------------
+
+
+def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
+    """In any order. This process is used up by it."""
+    schedules = sorted((of_seed(seed, size.effects, size.live_from) for seed in seeds), key=lambda each: each.first)
+    results: list[Played] = []
+    model = Model()
+    left = list(schedules)
+
+    def copy_here(number: int) -> None:
+        while left and left[0].first <= number:
+            schedule = left.pop(0)
+            played = _copy(model, schedule)
+            if played is None:
+                return
+            results.append(played)
+
+    model.on_effect = copy_here
+    model.command(Leg("migrate"))
+    yield from results
+
+
+def _copy(model: Model, schedule: Schedule) -> Played | None:
+    """None: this is the copy, in which the schedule goes on."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writes)
+        return _result(schedule, child, reads)
+    os.close(reads)
+    _become(model, schedule, lambda data: _tell(writes, data))
+    return None
+
+
+def _become(model: Model, schedule: Schedule, tell: Any) -> None:
+    """In a copy: from here on the schedule's moves are made, and at the end of its command the other legs follow."""
+    model.on_effect = lambda number: None
+    model.take(schedule)
+    command, after = model.command, model._after
+
+    def ended(how: Any) -> None:
+        after(how)
+        model._after = after  # type: ignore[method-assign]
+        try:
+            _go_on(model, schedule, command)
+            tell(_told(model, schedule))
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(0)
+
+    model._after = ended  # type: ignore[method-assign]
+
+
+def _go_on(model: Model, schedule: Schedule, command: Any) -> None:
+    for leg in schedule.legs[1:]:
+        command(leg)
+    _to_an_end(model, command)
+    model.broken += invariants.of_end(model)
+
+
+def _to_an_end(model: Model, command: Any) -> None:
+    """Nothing is broken any more: whoever comes then brings the run to an end, or is told what to do."""
+    model.tell("healed")
+    model.heal()
+    for verb in ("resume", "rollback", "resume"):
+        if _word(model) in _ENDS or "back" in _word(model):
+            return
+        command(Leg(verb))
+
+
+def _word(model: Model) -> str:
+    ended = model.desk.command("status")
+    return ended.outcome or f"none: {ended.text[:60]}"
+
+
+def _told(model: Model, schedule: Schedule) -> bytes:
+    told = {
+        "seed": schedule.seed,
+        "broken": model.broken,
+        "effects": model.effects,
+        "kills": model.kills,
+        "moves": model.moves.made,
+        "end": _word(model),
+        "story": model.story if model.broken else [],
+    }
+    return json.dumps(told).encode()
+
+
+def _tell(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _result(schedule: Schedule, child: int, reads: int) -> Played:
+    pieces = bytearray()
+    try:
+        while select.select([reads], [], [], PATIENCE)[0]:
+            piece = os.read(reads, 1 << 16)
+            if not piece:
+                break
+            pieces += piece
+        else:
+            os.kill(child, signal.SIGKILL)
+    finally:
+        os.close(reads)
+        os.waitpid(child, 0)
+    if not pieces:
+        return Played(schedule.seed, [("I8", "the copy of this process gave no answer")])
+    told = json.loads(pieces)
+    told["broken"] = [tuple(each) for each in told["broken"]]
+    return Played(**told)
+
+
+# ---- one -----------------------------------------------------------------------------------------------------
+
+
+def play(schedule: Schedule) -> Played:
+    """By a copy of this process, from the beginning."""
+    told = _in_copy(lambda: json.loads(_play(schedule)))
+    told["broken"] = [tuple(each) for each in told["broken"]]
+    return Played(**told)
+
+
+def _play(schedule: Schedule) -> bytes:
+    model = Model()
+    model.take(schedule)
+    model.command(schedule.legs[0])
+    _go_on(model, schedule, model.command)
+    return _told(model, schedule)
+
+
+def _in_copy(act: Any) -> Any:
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            faulthandler.dump_traceback_later(PATIENCE, exit=True)
+            os.close(reads)
+            _tell(writes, json.dumps(act()).encode())
+            os._exit(0)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os.close(writes)
+    with os.fdopen(reads, "rb") as stream:
+        data = stream.read()
+    os.waitpid(child, 0)
+    if not data:
+        raise RuntimeError("a copy of this process ended without an answer")
+    return json.loads(data)

@@ -1,0 +1,127 @@
+"""A schedule: which commands are run, by whom, and what moves when. A seed gives one; each is printed as a story."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+Move = tuple[str, float]  # its name, and a number in 0..1 for what it needs by chance
+
+# name → how often, relative to the others. See tests/faults/moves.py for what each does.
+FAULTS = {"kill": 14, "lost": 8, "away": 6, "power-loss": 5, "cancel": 3, "full": 4, "fsync": 3}
+WORLD = {
+    "reboot-host": 5,
+    "reboot-old": 4,
+    "reboot-new": 4,
+    "off-old": 2,
+    "off-new": 2,
+    "plug-old": 4,
+    "unplug-old": 2,
+    "plug-new": 3,
+    "unplug-new": 2,
+    "on-old": 1,
+    "on-new": 1,
+    "rename-old": 1,
+    "rename-new": 1,
+    "clone-old": 2,
+    "clone-new": 2,
+    "delete-old": 1,
+    "delete-new": 2,
+    "notes": 2,
+    "unclaim": 3,
+    "untag": 1,
+    "second-run": 2,
+    "readdress": 2,
+    "clock": 2,
+    "mail": 5,
+    "slow-mail": 3,
+    "relay-down": 3,
+    "relay-up": 2,
+    "row": 4,
+    "deaf": 1,
+    "room": 1,
+}
+COMMANDS = {
+    "resume": 10,
+    "rollback": 7,
+    "rollback --scope switch": 3,
+    "rollback --leave-mail": 1,
+    "finish": 4,
+    "status": 2,
+    "second-run": 1,
+    "wait": 1,
+}
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One command. `before`: what moves before it; `during`: at its nth effect, counted from 1."""
+
+    command: str
+    before: tuple[Move, ...] = ()
+    during: tuple[tuple[int, Move], ...] = ()
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The first leg is the migration. `seed`: for what is drawn while it is played."""
+
+    seed: int
+    legs: tuple[Leg, ...]
+
+    @property
+    def first(self) -> int:
+        """The migration's effect at which something moves; none moves: past all."""
+        during = self.legs[0].during
+        return during[0][0] if during else 1 << 30
+
+    @property
+    def size(self) -> int:
+        return sum(1 + len(leg.before) + len(leg.during) for leg in self.legs)
+
+
+def of_seed(seed: int, effects: int, live_from: int) -> Schedule:
+    """`effects`: of an undisturbed migration; `live_from`: the one with which its live phases begin."""
+    chance = Random(seed)
+    begin = live_from if chance.random() < 0.6 else 1
+    first = Leg("migrate", (), tuple(_during(chance, chance.randint(begin, effects + 20))))
+    legs = [first]
+    while len(legs) < 5 and chance.random() < 0.8:
+        before = tuple(_move(chance, WORLD) for _ in range(chance.choice((0, 0, 1, 1, 2))))
+        during = tuple(_during(chance, chance.randint(1, 90))) if chance.random() < 0.5 else ()
+        legs.append(Leg(_drawn(chance, COMMANDS), before, during))
+    return Schedule(seed, tuple(legs))
+
+
+def _during(chance: Random, at: int) -> Iterator[tuple[int, Move]]:
+    yield at, _move(chance, FAULTS if chance.random() < 0.5 else WORLD)
+    while chance.random() < 0.45:
+        at += chance.choice((0, 1, 2, 3, 5, 8, 13, 30))
+        yield at, _move(chance, FAULTS if chance.random() < 0.4 else WORLD)
+
+
+def _move(chance: Random, table: dict[str, int]) -> Move:
+    return _drawn(chance, table), round(chance.random(), 3)
+
+
+def _drawn(chance: Random, table: dict[str, int]) -> str:
+    return chance.choices(list(table), list(table.values()))[0]
+
+
+# ---- smaller ones --------------------------------------------------------------------------------------------
+
+
+def smaller(schedule: Schedule) -> Iterator[Schedule]:
+    """Each with one thing less: a leg, or a move."""
+    legs = schedule.legs
+    for number in range(len(legs) - 1, 0, -1):
+        yield replace(schedule, legs=legs[:number] + legs[number + 1 :])
+    for number, leg in enumerate(legs):
+        for fewer in _with_fewer(leg):
+            yield replace(schedule, legs=(*legs[:number], fewer, *legs[number + 1 :]))
+
+
+def _with_fewer(leg: Leg) -> Iterator[Leg]:
+    for at in range(len(leg.during)):
+        yield replace(leg, during=leg.during[:at] + leg.during[at + 1 :])
+    for at in range(len(leg.before)):
+        yield replace(leg, before=leg.before[:at] + leg.before[at + 1 :])

@@ -1,0 +1,59 @@
+"""What was tried in the model and what came of it, as a table in Markdown."""
+
+from tests.faults.many import Sum
+
+WORDS = {
+    "kill": "the process is killed (SIGKILL)",
+    "power-loss": "the workstation loses its power; what was not fsynced is lost, in part or whole",
+    "lost": "one answer is lost: the act was done, or not",
+    "away": "the hypervisor's service is away for 1 to 41 seconds, and all its sessions are gone",
+    "cancel": "Ctrl-C",
+    "full": "the workstation's disk is full",
+    "room": "there is room on it again",
+    "fsync": "one fsync fails",
+    "reboot-host": "the host reboots: all off, those with autostart come up with their stored links",
+    "reboot-old": "the old guest reboots",
+    "reboot-new": "the new guest reboots",
+    "off-old": "somebody switches the old VM off",
+    "off-new": "somebody switches the new VM off",
+    "on-old": "somebody switches the old VM on",
+    "on-new": "somebody switches the new VM on",
+    "plug-old": "somebody plugs the old VM in",
+    "plug-new": "somebody plugs the new VM in",
+    "unplug-old": "somebody unplugs the old VM",
+    "unplug-new": "somebody unplugs the new VM",
+    "rename-old": "somebody renames the old VM",
+    "rename-new": "somebody renames the new VM",
+    "clone-old": "somebody clones the old VM",
+    "clone-new": "somebody clones the new VM, with its tag",
+    "delete-old": "somebody deletes the old VM",
+    "delete-new": "somebody deletes the new VM",
+    "notes": "somebody writes into the old VM's notes",
+    "unclaim": "somebody removes the claim from the old VM's notes",
+    "untag": "somebody removes the new VM's tag",
+    "second-run": "a second run begins on another workstation",
+    "readdress": "the workstation's address changes",
+    "clock": "the workstation's clock is set, by up to 70 minutes",
+    "mail": "mail arrives at whoever takes it",
+    "slow-mail": "an SMTP session lasts for up to 20 seconds",
+    "relay-down": "the smarthost refuses mail, so that it waits in a queue",
+    "relay-up": "the smarthost takes mail again",
+    "row": "a user is added at whoever serves",
+    "deaf": "guests do not heed a request to shut down",
+}
+_ENDS = ("migrated", "finished", "rolled-back", "switched back", "needs-attention")
+
+
+def table(total: Sum) -> str:
+    head = ["fault", "schedules with it", *(f"ended {end}" for end in _ENDS), "otherwise"]
+    lines = [_line(head), _line(["---"] + ["---:"] * (len(head) - 1))]
+    for move in sorted(total.outcomes, key=list(WORDS).index):
+        ends = total.outcomes[move]
+        known = [ends.get(end, 0) for end in _ENDS]
+        rest = sum(ends.values()) - sum(known)
+        lines.append(_line([WORDS[move], sum(ends.values()), *known, rest]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[object] | list[str]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
