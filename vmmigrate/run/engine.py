@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Cancelled, Pace, Problem
-from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger, describe
+from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Facts, group_to_json
 from vmmigrate.findings import Check
@@ -72,7 +72,7 @@ class Engine:
                 if not self._still_so(step.looks_back, step.name):
                     return
                 self._do(step, number)
-        self.journal.append(Kind.END, {"outcome": self.itinerary.outcome})
+        self.journal.rest(Kind.END, outcome=self.itinerary.outcome)
 
     def back(self, scope: Scope, reason: str, *, leave_behind: bool = False, words: str = "") -> None:
         """Record the direction, then undo what the scope covers and what was begun of it, last first.
@@ -103,6 +103,8 @@ class Engine:
         return self.stage.pace.clock.now()
 
     def _do(self, step: Step, number: int) -> None:
+        if self._is_live(step) and not self.standing.committed:
+            self.journal.room.hold()  # where some of it was needed meanwhile, the run goes no further but back
         self.journal.append(Kind.BEGIN, {"step": step.name})
         self.emit(StepBegan(step.name, step.title, number, len(self._steps)))
         started = self._now()
@@ -197,6 +199,8 @@ class Engine:
     def _walk_back(self, back: Back) -> None:
         if self._exposes(back):
             self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
+            with suppress(RunFolderFailed):
+                self.journal.room.hold()
         try:
             self._undo_all(back)
         except UndoRefused as refused:
@@ -215,9 +219,9 @@ class Engine:
             self.turn_forward(back.reason)
             self.forward()
         elif scope.pauses_as:
-            self.journal.append(Kind.PAUSED, {"reason": scope.pauses_as})
+            self.journal.rest(Kind.PAUSED, reason=scope.pauses_as)
         else:
-            self.journal.append(Kind.END, {"outcome": ROLLED_BACK})
+            self.journal.rest(Kind.END, outcome=ROLLED_BACK)
 
     def _scope(self, back: Back) -> Scope:
         for scope in (REDO, *self.itinerary.scopes):

@@ -15,10 +15,14 @@ from vmmigrate.errors import JournalFailed
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import SCHEMA, START, UP_SINCE, Kind, Record, parse
+from vmmigrate.run.room import FULL, Room
 
 
 class Journal:
-    """One run's file, open for appending. A failed write or fsync raises JournalFailed, which stops the run."""
+    """One run's file, open for appending. A failed write or fsync raises JournalFailed, which stops the run.
+
+    `room`: what may be held on its disk for a way back.
+    """
 
     def __init__(self, path: Path, records: list[Record], *, clocks: Clocks = THIS_MACHINE) -> None:
         self.path = path
@@ -29,6 +33,7 @@ class Journal:
         self._failure: JournalFailed | None = None
         self._state: RunState | None = None
         self._added = 0  # how many records are in `_state`
+        self.room = Room(path.with_name("journal.room"))
         self._one_at_a_time = Lock()  # a warning may come from a thread that transfers
 
     @classmethod
@@ -66,6 +71,11 @@ class Journal:
         with self._one_at_a_time:
             return self._append(kind, data or {})
 
+    def rest(self, kind: Kind, **words: str) -> None:
+        """Record where the run came to rest; the room for a way back is given up."""
+        self.append(kind, words)
+        self.room.drop()
+
     def _append(self, kind: Kind, data: Mapping[str, Any]) -> Record:
         if self._failure:
             raise self._failure
@@ -76,7 +86,7 @@ class Journal:
         body = {"seq": seq, "at": at, **up, "kind": kind.value, **data, "prev": prev}
         line = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
         try:
-            self._write(line + b"\n")
+            self._write_with_room(line + b"\n")
         except OSError as error:
             self._failure = JournalFailed(
                 f"{self.path} cannot be written: {error.strerror}",
@@ -91,6 +101,19 @@ class Journal:
         """Of this machine's boot; a journal that an earlier version began gets none."""
         schema = self.schema if self.records else data.get("schema", SCHEMA)
         return {"up": round(self._clocks.up(), 3), "boot": self._boot} if schema >= UP_SINCE else {}
+
+    def _write_with_room(self, line: bytes) -> None:
+        """On a full disk, what was held for this is given up, the torn line is cut off, and the line written again."""
+        good = os.fstat(self._file.fileno()).st_size
+        while True:
+            try:
+                self._write(line)
+            except OSError as error:
+                if error.errno not in FULL or not self.room.give():
+                    raise
+                os.truncate(self.path, good)
+            else:
+                return
 
     def _write(self, line: bytes) -> None:
         if self._file.write(line) != len(line):  # a full disk takes the first part of a line without an error

@@ -10,11 +10,19 @@ from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing
+from vmmigrate.run.unrecorded import back_unrecorded
 from vmmigrate.step import UndoRefused
 
 
 def supervise(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
     """Do it; on failure before the commit go back; report how it ended."""
+    try:
+        _to_its_end(engine, run, act)
+    except JournalFailed as failed:
+        raise back_unrecorded(engine, run, failed) from failed
+
+
+def _to_its_end(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
     try:
         act(engine)
     except Cancelled:

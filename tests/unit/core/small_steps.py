@@ -146,6 +146,21 @@ SMALL = Itinerary(
     secrets=lambda doors, plan, state: (),
     secrets_back=lambda doors: (),
 )
+
+
+def unplug(bench: Bench) -> None:
+    bench.act("unplug")
+    bench.world.marks.add("unplugged")
+
+
+def plug(bench: Bench) -> None:
+    bench.act("undo unplug")
+    bench.world.marks.discard("unplugged")
+
+
+# Nobody is live between the two steps of its switch.
+UNPLUG = Phase("switch", (Step("unplug", "Unplug", unplug, plug), *SWITCH.steps), live=True)
+LIVE = replace(SMALL, phases=(PREPARE, UNPLUG, CLOSE))
 STEPS = SMALL.steps
 NAMES = tuple(step.name for step in STEPS)
 MIGRATED = {"claimed", "vm", "imported", "open", "noted"}
@@ -199,7 +214,9 @@ class Process:
 
 def start(path: Path, world: World, *, lives: int = -1, itinerary: Itinerary = SMALL) -> Process:
     """A process that begins the run, or goes on where an earlier one left it."""
-    journal = MortalJournal.resume(path) if path.exists() else MortalJournal.create(path, HEADER)
+    steps = [{"name": s.name, "phase": p.name, "title": s.title} for p in itinerary.phases for s in p.steps]
+    header = {**HEADER, "steps": steps} if itinerary is LIVE else HEADER
+    journal = MortalJournal.resume(path) if path.exists() else MortalJournal.create(path, header)
     assert isinstance(journal, MortalJournal)
     journal.lives = lives
     bench, events = Bench(world), list[Event]()
