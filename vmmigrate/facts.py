@@ -139,9 +139,13 @@ class VerifiedLive:
 
 @dataclass(frozen=True)
 class Intake:
-    """When the old intake was closed (Unix seconds). Learnt by `close-intake` before it acts."""
+    """When the old intake was closed (Unix seconds), and the boot whose kernel has those rules.
+
+    Learnt by `close-intake` before it acts.
+    """
 
     closed_at: float
+    boot_id: str = ""  # an earlier version recorded none
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,13 @@ class Plugged:
     old_link_up: bool
     old_autostart: bool
     old_autostart_entry: str = ""  # as Inventory.autostart_entry
+
+
+@dataclass(frozen=True)
+class StartsAtBoot:
+    """Whether the new VM starts with its host, in the old one's place. Learnt by `autostart`."""
+
+    new: bool
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def test_isolation_holds_through_a_reboot_and_is_lifted_without_trace(fresh: Gue
         assert firewall.is_isolated(shell)
         assert mail.banner(fresh.address, fresh.smtp_port)
         firewall.isolate(shell, ("198.51.100.9", shell.workstation_address()))
-        firewall.lift_isolation(shell)
+        firewall.remove_isolation(shell)
         assert not firewall.is_isolated(shell)
     assert _files(fresh).keys() == before.keys()
 

@@ -16,11 +16,14 @@ REDONE = STEPS[STEPS.index("deploy") : STEPS.index("import") + 1]  # what a half
 # Steps that learn something; those of ONCE look first whether they knew it, and then do not learn it again.
 ONCE = ("claim", "deploy", "restart", "close-intake", "switch", "open")
 REMARK = ("verify",)  # those that have something to say in this lab: an edit of main.cf is missing
-LEARN = (*ONCE, "note-old", "export", "collect-tls", "ready", "install-tls", "verify", "verify-live")
+LOOKS = tuple(step.name for step in MIGRATE.steps if step.looks_back)  # a look is recorded right before these
+LEARN = (*ONCE, "autostart", "note-old", "export", "collect-tls", "ready", "install-tls", "verify", "verify-live")
 
 
 def forward(steps: Sequence[str], known: Collection[str] = ()) -> Iterator[Line]:
     for step in steps:
+        if step in LOOKS:
+            yield "looked", step
         yield "begin", step
         if step in REMARK:
             yield "remark", step

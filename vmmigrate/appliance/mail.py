@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, in_one_line, wait_for
 from hypervisors.wire import plainly
-from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
 _QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
+UNDER_WAY = (_SESSIONS, _QUEUES)
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
 
@@ -76,7 +77,7 @@ def wait_until_quiet(
 
     def probe() -> None:
         nonlocal quiet
-        busy, waiting = _under_way(shell, (*MAIL_PORTS, smtp_port))
+        busy, waiting = under_way(shell, smtp_port)
         quiet = 0 if busy or waiting.total else quiet + 1
         if quiet < 2:
             if waiting.total:
@@ -97,13 +98,12 @@ def wait_until_quiet(
         raise QueueHoldsMail(str(error), hint=error.hint) from error
 
 
-def _under_way(shell: Shell, ports: tuple[int, ...]) -> tuple[int, Queues]:
+def under_way(shell: Shell, smtp_port: int) -> tuple[int, Queues]:
     """Sessions and queues in one command: a session may still bring mail, or an agent hold it."""
-    connected, queued = ask_all(shell, (_SESSIONS, _QUEUES), user="root")
-    for question, said in ((_SESSIONS, connected), (_QUEUES, queued)):
-        if said.status != 0:
-            shell.run(question, user="root")  # by itself, for its words
-    return sessions(connected.stdout, ports), _counted(shell, queued.stdout)
+    look = looking(shell)
+    look.ahead(*UNDER_WAY, user="root")
+    connected, queued = (look.run(question, user="root").stdout for question in UNDER_WAY)
+    return sessions(connected, (*MAIL_PORTS, smtp_port)), _counted(shell, queued)
 
 
 def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:

@@ -6,6 +6,7 @@ from hypervisors import REAL_TIME, NotYet, Pace, once_reachable, wait_for
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 
+BOOT_ID = ("cat", "/proc/sys/kernel/random/boot_id")
 _PATIENCE = 30.0  # seconds for one command while the machine is busy starting
 
 
@@ -49,6 +50,6 @@ def wait_until_active(
     wait_for(what, once_reachable(probe), timeout=timeout, clears=clears, pace=pace, pause=0.5)
 
 
-def boot_id(shell: Shell) -> str:
+def boot_id(shell: Shell, *, user: str | None = None) -> str:
     """The kernel's id of this boot."""
-    return shell.run(("cat", "/proc/sys/kernel/random/boot_id"), timeout=_PATIENCE).stdout.strip()
+    return shell.run(BOOT_ID, user=user, timeout=_PATIENCE).stdout.strip()

@@ -10,12 +10,13 @@ from vmmigrate.facts import (
     Opened,
     Plugged,
     Reboot,
+    StartsAtBoot,
     TlsInstalled,
     TlsKept,
     Verified,
     VerifiedLive,
 )
-from vmmigrate.step import Nothing, Phase, Step
+from vmmigrate.step import Nothing, Otherwise, Phase, Step
 from vmmigrate.steps import (
     address,
     claim,
@@ -42,16 +43,84 @@ GOES_WITH_VM = Nothing("it changes only the new VM, which `deploy` deletes")
 PREPARE = Phase(
     "prepare",
     (
-        Step("claim", "Claim the old VM", claim.do, claim.undo, learns=(Claim,)),
-        Step("note-old", "Note the old gateway's state", note_old.do, READ_ONLY, learns=(OldState,)),
-        Step("export", "Export the backup", export.do, export.undo, learns=(Backup,)),
-        Step("collect-tls", "Collect TLS certificates and keys", collect_tls.do, collect_tls.undo, learns=(TlsKept,)),
-        Step("deploy", "Deploy the new image", deploy.do, deploy.undo, learns=(NewVm,)),
-        Step("ready", "Start the new VM", ready.do, GOES_WITH_VM, learns=(NewGuest,), needs=(NewVm,)),
-        Step("isolate", "Isolate the new VM", isolate.do, GOES_WITH_VM, needs=(OldState, NewGuest)),
-        Step("address", "Configure the live address", address.do, GOES_WITH_VM, needs=(NewVm, NewGuest)),
-        Step("import", "Import the backup", import_.do, GOES_WITH_VM, needs=(Backup, NewGuest), redo_from="deploy"),
-        Step("restart", "Restart the new VM", restart.do, GOES_WITH_VM, learns=(Reboot,), needs=(NewVm, NewGuest)),
+        Step("claim", "Claim the old VM", claim.do, claim.undo, learns=(Claim,), holds=claim.holds),
+        Step(
+            "note-old",
+            "Note the old gateway's state",
+            note_old.do,
+            READ_ONLY,
+            learns=(OldState,),
+            holds=Nothing("it notes one moment; `close-intake` reports what changed since"),
+        ),
+        Step(
+            "export",
+            "Export the backup",
+            export.do,
+            export.undo,
+            learns=(Backup,),
+            holds=export.holds,
+            otherwise=Otherwise.FROM_HERE,  # the new VM has what the lost archive had, and another one has more
+        ),
+        Step(
+            "collect-tls",
+            "Collect TLS certificates and keys",
+            collect_tls.do,
+            collect_tls.undo,
+            learns=(TlsKept,),
+            holds=collect_tls.holds,
+        ),
+        Step(
+            "deploy",
+            "Deploy the new image",
+            deploy.do,
+            deploy.undo,
+            learns=(NewVm,),
+            holds=deploy.holds,
+            otherwise=Otherwise.FROM_HERE,
+        ),
+        Step(
+            "ready",
+            "Start the new VM",
+            ready.do,
+            GOES_WITH_VM,
+            learns=(NewGuest,),
+            needs=(NewVm,),
+            holds=ready.holds,
+        ),
+        Step(
+            "isolate",
+            "Isolate the new VM",
+            isolate.do,
+            GOES_WITH_VM,
+            needs=(OldState, NewGuest),
+            holds=isolate.holds,
+        ),
+        Step(
+            "address",
+            "Configure the live address",
+            address.do,
+            GOES_WITH_VM,
+            needs=(NewVm, NewGuest),
+            holds=address.holds,
+        ),
+        Step(
+            "import",
+            "Import the backup",
+            import_.do,
+            GOES_WITH_VM,
+            needs=(Backup, NewGuest),
+            redo_from="deploy",
+            holds=Nothing("`verify` compares what it brought; a second import would ruin it"),
+        ),
+        Step(
+            "restart",
+            "Restart the new VM",
+            restart.do,
+            GOES_WITH_VM,
+            learns=(Reboot,),
+            needs=(NewVm, NewGuest),
+            holds=restart.holds,
+        ),
         Step(
             "install-tls",
             "Install TLS certificates and keys",
@@ -59,6 +128,7 @@ PREPARE = Phase(
             GOES_WITH_VM,
             learns=(TlsInstalled,),
             needs=(TlsKept, NewGuest),
+            holds=install_tls.holds,
         ),
         Step(
             "verify",
@@ -67,6 +137,7 @@ PREPARE = Phase(
             READ_ONLY,
             learns=(Verified,),
             needs=(OldState, Backup, TlsKept, NewGuest, TlsInstalled),
+            holds=verify.holds,
         ),
     ),
 )
@@ -75,7 +146,16 @@ SWITCH = Phase(
     "switch",
     live=True,
     steps=(
-        Step("close-intake", "Close the old mail intake", intake.do, intake.undo, learns=(Intake,), needs=(Backup,)),
+        Step(
+            "close-intake",
+            "Close the old mail intake",
+            intake.do,
+            intake.undo,
+            learns=(Intake,),
+            needs=(OldState, Backup),
+            holds=intake.holds,
+            looks_back=tuple(step.name for step in PREPARE.steps),
+        ),
         Step(
             "switch",
             "Unplug the old VM, plug in the new",
@@ -83,6 +163,8 @@ SWITCH = Phase(
             switch.undo,
             learns=(Plugged,),
             needs=(OldState, NewVm, NewGuest),
+            holds=switch.holds,
+            looks_back=("ready", "isolate", "close-intake"),
         ),
         Step(
             "verify-live",
@@ -91,8 +173,27 @@ SWITCH = Phase(
             READ_ONLY,
             learns=(VerifiedLive,),
             needs=(OldState, TlsKept, NewGuest, TlsInstalled),
+            holds=verify_live.holds,
         ),
-        Step("open", "Open the new gateway", open.do, open.undo, learns=(Opened,), needs=(OldState, NewGuest)),
+        Step(
+            "autostart",
+            "Hand over autostart",
+            close.do_autostart,
+            close.undo_autostart,
+            learns=(StartsAtBoot,),
+            needs=(Claim, NewVm, Plugged),
+            holds=close.autostart_holds,
+        ),
+        Step(
+            "open",
+            "Open the new gateway",
+            open.do,
+            open.undo,
+            learns=(Opened,),
+            needs=(OldState, NewGuest),
+            holds=open.holds,
+            looks_back=("switch",),
+        ),
     ),
 )
 
@@ -101,11 +202,20 @@ CLOSE = Phase(
     live=True,
     steps=(
         Step(
-            "tidy", "Remove the isolation for good", open.tidy, Nothing("`open` isolates it again"), needs=(NewGuest,)
+            "tidy",
+            "Remove the isolation for good",
+            open.tidy,
+            Nothing("`open` isolates it again"),
+            needs=(NewGuest,),
+            holds=Nothing("`open` is looked at"),
         ),
         Step(
-            "autostart", "Hand over autostart", close.do_autostart, close.undo_autostart, needs=(Claim, NewVm, Plugged)
+            "notes",
+            "Leave a note on both VMs",
+            close.do_notes,
+            close.undo_notes,
+            needs=(NewVm,),
+            holds=Nothing("they are words for people; the claim in them is looked at"),
         ),
-        Step("notes", "Leave a note on both VMs", close.do_notes, close.undo_notes, needs=(NewVm,)),
     ),
 )

@@ -1,7 +1,10 @@
 """Give the new guest the old one's address and host name, on the live NIC that is still unplugged."""
 
+from collections.abc import Iterator
+
 from vmmigrate.appliance.net import network
 from vmmigrate.facts import NewVm
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 
@@ -11,3 +14,12 @@ def do(run: Run) -> None:
     if network.keep_dhcp(shell, look, new.staging_mac):
         look = network.look_at(shell)
     network.configure_live(shell, look, new.live_mac, who.address, who.gateway, who.dns, who.hostname, who.fqdn)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """Its live NIC has the address."""
+    wanted = run.plan.identity.address
+    has = network.read_network(run.new_shell).by_mac(run.facts.of(NewVm).live_mac).addresses
+    yield Check(
+        "new-address", "the new VM's live NIC", wanted, ", ".join(has) or "no address", Verdict.of(wanted in has)
+    )

@@ -1,7 +1,10 @@
 """Claim the old VM in its notes, so that a second workstation does not use it; and restore the notes."""
 
+from collections.abc import Iterator
+
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import Claim
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 MARK = "[vmmigrate]"
@@ -20,6 +23,15 @@ def do(run: Run) -> None:
 def undo(run: Run) -> None:
     if run.facts.find(Claim) is not None:
         release(run)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """The claim is this run's."""
+    lines = [line for line in run.hypervisor.inventory(run.plan.old).notes.splitlines() if line.startswith(MARK)]
+    foreign = [line for line in lines if run.run_id not in line]
+    ours = bool(lines) and not foreign
+    seen = foreign[0] if foreign else "this run's" if ours else "removed"
+    yield Check("claim", f"the claim in the notes of {run.plan.old.name}", "this run's", seen, Verdict.of(ours))
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:

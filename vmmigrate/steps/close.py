@@ -1,15 +1,31 @@
 """Hand over the host's autostart, which only one of both may have, and leave a note on each VM."""
 
+from collections.abc import Iterator
+
 from hypervisors import NotSupported, VmRef
-from vmmigrate.facts import Claim, NewVm, Plugged
+from vmmigrate.facts import Claim, NewVm, Plugged, StartsAtBoot
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim
 
 
 def do_autostart(run: Run) -> None:
     """In the old VM's place in the host's autostart list, with its delays."""
-    if run.facts.of(Claim).autostart:
-        start_at_boot(run, run.facts.of(NewVm).vm, run.facts.of(Plugged).old_autostart_entry)
+    starts = run.facts.of(Claim).autostart
+    if starts:
+        starts = start_at_boot(run, run.facts.of(NewVm).vm, run.facts.of(Plugged).old_autostart_entry)
+    run.learn(StartsAtBoot(starts))
+
+
+def autostart_holds(run: Run) -> Iterator[Check]:
+    """The new VM starts with its host where the old one did. An earlier version did not note whether it can."""
+    handed = run.facts.find(StartsAtBoot)
+    if handed is not None:
+        new = run.facts.of(NewVm).vm
+        starts = run.hypervisor.inventory(new).autostart
+        words = {True: "starts", False: "does not start"}
+        what, so = f"{new.name} at a start of its host", starts == handed.new
+        yield Check("new-autostart", what, words[handed.new], words[starts], Verdict.of(so))
 
 
 def undo_autostart(run: Run) -> None:
@@ -17,12 +33,14 @@ def undo_autostart(run: Run) -> None:
         run.hypervisor.set_autostart(vm, autostart=False)
 
 
-def start_at_boot(run: Run, vm: VmRef, entry: str) -> None:
+def start_at_boot(run: Run, vm: VmRef, entry: str) -> bool:
     """If its host does not support it, a remark says so: it blocks nothing else, and a second attempt does not help."""
     try:
         run.hypervisor.set_autostart(vm, True, entry)
     except NotSupported as problem:
         run.remark(f"{vm.name} will not start with its host: {problem} → {problem.hint}")
+        return False
+    return True
 
 
 def do_notes(run: Run) -> None:

@@ -1,9 +1,11 @@
 """Collect the old TLS certificates and keys, which no backup contains, and store them encrypted."""
 
 import io
+from collections.abc import Iterator
 
 from vmmigrate.appliance.tls import bundle as tls
-from vmmigrate.facts import TlsKept
+from vmmigrate.facts import TlsInstalled, TlsKept
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 
@@ -21,3 +23,11 @@ def do(run: Run) -> None:
 
 def undo(run: Run) -> None:
     run.rundir.tls.unlink(missing_ok=True)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """The pairs are kept until they are installed."""
+    if run.facts.find(TlsInstalled) is None:
+        run.rundir.sealed.decrypt_small(run.rundir.tls)  # raises where it is not whole
+        what = "the collected certificates and keys"
+        yield Check("tls-kept", what, "as they were collected", "as they were collected", Verdict.PASS)

@@ -1,10 +1,11 @@
 """Deploy the new image as a virtual machine with the old one's hardware, and with both its NICs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from hypervisors import DeploySpec, NicSpec, Secret, VmRef
+from hypervisors import DeploySpec, NicSpec, NotFound, Secret, VmRef
 from vmmigrate import properties
 from vmmigrate.facts import NewVm
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import Plan
 from vmmigrate.run.stage import Run
 
@@ -22,6 +23,27 @@ def undo(run: Run) -> None:
     """By the tag, not by the recorded facts: a crash may have come before they were recorded."""
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.destroy(vm, run.run_id)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """The same VM is there, ours, with both NICs."""
+    new = run.facts.of(NewVm)
+    try:
+        macs = {nic.mac for nic in run.hypervisor.inventory(new.vm).nics}
+    except NotFound:
+        yield _check(run, "deleted", Verdict.FAIL)
+        return
+    if new.vm not in run.hypervisor.find_tagged(run.run_id):
+        yield _check(run, "without the tag of this run: nobody knows any more whose it is", Verdict.UNKNOWN)
+    missing = {new.live_mac, new.staging_mac} - macs
+    yield _check(run, f"without the NIC {', '.join(sorted(missing))}" if missing else "there", Verdict.of(not missing))
+
+
+def _check(run: Run, seen: str, verdict: Verdict) -> Check:
+    hint = "" if verdict is Verdict.PASS else f"was it changed by hand? to end the run: vmmigrate rollback {run.run_id}"
+    return Check(
+        "new-vm", f"the new VM {run.plan.new_name}", "there, as it was made, with both NICs", seen, verdict, hint
+    )
 
 
 def spec(plan: Plan, run_id: str, handed: Mapping[str, str | Secret]) -> DeploySpec:

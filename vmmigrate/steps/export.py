@@ -1,5 +1,6 @@
 """Export a backup that belongs to one state of the database, encrypted as it is written."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -10,12 +11,14 @@ from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Exported
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import ApplianceError
-from vmmigrate.facts import Backup, TableDigest
+from vmmigrate.errors import ApplianceError, JournalDamaged
+from vmmigrate.facts import Backup, Reboot, TableDigest
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.sealed import Piped
 from vmmigrate.run.stage import Run
 
 ATTEMPTS = 3
+_EXPORTED = "as it was exported"
 
 DIGESTS = TypeAdapter(DatabaseFacts)
 
@@ -40,6 +43,18 @@ def do(run: Run) -> None:
 def undo(run: Run) -> None:
     for path in (run.rundir.archive, run.rundir.digests):
         path.unlink(missing_ok=True)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """The archive is there as it was exported, until it is imported; the digests, until the run ends."""
+    backup, seen = run.facts.of(Backup), _EXPORTED
+    try:
+        load_digests(run)
+        if run.facts.find(Reboot) is None:
+            run.rundir.sealed.verify(run.rundir.archive, backup.sha256, backup.size, run.pace.moves)
+    except (JournalDamaged, OSError, ValueError) as error:
+        seen = str(error)
+    yield Check("export-kept", "the exported backup", _EXPORTED, seen, Verdict.of(seen == _EXPORTED))
 
 
 def load_digests(run: Run) -> DatabaseFacts:

@@ -32,6 +32,11 @@ def do(run: Run) -> None:
     checks.refuse_if_failed()
 
 
+def holds(run: Run) -> Iterator[Check]:
+    """The old certificates are shown, seen from here once."""
+    yield from shown_at(run, run.facts.of(NewGuest).staging_address, 0.0)
+
+
 def shown_at(run: Run, host: str, limit: float) -> Iterator[Check]:
     """A handshake for each old leaf at `host`, waited for up to `limit` seconds.
 

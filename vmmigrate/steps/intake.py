@@ -1,12 +1,17 @@
 """Close the old mail intake: current sessions and deliveries finish, new mail gets a temporary error."""
 
+from collections.abc import Iterator
+
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.facts import Intake
+from vmmigrate.facts import Intake, OldState, Opened, Plugged
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import links
 from vmmigrate.steps.export import load_digests
 
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
@@ -18,7 +23,7 @@ def do(run: Run) -> None:
     _report_changes(run)
     laid = firewall.lay_intake(shell)
     if run.facts.find(Intake) is None:
-        run.learn(Intake(run.wall()))
+        run.learn(Intake(run.wall(), boot_id(shell, user="root")))
     firewall.close_intake(shell, laid)
     mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
 
@@ -30,6 +35,25 @@ def undo(run: Run) -> None:
         lambda: firewall.open_intake(run.old_shell),
         timeout=run.settings.limits.network,
         clears="on the old VM's screen, as root: nft delete table inet vmmigrate_intake",
+    )
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """No mail comes in, and none is under way. Behind a link that is down the guest cannot be asked, and gets none."""
+    if run.facts.find(Opened) is not None:
+        return
+    if run.facts.find(Plugged) is not None and links.is_down(run, run.plan.old, run.plan.identity.mac):
+        yield Check("intake-closed", _WHAT, _CLOSED, "unplugged; behind that its rules are not looked at", Verdict.PASS)
+        return
+    look = firewall.look_at(run.old_shell, BOOT_ID, *mail.UNDER_WAY)
+    closed, boot = firewall.intake_closed(look), run.facts.of(Intake).boot_id
+    restarted = bool(boot) and boot_id(look, user="root") != boot
+    seen = "open: the old guest was restarted" if restarted else _CLOSED if closed else "open"
+    yield Check("intake-closed", _WHAT, _CLOSED, seen, Verdict.of(closed and not restarted))
+    busy, waiting = mail.under_way(look, run.settings.old.smtp_port)
+    seen = f"{busy} sessions, queues: {waiting}"
+    yield Check(
+        "intake-quiet", "mail under way in the old gateway", "none", seen, Verdict.of(busy + waiting.total == 0)
     )
 
 
@@ -46,6 +70,9 @@ def refuse_stuck_mail(shell: Shell) -> None:
         )
 
 
+_WHAT, _CLOSED = "the old gateway's mail intake", "closed"
+
+
 def _report_changes(run: Run) -> None:
     """Report what changed since the export, because it is not in the new gateway."""
     before = load_digests(run)
@@ -53,3 +80,8 @@ def _report_changes(run: Run) -> None:
     changed = sorted(name for name, table in now.tables.items() if before.tables.get(name) != table)
     if changed:
         run.remark("changed in the old gateway since the export, and not in the new one: " + ", ".join(changed))
+    noted = run.facts.of(OldState).settings
+    drift = mail.drift(noted, mail.settings_digest(mail.settings(run.old_shell), run.rundir.sealed.digest_key()))
+    if drift:
+        names = ", ".join(sorted({*drift.missing, *drift.added, *drift.changed}))
+        run.remark(f"changed in the old gateway's main.cf since its state was noted, and not in the new one: {names}")

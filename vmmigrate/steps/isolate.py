@@ -1,12 +1,25 @@
 """Isolate the new guest with its own firewall: until the commit it communicates only with this workstation."""
 
+from collections.abc import Iterator
+
 from vmmigrate.appliance.net import firewall
-from vmmigrate.facts import NewGuest, OldState
+from vmmigrate.facts import NewGuest, OldState, Opened
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:
     firewall.isolate(run.new_shell, allowed(run), ports(run))
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """Isolated now and after a boot, until it is opened."""
+    if run.facts.find(Opened) is not None:
+        return
+    look = firewall.look_at(run.new_shell)
+    now, at_boot = firewall.is_isolated(look), firewall.is_isolated_at_boot(look)
+    seen = {(True, True): "isolated", (True, False): "isolated until its next boot"}.get((now, at_boot), "not isolated")
+    yield Check("isolated", "the new guest", "isolated, also after a boot", seen, Verdict.of(now and at_boot))
 
 
 def allowed(run: Run) -> tuple[str, ...]:

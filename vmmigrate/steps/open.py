@@ -1,9 +1,12 @@
 """Open the new gateway to the world: the commit point. Going back closes it first and loses no mail."""
 
+from collections.abc import Iterator
+
 from hypervisors import Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
 from vmmigrate.facts import Opened
+from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
 from vmmigrate.steps import isolate
@@ -16,12 +19,30 @@ def do(run: Run) -> None:
         run.learn(Opened(run.wall()))
     else:
         firewall.open_intake(shell)  # a way back closed it, and was refused
-    firewall.unload_isolation(shell)
+    firewall.let_the_world_in(shell)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """Nothing isolates it, now or after a boot, its intake is open, and it greets at the live address."""
+    look = firewall.look_at(run.new_shell)
+    shut = {
+        "isolated": firewall.is_isolated(look),
+        "isolated after its next boot": firewall.is_isolated_at_boot(look),
+        "closed to mail": firewall.intake_closed(look),
+    }
+    seen = ", ".join(word for word, so in shut.items() if so) or "open"
+    yield Check("opened", "the new guest's firewall", "open", seen, Verdict.of(seen == "open"))
+    host = run.plan.identity.host
+    greeting = mail.banner(host, run.settings.old.smtp_port, dial=run.dial_to(host))
+    yield Check("live-greeting", f"SMTP at {host}", "a greeting", repr(greeting), Verdict.PASS)
 
 
 def tidy(run: Run) -> None:
-    """Remove what would isolate it again at the next boot."""
-    firewall.lift_isolation(run.new_shell)
+    """Remove the last of the isolation, and see that the new gateway is open."""
+    firewall.remove_isolation(run.new_shell)
+    checks = Checks()
+    checks.compare("opened", "the new gateway is open", "", lambda: holds(run))
+    checks.refuse_if_failed()
 
 
 def undo(run: Run) -> None:

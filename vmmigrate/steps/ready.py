@@ -1,6 +1,7 @@
 """Start the new VM, find it on staging, and verify its identity before trusting it."""
 
 import re
+from collections.abc import Iterator
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
 from hypervisors.wire.ssh import fingerprint_of_key
@@ -10,9 +11,11 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
+_LOOK = 5.0  # seconds for one answer
 BOOTS = "check the new VM's screen: does it boot, does it get an address on the staging network?"
 
 
@@ -41,6 +44,17 @@ def do(run: Run) -> None:
     )
 
 
+def holds(run: Run) -> Iterator[Check]:
+    """It runs, and the machine at its address is this one."""
+    new, guest, what = run.facts.of(NewVm), run.facts.of(NewGuest), f"the new VM {run.plan.new_name}"
+    power = run.hypervisor.power_state(new.vm)
+    yield Check("new-vm-runs", what, "running", power.value, Verdict.of(power is PowerState.RUNNING))
+    if power is PowerState.RUNNING:
+        seen = run.new_host_key(guest.staging_address, timeout=_LOOK)
+        what = f"SSH host key at {guest.staging_address}"
+        yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(seen == guest.host_key))
+
+
 def leases(run: Run, new: NewVm) -> tuple[str, ...]:
     """The IPv4 addresses that the hypervisor reports for the staging NIC; a stale one may be among them."""
     found = run.hypervisor.addresses(new.vm)
@@ -48,13 +62,17 @@ def leases(run: Run, new: NewVm) -> tuple[str, ...]:
 
 
 def _leased(run: Run, new: NewVm) -> str:
+    known = run.facts.find(NewGuest)
+
     def probe() -> str:
         for address in leases(run, new):
-            return address
+            if known is None or run.new_host_key(address, timeout=_LOOK) == known.host_key:
+                return address
         raise NotYet("no address on the staging NIC")
 
     clears = f"{_boots(run, new)} If the hypervisor cannot find the address, set new.staging_address."
-    return run.wait("the new VM's address on staging", probe, timeout=run.settings.limits.boot, clears=clears)
+    limit = run.settings.limits.boot
+    return run.wait_for_answer("the new VM's address on staging", probe, timeout=limit, clears=clears)
 
 
 def _boots(run: Run, new: NewVm) -> str:
@@ -67,10 +85,12 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     """The host key's fingerprint, and who vouches for it. Raises TrustRefused if nobody does."""
 
     def look() -> str:
-        return run.new_host_key(address, timeout=5.0)
+        return run.new_host_key(address, timeout=_LOOK)
 
     # a lease is no proof: it exists before the guest has booted
     seen = run.wait_for_answer("SSH on the new VM", look, timeout=run.settings.limits.boot, clears=_boots(run, new))
+    if known := run.facts.find(NewGuest):
+        return known.host_key, known.trusted_by  # the same VM as before: nobody may vouch for another key
     pinned = run.settings.new.ssh.host_key
     if pinned:
         return pinned if pinned.startswith("SHA256:") else fingerprint_of_key(pinned), "the operator"

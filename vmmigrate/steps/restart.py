@@ -1,11 +1,13 @@
 """Restart the new VM after the import, as the vendor requires, with the network settings of the plan."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 from hypervisors import NotYet, PowerState, Unreachable
-from vmmigrate.appliance.units import boot_id, wait_until_active
+from vmmigrate.appliance.units import boot_id, unit_states, wait_until_active
 from vmmigrate.facts import NewGuest, NewVm, Reboot
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import address
 from vmmigrate.steps.ready import BOOTS, leases
@@ -21,6 +23,13 @@ def do(run: Run) -> None:
     shell = run.new_shell
     units = run.doors.new.software(shell).units.restart_order
     wait_until_active(shell, units, timeout=timeout, pace=run.pace)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """What the gateway consists of runs."""
+    states = unit_states(run.new_shell, run.doors.new.software(run.new_shell).units.restart_order)
+    down = ", ".join(f"{unit} {state}" for unit, state in states.items() if state != "active")
+    yield Check("new-units", "the new gateway's units", "active", down or "active", Verdict.of(not down))
 
 
 def _another_boot(run: Run) -> None:

@@ -1,9 +1,13 @@
 """Switch: the old VM's link down, the new VM's link up. One file, because both must be read together."""
 
+from collections.abc import Iterator
+
 from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
 from vmmigrate.facts import NewGuest, NewVm, OldState, Plugged
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import links
 from vmmigrate.steps.close import start_at_boot
 
 
@@ -35,6 +39,22 @@ def undo(run: Run) -> None:
         hypervisor.start(old)
     if plugged.old_autostart:
         start_at_boot(run, old, plugged.old_autostart_entry)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """The old VM is unplugged and does not start with its host; the new one is plugged in."""
+    new, old = run.facts.of(NewVm), run.plan.old
+    yield _link(run, old, run.plan.identity.mac, up=False)
+    starts = run.hypervisor.inventory(old).autostart
+    seen = "starts with its host" if starts else "does not"
+    yield Check("old-autostart", f"{old.name} at a start of its host", "does not start", seen, Verdict.of(not starts))
+    yield _link(run, new.vm, new.live_mac, up=True)
+
+
+def _link(run: Run, vm: VmRef, mac: str, *, up: bool) -> Check:
+    found = links.nic(run, vm, mac)
+    so = found is not None and found.link_up == found.stored_link_up == up
+    return Check("link", f"the live link of {vm.name}", "up" if up else "down", links.in_words(found), Verdict.of(so))
 
 
 def _unplug(run: Run, vm: VmRef) -> None:

@@ -8,7 +8,7 @@ from hypervisors import LoginRefused
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.facts import NewGuest, OldState, Verified
+from vmmigrate.facts import NewGuest, OldState, Opened, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import install_tls
@@ -34,6 +34,14 @@ def do(run: Run) -> None:
         run.remark("main.cf differs from the old one; check whether manual changes are missing: " + ", ".join(names))
     run.learn(Verified(tuple(checks.all), names))
     checks.refuse_if_failed()
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """main.cf is as it was when it was compared; once the new gateway is open, its settings are its administrator's."""
+    if run.facts.find(Opened) is None:
+        noted, now = run.facts.of(Verified).drift, _drift(run)
+        seen = ", ".join(sorted(set(noted) ^ set(now))) or "the same parameters differ from the old one's"
+        yield Check("new-settings", "main.cf of the new gateway", "as verified", seen, Verdict.of(noted == now))
 
 
 def compare_all(table: tuple[Comparison, ...], run: Run, host: str, limit: float, checks: Checks) -> Checks:

@@ -1,10 +1,13 @@
 """Verify over the live network that the new gateway, and no other, answers at the old address."""
 
+from collections.abc import Iterator
+
 from vmmigrate.facts import NewGuest, VerifiedLive
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.verify import CERTIFICATES, GREETING, compare_all
 
+_LOOK = 3.0  # seconds for one answer
 _WHAT = "SSH host key at the live address"
 _ANOTHER = "another machine answers at this address: find it before you try again"
 
@@ -22,10 +25,17 @@ def do(run: Run) -> None:
     checks.refuse_if_failed()
 
 
+def holds(run: Run) -> Iterator[Check]:
+    """The new VM, and no other, is at the live address."""
+    expected = run.facts.of(NewGuest).host_key
+    seen = run.new_host_key(run.plan.identity.host, timeout=_LOOK)
+    yield Check("live-host-key", _WHAT, expected, seen, Verdict.of(seen == expected), _ANOTHER)
+
+
 def _host_key(run: Run, host: str) -> str:
     clears = "is the new VM's NIC on the right network, and is its address configured?"
 
     def look() -> str:
-        return run.new_host_key(host, timeout=3.0)
+        return run.new_host_key(host, timeout=_LOOK)
 
     return run.wait_for_answer(f"the new gateway at {host}", look, timeout=run.settings.limits.network, clears=clears)

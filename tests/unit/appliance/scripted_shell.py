@@ -44,7 +44,7 @@ class ScriptedShell:
         def execute(words: list[str]) -> sh.Done:
             if words[0] == "echo":
                 return sh.Done(0, f"{' '.join(words[1:])}\n".encode())
-            said = self._one(words, user)
+            said = self._line(words[2], user) if words[:2] == ["sh", "-c"] else self._one(words, user)
             return sh.Done(said.status, said.stdout.encode(), said.stderr)
 
         done = sh.run(line, {}, execute)

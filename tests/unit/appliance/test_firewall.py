@@ -9,15 +9,17 @@ from vmmigrate.appliance.net.firewall import (
     intake_closed,
     intake_rules,
     is_isolated,
+    is_isolated_at_boot,
     isolate,
     isolation_rules,
     lay_intake,
-    lift_isolation,
+    let_the_world_in,
     open_intake,
+    remove_isolation,
     unit_text,
 )
 from vmmigrate.appliance.port import Result
-from vmmigrate.errors import ApplianceError, UsageProblem
+from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
 
 OURS = ("198.51.100.1",)
 
@@ -45,7 +47,8 @@ def nft_guest() -> ScriptedShell:
             f"nft delete table inet vmmigrate_{table}": delete,
         }
     answers |= {"nft -f /etc/vmmigrate/isolation.nft": load, "nft -f /run/vmmigrate/intake.nft": load}
-    answers |= {f"systemctl {verb} --now vmmigrate-isolation.service": "" for verb in ("enable", "disable")}
+    answers |= {"systemctl enable --now vmmigrate-isolation.service": "", "sync": ""}
+    answers |= {"systemctl stop vmmigrate-isolation.service": ""}
     return ScriptedShell(answers)
 
 
@@ -140,9 +143,32 @@ def test_lifting_leaves_nothing_and_bears_absence() -> None:
     shell = nft_guest()
     isolate(shell, OURS)
     for _time in range(2):
-        lift_isolation(shell)
+        remove_isolation(shell)
         assert not is_isolated(shell)
         assert shell.files == {}
+
+
+def test_the_world_is_let_in_for_good_by_one_command() -> None:
+    """Nobody is live meanwhile. What a boot would load goes first."""
+    shell = nft_guest()
+    isolate(shell, OURS)
+    shell.files["/etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"] = b"a link"
+    assert (is_isolated(shell), is_isolated_at_boot(shell)) == (True, True)
+    shell.ran.clear()
+    for _time in range(2):
+        let_the_world_in(shell)
+        assert (is_isolated(shell), is_isolated_at_boot(shell)) == (False, False)
+        assert shell.files == {}
+    assert [line.split()[0] for line in shell.ran[:3]] == ["rm", "nft", "nft"]
+    assert not any("systemctl" in line for line in shell.ran)
+
+
+def test_a_table_that_cannot_be_deleted_is_no_open_door() -> None:
+    shell = nft_guest()
+    isolate(shell, OURS)
+    shell.answers["nft delete table inet vmmigrate_isolation"] = 1
+    with pytest.raises(CommandFailed):
+        let_the_world_in(shell)
 
 
 def test_the_intake_closes_opens_and_leaves_no_file() -> None:
@@ -165,7 +191,7 @@ class IptablesGuest(ScriptedShell):
     """Remembers the jumps."""
 
     def __init__(self) -> None:
-        super().__init__({"which iptables": "/usr/sbin/iptables\n"})
+        super().__init__({"which iptables": "/usr/sbin/iptables\n", "sync": ""})
         self.jumps: set[tuple[str, ...]] = set()
 
     def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
@@ -193,7 +219,10 @@ def test_iptables_jumps_once_and_not_at_all_after_lifting() -> None:
     isolate(shell, ("198.51.100.2",))
     assert is_isolated(shell)
     assert len(shell.jumps) == 6
-    lift_isolation(shell)
+    let_the_world_in(shell)
+    assert not is_isolated(shell)
+    isolate(shell, OURS)
+    remove_isolation(shell)
     assert not is_isolated(shell)
     close_intake(shell, lay_intake(shell))
     assert intake_closed(shell)

@@ -18,7 +18,7 @@ from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.step import Phase, Step
+from vmmigrate.step import Nothing, Phase, Step
 
 STEPS = [(itinerary, step) for itinerary in ITINERARIES for step in itinerary.steps]
 each_itinerary = pytest.mark.parametrize("itinerary", ITINERARIES, ids=lambda itinerary: itinerary.name)
@@ -78,6 +78,24 @@ def test_what_is_done_again_begins_at_an_earlier_step(itinerary: Itinerary) -> N
         assert step.redo_from is None or names.index(step.redo_from) < names.index(step.name)
 
 
+@each_step
+def test_what_a_step_left_can_be_looked_at_or_it_is_said_why_not(itinerary: Itinerary, step: Step) -> None:
+    assert not isinstance(step.holds, Nothing) or step.holds.reason
+
+
+@each_step
+def test_a_step_looks_back_at_earlier_ones(itinerary: Itinerary, step: Step) -> None:
+    names = [each.name for each in itinerary.steps]
+    assert set(step.looks_back) <= set(names[: names.index(step.name)])
+
+
+@each_itinerary
+def test_a_live_phase_begins_with_a_look_at_all_that_was_prepared(itinerary: Itinerary) -> None:
+    first = next(number for number, step in enumerate(itinerary.steps) if step.looks_back)
+    assert set(itinerary.steps[first].looks_back) == {step.name for step in itinerary.steps[:first]}
+    assert itinerary.steps[first] in next(phase for phase in itinerary.phases if phase.live).steps
+
+
 # ---- what a step reads, by its source ------------------------------------------------------------------------
 
 
@@ -85,6 +103,13 @@ def test_what_is_done_again_begins_at_an_earlier_step(itinerary: Itinerary) -> N
 def test_a_step_reads_no_facts_but_those_it_needs_or_learns(itinerary: Itinerary, step: Step) -> None:
     assert isinstance(step.do, FunctionType)
     assert _read(step.do, set()) <= {group.__name__ for group in (*step.needs, *step.learns)}
+
+
+@each_step
+def test_a_look_reads_no_facts_but_those_that_are_known_by_then(itinerary: Itinerary, step: Step) -> None:
+    if isinstance(step.holds, FunctionType):
+        known = {group for each in itinerary.steps[: itinerary.steps.index(step) + 1] for group in each.learns}
+        assert _read(step.holds, set()) <= {group.__name__ for group in known}
 
 
 def test_the_source_is_followed() -> None:

@@ -19,6 +19,7 @@ from vmmigrate.facts import (
     Opened,
     Plugged,
     Reboot,
+    StartsAtBoot,
     TableDigest,
     TlsInstalled,
     TlsKept,
@@ -53,7 +54,8 @@ ONE_OF_EACH = (
     TlsInstalled((TlsPort("SMTP", 25, True, {"RSA": "a" * 64, "ECDSA": "b" * 64}),)),
     Verified((PASSED, FAILED), ("myhostname",)),
     VerifiedLive((PASSED,)),
-    Intake(1.5),
+    Intake(1.5, "3f8a"),
+    StartsAtBoot(new=True),
     Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True, old_autostart_entry="second"),
     Opened(2.25),
 )

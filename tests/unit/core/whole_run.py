@@ -1,11 +1,12 @@
 """A world of marks with the steps of a whole migration, in their phases and with their undos: for the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from small_steps import VM, Bench, World
 
-from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged
+from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.step import Nothing, Step, UndoRefused
 from vmmigrate.steps import GOES_WITH_VM, READ_ONLY
@@ -29,6 +30,7 @@ LEARNT: dict[str, object] = {
     "deploy": VM,
     "close-intake": Intake(1_700_000_000.0),
     "switch": Plugged("52:54:00:00:00:01", True, True, ""),
+    "autostart": StartsAtBoot(new=True),
     "open": Opened(1_700_000_000.0),
 }
 
@@ -44,7 +46,20 @@ def itinerary() -> Itinerary:
 
 def _modelled(real: Step) -> Step:
     undo = real.undo if isinstance(real.undo, Nothing) else _UNDO.get(real.name, _unmarking(real.name))
-    return replace(real, do=_DO.get(real.name, _marking(real.name)), undo=undo)
+    holds = real.holds if isinstance(real.holds, Nothing) else _marked(real.name)
+    return replace(real, do=_DO.get(real.name, _marking(real.name)), undo=undo, holds=holds)
+
+
+def _marked(name: str) -> Callable[[Bench], Iterator[Check]]:
+    """What the world has, not what was done."""
+
+    def holds(bench: Bench) -> Iterator[Check]:
+        marks = bench.world.marks
+        plugged = NEW_LIVE in marks and OLD_LIVE not in marks
+        so = name in READING or (plugged if name == "switch" else name in marks)
+        yield Check("mark", name, "so", "", Verdict.of(so))
+
+    return holds
 
 
 def _marking(name: str) -> Callable[[Bench], None]:

@@ -14,13 +14,15 @@ __all__ = [
     "intake_closed",
     "intake_rules",
     "is_isolated",
+    "is_isolated_at_boot",
     "isolate",
     "isolation_rules",
     "lay_intake",
-    "lift_isolation",
+    "let_the_world_in",
+    "look_at",
     "open_intake",
     "refuse_without_firewall",
-    "unload_isolation",
+    "remove_isolation",
 ]
 
 Dialect = nft.Nft | iptables.Iptables
@@ -28,7 +30,9 @@ Dialect = nft.Nft | iptables.Iptables
 UNIT = "vmmigrate-isolation.service"
 _UNIT_FOLDER = "/etc/systemd/system"
 _UNIT_PATH = f"{_UNIT_FOLDER}/{UNIT}"
+_WANTED = f"{_UNIT_FOLDER}/sysinit.target.wants/{UNIT}"
 _FOLDER = "/etc/vmmigrate"
+_AT_BOOT = ("test", "-e", _WANTED)
 _RUN_FOLDER = "/run/vmmigrate"
 _META = FileMeta("0644", "root", "root")
 
@@ -62,20 +66,36 @@ def isolate(shell: Shell, allowed: tuple[str, ...], ports: tuple[int, ...] = MAN
         shell.run(enable, user="root")
 
 
-def unload_isolation(shell: Shell) -> None:
-    """Let the world in, by one command; until `lift_isolation` a boot would shut it out again."""
+def let_the_world_in(shell: Shell) -> None:
+    """By one command, because nobody is live meanwhile; nothing if it is let in already.
+
+    What a boot would load goes first: whenever the rules are gone, no boot brings them back.
+    """
+    _unload(shell, ISOLATION, ("rm", "-rf", _WANTED, _UNIT_PATH, _FOLDER))
+
+
+def remove_isolation(shell: Shell) -> None:
+    """Remove rules, unit and files, also from what systemd knows, and to the disk; nothing if there are none."""
+    forget = f"systemctl stop {UNIT}; rm -rf {_WANTED} {_UNIT_PATH} {_FOLDER}; systemctl daemon-reload; sync"
+    shell.run(("sh", "-c", forget), user="root")
     _unload(shell, ISOLATION)
 
 
-def lift_isolation(shell: Shell) -> None:
-    """Remove rules, unit and files; nothing if there are none. The unit first: a boot must not bring it back."""
-    shell.run(("sh", "-c", f"systemctl disable --now {UNIT}; rm -rf {_UNIT_PATH} {_FOLDER}"), user="root")
-    _unload(shell, ISOLATION)
+def look_at(shell: Shell, *more: tuple[str, ...]) -> LookingShell:
+    """All that the questions below ask, and `more`, in one command as root."""
+    look = LookingShell(shell)
+    look.ahead(nft.listing(ISOLATION), nft.listing(INTAKE), _AT_BOOT, *more, user="root")
+    return look
 
 
 def is_isolated(shell: Shell) -> bool:
     """Whether the rules are loaded now."""
-    return _dialect(shell).loaded(shell, ISOLATION)
+    return _loaded(shell, ISOLATION)
+
+
+def is_isolated_at_boot(shell: Shell) -> bool:
+    """Whether a boot loads them."""
+    return shell.run(_AT_BOOT, user="root", check=False).status == 0
 
 
 def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> Dialect:
@@ -103,7 +123,13 @@ def open_intake(shell: Shell) -> None:
 
 def intake_closed(shell: Shell) -> bool:
     """Whether the rules are loaded now."""
-    return _dialect(shell).loaded(shell, INTAKE)
+    return _loaded(shell, INTAKE)
+
+
+def _loaded(shell: Shell, table: str) -> bool:
+    """By nft without asking whether the guest has it, as `_unload` does."""
+    by_nft = nft.is_loaded(shell, table)
+    return _dialect(shell).loaded(shell, table) if by_nft is None else by_nft
 
 
 def unit_text(commands: tuple[str, ...]) -> str:
@@ -137,9 +163,9 @@ def _holds(look: LookingShell, path: str, text: str) -> bool:
     return look.file_meta(path) is not None and look.read_file(path) == text.encode()
 
 
-def _unload(shell: Shell, table: str) -> None:
-    """Try nft without asking whether the guest has it: an outage may wait for this."""
-    if not nft.unload(shell, table):
+def _unload(shell: Shell, table: str, *first: tuple[str, ...]) -> None:
+    """Try nft without asking whether the guest has it: an outage may wait for this. `first`: what comes before it."""
+    if not nft.unload(shell, table, *first):
         _dialect(shell).unload(shell, table)
 
 

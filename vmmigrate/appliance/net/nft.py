@@ -6,7 +6,7 @@ from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.net.rules import INTAKE_PORTS, Addresses
 from vmmigrate.appliance.port import Shell
 
-_NO_SUCH_PROGRAM = 127  # as sh says
+_NO_SUCH_PROGRAM = 127  # as sh says, and `ask_all` passes on
 # Only neighbour discovery: without it an IPv6 link is dead even for `allowed`.
 _NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
 
@@ -35,22 +35,28 @@ class Nft:
 
     def questions(self, table: str) -> tuple[tuple[str, ...], ...]:
         """What `loaded` asks."""
-        return (_list(table),)
+        return (listing(table),)
 
     def loaded(self, shell: Shell, table: str) -> bool:
-        return shell.run(_list(table), user="root", check=False).status == 0
+        return bool(is_loaded(shell, table))
 
 
-def unload(shell: Shell, table: str) -> bool:
-    """Delete the table if it is there, in one command; False if the guest has no nft."""
-    delete = ("nft", "delete", "table", "inet", table)
-    deleted, listed = ask_all(shell, (delete, _list(table)), user="root")
+def unload(shell: Shell, table: str, *first: tuple[str, ...]) -> bool:
+    """Delete the table if it is there, in one command; False if the guest has no nft. `first`: what comes before it."""
+    delete = in_order(*first, ("nft", "delete", "table", "inet", table))
+    deleted, listed = ask_all(shell, (delete, listing(table)), user="root")
     if deleted.status != 0 and listed.status == 0:
         shell.run(delete, user="root")
-    return deleted.status != _NO_SUCH_PROGRAM
+    return listed.status != _NO_SUCH_PROGRAM
 
 
-def _list(table: str) -> tuple[str, ...]:
+def is_loaded(shell: Shell, table: str) -> bool | None:
+    """None if the guest has no nft."""
+    status = shell.run(listing(table), user="root", check=False).status
+    return None if status == _NO_SUCH_PROGRAM else status == 0
+
+
+def listing(table: str) -> tuple[str, ...]:
     return ("nft", "list", "table", "inet", table)
 
 
