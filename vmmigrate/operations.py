@@ -10,7 +10,7 @@ from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, RunFolderFailed, UsageProblem
-from vmmigrate.events import RunStarted
+from vmmigrate.events import RunStarted, Warned
 from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.parts import Parts, run_of
@@ -208,6 +208,9 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
         recorder.into(recorded.journal),
         run_of(recorded.rundir, recorded.plan, recorded.settings, given) as run,
     ):
+        if recorded.unknown:
+            left_out = ", ".join(recorded.unknown)
+            recorder(Warned(f"{recorded.rundir.settings} has settings of another version, left out: {left_out}"))
         yield Engine(recorded.journal, recorded.itinerary, run, recorder), run
 
 

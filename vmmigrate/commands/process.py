@@ -67,7 +67,7 @@ class Session:
         code = self._code(error)
         if code == BUG:
             message = f"a bug: {type(error).__name__}"
-            hint = f"the log is {self._write_traceback()}; please report it"
+            hint = f"the log is {self._write_traceback(error)}; please report it"
         elif isinstance(error, Problem | Cancelled):
             message, hint = redacted(str(error)), redacted(error.hint)
         else:
@@ -122,8 +122,13 @@ class Session:
         with self._live.still() if self._live else nullcontext():
             return ask(wanted.question, secret=True)
 
-    def _write_traceback(self) -> Path:
-        path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")
-        with path.open("a") as log:
-            log.write(redacted(traceback.format_exc()))
-        return path
+    def _write_traceback(self, error: BaseException) -> str:
+        """Where it is: on a disk that is full, above, and without the error's own words, which may hold anything."""
+        try:
+            path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")
+            with path.open("a") as log:
+                log.write(redacted("".join(traceback.format_exception(error))))
+        except OSError:
+            print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr)
+            return "above"
+        return str(path)

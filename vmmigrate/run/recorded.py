@@ -18,6 +18,7 @@ from vmmigrate.run.record import Kind, Record
 from vmmigrate.run.rundir import RunDir, locked
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.settings.models import Settings
+from vmmigrate.settings.stored import read_stored
 from vmmigrate.step import Step
 
 T = TypeVar("T")
@@ -25,13 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run as its folder has it, held by this process."""
+    """A run as its folder has it, held by this process. `unknown`: settings of another version, left out."""
 
     rundir: RunDir
     journal: Journal
     itinerary: Itinerary
     plan: Any
     settings: Settings
+    unknown: tuple[str, ...] = ()
 
     @property
     def standing(self) -> Standing:
@@ -50,8 +52,8 @@ def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary], clocks: Clocks = 
         readable_steps(itinerary, state, journal.records)
         _refuse_another_plan(rundir, state)
         plan = plan_of(rundir, itinerary)
-        settings = _read(rundir.settings, Settings.model_validate_json)
-        yield Recorded(rundir, journal, itinerary, plan, settings)
+        stored = read_stored(rundir.settings)
+        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown)
 
 
 def refuse_finished(state: RunState) -> None:

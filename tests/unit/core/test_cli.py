@@ -355,6 +355,19 @@ def test_a_bug_is_4_and_its_words_stand_in_the_log_alone(cli: Cli, tmp_path: Pat
     assert "strange" not in result.stdout + rundir.journal.read_text()
 
 
+def test_one_that_cannot_be_logged_shows_where_it_is_and_none_of_its_words(
+    cli: Cli, tmp_path: Path, tiny: TinyHypervisor
+) -> None:
+    rundir = record(tmp_path, "r1", [])
+    rundir.log.mkdir()  # in the way of the log, as a full disk is
+    tiny.before["inventory"] = raises(KeyError("strange"))
+    result = cli("resume", "r1")
+    assert result.exit_code == 4
+    assert result.stderr.endswith("error: a bug: KeyError\n  → the log is above; please report it\n")
+    assert "recorded_runs.py" in result.stderr
+    assert "strange" not in result.stderr
+
+
 def test_an_interrupt_between_steps_is_130_and_can_be_resumed(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [])
     tiny.before["set_notes"] = interrupt
