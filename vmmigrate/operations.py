@@ -9,7 +9,7 @@ from hypervisors import Problem
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, RunFolderFailed, UsageProblem
+from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted, Warned
 from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary, Scope
@@ -19,7 +19,7 @@ from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
 from vmmigrate.run.recorder import Recorder
-from vmmigrate.run.rundir import RunDir, locked
+from vmmigrate.run.rundir import RunDir, locked, not_begun
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.run.status import RunStatus, read_status
@@ -55,10 +55,7 @@ def begin(
         return Journal.create(rundir.journal, header, clocks=clocks)
     except OSError as error:
         rundir.remove()
-        raise RunFolderFailed(
-            f"{rundir.path} cannot be written: {error.strerror or error}",
-            hint=f"nothing was changed, there is no run: free space (df -h {rundir.path.parent}), start it again",
-        ) from error
+        raise not_begun(rundir.path, error) from error
     except Exception:
         rundir.remove()
         raise

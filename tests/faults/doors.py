@@ -63,7 +63,10 @@ class Doors:
         return HostKey(hostkey.public_line(guest.root), hostkey.fingerprint(guest.root))
 
     def connect(self, server: SshServer, login: Login) -> "Session":
-        self.hook("guest", f"log in at {server.host}", "before")
+        try:
+            self.hook("guest", f"log in at {server.host}", "before")
+        except LostAnswer as lost:
+            raise Unreachable(f"the SSH session with {server} broke off", hint="is it up?") from lost
         guest = self._guest(server.host, server.port)
         shown = HostKey(hostkey.public_line(guest.root), hostkey.fingerprint(guest.root))
         ssh.server.verify(server, shown, login.settings)  # type: ignore[attr-defined]

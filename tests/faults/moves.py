@@ -48,9 +48,9 @@ class Moves:
 
     @property
     def new(self) -> str:
-        """The newest VM with a tag, '' where there is none."""
-        tagged = [vm for vm, entry in self.world.vms.items() if entry["tag"] and not entry.get("clone")]
-        return tagged[-1] if tagged else ""
+        """The newest VM that a run made, also where its tag was removed since; '' where there is none."""
+        made = [vm for vm, entry in self.world.vms.items() if vm != self.world.old.id and not entry.get("clone")]
+        return made[-1] if made else ""
 
     def heal(self) -> None:
         """What is broken around the program works again: daemon, disk, smarthost, guests that heed nobody."""

@@ -81,25 +81,46 @@ class RunDir:
                 raise _unwritable(folder, what, variable, error) from error
 
     def create(self) -> None:
-        """Make both folders (0700) and the run's key (0600), or neither. Raises FileExistsError, UsageProblem."""
+        """Make both folders (0700) and the run's key (0600), or neither.
+
+        Raises FileExistsError, UsageProblem, RunFolderFailed.
+        """
         self.refuse_unwritable()
         self.path.mkdir(mode=0o700, parents=True)
-        fsync_folder(self.path.parent)
-        self.key_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.sealed.create()
+        try:
+            fsync_folder(self.path.parent)
+            self.key_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.sealed.create()
+        except OSError as error:
+            self.remove()
+            raise not_begun(self.path, error) from error
 
     def drop_secrets(self) -> None:
-        """Delete the key first: then any remaining file is unreadable."""
+        """Delete the key first: then any remaining file is unreadable. Raises RunFolderFailed."""
         for path in reversed(self.secrets()):
-            for each in (path, part_of(path)):
-                each.unlink(missing_ok=True)
-            if path.parent.is_dir():
-                fsync_folder(path.parent)
+            try:
+                for each in (path, part_of(path)):
+                    each.unlink(missing_ok=True)
+                if path.parent.is_dir():
+                    fsync_folder(path.parent)
+            except OSError as error:
+                raise RunFolderFailed(
+                    f"it is not certain that {path} is deleted: {error.strerror or error}",
+                    hint="see that the disk is sound, then run the same command again: it tries again",
+                ) from error
 
     def remove(self) -> None:
         """Delete a run that never began."""
         self.key_path.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def not_begun(folder: Path, error: OSError) -> RunFolderFailed:
+    """For a run of which the first files cannot be written."""
+    return RunFolderFailed(
+        f"{folder} cannot be written: {error.strerror or error}",
+        hint=f"nothing was changed, there is no run: free space (df -h {folder.parent}), start it again",
+    )
 
 
 def _unwritable(folder: Path, what: str, variable: str, error: OSError) -> UsageProblem:

@@ -1,5 +1,6 @@
 """A run's folder: modes, what rests encrypted, where the key lies, what is dropped, who holds the lock."""
 
+import errno
 import io
 import os
 import random
@@ -14,7 +15,7 @@ from typing import BinaryIO
 import pytest
 
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
 from vmmigrate.run.rundir import RunDir, locked, new_run_id
 from vmmigrate.run.sealed import Piped
 
@@ -77,6 +78,30 @@ def test_a_run_is_made_once(rundir: RunDir) -> None:
     with pytest.raises(FileExistsError):
         rundir.create()
     assert rundir.key_path.read_bytes() == key
+
+
+@pytest.fixture
+def failing_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which no fsync succeeds."""
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def test_a_disk_that_fails_while_the_run_is_made_leaves_no_run(tmp_path: Path, failing_disk: None) -> None:
+    made = RunDir(tmp_path / "runs" / "r1", tmp_path / "keys" / "r1.key")
+    with pytest.raises(RunFolderFailed, match="Input/output error"):
+        made.create()
+    assert not made.path.exists()
+    assert not made.key_path.exists()
+
+
+def test_secrets_of_which_nobody_knows_that_they_are_gone_are_named(rundir: RunDir, failing_disk: None) -> None:
+    with pytest.raises(RunFolderFailed, match=r"not certain that .*r1\.key is deleted") as raised:
+        rundir.drop_secrets()
+    assert "again" in raised.value.hint
 
 
 # ---- encrypted at rest -----------------------------------------------------------------------------------
