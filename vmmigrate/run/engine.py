@@ -13,10 +13,11 @@ from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.looks import OFTEN, Seen, as_json, look_at
+from vmmigrate.run.looks import OFTEN, Seen, look_at, record, serves
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
+from vmmigrate.run.redo import half_done, redo
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.step import Act, Nothing, Otherwise, Step, UndoRefused
 
@@ -62,7 +63,7 @@ class Engine:
 
     def forward(self) -> None:
         """Do the steps that are not done. Raises what a step raises, after recording it as failed."""
-        broken = self._what_cannot_be_continued()
+        broken = half_done(self._steps, self._state)
         if broken is not None:
             self._walk_back_by(broken)
             return
@@ -110,7 +111,7 @@ class Engine:
         started = self._now()
         self._enter(step)
         try:
-            step.do(self.stage)
+            self._act(step)
         except (Cancelled, JournalFailed):
             raise
         except Exception as error:
@@ -119,20 +120,12 @@ class Engine:
         self.journal.append(Kind.DONE, {"step": step.name})
         self.emit(StepEnded(step.name, step.title, self._now() - started))
 
-    def _what_cannot_be_continued(self) -> Back | None:
-        """An act that was begun and is not convergent is undone, back to the step from which it can be done again."""
-        state = self._state
-        for step in self._steps:
-            undone = state.steps[step.name] is not Status.DONE
-            if step.redo_from and undone and state.attempted(step.name, step.redo_from):
-                return self._redo(step.redo_from, f"{step.title!r} was interrupted and cannot be continued")
-        return None
-
-    def _redo(self, first: str, reason: str) -> Back:
-        """Back to that step, over all that was begun since."""
-        names = [step.name for step in self._steps]
-        begun = [name for name in names if self._state.steps[name] is not Status.PENDING]
-        return Back(REDO.name, reason, tuple(n for n in names[names.index(first) :] if n == first or n in begun))
+    def _act(self, step: Step) -> None:
+        """From the commit on nobody else serves: it is tried again, and not interrupted."""
+        if step.name == self.itinerary.commit or self.standing.committed:
+            persistently(f"{step.title!r} to be done", lambda: step.do(self.stage), self.stage.pace.undisturbed())
+        else:
+            step.do(self.stage)
 
     # ---- looks -------------------------------------------------------------------------------------------
 
@@ -141,23 +134,15 @@ class Engine:
         passed: list[Check] = []
         for number, step in enumerate(self._steps, start=1):
             if step.name in names and self._state.steps[step.name] is Status.DONE:
-                seen = self._look_at(step)
+                seen = look_at(step, self.stage)
                 passed += seen.checks
                 if seen.wrong:
-                    self._record_looks(cause, passed)
+                    record(self.journal, cause, passed)
                     passed.clear()
                     if not self._answered(seen, number):
                         return False
-        self._record_looks(cause, passed)
+        record(self.journal, cause, passed)
         return True
-
-    def _look_at(self, step: Step) -> Seen:
-        self.stage.enter(step.name, _learns_nothing, leave_behind=False)
-        return look_at(step, self.stage)
-
-    def _record_looks(self, cause: str, checks: Collection[Check]) -> None:
-        if checks and self.journal.schema >= Kind.LOOKED.since:
-            self.journal.append(Kind.LOOKED, {"step": cause, "checks": as_json(checks)})
 
     def _answered(self, seen: Seen, number: int) -> bool:
         """Whether the run can go on from here after what was seen. Raises NoLonger."""
@@ -172,16 +157,20 @@ class Engine:
             raise NoLonger(str(seen), hint=seen.hint)
         self.emit(StepRemark(step.name, f"this does not hold any more, so it is done again: {seen}"))
         self._do(step, number)
-        if (again := self._look_at(step)).wrong:
+        if (again := look_at(step, self.stage)).wrong:
             raise NoLonger(f"done again, and it still does not hold: {again}", hint=again.hint)
         return True
+
+    def serves(self) -> bool:
+        """Whether the new side serves, by a look."""
+        return serves(self.itinerary, self._steps, self._state, self.stage)
 
     def _from(self, first: str, seen: Seen) -> bool:
         """Back to that step, and forward again to the end: never more often than `OFTEN`."""
         self._turns += 1
         if self._turns > OFTEN:
             raise Problem(f"this did not hold any more, {OFTEN} times: {seen}", hint=seen.hint)
-        self._walk_back_by(self._redo(first, f"{seen.step.title!r} does not hold any more: {seen}"))
+        self._walk_back_by(redo(self._state, first, f"{seen.step.title!r} does not hold any more: {seen}"))
         return False
 
     # ---- back --------------------------------------------------------------------------------------------
@@ -204,11 +193,18 @@ class Engine:
         try:
             self._undo_all(back)
         except UndoRefused as refused:
-            self.turn_forward(describe(refused)[0])
-            with suppress(Problem):  # recorded; the operator must see the refusal
-                self.forward()
+            self._forward_after(refused)
             raise
         self._arrive(back)
+
+    def _forward_after(self, refused: UndoRefused) -> None:
+        """What was half undone serves again. Raises UndoRefused, with both reasons, if that fails."""
+        self.turn_forward(describe(refused)[0])
+        try:
+            self.forward()
+        except Problem as problem:
+            words = f"{refused}\n  and what was undone until then could not be done again: {problem}"
+            raise UndoRefused(words, hint=f"{problem.hint}; {refused.hint}") from problem
 
     def _arrive(self, back: Back) -> None:
         """Record the state that the run has now; after a redo it goes forward again."""
@@ -294,7 +290,3 @@ class Engine:
         data: dict[str, Any] = {"step": step.name, "error": text, "hint": hint, "undoing": undoing}
         self.journal.append(Kind.FAILED, data)
         self.emit(StepFailed(step.name, step.title, text, hint, undoing))
-
-
-def _learns_nothing(value: object) -> None:
-    raise TypeError(f"a look learns nothing, and not {type(value).__name__}")

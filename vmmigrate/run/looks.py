@@ -1,11 +1,15 @@
 """Look at what a done step left: a record says that something was done, only a look says that it is so."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from hypervisors import Problem
 from vmmigrate.findings import Check, Verdict
+from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.fold import RunState, Status
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.record import Kind
 from vmmigrate.step import Nothing, Otherwise, Step
 
 OFTEN = 2  # so many times a process goes back because of a look and forward again; then it goes back for good
@@ -23,10 +27,14 @@ class Seen:
         return tuple(check for check in self.checks if check.verdict is not Verdict.PASS)
 
     @property
+    def failed(self) -> bool:
+        """Whether it was seen that something is not so."""
+        return any(check.verdict is Verdict.FAIL for check in self.checks)
+
+    @property
     def otherwise(self) -> Otherwise:
         """Nothing is undone because it could not be looked at."""
-        failed = any(check.verdict is Verdict.FAIL for check in self.checks)
-        return self.step.otherwise if failed or self.step.otherwise is Otherwise.AGAIN else Otherwise.REFUSE
+        return self.step.otherwise if self.failed or self.step.otherwise is Otherwise.AGAIN else Otherwise.REFUSE
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.wrong))
@@ -37,7 +45,8 @@ class Seen:
 
 
 def look_at(step: Step, run: Any) -> Seen:
-    """A look that fails is an answer too: not known."""
+    """A look that fails is an answer too: not known. Nothing is learnt by it."""
+    run.enter(step.name, _learns_nothing, leave_behind=False)
     checks: list[Check] = []
     if not isinstance(step.holds, Nothing):
         try:
@@ -48,6 +57,20 @@ def look_at(step: Step, run: Any) -> Seen:
     return Seen(step, tuple(checks))
 
 
-def as_json(checks: Iterable[Check]) -> list[dict[str, str]]:
-    """As a record has them."""
-    return [asdict(check) for check in checks]
+def record(journal: Journal, cause: str, checks: Collection[Check]) -> None:
+    """`cause`: the step before which they were looked at, "" where a run is resumed."""
+    if checks and journal.schema >= Kind.LOOKED.since:
+        journal.append(Kind.LOOKED, {"step": cause, "checks": [asdict(check) for check in checks]})
+
+
+def serves(itinerary: Itinerary, steps: Iterable[Step], state: RunState, run: Any) -> bool:
+    """Whether the new side serves, after the commit. What was not seen to fail may serve where we cannot see it."""
+    done = [step for step in steps if state.steps[step.name] is Status.DONE]
+    commit = next((step for step in done if step.name == itinerary.commit), None)
+    if commit is None:
+        return False
+    return not look_at(commit, run).wrong or not any(look_at(step, run).failed for step in done)
+
+
+def _learns_nothing(value: object) -> None:
+    raise TypeError(f"a look learns nothing, and not {type(value).__name__}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
 from vmmigrate.events import RunEnded
+from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind
@@ -42,11 +43,30 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
         report(engine, run, outcome_of(standing))
         raise error
     unsafe = isinstance(error, NoLonger) and not standing.exposed
-    if standing.committed or unsafe or state.back is not None or state.ended is not None:
+    served = standing.committed and state.back is None and _is_served(engine, error)
+    if served or unsafe or state.back is not None or state.ended is not None:
         report(engine, run, NEEDS_ATTENTION)
         raise error
     run.pace = run.pace.undisturbed()
-    engine.back(engine.itinerary.everything, f"a step failed: {describe(error)[0]}")
+    itinerary = engine.itinerary
+    scope = itinerary.interrupted if standing.committed else itinerary.everything
+    _back_because(engine, run, scope, error)
+
+
+def _is_served(engine: Engine, error: Exception) -> bool:
+    """After the commit: whether the new side serves, or whoever another's guard saw live."""
+    guarded = isinstance(error, NeedsAttention) and not isinstance(error, NoLonger)
+    return guarded or engine.serves()
+
+
+def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> None:
+    try:
+        engine.back(scope, f"a step failed: {describe(error)[0]}")
+    except UndoRefused as refused:
+        if engine.standing.came_to_its_end:
+            return  # forward again, it came through
+        report(engine, run, NEEDS_ATTENTION)
+        raise NeedsAttention(f"{error}\n  {refused}", hint=refused.hint) from error
     _report_end(engine, run)
     if isinstance(error, Problem):
         raise RolledBack(str(error), hint=error.hint) from error

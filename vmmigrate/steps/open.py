@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
-from hypervisors import Problem
+from hypervisors import NotFound, PowerState, Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
-from vmmigrate.facts import Opened
+from vmmigrate.appliance.units import boot_id
+from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
 from vmmigrate.steps import isolate
+from vmmigrate.steps.ready import BOOTS
 
 
 def do(run: Run) -> None:
@@ -50,19 +52,37 @@ def undo(run: Run) -> None:
     if run.facts.find(Opened) is None:
         return
     try:
-        _close(run)
+        if _is_deleted(run):
+            run.remark(f"{run.plan.new_name} is deleted, and whatever mail it held with it: there is nothing to close")
+        else:
+            _close(run)
     except Problem as problem:
         if not run.leave_behind:
             raise UndoRefused(
                 f"not going back: {problem}",
-                hint="the new gateway stays live; deliver or remove the mail that waits there, or go back with"
-                " --leave-mail: the mail then stays in the new VM, which is kept, unplugged",
+                hint="deliver or remove the mail that waits in the new VM, or go back with --leave-mail: the mail then"
+                " stays in it, and it is kept, unplugged",
             ) from problem
         run.remark(f"going back anyway, as requested: {problem}")
 
 
+def _is_deleted(run: Run) -> bool:
+    """Untagged is not deleted, and what could not be looked for is not either."""
+    try:
+        run.hypervisor.power_state(run.facts.of(NewVm).vm)
+    except NotFound:
+        return True
+    return False
+
+
 def _close(run: Run) -> None:
-    shell = run.new_shell
+    """One that is off may hold mail: it is asked too."""
+    vm, shell = run.facts.of(NewVm).vm, run.new_shell
+    if run.hypervisor.power_state(vm) is PowerState.OFF and not run.leave_behind:
+        run.hypervisor.start(vm)
+        run.wait_for_answer(
+            "a log-in on the new VM", lambda: boot_id(shell), timeout=run.settings.limits.boot, clears=BOOTS
+        )
     firewall.close_intake(shell, firewall.lay_intake(shell))
     if not run.leave_behind:
         mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
