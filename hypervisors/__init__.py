@@ -49,7 +49,7 @@ from hypervisors.types import (
     VmRef,
     no_progress,
 )
-from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, once_reachable, wait_for
+from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, let_settle, once_reachable, wait_for
 from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.tls import fetch_leaf
 from hypervisors.words import Words, in_one_line, recordable
@@ -114,6 +114,7 @@ __all__ = [
     "identify_image",
     "in_one_line",
     "lasting",
+    "let_settle",
     "no_progress",
     "normal_fingerprint",
     "once_reachable",

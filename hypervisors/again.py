@@ -37,6 +37,7 @@ class Lasting:
         self, url: str, connect: Callable[[], Hypervisor], first: Hypervisor, seconds: float, pace: Pace
     ) -> None:
         self.url = url
+        self.settling = first.settling
         self._connect = connect
         self._adapter: Hypervisor | None = first
         self._seconds = seconds

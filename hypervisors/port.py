@@ -24,6 +24,11 @@ class Hypervisor(Protocol):
     """
 
     url: str
+    settling: float
+    """Seconds after which a `set_notes` over the same text, begun elsewhere before ours, has come to its end.
+
+    0.0 where the hypervisor itself compares in the act of writing.
+    """
 
     def find(self, name_or_id: str) -> VmRef:
         """The virtual machine of that name or id. Raises NotFound, Ambiguous."""

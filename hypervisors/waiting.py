@@ -66,6 +66,13 @@ class Pace:
 REAL_TIME = Pace()  # by this machine's clock; nobody hears of it and nothing stops it
 
 
+def let_settle(seconds: float, pace: Pace = REAL_TIME) -> None:
+    """Wait, where nothing can be looked at until what others began has come to its end."""
+    if seconds > 0:
+        pace.cancelled()
+        pace.clock.sleep(seconds)
+
+
 class NotYet(Exception):
     """Raised by a probe: not there yet, and this is what was seen."""
 

@@ -76,6 +76,10 @@ class NeedsAttention(Problem):
     """A person must do something; the message says what."""
 
 
+class Guarded(NeedsAttention):
+    """Acting now might make two machines live, or touch what another run has claimed. Nothing was touched for it."""
+
+
 class NoLonger(NeedsAttention):
     """What a done step left is not so any more, and doing it again would not be safe. Nothing was touched for it."""
 

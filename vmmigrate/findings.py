@@ -152,7 +152,10 @@ class Checks:
             return None
 
     def compare(self, id_: str, what: str, hint: str, question: Callable[[], Iterable[Check]]) -> None:
-        """All the checks that a question gives; those before a Problem count too. `hint`: of those that failed."""
+        """All the checks that a question gives; those before a Problem count too.
+
+        `hint`: of those that failed; '' leaves each its own.
+        """
         self.ask(id_, what, lambda: self.all.extend(_hinted(check, hint) for check in question()))
 
     def refuse_if_failed(self) -> None:
@@ -163,4 +166,4 @@ class Checks:
 
 
 def _hinted(check: Check, hint: str) -> Check:
-    return check if check.verdict is Verdict.PASS else replace(check, hint=hint)
+    return check if check.verdict is Verdict.PASS or not hint else replace(check, hint=hint)

@@ -9,7 +9,7 @@ from hypervisors import Problem
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import JournalDamaged, NeedsAttention, NeedsConfirmation, UsageProblem
+from vmmigrate.errors import Guarded, JournalDamaged, NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted, Warned
 from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary, Scope
@@ -212,12 +212,12 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
 
 
 def require(run: Run, itinerary: Itinerary) -> None:
-    """Before anything is touched. Raises NeedsAttention with every guard that did not pass."""
+    """Before anything is touched. Raises Guarded with every guard that did not pass."""
     checks = Checks()
     checks.compare(GUARD, "may this run act", "", lambda: itinerary.guard(run))
     if failed := checks.failed:
         message, hint = in_words("guards did not pass", [(str(check), check.hint) for check in failed])
-        raise NeedsAttention(message, hint=hint)
+        raise Guarded(message, hint=hint)
 
 
 def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:

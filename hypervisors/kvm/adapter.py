@@ -49,6 +49,8 @@ def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
 class KvmHypervisor:
     """One connection to a libvirt daemon; the ability GuestAgent is among its methods."""
 
+    settling = 2.0  # between look and write are two calls
+
     def __init__(self, url: str, session: Session) -> None:
         self.url = url
         self._session = session

@@ -51,6 +51,8 @@ class VmwareHypervisor:
     No GuestAgent: VMware Tools give files of the guest only to those who have an account in it.
     """
 
+    settling = 0.0
+
     def __init__(self, url: str, session: Session) -> None:
         self.url = url
         self._session = session

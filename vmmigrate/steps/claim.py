@@ -1,23 +1,27 @@
 """Claim the old VM in its notes, so that a second workstation does not use it; and restore the notes."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
+from hypervisors import Changed, let_settle
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import Claim
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 MARK = "[vmmigrate]"
+REMOVED = "removed, and no other run's"
+_ATTEMPTS = 5  # at notes that somebody else writes at the same moment
+
+Change = Callable[[str], str]  # of notes
 
 
 def do(run: Run) -> None:
-    old = run.plan.old
     if run.facts.find(Claim) is None:
-        inventory = run.hypervisor.inventory(old)
+        inventory = run.hypervisor.inventory(run.plan.old)
         refuse_foreign_claim(inventory.notes, run.run_id)
         run.learn(Claim(inventory.notes, inventory.autostart))
-    run.hypervisor.set_notes(old, _claimed(run))
-    refuse_foreign_claim(run.hypervisor.inventory(old).notes, run.run_id)
+    take(run)
 
 
 def undo(run: Run) -> None:
@@ -26,23 +30,64 @@ def undo(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """The claim is this run's."""
-    lines = [line for line in run.hypervisor.inventory(run.plan.old).notes.splitlines() if line.startswith(MARK)]
-    foreign = [line for line in lines if run.run_id not in line]
-    ours = bool(lines) and not foreign
-    seen = foreign[0] if foreign else "this run's" if ours else "removed"
-    yield Check("claim", f"the claim in the notes of {run.plan.old.name}", "this run's", seen, Verdict.of(ours))
+    """The claim is this run's. One that was removed is claimed again."""
+    notes = run.hypervisor.inventory(run.plan.old).notes
+    line, ours = foreign(notes, run.run_id), is_ours(notes, run.run_id)
+    seen, hint = line or ("this run's" if ours else REMOVED), how_to_end(line) if line else ""
+    what, verdict = f"the claim in the notes of {run.plan.old.name}", Verdict.of(ours and not line)
+    yield Check("claim", what, "this run's", seen, verdict, hint)
+
+
+def take(run: Run) -> None:
+    """Write our claim over notes without one. Of two that do so at the same moment, one passes.
+
+    Where the hypervisor does not compare, the later write wins: so the notes are read again when it must have come.
+    Raises ApplianceError if the claim is another's.
+    """
+    _rewrite(run, lambda notes: _claimed(run, notes))
+    let_settle(run.hypervisor.settling, run.pace)
+    notes = run.hypervisor.inventory(run.plan.old).notes
+    refuse_foreign_claim(notes, run.run_id)
+    if not is_ours(notes, run.run_id):
+        raise ApplianceError(
+            f"the claim in the notes of {run.plan.old.name} was removed as soon as it was written",
+            hint="see who else writes there, then run this again",
+        )
+
+
+# ---- what notes say ----------------------------------------------------------------------------------------
+
+
+def claims(notes: str) -> tuple[str, ...]:
+    """The lines by which runs have claimed it."""
+    return tuple(line for line in notes.splitlines() if line.startswith(MARK))
+
+
+def is_ours(notes: str, run_id: str) -> bool:
+    return any(_is_of(line, run_id) for line in claims(notes))
+
+
+def foreign(notes: str, run_id: str) -> str:
+    """Another run's claim, '' if there is none."""
+    return next((line for line in claims(notes) if not _is_of(line, run_id)), "")
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:
     """Raises ApplianceError if the notes contain another run's claim."""
-    for line in notes.splitlines():
-        if line.startswith(MARK) and run_id not in line:
-            raise ApplianceError(
-                f"another run has claimed this VM: {line}",
-                hint=f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} shows how;"
-                " if that workstation is gone, remove the line from the VM's notes",
-            )
+    if line := foreign(notes, run_id):
+        raise ApplianceError(f"another run has claimed this VM: {line}", hint=how_to_end(line))
+
+
+def how_to_end(line: str) -> str:
+    """What to do about another run's claim."""
+    return (
+        f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} shows how;"
+        " if that workstation is gone, remove the line from the VM's notes"
+    )
+
+
+def _is_of(line: str, run_id: str) -> bool:
+    return run_id in re.split(r"[\s:;,()]+", line)
 
 
 def _run_in(line: str) -> str:
@@ -51,24 +96,41 @@ def _run_in(line: str) -> str:
     return words[1].rstrip(":") if words[:1] == ["run"] and len(words) > 1 else "RUN"
 
 
-def _claimed(run: Run) -> str:
-    return note_line(run, f"run {run.run_id} begun on workstation {run.workstation()}: a migration is in progress")
+# ---- what is written ---------------------------------------------------------------------------------------
 
 
 def release(run: Run, last_word: str = "") -> None:
     """Remove our line from the notes, and keep what anybody else wrote there."""
-    run.hypervisor.set_notes(run.plan.old, _with_line(own_notes(run), last_word))
+    _rewrite(run, lambda notes: _with_line(_without_ours(notes, run.run_id), last_word))
 
 
-def note_line(run: Run, text: str) -> str:
-    """The old VM's own notes with our line under them."""
-    return _with_line(own_notes(run), f"{MARK} {text}")
+def note(run: Run, text: str) -> None:
+    """Our line in the old VM's notes, under what anybody else wrote there."""
+    _rewrite(run, lambda notes: _with_line(_without_ours(notes, run.run_id), f"{MARK} {text}"))
 
 
-def own_notes(run: Run) -> str:
-    """The old VM's notes as they are now, without this run's line."""
-    lines = run.hypervisor.inventory(run.plan.old).notes.split("\n")
-    return "\n".join(line for line in lines if not (line.startswith(MARK) and run.run_id in line))
+def _claimed(run: Run, notes: str) -> str:
+    """Raises ApplianceError if another run has."""
+    refuse_foreign_claim(notes, run.run_id)
+    line = f"{MARK} run {run.run_id} begun on workstation {run.workstation()}: a migration is in progress"
+    return _with_line(_without_ours(notes, run.run_id), line)
+
+
+def _rewrite(run: Run, change: Change) -> None:
+    """What anybody wrote between our look and our write is kept. Raises Changed if somebody writes without end."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        notes = run.hypervisor.inventory(run.plan.old).notes
+        try:
+            run.hypervisor.set_notes(run.plan.old, change(notes), over=notes)
+            return
+        except Changed:
+            if attempt == _ATTEMPTS:
+                raise
+
+
+def _without_ours(notes: str, run_id: str) -> str:
+    lines = notes.split("\n")
+    return "\n".join(line for line in lines if not (line.startswith(MARK) and _is_of(line, run_id)))
 
 
 def _with_line(notes: str, line: str) -> str:

@@ -46,7 +46,7 @@ def start_at_boot(run: Run, vm: VmRef, entry: str) -> bool:
 def do_notes(run: Run) -> None:
     plan = run.plan
     replaced = f"run {run.run_id}: replaced by {plan.new_name}; kept, unplugged, until `vmmigrate finish {run.run_id}`"
-    run.hypervisor.set_notes(plan.old, claim.note_line(run, replaced))
+    claim.note(run, replaced)
     run.hypervisor.set_notes(
         run.facts.of(NewVm).vm, f"made by vmmigrate, run {run.run_id}, in place of {plan.old.name}"
     )
@@ -55,5 +55,4 @@ def do_notes(run: Run) -> None:
 def undo_notes(run: Run) -> None:
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.set_notes(vm, "")
-    kept = f"run {run.run_id}: switched back; {run.plan.new_name} is kept, unplugged, until finish"
-    run.hypervisor.set_notes(run.plan.old, claim.note_line(run, kept))
+    claim.note(run, f"run {run.run_id}: switched back; {run.plan.new_name} is kept, unplugged, until finish")

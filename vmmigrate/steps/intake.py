@@ -11,7 +11,7 @@ from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.facts import Intake, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import links
+from vmmigrate.steps import guards, links
 from vmmigrate.steps.export import load_digests
 
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
@@ -19,6 +19,7 @@ SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moment
 
 def do(run: Run) -> None:
     shell = run.old_shell
+    guards.before_closing(run)
     refuse_stuck_mail(shell)
     _report_changes(run)
     laid = firewall.lay_intake(shell)

@@ -9,7 +9,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, retire
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, retire
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -118,4 +118,5 @@ MIGRATE = Itinerary(
     checks=checks,
     secrets=secrets,
     secrets_back=Doors.wanted,
+    guard=guards.may_act,
 )

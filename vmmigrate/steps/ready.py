@@ -13,6 +13,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import guards
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
 _LOOK = 5.0  # seconds for one answer
@@ -22,6 +23,7 @@ BOOTS = "check the new VM's screen: does it boot, does it get an address on the 
 def do(run: Run) -> None:
     new = run.facts.of(NewVm)
     if run.hypervisor.power_state(new.vm) is not PowerState.RUNNING:
+        guards.before_starting(run, new.vm)
         run.hypervisor.start(new.vm)
     address = run.settings.new.staging_address or _leased(run, new)
     host_key, trusted_by = _first_contact(run, new, address)

@@ -9,7 +9,7 @@ from vmmigrate.appliance.units import boot_id, unit_states, wait_until_active
 from vmmigrate.facts import NewGuest, NewVm, Reboot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import address
+from vmmigrate.steps import address, guards
 from vmmigrate.steps.ready import BOOTS, leases
 
 
@@ -36,6 +36,7 @@ def _another_boot(run: Run) -> None:
     """Check the state and do the next action; after a crash anywhere in between it is checked again."""
     vm = run.facts.of(NewVm).vm
     if run.hypervisor.power_state(vm) is PowerState.OFF:
+        guards.before_starting(run, vm)
         run.hypervisor.start(vm)
         raise NotYet("it boots")
     try:

@@ -7,7 +7,7 @@ from vmmigrate.appliance.net import network
 from vmmigrate.facts import NewGuest, NewVm, OldState, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import links
+from vmmigrate.steps import guards, links
 from vmmigrate.steps.close import start_at_boot
 
 
@@ -22,6 +22,7 @@ def do(run: Run) -> None:
     run.doors.hang_up(run.old_host)
     hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
     hypervisor.set_nic(old, mac, link_up=False)
+    guards.before_plugging_in(run, new.vm, down=(old,))
     hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
     _announce(run, new)
 
@@ -32,8 +33,11 @@ def undo(run: Run) -> None:
     if plugged is None:
         return
     run.doors.hang_up(run.plan.identity.host)
-    for vm in hypervisor.find_tagged(run.run_id):
+    ours = hypervisor.find_tagged(run.run_id)
+    for vm in ours:
         _unplug(run, vm)
+    if plugged.old_link_up:
+        guards.before_plugging_in(run, old, down=ours, going_back=True)
     hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)

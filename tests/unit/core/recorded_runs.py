@@ -7,7 +7,7 @@ from typing import Any
 
 from small_plan import LAN, PLAN
 
-from hypervisors import Inventory, Nic, NotFound, PowerState, VmRef
+from hypervisors import Holder, Inventory, Nic, NotFound, PowerState, VmRef
 from vmmigrate import operations
 from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot, group_to_json
 from vmmigrate.itinerary import Itinerary
@@ -29,12 +29,19 @@ class TinyHypervisor:
     """Knows the old VM, and the new one until it is destroyed. `before` runs code ahead of a call."""
 
     url: str = "test:///tiny"
-    notes: str = "the owner's words"
+    settling: float = 0.0
+    notes: str = "the owner's words\n[vmmigrate] run r1 begun on workstation here: a migration is in progress"
     old: VmRef = PLAN.old
     new: VmRef = NEW
     new_is_there: bool = True
+    plugged_in: set[str] = field(default_factory=set)  # ids; as after a switch
+    off: set[str] = field(default_factory=set)
+    others: list[Holder] = field(default_factory=list)  # machines of nobody's run with the gateway's MAC
     calls: list[str] = field(default_factory=list)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.plugged_in.add(self.new.id)
 
     def _called(self, name: str, said: object = "") -> None:
         self.calls.append(f"{name} {said}".strip())
@@ -73,9 +80,19 @@ class TinyHypervisor:
 
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool) -> None:
         self._called("set_nic", f"{vm.name} {'up' if link_up else 'down'}")
+        (self.plugged_in.add if link_up else self.plugged_in.discard)(vm.id)
+
+    def holders(self, mac: str) -> tuple[Holder, ...]:
+        both = (self.old, self.new) if self.new_is_there else (self.old,)
+        return (*map(self._held, both), *self.others)
+
+    def _held(self, vm: VmRef) -> Holder:
+        up = vm.id in self.plugged_in
+        return Holder(vm, PowerState.OFF if vm.id in self.off else PowerState.RUNNING, up, up, LAN)
 
     def power_off(self, vm: VmRef, run_id: str) -> None:
         self._called("power_off", vm.name)
+        self.off.add(vm.id)
 
     def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
         self._called("remove_nic", f"{vm.name} {mac}")

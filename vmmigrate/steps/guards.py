@@ -1,0 +1,175 @@
+"""Guards: checks made right before an act that could make two machines live. What is not known does not pass."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+from hypervisors import Dial, Holder, PowerState, VmRef
+from vmmigrate.errors import Guarded
+from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Plugged
+from vmmigrate.findings import Check, Checks, Verdict, in_words
+from vmmigrate.run.stage import Run
+from vmmigrate.steps import claim
+
+CLAIM, OTHERS, ANSWERS = "claim", "sole-holder", "address-free"  # as below: where they could not be asked
+_WAITS = 0.5  # seconds for an answer at the live address: nobody is live meanwhile
+_NO_OTHER = "other machines that are plugged in with the gateway's MAC"
+
+
+# ---- the guards --------------------------------------------------------------------------------------------
+
+
+def claim_is_ours(run: Run) -> Iterator[Check]:
+    """One that was removed, and that no other run has, can be claimed again: see `require`."""
+    for check in claim.holds(run):
+        yield replace(check, verdict=Verdict.PASS) if check.seen == claim.REMOVED else check
+
+
+def sole_holder(held: Iterable[Holder], ours: Iterable[VmRef]) -> Iterator[Check]:
+    """Beside `ours`, nobody is live with that MAC, whoever made it."""
+    known = {vm.id for vm in ours}
+    live = [holder for holder in held if holder.is_live and holder.vm.id not in known]
+    seen = ", ".join(map(_named, live)) or "none"
+    hint = f"{seen} is live with the gateway's MAC: if it must not be, unplug it or shut it down; then run this again"
+    yield Check("sole-holder", _NO_OTHER, "none", seen, Verdict.of(not live), hint if live else "")
+
+
+def is_down(held: Iterable[Holder], vm: VmRef, *, off_is_enough: bool = False) -> Iterator[Check]:
+    """As read back: neither plugged in now nor after a start. `off_is_enough`: or switched off.
+
+    One without a NIC of that MAC, in a complete list, is down.
+    """
+    for holder in held:
+        if holder.vm.id == vm.id:
+            stored = holder.stored_link_up and not (off_is_enough and holder.power is PowerState.OFF)
+            yield _down(vm, holder, Verdict.of(not holder.is_live and not stored))
+            return
+    yield Check("other-side-down", f"{vm.name} is unplugged", "unplugged", "it has no such NIC", Verdict.PASS)
+
+
+def _down(vm: VmRef, holder: Holder, verdict: Verdict) -> Check:
+    now, then = ("up" if up else "down" for up in (holder.link_up, holder.stored_link_up))
+    seen = f"{holder.power.value}, link {now}, after a start {then}"
+    hint = f"{vm.name} could be live beside the other: set its link down, then run this again"
+    hint = "" if verdict is Verdict.PASS else hint
+    return Check("other-side-down", f"{vm.name} is unplugged", "link down, after a start down", seen, verdict, hint)
+
+
+def nobody_answers(host: str, asked: Mapping[int, Future[bool]]) -> Iterator[Check]:
+    """Nobody accepts a connection at the live address. Who refuses, or says nothing, is nobody."""
+    accepted = [str(port) for port, answer in asked.items() if answer.result()]
+    seen = f"port {', '.join(accepted)} accepts connections" if accepted else "nobody"
+    hint = f"another machine has the address {host}: find it (ip neigh; arping), unplug it, then run this again"
+    what, verdict = f"who answers at {host}", Verdict.of(not accepted)
+    yield Check("address-free", what, "nobody", seen, verdict, hint if accepted else "")
+
+
+# ---- where they are asked ----------------------------------------------------------------------------------
+
+
+def may_act(run: Run) -> list[Check]:
+    """At the beginning of resume, rollback and finish: nothing is ours to touch if another run has claimed it.
+
+    Who else is live matters as soon as this run has touched what is live. Both sides are its own.
+    """
+    checks = Checks()
+    if run.facts.find(Claim):
+        checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
+    if run.facts.find(Intake) or run.facts.find(Plugged):
+        checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old, *_made(run))))
+    if not checks.failed:
+        _renew_claim(run, checks)
+    return checks.all
+
+
+def before_closing(run: Run) -> None:
+    """Before the old gateway's service ends: what would stop the switch halfway stops it here. Raises Guarded."""
+    checks = Checks()
+    checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
+    checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old,)))
+    require(run, checks)
+
+
+def before_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef], *, going_back: bool = False) -> None:
+    """Right before a link-up: the other side is down, nobody else is live, the claim is ours. Raises Guarded.
+
+    `going_back`: nobody is live. That way does not wait for a jump host, nor for the link of a machine that is off.
+    """
+    checks, down = Checks(), tuple(down)
+    with _asking(run) as asked:  # while the hypervisor is: nobody is live meanwhile
+        held = checks.ask(OTHERS, _NO_OTHER, lambda: holders(run)) or ()
+        checks.all += sole_holder(held, (vm, *down))
+        for other in down:
+            checks.all += is_down(held, other, off_is_enough=going_back)
+        checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
+    if not any(holder.is_live and holder.vm.id == vm.id for holder in held):  # else it is that one who answers
+        host = run.plan.identity.host
+        checks.compare(ANSWERS, f"who answers at {host}", "", lambda: nobody_answers(host, asked))
+    require(run, checks, tolerated=(ANSWERS,) if going_back else ())
+
+
+def before_starting(run: Run, vm: VmRef) -> None:
+    """Of the new VM: it starts plugged in if somebody, or this run, has plugged it in. Raises Guarded."""
+    if any(holder.vm.id == vm.id and holder.stored_link_up for holder in holders(run)):
+        before_plugging_in(run, vm, down=(run.plan.old,))
+
+
+def require(run: Run, checks: Checks, *, tolerated: Iterable[str] = ()) -> None:
+    """Raises Guarded with every check that did not pass. `tolerated`: ids of which not to know is no obstacle."""
+    unknown = [check for check in checks.failed if check.id in tolerated and check.verdict is Verdict.UNKNOWN]
+    if failed := [check for check in checks.failed if check not in unknown]:
+        message, hint = in_words("guards did not pass", [(str(check), check.hint) for check in failed])
+        raise Guarded(message, hint=hint)
+    for check in unknown:
+        run.remark(str(check))
+    _renew_claim(run, checks)
+
+
+def _renew_claim(run: Run, checks: Checks) -> None:
+    if any(check.id == CLAIM and check.seen == claim.REMOVED for check in checks.all):
+        claim.take(run)
+        run.remark(f"the claim in the notes of {run.plan.old.name} was removed: it is claimed again")
+
+
+# ---- what they look at -------------------------------------------------------------------------------------
+
+
+def holders(run: Run) -> tuple[Holder, ...]:
+    """Every machine of the hypervisor with the gateway's MAC, or with the one that the new VM has in its place."""
+    macs = dict.fromkeys((run.plan.identity.mac, run.plan.live_mac))
+    return tuple(holder for mac in macs for holder in run.hypervisor.holders(mac))
+
+
+def _made(run: Run) -> tuple[VmRef, ...]:
+    new = run.facts.find(NewVm)
+    return (new.vm,) if new else ()
+
+
+def _named(holder: Holder) -> str:
+    return f"{holder.vm.name} ({holder.vm.id}, on {holder.network})"
+
+
+def _ports(run: Run) -> tuple[int, ...]:
+    """By which a gateway is known from here: its shell, its mail, its console."""
+    guest = run.facts.find(NewGuest)
+    console = (guest.console_port,) if guest else ()
+    return tuple(dict.fromkeys((run.settings.new.ssh.port, run.settings.old.smtp_port, *console)))
+
+
+@contextmanager
+def _asking(run: Run) -> Iterator[Mapping[int, Future[bool]]]:
+    """By port, whether a connection is accepted at the live address."""
+    host, ports = run.plan.identity.host, _ports(run)
+    dial = run.dial_to(host)
+    with ThreadPoolExecutor(len(ports)) as pool:
+        yield {port: pool.submit(_accepts, dial, host, port) for port in ports}
+
+
+def _accepts(dial: Dial, host: str, port: int) -> bool:
+    """Raises what is wrong with a jump host: then it is not known."""
+    try:
+        dial(host, port, _WAITS).close()
+    except OSError:
+        return False
+    return True
