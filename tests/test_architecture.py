@@ -124,7 +124,7 @@ FLOORS = (
     ("steps",),
     ("itineraries", "plan"),
     ("parts",),
-    ("operations", "alone"),
+    ("operations", "alone", "service"),
     ("migrating", "show"),
     ("doctor", "init"),
     ("commands",),

@@ -1,7 +1,7 @@
 """What a run reports while it runs: plain dataclasses to plain functions. Nothing depends on being heard."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hypervisors import Wait, Words
 
@@ -94,12 +94,47 @@ class Outage:
     about: bool
 
 
+FLOWING, TWICE, DOWN, NOT_LOOKED_AT = "flowing", "flowing through both", "down", "not looked at"
+
+
+@dataclass(frozen=True)
+class Service(Words):
+    """Whether the world's mail is taken, as it was looked at just now, and not as it was recorded.
+
+    `through`: the names of the machines that take it. `since`: as a journal has times, or in words.
+    `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `machines`: by label, what stands
+    where.
+    """
+
+    state: str
+    through: tuple[str, ...] = ()
+    since: str = ""
+    seen: str = ""
+    now: str = ""
+    machines: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The line that a person reads first, and last."""
+        at = f"{self.since[:10]} {self.since[11:19]} UTC" if self.since[:1].isdigit() else self.since
+        since = at or "an unknown time"
+        match self.state:
+            case state if state == FLOWING:
+                return f"MAIL: flowing through {self.through[0]} since {since}"
+            case state if state == TWICE:
+                return f"MAIL: flowing through {' AND '.join(self.through)}, at the same address: now {self.now}"
+            case state if state == DOWN:
+                return f"MAIL: DOWN since {since}: now {self.now} ({self.seen})"
+            case _:
+                return f"MAIL: not looked at: {self.seen}"
+
+
 @dataclass(frozen=True)
 class RunEnded:
     """`outcome`: the itinerary's good end, 'rolled-back', 'needs-attention', 'interrupted', 'finished', or a pause.
 
     `outage`: seconds in which nobody took mail, in all of `outages` that ended; None where there was none. `machines`:
-    by label, what stands where now. `next`: the verbs that can follow, each with what it does.
+    by label, what stands where now. `next`: the verbs that can follow, each with what it does. `mail`: looked at at the
+    end; None for a kind of run that serves none.
     """
 
     run_id: str
@@ -109,6 +144,7 @@ class RunEnded:
     next: tuple[tuple[str, str], ...] = ()
     insecure: tuple[str, ...] = ()
     outages: tuple[Outage, ...] = ()
+    mail: Service | None = None
 
 
 Event = (

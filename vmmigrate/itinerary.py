@@ -1,6 +1,6 @@
 """A kind of run as a value: its phases, its commit, how far it can go back, and the words for its ends."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -8,6 +8,7 @@ from vmmigrate.findings import Check, Finding
 from vmmigrate.step import Act, Look, Phase, Step
 
 if TYPE_CHECKING:
+    from vmmigrate.events import Outage, Service
     from vmmigrate.facts import Facts
     from vmmigrate.run.fold import RunState
 
@@ -18,6 +19,10 @@ class Plan(Protocol):
     @property
     def names(self) -> Mapping[str, str]:
         """What the run is about, in the order of the words "mailgw → mailgw-2"."""
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """Names and ids of what it is about, by which a person asks for its runs."""
 
     @property
     def insecure(self) -> tuple[str, ...]:
@@ -94,6 +99,8 @@ class Itinerary:
     # What is asked for before the run goes on, or goes back through a live phase: doors, plan, state (None: new).
     secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]
     secrets_back: Callable[[Any], Iterable[str]]
+    # Whether the world is served now: the run, its standing, its outages. None: it is a kind that serves nobody.
+    service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
 
     @property

@@ -70,6 +70,11 @@ class Plan:
         return {"old": self.old.name, "new": self.new_name}
 
     @property
+    def concerns(self) -> tuple[str, ...]:
+        """Names and ids by which a person asks for its runs."""
+        return (self.old.name, self.old.id, self.new_name)
+
+    @property
     def live_mac(self) -> str:
         """Of the new VM's live NIC."""
         return self.new_mac or self.identity.mac

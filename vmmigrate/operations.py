@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 
 from hypervisors import Problem
@@ -12,23 +12,25 @@ from vmmigrate.durable import write_durably
 from vmmigrate.errors import Guarded, JournalDamaged, NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted, Warned
 from vmmigrate.findings import Checks, in_words
-from vmmigrate.itinerary import REDO, Itinerary, Scope
+from vmmigrate.itinerary import REDO, Itinerary
 from vmmigrate.parts import Parts, run_of
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.lock import locked
 from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
 from vmmigrate.run.recorder import Recorder
-from vmmigrate.run.rundir import RunDir, locked, not_begun
+from vmmigrate.run.rundir import RunDir, not_begun
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
-from vmmigrate.run.way_back import WayBack, way_back
+from vmmigrate.run.way_back import WayBack, scope_to_undo, way_back
 from vmmigrate.settings.folders import run_ids
 from vmmigrate.settings.models import Settings
 
+LAST = "last"  # for a run's id: the newest
 GUARD = "guard"  # the check's id where the guards themselves could not be asked
 
 # ---- begin ----------------------------------------------------------------------------------------------
@@ -66,7 +68,7 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None
     rundir = run.rundir
     rundir.create()
     with (
-        locked(rundir),
+        locked(rundir, itinerary.name, host=run.workstation, wall=run.wall),
         closing(begin(rundir, itinerary, plan, run.settings, run.clocks)) as journal,
         recorder.into(journal),
     ):
@@ -89,7 +91,7 @@ def report_start(run: Run, verb: str) -> None:
 
 def resume(run_id: str, parts: Parts) -> str:
     """Continue in the recorded direction; returns the outcome."""
-    with _taken_up(run_id, parts) as recorded:
+    with _taken_up(run_id, "resume", parts) as recorded:
         _refuse_to_resume(recorded.standing)
         with _connected(recorded, parts) as (engine, run):
             standing = engine.standing
@@ -125,8 +127,8 @@ def rollback(
     Raises UsageProblem for a scope that is refused after the commit; NeedsConfirmation before anything is changed;
     UndoRefused where something would be lost.
     """
-    with _taken_up(run_id, parts) as recorded:
-        wanted = _scope_to_undo(recorded.standing, scope)
+    with _taken_up(run_id, "rollback", parts) as recorded:
+        wanted = scope_to_undo(recorded.standing, scope)
         if not yes:
             raise NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, wanted).takes), "--yes")
         with _connected(recorded, parts) as (engine, run):
@@ -141,37 +143,12 @@ def rehearse_rollback(run_id: str, parts: Parts, *, scope: str | None = None) ->
     """What `rollback` would undo, from the run's folder alone: nothing is touched. Raises UsageProblem as it does."""
     seen = status(run_id, parts)
     refuse_finished(seen.state)
-    return way_back(seen.standing, seen.plan, _scope_to_undo(seen.standing, scope))
-
-
-def _scope_to_undo(standing: Standing, asked: str | None) -> Scope:
-    """Raises UsageProblem if the run is back already, or does not go back that far."""
-    run_id, usual = standing.state.run_id, standing.usual_scope()
-    wanted = _asked_for(standing.itinerary, asked) if asked else usual
-    if standing.state.ended == ROLLED_BACK:
-        raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
-    if standing.paused_at is wanted or (standing.committed and standing.paused_at is usual):
-        following = "; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in standing.verbs)
-        raise UsageProblem(f"run {run_id} is {standing.words} already", hint=following)
-    if standing.committed and wanted.refused:
-        raise UsageProblem(
-            f"run {run_id}: {wanted.refused}",
-            hint=f"vmmigrate rollback {run_id} --scope {usual.name}: {usual.words}",
-        )
-    return wanted
-
-
-def _asked_for(itinerary: Itinerary, name: str) -> Scope:
-    for scope in itinerary.scopes:
-        if scope.name == name:
-            return scope
-    known = " or ".join(scope.name for scope in itinerary.scopes)
-    raise UsageProblem(f"a run of the kind {itinerary.name} has no scope {name!r}", hint=f"give --scope {known}")
+    return way_back(seen.standing, seen.plan, scope_to_undo(seen.standing, scope))
 
 
 def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
     """The end that cannot be undone: secrets and the right to roll back are dropped; the outcome."""
-    with _taken_up(run_id, parts) as recorded:
+    with _taken_up(run_id, "finish", parts) as recorded:
         end = recorded.standing.finish
         if recorded.standing.state.ended == ROLLED_BACK:
             raise UsageProblem(
@@ -192,8 +169,8 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
             return outcome_of(engine.standing)
 
 
-def _taken_up(run_id: str, parts: Parts) -> AbstractContextManager[Recorded]:
-    return taken_up(_existing(run_id, parts), parts.itineraries, parts.clocks)
+def _taken_up(run_id: str, verb: str, parts: Parts) -> AbstractContextManager[Recorded]:
+    return taken_up(_existing(run_id, parts), parts.itineraries, parts.clocks, verb)
 
 
 @contextmanager
@@ -208,7 +185,14 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
         if recorded.unknown:
             left_out = ", ".join(recorded.unknown)
             recorder(Warned(f"{recorded.rundir.settings} has settings of another version, left out: {left_out}"))
+        _warn_of_who_left_it(recorded, run)
         yield Engine(recorded.journal, recorded.itinerary, run, recorder), run
+
+
+def _warn_of_who_left_it(recorded: Recorded, run: Run) -> None:
+    """A process of another workstation whose end was not seen: this one cannot ask whether it runs."""
+    if recorded.left:
+        run.emit(Warned(f"not ended as far as this workstation can see: {recorded.left}; make sure that it is gone"))
 
 
 def require(run: Run, itinerary: Itinerary) -> None:
@@ -239,6 +223,24 @@ def _fetch_for_the_way_back(doors: Doors, standing: Standing) -> None:
 def status(run_id: str, parts: Parts) -> RunStatus:
     """Raises UsageProblem if there is no such run, JournalDamaged if it cannot be read."""
     return read_status(_existing(run_id, parts), parts.itineraries)
+
+
+def found(word: str, parts: Parts) -> tuple[RunStatus, ...]:
+    """The run of that id; the newest for `last`; or those that concern a virtual machine, newest first.
+
+    Raises UsageProblem where there is none.
+    """
+    every = runs(parts)
+    if word not in every and word != LAST:
+        concerned = tuple(run for run in _readable(reversed(every), parts) if word in run.plan.concerns)
+        return concerned or (status(word, parts),)
+    return (status(every[-1] if word == LAST and every else word, parts),)
+
+
+def _readable(run_ids: Iterable[str], parts: Parts) -> Iterator[RunStatus]:
+    for run_id in run_ids:
+        with suppress(Problem):
+            yield status(run_id, parts)
 
 
 def statuses(parts: Parts) -> Iterator[RunStatus]:

@@ -28,6 +28,7 @@ from vmmigrate.model import Plan
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.logged import warnings_to
 from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.service import Within, at_once
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import ProcessSecrets, Secrets
@@ -48,6 +49,7 @@ class Parts:
     boot: Callable[[], str] = THIS_MACHINE.boot
     workstation: Callable[[], str] = socket.gethostname
     open_doors: Callable[[Settings, Secrets], Doors] = Doors
+    within: Within = at_once
     itineraries: Sequence[Itinerary] = ITINERARIES
 
     @property
@@ -136,6 +138,7 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         doors=doors,
         emit=parts.listen,
         clocks=parts.clocks,
+        within=parts.within,
         workstation=parts.workstation,
         pace=parts.pace,
     )

@@ -40,6 +40,10 @@ class SignPlan:
     def names(self) -> Mapping[str, str]:
         return {"door": Path(self.door).name}
 
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        return (self.door,)
+
 
 @dataclass(frozen=True)
 class OldSign:

@@ -103,7 +103,11 @@ def test_status_lists_it_and_shows_it(door: Door) -> None:
         "  done     take-down     Take the old sign down",
         "  done     hang          Hang the new sign",
         next(line for line in door("status", "r1").out.splitlines() if line.startswith("outage ")),
-        "proved: the old sign was copied: old",
+        next(
+            line
+            for line in door("status", "r1").out.splitlines()
+            if line.startswith("proved: the old sign was copied: old (")
+        ),
         "note: draft: the paint is wet",
         "next: vmmigrate finish r1    throws the draft away",
         "next: vmmigrate rollback r1  to hang the old sign again",

@@ -18,17 +18,24 @@ def carry_out(
     json: bool,
     config: Path | None = None,
     flags: dict[str, Any] | None = None,
+    run_id: str = "",
 ) -> None:
-    """Call an operation with this process's environment, terminal and signals; exit with its code."""
+    """Call an operation with this process's environment, terminal and signals; exit with its code.
+
+    `run_id`: of the run that it acts on, whose mail the last line is about.
+    """
     from vmmigrate.commands.process import Session
     from vmmigrate.settings.load import load
 
     os.umask(0o077)
-    session = Session(json=json)
+    session, code, ended_by = Session(json=json, run_id=run_id), 0, None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # set by nohup
             signal.signal(number, session.interrupt)
     try:
         act(session.parts(), load(config, flags, os.environ) if flags is not None else None)
     except (Exception, KeyboardInterrupt) as error:  # the one place where everything ends in an exit code
-        raise typer.Exit(session.report(error)) from None
+        code, ended_by = session.report(error), error
+    session.end(ended_by)
+    if ended_by:
+        raise typer.Exit(code)

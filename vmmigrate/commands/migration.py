@@ -153,7 +153,7 @@ def resume(run: RunId, json: Json = False) -> None:
     """
     from vmmigrate import operations
 
-    carry_out(lambda parts, _: operations.resume(run, parts), json=json)
+    carry_out(lambda parts, _: operations.resume(run, parts), json=json, run_id=run)
 
 
 def rollback(
@@ -190,34 +190,47 @@ def rollback(
             confirm(f"{question.question}. Go back?")
             operations.rollback(run, parts, scope=scope, leave_behind=leave_mail, yes=True)
 
-    carry_out(act, json=json)
+    carry_out(act, json=json, run_id="" if dry_run else run)
 
 
 def status(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="A run's id. [default: list all]", show_default=False, autocompletion=_known_runs
+            metavar="[RUN]",
+            help="A run's id; or last; or a virtual machine's name or UUID: the runs that concern it, newest first."
+            " [default: list all]",
+            show_default=False,
+            autocompletion=_known_runs,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show the state of a run; without RUN, list all runs.
+    """Show whether mail flows, and the state of a run; without RUN, list all runs.
 
-    Example: vmmigrate status 20261122-133919-9268
+    It asks for no password and changes nothing: what it cannot look at is "not looked at".
+
+    Examples: vmmigrate status last · vmmigrate status 20261122-133919-9268 · vmmigrate status mailgw
     """
     from vmmigrate import operations
+    from vmmigrate.service import service
     from vmmigrate.show.jsonlines import JsonLines
     from vmmigrate.show.status import status_json, status_line, status_lines
 
     def act(parts: "Parts", _: Any) -> None:
         if not (run or json or operations.runs(parts)):
             echo([f"no runs in {parts.runs_folder}"])
-        for seen in [operations.status(run, parts)] if run else operations.statuses(parts):
-            if json:
-                JsonLines(sys.stdout).write(status_json(seen))
-            else:
-                echo(status_lines(seen) if run else [status_line(seen)])
+        found = operations.found(run, parts) if run else ()
+        mail = service(found[0], parts) if found else None  # of the newest
+        if json:
+            for number, seen in enumerate(found or operations.statuses(parts)):
+                JsonLines(sys.stdout).write(status_json(seen, None if number else mail))
+        elif len(found) == 1:
+            echo(status_lines(found[0], mail))
+        else:
+            echo([str(mail)] if mail else [])
+            for seen in found or operations.statuses(parts):
+                echo([status_line(seen)])
 
     carry_out(act, json=json)
 
@@ -239,7 +252,7 @@ def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
             confirm(f"{question.question}. Continue?")
             operations.finish(run, parts, yes=True)
 
-    carry_out(act, json=json)
+    carry_out(act, json=json, run_id=run)
 
 
 def _write_plan(path: Path, text: str) -> None:

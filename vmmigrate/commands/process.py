@@ -10,17 +10,21 @@ from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 
-from hypervisors import Access, Cancelled, Hypervisor, Pace, Problem, connect, redacted
+from hypervisors import Access, Cancelled, Hypervisor, Pace, Problem, connect, recordable, redacted
+from vmmigrate import operations
+from vmmigrate.commands.in_time import in_time
 from vmmigrate.commands.terminal import ask
-from vmmigrate.errors import NeedsAttention, RolledBack
-from vmmigrate.events import Event, Listener, RunStarted, StepFailed, unfailing
+from vmmigrate.errors import NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
+from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, StepFailed, unfailing
 from vmmigrate.parts import Parts
+from vmmigrate.service import service
 from vmmigrate.settings import folders
 from vmmigrate.settings.secrets import ProcessSecrets, cannot_ask
 from vmmigrate.settings.wanted import Wanted
 from vmmigrate.show.jsonlines import JsonLines
 from vmmigrate.show.lines import PlainLines
 from vmmigrate.show.live import LiveTerminal
+from vmmigrate.show.mail import mail_json
 from vmmigrate.step import UndoRefused
 
 # How a URL becomes an adapter; a driver with its own adapters sets another before it calls the CLI.
@@ -30,9 +34,12 @@ DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 class Session:
-    """Made once by a command; `parts` is for operations, `report` turns an error into an exit code."""
+    """Made once by a command; `parts` is for operations, `report` turns an error into an exit code, `end` ends it.
 
-    def __init__(self, *, json: bool) -> None:
+    `run_id`: of the run that the command acts on, where it does not begin one.
+    """
+
+    def __init__(self, *, json: bool, run_id: str = "") -> None:
         self._json = JsonLines(sys.stdout) if json else None
         self._live = LiveTerminal(sys.stdout) if not json and sys.stdout.isatty() else None
         self._show = unfailing(self._json or self._live or PlainLines(sys.stdout, brief=True))
@@ -41,16 +48,21 @@ class Session:
         self._run_id = ""
         self._file_lines: Listener | None = None
         self._interrupted = False
+        self._ended: RunEnded | None = None
+        self._parts: Parts | None = None
+        self._concerns = run_id
 
     def parts(self) -> Parts:
-        return Parts(
+        self._parts = Parts(
             secrets=ProcessSecrets(dict(os.environ), self._ask if sys.stdin.isatty() else cannot_ask),
             runs_folder=folders.runs_folder(os.environ),
             keys_folder=folders.keys_folder(os.environ),
             connect=CONNECT.get(),
             listen=self._hear,
             pace=Pace(cancelled=self._check),
+            within=in_time,
         )
+        return self._parts
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """A signal handler: a run stops at its next safe point; before there is one, everything stops at once."""
@@ -73,7 +85,9 @@ class Session:
         else:
             return code
         if self._json:
-            self._json.write({"event": "Error", "message": message, "hint": hint, "exit_code": code})
+            mail = mail_json(self._mail(error))
+            said = {"event": "Error", "message": message, "hint": hint, "exit_code": code}
+            self._json.write({**said, "mail": mail} if mail else said)
         else:
             self._print(message, hint)
         return code
@@ -84,6 +98,30 @@ class Session:
             if each.error not in message:
                 print(f"error: {each.title}: {each.error}\n  → {each.hint}", file=sys.stderr)
         print(f"error: {message}\n  → {hint}", file=sys.stderr)
+
+    def end(self, error: BaseException | None) -> None:
+        """The last line of a command that acted on a run: whether mail flows."""
+        mail = None if self._json else self._mail(error)
+        if mail is None:
+            return
+        line = recordable(str(mail))
+        print(line, flush=True)
+        if self._log:
+            with suppress(OSError), self._log.open("a", encoding="utf-8") as log:
+                log.write(line + "\n")
+
+    def _mail(self, error: BaseException | None) -> Service | None:
+        """As the run's end saw it; of a run that broke off, looked at now. None: nothing was touched."""
+        if self._ended:
+            return self._ended.mail
+        refused = isinstance(error, UsageProblem | NeedsConfirmation | Cancelled | KeyboardInterrupt)
+        run_id = self._run_id or ("" if refused or not isinstance(error, Problem) else self._concerns)
+        if not run_id or self._parts is None:
+            return None
+        try:
+            return service(operations.status(run_id, self._parts), self._parts)
+        except Problem:  # its folder cannot be read: the error above says so
+            return None
 
     def _code(self, error: BaseException) -> int:
         match error:
@@ -109,9 +147,11 @@ class Session:
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self._log, self._run_id = Path(event.folder) / "log.txt", event.run_id
+            self._log, self._run_id, self._ended = Path(event.folder) / "log.txt", event.run_id, None
             with suppress(OSError):  # a full disk: what follows is shown, and not logged
                 self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
+        if isinstance(event, RunEnded):
+            self._ended = event
         if isinstance(event, StepFailed):
             self._failures.append(event)
         if self._file_lines:

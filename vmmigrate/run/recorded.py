@@ -14,8 +14,9 @@ from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.lock import Holder, locked
 from vmmigrate.run.record import Kind, Record
-from vmmigrate.run.rundir import RunDir, locked
+from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.stored import read_stored
@@ -34,6 +35,7 @@ class Recorded:
     plan: Any
     settings: Settings
     unknown: tuple[str, ...] = ()
+    left: Holder | None = None  # who had its lock last, on another workstation, and did not let it go
 
     @property
     def standing(self) -> Standing:
@@ -41,9 +43,14 @@ class Recorded:
 
 
 @contextmanager
-def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary], clocks: Clocks = THIS_MACHINE) -> Iterator[Recorded]:
+def taken_up(
+    rundir: RunDir, itineraries: Sequence[Itinerary], clocks: Clocks = THIS_MACHINE, verb: str = ""
+) -> Iterator[Recorded]:
     """Under its lock. Raises UsageProblem if it is finished, JournalDamaged if it cannot be read."""
-    with locked(rundir), closing(Journal.resume(rundir.journal, clocks=clocks)) as journal:
+    with (
+        locked(rundir, verb, wall=clocks.wall) as left,
+        closing(Journal.resume(rundir.journal, clocks=clocks)) as journal,
+    ):
         state = journal.state()
         refuse_finished(state)
         if state.ended == ROLLED_BACK:
@@ -53,7 +60,7 @@ def taken_up(rundir: RunDir, itineraries: Sequence[Itinerary], clocks: Clocks = 
         _refuse_another_plan(rundir, state)
         plan = plan_of(rundir, itinerary)
         stored = read_stored(rundir.settings)
-        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown)
+        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown, left)
 
 
 def refuse_finished(state: RunState) -> None:

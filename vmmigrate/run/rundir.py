@@ -1,16 +1,12 @@
-"""A run's folder: where its journal, plan, settings and secrets are; and its lock."""
+"""A run's folder: where its journal, plan, settings and secrets are."""
 
-import fcntl
-import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from vmmigrate.durable import fsync_folder, part_of
 from vmmigrate.errors import RunFolderFailed, UsageProblem
@@ -128,26 +124,3 @@ def _unwritable(folder: Path, what: str, variable: str, error: OSError) -> Usage
         f"the folder of the {what}, {folder}, cannot be written: {error.strerror or error}",
         hint=f"choose another folder with {variable}",
     )
-
-
-def _held_open(path: Path) -> BinaryIO:
-    try:
-        return cast(BinaryIO, os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "wb"))
-    except OSError as error:
-        raise RunFolderFailed(
-            f"{path.parent} cannot be used: {error.strerror}", hint="permit this user to write there"
-        ) from error
-
-
-@contextmanager
-def locked(rundir: RunDir) -> Iterator[None]:
-    """One process per run. Raises UsageProblem if another has the lock, RunFolderFailed where none can be had."""
-    with _held_open(rundir.path / "lock") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageProblem(
-                f"another process is working on run {rundir.run_id}",
-                hint="wait for it to end, or stop it, then check with `vmmigrate status`",
-            ) from error
-        yield

@@ -22,6 +22,7 @@ from vmmigrate.facts import Facts, NewGuest
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.service import Within, at_once
 from vmmigrate.settings.models import Settings
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Run:
     emit: Callable[[Event], None]
     clocks: Clocks
     pace: Pace = REAL_TIME
+    within: Within = at_once  # how long the look at the service may take
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)
     step: str = ""

@@ -7,14 +7,29 @@ from pathlib import Path
 
 from vmmigrate.events import Outage
 from vmmigrate.facts import Facts
-from vmmigrate.findings import Check, Severity, Verdict
+from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
+from vmmigrate.run.lock import Holder, holder_of
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind, Record, read
 from vmmigrate.run.recorded import of_run, plan_of, refuse_unreadable
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that failed: what was in the way, and when, as the journal has times."""
+
+    step: str
+    title: str
+    error: str
+    hint: str
+    at: str
+
+
+IN_PROGRESS = "in progress"
 
 
 @dataclass(frozen=True)
@@ -27,18 +42,31 @@ class RunStatus:
     state: RunState
     plan: Plan
     records: tuple[Record, ...]
+    holder: Holder | None = None  # who works on it now
 
     @property
     def standing(self) -> Standing:
         return Standing(self.itinerary, self.state)
 
     @property
+    def in_progress(self) -> bool:
+        return self.holder is not None and self.holder.certain
+
+    @property
     def word(self) -> str:
-        return self.standing.word
+        return IN_PROGRESS if self.in_progress else self.standing.word
 
     @property
     def words(self) -> str:
-        return self.standing.words
+        """For people. What another workstation may be doing is said beside what the journal has."""
+        if self.holder is None:
+            return self.standing.words
+        return f"{IN_PROGRESS}: {self.holder}" if self.in_progress else f"{self.standing.words} (or {self.holder})"
+
+    @property
+    def verbs(self) -> tuple[tuple[str, str], ...]:
+        """What can be done with it now: nothing while another process works on it."""
+        return () if self.in_progress else self.standing.verbs
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -52,6 +80,49 @@ class RunStatus:
         """The last value of each group, also of those that a way back dropped."""
         learnt = (record.data for record in self.records if record.kind is Kind.LEARNT)
         return reduce(lambda facts, data: facts.with_json(data["group"], data["value"]), learnt, Facts())
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the run stopped or went back; None where that step was done since."""
+        last = None
+        for record in self.records:
+            step = str(record.data.get("step"))
+            if record.kind is Kind.FAILED and not record.data.get("undoing"):
+                last = Failure(step, self.titles.get(step, step), record.data["error"], record.data["hint"], record.at)
+            elif last and (record.kind, step) == (Kind.DONE, last.step):
+                last = None
+        return last
+
+    @property
+    def proved_at(self) -> Mapping[Check, str]:
+        """When each check was made last, as the journal has times."""
+        found: dict[Check, str] = {}
+        for record in self.records:
+            for check in self._checks_in(record):
+                found[check] = record.at
+        return found
+
+    @property
+    def looks(self) -> tuple[Record, ...]:
+        """Each look at whether done steps still held."""
+        return tuple(record for record in self.records if record.kind is Kind.LOOKED)
+
+    def _checks_in(self, record: Record) -> tuple[Check, ...]:
+        if record.kind is not Kind.LEARNT:
+            return ()
+        return self.itinerary.checks(Facts().with_json(record.data["group"], record.data["value"]))
+
+    @property
+    def left_to_you(self) -> tuple[str, ...]:
+        """What a person has to do, most urgent first: undos that failed, then, after its end, the plan's remedies."""
+        troubles = [f"{self.titles.get(step, step)}: {text}" for step, text in self.state.troubles.items()]
+        ended = self.standing.came_to_its_end
+        remedies = [each.remedy for each in self._planned if each.remedy] if ended else []
+        return tuple(dict.fromkeys([*troubles, *remedies]))
+
+    @property
+    def _planned(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.plan.findings if finding.severity is Severity.WARNING)
 
     @property
     def proofs(self) -> tuple[str, ...]:
@@ -70,8 +141,8 @@ class RunStatus:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Those of the plan, and those that came while it ran."""
-        planned = [finding for finding in self.plan.findings if finding.severity is Severity.WARNING]
-        return (*(f"{each.id}: {each.seen} → {each.remedy}" for each in planned), *self._notes(Kind.WARNING))
+        planned = (f"{each.id}: {each.seen} → {each.remedy}" for each in self._planned)
+        return tuple(dict.fromkeys((*planned, *self._notes(Kind.WARNING))))
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -98,4 +169,5 @@ def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:
     state = fold(records)
     itinerary = of_run(state, itineraries)
     refuse_unreadable(itinerary, records)
-    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan_of(rundir, itinerary), records)
+    plan, holder = plan_of(rundir, itinerary), holder_of(rundir)
+    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan, records, holder)

@@ -1,14 +1,15 @@
 """Take a run to its end: go back if a step fails before the commit, and report how it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
-from vmmigrate.events import RunEnded
+from vmmigrate.events import RunEnded, Service
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind
+from vmmigrate.run.service import looked_at
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.run.unrecorded import back_unrecorded
@@ -127,14 +128,25 @@ def report(engine: Engine, run: Run, outcome: str) -> None:
     standing, past = engine.standing, outages(engine.itinerary, engine.journal.records)
     back = ("rollback", engine.itinerary.rollback_does)
     attention = (("status", "what was done, and what you must do"), back)
+    look = engine.itinerary.service
+    mail = looked_at(lambda: look(run, standing, past), run.within) if look else None
     run.emit(
         RunEnded(
             run_id=run.run_id,
             outcome=outcome,
             outage=total(past),
             outages=past,
-            machines=engine.itinerary.machines(standing.state, outcome),
+            machines=_machines(engine, outcome, mail),
             next=attention if outcome == NEEDS_ATTENTION else standing.verbs,
             insecure=run.plan.insecure,
+            mail=mail,
         )
     )
+
+
+def _machines(engine: Engine, outcome: str, mail: Service | None) -> Mapping[str, str]:
+    """What stands where, as it was seen; where nobody looked, as the journal has it."""
+    if mail and mail.machines:
+        return mail.machines
+    recorded = engine.itinerary.machines(engine.standing.state, outcome)
+    return {label: f"{stands}, as recorded" for label, stands in recorded.items()} if mail else recorded

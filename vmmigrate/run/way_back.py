@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from vmmigrate.itinerary import Plan, Scope
+from vmmigrate.errors import UsageProblem
+from vmmigrate.itinerary import Itinerary, Plan, Scope
 from vmmigrate.run.fold import Status
-from vmmigrate.run.standing import Standing
+from vmmigrate.run.standing import ROLLED_BACK, Standing
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,28 @@ def way_back(standing: Standing, plan: Plan, scope: Scope) -> WayBack:
     titles = {**{step.name: step.title for step in standing.itinerary.steps}, **state.titles}
     takes = tuple(scope.takes(plan, state)) or (scope.words,)
     return WayBack(scope.words, takes, tuple(titles[name] for name in reversed(begun)))
+
+
+def scope_to_undo(standing: Standing, asked: str | None) -> Scope:
+    """Raises UsageProblem if the run is back already, or does not go back that far."""
+    run_id, usual = standing.state.run_id, standing.usual_scope()
+    wanted = _asked_for(standing.itinerary, asked) if asked else usual
+    if standing.state.ended == ROLLED_BACK:
+        raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
+    if standing.paused_at is wanted or (standing.committed and standing.paused_at is usual):
+        following = "; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in standing.verbs)
+        raise UsageProblem(f"run {run_id} is {standing.words} already", hint=following)
+    if standing.committed and wanted.refused:
+        raise UsageProblem(
+            f"run {run_id}: {wanted.refused}",
+            hint=f"vmmigrate rollback {run_id} --scope {usual.name}: {usual.words}",
+        )
+    return wanted
+
+
+def _asked_for(itinerary: Itinerary, name: str) -> Scope:
+    for scope in itinerary.scopes:
+        if scope.name == name:
+            return scope
+    known = " or ".join(scope.name for scope in itinerary.scopes)
+    raise UsageProblem(f"a run of the kind {itinerary.name} has no scope {name!r}", hint=f"give --scope {known}")

@@ -31,6 +31,10 @@ class ProcessSecrets:
         self._ask = ask
         self._known = {} if known is None else known
 
+    def without_asking(self) -> "ProcessSecrets":
+        """The same, for a look that nobody waits for: no prompt, and no program or keyring, which may ask too."""
+        return _Unasked(self._environ, cannot_ask, self._known)
+
     def of(self, settings: Settings) -> "Secrets":
         return Secrets(settings, self)
 
@@ -63,6 +67,16 @@ class ProcessSecrets:
         if not self._environ.get(key):
             raise UsageProblem(f"{name}: the environment has no {key}", hint=given_as(key))
         return self._environ[key]
+
+
+class _Unasked(ProcessSecrets):
+    def _fetch(self, wanted: Wanted) -> str:
+        source = wanted.source
+        if source is None and not self._environ.get(variable(wanted.name)):
+            raise UsageProblem(f"{wanted.name} is not given, and is not asked for here", hint=wanted.hint)
+        if source is not None and source.env is None and source.file is None:
+            raise UsageProblem(f"{wanted.name} may have to be asked for, and is not here", hint=wanted.hint)
+        return super()._fetch(wanted)
 
 
 class Secrets:

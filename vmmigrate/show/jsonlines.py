@@ -5,6 +5,7 @@ import json
 from typing import TextIO
 
 from vmmigrate.events import Event, RunEnded
+from vmmigrate.show.mail import mail_json
 
 
 class JsonLines:
@@ -21,7 +22,9 @@ class JsonLines:
         self._out.flush()
 
 
-def _flat(event: Event) -> dict[str, str]:
-    """Each machine is a field of its own too: "old VM" as old_vm."""
-    machines = event.machines if isinstance(event, RunEnded) else {}
-    return {label.lower().replace(" ", "_"): stands for label, stands in machines.items()}
+def _flat(event: Event) -> dict[str, object]:
+    """Each machine is a field of its own too: "old VM" as old_vm; of the mail, also the words."""
+    if not isinstance(event, RunEnded):
+        return {}
+    machines = {label.lower().replace(" ", "_"): stands for label, stands in event.machines.items()}
+    return {**machines, "mail": mail_json(event.mail)}

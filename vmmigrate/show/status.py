@@ -2,9 +2,13 @@
 
 from dataclasses import asdict
 
-from vmmigrate.run.status import RunStatus
+from vmmigrate.events import Service
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.record import Record
+from vmmigrate.run.status import Failure, RunStatus
 from vmmigrate.show.ending import next_lines
-from vmmigrate.show.outages import outage_line
+from vmmigrate.show.mail import mail_json
+from vmmigrate.show.outages import clock, outage_line
 
 
 def status_line(run: RunStatus) -> str:
@@ -12,21 +16,41 @@ def status_line(run: RunStatus) -> str:
     return f"run {run.run_id}: {run.words}, {' → '.join(run.plan.names.values())}"
 
 
-def status_lines(run: RunStatus) -> list[str]:
-    """A run for people: where it stands, each step, what was proved, what can be done."""
-    lines = [status_line(run), f"folder {run.folder}"]
+def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
+    """A run for people: whether mail flows, where it stands, each step, what was proved, what can be done."""
+    lines = [*([str(mail)] if mail else []), status_line(run), f"folder {run.folder}"]
     lines += [
         f"  {_undone(run, step) or state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip()
         for step, state in run.state.steps.items()
     ]
+    lines += [_why(run.failure)] if run.failure else []
     lines += [outage_line(each) for each in run.outages]
-    lines += [f"proved: {check}" for check in run.proofs]
-    lines += [f"did not pass: {check}{f' → {check.hint}' if check.hint else ''}" for check in run.failed]
+    lines += [_checked(run, check) for check in run.checks]
+    lines += [f"looked: {_held(run.looks[-1])}"] if run.looks else []
     lines += [f"warning: {warning}" for warning in run.warnings]
     lines += [f"note: {remark}" for remark in run.remarks]
-    lines += [f"left to you: {step}: {text}" for step, text in run.state.troubles.items()]
+    lines += [f"left to you: {number}. {each}" for number, each in enumerate(run.left_to_you, start=1)]
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
-    return lines + next_lines(run.run_id, run.standing.verbs)
+    return lines + next_lines(run.run_id, run.verbs)
+
+
+def _why(failure: Failure) -> str:
+    hint = f" → {failure.hint}" if failure.hint else ""
+    return f"failed: {clock(failure.at)}: {failure.title}: {failure.error}{hint}"
+
+
+def _checked(run: RunStatus, check: Check) -> str:
+    """One comparison, with when it was made."""
+    at = f" ({clock(run.proved_at[check])})" if check in run.proved_at else ""
+    if check.verdict is Verdict.PASS:
+        return f"proved: {check}{at}"
+    return f"did not pass: {check}{f' → {check.hint}' if check.hint else ''}{at}"
+
+
+def _held(look: Record) -> str:
+    """How much of what was done was seen to hold, the last time that it was looked at."""
+    verdicts = [check["verdict"] for check in look.data["checks"]]
+    return f"{verdicts.count('pass')} of {len(verdicts)} checks of what was done held ({clock(look.at)})"
 
 
 def _undone(run: RunStatus, step: str) -> str:
@@ -34,7 +58,7 @@ def _undone(run: RunStatus, step: str) -> str:
     return "undone" if step in run.state.undone else ""
 
 
-def status_json(run: RunStatus) -> dict[str, object]:
+def status_json(run: RunStatus, mail: Service | None = None) -> dict[str, object]:
     """A run for programs."""
     return {
         "run_id": run.run_id,
@@ -47,10 +71,16 @@ def status_json(run: RunStatus) -> dict[str, object]:
         "outage": run.outage,
         "outages": [asdict(each) for each in run.outages],
         "proofs": list(run.proofs),
-        "checks": [asdict(check) for check in run.checks],
+        "checks": [{**asdict(check), "at": run.proved_at.get(check)} for check in run.checks],
+        "looks": [{"at": look.at, **look.data} for look in run.looks],
+        "failure": asdict(run.failure) if run.failure else None,
         "warnings": list(run.warnings),
         "remarks": list(run.remarks),
         "left_to_you": dict(run.state.troubles),
+        "to_do": list(run.left_to_you),
+        "next": [list(verb) for verb in run.verbs],
+        "in_progress": asdict(run.holder) if run.holder else None,
+        "mail": mail_json(mail),
         "insecure": list(run.plan.insecure),
         "folder": str(run.folder),
     }

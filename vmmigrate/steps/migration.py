@@ -9,7 +9,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, retire
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, retire, service
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -117,6 +117,7 @@ MIGRATE = Itinerary(
     machines=machines,
     checks=checks,
     secrets=secrets,
+    service=service.look,
     secrets_back=Doors.wanted,
     guard=guards.may_act,
 )

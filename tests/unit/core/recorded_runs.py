@@ -1,5 +1,6 @@
 """Runs as earlier processes left them on the disk, and a hypervisor small enough to roll them back on."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 from small_plan import LAN, PLAN
 
-from hypervisors import Holder, Inventory, Nic, NotFound, PowerState, VmRef
+from hypervisors import Dial, Holder, Inventory, Nic, NotFound, PowerState, VmRef
 from vmmigrate import operations
+from vmmigrate.doors import Doors, Side
 from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot, group_to_json
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import plan_to_json
@@ -16,7 +18,7 @@ from vmmigrate.parts import Parts
 from vmmigrate.run.record import Kind
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.secrets import ProcessSecrets
+from vmmigrate.settings.secrets import ProcessSecrets, Secrets
 from vmmigrate.step import Nothing, Step
 from vmmigrate.steps.migration import MIGRATE
 
@@ -41,7 +43,7 @@ class TinyHypervisor:
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.plugged_in.add(self.new.id)
+        self.plugged_in = self.plugged_in or {self.new.id}
 
     def _called(self, name: str, said: object = "") -> None:
         self.calls.append(f"{name} {said}".strip())
@@ -83,6 +85,7 @@ class TinyHypervisor:
         (self.plugged_in.add if link_up else self.plugged_in.discard)(vm.id)
 
     def holders(self, mac: str) -> tuple[Holder, ...]:
+        self.before.get("holders", lambda: None)()
         both = (self.old, self.new) if self.new_is_there else (self.old,)
         return (*map(self._held, both), *self.others)
 
@@ -99,6 +102,7 @@ class TinyHypervisor:
 
     def shut_down(self, vm: VmRef, timeout: float) -> None:
         self._called("shut_down", vm.name)
+        self.off.add(vm.id)
 
     def close(self) -> None:
         self._called("close")
@@ -183,11 +187,52 @@ def record(folder: Path, run_id: str, records: list[Recorded]) -> RunDir:
     return rundir
 
 
+@dataclass
+class Porter:
+    """What a dial reaches: a greeting where a machine is plugged in and runs. No packet leaves this machine."""
+
+    hypervisor: TinyHypervisor
+    refused: Exception | None = None
+    ends: list[socket.socket] = field(default_factory=list)
+
+    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+        live = self.hypervisor.plugged_in - self.hypervisor.off - ({self.hypervisor.new.id} - self._there())
+        if self.refused or not (live or self.hypervisor.others):
+            raise self.refused or ConnectionRefusedError(111, "Connection refused")
+        ours, its = socket.socketpair()
+        its.sendall(b"220 mailgw.example.test ESMTP\r\n")
+        self.ends.append(its)
+        return ours
+
+    def _there(self) -> set[str]:
+        return {self.hypervisor.new.id} if self.hypervisor.new_is_there else set()
+
+
+class _Side(Side):
+    porter: Porter
+
+    @property
+    def dial(self) -> Dial:
+        return self.porter.dial
+
+
+def doors_to(porter: Porter) -> Callable[[Settings, Secrets], Doors]:
+    """Doors that all lead to it."""
+
+    def opened(settings: Settings, secrets: Secrets) -> Doors:
+        doors = Doors(settings, secrets)
+        doors.old, doors.new = _Side("old", settings.old, secrets, {}), _Side("new", settings.new, secrets, {})
+        doors.old.porter = doors.new.porter = porter  # type: ignore[attr-defined]
+        return doors
+
+    return opened
+
+
 def parts(folder: Path, hypervisor: TinyHypervisor, **other: Any) -> Parts:
     return Parts(
         ProcessSecrets(other.pop("environ", PASSWORDS)),
         runs_folder=folder / "runs",
         keys_folder=folder / "keys",
         connect=lambda url, access: hypervisor,  # type: ignore[arg-type, return-value]
-        **other,
+        **{"open_doors": doors_to(Porter(hypervisor)), **other},
     )

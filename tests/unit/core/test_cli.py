@@ -7,10 +7,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from recorded_runs import END, NEW, PASSWORDS, PREPARED, SWITCHED, Recorded, TinyHypervisor, done, raises, record
+from recorded_runs import (
+    END,
+    NEW,
+    PASSWORDS,
+    PREPARED,
+    SWITCHED,
+    Porter,
+    Recorded,
+    TinyHypervisor,
+    done,
+    doors_to,
+    raises,
+    record,
+)
 from small_plan import PLAN
 from small_steps import trouble
 from typer.testing import CliRunner, Result
@@ -19,11 +33,13 @@ from hypervisors import Access, Hypervisor, Unreachable
 from vmmigrate import __version__
 from vmmigrate.cli import app
 from vmmigrate.commands import process
+from vmmigrate.parts import Parts
 from vmmigrate.run.fold import fold
 from vmmigrate.run.record import Kind, read
 from vmmigrate.run.rundir import RunDir
 
 Cli = Callable[..., Result]
+MAIL_FLOWS = "MAIL: flowing through mailgw since before this run"
 
 
 @pytest.fixture
@@ -32,7 +48,12 @@ def tiny() -> TinyHypervisor:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, tiny: TinyHypervisor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+def porter(tiny: TinyHypervisor) -> Porter:
+    return Porter(tiny)
+
+
+@pytest.fixture
+def cli(tmp_path: Path, tiny: TinyHypervisor, porter: Porter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     """The command line in this process, with folders of its own, a tiny hypervisor and no terminal."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -43,6 +64,7 @@ def cli(tmp_path: Path, tiny: TinyHypervisor, monkeypatch: pytest.MonkeyPatch) -
     }.items():
         monkeypatch.setenv(name, value)
     connect = process.CONNECT.set(lambda url, access: tiny)  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(process, "Parts", partial(Parts, open_doors=doors_to(porter)))
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers, umask = [signal.getsignal(number) for number in numbers], os.umask(0o022)
 
@@ -275,7 +297,8 @@ def test_a_rollback_asks_and_a_dry_run_shows_and_does_nothing(cli: Cli, tmp_path
 # ---- the other codes -------------------------------------------------------------------------------------
 
 
-def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> None:
+def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    tiny.plugged_in = {PLAN.old.id}
     rundir = record(tmp_path, "r1", done(PREPARED))
     result = cli("rollback", "--yes", "r1")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -290,6 +313,7 @@ def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path) -> N
         "old VM: live",
         "new VM: deleted or never made",
         "insecure, as asked: --trust-staging",
+        MAIL_FLOWS,
     ]
     assert rundir.log.read_text() == result.stdout
     assert rundir.log.stat().st_mode & 0o777 == 0o600
@@ -369,14 +393,16 @@ def test_one_that_cannot_be_logged_shows_where_it_is_and_none_of_its_words(
 
 
 def test_an_interrupt_between_steps_is_130_and_can_be_resumed(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    tiny.plugged_in = {PLAN.old.id}
     rundir = record(tmp_path, "r1", [])
     tiny.before["set_notes"] = interrupt
     result = cli("resume", "r1")
     assert result.exit_code == 130
     assert result.stderr == "error: interrupted\n  → vmmigrate resume r1, or vmmigrate rollback r1\n"
-    assert result.stdout.splitlines()[-2:] == [
+    assert result.stdout.splitlines()[-3:] == [
         "next: vmmigrate resume r1    to continue",
         "next: vmmigrate rollback r1  to go back to the old VM",
+        MAIL_FLOWS,
     ]
     state = fold(read(rundir.journal))
     assert (state.paused, str(state.steps["claim"]), str(state.steps["note-old"])) == ("interrupted", "done", "pending")
@@ -569,10 +595,13 @@ def test_a_run_that_this_user_may_not_look_into_is_named() -> None:
         assert refused[2].startswith(f"error: {folder}/runs cannot be read: Permission denied\n")
 
 
-def test_status_of_one_run_has_its_steps(cli: Cli, tmp_path: Path) -> None:
+def test_status_of_one_run_has_its_steps(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    tiny.plugged_in = {PLAN.old.id}
     record(tmp_path, "r1", done(PREPARED))
     lines = cli("status", "r1").stdout.splitlines()
-    assert lines[1:5] == [
+    assert lines[:6] == [
+        MAIL_FLOWS,
+        f"run r1: interrupted while migrating, mailgw → {NEW.name}",
         f"folder {tmp_path}/runs/r1",
         "  done     claim         Claim the old VM",
         "  pending  note-old      Note the old gateway's state",

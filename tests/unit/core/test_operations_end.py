@@ -40,14 +40,15 @@ from vmmigrate.errors import (
     RunFolderFailed,
     UsageProblem,
 )
-from vmmigrate.events import Event, RunEnded, RunStarted, StepRemark, Warned
+from vmmigrate.events import Event, RunEnded, RunStarted, Service, StepRemark, Warned
 from vmmigrate.facts import Plugged
 from vmmigrate.model import plan_to_json
 from vmmigrate.parts import run_of
 from vmmigrate.run.fold import Status, fold
+from vmmigrate.run.lock import locked
 from vmmigrate.run.record import Kind, read
 from vmmigrate.run.recorder import Recorder
-from vmmigrate.run.rundir import RunDir, locked
+from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing
 from vmmigrate.settings.models import Settings
 from vmmigrate.show.status import status_json, status_lines
@@ -415,13 +416,15 @@ def test_a_full_disk_right_after_the_beginning_is_told_of_a_run_that_began(
 def test_before_the_switch_a_rollback_wants_no_password_and_leaves_nothing(
     tmp_path: Path, tiny: TinyHypervisor
 ) -> None:
+    tiny.plugged_in = {PLAN.old.id}
     rundir = record(tmp_path, "r1", done(PREPARED))
     told: list[Event] = []
     assert operations.rollback("r1", parts(tmp_path, tiny, environ={}, listen=told.append), yes=True) == "rolled-back"
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
     assert (tiny.notes, tiny.new_is_there, kept(rundir)) == (CLAIM.notes, False, [])
     assert told[0] == RunStarted("r1", "rollback", str(rundir.path))
-    assert told[-1] == RunEnded("r1", "rolled-back", None, GONE, insecure=("--trust-staging",))
+    mail = Service("flowing", ("mailgw",), "before this run", machines=GONE)
+    assert told[-1] == RunEnded("r1", "rolled-back", None, GONE, insecure=("--trust-staging",), mail=mail)
 
 
 def test_what_a_crash_left_of_a_rolled_back_runs_secrets_is_dropped(tmp_path: Path, tiny: TinyHypervisor) -> None:
@@ -529,6 +532,7 @@ def test_an_automatic_rollback_is_not_interrupted(tmp_path: Path, tiny: TinyHype
 
 
 def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    tiny.plugged_in = {PLAN.old.id}
     rundir = record(tmp_path, "r1", [])
     told: list[Event] = []
     with pytest.raises(Cancelled):
@@ -539,8 +543,10 @@ def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: Tiny
             ),
         )
     assert fold(read(rundir.journal)).paused == "interrupted"
+    there = {"old VM": "live", "new VM": "kept, unplugged"}
+    mail = Service("flowing", ("mailgw",), "before this run", machines=there)
     assert told[-1] == RunEnded(
-        "r1", "interrupted", None, GONE, (("resume", "to continue"), BACK), insecure=("--trust-staging",)
+        "r1", "interrupted", None, there, (("resume", "to continue"), BACK), ("--trust-staging",), mail=mail
     )
 
 

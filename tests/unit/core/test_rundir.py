@@ -16,7 +16,8 @@ import pytest
 
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
-from vmmigrate.run.rundir import RunDir, locked, new_run_id
+from vmmigrate.run.lock import locked
+from vmmigrate.run.rundir import RunDir, new_run_id
 from vmmigrate.run.sealed import Piped
 
 PLAIN = random.Random(5).randbytes(300_000)  # noqa: S311 -- the same in each worker: ids of tests are made of it

@@ -240,6 +240,7 @@ def test_json_is_one_object_a_line_with_all_fields() -> None:
             "outcome": "migrated",
             "outage": None,
             "outages": [],
+            "mail": None,
             "machines": {"old VM": "x", "new VM": "y"},
             "next": [["finish", "ends it"]],
             "old_vm": "x",
@@ -401,7 +402,7 @@ def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
         "warning: tls: the certificate expires in 5 days → renew it afterwards",
         "warning: no manifest",
         "note: deploy: by the way",
-        "left to you: deploy: no luck",
+        "left to you: 1. Deploy: no luck",
         "insecure, as asked: --trust-staging",
         "next: vmmigrate resume r1    to continue",
         "next: vmmigrate rollback r1  to go back to the old VM",
@@ -425,6 +426,12 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "warnings": ["tls: the certificate expires in 5 days → renew it afterwards", "no manifest"],
         "remarks": ["deploy: by the way"],
         "left_to_you": {"deploy": "no luck"},
+        "to_do": ["Deploy: no luck"],
+        "next": [["resume", "to continue"], ["rollback", "to go back to the old VM"]],
+        "failure": None,
+        "in_progress": None,
+        "looks": [],
+        "mail": None,
         "insecure": ["--trust-staging"],
         "folder": str(tmp_path),
     }
@@ -454,10 +461,12 @@ def test_what_did_not_pass_is_shown_also_after_the_way_back(tmp_path: Path) -> N
         (Kind.LEARNT, VerifiedLive((GOOD, UNKNOWN))),
         *undone,
     )
-    assert status_json(run)["checks"] == json.loads(json.dumps([vars(BAD), vars(UNKNOWN)]))
+    at = [record.at for record in run.records if record.kind is Kind.LEARNT]
+    assert status_json(run)["checks"] == [{**vars(BAD), "at": at[0]}, {**vars(UNKNOWN), "at": at[1]}]
+    first, second = (f"{moment[:10]} {moment[11:19]} UTC" for moment in at)
     assert [line for line in status_lines(run) if line.startswith(("did not pass: ", "proved: "))] == [
-        "did not pass: database: expected all 5 rows; seen: 3 rows → export again",
-        "did not pass: units active: not known: no answer → look there",
+        f"did not pass: database: expected all 5 rows; seen: 3 rows → export again ({first})",
+        f"did not pass: units active: not known: no answer → look there ({second})",
     ]
     assert status_json(run)["proofs"] == []
 

@@ -1,0 +1,234 @@
+"""Whether mail flows, as it is looked at: by links, power, a greeting and the run's standing, not by the journal."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recorded_runs import (
+    END,
+    NEW,
+    PREPARED,
+    SWITCHED,
+    SWITCHED_BACK,
+    Porter,
+    Recorded,
+    TinyHypervisor,
+    done,
+    doors_to,
+    parts,
+    raises,
+    record,
+)
+from small_plan import LAN, PLAN
+from small_steps import trouble
+
+from hypervisors import Holder, Network, PowerState, TimedOut, VmRef
+from vmmigrate import operations
+from vmmigrate.commands.in_time import in_time
+from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Event, RunEnded, Service
+from vmmigrate.run.record import Kind
+from vmmigrate.service import service
+from vmmigrate.settings.secrets import ProcessSecrets
+from vmmigrate.show.status import status_json, status_lines
+
+OLD = PLAN.old
+LIVE = {name: fact for name, fact in SWITCHED.items() if name not in ("open", "autostart")}
+CLOSED = {name: fact for name, fact in LIVE.items() if name != "switch"}
+OPENING = [*done(LIVE), *done({"open": SWITCHED["open"]})[:-1]]
+ELSEWHERE = VmRef("third", "elsewhere")
+REFUSED = ConnectionRefusedError(111, "refused")
+MIGRATED = [*done(SWITCHED), END]
+
+
+def seen(
+    folder: Path,
+    records: list[Recorded],
+    *,
+    plugged: tuple[VmRef, ...] = (),
+    off: tuple[VmRef, ...] = (),
+    others: tuple[Holder, ...] = (),
+    refused: Exception | None = None,
+) -> Service:
+    tiny = TinyHypervisor(
+        plugged_in={vm.id for vm in plugged} or {"nobody"}, off={vm.id for vm in off}, others=list(others)
+    )
+    record(folder, "r1", records)
+    given = parts(folder, tiny, open_doors=doors_to(Porter(tiny, refused)))
+    found = service(operations.status("r1", given), given)
+    assert found is not None
+    assert not [call for call in tiny.calls if not call.startswith(("inventory", "find", "close"))]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("records", "plugged", "through", "since"),
+    [
+        (done(PREPARED), OLD, "mailgw", "before this run"),
+        (MIGRATED, NEW, NEW.name, "the commit"),
+        (SWITCHED_BACK, OLD, "mailgw", "the way back"),
+        (MIGRATED, OLD, "mailgw", ""),  # plugged in by hand
+        (done(CLOSED), OLD, "mailgw", ""),  # the old guest rebooted, and its intake is open again
+    ],
+    ids=["before the switch", "migrated", "switched back", "by hand", "the intake opened by itself"],
+)
+def test_mail_flows_through_the_one_that_greets(
+    tmp_path: Path, records: list[Recorded], plugged: VmRef, through: str, since: str
+) -> None:
+    found = seen(tmp_path, records, plugged=(plugged,))
+    ended = operations.status("r1", parts(tmp_path, TinyHypervisor())).outages
+    times = {"the commit": ended[0].ended if ended else "", "the way back": ended[-1].ended if ended else ""}
+    assert (found.state, found.through, found.since) == (FLOWING, (through,), times.get(since, since))
+    assert str(found).startswith(f"MAIL: flowing through {through} since ")
+
+
+@pytest.mark.parametrize(
+    ("records", "plugged", "off", "refused", "why"),
+    [
+        (done(LIVE), (), (), None, f"mailgw is running, unplugged; {NEW.name} is running, unplugged"),
+        (done(LIVE), (NEW,), (), None, f"{NEW.name} is plugged in and isolated: the run has not opened it"),
+        (done(CLOSED), (OLD,), (), REFUSED, "mailgw is plugged in, but no SMTP at 192.0.2.10:25: "),
+        (
+            MIGRATED,
+            (NEW,),
+            (NEW, OLD),
+            None,
+            f"mailgw is switched off, unplugged; {NEW.name} is switched off, plugged in",
+        ),
+        (OPENING, (NEW,), (), REFUSED, f"{NEW.name} is plugged in, but no SMTP at "),
+    ],
+    ids=["nobody is plugged in", "isolated", "closed", "the host rebooted", "not open yet"],
+)
+def test_mail_is_down_and_what_ends_it_is_said(
+    tmp_path: Path,
+    records: list[Recorded],
+    plugged: tuple[VmRef, ...],
+    off: tuple[VmRef, ...],
+    refused: Exception | None,
+    why: str,
+) -> None:
+    found = seen(tmp_path, records, plugged=plugged, off=off, refused=refused)
+    assert found.state == DOWN
+    assert found.seen.startswith(why)
+    assert str(found).startswith("MAIL: DOWN since ")
+    assert f": now vmmigrate {'rollback' if records == MIGRATED else 'resume'} r1" in str(found)
+    assert (found.since == "") is (records == MIGRATED)  # an outage of which the run knows nothing
+
+
+def test_two_that_are_plugged_in_are_an_alarm(tmp_path: Path) -> None:
+    found = seen(tmp_path, MIGRATED, plugged=(OLD, NEW))
+    assert (found.state, found.through) == (TWICE, ("mailgw", NEW.name))
+    assert str(found) == (
+        f"MAIL: flowing through mailgw AND {NEW.name}, at the same address: now unplug {NEW.name} or mailgw, and see"
+        " which one has the mail that came meanwhile"
+    )
+
+
+def test_another_machine_with_this_mac_is_named_and_one_on_another_network_is_not(tmp_path: Path) -> None:
+    there = Holder(ELSEWHERE, PowerState.RUNNING, True, True, LAN)
+    found = seen(tmp_path, MIGRATED, others=(there,))
+    assert (found.state, found.through) == (FLOWING, ("elsewhere",))
+    apart = replace(there, network=Network("lab", "network"))
+    assert seen(tmp_path / "apart", MIGRATED, plugged=(NEW,), others=(apart,)).through == (NEW.name,)
+
+
+@pytest.mark.parametrize("silence", [TimeoutError("timed out"), OSError(113, "no route")])
+def test_silence_may_be_the_way_there_and_is_not_called_down(tmp_path: Path, silence: Exception) -> None:
+    found = seen(tmp_path, MIGRATED, plugged=(NEW,), refused=silence)
+    assert found.state == NOT_LOOKED_AT
+    assert str(found).startswith(f"MAIL: not looked at: {NEW.name} is plugged in and runs, but from this workstation ")
+
+
+def test_an_opening_that_is_not_recorded_is_not_called_flowing(tmp_path: Path) -> None:
+    """Isolated, it answers this workstation too."""
+    assert seen(tmp_path, OPENING, plugged=(NEW,)).state == NOT_LOOKED_AT
+
+
+@pytest.mark.parametrize("error", [trouble("the host is away"), KeyError("strange")])
+def test_a_look_that_fails_says_why_and_fails_nothing(tmp_path: Path, error: Exception) -> None:
+    tiny = TinyHypervisor(before={"holders": raises(error)})
+    record(tmp_path, "r1", MIGRATED)
+    found = service(operations.status("r1", parts(tmp_path, tiny)), parts(tmp_path, tiny))
+    why = "the host is away" if str(error) == "the host is away" else "a bug: KeyError"
+    assert str(found) == f"MAIL: not looked at: {why}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [None, {"prompt": True}, {"command": ["false"]}, {"keyring": "a/b"}],
+    ids=["none", "prompt", "command", "keyring"],
+)
+def test_a_look_asks_for_no_password(tmp_path: Path, source: object) -> None:
+    rundir = record(tmp_path, "r1", MIGRATED)
+    settings = json.loads(rundir.settings.read_text())
+    settings["hypervisor"] = {"url": "vsphere://admin@vcenter", **({"password": source} if source else {})}
+    rundir.settings.write_text(json.dumps(settings))
+
+    def ask(wanted: object) -> str:
+        raise AssertionError("a password was asked for")
+
+    def connect(url: str, access: object) -> object:
+        access.password()  # type: ignore[attr-defined]
+        raise AssertionError("a password was found")
+
+    given = replace(parts(tmp_path, TinyHypervisor()), secrets=ProcessSecrets({}, ask), connect=connect)  # type: ignore[arg-type]
+    found = service(operations.status("r1", given), given)
+    assert str(found).startswith("MAIL: not looked at: ")
+    assert found is not None
+    assert found.seen.endswith(("is not given, and is not asked for here", "may have to be asked for, and is not here"))
+
+
+def test_a_look_ends_in_time_whatever_hangs() -> None:
+    started = time.monotonic()
+    with pytest.raises(TimedOut, match="no answer within 0 s"):
+        in_time(lambda: time.sleep(5) or Service(FLOWING), 0.1)  # type: ignore[func-returns-value]
+    assert time.monotonic() - started < 2
+    with pytest.raises(KeyError):
+        in_time(raises(KeyError("x")), 5)  # type: ignore[arg-type]
+    assert in_time(lambda: Service(FLOWING, ("a",)), 5).through == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("act", "records", "plugged", "outcome", "line"),
+    [
+        (operations.rollback, done(PREPARED), OLD, "rolled-back", "MAIL: flowing through mailgw since before this run"),
+        (operations.finish, MIGRATED, NEW, "finished", f"MAIL: flowing through {NEW.name} since "),
+    ],
+)
+def test_the_end_of_each_command_has_looked(
+    tmp_path: Path, act: Callable[..., str], records: list[Recorded], plugged: VmRef, outcome: str, line: str
+) -> None:
+    told: list[Event] = []
+    record(tmp_path, "r1", records)
+    act("r1", parts(tmp_path, TinyHypervisor(plugged_in={plugged.id}), listen=told.append), yes=True)
+    ended = told[-1]
+    assert isinstance(ended, RunEnded)
+    assert (ended.outcome, str(ended.mail)[: len(line)]) == (outcome, line)
+    assert ended.machines == (ended.mail and ended.mail.machines)
+
+
+def test_what_nobody_looked_at_is_said_as_recorded(tmp_path: Path) -> None:
+    told: list[Event] = []
+    record(tmp_path, "r1", done(PREPARED))
+    tiny = TinyHypervisor(before={"holders": raises(trouble("away"))})
+    operations.rollback("r1", parts(tmp_path, tiny, listen=told.append), yes=True)
+    assert isinstance(told[-1], RunEnded)
+    assert told[-1].machines == {"old VM": "live, as recorded", "new VM": "deleted or never made, as recorded"}
+
+
+def test_a_status_begins_with_it(tmp_path: Path) -> None:
+    record(tmp_path, "r1", [*MIGRATED, (Kind.FINISHED, {})])
+    run, mail = operations.status("r1", parts(tmp_path, TinyHypervisor())), Service(FLOWING, ("a",), "before this run")
+    assert status_lines(run, mail)[:2] == [str(mail), f"run r1: finished, mailgw → {NEW.name}"]
+    shown = status_json(run, mail)["mail"]
+    assert isinstance(shown, dict)
+    assert (shown["state"], shown["words"]) == (FLOWING, str(mail))
+
+
+def test_the_porter_is_a_real_socket() -> None:
+    with Porter(TinyHypervisor()).dial("192.0.2.10", 25, 1.0) as end:
+        assert isinstance(end, socket.socket)
+        assert end.recv(3) == b"220"

@@ -1,0 +1,34 @@
+"""Look whether mail is taken, for a run that no process works on here: from `status`, and where a command broke off."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+from vmmigrate.events import Service, silent
+from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
+from vmmigrate.run.service import looked_at
+from vmmigrate.run.status import RunStatus
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.stored import read_stored
+
+QUICK = 1.0  # seconds in which a hypervisor that was there once may come back
+
+
+def service(seen: RunStatus, parts: Parts) -> Service | None:
+    """Asks for no password, changes nothing, fails nothing. None: a kind of run that serves no mail."""
+    look, rundir = seen.itinerary.service, parts.rundir(seen.run_id)
+    if look is None:
+        return None
+    silently = replace(parts, secrets=parts.secrets.without_asking(), listen=silent)
+
+    def looking() -> Service:
+        settings = _hurried(read_stored(rundir.settings).settings)
+        with hypervisor_of(settings, silently) as hypervisor, doors_of(settings, silently) as doors:
+            run = made_run(rundir, cast("Any", seen.plan), settings, hypervisor, doors, silently)
+            return look(run, seen.standing, seen.outages)
+
+    return looked_at(looking, parts.within)
+
+
+def _hurried(settings: Settings) -> Settings:
+    limits = settings.limits.model_copy(update={"reconnect": QUICK})
+    return settings.model_copy(update={"limits": limits})

@@ -1,0 +1,159 @@
+"""Who takes the world's mail: by links and power, by a greeting at the live address, and by where the run stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hypervisors import Holder, PowerState, Unreachable
+from vmmigrate.appliance import mail
+from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
+from vmmigrate.facts import NewVm
+from vmmigrate.run.fold import Status
+from vmmigrate.run.stage import Run
+from vmmigrate.run.standing import Standing
+
+GREETS_WITHIN = 3.0  # seconds
+_REFUSED = (ConnectionRefusedError, ConnectionResetError)  # by the gateway itself, not by the way there
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Every machine that has the address's MAC, by its id, and which of them is plugged in and runs."""
+
+    run: Run
+    standing: Standing
+    holders: Mapping[str, Holder]
+
+    @property
+    def live(self) -> tuple[Holder, ...]:
+        network = self.run.plan.identity.network
+        return tuple(h for h in self.holders.values() if serves(h) and h.network == network)
+
+    @property
+    def old(self) -> Holder | None:
+        return self.holders.get(self.run.plan.old.id)
+
+    @property
+    def new(self) -> Holder | None:
+        known = self.standing.state.facts.find(NewVm)
+        if known is not None:
+            return self.holders.get(known.vm.id)
+        return next((h for h in self.holders.values() if h.vm.name == self.run.plan.new_name), None)
+
+
+def serves(holder: Holder) -> bool:
+    """A paused machine holds its address and takes no mail."""
+    return holder.power is PowerState.RUNNING and holder.link_up
+
+
+def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
+    """Raises what the hypervisor raises."""
+    macs = {run.plan.identity.mac, run.plan.live_mac}
+    holders = {holder.vm.id: holder for mac in sorted(macs) for holder in run.hypervisor.holders(mac)}
+    seen = Seen(run, standing, holders)
+    return _judged(seen, past)
+
+
+def _judged(seen: Seen, past: Sequence[Outage]) -> Service:
+    live = seen.live
+    if len(live) > 1:
+        names = tuple(holder.vm.name for holder in live)
+        now = f"unplug {names[1]} or {names[0]}, and see which one has the mail that came meanwhile"
+        return Service(TWICE, names, now=now, machines=_machines(seen, open_=True))
+    if not live:
+        return _down(seen, past, "; ".join(_states(seen)) or "no machine has the address's MAC")
+    return _of_the_one(seen, live[0], past)
+
+
+def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
+    """The one that is plugged in: isolated, or closed, or it takes mail."""
+    name, commit = one.vm.name, seen.standing.state.steps[seen.standing.itinerary.commit]
+    is_new = seen.new is not None and one.vm.id == seen.new.vm.id
+    if is_new and commit is Status.PENDING:
+        return _down(seen, past, f"{name} is plugged in and isolated: the run has not opened it")
+    closed = _refusal(seen.run)
+    if closed is not None:
+        return _unanswered(seen, name, closed, past)
+    if is_new and commit is not Status.DONE:
+        why = f"{name} is plugged in and answers this workstation; it is not recorded that it is open to all"
+        return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
+    since = _since(seen, past, is_new=is_new)
+    return Service(FLOWING, (name,), since, machines=_machines(seen, open_=True))
+
+
+def _refusal(run: Run) -> Unreachable | None:
+    """Why nobody greets at the live address; None: somebody does."""
+    host, port = run.plan.identity.host, run.settings.old.smtp_port
+    try:
+        mail.banner(host, port, timeout=GREETS_WITHIN, dial=run.dial_to(host))
+    except Unreachable as error:
+        return error
+    return None
+
+
+def _unanswered(seen: Seen, name: str, why: Unreachable, past: Sequence[Outage]) -> Service:
+    """A refusal is the gateway's own; silence may be the fault of the way between this workstation and it."""
+    if why.__cause__ is None or isinstance(why.__cause__, _REFUSED):
+        return _down(seen, past, f"{name} is plugged in, but {why}")
+    words = f"{name} is plugged in and runs, but from this workstation there is {why}"
+    return Service(NOT_LOOKED_AT, seen=words, machines=_machines(seen, open_=False))
+
+
+def _down(seen: Seen, past: Sequence[Outage], why: str) -> Service:
+    since = past[-1].began if past and past[-1].ended is None else ""
+    return Service(DOWN, since=since, seen=why, now=_way_out(seen), machines=_machines(seen, open_=False))
+
+
+def _way_out(seen: Seen) -> str:
+    """The commands that end it; where the run has none any more, by hand."""
+    run_id = seen.run.run_id
+    verbs = [verb for verb, _ in seen.standing.verbs if verb in ("resume", "rollback")]
+    if verbs:
+        return " or ".join(f"vmmigrate {verb} {run_id}" for verb in verbs)
+    committed = seen.new is not None and seen.standing.came_to_its_end
+    return f"start {seen.run.plan.new_name if committed else seen.run.plan.old.name} and plug it in by hand"
+
+
+def _since(seen: Seen, past: Sequence[Outage], *, is_new: bool) -> str:
+    """When the last outage ended, where the one that is live is the one that ended it."""
+    if not past:
+        return "" if is_new else "before this run"
+    expected = seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
+    return past[-1].ended or "" if expected is is_new else ""
+
+
+# ---- what stands where ---------------------------------------------------------------------------------------
+
+
+def _machines(seen: Seen, *, open_: bool) -> dict[str, str]:
+    """`open_`: the one that is plugged in takes mail."""
+    return {
+        "old VM": _old_in_words(seen.old, open_=open_),
+        "new VM": _new_in_words(seen.new, open_=open_),
+    }
+
+
+def _old_in_words(old: Holder | None, *, open_: bool) -> str:
+    if old is None:
+        return "not seen with this MAC: check its NIC"
+    if serves(old):
+        return "live" if open_ else "plugged in, but its mail intake may be closed"
+    return "kept, unplugged" if old.power is not PowerState.OFF else "kept, switched off"
+
+
+def _new_in_words(new: Holder | None, *, open_: bool) -> str:
+    if new is None:
+        return "deleted or never made"
+    if serves(new):
+        return "live" if open_ else "plugged in, but it may not be open"
+    return "kept, switched off" if new.power is PowerState.OFF and new.stored_link_up else "kept, unplugged"
+
+
+def _states(seen: Seen) -> list[str]:
+    """What each of both machines is, in words."""
+    both = [holder for holder in (seen.old, seen.new) if holder is not None]
+    return [f"{holder.vm.name} is {_state(holder)}" for holder in both]
+
+
+def _state(holder: Holder) -> str:
+    power = {PowerState.RUNNING: "running", PowerState.OFF: "switched off"}.get(holder.power, "paused")
+    return f"{power}, {'plugged in' if holder.link_up else 'unplugged'}"
