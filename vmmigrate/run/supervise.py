@@ -70,7 +70,8 @@ def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> N
         raise NeedsAttention(f"{error}\n  {refused}", hint=refused.hint) from error
     _report_end(engine, run)
     if isinstance(error, Problem):
-        raise RolledBack(str(error), hint=error.hint) from error
+        following = "; ".join(f"vmmigrate {verb} {run.run_id}: {does}" for verb, does in engine.standing.verbs)
+        raise RolledBack(str(error), hint=following or error.hint) from error
     raise error
 
 

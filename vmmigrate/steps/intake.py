@@ -8,7 +8,7 @@ from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.facts import Intake, OldState, Opened, Plugged
+from vmmigrate.facts import Intake, NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links
@@ -43,8 +43,9 @@ def holds(run: Run) -> Iterator[Check]:
     """No mail comes in, and none is under way. Behind a link that is down the guest cannot be asked, and gets none."""
     if run.facts.find(Opened) is not None:
         return
-    if run.facts.find(Plugged) is not None and links.is_down(run, run.plan.old, run.plan.identity.mac):
-        yield Check("intake-closed", _WHAT, _CLOSED, "unplugged; behind that its rules are not looked at", Verdict.PASS)
+    seen = _by_the_links(run) if run.facts.find(Plugged) is not None else ""
+    if seen:
+        yield Check("intake-closed", _WHAT, _CLOSED, seen, Verdict.of(seen == _UNPLUGGED))
         return
     look = firewall.look_at(run.old_shell, BOOT_ID, *mail.UNDER_WAY)
     closed, boot = firewall.intake_closed(look), run.facts.of(Intake).boot_id
@@ -72,6 +73,15 @@ def refuse_stuck_mail(shell: Shell) -> None:
 
 
 _WHAT, _CLOSED = "the old gateway's mail intake", "closed"
+_UNPLUGGED = "unplugged; behind that its rules are not looked at"
+
+
+def _by_the_links(run: Run) -> str:
+    """What they say of the old intake. Where both are plugged in nobody knows who would answer; "": it can be asked."""
+    new = run.facts.of(NewVm)
+    if links.is_down(run, run.plan.old, run.plan.identity.mac):
+        return _UNPLUGGED
+    return "" if links.is_down(run, new.vm, new.live_mac) else "plugged in again beside the new VM"
 
 
 def _report_changes(run: Run) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
-from vmmigrate.facts import NewGuest, NewVm, OldState, Plugged
+from vmmigrate.errors import NeedsAttention
+from vmmigrate.facts import NewGuest, NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links
@@ -19,12 +20,27 @@ def do(run: Run) -> None:
         inventory = hypervisor.inventory(old)
         nic = next(nic for nic in inventory.nics if nic.mac == mac)
         run.learn(Plugged(mac, nic.link_up, inventory.autostart, inventory.autostart_entry))
+    if run.facts.find(Opened) is not None:
+        _refuse_where_it_was_undone_by_hand(run, new)
     run.doors.hang_up(run.old_host)
     hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
     hypervisor.set_nic(old, mac, link_up=False)
     guards.before_plugging_in(run, new.vm, down=(old,))
     hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
     _announce(run, new)
+
+
+def _refuse_where_it_was_undone_by_hand(run: Run, new: NewVm) -> None:
+    """After the commit. Whoever plugs the old VM in and unplugs the new one wants it so."""
+    old = run.plan.old
+    if links.is_down(run, old, run.plan.identity.mac):
+        return
+    if links.is_down(run, new.vm, new.live_mac):
+        raise NeedsAttention(
+            f"{old.name} is plugged in and {new.vm.name} is not: somebody went back by hand",
+            hint=f"`vmmigrate rollback {run.run_id}` goes back in full; to go forward, set the link of {old.name} down",
+        )
+    run.remark(f"{old.name} was plugged in beside {new.vm.name}: mail that it took meanwhile is in its queue")
 
 
 def undo(run: Run) -> None:
