@@ -174,6 +174,8 @@ def _remarks(found: Package, signer: str | None) -> list[str]:
         remarks.append("its descriptor is not its first member; other programs may refuse that")
     if found.left_out:
         remarks.append(f"only its disk is deployed; left out: {', '.join(found.left_out)}")
+    if found.absent:
+        remarks.append(f"not there, and not needed: {', '.join(found.absent)}")
     if description.licence:
         remarks.append("it has a licence agreement; whoever deploys it accepts that")
     return remarks

@@ -131,7 +131,7 @@ class OvfDisk:
     """The disk as an OVF describes it. `capacity` in bytes.
 
     `bus`: 'ide', 'scsi', 'sata', 'nvme', or '' if no controller is given; `controller`: its model, in the OVF's own
-    words; `href`: the name of its file.
+    words; `href`: the name of its file, '' for an empty disk.
     """
 
     href: str
@@ -174,6 +174,7 @@ class OvfDescription:
 
     `firmware`: 'bios', 'efi', or '' where it does not say. `guest_os`: for people; `guest_os_id`: VMware's word, as
     debian12_64Guest. `licence`: it has an agreement to be accepted. `descriptor`: where the XML itself lies.
+    `empty_disks`: those beside `disk` that have no file.
     """
 
     name: str
@@ -191,6 +192,7 @@ class OvfDescription:
     properties: tuple[OvfProperty, ...]
     licence: bool
     descriptor: Extent
+    empty_disks: tuple[OvfDisk, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Detect a disk image's format and disk size from its bytes; anything else is refused."""
 
-from hypervisors.formats import foreign, qcow2, raw, vmdk
+from hypervisors.formats import extents, foreign, qcow2, raw, vmdk
 from hypervisors.formats.source import FETCH_AGAIN, Source
 
 
@@ -14,6 +14,8 @@ def format_and_size(source: Source) -> tuple[str, int]:
     if magic == vmdk.MAGIC:
         return "vmdk", vmdk.virtual_size(source)
     if refusal := foreign.refusal(source):
+        raise refusal
+    if refusal := extents.refusal_of_part(source):
         raise refusal
     if raw.is_disk(source):
         return "raw", raw.virtual_size(source)

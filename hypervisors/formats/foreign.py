@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 
 from hypervisors.errors import BadImage
+from hypervisors.formats.extents import in_one
 from hypervisors.formats.source import Source
 
 _UNPACK = "unpack it and give the disk image that is inside"
 _CONVERT = "convert it first: qemu-img convert -O qcow2 THIS-IMAGE new.qcow2"
 
+_CONVERT_VHD = "convert it first: qemu-img convert -f vpc -O qcow2 THIS-IMAGE new.qcow2"
+
 
 @dataclass(frozen=True)
 class _Kind:
+    """`offset`: from the end where it is negative."""
+
     offset: int
     magic: bytes
     what: str
@@ -28,6 +33,14 @@ _KINDS = (
     _Kind(0, b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive", _UNPACK),
     _Kind(0, b"vhdxfile", "is a Hyper-V disk (VHDX)", _CONVERT),
     _Kind(0, b"conectix", "is a Hyper-V or Virtual PC disk (VHD)", _CONVERT),
+    # a fixed one has only this footer: its first sector is the disk's own, and qemu-img does not look for the last
+    _Kind(-512, b"conectix", "is a Hyper-V or Virtual PC disk (VHD)", _CONVERT_VHD),
+    _Kind(-511, b"conectix", "is a Hyper-V or Virtual PC disk (VHD)", _CONVERT_VHD),
+    _Kind(-512, b"koly", "is a macOS disk image (DMG)", _CONVERT),
+    _Kind(0, b"WithoutFreeSpace", "is a Parallels disk (HDD)", _CONVERT),
+    _Kind(0, b"WithouFreSpacExt", "is a Parallels disk (HDD)", _CONVERT),
+    _Kind(0, b"QED\0", "is a QEMU disk of an old format (QED)", _CONVERT),
+    _Kind(0, b"LUKS\xba\xbe", "is an encrypted disk (LUKS)", "decrypt it, and give the disk image that is inside"),
     _Kind(0x40, b"\x7f\x10\xda\xbe", "is a VirtualBox disk (VDI)", _CONVERT),
     _Kind(0, b"COWD", "is one extent of a VMware disk (COWD)", _CONVERT),
     # before the boot signature is checked: installation media have one too
@@ -46,9 +59,14 @@ _HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 def refusal(source: Source) -> BadImage | None:
     """Why this file is not a disk image; None if its bytes do not show a reason."""
     for kind in _KINDS:
-        if source.peek(kind.offset, len(kind.magic)) == kind.magic:
+        if _bytes_at(source, kind) == kind.magic:
             return source.refused(f"{kind.what}, not a disk image", hint=kind.hint)
     return _text_refusal(source)
+
+
+def _bytes_at(source: Source, kind: _Kind) -> bytes:
+    offset = kind.offset if kind.offset >= 0 else max(source.size + kind.offset, 0)
+    return source.peek(offset, len(kind.magic))
 
 
 def _text_refusal(source: Source) -> BadImage | None:
@@ -56,7 +74,7 @@ def _text_refusal(source: Source) -> BadImage | None:
     if head.startswith(_DESCRIPTOR):
         return source.refused(
             "is only the descriptor of a VMDK, a page of text",
-            hint="give the VMDK that contains the data, or make one file of them: qemu-img convert -O qcow2",
+            hint=f"make one file of it and its data, in their folder: {in_one(source.member or source.path.name)}",
         )
     if head.startswith(_HTML):
         return source.refused(

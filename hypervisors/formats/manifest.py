@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from hypervisors.formats.encodings import encoding_of
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
 
-ALGORITHMS = {"SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}  # the manifest's names, and hashlib's
+_ALGORITHMS = {"SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}  # the manifest's names, and hashlib's
+_OPENSSL_3 = re.compile(r"SHA-?2-?(?=256|512)")  # SHA2-256, where OpenSSL 1 wrote SHA256
 
 _LARGEST = 1 << 20
 _LINE = re.compile(r"([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)", re.ASCII)
@@ -21,6 +23,12 @@ class Entry:
     digest: str
 
 
+def algorithm(named: str) -> str | None:
+    """hashlib's name for it, however OpenSSL and others spell it."""
+    plain = _OPENSSL_3.sub("SHA", named.upper())
+    return _ALGORITHMS.get(plain.replace("-", ""))
+
+
 def small(source: Source) -> bytes:
     """All of a manifest or certificate. Raises BadImage if it is too large to be one."""
     if source.size > _LARGEST:
@@ -30,7 +38,8 @@ def small(source: Source) -> bytes:
 
 def read_manifest(source: Source) -> tuple[Entry, ...]:
     """In order. Raises BadImage for an invalid line, and for a file with two digests of one kind."""
-    text = small(source).decode("utf-8", "replace")
+    data = small(source)
+    text = data.decode(encoding_of(data), "replace")
     entries = tuple(_entry(source, line.strip()) for line in text.splitlines() if line.strip())
     if not entries:
         raise source.damaged("it names no file")
@@ -44,10 +53,10 @@ def _entry(source: Source, line: str) -> Entry:
     if found is None:
         raise source.damaged(f"{line[:60]!r} is no line of a manifest")
     named, name, digest = found.groups()
-    algorithm = ALGORITHMS.get(named.upper().replace("-", ""))
-    if algorithm is None:
+    kind = algorithm(named)
+    if kind is None:
         raise source.refused(
             f"uses {named}, which is not supported",
             hint="export it again with SHA-256, or leave the manifest out and give --sha256",
         )
-    return Entry(plain_name(source, name.strip(), "its lines"), algorithm, digest.lower())
+    return Entry(plain_name(source, name.strip(), "its lines"), kind, digest.lower())

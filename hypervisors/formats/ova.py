@@ -15,7 +15,15 @@ _NONSENSE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, Recursi
 
 
 def is_archive(source: Source) -> bool:
-    return source.peek(_AT, len(_MAGIC)) == _MAGIC
+    """By its magic, or in the oldest format, which has none, by the checksum of its first header."""
+    return source.peek(_AT, len(_MAGIC)) == _MAGIC or _is_header(source.peek(0, _BLOCK))
+
+
+def _is_header(block: bytes) -> bool:
+    try:
+        return bool(tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape").name)
+    except _NONSENSE:
+        return False
 
 
 def members(source: Source) -> dict[str, Source]:

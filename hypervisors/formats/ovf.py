@@ -1,6 +1,5 @@
 """OVF: the virtual machine that a descriptor describes, and its files [DSP0243 1.1 and 2.1, VMware's additions]."""
 
-import codecs
 import hashlib
 import re
 from dataclasses import dataclass
@@ -10,10 +9,12 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hypervisors.formats.elements import attribute, child, children, descendants, local, text
+from hypervisors.formats.encodings import decoded, encoding_of
+from hypervisors.formats.firmware import read_firmware
 from hypervisors.formats.product import read_product, read_properties
-from hypervisors.formats.references import DiskFile, File, read_disk, read_files
+from hypervisors.formats.references import DiskFile, File, read_disks, read_files
 from hypervisors.formats.source import Source
-from hypervisors.formats.virtual_hardware import Attachment, Hardware, default_configuration, read_hardware
+from hypervisors.formats.virtual_hardware import Hardware, default_configuration, read_hardware
 from hypervisors.types import Extent, OvfDescription, OvfDisk
 
 _LARGEST = 4 << 20  # vendors' files have tens of KiB; with every licence in every language, some hundreds
@@ -21,7 +22,7 @@ _HEAD = 1 << 16
 _ENVELOPE = re.compile(r"<(\w+:)?Envelope[\s>]")
 _ENCRYPTED = ("EncryptionSection", "EncryptedData")
 _ONE_SYSTEM = "export only the gateway's virtual machine, or unpack the package and give its disk image"
-_ONE_DISK = "a gateway has one: unpack the package and give the disk image that boots"
+_LATER = "export it again as OVF 1.0 or later (from oVirt as an OVA), or give its disk image"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class Descriptor:
 
 def is_descriptor(source: Source) -> bool:
     head = source.peek(0, _HEAD)
-    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    words = head.decode("utf-16" if wide else "utf-8", "replace").lstrip("\ufeff \t\r\n")
+    try:
+        words = head.decode(encoding_of(head), "replace")
+    except ValueError:
+        words = head.decode("ascii", "replace")
+    words = words.lstrip(" \t\r\n")
     return words.startswith("<") and _ENVELOPE.search(words) is not None
 
 
@@ -53,7 +57,7 @@ def read(source: Source) -> Descriptor:
 
 def _parsed(source: Source, data: bytes) -> Element:
     try:
-        root = fromstring(data, forbid_dtd=True)
+        root = fromstring(decoded(data), forbid_dtd=True)
     except DefusedXmlException as error:
         raise source.refused(
             f"has its own document type or entities ({type(error).__name__}), which no OVF needs",
@@ -76,12 +80,15 @@ def _descriptor(source: Source, envelope: Element, sha256: str) -> Descriptor:
         raise ValueError("its virtual machine has no hardware section")
     hardware = read_hardware(section, configuration)
     files = read_files(source, envelope)
-    disk = read_disk(source, envelope, _only_disk(source, hardware), files)
+    disk, empty = read_disks(source, envelope, hardware.disks, files)
     place = Extent(source.path, source.start, source.size, sha256)
-    return Descriptor(_description(envelope, system, configuration, hardware, disk.disk, place), disk, files)
+    description = _description(envelope, system, configuration, hardware, (disk.disk, *empty), place)
+    return Descriptor(description, disk, files)
 
 
 def _only_system(source: Source, envelope: Element) -> Element:
+    if children(envelope, "Content") or children(envelope, "Section"):
+        raise source.refused("has the form of OVF 0.9, which is not supported", hint=_LATER)
     systems = descendants(envelope, "VirtualSystem")
     if len(systems) > 1 or descendants(envelope, "VirtualSystemCollection"):
         raise source.refused(f"describes a collection of virtual machines ({len(systems)})", hint=_ONE_SYSTEM)
@@ -90,16 +97,13 @@ def _only_system(source: Source, envelope: Element) -> Element:
     return systems[0]
 
 
-def _only_disk(source: Source, hardware: Hardware) -> Attachment:
-    if not hardware.disks:
-        raise source.refused("describes a machine without a disk", hint="give the appliance's disk image")
-    if len(hardware.disks) > 1:
-        raise source.refused(f"describes a machine with {len(hardware.disks)} disks", hint=_ONE_DISK)
-    return hardware.disks[0]
-
-
 def _description(
-    envelope: Element, system: Element, configuration: str, hardware: Hardware, disk: OvfDisk, place: Extent
+    envelope: Element,
+    system: Element,
+    configuration: str,
+    hardware: Hardware,
+    disks: tuple[OvfDisk, ...],
+    place: Extent,
 ) -> OvfDescription:
     product, version, vendor = read_product(system)
     guest = child(system, "OperatingSystemSection")
@@ -110,15 +114,16 @@ def _description(
         vendor=vendor,
         vcpus=hardware.vcpus,
         memory=hardware.memory,
-        disk=disk,
+        disk=disks[0],
         networks=_networks(envelope),
         nics=hardware.nics,
-        firmware=hardware.firmware,
+        firmware=read_firmware(system),
         guest_os=text(guest, "Description"),
         guest_os_id="" if guest is None else attribute(guest, "osType"),
         properties=read_properties(system, configuration),
         licence=bool(descendants(envelope, "EulaSection")),
         descriptor=place,
+        empty_disks=disks[1:],
     )
 
 

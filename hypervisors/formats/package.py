@@ -49,6 +49,7 @@ class Package:
     virtual_size: int
     promises: tuple[Promise, ...]
     left_out: tuple[str, ...]  # files in the package that are not deployed
+    absent: tuple[str, ...]  # such files that are named and not there
 
 
 def in_archive(archive: Source) -> Parts:
@@ -87,27 +88,30 @@ def _only(archive: Source, members: dict[str, Source], suffix: str) -> Source | 
 def read_package(parts: Parts) -> Package:
     """Raises BadImage if something is missing, or differs from the descriptor."""
     descriptor = ovf.read(parts.descriptor)
-    files = {file.name: _present(parts, file) for file in descriptor.files}
-    name = descriptor.disk.file.name
-    form, size = disk.format_and_size(files[name])
-    _compare(files[name], descriptor, form, size)
-    left_out = tuple(file.name for file in descriptor.files if file.name != name)
-    promises = _promises(parts, files[name])
-    return Package(parts, descriptor, files[name], form, size, promises, left_out)
+    files = {file.name: _found(parts, file) for file in descriptor.files}
+    image = files[descriptor.disk.file.name]
+    if image is None:
+        raise _missing(parts, descriptor.disk.file.name)
+    form, size = disk.format_and_size(image)
+    _compare(image, descriptor, form, size)
+    entries = () if parts.manifest is None else manifest.read_manifest(parts.manifest)
+    there = {**files, **{entry.name: parts.find(entry.name) for entry in entries}}
+    left_out = tuple(name for name, file in files.items() if file not in (None, image))
+    absent = tuple(name for name, file in there.items() if file is None)
+    return Package(parts, descriptor, image, form, size, _promises(parts, entries, image), left_out, absent)
 
 
-def _present(parts: Parts, file: File) -> Source:
+def _found(parts: Parts, file: File) -> Source | None:
+    """None if it is not there: only the disk is needed."""
     found = parts.find(file.name)
-    if found is None:
-        raise _missing(parts, file.name, "its descriptor")
-    if file.size and found.size != file.size:
+    if found is not None and file.size and found.size != file.size:
         raise found.damaged(f"it has {found.size} bytes, its descriptor says {file.size}")
     return found
 
 
-def _missing(parts: Parts, name: str, wanted_by: str) -> BadImage:
+def _missing(parts: Parts, name: str) -> BadImage:
     return parts.named.refused(
-        f"lacks {name}, which {wanted_by} names",
+        f"lacks {name}, which its descriptor names",
         hint="an .ovf needs its files in the same folder: give the .ovf in that folder, or the .ova"
         if parts.in_folder
         else FETCH_AGAIN,
@@ -116,17 +120,18 @@ def _missing(parts: Parts, name: str, wanted_by: str) -> BadImage:
 
 def _compare(file: Source, descriptor: ovf.Descriptor, form: str, size: int) -> None:
     said = descriptor.disk
-    if form != said.format:
+    if said.format and form != said.format:
         raise file.damaged(f"its format is {form}, its descriptor says {said.format}")
     if not 0 <= said.disk.capacity - size < said.unit:
         raise file.damaged(f"its disk has {size} bytes, its descriptor says {said.disk.capacity}")
 
 
-def _promises(parts: Parts, image: Source) -> tuple[Promise, ...]:
+def _promises(parts: Parts, entries: tuple[manifest.Entry, ...], image: Source) -> tuple[Promise, ...]:
     """The digests to check; () without a manifest. A manifest without the files that matter is refused."""
     if parts.manifest is None:
         return ()
-    promises = tuple(_promise(parts, entry) for entry in manifest.read_manifest(parts.manifest))
+    found = [(parts.find(entry.name), entry) for entry in entries]
+    promises = tuple(Promise(file, entry) for file, entry in found if file is not None)
     for needed in (parts.descriptor, image):
         if needed not in [promise.file for promise in promises]:
             raise parts.manifest.refused(
@@ -134,13 +139,6 @@ def _promises(parts: Parts, image: Source) -> tuple[Promise, ...]:
                 hint="so it does not protect the package: fetch the package again from its publisher",
             )
     return promises
-
-
-def _promise(parts: Parts, entry: manifest.Entry) -> Promise:
-    file = parts.find(entry.name)
-    if file is None:
-        raise _missing(parts, entry.name, "its manifest")
-    return Promise(file, entry)
 
 
 def broken(promise: Promise, digest: str) -> BadImage:

@@ -60,6 +60,8 @@ def _header(source: Source) -> Header:
         )
     if not 9 <= cluster_bits <= 21:
         raise source.damaged(f"a qcow2 header with clusters of 2^{cluster_bits} bytes")
+    if not size:
+        raise source.damaged("its qcow2 header says a disk of 0 bytes")
     return Header(version, backing_offset, cluster_bits, size, encryption, l1_entries, l1_offset, incompatible)
 
 

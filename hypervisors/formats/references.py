@@ -1,4 +1,4 @@
-"""The files of an OVF, and which of them is the disk; a compressed, split, encrypted or external disk is refused."""
+"""The files of an OVF, which of them is the disk, and the empty disks; what cannot be read in place is refused."""
 
 import re
 from dataclasses import dataclass
@@ -14,22 +14,28 @@ from hypervisors.types import OvfDisk
 
 _LARGEST_DISK = 64 << 40  # vSphere's own limit is 62 TiB
 _FORMATS = (("vmdk", "vmdk"), ("qcow", "qcow2"))  # a word in the URI that names the format, and our name for it
+_OVIRT_FORMATS = {"RAW": "raw", "COW": "qcow2"}
+_ONE_DISK = "a gateway has one, and empty ones beside it: unpack the package and give the disk image that boots"
 _PLAIN_FILES = "export it again with plain files, as `ovftool` does by default"
 _CONVERT = "unpack the package and convert the disk: qemu-img convert -O qcow2 DISK new.qcow2"
 
 
 @dataclass(frozen=True)
 class File:
-    """`size` in bytes, 0 if it is not given."""
+    """`size` in bytes, 0 if it is not given. `packed`: how it differs from a plain file, '' if it is one."""
 
     id: str
     name: str
     size: int
+    packed: str = ""
 
 
 @dataclass(frozen=True)
 class DiskFile:
-    """`format`: 'vmdk' or 'qcow2'; `unit`: bytes in one unit of the capacity, which is rounded up to it."""
+    """`format`: 'vmdk', 'qcow2', 'raw', or '' where the descriptor does not say.
+
+    `unit`: bytes in one unit of the capacity, which is rounded up to it.
+    """
 
     disk: OvfDisk
     file: File
@@ -45,35 +51,63 @@ def read_files(source: Source, envelope: Element) -> tuple[File, ...]:
 
 def _file(source: Source, reference: Element) -> File:
     name = plain_name(source, unquote(attribute(reference, "href")), "its references")
+    return File(attribute(reference, "id"), name, amount(attribute(reference, "size")), _packed(reference))
+
+
+def _packed(reference: Element) -> str:
     compression = attribute(reference, "compression")
     if compression not in ("", "identity"):
-        raise source.refused(f"has a compressed file: {name} ({compression!r})", hint=_PLAIN_FILES)
-    if attribute(reference, "chunkSize"):
-        raise source.refused(f"has a file in pieces: {name}", hint=_PLAIN_FILES)
-    return File(attribute(reference, "id"), name, amount(attribute(reference, "size")))
+        return f"a compressed file ({compression!r})"
+    return "a file in pieces" if attribute(reference, "chunkSize") else ""
 
 
-def read_disk(source: Source, envelope: Element, attached: Attachment, files: tuple[File, ...]) -> DiskFile:
-    """The disk that is attached, with its file. Raises BadImage, ValueError."""
-    disk = _entry(envelope, attached.disk)
+def read_disks(
+    source: Source, envelope: Element, attached: tuple[Attachment, ...], files: tuple[File, ...]
+) -> tuple[DiskFile, tuple[OvfDisk, ...]]:
+    """The disk that has a file, and the empty ones beside it. Raises BadImage, ValueError."""
+    entries = [(each, _entry(envelope, each)) for each in attached]
+    with_file = [(each, disk) for each, disk in entries if attribute(disk, "fileRef")]
+    if not entries:
+        raise source.refused("describes a machine without a disk", hint="give the appliance's disk image")
+    if not with_file:
+        raise source.refused("describes a machine whose disks are all empty", hint="give the appliance's disk image")
+    if len(entries) > 1:
+        raise source.refused(f"describes a machine with {len(entries)} disks", hint=_ONE_DISK)
+    empty = [(each, disk) for each, disk in entries if not attribute(disk, "fileRef")]
+    return _disk(source, *with_file[0], files), tuple(_described(source, each, disk, "") for each, disk in empty)
+
+
+def _disk(source: Source, attached: Attachment, disk: Element, files: tuple[File, ...]) -> DiskFile:
+    wanted = attribute(disk, "fileRef")
+    file = next((file for file in files if file.id == wanted), None)
+    if file is None:
+        raise ValueError(f"its disk {attached.reference!r} has no file {wanted!r} among its references")
+    if file.packed:
+        raise source.refused(f"has its disk in {file.packed}: {file.name}", hint=_PLAIN_FILES)
+    described = _described(source, attached, disk, file.name)
+    return DiskFile(described, file, _format(source, disk), _unit(disk))
+
+
+def _described(source: Source, attached: Attachment, disk: Element, name: str) -> OvfDisk:
     if attribute(disk, "parentRef"):
         raise source.refused("has a disk that is only a delta of another", hint="export the machine without snapshots")
-    file = next((file for file in files if file.id == attribute(disk, "fileRef")), None)
-    if file is None:
-        raise ValueError(f"its disk {attached.disk!r} has no file among its references")
-    unit = bytes_in(attribute(disk, "capacityAllocationUnits"))
-    capacity = _capacity(source, disk) * unit
+    capacity = _capacity(source, disk) * _unit(disk)
     if not 0 < capacity <= _LARGEST_DISK:
         raise ValueError(f"its disk is said to have {capacity} bytes")
-    described = OvfDisk(file.name, capacity, attached.bus, attached.controller)
-    return DiskFile(described, file, _format(source, attribute(disk, "format")), unit)
+    return OvfDisk(name, capacity, attached.bus, attached.controller)
 
 
-def _entry(envelope: Element, identity: str) -> Element:
+def _unit(disk: Element) -> int:
+    return bytes_in(attribute(disk, "capacityAllocationUnits"))
+
+
+def _entry(envelope: Element, attached: Attachment) -> Element:
     section = child(envelope, "DiskSection")
-    found = [] if section is None else [disk for disk in section if attribute(disk, "diskId") == identity]
+    named, wanted = "fileRef" if attached.by_file else "diskId", attached.reference
+    found = [] if section is None else [disk for disk in section if attribute(disk, named) == wanted]
     if len(found) != 1:
-        raise ValueError(f"its disk section has {len(found)} disks {identity!r}")
+        of_file = "of the file " if attached.by_file else ""
+        raise ValueError(f"its disk section has {len(found)} disks {of_file}{wanted!r}")
     return found[0]
 
 
@@ -86,7 +120,11 @@ def _capacity(source: Source, disk: Element) -> int:
     return amount(capacity)
 
 
-def _format(source: Source, uri: str) -> str:
+def _format(source: Source, disk: Element) -> str:
+    """As oVirt says it, whose URI names VMware's format for a raw disk; else by the URI; '' where nothing is said."""
+    uri, volume = attribute(disk, "format"), attribute(disk, "volume-format")
+    if volume in _OVIRT_FORMATS or not uri:
+        return _OVIRT_FORMATS.get(volume, "")
     for word, name in _FORMATS:
         if word in uri.lower():
             return name

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtensionOID
 
 from hypervisors.errors import BadImage, Problem
-from hypervisors.formats.manifest import ALGORITHMS, small
+from hypervisors.formats.manifest import algorithm, small
 from hypervisors.formats.source import Source
 
-_SIGNATURE = re.compile(rb"^([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)\s*$", re.MULTILINE)
+_SIGNATURE = re.compile(rb"^(?:\xef\xbb\xbf)?([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)\s*$", re.MULTILINE)
 _HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha512": hashes.SHA512()}  # noqa: S303 -- ovftool's default once
 _UNDERSTOOD = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 _LONGEST_CHAIN = 8
@@ -58,11 +58,11 @@ def _authorities(ca_file: Path) -> list[x509.Certificate]:
 
 def _check_signature(source: Source, text: bytes, signer: x509.Certificate, signed: bytes) -> None:
     found = _SIGNATURE.search(text)
-    algorithm = found and ALGORITHMS.get(found[1].decode().upper().replace("-", ""))
-    if not found or not algorithm or len(found[3]) % 2:
+    kind = found and algorithm(found[1].decode())
+    if not found or not kind or len(found[3]) % 2:
         raise source.damaged("it has no line with a supported signature")
     try:
-        _check(signer, bytes.fromhex(found[3].decode()), signed, _HASHES[algorithm])
+        _check(signer, bytes.fromhex(found[3].decode()), signed, _HASHES[kind])
     except (InvalidSignature, UnsupportedAlgorithm) as error:
         raise source.refused(
             "is not a valid signature of its manifest: one of the two was changed", hint=_ELSEWHERE

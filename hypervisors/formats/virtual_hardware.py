@@ -1,36 +1,54 @@
-"""The hardware section of an OVF: processors, memory, NICs, firmware, and the bus of each disk. Pure."""
+"""The hardware section of an OVF: processors, memory, NICs, and the bus of each disk. Pure."""
 
 import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from hypervisors.formats.elements import attribute, child, children, descendants, local, text
+from hypervisors.formats.elements import attribute, child, descendants, local, text
 from hypervisors.formats.units import bytes_in
 from hypervisors.types import OvfNic
 
 # CIM_ResourceAllocationSettingData.ResourceType
 _CPU, _MEMORY, _IDE, _SCSI, _NIC, _DISK, _OTHER_STORAGE = "3", "4", "5", "6", "10", "17", "20"
 _ITEMS = ("Item", "StorageItem", "EthernetPortItem")  # the latter two since version 2
-_DISK_RESOURCE = re.compile(r"(?:ovf:)?/disk/(.+)")
+_DISK_RESOURCE = re.compile(r"(?:ovf:)?/{0,2}(disk|file)/(.+)")
+_OTHER_BUSES = (("nvme", "nvme"), ("scsi", "scsi"), ("sas", "scsi"))  # a word of a controller's model, and its bus
 _MEMORY_UNIT = "byte * 2^20"  # where old tools give none
 
 
 @dataclass(frozen=True)
-class Attachment:
-    """A disk of the hardware section. `disk`: its id in the disk section; for the others see OvfDisk."""
+class _Item:
+    """`options`: the deployment options that it is for, '' for all."""
 
-    disk: str
+    identity: str
+    type: str
+    options: str
+    element: Element
+
+    def is_variant_of(self, other: "_Item") -> bool:
+        same = (self.identity, self.type) == (other.identity, other.type)
+        return same and bool(self.identity) and bool(self.options) != bool(other.options)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A disk of the hardware section; for `bus` and `controller` see OvfDisk.
+
+    `reference`: its id in the disk section, or that of its file, as `by_file` says.
+    """
+
+    reference: str
+    by_file: bool
     bus: str
     controller: str
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """`vcpus` and `memory` (bytes) are 0, `firmware` is '' if the descriptor does not say."""
+    """`vcpus` and `memory` (bytes) are 0 if the descriptor does not say."""
 
     vcpus: int
     memory: int
-    firmware: str
     nics: tuple[OvfNic, ...]
     disks: tuple[Attachment, ...]
 
@@ -41,7 +59,6 @@ def read_hardware(section: Element, configuration: str) -> Hardware:
     return Hardware(
         vcpus=sum(amount(text(item, "VirtualQuantity")) for item in _of_type(items, _CPU)),
         memory=sum(_memory(item) for item in _of_type(items, _MEMORY)),
-        firmware=_firmware(section),
         nics=tuple(_nic(item) for item in _of_type(items, _NIC)),
         disks=tuple(_attachment(item, items) for item in _of_type(items, _DISK)),
     )
@@ -54,21 +71,40 @@ def amount(words: str) -> int:
     return int(words or 0)
 
 
-def _items(section: Element, configuration: str) -> dict[str, Element]:
-    """By instance id, in order. An item for this deployment option replaces the one for all options."""
-    found: dict[str, Element] = {}
-    for item in section:
-        options = attribute(item, "configuration").split()
-        instance = text(item, "InstanceID")
-        if local(item.tag) not in _ITEMS or attribute(item, "bound") or (options and configuration not in options):
-            continue  # a bound limits the choice, it is not a choice
-        if options or instance not in found:
-            found[instance] = item
+def _items(section: Element, configuration: str) -> list[_Item]:
+    """In order. An item for this deployment option replaces the one for all options."""
+    found: list[_Item] = []
+    for element in section:
+        item = _Item(_identity(element), text(element, "ResourceType"), attribute(element, "configuration"), element)
+        if _counts(item, configuration):
+            _add(found, item)
     return found
 
 
-def _of_type(items: dict[str, Element], kind: str) -> list[Element]:
-    return [item for item in items.values() if text(item, "ResourceType") == kind]
+def _identity(element: Element) -> str:
+    """However it is spelled: OVF 0.9 had InstanceId, and many files of later versions still do."""
+    spelled = (each.text or "" for each in element if local(each.tag).lower() == "instanceid")
+    return next(spelled, "").strip()
+
+
+def _counts(item: _Item, configuration: str) -> bool:
+    """A bound limits the choice, it is not a choice."""
+    is_item = local(item.element.tag) in _ITEMS and not attribute(item.element, "bound")
+    return is_item and (not item.options or configuration in item.options.split())
+
+
+def _add(found: list[_Item], item: _Item) -> None:
+    """Two without an identity, or with one though neither is for an option alone, are two."""
+    for place, other in enumerate(found):
+        if item.is_variant_of(other):
+            if item.options:
+                found[place] = item
+            return
+    found.append(item)
+
+
+def _of_type(items: list[_Item], kind: str) -> list[Element]:
+    return [item.element for item in items if item.type == kind]
 
 
 def _memory(item: Element) -> int:
@@ -83,25 +119,25 @@ def _model(item: Element) -> str:
     return text(item, "ResourceSubType")
 
 
-def _attachment(item: Element, items: dict[str, Element]) -> Attachment:
-    resource = text(item, "HostResource")
+def _attachment(item: Element, items: list[_Item]) -> Attachment:
+    resource, parent = text(item, "HostResource"), text(item, "Parent")
     found = _DISK_RESOURCE.fullmatch(resource)
     if found is None:
         raise ValueError(f"a disk of its hardware is backed by {resource!r}, which names no disk")
-    controller = items.get(text(item, "Parent"))
-    if controller is None:
-        return Attachment(found.group(1), "", "")
-    return Attachment(found.group(1), _bus(controller), _model(controller))
+    kind, reference = found.groups()
+    controller = next((each for each in items if parent and each.identity == parent), None)
+    bus, model = ("", "") if controller is None else (_bus(controller), _model(controller.element))
+    return Attachment(reference, kind == "file", bus, model)
 
 
-def _bus(controller: Element) -> str:
-    other = "nvme" if "nvme" in _model(controller).lower() else "sata"
-    return {_IDE: "ide", _SCSI: "scsi", _OTHER_STORAGE: other}.get(text(controller, "ResourceType"), "")
+def _bus(controller: _Item) -> str:
+    return {_IDE: "ide", _SCSI: "scsi", _OTHER_STORAGE: _other_bus(controller.element)}.get(controller.type, "")
 
 
-def _firmware(section: Element) -> str:
-    config = {attribute(each, "key"): attribute(each, "value").lower() for each in children(section, "Config")}
-    return config["firmware"] if config.get("firmware") in ("bios", "efi") else ""
+def _other_bus(controller: Element) -> str:
+    """VirtualBox writes its SAS and virtio controllers so too."""
+    words = " ".join(text(controller, name) for name in ("ResourceSubType", "ElementName", "Caption")).lower()
+    return next((bus for word, bus in _OTHER_BUSES if word in words), "sata")
 
 
 def default_configuration(envelope: Element) -> str:

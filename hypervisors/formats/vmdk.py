@@ -7,6 +7,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+from hypervisors.formats import extents
 from hypervisors.formats.source import SECTOR, Source, numbers
 
 MAGIC = b"KDMV"
@@ -71,8 +72,10 @@ def _refuse_other_kinds(source: Source, header: Header) -> None:
         raise source.damaged(f"a VMDK header with a descriptor of {header.descriptor_size} sectors")
     descriptor = source.read(header.descriptor_at * SECTOR, header.descriptor_size * SECTOR)
     kind = _value(_text(descriptor), "createType")
+    if not kind:
+        raise extents.refusal_of_extent(source)
     if kind not in _IN_ONE_FILE:
-        raise source.refused(f"is part of a VMDK of type {kind or 'unknown'}", hint=_ONE_FILE)
+        raise source.refused(f"is part of a VMDK of type {kind}", hint=_ONE_FILE)
 
 
 def _refuse_parents(source: Source, header: Header) -> None:

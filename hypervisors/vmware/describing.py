@@ -8,6 +8,7 @@ from typing import Any
 from pyVmomi import vim
 
 from hypervisors.errors import BadImage, HypervisorError
+from hypervisors.formats.encodings import decoded, undeclared
 from hypervisors.types import DeploySpec, Extent, OvfDescription
 from hypervisors.vmware import building, controllers, reading, vapp
 from hypervisors.vmware.building import Like
@@ -60,8 +61,7 @@ def read_text(extent: Extent) -> str:
         data = file.read(extent.size)
     if hashlib.sha256(data).hexdigest() != extent.sha256:
         raise BadImage(f"{extent.path} is not what it was", hint="leave the image in place until it is deployed")
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return data.decode("utf-16" if wide else "utf-8-sig", "replace")
+    return undeclared(decoded(data))
 
 
 def checked(result: Any, what: str, spec: DeploySpec) -> vim.vm.ConfigSpec:

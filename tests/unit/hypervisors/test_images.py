@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import random
+import shlex
 import shutil
 import struct
 import subprocess
@@ -253,3 +254,121 @@ def test_progress_counts_to_the_end(tmp_path: Path) -> None:
     seen: list[Progress] = []
     identify_image(path, seen.append)
     assert seen == [Progress(done * MEBI, 9 * MEBI) for done in (4, 8, 9)]
+
+
+HINTS_WITH_A_COMMAND = [
+    ("vpc", (), "is a Hyper-V or Virtual PC disk (VHD), not a disk image"),
+    ("vpc", ("-o", "subformat=fixed"), "is a Hyper-V or Virtual PC disk (VHD), not a disk image"),
+    ("vhdx", (), "is a Hyper-V disk (VHDX), not a disk image"),
+    ("vhdx", ("-o", "subformat=fixed"), "is a Hyper-V disk (VHDX), not a disk image"),
+    ("vdi", (), "is a VirtualBox disk (VDI), not a disk image"),
+    ("qed", (), "is a QEMU disk of an old format (QED), not a disk image"),
+    ("parallels", (), "is a Parallels disk (HDD), not a disk image"),
+    ("qcow", (), "is a qcow image of version 1, which is not supported"),
+]
+
+
+def run_hint(hint: str, image: Path) -> Path:
+    """The command that a hint gives, run where it says; what it made."""
+    command = shlex.split(hint[hint.index("qemu-img") :].replace("THIS-IMAGE", image.name))
+    subprocess.run(command, check=True, cwd=image.parent)
+    return image.parent / command[-1]
+
+
+class TestHintsThatWork:
+    """What a hint makes of the file is an image that holds the same disk."""
+
+    @pytest.mark.parametrize(("form", "options", "message"), HINTS_WITH_A_COMMAND, ids=str)
+    def test_of_another_format(
+        self, disk: Path, tmp_path: Path, form: str, options: tuple[str, ...], message: str
+    ) -> None:
+        path = converted(disk, tmp_path, form, *options)
+        seen, hint = refusal(path)
+        assert seen == message
+        self.holds(disk, run_hint(hint, path))
+
+    @pytest.mark.parametrize("form", ["twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "monolithicFlat"])
+    def test_of_a_vmdk_in_several_files(self, disk: Path, tmp_path: Path, form: str) -> None:
+        path = converted(disk, tmp_path, "vmdk", "-o", f"subformat={form}")
+        seen, hint = refusal(path)
+        assert seen == "is only the descriptor of a VMDK, a page of text"
+        assert hint.startswith(
+            "make one file of it and its data, in their folder: qemu-img convert -O qcow2 disk.vmdk "
+        )
+        self.holds(disk, run_hint(hint, path))
+
+    def test_of_an_extent_whose_descriptor_is_beside_it(self, disk: Path, tmp_path: Path) -> None:
+        path = converted(disk, tmp_path, "vmdk", "-o", "subformat=twoGbMaxExtentSparse").with_name("disk-s001.vmdk")
+        seen, hint = refusal(path)
+        assert seen == "is one extent of the VMDK disk.vmdk"
+        self.holds(disk, run_hint(hint, path))
+
+    def test_of_one_whose_descriptor_has_a_name_with_blanks(self, disk: Path, tmp_path: Path) -> None:
+        path = converted(disk, tmp_path, "vmdk", "-o", "subformat=twoGbMaxExtentSparse")
+        path.rename(tmp_path / "my disk.vmdk")
+        hint = refusal(tmp_path / "disk-s001.vmdk")[1]
+        self.holds(disk, run_hint(hint, tmp_path / "disk-s001.vmdk"))
+
+    def test_of_the_first_of_several_flat_extents(self, disk: Path, tmp_path: Path) -> None:
+        """Its bytes are the beginning of the disk, so it looks like a raw one that is cut short."""
+        whole = disk.read_bytes()
+        (tmp_path / "gw-f001.vmdk").write_bytes(whole[:MEBI])
+        (tmp_path / "gw-f002.vmdk").write_bytes(whole[MEBI:])
+        extents = [
+            f'RW {(len(part)) // 512} FLAT "gw-f00{n}.vmdk" 0' for n, part in enumerate((whole[:MEBI], whole[MEBI:]), 1)
+        ]
+        head = '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="twoGbMaxExtentFlat"\n'
+        (tmp_path / "gw.vmdk").write_text(head + "\n".join([*extents, 'ddb.adapterType = "ide"', ""]))
+        seen, hint = refusal(tmp_path / "gw-f001.vmdk")
+        assert seen == "is one extent of the VMDK gw.vmdk"
+        self.holds(disk, run_hint(hint, tmp_path / "gw-f001.vmdk"))
+
+    def test_of_an_extent_without_its_descriptor(self, disk: Path, tmp_path: Path) -> None:
+        path = converted(disk, tmp_path, "vmdk", "-o", "subformat=twoGbMaxExtentSparse")
+        path.unlink()
+        (tmp_path / "other.vmdk").write_text('# Disk DescriptorFile\nRW 8 SPARSE "other-s001.vmdk"\n')
+        seen, hint = refusal(tmp_path / "disk-s001.vmdk")
+        assert seen == "is one extent of a VMDK, without its descriptor"
+        assert hint == (
+            "with that (a .vmdk of text) and its other files in one folder: qemu-img convert -O qcow2 DESCRIPTOR.vmdk "
+            "whole.qcow2"
+        )
+
+    def holds(self, disk: Path, made: Path) -> None:
+        """The sizes of some formats are in cylinders: zeros may follow."""
+        assert identify_image(made, no_progress).format == "qcow2"
+        subprocess.run(["qemu-img", "compare", "-q", "-f", "raw", "-F", "qcow2", disk, made], check=True)
+
+
+def test_the_one_flat_extent_of_a_vmdk_is_a_whole_raw_disk(disk: Path, tmp_path: Path) -> None:
+    converted(disk, tmp_path, "vmdk", "-o", "subformat=monolithicFlat")
+    assert identify_image(tmp_path / "disk-flat.vmdk", no_progress).format == "raw"
+
+
+MAGIC_AT_THE_END = [
+    (b"conectix".ljust(512, b"\0"), "is a Hyper-V or Virtual PC disk (VHD), not a disk image"),
+    (b"conectix".ljust(511, b"\0"), "is a Hyper-V or Virtual PC disk (VHD), not a disk image"),
+    (b"koly".ljust(512, b"\0"), "is a macOS disk image (DMG), not a disk image"),
+]
+
+
+@pytest.mark.parametrize(("footer", "message"), MAGIC_AT_THE_END, ids=["VHD", "old VHD", "DMG"])
+def test_a_format_that_shows_only_at_the_end(tmp_path: Path, footer: bytes, message: str) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(510) + b"\x55\xaa" + bytes(MEBI) + footer)
+    assert refusal(path)[0] == message
+
+
+def test_a_raw_disk_shorter_than_a_footer(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(b"koly".ljust(510, b"\0") + b"\x55\xaa")
+    assert refusal(path)[0] == "is a macOS disk image (DMG), not a disk image"
+
+
+@pytest.mark.parametrize("form", ["qcow2", "vmdk"])
+def test_a_disk_of_no_bytes(tmp_path: Path, form: str) -> None:
+    if not shutil.which("qemu-img"):
+        pytest.skip("needs qemu-img to make the image")
+    path = tmp_path / "image"
+    subprocess.run(["qemu-img", "create", "-q", "-f", form, path, "0"], check=True)
+    assert refusal(path)[0].startswith("is damaged: ")

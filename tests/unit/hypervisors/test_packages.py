@@ -194,7 +194,8 @@ class TestManifest:
         ("text", "message"),
         [
             (b"", "mailgw.mf in PATH is damaged: it names no file"),
-            (b"\xff\xfe", "mailgw.mf in PATH is damaged: '\ufffd\ufffd' is no line of a manifest"),
+            (b"\xff\xfe", "mailgw.mf in PATH is damaged: it names no file"),
+            (b"\xff\x00", "mailgw.mf in PATH is damaged: '\ufffd\\x00' is no line of a manifest"),
             (b"MD5(a)= 00\n", "mailgw.mf in PATH uses MD5, which is not supported"),
             (
                 manifest([(NAME, b"")]) * 2,
@@ -204,7 +205,7 @@ class TestManifest:
                 b"SHA256(../../etc/passwd)= 00",
                 "mailgw.mf in PATH names a file '../../etc/passwd' in its lines, which leads out of its folder",
             ),
-            (b"SHA256(gone.iso)= 00\n", "PATH lacks gone.iso, which its manifest names"),
+            (b"SHA256(gone.iso)= 00\n", f"mailgw.mf in PATH says nothing of {NAME}"),
             (manifest([(NAME, b"")]), f"mailgw.mf in PATH says nothing of {DISK}"),
             (bytes(2 * MEBI), "mailgw.mf in PATH has 2 MiB"),
         ],
@@ -243,7 +244,7 @@ class TestExpectedDigest:
 DISKS = """<Disk ovf:capacity="4" ovf:capacityAllocationUnits="byte * 2^20" ovf:diskId="vmdisk1" ovf:fileRef="file1"
      ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"/>"""
 SECOND = (
-    "</Item><Item><rasd:HostResource>/disk/two</rasd:HostResource><rasd:InstanceID>9</rasd:InstanceID>"
+    "</Item><Item><rasd:HostResource>/disk/vmdisk1</rasd:HostResource><rasd:InstanceID>9</rasd:InstanceID>"
     "<rasd:ResourceType>17</rasd:ResourceType></Item>"
 )
 
@@ -254,10 +255,16 @@ OTHERWISE = [
     ("VirtualHardwareSection", "Hardware", "is damaged: its virtual machine has no hardware section"),
     ("<rasd:ResourceType>17", "<rasd:ResourceType>16", "describes a machine without a disk"),
     ("</Item>\n      <vmw:Config", SECOND + "<vmw:Config", "describes a machine with 2 disks"),
-    ("ovf:/disk/vmdisk1", "ovf:/file/file1", "a disk of its hardware is backed by 'ovf:/file/file1', which names no"),
+    ("ovf:/disk/vmdisk1", "ovf:/file/file9", "is damaged: its disk section has 0 disks of the file 'file9'"),
+    (
+        "ovf:/disk/vmdisk1",
+        "ovf:/network/x",
+        "a disk of its hardware is backed by 'ovf:/network/x', which names no disk",
+    ),
     ("ovf:/disk/vmdisk1", "ovf:/disk/other", "is damaged: its disk section has 0 disks 'other'"),
     (DISKS, DISKS + DISKS, "is damaged: its disk section has 2 disks 'vmdisk1'"),
-    ('ovf:fileRef="file1"', "", "is damaged: its disk 'vmdisk1' has no file among its references"),
+    ('ovf:fileRef="file1"', "", "describes a machine whose disks are all empty"),
+    ('ovf:fileRef="file1"', 'ovf:fileRef="x"', "is damaged: its disk 'vmdisk1' has no file 'x' among its references"),
     ('ovf:fileRef="file1"', 'ovf:fileRef="file1" ovf:parentRef="x"', "has a disk that is only a delta of another"),
     ('ovf:capacity="4"', 'ovf:capacity="${size}"', "takes its disk's size from a property: '${size}'"),
     ('ovf:capacity="4"', 'ovf:capacity="four"', "is damaged: 'four' is no number"),
@@ -267,8 +274,8 @@ OTHERWISE = [
     ('ovf:capacity="4"', f'ovf:capacity="{"9" * 5000}"', f"is damaged: '{'9' * 40}' is no number"),
     ("byte * 2^20", "furlong", "is damaged: 'furlong' is not a unit of bytes"),
     ("vmdk.html", "vhdx.html", "has a disk of the format 'http://www.vmware.com/interfaces/specifications/vhdx."),
-    ('ovf:size="@SIZE@"', 'ovf:compression="gzip"', f"has a compressed file: {DISK} ('gzip')"),
-    ('ovf:size="@SIZE@"', 'ovf:chunkSize="1000"', f"has a file in pieces: {DISK}"),
+    ('ovf:size="@SIZE@"', 'ovf:compression="gzip"', f"has its disk in a compressed file ('gzip'): {DISK}"),
+    ('ovf:size="@SIZE@"', 'ovf:chunkSize="1000"', f"has its disk in a file in pieces: {DISK}"),
     ("<DiskSection>", "<EncryptionSection/><DiskSection>", "has encrypted parts"),
     (f'ovf:href="{DISK}"', 'ovf:href="../disk.vmdk"', "'../disk.vmdk' in its references, which leads out of its"),
     (f'ovf:href="{DISK}"', 'ovf:href="%2e%2e%2fdisk.vmdk"', "'../disk.vmdk' in its references, which leads out of"),

@@ -1,0 +1,30 @@
+"""The firmware that an OVF asks for, in VMware's, VirtualBox's and oVirt's words. Pure."""
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from hypervisors.formats.elements import attribute, child, children, descendants, text
+
+_VMWARE = {"bios": "bios", "efi": "efi"}
+_OVIRT = {"1": "bios", "2": "bios", "3": "efi", "4": "efi"}  # BiosType; 0: as the cluster has it
+
+
+def read_firmware(system: Element) -> str:
+    """'bios' or 'efi', '' if the descriptor does not say."""
+    return next((found for found in _said(system) if found), "")
+
+
+def _said(system: Element) -> Iterator[str]:
+    section = child(system, "VirtualHardwareSection")
+    for config in [] if section is None else [*children(section, "Config"), *children(section, "ExtraConfig")]:
+        if attribute(config, "key") == "firmware":
+            yield _VMWARE.get(attribute(config, "value").lower(), "")
+    for machine in children(system, "Machine"):
+        for each in descendants(machine, "Firmware"):
+            yield _virtualbox(attribute(each, "type").lower())
+    yield _OVIRT.get(text(system, "BiosType"), "")
+
+
+def _virtualbox(kind: str) -> str:
+    """BIOS, or one of EFI, EFI32, EFI64, EFIDUAL."""
+    return "efi" if kind.startswith("efi") else "bios" if kind == "bios" else ""
