@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydantic import TypeAdapter
 
@@ -89,10 +90,16 @@ class Plan:
         return tuple((then, at) for then, at in pairs if at is None or at.value != then.value)
 
 
+@cache
+def _plans() -> TypeAdapter[Plan]:
+    """Made once: that takes longer than reading a plan."""
+    return TypeAdapter(Plan)
+
+
 def plan_to_json(plan: Plan) -> str:
-    return TypeAdapter(Plan).dump_json(plan, indent=2).decode()
+    return _plans().dump_json(plan, indent=2).decode()
 
 
 def plan_from_json(text: str) -> Plan:
     """Raises ValueError if the text is not a plan."""
-    return TypeAdapter(Plan).validate_json(text)
+    return _plans().validate_json(text)

@@ -13,7 +13,7 @@ from fixtures.model.world import ADDRESS, IMAGE, OLD_NAME, World
 from hypervisors import Cancelled, Clock, Pace, Problem
 from tests.faults.process import Desks, Killed, Process
 from vmmigrate import migrating, operations
-from vmmigrate.events import Event
+from vmmigrate.events import Event, RunEnded
 from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import ProcessSecrets
@@ -40,6 +40,12 @@ class Ended:
         return isinstance(self.error, Killed)
 
     @property
+    def reported(self) -> str:
+        """The outcome that its last event has, '' where there is none."""
+        ends = [event.outcome for event in self.events if isinstance(event, RunEnded)]
+        return ends[-1] if ends else ""
+
+    @property
     def text(self) -> str:
         hint = getattr(self.error, "hint", "")
         return f"{self.error} → {hint}" if self.error else self.outcome
@@ -54,6 +60,7 @@ class Desk:
     desks: Desks
     hook: Hook
     name: str = "desk"
+    cancelled: Callable[[], None] = lambda: None
     run_id: str = ""
     boots: int = 0
     booted_at: float = 0.0
@@ -80,7 +87,7 @@ class Desk:
             keys_folder=self.folder / "keys",
             connect=lambda url, access: Line(self.daemon, self.hook),  # type: ignore[arg-type, return-value]
             listen=listen,
-            pace=Pace(Clock(time.monotonic, self._sleep)),
+            pace=Pace(Clock(time.monotonic, self._sleep), cancelled=lambda: self.cancelled()),
             wall=time.wall,
             up=lambda: time.now - self.booted_at,
             boot=lambda: f"boot-{self.boots}",

@@ -47,6 +47,7 @@ class Model:
         self.used = [self.desk]
         self.moves = Moves(self.world, self.daemon, self.desks)
         self.moves.second_run, self.moves.desk_reboots = self.second_run, self.desk.reboots
+        self.desk.cancelled = lambda: cancel_if_asked(self.moves)
         self.old_before = copy.deepcopy(self.world.entry(self.world.old.id))
         self.on_effect: Callable[[int], None] = lambda number: None  # the worker's: where it copies itself
         self.ended: list[Ended] = []
@@ -58,7 +59,7 @@ class Model:
         self._outside = True  # of any command: what happens is nobody's effect
         self._began = 0.0
         self._moved_at = self._looked_at = -1
-        self._last_move = -1
+        self._last_move = self._untagged_at = -_LATELY - 1
         self._conflict = self._boots_two = False
         self._foreign = ""
 
@@ -135,14 +136,14 @@ class Model:
         if raised is not None:
             self.kills += isinstance(raised, Killed)
             raise raised
-        if kind == "sleep":
-            cancel_if_asked(self.moves)
 
     def _make(self, move: Move) -> BaseException | None:
         outside, self._outside = self._outside, True
         raised = self.moves.make(*move)
         self._outside = outside
         self._last_move = self.effects
+        if move[0] == "untag":
+            self._untagged_at = self.effects
         if move[0] in TOUCHES_LINKS:
             self._moved_at = self.effects
         self._conflict = len(self.world.claimants()) > 1
@@ -169,7 +170,7 @@ class Model:
             self.broken.append(("I1", f"two are plugged in with one identity after `{what}`"))
         if len(invariants.comes_up_at_boot(self.world)) > 1 and not self._boots_two:
             self.broken.append(("I1", f"a reboot of the host would bring back both after `{what}`"))
-        if self._foreign != invariants.foreign(self.world, self._ours):
+        if self._untagged_at < self.effects - _LATELY and self._foreign != invariants.foreign(self.world, self._ours):
             self.broken.append(("I5", f"`{what}` changed what is not ours"))
 
     @property
@@ -215,7 +216,7 @@ class Model:
         self.ended.append(ended)
         self.tell(f"  → {type(ended.error).__name__ if ended.error else 'ok'}: {ended.text[:300]}")
         self.broken += invariants.of_command(self, ended)
-        if ended.outcome == "rolled-back" or type(ended.error).__name__ == "RolledBack":
+        if ended.reported == "rolled-back":
             self.broken += invariants.old_as_before(self)
 
 

@@ -1,6 +1,7 @@
 """Play schedules: a process runs the undisturbed migration and copies itself where a schedule's first move is due."""
 
 import faulthandler
+import gc
 import json
 import os
 import select
@@ -74,6 +75,7 @@ def _on_step(model: Model, step: str, act: Any) -> None:
 
 def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
     """In any order. This process is used up by it."""
+    _warm_up()
     schedules = sorted((of_seed(seed, size.effects, size.live_from) for seed in seeds), key=lambda each: each.first)
     results: list[Played] = []
     model = Model()
@@ -90,6 +92,19 @@ def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
     model.on_effect = copy_here
     model.command(Leg("migrate"))
     yield from results
+
+
+def _warm_up() -> None:
+    """What is loaded and remembered once is there for every copy; nothing is collected that all of them share."""
+    model = Model()
+    for verb in ("migrate", "rollback", "finish", "status"):
+        model.command(Leg(verb))
+    model = Model()
+    for verb in ("migrate", "finish"):
+        model.command(Leg(verb))
+    gc.collect()
+    gc.freeze()
+    gc.disable()
 
 
 def _copy(model: Model, schedule: Schedule) -> Played | None:
