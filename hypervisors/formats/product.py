@@ -17,12 +17,18 @@ def read_product(system: Element) -> tuple[str, str, str]:
 
 
 def read_properties(system: Element, configuration: str) -> tuple[OvfProperty, ...]:
-    """In order, with the defaults of the deployment option `configuration`."""
+    """In order, those of the deployment option `configuration` with its defaults."""
     return tuple(
         _property(section, each, configuration)
         for section in children(system, "ProductSection")
         for each in children(section, "Property")
+        if _counts(section, configuration) and _counts(each, configuration)
     )
+
+
+def _counts(element: Element, configuration: str) -> bool:
+    options = attribute(element, "configuration").split()
+    return not options or configuration in options
 
 
 def _property(section: Element, element: Element, configuration: str) -> OvfProperty:
@@ -46,5 +52,7 @@ def _is_true(element: Element, name: str) -> bool:
 def _defaults(element: Element, configuration: str) -> Iterator[str]:
     """The one for this deployment option first."""
     values = children(element, "Value")
-    yield from (attribute(each, "value") for each in values if attribute(each, "configuration") == configuration)
+    yield from (
+        attribute(each, "value") for each in values if configuration in attribute(each, "configuration").split()
+    )
     yield attribute(element, "value")

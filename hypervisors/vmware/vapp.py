@@ -13,7 +13,11 @@ from hypervisors.types import DeploySpec, Image, OvfProperty
 _BOOLEAN = ("boolean", "bool")
 _MAY_BE_EMPTY = ("string", "password", *_BOOLEAN)  # of these a vCenter switches the machine on without a value
 _INTEGER = re.compile(r"[su]?int(8|16|32|64)?")
-_CHOICES = re.compile(r"valuemap\{([^}]*)\}", re.IGNORECASE)
+_QUALIFIER = re.compile(r"""(\w+)\s*([({](?:[^"')}]|"[^"]*"|'[^']*')*[)}])?""")
+# VMware's own: a vCenter takes the value from the network protocol profile of the property's network, or from itself
+_FILLED_IN = frozenset(
+    ("autoip", "dns", "domainname", "gateway", "hostprefix", "httpproxy", "netmask", "searchpath", "subnet", "vimip")
+)
 
 
 def values(spec: DeploySpec) -> dict[str, str]:
@@ -71,39 +75,40 @@ def fault(known: OvfProperty, value: str) -> str:
 
 
 def _misfits(known: OvfProperty, value: str) -> Iterator[str]:
-    kind, words = known.type.lower(), _words(known)
+    kind, asked = known.type.lower(), _qualifiers(known)
     if _INTEGER.fullmatch(kind) and not re.fullmatch(r"[+-]?\d+", value):
         yield "takes a whole number"
     if kind in _BOOLEAN and value.lower() not in ("true", "false"):
         yield "takes True or False"
-    if "ip" in words and not _is_address(value):
+    if "ip" in asked and not _is_address(value):
         yield "takes an IP address"
-    least, most = _bound(words, "minlen"), _bound(words, "maxlen")
+    least, most = _bound(asked, "minlen"), _bound(asked, "maxlen")
     if least is not None and len(value) < least:
         yield f"takes {least} characters or more"
     if most is not None and len(value) > most:
         yield f"takes {most} characters at most"
-    choices = [each for listed in _CHOICES.findall(known.qualifiers) for each in re.findall(r'"([^"]*)"', listed)]
+    choices = re.findall(r'"([^"]*)"', asked.get("valuemap", ""))
     if choices and value not in choices:
         yield f"takes one of {', '.join(choices)}"
 
 
 def is_required(known: OvfProperty) -> bool:
     """Without a value vSphere would not switch the machine on, or the guest would not come up."""
-    if known.default or not known.user_configurable:
+    asked = _qualifiers(known)
+    if known.default or not known.user_configurable or not _FILLED_IN.isdisjoint(asked):
         return False
-    words = _words(known)
-    return bool(_bound(words, "minlen")) or "ip" in words or known.type.lower() not in _MAY_BE_EMPTY
+    return bool(_bound(asked, "minlen")) or "ip" in asked or known.type.lower() not in _MAY_BE_EMPTY
 
 
-def _words(known: OvfProperty) -> list[str]:
-    return re.split(r"[\s,]+", known.qualifiers.lower())
+def _qualifiers(known: OvfProperty) -> dict[str, str]:
+    """By name in lower case, with what stands in its brackets: MinLen(8), ValueMap{"a", "b"}, Ip("Network 1")."""
+    return {name.lower(): inside[1:-1] for name, inside in _QUALIFIER.findall(known.qualifiers)}
 
 
-def _bound(words: Iterable[str], name: str) -> int | None:
+def _bound(asked: Mapping[str, str], name: str) -> int | None:
     """The number in MinLen(8)."""
-    found = (re.fullmatch(rf"{name}\((\d+)\)", word) for word in words)
-    return next((int(each[1]) for each in found if each), None)
+    number = asked.get(name, "").strip()
+    return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None
 
 
 def _is_address(value: str) -> bool:

@@ -197,6 +197,34 @@ class TestOtherFiles:
             image_of(tmp_path, ovf, **{"gw.nvram": b"store"})
 
 
+OPTIONS = (
+    '<DeploymentOptionSection><Configuration ovf:id="small" ovf:default="true"/><Configuration ovf:id="large"/>'
+    "</DeploymentOptionSection><NetworkSection>"
+)
+
+
+class TestPropertiesOfDeploymentOptions:
+    def keys(self, folder: Path, *pairs: tuple[str, str]) -> list[str]:
+        found = described(folder, changed(("<NetworkSection>", OPTIONS), *pairs))
+        return [each.key for each in found.properties]
+
+    @pytest.mark.parametrize(("options", "there"), [("small", True), ("large small", True), ("large", False)])
+    def test_a_property_of_another_option_is_none(self, tmp_path: Path, options: str, there: bool) -> None:
+        keys = self.keys(tmp_path, ('ovf:key="ip"', f'ovf:key="ip" ovf:configuration="{options}"'))
+        assert ("net.ip.0" in keys) is there
+
+    @pytest.mark.parametrize(("options", "number"), [("small", 3), ("large", 0)])
+    def test_nor_is_any_of_a_section_of_another_option(self, tmp_path: Path, options: str, number: int) -> None:
+        section = '<ProductSection ovf:class="net"'
+        assert len(self.keys(tmp_path, (section, f'{section} ovf:configuration="{options}"'))) == number
+
+    @pytest.mark.parametrize(("options", "default"), [("small", "a"), ("large small", "a"), ("large", "")])
+    def test_the_default_is_that_of_the_option(self, tmp_path: Path, options: str, default: str) -> None:
+        value = f'<Value ovf:value="a" ovf:configuration="{options}"/><Label>Address'
+        found = described(tmp_path, changed(("<NetworkSection>", OPTIONS), ("<Label>Address", value)))
+        assert found.properties[0].default == default
+
+
 NAMESPACES = (
     'xmlns:ovf="http://www.vmware.com/schema/ovf/1/envelope" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
     'xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"'

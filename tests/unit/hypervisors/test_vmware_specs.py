@@ -401,6 +401,20 @@ class TestProperties:
             ("int", "", "", True),
             ("int", "", "5", False),
             ("ip:Mail", "", "", True),
+            ("string", 'MinLen(1) Gateway("lan")', "", False),
+            ("string", 'MinLen(1) Dns("VM Network")', "", False),
+            ("string", 'MinLen(1), netmask( "a (b)" )', "", False),
+            ("string", "MinLen(1) VimIp()", "", False),
+            ("string", "VimIp MinLen(1)", "", False),
+            ("int", 'HostPrefix("lan")', "", False),
+            *(
+                ("string", f'MinLen(1) {name}("lan")', "", False)
+                for name in ("Subnet", "AutoIp", "DomainName", "HttpProxy")
+            ),
+            ("string", 'MinLen(1) SearchPath("lan")', "", False),
+            ("string", 'MinLen(1) Ip("lan")', "", True),
+            ("string", 'MinLen(1) ValueMap{"gateway", "dns"}', "", True),
+            ("string", 'Ip("Gateway")', "", True),
         ],
     )
     def test_which_are_wanted(self, kind: str, qualifiers: str, default: str, required: bool) -> None:
@@ -423,6 +437,10 @@ class TestProperties:
             ("string", "MinLen(2) MaxLen(3)", "abcd", "takes 3 characters at most"),
             ("string", 'ValueMap{"a b", "ip"}', "a b", ""),
             ("string", 'ValueMap{"a b", "ip"}', "c", "takes one of a b, ip"),
+            ("string", 'Ip("VM Network")', "192.0.2", "takes an IP address"),
+            ("string", 'Ip("VM Network") MinLen(9)', "192.0.2.7", ""),
+            ("string", 'Ip("a MinLen(99) b")', "192.0.2.7", ""),
+            ("string", 'ValueMap {"a}b","c"}', "a}b", ""),
             ("real64", "", "1,5", ""),  # left to the server
             ("ip:Mail", "", "anything", ""),
         ],
