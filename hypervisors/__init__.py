@@ -2,6 +2,7 @@
 
 from hypervisors.access import Access
 from hypervisors.again import Lasting, lasting, until_reachable
+from hypervisors.by_hand import plug_by_hand, start_by_hand
 from hypervisors.connect import connect
 from hypervisors.errors import (
     Ambiguous,
@@ -118,10 +119,12 @@ __all__ = [
     "no_progress",
     "normal_fingerprint",
     "once_reachable",
+    "plug_by_hand",
     "printable",
     "recordable",
     "redacted",
     "refuse_unreadable",
+    "start_by_hand",
     "until_reachable",
     "wait_for",
 ]

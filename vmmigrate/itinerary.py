@@ -1,6 +1,6 @@
 """A kind of run as a value: its phases, its commit, how far it can go back, and the words for its ends."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,16 +52,20 @@ class Scope:
 
     With `pauses_as` the run stands still after it, in those words, until `finish` or, before its commit, `resume`.
     Without, the run is over: rolled back. `refused`: why it is refused after the commit, "" where it is not.
+    `only` names the steps that are undone, in place of all but `keeps`; the commit is left out once it was made.
+    `leaves`: what it leaves to a person, a sentence each.
     `takes`: what a person loses or gets back by it, a sentence each; the way back is confirmed by a yes to them.
     """
 
     name: str
     words: str
     keeps: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     pauses_as: str = ""
     finish: Finish | None = None
     refused: str = ""
     takes: Callable[[Any, "RunState"], Iterable[str]] = lambda plan, state: ()
+    leaves: tuple[str, ...] = ()
 
 
 def unguarded(run: Any) -> Iterable[Check]:
@@ -96,11 +100,13 @@ class Itinerary:
     read_plan: Callable[[str], Any]  # → a Plan, of the type that its steps know
     machines: Callable[["RunState", str], Mapping[str, str]]  # by label, what stands where; the second is the outcome
     checks: Callable[["Facts"], tuple[Check, ...]]  # what was compared, in the order of the run
-    # What is asked for before the run goes on, or goes back through a live phase: doors, plan, state (None: new).
+    # What is asked for before the run goes on: doors, plan, state (None: new); or goes back: doors, steps to be undone.
     secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]
-    secrets_back: Callable[[Any], Iterable[str]]
+    secrets_back: Callable[[Any, Collection[str]], Iterable[str]]
     # Whether the world is served now: the run, its standing, its outages. None: it is a kind that serves nobody.
     service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
+    # What a person types to make the old side live: plan, the hypervisor's URL, state.
+    by_hand: Callable[[Any, str, "RunState"], Iterable[str]] = lambda plan, url, state: ()
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
 
     @property

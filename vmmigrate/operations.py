@@ -1,8 +1,8 @@
 """What can be asked of a run of any kind: begin, resume, rollback, finish, status."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 
 from hypervisors import Problem
@@ -14,8 +14,10 @@ from vmmigrate.events import RunStarted, Warned
 from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary
 from vmmigrate.parts import Parts, run_of
+from vmmigrate.run import way_out
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.engine import Engine
+from vmmigrate.run.fold import Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.lock import locked
 from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
@@ -114,7 +116,7 @@ def _refuse_to_resume(standing: Standing) -> None:
     if standing.paused_at and standing.committed:
         raise UsageProblem(
             f"run {state.run_id} {standing.itinerary.once}",
-            hint=f"vmmigrate finish {state.run_id}, then start a new run",
+            hint=f"vmmigrate {standing.verbs[0][0]} {state.run_id}, then start a new run",
         )
 
 
@@ -132,7 +134,7 @@ def rollback(
         if not yes:
             raise NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, wanted).takes), "--yes")
         with _connected(recorded, parts) as (engine, run):
-            _fetch_for_the_way_back(run.doors, engine.standing)
+            _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
             require(run, engine.itinerary)
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
@@ -178,10 +180,9 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
     """The run with its parts. All that its journal alone refuses was refused before: a password may be asked for."""
     recorder = Recorder(parts.listen)
     given = replace(parts, listen=recorder)
-    with (
-        recorder.into(recorded.journal),
-        run_of(recorded.rundir, recorded.plan, recorded.settings, given) as run,
-    ):
+    with recorder.into(recorded.journal), ExitStack() as opened:
+        with way_out.said(recorded.standing, recorded.plan, recorded.settings):
+            run = opened.enter_context(run_of(recorded.rundir, recorded.plan, recorded.settings, given))
         if recorded.unknown:
             left_out = ", ".join(recorded.unknown)
             recorder(Warned(f"{recorded.rundir.settings} has settings of another version, left out: {left_out}"))
@@ -209,12 +210,14 @@ def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:
     if standing.paused_at or state.back is None or state.back.scope == REDO.name:
         fetch_secrets(run.doors, itinerary.secrets(run.doors, run.plan, state))
     else:
-        _fetch_for_the_way_back(run.doors, standing)
+        left = [name for name in state.back.steps if state.steps[name] is not Status.PENDING]
+        _fetch_for_the_way_back(run, standing, left)
 
 
-def _fetch_for_the_way_back(doors: Doors, standing: Standing) -> None:
-    """Before a live phase, going back concerns the hypervisor alone."""
-    fetch_secrets(doors, standing.itinerary.secrets_back(doors) if standing.exposed else ())
+def _fetch_for_the_way_back(run: Run, standing: Standing, steps: Collection[str]) -> None:
+    """Only what undoing these steps wants."""
+    with way_out.said(standing, run.plan, run.settings):
+        fetch_secrets(run.doors, standing.itinerary.secrets_back(run.doors, steps))
 
 
 # ---- status ----------------------------------------------------------------------------------------------

@@ -56,11 +56,16 @@ def stop_at_edit(name: str, number: int) -> None:
     state.edit = edit_and_stop
 
 
+NOWHERE = -1  # in place of a port: no guest answers
+
+
 def connect_only_to(port: int) -> None:
     """Fail on every other connection than those to that port: what does not go through a jump host shows."""
     connect = socket.socket.connect
 
     def connect_or_fail(self: socket.socket, address: Any) -> None:
+        if port == NOWHERE:
+            raise ConnectionRefusedError(111, "Connection refused")
         if address[1] != port:
             raise AssertionError(f"a connection to {address}, past the jump host")
         connect(self, address)

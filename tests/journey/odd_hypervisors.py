@@ -1,10 +1,16 @@
 """Hypervisors that lack or do one thing, by name, for the child of the journeys."""
 
+import logging
 import os
 import signal
+import time
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import ClassVar
 
-from fixtures.memory import MemoryHypervisor
-from hypervisors import Store, VmRef
+from fixtures.appliance import state
+from fixtures.memory import Entry, MemoryHypervisor
+from hypervisors import DeploySpec, Network, ProgressListener, Store, Unreachable, VmRef
 
 
 class WithoutAgent(MemoryHypervisor):
@@ -36,7 +42,103 @@ class CtrlC(MemoryHypervisor):
         return super().stores()
 
 
-_ALL = {kind.__name__: kind for kind in (MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC)}
+class Line(MemoryHypervisor):
+    """Over a line that breaks: a broken connection is of no use, and none can be made while it is away."""
+
+    away_until: ClassVar[float] = 0.0
+    again: ClassVar[set[str]] = set()  # what was cut once already
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._broken = False
+        self._refuse_away()
+
+    def _editing(self, vm: VmRef) -> AbstractContextManager[tuple[state.State, Entry]]:
+        self._refuse_away()
+        return super()._editing(vm)
+
+    def _read(self) -> state.State:
+        self._refuse_away()
+        return super()._read()
+
+    def _refuse_away(self) -> None:
+        if self._broken or time.monotonic() < Line.away_until:
+            raise Unreachable("the line is cut", hint="wait for it")
+
+    def _cut(self, what: str, *, away: float = 0.0) -> None:
+        """Once a process."""
+        if what not in Line.again:
+            Line.again.add(what)
+            self._broken, Line.away_until = True, time.monotonic() + away
+            self._refuse_away()
+
+
+class LosesAnswers(Line):
+    """Each kind of change is made, and the first time its answer is lost."""
+
+    def deploy(self, spec: DeploySpec, progress: ProgressListener) -> VmRef:
+        made = super().deploy(spec, progress)
+        self._cut("deploy")
+        return made
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+        self._cut(f"link {link_up}")
+
+    def start(self, vm: VmRef) -> None:
+        super().start(vm)
+        self._cut("start")
+
+    def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
+        super().set_autostart(vm, autostart, entry)
+        self._cut(f"autostart {autostart}")
+
+    def set_notes(self, vm: VmRef, notes: str, *, over: str | None = None) -> None:
+        super().set_notes(vm, notes, over=over)
+        self._cut("notes")
+
+    def destroy(self, vm: VmRef, run_id: str) -> None:
+        super().destroy(vm, run_id)
+        self._cut("destroy")
+
+
+class AwayInTheSwitch(Line):
+    """As soon as the old VM is unplugged it is away for a second; nobody is live meanwhile."""
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+        self._cut("switch", away=1.0)
+
+
+class AwayForGood(Line):
+    """From then on it does not come back within the limit of this run."""
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+        self._cut("switch", away=3600.0)
+
+
+class FillsTheDisk(MemoryHypervisor):
+    """When the old VM is unplugged something takes all room on the disk of the runs."""
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+        if not link_up:
+            with suppress(OSError), Path(os.environ["VMMIGRATE_RUNS_FOLDER"], "hog").open("ab", buffering=0) as hog:
+                while hog.write(bytes(4096)) == 4096:
+                    pass
+            logging.getLogger("hypervisors").warning(
+                "the disk is full %s", "x" * 4096
+            )  # recorded: more than its page has
+
+
+_ALL = {
+    kind.__name__: kind
+    for kind in (
+        *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
+        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk),
+    )
+}
 
 
 def named(name: str) -> type[MemoryHypervisor]:

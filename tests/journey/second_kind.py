@@ -157,7 +157,7 @@ SIGN = Itinerary(
     machines=machines,
     checks=checks,
     secrets=lambda doors, plan, state: (),
-    secrets_back=lambda doors: (),
+    secrets_back=lambda doors, steps: (),
 )
 
 # ---- its processes -------------------------------------------------------------------------------------------

@@ -167,6 +167,10 @@ def rollback(
     leave_mail: Annotated[
         bool, typer.Option("--leave-mail", help="Go back although mail is waiting in the new VM.")
     ] = False,
+    links_only: Annotated[
+        bool,
+        typer.Option("--links-only", help="Only plug the old VM in again: no guest is asked, and no guest password."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would undo, and do nothing.")] = False,
     yes: Yes = False,
     json: Json = False,
@@ -180,17 +184,27 @@ def rollback(
     from vmmigrate.show.rollback import way_back_json, way_back_lines
 
     def act(parts: "Parts", _: Any) -> None:
+        asked = _asked_scope(scope, links_only=links_only)
         if dry_run:
-            seen = operations.rehearse_rollback(run, parts, scope=scope)
+            seen = operations.rehearse_rollback(run, parts, scope=asked)
             show_result(way_back_lines(seen), way_back_json(run, seen), json=json)
             return
         try:
-            operations.rollback(run, parts, scope=scope, leave_behind=leave_mail, yes=yes)
+            operations.rollback(run, parts, scope=asked, leave_behind=leave_mail, yes=yes)
         except NeedsConfirmation as question:
             confirm(f"{question.question}. Go back?")
-            operations.rollback(run, parts, scope=scope, leave_behind=leave_mail, yes=True)
+            operations.rollback(run, parts, scope=asked, leave_behind=leave_mail, yes=True)
 
     carry_out(act, json=json, run_id="" if dry_run else run)
+
+
+def _asked_scope(scope: str | None, *, links_only: bool) -> str | None:
+    from vmmigrate.errors import UsageProblem
+    from vmmigrate.steps.migration import LINKS
+
+    if scope and links_only:
+        raise UsageProblem("--scope and --links-only are both given", hint="give one of them")
+    return LINKS.name if links_only else scope
 
 
 def status(

@@ -1,9 +1,17 @@
 """Look whether mail is taken, for the last line of a command and the first of `status`: quick, and it fails nothing."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hypervisors import Problem, redacted
 from vmmigrate.events import NOT_LOOKED_AT, Service
+from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.journal import Journal
+from vmmigrate.run.outages import outages
+from vmmigrate.run.standing import Standing
+
+if TYPE_CHECKING:
+    from vmmigrate.run.stage import Run
 
 Looking = Callable[[], Service]
 Within = Callable[[Looking], Service]  # ends a look that takes too long; raises a Problem then
@@ -22,3 +30,10 @@ def looked_at(look: Looking, within: Within) -> Service:
         return Service(NOT_LOOKED_AT, seen=redacted(str(problem)))
     except Exception as bug:  # the command has its own end, which this must not replace
         return Service(NOT_LOOKED_AT, seen=f"a bug: {type(bug).__name__}")
+
+
+def mail_now(itinerary: Itinerary, journal: Journal, run: "Run") -> Service | None:
+    """None for a kind of run that serves none."""
+    look, standing = itinerary.service, Standing(itinerary, journal.state())
+    past = outages(itinerary, journal.records)
+    return looked_at(lambda: look(run, standing, past), run.within) if look else None

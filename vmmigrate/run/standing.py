@@ -73,11 +73,20 @@ class Standing:
         if self.finish and (self.came_to_its_end or self.committed):
             last = ("finish", self.finish.does)
             return (last, back) if self.came_to_its_end else (last,)
+        if self.paused_at and self.committed:
+            return (back,)
         return ("resume", "to continue"), back
 
     def covered(self, scope: Scope) -> tuple[str, ...]:
         """The recorded steps that a scope undoes."""
-        return tuple(name for name, phase in self.state.phases.items() if phase not in scope.keeps)
+        if not scope.only:
+            return tuple(name for name, phase in self.state.phases.items() if phase not in scope.keeps)
+        kept = self.itinerary.commit if self.committed else ""
+        return tuple(name for name in self.state.phases if name in scope.only and name != kept)
+
+    def to_undo(self, scope: Scope) -> tuple[str, ...]:
+        """Those of them that were begun."""
+        return tuple(name for name in self.covered(scope) if self.state.steps[name] is not Status.PENDING)
 
     def usual_scope(self) -> Scope:
         """What `rollback` undoes unless another is asked for: the first that is not refused."""

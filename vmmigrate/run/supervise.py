@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
-from vmmigrate.events import RunEnded, Service
+from vmmigrate.events import RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind
-from vmmigrate.run.service import looked_at
+from vmmigrate.run.service import mail_now
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.run.unrecorded import back_unrecorded
+from vmmigrate.run.way_out import by_hand
 from vmmigrate.step import UndoRefused
 
 
@@ -90,6 +91,9 @@ def _interrupted(engine: Engine, run: Run) -> None:
 def _report_end(engine: Engine, run: Run) -> None:
     if engine.standing.state.ended == ROLLED_BACK:
         run.rundir.drop_secrets()
+    scope = engine.standing.paused_at
+    for left in scope.leaves if scope else ():
+        run.emit(StepRemark("", left))
     refuse_left_over(engine, run)
     report(engine, run, outcome_of(engine.standing))
 
@@ -98,11 +102,14 @@ def refuse_left_over(engine: Engine, run: Run) -> None:
     """Raises NeedsAttention if an undo failed."""
     state = engine.standing.state
     if state.ended == NEEDS_ATTENTION:
-        report(engine, run, NEEDS_ATTENTION)
+        mail = report(engine, run, NEEDS_ATTENTION)
+        first = f"{mail}\n" if mail and engine.standing.exposed else ""
         listed = [f"{name}: {text}" for name, text in state.troubles.items()]
         raise NeedsAttention(
-            "not everything could be undone:" + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
-            hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it continues where it failed",
+            f"{first}not everything could be undone:"
+            + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
+            hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it continues where it failed"
+            + by_hand(engine.standing, run.plan, run.settings),
         )
 
 
@@ -125,12 +132,12 @@ def outcome_of(standing: Standing) -> str:
     return standing.word.replace(" ", "-") if standing.paused_at else standing.word
 
 
-def report(engine: Engine, run: Run, outcome: str) -> None:
+def report(engine: Engine, run: Run, outcome: str) -> Service | None:
+    """Say how it stands; whether mail flows, as it is looked at for that."""
     standing, past = engine.standing, outages(engine.itinerary, engine.journal.records)
     back = ("rollback", engine.itinerary.rollback_does)
     attention = (("status", "what was done, and what you must do"), back)
-    look = engine.itinerary.service
-    mail = looked_at(lambda: look(run, standing, past), run.within) if look else None
+    mail = mail_now(engine.itinerary, engine.journal, run)
     run.emit(
         RunEnded(
             run_id=run.run_id,
@@ -143,6 +150,7 @@ def report(engine: Engine, run: Run, outcome: str) -> None:
             mail=mail,
         )
     )
+    return mail
 
 
 def _machines(engine: Engine, outcome: str, mail: Service | None) -> Mapping[str, str]:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from hypervisors import Problem
 from vmmigrate.errors import JournalFailed, describe
 from vmmigrate.events import StepBegan, StepEnded, StepFailed
+from vmmigrate.run import way_out
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
 from vmmigrate.run.persistent import persistently
+from vmmigrate.run.service import mail_now
 from vmmigrate.run.stage import Run
 from vmmigrate.step import Nothing, Step, UndoRefused
 
@@ -24,12 +26,15 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
     run.pace = run.pace.undisturbed()
     back = engine.standing.state.back
     troubles = list(_undo_all(run, steps, leave_behind=back is not None and back.leave_behind))
-    words = "the run went back out of its live phase, without a record"
+    words, by_hand = "the run went back out of its live phase, without a record", ""
     if troubles:
+        by_hand = way_out.by_hand(engine.standing, run.plan, run.settings)
         words = "not everything could be undone, and there is no record of it:\n  " + "\n  ".join(troubles)
+    mail = mail_now(engine.itinerary, engine.journal, run)
+    first = f"{mail}\n" if mail else ""
     return JournalFailed(
-        f"{words}\n  because {failed}",
-        hint=f"free space there, or permit writing, then run `vmmigrate rollback {run.run_id}`: it looks first",
+        f"{first}{words}\n  because {failed}",
+        hint=f"free space there, or permit writing, then run `vmmigrate rollback {run.run_id}`{by_hand}",
     )
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from vmmigrate.errors import UsageProblem
 from vmmigrate.itinerary import Itinerary, Plan, Scope
-from vmmigrate.run.fold import Status
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 
 
@@ -19,10 +18,9 @@ class WayBack:
 
 def way_back(standing: Standing, plan: Plan, scope: Scope) -> WayBack:
     state = standing.state
-    begun = [name for name in standing.covered(scope) if state.steps[name] is not Status.PENDING]
     titles = {**{step.name: step.title for step in standing.itinerary.steps}, **state.titles}
     takes = tuple(scope.takes(plan, state)) or (scope.words,)
-    return WayBack(scope.words, takes, tuple(titles[name] for name in reversed(begun)))
+    return WayBack(scope.words, takes, tuple(titles[name] for name in reversed(standing.to_undo(scope))))
 
 
 def scope_to_undo(standing: Standing, asked: str | None) -> Scope:
@@ -34,6 +32,10 @@ def scope_to_undo(standing: Standing, asked: str | None) -> Scope:
     if standing.paused_at is wanted or (standing.committed and standing.paused_at is usual):
         following = "; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in standing.verbs)
         raise UsageProblem(f"run {run_id} is {standing.words} already", hint=following)
+    if wanted.only and not standing.to_undo(wanted):
+        raise UsageProblem(
+            f"run {run_id} has nothing of that to undo: {wanted.words}", hint=f"see: vmmigrate status {run_id}"
+        )
     if standing.committed and wanted.refused:
         raise UsageProblem(
             f"run {run_id}: {wanted.refused}",

@@ -14,6 +14,7 @@ from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links
 from vmmigrate.steps.export import load_digests
 
+BY_HAND = "nft delete table inet vmmigrate_intake"  # opens it again
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
 
 
@@ -35,7 +36,7 @@ def undo(run: Run) -> None:
         "the old gateway's shell",
         lambda: firewall.open_intake(run.old_shell),
         timeout=run.settings.limits.network,
-        clears="on the old VM's screen, as root: nft delete table inet vmmigrate_intake",
+        clears=f"on the old VM's screen, as root: {BY_HAND}",
     )
 
 

@@ -1,7 +1,8 @@
 """The migration as an itinerary: how far it goes back, how it ends, what is said of both VMs, what going on wants."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+from hypervisors import plug_by_hand, start_by_hand
 from vmmigrate import properties
 from vmmigrate.doors import Doors
 from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Verified, VerifiedLive
@@ -9,7 +10,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, retire, service
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, intake, retire, service
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -29,6 +30,13 @@ def _takes_the_switch(plan: Plan, state: RunState) -> Iterator[str]:
     )
     yield f"{plan.new_name} will be kept, unplugged{since}"
     yield from _meanwhile(plan, state)
+
+
+def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
+    """By links alone: the guests, and what a password would be needed for, stay."""
+    yield f"{plan.new_name} will be unplugged, and {plan.old.name} plugged in; no guest is asked, and none is changed"
+    if Opened.__name__ in state.ever_learnt:
+        yield f"mail that {plan.new_name} still has stays in it, undelivered"
 
 
 def _meanwhile(plan: Plan, state: RunState) -> Iterator[str]:
@@ -52,6 +60,17 @@ KEEPING_NEW = Scope(
         "deletes the new VM with all its data; the old one stays live",
         lambda plan: f"{plan.new_name} will be deleted with all its data",
         doing="deleting the new VM",
+    ),
+)
+LINKS = Scope(
+    "links",
+    "plugging the old VM in again by the hypervisor alone; both guests stay as they are",
+    only=("switch", "verify-live", "autostart", "open"),
+    pauses_as="plugged back",
+    takes=_takes_the_links,
+    leaves=(
+        f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
+        "nothing was undone in the new guest: `rollback` does that, and needs its password",
     ),
 )
 
@@ -90,6 +109,27 @@ def secrets(doors: Doors, plan: Plan, state: RunState | None) -> Iterator[str]:
         yield from properties.secret_names(plan.properties)
 
 
+def secrets_back(doors: Doors, steps: Collection[str]) -> Iterator[str]:
+    """Only what undoing these steps wants: links and power need no guest."""
+    if "close-intake" in steps:
+        yield from doors.old.wanted()
+    if "open" in steps:
+        yield from doors.new.wanted()
+
+
+def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
+    """What makes the old gateway live, whatever of it is so already; never both."""
+    new, mac = state.facts.find(NewVm), plan.identity.mac
+    if state.steps["switch"] is not Status.PENDING:
+        yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
+        if new is not None:
+            yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
+        yield from plug_by_hand(url, plan.old, mac, up=True)
+        yield f"if it is switched off: {start_by_hand(url, plan.old)}"
+    if state.steps["close-intake"] is not Status.PENDING:
+        yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
+
+
 def makes_vm(state: RunState) -> bool:
     """Whether the way forward makes the new VM, or makes it again because its import cannot be continued."""
     redone = state.back is not None and state.back.scope == REDO.name
@@ -103,7 +143,7 @@ MIGRATE = Itinerary(
     doing="migrating",
     phases=(PREPARE, SWITCH, CLOSE),
     commit="open",
-    scopes=(ALL, KEEPING_NEW),
+    scopes=(ALL, KEEPING_NEW, LINKS),
     interrupted=KEEPING_NEW,
     outage_from=Intake,
     finish=Finish(
@@ -118,6 +158,7 @@ MIGRATE = Itinerary(
     checks=checks,
     secrets=secrets,
     service=service.look,
-    secrets_back=Doors.wanted,
+    secrets_back=secrets_back,
+    by_hand=by_hand,
     guard=guards.may_act,
 )

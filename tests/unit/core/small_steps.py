@@ -144,7 +144,7 @@ SMALL = Itinerary(
     machines=lambda state, outcome: {},
     checks=lambda facts: (),
     secrets=lambda doors, plan, state: (),
-    secrets_back=lambda doors: (),
+    secrets_back=lambda doors, steps: (),
 )
 
 

@@ -68,7 +68,9 @@ def test_the_first_scope_undoes_everything_and_one_is_open_after_the_commit(itin
     assert (itinerary.everything.keeps, itinerary.everything.pauses_as) == ((), "")
     assert not all(scope.refused for scope in itinerary.scopes)
     assert itinerary.interrupted in itinerary.scopes
-    assert all(scope.finish for scope in itinerary.scopes if scope.pauses_as)
+    assert all(scope.finish for scope in itinerary.scopes if scope.pauses_as and not scope.only)
+    assert not [scope for scope in itinerary.scopes if scope.only and scope.finish]  # a part of a way back ends nothing
+    assert all(set(scope.only) <= {step.name for step in itinerary.steps} for scope in itinerary.scopes)
 
 
 @each_itinerary

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +18,7 @@ from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind, read
 from vmmigrate.run.room import SIZE, Room
 from vmmigrate.run.supervise import supervise
+from vmmigrate.settings.models import Settings
 from vmmigrate.step import UndoRefused
 
 KIB = 1 << 10
@@ -73,8 +75,8 @@ def fill_to_the_brim(disk: Path, journal: Journal) -> None:
     remark = {"step": "", "text": ""}
     journal.append(Kind.REMARK, remark)
     after = journal.path.stat().st_size
-    journal.append(Kind.REMARK, {**remark, "text": "x" * ((before - 2 * after) % 4096)})
-    assert journal.path.stat().st_size % 4096 in (0, 1, 4095)
+    journal.append(Kind.REMARK, {**remark, "text": "x" * ((before - 2 * after - 50) % 4096)})
+    assert journal.path.stat().st_size % 4096 > 4000  # the next record is longer than what is left
     fill(disk)
 
 
@@ -86,6 +88,7 @@ def process_as_run(process: Process) -> Any:
         run_id = "r1"
         rundir = SimpleNamespace(drop_secrets=lambda: None)
         plan = SimpleNamespace(insecure=())
+        settings = Settings()
         emit = staticmethod(process.events.append)
 
         def __getattr__(self, name: str) -> Any:
@@ -281,8 +284,12 @@ def test_what_fails_then_is_said_with_what_a_person_must_do(disk: Path, path: Pa
     process = start(path, world, itinerary=LIVE)
     fills(process, "unplug", disk, also_the_room=True)
     world.refuses["undo unplug"] = trouble("the host is down")
-    with pytest.raises(JournalFailed, match="unplug: the host is down → try another day"):
+    process.engine.itinerary = replace(LIVE, by_hand=lambda plan, url, state: [f"virsh -c {url} and so on"])
+    with pytest.raises(JournalFailed, match="unplug: the host is down → try another day") as caught:
         supervise(process.engine, process_as_run(process), Engine.forward)
+    assert (
+        "nobody may take mail; by hand, in this order:\n    1. virsh -c qemu:///system and so on" in caught.value.hint
+    )
 
 
 def test_after_the_commit_nothing_is_undone(disk: Path, path: Path, world: World) -> None:

@@ -1,0 +1,67 @@
+"""What a person types where no program gets through: each hypervisor's own commands. No SDK is loaded for it."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypervisors.types import VmRef
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Templates of {url}, {vm}, {mac}, which `quoted` makes safe; `up`: plugs in, running and stored."""
+
+    up: tuple[str, ...]
+    down: tuple[str, ...]
+    start: str
+    quoted: Callable[[str], str]
+    beside: str = ""  # how else it is done
+
+
+_VIRSH = _Words(
+    up=(
+        "virsh -c {url} domif-setlink {vm} {mac} up",
+        "virsh -c {url} domif-setlink {vm} {mac} up --config",
+    ),
+    down=(
+        "virsh -c {url} domif-setlink {vm} {mac} down --config",
+        "virsh -c {url} domif-setlink {vm} {mac} down",
+    ),
+    start="virsh -c {url} start {vm}",
+    quoted=shlex.quote,
+)
+
+
+def _powershell(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+# PowerCLI finds a NIC by its MAC; govc only by its number.
+_ADAPTER = "Get-VM {vm} | Get-NetworkAdapter | Where-Object MacAddress -eq {mac} | Set-NetworkAdapter -Confirm:$false"
+_VSPHERE = _Words(
+    up=(f"{_ADAPTER} -Connected:$true -StartConnected:$true",),
+    down=(f"{_ADAPTER} -Connected:$false -StartConnected:$false",),
+    start="Start-VM {vm}",
+    quoted=_powershell,
+    beside=" (in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On)",
+)
+
+
+def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool) -> tuple[str, ...]:
+    """The commands that plug one NIC in or out, in the running and in the stored definition."""
+    words = _words(url)
+    *before, last = (_filled(words, line, url, vm, mac) for line in (words.up if up else words.down))
+    return (*before, last + words.beside)
+
+
+def start_by_hand(url: str, vm: VmRef) -> str:
+    words = _words(url)
+    return _filled(words, words.start, url, vm, "")
+
+
+def _words(url: str) -> _Words:
+    return _VSPHERE if url.lower().startswith("vsphere:") else _VIRSH
+
+
+def _filled(words: _Words, line: str, url: str, vm: VmRef, mac: str) -> str:
+    return line.format(url=words.quoted(url), vm=words.quoted(vm.name), mac=words.quoted(mac))

@@ -1,0 +1,161 @@
+"""A way back that gets through: a line that breaks, a hypervisor that is away, no guest that answers, a full disk."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.journey.child import NOWHERE
+from tests.journey.conftest import Tell, Worlds
+from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Story, Told, assert_same
+from vmmigrate.steps.intake import BY_HAND
+
+pytestmark = pytest.mark.slow
+UNPLUGGED = ("SIGKILL", "after", ("done", "switch"))  # nobody takes mail
+
+
+def alone(story: Story, *argv: str) -> Told:
+    """`vmmigrate ARGV` where no guest answers and no password is known."""
+    secrets, story.secrets, story.only_port = story.secrets, {}, NOWHERE
+    try:
+        return story.command(*argv)
+    finally:
+        story.secrets, story.only_port = secrets, 0
+
+
+# ---- the hypervisor ------------------------------------------------------------------------------------------
+
+
+def test_a_migration_over_a_line_that_loses_answers(tell: Tell, undisturbed: Worlds) -> None:
+    story = tell()
+    story.hypervisor = "LosesAnswers"
+    told = story.migrate()
+    assert (told.status, told.err) == (DONE, "")
+    assert_same(story.world(), undisturbed.migrated)
+    assert story.conflicts() == []
+
+
+def test_a_way_back_over_a_line_that_loses_answers(story: Story, undisturbed: Worlds) -> None:
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    story.hypervisor = "LosesAnswers"
+    assert story.rollback().status == DONE
+    assert_same(story.world(), undisturbed.before)
+    assert story.conflicts() == []
+
+
+def test_a_hypervisor_that_is_away_for_a_second_in_the_switch(tell: Tell) -> None:
+    story = tell()
+    story.hypervisor = "AwayInTheSwitch"
+    told = story.migrate()
+    assert (told.status, told.err) == (DONE, "")
+    assert story.live() == ["new"]
+
+
+def test_one_that_is_away_for_longer_leaves_the_words_that_end_the_outage(tell: Tell, undisturbed: Worlds) -> None:
+    story = tell()
+    story.hypervisor = "AwayForGood"
+    told = story.migrate(limits={"reconnect": 0.3})
+    assert told.status == ATTENTION
+    assert story.live() == []
+    old = story.lab.old_name
+    for words in (f"domif-setlink {old} ", " up --config", f"start {old}", BY_HAND):
+        assert words in told.err
+    story.hypervisor = "MemoryHypervisor"
+    assert story.rollback().status == DONE
+    assert_same(story.world(), undisturbed.before)
+
+
+# ---- by links alone ------------------------------------------------------------------------------------------
+
+
+def test_links_only_makes_the_old_one_live_without_a_guest_and_without_a_password(story: Story) -> None:
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    assert story.live() != ["old"]
+    told = alone(story, "rollback", story.run_id, "--links-only", "--yes")
+    assert told.status == DONE, told.err
+    assert story.live() == ["old"]
+    assert f"on its screen, as root: {BY_HAND}" in told.out
+    assert "plugged back" in alone(story, "status", story.run_id).out
+    assert story.recorded[-1][0] in ("paused", "remark")
+
+
+def test_the_whole_way_back_does_want_them(story: Story) -> None:
+    """What is shown above is not that nothing is ever asked."""
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    told = alone(story, "rollback", story.run_id, "--yes")
+    assert told.status in (REFUSED, ATTENTION)
+    assert "SSH password of" in told.err or "is not given" in told.err
+
+
+def test_after_it_the_run_can_go_on(story: Story, undisturbed: Worlds) -> None:
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    assert alone(story, "rollback", story.run_id, "--links-only", "--yes").status == DONE
+    assert story.resume().status == DONE
+    assert_same(story.world(), undisturbed.migrated)
+    assert story.conflicts() == []
+
+
+def test_after_it_the_run_can_go_back(story: Story, undisturbed: Worlds) -> None:
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    assert alone(story, "rollback", story.run_id, "--links-only", "--yes").status == DONE
+    assert story.rollback().status == DONE
+    assert_same(story.world(), undisturbed.before)
+
+
+def test_after_the_commit_only_back_is_left(story: Story, undisturbed: Worlds) -> None:
+    assert story.migrate().status == DONE
+    told = alone(story, "rollback", story.run_id, "--links-only", "--yes")
+    assert told.status == DONE, told.err
+    assert story.live() == ["old"]
+    refused = story.resume()
+    assert refused.status == REFUSED
+    assert f"vmmigrate rollback {story.run_id}" in refused.err
+    assert story.rollback().status == DONE
+    assert_same(story.world(), undisturbed.switched_back)
+
+
+def test_it_is_refused_where_nothing_was_unplugged(story: Story) -> None:
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "verify"))).status == KILLED
+    told = alone(story, "rollback", story.run_id, "--links-only", "--yes")
+    assert told.status == REFUSED
+    assert "has nothing of that to undo" in told.err
+
+
+# ---- a full disk ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(story: Story) -> Story:
+    """The folder of the runs is on a disk of a MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    runs = story.folder / "runs"
+    runs.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(runs)], check=False)
+    if done.returncode:
+        pytest.skip("no disk can be mounted here")
+    return story
+
+
+def unmounted(story: Story) -> None:
+    """A copy of the runs takes the disk's place."""
+    runs = story.folder / "runs"
+    copy = shutil.copytree(runs, story.folder / "copy", ignore=shutil.ignore_patterns("hog"))
+    subprocess.run(["umount", "-l", str(runs)], check=True)
+    runs.rmdir()
+    Path(copy).rename(runs)
+
+
+def test_a_disk_that_becomes_full_in_the_switch(small_disk: Story, undisturbed: Worlds) -> None:
+    story = small_disk
+    story.hypervisor = "FillsTheDisk"
+    try:
+        told = story.migrate()
+        assert told.status == WENT_BACK, told.err
+        assert "has no room for the record of a way back" in told.err
+    finally:
+        unmounted(story)
+    assert story.recorded[-1] == ("end", "")
+    assert_same(story.world(), undisturbed.before)

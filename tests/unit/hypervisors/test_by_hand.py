@@ -1,0 +1,36 @@
+"""The commands that a person types: one's own hypervisor's, safe for its shell, without loading an SDK."""
+
+import subprocess
+import sys
+
+from hypervisors import VmRef, plug_by_hand, start_by_hand
+
+VM = VmRef("id-1", "mail gw")
+MAC = "52:54:00:00:00:01"
+
+
+def test_virsh_plugs_the_running_one_and_the_stored_one() -> None:
+    url = "qemu+ssh://root@host/system?no_verify=1&x"
+    quoted = f"virsh -c '{url}' domif-setlink 'mail gw' {MAC}"
+    assert plug_by_hand(url, VM, MAC, up=True) == (f"{quoted} up", f"{quoted} up --config")
+    assert plug_by_hand(url, VM, MAC, up=False) == (f"{quoted} down --config", f"{quoted} down")
+    assert start_by_hand(url, VM) == f"virsh -c '{url}' start 'mail gw'"
+
+
+def test_powercli_and_the_client_on_vsphere() -> None:
+    [line] = plug_by_hand("vsphere://admin@vc/DC/C", VmRef("1", "it's"), MAC, up=True)
+    assert line.startswith(f"Get-VM 'it''s' | Get-NetworkAdapter | Where-Object MacAddress -eq '{MAC}'")
+    assert "-Connected:$true -StartConnected:$true" in line
+    assert "in the vSphere client" in line
+    [line] = plug_by_hand("vsphere://admin@vc/DC/C", VM, MAC, up=False)
+    assert "-Connected:$false -StartConnected:$false" in line
+    assert start_by_hand("vsphere://admin@vc", VM) == "Start-VM 'mail gw'"
+
+
+def test_no_sdk_is_loaded_for_it() -> None:
+    """Where it is needed an SDK may be what fails."""
+    code = (
+        "import sys, hypervisors as h; h.plug_by_hand('qemu:///system', h.VmRef('1', 'a'), 'x', up=True);"
+        "sys.exit('libvirt' in sys.modules or 'pyVmomi' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
