@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from hypervisors import NotFound, PowerState, Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
-from vmmigrate.appliance.units import boot_id
 from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
@@ -76,14 +75,17 @@ def _is_deleted(run: Run) -> bool:
 
 
 def _close(run: Run) -> None:
-    """One that is off may hold mail: it is asked too."""
-    vm, shell = run.facts.of(NewVm).vm, run.new_shell
-    if run.hypervisor.power_state(vm) is PowerState.OFF and not run.leave_behind:
+    """Waits for a guest that is booting. One that is off may hold mail: it is asked too."""
+    vm, shell, limits = run.facts.of(NewVm).vm, run.new_shell, run.settings.limits
+    off = run.hypervisor.power_state(vm) is PowerState.OFF
+    if off and not run.leave_behind:
         run.hypervisor.start(vm)
-        run.wait_for_answer(
-            "a log-in on the new VM", lambda: boot_id(shell), timeout=run.settings.limits.boot, clears=BOOTS
-        )
-    firewall.close_intake(shell, firewall.lay_intake(shell))
+    run.wait_for_answer(
+        "the new gateway's shell",
+        lambda: firewall.close_intake(shell, firewall.lay_intake(shell)),
+        timeout=limits.boot if off else limits.network,
+        clears=BOOTS,
+    )
     if not run.leave_behind:
-        mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
+        mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=limits.drain, pace=run.pace)
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
