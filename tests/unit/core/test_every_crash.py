@@ -7,15 +7,16 @@ its records, which leads to others, until no new one is found. A moment is what 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from small_steps import HEADER, Bench, World
-from whole_run import BEFORE, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, itinerary, new_world
+from whole_run import BEFORE, IN_THE_VM, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, itinerary, new_world
 
+from vmmigrate.errors import NoLonger
 from vmmigrate.itinerary import REDO
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import RunState
@@ -125,3 +126,38 @@ def test_from_every_moment_each_way_leads_to_its_end(quick: Path, marks: tuple[s
                     todo.append(each)
             last = moments[-1]
             assert (last.state.ended or last.state.paused, last.marks) == end_of(moment, verb)
+
+
+# ---- the world moves between a kill and a resume -------------------------------------------------------------
+
+
+def loses(*marks: str) -> Callable[[frozenset[str]], frozenset[str]]:
+    return lambda before: before - set(marks)
+
+
+MOVES: dict[str, Callable[[frozenset[str]], frozenset[str]]] = {
+    "the claim is removed": loses("claim"),
+    "the new VM is deleted": loses("deploy", *IN_THE_VM, NEW_LIVE, "autostart", "open"),
+    "the isolation is gone": loses("isolate"),
+    "the address is gone": loses("address"),
+    "the old guest restarts": loses("close-intake"),
+    "the old VM is plugged in": lambda before: before | {OLD_LIVE},
+    "the new VM is unplugged": loses(NEW_LIVE),
+    "its autostart is off": loses("autostart"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("move", MOVES)
+def test_whatever_moved_a_resume_ends_as_it_should_or_stops_with_all_as_it_was(quick: Path, move: str) -> None:
+    moments = after(quick, first(quick), Engine.go_on)
+    assert len(moments) > 2 * len(PHASES)
+    for moment in moments[:-1]:
+        here = replace(moment, marks=MOVES[move](moment.marks))
+        committed = Standing(WHOLE, moment.state).committed
+        if committed and "deploy" in moment.marks - here.marks:
+            with pytest.raises(NoLonger):
+                after(quick, here, Engine.go_on)
+            continue
+        last = after(quick, here, Engine.go_on)[-1]
+        assert (last.state.ended, last.marks) == ("migrated", MIGRATED), moment.state
