@@ -5,7 +5,7 @@ new sign) and an undo that refuses. The world is a folder: `sign` is what people
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,24 @@ def hang(run: Any) -> None:
     _file(run, "sign").write_text(_file(run, "draft").read_text())
 
 
+def is_drafted(run: Any) -> Iterator[Check]:
+    """The draft is there: it is what will be hung."""
+    there = _file(run, "draft").exists()
+    yield Check("drafted", "the draft", "there", "there" if there else "gone", Verdict.of(there))
+
+
+def is_down(run: Any) -> Iterator[Check]:
+    """The old sign does not hang."""
+    hangs = _file(run, "sign").exists() and _file(run, "sign").read_text() == run.facts.of(OldSign).text
+    yield Check("down", "the old sign", "taken down", "hanging" if hangs else "taken down", Verdict.of(not hangs))
+
+
+def hangs(run: Any) -> Iterator[Check]:
+    """The new sign does."""
+    so = _file(run, "sign").exists() and _file(run, "sign").read_text() == run.plan.text
+    yield Check("hung", "the new sign", "hanging", "hanging" if so else "not hanging", Verdict.of(so))
+
+
 def take_new_down(run: Any) -> None:
     if _file(run, "readers").exists() and not run.leave_behind:
         raise UndoRefused("not going back: somebody has read the new sign", hint="tell them first")
@@ -110,16 +128,16 @@ def take_new_down(run: Any) -> None:
 DRAFT = Phase(
     "draft",
     (
-        Step("copy", "Copy the old sign", copy, Nothing("it only reads"), learns=(OldSign,)),
-        Step("draft", "Paint the new sign", draft, throw_draft_away),
+        Step("copy", "Copy the old sign", copy, Nothing("it only reads"), (OldSign,), holds=Nothing("one reading")),
+        Step("draft", "Paint the new sign", draft, throw_draft_away, holds=is_drafted),
     ),
 )
 HANG = Phase(
     "hang",
     live=True,
     steps=(
-        Step("take-down", "Take the old sign down", take_down, put_back, learns=(TakenDown,), needs=(OldSign,)),
-        Step("hang", "Hang the new sign", hang, take_new_down, learns=(Hung,)),
+        Step("take-down", "Take the old sign down", take_down, put_back, (TakenDown,), (OldSign,), holds=is_down),
+        Step("hang", "Hang the new sign", hang, take_new_down, (Hung,), holds=hangs, looks_back=("draft", "take-down")),
     ),
 )
 ALL = Scope("all", "taking all of it back", refused="the new sign may have been read, so it is kept")
@@ -165,6 +183,8 @@ SIGN = Itinerary(
 
 class NoHypervisor:
     """Is connected and closed, and nothing else."""
+
+    settling = 0.0
 
     def close(self) -> None:
         """There is nothing to close."""

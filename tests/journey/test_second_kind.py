@@ -17,7 +17,7 @@ RECORDS = (
     *("begin copy", "learnt copy", "done copy"),
     *("begin draft", "remark draft", "done draft"),
     *("begin take-down", "learnt take-down", "done take-down"),
-    *("begin hang", "learnt hang", "done hang"),
+    *("looked hang", "begin hang", "learnt hang", "done hang"),
     "end",
 )
 COMMIT = RECORDS.index("learnt hang") + 1
@@ -108,6 +108,7 @@ def test_status_lists_it_and_shows_it(door: Door) -> None:
             for line in door("status", "r1").out.splitlines()
             if line.startswith("proved: the old sign was copied: old (")
         ),
+        next(line for line in door("status", "r1").out.splitlines() if line.startswith("looked: 2 of 2 checks")),
         "note: draft: the paint is wet",
         "next: vmmigrate finish r1    throws the draft away",
         "next: vmmigrate rollback r1  to hang the old sign again",
@@ -127,6 +128,16 @@ def test_a_program_that_does_not_know_it_says_so(door: Door, child: Child) -> No
             f"  → use vmmigrate {__version__} for this run",
         ],
     )
+
+
+def test_what_somebody_moved_is_seen_when_it_is_resumed(door: Door) -> None:
+    assert door("sign", stop=("SIGKILL", "after", ("done", "take-down"))).status == KILLED
+    (door.folder / "door" / "draft").unlink()
+    (door.folder / "door" / "sign").write_text("old")
+    told = door("resume", "r1")
+    assert (told.status, told.err, door.files) == (DONE, "", REPLACED)
+    assert "done again: the draft: expected there; seen: gone" in told.out
+    assert [line for line in door.recorded if line.startswith("undone")] == ["undone take-down"]
 
 
 @pytest.mark.slow
