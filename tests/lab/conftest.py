@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from tls_sides import giving, guest, old, parts, reach
 
 from fixtures import lab as labs
 from fixtures.lab import Lab
 from fixtures.lab.namespace import is_alive
+
+__all__ = ["giving", "guest", "lab", "old", "parts", "reach", "world"]
 
 
 @pytest.fixture(scope="session")
