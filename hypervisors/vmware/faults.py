@@ -48,7 +48,7 @@ _HOST_AWAY = "is the host connected to vCenter? see it in the vSphere client"
 VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
     (vim.fault.PasswordExpired, LoginRefused, "the account's password has expired: set another one"),
     (vim.fault.InvalidLogin, LoginRefused, "check the account and its password; it was tried once"),
-    (vim.fault.NotAuthenticated, LoginRefused, "the session ended and could not be renewed: run it again"),
+    (vim.fault.NotAuthenticated, Unreachable, "the session ended, and so did the one that replaced it: run it again"),
     (vim.fault.RestrictedVersion, NotSupported, "the host's licence does not permit this (a free ESXi refuses writes)"),
     (vmodl.fault.SecurityError, NotPermitted, _MAY_NOT),
     (vmodl.fault.ManagedObjectNotFound, NotFound, "it was removed meanwhile: see the inventory"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pyVmomi import vim
 
+from hypervisors.errors import NotFound, Unreachable
 from hypervisors.vmware import properties
 from hypervisors.vmware.faults import problem_of
 from hypervisors.vmware.session import Session
@@ -18,10 +19,10 @@ def run(session: Session, what: str, begin: Callable[[], vim.Task], *, timeout: 
 
 
 def finish(session: Session, task: vim.Task, what: str, *, timeout: float) -> object:
-    """The task's result. Raises what its fault means, TimedOut. Seconds."""
+    """The task's result. Raises what its fault means, TimedOut; Unreachable if the server lost it. Seconds."""
 
     def look() -> object:
-        seen = properties.of_one(session, task, _PATHS, what)
+        seen = _seen(session, task, what)
         state = seen["info.state"]
         if state == vim.TaskInfo.State.error:
             raise problem_of(seen["info.error"], what)
@@ -30,3 +31,12 @@ def finish(session: Session, task: vim.Task, what: str, *, timeout: float) -> ob
         return seen.get("info.result")
 
     return wait_for(what, look, timeout=timeout, clears="see the task in the vSphere client", pause=0.05)
+
+
+def _seen(session: Session, task: vim.Task, what: str) -> properties.Properties:
+    try:
+        return properties.of_one(session, task, _PATHS, what)
+    except NotFound as gone:  # a server that was restarted knows none of its tasks, and not how they ended
+        raise Unreachable(
+            f"{what}: the server does not know its task any more", hint="see in the vSphere client whether it was done"
+        ) from gone

@@ -67,7 +67,7 @@ def test_every_row_is_reached(kind: type[Exception], problem: type[Problem], hin
     ("fault", "problem"),
     [
         (vim.fault.InvalidLogin, LoginRefused),
-        (vim.fault.NotAuthenticated, LoginRefused),
+        (vim.fault.NotAuthenticated, Unreachable),
         (vim.fault.NoPermission, NotPermitted),
         (vim.fault.RestrictedVersion, NotSupported),
         (vim.fault.ToolsUnavailable, NotSupported),
