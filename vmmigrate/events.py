@@ -6,15 +6,29 @@ from dataclasses import dataclass, field
 from hypervisors import Wait, Words
 
 
+@dataclass(frozen=True, kw_only=True)
+class Concerning:
+    """`vms`: the virtual machines that the run has by now, their ids as 'old' and 'new'."""
+
+    vms: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported(Concerning):
+    """Also of which run it is; "" while planning."""
+
+    run_id: str = field(default="", compare=False)
+
+
 @dataclass(frozen=True)
-class RunStarted:
+class RunStarted(Concerning):
     run_id: str
     verb: str  # 'migrate', 'resume', 'rollback', 'finish'
     folder: str
 
 
 @dataclass(frozen=True)
-class StepBegan:
+class StepBegan(Reported):
     """`number` of `total` counts the steps of this direction; both are 0 while planning."""
 
     step: str
@@ -25,7 +39,7 @@ class StepBegan:
 
 
 @dataclass(frozen=True)
-class StepProgress:
+class StepProgress(Reported):
     """Bytes. `total` 0 = unknown."""
 
     step: str
@@ -34,13 +48,13 @@ class StepProgress:
 
 
 @dataclass(frozen=True)
-class StepWaits:
+class StepWaits(Reported):
     step: str
     wait: Wait
 
 
 @dataclass(frozen=True)
-class StepRemark(Words):
+class StepRemark(Reported, Words):
     """A remark that changes nothing."""
 
     step: str
@@ -48,14 +62,14 @@ class StepRemark(Words):
 
 
 @dataclass(frozen=True)
-class Warned(Words):
+class Warned(Reported, Words):
     """A warning of the hypervisor, which does the request anyway."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class StepEnded:
+class StepEnded(Reported):
     step: str
     title: str
     seconds: float
@@ -63,7 +77,7 @@ class StepEnded:
 
 
 @dataclass(frozen=True)
-class StepFailed(Words):
+class StepFailed(Reported, Words):
     step: str
     title: str
     error: str
@@ -72,7 +86,7 @@ class StepFailed(Words):
 
 
 @dataclass(frozen=True)
-class DirectionTaken(Words):
+class DirectionTaken(Reported, Words):
     """The run turned: 'back' with its scope, or 'forward'. `words` say it to a person."""
 
     to: str
@@ -129,7 +143,7 @@ class Service(Words):
 
 
 @dataclass(frozen=True)
-class RunEnded:
+class RunEnded(Concerning):
     """`outcome`: the itinerary's good end, 'rolled-back', 'needs-attention', 'interrupted', 'finished', or a pause.
 
     `outage`: seconds in which nobody took mail, in all of `outages` that ended; None where there was none. `machines`:

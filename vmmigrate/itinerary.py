@@ -107,6 +107,7 @@ class Itinerary:
     service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
     # What a person types to make the old side live: plan, the hypervisor's URL, state.
     by_hand: Callable[[Any, str, "RunState"], Iterable[str]] = lambda plan, url, state: ()
+    vms: Callable[[Any, "RunState"], Mapping[str, str]] = lambda plan, state: {}  # ids of what it is about, for events
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
 
     @property

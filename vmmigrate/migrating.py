@@ -8,14 +8,15 @@ from hypervisors import Hypervisor, refuse_unreadable
 from vmmigrate import archives, properties
 from vmmigrate.doors import Doors
 from vmmigrate.errors import NeedsConfirmation, UsageProblem
-from vmmigrate.findings import Findings, refusal
+from vmmigrate.events import Warned
+from vmmigrate.findings import Findings, Severity, refusal
 from vmmigrate.model import Plan, plan_to_json
 from vmmigrate.operations import fetch_secrets, start
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run, reported
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.preflight import preflight
 from vmmigrate.run.recorder import Recorder
-from vmmigrate.run.rundir import new_run_id
+from vmmigrate.run.rundir import RunDir, new_run_id
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps.migration import MIGRATE
 
@@ -50,13 +51,16 @@ def migrate(
     run_id: str | None = None,
     agreed: Plan | None = None,
     yes: bool = False,
+    shown: bool = False,
 ) -> str:
     """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is changed.
 
-    `agreed`: a plan made earlier, whose premises must still hold. After a failure before the commit the run
+    `agreed`: a plan made earlier, whose premises must still hold; its run's id is kept. `shown`: the operator has seen
+    the plan's warnings; else they are reported. After a failure before the commit the run
     has gone back and RolledBack is raised; NeedsAttention if a person must do something.
     """
-    run_id = run_id or new_run_id(parts.wall)
+    run_id = (agreed.run_id if agreed else "") or run_id or new_run_id(parts.wall)
+    _refuse_used(parts.rundir(run_id))
     _refuse_unusable(image, settings, parts)
     recorder = Recorder(parts.listen)
     parts = replace(parts, listen=recorder)
@@ -65,6 +69,8 @@ def migrate(
         _refuse_blocked(made)
         if agreed is not None:
             _refuse_broken(agreed, made)
+        if not shown:
+            _report_warnings(made, recorder)
         if not yes:
             raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
         fetch_secrets(doors, MIGRATE.secrets(doors, made, None))
@@ -85,6 +91,21 @@ def _refuse_unusable(image: Path, settings: Settings, parts: Parts) -> None:
     except UsageProblem as problem:
         found.error("folders", str(problem), problem.hint)
     found.refuse_if_blocked()
+
+
+def _refuse_used(rundir: RunDir) -> None:
+    """A plan is for one run. Raises UsageProblem."""
+    if rundir.path.exists():
+        raise UsageProblem(
+            f"this plan has been used already, by run {rundir.run_id}",
+            hint=f"see what became of it: vmmigrate status {rundir.run_id}; for another attempt make another plan",
+        )
+
+
+def _report_warnings(made: Plan, recorder: Recorder) -> None:
+    for finding in made.findings:
+        if finding.severity is Severity.WARNING:
+            recorder(Warned(f"{finding.id}: {finding.seen} → {finding.remedy}"))
 
 
 def _refuse_blocked(made: Plan) -> None:

@@ -64,6 +64,7 @@ class Plan:
     insecure: tuple[str, ...] = ()  # every option that disables a check; the report repeats them
     premises: tuple[Premise, ...] = ()
     findings: tuple[Finding, ...] = ()
+    run_id: str = ""  # of the run that it plans; a plan of an earlier version has none
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from hypervisors import Problem
 from vmmigrate import __version__
@@ -72,7 +73,7 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None
     with (
         locked(rundir, itinerary.name, host=run.workstation, wall=run.wall),
         closing(begin(rundir, itinerary, plan, run.settings, run.clocks)) as journal,
-        recorder.into(journal),
+        recorder.into(journal, partial(itinerary.vms, run.plan)),
     ):
         report_start(run, itinerary.name)
         supervise(Engine(journal, itinerary, run, run.emit), run, Engine.forward)
@@ -180,7 +181,7 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
     """The run with its parts. All that its journal alone refuses was refused before: a password may be asked for."""
     recorder = Recorder(parts.listen)
     given = replace(parts, listen=recorder)
-    with recorder.into(recorded.journal), ExitStack() as opened:
+    with recorder.into(recorded.journal, partial(recorded.itinerary.vms, recorded.plan)), ExitStack() as opened:
         with way_out.said(recorded.standing, recorded.plan, recorded.settings):
             run = opened.enter_context(run_of(recorded.rundir, recorded.plan, recorded.settings, given))
         if recorded.unknown:

@@ -25,6 +25,7 @@ VARIES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:NUkyzTvIZfGTdlzBsNVBz5Z6d2W1nDj5Mn0o3Y1xT0M"),
     (r"SHA-256 [0-9a-f]{16}", "SHA-256 0123456789abcdef"),
     (r"\b20\d\d-\d\d-\d\d\b", "2026-11-22"),
+    (r"\b\d\d:\d\d:\d\d UTC", "13:41:07 UTC"),
     (r"outage \d+\.\d s", "outage 0.1 s"),
     (r" +\d+\.\d s$", lambda seen: "0.1 s".rjust(len(seen[0]))),
     (r"\(raw, [\d.]+ [KM]iB,", "(raw, 1.0 MiB,"),

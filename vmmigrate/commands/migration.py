@@ -50,7 +50,10 @@ Connect = Annotated[
 ]
 Store = Annotated[str | None, typer.Option("--store", help="The storage pool or datastore for the new disk.")]
 Staging = Annotated[str | None, typer.Option("--staging", help="The staging network, which this workstation reaches.")]
-Name = Annotated[str | None, typer.Option("--name", help="The new virtual machine's name. [default: OLD-RUN]")]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", help="The new virtual machine's name. [default: OLD-RUN]"),
+]
 OldAddress = Annotated[str | None, typer.Option("--old-address", help="The old gateway's address.")]
 Sha256 = Annotated[str | None, typer.Option("--sha256", metavar="DIGEST", help="The image's SHA-256, as published.")]
 BackupFile = Annotated[Path | None, typer.Option("--backup-file", help="Use this archive, exported by hand.")]
@@ -109,7 +112,7 @@ def migrate(
             agreed = agreed or migrating.plan(old, image, settings, parts, run_id=run_id)
             echo(plan_lines(agreed), err=json)
             confirm(f"Replace {agreed.old.name} now?")
-        migrating.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True)
+        migrating.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True, shown=not yes)
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
 

@@ -45,6 +45,7 @@ def plan(look: Look) -> Plan:
         folder=new.folder,
         properties=properties.as_shown(new),
         new_mac=look.of(new_mac),
+        run_id=look.run_id,
         insecure=insecure(look.settings),
         premises=tuple(Premise(name, value) for name, value in _premises(look)),
     )
@@ -59,6 +60,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "live network", str(identity.network)
     yield "host name", identity.hostname
     yield "image SHA-256", look.of(image.image).sha256
+    yield "new name", look.of(new_name)
     yield "pool", look.of(placement.store).name
     yield "staging", f"{look.of(placement.staging)}{', first' if new.staging_first else ''}"
     yield "vCPUs", str(machine.vcpus)

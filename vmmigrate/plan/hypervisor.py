@@ -5,6 +5,7 @@ import hashlib
 from hypervisors import Inventory, NotFound, PowerState
 from vmmigrate.errors import PlanRefused
 from vmmigrate.plan.look import Look
+from vmmigrate.run.rundir import without_run
 from vmmigrate.steps.claim import refuse_foreign_claim
 
 
@@ -17,7 +18,7 @@ def old_vm(look: Look) -> Inventory:
 
 
 def new_name(look: Look) -> str:
-    name = look.settings.new.name or f"{look.of(old_vm).vm.name}-{look.run_id}"
+    name = look.settings.new.name or f"{without_run(look.of(old_vm).vm.name)}-{look.run_id}"
     try:
         taken = look.hypervisor.find(name)
     except NotFound:

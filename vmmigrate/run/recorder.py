@@ -1,13 +1,16 @@
 """Record what is shown once and a later report must repeat: remarks and warnings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vmmigrate.errors import JournalFailed
-from vmmigrate.events import Event, Listener, StepBegan, StepRemark, Warned, unfailing
+from vmmigrate.events import Event, Listener, StepBegan, StepEnded, StepRemark, Warned, unfailing
+from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
+
+VirtualMachines = Callable[[RunState], Mapping[str, str]]  # their ids, as 'old' and 'new'
 
 
 @dataclass
@@ -18,25 +21,28 @@ class Recorder:
     _journal: Journal | None = None
     _step: str = ""
     _early: list[tuple[Kind, dict[str, str]]] = field(default_factory=list)
+    _vms: VirtualMachines = lambda state: {}
     _bug: Exception | None = None  # the listener's first
 
     def __post_init__(self) -> None:
         self.listen = unfailing(self.listen)
 
     def __call__(self, event: Event) -> None:
-        self._show(event)
+        self._show(self._stamped(event))
         match event:
             case StepBegan():
                 self._step = event.step
+            case StepEnded():
+                self._step = ""
             case StepRemark():
                 self._note(Kind.REMARK, {"step": event.step, "text": event.text})
             case Warned():
                 self._note(Kind.WARNING, {"step": self._step, "text": event.text})
 
     @contextmanager
-    def into(self, journal: Journal) -> Iterator[None]:
+    def into(self, journal: Journal, vms: VirtualMachines = lambda state: {}) -> Iterator[None]:
         """Within the block, into that journal. One that an earlier version began gets only kinds that it knows."""
-        self._journal = journal
+        self._journal, self._vms = journal, vms
         early, self._early = self._early, []
         for kind, data in early:
             self._note(kind, data)
@@ -46,6 +52,14 @@ class Recorder:
             self._journal = None
         if self._bug:
             raise self._bug
+
+    def _stamped(self, event: Event) -> Event:
+        """With the run and its virtual machines, which a reader of one line would not know."""
+        journal = self._journal
+        if journal is None:
+            return event
+        state = journal.state()
+        return replace(event, run_id=state.run_id, vms=self._vms(state))
 
     def _show(self, event: Event) -> None:
         """While a run is under way a bug in the listener waits for its end: half of an act is worse than a late bug."""

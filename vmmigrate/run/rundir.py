@@ -1,5 +1,6 @@
 """A run's folder: where its journal, plan, settings and secrets are."""
 
+import re
 import secrets
 import shutil
 import time
@@ -18,6 +19,11 @@ def new_run_id(wall: Callable[[], float] = time.time) -> str:
     """Sortable by time, unique by four random hex digits, valid as the name of a VM or a file."""
     stamp = datetime.fromtimestamp(wall(), UTC).strftime("%Y%m%d-%H%M%S")
     return f"{stamp}-{secrets.token_hex(2)}"
+
+
+def without_run(name: str) -> str:
+    """A VM's name without the run that named it: after ten migrations it is not ten ids longer."""
+    return re.sub(r"(-\d{8}-\d{6}-[0-9a-f]{4})+$", "", name) or name
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TextIO
 
 from vmmigrate.events import Event, RunEnded
@@ -9,13 +12,14 @@ from vmmigrate.show.mail import mail_json
 
 
 class JsonLines:
-    """One JSON object a line; `event` is the kind, the rest its fields."""
+    """One JSON object a line; `event` is the kind, `at` when it was reported, the rest its fields."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self, out: TextIO, wall: Callable[[], float] = time.time) -> None:
+        self._out, self._wall = out, wall
 
     def __call__(self, event: Event) -> None:
-        self.write({"event": type(event).__name__, **dataclasses.asdict(event), **_flat(event)})
+        at = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
+        self.write({"event": type(event).__name__, "at": at, **dataclasses.asdict(event), **_flat(event)})
 
     def write(self, data: dict[str, object]) -> None:
         self._out.write(json.dumps(data) + "\n")

@@ -88,6 +88,12 @@ def machines(state: RunState, outcome: str) -> Mapping[str, str]:
     }
 
 
+def vms(plan: Plan, state: RunState) -> Mapping[str, str]:
+    """The ids of both, as far as they are known."""
+    new = state.facts.find(NewVm)
+    return {"old": plan.old.id, **({"new": new.vm.id} if new else {})}
+
+
 def checks(facts: Facts) -> tuple[Check, ...]:
     """What was compared, in the order of the run."""
     guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
@@ -160,5 +166,6 @@ MIGRATE = Itinerary(
     service=service.look,
     secrets_back=secrets_back,
     by_hand=by_hand,
+    vms=vms,
     guard=guards.may_act,
 )

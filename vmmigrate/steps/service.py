@@ -1,9 +1,10 @@
 """Who takes the world's mail: by links and power, by a greeting at the live address, and by where the run stands."""
 
-from collections.abc import Mapping, Sequence
+import smtplib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hypervisors import Holder, PowerState, Unreachable
+from hypervisors import Holder, PowerState, Unreachable, plug_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
 from vmmigrate.facts import NewVm
@@ -12,7 +13,8 @@ from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
 
 GREETS_WITHIN = 3.0  # seconds
-_REFUSED = (ConnectionRefusedError, ConnectionResetError)  # by the gateway itself, not by the way there
+# By the gateway itself, not by the way there.
+_REFUSED = (ConnectionRefusedError, ConnectionResetError, smtplib.SMTPException)
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,21 @@ def _down(seen: Seen, past: Sequence[Outage], why: str) -> Service:
 
 
 def _way_out(seen: Seen) -> str:
-    """The commands that end it; where the run has none any more, by hand."""
-    run_id = seen.run.run_id
-    verbs = [verb for verb, _ in seen.standing.verbs if verb in ("resume", "rollback")]
-    if verbs:
-        return " or ".join(f"vmmigrate {verb} {run_id}" for verb in verbs)
-    committed = seen.new is not None and seen.standing.came_to_its_end
-    return f"start {seen.run.plan.new_name if committed else seen.run.plan.old.name} and plug it in by hand"
+    """The commands that end it; after the run's end first by hand what is amiss."""
+    run_id, over = seen.run.run_id, seen.standing.came_to_its_end
+    commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ("resume", "rollback")]
+    serving = (seen.new or seen.old) if over else seen.old
+    if serving is not None and (over or not commands):
+        commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
+    return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
+
+
+def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
+    url, plan = seen.run.hypervisor.url, seen.run.plan
+    if holder.power is PowerState.OFF:
+        yield start_by_hand(url, holder.vm)
+    if not (holder.stored_link_up if holder.power is PowerState.OFF else holder.link_up):
+        yield from plug_by_hand(url, holder.vm, plan.identity.mac if holder is seen.old else plan.live_mac, up=True)
 
 
 def _since(seen: Seen, past: Sequence[Outage], *, is_new: bool) -> str:

@@ -9,7 +9,7 @@ from small_steps import HEADER
 
 from hypervisors import Secret
 from vmmigrate.errors import JournalFailed
-from vmmigrate.events import Event, StepBegan, StepProgress, StepRemark, Warned
+from vmmigrate.events import Event, StepBegan, StepEnded, StepProgress, StepRemark, Warned
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorder import Recorder
@@ -34,6 +34,23 @@ def test_remarks_and_warnings_are_recorded_and_all_is_heard(journal: Journal) ->
             recorder(event)
     assert heard == list(events)
     assert notes(journal) == [(Kind.REMARK, "a", "so"), (Kind.WARNING, "a", "take care")]
+
+
+def test_what_is_heard_names_its_run_and_its_virtual_machines(journal: Journal) -> None:
+    heard: list[Event] = []
+    recorder = Recorder(heard.append)
+    recorder(Warned("from planning"))
+    with recorder.into(journal, lambda state: {"old": f"of {state.run_id}"}):
+        recorder(StepBegan("a", "Act", 1, 1))
+    assert [(event.run_id, event.vms) for event in heard] == [("", {}), ("r1", {"old": "of r1"})]
+
+
+def test_a_warning_between_two_steps_belongs_to_none(journal: Journal) -> None:
+    recorder = Recorder(lambda event: None)
+    with recorder.into(journal):
+        for event in (StepBegan("a", "Act", 1, 1), StepEnded("a", "Act", 1.0), Warned("take care")):
+            recorder(event)
+    assert notes(journal) == [(Kind.WARNING, "", "take care")]
 
 
 def test_what_came_before_the_journal_is_recorded_once_there_is_one(journal: Journal) -> None:

@@ -17,7 +17,7 @@ import pytest
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
 from vmmigrate.run.lock import locked
-from vmmigrate.run.rundir import RunDir, new_run_id
+from vmmigrate.run.rundir import RunDir, new_run_id, without_run
 from vmmigrate.run.sealed import Piped
 
 PLAIN = random.Random(5).randbytes(300_000)  # noqa: S311 -- the same in each worker: ids of tests are made of it
@@ -47,6 +47,14 @@ def test_a_run_id_sorts_by_time_and_is_fit_for_a_name() -> None:
     assert run_id[:16] == "20260102-030405-"
     assert len(run_id) == 20
     assert int(run_id[16:], 16) >= 0
+
+
+def test_a_name_does_not_grow_with_each_migration() -> None:
+    assert without_run("mailgw") == "mailgw"
+    assert without_run("mailgw-20260102-030405-abcd") == "mailgw"
+    assert without_run("mailgw-20260102-030405-abcd-20270102-030405-0123") == "mailgw"
+    assert without_run("mailgw-20260102") == "mailgw-20260102"
+    assert without_run("-20260102-030405-abcd") == "-20260102-030405-abcd"
 
 
 # ---- modes -----------------------------------------------------------------------------------------------

@@ -85,6 +85,25 @@ def test_a_step_is_one_line_once_it_ended() -> None:
     assert plain(*events) == ["[ 5/18] Deploy the new image                           12.3 s"]
 
 
+def test_what_is_said_in_a_step_comes_under_its_line() -> None:
+    assert plain(
+        StepBegan("a", "Act", 1, 2),
+        StepRemark("a", "by the way"),
+        Warned("no manifest"),
+        StepEnded("a", "Act", 1.0),
+        StepBegan("b", "Act again", 2, 2),
+        StepRemark("b", "cut short"),
+        RunEnded("r1", "interrupted", None, {}),
+    ) == [
+        "[ 1/2] Act                                              1.0 s",
+        "        note: by the way",
+        "        warning: no manifest",
+        "[ 2/2] Act again",
+        "        note: cut short",
+        "interrupted",
+    ]
+
+
 def test_an_undo_says_so() -> None:
     events = StepBegan("deploy", "Deploy", 1, 2, undoing=True), StepEnded("deploy", "Deploy", 0.06, undoing=True)
     assert plain(*events) == ["[ 1/2] undo: Deploy                                     0.1 s"]
@@ -174,6 +193,7 @@ def test_progress_is_told_every_ten_seconds_at_most() -> None:
         now.seconds = seconds
         show(StepProgress("a", done, 2**23))
     assert out.getvalue().splitlines() == [
+        "[ 1/1] Act …",
         "        2.0 MiB of 8.0 MiB, 204.8 KiB/s, 30 s left",
         "        4.0 MiB of 8.0 MiB, 204.8 KiB/s, 20 s left",
     ]
@@ -188,6 +208,7 @@ def test_a_transfer_of_unknown_length_and_a_wait() -> None:
     now.seconds = 120.0
     show(StepWaits("a", Wait("SSH", 20.0, 300.0, "refused")))
     assert out.getvalue().splitlines() == [
+        "[ 1/1] Act …",
         "        10.0 MiB, 1.0 MiB/s",
         "        waiting for SSH: 20 s of at most 300 s (last seen: refused)",
     ]
@@ -229,13 +250,23 @@ def test_the_end_says_what_stands_where_and_what_can_be_done() -> None:
 
 def test_json_is_one_object_a_line_with_all_fields() -> None:
     out = io.StringIO()
-    show = JsonLines(out)
-    show(StepWaits("a", Wait("SSH", 1.0, 2.0, "")))
+    show = JsonLines(out, wall=lambda: 1767323045.0)
+    show(StepWaits("a", Wait("SSH", 1.0, 2.0, ""), run_id="r1", vms={"old": "0c8a"}))
     show(RunEnded("r1", "migrated", None, {"old VM": "x", "new VM": "y"}, (("finish", "ends it"),)))
+    at = "2026-01-02T03:04:05.000+00:00"
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [
-        {"event": "StepWaits", "step": "a", "wait": {"what": "SSH", "waited": 1.0, "timeout": 2.0, "seen": ""}},
+        {
+            "event": "StepWaits",
+            "at": at,
+            "run_id": "r1",
+            "vms": {"old": "0c8a"},
+            "step": "a",
+            "wait": {"what": "SSH", "waited": 1.0, "timeout": 2.0, "seen": ""},
+        },
         {
             "event": "RunEnded",
+            "at": at,
+            "vms": {},
             "run_id": "r1",
             "outcome": "migrated",
             "outage": None,
