@@ -71,17 +71,37 @@ def test_a_run_killed_in_mid_upload_is_resumed(story: VsphereStory) -> None:
     assert (story.live(), story.answers_the_world()) == (["new"], True)
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(story: VsphereStory, untouched: Callable[[], None]) -> None:
-    story.lab.proxy.in_upload(MIDDLE, cut)
-    assert_went_back(story.migrate(), "the upload to 127.0.0.1 broke off")
-    assert list(story.lab.proxy.uploads.leases.values()) == ["aborted"]
+@pytest.mark.parametrize("broken", ["cut", "stalled"])
+def test_an_upload_that_breaks_off_once_is_made_again(story: VsphereStory, broken: str) -> None:
+    story.lab.proxy.in_upload(MIDDLE, cut if broken == "cut" else story.lab.proxy.stall)
+    told = story.migrate(limits={"stall": 1})
+    assert (told.status, told.err) == (DONE, "")
+    assert list(story.lab.proxy.uploads.leases.values()) == ["aborted", "completed"]
+    assert sorted(story.machines()) == ["mailgw", f"mailgw-{story.run_id}"]
+    assert (story.live(), story.answers_the_world()) == (["new"], True)
+
+
+def test_an_upload_that_always_breaks_off_leaves_nothing(story: VsphereStory, untouched: Callable[[], None]) -> None:
+    def cut_again() -> None:
+        story.lab.proxy.in_upload(MIDDLE, cut_again)
+        cut()
+
+    story.lab.proxy.in_upload(MIDDLE, cut_again)
+    told = story.migrate(limits={"reconnect": 0.5})
+    assert_went_back(told, "waited ", "the upload to 127.0.0.1 broke off")
+    assert set(story.lab.proxy.uploads.leases.values()) == {"aborted"}
     untouched()
 
 
-def test_an_upload_that_stalls_leaves_nothing(story: VsphereStory, untouched: Callable[[], None]) -> None:
-    story.lab.proxy.in_upload(MIDDLE, story.lab.proxy.stall)
-    assert_went_back(story.migrate(limits={"stall": 1}), "127.0.0.1 took no byte of the disk for 1 s")
-    assert list(story.lab.proxy.uploads.leases.values()) == ["aborted"]
+def test_an_upload_that_always_stalls_leaves_nothing(story: VsphereStory, untouched: Callable[[], None]) -> None:
+    def stall_again() -> None:
+        story.lab.proxy.in_upload(MIDDLE, stall_again)
+        story.lab.proxy.stall()
+
+    story.lab.proxy.in_upload(MIDDLE, stall_again)
+    told = story.migrate(limits={"stall": 1, "reconnect": 0.5})
+    assert_went_back(told, "127.0.0.1 took no byte of the disk for 1 s")
+    assert set(story.lab.proxy.uploads.leases.values()) == {"aborted"}
     untouched()
 
 
