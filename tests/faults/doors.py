@@ -18,14 +18,14 @@ from fixtures.model.world import World
 from hypervisors import LoginRefused, Secret, TlsTrust, Unreachable
 from hypervisors.wire import ssh
 from hypervisors.wire.ssh import BrokeOff, HostKey, Login, Output, SshServer
-from tests.faults.cheap import Piped, decrypted, remembered, remembered_stores
+from tests.faults.cheap import AtOnce, Piped, decrypted, remembered, remembered_stores
 from tests.faults.console import ModelConsole
 from vmmigrate import doors as product_doors
 from vmmigrate.appliance import consoles
 from vmmigrate.appliance.ssh import session
 from vmmigrate.appliance.tls import bundle, handshake, keys, pkcs12
 from vmmigrate.run import sealed, stage
-from vmmigrate.steps import export
+from vmmigrate.steps import export, guards
 
 
 class Doors:
@@ -44,6 +44,7 @@ class Doors:
         consoles.find = self.find_console
         consoles.open_console = self.open_console  # type: ignore[assignment]
         export.Piped = Piped  # type: ignore[misc, assignment]
+        guards.ThreadPoolExecutor = AtOnce  # type: ignore[misc, assignment]
         sealed.Sealed.decrypted = decrypted  # type: ignore[assignment, method-assign]
         pkcs12.entries = remembered(pkcs12.entries)  # type: ignore[assignment]
         pkcs12.write = remembered_stores(pkcs12.write)  # type: ignore[assignment]

@@ -23,6 +23,7 @@ from tests.faults.schedule import Leg, Move, Schedule
 LONGEST = 4 * 3600.0  # model seconds that one command may take
 MOST = 6000  # effects of one command
 PAST_ALL = 1 << 31
+_MAIL_EACH = 16  # effects: somebody writes to the gateway all the time
 _LATELY = 12  # effects
 _LOOKS = ("inventory", "holders", "power_state")
 
@@ -49,6 +50,7 @@ class Model:
         self.moves.second_run, self.moves.desk_reboots = self.second_run, self.desk.reboots
         self.desk.cancelled = lambda: cancel_if_asked(self.moves)
         self.old_before = copy.deepcopy(self.world.entry(self.world.old.id))
+        self.old_files = invariants.files_of(self.world, self.world.old.id)
         self.on_effect: Callable[[int], None] = lambda number: None  # the worker's: where it copies itself
         self.ended: list[Ended] = []
         self.broken: list[Broken] = []
@@ -126,6 +128,8 @@ class Model:
             process.alive = False
             raise Endless
         self.on_effect(self._within)
+        if not self.effects % _MAIL_EACH:
+            self.world.mail(f"mail at {self.effects}")
         raised = None
         while self._due and self._due[0][0] <= self._within:
             move = self._due.pop(0)[1]

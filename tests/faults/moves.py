@@ -10,6 +10,13 @@ from fixtures.model.world import LAN_NET, STAGING_NET, World
 from hypervisors import Cancelled
 from tests.faults.process import Desks, Killed
 
+# What people do to a VM that no command can be asked to put right: it may refuse, and say so.
+BY_HAND = frozenset(
+    {
+        *("off-old", "off-new", "on-old", "on-new", "plug-old", "unplug-old", "plug-new", "unplug-new"),
+        *("delete-old", "delete-new", "untag", "second-run"),
+    }
+)
 # Moves after which somebody else is answerable for a VM's links and power, for its existence, for its notes.
 TOUCHES_LINKS = frozenset(
     {

@@ -47,9 +47,9 @@ def do_notes(run: Run) -> None:
     plan = run.plan
     replaced = f"run {run.run_id}: replaced by {plan.new_name}; kept, unplugged, until `vmmigrate finish {run.run_id}`"
     claim.note(run, replaced)
-    run.hypervisor.set_notes(
-        run.facts.of(NewVm).vm, f"made by vmmigrate, run {run.run_id}, in place of {plan.old.name}"
-    )
+    new = run.facts.of(NewVm).vm
+    if any(vm.id == new.id for vm in run.hypervisor.find_tagged(run.run_id)):  # without the tag it is somebody's
+        run.hypervisor.set_notes(new, f"made by vmmigrate, run {run.run_id}, in place of {plan.old.name}")
 
 
 def undo_notes(run: Run) -> None:
