@@ -16,6 +16,8 @@ from hypervisors.formats.source import Source
 from hypervisors.types import Extent, Image, ProgressListener
 from hypervisors.unchanged import stamp_of
 
+_GIB = 1 << 30
+
 
 @dataclass(frozen=True)
 class _Demands:
@@ -176,6 +178,9 @@ def _remarks(found: Package, signer: str | None) -> list[str]:
         remarks.append(f"only its disk is deployed; left out: {', '.join(found.left_out)}")
     if found.absent:
         remarks.append(f"not there, and not needed: {', '.join(found.absent)}")
+    if description.empty_disks:
+        sizes = ", ".join(f"{each.capacity / _GIB:.1f} GiB" for each in description.empty_disks)
+        remarks.append(f"besides its disk the new VM gets the empty disks that it asks for: {sizes}")
     if description.licence:
         remarks.append("it has a licence agreement; whoever deploys it accepts that")
     return remarks

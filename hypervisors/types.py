@@ -216,6 +216,11 @@ class Image:
     stamp: str = field(default="", compare=False, repr=False)
 
     @property
+    def empty_disks(self) -> tuple[OvfDisk, ...]:
+        """Those that its description asks for beside `disk`."""
+        return self.ovf.empty_disks if self.ovf else ()
+
+    @property
     def disk(self) -> Extent:
         """Where the disk's bytes lie."""
         return self.inside or Extent(self.path, 0, self.file_size, self.sha256)

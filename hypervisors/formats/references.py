@@ -71,8 +71,8 @@ def read_disks(
         raise source.refused("describes a machine without a disk", hint="give the appliance's disk image")
     if not with_file:
         raise source.refused("describes a machine whose disks are all empty", hint="give the appliance's disk image")
-    if len(entries) > 1:
-        raise source.refused(f"describes a machine with {len(entries)} disks", hint=_ONE_DISK)
+    if len(with_file) > 1:
+        raise source.refused(f"describes a machine with {len(with_file)} disks that have files", hint=_ONE_DISK)
     empty = [(each, disk) for each, disk in entries if not attribute(disk, "fileRef")]
     return _disk(source, *with_file[0], files), tuple(_described(source, each, disk, "") for each, disk in empty)
 

@@ -10,7 +10,7 @@ from hypervisors.types import OvfNic
 
 # CIM_ResourceAllocationSettingData.ResourceType
 _CPU, _MEMORY, _IDE, _SCSI, _NIC, _DISK, _OTHER_STORAGE = "3", "4", "5", "6", "10", "17", "20"
-_ITEMS = ("Item", "StorageItem", "EthernetPortItem")  # the latter two since version 2
+ITEMS = ("Item", "StorageItem", "EthernetPortItem")  # the latter two since version 2
 _DISK_RESOURCE = re.compile(r"(?:ovf:)?/{0,2}(disk|file)/(.+)")
 _OTHER_BUSES = (("nvme", "nvme"), ("scsi", "scsi"), ("sas", "scsi"))  # a word of a controller's model, and its bus
 _MEMORY_UNIT = "byte * 2^20"  # where old tools give none
@@ -89,7 +89,7 @@ def _identity(element: Element) -> str:
 
 def _counts(item: _Item, configuration: str) -> bool:
     """A bound limits the choice, it is not a choice."""
-    is_item = local(item.element.tag) in _ITEMS and not attribute(item.element, "bound")
+    is_item = local(item.element.tag) in ITEMS and not attribute(item.element, "bound")
     return is_item and (not item.options or configuration in item.options.split())
 
 
@@ -120,14 +120,19 @@ def _model(item: Element) -> str:
 
 
 def _attachment(item: Element, items: list[_Item]) -> Attachment:
-    resource, parent = text(item, "HostResource"), text(item, "Parent")
-    found = _DISK_RESOURCE.fullmatch(resource)
-    if found is None:
-        raise ValueError(f"a disk of its hardware is backed by {resource!r}, which names no disk")
-    kind, reference = found.groups()
+    parent = text(item, "Parent")
+    kind, reference = disk_reference(item)
+    if not kind:
+        raise ValueError(f"a disk of its hardware is backed by {text(item, 'HostResource')!r}, which names no disk")
     controller = next((each for each in items if parent and each.identity == parent), None)
     bus, model = ("", "") if controller is None else (_bus(controller), _model(controller.element))
     return Attachment(reference, kind == "file", bus, model)
+
+
+def disk_reference(item: Element) -> tuple[str, str]:
+    """'disk' or 'file', and its id; '' for either where the item names none."""
+    found = _DISK_RESOURCE.fullmatch(text(item, "HostResource"))
+    return (found[1], found[2]) if found else ("", "")
 
 
 def _bus(controller: _Item) -> str:

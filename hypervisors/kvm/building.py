@@ -41,10 +41,11 @@ class Shape:
     memory: int | None = None
     firmware: str | None = None
     disk_bus: str | None = None
+    empty: Sequence[str] = ()  # the paths of further volumes, qcow2 too
 
 
 def domain_like(old: ET.Element, shape: Shape) -> ET.Element:
-    """The new domain, with one disk. Raises NotSupported for a network or a bus that it cannot have."""
+    """The new domain. Raises NotSupported for a network or a bus that it cannot have."""
     new = ET.Element("domain", type=old.get("type", ""))
     ET.SubElement(new, "name").text = shape.name
     ET.SubElement(new, "uuid").text = shape.tag.vm
@@ -136,7 +137,9 @@ def _remove_from(domain: ET.Element, path: str, *tags: str) -> None:
 def _devices_like(old: ET.Element, shape: Shape) -> ET.Element:
     new = ET.Element("devices")
     new.extend(devices.copied(old))
-    new.append(devices.disk(old, shape.disk, shape.disk_bus))
+    boot = devices.disk(old, shape.disk, shape.disk_bus)
+    new.append(boot)
+    new.extend(devices.disks_beside(boot, shape.empty))
     if shape.disk_bus == "scsi" and new.find("controller[@type='scsi']") is None:
         new.append(ET.Element("controller", type="scsi", model="virtio-scsi"))  # else an LSI chip of 1995
     new.extend(interfaces(old, shape.nics))

@@ -31,7 +31,10 @@ class _Place:
 
     @property
     def path(self) -> str:
-        return f"{pools.path_of(self.pool)}/{self.name}"
+        return self.beside(self.name)
+
+    def beside(self, name: str) -> str:
+        return f"{pools.path_of(self.pool)}/{name}"
 
 
 def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
@@ -43,6 +46,7 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
             return ref_of(done)
         shape = _asked(session, spec, place)
         domain = session.connection.defineXML(shape)
+        _make_empty(spec, place)
         _fill(session, spec.image, place, progress)
         _mark_complete(domain, spec.run_id)
         return ref_of(domain)
@@ -78,11 +82,8 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
         raise NotSupported("libvirt passes no vApp properties to a guest", hint="leave them out")
     if spec.folder:
         raise NotSupported("libvirt has no folders of virtual machines", hint="leave new.folder out")
-    if pools.volume_in(place.pool, place.name) is not None:
-        raise NameTaken(
-            f"there is a volume {place.name} in {spec.store} already",
-            hint=f"see what it is: virsh vol-info {place.name} {spec.store}",
-        )
+    for name in (place.name, *_empty_names(spec)):
+        _refuse_taken(place.pool, name, spec.store)
     for network in {nic.network for nic in spec.nics}:
         _check_network(session, network)
     old = _old(session, spec.like)
@@ -90,6 +91,18 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     shape = building.domain_like(old, _shape(spec, place))
     _check_room(session, spec, place)
     return xml(shape)
+
+
+def _refuse_taken(pool: libvirt.virStoragePool, name: str, store: str) -> None:
+    if pools.volume_in(pool, name) is not None:
+        raise NameTaken(
+            f"there is a volume {name} in {store} already", hint=f"see what it is: virsh vol-info {name} {store}"
+        )
+
+
+def _empty_names(spec: DeploySpec) -> list[str]:
+    """Of the volumes for the empty disks that the image asks for."""
+    return [tags.empty_volume_name(spec.run_id, spec.name, n) for n, _ in enumerate(spec.image.empty_disks, start=1)]
 
 
 def _check_network(session: Session, network: Network) -> None:
@@ -127,7 +140,8 @@ def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> No
 
 def _shape(spec: DeploySpec, place: _Place) -> building.Shape:
     tag = Tag(spec.run_id, complete=False, vm=str(uuid4()))
-    return building.Shape(spec.name, tag, place.path, spec.nics, spec.vcpus, spec.memory, spec.firmware, spec.disk_bus)
+    own = (spec.vcpus, spec.memory, spec.firmware, spec.disk_bus, [place.beside(name) for name in _empty_names(spec)])
+    return building.Shape(spec.name, tag, place.path, spec.nics, *own)
 
 
 def _check_room(session: Session, spec: DeploySpec, place: _Place) -> None:
@@ -136,6 +150,11 @@ def _check_room(session: Session, spec: DeploySpec, place: _Place) -> None:
     available = place.pool.info()[3]
     if needed > available:
         raise refusals.no_room("storage pool", spec.store, available, needed)
+
+
+def _make_empty(spec: DeploySpec, place: _Place) -> None:
+    for name, disk in zip(_empty_names(spec), spec.image.empty_disks, strict=True):
+        place.pool.createXML(xml(pools.empty_volume(name, disk.capacity)), 0)
 
 
 def _fill(session: Session, image: Image, place: _Place, progress: ProgressListener) -> None:

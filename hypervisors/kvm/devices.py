@@ -1,7 +1,8 @@
 """The new domain's devices: copies of the old one's, its disk, the agent's channel. Pure: XML in, XML out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from string import ascii_lowercase
 from xml.etree import ElementTree as ET
 
 from hypervisors.errors import NotSupported
@@ -11,6 +12,7 @@ from hypervisors.kvm.reading import attribute, boot_disk_of
 _CONTROLLERS = ("usb", "scsi", "sata", "ide", "virtio-serial")  # libvirt adds what else the machine needs
 _DISK_DRIVER = ("cache", "io", "discard", "detect_zeroes")
 _DISKS = {"virtio": "vda", "scsi": "sda", "sata": "sda", "ide": "hda"}  # the first disk on each bus
+_LETTERS = {"ide": "abcd", "sata": "abcdef"}  # as many as the controllers of every machine take
 _AGENT = "org.qemu.guest_agent.0"
 
 
@@ -99,6 +101,24 @@ def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
     ET.SubElement(made, "target", target)
     ET.SubElement(made, "boot", order="1")
     return made
+
+
+def disks_beside(boot: ET.Element, files: Sequence[str]) -> Iterator[ET.Element]:
+    """On its bus and with its caching, behind it. Raises NotSupported where the bus has no room for so many."""
+    name, bus = attribute(boot, "target", "dev"), attribute(boot, "target", "bus")
+    letters = [each for each in _LETTERS.get(bus, ascii_lowercase) if each != name[-1]]
+    if len(files) > len(letters):
+        raise NotSupported(
+            f"there is no room for all disks of the image on the bus {bus}", hint="set new.disk_bus to virtio or scsi"
+        )
+    for file, letter in zip(files, letters, strict=False):
+        made = deepcopy(boot)
+        remove(made, "boot")
+        for element, key, value in (("source", "file", file), ("target", "dev", name[:-1] + letter)):
+            found = made.find(element)
+            assert found is not None
+            found.set(key, value)
+        yield made
 
 
 def _target(old: ET.Element, bus: str | None) -> dict[str, str]:

@@ -94,6 +94,16 @@ def volume_of(name: str, size: int) -> ET.Element:
     return volume
 
 
+def empty_volume(name: str, size: int) -> ET.Element:
+    """A qcow2 without data, for a disk of `size` bytes."""
+    volume = ET.Element("volume")
+    ET.SubElement(volume, "name").text = name
+    ET.SubElement(volume, "capacity", unit="bytes").text = str(size)
+    ET.SubElement(volume, "allocation", unit="bytes").text = "0"
+    ET.SubElement(ET.SubElement(volume, "target"), "format", type="qcow2")
+    return volume
+
+
 def delete_volumes(session: Session, names: set[str], folders: set[str]) -> None:
     """Delete the volumes with these names in any pool; `folders`: where they are known to be.
 

@@ -32,6 +32,10 @@ def volume_name(run_id: str, vm_name: str) -> str:
     return f"{vm_name}{_suffix(run_id)}"
 
 
+def empty_volume_name(run_id: str, vm_name: str, number: int) -> str:
+    return volume_name(run_id, f"{vm_name}-empty{number}")
+
+
 def is_volume_of(run_id: str, volume: str) -> bool:
     return volume.endswith(_suffix(run_id))
 

@@ -7,7 +7,7 @@ from pyVmomi import vim
 
 from hypervisors.errors import HypervisorError
 from hypervisors.types import DeploySpec, Nic, VmRef
-from hypervisors.vmware import networks, properties, reading, vapp
+from hypervisors.vmware import empty_disks, networks, properties, reading, vapp
 from hypervisors.vmware.session import Session
 
 _PATHS = (*reading.SHAPE, "config.vAppConfig")
@@ -18,6 +18,7 @@ def read_back(session: Session, machine: vim.VirtualMachine, spec: DeploySpec, a
     found = properties.of_one(session, machine, _PATHS, f"virtual machine {spec.name}")
     devices = found["config.hardware.device"]
     names = networks.names_of_keys(session)
+    empty_disks.check(devices, spec)
     check_nics(reading.nics_of(devices, names, running=False), spec)
     check_plugs(reading.cards_of(devices), asked, spec.name)
     options = found.get("config.vAppConfig")

@@ -38,7 +38,7 @@ def move_disk(changes: list[Any], bus: str) -> None:
         return
     target, left = _ide_with_room(devices) if bus == "ide" else None, disk.controllerKey
     if target is None:
-        target = controller(bus, min(0, *(device.key for device in devices)) - 1, _free_number(devices, bus))
+        target = controller(bus, min(0, *(device.key for device in devices)) - 1, free_number(devices, bus))
         changes.insert(0, _Change(operation=_Change.Operation.add, device=target))
     disk.controllerKey, disk.unitNumber = target.key, _first_free(_units(devices, target.key))
     if not _units(devices, left):
@@ -55,7 +55,7 @@ def _ide_with_room(devices: Sequence[Any]) -> Any:
     return next((each for each in found if len(_units(devices, each.key)) < _IDE_UNITS), None)
 
 
-def _free_number(devices: Iterable[Any], bus: str) -> int:
+def free_number(devices: Iterable[Any], bus: str) -> int:
     """All kinds of SCSI controllers are counted together."""
     kind = KINDS[_own_word(bus)]
     family = _Scsi if issubclass(kind, _Scsi) else kind

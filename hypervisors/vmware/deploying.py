@@ -16,6 +16,7 @@ from hypervisors.vmware import (
     building,
     comparing,
     describing,
+    empty_disks,
     inventory,
     lease,
     neighbours,
@@ -121,6 +122,7 @@ def _ask(session: Session, spec: DeploySpec) -> _Answers:
 
 def _made(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream) -> VmRef:
     machine = _filled(session, spec, answers, stream)
+    empty_disks.add(session, machine, spec)
     vm = comparing.read_back(session, machine, spec, answers.config)
     whole = vim.vm.ConfigSpec(extraConfig=tags.options(Tag(spec.run_id, complete=True, vm=vm.id)))
     tasks.run(session, f"tag of {spec.name}", partial(machine.ReconfigVM_Task, whole))

@@ -8,6 +8,7 @@ from typing import Any
 from pyVmomi import vim
 
 from hypervisors.errors import BadImage, HypervisorError
+from hypervisors.formats.empty_disks import without_empty_disks
 from hypervisors.formats.encodings import decoded, undeclared
 from hypervisors.types import DeploySpec, Extent, OvfDescription
 from hypervisors.vmware import building, controllers, reading, vapp
@@ -37,6 +38,8 @@ def described(
     """
     what = f"import spec of {spec.image.path.name}"
     text, asked = read_text(ovf.descriptor), parameters(spec, ovf, place, network)
+    if ovf.empty_disks:
+        text = without_empty_disks(text)  # the lease is then for one disk, that with the data
     manager = session.content.ovfManager
     result = session.read(what, lambda: manager.CreateImportSpec(text, place.pool, store, asked))
     return checked(result, what, spec)

@@ -40,8 +40,18 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
-from hypervisors.vmware import describing, lease, streaming, vapp
-from tests.unit.hypervisors.small_ova import DISK, NAME, OVF, write_folder, write_ova
+from hypervisors.vmware import describing, empty_disks, lease, streaming, vapp
+from tests.unit.hypervisors.small_ova import (
+    DISK,
+    NAME,
+    OVF,
+    descriptor,
+    empty,
+    stream_optimized,
+    with_disks,
+    write_folder,
+    write_ova,
+)
 
 pytestmark = pytest.mark.vsphere
 
@@ -195,6 +205,36 @@ class TestAnOva:
     ) -> None:
         monkeypatch.setattr(describing, "read_text", lambda extent: "<Envelope>")
         assert "import spec of mailgw.ova: " in str(failing(vcenter, ova, properties=PROPERTIES))
+
+
+class TestEmptyDisks:
+    """An image may ask for disks without a file: the upload is of one disk, and those are added to the new machine."""
+
+    def image(self, folder: Path) -> Image:
+        text = with_disks(empty("data", 20), empty("swap", 2), before=True)
+        return identify_image(write_folder(folder, {NAME: descriptor(text), DISK: stream_optimized()}), no_progress)
+
+    def test_they_are_made_behind_its_own(self, vsphere: World, tmp_path: Path) -> None:
+        image = self.image(tmp_path)
+        asked = vsphere.spec(image, properties=properties_for(vsphere))
+        new = vsphere.hypervisor.inventory(vsphere.hypervisor.deploy(asked, no_progress))
+        assert [disk.capacity for disk in new.disks] == [image.virtual_size, 20 << 30, 2 << 30]
+        assert {disk.store for disk in new.disks} == {vsphere.spec(image).store}
+        assert len({disk.bus for disk in new.disks}) == 1
+        [upload] = vsphere.proxy.uploads.all
+        assert upload.sha256() == image.disk.sha256
+
+    def test_they_go_with_it(self, vcenter: World, tmp_path: Path) -> None:
+        vm = vcenter.hypervisor.deploy(vcenter.spec(self.image(tmp_path), properties=PROPERTIES), no_progress)
+        vcenter.hypervisor.destroy(vm, RUN)
+        vcenter.assert_nothing_is_left()
+
+    def test_a_server_that_makes_none_is_noticed(
+        self, vcenter: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(empty_disks, "changes", lambda *arguments: [])
+        problem = failing(vcenter, self.image(tmp_path), HypervisorError, properties=PROPERTIES)
+        assert str(problem) == "new was made with other empty disks than its image asks for (bytes: none)"
 
 
 class TestWhatIsAskedFirst:

@@ -18,7 +18,8 @@ def store(look: Look) -> Store:
             f"{what} (there are: {', '.join(stores) or 'none'})",
             hint="choose one with hypervisor.store or --store NAME",
         )
-    _refuse_full(stores[name], look.of(image).virtual_size)
+    found = look.of(image)
+    _refuse_full(stores[name], found.virtual_size + sum(disk.capacity for disk in found.empty_disks))
     if not wanted and len(stores) > 1:
         look.findings.note("store", f"the new disk goes to {name}, which has the old VM's first disk")
     return stores[name]

@@ -97,6 +97,27 @@ OVF = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+_ITEM = (
+    "<Item><rasd:HostResource>ovf:/disk/{id}</rasd:HostResource><rasd:InstanceID>{id}</rasd:InstanceID>"
+    "<rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType></Item>"
+)
+_ENTRY = '<Disk ovf:diskId="{id}" ovf:capacity="{gib}" ovf:capacityAllocationUnits="byte * 2^30"{more}/>'
+_STREAM = ' ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"'
+
+
+def with_disks(*entries: str, before: bool = False, text: str = OVF) -> str:
+    """The package with further disks in both sections, before its own or behind it."""
+    items = "".join(_ITEM.format(id=entry.partition('diskId="')[2].partition('"')[0]) for entry in entries)
+    own, place = text.index("<Item>"), text.index("    </VirtualHardwareSection>")
+    at = own if before else place
+    text = text[:at] + items + text[at:]
+    return text.replace("</DiskSection>", "".join(entries) + "</DiskSection>")
+
+
+def empty(name: str, gib: int, more: str = _STREAM) -> str:
+    return _ENTRY.format(id=name, gib=gib, more=more)
+
+
 @cache
 def stream_optimized() -> bytes:
     """A VMDK as it lies in an OVA: a disk of 4 MiB with a boot sector, data in the middle and at the end."""

@@ -1,0 +1,140 @@
+"""libvirt's real QEMU driver, in a daemon without any right: what a deployment makes there, and what it refuses."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+pytest.importorskip("libvirt", reason="needs libvirt-python")
+
+import libvirt
+from daemons import NOBODY, daemon, url_at
+
+from hypervisors import DeploySpec, Image, Network, NicSpec, VmRef, connect, identify_image, no_progress
+from tests.unit.hypervisors.small_ova import DISK, NAME, descriptor, empty, stream_optimized, with_disks, write_folder
+
+RUN = "run-20240102"
+BRIDGE = Network("lo", "bridge")  # an interface that every host has: nothing is started here
+_OLD = """
+<domain type='qemu'>
+  <name>old</name><uuid>f33048df-d3e6-4fc1-a528-3045070c7f4c</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
+  <devices>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2' discard='unmap'/>
+      <source file='/nowhere/old.qcow2'/><target dev='vda' bus='virtio'/></disk>
+    <interface type='bridge'><mac address='52:54:00:c0:00:10'/><source bridge='lo'/><model type='virtio'/></interface>
+  </devices>
+</domain>
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """`pool`: libvirt's own, as `connection` is."""
+
+    hypervisor: Any
+    connection: Any
+    pool: Any
+
+    def old(self, definition: str = _OLD) -> VmRef:
+        domain = self.connection.defineXML(definition)
+        return VmRef(domain.UUIDString(), domain.name())
+
+    def spec(self, image: Image, **change: Any) -> DeploySpec:
+        nics = (NicSpec(BRIDGE, "52:54:00:c0:00:10", link_up=False), NicSpec(BRIDGE, None, link_up=True))
+        given = {"run_id": RUN, "name": "new", "image": image, "like": self.old(), "store": "default", "nics": nics}
+        return DeploySpec(**{**given, **change})
+
+    def volumes(self) -> list[str]:
+        self.pool.refresh()
+        return sorted(self.pool.listVolumes())
+
+    def stored(self, vm: VmRef) -> ET.Element:
+        return ET.fromstring(self.connection.lookupByUUIDString(vm.id).XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))  # noqa: S314 -- libvirt's own
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[World]:
+    """Under a short path: libvirt makes a socket for QEMU many folders below it."""
+    with tempfile.TemporaryDirectory(prefix="d.") as folder, ExitStack() as opened:
+        place = Path(folder, "pool")
+        place.mkdir()
+        Path(folder).chmod(0o755)  # the daemon is another user
+        if os.geteuid() == 0:
+            os.chown(place, NOBODY, NOBODY)
+        running = opened.enter_context(daemon(Path(folder, "d")))
+        url = url_at(running.socket, "qemu+unix:///session")
+        hypervisor, connection = connect(url), libvirt.open(url)
+        pool = connection.storagePoolCreateXML(
+            f"<pool type='dir'><name>default</name><target><path>{place}</path></target></pool>", 0
+        )
+        try:
+            yield World(hypervisor, connection, pool)
+        finally:
+            hypervisor.close()
+            connection.close()
+
+
+@pytest.fixture
+def world(driver: World) -> Iterator[World]:
+    yield driver
+    for domain in driver.connection.listAllDomains(0):
+        domain.undefine()
+    driver.pool.refresh()
+    for volume in driver.pool.listAllVolumes(0):
+        volume.delete(0)
+
+
+class TestEmptyDisks:
+    """An image may ask for disks without a file: they are volumes of the run's, behind the one that boots."""
+
+    @pytest.fixture
+    def image(self, tmp_path: Path) -> Image:
+        text = with_disks(empty("data", 20), empty("swap", 2), before=True)
+        (tmp_path / "image").mkdir()
+        files = {NAME: descriptor(text), DISK: stream_optimized()}
+        return identify_image(write_folder(tmp_path / "image", files), no_progress)
+
+    def test_are_made_behind_its_own(self, world: World, image: Image) -> None:
+        world.hypervisor.rehearse(world.spec(image))
+        assert world.volumes() == []
+        vm = world.hypervisor.deploy(world.spec(image), no_progress)
+        made = [(disk.target, disk.bus, disk.capacity) for disk in world.hypervisor.inventory(vm).disks]
+        assert made == [
+            ("vda", "virtio", image.virtual_size),
+            ("vdb", "virtio", 20 << 30),
+            ("vdc", "virtio", 2 << 30),
+        ]
+        assert world.volumes() == [f"new-empty1-{RUN}.qcow2", f"new-empty2-{RUN}.qcow2", f"new-{RUN}.qcow2"]
+        boots = [disk.find("boot") is not None for disk in world.stored(vm).findall("devices/disk")]
+        assert boots == [True, False, False]
+
+    def test_go_with_it(self, world: World, image: Image) -> None:
+        vm = world.hypervisor.deploy(world.spec(image), no_progress)
+        world.hypervisor.destroy(vm, RUN)
+        assert world.volumes() == []
+
+    def test_an_interrupted_deployment_is_made_again(self, world: World, image: Image) -> None:
+        def interrupt(now: object) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            world.hypervisor.deploy(world.spec(image), interrupt)
+        assert f"new-empty2-{RUN}.qcow2" in world.volumes()
+        vm = world.hypervisor.deploy(world.spec(image), no_progress)
+        assert len(world.hypervisor.inventory(vm).disks) == 3
+
+    def test_what_is_there_under_their_names_is_left(self, world: World, image: Image) -> None:
+        path = Path(ET.fromstring(world.pool.XMLDesc(0)).findtext("target/path") or "")  # noqa: S314 -- libvirt's own
+        taken = path / f"new-empty2-{RUN}.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", taken, "1M"], check=True)
+        with pytest.raises(Exception, match=f"there is a volume new-empty2-{RUN}.qcow2 in default already"):
+            world.hypervisor.deploy(world.spec(image), no_progress)
+        assert world.volumes() == [taken.name]
