@@ -18,6 +18,7 @@ from hypervisors import Clock, Pace
 from tests.journey import odd_hypervisors
 from vmmigrate import cli
 from vmmigrate.commands import process
+from vmmigrate.run import clocks
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 
@@ -56,6 +57,19 @@ def stop_at_edit(name: str, number: int) -> None:
     state.edit = edit_and_stop
 
 
+def set_the_clock_at(line: tuple[str, str], seconds: float) -> None:
+    """After that record this process sees another wall clock: that of the machine is not for tests to set."""
+    append, wall = Journal.append, time.time
+
+    def append_and_set(self: Journal, kind: Kind, data: Mapping[str, Any] | None = None) -> Any:
+        record = append(self, kind, data)
+        if (kind.value, (data or {}).get("step", "")) == line:
+            object.__setattr__(clocks.THIS_MACHINE, "wall", lambda: wall() + seconds)
+        return record
+
+    Journal.append = append_and_set  # type: ignore[method-assign]
+
+
 NOWHERE = -1  # in place of a port: no guest answers
 
 
@@ -85,6 +99,8 @@ def command_line(request: dict[str, Any]) -> int:
     process.Pace = functools.partial(Pace, impatient())  # type: ignore[attr-defined, assignment]
     if request.get("only_port"):
         connect_only_to(request["only_port"])
+    if request.get("clock"):
+        set_the_clock_at(("done", "close-intake"), request["clock"])
     stop(request["stop"])
     return vmmigrate(request["argv"])
 

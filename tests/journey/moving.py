@@ -1,11 +1,20 @@
 """What others do to a lab between two commands: plug, unplug, switch off, restart, delete; and a host that reboots."""
 
+import contextlib
+import copy
+import smtplib
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from fixtures.appliance import state
+from fixtures.appliance import mailspool, state
 from fixtures.memory import MemoryHypervisor
 from hypervisors import VmRef
-from tests.journey.story import Story
+from tests.journey.story import Child, Story
+
+Move = Callable[[Story, VmRef], None]
 
 
 def old(story: Story) -> VmRef:
@@ -65,3 +74,98 @@ def lose_at_boot(story: Story, vm: VmRef, path: str) -> None:
     switch_off(story, vm)
     story.lab.root_of(vm.id).remove(path)
     switch_on(story, vm)
+
+
+# ---- notes, names, tags, copies ------------------------------------------------------------------------------
+
+
+def edit(story: Story, vm: VmRef, **values: object) -> None:
+    """Any field of its entry: a name, a tag, notes."""
+    with state.edit(story.lab.folder) as now:
+        now["vms"][vm.id].update(values)
+
+
+def notes(story: Story) -> str:
+    """Of the old VM."""
+    return str(story.lab.vm(story.lab.old_id)["notes"])
+
+
+def remove_the_claim(story: Story) -> None:
+    """As the hint of a refused run says."""
+    kept = [line for line in notes(story).splitlines() if not line.startswith("[vmmigrate]")]
+    edit(story, old(story), notes="\n".join(kept))
+
+
+def claim_for(story: Story, run_id: str) -> None:
+    """A line as another workstation's run writes it, in place of this run's."""
+    remove_the_claim(story)
+    line = f"[vmmigrate] run {run_id} begun on workstation elsewhere: a migration is in progress"
+    edit(story, old(story), notes=f"{notes(story)}\n{line}")
+
+
+def clone(story: Story, vm: VmRef, name: str, *, power: str = "running") -> VmRef:
+    """With its MACs and links, as a copy of a definition has; there is no disk behind it, so nothing answers."""
+    with state.edit(story.lab.folder) as now:
+        entry = copy.deepcopy(now["vms"][vm.id])
+        entry.update(name=name, power=power, booted=False, autostart=False)
+        identity = str(uuid.uuid4())
+        now["vms"][identity] = entry
+    return VmRef(identity, name)
+
+
+# ---- mail and settings ---------------------------------------------------------------------------------------
+
+
+def send(story: Story) -> None:
+    """A message from elsewhere, to whoever has the gateway's address. Raises OSError or what SMTP says."""
+    with smtplib.SMTP(story.lab.address, story.lab.smtp_port, "localhost", 5, ("127.0.0.2", 0)) as client:
+        client.sendmail("carol@partner.example.net", ["alice@example.test"], "Subject: accepted\r\n\r\nhello\r\n")
+
+
+def wait_in_queue(story: Story, vm: VmRef) -> None:
+    """An accepted message that does not leave."""
+    mailspool.put(story.lab.root_of(vm.id), "carol@partner.example.net", ["alice@example.test"], "hello", stuck=True)
+
+
+def mail_in(story: Story, vm: VmRef) -> tuple[int, int]:
+    """How many messages wait there, and how many it has delivered."""
+    root = story.lab.root_of(vm.id)
+    return len(list(mailspool.waiting(root))), len(mailspool.delivered(root))
+
+
+# ---- who is live ---------------------------------------------------------------------------------------------
+
+
+def live_names(story: Story) -> list[str]:
+    """Of every machine that runs and is plugged in to the live network, whoever made it."""
+    vms = state.read(story.lab.folder)[1]["vms"].values()
+    return sorted(vm["name"] for vm in vms if vm["power"] == "running" and _is_plugged(story, vm))
+
+
+def _is_plugged(story: Story, vm: dict[str, Any]) -> bool:
+    return any(nic["network"] == story.lab.lan and nic["link_up"] for nic in vm["nics"])
+
+
+# ---- a process that stands still -----------------------------------------------------------------------------
+
+
+def wait_stopped(child: Child, timeout: float = 20.0) -> int:
+    """Until the command that was begun has stopped itself; its process."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ValueError, OSError):
+            process = child.running()
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                return process
+        time.sleep(0.01)
+    raise TimeoutError("it does not stop")
+
+
+# ---- another workstation -------------------------------------------------------------------------------------
+
+
+def elsewhere(story: Story, child: Child | None = None) -> Story:
+    """The same gateways, and none of this workstation's folders."""
+    folder = story.folder / "elsewhere"
+    folder.mkdir(exist_ok=True)
+    return Story(story.lab, folder, child or story.child)

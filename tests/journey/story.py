@@ -6,7 +6,7 @@ import re
 import smtplib
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -87,6 +87,7 @@ class Story:
     secrets: dict[str, str] = field(init=False)
     hypervisor: str = "MemoryHypervisor"  # or an odd one's name
     only_port: int = 0  # the one that a command may connect to: a jump host's
+    clock: float = 0.0  # seconds by which somebody sets the wall clock forward as soon as the old VM is closed
 
     def __post_init__(self) -> None:
         lab = self.lab
@@ -120,15 +121,19 @@ class Story:
 
     def command(self, *argv: str, stop: Stop | None = None, **settings: Any) -> Told:
         """`vmmigrate ARGV`, in this lab and with its secrets in the environment."""
+        return self.begin(*argv, stop=stop, **settings)()
+
+    def begin(self, *argv: str, stop: Stop | None = None, **settings: Any) -> Callable[[], Told]:
+        """The same, begun: what is returned waits for its end."""
         told = self.folder / "told"
         told.mkdir(exist_ok=True)
         number = len(list(told.iterdir())) // 2
         out, err = told / f"{number}-{argv[0]}.out", told / f"{number}-{argv[0]}.err"
         environ = self.environ(settings)
         paths = {"lab": str(self.lab.folder), "folder": str(self.folder), "out": str(out), "err": str(err)}
-        odd = {"hypervisor": self.hypervisor, "only_port": self.only_port}
-        status = self.child.ask({**paths, **odd, "argv": argv, "stop": stop, "environ": environ})
-        return Told(status, out.read_text(), err.read_text())
+        odd = {"hypervisor": self.hypervisor, "only_port": self.only_port, "clock": self.clock}
+        self.child.begin({**paths, **odd, "argv": argv, "stop": stop, "environ": environ})
+        return lambda: Told(self.child.end(), out.read_text(), err.read_text())
 
     def environ(self, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
         """Of a command in this lab: secrets, folders, and `settings` over those that fit the lab."""
