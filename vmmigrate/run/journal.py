@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import Lock
 from typing import IO, Any
 
 from vmmigrate.durable import aside
-from vmmigrate.errors import JournalFailed
+from vmmigrate.errors import JournalFailed, RunFolderFailed
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import SCHEMA, START, UP_SINCE, Kind, Record, parse
@@ -56,11 +57,18 @@ class Journal:
 
     @classmethod
     def resume(cls, path: Path, *, clocks: Clocks = THIS_MACHINE) -> "Journal":
-        """The existing file; a torn last line is dropped from it. Raises JournalDamaged."""
+        """The existing file; a torn last line is dropped from it. Raises JournalDamaged, RunFolderFailed."""
         records, good = parse(path)
-        if good < path.stat().st_size:
-            os.truncate(path, good)
-        return cls(path, records, clocks=clocks)
+        try:
+            if good < path.stat().st_size:
+                os.truncate(path, good)
+            return cls(path, records, clocks=clocks)
+        except OSError as error:
+            raise RunFolderFailed(
+                f"{path} cannot be written: {error.strerror}",
+                hint=f"nothing was changed: permit this user to write there, see that its disk is not read-only"
+                f" (findmnt -T {shlex.quote(str(path.parent))})",
+            ) from error
 
     @property
     def schema(self) -> int:

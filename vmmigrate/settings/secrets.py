@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hypervisors import Secret
@@ -11,6 +12,7 @@ from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.wanted import Wanted, all_wanted, given_as, variable
 
+ATTEMPTS = 3  # to type a password
 Ask = Callable[[Wanted], str]
 
 
@@ -52,7 +54,7 @@ class ProcessSecrets:
     def _fetch(self, wanted: Wanted) -> str:
         name, source = wanted.name, wanted.source
         if source is None:
-            return self._environ.get(variable(name)) or self._ask(wanted)
+            return self._environ.get(variable(name)) or self._asked(wanted)
         if source.env is not None:
             return self._from_environment(name, source.env)
         if source.file is not None:
@@ -61,7 +63,23 @@ class ProcessSecrets:
             return _from_command(name, source.command)
         if source.keyring is not None:
             return _from_keyring(name, source.keyring)
-        return self._ask(wanted)
+        return self._asked(wanted)
+
+    def _asked(self, wanted: Wanted) -> str:
+        """Again where what was typed cannot be it: nothing was sent yet, so it costs no attempt to log in."""
+        question = wanted.question
+        for _ in range(ATTEMPTS):
+            typed = self._ask(replace(wanted, question=question))
+            why = _fault(wanted, typed) or self._differs(wanted, typed)
+            if not why:
+                return typed
+            question = f"{why}; {wanted.question}"
+        raise UsageProblem(f"{wanted.name}: {why}, {ATTEMPTS} times", hint=f"nothing was sent; {wanted.hint}")
+
+    def _differs(self, wanted: Wanted, typed: str) -> str:
+        if not wanted.new or self._ask(replace(wanted, question=f"the same again: {wanted.question}")) == typed:
+            return ""
+        return "the two differ"
 
     def _from_environment(self, name: str, key: str) -> str:
         if not self._environ.get(key):
@@ -93,6 +111,10 @@ class Secrets:
     def is_given(self, name: str) -> bool:
         """Whether these settings have it, and the operator named a source or set its variable."""
         return name in self._wanted and self._process.is_given(self._wanted[name])
+
+
+def _fault(wanted: Wanted, typed: str) -> str:
+    return wanted.fault(typed) if typed else "it cannot be empty"
 
 
 def _from_file(name: str, path: Path) -> str:

@@ -1,8 +1,11 @@
 """Every secret that the settings can name: where it comes from, and what a person is asked for it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
+from hypervisors import Secret
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.sides import NewSettings, NewSshSettings, OldSettings
 from vmmigrate.settings.sources import SecretSource
@@ -10,15 +13,26 @@ from vmmigrate.settings.sources import SecretSource
 _PROPERTIES = "new.properties."
 
 
+def no_fault(typed: str) -> str:
+    """Only who is asked with it knows."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """A secret by the path of its setting. Where nobody can be asked: `what` it is called, `hint` how to give it."""
+    """A secret by the path of its setting. Where nobody can be asked: `what` it is called, `hint` how to give it.
+
+    `fault`: why what was typed cannot be it, found on this workstation, where nothing is sent; "" where it may be.
+    `new`: it is set by it, so that a typing error is not found out later: it is typed twice.
+    """
 
     name: str
     source: SecretSource | None
     question: str
     hint: str
     what: str = ""
+    fault: Callable[[str], str] = no_fault
+    new: bool = False
 
 
 def all_wanted(settings: Settings) -> dict[str, Wanted]:
@@ -39,7 +53,8 @@ def given_as(name: str) -> str:
 def _all(settings: Settings) -> Iterator[Wanted]:
     hypervisor = settings.hypervisor
     yield _setting("hypervisor.password", hypervisor.password, f"password for {hypervisor.url}")
-    yield _setting("backup.password", settings.backup.password, "password of the backup")
+    made = settings.backup.file is None  # the console encrypts with it; the archive opens with no other
+    yield replace(_setting("backup.password", settings.backup.password, "password of the backup"), new=made)
     yield from _side("old", settings.old, _at("the old gateway", settings.old.address))
     yield from _side("new", settings.new, _at("the new VM", settings.new.staging_address))
     for key, value in settings.new.properties.items():
@@ -55,15 +70,25 @@ def _side(table: str, settings: OldSettings | NewSettings, gateway: str) -> Iter
     ssh, console, via = settings.ssh, settings.console, settings.via
     yield _setting(f"{table}.ssh.password", ssh.password, f"SSH password of {ssh.user} on {gateway}")
     passphrase = f"passphrase of the key {ssh.key_file} for {gateway}"
-    yield _setting(f"{table}.ssh.key_passphrase", ssh.key_passphrase, passphrase)
+    opened = partial(_passphrase_fault, ssh.key_file)
+    yield replace(_setting(f"{table}.ssh.key_passphrase", ssh.key_passphrase, passphrase), fault=opened)
     if isinstance(ssh, NewSshSettings):
         renewed = f"new SSH password for {ssh.user} on {gateway}"
-        yield _setting(f"{table}.ssh.new_password", ssh.new_password, renewed)
+        yield replace(_setting(f"{table}.ssh.new_password", ssh.new_password, renewed), new=True)
     yield _setting(f"{table}.console.password", console.password, f"console password of {console.user} on {gateway}")
     if via:
         jump = f"{via.user} on the jump host {via.host}"
         yield _setting(f"{table}.via.password", via.password, f"SSH password of {jump}")
-        yield _setting(f"{table}.via.key_passphrase", via.key_passphrase, f"passphrase of the key for {jump}")
+        opened = partial(_passphrase_fault, via.key_file)
+        wanted = _setting(f"{table}.via.key_passphrase", via.key_passphrase, f"passphrase of the key for {jump}")
+        yield replace(wanted, fault=opened)
+
+
+def _passphrase_fault(key_file: Path | None, typed: str) -> str:
+    from hypervisors.wire.ssh import SshKey, opens  # slow, so only where a passphrase is typed
+
+    opened = key_file is None or opens(SshKey(key_file, Secret(typed)))
+    return "" if opened else f"that does not open {key_file}"
 
 
 def _setting(name: str, source: SecretSource | None, question: str) -> Wanted:

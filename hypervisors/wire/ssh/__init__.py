@@ -6,7 +6,7 @@ from hypervisors.wire.ssh.connection import BrokeOff, Connection
 from hypervisors.wire.ssh.conversation import Questions
 from hypervisors.wire.ssh.execution import Output, TooMuch, Unfinished
 from hypervisors.wire.ssh.jump import Jump
-from hypervisors.wire.ssh.keys import SshKey
+from hypervisors.wire.ssh.keys import SshKey, opens
 from hypervisors.wire.ssh.login import Login
 from hypervisors.wire.ssh.server import HostKey, SshServer, fingerprint_of_key, known_fingerprints
 
@@ -28,4 +28,5 @@ __all__ = [
     "fingerprint_of_key",
     "host_key_seen",
     "known_fingerprints",
+    "opens",
 ]

@@ -53,6 +53,25 @@ def _load(key: SshKey, settings: str) -> paramiko.PKey:
         ) from error
 
 
+def opens(key: SshKey) -> bool:
+    """Whether the passphrase is that key's; True also where there is no such question: then something else is wrong."""
+    try:
+        paramiko.PKey.from_path(key.path, None)
+    except (paramiko.PasswordRequiredException, TypeError):
+        return _opens(key)
+    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, OSError, ValueError):
+        pass
+    return True
+
+
+def _opens(key: SshKey) -> bool:
+    try:
+        _load(key, "")
+    except Unusable:
+        return False
+    return True
+
+
 def _from_agent(only: Path | None, settings: str) -> list[paramiko.PKey]:
     """The agent's keys; if a key file is named too, only the agent's copy of that one."""
     held: list[paramiko.PKey] = list(paramiko.Agent().get_keys())

@@ -1,5 +1,6 @@
 """Each source of a secret, and what is told where it does not give one."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,3 +195,62 @@ def test_a_process_fetches_each_once_whatever_asks_for_it() -> None:
     assert process.of(Settings()).get(NAME) is process.of(Settings()).get(NAME)
     assert asked == [NAME]
     assert "typed" not in repr(known)
+
+
+# ---- typed -------------------------------------------------------------------------------------------------------
+
+
+def typing(*answers: str) -> tuple[list[str], Ask]:
+    """Somebody who types these, and the questions that were asked."""
+    left, asked = list(answers), list[str]()
+
+    def ask(wanted: Wanted) -> str:
+        asked.append(wanted.question)
+        return left.pop(0)
+
+    return asked, ask
+
+
+def test_an_empty_password_is_not_taken_and_asked_for_again() -> None:
+    asked, ask = typing("", "hunter2")
+    assert secrets({"prompt": True}, ask=ask).get(NAME).reveal() == "hunter2"
+    first, second = asked
+    assert second == f"it cannot be empty; {first}"
+
+
+def test_who_types_nothing_at_all_is_not_asked_for_ever() -> None:
+    asked, ask = typing("", "", "")
+    told, hint = refusal(secrets(ask=ask))
+    assert (told, len(asked)) == (f"{NAME}: it cannot be empty, 3 times", 3)
+    assert hint.startswith("nothing was sent; read -rs VMMIGRATE_OLD_SSH_PASSWORD")
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_passphrase_that_does_not_open_the_key_is_asked_for_again(tmp_path: Path, kind: str) -> None:
+    key, words = tmp_path / "key", ("-q", "-N", "right one", "-t", kind)
+    subprocess.run(["ssh-keygen", *words, "-f", str(key)], check=True)
+    ssh = {"key_file": str(key), "key_passphrase": {"prompt": True}}
+    asked, ask = typing("wrong one", "right one")
+    typed = ProcessSecrets({}, ask).of(Settings.model_validate({"old": {"ssh": ssh}})).get("old.ssh.key_passphrase")
+    assert typed.reveal() == "right one"
+    assert asked[1].startswith(f"that does not open {key}; ")
+
+
+def test_what_is_no_key_is_no_typing_error(tmp_path: Path) -> None:
+    """It is reported where the key is used."""
+    ssh = {"key_file": str(tmp_path / "none"), "key_passphrase": {"prompt": True}}
+    asked, ask = typing("any")
+    ProcessSecrets({}, ask).of(Settings.model_validate({"old": {"ssh": ssh}})).get("old.ssh.key_passphrase")
+    assert len(asked) == 1
+
+
+def test_a_password_that_is_set_by_it_is_typed_twice(tmp_path: Path) -> None:
+    asked, ask = typing("one", "other", "one", "one")
+    backup = {"password": {"prompt": True}}
+    given = ProcessSecrets({}, ask).of(Settings.model_validate({"backup": backup})).get("backup.password")
+    assert given.reveal() == "one"
+    before = [question.partition("password of")[0] for question in asked]
+    assert before == ["", "the same again: ", "the two differ; ", "the same again: "]
+    asked, ask = typing("one")
+    by_hand = Settings.model_validate({"backup": {**backup, "file": str(tmp_path / "archive")}})
+    assert ProcessSecrets({}, ask).of(by_hand).get("backup.password").reveal() == "one"
