@@ -1,27 +1,114 @@
-"""Parameters of main.cf with their `$name` looked up."""
+"""Parameters of main.cf with their `$name` and conditions worked out, as Postfix does (postconf(5), mac_expand.c)."""
 
+import operator
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 
-_DEEPEST = 8  # `$` expansions: a loop in main.cf must end
+_DEEPEST = 20  # a parameter within a parameter: a loop in main.cf must end
+_NAME = re.compile(r"\s*(\w+)\s*")
+_OPERATORS: dict[str, Callable[[int, int], bool] | Callable[[str, str], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_OPERATOR = re.compile(r"\s*([=!<>]=|[<>])\s*(?=\{)")
+_CLOSING = {"{": "}", "(": ")"}
 
 
-def expanded(shell: Shell, values: dict[str, str], value: str) -> str:
-    """A value with its `$name`, `${name}` and `$(name)` replaced; what main.cf does not set is asked for."""
-    for _ in range(_DEEPEST):
-        names = re.findall(r"\$[({]?(\w+)[)}]?", value)
-        if not names:
-            return value
-        for name in dict.fromkeys(names):
-            known = values[name] if name in values else _default(shell, name)
-            value = re.sub(rf"\$(?:\({name}\)|\{{{name}\}}|{name}\b)", known.replace("\\", r"\\"), value)
-    raise ApplianceError(
-        f"{shell.host}: parameters of main.cf refer to themselves: {value}",
-        hint="fix /etc/postfix/main.cf",
-    )
+def expanded(shell: Shell, values: Mapping[str, str], value: str) -> str:
+    """A value with its `$name`, `${name?…:…}` and `${{a} == {b} ? …}` replaced; defaults are asked for."""
+    return _Expansion(shell, values, value).of(value, 0)
 
 
-def _default(shell: Shell, name: str) -> str:
-    return shell.run(("postconf", "-h", name), user="root", check=False).stdout.strip()
+def is_yes(value: str) -> bool:
+    """A boolean of Postfix, in any case of its letters."""
+    return value.strip().lower() == "yes"
+
+
+@dataclass(frozen=True)
+class _Expansion:
+    """`whole`: the value that was asked for, named where it cannot be worked out."""
+
+    shell: Shell
+    values: Mapping[str, str]
+    whole: str
+
+    def of(self, text: str, depth: int) -> str:
+        if depth > _DEEPEST:
+            raise self._bad("refer to themselves")
+        made, at = "", 0
+        while (dollar := text.find("$", at)) >= 0:
+            made += text[at:dollar]
+            inside, at = self._macro(text, dollar + 1)
+            made += "$" if inside == "$" else self._value(inside, depth + 1)
+        return made + text[at:]
+
+    def _macro(self, text: str, at: int) -> tuple[str, int]:
+        """What stands behind a dollar, without its brackets, and where it ends. A doubled dollar is one."""
+        if text[at : at + 1] == "$":
+            return "$", at + 1
+        if text[at : at + 1] in _CLOSING:
+            return self._bracketed(text, at)
+        name = re.compile(r"\w*").match(text, at)
+        assert name  # of nothing too
+        return name[0], name.end()
+
+    def _bracketed(self, text: str, at: int) -> tuple[str, int]:
+        """The content of the bracket at `at`, and where it ends; brackets of its kind within it are balanced."""
+        opening, closing, depth = text[at], _CLOSING[text[at]], 0
+        for index in range(at, len(text)):
+            depth += (text[index] == opening) - (text[index] == closing)
+            if depth == 0:
+                return text[at + 1 : index], index + 1
+        raise self._bad("have a bracket that is not closed")
+
+    def _value(self, inside: str, depth: int) -> str:
+        if inside.lstrip().startswith("{"):
+            holds, rest = self._relation(inside.lstrip(), depth)
+            raw = "true" if holds else ""
+        else:
+            name = _NAME.match(inside)
+            raw, rest = (self._raw(name[1]), inside[name.end() :]) if name else ("", inside)
+        return self.of(self._branch(raw, rest.strip()) if rest.strip() else raw, depth)
+
+    def _branch(self, raw: str, rest: str) -> str:
+        """Which text of `?…` and `:…` counts: that of a parameter that is set, or the other one."""
+        sign, text = rest[0], rest[1:]
+        if sign not in "?:":
+            raise self._bad("have a condition that is not understood")
+        other = ""
+        if text.lstrip().startswith("{"):
+            text, end = self._bracketed(text.lstrip(), 0)
+            other = rest[1:].lstrip()[end:].strip().removeprefix(":").strip()
+        if other.startswith("{"):
+            other, _ = self._bracketed(other, 0)
+        yes, no = (text, other) if sign == "?" else ("", text)
+        return yes if raw else no
+
+    def _relation(self, inside: str, depth: int) -> tuple[bool, str]:
+        left, at = self._bracketed(inside, 0)
+        found = _OPERATOR.match(inside, at)
+        if not found:
+            raise self._bad("have a comparison that is not understood")
+        right, at = self._bracketed(inside, found.end())
+        sides = self.of(left, depth), self.of(right, depth)
+        numbers = all(re.fullmatch(r"[0-9]+", side) for side in sides)
+        compare: Callable[[object, object], bool] = _OPERATORS[found[1]]  # type: ignore[assignment]
+        return compare(*map(int, sides)) if numbers else compare(*sides), inside[at:]
+
+    def _raw(self, name: str) -> str:
+        if name in self.values:
+            return self.values[name]
+        return self.shell.run(("postconf", "-h", name), user="root", check=False).stdout.strip()
+
+    def _bad(self, what: str) -> ApplianceError:
+        return ApplianceError(
+            f"{self.shell.host}: parameters of main.cf {what}: {self.whole}", hint="fix /etc/postfix/main.cf"
+        )

@@ -1,7 +1,7 @@
 """The TLS pairs of an appliance by role: collected over its shell, completed, checked, stored as one bundle."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,8 +15,9 @@ from vmmigrate.appliance.tls import stores
 from vmmigrate.appliance.tls.chains import check, completed
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.tls.keys import Pair, load_pem, to_pem
-from vmmigrate.errors import BadKeys
-from vmmigrate.findings import Finding, errors, in_words, warning
+from vmmigrate.appliance.tls.postfix_pairs import read_pairs
+from vmmigrate.errors import BadKeys, CommandFailed
+from vmmigrate.findings import Finding, errors, in_words, info, warning
 
 WEB, SMTP = "web", "smtp"  # roles that every appliance has
 CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
@@ -98,13 +99,21 @@ def look_at(shell: Shell, software: Software, *, web: bool, smtp: bool) -> Looki
 
 
 def _collect_postfix(shell: Shell) -> tuple[Pairs, tuple[Finding, ...]]:
+    """What is served, and what is named without being served, if it can be read."""
     postfix = postfix_tls.read_postfix(shell)
-    services = [postfix.main, *postfix.own] if postfix.main.files else list(postfix.own)
-    found = {service.role: postfix_tls.read_pairs(shell, service.files) for service in services}
-    return (
-        {SMTP if service is postfix.main else service.role: found[service.role] for service in services},
-        postfix.findings,
-    )
+    found: dict[str, tuple[Pair, ...]] = {}
+    findings = list(postfix.findings)
+    for service in [postfix.main, *postfix.own] if postfix.main.files else postfix.own:
+        role = SMTP if service is postfix.main else service.role
+        try:
+            if not postfix.is_off(service):
+                found[role] = read_pairs(shell, service.files)
+                continue
+        except (BadKeys, CommandFailed):
+            if postfix.is_served(service):
+                raise
+        findings.append(_off(role, service.files.paths))
+    return found, tuple(findings)
 
 
 def _completed(pairs: Pairs) -> tuple[Pairs, tuple[Finding, ...]]:
@@ -115,7 +124,7 @@ def _completed(pairs: Pairs) -> tuple[Pairs, tuple[Finding, ...]]:
         for pair in several:
             better, said = completed(pair, pool)
             whole[role] = (*whole.get(role, ()), better)
-            findings += [replace(each, seen=f"{role}: {each.seen}") for each in said]
+            findings += [replace(each, seen=f"{role}: {each.seen}") for each in (*pair.said, *said)]
     return whole, tuple(findings)
 
 
@@ -153,6 +162,10 @@ def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) ->
 
 def is_web(role: str) -> bool:
     return role.partition(":")[0] == WEB
+
+
+def _off(role: str, paths: Sequence[str]) -> Finding:
+    return info("tls-off", f"{role}: TLS is off, so nothing is copied from {', '.join(dict.fromkeys(paths))}")
 
 
 def _other_host(name: str) -> Finding:

@@ -34,11 +34,15 @@ def completed(pair: Pair, pool: Iterable[x509.Certificate]) -> tuple[Pair, tuple
     """
     known = (*pair.chain, *(cert for cert in pool if not is_self_signed(cert)))
     path = path_above(pair.leaf, known)
-    chain = (*path, *(cert for cert in pair.chain if cert not in path))
+    once = tuple(cert for cert in dict.fromkeys(pair.chain) if cert != pair.leaf)
+    chain = (*path, *(cert for cert in once if cert not in path))
     added = [name_of(cert.subject) for cert in path if cert not in pair.chain]
     if added:
         text = f"the chain of {name_of(pair.leaf.subject)} lacks {', '.join(added)}: taken from another pair's chain"
         finding = warning("tls-chain-completed", text, "nothing: the new appliance sends it")
+    elif once != pair.chain and chain == once:
+        text = f"the chain of {name_of(pair.leaf.subject)} has a certificate twice: copied once"
+        finding = warning("tls-chain-repeated", text, "nothing: the new appliance sends each once")
     elif chain != pair.chain:
         text = f"the chain of {name_of(pair.leaf.subject)} is out of order: put in order"
         finding = warning("tls-chain-ordered", text, "nothing: the new appliance sends it in order")

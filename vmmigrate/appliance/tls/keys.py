@@ -1,9 +1,13 @@
 """TLS pairs as values: what a pair is, and how it is read from PEM and written to it. No files, no checks."""
 
+import base64
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from asn1crypto import keys as asn1
+from asn1crypto import parser, pem
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
@@ -19,11 +23,15 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hypervisors import Secret, fingerprint_of
 from vmmigrate.errors import BadKeys
+from vmmigrate.findings import Finding, warning
 
+_LABEL = rb"((?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY|(?:X509 |TRUSTED )?CERTIFICATE)"
+# As OpenSSL reads: a label stands alone on its line, so that what is commented out is no PEM.
 _BLOCK = re.compile(
-    rb"-----BEGIN ((?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY|(?:X509 )?CERTIFICATE)-----.*?-----END \1-----",
-    re.DOTALL,
+    rb"^-----BEGIN " + _LABEL + rb"-----[ \t\r]*$.*?^-----END \1-----[ \t\r]*$", re.DOTALL | re.MULTILINE
 )
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which OpenSSL skips
+_PSS = "1.2.840.113549.1.1.10"  # a key for this signature alone: cryptography takes it for a plain RSA key
 _KINDS: tuple[tuple[type, str], ...] = (
     (rsa.RSAPublicKey, "RSA"),
     (ec.EllipticCurvePublicKey, "ECDSA"),
@@ -33,11 +41,15 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A private key, its certificate, and the certificates above it, nearest first."""
+    """A private key, its certificate, and the certificates above it, nearest first.
+
+    `said`: what its files hold and a server would not read, or not so; shown once, not stored.
+    """
 
     key: PrivateKeyTypes = field(repr=False)
     leaf: x509.Certificate
     chain: tuple[x509.Certificate, ...]
+    said: tuple[Finding, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -59,13 +71,23 @@ def kind_of(certificate: x509.Certificate) -> str:
 def load_pem(data: bytes, password: Secret | None = None) -> Pair:
     """From PEM text with one private key and certificates in any order. Raises BadKeys."""
     blocks = _blocks(data)
-    keys = [block for block in blocks if _is_key(block)]
+    keys = list(dict.fromkeys(block for block in blocks if _is_key(block)))
     if len(keys) != 1:
         raise BadKeys(
             f"the PEM text holds {len(keys)} private keys, one is needed",
             hint="Postfix reads several keys from one file only with smtpd_tls_chain_files",
         )
     return pair_of(_key(keys[0], password), _certificates(blocks))
+
+
+def load_apart(certificates: bytes, key: bytes) -> Pair:
+    """As Postfix reads a file of certificates and one of a key: of each what it is asked for. Raises BadKeys."""
+    keys = [block for block in _blocks(key) if _is_key(block)]
+    if not keys:
+        raise BadKeys("there is no private key", hint="is it in another file?")
+    blocks = [block for block in _blocks(certificates) if not _is_key(block)]
+    pair = pair_of(first := _key(keys[0], None), _chain(first, blocks))
+    return replace(pair, said=(*_about(blocks, pair), *([_second_key(pair)] if len(keys) > 1 else [])))
 
 
 def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
@@ -79,8 +101,8 @@ def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
             (groups[-1] if groups else before).append(block)
     if not groups:
         raise BadKeys("the PEM text holds no private key", hint="is it in another file?")
-    everything = _certificates(_blocks(data))
-    return tuple(_own_chain(_key(group[0], None), _certificates(group[1:]), everything) for group in groups)
+    everything = [block for block in _blocks(data) if not _is_key(block)]
+    return tuple(_own_chain(_key(group[0], None), group[1:], everything) for group in groups)
 
 
 def holds_key(data: bytes) -> bool:
@@ -95,11 +117,11 @@ def load_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
 
 def pair_of(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -> Pair:
     """The leaf is the certificate of that key; the others stay in the order they came in. Raises BadKeys."""
-    unique = list(dict.fromkeys(certificates))
-    if not unique:
+    if not certificates:
         raise BadKeys("there is a private key, but no certificate", hint="is the certificate in another file?")
-    leaf = next((cert for cert in unique if belongs(key, cert)), unique[0])
-    return Pair(key, leaf, tuple(cert for cert in unique if cert != leaf))
+    rest = list(certificates)
+    rest.remove(leaf := next((cert for cert in rest if belongs(key, cert)), rest[0]))
+    return Pair(key, leaf, tuple(rest))
 
 
 def belongs(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
@@ -123,21 +145,76 @@ def chain_pem(certificates: Sequence[x509.Certificate]) -> bytes:
 def key_pem(pair: Pair, password: Secret | None = None) -> bytes:
     """Only the private key, PKCS#8; not encrypted without a password."""
     shut = BestAvailableEncryption(password.reveal().encode()) if password else NoEncryption()
-    return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, shut)
+    if not is_for_pss(pair.leaf):
+        return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, shut)
+    if password:
+        raise BadKeys(
+            "a key for RSA-PSS alone cannot be written with a password", hint="name its file without one in server.xml"
+        )
+    return _pss_key_pem(pair)
 
 
-def _own_chain(
-    key: PrivateKeyTypes, following: tuple[x509.Certificate, ...], everything: tuple[x509.Certificate, ...]
-) -> Pair:
+def is_for_pss(certificate: x509.Certificate) -> bool:
+    """Whether its key signs by RSA-PSS alone; written as a plain RSA key it would fit its certificate no more."""
+    return certificate.public_key_algorithm_oid.dotted_string == _PSS
+
+
+def _pss_key_pem(pair: Pair) -> bytes:
+    """PKCS#8 with the algorithm of the certificate's own key."""
+    held = asn1.PrivateKeyInfo.load(pair.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    leaf = asn1_x509.Certificate.load(pair.leaf.public_bytes(Encoding.DER))
+    algorithm = leaf["tbs_certificate"]["subject_public_key_info"]["algorithm"].dump()
+    held["private_key_algorithm"] = asn1.PrivateKeyAlgorithm.load(algorithm)
+    written: bytes = pem.armor("PRIVATE KEY", held.dump(force=True))
+    return written
+
+
+def _own_chain(key: PrivateKeyTypes, following: Sequence[bytes], everything: Sequence[bytes]) -> Pair:
     """If the leaf does not follow its key, it is looked for in the whole text."""
-    if not any(belongs(key, cert) for cert in following):
-        following = (*(cert for cert in everything if belongs(key, cert)), *following)
-    return pair_of(key, following)
+    chain = _chain(key, following)
+    if not any(belongs(key, cert) for cert in chain):
+        chain = (*(cert for cert in _chain(key, everything) if belongs(key, cert)), *chain)
+    pair = pair_of(key, chain)
+    return replace(pair, said=_about(following, pair))
+
+
+def _chain(key: PrivateKeyTypes, blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+    """Without what OpenSSL calls trusted certificates: they are no part of a chain, but one may be the leaf."""
+    found = [(_is_trusted(block), _certificate(block)) for block in blocks]
+    return tuple(cert for trusted, cert in found if not trusted or belongs(key, cert))
+
+
+def _about(blocks: Sequence[bytes], pair: Pair) -> tuple[Finding, ...]:
+    """What Postfix 3.4 and newer would not serve as it lies there."""
+    found = [(_is_trusted(block), _certificate(block)) for block in blocks]
+    name = pair.leaf.subject.rfc4514_string()
+    said = []
+    if any(trusted for trusted, _ in found):
+        text = f"the file of {name} holds a TRUSTED CERTIFICATE, which Postfix 3.4 and newer do not read"
+        said.append(
+            warning("tls-trusted-certificate", text, "nothing: a leaf is written as CERTIFICATE, others are not")
+        )
+    if found and found[0][1] != pair.leaf and any(cert == pair.leaf for _, cert in found):
+        text = f"the certificate {name} stands behind others in its file, so that Postfix does not serve it"
+        said.append(warning("tls-leaf-not-first", text, "nothing: it is written in the first place"))
+    return tuple(said)
+
+
+def _second_key(pair: Pair) -> Finding:
+    return warning(
+        "tls-second-key",
+        f"the file of the key of {pair.leaf.subject.rfc4514_string()} holds more keys, which Postfix does not read",
+        "name the file with smtpd_tls_chain_files if it shall serve them all",
+    )
 
 
 def _blocks(data: bytes) -> list[bytes]:
-    """Keys and certificates in their order, each once."""
-    return list(dict.fromkeys(match[0] for match in _BLOCK.finditer(data)))
+    """Keys and certificates in their order."""
+    return [match[0] for match in _BLOCK.finditer(data.removeprefix(_BYTE_ORDER_MARK))]
+
+
+def _is_trusted(block: bytes) -> bool:
+    return block.startswith(b"-----BEGIN TRUSTED")
 
 
 def _is_key(block: bytes) -> bool:
@@ -164,10 +241,13 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
 
 
 def _certificates(blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+    return tuple(_certificate(block) for block in blocks if not _is_key(block))
+
+
+def _certificate(block: bytes) -> x509.Certificate:
     try:
-        found = tuple(x509.load_pem_x509_certificate(block) for block in blocks if not _is_key(block))
-        for cert in found:
-            cert.public_key()  # else an unknown kind of key would fail later, at some other place
+        found = _without_trust(block) if _is_trusted(block) else x509.load_pem_x509_certificate(block)
+        found.public_key()  # else an unknown kind of key would fail later, at some other place
         return found
     except UnsupportedAlgorithm as error:
         raise unusable(error) from error
@@ -175,6 +255,12 @@ def _certificates(blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
         raise BadKeys(
             f"a certificate cannot be read: {error}", hint="try `openssl x509 -in FILE -noout -text` on the appliance"
         ) from error
+
+
+def _without_trust(block: bytes) -> x509.Certificate:
+    """Behind the certificate itself OpenSSL writes for what it is trusted."""
+    data = base64.b64decode(b"".join(block.splitlines()[1:-1]))
+    return x509.load_der_x509_certificate(data[: parser.peek(data)])
 
 
 def unusable(error: Exception) -> BadKeys:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hypervisors import Secret
 from vmmigrate.appliance.tls.chains import path_above
-from vmmigrate.appliance.tls.keys import Pair, belongs, pair_of, unusable
+from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of, unusable
 from vmmigrate.errors import BadKeys
 
 _JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
@@ -157,6 +157,16 @@ def _with_path(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -
 
 def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
     word = password.reveal().encode()
+    if not word:
+        raise BadKeys(
+            "a store without a password cannot be written",
+            hint="give the store a password, and name that in the new appliance's server.xml",
+        )
+    if is_for_pss(entry.pair.leaf):
+        raise BadKeys(
+            "a key for RSA-PSS alone cannot be written into a PKCS#12 store",
+            hint="name PEM files in the new appliance's server.xml (certificateFile, certificateKeyFile)",
+        )
     shut: KeySerializationEncryption = BestAvailableEncryption(word)
     if old_way:
         builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(_ROUNDS).hmac_hash(hashes.SHA1())  # noqa: S303

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.mail import settings
 from vmmigrate.appliance.port import Shell
-from vmmigrate.appliance.postconf import expanded
-from vmmigrate.appliance.tls.keys import Pair, load_pem, load_pem_chains
-from vmmigrate.errors import BadKeys
+from vmmigrate.appliance.postconf import expanded, is_yes
+from vmmigrate.appliance.tls.postfix_beside import beside
 from vmmigrate.findings import Finding, warning
 
 CHAIN = "smtpd_tls_chain_files"  # Postfix 3.4 on; if it is set, the others are ignored
@@ -27,15 +26,23 @@ _UNKNOWN_MASTER = warning(
     "this Postfix is too old to list what its master.cf overrides (postconf -M, -P)",
     "look there for smtpd_tls_… of smtps and submission, and carry such pairs over by hand",
 )
+_ON = ("may", "encrypt", "verify", "secure", "fingerprint")  # smtpd takes the last three for encrypt
+_OLD_WORDS = ("smtpd_use_tls", "smtpd_enforce_tls")
+_PASSED = "smtpd/pass"  # the smtpd to which postscreen passes a client on
 _INSIDE = ("127.", "localhost", "::1", "[::1]")
 
 
 @dataclass(frozen=True)
 class Files:
-    """What a service names: files of chains in order, or else files of certificate and key, by parameter."""
+    """What a service names: files of chains in order, or else files of certificate and key, by parameter.
+
+    `authorities`, `folder`: where OpenSSL finds the chain of a leaf that is alone in its file.
+    """
 
     chain: tuple[str, ...] = ()
     apart: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the certificate's parameter → both paths
+    authorities: str = field(default="", compare=False)
+    folder: str = field(default="", compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.chain or self.apart)
@@ -49,7 +56,7 @@ class Files:
 class Service:
     """An smtpd that the network reaches. `name` as master.cf has it ('submission/inet'); '' means main.cf itself.
 
-    `beside`: an earlier one has the same port, at another address.
+    `beside`: an earlier one has the same port, at another address. `off`: somebody switched its TLS off.
     """
 
     name: str
@@ -59,6 +66,7 @@ class Service:
     files: Files
     overrides: frozenset[str] = frozenset()
     beside: bool = False
+    off: bool = False
 
     @property
     def role(self) -> str:
@@ -79,59 +87,81 @@ class PostfixTls:
         """The services that show something else than port 25."""
         return tuple(service for service in self.services if service.files and service.files != self.main.files)
 
+    def is_off(self, service: Service) -> bool:
+        """Whether no service shows what that one names, because somebody switched TLS off."""
+        return all(each.off for each in (self.main, *self.services) if each.files == service.files)
+
+    def is_served(self, service: Service) -> bool:
+        return any(each.tls for each in (self.main, *self.services) if each.files == service.files)
+
 
 def read_postfix(shell: Shell) -> PostfixTls:
     """Raises CommandFailed, ApplianceError."""
     main, master = settings(shell), _master(shell)
-    findings = (_UNKNOWN_MASTER,) if master is None else ()
-    found = [_service(shell, main, over, name) for name, over in (master or {}).items()]
+    listed, overrides = master or ([], {})
+    entries = _entries(listed)
+    found = [_service(shell, main, overrides.get(name, {}), name, port) for name, port in entries.items()]
     ports = [service.port for service in found]
     services = [replace(each, beside=bool(each.port) and each.port in ports[:at]) for at, each in enumerate(found)]
-    first = next((service for service in services if service.port == 25), _service(shell, main, {}, ""))
+    itself = _service(shell, main, {}, "", 25)
+    first = next((service for service in services if service.port == 25), itself)
     if isinstance(shell, LookingShell):
-        shell.ahead(files=[path for service in (first, *services) for path in service.files.paths], user="root")
+        read = [path for service in (first, *services) if not service.off for path in service.files.paths]
+        shell.ahead(files=read, user="root")
+    findings = (*(() if master else (_UNKNOWN_MASTER,)), *beside(shell, main, overrides))
+    if first.name == _PASSED and itself.files and first.files != itself.files:
+        findings = (*findings, _answered_by_postscreen(itself.files.paths))
     return PostfixTls(first, tuple(service for service in services if service is not first), findings)
 
 
-def read_pairs(shell: Shell, files: Files) -> tuple[Pair, ...]:
-    """The pairs in those files, in Postfix's order. Raises BadKeys, CommandFailed."""
-    if files.chain:
-        return load(shell, files.chain, load_pem_chains)
-    return tuple(
-        pair
-        for cert, key in files.apart.values()
-        for pair in load(shell, tuple(dict.fromkeys((key, cert))), lambda data: (load_pem(data),))
-    )
-
-
-def _master(shell: Shell) -> dict[str, dict[str, str]] | None:
-    """Each smtpd that listens for the network, 'submission/inet' → its `-o`, raw. None if Postfix cannot list it."""
+def _master(shell: Shell) -> tuple[list[list[str]], dict[str, dict[str, str]]] | None:
+    """The words of each entry, and each service's `-o`, raw. None if Postfix cannot list them."""
     listed = shell.run(("postconf", "-M"), user="root", check=False)
-    overrides = shell.run(("postconf", "-P"), user="root", check=False)
-    if listed.status or overrides.status:
+    overridden = shell.run(("postconf", "-P"), user="root", check=False)
+    if listed.status or overridden.status:
         return None
-    found: dict[str, dict[str, str]] = {}
-    for words in map(str.split, listed.stdout.splitlines()):
-        if len(words) >= 8 and words[1] == "inet" and words[7] == "smtpd" and not words[0].startswith(_INSIDE):
-            found[f"{words[0]}/{words[1]}"] = {}
-    for line in overrides.stdout.splitlines():
+    overrides: dict[str, dict[str, str]] = {}
+    for line in overridden.stdout.splitlines():
         where, _, value = line.partition("=")
         service, _, name = where.strip().rpartition("/")
-        found.get(service, {})[name] = value.strip()
+        overrides.setdefault(service, {})[name] = value.strip()
+    return [words for line in listed.stdout.splitlines() if len(words := line.split()) >= 8], overrides
+
+
+def _entries(listed: Sequence[Sequence[str]]) -> dict[str, int | None]:
+    """Each smtpd that the network reaches, 'submission/inet' → its port. Postscreen passes its port's clients on."""
+    found: dict[str, int | None] = {}
+    for words in listed:
+        name = f"{words[0]}/{words[1]}"
+        if words[1] == "inet" and not words[0].startswith(_INSIDE):
+            if words[7] == "smtpd":
+                found[name] = _port(name)
+            elif words[7] == "postscreen":
+                found.setdefault(_PASSED, _port(name))
     return found
 
 
-def _service(shell: Shell, main: Mapping[str, str], over: Mapping[str, str], name: str) -> Service:
+def _answered_by_postscreen(paths: Sequence[str]) -> Finding:
+    return warning(
+        "tls-postscreen",
+        f"clients that postscreen itself answers see main.cf's pair ({', '.join(dict.fromkeys(paths))}), which is not"
+        f" copied: the smtpd behind it has another one",
+        "name one pair for both, or copy that one manually",
+    )
+
+
+def _service(shell: Shell, main: Mapping[str, str], over: Mapping[str, str], name: str, port: int | None) -> Service:
     values = {**main, **over}
 
     def value(parameter: str, default: str = "") -> str:
         return expanded(shell, values, values.get(parameter, default)).strip()
 
-    implicit = value("smtpd_tls_wrappermode") == "yes"
-    required = value("smtpd_tls_security_level")
-    old_words = "yes" in (value("smtpd_use_tls"), value("smtpd_enforce_tls"))
-    tls = implicit or required in ("may", "encrypt", "dane", "secure") or (not required and old_words)
-    return Service(name, _port(name), tls, implicit, _files(value), frozenset(over))
+    implicit = is_yes(value("smtpd_tls_wrappermode"))
+    required = value("smtpd_tls_security_level").lower()
+    old_words = any(is_yes(value(each)) for each in _OLD_WORDS)
+    tls = implicit or required in _ON or (not required and old_words)
+    off = not tls and (bool(required) or any(each in values for each in _OLD_WORDS))
+    return Service(name, port, tls, implicit, _files(value), frozenset(over), off=off)
 
 
 def _files(value: Callable[..., str]) -> Files:
@@ -139,19 +169,13 @@ def _files(value: Callable[..., str]) -> Files:
     apart = {}
     for cert_name, key_name in FILES:
         cert = value(cert_name)
-        if cert and cert != "none":
+        if cert and cert.lower() != "none":
             apart[cert_name] = (cert, value(key_name, f"${cert_name}") or cert)
-    return Files(chain) if chain else Files(apart=apart)
+    authorities, folder = value("smtpd_tls_CAfile"), value("smtpd_tls_CApath")
+    return Files(chain, {} if chain else apart, authorities, folder)
 
 
 def _port(name: str) -> int | None:
     """Of 'submission/inet', '192.0.2.1:587/inet'; main.cf itself is port 25's."""
     service = name.partition("/")[0].rpartition(":")[2] or "smtp"
     return int(service) if service.isdecimal() else _PORTS.get(service)
-
-
-def load(shell: Shell, paths: Sequence[str], load: Callable[[bytes], tuple[Pair, ...]]) -> tuple[Pair, ...]:
-    try:
-        return load(b"\n".join(shell.read_file(path) for path in paths))
-    except BadKeys as error:
-        raise BadKeys(f"{shell.host}: {', '.join(paths)}: {error}", hint=error.hint) from error

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, holds_key, key_pem, load_pem_chains, to_pem
 from vmmigrate.appliance.tls.placing import Edit, resolved
-from vmmigrate.appliance.tls.postfix import CHAIN, FILES, TEMPLATE, Files, Service, load
+from vmmigrate.appliance.tls.postfix import CHAIN, FILES, TEMPLATE, Files, Service
+from vmmigrate.appliance.tls.postfix_pairs import load
 from vmmigrate.errors import BadKeys, CommandFailed
 
 _META = FileMeta("0600", "root", "root")
@@ -123,7 +124,7 @@ def _assigned(kinds: Sequence[str], pairs: Sequence[Pair]) -> Iterator[tuple[int
 def _kind(shell: Shell, paths: Iterable[str]) -> str:
     """Of the pair that lies there now, '' if it is of no use."""
     try:
-        return load(shell, tuple(paths), load_pem_chains)[0].kind
+        return load(shell, tuple(paths), lambda *data: load_pem_chains(b"\n".join(data)))[0].kind
     except (BadKeys, CommandFailed):
         return ""
 
