@@ -20,10 +20,10 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
     Nothing is undone where the commit stands, or before a live phase. Who goes on with the run later looks at what
     there is, and an undo tolerates that it was done.
     """
-    steps = list(_to_undo(engine))
-    if not steps:
-        return failed
     run.pace = run.pace.undisturbed()
+    steps = list(_to_undo(engine))
+    if not steps or _serves(engine, run):
+        return failed
     back = engine.standing.state.back
     troubles = list(_undo_all(run, steps, leave_behind=back is not None and back.leave_behind))
     words, by_hand = "the run went back out of its live phase, without a record", ""
@@ -38,11 +38,20 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
     )
 
 
+def _serves(engine: Engine, run: Run) -> bool:
+    """Whether the commit stands although no record says that it was done: it is done once more, and that shows it."""
+    standing = engine.standing
+    if not standing.committed or standing.state.back is not None:
+        return False
+    commit = next(step for step in engine.itinerary.steps if step.name == engine.itinerary.commit)
+    run.enter(commit.name, _forgets, leave_behind=False)
+    return not list(_again(run, commit))
+
+
 def _to_undo(engine: Engine) -> Iterator[Step]:
     """The last first."""
-    itinerary, standing = engine.itinerary, engine.standing
-    state = standing.state
-    if state.steps[itinerary.commit] is Status.DONE or (standing.committed and state.back is None):
+    itinerary, state = engine.itinerary, engine.standing.state
+    if state.steps[itinerary.commit] is Status.DONE:
         return
     known = {step.name: step for step in itinerary.steps}
     for name in reversed(list(state.steps)):
@@ -82,7 +91,7 @@ def _failed(run: Run, step: Step, error: Exception) -> str:
 def _again(run: Run, step: Step) -> Iterator[str]:
     """Do what could not be undone, so that the new side serves: half of an undo may have closed it."""
     try:
-        step.do(run)
+        persistently(f"{step.title!r} to be done", lambda: step.do(run), run.pace)
     except Problem as problem:
         yield f"{step.name}: {problem} → {problem.hint}"
 

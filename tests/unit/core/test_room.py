@@ -9,7 +9,23 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from small_steps import ALL, HEADER, LIVE, MIGRATED, SWITCH_BACK, Killed, Process, World, start, trouble
+from small_steps import (
+    ALL,
+    HEADER,
+    LIVE,
+    MIGRATED,
+    PREPARE,
+    SMALL,
+    SWITCH,
+    SWITCH_BACK,
+    Bench,
+    Killed,
+    Process,
+    World,
+    open_,
+    start,
+    trouble,
+)
 
 from vmmigrate.errors import JournalFailed, RolledBack, RunFolderFailed
 from vmmigrate.run.engine import Engine
@@ -19,7 +35,7 @@ from vmmigrate.run.record import Kind, read
 from vmmigrate.run.room import SIZE, Room
 from vmmigrate.run.supervise import supervise
 from vmmigrate.settings.models import Settings
-from vmmigrate.step import UndoRefused
+from vmmigrate.step import Phase, UndoRefused
 
 KIB = 1 << 10
 
@@ -298,6 +314,51 @@ def test_after_the_commit_nothing_is_undone(disk: Path, path: Path, world: World
     with pytest.raises(JournalFailed, match=r"^/.* cannot be written"):
         supervise(process.engine, process_as_run(process), Engine.forward)
     assert not [act for act in world.acts if act.startswith("undo")]
+
+
+def opening_without_a_record(process: Process, disk: Path) -> None:
+    """The commit is recorded, and then nothing more can be."""
+    plain, once = process.bench.act, ["served"]
+
+    def act(name: str) -> None:
+        if name in once:
+            once.remove(name)
+            process.engine.journal.room.drop()
+            fill_to_the_brim(disk, process.engine.journal)
+        plain(name)
+
+    process.bench.act = act  # type: ignore[method-assign]
+
+
+def served(bench: Bench) -> None:
+    open_(bench)
+    bench.act("served")
+
+
+SERVED = replace(
+    SMALL, phases=(PREPARE, Phase("switch", (replace(SWITCH.steps[0], do=served),), live=True), *SMALL.phases[2:])
+)
+
+
+def test_a_commit_that_was_made_and_not_recorded_stands(disk: Path, path: Path, world: World) -> None:
+    """It was recorded that it would be; that it is made is seen by making it again."""
+    process = start(path, world, itinerary=SERVED)
+    opening_without_a_record(process, disk)
+    with pytest.raises(JournalFailed, match=r"^/.* cannot be written"):
+        supervise(process.engine, process_as_run(process), Engine.forward)
+    assert "open" in world.marks
+    assert not [act for act in world.acts if act.startswith("undo")]
+
+
+def test_one_that_cannot_be_made_is_gone_back_from(disk: Path, path: Path, world: World) -> None:
+    """Else nobody would be live: neither the new side nor the old one."""
+    process = start(path, world, itinerary=SERVED)
+    opening_without_a_record(process, disk)
+    world.refuses["served"] = trouble("the guest does not answer")
+    with pytest.raises(JournalFailed, match="without a record"):
+        supervise(process.engine, process_as_run(process), Engine.forward)
+    assert "open" not in world.marks
+    assert world.acts[-1] == "undo open"
 
 
 def test_a_way_back_that_closed_the_new_side_ends_without_its_records(disk: Path, path: Path, world: World) -> None:
