@@ -9,7 +9,7 @@ from hashlib import sha256 as new_sha256
 from pathlib import Path
 
 from hypervisors.errors import BadImage
-from hypervisors.formats import disk, ova, ovf, package
+from hypervisors.formats import disk, ova, ovf, package, scattered
 from hypervisors.formats.digests import Wanted, make_digests
 from hypervisors.formats.package import Package, Parts
 from hypervisors.formats.source import Source
@@ -17,6 +17,7 @@ from hypervisors.types import Extent, Image, ProgressListener
 from hypervisors.unchanged import stamp_of
 
 _GIB = 1 << 30
+_PIECES = ("it is large: its SHA-256 is that of its pieces with data (--sha256 is compared with that of all of it)",)
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,25 @@ def _bare(source: Source, demands: _Demands) -> Image:
             "is only a disk image, which has no signature", hint="leave image.ca_file out, or give a signed OVA"
         )
     stamp = stamp_of(source.file.fileno())  # before the bytes are read: a write in the meantime changes it
+    if scattered.suits(form, source.size):
+        return Image(source.path, form, source.size, size, _by_pieces(source, demands), remarks=_PIECES, stamp=stamp)
+    digest = _plain_digest(source, demands)
+    return Image(source.path, form, source.size, size, digest, stamp=stamp)
+
+
+def _by_pieces(source: Source, demands: _Demands) -> str:
+    """All of it is read only where that is asked for."""
+    if demands.sha256 is not None:
+        _plain_digest(source, demands)
+    digest = scattered.digest(source.file, source.size, demands.progress)
+    source.refuse_resized()
+    return digest
+
+
+def _plain_digest(source: Source, demands: _Demands) -> str:
     digest = make_digests([source], [Wanted(source)], demands.progress)[Wanted(source)]
     _compare(source, digest, demands)
-    return Image(source.path, form, source.size, size, digest, stamp=stamp)
+    return digest
 
 
 def _packaged(parts: Parts, demands: _Demands) -> Image:

@@ -201,8 +201,9 @@ class Image:
 
     `path`: the file that was named, of `file_size` bytes. `format`: of the disk: 'qcow2', 'raw' or 'vmdk'.
     `sha256` is over the file as it lies on disk; for an .ovf over the lines that `sha256sum` prints of it and
-    of its disk, so that it vouches for both. `ovf`: where the disk came with a description. `remarks`: facts to
-    be shown, one sentence each. `stamp`: see unchanged.py; '' where it is not known.
+    of its disk, so that it vouches for both; for a large raw disk or qcow2 see formats/scattered.py.
+    `ovf`: where the disk came with a description. `remarks`: facts to be shown, one sentence each.
+    `stamp`: see unchanged.py; '' where it is not known.
     """
 
     path: Path

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hypervisors.formats import holes
 from hypervisors.formats.source import Source
 from hypervisors.types import Progress, ProgressListener
 
@@ -36,15 +37,23 @@ def make_digests(files: Sequence[Source], wanted: Iterable[Wanted], progress: Pr
 
 
 def _pieces(file: Source) -> Iterator[tuple[int, memoryview]]:
-    """All bytes, each piece with its offset; a piece is overwritten by the next."""
-    buffer = memoryview(bytearray(_PIECE))
-    file.file.seek(0)
-    at = 0
-    while got := file.file.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO does not declare it, files have it
+    """All bytes, each piece with its offset; a piece is overwritten by the next. A hole is not read."""
+    buffer, zeros = memoryview(bytearray(_PIECE)), memoryview(bytes(_PIECE))
+    at = data = 0
+    while True:
+        if data <= at:
+            data = holes.next_data(file.file, at, file.size)
+        if at + _PIECE <= data:
+            yield at, zeros
+            at += _PIECE
+            continue
+        file.file.seek(at)
+        got = file.file.readinto(buffer)  # type: ignore[attr-defined]  # BinaryIO does not declare it, files have it
+        if not got:
+            break
         yield at, buffer[:got]
         at += got
-    if at != file.size:
-        raise file.damaged(f"it changed while it was read ({file.size} bytes, then {at})")
+    file.refuse_resized()
 
 
 def _overlap(part: Source, at: int, piece: memoryview) -> memoryview:

@@ -1,5 +1,6 @@
 """An opened image file, or a member of an archive in place: bytes at an offset, and refusals that name the file."""
 
+import os
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,12 @@ class Source:
         """Raises BadImage if there are fewer than `end` bytes."""
         if end > self.size:
             raise self.cut_short(end)
+
+    def refuse_resized(self) -> None:
+        """Raises BadImage if the file, of which this is all, has no longer the size that it had when it was opened."""
+        now = os.fstat(self.file.fileno()).st_size
+        if now != self.size:
+            raise self.damaged(f"it changed while it was read ({self.size} bytes, then {now})")
 
     def cut_short(self, needed: int) -> BadImage:
         return BadImage(f"{self.name} is cut short: it refers to byte {needed} and has {self.size}", hint=FETCH_AGAIN)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import random
 import shlex
 import shutil
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hypervisors import BadImage, Image, Progress, identify_image, no_progress
+from hypervisors import BadImage, Image, Progress, identify_image, no_progress, unchanged
+from hypervisors.formats import scattered
 
 MEBI = 1 << 20
 NOISE = random.Random(1).randbytes(MEBI)  # noqa: S311 -- no secret: bytes that compression leaves as they are
@@ -372,3 +374,120 @@ def test_a_disk_of_no_bytes(tmp_path: Path, form: str) -> None:
     path = tmp_path / "image"
     subprocess.run(["qemu-img", "create", "-q", "-f", form, path, "0"], check=True)
     assert refusal(path)[0].startswith("is damaged: ")
+
+
+def bytes_read() -> int:
+    """By this process, through any call."""
+    counters = Path("/proc/self/io").read_text().split()
+    return int(counters[counters.index("rchar:") + 1])
+
+
+class TestSparse:
+    """What a file does not hold is not read."""
+
+    LARGE = 2 << 40
+
+    @pytest.fixture
+    def raw(self, tmp_path: Path) -> Path:
+        return self.sparse(tmp_path / "large.raw", {0: NOISE, self.LARGE // 2: NOISE, self.LARGE - 512: b"end"})
+
+    def sparse(self, path: Path, pieces: dict[int, bytes], size: int = LARGE) -> Path:
+        with path.open("wb") as file:
+            try:
+                file.truncate(size)
+            except OSError:
+                pytest.skip(f"the file system here holds no file of {size} bytes")
+            for offset, data in {**pieces, 510: b"\x55\xaa"}.items():
+                file.seek(offset)
+                file.write(data)
+        return path
+
+    def test_a_disk_of_two_tebibytes_is_not_read_to_its_end(self, raw: Path) -> None:
+        seen: list[Progress] = []
+        before = bytes_read()
+        image = identify_image(raw, seen.append)
+        assert bytes_read() - before < 24 * MEBI
+        assert (image.format, image.virtual_size, image.file_size) == ("raw", self.LARGE, self.LARGE)
+        assert seen[-1] == Progress(self.LARGE, self.LARGE)
+        assert image.remarks == (
+            "it is large: its SHA-256 is that of its pieces with data (--sha256 is compared with that of all of it)",
+        )
+
+    def test_a_preallocated_qcow2_neither(self, tmp_path: Path) -> None:
+        if not shutil.which("qemu-img"):
+            pytest.skip("needs qemu-img to make the image")
+        path = tmp_path / "large.qcow2"
+        command = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, "20G"]
+        subprocess.run(command, check=True)
+        assert path.stat().st_size > 20 << 30
+        before = bytes_read()
+        assert identify_image(path, no_progress).virtual_size == 20 << 30
+        assert bytes_read() - before < 64 * MEBI
+
+    @pytest.mark.parametrize("offset", [MEBI, LARGE // 2 + 5, LARGE - 1])
+    def test_any_other_byte_gives_another_digest(self, raw: Path, offset: int) -> None:
+        before = identify_image(raw, no_progress).sha256
+        with raw.open("r+b") as file:
+            file.seek(offset)
+            file.write(b"\1")
+        assert identify_image(raw, no_progress).sha256 != before
+
+    def test_the_same_bytes_elsewhere_give_another_digest(self, tmp_path: Path) -> None:
+        one, other = (
+            self.sparse(tmp_path / str(offset), {0: bytes(512), offset: NOISE}, 17 << 30)
+            for offset in (1 << 30, 2 << 30)
+        )
+        assert identify_image(one, no_progress).sha256 != identify_image(other, no_progress).sha256
+
+    def test_a_copy_with_fewer_holes_has_the_same_digest(self, tmp_path: Path) -> None:
+        one, other = (self.sparse(tmp_path / name, {0: NOISE, 17 << 30: b""}, 17 << 30) for name in ("one", "other"))
+        with other.open("r+b") as file:
+            file.seek(8 << 30)
+            file.write(bytes(9 * MEBI))  # zeros that are written
+        assert other.stat().st_blocks > one.stat().st_blocks
+        found = identify_image(one, no_progress).sha256
+        assert identify_image(other, no_progress).sha256 == found
+        assert found.startswith("pieces:")
+
+    def test_a_change_after_it_was_identified_is_noticed(self, raw: Path) -> None:
+        image = identify_image(raw, no_progress)
+        unchanged.refuse_other_bytes(image, no_progress)
+        with raw.open("r+b") as file:
+            file.seek(self.LARGE - 4096)
+            file.write(b"changed")
+        with pytest.raises(BadImage, match="its bytes have changed since it was identified"):
+            unchanged.refuse_other_bytes(image, no_progress)
+
+    def test_a_smaller_one_has_the_digest_of_all_its_bytes_without_reading_its_holes(self, tmp_path: Path) -> None:
+        path = self.sparse(tmp_path / "small.raw", {0: NOISE, 40 * MEBI + 7: NOISE}, 100 * MEBI + 3)
+        expected = hashlib.sha256(path.read_bytes()).hexdigest()
+        before = bytes_read()
+        assert identify_image(path, no_progress).sha256 == expected
+        assert bytes_read() - before < 20 * MEBI
+
+    def test_the_digest_that_is_asked_for_is_that_of_all_bytes(
+        self, raw: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a smaller file here: an hour of hashing zeros shows no more."""
+        monkeypatch.setattr(scattered, "_LARGE", MEBI)
+        path = self.sparse(raw.with_name("asked.raw"), {0: NOISE}, 9 * MEBI)
+        expected = hashlib.sha256(path.read_bytes()).hexdigest()
+        by_pieces = identify_image(path, no_progress).sha256
+        assert identify_image(path, no_progress, sha256=expected).sha256 == by_pieces
+        with pytest.raises(BadImage, match=f"has the SHA-256 {expected}, not {'0' * 64} as expected"):
+            identify_image(path, no_progress, sha256="0" * 64)
+
+    @pytest.mark.parametrize("size", [MEBI, 50 * MEBI])
+    @pytest.mark.parametrize("large", [MEBI, 1 << 40])
+    def test_one_that_is_cut_while_it_is_read_is_noticed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, large: int
+    ) -> None:
+        """What is gone from its end looks like a hole."""
+        monkeypatch.setattr(scattered, "_LARGE", large)
+        path = self.sparse(tmp_path / "cut.raw", {0: NOISE, 30 * MEBI: NOISE}, 64 * MEBI)
+
+        def cut(now: Progress) -> None:
+            os.truncate(path, size)
+
+        with pytest.raises(BadImage, match=f"it changed while it was read \\({64 * MEBI} bytes, then {size}\\)"):
+            identify_image(path, cut)

@@ -22,6 +22,7 @@ from hypervisors import (
 )
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
+from hypervisors.formats import holes
 from hypervisors.kvm import transfer
 
 MEBI = 1 << 20
@@ -180,7 +181,7 @@ class TestFill:
 class TestExtents:
     def extents(self, path: Path) -> list[tuple[int, int, bool]]:
         with path.open("rb") as file:
-            return list(transfer._extents(file, path.stat().st_size))
+            return list(holes.extents(file, path.stat().st_size))
 
     def test_data_and_holes_in_order(self, image: Image) -> None:
         assert self.extents(image.path) == [
