@@ -49,6 +49,8 @@ def test_each_last_and_first_line_follows_the_world(story: Story) -> None:
     moving.plug(story, moving.old(story))
     assert f"mailgw AND {moving.new(story).name}, at the same address" in first_line(status(story))
     moving.plug(story, moving.new(story), up=False)
+    assert first_line(status(story)).startswith("MAIL: DOWN")  # its intake was closed before it was unplugged
+    moving.restart(story, moving.old(story))
     assert first_line(status(story)).startswith("MAIL: flowing through mailgw")
     moving.switch_off(story, moving.old(story))
     assert first_line(status(story)).startswith("MAIL: DOWN")
