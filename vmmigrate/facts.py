@@ -156,6 +156,7 @@ class Plugged:
     old_link_up: bool
     old_autostart: bool
     old_autostart_entry: str = ""  # as Inventory.autostart_entry
+    new_id: str = ""  # of the VM that was to be plugged in; "": an earlier version did not record it
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ class Facts:
     """All that a run knows by now: at most one value of each group, as JSON, read as its type when it is asked for."""
 
     _groups: Mapping[str, Any] = field(default_factory=dict)
+    _ever: Mapping[str, Any] = field(default_factory=dict, compare=False)  # also of steps that were undone since
 
     @property
     def names(self) -> frozenset[str]:
@@ -200,12 +202,16 @@ class Facts:
                 hint="use the version that wrote it",
             ) from error
 
+    def last(self, group: type[G]) -> G | None:
+        """What was known last, even if the step that learnt it was undone since. None where it never was known."""
+        return Facts(self._ever).find(group)
+
     def with_json(self, name: str, data: object) -> "Facts":
-        return Facts({**self._groups, name: data})
+        return Facts({**self._groups, name: data}, {**self._ever, name: data})
 
     def without(self, names: Iterable[str]) -> "Facts":
         gone = set(names)
-        return Facts({name: value for name, value in self._groups.items() if name not in gone})
+        return Facts({name: value for name, value in self._groups.items() if name not in gone}, self._ever)
 
 
 def _adapter(group: type) -> TypeAdapter[Any]:

@@ -33,6 +33,11 @@ class Plan(Protocol):
         """What planning saw."""
 
 
+def unguarded(run: Any) -> Iterable[Check]:
+    """Of a kind of run for which nobody else can move anything."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Finish:
     """The end that cannot be undone. `question` is asked before it; without `acts`, everything is undone.
@@ -55,6 +60,7 @@ class Scope:
     `only` names the steps that are undone, in place of all but `keeps`; the commit is left out once it was made.
     `leaves`: what it leaves to a person, a sentence each.
     `takes`: what a person loses or gets back by it, a sentence each; the way back is confirmed by a yes to them.
+    `guard`: may it go back that far? asked before a person's way back is begun.
     """
 
     name: str
@@ -66,11 +72,7 @@ class Scope:
     refused: str = ""
     takes: Callable[[Any, "RunState"], Iterable[str]] = lambda plan, state: ()
     leaves: tuple[str, ...] = ()
-
-
-def unguarded(run: Any) -> Iterable[Check]:
-    """Of a kind of run for which nobody else can move anything."""
-    return ()
+    guard: Look = unguarded
 
 
 REDO = Scope("redo", "going back a few steps, to do them again")  # of every kind: the engine's own, then forward again

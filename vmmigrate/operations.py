@@ -10,21 +10,21 @@ from hypervisors import Problem
 from vmmigrate import __version__
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import Guarded, JournalDamaged, NeedsConfirmation, UsageProblem
+from vmmigrate.errors import JournalDamaged, NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted, Warned
-from vmmigrate.findings import Checks, in_words
 from vmmigrate.itinerary import REDO, Itinerary
 from vmmigrate.parts import Parts, run_of
 from vmmigrate.run import way_out
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
+from vmmigrate.run.guarded import require
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.lock import locked
 from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, not_begun
-from vmmigrate.run.stage import Run
+from vmmigrate.run.stage import Discard, Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.run.supervise import finish as finish_run
@@ -34,7 +34,7 @@ from vmmigrate.settings.folders import run_ids
 from vmmigrate.settings.models import Settings
 
 LAST = "last"  # for a run's id: the newest
-GUARD = "guard"  # the check's id where the guards themselves could not be asked
+NOTHING = Discard()
 
 # ---- begin ----------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ def resume(run_id: str, parts: Parts) -> str:
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
-            require(run, standing.itinerary)
+            require(run, standing.itinerary.guard)
             if standing.paused_at:
                 engine.turn_forward("resumed by the operator")
             supervise(engine, run, Engine.go_on)
@@ -122,11 +122,18 @@ def _refuse_to_resume(standing: Standing) -> None:
 
 
 def rollback(
-    run_id: str, parts: Parts, *, scope: str | None = None, leave_behind: bool = False, yes: bool = False
+    run_id: str,
+    parts: Parts,
+    *,
+    scope: str | None = None,
+    leave_behind: bool = False,
+    discard: Discard = NOTHING,
+    yes: bool = False,
 ) -> str:
     """Go back; the outcome. Without `scope`: the first one that is not refused in this state.
 
     `leave_behind`: go back also where something that came to the new side, such as mail, stays behind in it.
+    `discard`: what may be lost with a VM that it deletes.
     Raises UsageProblem for a scope that is refused after the commit; NeedsConfirmation before anything is changed;
     UndoRefused where something would be lost.
     """
@@ -137,7 +144,8 @@ def rollback(
         with _connected(recorded, parts) as (engine, run):
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
-            require(run, engine.itinerary)
+            run.discard = discard
+            require(run, engine.itinerary.guard, wanted.guard)
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
             return outcome_of(engine.standing)
 
@@ -149,8 +157,11 @@ def rehearse_rollback(run_id: str, parts: Parts, *, scope: str | None = None) ->
     return way_back(seen.standing, seen.plan, scope_to_undo(seen.standing, scope))
 
 
-def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
-    """The end that cannot be undone: secrets and the right to roll back are dropped; the outcome."""
+def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = NOTHING) -> str:
+    """The end that cannot be undone: secrets and the right to roll back are dropped; the outcome.
+
+    `discard`: what may be lost with a VM that it deletes.
+    """
     with _taken_up(run_id, "finish", parts) as recorded:
         end = recorded.standing.finish
         if recorded.standing.state.ended == ROLLED_BACK:
@@ -167,7 +178,8 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False) -> str:
             raise NeedsConfirmation(end.question(recorded.plan), "--yes")
         with _connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
-            require(run, engine.itinerary)
+            run.discard = discard
+            require(run, engine.itinerary.guard, *(() if end.acts else (engine.itinerary.everything.guard,)))
             finish_run(engine, run)
             return outcome_of(engine.standing)
 
@@ -195,15 +207,6 @@ def _warn_of_who_left_it(recorded: Recorded, run: Run) -> None:
     """A process of another workstation whose end was not seen: this one cannot ask whether it runs."""
     if recorded.left:
         run.emit(Warned(f"not ended as far as this workstation can see: {recorded.left}; make sure that it is gone"))
-
-
-def require(run: Run, itinerary: Itinerary) -> None:
-    """Before anything is touched. Raises Guarded with every guard that did not pass."""
-    checks = Checks()
-    checks.compare(GUARD, "may this run act", "", lambda: itinerary.guard(run))
-    if failed := checks.failed:
-        message, hint = in_words("guards did not pass", [(str(check), check.hint) for check in failed])
-        raise Guarded(message, hint=hint)
 
 
 def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:

@@ -78,6 +78,30 @@ def lost(old: DatabaseFacts, new: DatabaseFacts) -> tuple[str, ...]:
     return tuple(gone)
 
 
+def more_in(new: DatabaseFacts, old: DatabaseFacts, before: DatabaseFacts | None) -> dict[str, int]:
+    """What `new` has and `old` lacks, by its name; without what `new` had `before`, if that is known.
+
+    Of two releases only numbers of rows can be compared. A table of one release whose rows are other ones and not more
+    counts as one.
+    """
+    found = {name: _more_rows(name, new, old, before) for name in new.tables if name not in _LISTED}
+    for what, have, has, had in (
+        ("certificates", new.certificates, old.certificates, before.certificates if before else ()),
+        ("private keys", new.aliases, old.aliases, before.aliases if before else ()),
+    ):
+        found[what] = len(set(have) - set(has) - set(had))
+    return {name: count for name, count in found.items() if count}
+
+
+def _more_rows(name: str, new: DatabaseFacts, old: DatabaseFacts, before: DatabaseFacts | None) -> int:
+    now, there, then = new.tables[name], old.tables.get(name), before.tables.get(name) if before else None
+    if now in (there, then):
+        return 0
+    known = then or there
+    more = now.count - (known.count if known else 0)
+    return max(more, 1) if then else max(more, 0)
+
+
 def _contents(names: Iterable[str]) -> list[str]:
     """One row is the answer to each."""
     return [*map(_DIGEST.format, names), *(_LIST.format(name, _LISTED[name]) for name in names if name in _LISTED)]

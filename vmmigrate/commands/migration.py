@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +12,12 @@ import typer
 
 from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.option_groups import grouped
-from vmmigrate.commands.options import Config, Json, Yes
+from vmmigrate.commands.options import Config, Discarded, Json, Yes
+from vmmigrate.commands.plan_file import read_plan, write_plan
 from vmmigrate.commands.terminal import confirm, echo, show_result
 from vmmigrate.settings.folders import run_ids, runs_folder
 
 if TYPE_CHECKING:
-    from vmmigrate.model import Plan
     from vmmigrate.parts import Parts
 
 Old = Annotated[
@@ -107,7 +108,7 @@ def migrate(
     run_id = new_run_id()  # shown in the plan, then used by the run
 
     def act(parts: "Parts", settings: Any) -> None:
-        agreed = _read_plan(plan) if plan else None
+        agreed = read_plan(plan) if plan else None
         if not yes:
             agreed = agreed or migrating.plan(old, image, settings, parts, run_id=run_id)
             echo(plan_lines(agreed), err=json)
@@ -142,7 +143,7 @@ def plan(
         text = model.plan_to_json(made)
         if output:
             replaced = output.exists()
-            _write_plan(output, text)
+            write_plan(output, text)
             echo([f"{output} is {'replaced' if replaced else 'written'}"], err=True)
         echo(["".join(line.strip() for line in text.splitlines())] if json else plan_lines(made))
 
@@ -159,8 +160,10 @@ def resume(run: RunId, json: Json = False) -> None:
     carry_out(lambda parts, _: operations.resume(run, parts), json=json, run_id=run)
 
 
+@grouped
 def rollback(
     run: RunId,
+    discarded: Discarded,
     scope: Annotated[
         str | None,
         typer.Option(
@@ -168,7 +171,7 @@ def rollback(
         ),
     ] = None,
     leave_mail: Annotated[
-        bool, typer.Option("--leave-mail", help="Go back although mail is waiting in the new VM.")
+        bool, typer.Option("--leave-mail", help="Go back although mail waits in the new VM.")
     ] = False,
     links_only: Annotated[
         bool,
@@ -187,16 +190,17 @@ def rollback(
     from vmmigrate.show.rollback import way_back_json, way_back_lines
 
     def act(parts: "Parts", _: Any) -> None:
-        asked = _asked_scope(scope, links_only=links_only)
+        asked, permitted = _asked_scope(scope, links_only=links_only), discarded.permitted()
         if dry_run:
             seen = operations.rehearse_rollback(run, parts, scope=asked)
             show_result(way_back_lines(seen), way_back_json(run, seen), json=json)
             return
         try:
-            operations.rollback(run, parts, scope=asked, leave_behind=leave_mail, yes=yes)
+            go_back = partial(operations.rollback, run, parts, scope=asked, leave_behind=leave_mail, discard=permitted)
+            go_back(yes=yes)
         except NeedsConfirmation as question:
             confirm(f"{question.question}. Go back?")
-            operations.rollback(run, parts, scope=asked, leave_behind=leave_mail, yes=True)
+            go_back(yes=True)
 
     carry_out(act, json=json, run_id="" if dry_run else run)
 
@@ -252,7 +256,8 @@ def status(
     carry_out(act, json=json)
 
 
-def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
+@grouped
+def finish(run: RunId, discarded: Discarded, yes: Yes = False, json: Json = False) -> None:
     """End a run for good; there is no way back after it.
 
     Deletes the run's secrets and asks the old guest to shut down; after a switch back, deletes the new VM instead.
@@ -264,36 +269,13 @@ def finish(run: RunId, yes: Yes = False, json: Json = False) -> None:
 
     def act(parts: "Parts", _: Any) -> None:
         try:
-            operations.finish(run, parts, yes=yes)
+            end = partial(operations.finish, run, parts, discard=discarded.permitted())
+            end(yes=yes)
         except NeedsConfirmation as question:
             confirm(f"{question.question}. Continue?")
-            operations.finish(run, parts, yes=True)
+            end(yes=True)
 
     carry_out(act, json=json, run_id=run)
-
-
-def _write_plan(path: Path, text: str) -> None:
-    from vmmigrate.errors import UsageProblem
-
-    try:
-        path.write_text(text + "\n")
-    except OSError as error:
-        raise UsageProblem(
-            f"{path} cannot be written: {error.strerror}", hint="give another path with -o FILE"
-        ) from error
-
-
-def _read_plan(path: Path) -> "Plan":
-    from vmmigrate.errors import UsageProblem
-    from vmmigrate.model import plan_from_json
-
-    hint = "make one: vmmigrate plan OLD IMAGE -o FILE"
-    try:
-        return plan_from_json(path.read_text())
-    except OSError as error:
-        raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
-    except ValueError as error:
-        raise UsageProblem(f"{path} is not a plan that this version can read", hint=hint) from error
 
 
 COMMANDS = (migrate, plan, resume, rollback, status, finish)  # as --help lists them

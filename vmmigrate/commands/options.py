@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from vmmigrate.alone.visit import Visit
+    from vmmigrate.run.stage import Discard
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="A vmmigrate.toml. [default: here, then ~/.config/vmmigrate]")
@@ -69,3 +70,31 @@ class Visitor:
         from vmmigrate.alone.visit import Visit
 
         return Visit(url, self.user, self.password_file, self.ca_file, self.fingerprint, self.profile)
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """What may be lost with a new VM that was live: options of the commands that delete one."""
+
+    discard_mail: Annotated[
+        str,
+        typer.Option(
+            metavar="N", help="Delete the new VM with exactly N messages in it; `unseen`: with what nobody can count."
+        ),
+    ] = ""
+    discard_settings: Annotated[
+        str, typer.Option(metavar="N", help="The same for users, certificates, keys and settings made in it.")
+    ] = ""
+
+    def permitted(self) -> "Discard":
+        """Raises UsageProblem for what is neither a number nor `unseen`."""
+        from vmmigrate.errors import UsageProblem
+        from vmmigrate.run.stage import UNSEEN, Discard
+
+        for name, value in (("mail", self.discard_mail), ("settings", self.discard_settings)):
+            if value and value != UNSEEN and not (value.isascii() and value.isdecimal()):
+                raise UsageProblem(
+                    f"--discard-{name} {value!r} is neither a number nor {UNSEEN!r}",
+                    hint="run it without: it then says how much there is",
+                )
+        return Discard(self.discard_mail, self.discard_settings)

@@ -27,6 +27,16 @@ from vmmigrate.settings.models import Settings
 
 T = TypeVar("T")
 
+UNSEEN = "unseen"  # in place of a number, where nobody could count
+
+
+@dataclass(frozen=True)
+class Discard:
+    """What an operator permits to be lost with a VM that is deleted: the exact number, or UNSEEN; "" is nothing."""
+
+    mail: str = ""
+    settings: str = ""
+
 
 @dataclass
 class Run:
@@ -46,6 +56,7 @@ class Run:
     facts: Facts = field(default_factory=Facts)
     step: str = ""
     leave_behind: bool = False
+    discard: Discard = Discard()
     _learn: Callable[[object], None] = lambda value: None
 
     # ---- set by the engine, used by the step ---------------------------------------------------------------

@@ -8,6 +8,7 @@ from vmmigrate.facts import NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import Plan
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import inside
 
 
 def do(run: Run) -> None:
@@ -22,6 +23,7 @@ def do(run: Run) -> None:
 def undo(run: Run) -> None:
     """By the tag, not by the recorded facts: a crash may have come before they were recorded."""
     for vm in run.hypervisor.find_tagged(run.run_id):
+        inside.refuse_to_lose(run, vm)
         run.hypervisor.destroy(vm, run.run_id)
 
 

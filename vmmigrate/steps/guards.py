@@ -1,11 +1,12 @@
 """Guards: checks made right before an act that could make two machines live. What is not known does not pass."""
 
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from hypervisors import Dial, Holder, PowerState, VmRef
+from hypervisors import Dial, Holder, PowerState, Unreachable, VmRef
 from vmmigrate.errors import Guarded
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
@@ -48,12 +49,26 @@ def is_down(held: Iterable[Holder], vm: VmRef, *, off_is_enough: bool = False) -
     yield Check("other-side-down", f"{vm.name} is unplugged", "unplugged", "it has no such NIC", Verdict.PASS)
 
 
-def _down(vm: VmRef, holder: Holder, verdict: Verdict) -> Check:
+def is_live(run: Run, held: Iterable[Holder], vm: VmRef) -> Iterator[Check]:
+    """It runs, plugged in."""
+    what, hint = f"{vm.name} is live", f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
+    holder = next((holder for holder in held if holder.vm.id == vm.id), None)
+    live = holder is not None and holder.power is PowerState.RUNNING and holder.link_up
+    seen = "it has no such NIC, or is gone" if holder is None else _in_words(holder)
+    yield Check("new-live", what, "running, link up", seen, Verdict.of(live), "" if live else hint)
+
+
+def _in_words(holder: Holder) -> str:
     now, then = ("up" if up else "down" for up in (holder.link_up, holder.stored_link_up))
-    seen = f"{holder.power.value}, link {now}, after a start {then}"
+    return f"{holder.power.value}, link {now}, after a start {then}"
+
+
+def _down(vm: VmRef, holder: Holder, verdict: Verdict) -> Check:
     hint = f"{vm.name} could be live beside the other: set its link down, then run this again"
     hint = "" if verdict is Verdict.PASS else hint
-    return Check("other-side-down", f"{vm.name} is unplugged", "link down, after a start down", seen, verdict, hint)
+    return Check(
+        "other-side-down", f"{vm.name} is unplugged", "link down, after a start down", _in_words(holder), verdict, hint
+    )
 
 
 def nobody_answers(host: str, asked: Mapping[int, Future[bool]]) -> Iterator[Check]:
@@ -97,7 +112,7 @@ def before_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef], *, going_back
     `going_back`: nobody is live. That way does not wait for a jump host, nor for the link of a machine that is off.
     """
     checks, down = Checks(), tuple(down)
-    with _asking(run) as asked:  # while the hypervisor is: nobody is live meanwhile
+    with _asking(run, going_back=going_back) as asked:  # while the hypervisor is: nobody is live meanwhile
         held = checks.ask(OTHERS, _NO_OTHER, lambda: holders(run)) or ()
         checks.all += sole_holder(held, (vm, *down))
         for other in down:
@@ -158,12 +173,16 @@ def _ports(run: Run) -> tuple[int, ...]:
 
 
 @contextmanager
-def _asking(run: Run) -> Iterator[Mapping[int, Future[bool]]]:
-    """By port, whether a connection is accepted at the live address."""
+def _asking(run: Run, *, going_back: bool) -> Iterator[Mapping[int, Future[bool]]]:
+    """By port, whether a connection is accepted at the live address. No way back logs in to a jump host for it."""
     host, ports = run.plan.identity.host, _ports(run)
-    dial = run.dial_to(host)
+    dial = _over_the_jump_host if going_back and run.settings.old.via else run.dial_to(host)
     with ThreadPoolExecutor(len(ports)) as pool:
         yield {port: pool.submit(_accepts, dial, host, port) for port in ports}
+
+
+def _over_the_jump_host(host: str, port: int, timeout: float) -> socket.socket:
+    raise Unreachable("only the jump host could ask there", hint="see that no other machine has the address")
 
 
 def _accepts(dial: Dial, host: str, port: int) -> bool:

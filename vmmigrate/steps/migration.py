@@ -10,7 +10,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, intake, retire, service
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, inside, intake, retire, service
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -48,6 +48,7 @@ ALL = Scope(
     "all",
     "going back to the old VM, undoing everything",
     takes=_takes_all,
+    guard=inside.may_delete,
     refused="the new VM has been open to the world and may hold mail, so it is not deleted",
 )
 KEEPING_NEW = Scope(
@@ -155,7 +156,7 @@ MIGRATE = Itinerary(
     finish=Finish(
         "when satisfied: shuts the old VM down; no way back after that",
         lambda plan: f"{plan.old.name} will be asked to shut down, and the run can no longer be rolled back",
-        (retire.shut_down_old, retire.release_old, retire.remove_staging),
+        (retire.see_who_serves, retire.shut_down_old, retire.release_old, retire.remove_staging),
     ),
     rollback_does="to go back to the old VM",
     once="was open to the world and went back: its data may differ from the old VM's by now",

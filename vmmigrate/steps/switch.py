@@ -19,7 +19,7 @@ def do(run: Run) -> None:
     if run.facts.find(Plugged) is None:
         inventory = hypervisor.inventory(old)
         nic = next(nic for nic in inventory.nics if nic.mac == mac)
-        run.learn(Plugged(mac, nic.link_up, inventory.autostart, inventory.autostart_entry))
+        run.learn(Plugged(mac, nic.link_up, inventory.autostart, inventory.autostart_entry, new.vm.id))
     if run.facts.find(Opened) is not None:
         _refuse_where_it_was_undone_by_hand(run, new)
     run.doors.hang_up(run.old_host)

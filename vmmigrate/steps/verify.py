@@ -8,11 +8,12 @@ from hypervisors import LoginRefused
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.units import unit_states
+from vmmigrate.durable import write_durably
 from vmmigrate.facts import NewGuest, OldState, Opened, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import install_tls
-from vmmigrate.steps.export import load_digests
+from vmmigrate.steps.export import DIGESTS, load_digests
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = load_digests(run)
     new = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=old)
+    write_durably(run.rundir.imported, DIGESTS.dump_json(new))
     rows = sum(table.count for table in old.tables.values())
     expected = f"all {rows} rows of {len(old.tables)} tables accounted for"
     gone = lost(old, new)

@@ -36,14 +36,11 @@ class TinyHypervisor:
     old: VmRef = PLAN.old
     new: VmRef = NEW
     new_is_there: bool = True
-    plugged_in: set[str] = field(default_factory=set)  # ids; as after a switch
+    plugged_in: set[str] = field(default_factory=set)  # ids
     off: set[str] = field(default_factory=set)
     others: list[Holder] = field(default_factory=list)  # machines of nobody's run with the gateway's MAC
     calls: list[str] = field(default_factory=list)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.plugged_in = self.plugged_in or {self.new.id}
 
     def _called(self, name: str, said: object = "") -> None:
         self.calls.append(f"{name} {said}".strip())
@@ -57,7 +54,8 @@ class TinyHypervisor:
 
     def inventory(self, vm: VmRef) -> Inventory:
         self._called("inventory", vm.name)
-        nics = (Nic(PLAN.identity.mac, LAN, "virtio", link_up=True, stored_link_up=True),)
+        up = vm.id in self.plugged_in
+        nics = (Nic(PLAN.identity.mac, LAN, "virtio", up, up),)
         return Inventory(
             vm, PowerState.RUNNING, 1, 2**30, "q35", "qemu", "host", "bios", nics, (), autostart=True, notes=self.notes
         )

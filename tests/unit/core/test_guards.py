@@ -13,6 +13,7 @@ from vmmigrate.errors import Guarded
 from vmmigrate.facts import Claim
 from vmmigrate.findings import Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.settings.sides import JumpSettings
 from vmmigrate.steps import claim, guards, switch
 
 OTHERS = "[vmmigrate] run r9 begun on workstation elsewhere: a migration is in progress"
@@ -150,6 +151,15 @@ def test_only_the_way_back_goes_on_where_the_jump_host_is_away(world: Bench) -> 
     assert world.remarks() == [f"who answers at {HOST}: not known: the jump host is away"]
     with pytest.raises(Guarded, match="not known: the jump host is away"):
         plug_in_new(world, run)
+
+
+def test_the_way_back_logs_in_to_no_jump_host(world: Bench) -> None:
+    """It would ask for a password while nobody is live."""
+    run = ready_for(world, plug_back)
+    via = JumpSettings(url="ssh://admin@jump.example.test")
+    run.settings = run.settings.model_copy(update={"old": run.settings.old.model_copy(update={"via": via})})
+    plug_back(world, run)
+    assert world.remarks() == [f"who answers at {HOST}: not known: only the jump host could ask there"]
 
 
 def test_on_the_way_back_a_machine_of_ours_that_is_off_is_down(world: Bench) -> None:

@@ -17,21 +17,35 @@ from recorded_runs import (
     PREPARED,
     SWITCHED,
     SWITCHED_BACK,
+    Porter,
     Recorded,
     TinyHypervisor,
     alone,
     done,
+    doors_to,
     parts,
     raises,
     record,
     undone,
 )
-from small_plan import PLAN
+from small_plan import LAN, PLAN
 from small_steps import Killed, trouble
 
-from hypervisors import Access, Cancelled, Hypervisor, HypervisorError, NotSupported, Pace, Problem
+from hypervisors import (
+    Access,
+    Cancelled,
+    Holder,
+    Hypervisor,
+    HypervisorError,
+    NotSupported,
+    Pace,
+    PowerState,
+    Problem,
+    VmRef,
+)
 from vmmigrate import operations
 from vmmigrate.errors import (
+    Guarded,
     JournalDamaged,
     JournalFailed,
     NeedsAttention,
@@ -49,6 +63,7 @@ from vmmigrate.run.lock import locked
 from vmmigrate.run.record import Kind, read
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.stage import Discard
 from vmmigrate.run.standing import Standing
 from vmmigrate.settings.models import Settings
 from vmmigrate.show.status import status_json, status_lines
@@ -623,6 +638,7 @@ def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyH
 
 def test_finish_after_a_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+    tiny.plugged_in = {NEW.id}
     assert operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True) == "finished"
     assert changes(tiny) == ["shut_down mailgw", "set_notes mailgw", f"remove_nic {NEW.name} 52:54:00:00:00:02"]
     assert tiny.notes == f"the owner's words\nReplaced by {NEW.name} (vmmigrate run r1, finished)."
@@ -631,20 +647,91 @@ def test_finish_after_a_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
 
 def test_finish_after_a_switch_back_deletes_the_new_vm(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
-    assert operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True) == "finished"
+    given = parts(tmp_path, tiny, environ={})
+    assert operations.finish("r1", given, yes=True, discard=Discard("unseen", "unseen")) == "finished"
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
     assert (tiny.notes, kept(rundir), fold(read(rundir.journal)).finished) == (CLAIM.notes, [], True)
+
+
+@pytest.mark.parametrize("discard", [Discard(), Discard("0", "0"), Discard("unseen"), Discard(settings="unseen")])
+def test_a_vm_that_was_live_and_cannot_be_looked_at_is_not_deleted(
+    tmp_path: Path, tiny: TinyHypervisor, discard: Discard
+) -> None:
+    rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    with pytest.raises(Guarded) as caught:
+        operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True, discard=discard)
+    assert "cannot be looked at" in str(caught.value)
+    lacking = [flag for flag, given in (("mail", discard.mail), ("settings", discard.settings)) if given != "unseen"]
+    words = f"{caught.value} {caught.value.hint}"
+    assert all(f"--discard-{flag} unseen" in words for flag in lacking)
+    assert (tiny.new_is_there, changes(tiny), kept(rundir)) == (True, [], ["archive.age", "r1.key"])
+
+
+class TestFinishLooksFirst:
+    """After a migration the new gateway serves, and the old one does not; else nothing is touched."""
+
+    def refused(self, tmp_path: Path, tiny: TinyHypervisor, **other: Any) -> Guarded:
+        rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+        with pytest.raises(Guarded) as caught:
+            operations.finish("r1", parts(tmp_path, tiny, **other), yes=True)
+        assert (changes(tiny), kept(rundir)) == ([], ["archive.age", "r1.key"])
+        assert fold(read(rundir.journal)).finished is False
+        return caught.value
+
+    def test_the_old_one_made_live_again_by_hand(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in = {PLAN.old.id}
+        words = str(self.refused(tmp_path, tiny))
+        assert f"{NEW.name} is live: expected running, link up; seen: running, link down" in words
+        assert "mailgw is unplugged: expected link down, after a start down; seen: running, link up" in words
+        assert "vmmigrate rollback r1" in words
+
+    def test_both_live(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in = {PLAN.old.id, NEW.id}
+        assert "mailgw is unplugged: expected link down" in str(self.refused(tmp_path, tiny))
+
+    def test_the_new_one_off(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in, tiny.off = {NEW.id}, {NEW.id}
+        assert "is live: expected running, link up; seen: off" in str(self.refused(tmp_path, tiny))
+
+    def test_a_third_one_live(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in = {NEW.id}
+        tiny.others = [Holder(VmRef("0c8c", "clone"), PowerState.RUNNING, True, True, LAN)]
+        assert "clone (0c8c, on lan)" in str(self.refused(tmp_path, tiny))
+
+    def test_another_runs_claim(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in, tiny.notes = {NEW.id}, "[vmmigrate] run r9 begun elsewhere"
+        assert "run r9 begun elsewhere" in str(self.refused(tmp_path, tiny))
+
+    def test_nobody_greets_at_the_live_address(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in = {NEW.id}
+        porter = Porter(tiny, ConnectionRefusedError(111, "Connection refused"))
+        words = str(self.refused(tmp_path, tiny, open_doors=doors_to(porter)))
+        assert "SMTP at the live address: not known: no SMTP at 192.0.2.10:25" in words
+
+    def test_what_is_known_of_the_old_queue_is_said(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        record(tmp_path, "r1", [*done(SWITCHED), END])
+        tiny.plugged_in = {NEW.id}
+        told: list[Event] = []
+        operations.finish("r1", parts(tmp_path, tiny, listen=told.append), yes=True)
+        [said] = [event.text for event in told if isinstance(event, StepRemark)]
+        assert said.startswith(
+            "mailgw's mail queue was empty when it was unplugged, after its intake was closed at 1970-"
+        )
 
 
 def test_a_finish_that_cannot_delete_is_not_finished(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
     tiny.before["destroy"] = raises(trouble("the host is down"))
+    unseen = Discard("unseen", "unseen")
     with pytest.raises(NeedsAttention, match="deploy: the host is down"):
-        operations.finish("r1", parts(tmp_path, tiny), yes=True)
+        operations.finish("r1", parts(tmp_path, tiny), yes=True, discard=unseen)
     assert fold(read(rundir.journal)).finished is False
     assert kept(rundir) == ["archive.age", "r1.key"]
     tiny.before.clear()
-    assert operations.resume("r1", parts(tmp_path, tiny)) == "rolled-back"
+    with pytest.raises(NeedsAttention, match=r"deploy: mail in .* not known"):
+        operations.resume("r1", parts(tmp_path, tiny))
+    assert operations.rollback("r1", parts(tmp_path, tiny), yes=True) == "switched-back"
+    assert operations.finish("r1", parts(tmp_path, tiny), yes=True, discard=unseen) == "finished"
     assert (tiny.new_is_there, kept(rundir)) == (False, [])
 
 
@@ -654,6 +741,7 @@ def test_an_interrupted_finish_is_simply_run_again(tmp_path: Path, tiny: TinyHyp
         raise Killed
 
     rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
+    tiny.plugged_in = {NEW.id}
     tiny.before[call] = die
     with pytest.raises(Killed):
         operations.finish("r1", parts(tmp_path, tiny), yes=True)

@@ -230,6 +230,6 @@ def test_a_status_begins_with_it(tmp_path: Path) -> None:
 
 
 def test_the_porter_is_a_real_socket() -> None:
-    with Porter(TinyHypervisor()).dial("192.0.2.10", 25, 1.0) as end:
+    with Porter(TinyHypervisor(plugged_in={NEW.id})).dial("192.0.2.10", 25, 1.0) as end:
         assert isinstance(end, socket.socket)
         assert end.recv(3) == b"220"

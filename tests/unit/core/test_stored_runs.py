@@ -15,6 +15,7 @@ from vmmigrate.facts import Backup, NewVm, TlsKept
 from vmmigrate.run.fold import fold
 from vmmigrate.run.record import read
 from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.stage import Discard
 from vmmigrate.show.status import status_json, status_lines
 from vmmigrate.steps.export import DIGESTS
 
@@ -111,7 +112,9 @@ def test_a_stored_run_that_prepared_is_rolled_back(name: str, tmp_path: Path) ->
 def test_a_stored_run_that_came_to_its_end_is_finished(name: str, new_is_there: bool, tmp_path: Path) -> None:
     stored = JOURNALS / "schema-1" / name
     rundir, hypervisor = laid(stored, tmp_path), hypervisor_of(stored)
-    assert operations.finish(rundir.run_id, parts(tmp_path, hypervisor), yes=True) == "finished"
+    hypervisor.plugged_in = {hypervisor.new.id if new_is_there else hypervisor.old.id}
+    given, unseen = parts(tmp_path, hypervisor), Discard("unseen", "unseen")
+    assert operations.finish(rundir.run_id, given, yes=True, discard=unseen) == "finished"
     assert hypervisor.new_is_there is new_is_there
     assert ("shut_down mailgw" in hypervisor.calls) is new_is_there
     assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).word == "finished"

@@ -1,0 +1,125 @@
+"""What is in a new VM that was ever live, and not in the old gateway: it is not deleted unless that is permitted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hypervisors import PowerState, Problem, VmRef
+from vmmigrate.appliance import mail
+from vmmigrate.appliance.database import DatabaseFacts, more_in, read_database
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError, Guarded
+from vmmigrate.facts import NewGuest, NewVm, Plugged
+from vmmigrate.findings import Check, Checks, Verdict
+from vmmigrate.run.stage import UNSEEN, Run
+from vmmigrate.steps import export, links
+
+
+@dataclass(frozen=True)
+class Held:
+    """Something by its names and numbers; None: it could not be looked at, for the reason `why`."""
+
+    counts: Mapping[str, int] | None
+    why: str = ""
+
+    @property
+    def number(self) -> str:
+        """As an operator permits that it is lost."""
+        return UNSEEN if self.counts is None else str(sum(self.counts.values()))
+
+    def __str__(self) -> str:
+        if self.counts is None:
+            return self.why
+        return ", ".join(f"{name}: {count}" for name, count in sorted(self.counts.items())) or "none"
+
+
+def may_delete(run: Run) -> list[Check]:
+    """Before a way back that deletes it is begun. One that is still to be unplugged is looked at after that."""
+    if run.facts.find(Plugged):
+        return []
+    return [check for vm in run.hypervisor.find_tagged(run.run_id) for check in _checks(run, vm)]
+
+
+def refuse_to_lose(run: Run, vm: VmRef) -> None:
+    """Right before it is deleted. Raises Guarded if it is live, or if more would go with it than is permitted."""
+    checks = Checks(list(_checks(run, vm)))
+    if checks.failed:
+        hint = "; ".join(dict.fromkeys(check.hint for check in checks.failed if check.hint))
+        raise Guarded("; ".join(map(str, checks.failed)), hint=hint)
+
+
+def _checks(run: Run, vm: VmRef) -> Iterator[Check]:
+    yield from _not_live(run, vm)
+    if was_plugged_in(run, vm):
+        old, permitted = run.plan.old.name, run.discard
+        found = _mail(run, vm)
+        judged = _verdict(run, vm, found, permitted.mail, "mail")
+        yield Check("mail-inside", f"mail in {vm.name}", "none", str(found), *judged)
+        found = _settings(run, vm)
+        judged = _verdict(run, vm, found, permitted.settings, "settings")
+        yield Check("settings-inside", f"what {vm.name} has and {old} lacks", "none", str(found), *judged)
+
+
+def _not_live(run: Run, vm: VmRef) -> Iterator[Check]:
+    """One that is off is not; it may be half made, and have no NICs to read yet."""
+    if run.hypervisor.power_state(vm) is PowerState.OFF:
+        return
+    for mac in dict.fromkeys((run.plan.identity.mac, run.plan.live_mac)):
+        nic = links.nic(run, vm, mac)
+        if nic is not None and nic.link_up:
+            hint = f"{vm.name} is live: see who takes the mail; a VM that is live is not deleted"
+            yield Check("not-live", f"{vm.name} is not live", "unplugged", "plugged in, running", Verdict.FAIL, hint)
+
+
+def was_plugged_in(run: Run, vm: VmRef) -> bool:
+    """Whether this run ever began to plug it in: from then on it may have taken mail."""
+    plugged = run.facts.last(Plugged)
+    return plugged is not None and plugged.new_id in ("", vm.id)
+
+
+def _verdict(run: Run, vm: VmRef, held: Held, permitted: str, what: str) -> tuple[Verdict, str]:
+    """And the hint: only the number that was seen permits it, and where nothing was seen only that word."""
+    if held.number in ("0", permitted):
+        if held.number != "0":
+            run.remark(f"{what} that is deleted with {vm.name}, as requested: {held}")
+        return Verdict.PASS, ""
+    hint = (
+        f"deliver or copy what is needed out of {vm.name}; or let it be deleted all the same: --discard-{what}"
+        f" {held.number} (of `rollback`; of `finish` after a switch back)"
+    )
+    return Verdict.UNKNOWN if held.counts is None else Verdict.FAIL, hint
+
+
+# ---- looking -----------------------------------------------------------------------------------------------
+
+
+def _mail(run: Run, vm: VmRef) -> Held:
+    try:
+        return Held(mail.queues(_shell(run, vm)).counts)
+    except Problem as problem:
+        return Held(None, str(problem))
+
+
+def _settings(run: Run, vm: VmRef) -> Held:
+    """What came since the import, and is not in the old gateway now."""
+    key = run.rundir.sealed.digest_key
+    try:
+        new = read_database(_shell(run, vm), key())
+        return Held(more_in(new, read_database(run.old_shell, key()), _imported(run)))
+    except Problem as problem:
+        return Held(None, str(problem))
+
+
+def _imported(run: Run) -> DatabaseFacts | None:
+    """The new database right after the import; None where an earlier version did not keep that."""
+    path = run.rundir.imported
+    return export.DIGESTS.validate_json(path.read_bytes()) if path.exists() else None
+
+
+def _shell(run: Run, vm: VmRef) -> Shell:
+    """Over staging, by what was learnt of the guest; its steps may be undone by now. Raises ApplianceError."""
+    guest, known = run.facts.last(NewGuest), run.facts.last(NewVm)
+    if guest is None or known is None or known.vm.id != vm.id:
+        raise ApplianceError(f"{vm.name} cannot be looked at: nothing is known of its guest", hint="")
+    if run.hypervisor.power_state(vm) is not PowerState.RUNNING:
+        raise ApplianceError(f"{vm.name} cannot be looked at: it is switched off", hint="")
+    return run.doors.new.shell(guest.staging_address, guest.host_key)
