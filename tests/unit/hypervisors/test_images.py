@@ -422,7 +422,7 @@ class TestSparse:
         assert path.stat().st_size > 20 << 30
         before = bytes_read()
         assert identify_image(path, no_progress).virtual_size == 20 << 30
-        assert bytes_read() - before < 64 * MEBI
+        assert bytes_read() - before < 256 * MEBI  # a piece for each of its 40 tables
 
     @pytest.mark.parametrize("offset", [MEBI, LARGE // 2 + 5, LARGE - 1])
     def test_any_other_byte_gives_another_digest(self, raw: Path, offset: int) -> None:
@@ -433,10 +433,8 @@ class TestSparse:
         assert identify_image(raw, no_progress).sha256 != before
 
     def test_the_same_bytes_elsewhere_give_another_digest(self, tmp_path: Path) -> None:
-        one, other = (
-            self.sparse(tmp_path / str(offset), {0: bytes(512), offset: NOISE}, 17 << 30)
-            for offset in (1 << 30, 2 << 30)
-        )
+        places = (1 << 30, 2 << 30)
+        one, other = (self.sparse(tmp_path / str(at), {0: bytes(512), at: NOISE}, 17 << 30) for at in places)
         assert identify_image(one, no_progress).sha256 != identify_image(other, no_progress).sha256
 
     def test_a_copy_with_fewer_holes_has_the_same_digest(self, tmp_path: Path) -> None:
