@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -184,8 +184,13 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
             return outcome_of(engine.standing)
 
 
-def _taken_up(run_id: str, verb: str, parts: Parts) -> AbstractContextManager[Recorded]:
-    return taken_up(_existing(run_id, parts), parts.itineraries, parts.clocks, verb)
+@contextmanager
+def _taken_up(run_id: str, verb: str, parts: Parts) -> Iterator[Recorded]:
+    rundir = _existing(run_id, parts)
+    with ExitStack() as held:
+        with way_out.said_of(rundir, parts.itineraries):
+            recorded = held.enter_context(taken_up(rundir, parts.itineraries, parts.clocks, verb))
+        yield recorded
 
 
 @contextmanager

@@ -1,13 +1,18 @@
 """What a person types where a way back did not get through: the commands that end the outage."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from hypervisors import Problem
+from vmmigrate.errors import RunFolderFailed
+from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import Status
+from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing
+from vmmigrate.run.status import read_status
 from vmmigrate.settings.models import Settings
+from vmmigrate.settings.stored import read_stored
 
 
 def by_hand(standing: Standing, plan: Any, settings: Settings) -> str:
@@ -27,4 +32,16 @@ def said(standing: Standing, plan: Any, settings: Settings) -> Iterator[None]:
         yield
     except Problem as problem:
         problem.hint += by_hand(standing, plan, settings)
+        raise
+
+
+@contextmanager
+def said_of(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[None]:
+    """The same of a run that cannot be taken up, because its folder cannot be written: as far as it can be read."""
+    try:
+        yield
+    except RunFolderFailed as failed:
+        with suppress(Problem):
+            seen = read_status(rundir, itineraries)
+            failed.hint += by_hand(seen.standing, seen.plan, read_stored(rundir.settings).settings)
         raise

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recorded_runs import PASSWORDS, PREPARED, TinyHypervisor, done, parts, record
+from recorded_runs import PASSWORDS, PREPARED, SWITCHED, TinyHypervisor, done, parts, record
 from typer.testing import CliRunner
 
 from vmmigrate.cli import app
 from vmmigrate.commands import process
 from vmmigrate.parts import Parts
+from vmmigrate.steps.intake import BY_HAND
 
 NOBODY = 65534
 
@@ -86,6 +87,17 @@ def test_what_cannot_be_recorded_is_refused(folder: Path, command: tuple[str, ..
     shut(folder, lock=lock)
     code, said = as_somebody_else(folder, *command)
     assert (code, "Permission denied" in said) == (2, True), said
+
+
+@pytest.mark.parametrize("command", ["resume", "rollback"])
+def test_where_nobody_takes_mail_the_refusal_says_what_a_person_can_type(folder: Path, command: str) -> None:
+    shutil.rmtree(folder / "runs")
+    record(folder, "r1", done({name: SWITCHED[name] for name in (*PREPARED, "close-intake", "switch")}))
+    shut(folder, lock=True)
+    code, said = as_somebody_else(folder, command, "r1", *(["--yes"] if command == "rollback" else []))
+    assert code == 2, said
+    assert f"virsh -c qemu:///system domif-setlink mailgw {SWITCHED['switch'].old_mac} up" in said  # type: ignore[attr-defined]
+    assert BY_HAND in said
 
 
 def test_a_status_still_reads(folder: Path) -> None:

@@ -295,6 +295,19 @@ def test_in_a_live_phase_it_goes_back_without_a_record(disk: Path, path: Path, w
     assert later.engine.journal.state().ended == "rolled-back"
 
 
+def test_a_rollback_of_which_not_even_the_beginning_can_be_recorded(disk: Path, path: Path, world: World) -> None:
+    """An earlier process died in the live phase, and its room is gone too."""
+    with pytest.raises(Killed):
+        start(path, world, itinerary=LIVE, lives=17).engine.forward()  # after `begin unplug`
+    world.marks.add("unplugged")
+    process = start(path, world, itinerary=LIVE)
+    process.engine.journal.room.drop()
+    fill_to_the_brim(disk, process.engine.journal)
+    with pytest.raises(JournalFailed, match="without a record"):
+        supervise(process.engine, process_as_run(process), lambda engine: engine.back(ALL, "asked"))
+    assert world.marks == {"claimed", "vm", "imported"}
+
+
 def test_what_fails_then_is_said_with_what_a_person_must_do(disk: Path, path: Path, world: World) -> None:
 
     process = start(path, world, itinerary=LIVE)
