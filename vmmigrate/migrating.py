@@ -76,6 +76,7 @@ def migrate(
         fetch_secrets(doors, MIGRATE.secrets(doors, made, None))
         _refuse_unfit(made, hypervisor, doors)
         run = made_run(parts.rundir(run_id), made, settings, hypervisor, doors, parts)
+        run.given = parts.given(None)
         start(MIGRATE, plan_to_json(made), run, recorder)
     return run_id
 

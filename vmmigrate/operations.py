@@ -21,7 +21,7 @@ from vmmigrate.run.fold import Status
 from vmmigrate.run.guarded import require
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.lock import locked
-from vmmigrate.run.recorded import Recorded, refuse_finished, taken_up
+from vmmigrate.run.recorded import Recorded, as_set_now, refuse_finished, taken_up
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, not_begun
 from vmmigrate.run.stage import Discard, Run
@@ -31,6 +31,7 @@ from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
 from vmmigrate.run.way_back import WayBack, scope_to_undo, way_back
 from vmmigrate.settings.folders import run_ids
+from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 
 LAST = "last"  # for a run's id: the newest
@@ -40,7 +41,12 @@ NOTHING = Discard()
 
 
 def begin(
-    rundir: RunDir, itinerary: Itinerary, plan: str, settings: Settings, clocks: Clocks = THIS_MACHINE
+    rundir: RunDir,
+    itinerary: Itinerary,
+    plan: str,
+    settings: Settings,
+    clocks: Clocks = THIS_MACHINE,
+    given: Given = NOTHING_GIVEN,
 ) -> Journal:
     """The run exists once its journal does; everything a later process needs is on the disk before it."""
     header = {
@@ -57,6 +63,7 @@ def begin(
     try:
         write_durably(rundir.plan, plan.encode())
         write_durably(rundir.settings, settings.model_dump_json(indent=2, exclude_none=True).encode())
+        write_durably(rundir.given, given.as_json())
         return Journal.create(rundir.journal, header, clocks=clocks)
     except OSError as error:
         rundir.remove()
@@ -72,7 +79,7 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None
     rundir.create()
     with (
         locked(rundir, itinerary.name, host=run.workstation, wall=run.wall),
-        closing(begin(rundir, itinerary, plan, run.settings, run.clocks)) as journal,
+        closing(begin(rundir, itinerary, plan, run.settings, run.clocks, run.given)) as journal,
         recorder.into(journal, partial(itinerary.vms, run.plan)),
     ):
         report_start(run, itinerary.name)
@@ -196,6 +203,7 @@ def _taken_up(run_id: str, verb: str, parts: Parts) -> Iterator[Recorded]:
 @contextmanager
 def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]:
     """The run with its parts. All that its journal alone refuses was refused before: a password may be asked for."""
+    recorded, said = as_set_now(recorded, parts.given)
     recorder = Recorder(parts.listen)
     given = replace(parts, listen=recorder)
     with recorder.into(recorded.journal, partial(recorded.itinerary.vms, recorded.plan)), ExitStack() as opened:
@@ -204,14 +212,9 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
         if recorded.unknown:
             left_out = ", ".join(recorded.unknown)
             recorder(Warned(f"{recorded.rundir.settings} has settings of another version, left out: {left_out}"))
-        _warn_of_who_left_it(recorded, run)
+        for event in said:
+            recorder(event)
         yield Engine(recorded.journal, recorded.itinerary, run, recorder), run
-
-
-def _warn_of_who_left_it(recorded: Recorded, run: Run) -> None:
-    """A process of another workstation whose end was not seen: this one cannot ask whether it runs."""
-    if recorded.left:
-        run.emit(Warned(f"not ended as far as this workstation can see: {recorded.left}; make sure that it is gone"))
 
 
 def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:

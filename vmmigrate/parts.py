@@ -30,6 +30,7 @@ from vmmigrate.run.logged import warnings_to
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.service import Within, at_once
 from vmmigrate.run.stage import Run
+from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import ProcessSecrets, Secrets
 
@@ -50,6 +51,7 @@ class Parts:
     workstation: Callable[[], str] = socket.gethostname
     open_doors: Callable[[Settings, Secrets], Doors] = Doors
     within: Within = at_once
+    given: Callable[[Path | None], Given] = lambda file: NOTHING_GIVEN  # by file (None: the operator's) and environment
     itineraries: Sequence[Itinerary] = ITINERARIES
 
     @property

@@ -521,7 +521,7 @@ def assert_all_is_back(story: Story, before: Bytes, seen: Callable[[Bytes], Byte
     assert_unchanged(seen(story.everything()), before)
     assert story.journal[-1]["outcome"] == "rolled-back"
     left = {path.name for path in story.run_folder.iterdir()}
-    assert left == {"journal.jsonl", "plan.json", "settings.json", "log.txt", "lock"}
+    assert left == {"journal.jsonl", "plan.json", "settings.json", "given.json", "log.txt", "lock"}
     assert not story.key.exists()
 
 

@@ -220,7 +220,7 @@ def test_a_run_under_way_is_not_finished(story: Story) -> None:
 
 def assert_no_secrets_left(story: Story) -> None:
     left = {path.name for path in story.run_folder.iterdir()}
-    assert left == {"journal.jsonl", "plan.json", "settings.json", "log.txt", "lock"}
+    assert left == {"journal.jsonl", "plan.json", "settings.json", "given.json", "log.txt", "lock"}
     assert list((story.folder / "keys").iterdir()) == []
 
 

@@ -28,7 +28,7 @@ def carry_out(
     from vmmigrate.settings.load import load
 
     os.umask(0o077)
-    session, code, ended_by = Session(json=json, run_id=run_id), 0, None
+    session, code, ended_by = Session(json=json, run_id=run_id, config=config), 0, None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # set by nohup
             signal.signal(number, session.interrupt)

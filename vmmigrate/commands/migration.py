@@ -150,14 +150,17 @@ def plan(
     carry_out(act, json=json, config=given.config, flags=given.flags())
 
 
-def resume(run: RunId, json: Json = False) -> None:
+def resume(run: RunId, config: Config = None, json: Json = False) -> None:
     """Continue an interrupted run, in the same direction.
+
+    What you have changed in the file or the environment since it began counts, as a hint may have asked for: limits,
+    sources of passwords, addresses, ports, keys. What the plan rests on does not change.
 
     Example: vmmigrate resume 20261122-133919-9268
     """
     from vmmigrate import operations
 
-    carry_out(lambda parts, _: operations.resume(run, parts), json=json, run_id=run)
+    carry_out(lambda parts, _: operations.resume(run, parts), json=json, config=config, run_id=run)
 
 
 @grouped
@@ -178,6 +181,7 @@ def rollback(
         typer.Option("--links-only", help="Only plug the old VM in again: no guest is asked, and no guest password."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would undo, and do nothing.")] = False,
+    config: Config = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -202,7 +206,7 @@ def rollback(
             confirm(f"{question.question}. Go back?")
             go_back(yes=True)
 
-    carry_out(act, json=json, run_id="" if dry_run else run)
+    carry_out(act, json=json, config=config, run_id="" if dry_run else run)
 
 
 def _asked_scope(scope: str | None, *, links_only: bool) -> str | None:
@@ -257,7 +261,7 @@ def status(
 
 
 @grouped
-def finish(run: RunId, discarded: Discarded, yes: Yes = False, json: Json = False) -> None:
+def finish(run: RunId, discarded: Discarded, config: Config = None, yes: Yes = False, json: Json = False) -> None:
     """End a run for good; there is no way back after it.
 
     Deletes the run's secrets and asks the old guest to shut down; after a switch back, deletes the new VM instead.
@@ -275,7 +279,7 @@ def finish(run: RunId, discarded: Discarded, yes: Yes = False, json: Json = Fals
             confirm(f"{question.question}. Continue?")
             end(yes=True)
 
-    carry_out(act, json=json, run_id=run)
+    carry_out(act, json=json, config=config, run_id=run)
 
 
 COMMANDS = (migrate, plan, resume, rollback, status, finish)  # as --help lists them

@@ -19,6 +19,7 @@ from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, Ste
 from vmmigrate.parts import Parts
 from vmmigrate.service import service
 from vmmigrate.settings import folders
+from vmmigrate.settings.load import read_given
 from vmmigrate.settings.secrets import ProcessSecrets, cannot_ask
 from vmmigrate.settings.wanted import Wanted
 from vmmigrate.show.jsonlines import JsonLines
@@ -39,7 +40,8 @@ class Session:
     `run_id`: of the run that the command acts on, where it does not begin one.
     """
 
-    def __init__(self, *, json: bool, run_id: str = "") -> None:
+    def __init__(self, *, json: bool, run_id: str = "", config: Path | None = None) -> None:
+        self._config = config
         self._json = JsonLines(sys.stdout) if json else None
         self._live = LiveTerminal(sys.stdout) if not json and sys.stdout.isatty() else None
         self._show = unfailing(self._json or self._live or PlainLines(sys.stdout, brief=True))
@@ -61,6 +63,7 @@ class Session:
             listen=self._hear,
             pace=Pace(cancelled=self._check),
             within=in_time,
+            given=lambda file: read_given(self._config or file, os.environ),
         )
         return self._parts
 

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hypervisors import Problem
 from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.events import StepRemark, Warned
 from vmmigrate.facts import Facts
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
@@ -18,11 +19,13 @@ from vmmigrate.run.lock import Holder, locked
 from vmmigrate.run.record import Kind, Record
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import ROLLED_BACK, Standing
+from vmmigrate.settings.given import NO_FILE, Given, followed, kept
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.stored import read_stored
 from vmmigrate.step import Step
 
 T = TypeVar("T")
+WAYS_BACK = ("rollback",)  # verbs that no file may be in the way of
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Recorded:
     plan: Any
     settings: Settings
     unknown: tuple[str, ...] = ()
+    verb: str = ""
     left: Holder | None = None  # who had its lock last, on another workstation, and did not let it go
 
     @property
@@ -60,7 +64,7 @@ def taken_up(
         _refuse_another_plan(rundir, state)
         plan = plan_of(rundir, itinerary)
         stored = read_stored(rundir.settings)
-        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown, left)
+        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown, verb, left)
 
 
 def refuse_finished(state: RunState) -> None:
@@ -78,6 +82,28 @@ def _refuse_another_plan(rundir: RunDir, state: RunState) -> None:
             f"{rundir.plan} is not the plan with which the run began",
             hint="restore that file from a copy: it was edited",
         )
+
+
+def as_set_now(
+    recorded: Recorded, given: Callable[[Path | None], Given]
+) -> tuple[Recorded, tuple[StepRemark | Warned, ...]]:
+    """With what the operator has changed since it began, as a hint may have asked for, and what is to be said of it.
+
+    Raises UsageProblem. A way back does not wait for a file to be in order: it goes with the settings as they were.
+    """
+    said: list[StepRemark | Warned] = []
+    if recorded.left:
+        left = f"not ended as far as this workstation can see: {recorded.left}"
+        said.append(Warned(f"{left}; make sure that it is gone"))
+    then = kept(recorded.rundir.given)
+    try:
+        now = given(Path(then.file) if then and Path(then.file).is_file() else NO_FILE)
+        settings, changes = followed(recorded.settings, then, now)
+    except UsageProblem as problem:
+        if recorded.verb not in WAYS_BACK:
+            raise
+        return recorded, (*said, Warned(f"with the settings as they were when the run began: {problem}"))
+    return replace(recorded, settings=settings), (*said, *(StepRemark("", str(change)) for change in changes))
 
 
 # ---- what can be read of a run -------------------------------------------------------------------------------

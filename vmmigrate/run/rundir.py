@@ -50,6 +50,11 @@ class RunDir:
         return self.path / "settings.json"
 
     @property
+    def given(self) -> Path:
+        """What file and environment said when it began; no secret."""
+        return self.path / "given.json"
+
+    @property
     def log(self) -> Path:
         return self.path / "log.txt"
 

@@ -23,6 +23,7 @@ from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.service import Within, at_once
+from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Run:
     emit: Callable[[Event], None]
     clocks: Clocks
     pace: Pace = REAL_TIME
+    given: Given = NOTHING_GIVEN  # by file and environment, as it begins
     within: Within = at_once  # how long the look at the service may take
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)

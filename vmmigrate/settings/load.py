@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
+from vmmigrate.settings.given import NO_FILE, Given
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.sources import SOURCE, TEXT
 
@@ -23,9 +24,14 @@ def load(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
 
     Raises UsageProblem that lists every problem with its path.
     """
+    return _validated(file or default_file(), _merged(read_given(file, environ).data, flags), environ)
+
+
+def read_given(file: Path | None, environ: Mapping[str, str]) -> Given:
+    """What file and environment say, unchecked; without `file`, the default one if it exists. Raises UsageProblem."""
     path = file or default_file()
-    data = _read_toml(path) if file or path.exists() else {}
-    return _validated(path, _merged(_merged(data, _from_environment(environ)), flags), environ)
+    read = _read_toml(path) if file not in (None, NO_FILE) or (file is None and path.exists()) else {}
+    return Given(str(path.absolute()) if read else "", _merged(read, _from_environment(environ)))
 
 
 def _validated(path: Path, data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
