@@ -57,9 +57,9 @@ class Model:
         self.story: list[str] = []
         self.effects = self.kills = 0  # in all commands
         self._within = 0  # in this command
-        self._due: list[tuple[int, Move]] = []
+        self._due: list[tuple[int | str, Move]] = []
         self._outside = True  # of any command: what happens is nobody's effect
-        self._began = 0.0
+        self._began, self._began_at = 0.0, 0
         self._moved_at = self._looked_at = -1
         self._last_move = self._untagged_at = -_LATELY - 1
         self._conflict = self._boots_two = False
@@ -73,7 +73,7 @@ class Model:
             self.tell(f"before: {move[0]}")
             self._make(move)
         self._due = list(leg.during)
-        self._within, self._began = 0, self.world.time.now
+        self._within, self._began, self._began_at = 0, self.world.time.now, self.effects
         self.tell(f"$ {leg.command}")
         ended = self._run(leg.command)
         self.on_effect(PAST_ALL)
@@ -131,7 +131,7 @@ class Model:
         if not self.effects % _MAIL_EACH:
             self.world.mail(f"mail at {self.effects}")
         raised = None
-        while self._due and self._due[0][0] <= self._within:
+        while self._due and self._is_due(self._due[0][0], f"{when} {kind} {what}"):
             move = self._due.pop(0)[1]
             self.tell(f"  {self._within} {when} {kind} {what}: {move[0]} {move[1]}")
             raised = raised or self._make(move)
@@ -140,6 +140,9 @@ class Model:
         if raised is not None:
             self.kills += isinstance(raised, Killed)
             raise raised
+
+    def _is_due(self, at: int | str, effect: str) -> bool:
+        return at <= self._within if isinstance(at, int) else at in effect
 
     def _make(self, move: Move) -> BaseException | None:
         outside, self._outside = self._outside, True
@@ -174,7 +177,7 @@ class Model:
             self.broken.append(("I1", f"two are plugged in with one identity after `{what}`"))
         if len(invariants.comes_up_at_boot(self.world)) > 1 and not self._boots_two:
             self.broken.append(("I1", f"a reboot of the host would bring back both after `{what}`"))
-        if self._untagged_at < self.effects - _LATELY and self._foreign != invariants.foreign(self.world, self._ours):
+        if self._untagged_at <= self._began_at and self._foreign != invariants.foreign(self.world, self._ours):
             self.broken.append(("I5", f"`{what}` changed what is not ours"))
 
     @property

@@ -171,7 +171,7 @@ def _told(model: Model, schedule: Schedule) -> bytes:
         "kills": model.kills,
         "moves": model.moves.made,
         "end": _word(model),
-        "story": model.story if model.broken else [],
+        "story": model.story,
     }
     return json.dumps(told).encode()
 

@@ -54,11 +54,14 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Leg:
-    """One command. `before`: what moves before it; `during`: at its nth effect, counted from 1."""
+    """One command. `before`: what moves before it; `during`: at its nth effect, counted from 1.
+
+    In place of a number, words of the effect: the first that has them, as "after hypervisor set_nic".
+    """
 
     command: str
     before: tuple[Move, ...] = ()
-    during: tuple[tuple[int, Move], ...] = ()
+    during: tuple[tuple[int | str, Move], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ class Schedule:
     @property
     def first(self) -> int:
         """The migration's effect at which something moves; none moves: past all."""
-        during = self.legs[0].during
-        return during[0][0] if during else 1 << 30
+        at = self.legs[0].during[0][0] if self.legs[0].during else 1 << 30
+        assert isinstance(at, int)
+        return at
 
     @property
     def size(self) -> int:

@@ -6,7 +6,7 @@ from hypervisors import NotSupported, VmRef
 from vmmigrate.facts import Claim, NewVm, Plugged, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim
+from vmmigrate.steps import claim, deploy
 
 
 def do_autostart(run: Run) -> None:
@@ -48,7 +48,7 @@ def do_notes(run: Run) -> None:
     replaced = f"run {run.run_id}: replaced by {plan.new_name}; kept, unplugged, until `vmmigrate finish {run.run_id}`"
     claim.note(run, replaced)
     new = run.facts.of(NewVm).vm
-    if any(vm.id == new.id for vm in run.hypervisor.find_tagged(run.run_id)):  # without the tag it is somebody's
+    if deploy.is_ours(run, new):  # without the tag it is somebody's
         run.hypervisor.set_notes(new, f"made by vmmigrate, run {run.run_id}, in place of {plan.old.name}")
 
 

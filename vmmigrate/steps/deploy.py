@@ -13,7 +13,7 @@ from vmmigrate.steps import inside
 
 def do(run: Run) -> None:
     known = run.facts.find(NewVm)
-    if known is not None and known.vm in run.hypervisor.find_tagged(run.run_id):
+    if known is not None and is_ours(run, known.vm):
         return
     handed = properties.values(run.plan.properties, run.doors.secrets)
     vm = run.hypervisor.deploy(spec(run.plan, run.run_id, handed), run.pace.moves)
@@ -35,10 +35,15 @@ def holds(run: Run) -> Iterator[Check]:
     except NotFound:
         yield _check(run, "deleted", Verdict.FAIL)
         return
-    if new.vm not in run.hypervisor.find_tagged(run.run_id):
+    if not is_ours(run, new.vm):
         yield _check(run, "without the tag of this run: nobody knows any more whose it is", Verdict.UNKNOWN)
     missing = {new.live_mac, new.staging_mac} - macs
     yield _check(run, f"without the NIC {', '.join(sorted(missing))}" if missing else "there", Verdict.of(not missing))
+
+
+def is_ours(run: Run, vm: VmRef) -> bool:
+    """Whether it has this run's tag, whatever it is called by now."""
+    return any(tagged.id == vm.id for tagged in run.hypervisor.find_tagged(run.run_id))
 
 
 def _check(run: Run, seen: str, verdict: Verdict) -> Check:

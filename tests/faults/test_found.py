@@ -1,0 +1,77 @@
+"""Faults that the model has found, each by its name and as small as it can be told: none may come back."""
+
+import pytest
+
+from tests.faults.play import play
+from tests.faults.schedule import Leg, Move, Schedule
+
+KILL: Move = ("kill", 0.5)
+
+
+def move(name: str, number: float = 0.5) -> Move:
+    return name, number
+
+
+FOUND = {
+    "the new VM is plugged in by hand before it is started": (
+        Leg("migrate", during=(("before hypervisor start", move("plug-new")),)),
+    ),
+    "the new VM loses its tag before it is plugged in": (
+        Leg("migrate", during=(("is-active", KILL),)),
+        Leg("resume", before=(move("untag"),)),
+    ),
+    "the new VM loses its tag before the way back": (
+        Leg("migrate"),
+        Leg("rollback", before=(move("untag"),)),
+    ),
+    "the new VM is renamed": (
+        Leg("migrate", during=(("before hypervisor shut_down", KILL),)),
+        Leg("resume", before=(move("rename-new"),)),
+    ),
+    "the new VM was switched off and the old one plugged in by hand": (
+        Leg("migrate"),
+        Leg("rollback", before=(move("off-new"), move("plug-old"))),
+    ),
+    "the new VM is plugged in by hand while it is prepared, and the old one is off": (
+        Leg("migrate", during=(("console: upload", move("plug-new")), ("after hypervisor shut_down", move("off-old")))),
+    ),
+    "the host reboots after the commit, and somebody goes back at once": (
+        Leg("migrate"),
+        Leg("rollback", before=(move("reboot-host"),)),
+    ),
+    "the host reboots while the run is planned": (
+        Leg("migrate", during=(("before hypervisor rehearse", move("reboot-host")),)),
+    ),
+    "another workstation's whole run comes between plan and claim": (
+        Leg("migrate", during=(("before disk mkdir runs", move("second-run")),)),
+    ),
+    "the old VM is switched off by hand before the new one is deleted": (
+        Leg("migrate"),
+        Leg("rollback"),
+        Leg("finish", during=(("before disk fsync journal.jsonl", move("off-old")),)),
+    ),
+    "the new VM is deleted right before it is opened": (
+        Leg("migrate", during=(("before guest 198.51.100.100: sh -c", move("mail")), (420, move("delete-new")))),
+    ),
+    "no fsync succeeds where the run's folder is made": (Leg("migrate", during=((3, move("fsync")),)),),
+    "no room for the run's key": (Leg("migrate", during=(("before hypervisor rehearse", move("full", 0.005)),)),),
+    "the workstation loses its power in the way back": (
+        Leg("migrate"),
+        Leg("rollback", during=(("before hypervisor set_nic", move("power-loss", 0.3)),)),
+        Leg("rollback"),
+    ),
+}
+
+
+# Where not only nothing may break: how the run must stand at the end.
+ENDS = {
+    "the new VM is renamed": "migrated",
+    "the host reboots after the commit, and somebody goes back at once": "switched back",
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(name: str) -> None:
+    played = play(Schedule(1, FOUND[name]))
+    assert played.broken == [], "\n".join(played.story)
+    assert played.end == ENDS.get(name, played.end), "\n".join(played.story)
