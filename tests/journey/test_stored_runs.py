@@ -1,6 +1,8 @@
 """Runs that an earlier version began are resumed, rolled back and finished in a lab of today."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,10 @@ STOPS: dict[str, Stop] = {
     "interrupted": ("SIGINT", "after", number("done", "isolate")),
     "interrupted-in-the-switch": ("SIGINT", "after", number("done", "switch")),
 }
+
+
+def records_of(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SCHEMA_1 / name / "journal.jsonl").read_text().splitlines()]
 
 
 def taken_over(story: Story, name: str) -> None:
@@ -57,6 +63,8 @@ def test_what_resumes_an_earlier_journal_writes_nothing_that_its_version_cannot_
     taken_over(story, "interrupted")
     assert story.resume().status == DONE
     assert {record["kind"] for record in story.journal} <= KINDS_OF_SCHEMA_1
+    groups = {record["group"] for record in story.journal if record["kind"] == "learnt"}
+    assert groups <= {record["group"] for record in records_of("migrated") if record["kind"] == "learnt"}
 
 
 @pytest.mark.slow

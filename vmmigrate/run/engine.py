@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from hypervisors import Cancelled, Pace, Problem
 from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
-from vmmigrate.facts import Facts, group_to_json
+from vmmigrate.facts import Facts, group_to_json, since
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
@@ -186,6 +186,7 @@ class Engine:
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
     def _walk_back(self, back: Back) -> None:
+        pace = self.stage.pace
         if self._exposes(back):
             self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
             with suppress(RunFolderFailed):
@@ -195,6 +196,8 @@ class Engine:
         except UndoRefused as refused:
             self._forward_after(refused)
             raise
+        if back.scope == REDO.name:
+            self.stage.pace = pace
         self._arrive(back)
 
     def _forward_after(self, refused: UndoRefused) -> None:
@@ -279,6 +282,8 @@ class Engine:
             group, data = group_to_json(value)
             if type(value) not in step.learns:
                 raise TypeError(f"step {step.name!r} does not declare that it learns {group}")
+            if self.journal.schema < since(type(value)):
+                return  # the version that began this journal can go on with it
             self.journal.append(Kind.LEARNT, {"step": step.name, "group": group, "value": data})
             self.stage.facts = self._state.facts
 

@@ -24,8 +24,9 @@ def do(run: Run) -> None:
     refuse_stuck_mail(shell)
     _report_changes(run)
     laid = firewall.lay_intake(shell)
-    if run.facts.find(Intake) is None:
-        run.learn(Intake(run.wall(), boot_id(shell, user="root")))
+    known, boot = run.facts.find(Intake), boot_id(shell, user="root")
+    if known is None or known.boot_id != boot:
+        run.learn(Intake(run.wall(), boot))
     firewall.close_intake(shell, laid)
     mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
 

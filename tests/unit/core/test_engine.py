@@ -41,9 +41,10 @@ from hypervisors import (
 )
 from vmmigrate.errors import JournalDamaged, JournalFailed, NeedsAttention, NoLonger, describe
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed, StepRemark
-from vmmigrate.facts import Claim, NewVm, Opened
+from vmmigrate.facts import Claim, NewVm, Opened, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.persistent import TIMES
@@ -709,6 +710,33 @@ def test_a_journal_of_an_earlier_schema_gets_no_looks(path: Path, world: World) 
     process.engine.journal.records[0].data["schema"] = 2  # type: ignore[index]
     process.engine.go_on()
     assert looks_of(process) == []
+
+
+def test_an_earlier_journal_gets_no_group_that_its_version_does_not_know(path: Path, world: World) -> None:
+    def modern(bench: Bench) -> None:
+        bench.learn(StartsAtBoot(new=True))
+
+    journal = start(path, world).engine.journal
+    journal.records[0].data["schema"] = 2  # type: ignore[index]
+    step = Step("claim", "Claim", modern, unclaim, learns=(StartsAtBoot,))
+    bench = Bench(world)
+    Engine(journal, with_steps(step, *STEPS[1:]), bench, lambda event: None).forward()
+    assert bench.facts.find(StartsAtBoot) is None
+
+
+def test_a_redo_in_a_live_phase_leaves_the_rest_of_the_run_interruptible(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    world.marks -= {"vm", "imported"}
+    process = start(path, world, itinerary=watched(deploy=DEPLOY))
+
+    def stop_when_imported() -> None:
+        if "imported" in world.marks:
+            raise Cancelled("interrupted", hint="resume")
+
+    process.bench.pace = Pace(cancelled=stop_when_imported)
+    with pytest.raises(Cancelled):
+        process.engine.go_on()
+    assert process.kinds[-1] == "done import"
 
 
 # ---- a journal that fails --------------------------------------------------------------------------------
