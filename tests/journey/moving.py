@@ -53,6 +53,11 @@ def restart(story: Story, vm: VmRef) -> None:
     switch_on(story, vm)
 
 
+def untag(story: Story, vm: VmRef) -> None:
+    with state.edit(story.lab.folder) as now:
+        now["vms"][vm.id]["tag"] = None
+
+
 def delete(story: Story, vm: VmRef) -> None:
     with state.edit(story.lab.folder) as now:
         del now["vms"][vm.id]

@@ -151,6 +151,18 @@ def test_an_old_vm_that_was_plugged_in_after_the_commit_is_unplugged_and_named(s
     assert "mail that it took meanwhile is in its queue" in told.out
 
 
+def test_an_untagged_new_vm_that_starts_with_its_host_is_not_joined_by_the_old_one(story: Story) -> None:
+    assert story.migrate().status == DONE
+    moving.untag(story, moving.new(story))
+    assert story.rollback("--scope", "switch").status == ATTENTION
+    moving.plug(story, moving.new(story), up=False)
+    told = story.rollback("--scope", "switch")
+    assert told.status == ATTENTION
+    assert "starts with its host, and does not have the tag of this run any more" in told.err
+    assert story.live() == ["old"]
+    assert moving.reboot_the_host(story) == []  # the new one comes back unplugged, and alone
+
+
 def test_who_went_back_by_hand_is_not_overruled(story: Story) -> None:
     def swap(story: Story) -> None:
         moving.plug(story, moving.new(story), up=False)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from hypervisors import NotSupported, VmRef
+from hypervisors import NotFound, NotSupported, VmRef
+from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import Claim, NewVm, Plugged, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
@@ -31,6 +32,24 @@ def autostart_holds(run: Run) -> Iterator[Check]:
 def undo_autostart(run: Run) -> None:
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.set_autostart(vm, autostart=False)
+
+
+def give_back_autostart(run: Run, entry: str) -> None:
+    """To the old VM, unless the new one would start with the host too: nobody may untag it and have two come back."""
+    known = run.facts.find(NewVm)
+    if known is not None and _starts(run, known.vm):
+        raise NeedsAttention(
+            f"{known.vm.name} starts with its host, and does not have the tag of this run any more",
+            hint=f"switch its autostart off, then run `vmmigrate rollback {run.run_id}` again",
+        )
+    start_at_boot(run, run.plan.old, entry)
+
+
+def _starts(run: Run, vm: VmRef) -> bool:
+    try:
+        return run.hypervisor.inventory(vm).autostart
+    except NotFound:
+        return False
 
 
 def start_at_boot(run: Run, vm: VmRef, entry: str) -> bool:

@@ -9,7 +9,7 @@ from vmmigrate.facts import NewGuest, NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links
-from vmmigrate.steps.close import start_at_boot
+from vmmigrate.steps.close import give_back_autostart
 
 
 def do(run: Run) -> None:
@@ -58,7 +58,7 @@ def undo(run: Run) -> None:
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)
     if plugged.old_autostart:
-        start_at_boot(run, old, plugged.old_autostart_entry)
+        give_back_autostart(run, plugged.old_autostart_entry)
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -54,10 +54,23 @@ class TinyHypervisor:
 
     def inventory(self, vm: VmRef) -> Inventory:
         self._called("inventory", vm.name)
+        if vm == self.new and not self.new_is_there:
+            raise NotFound(f"there is no virtual machine {vm.name!r}", hint="look with virsh list --all")
         up = vm.id in self.plugged_in
         nics = (Nic(PLAN.identity.mac, LAN, "virtio", up, up),)
         return Inventory(
-            vm, PowerState.RUNNING, 1, 2**30, "q35", "qemu", "host", "bios", nics, (), autostart=True, notes=self.notes
+            vm,
+            PowerState.RUNNING,
+            1,
+            2**30,
+            "q35",
+            "qemu",
+            "host",
+            "bios",
+            nics,
+            (),
+            autostart=vm == self.old,
+            notes=self.notes,
         )
 
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:

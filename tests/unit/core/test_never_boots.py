@@ -45,7 +45,7 @@ GUESSED = (
 def test_what_was_guessed_is_the_hint(tmp_path: Path, said: dict[str, str], guessed: str) -> None:
     create_lab(tmp_path, networks=[{"name": LAN.name, "kind": LAN.kind, "active": True}])
     clock = Ticking()
-    new = NewVm(add_vm(tmp_path, "new", [NicSpec(LAN, MAC, True)]), "52:54:00:00:00:01", MAC)
+    new = NewVm(add_vm(tmp_path, "new", [NicSpec(LAN, MAC, True)], tag="run1"), "52:54:00:00:00:01", MAC)
     run = Run(
         run_id="run1",
         rundir=cast(Any, None),
