@@ -186,3 +186,21 @@ def test_a_half_import_whose_undo_was_recorded_is_not_continued_in_the_same_vm(s
     assert story.rollback("--scope", "switch").status == DONE
     assert story.resume().status == DONE
     assert story.new_vm()["id"] != half
+
+
+# ---- whose the new VM is -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [("done", "deploy"), ("done", "verify"), ("done", "close-intake")], ids="-".join)
+def test_a_new_vm_that_has_lost_its_tag_is_left_as_it_is(story: Story, after: tuple[str, str]) -> None:
+    seen: list[object] = []
+
+    def untag(story: Story) -> None:
+        moving.untag(story, moving.new(story))
+        seen.append(story.world()["new"])
+
+    told = moved(story, after, untag)
+    assert told.status in (ATTENTION, WENT_BACK)
+    assert "without the tag of this run: nobody knows any more whose it is" in told.err
+    assert story.world()["new"] == seen[0]
+    assert (story.live(), story.answers_the_world()) == (["old"], True)

@@ -164,7 +164,7 @@ SWITCH = Phase(
             learns=(Plugged,),
             needs=(OldState, NewVm, NewGuest),
             holds=switch.holds,
-            looks_back=("ready", "isolate", "close-intake"),
+            looks_back=("deploy", "ready", "isolate", "close-intake"),
         ),
         Step(
             "verify-live",

@@ -14,7 +14,7 @@ def do_autostart(run: Run) -> None:
     """In the old VM's place in the host's autostart list, with its delays."""
     starts = run.facts.of(Claim).autostart
     if starts:
-        starts = start_at_boot(run, run.facts.of(NewVm).vm, run.facts.of(Plugged).old_autostart_entry)
+        starts = start_at_boot(run, deploy.ours(run), run.facts.of(Plugged).old_autostart_entry)
     run.learn(StartsAtBoot(starts))
 
 

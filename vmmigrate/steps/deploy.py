@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from hypervisors import DeploySpec, NicSpec, NotFound, Secret, VmRef
 from vmmigrate import properties
+from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import Plan
@@ -25,6 +26,17 @@ def undo(run: Run) -> None:
     for vm in run.hypervisor.find_tagged(run.run_id):
         inside.refuse_to_lose(run, vm)
         run.hypervisor.destroy(vm, run.run_id)
+
+
+def ours(run: Run) -> VmRef:
+    """The new VM, asked for right before it is changed. Raises NeedsAttention where it has not our tag any more."""
+    vm = run.facts.of(NewVm).vm
+    if all(tagged.id != vm.id for tagged in run.hypervisor.find_tagged(run.run_id)):
+        raise NeedsAttention(
+            f"{vm.name} does not have the tag of this run any more: nobody knows whose it is, so it is left as it is",
+            hint=f"tag it again, then run this again; or end the run: vmmigrate rollback {run.run_id}",
+        )
+    return vm
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -13,7 +13,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import guards
+from vmmigrate.steps import deploy, guards
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
 _LOOK = 5.0  # seconds for one answer
@@ -24,7 +24,7 @@ def do(run: Run) -> None:
     new = run.facts.of(NewVm)
     if run.hypervisor.power_state(new.vm) is not PowerState.RUNNING:
         guards.before_starting(run, new.vm)
-        run.hypervisor.start(new.vm)
+        run.hypervisor.start(deploy.ours(run))
     address = run.settings.new.staging_address or _leased(run, new)
     host_key, trusted_by = _first_contact(run, new, address)
     shell = run.doors.new.shell(address, host_key)

@@ -9,7 +9,7 @@ from vmmigrate.appliance.units import boot_id, unit_states, wait_until_active
 from vmmigrate.facts import NewGuest, NewVm, Reboot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import address, guards
+from vmmigrate.steps import address, deploy, guards
 from vmmigrate.steps.ready import BOOTS, leases
 
 
@@ -37,7 +37,7 @@ def _another_boot(run: Run) -> None:
     vm = run.facts.of(NewVm).vm
     if run.hypervisor.power_state(vm) is PowerState.OFF:
         guards.before_starting(run, vm)
-        run.hypervisor.start(vm)
+        run.hypervisor.start(deploy.ours(run))
         raise NotYet("it boots")
     try:
         same = boot_id(run.new_shell) == run.facts.of(Reboot).boot_id
@@ -46,7 +46,7 @@ def _another_boot(run: Run) -> None:
         raise NotYet(str(error)) from error
     if same:
         run.doors.hang_up(run.facts.of(NewGuest).staging_address)
-        run.hypervisor.shut_down(vm, run.settings.limits.shutdown)
+        run.hypervisor.shut_down(deploy.ours(run), run.settings.limits.shutdown)
         raise NotYet("it is switched off")
 
 
