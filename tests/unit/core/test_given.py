@@ -168,7 +168,7 @@ def test_what_was_given_is_kept_and_read(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == Given(str(tmp_path / "vmmigrate.toml"), {"limits": {"drain": 7, "boot": "9"}})
     assert read_given(NO_FILE, environ).data == {"limits": {"boot": "9"}}
     assert (load(None, {}, environ).limits.drain, load(None, {}, environ).limits.boot) == (7, 9)
-    tmp_path / "given.json".write_bytes(seen.as_json())
+    (tmp_path / "given.json").write_bytes(seen.as_json())
     assert kept(tmp_path / "given.json") == seen
     assert json.loads((tmp_path / "given.json").read_text())["file"] == seen.file
     (tmp_path / "given.json").write_text("{")
