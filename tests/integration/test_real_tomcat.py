@@ -16,7 +16,7 @@ from vmmigrate.appliance.family import Software, Units
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.tls import stores
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, served
-from vmmigrate.appliance.tls.keys import Pair, to_pem
+from vmmigrate.appliance.tls.keys import Pair, certificates_pem, chain_pem, to_pem
 from vmmigrate.appliance.tls.pkcs12 import Entry, is_old_way, write
 from vmmigrate.errors import CommandFailed
 
@@ -44,7 +44,9 @@ class Disk:
 
     def read_file(self, path: str) -> bytes:
         try:
-            return (self.server_xml if path == SOFTWARE.server_xml else Path(path)).read_bytes()
+            conf = Path(SOFTWARE.server_xml).parent
+            beside = self.server_xml.parent / Path(path).name
+            return (beside if Path(path).parent == conf else Path(path)).read_bytes()
         except OSError as error:
             raise CommandFailed(str(error), hint="a test's shell") from error
 
@@ -66,11 +68,13 @@ class Tomcat:
             (folder / name).mkdir()
 
     def add(self, shape: str, certificates: Sequence[str]) -> None:
+        inside = "".join(f"<Certificate {each}/>" for each in certificates)
+        self.add_connector(shape, "", f"<SSLHostConfig>{inside}</SSLHostConfig>")
+
+    def add_connector(self, shape: str, attributes: str, hosts: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.ports[shape] = free.getsockname()[1]
-        inside = "".join(f"<Certificate {each}/>" for each in certificates)
-        host = f"<SSLHostConfig>{inside}</SSLHostConfig>"
-        self._connectors.append(f'<Connector port="{self.ports[shape]}" {NIO}>{host}</Connector>')
+        self._connectors.append(f'<Connector port="{self.ports[shape]}" {NIO} {attributes}>{hosts}</Connector>')
         engine = '<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>'
         service = f'<Service name="Catalina">{"".join(self._connectors)}{engine}</Service>'
         self.server_xml.write_text(f'<Server port="-1">{service}</Server>')
@@ -104,15 +108,67 @@ class Tomcat:
         return subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder)
 
     def shown(self, shape: str, offer: Offer = Offer.ANY) -> x509.Certificate:
-        def look() -> x509.Certificate:
+        return self.shown_chain(shape, offer)[0]
+
+    def shown_chain(self, shape: str, offer: Offer = Offer.ANY) -> list[x509.Certificate]:
+        def look() -> list[x509.Certificate]:
             try:
                 chain = served("127.0.0.1", self.ports[shape], starttls=False, offer=offer).chain
             except PortClosed as error:
                 raise NotYet(str(error)) from error
-            return x509.load_der_x509_certificate(chain[0])
+            return [x509.load_der_x509_certificate(each) for each in chain]
 
         log = self.folder / "out"
         return wait_for(f"Tomcat's {shape}", look, timeout=20, clears=f"see {log}", pause=0.1)
+
+
+def odd_shapes(made: Tomcat) -> None:
+    """Each as an old gateway may have it: only read, never written."""
+    at = made.folder
+    (at / "c.p12").write_bytes(write([Entry("gw", FIRST), Entry("", SECOND)], WORD))
+    (at / "pem").write_bytes(commented(to_pem(SECOND)) + to_pem(FIRST))
+    (at / "repeated").write_bytes(to_pem(FIRST) + certificates_pem(FIRST))
+    properties = f"store.at={at}/c.p12\nstore.word=word\n"
+    (at / "conf" / "catalina.properties").write_text(STOCK_PROPERTIES + properties)
+    store = f'keystoreFile="{at}/c.p12"'
+    made.add_connector("older, an alias without a name", f'{store} keystorePass="word" keyAlias="1"')
+    made.add_connector("a URL", f'keystoreFile="file:{at}/c.p12" keystorePass="word"')
+    made.add_connector("properties", 'keystoreFile="${store.at}" keystorePass="${store.word}"')
+    made.add_connector("a default", 'keystoreFile="${store.at}" keystorePass="${no.such:-word}"')
+    made.add_connector("commented PEM", "", pem_host(at / "pem"))
+    made.add_connector("a chain with repeats", "", pem_host(at / "repeated"))
+    hosts = pem_host(at / "pem", "A.example.test") + pem_host(at / "repeated", "B.example.test")
+    made.add_connector("hosts", 'defaultSSLHostConfigName="b.EXAMPLE.test"', hosts)
+    for name, ways in (("empty", ["-passout", "pass:"]), ("trusting", ["-passout", "pass:word"])):
+        export = ["openssl", "pkcs12", "-export", "-in", at / "repeated", "-out", at / name, "-name", "x", *ways]
+        subprocess.run(export, check=True, capture_output=True)
+    (at / "other.pem").write_bytes(chain_pem([RSA.leaf]))
+    trusting = ["keytool", "-importcert", "-noprompt", "-alias", "clients", "-file", at / "other.pem"]
+    subprocess.run([*trusting, "-keystore", at / "trusting", "-storepass", "word"], check=True, capture_output=True)
+    made.add_connector("an empty password", f'keystoreFile="{at}/empty" keystorePass=""')
+    made.add_connector("a store that trusts too", f'keystoreFile="{at}/trusting" keystorePass="word"')
+
+
+ODD = (
+    "older, an alias without a name",
+    "a URL",
+    "properties",
+    "a default",
+    "commented PEM",
+    "a chain with repeats",
+    "hosts",
+    "an empty password",
+    "a store that trusts too",
+)
+STOCK_PROPERTIES = "common.loader=\nserver.loader=\nshared.loader=\n"
+
+
+def commented(pem: bytes) -> bytes:
+    return b"".join(b"# " + line for line in pem.splitlines(keepends=True))
+
+
+def pem_host(path: Path, name: str = "_default_") -> str:
+    return f'<SSLHostConfig hostName="{name}"><Certificate certificateFile="{path}"/></SSLHostConfig>'
 
 
 FIRST, SECOND, RSA, EC, PEM = pair("first"), pair("second"), pair("rsa", "RSA"), pair("ec"), pair("pem")
@@ -147,6 +203,7 @@ def tomcat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tomcat]:
     made.install("an old store", SECOND)
     made.install("both in one store", EC, RSA)
     made.install("an encrypted key", PEM)
+    odd_shapes(made)
     running = made.start()
     yield made
     running.terminate()
@@ -176,3 +233,10 @@ def test_tomcat_serves_both_kinds_from_one_store(tomcat: Tomcat) -> None:
 def test_a_store_in_the_old_way_stays_so_and_is_served(tomcat: Tomcat) -> None:
     assert is_old_way((tomcat.folder / "old.p12").read_bytes())
     assert tomcat.shown("an old store") == SECOND.leaf
+
+
+@pytest.mark.parametrize("shape", ODD)
+def test_tomcat_sends_the_chain_that_is_read(tomcat: Tomcat, shape: str) -> None:
+    """The referee is Tomcat: what it sends, each certificate of it, is what would be carried."""
+    (read,) = tomcat.pairs(shape)
+    assert [read.leaf, *read.chain] == tomcat.shown_chain(shape)

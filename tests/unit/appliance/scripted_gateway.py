@@ -24,14 +24,16 @@ RHEL = Software(
 NEWER = f"""<Server><Service><Connector port="8080"/><Connector port="8443" SSLEnabled="true"><SSLHostConfig>
 <Certificate certificateKeystoreFile="{STORE}" certificateKeystorePassword="djigzo"/>
 </SSLHostConfig></Connector></Service></Server>"""
-OLDER = f"""<Server><Service><Connector port="8443" keystoreFile="{STORE}" keystorePass="djigzo" keyAlias="gw"/>
+OLDER = f"""<Server><Service>
+<Connector port="8443" SSLEnabled="true" keystoreFile="{STORE}" keystorePass="djigzo" keyAlias="gw"/>
 </Service></Server>"""
 
 
 def connector(*certificates: str, port: int = 8443) -> str:
     """server.xml with these `<Certificate …/>` (their attributes alone)."""
     inside = "".join(f"<Certificate {each}/>" for each in certificates)
-    return f'<Server><Connector port="{port}"><SSLHostConfig>{inside}</SSLHostConfig></Connector></Server>'
+    host = f"<SSLHostConfig>{inside}</SSLHostConfig>"
+    return f'<Server><Connector port="{port}" SSLEnabled="true">{host}</Connector></Server>'
 
 
 class Gateway(ScriptedShell):

@@ -9,7 +9,8 @@ import pytest
 from small_ca import authority, pair
 
 from hypervisors import Secret
-from vmmigrate.appliance.tls.keys import to_pem
+from vmmigrate.appliance.tls import pkcs12
+from vmmigrate.appliance.tls.keys import Pair, to_pem
 from vmmigrate.appliance.tls.pkcs12 import (
     Entry,
     entries,
@@ -176,11 +177,21 @@ def test_java_reads_what_is_written(like: str, tmp_path: Path) -> None:
     assert [entry.pair.fingerprint in listed for entry in content] == [True, True]
 
 
-def test_a_store_whose_encryption_is_of_no_use_is_refused_in_words(tmp_path: Path) -> None:
-    """RC4: cryptography opens the store, asn1crypto does not know how its key is shut."""
-    (tmp_path / "in").write_bytes(to_pem(pair(kind="RSA")))
+def rc4_store(folder: Path, one: Pair) -> bytes:
+    """Cryptography opens it; asn1crypto does not know how its key is shut."""
+    (folder / "in").write_bytes(to_pem(one))
     ways = ["-legacy", "-keypbe", "RC4", "-certpbe", "PBE-SHA1-RC4-128"]
     argv = ["openssl", "pkcs12", "-export", *ways, "-in", "in", "-out", "store", "-passout", "pass:djigzo"]
-    subprocess.run(argv, check=True, cwd=tmp_path)
+    subprocess.run(argv, check=True, cwd=folder)
+    return (folder / "store").read_bytes()
+
+
+def test_an_old_encryption_of_one_key_is_read(tmp_path: Path) -> None:
+    one = pair(kind="RSA")
+    assert [each.pair.leaf for each in entries(rc4_store(tmp_path, one), PASSWORD)] == [one.leaf]
+
+
+def test_an_old_encryption_of_several_keys_is_refused_in_words(tmp_path: Path) -> None:
+    both = pkcs12._merged([rc4_store(tmp_path, pair(kind="RSA"))] * 2, PASSWORD, "sha1")
     with pytest.raises(BadKeys, match="cannot be used: Unknown key encryption algorithm"):
-        entries((tmp_path / "store").read_bytes(), PASSWORD)
+        entries(both, PASSWORD)

@@ -54,7 +54,7 @@ def test_a_store_is_read_in_both_spellings_of_server_xml(server_xml: str) -> Non
     ("server_xml", "words"),
     [
         ("<Server>", "is not XML"),
-        ('<!DOCTYPE x [<!ENTITY a "b">]><Server/>', "is not XML"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><Server/>', "takes in a part by an entity"),
         ("<Server/>", "no HTTPS connector"),
     ],
 )
@@ -106,10 +106,10 @@ def test_a_store_that_only_java_reads_names_the_command_that_mends_it() -> None:
 
 
 def test_a_virtual_host_is_not_carried_over_and_a_second_connector_is() -> None:
-    other = '<Connector port="443" keystoreFile="/other.p12" keystorePass="djigzo"/>'
+    other = '<Connector port="443" SSLEnabled="true" keystoreFile="/other.p12" keystorePass="djigzo"/>'
     named = '<SSLHostConfig hostName="a.example"><Certificate certificateFile="/a"/></SSLHostConfig>'
     default = '<SSLHostConfig><Certificate certificateFile="/b"/></SSLHostConfig>'
-    hosts = f'<Server><Connector port="8443">{named}{default}</Connector>{other}</Server>'
+    hosts = f'<Server><Connector port="8443" SSLEnabled="true">{named}{default}</Connector>{other}</Server>'
     first, second = pair(), pair()
     gateway = Gateway(server_xml=hosts, files={"/b": to_pem(first), "/other.p12": to_pkcs12(second, PASSWORD, "x")})
     bundle = collect(gateway, DEBIAN, smtp=False)

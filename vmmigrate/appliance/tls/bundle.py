@@ -82,6 +82,7 @@ def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = 
     for connectors in stores.connectors(look, software) if web else ():
         pairs[connectors.role] = tuple(stores.read(look, place) for place in connectors.places)
         findings += [_other_host(name) for name in connectors.other_hosts]
+        findings += [_trusted(connectors.role, path) for path in connectors.trusted]
     if smtp:
         found, said = _collect_postfix(look)
         pairs |= found
@@ -166,6 +167,14 @@ def is_web(role: str) -> bool:
 
 def _off(role: str, paths: Sequence[str]) -> Finding:
     return info("tls-off", f"{role}: TLS is off, so nothing is copied from {', '.join(dict.fromkeys(paths))}")
+
+
+def _trusted(role: str, path: str) -> Finding:
+    return warning(
+        "tls-truststore",
+        f"{role}: the certificates that Tomcat trusts ({path}) are not copied",
+        "copy the file and its attributes to the new appliance manually if clients show certificates",
+    )
 
 
 def _other_host(name: str) -> Finding:

@@ -70,24 +70,33 @@ def kind_of(certificate: x509.Certificate) -> str:
 
 def load_pem(data: bytes, password: Secret | None = None) -> Pair:
     """From PEM text with one private key and certificates in any order. Raises BadKeys."""
-    blocks = _blocks(data)
-    keys = list(dict.fromkeys(block for block in blocks if _is_key(block)))
+    return load_as_tomcat(data, data, password)
+
+
+def load_as_tomcat(certificates: bytes, key: bytes, password: Secret | None = None) -> Pair:
+    """Of a file of certificates and one of a key; of several keys Tomcat would fit the wrong one. Raises BadKeys."""
+    keys = list(dict.fromkeys(_key_blocks(key)))
     if len(keys) != 1:
         raise BadKeys(
             f"the PEM text holds {len(keys)} private keys, one is needed",
             hint="Postfix reads several keys from one file only with smtpd_tls_chain_files",
         )
-    return pair_of(_key(keys[0], password), _certificates(blocks))
+    return _apart(certificates, _key(keys[0], password))
 
 
 def load_apart(certificates: bytes, key: bytes) -> Pair:
     """As Postfix reads a file of certificates and one of a key: of each what it is asked for. Raises BadKeys."""
-    keys = [block for block in _blocks(key) if _is_key(block)]
+    keys = _key_blocks(key)
     if not keys:
         raise BadKeys("there is no private key", hint="is it in another file?")
+    pair = _apart(certificates, _key(keys[0], None))
+    return pair if len(keys) == 1 else replace(pair, said=(*pair.said, _second_key(pair)))
+
+
+def _apart(certificates: bytes, key: PrivateKeyTypes) -> Pair:
     blocks = [block for block in _blocks(certificates) if not _is_key(block)]
-    pair = pair_of(first := _key(keys[0], None), _chain(first, blocks))
-    return replace(pair, said=(*_about(blocks, pair), *([_second_key(pair)] if len(keys) > 1 else [])))
+    pair = pair_of(key, _chain(key, blocks))
+    return replace(pair, said=_about(blocks, pair))
 
 
 def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
@@ -185,17 +194,17 @@ def _chain(key: PrivateKeyTypes, blocks: Sequence[bytes]) -> tuple[x509.Certific
 
 
 def _about(blocks: Sequence[bytes], pair: Pair) -> tuple[Finding, ...]:
-    """What Postfix 3.4 and newer would not serve as it lies there."""
+    """What a server would not read, or not serve, as it lies there."""
     found = [(_is_trusted(block), _certificate(block)) for block in blocks]
     name = pair.leaf.subject.rfc4514_string()
     said = []
     if any(trusted for trusted, _ in found):
-        text = f"the file of {name} holds a TRUSTED CERTIFICATE, which Postfix 3.4 and newer do not read"
+        text = f"the file of {name} holds a TRUSTED CERTIFICATE, which Tomcat and Postfix 3.4 and newer do not read"
         said.append(
             warning("tls-trusted-certificate", text, "nothing: a leaf is written as CERTIFICATE, others are not")
         )
     if found and found[0][1] != pair.leaf and any(cert == pair.leaf for _, cert in found):
-        text = f"the certificate {name} stands behind others in its file, so that Postfix does not serve it"
+        text = f"the certificate {name} stands behind others in its file, so that no server shows it"
         said.append(warning("tls-leaf-not-first", text, "nothing: it is written in the first place"))
     return tuple(said)
 
@@ -211,6 +220,10 @@ def _second_key(pair: Pair) -> Finding:
 def _blocks(data: bytes) -> list[bytes]:
     """Keys and certificates in their order."""
     return [match[0] for match in _BLOCK.finditer(data.removeprefix(_BYTE_ORDER_MARK))]
+
+
+def _key_blocks(data: bytes) -> list[bytes]:
+    return [block for block in _blocks(data) if _is_key(block)]
 
 
 def _is_trusted(block: bytes) -> bool:

@@ -105,6 +105,7 @@ def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator
         pairs = bundle.pairs.get(each.role, bundle.web)
         wanted, findings = _matched(each, pairs)
         files = stores.new_files(shell, wanted)
+        findings += _unkept(shell, wanted) if files else []
         expected = tuple(_expected(CONSOLE, port, False, [pair for _, pair in wanted]) for port in each.ports)
         paths = tuple(path for place, _ in wanted for path in place.paths)
         yield _Draft(
@@ -118,6 +119,13 @@ def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator
         )
     for role in [role for role in bundle.pairs if is_web(role) and role not in {each.role for each in connectors}]:
         yield _Draft(role, (), findings=(_no_place(role, bundle.pairs[role], "server.xml has no such connector"),))
+
+
+def _unkept(shell: Shell, wanted: Sequence[tuple[stores.Place, Pair]]) -> list[Finding]:
+    """Where new_files makes no new store of that path, nothing is lost either: it holds its pair already."""
+    paths = dict.fromkeys(place.path for place, _ in wanted if isinstance(place, stores.StorePlace))
+    lost = {path: stores.unkept(shell, path, wanted) for path in paths}
+    return [_trust_lost(path, names) for path, names in lost.items() if names]
 
 
 def _matched(
@@ -201,6 +209,14 @@ def _stays(role: str, paths: Sequence[str]) -> Finding:
         "tls-stays",
         f"{role}: the old appliance has no pair for {', '.join(paths)}, so the new one's own is still shown",
         "remove that <Certificate> from the new server.xml if no client needs it",
+    )
+
+
+def _trust_lost(path: str, names: Sequence[str]) -> Finding:
+    return warning(
+        "tls-trust-lost",
+        f"{path}: the new store is written without the certificates that it trusts: {', '.join(names)}",
+        f"import them again with keytool; the store of before lies beside it, named …{placing.BEFORE}",
     )
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import new as new_hash
+from itertools import count
 from typing import Any
 
 from asn1crypto import cms
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hypervisors import Secret
-from vmmigrate.appliance.tls.chains import path_above
+from vmmigrate.appliance.tls.chains import name_of, path_above
 from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of, unusable
 from vmmigrate.errors import BadKeys
 
@@ -65,14 +66,25 @@ def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:
 def _entries(data: bytes, password: Secret, store: pkcs12.PKCS12KeyAndCertificates) -> tuple[Entry, ...]:
     if store.key is None:
         raise BadKeys("the PKCS#12 store holds no private key", hint="is it the store that Tomcat serves?")
-    leaf = [store.cert.certificate] if store.cert else []
-    certificates = [*leaf, *(extra.certificate for extra in store.additional_certs)]
-    keys = tuple(_keys(data, password))
-    if len(keys) > 1:
-        return tuple(Entry(alias, _with_path(key, certificates)) for alias, key in keys)
-    name = store.cert.friendly_name if store.cert else None
-    alias = name.decode("utf-8", "replace") if name else next((alias for alias, _ in keys), "")
-    return (Entry(alias, pair_of(store.key, certificates)),)
+    certificates = [each.certificate for each in _certificates(store)]
+    bags = tuple(_key_bags(data))
+    if len(bags) > 1:
+        keys = [_key(bag, password) for bag in bags]
+    else:
+        keys = [store.key]
+    aliases = _aliases(bags) or [_name(store.cert)]
+    named = {
+        alias.lower(): (alias, key) for alias, key in zip(aliases, keys, strict=True)
+    }  # for Java the last one counts
+    return tuple(Entry(alias, _with_path(key, certificates)) for alias, key in named.values())
+
+
+def others(data: bytes, password: Secret) -> tuple[str, ...]:
+    """The names of certificates that are part of no pair: for Java those that it trusts. Raises BadKeys."""
+    store = _opened(data, password)
+    used = {cert for each in entries(data, password) for cert in (each.pair.leaf, *each.pair.chain)}
+    rest = [each for each in _certificates(store) if each.certificate not in used]
+    return tuple(_name(each) or name_of(each.certificate.subject) for each in rest)
 
 
 def chosen(found: Sequence[Entry], alias: str | None) -> Entry:
@@ -130,29 +142,52 @@ def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
         ) from error
 
 
-def _keys(data: bytes, password: Secret) -> Iterator[tuple[str, PrivateKeyTypes]]:
-    """Alias and key of each key bag; those of bags that are encrypted as a whole are not seen."""
+def _certificates(store: pkcs12.PKCS12KeyAndCertificates) -> list[pkcs12.PKCS12Certificate]:
+    return [*([store.cert] if store.cert else ()), *store.additional_certs]
+
+
+def _name(certificate: pkcs12.PKCS12Certificate | None) -> str:
+    name = certificate.friendly_name if certificate else None
+    return name.decode("utf-8", "replace") if name else ""
+
+
+def _key_bags(data: bytes) -> Iterator[Any]:
+    """Those of a part that is encrypted as a whole are not seen."""
     for part in asn1.Pfx.load(data).authenticated_safe:
         if part["content_type"].native == "data":
-            for bag in asn1.SafeContents.load(part["content"].native):
-                kind, value = bag["bag_id"].native, bag["bag_value"]
-                if kind == "pkcs8_shrouded_key_bag":
-                    yield _alias(bag), load_der_private_key(value.untag().dump(), password.reveal().encode())
-                elif kind == "key_bag":
-                    yield _alias(bag), load_der_private_key(value.untag().dump(), None)
+            safe = asn1.SafeContents.load(part["content"].native)
+            yield from (bag for bag in safe if bag["bag_id"].native in ("key_bag", "pkcs8_shrouded_key_bag"))
 
 
-def _alias(bag: Any) -> str:
+def _key(bag: Any, password: Secret) -> Any:
+    """cryptography opens a key by an empty password only within a store."""
+    der = bag["bag_value"].untag().dump()
+    if bag["bag_id"].native == "key_bag":
+        return load_der_private_key(der, None)
+    if word := password.reveal().encode():
+        return load_der_private_key(der, word)
+    part = cms.ContentInfo({"content_type": "data", "content": asn1.SafeContents([bag]).dump()})
+    return pkcs12.load_pkcs12(_sealed([part], password, "sha256"), b"").key
+
+
+def _aliases(bags: Sequence[Any]) -> list[str]:
+    """As Java names its entries: by the key's own name, never the certificate's; one without a name by its number."""
+    names = [_alias(bag) for bag in bags]
+    number = count(1)
+    return [str(next(number)) if name is None else name for name in names]
+
+
+def _alias(bag: Any) -> str | None:
     for attribute in bag["bag_attributes"] or ():
         if attribute["type"].native == "friendly_name":
             return str(attribute["values"][0].native)
-    return ""
+    return None
 
 
 def _with_path(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -> Pair:
-    """Of a store of several pairs each takes what is above it: so does Java."""
-    own = [cert for cert in certificates if belongs(key, cert)]
-    return pair_of(key, [*own, *path_above(own[0], certificates)] if own else [])
+    """Each takes what is above it: so does Java, and what else is in the store it may trust, but does not send."""
+    own = next((cert for cert in certificates if belongs(key, cert)), None)
+    return pair_of(key, [own, *path_above(own, certificates)] if own else [])
 
 
 def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
@@ -173,12 +208,15 @@ def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
         shut = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).build(word)
     pair = entry.pair
     key: Any = pair.key  # DH keys, which no certificate has, are all that differs
-    return pkcs12.serialize_key_and_certificates(entry.alias.encode(), key, pair.leaf, pair.chain or None, shut)
+    return pkcs12.serialize_key_and_certificates(entry.alias.encode() or None, key, pair.leaf, pair.chain or None, shut)
 
 
 def _merged(stores: Sequence[bytes], password: Secret, algorithm: str) -> bytes:
     """The parts of all in one store, under one check."""
-    parts = [part for store in stores for part in asn1.Pfx.load(store).authenticated_safe]
+    return _sealed([part for store in stores for part in asn1.Pfx.load(store).authenticated_safe], password, algorithm)
+
+
+def _sealed(parts: Sequence[Any], password: Secret, algorithm: str) -> bytes:
     content = asn1.AuthenticatedSafe(parts).dump()
     salt = os.urandom(20)
     digest = hmac.digest(_mac_key(password, salt, algorithm), content, algorithm)

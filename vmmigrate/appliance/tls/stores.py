@@ -1,21 +1,18 @@
 """What Tomcat's server.xml names for TLS: where each pair lies, how it is read, and what would be written there."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from xml.etree.ElementTree import Element, ParseError
-
-import defusedxml.ElementTree
-from defusedxml import DefusedXmlException
+from xml.etree.ElementTree import Element
 
 from hypervisors import Secret
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.tls import pkcs12
-from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, load_certificates, load_pem, to_pem
+from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, load_as_tomcat, to_pem
 from vmmigrate.appliance.tls.placing import resolved
+from vmmigrate.appliance.tls.server_xml import default_store, full, is_open, known_only_to_tomcat, tls_connectors
 from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
 
 STORE = "/usr/share/djigzo-web/ssl/sslCertificate.p12"  # the packages' own path [F-TLS-1]
@@ -37,6 +34,7 @@ _NAMES = {
     "key_password_file": ("certificateKeyPasswordFile",),
     "type": ("type",),
 }
+_TRUSTED = ("truststoreFile", "caCertificateFile", "caCertificatePath", "SSLCACertificateFile", "SSLCACertificatePath")
 
 
 @dataclass(frozen=True)
@@ -79,26 +77,22 @@ class Connectors:
     ports: tuple[int, ...]
     places: tuple[Place, ...]
     other_hosts: tuple[str, ...] = ()  # virtual hosts with pairs of their own, by the name that the client asks for
+    trusted: tuple[str, ...] = ()  # where the certificates are that it trusts
 
 
 def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
     """The HTTPS connectors of the live server.xml, at least one. Raises ApplianceError."""
     path = software.server_xml
-    try:
-        root = defusedxml.ElementTree.fromstring(shell.read_file(path))
-    except (ParseError, DefusedXmlException) as error:
-        raise ApplianceError(
-            f"{shell.host}: {path} is not XML: {error}", hint="repair it; Tomcat needs it too"
-        ) from error
     found: list[Connectors] = []
-    for connector in root.iter("Connector"):
+    for connector in tls_connectors(shell, software):
         element, others = _default_host(connector)
-        places = tuple(place for place in _places(shell, software, element) if place)
-        if places:
-            _add(found, Connectors("web", _ports(connector), places, others))
+        places = tuple(_places(shell, software, element))
+        trusted = (each.get(name) for each in (connector, element) for name in _TRUSTED)
+        paths = tuple(full(software, value) for value in dict.fromkeys(trusted) if value)
+        _add(found, Connectors("web", _ports(connector), places, others, paths))
     if not found:
         raise ApplianceError(
-            f"{shell.host}: {path} has no HTTPS connector that names a key store or certificate files",
+            f"{shell.host}: {path} has no HTTPS connector (SSLEnabled)",
             hint="is TLS ended elsewhere, by a proxy in front? then there is nothing to copy",
         )
     if isinstance(shell, LookingShell):
@@ -111,11 +105,10 @@ def read(shell: Shell, place: Place) -> Pair:
     with _naming_files(shell, place.paths):
         if isinstance(place, StorePlace):
             return pkcs12.chosen(_entries(shell, place), place.alias).pair
-        pair = load_pem(
-            b"\n".join(shell.read_file(path) for path in dict.fromkeys((place.key, place.cert))), place.password
-        )
-        above = load_certificates(shell.read_file(place.chain)) if place.chain else ()
-        return replace(pair, chain=tuple(dict.fromkeys((*pair.chain, *above))))
+        certificates = shell.read_file(place.cert)
+        key = certificates if place.key == place.cert else shell.read_file(place.key)
+        above = shell.read_file(place.chain) if place.chain else b""
+        return load_as_tomcat(certificates + b"\n" + above, key, place.password)
 
 
 def new_files(shell: Shell, wanted: Sequence[tuple[Place, Pair]]) -> tuple[NewFile, ...]:
@@ -134,6 +127,16 @@ def new_files(shell: Shell, wanted: Sequence[tuple[Place, Pair]]) -> tuple[NewFi
     return tuple(files.values())
 
 
+def unkept(shell: Shell, path: str, wanted: Sequence[tuple[Place, Pair]]) -> tuple[str, ...]:
+    """The trusted certificates of a store that `new_files` would write without them."""
+    places = [place for place, _ in wanted if isinstance(place, StorePlace) and place.path == path]
+    try:
+        data = shell.read_file(path)
+        return () if not places or pkcs12.is_java_store(data) else pkcs12.others(data, places[0].password)
+    except (BadKeys, CommandFailed):
+        return ()
+
+
 def _add(found: list[Connectors], new: Connectors) -> None:
     for index, known in enumerate(found):
         if known.places == new.places:
@@ -145,8 +148,8 @@ def _add(found: list[Connectors], new: Connectors) -> None:
 
 def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
     """What is shown to a client that asks for no known name, and the names of the virtual hosts beside."""
-    hosts = {host.get("hostName", _DEFAULT_HOST): host for host in connector.iter("SSLHostConfig")}
-    name = connector.get("defaultSSLHostConfigName", _DEFAULT_HOST)
+    hosts = {host.get("hostName", _DEFAULT_HOST).lower(): host for host in connector.iter("SSLHostConfig")}
+    name = connector.get("defaultSSLHostConfigName", _DEFAULT_HOST).lower()  # Tomcat lowers both
     chosen = hosts.get(name) if name in hosts or not hosts else next(iter(hosts.values()))
     others = tuple(other for other, host in hosts.items() if host is not chosen)
     return (connector if chosen is None else chosen), others
@@ -158,39 +161,37 @@ def _ports(connector: Element) -> tuple[int, ...]:
     return (int(port),) if port.isdecimal() else ()
 
 
-def _places(shell: Shell, software: Software, element: Element) -> Iterator[Place | None]:
+def _places(shell: Shell, software: Software, element: Element) -> Iterator[Place]:
     certificates = list(element.iter("Certificate"))
     for each in certificates or [element]:
         yield _place(shell, software, each)
 
 
-def _place(shell: Shell, software: Software, element: Element) -> Place | None:
-    said = {name: next((v for a in spelled if (v := element.get(a))), None) for name, spelled in _NAMES.items()}
-    kind = {"RSA": "RSA", "EC": "ECDSA", "DSA": "DSA"}.get(said["type"] or "", "")
+def _place(shell: Shell, software: Software, element: Element) -> Place:
+    said = {name: _said(element, spelled) for name, spelled in _NAMES.items()}
+    for value in filter(is_open, said.values()):
+        raise known_only_to_tomcat(shell, software, value or "")
+    kind = {"RSA": "RSA", "EC": "ECDSA", "DSA": "DSA"}.get((said["type"] or "").upper(), "")
     store_password = _password(shell, software, said["store_password"], said["store_password_file"])
     key_password = _password(shell, software, said["key_password"], said["key_password_file"])
-    if store := said["store"]:
-        path = _full(software, store)
-        return StorePlace(path, store_password or Secret(_DEFAULT_PASSWORD), said["alias"], kind)
     if cert := said["cert"]:
-        key = _full(software, said["key"] or cert)
-        chain = _full(software, said["chain"]) if said["chain"] else ""
-        return PemPlace(_full(software, cert), key, chain, key_password or store_password, kind)
-    return None
+        key = full(software, said["key"] or cert)
+        chain = full(software, said["chain"]) if said["chain"] else ""
+        return PemPlace(full(software, cert), key, chain, key_password or store_password, kind)
+    path = full(software, said["store"]) if said["store"] else default_store(software)
+    return StorePlace(path, store_password or Secret(_DEFAULT_PASSWORD), said["alias"] or None, kind)
+
+
+def _said(element: Element, spelled: Sequence[str]) -> str | None:
+    """The first of these attributes; '' where it is there and empty."""
+    return next((value for name in spelled if (value := element.get(name)) is not None), None)
 
 
 def _password(shell: Shell, software: Software, word: str | None, file: str | None) -> Secret | None:
-    """A file's first line wins, as with Tomcat."""
+    """A file's first line wins, as with Tomcat. An empty password is one."""
     if file:
-        return Secret(shell.read_file(_full(software, file)).decode().partition("\n")[0].rstrip("\r"))
-    return Secret(word) if word else None
-
-
-def _full(software: Software, path: str) -> str:
-    """Paths count from CATALINA_BASE: Debian's unit has one of its own, RHEL's and SUSE's is shared."""
-    base = "/usr/share/tomcat" if software.units.web == "tomcat" else f"/var/lib/{software.units.web}"
-    path = re.sub(r"^(file://)?\$\{catalina\.(base|home)\}", base, path).removeprefix("file://")
-    return path if path.startswith("/") else f"{base}/{path}"
+        return Secret(shell.read_file(full(software, file)).decode().partition("\n")[0].rstrip("\r"))
+    return None if word is None else Secret(word)
 
 
 @contextmanager

@@ -1,0 +1,141 @@
+"""Tomcat's server.xml as Tomcat reads it: properties put in, which connectors speak TLS, where a path leads."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element, ParseError
+
+import defusedxml.ElementTree
+from defusedxml import DefusedXmlException
+
+from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError, CommandFailed
+
+_DEEPEST = 10  # a property within a property
+_PROPERTY = re.compile(r"\$\{([^${}]+)\}")
+_OPTION = re.compile(r"""-D([\w.-]+)=("[^"]*"|'[^']*'|[^\s"']*)""")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+def tls_connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
+    """The connectors with SSLEnabled, properties put into their attributes. Raises ApplianceError."""
+    found = tuple(connector for connector in _parsed(shell, software).iter("Connector") if _has_tls(connector))
+    known: dict[str, str] = {}
+    for element in (inner for connector in found for inner in connector.iter()):
+        for name, value in element.attrib.items():
+            if "${" in value:
+                known = known or _properties(shell, software)
+                element.set(name, _filled(value, known))
+    return found
+
+
+def known_only_to_tomcat(shell: Shell, software: Software, value: str) -> ApplianceError:
+    return ApplianceError(
+        f"{shell.host}: {software.server_xml} names {value}, a property that only Tomcat knows",
+        hint=f"write the value itself into {software.server_xml}, or set the property in catalina.properties beside it",
+    )
+
+
+def is_open(value: str | None) -> bool:
+    """Whether a property is left in it."""
+    return bool(value and _PROPERTY.search(value))
+
+
+def full(software: Software, path: str) -> str:
+    """Paths count from CATALINA_BASE; a URL of a file is one too."""
+    if path.startswith("file:"):
+        path = unquote(re.sub(r"^file:(//[^/]*)?(?=/)", "", path).removeprefix("file:"))
+    return path if path.startswith("/") else f"{_folders(software)['catalina.base']}/{path}"
+
+
+def default_store(software: Software) -> str:
+    """What Tomcat takes where a connector names neither store nor certificate."""
+    return f"{_folders(software)['user.home']}/.keystore"
+
+
+def _folders(software: Software) -> dict[str, str]:
+    """Debian's unit has a base of its own, RHEL's and SUSE's is shared."""
+    unit = software.units.web or ""
+    if unit == "tomcat":
+        return dict.fromkeys(("catalina.base", "catalina.home", "user.home"), "/usr/share/tomcat")
+    user = unit if unit in ("tomcat7", "tomcat8") else "tomcat"  # from 9 on Debian's user has no number
+    return {
+        "catalina.base": f"/var/lib/{unit}",
+        "catalina.home": f"/usr/share/{unit}",
+        "user.home": f"/var/lib/{user}",
+    }
+
+
+def _parsed(shell: Shell, software: Software) -> Element:
+    path = software.server_xml
+    try:
+        root: Element = defusedxml.ElementTree.fromstring(shell.read_file(path))
+        return root
+    except DefusedXmlException as error:
+        raise ApplianceError(
+            f"{shell.host}: {path} takes in a part by an entity of its document type, which is not read: {error}",
+            hint="write that part into the file itself; Tomcat reads it the same",
+        ) from error
+    except ParseError as error:
+        raise ApplianceError(
+            f"{shell.host}: {path} is not XML: {error}", hint="repair it; Tomcat needs it too"
+        ) from error
+
+
+def _has_tls(connector: Element) -> bool:
+    """As Tomcat decides it: a store alone makes no HTTPS."""
+    return (
+        connector.get("SSLEnabled", "").strip().lower() == "true" and "ajp" not in connector.get("protocol", "").lower()
+    )
+
+
+def _filled(value: str, known: dict[str, str]) -> str:
+    """`${name}` and `${name:-default}`; what is not known stays as it is, as Tomcat leaves it."""
+
+    def one(found: re.Match[str]) -> str:
+        name, colon, default = found[1].partition(":-")
+        return known.get(name, default if colon else found[0])
+
+    for _ in range(_DEEPEST):
+        value, before = _PROPERTY.sub(one, value), value
+        if value == before:
+            break
+    return value
+
+
+def _properties(shell: Shell, software: Software) -> dict[str, str]:
+    """Of the unit's options and of catalina.properties, which Tomcat reads later."""
+    folders = _folders(software)
+    unit = software.units.web or ""
+    places = (f"/etc/default/{unit}", f"/etc/{unit}/{unit}.conf", f"{folders['catalina.base']}/bin/setenv.sh")
+    options = "".join(f"{_text(shell, path)}\n" for path in places)
+    said = {name: value.strip("\"'") for name, value in _OPTION.findall(options)}
+    beside = PurePosixPath(software.server_xml).with_name("catalina.properties")
+    return {**folders, **said, **dict(_entries(_text(shell, str(beside))))}
+
+
+def _text(shell: Shell, path: str) -> str:
+    with suppress(CommandFailed):
+        return shell.read_file(path).decode("latin-1")
+    return ""
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    """Of a Java properties file: `name=value`, `name: value`, `name value`, lines continued by a backslash."""
+    joined = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t\f]*", r"\1", text)
+    for line in map(str.lstrip, joined.splitlines()):
+        found = re.match(r"((?:\\.|[^\s=:\\])+)\s*[=:]?\s*(.*)", line)
+        if found and not line.startswith(("#", "!")):
+            yield _unescaped(found[1]), _unescaped(found[2])
+
+
+def _unescaped(text: str) -> str:
+    def one(found: re.Match[str]) -> str:
+        sign = found[1]
+        return chr(int(sign[1:], 16)) if len(sign) == 5 else _ESCAPED.get(sign, sign)
+
+    return _ESCAPE.sub(one, text)
