@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import smtplib
 import time
 import uuid
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.appliance import mailspool, state
+from fixtures.appliance.store import FILE_STORE
 from fixtures.memory import MemoryHypervisor
 from hypervisors import VmRef
 from tests.journey.story import Child, Story
@@ -136,6 +138,14 @@ def mail_in(story: Story, vm: VmRef) -> tuple[int, int]:
     """How many messages wait there, and how many it has delivered."""
     root = story.lab.root_of(vm.id)
     return len(list(mailspool.waiting(root))), len(mailspool.delivered(root))
+
+
+def add_a_user(story: Story, vm: VmRef, address: str) -> None:
+    """As an administrator does at its console."""
+    root = story.lab.root_of(vm.id)
+    tables = json.loads(root.read(FILE_STORE))
+    tables["cm_users"]["rows"].append([address, "internal", "2026-11-29"])
+    root.write(FILE_STORE, json.dumps(tables).encode())
 
 
 # ---- who is live ---------------------------------------------------------------------------------------------
