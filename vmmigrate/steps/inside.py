@@ -20,6 +20,7 @@ class Held:
 
     counts: Mapping[str, int] | None
     why: str = ""
+    called: tuple[str, str] = ("message", "messages")  # one, several
 
     @property
     def number(self) -> str:
@@ -29,7 +30,8 @@ class Held:
     def __str__(self) -> str:
         if self.counts is None:
             return self.why
-        return ", ".join(f"{name}: {count}" for name, count in sorted(self.counts.items())) or "none"
+        total, listed = sum(self.counts.values()), ", ".join(f"{n} {name}" for name, n in sorted(self.counts.items()))
+        return f"{total} {self.called[total != 1]} ({listed})" if total else "none"
 
 
 def may_delete(run: Run) -> list[Check]:
@@ -80,7 +82,7 @@ def _verdict(run: Run, vm: VmRef, held: Held, permitted: str, what: str) -> tupl
     """And the hint: only the number that was seen permits it, and where nothing was seen only that word."""
     if held.number in ("0", permitted):
         if held.number != "0":
-            run.remark(f"{what} that is deleted with {vm.name}, as requested: {held}")
+            run.remark(f"{what}, deleted with {vm.name} as requested: {held}")
         return Verdict.PASS, ""
     hint = (
         f"deliver or copy what is needed out of {vm.name}; or let it be deleted all the same: --discard-{what}"
@@ -104,7 +106,7 @@ def _settings(run: Run, vm: VmRef) -> Held:
     key = run.rundir.sealed.digest_key
     try:
         new = read_database(_shell(run, vm), key())
-        return Held(more_in(new, read_database(run.old_shell, key()), _imported(run)))
+        return Held(more_in(new, read_database(run.old_shell, key()), _imported(run)), called=("entry", "entries"))
     except Problem as problem:
         return Held(None, str(problem))
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from scripted_shell import ScriptedShell
 
-from vmmigrate.appliance.database import DatabaseFacts, TableDigest, lost, read_database, unchanged
+from vmmigrate.appliance.database import DatabaseFacts, TableDigest, lost, more_in, read_database, unchanged
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, CommandFailed
 
@@ -132,6 +132,35 @@ def test_more_in_the_new_is_no_loss() -> None:
     old = facts()
     new = DatabaseFacts(old.tables | {"cm_new": TableDigest(1, "x")}, (*old.certificates, "f"), (*old.aliases, "f"))
     assert lost(old, new) == ()
+
+
+def database(users: int, digest: str, *certificates: str, keys: tuple[str, ...] = ()) -> DatabaseFacts:
+    return DatabaseFacts({"cm_users": TableDigest(users, digest)}, certificates, keys)
+
+
+def test_what_came_since_the_import_is_counted_by_name() -> None:
+    imported = database(3, "a", "of the image", "moved")
+    old = database(3, "of another release", "moved", "copied")
+    new = database(5, "b", "of the image", "moved", "copied", "made", keys=("made",))
+    assert more_in(new, old, imported) == {"cm_users": 2, "certificates": 1, "private keys": 1}
+
+
+def test_other_rows_in_the_same_number_are_one_change() -> None:
+    assert more_in(database(3, "b"), database(3, "of another release"), database(3, "a")) == {"cm_users": 1}
+    assert more_in(database(2, "b"), database(3, "of another release"), database(3, "a")) == {"cm_users": 1}
+
+
+@pytest.mark.parametrize("imported", [None, database(3, "a")])
+def test_nothing_is_more_where_both_have_the_same(imported: DatabaseFacts | None) -> None:
+    same = database(4, "b", "c", keys=("k",))
+    assert more_in(same, same, imported) == {}
+
+
+def test_without_what_the_import_left_only_numbers_are_compared() -> None:
+    """Of a run that an earlier version began: digests of two releases do not compare."""
+    assert more_in(database(3, "b"), database(3, "a"), None) == {}
+    assert more_in(database(4, "b", "c"), database(3, "a"), None) == {"cm_users": 1, "certificates": 1}
+    assert more_in(database(4, "b"), DatabaseFacts({}, (), ()), None) == {"cm_users": 4}
 
 
 def test_what_is_lost_is_said_in_words() -> None:

@@ -667,6 +667,17 @@ def test_a_vm_that_was_live_and_cannot_be_looked_at_is_not_deleted(
     assert (tiny.new_is_there, changes(tiny), kept(rundir)) == (True, [], ["archive.age", "r1.key"])
 
 
+def test_a_vm_of_ours_that_somebody_plugged_in_is_not_deleted(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    tiny.plugged_in = {NEW.id}
+    with pytest.raises(
+        Guarded, match=f"{NEW.name} is not live: expected unplugged; seen: plugged in, running"
+    ) as caught:
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
+    assert "a VM that is live is not deleted" in caught.value.hint
+    assert (tiny.new_is_there, changes(tiny), kept(rundir)) == (True, [], ["archive.age", "r1.key"])
+
+
 class TestFinishLooksFirst:
     """After a migration the new gateway serves, and the old one does not; else nothing is touched."""
 
