@@ -10,19 +10,34 @@ from copy import deepcopy
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from hypervisors.errors import NotSupported
 from hypervisors.kvm import devices
 from hypervisors.kvm.elements import remove
 from hypervisors.kvm.interfaces import interfaces
-from hypervisors.kvm.reading import firmware_of
+from hypervisors.kvm.reading import bytes_of, firmware_of, vcpus_of
 from hypervisors.kvm.tags import tag_element
 from hypervisors.tag import Tag
 from hypervisors.types import NicSpec
 
 _KEPT = (
     *("memory", "currentMemory", "memoryBacking", "memtune", "numatune", "blkiotune", "resource"),
-    *("vcpu", "vcpus", "iothreads", "cputune", "cpu", "features", "os", "sysinfo", "clock", "pm"),
+    *(
+        "vcpu",
+        "vcpus",
+        "iothreads",
+        "iothreadids",
+        "defaultiothread",
+        "cputune",
+        "cpu",
+        "features",
+        "os",
+        "sysinfo",
+        "clock",
+        "pm",
+    ),
     *("on_poweroff", "on_reboot", "on_crash", "keywrap", "launchSecurity"),
 )
+_OF_SINGLE_CPUS = ("vcpupin", "vcpusched", "cachetune", "memorytune")
 _STORE = ("template", "templateFormat", "format")
 
 
@@ -55,9 +70,9 @@ def domain_like(old: ET.Element, shape: Shape) -> ET.Element:
     _strip_boot(new)
     if shape.firmware not in (None, firmware_of(old)):
         _set_firmware(new, shape.firmware)
-    if shape.vcpus is not None:
+    if shape.vcpus not in (None, vcpus_of(old)):
         _set_vcpus(new, shape.vcpus)
-    if shape.memory is not None:
+    if shape.memory not in (None, bytes_of(old, "memory")):
         _set_memory(new, shape.memory)
     new.append(_devices_like(old, shape))
     return new
@@ -80,6 +95,11 @@ def _strip_boot(domain: ET.Element) -> None:
     for element in list(os):
         if element.tag in ("kernel", "initrd", "cmdline", "dtb", "boot"):
             os.remove(element)
+        elif element.tag == "loader" and element.get("readonly") == "no" and element.get("type") == "pflash":
+            raise NotSupported(
+                f"the old VM writes to its own copy of the firmware, {element.text}, and two cannot share it",
+                hint="set readonly='yes' on its <loader> and give it an <nvram> with a template: virsh edit",
+            )
         elif automatic and element.tag in ("loader", "nvram"):
             _forget_choice(os, element)
         elif element.tag == "nvram":
@@ -115,23 +135,40 @@ def _set_firmware(domain: ET.Element, firmware: str | None) -> None:
             ET.SubElement(features, "feature", enabled="no", name=feature)
 
 
-def _set_vcpus(domain: ET.Element, vcpus: int) -> None:
-    """What the old one says about single CPUs no longer fits another number of them."""
-    remove(domain, "vcpus", "cputune", "numatune", "vcpu")
-    _remove_from(domain, "cpu", "topology", "numa")
-    ET.SubElement(domain, "vcpu").text = str(vcpus)
+def _set_vcpus(domain: ET.Element, vcpus: int | None) -> None:
+    """What the old one says about single CPUs no longer fits another number of them; what it says of all does."""
+    old = domain.find("vcpu")
+    kept = {} if old is None else {name: value for name, value in old.attrib.items() if name != "current"}
+    remove(domain, "vcpus", "vcpu")
+    _remove_from(domain, "cputune", *_OF_SINGLE_CPUS)
+    _remove_from(domain, "cpu", "topology")
+    _forget_cells(domain)
+    ET.SubElement(domain, "vcpu", kept).text = str(vcpus)
 
 
-def _set_memory(domain: ET.Element, memory: int) -> None:
-    remove(domain, "memory", "currentMemory", "numatune", "memtune")
-    _remove_from(domain, "cpu", "numa")
+def _set_memory(domain: ET.Element, memory: int | None) -> None:
+    remove(domain, "memory", "currentMemory", "memtune")
+    _forget_cells(domain)
     ET.SubElement(domain, "memory", unit="b").text = str(memory)
 
 
+def _forget_cells(domain: ET.Element) -> None:
+    """The guest's NUMA cells, whose CPUs and memory no longer add up, and what names one of them."""
+    _remove_from(domain, "cpu", "numa")
+    _remove_from(domain, "numatune", "memnode")
+    for number, page in enumerate(domain.findall("memoryBacking/hugepages/page")):
+        page.attrib.pop("nodeset", None)
+        if number:
+            domain.find("memoryBacking/hugepages").remove(page)  # type: ignore[union-attr]  # found a line before
+
+
 def _remove_from(domain: ET.Element, path: str, *tags: str) -> None:
+    """And the element itself where nothing is left in it."""
     parent = domain.find(path)
     if parent is not None:
         remove(parent, *tags)
+        if not len(parent) and not parent.attrib:
+            remove(domain, path)
 
 
 def _devices_like(old: ET.Element, shape: Shape) -> ET.Element:

@@ -8,17 +8,16 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from hypervisors import refusals, unchanged
-from hypervisors.errors import HypervisorError, NameTaken, NotFound, NotSupported
-from hypervisors.kvm import building, pools, reading, tags, transfer
+from hypervisors.errors import HypervisorError, NameTaken, NotSupported
+from hypervisors.kvm import building, checking, pools, tags, transfer
 from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.removing import destroy
-from hypervisors.kvm.session import Session, none_if_missing, ref_of, tag_on
+from hypervisors.kvm.session import Session, ref_of, tag_on
 from hypervisors.tag import Tag
-from hypervisors.types import DeploySpec, Image, Network, ProgressListener, VmRef
+from hypervisors.types import DeploySpec, Image, ProgressListener, VmRef
 from hypervisors.waiting import NotYet, wait_for
 
-_BRIDGES = Path("/sys/class/net")
 _LIKE_FLAGS = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE  # with a console's password
 
 
@@ -84,11 +83,11 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
         raise NotSupported("libvirt has no folders of virtual machines", hint="leave new.folder out")
     for name in (place.name, *_empty_names(spec)):
         _refuse_taken(place.pool, name, spec.store)
-    for network in {nic.network for nic in spec.nics}:
-        _check_network(session, network)
     old = _old(session, spec.like)
-    _check_firmware(session, old, spec.firmware)
+    checking.check_networks(session, spec.nics, old)
+    checking.check_firmware(session, old, spec.firmware)
     shape = building.domain_like(old, _shape(spec, place))
+    checking.check_definition(session, shape)
     _check_room(session, spec, place)
     return xml(shape)
 
@@ -105,37 +104,8 @@ def _empty_names(spec: DeploySpec) -> list[str]:
     return [tags.empty_volume_name(spec.run_id, spec.name, n) for n, _ in enumerate(spec.image.empty_disks, start=1)]
 
 
-def _check_network(session: Session, network: Network) -> None:
-    if network.kind == "network":
-        _check_libvirt_network(session, network.name)
-    elif session.local and not (_BRIDGES / network.name).exists():
-        raise NotFound(f"the host has no interface {network.name}", hint="see what it has: ip -brief link")
-
-
-def _check_libvirt_network(session: Session, name: str) -> None:
-    found = none_if_missing(session.connection.networkLookupByName, name, missing="NO_NETWORK")
-    if found is None:
-        raise refusals.missing("network", name, (each.name() for each in session.connection.listAllNetworks(0)))
-    if not found.isActive():
-        raise NotFound(f"the network {name} is not active", hint=f"start it: virsh net-start {name}")
-
-
 def _old(session: Session, like: VmRef) -> ET.Element:
     return ET.fromstring(session.domain(like).XMLDesc(_LIKE_FLAGS))  # noqa: S314 -- the hypervisor's own
-
-
-def _check_firmware(session: Session, old: ET.Element, wanted: str | None) -> None:
-    """Whether the host has UEFI for a machine such as the old one, even if that one never used it."""
-    if wanted != "efi" or reading.firmware_of(old) == "efi":
-        return
-    emulator = reading.text_of(old, "devices/emulator") or None
-    arch, machine = (reading.attribute(old, "os/type", name) or None for name in ("arch", "machine"))
-    capabilities = session.connection.getDomainCapabilities(emulator, arch, machine, old.get("type"))
-    if "efi" not in [value.text for value in ET.fromstring(capabilities).findall("os/enum[@name='firmware']/value")]:  # noqa: S314 -- as below
-        raise NotSupported(
-            f"this host has no UEFI firmware for a machine of type {machine}",
-            hint="install it there (apt-get install ovmf, or dnf install edk2-ovmf), or set new.firmware to bios",
-        )
 
 
 def _shape(spec: DeploySpec, place: _Place) -> building.Shape:

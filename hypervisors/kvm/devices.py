@@ -35,6 +35,11 @@ def _as_is(device: ET.Element) -> ET.Element | None:
     return copied
 
 
+def _input(device: ET.Element) -> ET.Element | None:
+    """Not the host's own keyboard or mouse: the old one holds it."""
+    return None if device.get("type") in ("evdev", "passthrough") else _as_is(device)
+
+
 def _controller(device: ET.Element) -> ET.Element | None:
     return _as_is(device) if device.get("type") in _CONTROLLERS else None
 
@@ -75,8 +80,9 @@ def _tpm(device: ET.Element) -> ET.Element | None:
 
 
 _COPIES: dict[str, Callable[[ET.Element], ET.Element | None]] = {
-    **dict.fromkeys(("emulator", "input", "video", "memballoon", "watchdog", "panic", "iommu"), _as_is),
+    **dict.fromkeys(("emulator", "video", "memballoon", "watchdog", "panic", "iommu"), _as_is),
     "controller": _controller,
+    "input": _input,
     "graphics": _graphics,
     "serial": _serial,
     "console": _serial,

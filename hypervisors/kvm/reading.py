@@ -112,8 +112,8 @@ class Definitions:
 
 
 def disks_of(domain: ET.Element) -> list[ET.Element]:
-    """The hard disks, without CD and floppy drives."""
-    return [disk for disk in domain.findall("devices/disk") if disk.get("device", "disk") == "disk"]
+    """The hard disks, without CD and floppy drives; 'lun': one that takes SCSI commands from the guest."""
+    return [disk for disk in domain.findall("devices/disk") if disk.get("device", "disk") in ("disk", "lun")]
 
 
 def disk_of(disk: ET.Element, capacity: int, store: str = "") -> Disk:

@@ -1,5 +1,6 @@
 """libvirt's real QEMU driver, in a daemon without any right: what a deployment makes there, and what it refuses."""
 
+import dataclasses
 import os
 import subprocess
 import tempfile
@@ -17,7 +18,19 @@ pytest.importorskip("libvirt", reason="needs libvirt-python")
 import libvirt
 from daemons import NOBODY, daemon, url_at
 
-from hypervisors import DeploySpec, Image, Network, NicSpec, VmRef, connect, identify_image, no_progress
+from hypervisors import (
+    DeploySpec,
+    HypervisorError,
+    Image,
+    Network,
+    NicSpec,
+    NotSupported,
+    VmRef,
+    connect,
+    identify_image,
+    no_progress,
+)
+from hypervisors.kvm import building
 from tests.unit.hypervisors.small_ova import DISK, NAME, descriptor, empty, stream_optimized, with_disks, write_folder
 
 RUN = "run-20240102"
@@ -49,7 +62,8 @@ class World:
 
     def spec(self, image: Image, **change: Any) -> DeploySpec:
         nics = (NicSpec(BRIDGE, "52:54:00:c0:00:10", link_up=False), NicSpec(BRIDGE, None, link_up=True))
-        given = {"run_id": RUN, "name": "new", "image": image, "like": self.old(), "store": "default", "nics": nics}
+        like = change.pop("like", None) or self.old()
+        given = {"run_id": RUN, "name": "new", "image": image, "like": like, "store": "default", "nics": nics}
         return DeploySpec(**{**given, **change})
 
     def volumes(self) -> list[str]:
@@ -138,3 +152,96 @@ class TestEmptyDisks:
         with pytest.raises(Exception, match=f"there is a volume new-empty2-{RUN}.qcow2 in default already"):
             world.hypervisor.deploy(world.spec(image), no_progress)
         assert world.volumes() == [taken.name]
+
+
+def old_with(*changes: tuple[str, str]) -> str:
+    text = _OLD
+    for before, after in changes:
+        assert before in text, before
+        text = text.replace(before, after)
+    return text
+
+
+VCPUS, OS = "<vcpu>1</vcpu>", "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
+MEMORY = "<memory unit='MiB'>64</memory>"
+CELLS = """<vcpu>2</vcpu>
+<cpu><numa><cell id='0' cpus='0' memory='32' unit='MiB'/><cell id='1' cpus='1' memory='32' unit='MiB'/></numa></cpu>
+"""
+THREADS = """<vcpu>2</vcpu>
+<iothreads>2</iothreads><iothreadids><iothread id='5'/><iothread id='7'/></iothreadids>
+<cputune><vcpupin vcpu='1' cpuset='0'/><iothreadpin iothread='5' cpuset='0'/></cputune>
+"""
+CONTROLLER = "<controller type='scsi' index='0' model='virtio-scsi'><driver iothread='5'/></controller></devices>"
+TOPOLOGY = """<currentMemory unit='MiB'>48</currentMemory><vcpu current='2'>8</vcpu>
+<cputune><vcpupin vcpu='7' cpuset='0'/></cputune>
+<cpu><topology sockets='1' cores='4' threads='2'/></cpu>
+"""
+
+
+class TestWhatLibvirtSees:
+    """A rehearsal shows libvirt the new definition: what it would refuse later, it refuses then."""
+
+    @pytest.fixture
+    def image(self, tmp_path: Path) -> Image:
+        path = tmp_path / "image.raw"
+        path.write_bytes(bytes(510) + b"\x55\xaa" + bytes(1 << 20))
+        return identify_image(path, no_progress)
+
+    def spec(self, world: World, image: Image, old: str, **change: Any) -> DeploySpec:
+        return world.spec(image, like=world.old(old), **change)
+
+    @pytest.mark.parametrize("own", [{}, {"vcpus": 3}, {"memory": 96 << 20}, {"vcpus": 3, "memory": 96 << 20}], ids=str)
+    @pytest.mark.parametrize(
+        "old",
+        [
+            old_with((VCPUS, CELLS)),
+            old_with((VCPUS, THREADS), ("</devices>", CONTROLLER)),
+            old_with((VCPUS, TOPOLOGY)),
+        ],
+        ids=["cells", "iothreads", "topology"],
+    )
+    def test_every_size_of_a_tuned_machine_is_one_that_it_takes(
+        self, world: World, image: Image, old: str, own: dict[str, int]
+    ) -> None:
+        vm = world.hypervisor.deploy(self.spec(world, image, old, **own), no_progress)
+        for name, value in own.items():
+            assert getattr(world.hypervisor.inventory(vm), name) == value
+
+    def test_what_it_refuses_is_refused_before_anything_is_made(
+        self, world: World, image: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = tuple(tag for tag in building._KEPT if tag != "iothreadids")
+        monkeypatch.setattr(building, "_KEPT", kept)
+        old = old_with((VCPUS, THREADS), ("</devices>", CONTROLLER))
+        with pytest.raises(HypervisorError, match=r"deployment of new: .*Cannot find 'iothread' : 5"):
+            world.hypervisor.rehearse(self.spec(world, image, old))
+        assert world.volumes() == []
+
+    @pytest.mark.parametrize(
+        ("loader", "refused"),
+        [
+            ("<loader readonly='yes' type='pflash'>{own}</loader><nvram>/srv/old.fd</nvram>", True),
+            ("<loader readonly='yes' type='pflash'>{own}</loader>", True),
+            ("<loader readonly='yes' type='pflash'>{own}</loader><nvram template='/t.fd'>/srv/old.fd</nvram>", False),
+            ("<loader readonly='yes' type='pflash'>{known}</loader><nvram>/srv/old.fd</nvram>", False),
+            (
+                "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader><nvram>/srv/old.fd</nvram>",
+                False,
+            ),
+        ],
+    )
+    def test_firmware_without_a_template_for_its_variables(
+        self, world: World, image: Image, loader: str, refused: bool
+    ) -> None:
+        known = next(Path("/usr/share/OVMF").glob("OVMF_CODE*4M.fd"), None)
+        if known is None:
+            pytest.skip("needs OVMF")
+        text = loader.format(own="/opt/firmware/OVMF_CODE.fd", known=known)
+        spec = self.spec(world, image, old_with((OS, OS.replace("</os>", text + "</os>"))), firmware="efi")
+        if not refused:
+            world.hypervisor.rehearse(spec)
+            return
+        with pytest.raises(NotSupported, match=r"OVMF_CODE\.fd is none that libvirt knows here") as caught:
+            world.hypervisor.rehearse(spec)
+        assert "<nvram template=" in caught.value.hint
+        world.hypervisor.rehearse(dataclasses.replace(spec, firmware="bios"))

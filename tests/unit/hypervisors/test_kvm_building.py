@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from hypervisors import Network, NicSpec, NotSupported
+from hypervisors.kvm import checking
 from hypervisors.kvm.building import Shape, domain_like
 from hypervisors.kvm.elements import xml
 from hypervisors.kvm.interfaces import relinked
@@ -271,9 +272,65 @@ def test_smbios_does_not_repeat_the_old_uuid() -> None:
 
 def test_other_vcpus_drop_what_was_said_of_single_ones() -> None:
     new = built(vcpus=4)
-    assert told(new, "vcpu") == "<vcpu>4</vcpu>"
+    assert told(new, "vcpu") == '<vcpu placement="static">4</vcpu>'
     assert [new.find(path) for path in ("cputune", "cpu/topology")] == [None, None]
     assert new.findtext("cpu/model") == "qemu64"
+
+
+TUNED = """
+<domain type='qemu'><memory unit='MiB'>4096</memory><currentMemory unit='MiB'>2048</currentMemory>
+<vcpu placement='static' cpuset='0-3' current='2'>8</vcpu>
+<iothreads>2</iothreads><iothreadids><iothread id='5'/><iothread id='7'/></iothreadids>
+<memoryBacking><hugepages><page size='2048' unit='KiB' nodeset='0'/><page size='1' unit='G' nodeset='1'/></hugepages>
+</memoryBacking><memtune><soft_limit unit='MiB'>3000</soft_limit></memtune>
+<numatune><memory mode='strict' nodeset='0'/><memnode cellid='1' mode='strict' nodeset='1'/></numatune>
+<cputune><shares>512</shares><vcpupin vcpu='0' cpuset='0'/><iothreadpin iothread='5' cpuset='1'/></cputune>
+<cpu mode='host-model'><topology sockets='1' dies='1' cores='4' threads='2'/>
+<numa><cell id='0' cpus='0-3' memory='2048' unit='MiB'/><cell id='1' cpus='4-7' memory='2048' unit='MiB'/></numa></cpu>
+<devices/></domain>
+"""
+TUNING = (
+    "memory",
+    "currentMemory",
+    "vcpu",
+    "iothreads",
+    "iothreadids",
+    "memoryBacking",
+    "memtune",
+    "numatune",
+    "cputune",
+    "cpu",
+)
+
+
+class TestTuning:
+    """A deployment says always how many CPUs and how much memory: where those are the old one's, all stays."""
+
+    def test_all_of_it_is_kept_where_the_sizes_are_the_old_ones(self) -> None:
+        new = built(vcpus=2, memory=4096 << 20, old=TUNED)
+        old = ET.fromstring(TUNED)
+        assert [told(new, path) for path in TUNING] == [told(old, path) for path in TUNING]
+
+    def test_other_vcpus_leave_what_is_said_of_all_of_them(self) -> None:
+        new = built(vcpus=4, memory=4096 << 20, old=TUNED)
+        assert told(new, "vcpu") == '<vcpu placement="static" cpuset="0-3">4</vcpu>'
+        assert told(new, "cputune") == (
+            '<cputune><shares>512</shares><iothreadpin iothread="5" cpuset="1" /></cputune>'
+        )
+        assert told(new, "currentMemory") == '<currentMemory unit="MiB">2048</currentMemory>'
+        assert [new.find(path) for path in ("cpu/topology", "cpu/numa")] == [None, None]
+        self.names_no_cell(new)
+
+    def test_other_memory_leaves_what_is_said_of_the_cpus(self) -> None:
+        new = built(vcpus=2, memory=1 << 30, old=TUNED)
+        assert told(new, "vcpu") == '<vcpu placement="static" cpuset="0-3" current="2">8</vcpu>'
+        assert told(new, "cpu/topology") == '<topology sockets="1" dies="1" cores="4" threads="2" />'
+        assert [new.find(path) for path in ("currentMemory", "memtune", "cpu/numa")] == [None] * 3
+        self.names_no_cell(new)
+
+    def names_no_cell(self, new: ET.Element) -> None:
+        assert told(new, "numatune") == '<numatune><memory mode="strict" nodeset="0" /></numatune>'
+        assert told(new, "memoryBacking/hugepages") == '<hugepages><page size="2048" unit="KiB" /></hugepages>'
 
 
 def test_other_memory_is_in_bytes() -> None:
@@ -287,6 +344,139 @@ def test_the_old_definition_is_left_as_it_was() -> None:
     before = xml(old)
     domain_like(old, Shape("new", TAG, "/new", NICS, 4, 1 << 30))
     assert xml(old) == before
+
+
+MACS = ("52:54:00:aa:00:01", "52:54:00:aa:00:02", "52:54:00:aa:00:03")
+STAGED = Network("staging", "network")
+
+
+def plugged(nics: str, live: Network, staging: Network = STAGED, mac: str | None = MACS[0]) -> list[ET.Element]:
+    """The new NICs for an old machine with `nics`: the live one with its MAC, and one on staging."""
+    shape = Shape("new", TAG, "/new", (NicSpec(live, mac, False), NicSpec(staging, None, True)))
+    old = ET.fromstring(f"<domain type='kvm'><devices>{nics}</devices></domain>")
+    return domain_like(old, shape).findall("devices/interface")
+
+
+def nic(number: int, inside: str, *, network: str = "lan", model: str = "virtio") -> str:
+    return (
+        f"<interface type='network'><mac address='{MACS[number]}'/><source network='{network}'/>"
+        f"<model type='{model}'/>{inside}</interface>"
+    )
+
+
+def attributes(interface: ET.Element, path: str) -> dict[str, str]:
+    found = interface.find(path)
+    return {} if found is None else dict(found.attrib)
+
+
+class TestNics:
+    """Each new NIC is like the old one that it replaces, or else as its network wants it."""
+
+    def test_the_model_is_that_of_the_nic_replaced_and_not_of_the_first(self) -> None:
+        live, staging = plugged(nic(1, "<link state='down'/>", model="rtl8139", network="x") + nic(0, ""), LAN)
+        assert [attributes(one, "model") for one in (live, staging)] == [{"type": "virtio"}] * 2
+
+    def test_a_staging_nic_on_an_old_network_is_like_the_one_there(self) -> None:
+        _, staging = plugged(nic(0, "") + nic(1, "", network="staging", model="e1000"), LAN)
+        assert attributes(staging, "model") == {"type": "e1000"}
+
+    def test_with_a_new_mac_it_is_like_the_one_on_its_network(self) -> None:
+        live, _ = plugged(
+            nic(1, "", network="x", model="rtl8139") + nic(0, "", model="e1000e"), LAN, mac="52:54:00:bb:00:01"
+        )
+        assert attributes(live, "model") == {"type": "e1000e"}
+
+    def test_of_two_on_one_network_the_one_of_its_mac_counts(self) -> None:
+        """Not the first there: its VLAN and filter are another's."""
+        first = nic(1, "<vlan><tag id='7'/></vlan><filterref filter='other'/><driver queues='2'/>")
+        second = nic(0, "<vlan><tag id='42'/></vlan><filterref filter='mine'/><driver name='vhost' queues='4'/>")
+        live, _ = plugged(first + second, LAN)
+        assert attributes(live, "vlan/tag") == {"id": "42"}
+        assert attributes(live, "filterref") == {"filter": "mine"}
+        assert attributes(live, "driver") == {"name": "vhost", "queues": "4"}
+
+    def test_what_is_the_replaced_nics_own_is_not_given_to_staging(self) -> None:
+        own = (
+            "<driver name='vhost' queues='4'/><bandwidth><outbound average='1000'/></bandwidth><port isolated='yes'/>"
+            "<vlan><tag id='42'/></vlan><filterref filter='clean'><parameter name='IP' value='192.0.2.10'/></filterref>"
+        )
+        live, staging = plugged(nic(0, own), LAN, staging=LAN)
+        assert {"driver", "bandwidth", "port", "vlan"} <= {child.tag for child in live}
+        assert attributes(live, "filterref/parameter") == {"name": "IP", "value": "192.0.2.10"}
+        assert {child.tag for child in staging} == {"source", "vlan", "filterref", "model", "link"}
+        assert staging.find("filterref/parameter") is None
+
+    @pytest.mark.parametrize("mode", ["bridge", "vepa", "private", "passthrough"])
+    def test_a_second_macvtap_of_one_mac_is_refused(self, mode: str) -> None:
+        direct = (
+            f"<interface type='direct'><mac address='{MACS[0].upper()}'/><source dev='eth0' mode='{mode}'/></interface>"
+        )
+        with pytest.raises(NotSupported, match=f"both would be on macvtap at eth0 with the MAC {MACS[0]}") as caught:
+            plugged(direct, Network("eth0", "direct"))
+        assert "virsh edit" in caught.value.hint
+
+    def test_of_another_mac_it_is_one_more(self) -> None:
+        direct = f"<interface type='direct'><mac address='{MACS[0]}'/><source dev='eth0' mode='bridge'/></interface>"
+        live, _ = plugged(direct, Network("eth0", "direct"), mac="52:54:00:bb:00:01")
+        assert attributes(live, "source") == {"dev": "eth0", "mode": "bridge"}
+
+    @pytest.mark.parametrize(
+        ("network", "refused"),
+        [
+            ("<forward mode='bridge' dev='eth0'><interface dev='eth0'/></forward>", True),
+            ("<forward mode='passthrough'><interface dev='eth0'/></forward>", True),
+            ("<forward mode='bridge'/><bridge name='br0'/>", False),
+            ("<forward mode='nat'/><bridge name='virbr0'/>", False),
+            ("<bridge name='virbr0'/>", False),
+        ],
+    )
+    def test_nor_one_of_a_network_that_is_made_of_macvtap(self, network: str, refused: bool) -> None:
+        definition = ET.fromstring(f"<network><name>lan</name>{network}</network>")
+        old = ET.fromstring(f"<domain><devices>{nic(0, '')}</devices></domain>")
+        twins, others = (NicSpec(LAN, MACS[0], False),), (NicSpec(LAN, MACS[1], False), NicSpec(STAGED, MACS[0], True))
+        checking._refuse_twins(definition, LAN, others, old)
+        if refused:
+            with pytest.raises(NotSupported, match=f"on macvtap, by the network lan, with the MAC {MACS[0]}"):
+                checking._refuse_twins(definition, LAN, twins, old)
+        else:
+            checking._refuse_twins(definition, LAN, twins, old)
+
+    def test_a_device_that_is_passed_through_takes_one_alone(self) -> None:
+        direct = (
+            f"<interface type='direct'><mac address='{MACS[1]}'/><source dev='eth1' mode='passthrough'/></interface>"
+        )
+        with pytest.raises(NotSupported, match="macvtap at eth1, which is passed through to one"):
+            plugged(nic(0, "") + direct, LAN, staging=Network("eth1", "direct"))
+
+    @pytest.mark.parametrize(("kind", "refused"), [("midonet", True), ("openvswitch", False), ("802.1Qbg", False)])
+    def test_a_port_that_cannot_be_had_twice(self, kind: str, refused: bool) -> None:
+        parameters = "<parameters interfaceid='0b2d64da-3d0e-431e-afdd-804415d6ebbb' managerid='11'/>"
+        port = f"<virtualport type='{kind}'>{parameters}</virtualport>"
+        if refused:
+            with pytest.raises(NotSupported, match="is a port of MidoNet, which binds one machine at a time"):
+                plugged(nic(0, port), LAN)
+        else:
+            assert attributes(plugged(nic(0, port), LAN)[0], "virtualport/parameters") == {"managerid": "11"}
+
+
+@pytest.mark.parametrize("kind", ["evdev", "passthrough"])
+def test_the_hosts_own_keyboard_stays_with_the_old_one(kind: str) -> None:
+    held = f"<input type='{kind}'><source dev='/dev/input/event7' evdev='/dev/input/event7'/></input>"
+    new = built(old=OLD.replace("<video>", f"{held}<input type='tablet' bus='usb'/><video>"))
+    assert [one.get("type") for one in new.findall("devices/input")] == ["tablet"]
+
+
+@pytest.mark.parametrize(
+    ("device", "bus"), [("lun", "scsi"), ("disk", "sata"), ("cdrom", "virtio"), ("floppy", "virtio")]
+)
+def test_the_bus_of_whatever_boots(device: str, bus: str) -> None:
+    disk = f"<disk type='block' device='{device}'><source dev='/dev/x'/><target dev='sda' bus='{bus}'/></disk>"
+    assert attributes(built(old=f"<domain><devices>{disk}</devices></domain>"), "devices/disk/target")["bus"] == bus
+
+
+def test_firmware_that_the_old_one_writes_to_is_not_shared() -> None:
+    with pytest.raises(NotSupported, match=r"writes to its own copy of the firmware, .*OVMF_CODE_4M\.fd"):
+        built(old=OLD.replace("readonly='yes' type='pflash'", "readonly='no' type='pflash'"))
 
 
 INTERFACE = ET.fromstring(

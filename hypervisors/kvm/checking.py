@@ -1,0 +1,115 @@
+"""What the host would refuse of a new domain: its networks, its firmware, and the definition as libvirt reads it."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from hypervisors import refusals
+from hypervisors.errors import NotFound, NotSupported
+from hypervisors.kvm import reading
+from hypervisors.kvm.elements import remove, xml
+from hypervisors.kvm.faults import has_code
+from hypervisors.kvm.session import Session, none_if_missing
+from hypervisors.types import Network, NicSpec
+
+_BRIDGES = Path("/sys/class/net")
+_MACVTAP = ("bridge", "vepa", "private", "passthrough")  # forward modes of a network that has a device and no bridge
+# for which libvirt has a template built in, also where it offers others [qemu.conf, nvram]
+_WITH_TEMPLATE = (
+    *("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_CODE.secboot.fd"),
+    *("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF32_CODE.fd"),
+)
+_ONE_AT_A_TIME = "plug the old VM's NIC into a network with a bridge first: virsh edit"
+
+
+def check_networks(session: Session, nics: Sequence[NicSpec], old: ET.Element) -> None:
+    """Raises NotFound for one that is not there, NotSupported for one that cannot have the old NIC's MAC twice."""
+    for network in {nic.network for nic in nics}:
+        if network.kind == "network":
+            _refuse_twins(_libvirt_network(session, network.name), network, nics, old)
+        elif session.local and not (_BRIDGES / network.name).exists():
+            raise NotFound(f"the host has no interface {network.name}", hint="see what it has: ip -brief link")
+
+
+def _libvirt_network(session: Session, name: str) -> ET.Element:
+    found = none_if_missing(session.connection.networkLookupByName, name, missing="NO_NETWORK")
+    if found is None:
+        raise refusals.missing("network", name, (each.name() for each in session.connection.listAllNetworks(0)))
+    if not found.isActive():
+        raise NotFound(f"the network {name} is not active", hint=f"start it: virsh net-start {name}")
+    return ET.fromstring(found.XMLDesc(0))  # noqa: S314 -- the hypervisor's own
+
+
+def _refuse_twins(definition: ET.Element, network: Network, nics: Sequence[NicSpec], old: ET.Element) -> None:
+    """Of macvtap, as of a NIC that is on a device by itself: see interfaces."""
+    mode = reading.attribute(definition, "forward", "mode")
+    if mode not in _MACVTAP or reading.attribute(definition, "bridge", "name"):
+        return
+    there = {reading.mac_of(one) for one in reading.interfaces_of(old) if reading.is_plugged_into(one, network)}
+    for mac in there & {nic.mac.lower() for nic in nics if nic.mac and nic.network == network}:
+        raise NotSupported(
+            f"the new VM could not start while the old one runs: both would be on macvtap, by the network "
+            f"{network.name}, with the MAC {mac}",
+            hint=_ONE_AT_A_TIME,
+        )
+
+
+def check_firmware(session: Session, old: ET.Element, wanted: str | None) -> None:
+    """Raises NotSupported where the host has no UEFI, or no variable store for the old one's own."""
+    if reading.firmware_of(old) != "efi":
+        if wanted == "efi":
+            _refuse_without_uefi(session, old)
+    elif wanted != "bios":
+        _refuse_without_store(session, old)
+
+
+def _refuse_without_uefi(session: Session, old: ET.Element) -> None:
+    """For a machine such as the old one, even if that one never used it."""
+    if "efi" not in _values(session, old, "os/enum[@name='firmware']/value"):
+        raise NotSupported(
+            f"this host has no UEFI firmware for a machine of type {reading.attribute(old, 'os/type', 'machine')}",
+            hint="install it there (apt-get install ovmf, or dnf install edk2-ovmf), or set new.firmware to bios",
+        )
+
+
+def _refuse_without_store(session: Session, old: ET.Element) -> None:
+    """The old one has its store already; for a loader of the operator's own libvirt knows no template."""
+    loader = old.find("os/loader")
+    if loader is None or reading.attribute(old, "os", "firmware") or loader.get("stateless") == "yes":
+        return
+    path = (loader.text or "").strip()
+    known = (*_WITH_TEMPLATE, *_values(session, old, "os/loader/value"))
+    if reading.attribute(old, "os/nvram", "template") or path in known:
+        return
+    raise NotSupported(
+        f"the old VM's firmware {path} is none that libvirt knows here, and no template for its variables is named",
+        hint="name one in the old VM's definition: virsh edit, <nvram template='…_VARS.fd'>",
+    )
+
+
+def _values(session: Session, old: ET.Element, path: str) -> list[str | None]:
+    """What the host can do for such a machine."""
+    emulator = reading.text_of(old, "devices/emulator") or None
+    arch, machine = (reading.attribute(old, "os/type", name) or None for name in ("arch", "machine"))
+    capabilities = session.connection.getDomainCapabilities(emulator, arch, machine, old.get("type"))
+    return [value.text for value in ET.fromstring(capabilities).findall(path)]  # noqa: S314 -- the hypervisor's own
+
+
+def check_definition(session: Session, definition: ET.Element) -> None:
+    """Have libvirt read it and make QEMU's command line of it, which changes nothing. Raises libvirt's own error."""
+    try:
+        session.connection.domainXMLToNative("qemu-argv", xml(_without_nics(definition)), 0)
+    except libvirt.libvirtError as error:
+        if not has_code(error, "NO_SUPPORT", "OPERATION_UNSUPPORTED", "OPERATION_DENIED", "ACCESS_DENIED"):
+            raise
+
+
+def _without_nics(definition: ET.Element) -> ET.Element:
+    """libvirt makes a tap for each NIC of any kind, also to make only the command line."""
+    shown = deepcopy(definition)
+    for devices in shown.findall("devices"):
+        remove(devices, "interface")
+    return shown
