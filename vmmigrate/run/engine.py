@@ -148,7 +148,7 @@ class Engine:
         """Whether the run can go on from here after what was seen. Raises NoLonger."""
         state, committed = self._state, self.standing.committed
         step, otherwise = seen.step, seen.otherwise
-        if state.phases[step.name] in self.itinerary.live and not committed:
+        if self._is_live(step) and not committed:
             first = next(name for name, phase in state.phases.items() if phase in self.itinerary.live)
             return self._from(first, seen)
         if otherwise is Otherwise.FROM_HERE and not committed:

@@ -31,7 +31,7 @@ def undo(run: Run) -> None:
 def ours(run: Run) -> VmRef:
     """The new VM, asked for right before it is changed. Raises NeedsAttention where it has not our tag any more."""
     vm = run.facts.of(NewVm).vm
-    if all(tagged.id != vm.id for tagged in run.hypervisor.find_tagged(run.run_id)):
+    if not is_ours(run, vm):
         raise NeedsAttention(
             f"{vm.name} does not have the tag of this run any more: nobody knows whose it is, so it is left as it is",
             hint=f"tag it again, then run this again; or end the run: vmmigrate rollback {run.run_id}",

@@ -1,5 +1,8 @@
 """The guest's firewall: the rules word for word, loaded once, lifted without trace, in both dialects."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 from scripted_shell import Answer, ScriptedShell
 
@@ -20,6 +23,10 @@ from vmmigrate.appliance.net.firewall import (
 )
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
+from vmmigrate.facts import Facts
+from vmmigrate.findings import Verdict
+from vmmigrate.run.stage import Run
+from vmmigrate.steps import isolate as steps_isolate
 
 OURS = ("198.51.100.1",)
 
@@ -262,3 +269,24 @@ COMMIT
 COMMIT
 """
     )
+
+
+# ---- the look at an isolated guest -------------------------------------------------------------------------------
+
+
+def looked_at(shell: ScriptedShell) -> list[Verdict]:
+    run = cast(Run, SimpleNamespace(facts=Facts(), new_shell=shell))
+    return [check.verdict for check in steps_isolate.holds(run)]
+
+
+def test_a_guest_counts_as_isolated_where_it_is_so_now_and_after_a_boot() -> None:
+    link = "/etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"
+    shell = nft_guest()
+    isolate(shell, OURS)
+    shell.files[link] = b"a link"
+    assert looked_at(shell) == [Verdict.PASS]
+    del shell.files[link]
+    assert looked_at(shell) == [Verdict.FAIL]
+    shell.files[link] = b"a link"
+    shell.run(("nft", "delete", "table", "inet", "vmmigrate_isolation"))
+    assert looked_at(shell) == [Verdict.FAIL]
