@@ -116,8 +116,9 @@ class Service(Words):
     """Whether the world's mail is taken, as it was looked at just now, and not as it was recorded.
 
     `through`: the names of the machines that take it. `since`: as a journal has times, or in words.
-    `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `machines`: by label, what stands
-    where.
+    `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `as_recorded`: the one
+    that takes it is the one that the run would have. `barred`: why no command may act on the run now. `machines`: by
+    label, what stands where.
     """
 
     state: str
@@ -125,6 +126,8 @@ class Service(Words):
     since: str = ""
     seen: str = ""
     now: str = ""
+    as_recorded: bool = False
+    barred: str = ""
     machines: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:

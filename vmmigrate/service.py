@@ -24,6 +24,7 @@ def service(seen: RunStatus, parts: Parts) -> Service | None:
         settings = _hurried(read_stored(rundir.settings).settings)
         with hypervisor_of(settings, silently) as hypervisor, doors_of(settings, silently) as doors:
             run = made_run(rundir, cast("Any", seen.plan), settings, hypervisor, doors, silently)
+            run.facts = seen.state.facts
             return look(run, seen.standing, seen.outages)
 
     return looked_at(looking, parts.within)

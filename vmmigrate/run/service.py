@@ -22,6 +22,15 @@ def at_once(look: Looking) -> Service:
     return look()
 
 
+def offered(verbs: tuple[tuple[str, str], ...], mail: Service | None) -> tuple[tuple[str, str], ...]:
+    """Those that would not be refused, as far as was seen: nothing is made final while it is not as it should be."""
+    if mail is None or mail.state == NOT_LOOKED_AT:
+        return verbs
+    if mail.barred:
+        return ()
+    return tuple(verb for verb in verbs if verb[0] != "finish" or mail.as_recorded)
+
+
 def looked_at(look: Looking, within: Within) -> Service:
     """A look that fails is "not looked at", with the reason."""
     try:

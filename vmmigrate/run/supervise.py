@@ -9,7 +9,7 @@ from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind
-from vmmigrate.run.service import mail_now
+from vmmigrate.run.service import mail_now, offered
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.run.unrecorded import back_unrecorded
@@ -145,7 +145,7 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
             outage=total(past),
             outages=past,
             machines=_machines(engine, outcome, mail),
-            next=attention if outcome == NEEDS_ATTENTION else standing.verbs,
+            next=attention if outcome == NEEDS_ATTENTION else offered(standing.verbs, mail),
             insecure=run.plan.insecure,
             mail=mail,
         )

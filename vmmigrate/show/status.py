@@ -5,6 +5,7 @@ from dataclasses import asdict
 from vmmigrate.events import Service
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.record import Record
+from vmmigrate.run.service import offered
 from vmmigrate.run.status import Failure, RunStatus
 from vmmigrate.show.ending import next_lines
 from vmmigrate.show.mail import mail_json
@@ -31,7 +32,8 @@ def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
     lines += [f"note: {remark}" for remark in run.remarks]
     lines += [f"left to you: {number}. {each}" for number, each in enumerate(run.left_to_you, start=1)]
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
-    return lines + next_lines(run.run_id, run.verbs)
+    lines += [f"in the way: {mail.barred}"] if mail and mail.barred else []
+    return lines + next_lines(run.run_id, offered(run.verbs, mail))
 
 
 def _why(failure: Failure) -> str:
@@ -78,7 +80,7 @@ def status_json(run: RunStatus, mail: Service | None = None) -> dict[str, object
         "remarks": list(run.remarks),
         "left_to_you": dict(run.state.troubles),
         "to_do": list(run.left_to_you),
-        "next": [list(verb) for verb in run.verbs],
+        "next": [list(verb) for verb in offered(run.verbs, mail)],
         "in_progress": asdict(run.holder) if run.holder else None,
         "mail": mail_json(mail),
         "insecure": list(run.plan.insecure),

@@ -1,16 +1,18 @@
 """Who takes the world's mail: by links and power, by a greeting at the live address, and by where the run stands."""
 
 import smtplib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hypervisors import Holder, PowerState, Unreachable, plug_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
-from vmmigrate.facts import NewVm
+from vmmigrate.facts import Claim, NewVm, Plugged
+from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.fold import Status
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
+from vmmigrate.steps import guards
 
 GREETS_WITHIN = 3.0  # seconds
 # By the gateway itself, not by the way there.
@@ -51,8 +53,23 @@ def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
     """Raises what the hypervisor raises."""
     macs = {run.plan.identity.mac, run.plan.live_mac}
     holders = {holder.vm.id: holder for mac in sorted(macs) for holder in run.hypervisor.holders(mac)}
-    seen = Seen(run, standing, holders)
-    return _judged(seen, past)
+    found = _judged(Seen(run, standing, holders), past)
+    barred = _in_the_way(run, holders.values())
+    if not barred:
+        return found
+    return replace(found, barred="; ".join(map(str, barred)), now=found.now and barred[0].hint)
+
+
+def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
+    """What the guards of each command would refuse: another run's claim, another machine that is live with this MAC."""
+    checks = Checks()
+    if run.facts.find(Claim):
+        checks.compare(guards.CLAIM, "the claim", "", lambda: guards.claim_is_ours(run))
+    if run.facts.find(Plugged):
+        new = run.facts.find(NewVm)
+        ours = (run.plan.old, *([new.vm] if new else []))
+        checks.compare(guards.OTHERS, "other machines", "", lambda: guards.sole_holder(held, ours))
+    return tuple(check for check in checks.failed if check.verdict is Verdict.FAIL)
 
 
 def _judged(seen: Seen, past: Sequence[Outage]) -> Service:
@@ -78,8 +95,8 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
     if is_new and commit is not Status.DONE:
         why = f"{name} is plugged in and answers this workstation; it is not recorded that it is open to all"
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
-    since = _since(seen, past, is_new=is_new)
-    return Service(FLOWING, (name,), since, machines=_machines(seen, open_=True))
+    since, right = _since(seen, one, past), _is_expected(seen, one)
+    return Service(FLOWING, (name,), since, as_recorded=right, machines=_machines(seen, open_=True))
 
 
 def _refusal(run: Run) -> Unreachable | None:
@@ -123,12 +140,17 @@ def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
         yield from plug_by_hand(url, holder.vm, plan.identity.mac if holder is seen.old else plan.live_mac, up=True)
 
 
-def _since(seen: Seen, past: Sequence[Outage], *, is_new: bool) -> str:
+def _is_expected(seen: Seen, one: Holder) -> bool:
+    """Whether it is the one that the run would have live: after the commit the new one, else the old one."""
+    committed = seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
+    return one is (seen.new if committed else seen.old)
+
+
+def _since(seen: Seen, one: Holder, past: Sequence[Outage]) -> str:
     """When the last outage ended, where the one that is live is the one that ended it."""
-    if not past:
-        return "" if is_new else "before this run"
-    expected = seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
-    return past[-1].ended or "" if expected is is_new else ""
+    if not _is_expected(seen, one):
+        return ""
+    return (past[-1].ended or "") if past else "before this run"
 
 
 # ---- what stands where ---------------------------------------------------------------------------------------

@@ -438,7 +438,7 @@ def test_before_the_switch_a_rollback_wants_no_password_and_leaves_nothing(
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
     assert (tiny.notes, tiny.new_is_there, kept(rundir)) == (CLAIM.notes, False, [])
     assert told[0] == RunStarted("r1", "rollback", str(rundir.path))
-    mail = Service("flowing", ("mailgw",), "before this run", machines=GONE)
+    mail = Service("flowing", ("mailgw",), "before this run", as_recorded=True, machines=GONE)
     assert told[-1] == RunEnded("r1", "rolled-back", None, GONE, insecure=("--trust-staging",), mail=mail)
 
 
@@ -559,7 +559,7 @@ def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: Tiny
         )
     assert fold(read(rundir.journal)).paused == "interrupted"
     there = {"old VM": "live", "new VM": "kept, unplugged"}
-    mail = Service("flowing", ("mailgw",), "before this run", machines=there)
+    mail = Service("flowing", ("mailgw",), "before this run", as_recorded=True, machines=there)
     assert told[-1] == RunEnded(
         "r1", "interrupted", None, there, (("resume", "to continue"), BACK), ("--trust-staging",), mail=mail
     )

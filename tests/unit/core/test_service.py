@@ -29,8 +29,10 @@ from small_steps import trouble
 from hypervisors import Holder, Network, PowerState, TimedOut, VmRef
 from vmmigrate import operations
 from vmmigrate.commands.in_time import in_time
+from vmmigrate.errors import Guarded
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Event, RunEnded, Service
 from vmmigrate.run.record import Kind
+from vmmigrate.run.service import offered
 from vmmigrate.service import service
 from vmmigrate.settings.secrets import ProcessSecrets
 from vmmigrate.show.status import status_json, status_lines
@@ -227,6 +229,48 @@ def test_a_status_begins_with_it(tmp_path: Path) -> None:
     shown = status_json(run, mail)["mail"]
     assert isinstance(shown, dict)
     assert (shown["state"], shown["words"]) == (FLOWING, str(mail))
+
+
+OURS = "[vmmigrate] run r1 begun on workstation here: a migration is in progress"
+ANOTHERS = "[vmmigrate] run r9 begun on workstation there: a migration is in progress"
+
+
+@pytest.mark.parametrize(
+    ("plugged", "notes", "others", "verbs"),
+    [
+        (NEW, OURS, (), ["finish", "rollback"]),
+        (OLD, OURS, (), ["rollback"]),  # finish would shut down the one that is live
+        (None, OURS, (), ["rollback"]),
+        (NEW, ANOTHERS, (), []),
+        (NEW, OURS, (Holder(ELSEWHERE, PowerState.RUNNING, True, True, LAN),), []),
+    ],
+    ids=["migrated", "the old one by hand", "nobody", "another run's claim", "another machine"],
+)
+def test_no_command_is_offered_that_would_be_refused(
+    tmp_path: Path, plugged: VmRef | None, notes: str, others: tuple[Holder, ...], verbs: list[str]
+) -> None:
+    there = {plugged.id if plugged else "nobody"}
+    tiny = TinyHypervisor(plugged_in=there, notes=notes, others=list(others))
+    record(tmp_path, "r1", MIGRATED)
+    given = parts(tmp_path, tiny)
+    run = operations.status("r1", given)
+    mail = service(run, given)
+    assert [verb for verb, _ in offered(run.verbs, mail)] == verbs
+    lines = status_lines(run, mail)
+    assert [line.split()[2] for line in lines if line.startswith("next: ")] == verbs
+    assert bool([line for line in lines if line.startswith("in the way: ")]) is (not verbs)
+    assert mail is not None
+    if mail.state == FLOWING:
+        assert mail.as_recorded is (plugged == NEW)
+
+
+@pytest.mark.parametrize("notes", [OURS, ANOTHERS])
+def test_what_is_not_offered_is_refused(tmp_path: Path, notes: str) -> None:
+    """The old VM was plugged in by hand beside the new one; or another run has claimed it."""
+    plugged = {OLD.id, NEW.id} if notes == OURS else {NEW.id}
+    record(tmp_path, "r1", MIGRATED)
+    with pytest.raises(Guarded):
+        operations.finish("r1", parts(tmp_path, TinyHypervisor(plugged_in=plugged, notes=notes)), yes=True)
 
 
 def test_the_porter_is_a_real_socket() -> None:
