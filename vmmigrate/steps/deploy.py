@@ -22,10 +22,13 @@ def do(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    """By the tag, not by the recorded facts: a crash may have come before they were recorded."""
+    """By the tag: a crash may have come before it was recorded which VM was made. A copy has the tag too."""
     for vm in run.hypervisor.find_tagged(run.run_id):
-        inside.refuse_to_lose(run, vm)
-        run.hypervisor.destroy(vm, run.run_id)
+        if inside.is_a_copy(run, vm):
+            run.remark(f"{vm.name} has the tag of this run, which made another VM: it is left as it is")
+        else:
+            inside.refuse_to_lose(run, vm)
+            run.hypervisor.destroy(vm, run.run_id)
 
 
 def ours(run: Run) -> VmRef:

@@ -38,7 +38,14 @@ def may_delete(run: Run) -> list[Check]:
     """Before a way back that deletes it is begun. One that is still to be unplugged is looked at after that."""
     if run.facts.find(Plugged):
         return []
-    return [check for vm in run.hypervisor.find_tagged(run.run_id) for check in _checks(run, vm)]
+    tagged = run.hypervisor.find_tagged(run.run_id)
+    return [check for vm in tagged if not is_a_copy(run, vm) for check in _checks(run, vm)]
+
+
+def is_a_copy(run: Run, vm: VmRef) -> bool:
+    """Somebody's of the VM that this run is known to have made."""
+    known = run.facts.find(NewVm)
+    return known is not None and known.vm.id != vm.id
 
 
 def refuse_to_lose(run: Run, vm: VmRef) -> None:

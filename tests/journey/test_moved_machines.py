@@ -1,0 +1,162 @@
+"""Machines that others move, copy or delete at a bad moment: who is live then is one, and what is said is so."""
+
+import os
+import signal
+
+import pytest
+
+from fixtures.appliance import state
+from tests.journey import moving
+from tests.journey.conftest import Worlds
+from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Child, Story, Told, assert_same
+
+pytestmark = pytest.mark.slow
+
+
+def killed(story: Story, step: str, kind: str = "done") -> None:
+    assert story.migrate(stop=("SIGKILL", "after", (kind, step))).status == KILLED
+    story.lab.settle()
+
+
+def last_line(told: Told) -> str:
+    return told.out.splitlines()[-1]
+
+
+# ---- the new one, plugged in by hand -------------------------------------------------------------------------
+
+
+def would_start_plugged_in(story: Story) -> None:
+    with state.edit(story.lab.folder) as now:
+        for nic in now["vms"][moving.new(story).id]["nics"]:
+            nic["stored_link_up"] = nic["link_up"] = True
+
+
+def test_a_new_vm_that_would_start_plugged_in_is_not_started_beside_the_old_one(story: Story) -> None:
+    killed(story, "deploy")
+    would_start_plugged_in(story)
+    told = story.resume()
+    story.lab.settle()
+    assert (story.live(), story.conflicts()) in ((["old"], []), (["new"], []))
+    assert told.status in (ATTENTION, WENT_BACK, DONE)
+    assert f"MAIL: flowing through {moving.live_names(story)[0]}" in last_line(told)
+
+
+def test_a_new_vm_that_was_plugged_in_before_its_switch_is_no_longer_there_after_a_way_back(
+    story: Story, undisturbed: Worlds
+) -> None:
+    killed(story, "verify")
+    moving.plug(story, moving.new(story))
+    told = story.rollback()
+    if told.status != DONE:  # a VM that is live is not deleted unseen
+        assert moving.new(story).name in told.err
+        moving.plug(story, moving.new(story), up=False)
+        told = story.rollback()
+    assert told.status == DONE, told.err
+    assert_same(story.world(), undisturbed.before)
+    assert "MAIL: flowing through mailgw" in last_line(told)
+
+
+# ---- a migration from elsewhere ------------------------------------------------------------------------------
+
+
+def test_a_whole_migration_from_elsewhere_fits_between_our_plan_and_our_claim(story: Story) -> None:
+    second = Child()
+    other = moving.elsewhere(story, second)
+    try:
+        ended = other.begin(
+            *("migrate", story.lab.old_name, str(story.lab.image), "--yes"),
+            stop=("SIGSTOP", "after", ("begin", "claim")),
+            new={"name": "too-late"},
+        )
+        process = moving.wait_stopped(second)
+        assert story.migrate().status == DONE
+        os.kill(process, signal.SIGCONT)
+        told = ended()
+    finally:
+        second.close()
+    assert told.status == WENT_BACK
+    new = moving.new(story).name
+    assert moving.live_names(story) == [new]
+    assert f"MAIL: flowing through {new}" in last_line(told)
+    assert "old VM: live" not in told.out
+
+
+# ---- deleted, lost -------------------------------------------------------------------------------------------
+
+
+def test_without_an_old_vm_there_is_no_way_back_and_the_new_one_stays_live(story: Story) -> None:
+    assert story.migrate().status == DONE
+    moving.delete(story, moving.old(story))
+    told = story.rollback()
+    assert told.status != DONE
+    assert moving.live_names(story) == [moving.new(story).name]
+    assert story.answers_the_world()
+    assert f"MAIL: flowing through {moving.new(story).name}" in last_line(told)
+
+
+def test_an_old_vm_that_was_deleted_in_the_switch_ends_with_the_new_one_or_with_the_word_that_nobody_is(
+    story: Story,
+) -> None:
+    killed(story, "switch")
+    moving.delete(story, moving.old(story))
+    told = story.resume()
+    if told.status == DONE:
+        assert story.answers_the_world()
+    else:
+        assert "MAIL: DOWN" in last_line(told)
+        assert "mailgw" in told.err
+
+
+def test_a_run_whose_key_was_lost_goes_back_and_says_what_it_cannot_compare(story: Story, undisturbed: Worlds) -> None:
+    killed(story, "switch")
+    story.key.unlink()
+    told = story.rollback()
+    assert told.status == ATTENTION
+    assert "--discard-settings unseen" in told.err
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+    assert story.rollback("--discard-settings", "unseen").status == DONE
+    assert_same(story.world(), undisturbed.before)
+
+
+# ---- the host reboots ----------------------------------------------------------------------------------------
+
+
+def test_after_links_only_a_host_that_reboots_brings_back_the_old_one(story: Story) -> None:
+    killed(story, "autostart")
+    assert story.rollback("--links-only").status == DONE
+    assert story.live() == ["old"]
+    assert moving.reboot_the_host(story) == ["old"]
+    assert story.answers_the_world()
+
+
+def test_after_a_switch_back_and_after_its_end_a_host_that_reboots_brings_back_the_old_one(story: Story) -> None:
+    assert story.migrate().status == DONE
+    assert story.rollback().status == DONE
+    assert moving.reboot_the_host(story) == ["old"]
+    moving.switch_on(story, moving.new(story))
+    told = story.finish()
+    assert told.status == DONE, told.err
+    assert story.live() == ["old"]
+
+
+def test_after_finish_a_host_that_reboots_brings_back_the_new_one(story: Story) -> None:
+    assert story.migrate().status == DONE
+    assert story.finish().status == DONE
+    assert moving.reboot_the_host(story) == ["new"]
+    assert story.answers_the_world()
+
+
+# ---- copies --------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_of_the_new_vm_that_somebody_made_is_not_deleted_with_it(story: Story) -> None:
+    """A copy of a definition has our tag too; the run made one machine."""
+    killed(story, "verify")
+    made = moving.new(story)
+    moving.clone(story, made, "somebodys-copy", power="off")
+    told = story.rollback()
+    assert told.status == DONE, told.err
+    names = {vm["name"] for vm in state.read(story.lab.folder)[1]["vms"].values()}
+    assert names == {story.lab.old_name, "somebodys-copy"}
+    assert "somebodys-copy has the tag of this run" in told.out
+    assert story.live() == ["old"]
