@@ -2,13 +2,14 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -17,7 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 NAME = "mailgw.example.test"
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+_MADE: dict[str, Callable[[], Key]] = {
+    "RSA": lambda: rsa.generate_private_key(65537, 2048),
+    "ECDSA": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+}
 _SIGALGS = {"RSA": "rsa_pss_rsae_sha256", "ECDSA": "ecdsa_secp256r1_sha256"}
 
 
@@ -69,8 +75,8 @@ class Authority:
         return self.root.public_bytes(Encoding.PEM)
 
     def issue(self, kind: str) -> Certified:
-        """'RSA' or 'ECDSA'."""
-        key: Key = rsa.generate_private_key(65537, 2048) if kind == "RSA" else ec.generate_private_key(ec.SECP256R1())
+        """'RSA', 'ECDSA' or 'Ed25519'."""
+        key = _MADE[kind]()
         return Certified(key, _certificate(NAME, key, "Lab Intermediate", self._key, ca=False), self.middle)
 
 
