@@ -43,6 +43,7 @@ _KINDS = (
     _Kind(0, b"LUKS\xba\xbe", "is an encrypted disk (LUKS)", "decrypt it, and give the disk image that is inside"),
     _Kind(0x40, b"\x7f\x10\xda\xbe", "is a VirtualBox disk (VDI)", _CONVERT),
     _Kind(0, b"COWD", "is one extent of a VMware disk (COWD)", _CONVERT),
+    _Kind(32769, b"BEA01", "is a DVD or Blu-ray image (UDF)", "give the appliance's disk image, not its installer"),
     # before the boot signature is checked: installation media have one too
     _Kind(
         32769,

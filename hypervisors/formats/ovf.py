@@ -22,6 +22,7 @@ _HEAD = 1 << 16
 _ENVELOPE = re.compile(r"<(\w+:)?Envelope[\s>]")
 _ENCRYPTED = ("EncryptionSection", "EncryptedData")
 _ONE_SYSTEM = "export only the gateway's virtual machine, or unpack the package and give its disk image"
+_AS_PUBLISHED = "fetch it again; if it is the same, unpack the package and give its disk image"
 _LATER = "export it again as OVF 1.0 or later (from oVirt as an OVA), or give its disk image"
 
 
@@ -52,7 +53,7 @@ def read(source: Source) -> Descriptor:
     try:
         return _descriptor(source, _parsed(source, data), hashlib.sha256(data).hexdigest())
     except ValueError as error:
-        raise source.damaged(str(error)) from error
+        raise source.refused(f"is damaged: {error}", hint=_AS_PUBLISHED) from error
 
 
 def _parsed(source: Source, data: bytes) -> Element:

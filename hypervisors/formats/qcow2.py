@@ -86,6 +86,9 @@ def _refuse_unreadable(source: Source, header: Header) -> None:
 
 def _refuse_truncated(source: Source, header: Header) -> None:
     """Every cluster that a table names must be inside the file: QEMU would read zeros instead."""
+    needed = -(-header.virtual_size // (header.cluster * (header.cluster // 8 // header.l2_words)))
+    if header.l1_entries < needed:
+        raise source.damaged(f"a qcow2 header with {header.l1_entries} tables, where its disk needs {needed}")
     l1 = numbers(source.read(header.l1_offset, header.l1_entries * 8), "Q", "big")
     l2_entries = header.cluster // 8 // header.l2_words
     for index, entry in enumerate(l1):

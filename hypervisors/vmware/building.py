@@ -1,7 +1,7 @@
 """What a new virtual machine shall be, as vSphere's specifications: for a bare disk, and its cards. Pure functions."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyVmomi import vim
@@ -23,7 +23,7 @@ _CARDS = {
 
 @dataclass(frozen=True)
 class Like:
-    """What the new one takes from the old one. `memory` in MiB."""
+    """What the new one takes from the old one. `memory` in MiB; `card`: of the first NIC that is connected."""
 
     vcpus: int
     memory: int
@@ -32,12 +32,14 @@ class Like:
     firmware: str
     bus: str
     card: str
+    cards: Mapping[str, str] = field(default_factory=dict)  # models by MAC
 
 
 def like_of(found: reading.Properties) -> Like:
     """`found`: what reading.SHAPE names."""
     devices = found["config.hardware.device"]
     disks, nics = reading.disks_of(devices), reading.nics_of(devices, {}, running=False)
+    connected = [nic for nic in nics if nic.stored_link_up]
     bus = disks[0].bus if disks else "pvscsi"
     return Like(
         vcpus=int(found["config.hardware.numCPU"]),
@@ -46,13 +48,14 @@ def like_of(found: reading.Properties) -> Like:
         guest_id=found.get("config.guestId", ""),
         firmware=found.get("config.firmware") or "bios",
         bus=bus if bus in controllers.KINDS else "scsi",
-        card=nics[0].model if nics and nics[0].model in _CARDS else "vmxnet3",
+        card=next((nic.model for nic in (*connected, *nics) if nic.model in _CARDS), "vmxnet3"),
+        cards={nic.mac: nic.model for nic in nics if nic.model in _CARDS},
     )
 
 
 def bare(spec: DeploySpec, like: Like, backings: Sequence[Any]) -> vim.vm.ConfigSpec:
     """One disk of the image's size and the NICs of `spec`; `backings` in their order."""
-    cards = [_CARDS[like.card]] * len(spec.nics)
+    cards = _kinds(spec.nics, like)
     config = vim.vm.ConfigSpec(
         guestId=like.guest_id or "otherGuest64",
         files=vim.vm.FileInfo(vmPathName=f"[{spec.store}]"),
@@ -61,6 +64,13 @@ def bare(spec: DeploySpec, like: Like, backings: Sequence[Any]) -> vim.vm.Config
     )
     shape(config, spec, like, spec.firmware or like.firmware)
     return config
+
+
+def _kinds(nics: Sequence[NicSpec], like: Like) -> list[type]:
+    """Each as the old NIC that it replaces; one that replaces none as that, whose driver the guest has."""
+    own = [like.cards.get((nic.mac or "").lower()) for nic in nics]
+    others = next(filter(None, own), like.card)
+    return [_CARDS[model or others] for model in own]
 
 
 def shape(config: vim.vm.ConfigSpec, spec: DeploySpec, like: Like, firmware: str | None) -> None:

@@ -198,6 +198,32 @@ class TestABareDisk:
             ("VirtualE1000e", None, "generated", True, True, False),
         ]
 
+    @pytest.mark.parametrize(
+        ("mac", "models"),
+        [(MAC, ["VirtualVmxnet3", "VirtualVmxnet3"]), ("00:50:56:00:00:09", ["VirtualE1000", "VirtualE1000"])],
+        ids=["of the NIC replaced", "of the first that is connected"],
+    )
+    def test_its_cards_are_not_those_of_the_first_unplugged_one(
+        self, image: Image, mac: str, models: list[str]
+    ) -> None:
+        def card(kind: type, mac: str, *, up: bool) -> Any:
+            link = Device.VirtualDevice.ConnectInfo(startConnected=up, connected=up, allowGuestControl=False)
+            backing = Device.VirtualEthernetCard.NetworkBackingInfo(deviceName="lan")
+            return kind(key=4000, macAddress=mac, connectable=link, backing=backing)
+
+        old = {
+            "config.hardware.device": [
+                card(Device.VirtualPCNet32, "00:50:56:00:00:01", up=False),
+                card(Device.VirtualE1000, "00:50:56:00:00:02", up=True),
+                card(Device.VirtualVmxnet3, MAC.upper(), up=True),
+            ],
+            "config.hardware.numCPU": 1,
+            "config.hardware.memoryMB": 512,
+        }
+        nics = (NicSpec(LAN, mac, link_up=False), NicSpec(STAGING, None, link_up=True))
+        config = building.bare(spec_of(image, nics=nics), building.like_of(old), BACKINGS)
+        assert [name for name, *_ in cards(config)] == models
+
     def test_what_the_plan_says_goes_before_the_old_one(self, image: Image) -> None:
         config = building.bare(spec_of(image, vcpus=4, memory=2 << 30, firmware="efi", disk_bus="sata"), LIKE, BACKINGS)
         assert (config.numCPUs, config.memoryMB, config.firmware) == (4, 2048, "efi")
