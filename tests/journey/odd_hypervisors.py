@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from fixtures.appliance import state
+from fixtures.appliance import seed, state
 from fixtures.memory import Entry, MemoryHypervisor
 from hypervisors import DeploySpec, Network, ProgressListener, Store, Unreachable, VmRef
 
@@ -132,11 +132,20 @@ class FillsTheDisk(MemoryHypervisor):
             )  # recorded: more than its page has
 
 
+class OtherCertificate(MemoryHypervisor):
+    """When the new VM is plugged in somebody replaces the certificate of its SMTP."""
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+        if link_up and self._entry(vm)["tag"]:
+            (self._root(vm) / "etc/postfix/tls.pem").write_bytes(seed.fresh_smtp_pem())
+
+
 _ALL = {
     kind.__name__: kind
     for kind in (
         *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
-        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk),
+        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk, OtherCertificate),
     )
 }
 

@@ -109,7 +109,7 @@ def refuse_left_over(engine: Engine, run: Run) -> None:
             f"{first}not everything could be undone:"
             + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
             hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it continues where it failed"
-            + by_hand(engine.standing, run.plan, run.settings),
+            + by_hand(engine.standing, run.plan, run.settings, mail),
         )
 
 

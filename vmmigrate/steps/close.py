@@ -36,6 +36,7 @@ def undo_autostart(run: Run) -> None:
 
 def give_back_autostart(run: Run, entry: str) -> None:
     """To the old VM, unless the new one would start with the host too: nobody may untag it and have two come back."""
+    undo_autostart(run)  # an earlier version handed it over later, and its undo may have failed
     known = run.facts.find(NewVm)
     if known is not None and _starts(run, known.vm):
         raise NeedsAttention(

@@ -53,7 +53,9 @@ def test_a_hypervisor_that_is_not_reached_leaves_the_commands_that_end_the_outag
     given = replace(parts(tmp_path, tiny, listen=heard.append), connect=connect, pace=pace)
     with pytest.raises(Unreachable, match="no route to the host") as caught:
         act("r1", given)  # type: ignore[operator]
-    assert caught.value.hint.startswith("is it on?\n  meanwhile nobody may take mail; by hand, in this order:\n    1. ")
+    assert caught.value.hint.startswith(
+        "is it on?\n  meanwhile perhaps nobody takes mail; by hand, in this order:\n    1. "
+    )
     for line in LIVE_OLD:
         assert line in caught.value.hint
     assert [event.wait.what for event in heard if isinstance(event, StepWaits)][:1] == [
@@ -109,7 +111,8 @@ def test_a_way_back_wants_the_passwords_of_its_own_steps_alone(tmp_path: Path, t
     """The new guest was not opened, so it is not closed; its password is nobody's business."""
     tiny.plugged_in = {NEW.id}
     record(tmp_path, "r1", done({**PREPARED, "switch": SWITCHED["switch"]}))
-    assert operations.rollback("r1", parts(tmp_path, tiny, environ={}), yes=True) == "rolled-back"
+    given = parts(tmp_path, tiny, environ={})
+    assert operations.rollback("r1", given, scope="switch", yes=True) == "switched-back"
 
 
 def test_links_only_plugs_the_old_one_in_and_touches_nothing_else(tmp_path: Path, tiny: TinyHypervisor) -> None:
