@@ -17,7 +17,7 @@ _SETS = "it looks first, and does nothing where that is so already"
 REPEATABLE = {
     **dict.fromkeys(("find", "inventory", "networks", "keeps_mac", "stores", "rehearse", "power_state"), _READS),
     **dict.fromkeys(("addresses", "holders", "find_tagged", "agent_answers", "read_guest_file", "snapshots"), _READS),
-    "property_fault": _READS,
+    **dict.fromkeys(("property_fault", "fills_in"), _READS),
     **dict.fromkeys(("start", "power_off", "set_nic", "set_autostart", "rename"), _SETS),
     **dict.fromkeys(("remove_nic", "create_snapshot", "remove_snapshot"), _SETS),
     "set_notes": f"{_SETS}; over what was read, or over what it wrote itself",

@@ -135,6 +135,9 @@ class VappProperties(Protocol):
         A predicate of the property, as 'needs a value', which never holds the value: it may be a secret.
         """
 
+    def fills_in(self, asked: OvfProperty) -> bool:
+        """Whether it gives the property a value of its own, of the network's or of itself."""
+
 
 @runtime_checkable
 class Rename(Protocol):

@@ -10,6 +10,10 @@ from vmmigrate.settings.sides import NewSettings
 Shown = Mapping[str, str | None]  # as a plan shows them: None stands for a secret
 _SOURCES = '{ env = "NAME" }, { file = "PATH" }, { command = […] }, { keyring = "SERVICE/USER" } or { prompt = true }'
 _LEAVE_OUT = "remove new.properties from the settings"
+_PROFILE = (
+    "see that the network of the new VM's first NIC has a network protocol profile; without one vCenter does not "
+    "switch the VM on"
+)
 _THROUGH = "deploy through a vCenter, which passes them to it"
 
 
@@ -52,6 +56,16 @@ def faults(properties: Shown, image: Image, hypervisor: Hypervisor) -> Iterator[
         if key not in properties and (said := hypervisor.property_fault(asked, "")):
             seen = f"the property {asked} of {image.path.name} {said}"
             yield _wrong(seen, f"give it in the file: {_as_written(asked)}")
+
+
+def filled_in(properties: Shown, image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:
+    """Those that the hypervisor gives a value by itself, if it has one: that is known when the VM is switched on."""
+    if image.ovf is None or not isinstance(hypervisor, VappProperties):
+        return
+    left = [each for each in image.ovf.properties if each.key not in properties and not each.default]
+    if filled := [str(each) for each in left if hypervisor.fills_in(each)]:
+        seen = f"vCenter gives these properties their values: {', '.join(filled)}"
+        yield warning("property-filled-in", seen, _PROFILE)
 
 
 def not_passed(image: Image, hypervisor: Hypervisor) -> Iterator[Finding]:

@@ -167,3 +167,6 @@ class Vcenter(VmwareHypervisor):
 
     def property_fault(self, asked: OvfProperty, value: str) -> str:
         return vapp.fault(asked, value)
+
+    def fills_in(self, asked: OvfProperty) -> bool:
+        return vapp.is_filled_in(asked)

@@ -95,9 +95,13 @@ def _misfits(known: OvfProperty, value: str) -> Iterator[str]:
 def is_required(known: OvfProperty) -> bool:
     """Without a value vSphere would not switch the machine on, or the guest would not come up."""
     asked = _qualifiers(known)
-    if known.default or not known.user_configurable or not _FILLED_IN.isdisjoint(asked):
+    if known.default or not known.user_configurable or is_filled_in(known):
         return False
     return bool(_bound(asked, "minlen")) or "ip" in asked or known.type.lower() not in _MAY_BE_EMPTY
+
+
+def is_filled_in(known: OvfProperty) -> bool:
+    return not _FILLED_IN.isdisjoint(_qualifiers(known))
 
 
 def _qualifiers(known: OvfProperty) -> dict[str, str]:

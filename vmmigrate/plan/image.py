@@ -32,6 +32,7 @@ def archive(look: Look) -> None:
 def given_properties(look: Look) -> None:
     wanted = properties.as_shown(look.settings.new)
     look.findings.all += properties.faults(wanted, look.of(image), look.hypervisor)
+    look.findings.all += properties.filled_in(wanted, look.of(image), look.hypervisor)
 
 
 def properties_not_passed(look: Look) -> None:

@@ -70,6 +70,20 @@ def test_nothing_is_wrong() -> None:
     assert faults({}, BARE) == []
 
 
+def test_what_vcenter_gives_a_value_is_named() -> None:
+    gateway = OvfProperty("net.gateway", "string", 'MinLen(1) Gateway("lan")', True, False, "", "Gateway")
+    assert OVA.ovf is not None
+    ova = replace(OVA, ovf=replace(OVA.ovf, properties=(*OVA.ovf.properties, gateway)))
+    [found] = properties.filled_in(RIGHT, ova, VSPHERE)
+    assert (found.id, found.severity) == ("property-filled-in", Severity.WARNING)
+    assert found.seen == "vCenter gives these properties their values: net.gateway (Gateway)"
+    assert "network protocol profile" in found.remedy
+    assert faults(RIGHT, ova) == []
+    assert list(properties.filled_in({**RIGHT, "net.gateway": "192.0.2.1"}, ova, VSPHERE)) == []
+    assert list(properties.filled_in(RIGHT, OVA, VSPHERE)) == []
+    assert list(properties.filled_in(RIGHT, ova, ESXI)) == []
+
+
 def test_all_that_is_wrong_at_once() -> None:
     assert faults({"net.adress": "192.0.2.20", "sa.password": "hunter22", "build": None}) == [
         ("new.ova has no property 'net.adress'", "those that can be set: net.address, sa.password"),
