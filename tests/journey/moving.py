@@ -50,6 +50,11 @@ def switch_on(story: Story, vm: VmRef) -> None:
     story.lab.settle()
 
 
+def begin_to_switch_on(story: Story, vm: VmRef) -> None:
+    """It has power, and boots when it comes to it."""
+    MemoryHypervisor(story.lab.folder).start(vm)
+
+
 def restart(story: Story, vm: VmRef) -> None:
     switch_off(story, vm)
     switch_on(story, vm)
