@@ -1,5 +1,7 @@
 """The guest's own firewall: isolate a new appliance until it may be live, close an old one's mail intake."""
 
+from posixpath import dirname
+
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import iptables, nft
 from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, MANAGED_PORTS, Addresses
@@ -76,8 +78,10 @@ def let_the_world_in(shell: Shell) -> None:
 
 def remove_isolation(shell: Shell) -> None:
     """Remove rules, unit and files, also from what systemd knows, and to the disk; nothing if there are none."""
-    forget = f"systemctl stop {UNIT}; rm -rf {_WANTED} {_UNIT_PATH} {_FOLDER}; systemctl daemon-reload; sync"
-    shell.run(("sh", "-c", forget), user="root")
+    forget = f"systemctl stop {UNIT}; rm -rf {_WANTED} {_UNIT_PATH} {_FOLDER}; systemctl daemon-reload"
+    # of the folders alone, where it can: all of a busy guest's disk may take minutes
+    to_disk = f"sync {dirname(_WANTED)} {_UNIT_FOLDER} {dirname(_FOLDER)} 2>/dev/null || sync"
+    shell.run(("sh", "-c", f"{forget}; {to_disk}"), user="root")
     _unload(shell, ISOLATION)
 
 
