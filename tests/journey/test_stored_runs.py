@@ -11,7 +11,8 @@ from tests.journey.records import number
 from tests.journey.story import DONE, INTERRUPTED, KILLED, Stop, Story, assert_same
 from tests.journey.transplant import transplant
 
-SCHEMA_1 = Path(__file__).parents[1] / "journals" / "schema-1"
+JOURNALS = Path(__file__).parents[1] / "journals"
+SCHEMA_1 = JOURNALS / "schema-1"
 KINDS_OF_SCHEMA_1 = frozenset(
     ("run", "begin", "learnt", "done", "failed", "direction", "undo", "undone", "paused", "end", "finished")
 )
@@ -23,6 +24,23 @@ STOPS: dict[str, Stop] = {
     "interrupted": ("SIGINT", "after", number("done", "isolate")),
     "interrupted-in-the-switch": ("SIGINT", "after", number("done", "switch")),
 }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["killed-before-autostart", "killed-before-the-commit"])
+def test_a_run_that_hands_autostart_over_after_the_opening_keeps_that_order(
+    story: Story, name: str, undisturbed: Worlds
+) -> None:
+    stop: Stop = ("SIGKILL", "after", ("done", "tidy" if name == "killed-before-autostart" else "verify-live"))
+    assert story.migrate(stop=stop).status == KILLED
+    transplant(JOURNALS / "schema-2" / name, story)
+    told = story.resume()
+    assert told.status == DONE, told.err
+    done = [record["step"] for record in story.journal if record["kind"] == "done"]
+    assert done[-4:] == ["open", "tidy", "autostart", "notes"]
+    assert story.journal[0]["schema"] == 2
+    assert_same(story.world(), undisturbed.migrated)
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["new"], [], True)
 
 
 def records_of(name: str) -> list[dict[str, Any]]:

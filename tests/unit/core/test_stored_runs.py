@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def laid(stored: Path, folder: Path) -> RunDir:
 
 
 def test_there_are_runs_of_every_kind() -> None:
-    assert len(STORED) >= 17
+    assert len(STORED) >= 28
     assert VERBS.keys() < {stored.name for stored in STORED}
 
 
@@ -58,8 +59,10 @@ def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Pa
     rundir = laid(stored, tmp_path)
     seen = operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
     then, now = json.loads((stored / "status.json").read_text()), json.loads(json.dumps(status_json(seen)))
-    counted = {"folder": "", "outage": None}
+    counted = {"folder": "", "outage": None, "checks": None}
     assert {**then, **counted} == {**{key: now[key] for key in then}, **counted}
+    compared = zip(then.get("checks", ()), now["checks"], strict="checks" in then)
+    assert all(known == {key: check[key] for key in known} for known, check in compared)
     seconds = [each["seconds"] for each in now["outages"] if each["ended"]]
     assert then["outage"] is None or round(then["outage"], 3) in seconds
     assert now["outage"] == (round(sum(seconds), 3) if seconds else None)
@@ -72,10 +75,14 @@ def test_a_stored_run_is_shown_to_people(stored: Path, tmp_path: Path) -> None:
     lines = status_lines(operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor())))
     then = (stored / "status.txt").read_text().splitlines()
     assert lines[0] == _in_words_of_today(then[0])
-    steps = [line.split() for line in then if line.startswith("  ")]
-    assert [line.replace("undone", "pending").split()[:2] for line in lines if line.startswith("  ")] == steps
+    assert _steps(lines) == _steps(then)
     verbs = [line.split()[2] for line in lines if line.startswith("next: ")]
     assert verbs == list(VERBS.get(stored.name, GO_ON))
+
+
+def _steps(lines: Sequence[str]) -> list[list[str]]:
+    """Status and name; the first version called what it had undone pending."""
+    return [line.replace("undone", "pending").split()[:2] for line in lines if line.startswith("  ")]
 
 
 def _in_words_of_today(line: str) -> str:
