@@ -37,6 +37,7 @@ class OldState:
     units: dict[str, str]  # unit → its state
     settings: dict[str, str]  # postconf -n: name → keyed digest of the value
     workstation: str  # our own address as the old guest sees it
+    ports: tuple[int, ...] = ()  # that it serves, seen from here; earlier versions did not look
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import smtplib
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -389,6 +390,21 @@ def test_all_that_is_wrong_at_the_live_address_is_said_at_once(story: Story) -> 
         ("tls-certificate", "fail"),
         ("smtp-greeting", "pass"),
     ]
+
+
+def test_a_port_that_the_new_gateway_does_not_serve_stops_the_run(story: Story) -> None:
+    """Somebody gave the old one a submission service at another port; no backup has it."""
+    root = story.lab.root_of(story.lab.old_id)
+    with socket.create_server((story.lab.address, 0)) as listening:
+        port = listening.getsockname()[1]
+        root.write(
+            "/etc/postfix/master.cf", f"{root.text('/etc/postfix/master.cf')}{port} inet n - n - - smtpd\n".encode()
+        )
+        before = story.everything()
+        told = story.migrate(limits={"restart": 3})
+        assert_went_back(story, told, f"no connection at {port}", before)
+    (failed,) = (check for check in learnt(story, "Verified")[-1]["checks"] if check["verdict"] == "fail")
+    assert (failed["id"], str(port) in failed["expected"]) == ("ports", True)
 
 
 def test_a_caller_who_does_not_end_his_session(story: Story) -> None:

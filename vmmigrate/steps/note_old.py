@@ -1,6 +1,7 @@
 """Record the old gateway's state: versions, units, banner, settings (as keyed digests)."""
 
 from vmmigrate.appliance import mail
+from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import OldState
 from vmmigrate.run.stage import Run
@@ -16,5 +17,6 @@ def do(run: Run) -> None:
             units=unit_states(shell, software.units.restart_order),
             settings=mail.settings_digest(mail.settings(shell), run.rundir.sealed.digest_key()),
             workstation=shell.workstation_address(),
+            ports=ports.served(shell, software, run.old_host, run.doors.old.dial),
         )
     )

@@ -7,6 +7,7 @@ from functools import partial
 from hypervisors import LoginRefused
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
+from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.durable import write_durably
 from vmmigrate.facts import NewGuest, OldState, Opened, Verified
@@ -75,6 +76,10 @@ def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
     yield Check("smtp-greeting", "SMTP greeting", repr(old), repr(new), Verdict.of(old == new))
 
 
+def _ports(run: Run, host: str, limit: float) -> Iterator[Check]:
+    return ports.compared(run.facts.of(OldState).ports, host, run.dial_to(host), limit, run.pace)
+
+
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = load_digests(run)
     new = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=old)
@@ -115,6 +120,7 @@ COMPARISONS = (
     Comparison("units", "units active", _units, "look at `journalctl -u UNIT` in the new appliance"),
     CERTIFICATES,
     GREETING,
+    Comparison("ports", "ports", _ports, "add the service to master.cf, or the connector to server.xml, of the image"),
     Comparison(
         "database",
         "database",

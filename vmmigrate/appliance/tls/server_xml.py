@@ -22,8 +22,27 @@ _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
 def tls_connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
-    """The connectors with SSLEnabled, properties put into their attributes. Raises ApplianceError."""
-    found = tuple(connector for connector in _parsed(shell, software).iter("Connector") if _has_tls(connector))
+    """The connectors with SSLEnabled. Raises ApplianceError."""
+    return tuple(connector for connector in _connectors(shell, software) if _has_tls(connector))
+
+
+def ports(shell: Shell, software: Software) -> Iterator[int]:
+    """Of all connectors that the network reaches, with TLS or without. Raises as `tls_connectors`."""
+    for connector in _connectors(shell, software):
+        inside = connector.get("address", "").startswith(("127.", "localhost", "::1"))
+        if (port := port_of(connector)) and not inside:
+            yield port
+
+
+def port_of(connector: Element) -> int | None:
+    """None of one that Tomcat chooses itself."""
+    port = connector.get("port", "")
+    return int(port) if port.isdecimal() and int(port) else None
+
+
+def _connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
+    """Properties are put into their attributes."""
+    found = tuple(_parsed(shell, software).iter("Connector"))
     known: dict[str, str] = {}
     for element in (inner for connector in found for inner in connector.iter()):
         for name, value in element.attrib.items():

@@ -12,7 +12,14 @@ from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.tls import pkcs12
 from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, load_as_tomcat, to_pem
 from vmmigrate.appliance.tls.placing import resolved
-from vmmigrate.appliance.tls.server_xml import default_store, full, is_open, known_only_to_tomcat, tls_connectors
+from vmmigrate.appliance.tls.server_xml import (
+    default_store,
+    full,
+    is_open,
+    known_only_to_tomcat,
+    port_of,
+    tls_connectors,
+)
 from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
 
 STORE = "/usr/share/djigzo-web/ssl/sslCertificate.p12"  # the packages' own path [F-TLS-1]
@@ -89,7 +96,7 @@ def connectors(shell: Shell, software: Software) -> tuple[Connectors, ...]:
         places = tuple(_places(shell, software, element))
         trusted = (each.get(name) for each in (connector, element) for name in _TRUSTED)
         paths = tuple(full(software, value) for value in dict.fromkeys(trusted) if value)
-        _add(found, Connectors("web", _ports(connector), places, others, paths))
+        _add(found, Connectors("web", tuple(filter(None, (port_of(connector),))), places, others, paths))
     if not found:
         raise ApplianceError(
             f"{shell.host}: {path} has no HTTPS connector (SSLEnabled)",
@@ -153,12 +160,6 @@ def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
     chosen = hosts.get(name) if name in hosts or not hosts else next(iter(hosts.values()))
     others = tuple(other for other, host in hosts.items() if host is not chosen)
     return (connector if chosen is None else chosen), others
-
-
-def _ports(connector: Element) -> tuple[int, ...]:
-    """A port may be a property's name (`${…}`), which only Tomcat resolves."""
-    port = connector.get("port", "")
-    return (int(port),) if port.isdecimal() else ()
 
 
 def _places(shell: Shell, software: Software, element: Element) -> Iterator[Place]:
