@@ -36,6 +36,7 @@ LOOKS = (
     Q("addresses", "Which addresses would be lost?", gateway.addresses, _KNOWN),
     Q("resolver", "Is it its own resolver?", gateway.resolver, _KNOWN),
     Q("nics", "Would it stay live on another NIC?", hypervisor.nics),
+    Q("mac-holder", "Does another VM have its MAC?", hypervisor.others_with_its_mac),
     Q("disks", "Does it have more than one disk?", hypervisor.disks),
     Q("trust-staging", "Is a host key trusted as the network shows it?", risks.trust_staging),
     Q("via", "Who else comes from a jump host?", risks.via),

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.appliance import state
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
-from hypervisors import Image, Network, NicSpec
+from hypervisors import Holder, HypervisorError, Image, Network, NicSpec
 from vmmigrate.findings import Finding, Severity, error, info, warning
 from vmmigrate.plan import hypervisor, placement, risks
 from vmmigrate.plan.image import image
@@ -60,6 +60,37 @@ def test_a_second_nic_that_is_connected_blocks(look: Made, tmp_path: Path) -> No
     [found] = found_by(again, hypervisor.nics)
     assert (found.id, found.severity) == ("nics", Severity.ERROR)
     assert found.seen == "the old VM has 2 connected NICs; it would stay live on all but one"
+
+
+@pytest.mark.parametrize(
+    ("power", "up", "severity"),
+    [("running", True, Severity.ERROR), ("other", True, Severity.ERROR), ("off", True, Severity.WARNING)],
+)
+def test_another_machine_with_its_mac(look: Made, tmp_path: Path, power: str, up: bool, severity: Severity) -> None:
+    asked = look()
+    assert found_by(asked, hypervisor.others_with_its_mac) == []
+    clone = add_vm(tmp_path, "clone", [NicSpec(LAN, "52:54:00:00:00:00", link_up=up)], power=power)
+    [found] = found_by(asked, hypervisor.others_with_its_mac)
+    assert (found.id, found.severity) == ("mac-holder", severity)
+    assert found.seen.startswith(f"clone ({clone.id}) has the old VM's MAC 52:54:00:00:00:00 and is ")
+
+
+def test_one_that_is_unplugged_is_no_obstacle(look: Made, tmp_path: Path) -> None:
+    asked = look()
+    add_vm(tmp_path, "clone", [NicSpec(LAN, "52:54:00:00:00:00", link_up=False)], power="running")
+    assert found_by(asked, hypervisor.others_with_its_mac) == []
+
+
+def test_a_list_that_is_not_complete_blocks(look: Made, tmp_path: Path) -> None:
+    class Incomplete(MemoryHypervisor):
+        def holders(self, mac: str) -> tuple[Holder, ...]:
+            raise HypervisorError("lost is inaccessible", hint="connect its host")
+
+    asked = look()
+    asked.hypervisor = Incomplete(tmp_path)
+    assert found_by(asked, hypervisor.others_with_its_mac) == [
+        error("mac-holder", "lost is inaccessible", "connect its host")
+    ]
 
 
 @pytest.mark.parametrize(("given", "name"), [({}, "mailgw-r1"), ({"new": {"name": "other"}}, "other")])
