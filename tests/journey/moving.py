@@ -36,6 +36,14 @@ def plug(story: Story, vm: VmRef, *, up: bool = True) -> None:
     story.lab.settle()
 
 
+def cut_off(story: Story, vm: VmRef) -> None:
+    """Unplug all its NICs: nobody reaches its guest any more."""
+    hypervisor = MemoryHypervisor(story.lab.folder)
+    for nic in hypervisor.inventory(vm).nics:
+        hypervisor.set_nic(vm, nic.mac, link_up=False)
+    story.lab.settle()
+
+
 def switch_off(story: Story, vm: VmRef) -> None:
     with state.edit(story.lab.folder) as now:
         entry: dict[str, Any] = now["vms"][vm.id]

@@ -60,13 +60,24 @@ def test_what_the_old_gateway_has_by_now_is_not_counted(story: Story) -> None:
     assert finish(story).status == DONE
 
 
-def test_one_that_is_off_cannot_be_looked_at(story: Story) -> None:
+def test_one_that_is_off_is_started_unplugged_and_looked_at(story: Story) -> None:
     assert story.migrate().status == DONE
+    add(story, "cm_users", "dora@example.test", "internal", "2026-01-01")
     assert story.rollback().status == DONE
     moving.switch_off(story, moving.new(story))
     told = finish(story)
     assert told.status == ATTENTION
-    assert "cannot be looked at: it is switched off" in told.err
+    assert "seen: 1 entry (1 cm_users)" in told.err
+    assert (story.world()["new"]["power"], story.live()) == ("running", ["old"])
+
+
+def test_one_that_does_not_answer_cannot_be_looked_at(story: Story) -> None:
+    assert story.migrate().status == DONE
+    assert story.rollback().status == DONE
+    moving.cut_off(story, moving.new(story))
+    told = finish(story)
+    assert told.status == ATTENTION
+    assert "--discard-mail unseen" in told.err
     assert finish(story, "--discard-mail", "0", "--discard-settings", "0").status == ATTENTION
     assert "new" in story.world()
     assert finish(story, "--discard-mail", "unseen", "--discard-settings", "unseen").status == DONE

@@ -113,15 +113,29 @@ def before_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef], *, going_back
     """
     checks, down = Checks(), tuple(down)
     with _asking(run, going_back=going_back) as asked:  # while the hypervisor is: nobody is live meanwhile
-        held = checks.ask(OTHERS, _NO_OTHER, lambda: holders(run)) or ()
-        checks.all += sole_holder(held, (vm, *down))
-        for other in down:
-            checks.all += is_down(held, other, off_is_enough=going_back)
         checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
+    held = _others_are_down(run, checks, vm, down, off_is_enough=going_back)  # last: what follows is the link-up
     if not any(holder.is_live and holder.vm.id == vm.id for holder in held):  # else it is that one who answers
         host = run.plan.identity.host
         checks.compare(ANSWERS, f"who answers at {host}", "", lambda: nobody_answers(host, asked))
     require(run, checks, tolerated=(ANSWERS,) if going_back else ())
+
+
+def after_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef]) -> None:
+    """Whoever was plugged in between the look and the link-up is seen now. Raises Guarded; the caller unplugs `vm`."""
+    checks = Checks()
+    _others_are_down(run, checks, vm, tuple(down), off_is_enough=True)
+    require(run, checks)
+
+
+def _others_are_down(
+    run: Run, checks: Checks, vm: VmRef, down: tuple[VmRef, ...], *, off_is_enough: bool
+) -> tuple[Holder, ...]:
+    held = checks.ask(OTHERS, _NO_OTHER, lambda: holders(run)) or ()
+    checks.all += sole_holder(held, (vm, *down))
+    for other in down:
+        checks.all += is_down(held, other, off_is_enough=off_is_enough)
+    return held
 
 
 def before_starting(run: Run, vm: VmRef) -> None:

@@ -7,6 +7,7 @@ from hypervisors import PowerState, Problem, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import DatabaseFacts, more_in, read_database
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import ApplianceError, Guarded
 from vmmigrate.facts import NewGuest, NewVm, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
@@ -72,7 +73,7 @@ def _not_live(run: Run, vm: VmRef) -> Iterator[Check]:
     """One that is off is not; it may be half made, and have no NICs to read yet."""
     if run.hypervisor.power_state(vm) is PowerState.OFF:
         return
-    for mac in dict.fromkeys((run.plan.identity.mac, run.plan.live_mac)):
+    for mac in _macs(run):
         nic = links.nic(run, vm, mac)
         if nic is not None and nic.link_up:
             hint = f"{vm.name} is live: see who takes the mail; a VM that is live is not deleted"
@@ -129,6 +130,22 @@ def _shell(run: Run, vm: VmRef) -> Shell:
     guest, known = run.facts.last(NewGuest), run.facts.last(NewVm)
     if guest is None or known is None or known.vm.id != vm.id:
         raise ApplianceError(f"{vm.name} cannot be looked at: nothing is known of its guest", hint="")
-    if run.hypervisor.power_state(vm) is not PowerState.RUNNING:
-        raise ApplianceError(f"{vm.name} cannot be looked at: it is switched off", hint="")
-    return run.doors.new.shell(guest.staging_address, guest.host_key)
+    shell = run.doors.new.shell(guest.staging_address, guest.host_key)
+    if run.hypervisor.power_state(vm) is PowerState.OFF:
+        _start_unplugged(run, vm, shell)
+    return shell
+
+
+def _start_unplugged(run: Run, vm: VmRef, shell: Shell) -> None:
+    """Our own, to be looked at: a host that was rebooted in the switch leaves it off. Raises ApplianceError."""
+    for mac in _macs(run):
+        nic = links.nic(run, vm, mac)
+        if nic is not None and nic.stored_link_up:
+            raise ApplianceError(f"{vm.name} cannot be looked at: it is off, and would start plugged in", hint="")
+    run.hypervisor.start(vm)
+    limit = run.settings.limits.boot
+    run.wait_for_answer(f"a log-in on {vm.name}", lambda: boot_id(shell), timeout=limit, clears="see its screen")
+
+
+def _macs(run: Run) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((run.plan.identity.mac, run.plan.live_mac)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
-from vmmigrate.errors import NeedsAttention
+from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import NewGuest, NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
@@ -27,7 +27,18 @@ def do(run: Run) -> None:
     hypervisor.set_nic(old, mac, link_up=False)
     guards.before_plugging_in(run, new.vm, down=(old,))
     hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
+    _unplug_beside_another(run, new)
     _announce(run, new)
+
+
+def _unplug_beside_another(run: Run, new: NewVm) -> None:
+    """Somebody plugged another in while the link was set up."""
+    try:
+        guards.after_plugging_in(run, new.vm, down=(run.plan.old,))
+    except Guarded:
+        if run.facts.find(Opened) is None:
+            run.hypervisor.set_nic(new.vm, new.live_mac, link_up=False)
+        raise
 
 
 def _refuse_where_it_was_undone_by_hand(run: Run, new: NewVm) -> None:

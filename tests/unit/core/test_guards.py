@@ -231,6 +231,19 @@ class TestInTheSwitch:
             switch.do(run)
         assert [holder.vm.name for holder in world.hypervisor.holders(MAC) if holder.is_live] == ["mailgw"]
 
+    def test_one_that_is_plugged_in_during_the_link_up_is_seen_at_once(self, world: Bench) -> None:
+        class Overtaken(MemoryHypervisor):
+            def set_nic(self, vm, mac, **change):  # type: ignore[no-untyped-def]
+                super().set_nic(vm, mac, **change)
+                if vm == world.new and change["link_up"]:
+                    super().set_nic(world.old, mac, link_up=True)
+
+        run = world.switched()
+        run.hypervisor = Overtaken(world.folder)
+        with pytest.raises(Guarded, match="mailgw is unplugged"):
+            switch.do(run)
+        assert [holder.vm.name for holder in world.hypervisor.holders(MAC) if holder.is_live] == ["mailgw"]
+
     def test_the_new_ones_own_mac_counts_too(self, world: Bench) -> None:
         """Where the hypervisor does not let it have the old one's."""
         run = world.switched()
