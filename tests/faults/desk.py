@@ -34,6 +34,7 @@ class Ended:
     events: list[Event]
     error: BaseException | None = None
     outcome: str = ""
+    command: str = ""
 
     @property
     def killed(self) -> bool:
@@ -76,6 +77,8 @@ class Desk:
                 "hypervisor": {"url": "memory:///", "store": "default"},
                 "old": {"address": ADDRESS, "ssh": {"host_key": self.world.host_key(self.world.old.id)}},
                 "new": {"staging": "staging"},
+                # as long as the model's guests need, and not longer: each second is a look
+                "limits": {"boot": 60, "restart": 60, "drain": 12, "network": 30, "shutdown": 30, "answer": 10},
             }
         )
 

@@ -124,11 +124,15 @@ def _nothing_lost(model: "Model") -> Iterator[Broken]:
     world = model.world
     held = {message for vm in world.vms for message in world.queued(vm)}
     for mail in world.accepted:
-        if mail.id not in world.delivered and mail.id not in held and mail.vm not in model.moves.touched:
+        if mail.id not in world.delivered and mail.id not in held and not _is_gone_by_hand(model, mail.vm):
             yield "I4", f"{mail.id}, which {model.name(mail.vm)} accepted, is nowhere"
     for row, vm in world.rows.items():
-        if vm not in model.moves.touched and not any(world.has_row(row, each) for each in world.vms):
+        if not _is_gone_by_hand(model, vm) and not any(world.has_row(row, each) for each in world.vms):
             yield "I4", f"{row}, added in {model.name(vm)}, is nowhere"
+
+
+def _is_gone_by_hand(model: "Model", vm: str) -> bool:
+    return vm in model.moves.touched or (model.discarded and vm not in model.world.vms)
 
 
 SECRETS = tuple({seed.ADMIN_OLD.password, seed.SA_OLD.password, seed.SA_FRESH.password, seed.ADMIN_FRESH.password})

@@ -19,11 +19,14 @@ from tests.faults.invariants import Broken
 from tests.faults.moves import TOUCHES_LINKS, Moves, cancel_if_asked
 from tests.faults.process import Desks, Killed
 from tests.faults.schedule import Leg, Move, Schedule
+from vmmigrate.run.stage import Discard
 
 LONGEST = 4 * 3600.0  # model seconds that one command may take
 MOST = 6000  # effects of one command
 PAST_ALL = 1 << 31
-_MAIL_EACH = 16  # effects: somebody writes to the gateway all the time
+DISCARD = "--discard"
+_MAIL_EACH = 24  # effects: somebody writes to the gateway all the time
+_RIGHT_BEFORE = 8  # effects from a guard's first question to the act
 _LATELY = 12  # effects
 _LOOKS = ("inventory", "holders", "power_state")
 
@@ -48,6 +51,7 @@ class Model:
         self.used = [self.desk]
         self.moves = Moves(self.world, self.daemon, self.desks)
         self.moves.second_run, self.moves.desk_reboots = self.second_run, self.desk.reboots
+        self.moves.run_id = lambda: self.desk.run_id
         self.desk.cancelled = lambda: cancel_if_asked(self.moves)
         self.old_before = copy.deepcopy(self.world.entry(self.world.old.id))
         self.old_files = invariants.files_of(self.world, self.world.old.id)
@@ -55,6 +59,8 @@ class Model:
         self.ended: list[Ended] = []
         self.broken: list[Broken] = []
         self.story: list[str] = []
+        self.end = ""  # how the run stands at last
+        self.discarded = False  # what was in a VM, by somebody who asked for that
         self.effects = self.kills = 0  # in all commands
         self._within = 0  # in this command
         self._due: list[tuple[int | str, Move]] = []
@@ -103,7 +109,10 @@ class Model:
 
     @property
     def old_was_touched(self) -> bool:
-        return any(name.endswith("-old") or name in ("notes", "unclaim", "reboot-host") for name in self.moves.made)
+        return any(
+            name.endswith("-old") or name in ("notes", "unclaim", "reboot-host", "second-run")
+            for name in self.moves.made
+        )
 
     @staticmethod
     def is_a_bug(error: BaseException | None) -> bool:
@@ -182,8 +191,8 @@ class Model:
 
     @property
     def _could_know(self) -> bool:
-        """Whether it looked at a VM since somebody moved one, or had no reason to."""
-        return self._moved_at <= self._looked_at or self._moved_at <= self.effects - 40
+        """Whether it looked at a VM since somebody moved one. Between a guard and its act nobody can look."""
+        return self._moved_at < min(self._looked_at, self.effects - _RIGHT_BEFORE)
 
     @property
     def _ours(self) -> set[str]:
@@ -202,6 +211,7 @@ class Model:
         self._outside = False
         try:
             ended = self.desk.command(verb, **_options(flags))
+            ended.command = command
         except Endless as endless:
             ended = Ended((verb,), [], endless)
         finally:
@@ -212,6 +222,7 @@ class Model:
     def second_run(self) -> None:
         """From another workstation, which nothing disturbs."""
         outside, self._outside = self._outside, True
+        self.moves.made.append("second-run")
         other = Desk(self.world, self.daemon, self.desks, self.hook, f"desk{len(self.used)}-elsewhere")
         self.used.append(other)
         ended = other.command("migrate")
@@ -221,6 +232,7 @@ class Model:
 
     def _after(self, ended: Ended) -> None:
         self.ended.append(ended)
+        self.discarded |= DISCARD in ended.command and ended.error is None
         self.tell(f"  → {type(ended.error).__name__ if ended.error else 'ok'}: {ended.text[:300]}")
         self.broken += invariants.of_command(self, ended)
         if ended.reported == "rolled-back":
@@ -233,4 +245,7 @@ def _options(flags: list[str]) -> dict[str, Any]:
         named["scope"] = flags[flags.index("--scope") + 1]
     if "--leave-mail" in flags:
         named["leave_behind"] = True
+    if "--discard" in flags:
+        much = flags[flags.index("--discard") + 1]
+        named["discard"] = Discard(mail=much, settings=much)
     return named

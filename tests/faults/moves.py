@@ -35,6 +35,8 @@ class Moves:
         self.touched: set[str] = set()  # VMs that an operator deleted
         self.second_run: Callable[[], None] = lambda: None
         self.desk_reboots: Callable[[], None] = lambda: None
+        self.run_id: Callable[[], str] = lambda: ""
+        self._new = ""
         self.count = 0
         self.cancelled = False
 
@@ -55,9 +57,11 @@ class Moves:
 
     @property
     def new(self) -> str:
-        """The newest VM that a run made, also where its tag was removed since; '' where there is none."""
-        made = [vm for vm, entry in self.world.vms.items() if vm != self.world.old.id and not entry.get("clone")]
-        return made[-1] if made else ""
+        """The one that this workstation's run made last, also where its tag was removed since; '' if there is none."""
+        run_id = self.run_id()
+        tagged = [vm for vm, each in self.world.vms.items() if each["tag"] == run_id and not each.get("clone")]
+        self._new = tagged[-1] if tagged else self._new
+        return self._new if self._new in self.world.vms else ""
 
     def heal(self) -> None:
         """What is broken around the program works again: daemon, disk, smarthost, guests that heed nobody."""

@@ -150,12 +150,14 @@ def _to_an_end(model: Model, command: Any) -> None:
     """Nothing is broken any more: whoever comes then brings the run to an end, or is told what to do."""
     model.tell("healed")
     model.heal()
-    for verb in ("resume", "rollback", "resume"):
-        if _word(model) in _ENDS:
+    model.end = _word(model)
+    for verb in ("resume", "rollback", "resume", "rollback --discard unseen"):
+        if model.end in _ENDS or model.end.startswith("none:"):
             break
         command(Leg(verb))
+        model.end = _word(model)
     model.world.time.pass_by(60)
-    model.broken += invariants.healed(model, _word(model))
+    model.broken += invariants.healed(model, model.end)
 
 
 def _word(model: Model) -> str:
@@ -170,7 +172,7 @@ def _told(model: Model, schedule: Schedule) -> bytes:
         "effects": model.effects,
         "kills": model.kills,
         "moves": model.moves.made,
-        "end": _word(model),
+        "end": model.end,
         "story": model.story,
     }
     return json.dumps(told).encode()

@@ -24,6 +24,18 @@ FOUND = {
         Leg("migrate"),
         Leg("rollback", before=(move("untag"),)),
     ),
+    "the new VM loses its tag and is off before the way back": (
+        Leg("migrate"),
+        Leg("rollback --scope switch", before=(move("untag"), move("off-new"))),
+    ),
+    "the new VM loses its tag within the way back": (
+        Leg("migrate"),
+        Leg("rollback", during=(("after hypervisor power_state", move("untag")),)),
+        Leg("resume", before=(move("off-new"),)),
+    ),
+    "the host reboots before the commit, and the new VM stays off": (
+        Leg("migrate", during=(("before guest 198.51.100.100: ping", move("reboot-host")),)),
+    ),
     "the new VM is renamed": (
         Leg("migrate", during=(("before hypervisor shut_down", KILL),)),
         Leg("resume", before=(move("rename-new"),)),

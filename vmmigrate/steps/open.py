@@ -10,7 +10,7 @@ from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
-from vmmigrate.steps import guards, isolate
+from vmmigrate.steps import deploy, guards, isolate
 from vmmigrate.steps.ready import BOOTS
 
 
@@ -80,7 +80,7 @@ def _close(run: Run) -> None:
     vm, shell, limits = run.facts.of(NewVm).vm, run.new_shell, run.settings.limits
     off = run.hypervisor.power_state(vm) is PowerState.OFF
     if off and not run.leave_behind:
-        _start_to_look(run, vm)
+        _start_to_look(run, deploy.ours(run))
     run.wait_for_answer(
         "the new gateway's shell",
         lambda: firewall.close_intake(shell, firewall.lay_intake(shell)),
