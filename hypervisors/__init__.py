@@ -1,6 +1,6 @@
 """One port to several hypervisors. This façade is all that others import; `connect` alone loads an SDK."""
 
-from hypervisors.access import Access
+from hypervisors.access import Access, without_asking
 from hypervisors.again import Lasting, lasting, until_reachable
 from hypervisors.by_hand import plug_by_hand, start_by_hand
 from hypervisors.connect import connect
@@ -127,4 +127,5 @@ __all__ = [
     "start_by_hand",
     "until_reachable",
     "wait_for",
+    "without_asking",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from hypervisors.errors import LoginRefused
 from hypervisors.secrets import Secret
@@ -23,3 +24,12 @@ class Access:
     password: Callable[[], Secret] = no_password
     trust: TlsTrust = field(default_factory=TlsTrust)
     stall: float = 120.0
+
+
+def without_asking(url: str) -> str:
+    """The same hypervisor, whose way there asks for nothing at the terminal: libvirt's ssh would ask for a password."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith("+ssh"):
+        return url
+    query = "&".join([*filter(None, [parts.query]), "no_tty=1"])
+    return parts._replace(query=query).geturl() if parts.netloc else url

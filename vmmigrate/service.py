@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, cast
 
+from hypervisors import without_asking
 from vmmigrate.events import Service, silent
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
 from vmmigrate.run.service import looked_at
@@ -32,4 +33,5 @@ def service(seen: RunStatus, parts: Parts) -> Service | None:
 
 def _hurried(settings: Settings) -> Settings:
     limits = settings.limits.model_copy(update={"reconnect": QUICK})
-    return settings.model_copy(update={"limits": limits})
+    there = settings.hypervisor.model_copy(update={"url": without_asking(settings.hypervisor.url)})
+    return settings.model_copy(update={"limits": limits, "hypervisor": there})

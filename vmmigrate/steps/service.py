@@ -133,7 +133,7 @@ def _way_out(seen: Seen) -> str:
 
 
 def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
-    url, plan = seen.run.hypervisor.url, seen.run.plan
+    url, plan = seen.run.plan.hypervisor, seen.run.plan
     if holder.power is PowerState.OFF:
         yield start_by_hand(url, holder.vm)
     if not (holder.stored_link_up if holder.power is PowerState.OFF else holder.link_up):

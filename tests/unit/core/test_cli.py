@@ -326,6 +326,19 @@ def test_failed_and_gone_back_is_1(cli: Cli, tmp_path: Path, tiny: TinyHyperviso
     assert (result.exit_code, result.stderr) == (1, "error: the host is down\n  → try another day\n")
 
 
+def test_a_way_back_that_reaches_no_hypervisor_ends_with_what_is_known_of_the_mail(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VMMIGRATE_LIMITS__RECONNECT", "0.1")  # also of a run that began without
+    record(tmp_path, "r1", done({name: fact for name, fact in SWITCHED.items() if name != "open"}))
+    connect = process.CONNECT.set(unreachable)
+    result, as_json = cli("rollback", "--yes", "r1"), cli("rollback", "--yes", "--json", "r1")
+    process.CONNECT.reset(connect)
+    assert result.exit_code in (2, 3)
+    assert result.stdout.splitlines()[-1] == "MAIL: not looked at: libvirt does not answer"
+    assert json.loads(as_json.stdout.splitlines()[-1])["mail"]["state"] == "not looked at"
+
+
 def test_something_left_to_a_person_is_3(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", done(PREPARED))
     tiny.before["destroy"] = raises(trouble("the host is down"))

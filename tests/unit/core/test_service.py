@@ -116,7 +116,7 @@ def test_mail_is_down_and_what_ends_it_is_said(
     assert found.state == DOWN
     assert found.seen.startswith(why)
     assert str(found).startswith("MAIL: DOWN since ")
-    by_hand = f"virsh -c qemu:///system start {NEW.name} or vmmigrate rollback r1"
+    by_hand = f"virsh -c test:///default start {NEW.name} or vmmigrate rollback r1"
     assert f": now {by_hand if records == MIGRATED else 'vmmigrate resume r1 or vmmigrate rollback r1'}" in str(found)
     assert (found.since == "") is (records == MIGRATED)  # an outage of which the run knows nothing
 
