@@ -9,6 +9,7 @@ from fixtures.appliance import state
 from tests.journey import moving
 from tests.journey.conftest import Worlds
 from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Child, Story, Told, assert_same
+from vmmigrate.steps.open import BY_HAND
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +102,8 @@ def test_an_old_vm_that_was_deleted_in_the_switch_is_named_and_nobody_is_called_
     assert told.status == ATTENTION
     assert f"the virtual machine mailgw ({story.lab.old_id}) is gone" in told.err
     assert "MAIL: DOWN since" in last_line(told)
+    assert "vmmigrate resume" not in last_line(told)
+    assert f"on the screen of {moving.new(story).name}, as root: {BY_HAND}" in last_line(told)
 
 
 def test_a_run_whose_key_was_lost_goes_back_and_says_what_it_cannot_compare(story: Story, undisturbed: Worlds) -> None:

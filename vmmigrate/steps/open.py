@@ -13,6 +13,11 @@ from vmmigrate.step import UndoRefused
 from vmmigrate.steps import deploy, guards, isolate
 from vmmigrate.steps.ready import BOOTS
 
+BY_HAND = (  # what `do` does: the table, and what would load it at a boot
+    "nft delete table inet vmmigrate_isolation;"
+    " rm -f /etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"
+)
+
 
 def do(run: Run) -> None:
     """Recorded first: from now on the new gateway may have accepted mail."""

@@ -4,7 +4,7 @@ import smtplib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hypervisors import Holder, PowerState, Unreachable, plug_by_hand, start_by_hand
+from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
 from vmmigrate.facts import Claim, NewVm, Plugged
@@ -13,6 +13,7 @@ from vmmigrate.run.fold import Status
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
 from vmmigrate.steps import guards
+from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 GREETS_WITHIN = 3.0  # seconds
 # By the gateway itself, not by the way there.
@@ -125,11 +126,23 @@ def _down(seen: Seen, past: Sequence[Outage], why: str) -> Service:
 def _way_out(seen: Seen) -> str:
     """The commands that end it; after the run's end first by hand what is amiss."""
     run_id, over = seen.run.run_id, seen.standing.came_to_its_end
+    if not over and seen.new is not None and seen.old is None and _old_is_gone(seen.run):
+        shell = f"on the screen of {seen.new.vm.name}, as root: {OPEN_BY_HAND}"
+        return "; ".join((*_by_hand(seen, seen.new), shell))
     commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ("resume", "rollback")]
     serving = (seen.new or seen.old) if over else seen.old
     if serving is not None and (over or not commands):
         commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
     return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
+
+
+def _old_is_gone(run: Run) -> bool:
+    """Deleted: then no command of this run can act, because its claim is gone too."""
+    try:
+        run.hypervisor.inventory(run.plan.old)
+    except NotFound:
+        return True
+    return False
 
 
 def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
