@@ -54,7 +54,7 @@ ROLLED_BACK = [_case(there) for there in range(1, RECORDS) if there // 2 % 2]
 
 def test_the_sample_has_each_way_often() -> None:
     ways = Counter((case.crash.when, case.kind) for case in ROLLED_BACK)
-    assert (len(ways), min(ways.values())) == (4, 6)
+    assert (len(ways), min(ways.values())) == (4, 7)
 
 
 @pytest.mark.parametrize("kind", ["vpx", "esx"])
@@ -124,9 +124,11 @@ def test_those_are_all_changes_of_the_hypervisor(story: VsphereStory) -> None:
 
 def crashed(story: VsphereStory, case: Case) -> str:
     """The old VM's boot before; nobody answered who was not yet let in."""
-    boot = story.old_boot()
-    assert story.migrate(stop=case.crash.stop).status == KILLED
-    assert story.recorded == case.crash.past
+    boot, (signal, when, record) = story.old_boot(), case.crash.stop
+    assert isinstance(record, int)
+    warned = record > 1  # right after the first record: the plan's, of --trust-staging
+    assert story.migrate(stop=(signal, when, record + warned)).status == KILLED
+    assert tuple(line for line in story.recorded if line != ("warning", "")) == case.crash.past
     nobody_came_too_early(story)
     return boot
 
