@@ -40,6 +40,20 @@ def test_what_is_set_and_answers_is_served(listening: ExitStack) -> None:
     assert found == tuple(sorted((mail, plain, shown)))
 
 
+def test_all_is_asked_in_one_command(listening: ExitStack) -> None:
+    shell = gateway(listen(listening, OLD))
+    asked: list[tuple[str, ...]] = []
+    run = shell.run
+
+    def counted(argv: tuple[str, ...], **more: object) -> object:
+        asked.append(tuple(argv))
+        return run(argv, **more)  # type: ignore[arg-type]
+
+    shell.run = counted  # type: ignore[method-assign,assignment]
+    served(shell, DEBIAN, OLD, dial_straight)
+    assert len([argv for argv in asked if argv[:2] == ("sh", "-c")]) == len(asked) == 1
+
+
 def test_where_tomcat_says_nothing_postfix_is_heard(listening: ExitStack) -> None:
     mail = listen(listening, OLD)
     shell = gateway(mail)

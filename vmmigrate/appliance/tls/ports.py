@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from hypervisors import Dial, NotYet, Pace, TimedOut, wait_for
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import postfix, server_xml
+from vmmigrate.appliance.tls.bundle import look_at
 from vmmigrate.appliance.tls.handshake import is_closed
 from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.findings import Check, Verdict
@@ -18,7 +18,8 @@ _USUAL = (443,)  # what is led to the console by a rule of the firewall is set n
 
 def served(shell: Shell, software: Software, host: str, dial: Dial) -> tuple[int, ...]:
     """Those that its Postfix and Tomcat are set to, and that answer from here."""
-    named = {*_USUAL, *_of_postfix(shell), *_of_tomcat(shell, software)}
+    look = look_at(shell, software, web=True, smtp=True)
+    named = {*_USUAL, *_of_postfix(look), *_of_tomcat(look, software)}
     return tuple(port for port in sorted(named) if not is_closed(host, port, dial))
 
 
@@ -36,14 +37,14 @@ def compared(ports: Sequence[int], host: str, dial: Dial, limit: float, pace: Pa
 
 def _of_postfix(shell: Shell) -> set[int]:
     with suppress(ApplianceError, CommandFailed):
-        found = postfix.read_postfix(looking(shell))
+        found = postfix.read_postfix(shell)
         return {service.port for service in (found.main, *found.services) if service.port}
     return set()
 
 
 def _of_tomcat(shell: Shell, software: Software) -> set[int]:
     with suppress(ApplianceError, CommandFailed):
-        return set(server_xml.ports(looking(shell), software))
+        return set(server_xml.ports(shell, software))
     return set()
 
 
