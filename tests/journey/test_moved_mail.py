@@ -3,7 +3,8 @@
 import pytest
 
 from tests.journey import moving
-from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Story, Told
+from tests.journey.conftest import Worlds
+from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Story, Told, assert_same
 
 pytestmark = pytest.mark.slow
 
@@ -53,12 +54,21 @@ def test_a_new_gateway_that_took_mail_before_the_commit_is_not_deleted_with_it(s
     new = moving.new(story)
     told = story.rollback()
     assert told.status == ATTENTION
-    assert f"mail in {new.name}: expected none; seen: deferred: 1" in told.err
+    assert f"mail in {new.name}: expected none; seen: 1 message (1 deferred)" in told.err
     assert "--discard-mail 1" in told.err
     assert (story.live(), moving.mail_in(story, new)) == (["old"], (1, 1))
     assert "MAIL: flowing through mailgw" in last_line(told)
     assert story.rollback("--discard-mail", "1").status == DONE
     assert list(story.world()) == ["old"]
+
+
+def test_what_an_isolated_guest_writes_to_root_is_no_obstacle_to_a_way_back(story: Story, undisturbed: Worlds) -> None:
+    """sudo does, where it cannot resolve the new host name."""
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "verify-live"))).status == KILLED
+    moving.wait_in_queue(story, moving.new(story))
+    told = story.rollback()
+    assert told.status == DONE, told.err
+    assert_same(story.world(), undisturbed.before)
 
 
 def switched_back(story: Story) -> None:

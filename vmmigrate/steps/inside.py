@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from hypervisors import PowerState, Problem, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import DatabaseFacts, more_in, read_database
+from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import ApplianceError, Guarded
-from vmmigrate.facts import NewGuest, NewVm, Plugged
+from vmmigrate.facts import NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import UNSEEN, Run
 from vmmigrate.steps import export, links
@@ -103,8 +104,12 @@ def _verdict(run: Run, vm: VmRef, held: Held, permitted: str, what: str) -> tupl
 
 
 def _mail(run: Run, vm: VmRef) -> Held:
+    """One that was never opened and is isolated has only its own words to root: nobody else has reached it."""
     try:
-        return Held(mail.queues(_shell(run, vm)).counts)
+        shell = _shell(run, vm)
+        if run.facts.last(Opened) is None and firewall.is_isolated(shell):
+            return Held({})
+        return Held(mail.queues(shell).counts)
     except Problem as problem:
         return Held(None, str(problem))
 
