@@ -66,6 +66,13 @@ FOUND = {
         Leg("migrate", during=(("before guest 198.51.100.100: sh -c", move("mail")), (420, move("delete-new")))),
     ),
     "no fsync succeeds where the run's folder is made": (Leg("migrate", during=((3, move("fsync")),)),),
+    "no fsync succeeds where the digests are written": (
+        Leg("migrate", during=(("truncate digests.json.part", move("fsync")),)),
+    ),
+    "the host reboots in the way back before autostart is given back": (
+        Leg("migrate"),
+        Leg("rollback --leave-mail", during=(("before hypervisor set_autostart mailgw True", move("reboot-host")),)),
+    ),
     "no room for the run's key": (Leg("migrate", during=(("before hypervisor rehearse", move("full", 0.005)),)),),
     "the workstation loses its power in the way back": (
         Leg("migrate"),

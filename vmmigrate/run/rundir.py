@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vmmigrate.durable import fsync_folder, part_of
+from vmmigrate.durable import fsync_folder, part_of, write_durably
 from vmmigrate.errors import RunFolderFailed, UsageProblem
 from vmmigrate.run.sealed import Sealed
 from vmmigrate.settings.folders import KEYS, RUNS, try_to_write
@@ -106,6 +106,16 @@ class RunDir:
         except OSError as error:
             self.remove()
             raise not_begun(self.path, error) from error
+
+    def write(self, path: Path, data: bytes) -> None:
+        """A file of the folder, whole or not at all. Raises RunFolderFailed."""
+        try:
+            write_durably(path, data)
+        except OSError as error:
+            raise RunFolderFailed(
+                f"{path} cannot be written: {error.strerror or error}",
+                hint=f"free some space there (df -h {path.parent}), then resume the run",
+            ) from error
 
     def drop_secrets(self) -> None:
         """Delete the key first: then any remaining file is unreadable. Raises RunFolderFailed."""

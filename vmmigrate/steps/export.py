@@ -10,7 +10,6 @@ from hypervisors import Secret
 from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Exported
-from vmmigrate.durable import write_durably
 from vmmigrate.errors import ApplianceError, JournalDamaged
 from vmmigrate.facts import Backup, Reboot, TableDigest
 from vmmigrate.findings import Check, Verdict
@@ -92,6 +91,6 @@ def _take(run: Run, path: Path) -> None:
 
 
 def _keep(run: Run, digests: DatabaseFacts, exported: Exported, attempts: int, *, by_hand: bool) -> None:
-    write_durably(run.rundir.digests, DIGESTS.dump_json(digests))
+    run.rundir.write(run.rundir.digests, DIGESTS.dump_json(digests))
     tables = {name: TableDigest(table.count, table.digest) for name, table in digests.tables.items()}
     run.learn(Backup(exported.name, exported.container, exported.size, exported.sha256, attempts, tables, by_hand))

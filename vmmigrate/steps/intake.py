@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hypervisors import PowerState
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.net import firewall
@@ -32,13 +33,24 @@ def do(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    """The link has just come up again: wait until the old guest answers."""
+    """The link has just come up again: wait until the old guest answers. It may be off: see `_started`."""
+    limits = run.settings.limits
     run.wait_for_answer(
         "the old gateway's shell",
         lambda: firewall.open_intake(run.old_shell),
-        timeout=run.settings.limits.network,
+        timeout=limits.boot if _started(run) else limits.network,
         clears=f"on the old VM's screen, as root: {BY_HAND}",
     )
+
+
+def _started(run: Run) -> bool:
+    """Whether the old VM had to be started: autostart is given back last, so a reboot of the host may leave it off."""
+    old = run.plan.old
+    if run.hypervisor.power_state(old) is not PowerState.OFF:
+        return False
+    guards.before_plugging_in(run, old, down=run.hypervisor.find_tagged(run.run_id), going_back=True)
+    run.hypervisor.start(old)
+    return True
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -9,7 +9,6 @@ from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.durable import write_durably
 from vmmigrate.facts import NewGuest, OldState, Opened, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
@@ -83,7 +82,7 @@ def _ports(run: Run, host: str, limit: float) -> Iterator[Check]:
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = load_digests(run)
     new = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=old)
-    write_durably(run.rundir.imported, DIGESTS.dump_json(new))
+    run.rundir.write(run.rundir.imported, DIGESTS.dump_json(new))
     rows = sum(table.count for table in old.tables.values())
     expected = f"all {rows} rows of {len(old.tables)} tables accounted for"
     gone = lost(old, new)
