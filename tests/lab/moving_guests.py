@@ -1,0 +1,152 @@
+"""What others do to the lab's real guests and their hypervisor between two commands."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import libvirt
+
+from fixtures import lab as labs
+from fixtures.demo.worlds import CHECKOUT, RealGuests, environment
+from fixtures.lab.namespace import first_process
+from fixtures.lab.places import LAN
+from hypervisors import Inventory, NotYet, PowerState, connect, wait_for
+
+CLAIM = "[vmmigrate]"
+
+
+@dataclass
+class Hands:
+    """A person at the hypervisor, by another name than the program's."""
+
+    uri: str
+
+    @contextlib.contextmanager
+    def hypervisor(self) -> Iterator[Any]:
+        with contextlib.closing(connect(self.uri)) as made:
+            yield made
+
+    def plug(self, name: str, *, up: bool) -> None:
+        with self.hypervisor() as hypervisor:
+            vm = hypervisor.find(name)
+            nic = next(nic for nic in hypervisor.inventory(vm).nics if nic.network.name == LAN)
+            hypervisor.set_nic(vm, nic.mac, link_up=up)
+
+    def live(self) -> list[str]:
+        """The names of those that run and are plugged in to the live network."""
+        with self.hypervisor() as hypervisor, self._libvirt() as connection:
+            found = [hypervisor.find(domain.name()) for domain in connection.listAllDomains()]
+            return sorted(vm.name for vm in found if _is_live(hypervisor.inventory(vm)))
+
+    def remove_the_claim(self, name: str) -> None:
+        with self.hypervisor() as hypervisor:
+            vm = hypervisor.find(name)
+            lines = hypervisor.inventory(vm).notes.splitlines()
+            hypervisor.set_notes(vm, "\n".join(line for line in lines if not line.startswith(CLAIM)))
+
+    def reset(self, name: str) -> None:
+        """The guest starts again; its links stay as they are."""
+        with self._libvirt() as connection:
+            connection.lookupByName(name).reset()
+
+    def start_with_the_host(self, name: str) -> None:
+        with self._libvirt() as connection:
+            connection.lookupByName(name).setAutostart(True)
+
+    def reboot_the_host(self) -> list[str]:
+        """All domains go off; those with autostart come back. Their names."""
+        with self._libvirt() as connection:
+            domains = connection.listAllDomains()
+            for domain in domains:
+                with contextlib.suppress(libvirt.libvirtError):  # it is off
+                    domain.destroy()
+            started = [domain for domain in domains if domain.autostart()]
+            for domain in started:
+                domain.create()
+            return sorted(domain.name() for domain in started)
+
+    @contextlib.contextmanager
+    def _libvirt(self) -> Iterator[libvirt.virConnect]:
+        connection = libvirt.open(self.uri)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _is_live(machine: Inventory) -> bool:
+    return machine.power is PowerState.RUNNING and any(nic.link_up for nic in machine.nics if nic.network.name == LAN)
+
+
+# ---- libvirtd ------------------------------------------------------------------------------------------------
+
+
+def libvirtd() -> int:
+    """Its process, a child of the lab's first one."""
+    parent = first_process(labs.folders())
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        if Path(f"/proc/{child}/comm").read_text().strip() == "libvirtd":
+            return int(child)
+    raise NotYet("no libvirtd")
+
+
+def restart_libvirtd(uri: str) -> None:
+    before = libvirtd()
+    os.kill(before, signal.SIGTERM)
+
+    def look() -> None:
+        if libvirtd() == before:
+            raise NotYet("the old one still runs")
+        try:
+            libvirt.open(uri).close()
+        except libvirt.libvirtError as error:
+            raise NotYet(str(error)) from error
+
+    wait_for("another libvirtd", look, timeout=60, clears="see the lab's log")
+
+
+@contextlib.contextmanager
+def hung_libvirtd() -> Iterator[None]:
+    process = libvirtd()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+# ---- a command that stands still ----------------------------------------------------------------------------
+
+
+@dataclass
+class Standing:
+    """A command that has stopped itself."""
+
+    process: "subprocess.Popen[str]"
+
+    def go_on(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def ended(self) -> tuple[int, str]:
+        """Exit code and standard output."""
+        out, _ = self.process.communicate()
+        return self.process.returncode, out
+
+
+def until_it_stands(guests: RealGuests, *argv: str, driver: tuple[str, ...]) -> Standing:
+    """`vmmigrate ARGV`, begun, up to the SIGSTOP that the driver sends; nsenter stops with its child."""
+    process = subprocess.Popen(
+        guests.command(*argv, driver=driver), env=environment(guests), cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert process.poll() is None, "it ended instead"
+        assert time.monotonic() < deadline, "it does not stop"
+        time.sleep(0.05)
+    return Standing(process)

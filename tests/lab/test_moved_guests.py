@@ -1,0 +1,131 @@
+"""Others act on real guests and on libvirt between two commands: schedules that share one migration.
+
+Deploying and booting a guest under emulation is what costs, so it is killed and taken up again from one schedule to the
+next: a test begins where the one before it ended, and all fail after one that does.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from migrating import SIGKILLED, ended_name, migrate, run_of, vmmigrate
+from moving_guests import Hands, hung_libvirtd, restart_libvirtd, until_it_stands
+
+from fixtures import lab as labs
+from fixtures.demo.worlds import world_of
+from fixtures.lab import Lab
+
+pytestmark = pytest.mark.lab
+MIB = 1 << 10  # ru_maxrss counts KiB
+
+
+def killed_after(step: str, kind: str = "done") -> tuple[str, ...]:
+    return ("--after", kind, step, "SIGKILL")
+
+
+class Migration:
+    """One run, from test to test."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.guests, self.hands, self.run = world_of(lab, folder), Hands(lab.socket_uri), ""
+        (folder / "vmmigrate.toml").write_text(self.guests.settings())
+        self.before, self.things = self.guests.look(self.guests.old), self.guests.things()
+
+    @property
+    def old(self) -> str:
+        return self.guests.old_vm
+
+    @property
+    def new(self) -> str:
+        return ended_name(self.guests)
+
+    def begin(self, driver: tuple[str, ...]) -> None:
+        status, events = migrate(self.guests, driver)
+        assert status == SIGKILLED, events[-3:]
+        self.run = run_of(events)
+
+    @property
+    def recorded(self) -> list[str]:
+        """Each record as "kind step", and what a look saw that did not hold."""
+        journal = (self.guests.folder / "runs" / self.run / "journal.jsonl").read_text().splitlines()
+        return [_in_words(json.loads(line)) for line in journal]
+
+    def resume(self, *driver: str) -> tuple[int, str]:
+        """Exit code, and all that was shown and recorded."""
+        status, events = vmmigrate(self.guests, "resume", self.run, driver=driver)
+        return status, "\n".join(map(str, events))
+
+
+def _in_words(record: dict[str, Any]) -> str:
+    seen = [check["seen"] for check in record.get("checks", ()) if check["verdict"] != "pass"]
+    return " ".join(filter(None, (record["kind"], record.get("step", ""), *seen)))
+
+
+# ---- gone back from ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def first(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migration]:
+    """Killed right before its switch."""
+    made = Migration(lab, tmp_path_factory.mktemp("first"))
+    made.begin(killed_after("verify"))
+    yield made
+    labs.reset(labs.folders())
+
+
+def test_a_claim_that_was_removed_and_a_new_guest_that_was_reset_before_the_switch(first: Migration) -> None:
+    first.hands.remove_the_claim(first.old)
+    first.hands.reset(first.new)
+    status, shown = first.resume(*killed_after("close-intake"))
+    assert status == SIGKILLED, first.recorded[-20:]
+    assert "claimed again" in shown
+    assert first.hands.live() == [first.old]
+
+
+def test_an_old_guest_that_was_reset_after_its_intake_was_closed(first: Migration) -> None:
+    first.hands.reset(first.old)
+    status, _ = first.resume(*killed_after("switch"))
+    assert status == SIGKILLED, first.recorded[-20:]
+    assert first.recorded.count("done close-intake") == 2, first.recorded[-20:]
+    assert first.hands.live() == [first.new]
+
+
+def test_an_old_vm_that_was_plugged_in_by_hand_before_a_resume(first: Migration) -> None:
+    first.hands.plug(first.old, up=True)
+    status, _ = first.resume(*killed_after("switch"))
+    assert status == SIGKILLED, first.recorded[-20:]
+    assert "undone switch" in first.recorded
+    assert first.hands.live() == [first.new]
+
+
+def test_killed_in_the_switch_the_old_vm_is_plugged_in_by_its_links_alone(first: Migration) -> None:
+    status, events = vmmigrate(first.guests, "rollback", first.run, "--links-only", "--yes")
+    assert status == 0, events[-3:]
+    assert first.hands.live() == [first.old], first.recorded[-20:]
+
+
+def test_a_libvirtd_that_is_restarted_in_the_switch(first: Migration) -> None:
+    driver = ("--after", "begin", "switch", "SIGSTOP", *killed_after("verify-live"))
+    standing = until_it_stands(first.guests, "resume", first.run, driver=driver)
+    restart_libvirtd(first.hands.uri)
+    standing.go_on()
+    status, shown = standing.ended()
+    assert status in (SIGKILLED, 128 + signal.SIGKILL), (shown[-1000:], first.recorded[-20:])
+    assert first.hands.live() == [first.new]
+
+
+def test_a_libvirtd_that_hangs_for_seconds_and_all_is_as_before(first: Migration) -> None:
+    """Gone back from between both links and the commit: the old gateway is the one it was, and nothing else is left."""
+    driver = ("--after", "direction", "", "SIGSTOP")
+    standing = until_it_stands(first.guests, "rollback", first.run, "--yes", driver=driver)
+    with hung_libvirtd():
+        standing.go_on()
+        time.sleep(5)
+    status, shown = standing.ended()
+    assert status == 0, (shown[-1000:], first.recorded[-20:])
+    assert "MAIL: flowing through" in shown.splitlines()[-1]
+    assert (first.guests.look(first.guests.old), first.guests.things()) == (first.before, first.things)
