@@ -124,6 +124,7 @@ FLOORS = (
     ("steps",),
     ("itineraries", "plan"),
     ("parts",),
+    ("known_runs",),
     ("operations", "alone", "service"),
     ("migrating", "show"),
     ("doctor", "init"),

@@ -1,16 +1,15 @@
-"""What can be asked of a run of any kind: begin, resume, rollback, finish, status."""
+"""What can be asked of a run of any kind: begin, resume, rollback, finish."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 
-from hypervisors import Problem
-from vmmigrate import __version__
+from vmmigrate import __version__, known_runs
 from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
-from vmmigrate.errors import JournalDamaged, NeedsConfirmation, UsageProblem
+from vmmigrate.errors import NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted, Warned
 from vmmigrate.itinerary import REDO, Itinerary
 from vmmigrate.parts import Parts, run_of
@@ -26,15 +25,12 @@ from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, not_begun
 from vmmigrate.run.stage import Discard, Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
-from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
 from vmmigrate.run.way_back import WayBack, scope_to_undo, way_back
-from vmmigrate.settings.folders import run_ids
 from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 
-LAST = "last"  # for a run's id: the newest
 NOTHING = Discard()
 
 # ---- begin ----------------------------------------------------------------------------------------------
@@ -159,7 +155,7 @@ def rollback(
 
 def rehearse_rollback(run_id: str, parts: Parts, *, scope: str | None = None) -> WayBack:
     """What `rollback` would undo, from the run's folder alone: nothing is touched. Raises UsageProblem as it does."""
-    seen = status(run_id, parts)
+    seen = known_runs.status(run_id, parts)
     refuse_finished(seen.state)
     return way_back(seen.standing, seen.plan, scope_to_undo(seen.standing, scope))
 
@@ -193,7 +189,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
 
 @contextmanager
 def _taken_up(run_id: str, verb: str, parts: Parts) -> Iterator[Recorded]:
-    rundir = _existing(run_id, parts)
+    rundir = known_runs.existing(run_id, parts)
     with ExitStack() as held:
         with way_out.said_of(rundir, parts.itineraries):
             recorded = held.enter_context(taken_up(rundir, parts.itineraries, parts.clocks, verb))
@@ -230,73 +226,3 @@ def _fetch_for_the_way_back(run: Run, standing: Standing, steps: Collection[str]
     """Only what undoing these steps wants."""
     with way_out.said(standing, run.plan, run.settings):
         fetch_secrets(run.doors, standing.itinerary.secrets_back(run.doors, steps))
-
-
-# ---- status ----------------------------------------------------------------------------------------------
-
-
-def status(run_id: str, parts: Parts) -> RunStatus:
-    """Raises UsageProblem if there is no such run, JournalDamaged if it cannot be read."""
-    return read_status(_existing(run_id, parts), parts.itineraries)
-
-
-def found(word: str, parts: Parts) -> tuple[RunStatus, ...]:
-    """The run of that id; the newest for `last`; or those that concern a virtual machine, newest first.
-
-    Raises UsageProblem where there is none.
-    """
-    every = runs(parts)
-    if word not in every and word != LAST:
-        concerned = tuple(run for run in _readable(reversed(every), parts) if word in run.plan.concerns)
-        return concerned or (status(word, parts),)
-    return (status(every[-1] if word == LAST and every else word, parts),)
-
-
-def _readable(run_ids: Iterable[str], parts: Parts) -> Iterator[RunStatus]:
-    for run_id in run_ids:
-        with suppress(Problem):
-            yield status(run_id, parts)
-
-
-def statuses(parts: Parts) -> Iterator[RunStatus]:
-    """Each run that can be read, oldest first; after the others, JournalDamaged names all that cannot."""
-    unread: dict[str, Problem] = {}
-    for run_id in runs(parts):
-        try:
-            seen = status(run_id, parts)
-        except Problem as problem:
-            unread[run_id] = problem
-        else:
-            yield seen
-    if unread:
-        raise _all_of(unread)
-
-
-def _all_of(unread: Mapping[str, Problem]) -> JournalDamaged:
-    named = [f"run {run_id}: {problem}" for run_id, problem in unread.items()]
-    listed = named[0] if len(named) == 1 else f"{len(named)} runs cannot be read:\n  " + "\n  ".join(named)
-    return JournalDamaged(listed, hint="; ".join(dict.fromkeys(problem.hint for problem in unread.values())))
-
-
-def runs(parts: Parts) -> tuple[str, ...]:
-    """The ids of all runs, oldest first."""
-    try:
-        return run_ids(parts.runs_folder)
-    except OSError as error:
-        raise UsageProblem(
-            f"{parts.runs_folder} cannot be read: {error.strerror}",
-            hint="permit it, or name another folder in VMMIGRATE_RUNS_FOLDER",
-        ) from error
-
-
-def _existing(run_id: str, parts: Parts) -> RunDir:
-    every = runs(parts)
-    if run_id not in every:
-        known = ", ".join(every[-5:]) or "none"
-        raise UsageProblem(
-            f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
-            hint="list the runs with `vmmigrate status`"
-            if known != "none"
-            else "was it begun by another user, or on another workstation?",
-        )
-    return parts.rundir(run_id)

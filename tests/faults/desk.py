@@ -12,7 +12,7 @@ from fixtures.model.mount import PLACE
 from fixtures.model.world import ADDRESS, IMAGE, OLD_NAME, World
 from hypervisors import Cancelled, Clock, Pace, Problem
 from tests.faults.process import Desks, Killed, Process
-from vmmigrate import migrating, operations
+from vmmigrate import known_runs, migrating, operations
 from vmmigrate.events import Event, RunEnded
 from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
@@ -139,7 +139,7 @@ class Desk:
         return operations.finish(self.run_id, parts, yes=True, **options)
 
     def _status(self, parts: Parts) -> str:
-        return operations.status(self.run_id, parts).word
+        return known_runs.status(self.run_id, parts).word
 
 
 VERBS: dict[str, Callable[..., Any]] = {

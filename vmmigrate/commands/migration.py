@@ -237,24 +237,24 @@ def status(
 
     Examples: vmmigrate status last · vmmigrate status 20261122-133919-9268 · vmmigrate status mailgw
     """
-    from vmmigrate import operations
+    from vmmigrate import known_runs
     from vmmigrate.service import service
     from vmmigrate.show.jsonlines import JsonLines
     from vmmigrate.show.status import status_json, status_line, status_lines
 
     def act(parts: "Parts", _: Any) -> None:
-        if not (run or json or operations.runs(parts)):
+        if not (run or json or known_runs.ids(parts)):
             echo([f"no runs in {parts.runs_folder}"])
-        found = operations.found(run, parts) if run else ()
+        found = known_runs.found(run, parts) if run else ()
         mail = service(found[0], parts) if found else None  # of the newest
         if json:
-            for number, seen in enumerate(found or operations.statuses(parts)):
+            for number, seen in enumerate(found or known_runs.statuses(parts)):
                 JsonLines(sys.stdout).write(status_json(seen, None if number else mail))
         elif len(found) == 1:
             echo(status_lines(found[0], mail))
         else:
             echo([str(mail)] if mail else [])
-            for seen in found or operations.statuses(parts):
+            for seen in found or known_runs.statuses(parts):
                 echo([status_line(seen)])
 
     carry_out(act, json=json)

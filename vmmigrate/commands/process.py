@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from hypervisors import Access, Cancelled, Hypervisor, Pace, Problem, connect, recordable, redacted
-from vmmigrate import operations
+from vmmigrate import known_runs
 from vmmigrate.commands.in_time import in_time
 from vmmigrate.commands.terminal import ask
 from vmmigrate.errors import NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
@@ -122,7 +122,7 @@ class Session:
         if not run_id or self._parts is None:
             return None
         try:
-            return service(operations.status(run_id, self._parts), self._parts)
+            return service(known_runs.status(run_id, self._parts), self._parts)
         except Problem:  # its folder cannot be read: the error above says so
             return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from recorded_runs import END, PREPARED, SWITCHED, TinyHypervisor, done, parts, record
 
-from vmmigrate import operations
+from vmmigrate import known_runs, operations
 from vmmigrate.errors import RunFolderFailed, UsageProblem
 from vmmigrate.events import Event, Warned
 from vmmigrate.run.lock import Holder, holder_of, locked
@@ -34,7 +34,7 @@ def lock_here(rundir: RunDir, verb: str = "migrate") -> ExitStack:
 def test_a_run_in_progress_names_its_host_and_its_process(rundir: RunDir, tmp_path: Path) -> None:
     given = parts(tmp_path, TinyHypervisor())
     with lock_here(rundir):
-        seen = operations.status("r1", given)
+        seen = known_runs.status("r1", given)
         lines = status_lines(seen)
         assert lines[0].startswith(
             f"run r1: in progress: migrate on here (process {os.getpid()}) since 2026-01-02 03:04:05 UTC, mailgw → "
@@ -48,7 +48,7 @@ def test_a_run_in_progress_names_its_host_and_its_process(rundir: RunDir, tmp_pa
             "since": "2026-01-02T03:04:05.000+00:00",
             "certain": True,
         }
-    assert operations.status("r1", given).word == "migrated"
+    assert known_runs.status("r1", given).word == "migrated"
     assert (rundir.path / "lock").read_bytes() == b""
 
 
@@ -82,7 +82,7 @@ def test_on_a_shared_folder_another_workstation_may_work_on_it(rundir: RunDir, t
     (rundir.path / "lock").write_text(json.dumps(ELSEWHERE))
     found = holder_of(rundir)
     assert found == Holder(**ELSEWHERE, certain=False)  # type: ignore[arg-type]
-    seen = operations.status("r1", parts(tmp_path, TinyHypervisor()))
+    seen = known_runs.status("r1", parts(tmp_path, TinyHypervisor()))
     assert seen.words == "migrated (or migrate on another (process 7) since 2026-01-02 03:04:05 UTC)"
     assert (seen.word, bool(seen.verbs)) == ("migrated", True)
 
@@ -128,14 +128,14 @@ def test_the_last_run_and_those_of_a_virtual_machine(tmp_path: Path) -> None:
     given = parts(tmp_path, TinyHypervisor())
     for run_id in ("20260102-1", "20260103-1"):
         record(tmp_path, run_id, [])
-    ids = {word: [seen.run_id for seen in operations.found(word, given)] for word in ("last", "mailgw", "20260102-1")}
+    ids = {word: [seen.run_id for seen in known_runs.found(word, given)] for word in ("last", "mailgw", "20260102-1")}
     assert ids == {"last": ["20260103-1"], "mailgw": ["20260103-1", "20260102-1"], "20260102-1": ["20260102-1"]}
     (tmp_path / "runs" / "20260103-1" / "journal.jsonl").write_text("damaged")
-    assert [seen.run_id for seen in operations.found("mailgw", given)] == ["20260102-1"]
+    assert [seen.run_id for seen in known_runs.found("mailgw", given)] == ["20260102-1"]
     with pytest.raises(UsageProblem, match="there is no run 'other'"):
-        operations.found("other", given)
+        known_runs.found("other", given)
 
 
 def test_without_any_run_there_is_no_last(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r"there is no run 'last' in .*\(known: none\)"):
-        operations.found("last", parts(tmp_path, TinyHypervisor()))
+        known_runs.found("last", parts(tmp_path, TinyHypervisor()))

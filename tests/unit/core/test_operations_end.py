@@ -43,7 +43,7 @@ from hypervisors import (
     Problem,
     VmRef,
 )
-from vmmigrate import operations
+from vmmigrate import known_runs, operations
 from vmmigrate.errors import (
     Guarded,
     JournalDamaged,
@@ -105,7 +105,7 @@ def kept(rundir: RunDir) -> list[str]:
 )
 def test_where_a_run_stands(tmp_path: Path, tiny: TinyHypervisor, records: list[tuple[Kind, dict]], word: str) -> None:
     record(tmp_path, "r1", records)
-    seen = operations.status("r1", parts(tmp_path, tiny))
+    seen = known_runs.status("r1", parts(tmp_path, tiny))
     assert (seen.word, seen.plan) == (word, PLAN)
     assert tiny.calls == []
 
@@ -125,11 +125,11 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
 
 
 def test_runs_are_those_with_a_journal_oldest_first(tmp_path: Path, tiny: TinyHypervisor) -> None:
-    assert operations.runs(parts(tmp_path, tiny)) == ()
+    assert known_runs.ids(parts(tmp_path, tiny)) == ()
     for run_id in ("20260103-1", "20260102-1"):
         record(tmp_path, run_id, [])
     (tmp_path / "runs" / "stray").mkdir()
-    assert operations.runs(parts(tmp_path, tiny)) == ("20260102-1", "20260103-1")
+    assert known_runs.ids(parts(tmp_path, tiny)) == ("20260102-1", "20260103-1")
 
 
 def test_a_run_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_run_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
 
 def test_an_unknown_run(tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", [])
-    for act in (operations.status, operations.resume, operations.rollback, operations.finish):
+    for act in (known_runs.status, operations.resume, operations.rollback, operations.finish):
         with pytest.raises(UsageProblem, match=r"there is no run 'r2' in .*/runs \(known: r1\)") as refusal:
             act("r2", parts(tmp_path, tiny))
         assert refusal.value.hint == "list the runs with `vmmigrate status`"
@@ -184,7 +184,7 @@ STATES = {
     "finished": [*done(SWITCHED), END, (Kind.FINISHED, {})],
 }
 ACTS: dict[str, Callable[..., object]] = {
-    "status": operations.status,
+    "status": known_runs.status,
     "resume": operations.resume,
     "rollback": operations.rollback,
     "finish": operations.finish,
@@ -238,7 +238,7 @@ def test_a_switched_back_run_is_not_switched_back_again(tmp_path: Path, tiny: Ti
 
 def test_what_was_undone_is_shown_as_undone(tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", STATES["rolled back"])
-    seen = operations.status("r1", parts(tmp_path, tiny))
+    seen = known_runs.status("r1", parts(tmp_path, tiny))
     shown = {line.split()[1]: line.split()[0] for line in status_lines(seen) if line.startswith("  ")}
     assert {step for step, state in shown.items() if state == "undone"} == set(PREPARED)
     assert shown["verify"] == "pending"

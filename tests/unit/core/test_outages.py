@@ -6,7 +6,7 @@ import pytest
 from recorded_runs import END, SWITCHED, SWITCHED_BACK, Recorded, TinyHypervisor, done, parts, record, undone
 from small_steps import HEADER
 
-from vmmigrate import operations
+from vmmigrate import known_runs
 from vmmigrate.events import Outage
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.journal import Journal
@@ -100,6 +100,6 @@ def test_this_machines_clock_goes_on_and_its_boot_is_one() -> None:
 )
 def test_status_counts_switches_that_failed_and_ways_back(tmp_path: Path, records: list[Recorded], many: int) -> None:
     record(tmp_path, "r1", records)
-    seen = operations.status("r1", parts(tmp_path, TinyHypervisor()))
+    seen = known_runs.status("r1", parts(tmp_path, TinyHypervisor()))
     assert [each.about for each in seen.outages] == [False] * many
     assert seen.outage == total(seen.outages)

@@ -27,7 +27,7 @@ from small_plan import LAN, PLAN
 from small_steps import trouble
 
 from hypervisors import Holder, Network, PowerState, TimedOut, VmRef
-from vmmigrate import operations
+from vmmigrate import known_runs, operations
 from vmmigrate.commands.in_time import in_time
 from vmmigrate.errors import Guarded
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Event, RunEnded, Service
@@ -60,7 +60,7 @@ def seen(
     )
     record(folder, "r1", records)
     given = parts(folder, tiny, open_doors=doors_to(Porter(tiny, refused)))
-    found = service(operations.status("r1", given), given)
+    found = service(known_runs.status("r1", given), given)
     assert found is not None
     assert not [call for call in tiny.calls if not call.startswith(("inventory", "find", "close"))]
     return found
@@ -81,7 +81,7 @@ def test_mail_flows_through_the_one_that_greets(
     tmp_path: Path, records: list[Recorded], plugged: VmRef, through: str, since: str
 ) -> None:
     found = seen(tmp_path, records, plugged=(plugged,))
-    ended = operations.status("r1", parts(tmp_path, TinyHypervisor())).outages
+    ended = known_runs.status("r1", parts(tmp_path, TinyHypervisor())).outages
     times = {"the commit": ended[0].ended if ended else "", "the way back": ended[-1].ended if ended else ""}
     assert (found.state, found.through, found.since) == (FLOWING, (through,), times.get(since, since))
     assert str(found).startswith(f"MAIL: flowing through {through} since ")
@@ -154,7 +154,7 @@ def test_an_opening_that_is_not_recorded_is_not_called_flowing(tmp_path: Path) -
 def test_a_look_that_fails_says_why_and_fails_nothing(tmp_path: Path, error: Exception) -> None:
     tiny = TinyHypervisor(before={"holders": raises(error)})
     record(tmp_path, "r1", MIGRATED)
-    found = service(operations.status("r1", parts(tmp_path, tiny)), parts(tmp_path, tiny))
+    found = service(known_runs.status("r1", parts(tmp_path, tiny)), parts(tmp_path, tiny))
     why = "the host is away" if str(error) == "the host is away" else "a bug: KeyError"
     assert str(found) == f"MAIL: not looked at: {why}"
 
@@ -178,7 +178,7 @@ def test_a_look_asks_for_no_password(tmp_path: Path, source: object) -> None:
         raise AssertionError("a password was found")
 
     given = replace(parts(tmp_path, TinyHypervisor()), secrets=ProcessSecrets({}, ask), connect=connect)  # type: ignore[arg-type]
-    found = service(operations.status("r1", given), given)
+    found = service(known_runs.status("r1", given), given)
     assert str(found).startswith("MAIL: not looked at: ")
     assert found is not None
     assert found.seen.endswith(("is not given, and is not asked for here", "may have to be asked for, and is not here"))
@@ -224,7 +224,7 @@ def test_what_nobody_looked_at_is_said_as_recorded(tmp_path: Path) -> None:
 
 def test_a_status_begins_with_it(tmp_path: Path) -> None:
     record(tmp_path, "r1", [*MIGRATED, (Kind.FINISHED, {})])
-    run, mail = operations.status("r1", parts(tmp_path, TinyHypervisor())), Service(FLOWING, ("a",), "before this run")
+    run, mail = known_runs.status("r1", parts(tmp_path, TinyHypervisor())), Service(FLOWING, ("a",), "before this run")
     assert status_lines(run, mail)[:2] == [str(mail), f"run r1: finished, mailgw → {NEW.name}"]
     shown = status_json(run, mail)["mail"]
     assert isinstance(shown, dict)
@@ -253,7 +253,7 @@ def test_no_command_is_offered_that_would_be_refused(
     tiny = TinyHypervisor(plugged_in=there, notes=notes, others=list(others))
     record(tmp_path, "r1", MIGRATED)
     given = parts(tmp_path, tiny)
-    run = operations.status("r1", given)
+    run = known_runs.status("r1", given)
     mail = service(run, given)
     assert [verb for verb, _ in offered(run.verbs, mail)] == verbs
     lines = status_lines(run, mail)

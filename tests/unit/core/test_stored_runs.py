@@ -9,7 +9,7 @@ import pytest
 from recorded_runs import NEW, TinyHypervisor, parts
 
 from hypervisors import VmRef
-from vmmigrate import operations
+from vmmigrate import known_runs, operations
 from vmmigrate.appliance.tls.bundle import TlsBundle
 from vmmigrate.errors import UsageProblem
 from vmmigrate.facts import Backup, NewVm, TlsKept
@@ -57,7 +57,7 @@ def stored(request: pytest.FixtureRequest) -> Path:
 
 def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Path, tmp_path: Path) -> None:
     rundir = laid(stored, tmp_path)
-    seen = operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
+    seen = known_runs.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
     then, now = json.loads((stored / "status.json").read_text()), json.loads(json.dumps(status_json(seen)))
     counted = {"folder": "", "outage": None, "checks": None}
     assert {**then, **counted} == {**{key: now[key] for key in then}, **counted}
@@ -72,7 +72,7 @@ def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Pa
 
 def test_a_stored_run_is_shown_to_people(stored: Path, tmp_path: Path) -> None:
     rundir = laid(stored, tmp_path)
-    lines = status_lines(operations.status(rundir.run_id, parts(tmp_path, TinyHypervisor())))
+    lines = status_lines(known_runs.status(rundir.run_id, parts(tmp_path, TinyHypervisor())))
     then = (stored / "status.txt").read_text().splitlines()
     assert lines[0] == _in_words_of_today(then[0])
     assert _steps(lines) == _steps(then)
@@ -110,7 +110,7 @@ def test_a_stored_run_that_prepared_is_rolled_back(name: str, tmp_path: Path) ->
     assert operations.rollback(rundir.run_id, parts(tmp_path, hypervisor), yes=True) == "rolled-back"
     assert (hypervisor.notes, hypervisor.new_is_there) == ("the owner's words", False)
     assert not any(path.exists() for path in rundir.secrets())
-    assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).standing.verbs == ()
+    assert known_runs.status(rundir.run_id, parts(tmp_path, hypervisor)).standing.verbs == ()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_stored_run_that_came_to_its_end_is_finished(name: str, new_is_there: 
     assert operations.finish(rundir.run_id, given, yes=True, discard=unseen) == "finished"
     assert hypervisor.new_is_there is new_is_there
     assert ("shut_down mailgw" in hypervisor.calls) is new_is_there
-    assert operations.status(rundir.run_id, parts(tmp_path, hypervisor)).word == "finished"
+    assert known_runs.status(rundir.run_id, parts(tmp_path, hypervisor)).word == "finished"
 
 
 @pytest.mark.parametrize("name", ["finished", "rolled-back", "failed-and-rolled-back"])

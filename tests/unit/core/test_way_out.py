@@ -8,7 +8,7 @@ from recorded_runs import NEW, PREPARED, SWITCHED, TinyHypervisor, done, parts, 
 from small_plan import PLAN
 
 from hypervisors import Access, Clock, Hypervisor, LoginRefused, Pace, Unreachable
-from vmmigrate import operations
+from vmmigrate import known_runs, operations
 from vmmigrate.errors import NeedsAttention, UsageProblem
 from vmmigrate.events import Event, StepRemark, StepWaits
 from vmmigrate.steps.intake import BY_HAND
@@ -128,7 +128,7 @@ def test_links_only_plugs_the_old_one_in_and_touches_nothing_else(tmp_path: Path
     assert not [call for call in tiny.calls if call.startswith(("destroy", "set_notes"))]
     left = [event.text for event in heard if isinstance(event, StepRemark)]
     assert f"if it does, on its screen, as root: {BY_HAND}" in left[-2]
-    seen = operations.status("r1", given)
+    seen = known_runs.status("r1", given)
     assert (seen.word, [verb for verb, _ in seen.standing.verbs]) == ("plugged back", ["resume", "rollback"])
     with pytest.raises(UsageProblem, match="r1 is plugged back already"):
         operations.rollback("r1", given, scope="links", yes=True)

@@ -1,0 +1,81 @@
+"""The runs that this workstation has: their ids, one found by id, name or `last`, and the status of each."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+
+from hypervisors import Problem
+from vmmigrate.errors import JournalDamaged, UsageProblem
+from vmmigrate.parts import Parts
+from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.status import RunStatus, read_status
+from vmmigrate.settings.folders import run_ids
+
+LAST = "last"  # for a run's id: the newest
+
+
+def status(run_id: str, parts: Parts) -> RunStatus:
+    """Raises UsageProblem if there is no such run, JournalDamaged if it cannot be read."""
+    return read_status(existing(run_id, parts), parts.itineraries)
+
+
+def found(word: str, parts: Parts) -> tuple[RunStatus, ...]:
+    """The run of that id; the newest for `last`; or those that concern a virtual machine, newest first.
+
+    Raises UsageProblem where there is none.
+    """
+    every = ids(parts)
+    if word not in every and word != LAST:
+        concerned = tuple(run for run in _readable(reversed(every), parts) if word in run.plan.concerns)
+        return concerned or (status(word, parts),)
+    return (status(every[-1] if word == LAST and every else word, parts),)
+
+
+def _readable(run_ids: Iterable[str], parts: Parts) -> Iterator[RunStatus]:
+    for run_id in run_ids:
+        with suppress(Problem):
+            yield status(run_id, parts)
+
+
+def statuses(parts: Parts) -> Iterator[RunStatus]:
+    """Each run that can be read, oldest first; after the others, JournalDamaged names all that cannot."""
+    unread: dict[str, Problem] = {}
+    for run_id in ids(parts):
+        try:
+            seen = status(run_id, parts)
+        except Problem as problem:
+            unread[run_id] = problem
+        else:
+            yield seen
+    if unread:
+        raise _all_of(unread)
+
+
+def _all_of(unread: Mapping[str, Problem]) -> JournalDamaged:
+    named = [f"run {run_id}: {problem}" for run_id, problem in unread.items()]
+    listed = named[0] if len(named) == 1 else f"{len(named)} runs cannot be read:\n  " + "\n  ".join(named)
+    return JournalDamaged(listed, hint="; ".join(dict.fromkeys(problem.hint for problem in unread.values())))
+
+
+def ids(parts: Parts) -> tuple[str, ...]:
+    """The ids of all runs, oldest first."""
+    try:
+        return run_ids(parts.runs_folder)
+    except OSError as error:
+        raise UsageProblem(
+            f"{parts.runs_folder} cannot be read: {error.strerror}",
+            hint="permit it, or name another folder in VMMIGRATE_RUNS_FOLDER",
+        ) from error
+
+
+def existing(run_id: str, parts: Parts) -> RunDir:
+    """Its folder. Raises UsageProblem if there is no such run."""
+    every = ids(parts)
+    if run_id not in every:
+        known = ", ".join(every[-5:]) or "none"
+        raise UsageProblem(
+            f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
+            hint="list the runs with `vmmigrate status`"
+            if known != "none"
+            else "was it begun by another user, or on another workstation?",
+        )
+    return parts.rundir(run_id)
