@@ -92,7 +92,7 @@ def _is_not_so(world: World, vm: str, words: str) -> str:
         return "it is plugged in"
     if "switched off" in words and power != "off":
         return "it runs"
-    if "deleted" in words:
+    if "deleted" in words and world.entry(vm)["tag"]:  # one whose tag was taken away is no run's any more
         return "it is there"
     return ""
 
