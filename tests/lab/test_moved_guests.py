@@ -1,10 +1,12 @@
-"""Others act on real guests and on libvirt between two commands: schedules that share one migration.
+"""Others act on real guests and on libvirt between two commands: ten schedules in two migrations.
 
-Deploying and booting a guest under emulation is what costs, so it is killed and taken up again from one schedule to the
-next: a test begins where the one before it ended, and all fail after one that does.
+Deploying and booting a guest under emulation is what costs, so each migration is killed and taken up again from one
+schedule to the next: a test begins where the one before it ended, and all fail after one that does.
 """
 
+import dataclasses
 import json
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -12,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrating import SIGKILLED, ended_name, migrate, run_of, vmmigrate
+from migrating import SIGKILLED, ended_name, migrate, power, run_of, vmmigrate
 from moving_guests import Hands, hung_libvirtd, restart_libvirtd, until_it_stands
 
 from fixtures import lab as labs
+from fixtures.demo.proof import Seen
 from fixtures.demo.worlds import world_of
 from fixtures.lab import Lab
+from hypervisors import NotYet, wait_for
 
 pytestmark = pytest.mark.lab
 MIB = 1 << 10  # ru_maxrss counts KiB
@@ -129,3 +133,56 @@ def test_a_libvirtd_that_hangs_for_seconds_and_all_is_as_before(first: Migration
     assert status == 0, (shown[-1000:], first.recorded[-20:])
     assert "MAIL: flowing through" in shown.splitlines()[-1]
     assert (first.guests.look(first.guests.old), first.guests.things()) == (first.before, first.things)
+
+
+# ---- migrated ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def second(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migration]:
+    made = Migration(lab, tmp_path_factory.mktemp("second"))
+    made.hands.start_with_the_host(made.old)
+    yield made
+    labs.reset(labs.folders())
+
+
+def test_a_gateway_is_replaced(second: Migration) -> None:
+    status, events = migrate(second.guests)
+    ended, second.run = events[-1], run_of(events)
+    assert (status, ended.get("outcome")) == (0, "migrated"), events[-3:]
+    assert (ended["old_vm"], ended["new_vm"]) == ("kept, unplugged", "live")
+    assert 0 < ended["outage"] < 60
+    before, after = second.before, second.guests.look(second.guests.new)
+    assert after.host_key != before.host_key
+    assert after.version != before.version
+    assert dataclasses.replace(before, host_key="", version="") == dataclasses.replace(after, host_key="", version="")
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 200 * MIB
+
+
+def test_a_host_that_reboots_brings_back_the_new_one_alone_and_it_takes_mail(second: Migration) -> None:
+    seen = second.guests.look(second.guests.new)
+    assert second.hands.reboot_the_host() == [second.new]
+    wait_for("the new gateway", lambda: answers(second, seen), timeout=180, clears="does it boot?", pause=3)
+    assert second.hands.live() == [second.new]
+
+
+def answers(second: Migration, expected: Seen) -> None:
+    try:
+        assert second.guests.look(second.guests.new) == expected
+    except OSError as error:
+        raise NotYet(str(error)) from error
+
+
+def test_it_is_not_finished_while_the_old_vm_would_start_plugged_in(second: Migration) -> None:
+    second.hands.plug(second.old, up=True)
+    status, events = vmmigrate(second.guests, "finish", second.run, "--yes")
+    assert status == 3, events[-3:]
+    second.hands.plug(second.old, up=False)
+
+
+def test_the_old_gateway_is_retired(second: Migration) -> None:
+    before = second.guests.look(second.guests.new)
+    status, events = vmmigrate(second.guests, "finish", second.run, "--yes")
+    assert (status, events[-1].get("outcome")) == (0, "finished"), events[-3:]
+    assert second.guests.look(second.guests.new) == before
+    assert power(second.guests) == {second.old: "off", second.new: "running"}
