@@ -2,7 +2,7 @@
 
 from hypervisors.access import Access, without_asking
 from hypervisors.again import Lasting, lasting, until_reachable
-from hypervisors.by_hand import plug_by_hand, start_by_hand
+from hypervisors.by_hand import plug_by_hand, resume_by_hand, start_by_hand
 from hypervisors.connect import connect
 from hypervisors.errors import (
     Ambiguous,
@@ -124,6 +124,7 @@ __all__ = [
     "recordable",
     "redacted",
     "refuse_unreadable",
+    "resume_by_hand",
     "start_by_hand",
     "until_reachable",
     "wait_for",

@@ -14,6 +14,7 @@ class _Words:
     up: tuple[str, ...]
     down: tuple[str, ...]
     start: str
+    resume: str  # of one that is paused
     quoted: Callable[[str], str]
     beside: str = ""  # how else it is done
 
@@ -28,6 +29,7 @@ _VIRSH = _Words(
         "virsh -c {url} domif-setlink {vm} {mac} down",
     ),
     start="virsh -c {url} start {vm}",
+    resume="virsh -c {url} resume {vm} (of one that sleeps: dompmwakeup in place of resume)",
     quoted=shlex.quote,
 )
 
@@ -42,6 +44,7 @@ _VSPHERE = _Words(
     up=(f"{_ADAPTER} -Connected:$true -StartConnected:$true",),
     down=(f"{_ADAPTER} -Connected:$false -StartConnected:$false",),
     start="Start-VM {vm}",
+    resume="Start-VM {vm}",  # it resumes one that is suspended
     quoted=_powershell,
     beside=" (in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On)",
 )
@@ -57,6 +60,12 @@ def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool) -> tuple[str, ...]:
 def start_by_hand(url: str, vm: VmRef) -> str:
     words = _words(url)
     return _filled(words, words.start, url, vm, "")
+
+
+def resume_by_hand(url: str, vm: VmRef) -> str:
+    """Let one go on that is paused or suspended."""
+    words = _words(url)
+    return _filled(words, words.resume, url, vm, "")
 
 
 def _words(url: str) -> _Words:

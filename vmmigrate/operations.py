@@ -103,7 +103,7 @@ def resume(run_id: str, parts: Parts) -> str:
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
-            require(run, standing.itinerary.guard)
+            require(run, standing, standing.itinerary.guard)
             if standing.paused_at:
                 engine.turn_forward("resumed by the operator")
             supervise(engine, run, Engine.go_on)
@@ -148,7 +148,7 @@ def rollback(
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
             run.discard = discard
-            require(run, engine.itinerary.guard, wanted.guard)
+            require(run, engine.standing, engine.itinerary.guard, wanted.guard)
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
             return outcome_of(engine.standing)
 
@@ -182,7 +182,12 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
         with _connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
             run.discard = discard
-            require(run, engine.itinerary.guard, *(() if end.acts else (engine.itinerary.everything.guard,)))
+            require(
+                run,
+                engine.standing,
+                engine.itinerary.guard,
+                *(() if end.acts else (engine.itinerary.everything.guard,)),
+            )
             finish_run(engine, run)
             return outcome_of(engine.standing)
 

@@ -57,6 +57,32 @@ def test_a_new_vm_that_was_plugged_in_before_its_switch_is_no_longer_there_after
     assert "MAIL: flowing through mailgw" in last_line(told)
 
 
+# ---- an old one that somebody paused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["close-intake", "switch"])
+def test_a_paused_old_vm_is_called_that_and_what_lets_it_go_on_is_said(
+    story: Story, step: str, undisturbed: Worlds
+) -> None:
+    """No program resumes another's machine: it may be paused because its host's disk is full."""
+    killed(story, step)
+    moving.edit(story, moving.old(story), power="other")
+    goes_on = " resume mailgw"
+    for _ in range(2):
+        told = story.rollback()
+        assert told.status == ATTENTION
+        assert "old VM: plugged in, but paused or suspended: it takes no mail" in told.out
+        assert goes_on in told.err
+        assert "mailgw is paused or suspended, plugged in" in last_line(told)
+        assert ": now virsh -c " in last_line(told)
+        assert goes_on in last_line(told)
+    moving.edit(story, moving.old(story), power="running")
+    story.lab.settle()
+    told = story.rollback()
+    assert told.status == DONE, told.err
+    assert_same(story.world(), undisturbed.before)
+
+
 # ---- a migration from elsewhere ------------------------------------------------------------------------------
 
 

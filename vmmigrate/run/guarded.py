@@ -3,18 +3,24 @@
 from functools import partial
 
 from vmmigrate.errors import Guarded
-from vmmigrate.findings import Checks, in_words
+from vmmigrate.findings import Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
+from vmmigrate.run.standing import Standing
+from vmmigrate.run.way_out import by_hand
 from vmmigrate.step import Look
 
 GUARD = "guard"  # the check's id where the guards themselves could not be asked
 
 
-def require(run: Run, *guards: Look) -> None:
-    """Before anything is touched. Raises Guarded with every guard that did not pass."""
+def require(run: Run, standing: Standing, *guards: Look) -> None:
+    """Before anything is touched. Raises Guarded with every guard that did not pass.
+
+    Where nothing is wrong but could not be looked at, a person who sees it may go on by hand: the hint says how.
+    """
     checks = Checks()
     for guard in guards:
         checks.compare(GUARD, "may this run act", "", partial(guard, run))
     if failed := checks.failed:
         message, hint = in_words("guards did not pass", [(str(check), check.hint) for check in failed])
-        raise Guarded(message, hint=hint)
+        unseen = all(check.verdict is Verdict.UNKNOWN for check in failed)
+        raise Guarded(message, hint=hint + (by_hand(standing, run.plan, run.settings) if unseen else ""))

@@ -10,7 +10,7 @@ from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import ApplianceError, Guarded
-from vmmigrate.facts import NewGuest, NewVm, Opened, Plugged
+from vmmigrate.facts import Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import UNSEEN, Run
 from vmmigrate.steps import export, links
@@ -37,8 +37,10 @@ class Held:
 
 
 def may_delete(run: Run) -> list[Check]:
-    """Before a way back that deletes it is begun. One that is still to be unplugged is looked at after that."""
-    if run.facts.find(Plugged):
+    """Before a way back that deletes it is begun. While it is to be unplugged, or the old intake to be opened, that
+    comes first: it is looked at after that.
+    """
+    if run.facts.find(Plugged) or run.facts.find(Intake):
         return []
     tagged = run.hypervisor.find_tagged(run.run_id)
     return [check for vm in tagged if not is_a_copy(run, vm) for check in _checks(run, vm)]

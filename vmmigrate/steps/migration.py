@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from hypervisors import plug_by_hand, start_by_hand
+from hypervisors import plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate import properties
 from vmmigrate.doors import Doors
 from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Verified, VerifiedLive
@@ -132,8 +132,9 @@ def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
         if new is not None:
             yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
         yield from plug_by_hand(url, plan.old, mac, up=True)
-        yield f"if it is switched off: {start_by_hand(url, plan.old)}"
     if state.steps["close-intake"] is not Status.PENDING:
+        yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
+        yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"
         yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
 
 

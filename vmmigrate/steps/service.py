@@ -4,7 +4,7 @@ import smtplib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, start_by_hand
+from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
 from vmmigrate.facts import Claim, NewVm, Plugged
@@ -17,6 +17,7 @@ from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 GREETS_WITHIN = 3.0  # seconds
 # By the gateway itself, not by the way there.
+_PAUSED = "plugged in, but paused or suspended: it takes no mail"
 _REFUSED = (ConnectionRefusedError, ConnectionResetError, smtplib.SMTPException)
 
 
@@ -133,6 +134,8 @@ def _way_out(seen: Seen) -> str:
     serving = (seen.new or seen.old) if over else seen.old
     if serving is not None and (over or not commands):
         commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
+    elif serving is not None and serving.power is PowerState.OTHER:  # no command lets it go on
+        commands[0] = f"{resume_by_hand(seen.run.plan.hypervisor, serving.vm)}; then {commands[0]}"
     return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
 
 
@@ -149,6 +152,8 @@ def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
     url, plan = seen.run.plan.hypervisor, seen.run.plan
     if holder.power is PowerState.OFF:
         yield start_by_hand(url, holder.vm)
+    if holder.power is PowerState.OTHER:
+        yield resume_by_hand(url, holder.vm)
     if not (holder.stored_link_up if holder.power is PowerState.OFF else holder.link_up):
         yield from plug_by_hand(url, holder.vm, plan.identity.mac if holder is seen.old else plan.live_mac, up=True)
 
@@ -182,6 +187,8 @@ def _old_in_words(old: Holder | None, *, open_: bool) -> str:
         return "not seen with this MAC: check its NIC"
     if serves(old):
         return "live" if open_ else "plugged in, but its mail intake may be closed"
+    if old.is_live:
+        return _PAUSED
     return "kept, unplugged" if old.power is not PowerState.OFF else "kept, switched off"
 
 
@@ -190,6 +197,8 @@ def _new_in_words(new: Holder | None, *, open_: bool) -> str:
         return "deleted or never made"
     if serves(new):
         return "live" if open_ else "plugged in, but it may not be open"
+    if new.is_live:
+        return _PAUSED
     return "kept, switched off" if new.power is PowerState.OFF and new.stored_link_up else "kept, unplugged"
 
 
@@ -200,5 +209,5 @@ def _states(seen: Seen) -> list[str]:
 
 
 def _state(holder: Holder) -> str:
-    power = {PowerState.RUNNING: "running", PowerState.OFF: "switched off"}.get(holder.power, "paused")
+    power = {PowerState.RUNNING: "running", PowerState.OFF: "switched off"}.get(holder.power, "paused or suspended")
     return f"{power}, {'plugged in' if holder.link_up else 'unplugged'}"

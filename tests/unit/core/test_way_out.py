@@ -9,7 +9,7 @@ from small_plan import PLAN
 
 from hypervisors import Access, Clock, Hypervisor, LoginRefused, Pace, Unreachable
 from vmmigrate import known_runs, operations
-from vmmigrate.errors import NeedsAttention, UsageProblem
+from vmmigrate.errors import Guarded, NeedsAttention, UsageProblem
 from vmmigrate.events import Event, StepRemark, StepWaits
 from vmmigrate.steps.intake import BY_HAND
 
@@ -18,6 +18,7 @@ LIVE_OLD = (
     f"virsh -c qemu:///system domif-setlink {NEW.name} {PLAN.identity.mac} down --config",
     f"virsh -c qemu:///system domif-setlink {PLAN.old.name} {PLAN.identity.mac} up",
     f"virsh -c qemu:///system start {PLAN.old.name}",
+    f"if {PLAN.old.name} is paused or suspended: virsh -c qemu:///system resume {PLAN.old.name}",
     f"on the screen of {PLAN.old.name}, as root: {BY_HAND}",
 )
 
@@ -144,3 +145,22 @@ def test_where_it_fails_the_message_says_first_whether_mail_flows(tmp_path: Path
     assert "not everything could be undone: switch: the account was locked" in str(caught.value)
     for line in LIVE_OLD:
         assert line in caught.value.hint
+
+
+@pytest.mark.parametrize("act", [operations.resume, lambda run, given: operations.rollback(run, given, yes=True)])
+def test_where_the_guards_could_not_look_a_person_may_go_on(tmp_path: Path, tiny: TinyHypervisor, act: object) -> None:
+    record(tmp_path, "r1", done(IN_THE_SWITCH))
+    tiny.before["holders"] = raises(Unreachable("one machine cannot be read", hint="see why"))
+    with pytest.raises(Guarded) as caught:
+        act("r1", parts(tmp_path, tiny))  # type: ignore[operator]
+    for line in LIVE_OLD:
+        assert line in caught.value.hint
+
+
+def test_where_a_guard_saw_another_no_command_makes_the_old_one_live(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done(IN_THE_SWITCH))
+    tiny.notes = "[vmmigrate] run r9 begun on workstation there: a migration is in progress"
+    tiny.before["holders"] = raises(Unreachable("one machine cannot be read", hint="see why"))
+    with pytest.raises(Guarded) as caught:
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
+    assert "domif-setlink" not in caught.value.hint

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from hypervisors import VmRef, plug_by_hand, start_by_hand
+from hypervisors import VmRef, plug_by_hand, resume_by_hand, start_by_hand
 
 VM = VmRef("id-1", "mail gw")
 MAC = "52:54:00:00:00:01"
@@ -15,6 +15,7 @@ def test_virsh_plugs_the_running_one_and_the_stored_one() -> None:
     assert plug_by_hand(url, VM, MAC, up=True) == (f"{quoted} up", f"{quoted} up --config")
     assert plug_by_hand(url, VM, MAC, up=False) == (f"{quoted} down --config", f"{quoted} down")
     assert start_by_hand(url, VM) == f"virsh -c '{url}' start 'mail gw'"
+    assert resume_by_hand(url, VM).startswith(f"virsh -c '{url}' resume 'mail gw' (")
 
 
 def test_powercli_and_the_client_on_vsphere() -> None:
@@ -25,6 +26,7 @@ def test_powercli_and_the_client_on_vsphere() -> None:
     [line] = plug_by_hand("vsphere://admin@vc/DC/C", VM, MAC, up=False)
     assert "-Connected:$false -StartConnected:$false" in line
     assert start_by_hand("vsphere://admin@vc", VM) == "Start-VM 'mail gw'"
+    assert resume_by_hand("vsphere://admin@vc", VM) == "Start-VM 'mail gw'"
 
 
 def test_no_sdk_is_loaded_for_it() -> None:
