@@ -11,6 +11,8 @@ from vmmigrate.run.stage import Run
 
 MARK = "[vmmigrate]"
 REMOVED = "removed, and no other run's"
+_LAST_WORD = re.compile(r"\(vmmigrate run \S+, finished\)")  # as `retire.release_old` writes it
+_WORDS = 3  # the mark, "run" and its id: what a claim begins with
 _ATTEMPTS = 5  # at notes that somebody else writes at the same moment
 
 Change = Callable[[str], str]  # of notes
@@ -30,9 +32,10 @@ def undo(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """The claim is this run's. One that was removed is claimed again."""
+    """The claim is this run's. One that was removed is claimed again, unless another run has come to its end since."""
     notes = run.hypervisor.inventory(run.plan.old).notes
-    line, ours = foreign(notes, run.run_id), is_ours(notes, run.run_id)
+    line = foreign(notes, run.run_id) or _finished_since(notes, run.facts.find(Claim))
+    ours = is_ours(notes, run.run_id)
     seen, hint = line or ("this run's" if ours else REMOVED), how_to_end(line) if line else ""
     what, verdict = f"the claim in the notes of {run.plan.old.name}", Verdict.of(ours and not line)
     yield Check("claim", what, "this run's", seen, verdict, hint)
@@ -60,7 +63,23 @@ def take(run: Run) -> None:
 
 def claims(notes: str) -> tuple[str, ...]:
     """The lines by which runs have claimed it."""
-    return tuple(line for line in notes.splitlines() if line.startswith(MARK))
+    return tuple(line for line in _lines(notes) if _is_claim(line))
+
+
+def _lines(notes: str) -> list[str]:
+    """As they are, but a claim that a person's editor wrapped in front of the run's id is one line again."""
+    lines: list[str] = []
+    for line in notes.split("\n"):
+        if lines and _is_claim(lines[-1]) and len(lines[-1].split()) < _WORDS:
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def _is_claim(line: str) -> bool:
+    """Also where a person indented it, or wrote it in capitals."""
+    return line.strip().casefold().startswith(MARK)
 
 
 def is_ours(notes: str, run_id: str) -> bool:
@@ -70,6 +89,12 @@ def is_ours(notes: str, run_id: str) -> bool:
 def foreign(notes: str, run_id: str) -> str:
     """Another run's claim, '' if there is none."""
     return next((line for line in claims(notes) if not _is_of(line, run_id)), "")
+
+
+def _finished_since(notes: str, ours: Claim | None) -> str:
+    """The last word of a run that finished with this VM after ours claimed it, '' if there is none."""
+    before = ours.notes.split("\n") if ours else []
+    return next((line for line in notes.split("\n") if ours and _LAST_WORD.search(line) and line not in before), "")
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:
@@ -87,13 +112,13 @@ def how_to_end(line: str) -> str:
 
 
 def _is_of(line: str, run_id: str) -> bool:
-    return run_id in re.split(r"[\s:;,()]+", line)
+    return run_id.casefold() in re.split(r"[\s:;,()]+", line.casefold())
 
 
 def _run_in(line: str) -> str:
     """The run's id in such a line, which a person may have edited."""
-    words = line.removeprefix(MARK).split()
-    return words[1].rstrip(":") if words[:1] == ["run"] and len(words) > 1 else "RUN"
+    words = line.strip()[len(MARK) :].split()
+    return words[1].rstrip(":") if len(words) > 1 and words[0].casefold() == "run" else "RUN"
 
 
 # ---- what is written ---------------------------------------------------------------------------------------
@@ -129,8 +154,7 @@ def _rewrite(run: Run, change: Change) -> None:
 
 
 def _without_ours(notes: str, run_id: str) -> str:
-    lines = notes.split("\n")
-    return "\n".join(line for line in lines if not (line.startswith(MARK) and _is_of(line, run_id)))
+    return "\n".join(line for line in _lines(notes) if not (_is_claim(line) and _is_of(line, run_id)))
 
 
 def _with_line(notes: str, line: str) -> str:

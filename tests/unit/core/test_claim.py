@@ -11,6 +11,7 @@ from guarded_run import Bench, bench
 from fixtures.memory import MemoryHypervisor
 from hypervisors import Changed, HypervisorError, VmRef
 from vmmigrate.errors import ApplianceError
+from vmmigrate.findings import Verdict
 from vmmigrate.steps import claim
 
 OTHERS = "[vmmigrate] run r9 begun on workstation elsewhere: a migration is in progress"
@@ -138,3 +139,40 @@ def test_one_that_is_removed_as_soon_as_it_is_written_is_no_claim(world: Bench) 
 
     with pytest.raises(ApplianceError, match="was removed as soon as it was written"):
         claim.do(world.run(hypervisor=Cleaned(world.folder)))
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        "  [vmmigrate] run r9 begun on workstation elsewhere: a migration is in progress",
+        "[VMMIGRATE] RUN R9 BEGUN ON WORKSTATION ELSEWHERE: A MIGRATION IS IN PROGRESS",
+        "[vmmigrate] run\nr9 begun on workstation elsewhere: a migration is in progress",
+        "[vmmigrate]\n  run r9 begun on workstation elsewhere: a migration is in progress",
+    ],
+    ids=["indented", "in-capitals", "wrapped", "wrapped-and-indented"],
+)
+def test_a_claim_that_a_person_has_edited_is_still_one(world: Bench, edited: str) -> None:
+    """Another run's is refused; one's own is recognised, and removed as a whole."""
+    world.hypervisor.set_notes(world.old, f"The mail gateway\n{edited}")
+    with pytest.raises(ApplianceError, match=r"another run has claimed this VM.*") as refusal:
+        claim.do(world.run("r1"))
+    assert "vmmigrate status r9" in refusal.value.hint.lower()
+    run = world.run("r9")
+    assert claim.is_ours(world.notes(), "r9")
+    claim.release(run)
+    assert world.notes() == "The mail gateway"
+
+
+def test_a_run_that_another_has_overtaken_and_finished_does_not_go_on(world: Bench) -> None:
+    run = world.run("r1")
+    claim.do(run)
+    world.hypervisor.set_notes(world.old, "The mail gateway\nReplaced by mailgw-2 (vmmigrate run r2, finished).")
+    check = next(claim.holds(run))
+    assert (check.verdict, check.seen) == (Verdict.FAIL, "Replaced by mailgw-2 (vmmigrate run r2, finished).")
+
+
+def test_what_a_run_finished_before_this_one_is_history(world: Bench) -> None:
+    world.hypervisor.set_notes(world.old, "Replaced by mailgw-2 (vmmigrate run r0, finished).")
+    run = world.run("r1")
+    claim.do(run)
+    assert next(claim.holds(run)).verdict is Verdict.PASS
