@@ -42,13 +42,14 @@ def unguarded(run: Any) -> Iterable[Check]:
 class Finish:
     """The end that cannot be undone. `question` is asked before it; without `acts`, everything is undone.
 
-    `doing`: what that undoing is in words.
+    `doing`: what that undoing is in words. `guard`: may it be? asked before anything is touched.
     """
 
     does: str
     question: Callable[[Any], str]
     acts: tuple[Act, ...] = ()
     doing: str = ""
+    guard: Look = unguarded
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,24 @@ FOUND = {
         Leg("rollback", during=(("before hypervisor set_nic", move("power-loss", 0.3)),)),
         Leg("rollback"),
     ),
+    "the new VM is plugged in by hand while what is in it is counted": (
+        Leg("migrate"),
+        Leg("rollback"),
+        Leg(
+            "finish --discard unseen",
+            during=(
+                ("after hypervisor find_tagged", move("notes")),
+                ("before hypervisor find_tagged", move("notes")),
+                ("after guest 192.0.2.10: SELECT", move("unplug-old")),
+                (1, move("plug-new")),
+            ),
+        ),
+    ),
+    "the old VM does not serve where the new one is to be deleted": (
+        Leg("migrate"),
+        Leg("rollback"),
+        Leg("finish --discard unseen", before=(move("unplug-old"),)),
+    ),
 }
 
 
@@ -86,6 +104,8 @@ FOUND = {
 ENDS = {
     "the new VM is renamed": "migrated",
     "the host reboots after the commit, and somebody goes back at once": "switched back",
+    "the new VM is plugged in by hand while what is in it is counted": "switched back",
+    "the old VM does not serve where the new one is to be deleted": "switched back",
 }
 
 

@@ -49,13 +49,12 @@ def is_down(held: Iterable[Holder], vm: VmRef, *, off_is_enough: bool = False) -
     yield Check("other-side-down", f"{vm.name} is unplugged", "unplugged", "it has no such NIC", Verdict.PASS)
 
 
-def is_live(run: Run, held: Iterable[Holder], vm: VmRef) -> Iterator[Check]:
+def is_live(held: Iterable[Holder], vm: VmRef, hint: str) -> Iterator[Check]:
     """It runs, plugged in."""
-    what, hint = f"{vm.name} is live", f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
     holder = next((holder for holder in held if holder.vm.id == vm.id), None)
     live = holder is not None and holder.power is PowerState.RUNNING and holder.link_up
     seen = "it has no such NIC, or is gone" if holder is None else _in_words(holder)
-    yield Check("new-live", what, "running, link up", seen, Verdict.of(live), "" if live else hint)
+    yield Check("live", f"{vm.name} is live", "running, link up", seen, Verdict.of(live), "" if live else hint)
 
 
 def _in_words(holder: Holder) -> str:
@@ -118,14 +117,22 @@ def before_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef], *, going_back
     if not any(holder.is_live and holder.vm.id == vm.id for holder in held):  # else it is that one who answers
         host = run.plan.identity.host
         checks.compare(ANSWERS, f"who answers at {host}", "", lambda: nobody_answers(host, asked))
-    require(run, checks, tolerated=(ANSWERS,) if going_back else ())
+    if require(run, checks, tolerated=(ANSWERS,) if going_back else ()):
+        _look_again(run, vm, down, off_is_enough=going_back)
 
 
-def after_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef]) -> None:
-    """Whoever was plugged in between the look and the link-up is seen now. Raises Guarded; the caller unplugs `vm`."""
+def _look_again(run: Run, vm: VmRef, down: tuple[VmRef, ...], *, off_is_enough: bool) -> None:
+    """To claim again took seconds, and who removed the claim may have plugged another in meanwhile. Raises Guarded."""
+    checks = Checks()
+    _others_are_down(run, checks, vm, down, off_is_enough=off_is_enough)
+    require(run, checks)
+
+
+def after_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef]) -> Checks:
+    """Whoever was plugged in between the look and the link-up is seen now. What to unplug, the caller knows."""
     checks = Checks()
     _others_are_down(run, checks, vm, tuple(down), off_is_enough=True)
-    require(run, checks)
+    return checks
 
 
 def _others_are_down(
@@ -144,21 +151,26 @@ def before_starting(run: Run, vm: VmRef) -> None:
         before_plugging_in(run, vm, down=(run.plan.old,))
 
 
-def require(run: Run, checks: Checks, *, tolerated: Iterable[str] = ()) -> None:
-    """Raises Guarded with every check that did not pass. `tolerated`: ids of which not to know is no obstacle."""
+def require(run: Run, checks: Checks, *, tolerated: Iterable[str] = ()) -> bool:
+    """Raises Guarded with every check that did not pass. `tolerated`: ids of which not to know is no obstacle.
+
+    Whether the claim had to be written again for it, which takes seconds.
+    """
     unknown = [check for check in checks.failed if check.id in tolerated and check.verdict is Verdict.UNKNOWN]
     if failed := [check for check in checks.failed if check not in unknown]:
         message, hint = in_words("guards did not pass", [(str(check), check.hint) for check in failed])
         raise Guarded(message, hint=hint)
     for check in unknown:
         run.remark(str(check))
-    _renew_claim(run, checks)
+    return _renew_claim(run, checks)
 
 
-def _renew_claim(run: Run, checks: Checks) -> None:
-    if any(check.id == CLAIM and check.seen == claim.REMOVED for check in checks.all):
+def _renew_claim(run: Run, checks: Checks) -> bool:
+    removed = any(check.id == CLAIM and check.seen == claim.REMOVED for check in checks.all)
+    if removed:
         claim.take(run)
         run.remark(f"the claim in the notes of {run.plan.old.name} was removed: it is claimed again")
+    return removed
 
 
 # ---- what they look at -------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ KEEPING_NEW = Scope(
         "deletes the new VM with all its data; the old one stays live",
         lambda plan: f"{plan.new_name} will be deleted with all its data",
         doing="deleting the new VM",
+        guard=retire.may_delete_new,
     ),
 )
 LINKS = Scope(

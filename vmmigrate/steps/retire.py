@@ -3,27 +3,43 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from hypervisors import TimedOut
+from hypervisors import TimedOut, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.facts import Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, guards
+from vmmigrate.steps import claim, guards, inside
 
 # Each act looks first, so a `finish` that was interrupted is simply run again.
 
 
 def see_who_serves(run: Run) -> None:
     """The new gateway does, and the old one is unplugged. Raises Guarded with who is live."""
-    new, old, checks = run.facts.of(NewVm).vm, run.plan.old, Checks()
+    new, old = run.facts.of(NewVm).vm, run.plan.old
+    hint = f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
+    guards.require(run, _serves(run, new, (old,), hint))
+    run.remark(_what_is_known_of_the_old_queue(run))
+
+
+def may_delete_new(run: Run) -> list[Check]:
+    """After a way back: the old gateway serves, the new one is unplugged, and nothing is lost with it."""
+    new, old = run.facts.find(NewVm), run.plan.old
+    hint = "start it and plug it in, and see that it takes mail: no other copy is left then; run this again after that"
+    checks = _serves(run, old, (new.vm,) if new else (), hint, off_is_enough=True)
+    return checks.all if checks.failed else [*checks.all, *inside.may_delete(run)]
+
+
+def _serves(run: Run, vm: VmRef, down: tuple[VmRef, ...], hint: str, *, off_is_enough: bool = False) -> Checks:
+    """Whether it is live, and alone. What the hypervisor says comes last: what follows is the act."""
+    checks = Checks()
+    checks.compare("serves", "SMTP at the live address", hint, lambda: _greets(run))
     held = checks.ask(guards.OTHERS, "who is live", lambda: guards.holders(run))
     if held is not None:
-        checks.all += guards.is_live(run, held, new)
-        checks.all += guards.is_down(held, old)
-        checks.all += guards.sole_holder(held, (new, old))
-    checks.compare("serves", "SMTP at the live address", "", lambda: _greets(run))
-    guards.require(run, checks)
-    run.remark(_what_is_known_of_the_old_queue(run))
+        checks.all += guards.is_live(held, vm, hint)
+        checks.all += guards.sole_holder(held, (vm, *down))
+        for other in down:
+            checks.all += guards.is_down(held, other, off_is_enough=off_is_enough)
+    return checks
 
 
 def _greets(run: Run) -> Iterator[Check]:

@@ -1,10 +1,10 @@
 """Switch: the old VM's link down, the new VM's link up. One file, because both must be read together."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
-from vmmigrate.errors import Guarded, NeedsAttention
+from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewGuest, NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
@@ -33,12 +33,10 @@ def do(run: Run) -> None:
 
 def _unplug_beside_another(run: Run, new: NewVm) -> None:
     """Somebody plugged another in while the link was set up."""
-    try:
-        guards.after_plugging_in(run, new.vm, down=(run.plan.old,))
-    except Guarded:
-        if run.facts.find(Opened) is None:
-            run.hypervisor.set_nic(new.vm, new.live_mac, link_up=False)
-        raise
+    seen = guards.after_plugging_in(run, new.vm, down=(run.plan.old,))
+    if seen.failed and run.facts.find(Opened) is None:
+        run.hypervisor.set_nic(new.vm, new.live_mac, link_up=False)
+    guards.require(run, seen)
 
 
 def _refuse_where_it_was_undone_by_hand(run: Run, new: NewVm) -> None:
@@ -68,8 +66,23 @@ def undo(run: Run) -> None:
     hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)
+    if plugged.old_link_up:
+        _unplug_ours_again(run, ours, plugged.old_mac)
     if plugged.old_autostart:
         give_back_autostart(run, plugged.old_autostart_entry)
+
+
+def _unplug_ours_again(run: Run, ours: Collection[VmRef], old_mac: str) -> None:
+    """Somebody plugged it in while the old one's link was set up. Beside a third one that is live, nobody stays."""
+    old = run.plan.old
+    seen = guards.after_plugging_in(run, old, down=ours)
+    if seen.failed:
+        for vm in ours:
+            _unplug(run, vm)
+        seen = guards.after_plugging_in(run, old, down=ours)
+    if any(check.verdict is Verdict.FAIL for check in seen.all):
+        run.hypervisor.set_nic(old, old_mac, link_up=False)
+    guards.require(run, seen)
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -217,7 +217,7 @@ class TestInTheSwitch:
         world.another()
         with pytest.raises(Guarded, match="clone"):
             switch.undo(run)
-        assert [holder.vm.name for holder in world.hypervisor.holders(MAC) if holder.is_live] == ["clone"]
+        assert live(world) == ["clone"]
 
     def test_the_new_one_is_not_plugged_in_where_the_old_ones_link_did_not_go_down(self, world: Bench) -> None:
         class Stuck(MemoryHypervisor):
@@ -229,7 +229,7 @@ class TestInTheSwitch:
         run.hypervisor = Stuck(world.folder)
         with pytest.raises(Guarded, match="mailgw is unplugged"):
             switch.do(run)
-        assert [holder.vm.name for holder in world.hypervisor.holders(MAC) if holder.is_live] == ["mailgw"]
+        assert live(world) == ["mailgw"]
 
     def test_one_that_is_plugged_in_during_the_link_up_is_seen_at_once(self, world: Bench) -> None:
         class Overtaken(MemoryHypervisor):
@@ -242,7 +242,55 @@ class TestInTheSwitch:
         run.hypervisor = Overtaken(world.folder)
         with pytest.raises(Guarded, match="mailgw is unplugged"):
             switch.do(run)
-        assert [holder.vm.name for holder in world.hypervisor.holders(MAC) if holder.is_live] == ["mailgw"]
+        assert live(world) == ["mailgw"]
+
+    def test_a_new_one_that_is_plugged_in_during_the_way_back_is_unplugged_again(self, world: Bench) -> None:
+        class Overtaken(MemoryHypervisor):
+            def set_nic(self, vm, mac, **change):  # type: ignore[no-untyped-def]
+                super().set_nic(vm, mac, **change)
+                if vm == world.old and change["link_up"]:
+                    super().set_nic(world.new, mac, link_up=True)
+
+        run = world.switched()
+        world.link(world.old, up=False)
+        run.hypervisor = Overtaken(world.folder)
+        switch.undo(run)
+        assert live(world) == ["mailgw"]
+
+    def test_a_third_one_that_is_plugged_in_during_the_way_back_stays_alone(self, world: Bench) -> None:
+        class Overtaken(MemoryHypervisor):
+            def set_nic(self, vm, mac, **change):  # type: ignore[no-untyped-def]
+                super().set_nic(vm, mac, **change)
+                if vm == world.old and change["link_up"]:
+                    world.another()
+
+        run = world.switched()
+        world.link(world.old, up=False)
+        run.hypervisor = Overtaken(world.folder)
+        with pytest.raises(Guarded, match="clone"):
+            switch.undo(run)
+        assert live(world) == ["clone"]
+
+    def test_who_removes_the_claim_and_plugs_in_meanwhile_is_seen(self, world: Bench) -> None:
+        """To claim again takes seconds where the hypervisor compares nothing."""
+
+        class Overtaken(MemoryHypervisor):
+            def set_notes(self, vm, notes, *, over=None):  # type: ignore[no-untyped-def]
+                super().set_notes(vm, notes, over=over)
+                super().set_nic(world.old, MAC, link_up=True)
+
+            def set_nic(self, vm, mac, **change):  # type: ignore[no-untyped-def]
+                plugged.append(vm.name) if change["link_up"] else None
+                super().set_nic(vm, mac, **change)
+
+        plugged: list[str] = []
+        run = world.switched()
+        world.hypervisor.set_notes(world.old, "the owner's words")
+        run.hypervisor = Overtaken(world.folder)
+        with pytest.raises(Guarded, match="mailgw is unplugged"):
+            switch.do(run)
+        assert plugged == []  # never beside the other, not for a moment
+        assert live(world) == ["mailgw"]
 
     def test_the_new_ones_own_mac_counts_too(self, world: Bench) -> None:
         """Where the hypervisor does not let it have the old one's."""
@@ -252,3 +300,7 @@ class TestInTheSwitch:
         world.another()
         with pytest.raises(Guarded, match="clone"):
             plug_in_new(world, run)
+
+
+def live(world: Bench) -> list[str]:
+    return [holder.vm.name for holder in world.hypervisor.holders(MAC) if holder.is_live]

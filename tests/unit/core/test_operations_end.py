@@ -647,6 +647,7 @@ def test_finish_after_a_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
 
 def test_finish_after_a_switch_back_deletes_the_new_vm(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    tiny.plugged_in = {PLAN.old.id}
     given = parts(tmp_path, tiny, environ={})
     assert operations.finish("r1", given, yes=True, discard=Discard("unseen", "unseen")) == "finished"
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
@@ -658,6 +659,7 @@ def test_a_vm_that_was_live_and_cannot_be_looked_at_is_not_deleted(
     tmp_path: Path, tiny: TinyHypervisor, discard: Discard
 ) -> None:
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    tiny.plugged_in = {PLAN.old.id}
     with pytest.raises(Guarded) as caught:
         operations.finish("r1", parts(tmp_path, tiny, environ={}), yes=True, discard=discard)
     assert "cannot be looked at" in str(caught.value)
@@ -730,8 +732,40 @@ class TestFinishLooksFirst:
         )
 
 
+class TestFinishAfterAWayBackLooksFirst:
+    """The old gateway serves; else the new VM is the only other copy, and is not deleted, whatever is permitted."""
+
+    def refused(self, tmp_path: Path, tiny: TinyHypervisor, **other: Any) -> str:
+        rundir = record(tmp_path, "r1", SWITCHED_BACK)
+        with pytest.raises(Guarded) as caught:
+            operations.finish("r1", parts(tmp_path, tiny, **other), yes=True, discard=Discard("unseen", "unseen"))
+        assert (tiny.new_is_there, changes(tiny), kept(rundir)) == (True, [], ["archive.age", "r1.key"])
+        return f"{caught.value} {caught.value.hint}"
+
+    def test_the_old_one_unplugged(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        words = self.refused(tmp_path, tiny)
+        assert "mailgw is live: expected running, link up; seen: running, link down" in words
+        assert "no other copy is left then" in words
+        assert "discard" not in words
+
+    def test_the_old_one_off(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in, tiny.off = {PLAN.old.id}, {PLAN.old.id}
+        assert "mailgw is live: expected running, link up; seen: off" in self.refused(tmp_path, tiny)
+
+    def test_the_old_one_does_not_greet(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in = {PLAN.old.id}
+        porter = Porter(tiny, ConnectionRefusedError(111, "Connection refused"))
+        words = self.refused(tmp_path, tiny, open_doors=doors_to(porter))
+        assert "SMTP at the live address: not known: no SMTP at 192.0.2.10:25" in words
+
+    def test_the_new_one_plugged_in_in_its_place(self, tmp_path: Path, tiny: TinyHypervisor) -> None:
+        tiny.plugged_in = {NEW.id}
+        assert f"{NEW.name} is unplugged: expected link down" in self.refused(tmp_path, tiny)
+
+
 def test_a_finish_that_cannot_delete_is_not_finished(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
+    tiny.plugged_in = {PLAN.old.id}
     tiny.before["destroy"] = raises(trouble("the host is down"))
     unseen = Discard("unseen", "unseen")
     with pytest.raises(NeedsAttention, match="deploy: the host is down"):
