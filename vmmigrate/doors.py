@@ -10,6 +10,7 @@ from vmmigrate.appliance import consoles
 from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
+from vmmigrate.appliance.ssh.session import Elsewhere, nowhere
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.settings.models import Settings
@@ -47,14 +48,14 @@ class Side:
             self._jumps[via] = Jump(server, self._login("via", via))
         return self._jumps[via].dial
 
-    def shell(self, host: str, host_key: str | None = None) -> Shell:
-        """A shell at `host`; `host_key` pins it if the settings do not."""
+    def shell(self, host: str, host_key: str | None = None, elsewhere: Elsewhere = nowhere) -> Shell:
+        """A shell at `host`; `host_key` pins it if the settings do not. `elsewhere`: where else it may be by now."""
         key = (host, host_key)
         if key not in self._open:
-            self._open[key] = self._shell(host, host_key)
+            self._open[key] = self._shell(host, host_key, elsewhere)
         return self._open[key]
 
-    def _shell(self, host: str, host_key: str | None) -> Shell:
+    def _shell(self, host: str, host_key: str | None, elsewhere: Elsewhere) -> Shell:
         ssh = self.settings.ssh
         server = SshServer(
             host,
@@ -64,7 +65,7 @@ class Side:
             ssh.insecure_ssh_rsa,
             dial=self.dial,
         )
-        return SshShell(server, self._login("ssh", ssh))
+        return SshShell(server, self._login("ssh", ssh), elsewhere)
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: read once, because nothing here changes it."""

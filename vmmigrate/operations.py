@@ -147,7 +147,7 @@ def rollback(
         with _connected(recorded, parts) as (engine, run):
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
-            run.discard = discard
+            run.discard, run.leave_behind = discard, leave_behind
             require(run, engine.standing, engine.itinerary.guard, wanted.guard)
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
             return outcome_of(engine.standing)

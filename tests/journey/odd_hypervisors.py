@@ -141,11 +141,28 @@ class OtherCertificate(MemoryHypervisor):
             (self._root(vm) / "etc/postfix/tls.pem").write_bytes(seed.fresh_smtp_pem())
 
 
+class LeasesAnew(MemoryHypervisor):
+    """Its DHCP server has forgotten what it gave: whoever is started gets another address on staging."""
+
+    def start(self, vm: VmRef) -> None:
+        lease_anew(self.folder, vm)
+        super().start(vm)
+
+
+def lease_anew(folder: Path, vm: VmRef) -> None:
+    """The address after the one that it has."""
+    with state.edit(folder) as now:
+        leases = now["vms"][vm.id].get("leases", {})
+        for mac, address in leases.items():
+            network, _, host = address.rpartition(".")
+            leases[mac] = f"{network}.{int(host) + 1}"
+
+
 _ALL = {
     kind.__name__: kind
     for kind in (
         *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
-        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk, OtherCertificate),
+        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk, OtherCertificate, LeasesAnew),
     )
 }
 

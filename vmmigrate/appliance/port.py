@@ -93,7 +93,9 @@ class Shell(Protocol):
     next call) and CommandFailed.
     """
 
-    host: str
+    @property
+    def host(self) -> str:
+        """Where it is reached."""
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         """Run a command; `user` 'root' or another goes through sudo. With `check`, raises CommandFailed."""

@@ -76,13 +76,18 @@ class RunDir:
         return self.path / "imported.json"
 
     @property
+    def verified(self) -> Path:
+        """The same when it was last compared with the old one's."""
+        return self.path / "verified.json"
+
+    @property
     def sealed(self) -> Sealed:
         """The run's key."""
         return Sealed(self.run_id, self.key_path)
 
     def secrets(self) -> tuple[Path, ...]:
         """The files that `finish` and a rollback delete."""
-        return (self.archive, self.tls, self.digests, self.imported, self.key_path)
+        return (self.archive, self.tls, self.digests, self.imported, self.verified, self.key_path)
 
     def refuse_unwritable(self) -> None:
         """Raises UsageProblem where a run could not be kept; nothing is left behind."""

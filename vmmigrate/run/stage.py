@@ -23,6 +23,7 @@ from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.service import Within, at_once
+from vmmigrate.run.whereabouts import at, elsewhere
 from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 
@@ -60,6 +61,7 @@ class Run:
     leave_behind: bool = False
     discard: Discard = Discard()
     _learn: Callable[[object], None] = lambda value: None
+    _found: dict[str, str] = field(default_factory=dict)  # by host key: where this process found the new guest
 
     # ---- set by the engine, used by the step ---------------------------------------------------------------
 
@@ -117,11 +119,27 @@ class Run:
         return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=dial).fingerprint
 
     @property
-    def new_shell(self) -> Shell:
-        """Over staging, pinned at first contact."""
+    def new_guest(self) -> NewGuest:
+        """As it was learnt, at the address where it answers now as far as this process knows."""
         guest = self.facts.of(NewGuest)
-        return self.doors.new.shell(guest.staging_address, guest.host_key)
+        return at(guest, self._found.get(guest.host_key, guest.staging_address))
+
+    @property
+    def new_shell(self) -> Shell:
+        guest = self.facts.of(NewGuest)
+        return self.staging_shell(guest.staging_address, guest.host_key)
+
+    def staging_shell(self, address: str, host_key: str) -> Shell:
+        """Pinned at first contact. Where the guest does not answer there any more, it is looked for."""
+        return self.doors.new.shell(address, host_key, lambda tried: self._found_again(host_key, tried))
+
+    def _found_again(self, host_key: str, tried: str) -> str:
+        address = elsewhere(self, host_key, tried)
+        if address:
+            self._found[host_key] = address
+            self.remark(f"{self.plan.new_name} has the address {address} on staging now, and not {tried}")
+        return address
 
     def new_console(self, fingerprint: str) -> Console:
         """Over staging, trusted by that leaf."""
-        return self.doors.new.console(self.facts.of(NewGuest).console_url, TlsTrust(fingerprint))
+        return self.doors.new.console(self.new_guest.console_url, TlsTrust(fingerprint))

@@ -110,7 +110,7 @@ PREPARE = Phase(
             GOES_WITH_VM,
             needs=(Backup, NewGuest),
             redo_from="deploy",
-            holds=Nothing("`verify` compares what it brought; a second import would ruin it"),
+            holds=Nothing("`verify` is looked at, which compared what it brought; a second import would ruin it"),
         ),
         Step(
             "restart",

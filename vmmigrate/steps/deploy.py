@@ -29,6 +29,8 @@ def undo(run: Run) -> None:
         else:
             inside.refuse_to_lose(run, vm)
             run.hypervisor.destroy(vm, run.run_id)
+    for digests in (run.rundir.imported, run.rundir.verified):  # of a VM that is gone
+        digests.unlink(missing_ok=True)
 
 
 def ours(run: Run) -> VmRef:

@@ -145,7 +145,7 @@ def _shell(run: Run, vm: VmRef) -> Shell:
     guest, known = run.facts.last(NewGuest), run.facts.last(NewVm)
     if guest is None or known is None or known.vm.id != vm.id:
         raise ApplianceError(f"{vm.name} cannot be looked at: nothing is known of its guest", hint="")
-    shell = run.doors.new.shell(guest.staging_address, guest.host_key)
+    shell = run.staging_shell(guest.staging_address, guest.host_key)
     if run.hypervisor.power_state(vm) is PowerState.OFF:
         _start_unplugged(run, vm, shell)
     return shell

@@ -24,7 +24,7 @@ def do(run: Run) -> None:
     for finding in made.findings:
         run.remark(f"{finding.seen}: {finding.remedy}")
     layout.apply_installed(shell, software)
-    host = run.facts.of(NewGuest).staging_address
+    host = run.new_guest.staging_address
     ports = tuple(_reachable(run, host, _as_reached(run, made.expected)))
     run.learn(TlsInstalled(ports))
     checks = Checks()
@@ -34,7 +34,7 @@ def do(run: Run) -> None:
 
 def holds(run: Run) -> Iterator[Check]:
     """The old certificates are shown, seen from here once."""
-    yield from shown_at(run, run.facts.of(NewGuest).staging_address, 0.0)
+    yield from shown_at(run, run.new_guest.staging_address, 0.0)
 
 
 def shown_at(run: Run, host: str, limit: float) -> Iterator[Check]:

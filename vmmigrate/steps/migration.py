@@ -11,6 +11,7 @@ from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, inside, intake, retire, service
+from vmmigrate.steps import open as open_
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -55,6 +56,7 @@ KEEPING_NEW = Scope(
     "switch",
     "going back to the old VM, keeping the new one, unplugged",
     takes=_takes_the_switch,
+    guard=open_.may_close,
     keeps=(PREPARE.name,),
     pauses_as="switched back",
     finish=Finish(

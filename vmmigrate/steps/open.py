@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hypervisors import NotFound, PowerState, Problem, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import Guarded
 from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
@@ -16,6 +17,11 @@ from vmmigrate.steps.ready import BOOTS
 BY_HAND = (  # what `do` does: the table, and what would load it at a boot
     "nft delete table inet vmmigrate_isolation;"
     " rm -f /etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"
+)
+
+_UNASKED = (
+    "nothing was changed: mail that came to it could be lost. See its screen; if it has another address on staging, set"
+    " new.staging_address; or go back with --leave-mail: the mail then stays in it, and it is kept, unplugged"
 )
 
 
@@ -50,6 +56,18 @@ def tidy(run: Run) -> None:
     checks = Checks()
     checks.compare("opened", "the new gateway is open", "", lambda: holds(run))
     checks.refuse_if_failed()
+
+
+def may_close(run: Run) -> Iterator[Check]:
+    """Before a way back is begun that needs the new guest: it answers. One that is off is started by that way back."""
+    if run.facts.find(Opened) is None or run.leave_behind or _is_deleted(run):
+        return
+    if run.hypervisor.power_state(run.facts.of(NewVm).vm) is not PowerState.OFF:
+        what, limit = f"the shell of {run.plan.new_name}", run.settings.limits.network
+        try:
+            run.wait_for_answer(what, lambda: boot_id(run.new_shell), timeout=limit, clears=BOOTS)
+        except Problem as problem:
+            yield Check("new-shell", what, "an answer", str(problem), Verdict.UNKNOWN, _UNASKED)
 
 
 def undo(run: Run) -> None:

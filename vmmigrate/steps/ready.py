@@ -13,6 +13,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.run.whereabouts import leases
 from vmmigrate.steps import deploy, guards
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
@@ -27,7 +28,7 @@ def do(run: Run) -> None:
         run.hypervisor.start(deploy.ours(run))
     address = run.settings.new.staging_address or _leased(run, new)
     host_key, trusted_by = _first_contact(run, new, address)
-    shell = run.doors.new.shell(address, host_key)
+    shell = run.staging_shell(address, host_key)
     software = _answering(run, shell)
     refuse_six(software)
     _refuse_older(run.plan.old_version, software.version)
@@ -35,10 +36,10 @@ def do(run: Run) -> None:
     trust = run.doors.new.trust(shell)
     run.learn(
         NewGuest(
-            staging_address=address,
+            staging_address=shell.host,
             host_key=host_key,
             trusted_by=trusted_by,
-            console_url=_console(run, address, trust),
+            console_url=_console(run, shell.host, trust),
             console_fingerprint=run.doors.new.console_pin(shell),
             workstation=shell.workstation_address(),
             packages=software.packages,
@@ -57,17 +58,11 @@ def holds(run: Run) -> Iterator[Check]:
         yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(seen == guest.host_key))
 
 
-def leases(run: Run, new: NewVm) -> tuple[str, ...]:
-    """The IPv4 addresses that the hypervisor reports for the staging NIC; a stale one may be among them."""
-    found = run.hypervisor.addresses(new.vm)
-    return tuple(each.address for each in found if each.mac == new.staging_mac and ":" not in each.address)
-
-
 def _leased(run: Run, new: NewVm) -> str:
     known = run.facts.find(NewGuest)
 
     def probe() -> str:
-        for address in leases(run, new):
+        for address in leases(run.hypervisor, new):
             if known is None or run.new_host_key(address, timeout=_LOOK) == known.host_key:
                 return address
         raise NotYet("no address on the staging NIC")

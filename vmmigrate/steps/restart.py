@@ -1,8 +1,6 @@
 """Restart the new VM after the import, as the vendor requires, with the network settings of the plan."""
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import replace
 
 from hypervisors import NotYet, PowerState, Unreachable
 from vmmigrate.appliance.units import boot_id, unit_states, wait_until_active
@@ -10,7 +8,7 @@ from vmmigrate.facts import NewGuest, NewVm, Reboot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import address, deploy, guards
-from vmmigrate.steps.ready import BOOTS, leases
+from vmmigrate.steps.ready import BOOTS
 
 
 def do(run: Run) -> None:
@@ -42,20 +40,8 @@ def _another_boot(run: Run) -> None:
     try:
         same = boot_id(run.new_shell) == run.facts.of(Reboot).boot_id
     except Unreachable as error:
-        _look_for_a_new_lease(run)
         raise NotYet(str(error)) from error
     if same:
         run.doors.hang_up(run.facts.of(NewGuest).staging_address)
         run.hypervisor.shut_down(deploy.ours(run), run.settings.limits.shutdown)
         raise NotYet("it is switched off")
-
-
-def _look_for_a_new_lease(run: Run) -> None:
-    """A guest may come back at another address: it is the machine that shows the pinned key."""
-    guest = run.facts.of(NewGuest)
-    for found in leases(run, run.facts.of(NewVm)):
-        if found != guest.staging_address and not run.settings.new.staging_address:
-            with suppress(Unreachable):
-                if run.new_host_key(found, timeout=3.0) == guest.host_key:
-                    url = guest.console_url.replace(guest.staging_address, found)
-                    run.learn(replace(guest, staging_address=found, console_url=url))

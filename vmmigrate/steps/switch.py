@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
 from vmmigrate.errors import NeedsAttention
-from vmmigrate.facts import NewGuest, NewVm, OldState, Opened, Plugged
+from vmmigrate.facts import NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links
@@ -112,6 +112,4 @@ def _unplug(run: Run, vm: VmRef) -> None:
 
 def _announce(run: Run, new: NewVm) -> None:
     """Send a frame from the new NIC, so that switches learn the new place of the address."""
-    guest = run.facts.of(NewGuest)
-    shell = run.doors.new.shell(guest.staging_address, guest.host_key)
-    network.announce(shell, new.live_mac, run.facts.of(OldState).workstation)
+    network.announce(run.new_shell, new.live_mac, run.facts.of(OldState).workstation)

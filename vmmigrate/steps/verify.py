@@ -9,7 +9,7 @@ from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.facts import NewGuest, OldState, Opened, Verified
+from vmmigrate.facts import OldState, Opened, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import install_tls
@@ -28,7 +28,7 @@ class Comparison:
 
 def do(run: Run) -> None:
     """Each comparison is made, also after one that failed; then all that did not pass stop the run."""
-    host = run.facts.of(NewGuest).staging_address
+    host = run.new_guest.staging_address
     checks = compare_all(COMPARISONS, run, host, run.settings.limits.restart, Checks())
     names = checks.ask("main-cf", "main.cf of both gateways", lambda: _drift(run)) or ()
     if names:
@@ -38,11 +38,25 @@ def do(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """main.cf is as it was when it was compared; once the new gateway is open, its settings are its administrator's."""
+    """All is as it was when it was compared; once the new gateway is open, its settings are its administrator's."""
     if run.facts.find(Opened) is None:
+        yield from _same_database(run)
         noted, now = run.facts.of(Verified).drift, _drift(run)
         seen = ", ".join(sorted(set(noted) ^ set(now))) or "the same parameters differ from the old one's"
         yield Check("new-settings", "main.cf of the new gateway", "as verified", seen, Verdict.of(noted == now))
+
+
+def _same_database(run: Run) -> Iterator[Check]:
+    """Nobody emptied it, put it back or added to it. An earlier version noted only what the import left, or nothing."""
+    noted = next((path for path in (run.rundir.verified, run.rundir.imported) if path.exists()), None)
+    if noted is None:
+        return
+    before = DIGESTS.validate_json(noted.read_bytes())
+    now = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=before)
+    names = before.tables.keys() | now.tables.keys()
+    changed = ", ".join(sorted(name for name in names if before.tables.get(name) != now.tables.get(name)))
+    seen = "; ".join(lost(before, now)) or (f"changed in {changed}" if changed else "as verified")
+    yield Check("new-database", "the new gateway's database", "as verified", seen, Verdict.of(before == now))
 
 
 def compare_all(table: tuple[Comparison, ...], run: Run, host: str, limit: float, checks: Checks) -> Checks:
@@ -82,7 +96,9 @@ def _ports(run: Run, host: str, limit: float) -> Iterator[Check]:
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = load_digests(run)
     new = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=old)
-    run.rundir.write(run.rundir.imported, DIGESTS.dump_json(new))
+    run.rundir.write(run.rundir.verified, DIGESTS.dump_json(new))
+    if not run.rundir.imported.exists():  # verified once more, it may have what nobody imported
+        run.rundir.write(run.rundir.imported, DIGESTS.dump_json(new))
     rows = sum(table.count for table in old.tables.values())
     expected = f"all {rows} rows of {len(old.tables)} tables accounted for"
     gone = lost(old, new)
@@ -121,16 +137,17 @@ COMPARISONS = (
     GREETING,
     Comparison("ports", "ports", _ports, "add the service to master.cf, or the connector to server.xml, of the image"),
     Comparison(
-        "database",
-        "database",
-        _database,
-        "the import was incomplete; export again, or check the new console's log",
-    ),
-    Comparison(
         "console-account",
         "console log-in with the old password",
         _account,
         "see that old.console.password is right; if it is, the import did not bring the accounts: see the new"
         " console's log",
+    ),
+    # last: whatever a log-in leaves there is no change since
+    Comparison(
+        "database",
+        "database",
+        _database,
+        "the import was incomplete; export again, or check the new console's log",
     ),
 )

@@ -2,11 +2,11 @@
 
 import secrets
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from hypervisors import LoginRefused, Problem, Secret, Unreachable, in_one_line
+from hypervisors import LoginRefused, Problem, Secret, TrustRefused, Unreachable, in_one_line
 from hypervisors.wire.ssh import (
     BrokeOff,
     Connection,
@@ -25,17 +25,28 @@ from vmmigrate.errors import ApplianceError, CommandFailed
 
 _SHOWN = 400  # characters of a failed command's words
 
+Elsewhere = Callable[[str], str]  # from the address that does not answer to the one where the machine is now, or ""
+
+
+def nowhere(tried: str) -> str:
+    """Of a machine that has one address."""
+    return ""
+
 
 class Session:
     """Commands of one account, as that account. A refusal is remembered, never repeated."""
 
-    def __init__(self, server: SshServer, login: Login) -> None:
-        self._server, self._login = server, login
+    def __init__(self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere) -> None:
+        self._server, self._login, self._elsewhere = server, login, elsewhere
         self._nonce = f"vmmigrate-{secrets.token_hex(8)}"
         self._connection: Connection | None = None
         self._accepted: Secret | None = None
         self._shell: LoginShell | None = None
         self._refusal: Problem | None = None
+
+    @property
+    def host(self) -> str:
+        return self._server.host
 
     @property
     def login(self) -> Login:
@@ -158,12 +169,23 @@ class Session:
         if self._refusal:
             raise self._refusal
         try:
-            self._connection = connect(self._server, self._login)
+            self._connection = self._connected()
             self._accepted = self._connection.accepted
         except LoginRefused as refusal:
             self._refusal = refusal
             raise
         return self._connection
+
+    def _connected(self) -> Connection:
+        """There, or where the machine is by now: nothing was sent yet, and the pinned key decides who it is."""
+        try:
+            return connect(self._server, self._login)
+        except (Unreachable, TrustRefused):
+            found = self._elsewhere(self._server.host)
+            if not found:
+                raise
+        self._server = replace(self._server, host=found)
+        return connect(self._server, self._login)
 
     def _has_expired(self, output: Output) -> bool:
         return new_password.says_expired(text_of(output.stdout + output.stderr))

@@ -8,7 +8,7 @@ from hypervisors import LoginRefused
 from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing, sudo
-from vmmigrate.appliance.ssh.session import Session, in_words, text_of
+from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
 
 _GIVEN = f"{INCOMING}/data"
 _PATIENCE = 60.0  # seconds for files on their way
@@ -17,11 +17,14 @@ _PATIENCE = 60.0  # seconds for files on their way
 class SshShell:
     """port.Shell over paramiko. Nothing is connected before the first call; a dead session is replaced by a new one."""
 
-    def __init__(self, server: SshServer, login: Login) -> None:
+    def __init__(self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere) -> None:
         """With a key the log-in is by that key; the password is for sudo, or for the server if it requires both."""
-        self.host = server.host
-        self._session = Session(server, login)
+        self._session = Session(server, login, elsewhere)
         self._sudo: sudo.Sudo | None = None
+
+    @property
+    def host(self) -> str:
+        return self._session.host
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         output = self._run(argv, user, check, timeout)

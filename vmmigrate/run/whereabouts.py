@@ -1,0 +1,48 @@
+"""Find the new guest again after its address on staging changed: it is the machine that shows the pinned host key."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypervisors import Hypervisor, Problem
+from vmmigrate.facts import NewGuest, NewVm
+
+if TYPE_CHECKING:
+    from vmmigrate.run.stage import Run
+
+_LOOK = 3.0  # seconds for one answer
+
+
+def leases(hypervisor: Hypervisor, new: NewVm) -> tuple[str, ...]:
+    """The IPv4 addresses that the hypervisor reports for the staging NIC; a stale one may be among them."""
+    found = hypervisor.addresses(new.vm)
+    return tuple(each.address for each in found if each.mac == new.staging_mac and ":" not in each.address)
+
+
+def elsewhere(run: "Run", host_key: str, tried: str) -> str:
+    """The address where the new guest answers, other than `tried`; "" where none is found."""
+    for address in _known(run):
+        if address != tried:
+            with suppress(Problem):  # nobody there, or another machine
+                if run.new_host_key(address, timeout=_LOOK) == host_key:
+                    return address
+    return ""
+
+
+def at(guest: NewGuest, address: str) -> NewGuest:
+    """The same guest, reached there."""
+    url = guest.console_url.replace(guest.staging_address, address)
+    return replace(guest, staging_address=address, console_url=url)
+
+
+def _known(run: "Run") -> Iterator[str]:
+    """Where it may be: as set now, as learnt, as the hypervisor reports."""
+    if run.settings.new.staging_address:
+        yield run.settings.new.staging_address
+    new, guest = run.facts.last(NewVm), run.facts.last(NewGuest)
+    if guest is not None:
+        yield guest.staging_address
+    if new is not None:
+        with suppress(Problem):
+            yield from leases(run.hypervisor, new)
