@@ -86,7 +86,8 @@ class Itinerary:
     `commit` names the step after which the new side may have served the world. The first group that it records, of
     those that it learns, is the mark of that in the journal: it learns right before it acts. The first of `scopes`
     undoes everything. `interrupted` is the scope that an interrupt within a live phase undoes. The outage is from
-    learning `outage_from` to the commit.
+    learning `outage_from` to the commit. `relied_on`: the steps that are looked at after the commit too; what the
+    others left is the administrator's by then.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Itinerary:
     doing: str  # what it is doing until then: "migrating"
     phases: tuple[Phase, ...]
     commit: str
+    relied_on: Collection[str]
     scopes: tuple[Scope, ...]
     interrupted: Scope
     outage_from: type

@@ -36,7 +36,8 @@ class Step:
     `learns`: the groups of facts that it may record; `needs`: those that an earlier step has recorded by then.
     A step that is not convergent names in `redo_from` the step that makes its ground again. `holds`: a look at what
     it left, by which a record is never taken for the world. `looks_back`: the steps that are looked at right before
-    this one; a resumed run looks at all that are done.
+    this one; a resumed run looks at all that are done. `remedy`: what to do where a check of it does not pass and says
+    nothing itself.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Step:
     holds: Look | Nothing = Nothing("")
     otherwise: Otherwise = Otherwise.AGAIN
     looks_back: tuple[str, ...] = ()
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

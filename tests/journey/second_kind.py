@@ -165,6 +165,7 @@ SIGN = Itinerary(
     doing="hanging the new sign",
     phases=(DRAFT, HANG),
     commit="hang",
+    relied_on=("draft", "hang"),
     scopes=(ALL, OLD_AGAIN),
     interrupted=OLD_AGAIN,
     outage_from=TakenDown,

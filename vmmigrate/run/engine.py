@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Cancelled, Pace, Problem
-from vmmigrate.errors import JournalDamaged, JournalFailed, NoLonger, RunFolderFailed, describe
+from vmmigrate.errors import JournalDamaged, JournalFailed, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Facts, group_to_json, since
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.looks import OFTEN, Seen, look_at, record, serves
+from vmmigrate.run.looks import OFTEN, Seen, look_at, look_persistently, record, serves
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
@@ -132,9 +132,10 @@ class Engine:
     def _still_so(self, names: Collection[str], cause: str = "") -> bool:
         """Look at these steps, where they are done. False: because of what was seen, another way led to the end."""
         passed: list[Check] = []
+        names = self.standing.looked_at(names)
         for number, step in enumerate(self._steps, start=1):
             if step.name in names and self._state.steps[step.name] is Status.DONE:
-                seen = look_at(step, self.stage)
+                seen = (look_persistently if self.standing.between else look_at)(step, self.stage)
                 passed += seen.checks
                 if seen.wrong:
                     record(self.journal, cause, passed)
@@ -148,17 +149,19 @@ class Engine:
         """Whether the run can go on from here after what was seen. Raises NoLonger."""
         state, committed = self._state, self.standing.committed
         step, otherwise = seen.step, seen.otherwise
+        if self.standing.between and not (self._is_live(step) and seen.failed):
+            raise seen.no_longer(state.run_id)  # first somebody must be live
         if self._is_live(step) and not committed:
             first = next(name for name, phase in state.phases.items() if phase in self.itinerary.live)
             return self._from(first, seen)
         if otherwise is Otherwise.FROM_HERE and not committed:
             return self._from(step.name, seen)
         if otherwise is not Otherwise.AGAIN:
-            raise NoLonger(str(seen), hint=seen.hint)
+            raise seen.no_longer(state.run_id)
         self.emit(StepRemark(step.name, f"this does not hold any more, so it is done again: {seen}"))
         self._do(step, number)
         if (again := look_at(step, self.stage)).wrong:
-            raise NoLonger(f"done again, and it still does not hold: {again}", hint=again.hint)
+            raise again.no_longer(state.run_id, "done again, and it still does not hold: ")
         return True
 
     def serves(self) -> bool:
@@ -169,7 +172,7 @@ class Engine:
         """Back to that step, and forward again to the end: never more often than `OFTEN`."""
         self._turns += 1
         if self._turns > OFTEN:
-            raise Problem(f"this did not hold any more, {OFTEN} times: {seen}", hint=seen.hint)
+            raise seen.no_longer(self._state.run_id, f"this did not hold any more, {OFTEN} times: ")
         self._walk_back_by(redo(self._state, first, f"{seen.step.title!r} does not hold any more: {seen}"))
         return False
 

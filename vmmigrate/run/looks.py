@@ -1,14 +1,17 @@
 """Look at what a done step left: a record says that something was done, only a look says that it is so."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from hypervisors import Problem
+from vmmigrate.errors import NoLonger
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.step import Nothing, Otherwise, Step
 
@@ -21,6 +24,7 @@ class Seen:
 
     step: Step
     checks: tuple[Check, ...]
+    problem: Problem | None = None  # why there is no answer
 
     @property
     def wrong(self) -> tuple[Check, ...]:
@@ -39,22 +43,41 @@ class Seen:
     def __str__(self) -> str:
         return "; ".join(map(str, self.wrong))
 
-    @property
-    def hint(self) -> str:
-        return "; ".join(dict.fromkeys(check.hint for check in self.wrong if check.hint))
+    def no_longer(self, run_id: str, words: str = "") -> NoLonger:
+        """What stops the run, and what to do."""
+        hints = dict.fromkeys(check.hint or self.step.remedy for check in self.wrong)
+        known = "; ".join(filter(None, hints)) or "see what changed it"
+        hint = known if run_id in known else f"{known}; then: vmmigrate resume {run_id}, or vmmigrate rollback {run_id}"
+        return NoLonger(f"{words}{self}", hint=hint)
+
+
+def look_persistently(step: Step, run: Any) -> Seen:
+    """Where perhaps nobody serves: what is only unknown is asked again, before anything is undone because of it."""
+    seen: list[Seen] = []
+
+    def look() -> None:
+        seen.append(look_at(step, run))
+        if seen[-1].wrong and not seen[-1].failed:
+            raise seen[-1].problem or Problem(str(seen[-1]), hint="")
+
+    with suppress(Problem):
+        persistently(f"a look at {step.title!r}", look, run.pace)
+    return seen[-1]
 
 
 def look_at(step: Step, run: Any) -> Seen:
     """A look that fails is an answer too: not known. Nothing is learnt by it."""
     run.enter(step.name, _learns_nothing, leave_behind=False)
     checks: list[Check] = []
+    failed: Problem | None = None
     if not isinstance(step.holds, Nothing):
         try:
             checks.extend(step.holds(run))
         except Problem as problem:
             unseen = Check("not-looked-at", step.title, "an answer", str(problem), Verdict.UNKNOWN, problem.hint)
             checks.append(unseen)
-    return Seen(step, tuple(checks))
+            failed = problem
+    return Seen(step, tuple(checks), failed)
 
 
 def record(journal: Journal, cause: str, checks: Collection[Check]) -> None:
@@ -65,7 +88,7 @@ def record(journal: Journal, cause: str, checks: Collection[Check]) -> None:
 
 def serves(itinerary: Itinerary, steps: Iterable[Step], state: RunState, run: Any) -> bool:
     """Whether the new side serves, after the commit. What was not seen to fail may serve where we cannot see it."""
-    done = [step for step in steps if state.steps[step.name] is Status.DONE]
+    done = [step for step in steps if state.steps[step.name] is Status.DONE and step.name in itinerary.relied_on]
     commit = next((step for step in done if step.name == itinerary.commit), None)
     if commit is None:
         return False

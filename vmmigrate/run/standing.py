@@ -1,5 +1,6 @@
 """Where a run stands in its itinerary: what it is called, what can be done now, what a way back covers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from vmmigrate.itinerary import Finish, Itinerary, Scope
@@ -47,6 +48,15 @@ class Standing:
         """Whether a step of a live phase was begun and is not undone."""
         state, live = self.state, self.itinerary.live
         return any(status is not Status.PENDING and state.phases[name] in live for name, status in state.steps.items())
+
+    @property
+    def between(self) -> bool:
+        """Whether perhaps nobody serves: a live phase was begun, and the commit was not."""
+        return self.exposed and not self.committed
+
+    def looked_at(self, names: Collection[str]) -> Collection[str]:
+        """Those that a look is for: after the commit only what the itinerary still relies on."""
+        return [name for name in names if name in self.itinerary.relied_on] if self.committed else names
 
     @property
     def came_to_its_end(self) -> bool:

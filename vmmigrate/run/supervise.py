@@ -42,6 +42,8 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
     if isinstance(error, JournalFailed):
         raise error
     if isinstance(error, UndoRefused):
+        if not (standing.came_to_its_end or engine.serves()):
+            raise _stuck(engine, run, str(error), error.hint) from error
         report(engine, run, outcome_of(standing))
         raise error
     unsafe = isinstance(error, NoLonger) and not standing.exposed
@@ -50,8 +52,8 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
         report(engine, run, NEEDS_ATTENTION)
         raise error
     run.pace = run.pace.undisturbed()
-    itinerary = engine.itinerary
-    scope = itinerary.interrupted if standing.committed else itinerary.everything
+    itinerary, looked = engine.itinerary, isinstance(error, NoLonger)  # what was prepared may be good yet
+    scope = itinerary.interrupted if standing.committed or looked else itinerary.everything
     _back_because(engine, run, scope, error)
 
 
@@ -63,12 +65,12 @@ def _is_served(engine: Engine, error: Exception) -> bool:
 
 def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> None:
     try:
-        engine.back(scope, f"a step failed: {describe(error)[0]}")
+        what = "a look failed" if isinstance(error, NoLonger) else "a step failed"
+        engine.back(scope, f"{what}: {describe(error)[0]}")
     except UndoRefused as refused:
         if engine.standing.came_to_its_end:
             return  # forward again, it came through
-        report(engine, run, NEEDS_ATTENTION)
-        raise NeedsAttention(f"{error}\n  {refused}", hint=refused.hint) from error
+        raise _stuck(engine, run, f"{error}\n  {refused}", refused.hint) from error
     _report_end(engine, run)
     if isinstance(error, Problem):
         following = "; ".join(f"vmmigrate {verb} {run.run_id}: {does}" for verb, does in engine.standing.verbs)
@@ -76,10 +78,17 @@ def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> N
     raise error
 
 
+def _stuck(engine: Engine, run: Run, words: str, hint: str) -> NeedsAttention:
+    """Neither way led on, and perhaps nobody serves: whether mail flows comes first, then what a person can do."""
+    mail = report(engine, run, NEEDS_ATTENTION)
+    by_person = by_hand(engine.standing, run.plan, run.settings, mail)
+    return NeedsAttention(f"{mail}\n{words}" if mail else words, hint=hint + by_person)
+
+
 def _interrupted(engine: Engine, run: Run) -> None:
     """An interrupt within a live phase goes back first, so that there is a gateway."""
     standing = engine.standing
-    if standing.exposed and not standing.committed and standing.state.back is None:
+    if standing.between and standing.state.back is None:
         run.pace = run.pace.undisturbed()
         engine.back(engine.itinerary.interrupted, "interrupted by the operator")
         refuse_left_over(engine, run)

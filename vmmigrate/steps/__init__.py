@@ -59,6 +59,7 @@ PREPARE = Phase(
             export.undo,
             learns=(Backup,),
             holds=export.holds,
+            remedy="see who changes the run's folder",
             otherwise=Otherwise.FROM_HERE,  # the new VM has what the lost archive had, and another one has more
         ),
         Step(
@@ -68,6 +69,7 @@ PREPARE = Phase(
             collect_tls.undo,
             learns=(TlsKept,),
             holds=collect_tls.holds,
+            remedy="see who changes the run's folder",
         ),
         Step(
             "deploy",
@@ -86,6 +88,7 @@ PREPARE = Phase(
             learns=(NewGuest,),
             needs=(NewVm,),
             holds=ready.holds,
+            remedy="see the new VM on its screen: does it boot, does it answer on the staging network?",
         ),
         Step(
             "isolate",
@@ -94,6 +97,7 @@ PREPARE = Phase(
             GOES_WITH_VM,
             needs=(OldState, NewGuest),
             holds=isolate.holds,
+            remedy="see the new guest's firewall, as root: nft list ruleset",
         ),
         Step(
             "address",
@@ -102,6 +106,7 @@ PREPARE = Phase(
             GOES_WITH_VM,
             needs=(NewVm, NewGuest),
             holds=address.holds,
+            remedy="see the new guest's network, as root: ip address",
         ),
         Step(
             "import",
@@ -120,6 +125,7 @@ PREPARE = Phase(
             learns=(Reboot,),
             needs=(NewVm, NewGuest),
             holds=restart.holds,
+            remedy="see the log of that unit in the new guest: journalctl -u UNIT",
         ),
         Step(
             "install-tls",
@@ -129,6 +135,7 @@ PREPARE = Phase(
             learns=(TlsInstalled,),
             needs=(TlsKept, NewGuest),
             holds=install_tls.holds,
+            remedy="restart the service in the new guest and see its log",
         ),
         Step(
             "verify",
@@ -138,6 +145,7 @@ PREPARE = Phase(
             learns=(Verified,),
             needs=(OldState, Backup, TlsKept, NewGuest, TlsInstalled),
             holds=verify.holds,
+            remedy="see who changes the new gateway's settings",
         ),
     ),
 )
@@ -154,6 +162,7 @@ SWITCH = Phase(
             learns=(Intake,),
             needs=(OldState, Backup),
             holds=intake.holds,
+            remedy="see the old gateway's firewall and queue, as root: nft list ruleset; postqueue -p",
             looks_back=tuple(step.name for step in PREPARE.steps),
         ),
         Step(
@@ -164,6 +173,7 @@ SWITCH = Phase(
             learns=(Plugged,),
             needs=(OldState, NewVm, NewGuest),
             holds=switch.holds,
+            remedy="see who changes the links and the autostart of both VMs",
             looks_back=("deploy", "ready", "isolate", "close-intake"),
         ),
         Step(
@@ -183,6 +193,7 @@ SWITCH = Phase(
             learns=(StartsAtBoot,),
             needs=(Claim, NewVm, Plugged),
             holds=close.autostart_holds,
+            remedy="see who changes the autostart of both VMs",
         ),
         Step(
             "open",
@@ -192,6 +203,7 @@ SWITCH = Phase(
             learns=(Opened,),
             needs=(OldState, NewGuest),
             holds=open.holds,
+            remedy="see the new guest's firewall and mail server, as root: nft list ruleset; systemctl status postfix",
             looks_back=("switch",),
         ),
     ),

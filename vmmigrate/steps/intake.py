@@ -9,7 +9,7 @@ from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import NeedsAttention, QueueHoldsMail
-from vmmigrate.facts import Intake, NewVm, OldState, Opened, Plugged
+from vmmigrate.facts import Intake, NewVm, OldState, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links
@@ -62,8 +62,6 @@ def _started(run: Run) -> bool:
 
 def holds(run: Run) -> Iterator[Check]:
     """No mail comes in, and none is under way. Behind a link that is down the guest cannot be asked, and gets none."""
-    if run.facts.find(Opened) is not None:
-        return
     seen = _by_the_links(run) if run.facts.find(Plugged) is not None else ""
     if seen:
         yield Check("intake-closed", _WHAT, _CLOSED, seen, Verdict.of(seen == _UNPLUGGED))

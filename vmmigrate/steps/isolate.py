@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vmmigrate.appliance.net import firewall
-from vmmigrate.facts import NewGuest, OldState, Opened
+from vmmigrate.facts import NewGuest, OldState
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
@@ -13,9 +13,7 @@ def do(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """Isolated now and after a boot, until it is opened."""
-    if run.facts.find(Opened) is not None:
-        return
+    """Isolated now and after a boot."""
     look = firewall.look_at(run.new_shell)
     now, at_boot = firewall.is_isolated(look), firewall.is_isolated_at_boot(look)
     seen = {(True, True): "isolated", (True, False): "isolated until its next boot"}.get((now, at_boot), "not isolated")

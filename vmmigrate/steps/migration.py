@@ -154,6 +154,7 @@ MIGRATE = Itinerary(
     doing="migrating",
     phases=(PREPARE, SWITCH, CLOSE),
     commit="open",
+    relied_on=("claim", "deploy", "ready", "switch", "autostart", "open"),
     scopes=(ALL, KEEPING_NEW, LINKS),
     interrupted=KEEPING_NEW,
     outage_from=Intake,

@@ -9,7 +9,7 @@ from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.facts import OldState, Opened, Verified
+from vmmigrate.facts import OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import install_tls
@@ -38,12 +38,11 @@ def do(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """All is as it was when it was compared; once the new gateway is open, its settings are its administrator's."""
-    if run.facts.find(Opened) is None:
-        yield from _same_database(run)
-        noted, now = run.facts.of(Verified).drift, _drift(run)
-        seen = ", ".join(sorted(set(noted) ^ set(now))) or "the same parameters differ from the old one's"
-        yield Check("new-settings", "main.cf of the new gateway", "as verified", seen, Verdict.of(noted == now))
+    """All is as it was when it was compared."""
+    yield from _same_database(run)
+    noted, now = run.facts.of(Verified).drift, _drift(run)
+    seen = ", ".join(sorted(set(noted) ^ set(now))) or "the same parameters differ from the old one's"
+    yield Check("new-settings", "main.cf of the new gateway", "as verified", seen, Verdict.of(noted == now))
 
 
 def _same_database(run: Run) -> Iterator[Check]:

@@ -134,6 +134,7 @@ SMALL = Itinerary(
     doing="migrating",
     phases=(PREPARE, SWITCH, CLOSE),
     commit="open",
+    relied_on=("claim", "deploy", "open"),
     scopes=(ALL, SWITCH_BACK),
     interrupted=SWITCH_BACK,
     outage_from=Claim,

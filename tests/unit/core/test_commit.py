@@ -1,5 +1,6 @@
 """The commit and what follows it: tried again, gone back from, or said as it is; nobody is left without a gateway."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,7 +134,8 @@ def test_where_neither_way_leads_on_both_reasons_are_said(go_on: Any, gateway: G
     gateway.fails["open"], gateway.holds_mail = 99, True
     with pytest.raises(NeedsAttention, match=r"(?s)open: no answer.*mail waits.*could not be done again") as stopped:
         go_on("open")
-    assert "deliver it" in stopped.value.hint
+    assert str(stopped.value).startswith("MAIL: ")
+    assert re.search(r"(?s)deliver it.*vmmigrate rollback r1 --links-only", stopped.value.hint)
     assert outcomes(go_on.ended[1]) == ["needs-attention"]
 
 
@@ -173,6 +175,20 @@ def test_and_says_so_where_it_cannot(go_on: Any, gateway: Gateway) -> None:
     def rollback(run_id: str, given: Any) -> str:
         return operations.rollback(run_id, given, yes=True)
 
-    with pytest.raises(UndoRefused, match=r"mail waits\s+and what was undone until then could not be done again"):
+    with pytest.raises(NeedsAttention, match=r"(?s)^MAIL: .*mail waits\s+and what was .* not be done again") as stopped:
         go_on("notes", rollback)
     assert gateway.open is False
+    assert outcomes(go_on.ended[1]) == ["needs-attention"]
+    assert re.search(r"(?s)deliver it.*vmmigrate rollback r1 --links-only", stopped.value.hint)
+
+
+def test_a_prepared_thing_that_is_gone_in_the_switch_is_gone_back_from_and_the_rest_is_kept(
+    go_on: Any, gateway: Gateway
+) -> None:
+    gateway.gone = True
+    with pytest.raises(RolledBack, match="the new VM: expected there; seen: gone"):
+        go_on("autostart")
+    state, heard = go_on.ended
+    assert (state.paused, outcomes(heard)) == ("switched back", ["switched-back"])
+    assert gateway.acts == ["old plugged in"]
+    assert state.back is None or state.back.scope == "switch"

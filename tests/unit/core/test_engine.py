@@ -559,6 +559,20 @@ def stopped_before_open(path: Path, world: World) -> None:
     world.acts.clear()
 
 
+def stopped_when_prepared(path: Path, world: World) -> None:
+    """Interrupted before a live phase is begun."""
+
+    def stop() -> None:
+        if "imported" in world.marks:
+            raise Cancelled("interrupted", hint="resume")
+
+    process = start(path, world)
+    process.bench.pace = Pace(cancelled=stop)
+    with pytest.raises(Cancelled):
+        process.engine.forward()
+    world.acts.clear()
+
+
 def looks_of(process: Process) -> list[tuple[str, list[tuple[str, str]]]]:
     """Recorded looks: before which step, and what each check said."""
     looked = [record.data for record in process.engine.journal.records if record.kind is Kind.LOOKED]
@@ -580,7 +594,7 @@ def test_a_run_that_is_not_resumed_looks_where_a_step_looks_back(path: Path, wor
 
 
 def test_what_does_not_hold_is_done_again_and_said(path: Path, world: World) -> None:
-    stopped_before_open(path, world)
+    stopped_when_prepared(path, world)
     world.marks.discard("claimed")
     process = start(path, world, itinerary=watched(claim=CLAIM))
     process.engine.go_on()
@@ -592,22 +606,79 @@ def test_what_does_not_hold_is_done_again_and_said(path: Path, world: World) -> 
 
 
 def test_what_still_does_not_hold_when_done_again_stops_the_run(path: Path, world: World) -> None:
-    stopped_before_open(path, world)
+    stopped_when_prepared(path, world)
     process = start(path, world, itinerary=watched(claim={"holds": seen("a second sun")}))
     with pytest.raises(NoLonger, match="done again, and it still does not hold: a second sun") as stopped_by:
         process.engine.go_on()
-    assert stopped_by.value.hint == "set a second sun"
+    assert stopped_by.value.hint == "set a second sun; then: vmmigrate resume r1, or vmmigrate rollback r1"
     assert world.acts == ["claim"]
 
 
 def test_a_ground_that_is_gone_is_made_again_with_all_that_stood_on_it(path: Path, world: World) -> None:
-    stopped_before_open(path, world)
+    stopped_when_prepared(path, world)
     world.marks -= {"vm", "imported"}
     process = start(path, world, itinerary=watched(deploy=DEPLOY))
     process.engine.go_on()
-    assert world.acts == ["undo open", "undo deploy", "deploy", "import", "open", "notes"]
+    assert world.acts == ["undo deploy", "deploy", "import", "open", "notes"]
     assert world.marks == MIGRATED
     assert process.kinds.count("end") == 1
+
+
+@pytest.mark.parametrize("mark", ["claimed", "vm"])
+@pytest.mark.parametrize("missing", [Verdict.FAIL, Verdict.UNKNOWN])
+def test_while_perhaps_nobody_serves_nothing_that_was_prepared_is_done_again(
+    path: Path, world: World, mark: str, missing: Verdict
+) -> None:
+    """First somebody must be live: whoever caught this goes back."""
+    stopped_before_open(path, world)
+    world.marks.discard(mark)
+    watching = watched(
+        claim={"holds": seen("claimed", missing=missing)},
+        deploy={"holds": seen("vm", missing=missing), "otherwise": Otherwise.FROM_HERE},
+    )
+    with pytest.raises(NoLonger, match=mark):
+        start(path, world, itinerary=watching).engine.go_on()
+    assert world.acts == []
+
+
+def blinking(answers: list[Verdict]) -> Look:
+    """One verdict a look; then the last for ever."""
+
+    def look(bench: Bench) -> Iterator[Check]:
+        bench.act("look")
+        yield Check("mark", "it", "there", "", answers.pop(0) if len(answers) > 1 else answers[0])
+
+    return look
+
+
+def test_while_perhaps_nobody_serves_what_is_only_unknown_is_asked_again(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    look = blinking([Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.PASS])
+    start(path, world, itinerary=watched(deploy={"holds": look})).engine.go_on()
+    assert world.acts == ["look", "look", "look", "open", "notes"]
+
+
+def test_and_not_for_ever(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    look = blinking([Verdict.UNKNOWN])
+    with pytest.raises(NoLonger, match="it: not known"):
+        start(path, world, itinerary=watched(deploy={"holds": look})).engine.go_on()
+    assert world.acts == ["look"] * 5
+
+
+def test_before_that_one_look_is_enough(path: Path, world: World) -> None:
+    stopped_when_prepared(path, world)
+    look = blinking([Verdict.UNKNOWN, Verdict.PASS])
+    start(path, world, itinerary=watched(claim={"holds": look})).engine.go_on()
+    assert world.acts == ["look", "claim", "look", "open", "notes"]
+
+
+def test_what_has_no_hint_gets_the_steps_and_the_commands(path: Path, world: World) -> None:
+    stopped_before_open(path, world)
+    watching = watched(deploy={"holds": blinking([Verdict.FAIL]), "remedy": "look behind the moon"})
+    with pytest.raises(NoLonger) as stopped:
+        start(path, world, itinerary=watching).engine.go_on()
+    assert stopped.value.hint == "look behind the moon; then: vmmigrate resume r1, or vmmigrate rollback r1"
 
 
 def test_what_could_not_be_looked_at_is_not_undone(path: Path, world: World) -> None:
@@ -642,7 +713,7 @@ def test_a_look_learns_nothing(path: Path, world: World) -> None:
         start(path, world, itinerary=watched(deploy={"holds": curious})).engine.go_on()
 
 
-def two_live_steps() -> Itinerary:
+def two_live_steps(look: Look | None = None) -> Itinerary:
     """`plug`, whose mark may go, and `open`, which looks back at it."""
 
     def plug(bench: Bench) -> None:
@@ -653,7 +724,7 @@ def two_live_steps() -> Itinerary:
         bench.act("undo plug")
         bench.world.marks.discard("plugged")
 
-    plugging = Step("notes", "Plug", plug, unplug, holds=seen("plugged"))
+    plugging = Step("notes", "Plug", plug, unplug, holds=look or seen("plugged"))
     opening = replace(STEPS[3], looks_back=("notes",))
     live = Phase("switch", (plugging, opening), live=True)
     return replace(SMALL, phases=(SMALL.phases[0], live))
@@ -680,6 +751,18 @@ def test_what_does_not_hold_in_a_live_phase_takes_that_phase_back_and_forward_ag
     assert process.engine.journal.state().ended == "migrated"
 
 
+def test_nothing_is_taken_back_because_it_could_not_be_looked_at(path: Path, world: World) -> None:
+    Journal.create(path, LIVE_HEADER).close()
+    world.refuses["open"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world, itinerary=two_live_steps()).engine.forward()
+    world.refuses.clear()
+    world.acts.clear()
+    with pytest.raises(NoLonger, match="it: not known"):
+        start(path, world, itinerary=two_live_steps(blinking([Verdict.UNKNOWN]))).engine.go_on()
+    assert world.acts == ["look"] * 5
+
+
 def test_that_is_not_done_for_ever(path: Path, world: World) -> None:
     """Somebody unplugs it each time: then a step has failed, and the run goes back for good."""
     Journal.create(path, LIVE_HEADER).close()
@@ -704,6 +787,20 @@ def test_after_the_commit_nothing_is_undone_because_of_a_look(path: Path, world:
     assert world.acts == []
 
 
+def test_after_the_commit_only_what_is_relied_on_is_looked_at(path: Path, world: World) -> None:
+    """What else was prepared is the administrator's by then."""
+    world.refuses["notes"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world).engine.forward()
+    world.refuses.clear()
+    world.acts.clear()
+    watching = watched(claim=CLAIM, deploy=DEPLOY, **{"import": {"holds": seen("a second sun")}})
+    process = start(path, world, itinerary=watching)
+    process.engine.go_on()
+    assert world.acts == ["notes"]
+    assert looks_of(process) == [("", [("claimed", "pass"), ("vm", "pass")])]
+
+
 def test_a_journal_of_an_earlier_schema_gets_no_looks(path: Path, world: World) -> None:
     stopped_before_open(path, world)
     process = start(path, world, itinerary=watched(claim=CLAIM))
@@ -725,18 +822,23 @@ def test_an_earlier_journal_gets_no_group_that_its_version_does_not_know(path: P
 
 
 def test_a_redo_in_a_live_phase_leaves_the_rest_of_the_run_interruptible(path: Path, world: World) -> None:
-    stopped_before_open(path, world)
-    world.marks -= {"vm", "imported"}
-    process = start(path, world, itinerary=watched(deploy=DEPLOY))
+    Journal.create(path, LIVE_HEADER).close()
+    world.refuses["open"] = Killed()
+    with pytest.raises(Killed):
+        start(path, world, itinerary=two_live_steps()).engine.forward()
+    world.refuses.clear()
+    world.marks.discard("plugged")
+    world.acts.clear()
+    process = start(path, world, itinerary=two_live_steps())
 
-    def stop_when_imported() -> None:
-        if "imported" in world.marks:
+    def stop_when_plugged() -> None:
+        if "plug" in world.acts:
             raise Cancelled("interrupted", hint="resume")
 
-    process.bench.pace = Pace(cancelled=stop_when_imported)
+    process.bench.pace = Pace(cancelled=stop_when_plugged)
     with pytest.raises(Cancelled):
         process.engine.go_on()
-    assert process.kinds[-1] == "done import"
+    assert process.kinds[-1] == "done notes"
 
 
 # ---- a journal that fails --------------------------------------------------------------------------------

@@ -14,7 +14,18 @@ from typing import Any
 
 import pytest
 from small_steps import HEADER, Bench, World
-from whole_run import BEFORE, IN_THE_VM, MIGRATED, NEW_LIVE, OLD_LIVE, PHASES, SWITCHED_BACK, itinerary, new_world
+from whole_run import (
+    BEFORE,
+    IN_THE_VM,
+    MIGRATED,
+    NEW_LIVE,
+    OLD_LIVE,
+    PHASES,
+    PREPARED,
+    SWITCHED_BACK,
+    itinerary,
+    new_world,
+)
 
 from vmmigrate.errors import NoLonger
 from vmmigrate.itinerary import REDO
@@ -154,10 +165,23 @@ def test_whatever_moved_a_resume_ends_as_it_should_or_stops_with_all_as_it_was(q
     assert len(moments) > 2 * len(PHASES)
     for moment in moments[:-1]:
         here = replace(moment, marks=MOVES[move](moment.marks))
-        committed = Standing(WHOLE, moment.state).committed
-        if committed and "deploy" in moment.marks - here.marks:
+        standing, lost = Standing(WHOLE, moment.state), moment.marks - here.marks
+        if standing.committed and "deploy" in lost:
             with pytest.raises(NoLonger):
                 after(quick, here, Engine.go_on)
             continue
-        last = after(quick, here, Engine.go_on)[-1]
-        assert (last.state.ended, last.marks) == ("migrated", MIGRATED), moment.state
+        last = after(quick, here, on_or_back)[-1]
+        if standing.between and lost & PREPARED:
+            assert (last.state.paused, last.marks) == ("switched back", SWITCHED_BACK - lost), moment.state
+        else:
+            left = lost - set(WHOLE.relied_on) - {NEW_LIVE} if standing.committed else set()
+            assert (last.state.ended, last.marks) == ("migrated", MIGRATED - left), moment.state
+
+
+def on_or_back(engine: Engine) -> None:
+    """As a run does it: what a look shows between two gateways takes it back."""
+    try:
+        engine.go_on()
+    except NoLonger:
+        assert engine.standing.between
+        engine.back(WHOLE.interrupted, "a look failed")

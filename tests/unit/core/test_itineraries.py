@@ -74,6 +74,19 @@ def test_the_first_scope_undoes_everything_and_one_is_open_after_the_commit(itin
 
 
 @each_itinerary
+def test_what_is_relied_on_after_the_commit_are_steps_with_looks_and_the_commit(itinerary: Itinerary) -> None:
+    steps = {step.name: step for step in itinerary.steps}
+    assert itinerary.commit in itinerary.relied_on
+    assert not [name for name in itinerary.relied_on if isinstance(steps[name].holds, Nothing)]
+
+
+@each_step
+def test_a_look_that_does_not_pass_has_a_remedy(itinerary: Itinerary, step: Step) -> None:
+    own = {"claim", "deploy", "verify-live"}  # their checks have hints
+    assert bool(step.remedy) == (not isinstance(step.holds, Nothing) and step.name not in own)
+
+
+@each_itinerary
 def test_what_is_done_again_begins_at_an_earlier_step(itinerary: Itinerary) -> None:
     names = [step.name for step in itinerary.steps]
     for step in itinerary.steps:
