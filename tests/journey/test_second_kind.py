@@ -133,10 +133,20 @@ def test_a_program_that_does_not_know_it_says_so(door: Door, child: Child) -> No
 def test_what_somebody_moved_is_seen_when_it_is_resumed(door: Door) -> None:
     assert door("sign", stop=("SIGKILL", "after", ("done", "take-down"))).status == KILLED
     (door.folder / "door" / "draft").unlink()
+    told = door("resume", "r1")
+    assert told.status == WENT_BACK
+    assert "the draft: expected there; seen: gone" in told.err
+    assert door.files == {"sign": "old"}
+    told = door("resume", "r1")
+    assert (told.status, told.err, door.files) == (DONE, "", REPLACED)
+    assert [line for line in door.recorded if line.startswith("undone")] == ["undone take-down"]
+
+
+def test_an_old_sign_that_somebody_hung_again_is_taken_down_again(door: Door) -> None:
+    assert door("sign", stop=("SIGKILL", "after", ("done", "take-down"))).status == KILLED
     (door.folder / "door" / "sign").write_text("old")
     told = door("resume", "r1")
     assert (told.status, told.err, door.files) == (DONE, "", REPLACED)
-    assert "done again: the draft: expected there; seen: gone" in told.out
     assert [line for line in door.recorded if line.startswith("undone")] == ["undone take-down"]
 
 
