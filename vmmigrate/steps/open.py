@@ -6,7 +6,7 @@ from hypervisors import NotFound, PowerState, Problem, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.units import boot_id
-from vmmigrate.errors import Guarded
+from vmmigrate.errors import Guarded, QueueHoldsMail
 from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
@@ -19,6 +19,9 @@ BY_HAND = (  # what `do` does: the table, and what would load it at a boot
     " rm -f /etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"
 )
 
+_LEAVE = "or go back with --leave-mail: the mail then stays in it, and it is kept, unplugged"
+_WAITS = f"deliver or remove the mail that waits in the new VM, {_LEAVE}"
+_NOT_ASKED = f"nobody could see whether mail waits in the new VM: let it answer, {_LEAVE}"
 _UNASKED = (
     "nothing was changed: mail that came to it could be lost. See its screen; if it has another address on staging, set"
     " new.staging_address; or go back with --leave-mail: the mail then stays in it, and it is kept, unplugged"
@@ -83,8 +86,7 @@ def undo(run: Run) -> None:
         if not run.leave_behind:
             raise UndoRefused(
                 f"not going back: {problem}",
-                hint="deliver or remove the mail that waits in the new VM, or go back with --leave-mail: the mail then"
-                " stays in it, and it is kept, unplugged",
+                hint=_WAITS if isinstance(problem, QueueHoldsMail) else f"{problem.hint}; {_NOT_ASKED}",
             ) from problem
         run.remark(f"going back anyway, as requested: {problem}")
 

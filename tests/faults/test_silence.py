@@ -1,0 +1,94 @@
+"""What is only unknown, at the moments where it costs most: between two gateways, and after the commit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hypervisors import HypervisorError
+from tests.faults.desk import Ended
+from tests.faults.model import Model
+from tests.faults.process import Killed
+from vmmigrate.errors import NeedsAttention, RolledBack
+from vmmigrate.steps import intake, links, open, switch  # noqa: A004 -- the step's own name
+
+
+def cut_staging(model: Model) -> None:
+    for nic in model.world.entry(model.moves.new)["nics"]:
+        if nic["network"] != "lan":
+            nic.update(link_up=False, stored_link_up=False)
+    model.world.settle()
+
+
+def first(model: Model, act: Callable[[Model], object], real: Callable[..., Any]) -> Callable[..., Any]:
+    """Before the real one, once."""
+    done: list[object] = []
+
+    def then(*args: Any, **named: Any) -> Any:
+        if not done:
+            done.append(act(model))
+        return real(*args, **named)
+
+    return then
+
+
+def serving(model: Model) -> list[str]:
+    return [model.world.entry(vm)["name"] for vm in model.world.serving()]
+
+
+def undone(ended: Ended) -> list[str]:
+    return [event.step for event in ended.events if type(event).__name__ == "StepEnded" and event.undoing]  # type: ignore[attr-defined]
+
+
+def test_a_silent_staging_network_in_the_switch_gives_mail_back_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model()
+    monkeypatch.setattr(intake.mail, "wait_until_quiet", first(model, cut_staging, intake.mail.wait_until_quiet))
+    ended = model.desk.command("migrate")
+    assert isinstance(ended.error, RolledBack), ended.text
+    assert (serving(model), undone(ended), ended.reported) == (["mailgw"], ["close-intake"], "switched-back")
+    (outage,) = next(event.outages for event in reversed(ended.events) if type(event).__name__ == "RunEnded")  # type: ignore[attr-defined]
+    assert outage.seconds < 10
+
+
+def test_one_answer_that_the_hypervisor_owes_takes_no_switch_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(model: Model) -> None:
+        raise HypervisorError("libvirt is busy", hint="wait")
+
+    model, real, asked = Model(), links.nic, [0]
+
+    def nic(run: Any, *args: Any) -> Any:
+        asked[0] += run.step == "switch"
+        return busy(model) if asked[0] == 1 and run.step == "switch" else real(run, *args)
+
+    monkeypatch.setattr(switch.links, "nic", nic)
+    ended = model.desk.command("migrate")
+    assert (ended.error, ended.reported, undone(ended)) == (None, "migrated", [])
+
+
+def test_a_way_back_that_is_refused_with_nobody_live_says_so_and_names_what_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = Model()
+    real = open.firewall.let_the_world_in
+    monkeypatch.setattr(open.firewall, "let_the_world_in", first(model, cut_staging, real))
+    ended = model.desk.command("migrate")
+    assert isinstance(ended.error, NeedsAttention), ended.text
+    assert str(ended.error).startswith("MAIL: ")
+    assert f"vmmigrate rollback {model.desk.run_id} --links-only" in ended.error.hint
+    assert "nobody could see whether mail waits" in ended.error.hint
+    assert "deliver or remove" not in ended.error.hint
+    assert model.desk.command("rollback", scope="links").error is None
+
+
+def test_after_the_commit_a_file_that_nothing_needs_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(model: Model) -> None:
+        model.desks.process.alive = False
+        raise Killed
+
+    model = Model()
+    with monkeypatch.context() as patched:
+        patched.setattr(open.firewall, "remove_isolation", first(model, die, open.firewall.remove_isolation))
+        assert model.desk.command("migrate").killed
+    (model.desk.folder / "runs" / model.desk.run_id / "digests.json").unlink()
+    ended = model.desk.command("resume")
+    assert (ended.error, ended.reported) == (None, "migrated"), ended.text
