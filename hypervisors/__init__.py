@@ -2,7 +2,7 @@
 
 from hypervisors.access import Access, without_asking
 from hypervisors.again import Lasting, lasting, until_reachable
-from hypervisors.by_hand import plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from hypervisors.connect import connect
 from hypervisors.errors import (
     Ambiguous,
@@ -108,6 +108,7 @@ __all__ = [
     "VmRef",
     "Wait",
     "Words",
+    "autostart_by_hand",
     "connect",
     "dial_straight",
     "fetch_leaf",

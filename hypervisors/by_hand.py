@@ -14,6 +14,7 @@ class _Words:
     up: tuple[str, ...]
     down: tuple[str, ...]
     start: str
+    autostart: str
     resume: str  # of one that is paused
     quoted: Callable[[str], str]
     beside: str = ""  # how else it is done
@@ -29,6 +30,7 @@ _VIRSH = _Words(
         "virsh -c {url} domif-setlink {vm} {mac} down",
     ),
     start="virsh -c {url} start {vm}",
+    autostart="virsh -c {url} autostart {vm}",
     resume="virsh -c {url} resume {vm} (of one that sleeps: dompmwakeup in place of resume)",
     quoted=shlex.quote,
 )
@@ -44,6 +46,7 @@ _VSPHERE = _Words(
     up=(f"{_ADAPTER} -Connected:$true -StartConnected:$true",),
     down=(f"{_ADAPTER} -Connected:$false -StartConnected:$false",),
     start="Start-VM {vm}",
+    autostart="Get-VM {vm} | Get-VMStartPolicy | Set-VMStartPolicy -StartAction PowerOn",
     resume="Start-VM {vm}",  # it resumes one that is suspended
     quoted=_powershell,
     beside=" (in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On)",
@@ -60,6 +63,12 @@ def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool) -> tuple[str, ...]:
 def start_by_hand(url: str, vm: VmRef) -> str:
     words = _words(url)
     return _filled(words, words.start, url, vm, "")
+
+
+def autostart_by_hand(url: str, vm: VmRef) -> str:
+    """Have its host start it at boot."""
+    words = _words(url)
+    return _filled(words, words.autostart, url, vm, "")
 
 
 def resume_by_hand(url: str, vm: VmRef) -> str:

@@ -74,7 +74,7 @@ def existing(run_id: str, parts: Parts) -> RunDir:
         known = ", ".join(every[-5:]) or "none"
         raise UsageProblem(
             f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
-            hint="list the runs with `vmmigrate status`"
+            hint="list the runs with `vmmigrate status`, which also takes `last` and a virtual machine's name"
             if known != "none"
             else "was it begun by another user, or on another workstation?",
         )

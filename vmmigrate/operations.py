@@ -175,7 +175,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
         if end is None:
             raise UsageProblem(
                 f"run {run_id} is {recorded.standing.words}",
-                hint=f"first `vmmigrate resume {run_id}` or `vmmigrate rollback {run_id}`",
+                hint="; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in recorded.standing.verbs),
             )
         if not yes:
             raise NeedsConfirmation(end.question(recorded.plan), "--yes")

@@ -118,5 +118,6 @@ def _held_open(path: Path) -> BinaryIO:
         return cast(BinaryIO, os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0))
     except OSError as error:
         raise RunFolderFailed(
-            f"{path.parent} cannot be used: {error.strerror}", hint="permit this user to write there"
+            f"{path.parent} cannot be used: {error.strerror}",
+            hint="permit this user to write there; see that its disk is not read-only",
         ) from error

@@ -34,7 +34,7 @@ def undo(run: Run) -> None:
 def holds(run: Run) -> Iterator[Check]:
     """The claim is this run's. One that was removed is claimed again, unless another run has come to its end since."""
     notes = run.hypervisor.inventory(run.plan.old).notes
-    line = foreign(notes, run.run_id) or _finished_since(notes, run.facts.find(Claim))
+    line = foreign(notes, run.run_id) or _finished_since(notes, run.run_id, run.facts.find(Claim))
     ours = is_ours(notes, run.run_id)
     seen, hint = line or ("this run's" if ours else REMOVED), how_to_end(line) if line else ""
     what, verdict = f"the claim in the notes of {run.plan.old.name}", Verdict.of(ours and not line)
@@ -91,10 +91,12 @@ def foreign(notes: str, run_id: str) -> str:
     return next((line for line in claims(notes) if not _is_of(line, run_id)), "")
 
 
-def _finished_since(notes: str, ours: Claim | None) -> str:
-    """The last word of a run that finished with this VM after ours claimed it, '' if there is none."""
-    before = ours.notes.split("\n") if ours else []
-    return next((line for line in notes.split("\n") if ours and _LAST_WORD.search(line) and line not in before), "")
+def _finished_since(notes: str, run_id: str, ours: Claim | None) -> str:
+    """The last word of another run that finished with this VM after ours claimed it, '' if there is none."""
+    if ours is None:
+        return ""
+    came = (line for line in notes.split("\n") if line not in ours.notes.split("\n"))
+    return next((line for line in came if _LAST_WORD.search(line) and not _is_of(line, run_id)), "")
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from hypervisors import plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate import properties
 from vmmigrate.doors import Doors
-from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Verified, VerifiedLive
+from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
@@ -36,6 +36,8 @@ def _takes_the_switch(plan: Plan, state: RunState) -> Iterator[str]:
 def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
     """By links alone: the guests, and what a password would be needed for, stay."""
     yield f"{plan.new_name} will be unplugged, and {plan.old.name} plugged in; no guest is asked, and none is changed"
+    if state.steps["close-intake"] is not Status.PENDING:
+        yield f"no mail is taken until somebody types, on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
     if Opened.__name__ in state.ever_learnt:
         yield f"mail that {plan.new_name} still has stays in it, undelivered"
 
@@ -131,10 +133,14 @@ def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
     """What makes the old gateway live, whatever of it is so already; never both."""
     new, mac = state.facts.find(NewVm), plan.identity.mac
     if state.steps["switch"] is not Status.PENDING:
-        yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
+        if state.back is None or state.back.scope != LINKS.name:  # that one was just tried
+            yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
         if new is not None:
             yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
         yield from plug_by_hand(url, plan.old, mac, up=True)
+    plugged = state.facts.find(Plugged)
+    if plugged is not None and plugged.old_autostart:
+        yield autostart_by_hand(url, plan.old)
     if state.steps["close-intake"] is not Status.PENDING:
         yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
         yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"

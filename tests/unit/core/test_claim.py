@@ -176,3 +176,10 @@ def test_what_a_run_finished_before_this_one_is_history(world: Bench) -> None:
     run = world.run("r1")
     claim.do(run)
     assert next(claim.holds(run)).verdict is Verdict.PASS
+
+
+def test_its_own_last_word_does_not_stop_a_finish_that_is_run_again(world: Bench) -> None:
+    run = world.run("r1")
+    claim.do(run)
+    claim.release(run, "Replaced by mailgw-2 (vmmigrate run r1, finished).")
+    assert next(claim.holds(run)).seen == claim.REMOVED
