@@ -127,8 +127,13 @@ def _run_in(line: str) -> str:
 
 
 def release(run: Run, last_word: str = "") -> None:
-    """Remove our line from the notes, and keep what anybody else wrote there."""
-    _rewrite(run, lambda notes: _with_line(_without_ours(notes, run.run_id), last_word))
+    """Remove our line from the notes, and keep what anybody else wrote there. Repeated, it says its last word once."""
+
+    def change(notes: str) -> str:
+        kept = _without_ours(notes, run.run_id)
+        return kept if last_word in kept.split("\n") else _with_line(kept, last_word)
+
+    _rewrite(run, change)
 
 
 def note(run: Run, text: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hypervisors import Dial, Holder, PowerState, Unreachable, VmRef
 from vmmigrate.errors import Guarded
-from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Plugged
+from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim
@@ -85,14 +85,15 @@ def nobody_answers(host: str, asked: Mapping[int, Future[bool]]) -> Iterator[Che
 def may_act(run: Run) -> list[Check]:
     """At the beginning of resume, rollback and finish: nothing is ours to touch if another run has claimed it.
 
-    Who else is live matters as soon as this run has touched what is live. Both sides are its own.
+    Who else is live matters as soon as this run has touched what is live. Both sides are its own. A claim that was
+    removed is made again; not after the commit, when no migration is in progress, and `finish` removes it itself.
     """
     checks = Checks()
     if run.facts.find(Claim):
         checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
     if run.facts.find(Intake) or run.facts.find(Plugged):
         checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old, *_made(run))))
-    if not checks.failed:
+    if not checks.failed and run.facts.last(Opened) is None:
         _renew_claim(run, checks)
     return checks.all
 

@@ -183,3 +183,11 @@ def test_its_own_last_word_does_not_stop_a_finish_that_is_run_again(world: Bench
     claim.do(run)
     claim.release(run, "Replaced by mailgw-2 (vmmigrate run r1, finished).")
     assert next(claim.holds(run)).seen == claim.REMOVED
+
+
+def test_a_last_word_is_said_once_however_often_it_is_released(world: Bench) -> None:
+    run, last = world.run("r1"), "Replaced by mailgw-2 (vmmigrate run r1, finished)."
+    claim.do(run)
+    claim.release(run, last)
+    claim.release(run, last)
+    assert world.notes() == last

@@ -10,7 +10,7 @@ from guarded_run import HOST, MAC, Bench, bench, listening
 from fixtures.memory import MemoryHypervisor
 from hypervisors import Holder, HypervisorError, Unreachable
 from vmmigrate.errors import Guarded
-from vmmigrate.facts import Claim
+from vmmigrate.facts import Claim, Opened
 from vmmigrate.findings import Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.sides import JumpSettings
@@ -207,6 +207,15 @@ class TestBeforeARecordedRunIsTouched:
     def test_a_run_that_has_claimed_nothing_yet_has_nothing_to_lose(self, world: Bench) -> None:
         world.hypervisor.set_notes(world.old, OTHERS)
         assert guards.may_act(world.run()) == []
+
+    def test_after_the_commit_no_migration_is_said_to_be_in_progress(self, world: Bench) -> None:
+        """As a `finish` that was interrupted left it."""
+        notes = "Replaced by mailgw-2 (vmmigrate run r1, finished)."
+        run = world.switched()
+        run.learn(Opened(1.0))
+        world.hypervisor.set_notes(world.old, notes)
+        assert self.failed(run) == []
+        assert (world.notes(), world.remarks()) == (notes, [])
 
 
 class TestInTheSwitch:
