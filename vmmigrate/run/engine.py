@@ -82,8 +82,9 @@ class Engine:
         back, in place of the scope's.
         """
         way = Back(scope.name, reason, self.standing.covered(scope), leave_behind)
+        stood = self.standing.paused_at if self.standing.committed else None  # it serves otherwise: not forward from it
         self._turn_back(way, words or scope.words)
-        self._walk_back(way)
+        self._walk_back(way, stood)
 
     def turn_forward(self, reason: str) -> None:
         """Record that a run which had gone back goes forward again."""
@@ -188,16 +189,19 @@ class Engine:
         self.journal.append(Kind.DIRECTION, {"to": "back", **data, LEAVE_BEHIND: back.leave_behind})
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
-    def _walk_back(self, back: Back) -> None:
+    def _walk_back(self, back: Back, stood: Scope | None = None) -> None:
         pace = self.stage.pace
-        if self._exposes(back):
+        if self.standing.exposes(back.steps):
             self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
             with suppress(RunFolderFailed):
                 self.journal.room.hold()
         try:
             self._undo_all(back)
         except UndoRefused as refused:
-            self._forward_after(refused)
+            if stood:
+                self.journal.rest(Kind.PAUSED, reason=stood.pauses_as)
+            else:
+                self._forward_after(refused)
             raise
         if back.scope == REDO.name:
             self.stage.pace = pace
@@ -233,11 +237,6 @@ class Engine:
             f"this version has no way back {back.scope!r}, which the run recorded",
             hint=f"use vmmigrate {self._state.version} for this run",
         )
-
-    def _exposes(self, back: Back) -> bool:
-        """Whether a step of a live phase is still to be undone."""
-        state, live = self._state, self.itinerary.live
-        return any(state.steps[n] is not Status.PENDING for n in back.steps if state.phases[n] in live)
 
     def _undo_all(self, back: Back) -> None:
         """A failing undo is recorded and the way back goes on, through all live phases: first somebody must be live.

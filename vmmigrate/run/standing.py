@@ -46,8 +46,12 @@ class Standing:
     @property
     def exposed(self) -> bool:
         """Whether a step of a live phase was begun and is not undone."""
+        return self.exposes(self.state.steps)
+
+    def exposes(self, names: Collection[str]) -> bool:
+        """The same of some steps."""
         state, live = self.state, self.itinerary.live
-        return any(status is not Status.PENDING and state.phases[name] in live for name, status in state.steps.items())
+        return any(state.steps[name] is not Status.PENDING for name in names if state.phases[name] in live)
 
     @property
     def between(self) -> bool:

@@ -80,8 +80,9 @@ def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> N
 
 def _stuck(engine: Engine, run: Run, words: str, hint: str) -> NeedsAttention:
     """Neither way led on, and perhaps nobody serves: whether mail flows comes first, then what a person can do."""
-    mail = report(engine, run, NEEDS_ATTENTION)
-    by_person = by_hand(engine.standing, run.plan, run.settings, mail)
+    standing = engine.standing
+    mail = report(engine, run, outcome_of(standing) if standing.paused_at else NEEDS_ATTENTION)
+    by_person = by_hand(standing, run.plan, run.settings, mail)
     return NeedsAttention(f"{mail}\n{words}" if mail else words, hint=hint + by_person)
 
 

@@ -10,6 +10,7 @@ import pytest
 from small_steps import (
     ALL,
     HEADER,
+    LIVE,
     MIGRATED,
     NAMES,
     SMALL,
@@ -43,7 +44,7 @@ from vmmigrate.errors import JournalDamaged, JournalFailed, NeedsAttention, NoLo
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Claim, NewVm, Opened, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
-from vmmigrate.itinerary import Itinerary
+from vmmigrate.itinerary import Itinerary, Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
 from vmmigrate.run.journal import Journal
@@ -416,6 +417,22 @@ def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) ->
     assert world.marks == {*MIGRATED, "mail"}
     state = process.engine.journal.state()
     assert (state.ended, state.back) == ("migrated", None)
+
+
+def test_one_of_a_run_that_stands_still_after_its_commit_does_not_turn_it_forward(path: Path, world: World) -> None:
+    """The old side serves there, and what came to it since is not in the new one."""
+    links = Scope("links", "the plugging alone", only=("unplug", "open"), pauses_as="plugged back")
+    itinerary = replace(LIVE, scopes=(*LIVE.scopes, links))
+    process = start(path, world, itinerary=LIVE)
+    process.engine.forward()
+    process.engine.itinerary = itinerary
+    process.engine.back(links, "asked")
+    world.marks.add("mail")
+    world.acts.clear()
+    with pytest.raises(UndoRefused, match="mail waits"):
+        process.engine.back(SWITCH_BACK, "asked")
+    assert world.acts == ["undo notes", "undo open"]
+    assert process.engine.journal.state().paused == "plugged back"
 
 
 def test_the_leave_to_leave_something_behind_reaches_the_undo(path: Path, world: World) -> None:
