@@ -1,6 +1,7 @@
 """Somebody else acts between two records: claims, copies, tags, names, links. Nobody becomes live beside another."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -127,3 +128,91 @@ def test_one_that_lost_its_tag_while_it_is_live_stays_alone_until_it_is_unplugge
     story.rollback()
     assert len(moving.live_names(story)) == 1
     assert story.conflicts() == []
+
+
+# ---- a folder that is older than the world -------------------------------------------------------------------
+
+
+def copied(story: Story) -> Story:
+    """Another workstation has the run's folder and key as they are now."""
+    other = moving.elsewhere(story)
+    for name in ("runs", "keys"):
+        shutil.copytree(story.folder / name, story.folder / "elsewhere" / name)
+    return other
+
+
+def refused_by_all(story: Story, other: Story) -> None:
+    """The older copy touches nothing, says that the run went on, and calls nobody down who is live."""
+    before, live = story.everything(), moving.live_names(story)
+    for verb in (other.resume, other.rollback):
+        told = verb()
+        assert told.status == ATTENTION
+        assert "went on elsewhere, and its folder here is older than the world" in told.err
+        assert "MAIL: DOWN" not in told.out
+        assert "begun on workstation" not in moving.notes(story)
+        assert (story.everything(), moving.live_names(story)) == (before, live)
+    assert story.answers_the_world()
+
+
+@pytest.mark.parametrize("stop", [PREPARED, CLOSED, SWITCHED], ids=lambda stop: stop[2][1])
+def test_an_older_copy_of_the_folder_undoes_nothing_of_a_run_that_went_on(story: Story, stop: Stop) -> None:
+    killed(story, stop)
+    other = copied(story)
+    assert story.resume().status == DONE
+    story.lab.settle()
+    moving.send(story)
+    refused_by_all(story, other)
+    assert story.finish().status == DONE
+    refused_by_all(story, other)
+
+
+def test_it_undoes_nothing_where_the_run_was_killed_right_after_the_commit(story: Story) -> None:
+    """No note says so yet: the new guest does, by the rules that it no longer has."""
+    killed(story, SWITCHED)
+    other = copied(story)
+    assert story.resume(stop=COMMITTED).status == KILLED
+    story.lab.settle()
+    before = story.everything()
+    for verb in (other.rollback, other.resume):
+        told = verb()
+        assert told.status == ATTENTION
+        assert f"{moving.new(story).name} is live, and open to all" in told.err
+        assert f"MAIL: flowing through {moving.new(story).name}" in told.out
+        assert story.everything() == before
+    assert story.resume().status == DONE
+
+
+def test_it_undoes_nothing_of_a_run_that_went_back_elsewhere(story: Story) -> None:
+    """The new VM was open, and may hold mail that only it has."""
+    killed(story, SWITCHED)
+    other = copied(story)
+    assert story.resume().status == DONE
+    assert story.rollback().status == DONE
+    story.lab.settle()
+    refused_by_all(story, other)
+
+
+def test_a_switch_by_hand_is_not_isolated_by_a_resume(story: Story) -> None:
+    killed(story, PREPARED)
+    name = moving.new(story).name
+    moving.plug(story, moving.old(story), up=False)
+    moving.plug(story, moving.new(story))
+    before = story.everything()
+    for verb in (story.resume, story.rollback):
+        told = verb()
+        assert told.status == ATTENTION
+        assert f"{name} is live, and this journal has not plugged it in" in told.err
+        assert story.everything() == before
+
+
+def test_an_isolation_that_was_lifted_by_hand_is_not_called_down(story: Story) -> None:
+    killed(story, ("SIGKILL", "after", ("done", "verify-live")))
+    moving.lose_at_boot(
+        story, moving.new(story), "/etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"
+    )
+    assert story.answers_the_world()
+    assert (
+        f"MAIL: flowing through {moving.new(story).name} since an unknown time" in story.command("status", "last").out
+    )
+    assert story.rollback("--discard-mail", "0").status == DONE
+    assert story.live() == ["old"]

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,12 @@ class Secrets:
     def get(self, name: str) -> Secret:
         """Raises UsageProblem if the source does not have it."""
         return self._process.get(self._wanted[name])
+
+    def without_asking(self) -> "Secrets":
+        """The same, for a look that nobody waits for."""
+        quiet = copy(self)
+        quiet._process = self._process.without_asking()
+        return quiet
 
     def is_given(self, name: str) -> bool:
         """Whether these settings have it, and the operator named a source or set its variable."""

@@ -13,6 +13,10 @@ MARK = "[vmmigrate]"
 REMOVED = "removed, and no other run's"
 _LAST_WORD = re.compile(r"\(vmmigrate run \S+, finished\)")  # as `retire.release_old` writes it
 _WORDS = 3  # the mark, "run" and its id: what a claim begins with
+# The words of `close.do_notes`, `close.undo_notes` and `retire.release_old`.
+_AFTER = re.compile(
+    rf"{re.escape(MARK)} run \S+: (replaced by|switched back)|Replaced by .*, finished\)", re.IGNORECASE
+)
 _ATTEMPTS = 5  # at notes that somebody else writes at the same moment
 
 Change = Callable[[str], str]  # of notes
@@ -97,6 +101,11 @@ def _finished_since(notes: str, run_id: str, ours: Claim | None) -> str:
         return ""
     came = (line for line in notes.split("\n") if line not in ours.notes.split("\n"))
     return next((line for line in came if _LAST_WORD.search(line) and not _is_of(line, run_id)), "")
+
+
+def after_the_commit(notes: str, run_id: str) -> str:
+    """The line that this run writes only after its commit, or as its last word; '' if there is none."""
+    return next((line for line in _lines(notes) if _is_of(line, run_id) and _AFTER.match(line.strip())), "")
 
 
 def refuse_foreign_claim(notes: str, run_id: str) -> None:

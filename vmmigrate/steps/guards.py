@@ -11,9 +11,10 @@ from vmmigrate.errors import Guarded
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim
+from vmmigrate.steps import claim, elsewhere
 
-CLAIM, OTHERS, ANSWERS = "claim", "sole-holder", "address-free"  # as below: where they could not be asked
+# As below: where they could not be asked.
+CLAIM, OTHERS, ANSWERS, HERE = "claim", "sole-holder", "address-free", "went-on-here"
 _WAITS = 0.5  # seconds for an answer at the live address: nobody is live meanwhile
 _NO_OTHER = "other machines that are plugged in with the gateway's MAC"
 
@@ -85,12 +86,14 @@ def nobody_answers(host: str, asked: Mapping[int, Future[bool]]) -> Iterator[Che
 def may_act(run: Run) -> list[Check]:
     """At the beginning of resume, rollback and finish: nothing is ours to touch if another run has claimed it.
 
-    Who else is live matters as soon as this run has touched what is live. Both sides are its own. A claim that was
-    removed is made again; not after the commit, when no migration is in progress, and `finish` removes it itself.
+    Nor where this journal is behind the world. Who else is live matters as soon as this run has touched what is live.
+    Both sides are its own. A claim that was removed is made again; not after the commit, when no migration is in
+    progress, and `finish` removes it itself.
     """
     checks = Checks()
     if run.facts.find(Claim):
         checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
+        checks.compare(HERE, "whether this run went on elsewhere", "", lambda: elsewhere.is_here(run))
     if run.facts.find(Intake) or run.facts.find(Plugged):
         checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old, *_made(run))))
     if not checks.failed and run.facts.last(Opened) is None:

@@ -12,7 +12,7 @@ from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.fold import Status
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.steps import guards
+from vmmigrate.steps import elsewhere, guards
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 GREETS_WITHIN = 3.0  # seconds
@@ -67,6 +67,7 @@ def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
     checks = Checks()
     if run.facts.find(Claim):
         checks.compare(guards.CLAIM, "the claim", "", lambda: guards.claim_is_ours(run))
+        checks.compare(guards.HERE, "whether it went on elsewhere", "", lambda: elsewhere.is_here(run))
     if run.facts.find(Plugged):
         new = run.facts.find(NewVm)
         ours = (run.plan.old, *([new.vm] if new else []))
@@ -90,7 +91,7 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
     name, commit = one.vm.name, seen.standing.state.steps[seen.standing.itinerary.commit]
     is_new = seen.new is not None and one.vm.id == seen.new.vm.id
     if is_new and commit is Status.PENDING:
-        return _down(seen, past, f"{name} is plugged in and isolated: the run has not opened it")
+        return _of_an_unopened(seen, one, past)
     closed = _refusal(seen.run)
     if closed is not None:
         return _unanswered(seen, name, closed, past)
@@ -99,6 +100,23 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
     since, right = _since(seen, one, past), _is_expected(seen, one)
     return Service(FLOWING, (name,), since, as_recorded=right, machines=_machines(seen, open_=True))
+
+
+def _of_an_unopened(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
+    """As far as this journal goes, which may be behind the world. Isolated, it greets this workstation too."""
+    run, name = seen.run, one.vm.name
+    isolated = elsewhere.is_isolated(run)
+    if isolated:
+        return _down(seen, past, f"{name} is plugged in and isolated: the run has not opened it")
+    if isolated is None and seen.standing.state.facts.find(Plugged) is not None and not elsewhere.beyond(run):
+        return _down(seen, past, f"{name} is plugged in, and the run has not opened it")
+    closed = _refusal(run)
+    if closed is not None:
+        return _unanswered(seen, name, closed, past)
+    if isolated is None:
+        why = f"{name} is plugged in and answers at {run.plan.identity.host}; this run's journal has not opened it"
+        return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
+    return Service(FLOWING, (name,), machines=_machines(seen, open_=True))
 
 
 def _refusal(run: Run) -> Unreachable | None:

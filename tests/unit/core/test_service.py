@@ -91,7 +91,7 @@ def test_mail_flows_through_the_one_that_greets(
     ("records", "plugged", "off", "refused", "why"),
     [
         (done(LIVE), (), (), None, f"mailgw is running, unplugged; {NEW.name} is running, unplugged"),
-        (done(LIVE), (NEW,), (), None, f"{NEW.name} is plugged in and isolated: the run has not opened it"),
+        (done(LIVE), (NEW,), (), None, f"{NEW.name} is plugged in, and the run has not opened it"),
         (done(CLOSED), (OLD,), (), REFUSED, "mailgw is plugged in, but no SMTP at 192.0.2.10:25: "),
         (
             MIGRATED,
@@ -102,7 +102,7 @@ def test_mail_flows_through_the_one_that_greets(
         ),
         (OPENING, (NEW,), (), REFUSED, f"{NEW.name} is plugged in, but no SMTP at "),
     ],
-    ids=["nobody is plugged in", "isolated", "closed", "the host rebooted", "not open yet"],
+    ids=["nobody is plugged in", "not opened", "closed", "the host rebooted", "not open yet"],
 )
 def test_mail_is_down_and_what_ends_it_is_said(
     tmp_path: Path,
@@ -143,6 +143,29 @@ def test_silence_may_be_the_way_there_and_is_not_called_down(tmp_path: Path, sil
     found = seen(tmp_path, MIGRATED, plugged=(NEW,), refused=silence)
     assert found.state == NOT_LOOKED_AT
     assert str(found).startswith(f"MAIL: not looked at: {NEW.name} is plugged in and runs, but from this workstation ")
+
+
+@pytest.mark.parametrize(
+    ("records", "line"),
+    [(done(PREPARED), ""), (done(LIVE), f"[vmmigrate] run r1: replaced by {NEW.name}; kept")],
+    ids=["the journal has not plugged it in", "a note from after the commit"],
+)
+def test_of_a_journal_that_is_behind_the_world_nothing_is_concluded(
+    tmp_path: Path, records: list[Recorded], line: str
+) -> None:
+    """It is an older copy of the run's folder: what it has not opened may be open."""
+    tiny = TinyHypervisor(plugged_in={NEW.id})
+    tiny.notes = line or tiny.notes
+    record(tmp_path, "r1", records)
+    given = parts(tmp_path, tiny)
+    found = service(known_runs.status("r1", given), given)
+    assert str(found) == (
+        f"MAIL: not looked at: {NEW.name} is plugged in and answers at 192.0.2.10; this run's journal has not opened it"
+    )
+    for act in (operations.resume, lambda run, given: operations.rollback(run, given, yes=True)):
+        with pytest.raises(Guarded, match="went on where this journal ends"):
+            act("r1", given)
+    assert not [call for call in tiny.calls if call.startswith(("set_", "destroy", "power_off"))]
 
 
 def test_an_opening_that_is_not_recorded_is_not_called_flowing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from vmmigrate.errors import ApplianceError
 __all__ = [
     "INTAKE_PORTS",
     "MANAGED_PORTS",
+    "TRACES",
     "close_intake",
     "intake_closed",
     "intake_rules",
@@ -22,6 +23,7 @@ __all__ = [
     "lay_intake",
     "let_the_world_in",
     "look_at",
+    "nothing_isolates",
     "open_intake",
     "refuse_without_firewall",
     "remove_isolation",
@@ -35,6 +37,7 @@ _UNIT_PATH = f"{_UNIT_FOLDER}/{UNIT}"
 _WANTED = f"{_UNIT_FOLDER}/sysinit.target.wants/{UNIT}"
 _FOLDER = "/etc/vmmigrate"
 _AT_BOOT = ("test", "-e", _WANTED)
+TRACES = tuple(("test", "-e", path) for path in (_WANTED, _UNIT_PATH, _FOLDER))  # of an isolation
 _RUN_FOLDER = "/run/vmmigrate"
 _META = FileMeta("0644", "root", "root")
 
@@ -100,6 +103,11 @@ def is_isolated(shell: Shell) -> bool:
 def is_isolated_at_boot(shell: Shell) -> bool:
     """Whether a boot loads them."""
     return shell.run(_AT_BOOT, user="root", check=False).status == 0
+
+
+def nothing_isolates(shell: Shell) -> bool:
+    """No rules, and no file of them: as `let_the_world_in` leaves it."""
+    return not is_isolated(shell) and all(shell.run(trace, user="root", check=False).status != 0 for trace in TRACES)
 
 
 def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> Dialect:

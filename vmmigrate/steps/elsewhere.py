@@ -1,0 +1,82 @@
+"""Whether a run went on elsewhere: the folder here may be an older copy, and its journal is behind the world then."""
+
+from collections.abc import Iterator
+
+from hypervisors import NotFound, PowerState, Problem, VmRef
+from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.port import Shell
+from vmmigrate.facts import NewGuest, NewVm, Opened, Plugged
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.stage import Run
+from vmmigrate.steps import claim, links
+
+
+def is_here(run: Run) -> Iterator[Check]:
+    """The world is not ahead of this journal. Asked only of one that has not opened the new VM."""
+    if run.facts.last(Opened) is None:
+        what = f"run {run.run_id} went on where this journal ends"
+        seen, hint = next(_signs(run), ("nothing beyond it", ""))
+        yield Check("went-on-here", what, "nothing beyond it", seen, Verdict.of(not hint), hint)
+
+
+def _signs(run: Run) -> Iterator[tuple[str, str]]:
+    """What is seen that this journal did not do, and what to do."""
+    there = "this run went on elsewhere, and its folder here is older than the world: go on where its newest folder is"
+    if line := beyond(run):
+        yield f"the notes of {run.plan.old.name}: {line}", there
+    new = run.facts.find(NewVm)
+    if new is None or not is_live(run, new.vm):
+        return
+    if run.facts.find(Plugged) is None:
+        seen = f"{new.vm.name} is live, and this journal has not plugged it in"
+        yield (
+            seen,
+            f"{there}; if somebody plugged it in by hand and it must not be live, unplug it, then run this again",
+        )
+    elif is_open(run):
+        yield f"{new.vm.name} is live, and open to all", there
+
+
+def beyond(run: Run) -> str:
+    """The line in the old VM's notes that this run writes only after its commit; '' if there is none."""
+    if run.facts.last(Opened) is not None:
+        return ""
+    return claim.after_the_commit(run.hypervisor.inventory(run.plan.old).notes, run.run_id)
+
+
+def is_live(run: Run, vm: VmRef) -> bool:
+    """One that is off may be half made, and have no NICs to read yet."""
+    try:
+        if run.hypervisor.power_state(vm) is PowerState.OFF:
+            return False
+        nics = [links.nic(run, vm, mac) for mac in (run.plan.identity.mac, run.plan.live_mac)]
+    except NotFound:
+        return False
+    return any(nic is not None and nic.link_up for nic in nics)
+
+
+# ---- the new guest's rules, where nobody has to be asked for a password --------------------------------------
+
+
+def is_isolated(run: Run) -> bool | None:
+    """Now. None: it could not be looked at."""
+    look = _look(run)
+    return None if look is None else firewall.is_isolated(look)
+
+
+def is_open(run: Run) -> bool | None:
+    """Nothing is left of the isolation: that is what opening it leaves, and no accident. None: not looked at."""
+    look = _look(run)
+    return None if look is None else firewall.nothing_isolates(look)
+
+
+def _look(run: Run) -> Shell | None:
+    if run.facts.find(NewGuest) is None:
+        return None
+    try:
+        quietly = run.doors.secrets.without_asking()
+        for name in run.doors.new.wanted():
+            quietly.get(name)
+        return firewall.look_at(run.new_shell, *firewall.TRACES)
+    except Problem:
+        return None
