@@ -131,9 +131,10 @@ class Run:
 
     def staging_shell(self, address: str, host_key: str) -> Shell:
         """Pinned at first contact. Where the guest does not answer there any more, it is looked for."""
-        return self.doors.new.shell(address, host_key, lambda tried: self._found_again(host_key, tried))
+        return self.doors.new.shell(address, host_key, lambda tried: self.found_again(host_key, tried))
 
-    def _found_again(self, host_key: str, tried: str) -> str:
+    def found_again(self, host_key: str, tried: str) -> str:
+        """Where the new guest answers, other than `tried`; "" where it is not found."""
         address = elsewhere(self, host_key, tried)
         if address:
             self._found[host_key] = address

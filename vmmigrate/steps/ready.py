@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused
+from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused, Unreachable
 from hypervisors.wire.ssh import fingerprint_of_key
 from vmmigrate import hardware
 from vmmigrate.appliance.family import Software
@@ -53,8 +53,13 @@ def holds(run: Run) -> Iterator[Check]:
     power = run.hypervisor.power_state(new.vm)
     yield Check("new-vm-runs", what, "running", power.value, Verdict.of(power is PowerState.RUNNING))
     if power is PowerState.RUNNING:
-        seen = run.new_host_key(guest.staging_address, timeout=_LOOK)
-        what = f"SSH host key at {guest.staging_address}"
+        try:
+            seen = run.new_host_key(run.new_guest.staging_address, timeout=_LOOK)
+        except Unreachable:
+            if not run.found_again(guest.host_key, run.new_guest.staging_address):
+                raise
+            seen = run.new_host_key(run.new_guest.staging_address, timeout=_LOOK)
+        what = f"SSH host key at {run.new_guest.staging_address}"
         yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(seen == guest.host_key))
 
 
