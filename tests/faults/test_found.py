@@ -97,6 +97,16 @@ FOUND = {
         Leg("rollback"),
         Leg("finish --discard unseen", before=(move("unplug-old"),)),
     ),
+    "mail cannot leave the new VM after a way back by links alone": (
+        Leg("migrate"),
+        Leg("rollback --scope links", before=(move("relay-down"), move("mail", 0.9))),
+        Leg("rollback"),
+    ),
+    "the new guest does not answer after a way back by links alone": (
+        Leg("migrate"),
+        Leg("rollback --scope links"),
+        Leg("rollback", before=(move("off-new"),)),
+    ),
 }
 
 
@@ -109,8 +119,17 @@ ENDS = {
 }
 
 
+# And what the last command of the schedule itself came to, where it is not helped by another one.
+LAST = {
+    "mail cannot leave the new VM after a way back by links alone": "→ ok: switched-back",
+    "the new guest does not answer after a way back by links alone": "→ ok: switched-back",
+}
+
+
 @pytest.mark.parametrize("name", FOUND)
 def test_found(name: str) -> None:
     played = play(Schedule(1, FOUND[name]))
     assert played.broken == [], "\n".join(played.story)
     assert played.end == ENDS.get(name, played.end), "\n".join(played.story)
+    last = [line.strip() for line in played.story[: played.story.index("healed")] if "→" in line][-1]
+    assert last == LAST.get(name, last), "\n".join(played.story)

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from hypervisors import NotFound, PowerState, Problem, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import Guarded, QueueHoldsMail
 from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
-from vmmigrate.steps import deploy, guards, isolate
+from vmmigrate.steps import deploy, guards, isolate, links
+from vmmigrate.steps.intake import refuse_stuck_mail
 from vmmigrate.steps.ready import BOOTS
 
 BY_HAND = (  # what `do` does: the table, and what would load it at a boot
@@ -63,7 +65,7 @@ def tidy(run: Run) -> None:
 
 def may_close(run: Run) -> Iterator[Check]:
     """Before a way back is begun that needs the new guest: it answers. One that is off is started by that way back."""
-    if run.facts.find(Opened) is None or run.leave_behind or _is_deleted(run):
+    if run.facts.find(Opened) is None or run.leave_behind or _is_deleted(run) or _is_unplugged(run):
         return
     if run.hypervisor.power_state(run.facts.of(NewVm).vm) is not PowerState.OFF:
         what, limit = f"the shell of {run.plan.new_name}", run.settings.limits.network
@@ -74,12 +76,17 @@ def may_close(run: Run) -> Iterator[Check]:
 
 
 def undo(run: Run) -> None:
-    """Close, let the queues drain, isolate. Raises UndoRefused if mail would stay behind without --leave-mail."""
+    """Close, let the queues drain, isolate. Raises UndoRefused if mail would stay behind without --leave-mail.
+
+    Of one that is unplugged already nothing is lost by going back: it is kept with what it holds.
+    """
     if run.facts.find(Opened) is None:
         return
     try:
         if _is_deleted(run):
             run.remark(f"{run.plan.new_name} is deleted, and whatever mail it held with it: there is nothing to close")
+        elif _is_unplugged(run):
+            _close_unplugged(run)
         else:
             _close(run)
     except Problem as problem:
@@ -100,6 +107,11 @@ def _is_deleted(run: Run) -> bool:
     return False
 
 
+def _is_unplugged(run: Run) -> bool:
+    new = run.facts.of(NewVm)
+    return links.is_down(run, new.vm, new.live_mac)
+
+
 def _close(run: Run) -> None:
     """Waits for a guest that is booting. One that is off may hold mail: it is asked too."""
     vm, shell, limits = run.facts.of(NewVm).vm, run.new_shell, run.settings.limits
@@ -108,13 +120,35 @@ def _close(run: Run) -> None:
         _start_to_look(run, deploy.ours(run))
     run.wait_for_answer(
         "the new gateway's shell",
-        lambda: firewall.close_intake(shell, firewall.lay_intake(shell)),
+        lambda: _close_intake(run, shell),
         timeout=limits.boot if off else limits.network,
         clears=BOOTS,
     )
     if not run.leave_behind:
         mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=limits.drain, pace=run.pace)
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
+
+
+def _close_intake(run: Run, shell: Shell) -> None:
+    """It serves until then: what would stop the way back after it stops it before."""
+    if not run.leave_behind:
+        refuse_stuck_mail(shell, "new")
+    firewall.close_intake(shell, firewall.lay_intake(shell))
+
+
+def _close_unplugged(run: Run) -> None:
+    """It serves nobody, and no mail can leave it: nothing is waited for or refused while nobody may be live."""
+    name = run.plan.new_name
+    try:
+        shell = run.new_shell
+        firewall.close_intake(shell, firewall.lay_intake(shell))
+        waiting = mail.queues(shell)
+        firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
+    except Problem as problem:
+        run.remark(f"{name} is unplugged, and cannot be asked: whatever mail waits in it stays in it: {problem}")
+        return
+    if waiting.total:
+        run.remark(f"{name} is unplugged: the mail that waits in it stays in it, undelivered: {waiting}")
 
 
 def _start_to_look(run: Run, vm: VmRef) -> None:
