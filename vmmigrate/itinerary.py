@@ -42,14 +42,14 @@ def unguarded(run: Any) -> Iterable[Check]:
 class Finish:
     """The end that cannot be undone. `question` is asked before it; without `acts`, everything is undone.
 
-    `doing`: what that undoing is in words. `guard`: may it be? asked before anything is touched.
+    `doing`: what that undoing is in words. `guard`: may it be? in place of the itinerary's.
     """
 
     does: str
     question: Callable[[Any], str]
     acts: tuple[Act, ...] = ()
     doing: str = ""
-    guard: Look = unguarded
+    guard: Look | None = None
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
         with _connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
             run.discard = discard
-            require(run, engine.standing, engine.itinerary.guard, end.guard)
+            require(run, engine.standing, end.guard or engine.itinerary.guard)
             finish_run(engine, run)
             return outcome_of(engine.standing)
 

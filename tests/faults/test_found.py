@@ -97,6 +97,10 @@ FOUND = {
         Leg("rollback"),
         Leg("finish --discard unseen", before=(move("unplug-old"),)),
     ),
+    "the old VM was deleted before the end": (
+        Leg("migrate"),
+        Leg("finish", before=(move("delete-old"),)),
+    ),
     "mail cannot leave the new VM after a way back by links alone": (
         Leg("migrate"),
         Leg("rollback --scope links", before=(move("relay-down"), move("mail", 0.9))),
@@ -121,6 +125,7 @@ ENDS = {
 
 # And what the last command of the schedule itself came to, where it is not helped by another one.
 LAST = {
+    "the old VM was deleted before the end": "→ ok: finished",
     "mail cannot leave the new VM after a way back by links alone": "→ ok: switched-back",
     "the new guest does not answer after a way back by links alone": "→ ok: switched-back",
 }

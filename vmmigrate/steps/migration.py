@@ -168,6 +168,7 @@ MIGRATE = Itinerary(
         "when satisfied: shuts the old VM down; no way back after that",
         lambda plan: f"{plan.old.name} will be asked to shut down, and the run can no longer be rolled back",
         (retire.see_who_serves, retire.shut_down_old, retire.release_old, retire.remove_staging),
+        guard=retire.may_finish,
     ),
     rollback_does="to go back to the old VM",
     once="was open to the world and went back: its data may differ from the old VM's by now",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from hypervisors import TimedOut, VmRef
+from hypervisors import NotFound, TimedOut, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.facts import Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
@@ -13,19 +13,36 @@ from vmmigrate.steps import claim, guards, inside
 # Each act looks first, so a `finish` that was interrupted is simply run again.
 
 
+def may_finish(run: Run) -> list[Check]:
+    """As every verb; but of an old VM that was deleted there is no claim to read, and nothing left to do."""
+    return [] if _old_is_gone(run) else guards.may_act(run)
+
+
+def _old_is_gone(run: Run) -> bool:
+    """Not found is not gone: no machine but the new one has the gateway's MAC, in a complete list."""
+    try:
+        run.hypervisor.inventory(run.plan.old)
+    except NotFound:
+        return all(holder.vm.id == run.facts.of(NewVm).vm.id for holder in guards.holders(run))
+    return False
+
+
 def see_who_serves(run: Run) -> None:
     """The new gateway does, and the old one is unplugged. Raises Guarded with who is live."""
     new, old = run.facts.of(NewVm).vm, run.plan.old
     hint = f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
     guards.require(run, _serves(run, new, (old,), hint))
-    run.remark(_what_is_known_of_the_old_queue(run))
+    gone = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"
+    run.remark(gone if _old_is_gone(run) else _what_is_known_of_the_old_queue(run))
 
 
 def may_delete_new(run: Run) -> list[Check]:
     """After a way back: the old gateway serves, the new one is unplugged, and nothing is lost with it."""
     new, old = run.facts.find(NewVm), run.plan.old
     hint = "start it and plug it in, and see that it takes mail: no other copy is left then; run this again after that"
-    checks = _serves(run, old, (new.vm,) if new else (), hint, off_is_enough=True)
+    checks = Checks(guards.may_act(run))
+    if not checks.failed:
+        checks.all += _serves(run, old, (new.vm,) if new else (), hint, off_is_enough=True).all
     return checks.all if checks.failed else [*checks.all, *inside.may_delete(run)]
 
 
@@ -59,10 +76,14 @@ def _what_is_known_of_the_old_queue(run: Run) -> str:
 
 
 def shut_down_old(run: Run) -> None:
+    if _old_is_gone(run):
+        return
     run.hypervisor.shut_down(run.plan.old, run.settings.limits.shutdown)
 
 
 def release_old(run: Run) -> None:
+    if _old_is_gone(run):
+        return
     claim.release(run, f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished).")
 
 
