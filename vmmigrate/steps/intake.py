@@ -78,16 +78,16 @@ def holds(run: Run) -> Iterator[Check]:
     )
 
 
-def refuse_stuck_mail(shell: Shell, side: str = "old") -> None:
+def refuse_stuck_mail(shell: Shell, queues: str = "the old queues") -> None:
     """Raises QueueHoldsMail for mail that will not be delivered within moments; the rest is waited for later."""
     waiting = mail.queues(shell).counts
     stuck = {name: count for name, count in waiting.items() if count and name not in SETTLING}
     if stuck:
         listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
         raise QueueHoldsMail(
-            f"mail is waiting in the {side} queues: {listed}",
-            hint=f"it would be cut off: on the {side} gateway, deliver it (postqueue -f) or remove it"
-            " (postsuper -d ID), then run this again",
+            f"mail is waiting in {queues}: {listed}",
+            hint=f"it would be cut off: on {shell.host}, deliver it (postqueue -f) or remove it (postsuper -d ID),"
+            " then run this again",
         )
 
 

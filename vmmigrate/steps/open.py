@@ -132,7 +132,7 @@ def _close(run: Run) -> None:
 def _close_intake(run: Run, shell: Shell) -> None:
     """It serves until then: what would stop the way back after it stops it before."""
     if not run.leave_behind:
-        refuse_stuck_mail(shell, "new")
+        refuse_stuck_mail(shell, "the new queues")
     firewall.close_intake(shell, firewall.lay_intake(shell))
 
 
