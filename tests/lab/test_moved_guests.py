@@ -85,23 +85,23 @@ def test_a_claim_that_was_removed_and_a_new_guest_that_was_reset_before_the_swit
     first.hands.remove_the_claim(first.old)
     first.hands.reset(first.new)
     status, shown = first.resume(*killed_after("close-intake"))
-    assert status == SIGKILLED, first.recorded[-20:]
+    assert status == SIGKILLED, (shown[-1000:], first.recorded[-20:])
     assert "claimed again" in shown
     assert first.hands.live() == [first.old]
 
 
 def test_an_old_guest_that_was_reset_after_its_intake_was_closed(first: Migration) -> None:
     first.hands.reset(first.old)
-    status, _ = first.resume(*killed_after("switch"))
-    assert status == SIGKILLED, first.recorded[-20:]
+    status, shown = first.resume(*killed_after("switch"))
+    assert status == SIGKILLED, (shown[-1000:], first.recorded[-20:])
     assert first.recorded.count("done close-intake") == 2, first.recorded[-20:]
     assert first.hands.live() == [first.new]
 
 
 def test_an_old_vm_that_was_plugged_in_by_hand_before_a_resume(first: Migration) -> None:
     first.hands.plug(first.old, up=True)
-    status, _ = first.resume(*killed_after("switch"))
-    assert status == SIGKILLED, first.recorded[-20:]
+    status, shown = first.resume(*killed_after("switch"))
+    assert status == SIGKILLED, (shown[-1000:], first.recorded[-20:])
     assert "undone switch" in first.recorded
     assert first.hands.live() == [first.new]
 
