@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from fixtures.vsphere.images import with_properties
-from tests.journey.records import number
 from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, assert_same
 from tests.journey.test_secrets import forms
 from tests.journey.vsphere.conftest import Tell
@@ -218,7 +217,7 @@ def test_a_server_that_drops_them_is_found_out_and_nothing_is_left(story: Vspher
 def crashed(story: VsphereStory, ova: Path, kind: str) -> None:
     """Killed at that record of `deploy`; the secret is no longer in the environment."""
     given(story, FILE, NEW_SA=PASSWORD)
-    assert story.migrate(image=ova, stop=("SIGKILL", "after", number(kind, "deploy"))).status == KILLED
+    assert story.migrate(image=ova, stop=("SIGKILL", "after", (kind, "deploy"))).status == KILLED
     del story.secrets["NEW_SA"]
 
 
