@@ -1,5 +1,7 @@
 """What is only unknown, at the moments where it costs most: between two gateways, and after the commit."""
 
+import functools
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +10,29 @@ import pytest
 from hypervisors import HypervisorError
 from tests.faults.desk import Ended
 from tests.faults.model import Model
+from tests.faults.play import in_copy
 from tests.faults.process import Killed
 from vmmigrate.errors import NeedsAttention, RolledBack
 from vmmigrate.steps import intake, links, open, switch  # noqa: A004 -- the step's own name
+
+
+def in_a_copy(test: Callable[..., None]) -> Callable[..., None]:
+    """A model replaces this process's disk and clock for good."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **named: Any) -> None:
+        failed = in_copy(functools.partial(_failure, test, *args, **named))
+        assert not failed, failed
+
+    return run
+
+
+def _failure(test: Callable[..., None], *args: Any, **named: Any) -> str:
+    try:
+        test(*args, **named)
+    except BaseException:
+        return traceback.format_exc()
+    return ""
 
 
 def cut_staging(model: Model) -> None:
@@ -40,6 +62,7 @@ def undone(ended: Ended) -> list[str]:
     return [event.step for event in ended.events if type(event).__name__ == "StepEnded" and event.undoing]  # type: ignore[attr-defined]
 
 
+@in_a_copy
 def test_a_silent_staging_network_in_the_switch_gives_mail_back_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model()
     monkeypatch.setattr(intake.mail, "wait_until_quiet", first(model, cut_staging, intake.mail.wait_until_quiet))
@@ -50,6 +73,7 @@ def test_a_silent_staging_network_in_the_switch_gives_mail_back_in_seconds(monke
     assert outage.seconds < 10
 
 
+@in_a_copy
 def test_one_answer_that_the_hypervisor_owes_takes_no_switch_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(model: Model) -> None:
         raise HypervisorError("libvirt is busy", hint="wait")
@@ -65,6 +89,7 @@ def test_one_answer_that_the_hypervisor_owes_takes_no_switch_back(monkeypatch: p
     assert (ended.error, ended.reported, undone(ended)) == (None, "migrated", [])
 
 
+@in_a_copy
 def test_a_way_back_that_is_refused_with_nobody_live_says_so_and_names_what_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -80,6 +105,7 @@ def test_a_way_back_that_is_refused_with_nobody_live_says_so_and_names_what_ends
     assert model.desk.command("rollback", scope="links").error is None
 
 
+@in_a_copy
 def test_after_the_commit_a_file_that_nothing_needs_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def die(model: Model) -> None:
         model.desks.process.alive = False
