@@ -86,21 +86,20 @@ def volume_of(name: str, size: int) -> ET.Element:
     Declared raw though a qcow2 will fill it: a qcow2 made by libvirt has bytes of its own, which would
     show through the holes of a sparse upload.
     """
-    volume = ET.Element("volume")
-    ET.SubElement(volume, "name").text = name
-    ET.SubElement(volume, "capacity", unit="bytes").text = str(size)
-    ET.SubElement(volume, "allocation", unit="bytes").text = "0"
-    ET.SubElement(ET.SubElement(volume, "target"), "format", type="raw")
-    return volume
+    return _volume(name, size, "raw")
 
 
 def empty_volume(name: str, size: int) -> ET.Element:
     """A qcow2 without data, for a disk of `size` bytes."""
+    return _volume(name, size, "qcow2")
+
+
+def _volume(name: str, size: int, kind: str) -> ET.Element:
     volume = ET.Element("volume")
     ET.SubElement(volume, "name").text = name
     ET.SubElement(volume, "capacity", unit="bytes").text = str(size)
     ET.SubElement(volume, "allocation", unit="bytes").text = "0"
-    ET.SubElement(ET.SubElement(volume, "target"), "format", type="qcow2")
+    ET.SubElement(ET.SubElement(volume, "target"), "format", type=kind)
     return volume
 
 

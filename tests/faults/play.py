@@ -147,7 +147,7 @@ def _go_on(model: Model, schedule: Schedule, command: Any) -> None:
 
 
 def _to_an_end(model: Model, command: Any) -> None:
-    """Nothing is broken any more: whoever comes then brings the run to an end, or is told what to do."""
+    """Nothing is broken any more: whoever comes then brings the run to an end, or is refused with what to do."""
     model.tell("healed")
     model.heal()
     model.end = _word(model)

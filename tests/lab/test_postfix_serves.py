@@ -43,7 +43,7 @@ FACTORS: dict[str, list[str]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One smtpd: how its pair lies there, and how it is told of it."""
+    """One smtpd: how its pair lies there, and what in master.cf names it."""
 
     number: int
     port: int

@@ -49,10 +49,9 @@ def is_live(run: Run, vm: VmRef) -> bool:
     try:
         if run.hypervisor.power_state(vm) is PowerState.OFF:
             return False
-        nics = [links.nic(run, vm, mac) for mac in (run.plan.identity.mac, run.plan.live_mac)]
+        return any(nic.link_up for nic in links.live_nics(run, vm))
     except NotFound:
         return False
-    return any(nic is not None and nic.link_up for nic in nics)
 
 
 # ---- the new guest's rules, where nobody has to be asked for a password --------------------------------------

@@ -11,7 +11,7 @@ from vmmigrate.errors import Guarded
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, elsewhere
+from vmmigrate.steps import claim, elsewhere, links
 
 # As below: where they could not be asked.
 CLAIM, OTHERS, ANSWERS, HERE = "claim", "sole-holder", "address-free", "went-on-here"
@@ -122,14 +122,9 @@ def before_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef], *, going_back
         host = run.plan.identity.host
         checks.compare(ANSWERS, f"who answers at {host}", "", lambda: nobody_answers(host, asked))
     if require(run, checks, tolerated=(ANSWERS,) if going_back else ()):
-        _look_again(run, vm, down, off_is_enough=going_back)
-
-
-def _look_again(run: Run, vm: VmRef, down: tuple[VmRef, ...], *, off_is_enough: bool) -> None:
-    """To claim again took seconds, and who removed the claim may have plugged another in meanwhile. Raises Guarded."""
-    checks = Checks()
-    _others_are_down(run, checks, vm, down, off_is_enough=off_is_enough)
-    require(run, checks)
+        again = Checks()  # to claim again took seconds: who removed the claim may have plugged another in meanwhile
+        _others_are_down(run, again, vm, down, off_is_enough=going_back)
+        require(run, again)
 
 
 def after_plugging_in(run: Run, vm: VmRef, down: Iterable[VmRef]) -> Checks:
@@ -182,8 +177,7 @@ def _renew_claim(run: Run, checks: Checks) -> bool:
 
 def holders(run: Run) -> tuple[Holder, ...]:
     """Every machine of the hypervisor with the gateway's MAC, or with the one that the new VM has in its place."""
-    macs = dict.fromkeys((run.plan.identity.mac, run.plan.live_mac))
-    return tuple(holder for mac in macs for holder in run.hypervisor.holders(mac))
+    return tuple(holder for mac in links.macs(run) for holder in run.hypervisor.holders(mac))
 
 
 def _made(run: Run) -> tuple[VmRef, ...]:

@@ -84,9 +84,8 @@ def _not_live(run: Run, vm: VmRef) -> Iterator[Check]:
     """One that is off is not; it may be half made, and have no NICs to read yet."""
     if run.hypervisor.power_state(vm) is PowerState.OFF:
         return
-    for mac in _macs(run):
-        nic = links.nic(run, vm, mac)
-        if nic is not None and nic.link_up:
+    for nic in links.live_nics(run, vm):
+        if nic.link_up:
             hint = f"{vm.name} is live: see who takes the mail; a VM that is live is not deleted"
             yield Check("not-live", f"{vm.name} is not live", "unplugged", "plugged in, running", Verdict.FAIL, hint)
 
@@ -153,14 +152,8 @@ def _shell(run: Run, vm: VmRef) -> Shell:
 
 def _start_unplugged(run: Run, vm: VmRef, shell: Shell) -> None:
     """Our own, to be looked at: a host that was rebooted in the switch leaves it off. Raises ApplianceError."""
-    for mac in _macs(run):
-        nic = links.nic(run, vm, mac)
-        if nic is not None and nic.stored_link_up:
-            raise ApplianceError(f"{vm.name} cannot be looked at: it is off, and would start plugged in", hint="")
+    if any(nic.stored_link_up for nic in links.live_nics(run, vm)):
+        raise ApplianceError(f"{vm.name} cannot be looked at: it is off, and would start plugged in", hint="")
     run.hypervisor.start(vm)
     limit = run.settings.limits.boot
     run.wait_for_answer(f"a log-in on {vm.name}", lambda: boot_id(shell), timeout=limit, clears="see its screen")
-
-
-def _macs(run: Run) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((run.plan.identity.mac, run.plan.live_mac)))

@@ -1,17 +1,30 @@
 """Which of both VMs is plugged in, read back from the hypervisor: in the running and in the stored definition."""
 
+from collections.abc import Iterable
+
 from hypervisors import Nic, VmRef
 from vmmigrate.run.stage import Run
 
 
-def nic(run: Run, vm: VmRef, mac: str) -> Nic | None:
-    """None where it has none of that MAC."""
-    return next((nic for nic in run.hypervisor.inventory(vm).nics if nic.mac == mac), None)
+def macs(run: Run) -> tuple[str, ...]:
+    """The gateway's, and the one that the new VM has in its place where that is another."""
+    return tuple(dict.fromkeys((run.plan.identity.mac, run.plan.live_mac)))
+
+
+def live_nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
+    """Its NICs with one of those MACs. Raises NotFound where there is no such VM."""
+    wanted = macs(run)
+    return tuple(nic for nic in run.hypervisor.inventory(vm).nics if nic.mac in wanted)
+
+
+def with_mac(nics: Iterable[Nic], mac: str) -> Nic | None:
+    """None where none has it."""
+    return next((nic for nic in nics if nic.mac == mac), None)
 
 
 def is_down(run: Run, vm: VmRef, mac: str) -> bool:
     """Also where it has no such NIC. Raises NotFound where there is no such VM."""
-    found = nic(run, vm, mac)
+    found = with_mac(run.hypervisor.inventory(vm).nics, mac)
     return found is None or not (found.link_up or found.stored_link_up)
 
 

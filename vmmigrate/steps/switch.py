@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from hypervisors import HypervisorError, PowerState, Unreachable, VmRef
+from hypervisors import HypervisorError, Nic, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
 from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm, OldState, Opened, Plugged
@@ -88,15 +88,15 @@ def _unplug_ours_again(run: Run, ours: Collection[VmRef], old_mac: str) -> None:
 def holds(run: Run) -> Iterator[Check]:
     """The old VM is unplugged and does not start with its host; the new one is plugged in."""
     new, old = run.facts.of(NewVm), run.plan.old
-    yield _link(run, old, run.plan.identity.mac, up=False)
-    starts = run.hypervisor.inventory(old).autostart
+    inventory = run.hypervisor.inventory(old)
+    yield _link(old, links.with_mac(inventory.nics, run.plan.identity.mac), up=False)
+    starts = inventory.autostart
     seen = "starts with its host" if starts else "does not"
     yield Check("old-autostart", f"{old.name} at a start of its host", "does not start", seen, Verdict.of(not starts))
-    yield _link(run, new.vm, new.live_mac, up=True)
+    yield _link(new.vm, links.with_mac(run.hypervisor.inventory(new.vm).nics, new.live_mac), up=True)
 
 
-def _link(run: Run, vm: VmRef, mac: str, *, up: bool) -> Check:
-    found = links.nic(run, vm, mac)
+def _link(vm: VmRef, found: Nic | None, *, up: bool) -> Check:
     so = found is not None and found.link_up == found.stored_link_up == up
     return Check("link", f"the live link of {vm.name}", "up" if up else "down", links.in_words(found), Verdict.of(so))
 

@@ -131,7 +131,7 @@ def test_no_file_is_in_the_way_of_a_way_back(tmp_path: Path) -> None:
     told: list[Event] = []
 
     def broken(file: Path | None) -> Given:
-        raise UsageProblem("vmmigrate.toml: it is torn", hint="mend")
+        raise UsageProblem("vmmigrate.toml: it is torn", hint="restore it")
 
     given = parts(tmp_path, TinyHypervisor(notes=CLAIM.notes), listen=told.append, given=broken)
     assert operations.rollback("r1", given, yes=True) == "rolled-back"
