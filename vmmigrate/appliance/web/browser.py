@@ -11,7 +11,7 @@ from requests_toolbelt import MultipartEncoder
 
 from hypervisors import Pace
 from vmmigrate.appliance.https import HttpsOrigin
-from vmmigrate.appliance.urls import origin_of, path_of
+from vmmigrate.appliance.urls import joined, origin_of, path_of
 from vmmigrate.appliance.web.decisions import full
 from vmmigrate.appliance.web.forms import UPLOAD, Field, Filled, Form
 from vmmigrate.appliance.web.pages import Page, same_place
@@ -20,7 +20,7 @@ from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.vocabulary import ACTS
 from vmmigrate.errors import ApplianceError, NotDiscovered
 
-_PAGE_LIMIT = 4 << 20  # bytes: a console's page is some hundred kilobytes at most
+_PAGE_LIMIT = 1 << 20  # bytes: a console's page is some hundred kilobytes at most
 _HOPS = 5  # automatic refreshes in a row
 _FRAMES = 8
 _AT_ONCE = 10.0  # seconds: a later refresh is not a redirect but a session limit or a dashboard
@@ -83,7 +83,7 @@ class Browser:
         answer = self._post(form, action, body, slow=True, allow_redirects=False)
         if not answer.is_redirect:
             return answer
-        target = urljoin(answer.url, answer.headers["Location"])
+        target = joined(answer.url, answer.headers["Location"])
         if answer.status_code in (307, 308):
             raise ApplianceError(
                 f"the console asks to send the upload again, to {urlsplit(target).path}: nothing is sent twice",

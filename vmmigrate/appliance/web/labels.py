@@ -11,7 +11,7 @@ from vmmigrate.appliance.web.markup import CONTROLS, Markup
 _EDGES = ("form", "fieldset", "table", "body", "html", "[document]")  # words beyond them belong to something else
 _BREAKS = ("br", "hr", "form")
 _LONGEST = 160  # characters: a longer text is an explanation, not a label
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption")
+_WIDEST = 100  # cells of a row that may explain one of its controls
 
 
 def attribute(tag: Tag, name: str) -> str:
@@ -41,7 +41,7 @@ def kind_of(control: Tag) -> str:
 
 def label_of(control: Tag, page: Markup) -> str:
     """The label that a person would say is the control's."""
-    return _own_label(control, page) or _before(control) or readable(control, "title")
+    return _own_label(control, page) or _before(control, page) or readable(control, "title")
 
 
 def choice_label(radio: Tag, page: Markup) -> str:
@@ -53,21 +53,20 @@ def group_label(radios: list[Tag], page: Markup) -> str:
     """The question of a group of radio buttons: by its role, by its own fieldset, by the text before it."""
     for holder in radios[0].parents:
         if attribute(holder, "role") == "radiogroup":
-            return _by_aria(holder, page) or _before(holder)
+            return _by_aria(holder, page) or _before(holder, page)
         if holder.name == "fieldset" and isinstance(legend := holder.find("legend"), Tag) and _only(radios, holder):
             return words(legend)
         if holder.name == "form":
             break
-    return _before(radios[0])
+    return _before(radios[0], page)
 
 
-def heading_of(tag: Tag) -> str:
+def heading_of(tag: Tag, page: Markup) -> str:
     """Its heading: of a fieldset around it, else the nearest before it."""
     fieldset = tag.find_parent("fieldset")
     if isinstance(fieldset, Tag) and isinstance(legend := fieldset.find("legend"), Tag):
         return words(legend)
-    above = tag.find_previous(HEADINGS)
-    return words(above) if isinstance(above, Tag) else ""
+    return words(page.heading_before(tag))
 
 
 def is_hidden(tag: Tag) -> bool:
@@ -77,29 +76,23 @@ def is_hidden(tag: Tag) -> bool:
 
 
 def _pieces(node: PageElement | None) -> Iterator[str]:
-    if isinstance(node, NavigableString):
-        if type(node) in (NavigableString, CData):
-            yield str(node)
-    elif isinstance(node, Tag):
-        for each in node.descendants:
-            if isinstance(each, Tag):
-                if each.name == "img":
-                    yield attribute(each, "alt") or attribute(each, "title")
-            elif type(each) in (NavigableString, CData) and not _chosen_from(each, node):
-                yield str(each)
-
-
-def _chosen_from(string: PageElement, node: Tag) -> bool:
-    """Whether it is an option of a select, or the content of a textarea, within the node."""
-    holder = string.find_parent(("select", "textarea"))
-    return holder is not None and any(parent is node for parent in holder.parents)
+    """Without what is chosen from: options and the content of text areas within the node."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Tag):
+            if each.name == "img" and each is not node:
+                yield attribute(each, "alt") or attribute(each, "title")
+            elif each.name not in ("select", "textarea") or each is node:
+                waiting.extend(reversed(each.contents))
+        elif type(each) in (NavigableString, CData):
+            yield str(each)
 
 
 def _own_label(control: Tag, page: Markup) -> str:
     """By `for`, by a label around it, by ARIA; else the text beside it: after a checkbox, before a text field."""
     identity = attribute(control, "id")
-    label = page.find("label", attrs={"for": identity}) if identity else None
-    said = words(label if isinstance(label, Tag) else control.find_parent("label")) or _by_aria(control, page)
+    said = words(page.labelled.get(identity) or control.find_parent("label")) or _by_aria(control, page)
     if said:
         return said
     box = kind_of(control) in ("radio", "checkbox")
@@ -107,17 +100,17 @@ def _own_label(control: Tag, page: Markup) -> str:
 
 
 def _by_aria(tag: Tag, page: Markup) -> str:
-    named = (page.find(id=each) for each in attribute(tag, "aria-labelledby").split())
-    return " ".join(words(each) for each in named if isinstance(each, Tag)) or readable(tag, "aria-label")
+    named = (page.identified.get(each) for each in attribute(tag, "aria-labelledby").split())
+    return " ".join(words(each) for each in named) or readable(tag, "aria-label")
 
 
-def _before(control: Tag) -> str:
+def _before(control: Tag, page: Markup) -> str:
     """The text before the control or its container; in a table that of its row, else of its column."""
     node: Tag | None = control
     while node is not None and node.name not in _EDGES:
         if said := _beside(node):
             return said
-        if node.name == "td" and (said := _column_heading(node)):
+        if node.name == "td" and (said := _column_heading(node, page)):
             return said
         if _follows_a_control(node):
             return ""
@@ -144,23 +137,23 @@ def _holds_a_control(tag: Tag) -> bool:
     return any(each.name in CONTROLS and kind_of(each) != "hidden" for each in inside)
 
 
-def _column_heading(cell: Tag) -> str:
+def _column_heading(cell: Tag, page: Markup) -> str:
     row = cell.find_parent("tr")
     above = row.find_previous_sibling("tr") if isinstance(row, Tag) else None
-    head = row.find_previous("thead") if isinstance(row, Tag) and above is None else None
-    above = head.find("tr") if isinstance(head, Tag) else above
-    cells = above.find_all(("td", "th")) if isinstance(above, Tag) else []
-    at = len(cell.find_previous_siblings(("td", "th")))
+    head = page.head_before(row) if isinstance(row, Tag) and above is None else None
+    above = head.find("tr") if head is not None else above
+    cells = above.find_all(("td", "th"), limit=_WIDEST) if isinstance(above, Tag) else []
+    at = len(cell.find_previous_siblings(("td", "th"), limit=_WIDEST))
     return words(cells[at]) if at < len(cells) and len(cells) > 1 and not _holds_a_control(cells[at]) else ""
 
 
 def _rest_of_row(control: Tag) -> str:
     """The cells after the control's cell, if they have no fields."""
     cell = control.find_parent(("td", "th"))
-    cells = cell.find_next_siblings(("td", "th")) if isinstance(cell, Tag) else []
+    cells = cell.find_next_siblings(("td", "th"), limit=_WIDEST) if isinstance(cell, Tag) else []
     return " ".join(words(each) for each in cells if isinstance(each, Tag) and not _holds_a_control(each))
 
 
 def _only(radios: list[Tag], holder: Tag) -> bool:
     others = [each for each in holder.find_all(CONTROLS) if kind_of(each) not in ("hidden", "submit")]
-    return all(any(each is radio for radio in radios) for each in others)
+    return {id(each) for each in others} <= {id(radio) for radio in radios}

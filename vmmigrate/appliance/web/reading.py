@@ -2,19 +2,19 @@
 
 import codecs
 import re
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from bs4 import NavigableString, Tag
 from bs4.element import CData
 
 from hypervisors import printable, redacted
+from vmmigrate.appliance.urls import joined
 from vmmigrate.appliance.web.forms import Choice, Field, Form
 from vmmigrate.appliance.web.labels import (
-    HEADINGS,
     attribute,
     choice_label,
     group_label,
@@ -25,7 +25,7 @@ from vmmigrate.appliance.web.labels import (
     readable,
     words,
 )
-from vmmigrate.appliance.web.markup import CONTROLS, Markup
+from vmmigrate.appliance.web.markup import CONTROLS, HEADINGS, Markup
 from vmmigrate.appliance.web.pages import Link, Page, Refresh
 from vmmigrate.appliance.web.rows import Rows, rows_of
 
@@ -35,7 +35,9 @@ _NEVER_ERRORS = ("input", "select", "textarea", "label", "form", "body", "html",
 _INLINE = ("a", "abbr", "b", "big", "code", "em", "font", "i", "label", "small", "span", "strong", "tt", "u")
 _UNSAID = ("a", "button", "select", "textarea")  # choices are not part of the console's own text
 _SCRIPTED = re.compile(r"location(?:\.href|\.assign|\.replace)?\s*[=(]\s*['\"]([^'\"]+)['\"]")
+_NAMES = ("id", "name", "class", "aria-label")
 _TEXT_LIMIT = 400
+_ASCII = "".join(map(chr, range(32, 127)))
 
 
 def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | None = None, refresh: str = "") -> Page:
@@ -43,7 +45,7 @@ def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | 
     soup = Markup(html, charset)
     rows = rows_of(soup)
     base = soup.find("base", href=True)
-    here = urljoin(url, attribute(base, "href")) if isinstance(base, Tag) else url
+    here = joined(url, attribute(base, "href")) or url if isinstance(base, Tag) else url
     forms = tuple(_forms(soup, here, url, rows))
     return Page(
         url=url,
@@ -61,15 +63,18 @@ def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | 
 
 
 def _forms(soup: Markup, here: str, url: str, rows: Rows) -> Iterator[Form]:
-    controls = [control for control in soup.find_all(CONTROLS) if not _disabled(control)]
+    own: defaultdict[int, list[Tag]] = defaultdict(list)
+    for control in soup.find_all(CONTROLS):
+        if not _disabled(control):
+            own[id(soup.owner(control))].append(control)
     for tag in soup.find_all("form"):
-        own = [control for control in controls if soup.owner(control) is tag]
+        action = attribute(tag, "action").strip()
         yield Form(
-            action=urljoin(here, attribute(tag, "action").strip()) if attribute(tag, "action").strip() else url,
+            action=joined(here, action) if action else url,
             method=(attribute(tag, "method") or "get").strip().lower(),
-            fields=tuple(replace(field, place=at) for at, field in enumerate(_fields(own, soup, here, rows))),
+            fields=tuple(replace(field, place=at) for at, field in enumerate(_fields(own[id(tag)], soup, here, rows))),
             enctype=attribute(tag, "enctype").strip().lower(),
-            about=" ".join([_heading(tag), *(attribute(tag, name) for name in ("id", "name", "class", "aria-label"))]),
+            about=" ".join([_heading(tag, soup), *(attribute(tag, name) for name in _NAMES)]),
             page=url,
             encoding=_encoding(attribute(tag, "accept-charset"), str(soup.original_encoding or "utf-8")),
         )
@@ -81,15 +86,21 @@ def _encoding(accepted: str, of_the_page: str) -> str:
     A page in plain ASCII does not say what it accepts: then UTF-8, which can encode every password.
     """
     of_the_page = "utf-8" if of_the_page == "ascii" else of_the_page
-    for name in re.split(r"[\s,]+", accepted.strip()):
-        with suppress(LookupError):
-            return codecs.lookup(name).name if name else of_the_page
-    return of_the_page
+    named = (name for name in re.split(r"[\s,]+", accepted.strip()) if name)
+    return next((codecs.lookup(name).name for name in (*named, of_the_page) if _carries_ascii(name)), "utf-8")
 
 
-def _heading(form: Tag) -> str:
+def _carries_ascii(encoding: str) -> bool:
+    """Whether a form can be sent in it: ASCII as it is (not rot13, UTF-16, idna: browsers know none)."""
+    try:
+        return _ASCII.encode(encoding, "xmlcharrefreplace") == _ASCII.encode("ascii")
+    except (LookupError, ValueError):
+        return False
+
+
+def _heading(form: Tag, page: Markup) -> str:
     inside = form.find(HEADINGS)
-    return words(inside) if isinstance(inside, Tag) else heading_of(form)
+    return words(inside) if isinstance(inside, Tag) else heading_of(form, page)
 
 
 def _disabled(control: Tag) -> bool:
@@ -97,14 +108,15 @@ def _disabled(control: Tag) -> bool:
 
 
 def _fields(controls: list[Tag], page: Markup, here: str, rows: Rows) -> Iterator[Field]:
-    seen: set[str] = set()
+    radios: defaultdict[str, list[Tag]] = defaultdict(list)
     for control in controls:
-        name = attribute(control, "name")
+        if kind_of(control) == "radio":
+            radios[attribute(control, "name")].append(control)
+    for control in controls:
         if kind_of(control) != "radio":
             yield replace(_field(control, page, here), row=rows.get(id(control), ""))
-        elif name not in seen:
-            seen.add(name)
-            yield _radio_group([c for c in controls if kind_of(c) == "radio" and attribute(c, "name") == name], page)
+        elif group := radios.pop(attribute(control, "name"), []):
+            yield _radio_group(group, page)
 
 
 def _field(control: Tag, page: Markup, here: str) -> Field:
@@ -118,9 +130,9 @@ def _field(control: Tag, page: Markup, here: str) -> Field:
         label=_button_label(control) if button else label_of(control, page) if kind != "hidden" else "",
         chosen=kind == "checkbox" and control.has_attr("checked"),
         choices=tuple(_options(control)) if kind == "select" else (),
-        group=heading_of(control) if kind != "hidden" else "",
+        group=heading_of(control, page) if kind != "hidden" else "",
         required=control.has_attr("required"),
-        action=urljoin(here, action) if action else "",
+        action=joined(here, action) if action else "",
         method=attribute(control, "formmethod").strip().lower(),
         enctype=attribute(control, "formenctype").strip().lower(),
     )
@@ -154,21 +166,22 @@ def _radio_group(radios: list[Tag], page: Markup) -> Field:
     )
     first = radios[0]
     return Field(
-        attribute(first, "name"), "radio", "", group_label(radios, page), choices=choices, group=heading_of(first)
+        attribute(first, "name"), "radio", "", group_label(radios, page), choices=choices, group=heading_of(first, page)
     )
 
 
 def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
     for tag in soup.find_all(lambda tag: tag.name in ("a", "area") or tag.has_attr("onclick")):
         target = _target(tag)
-        if target and not re.match(r"(?i)(#|javascript:|mailto:|data:|tel:)", target):
+        led = "" if re.match(r"(?i)(#|javascript:|mailto:|data:|tel:)", target) else target and joined(here, target)
+        if led:
             said = [words(tag), *(readable(tag, name) for name in ("aria-label", "alt", "title", "value"))]
             said = [each for each in said if each] or [""]
-            yield Link(said[0], urljoin(here, target), " ".join(said[1:]), row=rows.get(id(tag), ""))
+            yield Link(said[0], led, " ".join(said[1:]), row=rows.get(id(tag), ""))
 
     for select in soup.find_all("select", onchange=True):  # a menu that opens its chosen option
         for option in select.find_all("option", value=re.compile(r"^(/|\w[\w/]*\.\w+$)")):
-            yield Link(words(option), urljoin(here, attribute(option, "value")))
+            yield Link(words(option), joined(here, attribute(option, "value")))
 
 
 def _target(tag: Tag) -> str:
@@ -195,8 +208,8 @@ def _asking_buttons(forms: tuple[Form, ...]) -> Iterator[Link]:
 def _frames(soup: Markup, here: str) -> Iterator[str]:
     for frame in soup.find_all(("frame", "iframe")):
         source = attribute(frame, "src").strip()
-        if source and not re.match(r"(?i)(about|javascript|data):", source):
-            yield urljoin(here, source)
+        if source and not re.match(r"(?i)(about|javascript|data):", source) and (shown := joined(here, source)):
+            yield shown
 
 
 def _refresh(soup: Markup, here: str, header: str) -> Refresh | None:
@@ -207,11 +220,11 @@ def _refresh(soup: Markup, here: str, header: str) -> Refresh | None:
     )
     if (meta or header) and said:
         seconds = float(said[1].rstrip(".") or 0) if said[1] and said[1].count(".") < 2 else 0.0
-        return Refresh(urljoin(here, said[2].strip()) if said[2].strip() else here, seconds)
+        return Refresh(joined(here, said[2].strip()) or here, seconds)
     scripted = (
         None if soup.find(("form", "a", "frame")) else _SCRIPTED.search(" ".join(map(str, soup.find_all("script"))))
     )
-    return Refresh(urljoin(here, scripted[1]), 0.0) if scripted else None
+    return Refresh(joined(here, scripted[1]) or here, 0.0) if scripted else None
 
 
 def _lines(soup: Markup) -> Iterator[str]:

@@ -55,8 +55,9 @@ MENU = (
     r"|housekeeping|other|set-?up|machine|site|console|cluster|disaster|archives?|host|os|security|index"
 )
 _JOINS = r"and|of|the|or|for|from|to|an?|your|page|area|section|centre|center|files?"
-PURE_MENU = rf"(({MENU}|{_JOINS})\s*)+"
-PURE_BACKUP = rf"(({BACKUP}|{RESTORE}|export|upload|{MENU}|{_JOINS})\s*)+"
+# Whole words, else `adminadmin…` could be divided in any number of ways.
+PURE_MENU = rf"(\b({MENU}|{_JOINS})\b\s*)+"
+PURE_BACKUP = rf"(\b({BACKUP}|{RESTORE}|export|upload|{MENU}|{_JOINS})\b\s*)+"
 
 LATER = r"\bskip|\blater\b|\bnot now\b|no,? thanks|remind me"
 LEAVE = (
