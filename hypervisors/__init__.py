@@ -3,6 +3,7 @@
 from hypervisors.access import Access, without_asking
 from hypervisors.again import Lasting, lasting, until_reachable
 from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors.carried import Carried, Fate
 from hypervisors.connect import connect
 from hypervisors.errors import (
     Ambiguous,
@@ -62,12 +63,14 @@ __all__ = [
     "Ambiguous",
     "BadImage",
     "Cancelled",
+    "Carried",
     "Changed",
     "Clock",
     "DeploySpec",
     "Dial",
     "Disk",
     "Extent",
+    "Fate",
     "GuestAgent",
     "Holder",
     "Hypervisor",

@@ -15,8 +15,10 @@ _SETS = "it looks first, and does nothing where that is so already"
 # Every method of the port and of its abilities. Whether a call whose answer was lost had its effect is not known, so
 # each must be right in both cases; the reason is beside its name. A method that is not here is not offered.
 REPEATABLE = {
-    **dict.fromkeys(("find", "inventory", "networks", "keeps_mac", "stores", "rehearse", "power_state"), _READS),
-    **dict.fromkeys(("addresses", "holders", "find_tagged", "agent_answers", "read_guest_file", "snapshots"), _READS),
+    **dict.fromkeys(("find", "inventory", "networks", "keeps_mac", "stores", "rehearse", "carried"), _READS),
+    **dict.fromkeys(
+        ("power_state", "addresses", "holders", "find_tagged", "agent_answers", "read_guest_file", "snapshots"), _READS
+    ),
     **dict.fromkeys(("property_fault", "fills_in"), _READS),
     **dict.fromkeys(("start", "power_off", "set_nic", "set_autostart", "rename"), _SETS),
     **dict.fromkeys(("remove_nic", "create_snapshot", "remove_snapshot"), _SETS),

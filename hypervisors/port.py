@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+from hypervisors.carried import Carried
 from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
@@ -57,6 +58,12 @@ class Hypervisor(Protocol):
 
         `spec.properties` may lack those that are secret. Raises what `deploy` raises before it makes anything, and
         NameTaken for any VM of that name: a rehearsal comes before the first attempt.
+        """
+
+    def carried(self, spec: DeploySpec) -> tuple[Carried, ...]:
+        """What becomes of all that `spec.like` is and has, in a machine that `deploy` would make of `spec`.
+
+        Complete: what is not known to be kept is listed as dropped. Nothing is changed. Raises NotFound, NotSupported.
         """
 
     def start(self, vm: VmRef) -> None:

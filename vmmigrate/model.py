@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
-from hypervisors import Image, Network, VmRef
+from hypervisors import Carried, Image, Network, VmRef
 from vmmigrate.findings import Finding, errors
 
 
@@ -64,6 +64,7 @@ class Plan:
     insecure: tuple[str, ...] = ()  # every option that disables a check; the report repeats them
     premises: tuple[Premise, ...] = ()
     findings: tuple[Finding, ...] = ()
+    carried: tuple[Carried, ...] = ()  # of the old VM; a plan of an earlier version has none
     run_id: str = ""  # of the run that it plans; a plan of an earlier version has none
 
     @property

@@ -8,6 +8,7 @@ import libvirt
 
 from hypervisors import refusals
 from hypervisors.access import Access
+from hypervisors.carried import Carried
 from hypervisors.errors import Problem
 from hypervisors.kvm import deploying, guest, holding, nics, pools, reading, removing
 from hypervisors.kvm.deadline import each_within
@@ -94,6 +95,9 @@ class KvmHypervisor:
 
     def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
         deploying.rehearse(self._session, spec)
+        return ()
+
+    def carried(self, spec: DeploySpec) -> tuple[Carried, ...]:
         return ()
 
     def start(self, vm: VmRef) -> None:

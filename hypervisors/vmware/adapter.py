@@ -3,6 +3,7 @@
 from pyVmomi import vim
 
 from hypervisors.access import Access
+from hypervisors.carried import Carried
 from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
@@ -98,6 +99,9 @@ class VmwareHypervisor:
 
     def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
         return deploying.rehearse(self._session, spec)
+
+    def carried(self, spec: DeploySpec) -> tuple[Carried, ...]:
+        return ()
 
     def start(self, vm: VmRef) -> None:
         power.switch_on(self._session, self._machine(vm), vm.name)

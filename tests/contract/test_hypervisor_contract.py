@@ -11,6 +11,7 @@ from hypervisors import (
     BadImage,
     Cancelled,
     Changed,
+    Fate,
     GuestAgent,
     Holder,
     HypervisorError,
@@ -90,6 +91,22 @@ class TestRehearsing:
         assert world.hypervisor.rehearse(world.spec()) == ()
         assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
         assert world.hypervisor.inventory(world.old) == before
+
+    def test_what_is_carried_is_listed_and_nothing_is_made(self, world: World) -> None:
+        world.needs("carried")
+        same, more = (world.hypervisor.carried(world.spec(**change)) for change in ({}, {"memory": 96 * MEBI}))
+        for listed in (same, more):
+            whats = [one.what for one in listed]
+            assert whats
+            assert len(whats) == len(set(whats))  # each thing has one fate
+            assert all(one.why for one in listed if one.fate is not Fate.KEPT)
+        assert any(one.fate is Fate.CHANGED and "memory" in one.what.lower() for one in more if one not in same)
+        assert (world.hypervisor.find_tagged(RUN), world.volumes()) == ((), [])
+
+    def test_nothing_is_carried_from_a_machine_that_is_gone(self, world: World) -> None:
+        world.needs("carried")
+        with pytest.raises(NotFound, match="the virtual machine gone"):
+            world.hypervisor.carried(world.spec(like=GONE))
 
     @pytest.mark.parametrize(
         ("change", "kind", "words"),

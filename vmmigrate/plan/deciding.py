@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hypervisors import Carried, DeploySpec
 from vmmigrate import properties
 from vmmigrate.model import Plan, Premise
 from vmmigrate.plan import gateway, image, placement
@@ -73,8 +74,16 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
 
 
 def rehearsal(look: Look) -> None:
+    for missing in look.hypervisor.rehearse(_spec(look)):
+        look.findings.warn("deployment", str(missing), missing.hint)
+
+
+def carried(look: Look) -> tuple[Carried, ...]:
+    return look.hypervisor.carried(_spec(look))
+
+
+def _spec(look: Look) -> DeploySpec:
     """Without the secret properties, which are not asked for yet."""
     made = look.of(plan)
     plain = {key: value for key, value in made.properties.items() if value is not None}
-    for missing in look.hypervisor.rehearse(deploy.spec(made, look.run_id, plain)):
-        look.findings.warn("deployment", str(missing), missing.hint)
+    return deploy.spec(made, look.run_id, plain)

@@ -46,7 +46,10 @@ DECISIONS = (
     Q("mac", "Which MAC does its live NIC get?", deciding.new_mac),
     Q("plan", "What will be done?", deciding.plan, (image.hardware, deciding.new_mac)),
 )
-LAST = (Q("deployment", "Would the hypervisor take it?", deciding.rehearsal),)
+LAST = (
+    Q("deployment", "Would the hypervisor take it?", deciding.rehearsal),
+    Q("carried", "What becomes of all that the old VM has?", deciding.carried, (deciding.rehearsal,)),
+)
 
 
 def preflight(look: Look) -> Plan:
@@ -55,4 +58,5 @@ def preflight(look: Look) -> Plan:
         ask_all(table, look)
         look.findings.refuse_if_blocked()
     ask_all(LAST, look)
-    return replace(look.of(deciding.plan), findings=tuple(look.findings.all))
+    carried = look.of(deciding.carried) if look.has(deciding.carried) else ()
+    return replace(look.of(deciding.plan), findings=tuple(look.findings.all), carried=carried)

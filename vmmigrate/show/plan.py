@@ -3,6 +3,7 @@
 from hypervisors import printable
 from vmmigrate import properties
 from vmmigrate.model import Plan
+from vmmigrate.show.carried import carried_lines
 from vmmigrate.show.sizes import size
 
 
@@ -26,4 +27,4 @@ def plan_lines(plan: Plan) -> list[str]:
     for finding in plan.findings:
         lines.append(f"{finding.severity:<11} {finding.id}: {finding.seen}")
         lines += [f"            → {finding.remedy}"] if finding.remedy else []
-    return lines
+    return lines + carried_lines(plan.carried)

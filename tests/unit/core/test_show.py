@@ -12,7 +12,7 @@ import pytest
 from small_plan import PLAN
 from small_steps import HEADER, SMALL
 
-from hypervisors import Wait
+from hypervisors import Carried, Fate, Wait
 from vmmigrate.commands.terminal import echo
 from vmmigrate.events import (
     DirectionTaken,
@@ -35,6 +35,7 @@ from vmmigrate.itinerary import REDO
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.run.status import RunStatus
+from vmmigrate.show.carried import ROWS, carried_lines
 from vmmigrate.show.jsonlines import JsonLines
 from vmmigrate.show.lines import PlainLines
 from vmmigrate.show.live import LiveTerminal
@@ -400,6 +401,45 @@ def test_a_plan_for_people() -> None:
     first = replace(PLAN, staging_first=True, insecure=(), findings=())
     assert plan_lines(first)[4].endswith("staging on bridge:br1, staging first")
     assert plan_lines(replace(PLAN, folder="Mail/A"))[3].endswith("in pool default, in folder Mail/A")
+
+
+def fates(number: int, fate: Fate = Fate.DROPPED, why: str = "") -> tuple[Carried, ...]:
+    return tuple(Carried(f"devices/thing[{n}]", fate, why or f"reason {n}") for n in range(number))
+
+
+class TestCarried:
+    """What becomes of the old VM's things: at most a screen, and what asks for attention first."""
+
+    def test_in_the_order_of_their_weight_and_by_reason(self) -> None:
+        listed = (
+            *(Carried("cpu", Fate.KEPT), Carried("memory", Fate.CHANGED, "1 GiB → 2 GiB"), Carried("clock", Fate.KEPT)),
+            *(Carried("devices/sound", Fate.DROPPED, "no use"), Carried("vsock", Fate.NOT_POSSIBLE, "taken")),
+            Carried("devices/audio", Fate.DROPPED, "no use"),
+        )
+        assert plan_lines(replace(PLAN, carried=listed))[-5:] == [
+            "What the old VM has, in the new one:",
+            "  not possible  vsock: taken",
+            "  dropped       devices/sound, devices/audio: no use",
+            "  changed       memory: 1 GiB → 2 GiB",
+            "  kept          cpu, clock",
+        ]
+
+    def test_a_plan_of_an_earlier_version_has_none(self) -> None:
+        assert carried_lines(()) == []
+
+    def test_more_than_a_screen_says_how_much_is_not_shown(self) -> None:
+        assert len(carried_lines(fates(ROWS - 1))) == ROWS
+        lines = carried_lines((*fates(ROWS + 5), *fates(1, Fate.NOT_POSSIBLE)))
+        assert len(lines) == ROWS
+        assert lines[1] == "  not possible  devices/thing[0]: reason 0"
+        assert lines[-1].strip() == f"… and 8 lines more, of {ROWS + 6} things: vmmigrate plan --json"
+
+    def test_long_lines_are_wrapped(self) -> None:
+        _, *lines = carried_lines(fates(20, why="no use"))
+        assert len(lines) > 1
+        assert all(len(line) <= 118 for line in lines)
+        assert [line[:16].strip() for line in lines] == ["dropped", *[""] * (len(lines) - 1)]
+        assert " ".join(line[16:].strip() for line in lines).count("devices/thing[") == 20
 
 
 @pytest.fixture
