@@ -90,13 +90,12 @@ def daemon(folder: Path) -> Iterator[Daemon]:
 
 @dataclass
 class Cutting:
-    """A socket in front of a daemon's. `deaf`: what the daemon answers is lost from now on."""
+    """A socket in front of a daemon's."""
 
     front: Path
     behind: Path
-    deaf: bool = False
-    refusing: bool = False
     connections: int = 0
+    _until_lost: int = 0  # answers, with the one that is lost; 0: none is
     _open: list[socket.socket] = field(default_factory=list)
 
     def listen(self) -> socket.socket:
@@ -108,18 +107,19 @@ class Cutting:
 
     def cut(self) -> None:
         """All connections, as they are now."""
-        for each in self._open:
+        ended, self._open = self._open, []
+        for each in ended:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        self._open.clear()
+
+    def lose(self, number: int) -> None:
+        """The daemon's nth answer from now on does not come, and all connections are cut."""
+        self._until_lost = number
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                if self.refusing:
-                    client.close()
-                    continue
                 self.connections += 1
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(str(self.behind))
@@ -131,12 +131,20 @@ class Cutting:
         def run() -> None:
             with suppress(OSError):
                 while data := source.recv(1 << 16):
-                    if not (answers and self.deaf):
+                    if answers and self._is_lost():
+                        self.cut()
+                    else:
                         target.sendall(data)
             with suppress(OSError):
                 target.shutdown(socket.SHUT_RDWR)
 
         threading.Thread(target=run, daemon=True).start()
+
+    def _is_lost(self) -> bool:
+        if not self._until_lost:
+            return False
+        self._until_lost -= 1
+        return not self._until_lost
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def undone(story: Story) -> list[str]:
 # ---- before the switch ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_new_vm_that_was_switched_off_is_started(story: Story) -> None:
     told = moved(story, ("done", "verify"), lambda story: moving.switch_off(story, moving.new(story)))
     assert_migrated(story, told)
@@ -41,6 +42,7 @@ def test_a_new_vm_that_was_switched_off_is_started(story: Story) -> None:
     assert undone(story) == []
 
 
+@pytest.mark.slow
 def test_a_new_vm_that_was_deleted_is_made_again(story: Story) -> None:
     told = moved(story, ("done", "verify"), lambda story: moving.delete(story, moving.new(story)))
     assert_migrated(story, told)
@@ -57,6 +59,7 @@ def test_an_isolation_that_is_gone_is_set_again_before_the_new_vm_is_plugged_in(
     assert "the new guest: expected isolated, also after a boot; seen: not isolated" in told.out
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_gone_is_exported_again(story: Story) -> None:
     told = moved(story, ("done", "collect-tls"), lambda story: (story.run_folder / "archive.age").unlink())
     assert_migrated(story, told)
@@ -66,6 +69,7 @@ def test_an_archive_that_is_gone_is_exported_again(story: Story) -> None:
 # ---- in the switch -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_old_guest_that_was_restarted_has_its_intake_closed_again(story: Story) -> None:
     told = moved(story, ("done", "close-intake"), lambda story: moving.restart(story, moving.old(story)))
     assert_migrated(story, told)
@@ -80,6 +84,7 @@ def test_an_old_vm_that_was_plugged_in_by_hand_is_closed_and_unplugged_again(sto
     assert undone(story) == ["switch", "close-intake"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [("done", "switch"), ("done", "autostart")], ids="-".join)
 def test_a_new_vm_that_was_restarted_in_the_switch_is_still_isolated(story: Story, after: tuple[str, str]) -> None:
     def restart(story: Story) -> None:
@@ -96,11 +101,11 @@ def test_a_new_vm_that_was_restarted_in_the_switch_is_still_isolated(story: Stor
 @pytest.mark.parametrize(
     ("after", "live"),
     [
-        (("done", "verify"), ["old"]),
+        pytest.param(("done", "verify"), ["old"], marks=pytest.mark.slow),
         (("done", "autostart"), ["new"]),
-        (("learnt", "open"), ["new"]),
-        (("done", "open"), ["new"]),
-        (("done", "tidy"), ["new"]),
+        pytest.param(("learnt", "open"), ["new"], marks=pytest.mark.slow),
+        pytest.param(("done", "open"), ["new"], marks=pytest.mark.slow),
+        pytest.param(("done", "tidy"), ["new"], marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -112,6 +117,7 @@ def test_a_host_that_reboots_brings_back_at_most_one(story: Story, after: tuple[
     assert story.conflicts() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("after", "live"), [(("done", "close-intake"), ["old"]), (("done", "switch"), [])], ids=str)
 def test_where_it_left_the_new_one_off_in_the_switch_the_old_one_serves_at_once(
     story: Story, after: tuple[str, str], live: list[str]
@@ -128,6 +134,7 @@ def test_where_it_left_the_new_one_off_in_the_switch_the_old_one_serves_at_once(
     assert story.conflicts() == []
 
 
+@pytest.mark.slow
 def test_after_the_commit_it_serves_without_anybody(story: Story) -> None:
     assert story.migrate(stop=("SIGKILL", "after", ("done", "open"))).status == KILLED
     story.lab.settle()
@@ -138,12 +145,14 @@ def test_after_the_commit_it_serves_without_anybody(story: Story) -> None:
 # ---- after the commit ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_new_vm_that_is_off_after_the_commit_is_started(story: Story) -> None:
     told = moved(story, ("done", "open"), lambda story: moving.switch_off(story, moving.new(story)))
     assert_migrated(story, told)
     assert undone(story) == []
 
 
+@pytest.mark.slow
 def test_one_that_is_off_is_started_to_be_asked_for_its_mail_before_it_is_gone_back_from(story: Story) -> None:
     assert story.migrate().status == DONE
     moving.switch_off(story, moving.new(story))
@@ -158,6 +167,7 @@ def test_one_that_was_deleted_after_the_commit_is_not_called_live(story: Story) 
     assert "is deleted, and whatever mail it held with it" in told.out
 
 
+@pytest.mark.slow
 def test_an_old_vm_that_was_plugged_in_after_the_commit_is_unplugged_and_named(story: Story) -> None:
     told = moved(story, ("done", "open"), lambda story: moving.plug(story, moving.old(story)))
     assert_migrated(story, told)
@@ -165,6 +175,7 @@ def test_an_old_vm_that_was_plugged_in_after_the_commit_is_unplugged_and_named(s
     assert "mail that it took meanwhile is in its queue" in told.out
 
 
+@pytest.mark.slow
 def test_an_untagged_new_vm_that_starts_with_its_host_is_not_joined_by_the_old_one(story: Story) -> None:
     assert story.migrate().status == DONE
     moving.untag(story, moving.new(story))
@@ -177,6 +188,7 @@ def test_an_untagged_new_vm_that_starts_with_its_host_is_not_joined_by_the_old_o
     assert moving.reboot_the_host(story) == []  # the new one comes back unplugged, and alone
 
 
+@pytest.mark.slow
 def test_who_went_back_by_hand_is_not_overruled(story: Story) -> None:
     def swap(story: Story) -> None:
         moving.plug(story, moving.new(story), up=False)
@@ -193,6 +205,7 @@ def test_who_went_back_by_hand_is_not_overruled(story: Story) -> None:
 # ---- an import runs at most once in a VM ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_half_import_whose_undo_was_recorded_is_not_continued_in_the_same_vm(story: Story) -> None:
     assert story.migrate(stop=("SIGKILL", "after", ("begin", "import"))).status == KILLED
     half = story.new_vm()["id"]
@@ -205,15 +218,17 @@ def test_a_half_import_whose_undo_was_recorded_is_not_continued_in_the_same_vm(s
 # ---- whose the new VM is -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("after", [("done", "deploy"), ("done", "verify"), ("done", "close-intake")], ids="-".join)
-def test_a_new_vm_that_has_lost_its_tag_is_left_as_it_is(story: Story, after: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "step", [*(pytest.param(step, marks=pytest.mark.slow) for step in ("deploy", "verify")), "close-intake"]
+)
+def test_a_new_vm_that_has_lost_its_tag_is_left_as_it_is(story: Story, step: str) -> None:
     seen: list[object] = []
 
     def untag(story: Story) -> None:
         moving.untag(story, moving.new(story))
         seen.append(story.world()["new"])
 
-    told = moved(story, after, untag)
+    told = moved(story, ("done", step), untag)
     assert told.status in (ATTENTION, WENT_BACK)
     assert "without the tag of this run: nobody knows any more whose it is" in told.err
     assert story.world()["new"] == seen[0]
