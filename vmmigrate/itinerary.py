@@ -87,7 +87,7 @@ class Itinerary:
     those that it learns, is the mark of that in the journal: it learns right before it acts. The first of `scopes`
     undoes everything. `interrupted` is the scope that an interrupt within a live phase undoes. The outage is from
     learning `outage_from` to the commit. `relied_on`: the steps that are looked at after the commit too; what the
-    others left is the administrator's by then.
+    others left is the administrator's by then. `unplugs`: the steps whose undo alone takes the new side off the world.
     """
 
     name: str
@@ -108,6 +108,7 @@ class Itinerary:
     # What is asked for before the run goes on: doors, plan, state (None: new); or goes back: doors, steps to be undone.
     secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]
     secrets_back: Callable[[Any, Collection[str]], Iterable[str]]
+    unplugs: Collection[str] = ()
     # Whether the world is served now: the run, its standing, its outages. None: it is a kind that serves nobody.
     service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
     # What a person types to make the old side live: plan, the hypervisor's URL, state.

@@ -15,7 +15,10 @@ QUICK = 1.0  # seconds in which a hypervisor that was there once may come back
 
 
 def service(seen: RunStatus, parts: Parts) -> Service | None:
-    """Asks for no password, changes nothing, fails nothing. None: a kind of run that serves no mail."""
+    """Asks for no password, changes nothing, fails nothing. None: a kind of run that serves no mail.
+
+    While another process works on the run, every command is refused: then that process is what to wait for.
+    """
     look, rundir = seen.itinerary.service, parts.rundir(seen.run_id)
     if look is None:
         return None
@@ -28,7 +31,12 @@ def service(seen: RunStatus, parts: Parts) -> Service | None:
             run.facts = seen.state.facts
             return look(run, seen.standing, seen.outages)
 
-    return looked_at(looking, parts.within)
+    found = looked_at(looking, parts.within)
+    return replace(found, now=_waiting(seen)) if found.now and seen.in_progress else found
+
+
+def _waiting(seen: RunStatus) -> str:
+    return f"wait for it: {seen.holder} is at work on it; if it hangs, end that process, then: vmmigrate status last"
 
 
 def _hurried(settings: Settings) -> Settings:

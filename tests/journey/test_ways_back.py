@@ -74,7 +74,7 @@ def test_links_only_makes_the_old_one_live_without_a_guest_and_without_a_passwor
     assert story.migrate(stop=UNPLUGGED).status == KILLED
     assert story.live() != ["old"]
     told = alone(story, "rollback", story.run_id, "--links-only", "--yes")
-    assert told.status == DONE, told.err
+    assert told.status == ATTENTION, told.err  # its intake is closed
     assert story.live() == ["old"]
     assert f"on its screen, as root: {BY_HAND}" in told.out
     assert "plugged back" in alone(story, "status", story.run_id).out
@@ -91,7 +91,7 @@ def test_the_whole_way_back_does_want_them(story: Story) -> None:
 
 def test_after_it_the_run_can_go_on(story: Story, undisturbed: Worlds) -> None:
     assert story.migrate(stop=UNPLUGGED).status == KILLED
-    assert alone(story, "rollback", story.run_id, "--links-only", "--yes").status == DONE
+    assert alone(story, "rollback", story.run_id, "--links-only", "--yes").status == ATTENTION
     assert story.resume().status == DONE
     assert_same(story.world(), undisturbed.migrated)
     assert story.conflicts() == []
@@ -99,7 +99,7 @@ def test_after_it_the_run_can_go_on(story: Story, undisturbed: Worlds) -> None:
 
 def test_after_it_the_run_can_go_back(story: Story, undisturbed: Worlds) -> None:
     assert story.migrate(stop=UNPLUGGED).status == KILLED
-    assert alone(story, "rollback", story.run_id, "--links-only", "--yes").status == DONE
+    assert alone(story, "rollback", story.run_id, "--links-only", "--yes").status == ATTENTION
     assert story.rollback().status == DONE
     assert_same(story.world(), undisturbed.before)
 
@@ -107,7 +107,7 @@ def test_after_it_the_run_can_go_back(story: Story, undisturbed: Worlds) -> None
 def test_after_the_commit_only_back_is_left(story: Story, undisturbed: Worlds) -> None:
     assert story.migrate().status == DONE
     told = alone(story, "rollback", story.run_id, "--links-only", "--yes")
-    assert told.status == DONE, told.err
+    assert told.status == ATTENTION, told.err
     assert story.live() == ["old"]
     refused = story.resume()
     assert refused.status == REFUSED

@@ -8,7 +8,8 @@ import pytest
 
 from fixtures.memory import MemoryHypervisor
 from hypervisors import NotYet, VmRef, wait_for
-from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Child, Story
+from tests.journey.played import play
+from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Child, Story
 from tests.journey.test_straight import queue
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,37 @@ def test_a_command_that_is_refused_ends_with_it_too(story: Story) -> None:
     assert told.out.splitlines()[-1].startswith(f"MAIL: flowing through {story.new_vm()['name']} since ")
 
 
+def test_after_links_only_the_outage_goes_on_until_the_way_back(story: Story) -> None:
+    """The run plugged the gateway out that was live, and knows since when."""
+    story.migrate()
+    told = story.rollback("--links-only")
+    assert told.status == ATTENTION
+    began = next(record["at"] for record in story.journal if (record["kind"], record.get("step")) == ("undo", "switch"))
+    down = f"MAIL: DOWN since {began[:10]} {began[11:19]} UTC: now vmmigrate rollback {story.run_id} ("
+    assert told.out.splitlines()[-1].startswith(down)
+    assert told.err.count("MAIL: ") == 0
+    assert "nft delete table inet vmmigrate_intake" in told.err
+    assert story.rollback().status == DONE
+    shown = json.loads(story.command("status", "last", "--json").out)
+    assert shown["outages"][-1]["began"] == began
+    assert shown["outages"][-1]["seconds"] > 0
+    assert not [each for each in shown["remarks"] if "nft delete" in each or "nothing was undone" in each]
+
+
+def test_an_error_comes_before_the_last_line_which_comes_once(story: Story) -> None:
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "switch"))).status == KILLED
+    wrong = {"VMMIGRATE_OLD_SSH_PASSWORD": "wrong"}
+    played = play(story, [], "rollback", story.run_id, "--yes", environ={**story.environ(), **wrong})
+    assert played.status == ATTENTION
+    lines = played.screen.splitlines()
+    assert lines[-1].startswith("MAIL: DOWN since ")
+    assert f": now vmmigrate rollback {story.run_id} (" in lines[-1]
+    assert played.screen.count("MAIL: ") == 1
+    assert [line for line in lines if line.startswith("next: ")][-1].startswith(
+        f"next: vmmigrate rollback {story.run_id}"
+    )
+
+
 def test_two_that_are_plugged_in_are_never_called_one(story: Story) -> None:
     """Somebody plugged the old VM in by hand: the journal has it as unplugged."""
     story.migrate()
@@ -69,8 +101,11 @@ def test_two_that_are_plugged_in_are_never_called_one(story: Story) -> None:
     hypervisor.set_nic(VmRef(story.lab.old_id, "mailgw"), old["nics"][0]["mac"], link_up=True)
     line = story.command("status", "last").out.splitlines()[0]
     assert line.startswith(
-        f"MAIL: flowing through mailgw AND {story.new_vm()['name']}, at the same address: now unplug "
+        f"MAIL: flowing through mailgw AND {story.new_vm()['name']}, at the same address: now to keep mailgw: "
+        f"vmmigrate rollback {story.run_id}; or to keep {story.new_vm()['name']}: virsh "
     )
+    assert story.rollback().status == DONE
+    assert story.live() == ["old"]
 
 
 def test_a_run_in_progress_is_seen_from_another_terminal(story: Story) -> None:
@@ -87,6 +122,7 @@ def test_a_run_in_progress_is_seen_from_another_terminal(story: Story) -> None:
         line = next(line for line in told.out.splitlines() if line.startswith("run "))
         assert f": in progress: migrate on {os.uname().nodename} (process {process}) since 20" in line
         assert "next: " not in told.out
+        assert "vmmigrate resume" not in told.out
     finally:
         second.close()
         os.kill(process, signal.SIGKILL)

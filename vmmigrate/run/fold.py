@@ -34,11 +34,15 @@ class Back:
 
 @dataclass(frozen=True)
 class Note:
-    """A remark or a warning, and the step in which it came; "" before the first."""
+    """A remark or a warning, and the step in which it came; "" before the first.
+
+    `past`: its step is being undone since, so it is no longer so as soon as that is done.
+    """
 
     kind: Kind
     step: str
     text: str
+    past: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,9 @@ def _direction(state: RunState, record: Record) -> RunState:
 
 
 def _undo(state: RunState, record: Record) -> RunState:
-    return _with_status(state, record, Status.UNDOING)
+    name = record.data["step"]
+    notes = tuple(replace(note, past=True) if note.step == name else note for note in state.notes)
+    return replace(_with_status(state, record, Status.UNDOING), notes=notes)
 
 
 def _undone(state: RunState, record: Record) -> RunState:
@@ -174,7 +180,8 @@ def _undone(state: RunState, record: Record) -> RunState:
     troubles = {step: text for step, text in state.troubles.items() if step != name}
     since = {step: undone | {name} for step, undone in state.undone_since.items()}
     learnt_by = {**state.learnt_by, name: ()}
-    return replace(state, facts=facts, learnt_by=learnt_by, troubles=troubles, undone_since=since)
+    notes = tuple(note for note in state.notes if not (note.past and note.step == name))
+    return replace(state, facts=facts, learnt_by=learnt_by, troubles=troubles, undone_since=since, notes=notes)
 
 
 def _paused(state: RunState, record: Record) -> RunState:

@@ -8,7 +8,10 @@ from vmmigrate.run.record import Kind, Record
 
 
 def outages(itinerary: Itinerary, records: Iterable[Record]) -> tuple[Outage, ...]:
-    """Each begins as the old side is closed, or as the way back closes the new one; it ends as either is open."""
+    """Each begins as the old side is closed, or as a way back closes or unplugs the new one; it ends as either is open.
+
+    Who opens the old side by hand ends one that no record ends: it goes on here until the run's next way back.
+    """
     return tuple(_outage(began, ended) for began, ended in _intervals(itinerary, records))
 
 
@@ -60,4 +63,4 @@ def _opened(itinerary: Itinerary, record: Record, *, before: bool) -> bool:
 def _begins(itinerary: Itinerary, record: Record, *, opened: bool) -> bool:
     if record.kind is Kind.LEARNT:
         return bool(record.data["group"] == itinerary.outage_from.__name__)
-    return opened and (record.kind, record.data.get("step")) == (Kind.UNDO, itinerary.commit)
+    return opened and record.kind is Kind.UNDO and record.data["step"] in (itinerary.commit, *itinerary.unplugs)

@@ -84,11 +84,16 @@ class Standing:
         if self.state.finished or self.state.ended == ROLLED_BACK:
             return ()
         back = ("rollback", self.itinerary.rollback_does)
+        if self.state.ended == NEEDS_ATTENTION:
+            return (back,)
         if self.finish and (self.came_to_its_end or self.committed):
             last = ("finish", self.finish.does)
             return (last, back) if self.came_to_its_end else (last,)
         if self.paused_at and self.committed:
             return (back,)
+        if self.paused_at:
+            on = ("resume", f"to {self.itinerary.name} after all")
+            return (back, on) if self.paused_at.leaves else (on, back)
         return ("resume", "to continue"), back
 
     def covered(self, scope: Scope) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
-from vmmigrate.events import RunEnded, Service, StepRemark
+from vmmigrate.events import DOWN, RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.outages import outages, total
@@ -79,11 +79,10 @@ def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> N
 
 
 def _stuck(engine: Engine, run: Run, words: str, hint: str) -> NeedsAttention:
-    """Neither way led on, and perhaps nobody serves: whether mail flows comes first, then what a person can do."""
+    """Neither way led on, and perhaps nobody serves: what a person can do. Whether mail flows is in the report."""
     standing = engine.standing
     mail = report(engine, run, outcome_of(standing) if standing.paused_at else NEEDS_ATTENTION)
-    by_person = by_hand(standing, run.plan, run.settings, mail)
-    return NeedsAttention(f"{mail}\n{words}" if mail else words, hint=hint + by_person)
+    return NeedsAttention(words, hint=hint + by_hand(standing, run.plan, run.settings, mail))
 
 
 def _interrupted(engine: Engine, run: Run) -> None:
@@ -105,7 +104,9 @@ def _report_end(engine: Engine, run: Run) -> None:
     for left in scope.leaves if scope else ():
         run.emit(StepRemark("", left))
     refuse_left_over(engine, run)
-    report(engine, run, outcome_of(engine.standing))
+    mail = report(engine, run, outcome_of(engine.standing))
+    if scope and scope.leaves and mail and mail.state == DOWN:
+        raise NeedsAttention(f"{scope.pauses_as}, and no mail is taken yet", hint="; ".join(scope.leaves))
 
 
 def refuse_left_over(engine: Engine, run: Run) -> None:
@@ -113,11 +114,9 @@ def refuse_left_over(engine: Engine, run: Run) -> None:
     state = engine.standing.state
     if state.ended == NEEDS_ATTENTION:
         mail = report(engine, run, NEEDS_ATTENTION)
-        first = f"{mail}\n" if mail and engine.standing.exposed else ""
         listed = [f"{name}: {text}" for name, text in state.troubles.items()]
         raise NeedsAttention(
-            f"{first}not everything could be undone:"
-            + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
+            "not everything could be undone:" + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
             hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it continues where it failed"
             + by_hand(engine.standing, run.plan, run.settings, mail),
         )
@@ -145,9 +144,8 @@ def outcome_of(standing: Standing) -> str:
 def report(engine: Engine, run: Run, outcome: str) -> Service | None:
     """Say how it stands; whether mail flows, as it is looked at for that."""
     standing, past = engine.standing, outages(engine.itinerary, engine.journal.records)
-    back = ("rollback", engine.itinerary.rollback_does)
-    attention = (("status", "what was done, and what you must do"), back)
     mail = mail_now(engine.itinerary, engine.journal, run)
+    first = (("status", "what was done, and what you must do"),) if outcome == NEEDS_ATTENTION else ()
     run.emit(
         RunEnded(
             run_id=run.run_id,
@@ -155,7 +153,7 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
             outage=total(past),
             outages=past,
             machines=_machines(engine, outcome, mail),
-            next=attention if outcome == NEEDS_ATTENTION else offered(standing.verbs, mail),
+            next=(*first, *offered(standing.verbs, mail)),
             insecure=run.plan.insecure,
             mail=mail,
         )

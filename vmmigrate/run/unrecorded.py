@@ -26,14 +26,13 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
         return failed
     back = engine.standing.state.back
     troubles = list(_undo_all(run, steps, leave_behind=back is not None and back.leave_behind))
-    mail = mail_now(engine.itinerary, engine.journal, run)
     words, by_hand = "the run went back out of its live phase, without a record", ""
     if troubles:
+        mail = mail_now(engine.itinerary, engine.journal, run)
         by_hand = way_out.by_hand(engine.standing, run.plan, run.settings, mail)
         words = "not everything could be undone, and there is no record of it:\n  " + "\n  ".join(troubles)
-    first = f"{mail}\n" if mail else ""
     return JournalFailed(
-        f"{first}{words}\n  because {failed}",
+        f"{words}\n  because {failed}",
         hint=f"free space there, or permit writing, then run `vmmigrate rollback {run.run_id}`{by_hand}",
     )
 

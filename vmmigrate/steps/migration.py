@@ -164,6 +164,7 @@ MIGRATE = Itinerary(
     scopes=(ALL, KEEPING_NEW, LINKS),
     interrupted=KEEPING_NEW,
     outage_from=Intake,
+    unplugs=("switch",),
     finish=Finish(
         "when satisfied: shuts the old VM down; no way back after that",
         lambda plan: f"{plan.old.name} will be asked to shut down, and the run can no longer be rolled back",

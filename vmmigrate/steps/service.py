@@ -79,11 +79,32 @@ def _judged(seen: Seen, past: Sequence[Outage]) -> Service:
     live = seen.live
     if len(live) > 1:
         names = tuple(holder.vm.name for holder in live)
-        now = f"unplug {names[1]} or {names[0]}, and see which one has the mail that came meanwhile"
-        return Service(TWICE, names, now=now, machines=_machines(seen, open_=True))
+        return Service(TWICE, names, now=_to_one(seen), machines=_machines(seen, open_=True))
     if not live:
         return _down(seen, past, "; ".join(_states(seen)) or "no machine has the address's MAC")
     return _of_the_one(seen, live[0], past)
+
+
+def _to_one(seen: Seen) -> str:
+    """Which one stays, a person decides: both may have taken mail."""
+    ways = (f"to keep {holder.vm.name}: {_keeping(seen, holder)}" for holder in seen.live)
+    return "; or ".join(ways) + "; mail that came meanwhile may be in either queue"
+
+
+def _keeping(seen: Seen, kept: Holder) -> str:
+    """Only ours can be live here beside another of ours: a third machine is in the way of every command."""
+    if kept is seen.old and "rollback" in dict(seen.standing.verbs):
+        return f"vmmigrate rollback {seen.run.run_id}"
+    others = (holder for holder in seen.live if holder is not kept)
+    return "; ".join(line for other in others for line in _unplugging(seen, other))
+
+
+def _unplugging(seen: Seen, holder: Holder) -> tuple[str, ...]:
+    return plug_by_hand(seen.run.plan.hypervisor, holder.vm, _mac_of(seen, holder), up=False)
+
+
+def _mac_of(seen: Seen, holder: Holder) -> str:
+    return seen.run.plan.live_mac if holder is seen.new else seen.run.plan.identity.mac
 
 
 def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
@@ -167,13 +188,13 @@ def _old_is_gone(run: Run) -> bool:
 
 
 def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
-    url, plan = seen.run.plan.hypervisor, seen.run.plan
+    url = seen.run.plan.hypervisor
     if holder.power is PowerState.OFF:
         yield start_by_hand(url, holder.vm)
     if holder.power is PowerState.OTHER:
         yield resume_by_hand(url, holder.vm)
     if not (holder.stored_link_up if holder.power is PowerState.OFF else holder.link_up):
-        yield from plug_by_hand(url, holder.vm, plan.identity.mac if holder is seen.old else plan.live_mac, up=True)
+        yield from plug_by_hand(url, holder.vm, _mac_of(seen, holder), up=True)
 
 
 def _is_expected(seen: Seen, one: Holder) -> bool:

@@ -175,14 +175,17 @@ def done(steps: dict[str, object]) -> list[Recorded]:
     return records
 
 
+PAUSES = {"switch": "switched back", "links": "plugged back"}
+
+
 def undone(steps: dict[str, object], *, scope: str) -> list[Recorded]:
     """The way back over these steps, to its pause or end."""
     names = list(steps)
     records: list[Recorded] = [(Kind.DIRECTION, {"to": "back", "scope": scope, "reason": "asked", "steps": names})]
     for step in reversed(names):
         records += [(Kind.UNDO, {"step": step}), (Kind.UNDONE, {"step": step})]
-    if scope == "switch":
-        return [*records, (Kind.PAUSED, {"reason": "switched back"})]
+    if scope in PAUSES:
+        return [*records, (Kind.PAUSED, {"reason": PAUSES[scope]})]
     return [*records, (Kind.END, {"outcome": "rolled-back"})]
 
 

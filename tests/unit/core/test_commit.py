@@ -104,8 +104,12 @@ def of(gateway: Gateway) -> Itinerary:
     return replace(still, phases=tuple(phases))
 
 
+def ends(events: list[Event]) -> list[RunEnded]:
+    return [event for event in events if isinstance(event, RunEnded)]
+
+
 def outcomes(events: list[Event]) -> list[str]:
-    return [event.outcome for event in events if isinstance(event, RunEnded)]
+    return [event.outcome for event in ends(events)]
 
 
 def test_an_opening_that_fails_is_tried_again(go_on: Any, gateway: Gateway) -> None:
@@ -134,7 +138,7 @@ def test_where_neither_way_leads_on_both_reasons_are_said(go_on: Any, gateway: G
     gateway.fails["open"], gateway.holds_mail = 99, True
     with pytest.raises(NeedsAttention, match=r"(?s)open: no answer.*mail waits.*could not be done again") as stopped:
         go_on("open")
-    assert str(stopped.value).startswith("MAIL: ")
+    assert str(ends(go_on.ended[1])[-1].mail).startswith("MAIL: ")
     assert re.search(r"(?s)deliver it.*vmmigrate rollback r1 --links-only", stopped.value.hint)
     assert outcomes(go_on.ended[1]) == ["needs-attention"]
 
@@ -175,9 +179,12 @@ def test_and_says_so_where_it_cannot(go_on: Any, gateway: Gateway) -> None:
     def rollback(run_id: str, given: Any) -> str:
         return operations.rollback(run_id, given, yes=True)
 
-    with pytest.raises(NeedsAttention, match=r"(?s)^MAIL: .*mail waits\s+and what was .* not be done again") as stopped:
+    with pytest.raises(
+        NeedsAttention, match=r"(?s)^not going back: mail waits\s+and what was .* not be done again"
+    ) as stopped:
         go_on("notes", rollback)
     assert gateway.open is False
+    assert str(ends(go_on.ended[1])[-1].mail).startswith("MAIL: ")
     assert outcomes(go_on.ended[1]) == ["needs-attention"]
     assert re.search(r"(?s)deliver it.*vmmigrate rollback r1 --links-only", stopped.value.hint)
 

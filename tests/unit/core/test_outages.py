@@ -32,6 +32,7 @@ PLUGGED = done({"switch": LIVE["switch"]})
 OPENED = done({"open": SWITCHED["open"]})
 BACK = undone(LIVE, scope="switch")
 BACK_AFTER_THE_COMMIT = undone({**LIVE, "open": None}, scope="switch")
+BY_LINKS = undone({"switch": LIVE["switch"]}, scope="links")
 
 
 @pytest.mark.parametrize(
@@ -46,8 +47,14 @@ BACK_AFTER_THE_COMMIT = undone({**LIVE, "open": None}, scope="switch")
         ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100)], [2.0, None]),
         ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100), (BACK_AFTER_THE_COMMIT[2:], 7)], [2.0, 7.0]),
         ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100), (OPENED, 9)], [2.0, 9.0]),
+        ([(CLOSED, 0), (PLUGGED, 1), (OPENED, 2), (BY_LINKS, 100)], [3.0, None]),
+        ([(CLOSED, 0), (PLUGGED, 1), (OPENED, 2), (BY_LINKS, 100), (BACK_AFTER_THE_COMMIT, 6)], [3.0, 6.0]),
+        ([(CLOSED, 0), (PLUGGED, 1), (BY_LINKS, 5), (BACK, 4)], [10.0]),
     ],
-    ids=["none", "closed", "switch", "failed switch", "twice", "rollback", "killed in it", "slow rollback", "refused"],
+    ids=[
+        *("none", "closed", "switch", "failed switch", "twice", "rollback", "killed in it", "slow rollback", "refused"),
+        *("links only", "links only, then back", "links only in the switch"),
+    ],
 )
 def test_each_interval_in_which_nobody_took_mail_counts(
     records: list[tuple[list[Recorded], float]], seconds: list[float | None]

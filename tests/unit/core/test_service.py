@@ -1,6 +1,7 @@
 """Whether mail flows, as it is looked at: by links, power, a greeting and the run's standing, not by the journal."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from recorded_runs import (
     parts,
     raises,
     record,
+    undone,
 )
 from small_plan import LAN, PLAN
 from small_steps import trouble
@@ -31,6 +33,7 @@ from vmmigrate import known_runs, operations
 from vmmigrate.commands.in_time import in_time
 from vmmigrate.errors import Guarded
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Event, RunEnded, Service
+from vmmigrate.run.lock import locked
 from vmmigrate.run.record import Kind
 from vmmigrate.run.service import offered
 from vmmigrate.service import service
@@ -124,10 +127,44 @@ def test_mail_is_down_and_what_ends_it_is_said(
 def test_two_that_are_plugged_in_are_an_alarm(tmp_path: Path) -> None:
     found = seen(tmp_path, MIGRATED, plugged=(OLD, NEW))
     assert (found.state, found.through) == (TWICE, ("mailgw", NEW.name))
+    unplug = f"virsh -c test:///default domif-setlink {{}} {PLAN.identity.mac} down"
+    old, new = unplug.format("mailgw"), unplug.format(NEW.name)
     assert str(found) == (
-        f"MAIL: flowing through mailgw AND {NEW.name}, at the same address: now unplug {NEW.name} or mailgw, and see"
-        " which one has the mail that came meanwhile"
+        f"MAIL: flowing through mailgw AND {NEW.name}, at the same address: now to keep mailgw: vmmigrate rollback r1;"
+        f" or to keep {NEW.name}: {old} --config; {old}; mail that came meanwhile may be in either queue"
     )
+    over = seen(tmp_path / "over", [*MIGRATED, (Kind.FINISHED, {})], plugged=(OLD, NEW))  # no command acts on it
+    assert f": now to keep mailgw: {new} --config; {new}; or to keep " in str(over)
+
+
+def test_while_another_process_works_no_command_is_offered(tmp_path: Path) -> None:
+    tiny = TinyHypervisor(plugged_in={"nobody"})
+    rundir = record(tmp_path, "r1", done(LIVE))
+    with locked(rundir, "migrate"):
+        given = parts(tmp_path, tiny)
+        found = service(known_runs.status("r1", given), given)
+    assert found is not None
+    assert re.match(r"MAIL: DOWN since 2.* UTC: now wait for it: migrate on \S+ \(process \d+\) since ", str(found))
+    assert "resume" not in str(found)
+    assert "rollback" not in str(found)
+
+
+def test_after_links_only_going_back_comes_first_and_the_outage_counts(tmp_path: Path) -> None:
+    """The intake of the old gateway is still closed: its way back opens it."""
+    for records in (done(LIVE), MIGRATED):
+        at = tmp_path / str(len(records))
+        found = seen(at, [*records, *by_links()], plugged=(OLD,), refused=REFUSED)
+        after = known_runs.status("r1", parts(at, TinyHypervisor()))
+        assert (found.state, found.since) == (DOWN, after.outages[-1].began)
+        verbs = dict(after.verbs)
+        assert next(iter(verbs)) == "rollback"
+        assert verbs.get("resume", "to migrate after all") == "to migrate after all"
+        first, *more = found.now.split(" or ")
+        assert (first, more) == ("vmmigrate rollback r1", ["vmmigrate resume r1"] * (records != MIGRATED))
+
+
+def by_links() -> list[Recorded]:
+    return undone({"switch": SWITCHED["switch"]}, scope="links")
 
 
 def test_another_machine_with_this_mac_is_named_and_one_on_another_network_is_not(tmp_path: Path) -> None:

@@ -475,7 +475,6 @@ def test_a_run_for_people(troubled: RunStatus, tmp_path: Path) -> None:
         "note: deploy: by the way",
         "left to you: 1. Deploy: no luck",
         "insecure, as asked: --trust-staging",
-        "next: vmmigrate resume r1    to continue",
         "next: vmmigrate rollback r1  to go back to the old VM",
     ]
 
@@ -498,7 +497,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "remarks": ["deploy: by the way"],
         "left_to_you": {"deploy": "no luck"},
         "to_do": ["Deploy: no luck"],
-        "next": [["resume", "to continue"], ["rollback", "to go back to the old VM"]],
+        "next": [["rollback", "to go back to the old VM"]],
         "failure": None,
         "in_progress": None,
         "looks": [],

@@ -24,6 +24,7 @@ JOURNALS = Path(__file__).parents[2] / "journals"
 STORED = sorted(path.parent for path in JOURNALS.glob("*/*/journal.jsonl"))
 GO_ON, END, NOTHING = ("resume", "rollback"), ("finish", "rollback"), ()
 VERBS = {
+    "needs-attention": ("rollback",),
     "migrated": END,
     "going-back-refused": END,
     "switched-back": ("finish",),
@@ -59,8 +60,9 @@ def test_a_stored_run_is_shown_as_the_version_that_wrote_it_showed_it(stored: Pa
     rundir = laid(stored, tmp_path)
     seen = known_runs.status(rundir.run_id, parts(tmp_path, TinyHypervisor()))
     then, now = json.loads((stored / "status.json").read_text()), json.loads(json.dumps(status_json(seen)))
-    counted = {"folder": "", "outage": None, "checks": None}
+    counted = {"folder": "", "outage": None, "checks": None, "remarks": None}
     assert {**then, **counted} == {**{key: now[key] for key in then}, **counted}
+    assert set(now["remarks"]) <= set(then.get("remarks", ()))  # without those of steps that were undone
     compared = zip(then.get("checks", ()), now["checks"], strict="checks" in then)
     assert all(known == {key: check[key] for key in known} for known, check in compared)
     seconds = [each["seconds"] for each in now["outages"] if each["ended"]]

@@ -10,7 +10,7 @@ from small_plan import PLAN
 from hypervisors import Access, Clock, Hypervisor, LoginRefused, Pace, Unreachable
 from vmmigrate import known_runs, operations
 from vmmigrate.errors import Guarded, NeedsAttention, UsageProblem
-from vmmigrate.events import Event, StepRemark, StepWaits
+from vmmigrate.events import Event, RunEnded, StepRemark, StepWaits
 from vmmigrate.steps.intake import BY_HAND
 
 IN_THE_SWITCH = {**PREPARED, "close-intake": SWITCHED["close-intake"], "switch": SWITCHED["switch"]}
@@ -130,18 +130,19 @@ def test_links_only_plugs_the_old_one_in_and_touches_nothing_else(tmp_path: Path
     left = [event.text for event in heard if isinstance(event, StepRemark)]
     assert f"if it does, on its screen, as root: {BY_HAND}" in left[-2]
     seen = known_runs.status("r1", given)
-    assert (seen.word, [verb for verb, _ in seen.standing.verbs]) == ("plugged back", ["resume", "rollback"])
+    assert (seen.word, [verb for verb, _ in seen.standing.verbs]) == ("plugged back", ["rollback", "resume"])
     with pytest.raises(UsageProblem, match="r1 is plugged back already"):
         operations.rollback("r1", given, scope="links", yes=True)
 
 
-def test_where_it_fails_the_message_says_first_whether_mail_flows(tmp_path: Path, tiny: TinyHypervisor) -> None:
+def test_where_it_fails_the_report_says_whether_mail_flows(tmp_path: Path, tiny: TinyHypervisor) -> None:
     tiny.plugged_in = {NEW.id}
     record(tmp_path, "r1", done(IN_THE_SWITCH))
     tiny.before["set_nic"] = raises(LoginRefused("the account was locked", hint="unlock it"))
+    heard: list[Event] = []
     with pytest.raises(NeedsAttention) as caught:
-        operations.rollback("r1", parts(tmp_path, tiny, environ={}), scope="links", yes=True)
-    assert str(caught.value).startswith("MAIL: ")
+        operations.rollback("r1", parts(tmp_path, tiny, environ={}, listen=heard.append), scope="links", yes=True)
+    assert [str(event.mail)[:6] for event in heard if isinstance(event, RunEnded)] == ["MAIL: "]
     assert "not everything could be undone: switch: the account was locked" in str(caught.value)
     for line in LIVE_OLD:
         assert line in caught.value.hint
