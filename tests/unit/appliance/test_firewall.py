@@ -59,6 +59,9 @@ def nft_guest() -> ScriptedShell:
     return ScriptedShell(answers)
 
 
+MEMBERSHIP = "mld-listener-report, mld-listener-done, mld2-listener-report"
+
+
 def test_isolation_speaks_to_the_allowed_alone() -> None:
     assert (
         isolation_rules(("198.51.100.1", "::ffff:192.0.2.1", "2001:db8::1"), (22, 25))
@@ -75,7 +78,8 @@ table inet vmmigrate_isolation {
     ip6 saddr { 2001:db8::1 } ct state established,related accept
     ip saddr { 192.0.2.1, 198.51.100.1 } meta l4proto { icmp, ipv6-icmp } accept
     ip6 saddr { 2001:db8::1 } meta l4proto { icmp, ipv6-icmp } accept
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept
+    udp dport 546 accept
     udp sport 67 udp dport 68 accept
   }
   chain forward {
@@ -86,12 +90,13 @@ table inet vmmigrate_isolation {
     oifname "lo" accept
     ip daddr { 192.0.2.1, 198.51.100.1 } accept
     ip6 daddr { 2001:db8::1 } accept
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, MEMBERSHIP } accept
+    udp sport 546 udp dport 547 accept
     udp sport 68 udp dport 67 accept
     reject with icmpx type admin-prohibited
   }
 }
-"""
+""".replace("MEMBERSHIP", MEMBERSHIP)
     )
 
 

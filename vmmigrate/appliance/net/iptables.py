@@ -8,7 +8,10 @@ from vmmigrate.appliance.port import Shell
 
 _HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",)}
 _PROGRAMS = {"v4": "iptables", "v6": "ip6tables"}
+# As nft._LINK_IN and nft._LINK_OUT; 130 to 132 and 143: group memberships, for which iptables has no names.
 _NEIGHBOURS = ("neighbour-solicitation", "neighbour-advertisement")
+_LINK_IN = (*_NEIGHBOURS, "router-advertisement", "130")
+_LINK_OUT = (*_NEIGHBOURS, "router-solicitation", "131", "132", "143")
 
 
 @dataclass(frozen=True)
@@ -71,28 +74,33 @@ def isolation(allowed: tuple[str, ...], ports: tuple[int, ...], *, v6: bool) -> 
     listed = ",".join(map(str, ports))
     into, through, out = (_chain(ISOLATION, hook) for hook in _HOOKS[ISOLATION])
     icmp = "ipv6-icmp" if v6 else "icmp"
-    neighbours = [f"-p ipv6-icmp --icmpv6-type {kind} -j ACCEPT" for kind in _NEIGHBOURS] if v6 else []
-    dhcp = [] if v6 else ["-p udp --sport {} --dport {} -j ACCEPT"]
+    link_in, link_out = _link(v6=v6)
     rules = {
         into: [
             "-i lo -j ACCEPT",
             *(f"-s {a} -p tcp -m multiport --dports {listed} -j ACCEPT" for a in allowed),
             *(f"-s {a} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT" for a in allowed),
             *(f"-s {a} -p {icmp} -j ACCEPT" for a in allowed),
-            *neighbours,
-            *(rule.format(67, 68) for rule in dhcp),
+            *link_in,
             "-j DROP",
         ],
         through: ["-j DROP"],
         out: [
             "-o lo -j ACCEPT",
             *(f"-d {a} -j ACCEPT" for a in allowed),
-            *neighbours,
-            *(rule.format(68, 67) for rule in dhcp),
+            *link_out,
             f"-j REJECT --reject-with {'icmp6-adm-prohibited' if v6 else 'icmp-admin-prohibited'}",
         ],
     }
     return _restore(rules)
+
+
+def _link(*, v6: bool) -> tuple[list[str], list[str]]:
+    """What an address needs to be had and found, in and out."""
+    if not v6:
+        return ["-p udp --sport 67 --dport 68 -j ACCEPT"], ["-p udp --sport 68 --dport 67 -j ACCEPT"]
+    into, out = ([f"-p ipv6-icmp --icmpv6-type {kind} -j ACCEPT" for kind in kinds] for kinds in (_LINK_IN, _LINK_OUT))
+    return [*into, "-p udp --dport 546 -j ACCEPT"], [*out, "-p udp --sport 546 --dport 547 -j ACCEPT"]
 
 
 def intake(allowed: tuple[str, ...]) -> str:

@@ -7,8 +7,17 @@ from vmmigrate.appliance.net.rules import INTAKE_PORTS, Addresses
 from vmmigrate.appliance.port import Shell
 
 _NO_SUCH_PROGRAM = 127  # as sh says, and `ask_all` passes on
-# Only neighbour discovery: without it an IPv6 link is dead even for `allowed`.
-_NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+# What keeps an IPv6 link alive, and no more: neighbours, routers (an address without DHCP), group memberships, without
+# which a switch that looks at them passes on no question for a neighbour, and DHCPv6.
+_LINK_IN = (
+    "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query } accept",
+    "udp dport 546 accept",
+)
+_MEMBERSHIP = "mld-listener-report, mld-listener-done, mld2-listener-report"
+_LINK_OUT = (
+    f"icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, {_MEMBERSHIP} }} accept",
+    "udp sport 546 udp dport 547 accept",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:
                 *from_allowed,
                 *answers,
                 *_each("saddr", allowed, "meta l4proto { icmp, ipv6-icmp } accept"),
-                _NEIGHBOURS,
+                *_LINK_IN,
                 "udp sport 67 udp dport 68 accept",
             ],
         ),
@@ -85,7 +94,7 @@ def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:
             [
                 'oifname "lo" accept',
                 *_each("daddr", allowed, "accept"),
-                _NEIGHBOURS,
+                *_LINK_OUT,
                 "udp sport 68 udp dport 67 accept",
                 "reject with icmpx type admin-prohibited",
             ],

@@ -1,0 +1,83 @@
+"""The new guest's isolation and a closed intake, loaded by a real kernel, hold for IPv6 as for IPv4."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from stacked import Guest, booted
+
+from fixtures.lab.cabled import LEASE
+from fixtures.lab.stacks import IFUPDOWN
+from hypervisors import NotYet, wait_for
+from vmmigrate.appliance.net import firewall
+
+pytestmark = pytest.mark.lab
+
+LIVE = {"192.0.2.10": "192.0.2.1", "2001:db8:2::10": "2001:db8:2::1"}  # the guest's, and ours beside it
+STAGED = {LEASE: "198.51.100.1", "2001:db8:51::10": "2001:db8:51::1"}
+PORTS = (22, 25, 8443)
+SILENT, RESET = "timed out", "[Errno 111] Connection refused"
+# To an address of ours that is not allowed: rejected at once by its own kernel.
+SPEAKS = ("python3", "-c", "import socket; socket.create_connection(('2001:db8:2::1', 25), 5)")
+
+
+@pytest.fixture(scope="module")
+def guest() -> Iterator[Guest]:
+    """With an address of each family on both NICs, all plugged in, and every service up."""
+    with booted(IFUPDOWN) as made:
+        made.box.plug(1, up=True)
+        made.root(
+            "ip address add 192.0.2.10/24 dev eth1; ip address add 2001:db8:2::10/64 dev eth1 nodad;"
+            "ip address add 2001:db8:51::10/64 dev eth0 nodad; ip link set eth1 up"
+        )
+        for address in (*STAGED, *LIVE):
+            wait_for(address, lambda at=address: answers(made, at), timeout=30, clears="see cabled.log", pause=0.2)
+        yield made
+
+
+def answers(guest: Guest, address: str) -> None:
+    for port in PORTS:
+        said = guest.connects(address, port)
+        if said != "answered":
+            raise NotYet(f"{port}: {said}")
+
+
+@pytest.fixture
+def free(guest: Guest) -> Iterator[Guest]:
+    yield guest
+    firewall.remove_isolation(guest.shell)
+    firewall.open_intake(guest.shell)
+
+
+@pytest.mark.parametrize("ours", [*STAGED.values()], ids=["ipv4", "ipv6"])
+def test_isolated_it_speaks_with_that_one_address_of_ours(free: Guest, ours: str) -> None:
+    """The family that is not named is shut as well, and so is every other address of that family."""
+    (served,) = (at for at, by in STAGED.items() if by == ours)
+    shell = free.shell_at(served)
+    firewall.isolate(shell, (ours,))
+    firewall.isolate(shell, (ours,))  # our own session goes on, and new ones begin
+    assert seen(free) == {at: {"answered" if at == served else SILENT} for at in (*STAGED, *LIVE)}
+    assert "Permission denied" in free.shell_at(served).run(SPEAKS, check=False).stderr
+    firewall.remove_isolation(shell)
+
+
+def test_a_closed_intake_resets_each_familys_new_sessions_and_no_other(free: Guest) -> None:
+    begun = [free.connection(address, 25) for address in LIVE]
+    laid = firewall.lay_intake(free.shell, allowed=("198.51.100.1",))
+    firewall.close_intake(free.shell, laid)
+    assert {at: free.connects(at, 25) for at in (*STAGED, *LIVE)} == {
+        at: "answered" if at == LEASE else RESET for at in (*STAGED, *LIVE)
+    }
+    assert [free.connects(at, 8443) for at in LIVE] == ["answered"] * 2
+    for session in begun:
+        session.sendall(b"NOOP\r\n")
+        assert b"250 " in session.recv(1000) + session.recv(1000)
+        session.close()
+
+
+def seen(guest: Guest) -> dict[str, set[str]]:
+    """All at once: silence takes as long as one waits for it."""
+    aims = [(at, port) for at in (*STAGED, *LIVE) for port in PORTS]
+    with ThreadPoolExecutor(len(aims)) as pool:
+        said = list(pool.map(lambda aim: guest.connects(*aim), aims))
+    return {at: {word for (to, _), word in zip(aims, said, strict=True) if to == at} for at in (*STAGED, *LIVE)}
