@@ -3,23 +3,23 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from cryptography import x509
-
 from hypervisors import Dial, Unreachable, dial_straight, fingerprint_of, printable
 from hypervisors.wire import plainly, root_of
+from vmmigrate.appliance.tls.certificates import from_der
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
-from vmmigrate.errors import UsageProblem
+from vmmigrate.errors import BadKeys, UsageProblem
 from vmmigrate.parts import Parts, doors_of
 from vmmigrate.settings.models import Settings
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
 PORTS = (443, 8443, 465, 25, 587)
+_LONGEST = 100  # certificates of a chain that are read; OpenSSL's own limit of depth
 _PATIENCE = 5.0  # seconds for a connection or an answer
 
 
@@ -113,9 +113,15 @@ def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
                 raise
             failed = failed or plainly(error)
         else:
-            found = _each_kind(host, port, starttls, first, dial)
-            return Port(port, starttls, shown=tuple(_shown(host, each, now) for each in found))
+            return _read(host, Port(port, starttls), _each_kind(host, port, starttls, first, dial), now)
     return Port(port, ways[-1], f"no TLS: {failed}")
+
+
+def _read(host: str, port: Port, served_: Iterator[Served], now: datetime) -> Port:
+    try:
+        return replace(port, shown=tuple(_shown(host, each, now) for each in served_))
+    except BadKeys as error:
+        return replace(port, closed=str(error))
 
 
 def _why_closed(host: str, error: PortClosed) -> str:
@@ -140,7 +146,7 @@ def _each_kind(host: str, port: int, starttls: bool, first: Served, dial: Dial) 
 
 
 def _shown(host: str, served_: Served, now: datetime) -> Shown:
-    leaf, *above = (x509.load_der_x509_certificate(der) for der in served_.chain)
+    leaf, *above = (from_der(der) for der in served_.chain[:_LONGEST])
     end = leaf.not_valid_after_utc
     return Shown(
         kind=kind_of(leaf),

@@ -12,6 +12,7 @@ from vmmigrate.appliance.tls.keys import Pair, belongs
 from vmmigrate.findings import Finding, error, warning
 
 _SOON = timedelta(days=30)
+_HIGHEST = 20  # certificates above a leaf: each costs a check of signatures against all that are known
 
 
 def check(pair: Pair, host: str, now: datetime) -> tuple[Finding, ...]:
@@ -55,7 +56,7 @@ def path_above(leaf: x509.Certificate, known: Sequence[x509.Certificate]) -> tup
     """The issuers of `leaf` among `known`, nearest first, each once."""
     path: list[x509.Certificate] = []
     lower = leaf
-    while not is_self_signed(lower):
+    while len(path) < _HIGHEST and not is_self_signed(lower):
         upper = next((cert for cert in known if cert not in (leaf, *path) and is_issued(cert, lower)), None)
         if upper is None:
             break
@@ -78,10 +79,10 @@ def is_self_signed(cert: x509.Certificate) -> bool:
 
 
 def names_of(cert: x509.Certificate) -> list[str]:
-    """Subject alternative names; if there are none, the common name, as old clients do."""
+    """Subject alternative names; if there are none, or none that can be read, the common name, as old clients do."""
     try:
         extension = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):  # none, or one that cannot be read
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return [str(a.value) for a in cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     addresses = extension.get_values_for_type(x509.IPAddress)
     return [*extension.get_values_for_type(x509.DNSName), *map(str, addresses)]

@@ -1,16 +1,15 @@
 """TLS pairs as values: what a pair is, and how it is read from PEM and written to it. No files, no checks."""
 
-import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from asn1crypto import keys as asn1
-from asn1crypto import parser, pem
+from asn1crypto import pem
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -22,15 +21,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hypervisors import Secret, fingerprint_of
+from vmmigrate.appliance.tls.certificates import all_of, from_pem, unusable
+from vmmigrate.appliance.tls.derivation import refuse_costly_key
+from vmmigrate.appliance.tls.pem import blocks, is_key, is_trusted, key_blocks
 from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, warning
 
-_LABEL = rb"((?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY|(?:X509 |TRUSTED )?CERTIFICATE)"
-# As OpenSSL reads: a label stands alone on its line, so that what is commented out is no PEM.
-_BLOCK = re.compile(
-    rb"^-----BEGIN " + _LABEL + rb"-----[ \t\r]*$.*?^-----END \1-----[ \t\r]*$", re.DOTALL | re.MULTILINE
-)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which OpenSSL skips
+_MOST_KEYS = 20  # of one file: Postfix serves one of each kind
 _PSS = "1.2.840.113549.1.1.10"  # a key for this signature alone: cryptography takes it for a plain RSA key
 _KINDS: tuple[tuple[type, str], ...] = (
     (rsa.RSAPublicKey, "RSA"),
@@ -75,7 +72,7 @@ def load_pem(data: bytes, password: Secret | None = None) -> Pair:
 
 def load_as_tomcat(certificates: bytes, key: bytes, password: Secret | None = None) -> Pair:
     """Of a file of certificates and one of a key; of several keys Tomcat would fit the wrong one. Raises BadKeys."""
-    keys = list(dict.fromkeys(_key_blocks(key)))
+    keys = list(dict.fromkeys(key_blocks(key)))
     if len(keys) != 1:
         raise BadKeys(
             f"the PEM text holds {len(keys)} private keys, one is needed",
@@ -86,7 +83,7 @@ def load_as_tomcat(certificates: bytes, key: bytes, password: Secret | None = No
 
 def load_apart(certificates: bytes, key: bytes) -> Pair:
     """As Postfix reads a file of certificates and one of a key: of each what it is asked for. Raises BadKeys."""
-    keys = _key_blocks(key)
+    keys = key_blocks(key)
     if not keys:
         raise BadKeys("there is no private key", hint="is it in another file?")
     pair = _apart(certificates, _key(keys[0], None))
@@ -94,34 +91,39 @@ def load_apart(certificates: bytes, key: bytes) -> Pair:
 
 
 def _apart(certificates: bytes, key: PrivateKeyTypes) -> Pair:
-    blocks = [block for block in _blocks(certificates) if not _is_key(block)]
-    pair = pair_of(key, _chain(key, blocks))
-    return replace(pair, said=_about(blocks, pair))
+    found = [block for block in blocks(certificates) if not is_key(block)]
+    pair = pair_of(key, _chain(key, found))
+    return replace(pair, said=_about(found, pair))
 
 
 def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
     """From PEM text as smtpd_tls_chain_files needs it: each key is followed by its chain. Raises BadKeys."""
     groups: list[list[bytes]] = []
     before: list[bytes] = []
-    for block in _blocks(data):
-        if _is_key(block):
+    for block in blocks(data):
+        if is_key(block):
             groups.append([block, *(before if not groups else ())])  # a key in the last place is tolerated
         else:
             (groups[-1] if groups else before).append(block)
     if not groups:
         raise BadKeys("the PEM text holds no private key", hint="is it in another file?")
-    everything = [block for block in _blocks(data) if not _is_key(block)]
+    if len(groups) > _MOST_KEYS:
+        raise BadKeys(
+            f"the PEM text holds {len(groups)} private keys, {_MOST_KEYS} at most are read",
+            hint="keep one of each kind",
+        )
+    everything = [block for block in blocks(data) if not is_key(block)]
     return tuple(_own_chain(_key(group[0], None), group[1:], everything) for group in groups)
 
 
 def holds_key(data: bytes) -> bool:
     """Whether PEM text has a private key in it."""
-    return any(_is_key(block) for block in _blocks(data))
+    return any(is_key(block) for block in blocks(data))
 
 
 def load_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     """All certificates of PEM text, in their order. Raises BadKeys."""
-    return _certificates(_blocks(data))
+    return all_of(blocks(data))
 
 
 def pair_of(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -> Pair:
@@ -187,15 +189,15 @@ def _own_chain(key: PrivateKeyTypes, following: Sequence[bytes], everything: Seq
     return replace(pair, said=_about(following, pair))
 
 
-def _chain(key: PrivateKeyTypes, blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+def _chain(key: PrivateKeyTypes, found: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     """Without what OpenSSL calls trusted certificates: they are no part of a chain, but one may be the leaf."""
-    found = [(_is_trusted(block), _certificate(block)) for block in blocks]
-    return tuple(cert for trusted, cert in found if not trusted or belongs(key, cert))
+    read = zip(map(is_trusted, found), all_of(found), strict=True)
+    return tuple(cert for trusted, cert in read if not trusted or belongs(key, cert))
 
 
-def _about(blocks: Sequence[bytes], pair: Pair) -> tuple[Finding, ...]:
+def _about(written: Sequence[bytes], pair: Pair) -> tuple[Finding, ...]:
     """What a server would not read, or not serve, as it lies there."""
-    found = [(_is_trusted(block), _certificate(block)) for block in blocks]
+    found = [(is_trusted(block), from_pem(block)) for block in written]
     name = pair.leaf.subject.rfc4514_string()
     said = []
     if any(trusted for trusted, _ in found):
@@ -217,34 +219,21 @@ def _second_key(pair: Pair) -> Finding:
     )
 
 
-def _blocks(data: bytes) -> list[bytes]:
-    """Keys and certificates in their order."""
-    return [match[0] for match in _BLOCK.finditer(data.removeprefix(_BYTE_ORDER_MARK))]
-
-
-def _key_blocks(data: bytes) -> list[bytes]:
-    return [block for block in _blocks(data) if _is_key(block)]
-
-
-def _is_trusted(block: bytes) -> bool:
-    return block.startswith(b"-----BEGIN TRUSTED")
-
-
-def _is_key(block: bytes) -> bool:
-    return b"PRIVATE KEY-----" in block.partition(b"\n")[0]
-
-
 def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
+    refuse_costly_key(block)
     shut = b"ENCRYPTED" in block
     try:
-        return load_pem_private_key(block, password.reveal().encode() if password and shut else None)
+        word = password.reveal().encode() if password and shut else None
+        key = load_pem_private_key(block, word, unsafe_skip_rsa_key_validation=True)
+        _prove(key)
+        return key
     except TypeError as error:
         raise BadKeys(
             "the private key is encrypted, and nothing here names its password",
             hint="Postfix needs its key without a password: `openssl pkey -in FILE -out NEW-FILE` takes it away; "
             "Tomcat needs certificateKeyPassword beside certificateKeyFile",
         ) from error
-    except ValueError as error:
+    except (ValueError, InvalidSignature) as error:
         raise BadKeys(
             "the private key cannot be read: it is damaged" + (", or its password is another one" if shut else ""),
             hint="try `openssl pkey -in FILE -noout` on the appliance",
@@ -253,36 +242,14 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
         raise unusable(error) from error
 
 
-def _certificates(blocks: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
-    return tuple(_certificate(block) for block in blocks if not _is_key(block))
+def _prove(key: PrivateKeyTypes) -> None:
+    """Sign once: the library's own check of an RSA key tests its primes, for half a minute where they are large.
 
-
-def _certificate(block: bytes) -> x509.Certificate:
-    try:
-        found = _without_trust(block) if _is_trusted(block) else x509.load_pem_x509_certificate(block)
-        found.public_key()  # else an unknown kind of key would fail later, at some other place
-        return found
-    except UnsupportedAlgorithm as error:
-        raise unusable(error) from error
-    except ValueError as error:
-        raise BadKeys(
-            f"a certificate cannot be read: {error}", hint="try `openssl x509 -in FILE -noout -text` on the appliance"
-        ) from error
-
-
-def _without_trust(block: bytes) -> x509.Certificate:
-    """Behind the certificate itself OpenSSL writes for what it is trusted."""
-    data = base64.b64decode(b"".join(block.splitlines()[1:-1]))
-    return x509.load_der_x509_certificate(data[: parser.peek(data)])
-
-
-def unusable(error: Exception) -> BadKeys:
-    """A kind of key or encryption that no library here knows."""
-    return BadKeys(
-        f"it cannot be used: {str(error).rstrip('.')}",
-        hint="renew the certificate with a key of RSA or of a common curve (P-256, P-384); a store: write it again "
-        "with `openssl pkcs12`",
-    )
+    Raises ValueError or InvalidSignature for a key whose parts do not fit each other.
+    """
+    if isinstance(key, rsa.RSAPrivateKey):
+        signed = key.sign(b"", padding.PKCS1v15(), hashes.SHA256())
+        key.public_key().verify(signed, b"", padding.PKCS1v15(), hashes.SHA256())
 
 
 def _spki(public: object) -> bytes:

@@ -27,8 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hypervisors import Secret
+from vmmigrate.appliance.tls.certificates import unusable
 from vmmigrate.appliance.tls.chains import name_of, path_above
-from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of, unusable
+from vmmigrate.appliance.tls.derivation import refuse_costly_store
+from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of
 from vmmigrate.errors import BadKeys
 
 _JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
@@ -131,6 +133,7 @@ def is_old_way(data: bytes) -> bool:
 
 
 def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
+    refuse_costly_store(data)
     try:
         return pkcs12.load_pkcs12(data, password.reveal().encode())
     except UnsupportedAlgorithm as error:
