@@ -1,10 +1,10 @@
 """One port to several hypervisors. This façade is all that others import; `connect` alone loads an SDK."""
 
-from hypervisors.access import Access, without_asking
+from hypervisors.access import Access, SshAccess
 from hypervisors.again import Lasting, lasting, until_reachable
 from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from hypervisors.carried import Carried, Fate
-from hypervisors.connect import connect
+from hypervisors.connect import check_url, connect
 from hypervisors.errors import (
     Ambiguous,
     BadImage,
@@ -101,6 +101,7 @@ __all__ = [
     "Rename",
     "Secret",
     "Snapshots",
+    "SshAccess",
     "Store",
     "TimedOut",
     "TlsTrust",
@@ -112,6 +113,7 @@ __all__ = [
     "Wait",
     "Words",
     "autostart_by_hand",
+    "check_url",
     "connect",
     "dial_straight",
     "fetch_leaf",
@@ -132,5 +134,4 @@ __all__ = [
     "start_by_hand",
     "until_reachable",
     "wait_for",
-    "without_asking",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from hypervisors.errors import LoginRefused
 from hypervisors.secrets import Secret
@@ -15,6 +15,18 @@ def no_password() -> Secret:
 
 
 @dataclass(frozen=True)
+class SshAccess:
+    """For a hypervisor that is reached over ssh: whom to trust, and with which key to log in.
+
+    `host_key`: SHA256:…, in place of `known_hosts`; without both, what ssh is configured with.
+    """
+
+    host_key: str | None = None
+    known_hosts: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True)
 class Access:
     """`password` is called once a log-in, so that nothing is asked for where no password is needed.
 
@@ -24,12 +36,4 @@ class Access:
     password: Callable[[], Secret] = no_password
     trust: TlsTrust = field(default_factory=TlsTrust)
     stall: float = 120.0
-
-
-def without_asking(url: str) -> str:
-    """The same hypervisor, whose way there asks for nothing at the terminal: libvirt's ssh would ask for a password."""
-    parts = urlsplit(url)
-    if not parts.scheme.endswith("+ssh"):
-        return url
-    query = "&".join([*filter(None, [parts.query]), "no_tty=1"])
-    return parts._replace(query=query).geturl() if parts.netloc else url
+    ssh: SshAccess = SshAccess()

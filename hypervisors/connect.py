@@ -7,6 +7,7 @@ from typing import cast
 
 from hypervisors.access import Access
 from hypervisors.errors import NotSupported
+from hypervisors.kvm import transports
 from hypervisors.port import Hypervisor
 
 
@@ -28,6 +29,16 @@ def connect(url: str, access: Access = _NO_ACCESS) -> Hypervisor:
 
     Raises NotSupported (scheme unknown, SDK not installed), Unreachable, LoginRefused, TrustRefused.
     """
+    return _opener(_adapter_of(url))(url, access)
+
+
+def check_url(url: str) -> None:
+    """Raises NotSupported for what no adapter takes, as `connect` does, and connects to nothing."""
+    if _adapter_of(url) is _KVM:
+        transports.checked(url)
+
+
+def _adapter_of(url: str) -> _Adapter:
     scheme, separator, _ = url.partition("://")
     adapter = _ADAPTERS.get(scheme.partition("+")[0].lower()) if separator else None
     if adapter is None:
@@ -35,7 +46,7 @@ def connect(url: str, access: Access = _NO_ACCESS) -> Hypervisor:
             f"{url!r} names no hypervisor known here",
             hint="give qemu:///system, qemu+ssh://USER@HOST/system or vsphere://USER@HOST/DATACENTER/CLUSTER-OR-HOST",
         )
-    return _opener(adapter)(url, access)
+    return adapter
 
 
 def _opener(adapter: _Adapter) -> Callable[[str, Access], Hypervisor]:

@@ -14,6 +14,7 @@ from hypervisors import (
     Pace,
     Problem,
     Progress,
+    SshAccess,
     TlsTrust,
     Unreachable,
     connect,
@@ -109,8 +110,10 @@ def heard(parts: Parts) -> Pace:
 def access_to(settings: Settings, parts: Parts) -> Access:
     """The hypervisor's password, asked for where its URL's kind wants one, what to trust, how long to wait."""
     secrets = parts.secrets.of(settings)
-    trust = TlsTrust(settings.hypervisor.fingerprint, settings.hypervisor.ca_file)
-    return Access(lambda: secrets.get("hypervisor.password"), trust, settings.limits.stall)
+    there = settings.hypervisor
+    trust = TlsTrust(there.fingerprint, there.ca_file)
+    ssh = SshAccess(there.host_key, there.known_hosts, there.key_file)
+    return Access(lambda: secrets.get("hypervisor.password"), trust, settings.limits.stall, ssh)
 
 
 @contextmanager

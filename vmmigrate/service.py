@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any, cast
 
-from hypervisors import without_asking
 from vmmigrate.events import Service, silent
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
 from vmmigrate.run.service import looked_at
@@ -41,5 +40,4 @@ def _waiting(seen: RunStatus) -> str:
 
 def _hurried(settings: Settings) -> Settings:
     limits = settings.limits.model_copy(update={"reconnect": QUICK})
-    there = settings.hypervisor.model_copy(update={"url": without_asking(settings.hypervisor.url)})
-    return settings.model_copy(update={"limits": limits, "hypervisor": there})
+    return settings.model_copy(update={"limits": limits})

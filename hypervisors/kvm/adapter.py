@@ -42,8 +42,8 @@ _LONGEST = 120.0  # seconds for one call; `deploy` has none: it copies a disk, a
 
 
 def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
-    """libvirt's transports log in by themselves, without `access`. Raises Unreachable, LoginRefused, TrustRefused."""
-    return KvmHypervisor(url, open_session(url))
+    """Raises NotSupported, Unreachable, LoginRefused, TrustRefused."""
+    return KvmHypervisor(url, open_session(url, access))
 
 
 @each_within(_LONGEST, but=("deploy", "shut_down"))
@@ -174,7 +174,7 @@ class KvmHypervisor:
 
     def close(self) -> None:
         with door(f"connection to {self.url}"):
-            self._session.connection.close()
+            self._session.close()
 
     def agent_answers(self, vm: VmRef) -> bool:
         domain = self._session.domain(vm)

@@ -11,17 +11,18 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from hypervisors import refusals
-from hypervisors.kvm import pulse
+from hypervisors.access import Access
+from hypervisors.kvm import over_ssh, pulse, transports
 from hypervisors.kvm.deadline import within
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.reading import Definitions
 from hypervisors.kvm.tags import tag_of
+from hypervisors.kvm.tunnel import Tunnel
 from hypervisors.tag import Tag
 from hypervisors.types import PowerState, VmRef
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _CONNECTING = 60.0  # seconds; a daemon that was just started learns first what its QEMU can do
-_OVER_SSH = 180.0  # ssh may ask a person
 _STATES = {
     libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
     libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
@@ -32,10 +33,19 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Session:
-    """`local`: the daemon is said to be on this machine."""
+    """`local`: the daemon is said to be on this machine. `tunnel`: leads to it elsewhere, in place of libvirt's ssh."""
 
     connection: libvirt.virConnect
     local: bool
+    tunnel: Tunnel | None = None
+
+    def close(self) -> None:
+        """A dead connection is closed too: its ssh may wait for a host that hangs."""
+        try:
+            self.connection.close()
+        finally:
+            if self.tunnel:
+                self.tunnel.close()
 
     def find(self, name_or_id: str) -> VmRef:
         """Raises NotFound, and says what there is."""
@@ -66,20 +76,26 @@ class Session:
             return list(self.connection.listAllDomains(0))
 
 
-def open_session(url: str) -> Session:
-    """Raises Unreachable, LoginRefused, TrustRefused."""
+def open_session(url: str, access: Access) -> Session:
+    """Raises NotSupported, Unreachable, LoginRefused, TrustRefused."""
     libvirt.registerErrorHandler(_say_nothing, None)  # else libvirt prints what the exceptions contain
+    parts = transports.checked(url)
+    transport = transports.scheme_of(parts)[1]
+    if transport == "ssh":
+        return over_ssh.opened(parts, access.ssh, lambda through, way: _open(through, url, way))
+    transports.refuse_ssh_settings(url, access.ssh)
+    return _open(url, url)
+
+
+def _open(address: str, url: str, tunnel: Tunnel | None = None) -> Session:
+    """`url`: what the operator named; `address`: where libvirt connects to."""
     with door(f"connection to {url}", url):
         if urlsplit(url).scheme == "test":  # in this process
-            return Session(libvirt.open(url), local=False)
+            return Session(libvirt.open(address), local=False)
         pulse.start_pulse()
-        connection = within(
-            _OVER_SSH if "ssh" in urlsplit(url).scheme else _CONNECTING,
-            f"connection to {url}",
-            lambda: libvirt.open(url),
-        )
+        connection = within(_CONNECTING, f"connection to {url}", lambda: libvirt.open(address))
         pulse.watch(connection)
-        return Session(connection, _is_local(url))
+        return Session(connection, _is_local(url), tunnel)
 
 
 def _is_local(url: str) -> bool:

@@ -52,7 +52,8 @@ def this_one(
 def examine(here: Workstation) -> Iterator[Finding]:
     """What each check found, in order. Changes nothing."""
     configuration, settings = places.configuration(here.config, here.environ)
-    vmware = not (here.url or settings.hypervisor.url).startswith(("qemu", "test"))
+    url = here.url or settings.hypervisor.url
+    vmware = not url.startswith(("qemu", "test"))
     text = settings.model_dump_json(exclude_none=True)
     yield packages.python(here.version)
     yield packages.libvirt(here.interpreter, here.system, needed=not vmware)
@@ -60,6 +61,8 @@ def examine(here: Workstation) -> Iterator[Finding]:
     yield packages.qemu_img(here.path, here.system)
     yield packages.keyring(here.interpreter, needed='"keyring":' in text)
     yield network.ssh_agent(here.path, here.environ, here.system, needed='"agent":true' in text)
+    if "+ssh://" in url:
+        yield network.ssh(here.path, here.system)
     yield network.known_hosts(here.known_hosts)
     yield places.folder("runs-folder", here.runs, RUNS)
     yield places.folder("keys-folder", here.keys, KEYS, room=1 << 20)
@@ -67,3 +70,5 @@ def examine(here: Workstation) -> Iterator[Finding]:
     yield network.clock(here.path)
     if here.url:
         yield network.hypervisor(here.connect, here.url)
+    else:
+        yield from network.refused_url(url)

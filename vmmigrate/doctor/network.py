@@ -2,11 +2,11 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hypervisors import Hypervisor, Problem
+from hypervisors import Hypervisor, Problem, check_url
 from vmmigrate.doctor.system import System
 from vmmigrate.findings import Finding, info, missing, warning
 
@@ -25,6 +25,13 @@ def ssh_agent(path: str, environ: Mapping[str, str], system: System, *, needed: 
     if status == 1:
         return missing(id_, "it runs and has no key", "ssh-add", needed=needed)
     return missing(id_, "none runs here", 'eval "$(ssh-agent)" && ssh-add', needed=needed)
+
+
+def ssh(path: str, system: System) -> Finding:
+    """For a qemu+ssh:// URL: OpenSSH's client is what carries it."""
+    if shutil.which("ssh", path=path) is None:
+        return missing("ssh", "ssh is not found on PATH", system.install("ssh-add"), needed=True)
+    return info("ssh", "it carries the connection to libvirt; it asks for no password")
 
 
 def known_hosts(path: Path) -> Finding:
@@ -48,6 +55,14 @@ def clock(path: str) -> Finding:
         return info(id_, "set by NTP")
     seen = "not set by NTP" if said == "no" else "not known whether it is set by NTP"
     return warning(id_, seen, "timedatectl set-ntp true" if said == "no" else "compare it: date -u")
+
+
+def refused_url(url: str) -> Iterator[Finding]:
+    """What no adapter takes, where none is connected to."""
+    try:
+        check_url(url)
+    except Problem as problem:
+        yield missing("hypervisor", str(problem), problem.hint, needed=True)
 
 
 def hypervisor(connect: Callable[[str], Hypervisor], url: str) -> Finding:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from vmmigrate.settings.sides import NewSettings, OldSettings
+from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
 from vmmigrate.settings.sources import FullPath, SecretSource, Strict
 
 
@@ -31,6 +31,23 @@ class HypervisorSettings(Strict):
         examples=["/etc/ssl/vcenter-ca.pem"],
         default=None,
         description="PEM file of the authority that signed the certificates of vCenter and its hosts.",
+    )
+    host_key: HostKeyPin | None = Field(
+        examples=["SHA256:czAIcfRMFo58lJ3ix1DmDCybuP9TABfFomcjTpy0244"],
+        default=None,
+        description="The SSH host key of a qemu+ssh:// URL's host: SHA256:… as `ssh-keygen -lf` prints it. Left out:"
+        " known_hosts decides.",
+    )
+    known_hosts: FullPath | None = Field(
+        examples=["~/.ssh/known_hosts"],
+        default=None,
+        description="Another known_hosts file for that host. Left out: as ssh is configured.",
+    )
+    key_file: FullPath | None = Field(
+        examples=["~/.ssh/id_ed25519"],
+        default=None,
+        description="Log in at that host with this private key; of a public key, ssh-agent has the private one."
+        " Left out: ssh-agent's and ssh's own.",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
-from hypervisors import Holder, HypervisorError, Network, PowerState, VmRef
+from hypervisors import Access, Holder, HypervisorError, Network, PowerState, VmRef
 from hypervisors.kvm import holding
 from hypervisors.kvm.session import Session, open_session
 
@@ -53,7 +53,7 @@ def replace(connection: Any) -> None:
 def held(tmp_path: Path, then: Callable[[Any], object]) -> set[str]:
     node = tmp_path / "node.xml"
     node.write_text("<node><network><name>default</name></network></node>")
-    connection = open_session(f"test://{node}").connection
+    connection = open_session(f"test://{node}", Access()).connection
     for name in _UUIDS:
         define(connection, name)
     found = holding.holders(Moving(connection, local=False, then=then), MAC)
