@@ -211,6 +211,10 @@ class Facts:
     def with_json(self, name: str, data: object) -> "Facts":
         return Facts({**self._groups, name: data}, {**self._ever, name: data})
 
+    def again(self, names: Iterable[str]) -> "Facts":
+        """With what was known of these groups last."""
+        return Facts({**self._groups, **{name: self._ever[name] for name in names}}, self._ever)
+
     def without(self, names: Iterable[str]) -> "Facts":
         gone = set(names)
         return Facts({name: value for name, value in self._groups.items() if name not in gone}, self._ever)

@@ -11,7 +11,7 @@ from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import NeedsConfirmation, UsageProblem
 from vmmigrate.events import RunStarted, Warned
-from vmmigrate.itinerary import REDO, Itinerary
+from vmmigrate.itinerary import REDO, Itinerary, Scope, unguarded
 from vmmigrate.parts import Parts, run_of
 from vmmigrate.run import way_out
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
@@ -27,7 +27,7 @@ from vmmigrate.run.stage import Discard, Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
-from vmmigrate.run.way_back import WayBack, scope_to_undo, way_back
+from vmmigrate.run.way_back import WayBack, nothing_left, scope_to_undo, way_back
 from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 
@@ -136,28 +136,44 @@ def rollback(
     """Go back; the outcome. Without `scope`: the first one that is not refused in this state.
 
     `leave_behind`: go back also where something that came to the new side, such as mail, stays behind in it.
-    `discard`: what may be lost with a VM that it deletes.
+    `discard`: what may be lost with a VM that it deletes. What was undone already is looked at: where it does not hold
+    any more there is something to undo again, and that comes before the scope's guard.
     Raises UsageProblem for a scope that is refused after the commit; NeedsConfirmation before anything is changed;
     UndoRefused where something would be lost.
     """
     with _taken_up(run_id, "rollback", parts) as recorded:
         wanted = scope_to_undo(recorded.standing, scope)
-        if not yes:
-            raise NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, wanted).takes), "--yes")
+        idle = nothing_left(recorded.standing, wanted)
+        if idle and not recorded.standing.undid(wanted):
+            raise idle
+        if not (yes or idle):
+            raise _asked(recorded, wanted)
         with _connected(recorded, parts) as (engine, run):
+            amiss = any(seen.wrong for seen in engine.looks_undone(engine.standing.covered(wanted)))
+            if idle and not amiss:
+                raise idle
+            if not yes:
+                raise _asked(recorded, wanted)
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
             run.discard, run.leave_behind = discard, leave_behind
-            require(run, engine.standing, engine.itinerary.guard, wanted.guard)
+            require(run, engine.standing, engine.itinerary.guard, unguarded if amiss else wanted.guard)
             supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
             return outcome_of(engine.standing)
+
+
+def _asked(recorded: Recorded, scope: Scope) -> NeedsConfirmation:
+    return NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, scope).takes), "--yes")
 
 
 def rehearse_rollback(run_id: str, parts: Parts, *, scope: str | None = None) -> WayBack:
     """What `rollback` would undo, from the run's folder alone: nothing is touched. Raises UsageProblem as it does."""
     seen = known_runs.status(run_id, parts)
     refuse_finished(seen.state)
-    return way_back(seen.standing, seen.plan, scope_to_undo(seen.standing, scope))
+    wanted = scope_to_undo(seen.standing, scope)
+    if idle := nothing_left(seen.standing, wanted):
+        raise idle
+    return way_back(seen.standing, seen.plan, wanted)
 
 
 def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = NOTHING) -> str:

@@ -37,7 +37,8 @@ class Step:
     A step that is not convergent names in `redo_from` the step that makes its ground again. `holds`: a look at what
     it left, by which a record is never taken for the world. `looks_back`: the steps that are looked at right before
     this one; a resumed run looks at all that are done. `remedy`: what to do where a check of it does not pass and says
-    nothing itself.
+    nothing itself. `undone`, of a step in a live phase: a look at what its undo left, by which a way back does not take
+    the record of it for the world.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Step:
     otherwise: Otherwise = Otherwise.AGAIN
     looks_back: tuple[str, ...] = ()
     remedy: str = ""
+    undone: Look | Nothing = Nothing("")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.journey import moving
-from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Stop, Story, Told
+from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Stop, Story, Told
 
 Move = Callable[[Story], object]
 
@@ -233,3 +233,60 @@ def test_a_new_vm_that_has_lost_its_tag_is_left_as_it_is(story: Story, step: str
     assert "without the tag of this run: nobody knows any more whose it is" in told.err
     assert story.world()["new"] == seen[0]
     assert (story.live(), story.answers_the_world()) == (["old"], True)
+
+
+# ---- on a way back: what was undone --------------------------------------------------------------------------
+
+
+def gone_back_until(story: Story, undone: str) -> None:
+    """Killed in the switch, and in its way back after that record."""
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "verify-live"))).status == KILLED
+    assert story.rollback(stop=("SIGKILL", "after", ("undone", undone))).status == KILLED
+    story.lab.settle()
+
+
+def old_unplugged(story: Story) -> None:
+    moving.plug(story, moving.old(story), up=False)
+
+
+def plugged_the_other_way(story: Story) -> None:
+    moving.plug(story, moving.old(story), up=False)
+    moving.plug(story, moving.new(story))
+
+
+def old_off(story: Story) -> None:
+    moving.switch_off(story, moving.old(story))
+
+
+@pytest.mark.parametrize("move", [old_unplugged, plugged_the_other_way, old_off])
+@pytest.mark.parametrize("undone", ["switch", "close-intake"])
+def test_an_old_vm_that_is_not_live_any_more_is_put_right_by_the_way_back(
+    story: Story, undone: str, move: Move
+) -> None:
+    gone_back_until(story, undone)
+    move(story)
+    told = story.rollback()
+    story.lab.settle()
+    assert told.status == DONE, told.err
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+    assert "this is not undone any more, so it is undone again" in told.out
+    assert told.out.splitlines()[-1].startswith("MAIL: flowing through mailgw")
+
+
+def test_links_alone_are_put_right_too(story: Story) -> None:
+    gone_back_until(story, "switch")
+    old_unplugged(story)
+    told = story.rollback("--links-only")
+    story.lab.settle()
+    assert (told.status, story.live()) == (ATTENTION, ["old"]), told.err  # its intake is closed yet
+
+
+def test_a_run_that_was_switched_back_is_switched_back_again_where_it_is_not_so_any_more(story: Story) -> None:
+    assert story.migrate().status == DONE
+    assert story.rollback().status == DONE
+    assert story.rollback().status == REFUSED
+    plugged_the_other_way(story)
+    told = story.rollback()
+    story.lab.settle()
+    assert (told.status, story.live(), story.answers_the_world()) == (DONE, ["old"], True), told.err
+    assert story.command("status", story.run_id).out.splitlines()[0].startswith("MAIL: flowing through mailgw")

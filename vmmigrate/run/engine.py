@@ -1,37 +1,25 @@
 """Take the steps of a run forward or back, and record each one before and after. Knows no appliance."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from hypervisors import Cancelled, Pace, Problem
+from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalDamaged, JournalFailed, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
-from vmmigrate.facts import Facts, group_to_json, since
+from vmmigrate.facts import group_to_json, since
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.looks import OFTEN, Seen, look_at, look_persistently, record, serves
+from vmmigrate.run.looks import OFTEN, Seen, Stage, look_at, look_persistently, record, serves, undone_looked_at
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.redo import half_done, redo
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.step import Act, Nothing, Otherwise, Step, UndoRefused
-
-
-class Stage(Protocol):
-    """Where a step acts: the engine sets its facts and the way to learn before each act.
-
-    `pace`: what may stop the run, also between steps.
-    """
-
-    facts: Facts
-    pace: Pace
-
-    def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None: ...
 
 
 @dataclass
@@ -101,15 +89,12 @@ class Engine:
     def _state(self) -> RunState:
         return self.journal.state()
 
-    def _now(self) -> float:
-        return self.stage.pace.clock.now()
-
     def _do(self, step: Step, number: int) -> None:
         if self._is_live(step) and not self.standing.committed:
             self.journal.room.hold()  # where some of it was needed meanwhile, the run goes no further but back
         self.journal.append(Kind.BEGIN, {"step": step.name})
         self.emit(StepBegan(step.name, step.title, number, len(self._steps)))
-        started = self._now()
+        started = self.stage.pace.clock.now()
         self._enter(step)
         try:
             self._act(step)
@@ -119,7 +104,7 @@ class Engine:
             self._record_failure(step, error, undoing=False)
             raise
         self.journal.append(Kind.DONE, {"step": step.name})
-        self.emit(StepEnded(step.name, step.title, self._now() - started))
+        self.emit(StepEnded(step.name, step.title, self.stage.pace.clock.now() - started))
 
     def _act(self, step: Step) -> None:
         """From the commit on nobody else serves: it is tried again, and not interrupted."""
@@ -132,8 +117,7 @@ class Engine:
 
     def _still_so(self, names: Collection[str], cause: str = "") -> bool:
         """Look at these steps, where they are done. False: because of what was seen, another way led to the end."""
-        passed: list[Check] = []
-        names = self.standing.looked_at(names)
+        passed, names = list[Check](), self.standing.looked_at(names)
         for number, step in enumerate(self._steps, start=1):
             if step.name in names and self._state.steps[step.name] is Status.DONE:
                 seen = (look_persistently if self.standing.between else look_at)(step, self.stage)
@@ -241,20 +225,37 @@ class Engine:
     def _undo_all(self, back: Back) -> None:
         """A failing undo is recorded and the way back goes on, through all live phases: first somebody must be live.
 
-        What was prepared waits for them: nothing of it is deleted while it is unknown which VM is live. UndoRefused
-        stops the way back at once.
+        What was prepared waits, each step for the one that stood on it: nothing is deleted while it is unknown which VM
+        is live, and no claim released beside a VM that could not be deleted. UndoRefused stops the way back at once.
         """
-        state = self._state
-        statuses, phases = state.steps, state.phases
-        todo = [s for s in reversed(self._steps) if s.name in back.steps and statuses[s.name] is not Status.PENDING]
+        self._undo_again(back.steps)
+        begun = [name for name in back.steps if self._state.steps[name] is not Status.PENDING]
+        todo = [step for step in reversed(self._steps) if step.name in begun]
+        last_live = next((step for step in reversed(todo) if self._is_live(step)), None)
         for number, step in enumerate(todo, start=1):
-            if self._is_live(step) or all(phases[failed] == phases[step.name] for failed in self._state.troubles):
+            to_come = {step.name for step in todo[number - 1 :]}
+            if self._is_live(step) or to_come.issuperset(self._state.troubles):
                 self._undo(step, number, len(todo))
+            if step is last_live:
+                self._undo_again(back.steps)
+
+    def _undo_again(self, names: Collection[str]) -> None:
+        """What was undone of the live phases and does not hold any more."""
+        for seen in self.looks_undone(names):
+            record(self.journal, "", seen.checks)
+            if seen.wrong:
+                self.stage.pace = self.stage.pace.undisturbed()
+                self.emit(StepRemark(seen.step.name, f"this is not undone any more, so it is undone again: {seen}"))
+                self._undo(seen.step, 1, 1)
+
+    def looks_undone(self, names: Collection[str]) -> Iterator[Seen]:
+        return undone_looked_at(self.itinerary, self._state, [s for s in self._steps if s.name in names], self.stage)
 
     def _undo(self, step: Step, number: int, total: int) -> None:
         self.journal.append(Kind.UNDO, {"step": step.name})
+        self.stage.facts = self._state.facts
         self.emit(StepBegan(step.name, step.title, number, total, undoing=True))
-        started = self._now()
+        started = self.stage.pace.clock.now()
         self._enter(step)
         if not isinstance(step.undo, Nothing):
             try:
@@ -266,7 +267,7 @@ class Engine:
                 return
         self.journal.append(Kind.UNDONE, {"step": step.name})
         self.stage.facts = self._state.facts
-        self.emit(StepEnded(step.name, step.title, self._now() - started, undoing=True))
+        self.emit(StepEnded(step.name, step.title, self.stage.pace.clock.now() - started, undoing=True))
 
     def _act_back(self, step: Step, undo: Act) -> None:
         if self._is_live(step):

@@ -67,6 +67,7 @@ class RunState:
     titles: Mapping[str, str] = field(default_factory=dict)  # of steps; an earlier version recorded none
     notes: tuple[Note, ...] = ()
     undone: frozenset[str] = frozenset()  # steps that were done or begun, and are not any more
+    forgotten: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # step → groups that it had learnt
     undone_since: Mapping[str, frozenset[str]] = field(default_factory=dict)  # step → undone since it last began
 
     def attempted(self, step: str, ground: str) -> bool:
@@ -168,9 +169,13 @@ def _direction(state: RunState, record: Record) -> RunState:
 
 
 def _undo(state: RunState, record: Record) -> RunState:
+    """One that was undone already is undone again by what it had learnt."""
     name = record.data["step"]
+    again = state.forgotten.get(name, ()) if name in state.undone else ()
     notes = tuple(replace(note, past=True) if note.step == name else note for note in state.notes)
-    return replace(_with_status(state, record, Status.UNDOING), notes=notes)
+    state = _with_status(state, record, Status.UNDOING)
+    learnt_by = {**state.learnt_by, name: (*state.learnt_by.get(name, ()), *again)}
+    return replace(state, facts=state.facts.again(again), learnt_by=learnt_by, notes=notes)
 
 
 def _undone(state: RunState, record: Record) -> RunState:
@@ -180,8 +185,10 @@ def _undone(state: RunState, record: Record) -> RunState:
     troubles = {step: text for step, text in state.troubles.items() if step != name}
     since = {step: undone | {name} for step, undone in state.undone_since.items()}
     learnt_by = {**state.learnt_by, name: ()}
+    forgotten = {**state.forgotten, name: state.learnt_by.get(name) or state.forgotten.get(name, ())}
     notes = tuple(note for note in state.notes if not (note.past and note.step == name))
-    return replace(state, facts=facts, learnt_by=learnt_by, troubles=troubles, undone_since=since, notes=notes)
+    state = replace(state, notes=notes, troubles=troubles, undone_since=since)
+    return replace(state, facts=facts, learnt_by=learnt_by, forgotten=forgotten)
 
 
 def _paused(state: RunState, record: Record) -> RunState:

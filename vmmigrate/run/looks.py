@@ -1,21 +1,34 @@
 """Look at what a done step left: a record says that something was done, only a look says that it is so."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from hypervisors import Problem
+from hypervisors import Pace, Problem
 from vmmigrate.errors import NoLonger
+from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
-from vmmigrate.step import Nothing, Otherwise, Step
+from vmmigrate.step import Look, Nothing, Otherwise, Step
 
 OFTEN = 2  # so many times a process goes back because of a look and forward again; then it goes back for good
+
+
+class Stage(Protocol):
+    """Where a step acts: the engine sets its facts and the way to learn before each act.
+
+    `pace`: what may stop the run, also between steps.
+    """
+
+    facts: Facts
+    pace: Pace
+
+    def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -51,28 +64,29 @@ class Seen:
         return NoLonger(f"{words}{self}", hint=hint)
 
 
-def look_persistently(step: Step, run: Any) -> Seen:
+def look_persistently(step: Step, run: Any, look: Look | Nothing | None = None) -> Seen:
     """Where perhaps nobody serves: what is only unknown is asked again, before anything is undone because of it."""
     seen: list[Seen] = []
 
-    def look() -> None:
-        seen.append(look_at(step, run))
+    def attempt() -> None:
+        seen.append(look_at(step, run, look))
         if seen[-1].wrong and not seen[-1].failed:
             raise seen[-1].problem or Problem(str(seen[-1]), hint="")
 
     with suppress(Problem):
-        persistently(f"a look at {step.title!r}", look, run.pace)
+        persistently(f"a look at {step.title!r}", attempt, run.pace)
     return seen[-1]
 
 
-def look_at(step: Step, run: Any) -> Seen:
-    """A look that fails is an answer too: not known. Nothing is learnt by it."""
+def look_at(step: Step, run: Any, look: Look | Nothing | None = None) -> Seen:
+    """A look that fails is an answer too: not known. Nothing is learnt by it. `look`: in place of `holds`."""
+    look = look or step.holds
     run.enter(step.name, _learns_nothing, leave_behind=False)
     checks: list[Check] = []
     failed: Problem | None = None
-    if not isinstance(step.holds, Nothing):
+    if not isinstance(look, Nothing):
         try:
-            checks.extend(step.holds(run))
+            checks.extend(look(run))
         except Problem as problem:
             unseen = Check("not-looked-at", step.title, "an answer", str(problem), Verdict.UNKNOWN, problem.hint)
             checks.append(unseen)
@@ -81,9 +95,19 @@ def look_at(step: Step, run: Any) -> Seen:
 
 
 def record(journal: Journal, cause: str, checks: Collection[Check]) -> None:
-    """`cause`: the step before which they were looked at, "" where a run is resumed."""
+    """`cause`: the step before which they were looked at, "" where a run is resumed or goes back."""
     if checks and journal.schema >= Kind.LOOKED.since:
         journal.append(Kind.LOOKED, {"step": cause, "checks": [asdict(check) for check in checks]})
+
+
+def undone_looked_at(itinerary: Itinerary, state: RunState, steps: Sequence[Step], run: Any) -> Iterator[Seen]:
+    """What was undone of these steps, in the live phases, the last one first: does it hold?
+
+    Each is looked at when it is asked for: what is undone again meanwhile may be what the next one lacks.
+    """
+    for step in reversed(steps):
+        if step.name in state.undone and state.phases[step.name] in itinerary.live:
+            yield look_persistently(step, run, step.undone)
 
 
 def serves(itinerary: Itinerary, steps: Iterable[Step], state: RunState, run: Any) -> bool:

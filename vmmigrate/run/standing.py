@@ -107,6 +107,13 @@ class Standing:
         """Those of them that were begun."""
         return tuple(name for name in self.covered(scope) if self.state.steps[name] is not Status.PENDING)
 
+    def undid(self, scope: Scope) -> bool:
+        """Whether some of them in a live phase were begun once and are undone: that may not hold any more."""
+        return any(
+            self.state.phases[name] in self.itinerary.live
+            for name in self.state.undone.intersection(self.covered(scope))
+        )
+
     def usual_scope(self) -> Scope:
         """What `rollback` undoes unless another is asked for: the first that is not refused."""
         return next(s for s in self.itinerary.scopes if not (self.committed and s.refused))

@@ -24,17 +24,14 @@ def way_back(standing: Standing, plan: Plan, scope: Scope) -> WayBack:
 
 
 def scope_to_undo(standing: Standing, asked: str | None) -> Scope:
-    """Raises UsageProblem if the run is back already, or does not go back that far."""
+    """Raises UsageProblem if the run is rolled back already, or does not go back that far."""
     run_id, usual = standing.state.run_id, standing.usual_scope()
     wanted = _asked_for(standing.itinerary, asked) if asked else usual
     if standing.state.ended == ROLLED_BACK:
-        raise UsageProblem(f"run {run_id} is rolled back already", hint="there is nothing left to undo")
-    if standing.paused_at is wanted or (standing.committed and standing.paused_at is usual):
-        following = "; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in standing.verbs)
-        raise UsageProblem(f"run {run_id} is {standing.words} already", hint=following)
-    if wanted.only and not standing.to_undo(wanted):
         raise UsageProblem(
-            f"run {run_id} has nothing of that to undo: {wanted.words}", hint=f"see: vmmigrate status {run_id}"
+            f"run {run_id} is rolled back already",
+            hint="there is nothing left to undo; if nobody takes mail now, this says what to type:"
+            f" vmmigrate status {run_id}",
         )
     if standing.committed and wanted.refused:
         raise UsageProblem(
@@ -42,6 +39,18 @@ def scope_to_undo(standing: Standing, asked: str | None) -> Scope:
             hint=f"vmmigrate rollback {run_id} --scope {usual.name}: {usual.words}",
         )
     return wanted
+
+
+def nothing_left(standing: Standing, scope: Scope) -> UsageProblem | None:
+    """Why there is nothing to undo, as far as the run's records go; None: there is something."""
+    run_id = standing.state.run_id
+    if standing.paused_at is scope or (standing.committed and standing.paused_at is standing.usual_scope()):
+        following = "; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in standing.verbs)
+        return UsageProblem(f"run {run_id} is {standing.words} already", hint=following)
+    if scope.only and not standing.to_undo(scope):
+        words = f"run {run_id} has nothing of that to undo: {scope.words}"
+        return UsageProblem(words, hint=f"see: vmmigrate status {run_id}")
+    return None
 
 
 def _asked_for(itinerary: Itinerary, name: str) -> Scope:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypervisors import Problem
 from vmmigrate.errors import RunFolderFailed
-from vmmigrate.events import FLOWING, TWICE, Service
+from vmmigrate.events import DOWN, FLOWING, TWICE, Service
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import Status
 from vmmigrate.run.rundir import RunDir
@@ -17,10 +17,11 @@ from vmmigrate.settings.stored import read_stored
 
 
 def by_hand(standing: Standing, plan: Any, settings: Settings, mail: Service | None = None) -> str:
-    """To go behind a hint; "" while somebody is live, by a look (`mail`) or as far as the run knows."""
+    """To go behind a hint; "" while somebody is live, by a look (`mail`), else as far as the run knows."""
     state, itinerary = standing.state, standing.itinerary
     seen = mail is not None and mail.state in (FLOWING, TWICE)
-    if seen or not standing.exposed or state.steps[itinerary.commit] is Status.DONE:
+    down = mail is not None and mail.state == DOWN and standing.undid(itinerary.everything)
+    if seen or not (standing.exposed or down) or state.steps[itinerary.commit] is Status.DONE:
         return ""
     lines = list(itinerary.by_hand(plan, settings.hypervisor.url, state))
     numbered = [f"\n    {number}. {line}" for number, line in enumerate(lines, start=1)]

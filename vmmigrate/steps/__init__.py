@@ -162,6 +162,7 @@ SWITCH = Phase(
             learns=(Intake,),
             needs=(OldState, Backup),
             holds=intake.holds,
+            undone=intake.is_undone,
             remedy="see the old gateway's firewall and queue, as root: nft list ruleset; postqueue -p",
             looks_back=tuple(step.name for step in PREPARE.steps),
         ),
@@ -173,6 +174,7 @@ SWITCH = Phase(
             learns=(Plugged,),
             needs=(OldState, NewVm, NewGuest),
             holds=switch.holds,
+            undone=switch.is_undone,
             remedy="see who changes the links and the autostart of both VMs",
             looks_back=("deploy", "ready", "isolate", "close-intake"),
         ),
@@ -184,6 +186,7 @@ SWITCH = Phase(
             learns=(VerifiedLive,),
             needs=(OldState, TlsKept, NewGuest, TlsInstalled),
             holds=verify_live.holds,
+            undone=READ_ONLY,
         ),
         Step(
             "autostart",
@@ -193,6 +196,7 @@ SWITCH = Phase(
             learns=(StartsAtBoot,),
             needs=(Claim, NewVm, Plugged),
             holds=close.autostart_holds,
+            undone=close.autostart_is_undone,
             remedy="see who changes the autostart of both VMs",
         ),
         Step(
@@ -203,6 +207,7 @@ SWITCH = Phase(
             learns=(Opened,),
             needs=(OldState, NewGuest),
             holds=open.holds,
+            undone=Nothing("behind its link, which `switch` looks at, it serves nobody"),
             remedy="see the new guest's firewall and mail server, as root: nft list ruleset; systemctl status postfix",
             looks_back=("switch",),
         ),
@@ -220,6 +225,7 @@ CLOSE = Phase(
             Nothing("`open` isolates it again"),
             needs=(NewGuest,),
             holds=Nothing("`open` is looked at"),
+            undone=Nothing("`open` isolates it again"),
         ),
         Step(
             "notes",
@@ -227,7 +233,8 @@ CLOSE = Phase(
             close.do_notes,
             close.undo_notes,
             needs=(NewVm,),
-            holds=Nothing("they are words for people; the claim in them is looked at"),
+            holds=(words := Nothing("they are words for people; the claim in them is looked at")),
+            undone=words,
         ),
     ),
 )

@@ -29,6 +29,17 @@ def autostart_holds(run: Run) -> Iterator[Check]:
         yield Check("new-autostart", what, words[handed.new], words[starts], Verdict.of(so))
 
 
+def autostart_is_undone(run: Run) -> Iterator[Check]:
+    """The new VM does not start with its host beside the old one."""
+    new = run.facts.last(NewVm)
+    if new is not None:
+        starts = _starts(run, new.vm)
+        seen = "starts" if starts else "does not start"
+        yield Check(
+            "new-autostart", f"{new.vm.name} at a start of its host", "does not start", seen, Verdict.of(not starts)
+        )
+
+
 def undo_autostart(run: Run) -> None:
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.set_autostart(vm, autostart=False)

@@ -27,7 +27,7 @@ def _signs(run: Run) -> Iterator[tuple[str, str]]:
     new = run.facts.find(NewVm)
     if new is None or not is_live(run, new.vm):
         return
-    if run.facts.find(Plugged) is None:
+    if run.facts.last(Plugged) is None:
         seen = f"{new.vm.name} is live, and this journal has not plugged it in"
         yield (
             seen,

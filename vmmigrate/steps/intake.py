@@ -60,6 +60,18 @@ def _started(run: Run) -> bool:
     return True
 
 
+def is_undone(run: Run) -> Iterator[Check]:
+    """The old VM runs and takes mail at the live address: its greeting, for which nobody asks for a password."""
+    if run.facts.last(Intake) is None:
+        return
+    old, host = run.plan.old, run.plan.identity.host
+    power = run.hypervisor.power_state(old)
+    yield Check("old-vm-runs", old.name, "running", power.value, Verdict.of(power is PowerState.RUNNING))
+    if power is PowerState.RUNNING:
+        greeting = mail.banner(host, run.settings.old.smtp_port, dial=run.dial_to(host))
+        yield Check("live-greeting", f"SMTP at {host}", "a greeting", repr(greeting), Verdict.PASS)
+
+
 def holds(run: Run) -> Iterator[Check]:
     """No mail comes in, and none is under way. Behind a link that is down the guest cannot be asked, and gets none."""
     seen = _by_the_links(run) if run.facts.find(Plugged) is not None else ""

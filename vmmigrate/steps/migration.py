@@ -130,18 +130,18 @@ def secrets_back(doors: Doors, steps: Collection[str]) -> Iterator[str]:
 
 
 def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
-    """What makes the old gateway live, whatever of it is so already; never both."""
-    new, mac = state.facts.find(NewVm), plan.identity.mac
-    if state.steps["switch"] is not Status.PENDING:
+    """What makes the old gateway live, whatever of it is so already, and whatever was undone; never both."""
+    new, mac = state.facts.last(NewVm), plan.identity.mac
+    plugged, closed = state.facts.last(Plugged), state.facts.last(Intake)
+    if plugged is not None or state.steps["switch"] is not Status.PENDING:
         if state.back is None or state.back.scope != LINKS.name:  # that one was just tried
             yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
         if new is not None:
             yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
         yield from plug_by_hand(url, plan.old, mac, up=True)
-    plugged = state.facts.find(Plugged)
     if plugged is not None and plugged.old_autostart:
         yield autostart_by_hand(url, plan.old)
-    if state.steps["close-intake"] is not Status.PENDING:
+    if closed is not None or state.steps["close-intake"] is not Status.PENDING:
         yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
         yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"
         yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"

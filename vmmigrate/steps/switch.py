@@ -91,9 +91,26 @@ def holds(run: Run) -> Iterator[Check]:
     inventory = run.hypervisor.inventory(old)
     yield _link(old, links.with_mac(inventory.nics, run.plan.identity.mac), up=False)
     starts = inventory.autostart
-    seen = "starts with its host" if starts else "does not"
-    yield Check("old-autostart", f"{old.name} at a start of its host", "does not start", seen, Verdict.of(not starts))
+    what, seen = f"{old.name} at a start of its host", _STARTS[starts]
+    yield Check("old-autostart", what, _STARTS[False], seen, Verdict.of(not starts))
     yield _link(new.vm, links.with_mac(run.hypervisor.inventory(new.vm).nics, new.live_mac), up=True)
+
+
+def is_undone(run: Run) -> Iterator[Check]:
+    """The old VM runs, plugged in and started by its host as before; the new one is unplugged."""
+    plugged, new, old = run.facts.last(Plugged), run.facts.last(NewVm), run.plan.old
+    if plugged is None:
+        return
+    inventory, power = run.hypervisor.inventory(old), run.hypervisor.power_state(old)
+    yield _link(old, links.with_mac(inventory.nics, plugged.old_mac), up=plugged.old_link_up)
+    yield Check("old-vm-runs", old.name, "running", power.value, Verdict.of(power is PowerState.RUNNING))
+    starts, before = (_STARTS[so] for so in (inventory.autostart, plugged.old_autostart))
+    yield Check("old-autostart", f"{old.name} at a start of its host", before, starts, Verdict.of(starts == before))
+    if new is not None:
+        yield from guards.is_down(guards.holders(run), new.vm, off_is_enough=True)
+
+
+_STARTS = {True: "starts", False: "does not start"}
 
 
 def _link(vm: VmRef, found: Nic | None, *, up: bool) -> Check:

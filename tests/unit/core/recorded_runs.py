@@ -127,7 +127,7 @@ def alone(*names: str) -> Itinerary:
     """The migration, of which these steps alone act and are looked at: the others need guests."""
 
     def still(step: Step) -> Step:
-        return replace(step, do=lambda run: None, holds=Nothing("no guest here"))
+        return replace(step, do=lambda run: None, holds=Nothing("no guest here"), undone=Nothing("no guest here"))
 
     phases = (
         replace(phase, steps=tuple(step if step.name in names else still(step) for step in phase.steps))

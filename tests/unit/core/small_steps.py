@@ -1,6 +1,6 @@
 """A small world, five steps that act on it, and a process that can be killed at any record: for the engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from hypervisors import Clock, Pace, Problem, VmRef
 from vmmigrate.events import Event
 from vmmigrate.facts import Claim, Facts, NewVm, Opened
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Finish, Itinerary, Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
@@ -159,8 +160,12 @@ def plug(bench: Bench) -> None:
     bench.world.marks.discard("unplugged")
 
 
+def is_plugged(bench: Bench) -> Iterator[Check]:
+    yield Check("plugged", "the old VM", "plugged in", "", Verdict.of("unplugged" not in bench.world.marks))
+
+
 # Nobody is live between the two steps of its switch.
-UNPLUG = Phase("switch", (Step("unplug", "Unplug", unplug, plug), *SWITCH.steps), live=True)
+UNPLUG = Phase("switch", (Step("unplug", "Unplug", unplug, plug, undone=is_plugged), *SWITCH.steps), live=True)
 LIVE = replace(SMALL, phases=(PREPARE, UNPLUG, CLOSE))
 STEPS = SMALL.steps
 NAMES = tuple(step.name for step in STEPS)

@@ -345,6 +345,36 @@ def test_what_fails_in_one_live_phase_keeps_no_other_from_being_undone(path: Pat
     assert process.engine.journal.state().ended == "needs-attention"
 
 
+def test_what_was_undone_and_is_not_so_any_more_is_undone_again(path: Path, world: World) -> None:
+    start(path, world, itinerary=LIVE).engine.forward()
+    killed = start(path, world, itinerary=LIVE)
+    world.refuses["undo unplug"] = Killed()
+    with pytest.raises(Killed):
+        killed.engine.back(SWITCH_BACK, "asked")
+    world.refuses.clear()
+    killed = start(path, world, itinerary=LIVE)
+    killed.engine.journal.append(Kind.UNDONE, {"step": "unplug"})
+    process = start(path, world, itinerary=LIVE)
+    process.engine.go_on()
+    assert "unplugged" not in world.marks
+    assert process.kinds[-4:] == ["looked", "undo unplug", "undone unplug", "paused"]
+
+
+def test_whoever_unplugs_it_in_the_way_back_is_seen_before_anything_is_deleted(path: Path, world: World) -> None:
+    in_vain = replace(LIVE.steps[3], undo=lambda bench: bench.act("undo unplug"))
+    itinerary = replace(
+        LIVE,
+        phases=tuple(
+            replace(phase, steps=tuple(in_vain if step.name == "unplug" else step for step in phase.steps))
+            for phase in LIVE.phases
+        ),
+    )
+    start(path, world, itinerary=LIVE).engine.forward()
+    start(path, world, itinerary=itinerary).engine.back(ALL, "asked")
+    acts = world.acts[world.acts.index("undo unplug") :]
+    assert acts == ["undo unplug", "undo unplug", "undo deploy", "undo claim"]
+
+
 def test_an_undo_in_a_live_phase_is_tried_again(path: Path, world: World) -> None:
     migrated(path, world)
     world.acts.clear()

@@ -231,7 +231,7 @@ def test_a_switched_back_run_is_not_switched_back_again(tmp_path: Path, tiny: Ti
     rundir = record(tmp_path, "r1", SWITCHED_BACK)
     before = rundir.journal.read_bytes()
     with pytest.raises(UsageProblem, match=r"^run r1 is switched back already$") as refusal:
-        operations.rollback("r1", parts(tmp_path, tiny), yes=True)
+        operations.rollback("r1", parts(tmp_path, tiny, itineraries=(alone(),)), yes=True)
     assert refusal.value.hint.startswith("vmmigrate finish r1: deletes the new VM")
     assert (changes(tiny), rundir.journal.read_bytes()) == ([], before)
 
@@ -463,7 +463,7 @@ def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny
     tiny.before.clear()
     tiny.calls.clear()
     assert operations.rollback("r1", parts(tmp_path, tiny), yes=True) == "rolled-back"
-    assert changes(tiny) == [f"destroy {NEW.name}"]
+    assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
 
 
 DELETED = (
@@ -503,7 +503,7 @@ def test_a_rehearsed_rollback_is_refused_as_the_real_one(tmp_path: Path, tiny: T
     refusals = []
     for act in (operations.rollback, operations.rehearse_rollback):
         with pytest.raises(UsageProblem) as refused:
-            act("r1", parts(tmp_path, tiny))
+            act("r1", parts(tmp_path, tiny, itineraries=(alone(),)))
         refusals.append(str(refused.value))
     assert refusals[0] == refusals[1]
 

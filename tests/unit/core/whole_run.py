@@ -47,7 +47,17 @@ def itinerary() -> Itinerary:
 def _modelled(real: Step) -> Step:
     undo = real.undo if isinstance(real.undo, Nothing) else _UNDO.get(real.name, _unmarking(real.name))
     holds = real.holds if isinstance(real.holds, Nothing) else _marked(real.name)
-    return replace(real, do=_DO.get(real.name, _marking(real.name)), undo=undo, holds=holds)
+    undone = real.undone if isinstance(real.undone, Nothing) else _unmarked(real.name)
+    return replace(real, do=_DO.get(real.name, _marking(real.name)), undo=undo, holds=holds, undone=undone)
+
+
+def _unmarked(name: str) -> Callable[[Bench], Iterator[Check]]:
+    def undone(bench: Bench) -> Iterator[Check]:
+        marks = bench.world.marks
+        so = OLD_LIVE in marks and NEW_LIVE not in marks if name == "switch" else name not in marks
+        yield Check("mark", name, "not so", "", Verdict.of(so))
+
+    return undone
 
 
 def _marked(name: str) -> Callable[[Bench], Iterator[Check]]:
