@@ -98,7 +98,7 @@ class KvmHypervisor:
         return ()
 
     def carried(self, spec: DeploySpec) -> tuple[Carried, ...]:
-        return ()
+        return deploying.carried(self._session, spec)
 
     def start(self, vm: VmRef) -> None:
         domain = self._session.domain(vm)

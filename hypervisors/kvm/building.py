@@ -10,17 +10,16 @@ from copy import deepcopy
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from hypervisors.errors import NotSupported
-from hypervisors.kvm import devices
+from hypervisors.kvm import devices, firmware, smbios
 from hypervisors.kvm.elements import remove
 from hypervisors.kvm.interfaces import interfaces
-from hypervisors.kvm.reading import bytes_of, firmware_of, vcpus_of
+from hypervisors.kvm.reading import bytes_of, vcpus_of
 from hypervisors.kvm.tags import tag_element
 from hypervisors.tag import Tag
 from hypervisors.types import NicSpec
 
 _KEPT = (
-    *("memory", "currentMemory", "memoryBacking", "memtune", "numatune", "blkiotune", "resource"),
+    *("maxMemory", "memory", "currentMemory", "memoryBacking", "memtune", "numatune", "blkiotune", "resource"),
     *(
         "vcpu",
         "vcpus",
@@ -38,7 +37,6 @@ _KEPT = (
     *("on_poweroff", "on_reboot", "on_crash", "keywrap", "launchSecurity"),
 )
 _OF_SINGLE_CPUS = ("vcpupin", "vcpusched", "cachetune", "memorytune")
-_STORE = ("template", "templateFormat", "format")
 
 
 @dataclass(frozen=True)
@@ -66,73 +64,14 @@ def domain_like(old: ET.Element, shape: Shape) -> ET.Element:
     ET.SubElement(new, "uuid").text = shape.tag.vm
     ET.SubElement(new, "metadata").append(tag_element(shape.tag))
     new.extend(deepcopy(element) for element in old if element.tag in _KEPT)
-    _strip_identity(new)
-    _strip_boot(new)
-    if shape.firmware not in (None, firmware_of(old)):
-        _set_firmware(new, shape.firmware)
+    smbios.forget(new)
+    firmware.adapt(new, shape.firmware)
     if shape.vcpus not in (None, vcpus_of(old)):
         _set_vcpus(new, shape.vcpus)
     if shape.memory not in (None, bytes_of(old, "memory")):
         _set_memory(new, shape.memory)
-    new.append(_devices_like(old, shape))
+    new.append(_devices_like(old, shape, modules=new.find("maxMemory") is not None))
     return new
-
-
-def _strip_identity(domain: ET.Element) -> None:
-    """SMBIOS tables that repeat the old UUID or serial number, which libvirt refuses beside another UUID."""
-    for system in domain.findall("sysinfo/system"):
-        for entry in system.findall("entry"):
-            if entry.get("name") in ("uuid", "serial"):
-                system.remove(entry)
-
-
-def _strip_boot(domain: ET.Element) -> None:
-    """The old kernel, boot order and variable store go: the new disk boots by itself."""
-    os = domain.find("os")
-    if os is None:
-        return
-    automatic = os.get("firmware") is not None  # libvirt then chooses loader and store by itself
-    for element in list(os):
-        if element.tag in ("kernel", "initrd", "cmdline", "dtb", "boot"):
-            os.remove(element)
-        elif element.tag == "loader" and element.get("readonly") == "no" and element.get("type") == "pflash":
-            raise NotSupported(
-                f"the old VM writes to its own copy of the firmware, {element.text}, and two cannot share it",
-                hint="set readonly='yes' on its <loader> and give it an <nvram> with a template: virsh edit",
-            )
-        elif automatic and element.tag in ("loader", "nvram"):
-            _forget_choice(os, element)
-        elif element.tag == "nvram":
-            _forget_store(os, element)
-
-
-def _forget_choice(os: ET.Element, element: ET.Element) -> None:
-    secure = element.get("secure")
-    os.remove(element)
-    if element.tag == "loader" and secure is not None:
-        ET.SubElement(os, "loader", secure=secure)
-
-
-def _forget_store(os: ET.Element, nvram: ET.Element) -> None:
-    """The new one is made from the same template; what format it has goes with that."""
-    kept = {name: value for name in _STORE if (value := nvram.get(name)) is not None}
-    os.remove(nvram)
-    if "template" in kept:
-        ET.SubElement(os, "nvram", kept)
-
-
-def _set_firmware(domain: ET.Element, firmware: str | None) -> None:
-    """libvirt finds loader and store by itself. Without Secure Boot: an image for another hypervisor knows no keys."""
-    os = domain.find("os")
-    if os is None:
-        os = ET.SubElement(domain, "os")
-    os.attrib.pop("firmware", None)
-    remove(os, "loader", "nvram", "firmware")
-    if firmware == "efi":
-        os.set("firmware", "efi")
-        features = ET.SubElement(os, "firmware")
-        for feature in ("enrolled-keys", "secure-boot"):
-            ET.SubElement(features, "feature", enabled="no", name=feature)
 
 
 def _set_vcpus(domain: ET.Element, vcpus: int | None) -> None:
@@ -147,13 +86,16 @@ def _set_vcpus(domain: ET.Element, vcpus: int | None) -> None:
 
 
 def _set_memory(domain: ET.Element, memory: int | None) -> None:
+    old = domain.find("memory")
+    kept = {} if old is None else {name: value for name, value in old.attrib.items() if name != "unit"}
     remove(domain, "memory", "currentMemory", "memtune")
     _forget_cells(domain)
-    ET.SubElement(domain, "memory", unit="b").text = str(memory)
+    ET.SubElement(domain, "memory", kept, unit="b").text = str(memory)
 
 
 def _forget_cells(domain: ET.Element) -> None:
-    """The guest's NUMA cells, whose CPUs and memory no longer add up, and what names one of them."""
+    """The guest's NUMA cells, whose CPUs and memory no longer add up, what names one of them, and room for more."""
+    remove(domain, "maxMemory")
     _remove_from(domain, "cpu", "numa")
     _remove_from(domain, "numatune", "memnode")
     for number, page in enumerate(domain.findall("memoryBacking/hugepages/page")):
@@ -171,9 +113,9 @@ def _remove_from(domain: ET.Element, path: str, *tags: str) -> None:
             remove(domain, path)
 
 
-def _devices_like(old: ET.Element, shape: Shape) -> ET.Element:
+def _devices_like(old: ET.Element, shape: Shape, *, modules: bool) -> ET.Element:
     new = ET.Element("devices")
-    new.extend(devices.copied(old))
+    new.extend(devices.copied(old, modules=modules))
     boot = devices.disk(old, shape.disk, shape.disk_bus)
     new.append(boot)
     new.extend(devices.disks_beside(boot, shape.empty))

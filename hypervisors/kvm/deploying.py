@@ -8,8 +8,9 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from hypervisors import refusals, unchanged
+from hypervisors.carried import Carried
 from hypervisors.errors import HypervisorError, NameTaken, NotSupported
-from hypervisors.kvm import building, checking, pools, tags, transfer
+from hypervisors.kvm import beside, building, carrying, checking, pools, tags, transfer
 from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.removing import destroy
@@ -58,6 +59,15 @@ def rehearse(session: Session, spec: DeploySpec) -> None:
         if session.named(spec.name) is not None:
             raise refusals.name_taken(spec.name)
         _asked(session, spec, place)
+
+
+def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
+    """What becomes of the old domain's definition, and of what libvirt keeps beside it."""
+    with door(f"comparison with {spec.like.name}"):
+        place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
+        old = _old(session, spec.like)
+        new = building.domain_like(old, _shape(spec, place))
+        return (*carrying.carried(old, new), *beside.carried(session.domain(spec.like)))
 
 
 def _look_for_earlier(session: Session, spec: DeploySpec, place: _Place) -> libvirt.virDomain | None:

@@ -10,16 +10,21 @@ from hypervisors.kvm.elements import remove
 from hypervisors.kvm.reading import attribute, boot_disk_of
 
 _CONTROLLERS = ("usb", "scsi", "sata", "ide", "virtio-serial")  # libvirt adds what else the machine needs
-_DISK_DRIVER = ("cache", "io", "discard", "detect_zeroes")
+_DISK_DRIVER = ("cache", "io", "discard", "detect_zeroes", "error_policy", "rerror_policy")
+_VIRTIO_DRIVER = ("queues", "queue_size", "iothread", "ioeventfd", "event_idx", "iommu", "ats", "packed")
+_MODULES = ("dimm", "virtio-mem")  # others keep their content in a file of the host
 _DISKS = {"virtio": "vda", "scsi": "sda", "sata": "sda", "ide": "hda"}  # the first disk on each bus
 _LETTERS = {"ide": "abcd", "sata": "abcdef"}  # as many as the controllers of every machine take
 _AGENT = "org.qemu.guest_agent.0"
 
 
-def copied(old: ET.Element) -> Iterator[ET.Element]:
-    """Of the old domain's devices those that the new one has too, without their places on a bus."""
+def copied(old: ET.Element, *, modules: bool) -> Iterator[ET.Element]:
+    """Of the old domain's devices those that the new one has too, without their places on a bus.
+
+    `modules`: with those of memory, which count in the old one's memory and need room beside it.
+    """
     for device in old.findall("devices/*"):
-        copy = _COPIES.get(device.tag, _left_out)(device)
+        copy = None if device.tag == "memory" and not modules else _COPIES.get(device.tag, _left_out)(device)
         if copy is not None:
             yield copy
 
@@ -45,13 +50,14 @@ def _controller(device: ET.Element) -> ET.Element | None:
 
 
 def _graphics(device: ET.Element) -> ET.Element | None:
-    """With a port chosen by libvirt: the old one still listens on its own."""
+    """With a port chosen by libvirt: the old one still listens on its own. No sound, so no device for it is named."""
     copied = _as_is(device)
     assert copied is not None
     for fixed in ("port", "tlsPort", "websocket", "socket"):
         copied.attrib.pop(fixed, None)
     if copied.get("type") in ("vnc", "spice"):
         copied.set("autoport", "yes")
+    remove(copied, "audio")
     for listen in copied.findall("listen"):
         listen.attrib.pop("socket", None)
     return copied
@@ -76,7 +82,18 @@ def _rng(device: ET.Element) -> ET.Element | None:
 
 
 def _tpm(device: ET.Element) -> ET.Element | None:
-    return _as_is(device) if attribute(device, "backend", "type") == "emulator" else None
+    """With a state of its own, where libvirt puts it: two machines that write to one destroy it."""
+    if attribute(device, "backend", "type") != "emulator":
+        return None
+    copied = deepcopy(device)
+    remove(copied, "address", "alias")
+    for backend in copied.findall("backend"):
+        remove(backend, "source", "encryption")
+    return copied
+
+
+def _memory(device: ET.Element) -> ET.Element | None:
+    return _as_is(device) if device.get("model") in _MODULES else None
 
 
 _COPIES: dict[str, Callable[[ET.Element], ET.Element | None]] = {
@@ -89,24 +106,32 @@ _COPIES: dict[str, Callable[[ET.Element], ET.Element | None]] = {
     "channel": _channel,
     "rng": _rng,
     "tpm": _tpm,
+    "memory": _memory,
 }
 
 
 def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
-    """On the bus of the old boot disk unless another is asked for, with its caching; boots first."""
+    """On the bus of the old boot disk unless another is asked for, with its caching and limits; boots first."""
     template = boot_disk_of(old)
     made = ET.Element("disk", type="file", device="disk")
     driver = ET.SubElement(made, "driver", name="qemu", type="qcow2")
     ET.SubElement(made, "source", file=file)
     target = {"dev": "vda", "bus": "virtio"}
     if template is not None:
-        target = {name: attribute(template, "target", name) for name in target}
-        driver.attrib |= {name: value for name in _DISK_DRIVER if (value := attribute(template, "driver", name))}
+        target = {name: attribute(template, "target", name) or value for name, value in target.items()}
+        driver.attrib |= _driver_like(template, bus)
+        made.extend(deepcopy(limits) for limits in template.findall("iotune"))
     if bus not in (None, target["bus"]):
         target = _target(old, bus)
     ET.SubElement(made, "target", target)
     ET.SubElement(made, "boot", order="1")
     return made
+
+
+def _driver_like(template: ET.Element, bus: str | None) -> dict[str, str]:
+    stays_virtio = attribute(template, "target", "bus") == "virtio" and bus in (None, "virtio")
+    names = (*_DISK_DRIVER, *(_VIRTIO_DRIVER if stays_virtio else ()))
+    return {name: value for name in names if (value := attribute(template, "driver", name))}
 
 
 def disks_beside(boot: ET.Element, files: Sequence[str]) -> Iterator[ET.Element]:

@@ -11,7 +11,7 @@ from hypervisors.kvm.reading import SOURCE_ATTRIBUTE, attribute, interfaces_of, 
 from hypervisors.types import Network, NicSpec
 
 _OF_NETWORK = ("vlan", "filterref", "mtu")
-_OF_NIC = ("driver", "bandwidth", "port", "coalesce", "tune")
+_OF_NIC = ("driver", "bandwidth", "port", "coalesce", "tune", "rom", "acpi")
 
 
 def interfaces(old: ET.Element, nics: Sequence[NicSpec]) -> list[ET.Element]:
@@ -58,6 +58,8 @@ def _interface(nic: NicSpec, like: _Model) -> ET.Element:
     if like.beside is not None:
         _refuse_second(nic, like.beside, same=like.is_same)
         interface.extend(_copies(like.beside, same=like.is_same))
+        if like.is_same and (trust := like.beside.get("trustGuestRxFilters")):
+            interface.set("trustGuestRxFilters", trust)
     if nic.mac is not None:
         ET.SubElement(interface, "mac", address=nic.mac)
     ET.SubElement(interface, "model", type=like.model)

@@ -11,10 +11,9 @@ SOURCE_ATTRIBUTE = {"network": "network", "bridge": "bridge", "direct": "dev"}
 
 _UNITS: dict[str, int] = {
     **dict.fromkeys(("b", "bytes"), 1),
-    **{f"{letter}B": 1000**power for power, letter in enumerate("KMGTPE", start=1)},
-    **{form: 1024**power for power, letter in enumerate("KMGTPE", start=1) for form in (letter, f"{letter}iB")},
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", start=1)},
+    **{form: 1024**power for power, letter in enumerate("kmgtpe", start=1) for form in (letter, f"{letter}ib")},
 }
-_UNITS["k"] = 1024
 
 
 def text_of(element: ET.Element, path: str) -> str:
@@ -28,11 +27,11 @@ def attribute(element: ET.Element, path: str, name: str) -> str:
 
 
 def bytes_of(domain: ET.Element, path: str) -> int:
-    """A size with its unit; the default is KiB [libvirt: formatdomain, Memory Allocation]."""
+    """A size with its unit, in any case; the default is KiB [libvirt: formatdomain, Memory Allocation]."""
     element = domain.find(path)
     if element is None:
         return 0
-    return int((element.text or "0").strip()) * _UNITS[element.get("unit", "KiB")]
+    return int((element.text or "0").strip()) * _UNITS[element.get("unit", "KiB").lower()]
 
 
 def vcpus_of(domain: ET.Element) -> int:

@@ -166,7 +166,6 @@ def test_driver(folder: Path) -> Iterator[World]:
         small_image(folder),
         volumes=lambda: sorted(pool.listVolumes()),
         lacks={
-            "carried": "to come",
             "deploy": "libvirt's test driver takes no upload into a volume",
             "a full store": "libvirt's test driver takes no upload into a volume",
             "links": no_devices,
@@ -240,10 +239,7 @@ def real_libvirtd(folder: Path) -> Iterator[World]:
             VmRef(domain.UUIDString(), name),
             small_image(folder),
             volumes=lambda: sorted(volume for volume in pool.listVolumes() if volume.startswith(name)),
-            lacks={
-                "carried": "to come",
-                "a guest that obeys": "a guest of three megabytes obeys nobody: the lab's own tests have one",
-            },
+            lacks={"a guest that obeys": "a guest of three megabytes obeys nobody: the lab's own tests have one"},
             copy=lambda vm, name: _cloned(connection, vm, name),
         )
     finally:

@@ -120,10 +120,10 @@ def test_firmware_gets_a_variable_store_of_its_own() -> None:
 
 
 def test_firmware_that_libvirt_chose_is_chosen_again() -> None:
-    automatic = OLD.replace("<os>", "<os firmware='efi'>").replace("<loader", "<loader secure='yes'")
-    new = built(old=automatic)
-    assert told(new, "os/loader") == '<loader secure="yes" />'
-    assert new.find("os/nvram") is None
+    automatic = OLD.replace("<os>", "<os firmware='efi'>")
+    assert [child.tag for child in built(old=automatic).findall("os/*")] == ["type"]
+    stateless = automatic.replace("<loader", "<loader stateless='yes'")
+    assert told(built(old=stateless), "os/loader") == '<loader stateless="yes" />'
 
 
 def otherwise(old: str = OLD, **given: str) -> ET.Element:
