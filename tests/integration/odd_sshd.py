@@ -20,6 +20,7 @@ class OddSshd:
     A line's canary (`echo NONCE $SHELL; …`) is answered as by `login_shell`, before `answer` gets the rest;
     with `login_shell` "" there is no shell, and `answer` gets all of it. `swallows`: no forwarding is ever answered.
     `asks`: its questions, in place of taking a password; `echoes`: the answers would show.
+    `silent`: seconds in which no request to run something is answered.
     """
 
     answer: Answer
@@ -33,6 +34,7 @@ class OddSshd:
     swallows: bool = False
     asks: tuple[str, ...] = ()
     echoes: bool = False
+    silent: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator["OddSshd"]:
@@ -100,10 +102,14 @@ class _Server(paramiko.ServerInterface):
             threading.Event().wait(1)
         return paramiko.OPEN_FAILED_CONNECT_FAILED
 
+    def check_channel_pty_request(self, *_request: object) -> bool:
+        return True
+
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         canary = _CANARY.match(command.decode()) if self._sshd.login_shell else None
         line = command.decode()[canary.end() if canary else 0 :]
         self._sshd.seen.append(line)
+        threading.Event().wait(self._sshd.silent)
         threading.Timer(0.01, self._answer, (line, channel, canary[1] if canary else "")).start()
         return True
 

@@ -1,5 +1,7 @@
 """The shell against servers that are not the stand-in: sudo without password, a booting machine, keys, odd ends."""
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +13,7 @@ import pytest
 from odd_sshd import Answer, OddSshd, ended
 
 from hypervisors import LoginRefused, Secret, Unreachable, Unusable
-from hypervisors.wire.ssh import Login, SshKey, SshServer, execution, host_key_seen
+from hypervisors.wire.ssh import Login, Questions, SshKey, SshServer, Unfinished, connect, execution, host_key_seen
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.errors import ApplianceError, CommandFailed
 
@@ -187,6 +189,38 @@ def test_a_command_that_never_ends_is_given_up() -> None:
         pytest.raises(Unreachable, match="did not finish 'sleep' in time"),
     ):
         shell.run(["sleep", "1000"], timeout=0.5)
+
+
+def test_a_request_that_is_never_answered_is_given_up() -> None:
+    with (
+        speaking(OddSshd(lambda command, channel: None, silent=3.0)) as shell,
+        pytest.raises(Unreachable, match="did not finish 'true' in time"),
+    ):
+        shell.run(["true"], timeout=0.3)
+
+
+def test_a_terminal_that_is_never_given_is_given_up() -> None:
+    sshd = OddSshd(lambda command, channel: None, silent=3.0)
+    with sshd.running():
+        pin = host_key_seen("127.0.0.1", sshd.port).line
+        connection = connect(SshServer("127.0.0.1", sshd.port, pin, timeout=5), SA)
+        with pytest.raises(Unfinished):
+            connection.converse("passwd", Questions(lambda line: ""), timeout=0.3)
+        connection.close()
+
+
+def test_a_server_that_only_greets_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        accepted: list[socket.socket] = []
+
+        def greet() -> None:
+            accepted.append(listening.accept()[0])
+            accepted[0].sendall(b"SSH-2.0-slow\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        with pytest.raises(Unreachable, match=r"no keys were exchanged within 0\.5 s"):
+            host_key_seen("127.0.0.1", listening.getsockname()[1], timeout=0.5)
+        accepted[0].close()
 
 
 def test_a_session_that_breaks_off_is_unreachable_and_made_anew() -> None:

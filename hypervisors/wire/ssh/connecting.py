@@ -84,11 +84,18 @@ def _start(server: SshServer) -> _Transport:
             transport = _Transport(plain, disabled_algorithms=off)
             _prefer_known_types(transport, server)
             transport.banner_timeout = transport.auth_timeout = server.timeout
-            transport.start_client(timeout=server.timeout)
+            _exchange_keys(transport, server.timeout)
     except BaseException:
         plain.close()
         raise
     return transport
+
+
+def _exchange_keys(transport: paramiko.Transport, timeout: float) -> None:
+    transport.start_client(timeout=timeout)
+    if not transport.initial_kex_done:  # paramiko stops waiting without a word
+        transport.close()
+        raise TimeoutError(f"no keys were exchanged within {timeout:g} s")
 
 
 @contextmanager

@@ -44,8 +44,9 @@ def converse(transport: paramiko.Transport, line: str, questions: Questions, tim
     channel = transport.open_session(timeout=timeout)
     try:
         channel.settimeout(timeout)
-        channel.get_pty(term="dumb", width=500)
-        channel.exec_command(line)
+        with execution.closed_after(timeout, channel):
+            channel.get_pty(term="dumb", width=500)
+            channel.exec_command(line)
         seen = _talk(channel, questions, timeout)
         status = channel.recv_exit_status() if channel.exit_status_ready() else -1
         return _text(seen), None if status == -1 else status

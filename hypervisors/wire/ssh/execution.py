@@ -1,7 +1,9 @@
 """Run one command line over an SSH transport: both streams and the status, within a time and a size."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Timer
 from time import monotonic
 
 import paramiko
@@ -44,11 +46,35 @@ def execute(transport: paramiko.Transport, line: str, given: bytes, timeout: flo
     channel = transport.open_session(timeout=timeout)
     try:
         channel.settimeout(timeout)
-        channel.exec_command(line)
-        _send(channel, given)
+        with closed_after(timeout, channel):
+            channel.exec_command(line)
+            _send(channel, given)
         return _collect(channel, timeout)
     finally:
         channel.close()
+
+
+@contextmanager
+def closed_after(seconds: float, channel: paramiko.Channel) -> Iterator[None]:
+    """Paramiko waits for ever for an answer to a request, and for each byte of a window anew. Raises Unfinished."""
+    late = Event()
+
+    def give_up() -> None:
+        late.set()
+        with suppress(paramiko.SSHException, OSError, EOFError):  # the session may have ended meanwhile
+            channel.close()
+
+    timer = Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        if late.is_set():
+            raise Unfinished(b"") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 def _send(channel: paramiko.Channel, given: bytes) -> None:

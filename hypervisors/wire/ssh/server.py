@@ -10,6 +10,7 @@ import paramiko
 
 from hypervisors.errors import TrustRefused, Unusable
 from hypervisors.wire.dialling import Dial, dial_straight
+from hypervisors.wire.ssh.known_hosts import Known, known
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def fingerprint_of_key(line: str) -> str:
 
 def known_fingerprints(host: str, port: int, known_hosts: Path | None) -> tuple[str, ...]:
     """`SHA256:…` of each key that a known_hosts file has for that server. Raises Unusable."""
-    keys = _known_keys(SshServer(host, port, known_hosts=known_hosts))
-    return tuple(_digest(key.asbytes()) for key in keys.values())
+    found = _known(SshServer(host, port, known_hosts=known_hosts))
+    return tuple(dict.fromkeys(_digest(blob) for _, blob in found.keys))
 
 
 def shown_by(transport: paramiko.Transport) -> HostKey:
@@ -68,7 +69,7 @@ def shown_by(transport: paramiko.Transport) -> HostKey:
 def known_types(server: SshServer) -> list[str]:
     if server.host_key:
         return [] if server.host_key.startswith("SHA256:") else server.host_key.split()[:1]
-    return list(_known_keys(server))
+    return [kind for kind, _ in _known(server).keys]
 
 
 def family_of(kind: str) -> str:
@@ -76,18 +77,8 @@ def family_of(kind: str) -> str:
     return "ssh-rsa" if kind.startswith("rsa-sha2") else kind
 
 
-def _known_keys(server: SshServer) -> dict[str, paramiko.PKey]:
-    """The host's keys in known_hosts, by type."""
-    if server.known_hosts is None:
-        return {}
-    try:
-        hosts = paramiko.HostKeys(str(server.known_hosts))
-    except OSError as error:
-        raise Unusable(
-            f"cannot read {server.known_hosts}: {error.strerror}", hint="give a known_hosts file or a pin"
-        ) from error
-    name = server.host if server.port == 22 else f"[{server.host}]:{server.port}"
-    return dict((hosts.lookup(name) or {}).items())
+def _known(server: SshServer) -> Known:
+    return known(server.known_hosts, server.host, server.port) if server.known_hosts else Known()
 
 
 def _digest(blob: bytes) -> str:
@@ -96,10 +87,13 @@ def _digest(blob: bytes) -> str:
 
 def verify(server: SshServer, shown: HostKey, settings: str) -> None:
     """Raises TrustRefused if it is neither the pinned key nor in known_hosts."""
-    if server.host_key:
-        wanted = [_pinned(server.host_key)]
-    else:
-        wanted = [_digest(key.asbytes()) for key in _known_keys(server).values()]
+    held = Known() if server.host_key else _known(server)
+    if shown.fingerprint in map(_digest, held.revoked):
+        raise TrustRefused(
+            f"the SSH host key of {server}, {shown.fingerprint}, is revoked in {server.known_hosts}",
+            hint=f"whoever has it may be anybody: give the machine a new one, and pin that with {settings}.host_key",
+        )
+    wanted = [_pinned(server.host_key)] if server.host_key else [_digest(blob) for _, blob in held.keys]
     if shown.fingerprint in wanted:
         return
     kind = shown.line.split()[0]
