@@ -7,7 +7,7 @@ from typing import Any
 
 from pyVmomi import vim
 
-from hypervisors.errors import NotSupported
+from hypervisors.errors import NotFound, NotSupported
 from hypervisors.vmware import properties
 from hypervisors.vmware.session import Session
 
@@ -136,9 +136,11 @@ def _host_of(session: Session, machine: vim.VirtualMachine, name: str) -> vim.Ho
 
 
 def _list_of(session: Session, host: vim.HostSystem, name: str) -> tuple[Any, Any]:
-    """The host's list keeper and its list, (None, None) where there is none."""
+    """The host's list keeper and its list, (None, None) where there is none: not named, or named and not there."""
     what, path = f"autostart of {name}", "configManager.autoStartManager"
     manager = properties.of_one(session, host, (path,), what).get(path)
-    if manager is None:
+    try:
+        found = properties.of_one(session, manager, ("config",), what) if manager is not None else {}
+    except NotFound:
         return None, None
-    return manager, properties.of_one(session, manager, ("config",), what).get("config")
+    return manager, found.get("config")

@@ -34,6 +34,10 @@ class WrongState(HypervisorError):
     """The thing is in no state for that. A machine that an upload holds may say so in place of Busy."""
 
 
+class OtherPower(WrongState):
+    """The thing went off or on since it was looked at; nothing was done."""
+
+
 _MAY_NOT = "give the account the privileges that the page for VMware lists"
 _SEE = "the task's entry in the vSphere client says more"
 _WAIT = "something else works on it just now: wait for that task to end, then run this again"
@@ -64,7 +68,7 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
     (vim.fault.ConcurrentAccess, Outdated, _WAIT),
     (vim.fault.FileLocked, Busy, _WAIT),
     (vim.fault.MethodDisabled, Busy, _WAIT),
-    (vim.fault.InvalidPowerState, HypervisorError, _SEE),
+    (vim.fault.InvalidPowerState, OtherPower, _SEE),
     (vim.fault.InvalidState, WrongState, _SEE),
     (vim.fault.ToolsUnavailable, NotSupported, _TOOLS),
     (vmodl.fault.HostCommunication, Unreachable, _HOST_AWAY),

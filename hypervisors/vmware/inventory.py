@@ -34,8 +34,9 @@ def datacenter(session: Session) -> vim.Datacenter:
 
 def find(session: Session, name_or_id: str) -> VmRef:
     """By name or instance UUID. Raises NotFound, and says what there is; Ambiguous."""
+    root = datacenter(session) if session.target.datacenter else None
     if _UUID.fullmatch(name_or_id):
-        found = machine_or_none(session, VmRef(name_or_id, name_or_id))
+        found = machine_or_none(session, VmRef(name_or_id, name_or_id), root)
         if found is not None:
             row = properties.of_one(session, found, ("name", "config.instanceUuid"), f"virtual machine {name_or_id}")
             return reading.ref_of(row)
@@ -45,7 +46,8 @@ def find(session: Session, name_or_id: str) -> VmRef:
         ids = ", ".join(ref.id for ref in matching)
         raise Ambiguous(f"{len(matching)} virtual machines are called {name_or_id!r}", hint=f"give one's UUID: {ids}")
     if not matching:
-        raise refusals.missing("virtual machine", name_or_id, (ref.name for ref in refs))
+        where = f" in the datacenter {session.target.datacenter}" if root is not None else ""
+        raise refusals.missing("virtual machine", name_or_id, (ref.name for ref in refs), where=where)
     return matching[0]
 
 
@@ -57,9 +59,10 @@ def machine(session: Session, vm: VmRef) -> vim.VirtualMachine:
     return found
 
 
-def machine_or_none(session: Session, vm: VmRef) -> vim.VirtualMachine | None:
+def machine_or_none(session: Session, vm: VmRef, root: vim.Datacenter | None = None) -> vim.VirtualMachine | None:
+    """`root`: look there alone. What a run knows by its id is looked for everywhere: moved is not gone."""
     index = session.content.searchIndex
-    return session.read(f"virtual machine {vm.name}", lambda: index.FindByUuid(None, vm.id, True, True))
+    return session.read(f"virtual machine {vm.name}", lambda: index.FindByUuid(root, vm.id, True, True))
 
 
 def machines(session: Session, paths: tuple[str, ...]) -> list[Row]:

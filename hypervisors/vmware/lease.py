@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pyVmomi import vim
 
-from hypervisors.errors import HypervisorError, Problem, Unreachable
+from hypervisors.errors import HypervisorError, NotFound, Problem, Unreachable
 from hypervisors.vmware import properties
 from hypervisors.vmware.faults import problem_of
 from hypervisors.vmware.session import Session
@@ -21,6 +21,10 @@ _READY = 300.0  # seconds
 _RENEWALS = 4  # in the life of a lease, which is about five minutes
 _AT_LEAST, _AT_MOST = 0.05, 60.0  # seconds between two of them
 _State = vim.HttpNfcLease.State
+
+
+class Ended(Unreachable):
+    """The lease is there no more: it goes with the session in which it was begun. The upload can be begun again."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Lease:
     def begin(self) -> None:
         """Wait until the server is ready, and keep it so. Raises what the server says, TimedOut."""
         wait_for(self._what, self._look, timeout=_READY, clears="see the task in the vSphere client", pause=0.05)
-        info = properties.of_one(self._session, self._lease, ("info",), self._what)["info"]
+        info = self._read("info")["info"]
         self.slots = slots_of(info, self._session.target)
         self.machine = info.entity
         self._thread = threading.Thread(target=self._renew, args=(info.leaseTimeout,), name="lease", daemon=True)
@@ -63,7 +67,8 @@ class Lease:
         self._end()
         self.check()
         self._report(100)
-        self._session.write(self._what, self._lease.HttpNfcLeaseComplete)
+        with self._going():
+            self._session.write(self._what, self._lease.HttpNfcLeaseComplete)
 
     def abort(self) -> None:
         """The server then removes what it made; the simulator does not, and a lease may be gone already."""
@@ -73,10 +78,26 @@ class Lease:
 
     def reason(self) -> Problem | None:
         """Why the server gave the lease up, if it did: a full datastore shows at our end as a broken connection."""
-        with suppress(Problem):
-            fault = properties.of_one(self._session, self._lease, ("error",), self._what).get("error")
-            return problem_of(fault, self._what) if fault is not None else None
-        return None
+        try:
+            fault = self._read("error").get("error")
+        except Problem as problem:
+            return problem if isinstance(problem, Ended) else None
+        return problem_of(fault, self._what) if fault is not None else None
+
+    @contextmanager
+    def _going(self) -> Iterator[None]:
+        """Raises Ended in place of NotFound."""
+        try:
+            yield
+        except NotFound as gone:
+            raise Ended(
+                f"{self._what}: it ended before the upload did, perhaps with its session",
+                hint="run it again: the upload begins again from its start",
+            ) from gone
+
+    def _read(self, *paths: str) -> properties.Properties:
+        with self._going():
+            return properties.of_one(self._session, self._lease, paths, self._what)
 
     def _end(self) -> None:
         self._over.set()
@@ -93,16 +114,18 @@ class Lease:
                 self._report(self.percent)
                 renewed = asked
             except Problem as problem:
-                if not isinstance(problem, Unreachable) or time.monotonic() - renewed >= life:
+                asks_again = isinstance(problem, Unreachable) and not isinstance(problem, Ended)
+                if not asks_again or time.monotonic() - renewed >= life:
                     self._failure = problem
                     return
 
     def _report(self, percent: int) -> None:
         """Reporting twice does no harm."""
-        self._session.read(self._what, lambda: self._lease.HttpNfcLeaseProgress(percent))
+        with self._going():
+            self._session.read(self._what, lambda: self._lease.HttpNfcLeaseProgress(percent))
 
     def _look(self) -> None:
-        seen = properties.of_one(self._session, self._lease, ("state", "error"), self._what)
+        seen = self._read("state", "error")
         if seen["state"] == _State.error:
             raise problem_of(seen["error"], self._what)
         if seen["state"] != _State.ready:

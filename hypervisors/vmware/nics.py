@@ -7,7 +7,7 @@ from pyVmomi import vim
 
 from hypervisors.errors import NotFound
 from hypervisors.types import Network, PowerState
-from hypervisors.vmware import networks, properties, reading, tasks
+from hypervisors.vmware import networks, power, properties, reading, tasks
 from hypervisors.vmware.session import Session
 
 _Change = vim.vm.device.VirtualDeviceSpec
@@ -18,6 +18,12 @@ def set_nic(
     session: Session, machine: vim.VirtualMachine, name: str, mac: str, link: bool | None, to: Network | None
 ) -> None:
     """One reconfiguration sets what runs and what is stored: vSphere keeps both in one device. Raises NotFound."""
+    power.looking_again(lambda: _set_nic(session, machine, name, mac, link, to))
+
+
+def _set_nic(
+    session: Session, machine: vim.VirtualMachine, name: str, mac: str, link: bool | None, to: Network | None
+) -> None:
     card, running = _card(session, machine, name, mac)
     changed = link is not None and _set_link(card.connectable, link, running=running)
     if to is not None and reading.network_of(card.backing, networks.names_of_keys(session)) != to:
@@ -28,6 +34,10 @@ def set_nic(
 
 
 def remove_nic(session: Session, machine: vim.VirtualMachine, name: str, mac: str) -> None:
+    power.looking_again(lambda: _remove_nic(session, machine, name, mac))
+
+
+def _remove_nic(session: Session, machine: vim.VirtualMachine, name: str, mac: str) -> None:
     try:
         card, _ = _card(session, machine, name, mac)
     except NotFound:

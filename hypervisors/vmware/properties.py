@@ -1,13 +1,13 @@
 """Read named properties of managed objects in one round trip: touching `vm.runtime` would fetch it whole."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pyVmomi import vim, vmodl
 
 from hypervisors.errors import HypervisorError, NotFound
-from hypervisors.vmware.faults import words_of
+from hypervisors.vmware.faults import NONSENSE, TRANSPORT, words_of
 from hypervisors.vmware.session import Session
 
 _Collector: Any = vmodl.query.PropertyCollector
@@ -64,6 +64,7 @@ def of_all(session: Session, kind: type[vim.ManagedEntity], paths: Sequence[str]
         view = session.content.viewManager.CreateContainerView(root, [kind], True)
         with _gone_with_its_session(view):
             rows = _pages(session, _through(view, kind, paths), what)
+        with suppress(vmodl.MethodFault, *TRANSPORT, *NONSENSE):  # it goes with the session; what was read is read
             view.Destroy()
         return rows
 

@@ -16,6 +16,7 @@ from hypervisors.wire import proxies, tls
 from hypervisors.wire.faults import plainly
 
 _THUMBPRINTS = {40: "sha1", 64: "sha256"}  # by their hexadecimal digits; older servers have only SHA-1
+_SHOWING = 5.0  # seconds
 _PIN = "hypervisor.fingerprint"
 _BEHIND = (  # never a pin: that setting is vCenter's own
     "add the authority that signed the host's certificate to hypervisor.ca_file, beside vCenter's; "
@@ -45,20 +46,32 @@ def context_behind(
 ) -> ssl.SSLContext:
     """For a host that a lease points to. It need not be the server that we trust, so it is verified too.
 
-    By the thumbprint that vCenter gave over a verified connection; else by the authority. Raises TrustRefused,
-    Unusable, Unreachable.
+    By the thumbprint that vCenter gave over a verified connection; by being that server under another name, with the
+    very same certificate; else by the authority. Raises TrustRefused, Unusable, Unreachable.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
     if (host, port) == (server.host, server.port):
         return context
     leaf = tls.leaf_shown(host, port, proxies.dial)
-    if _has(leaf, thumbprint):
+    if _has(leaf, thumbprint) or leaf == _verified_leaf(server, context):
         return tls.context_of_leaf(leaf)
     if trust.ca_file is None and trust.fingerprint:
         why = f"it is not the one that {server.server} named for this host"
         raise tls.certificate_refused(f"{host}:{port}", why, fingerprint_of(leaf), _BEHIND)
     return context_for(host, port, TlsTrust(ca_file=trust.ca_file))
+
+
+def _verified_leaf(server: Target, context: ssl.SSLContext) -> bytes | None:
+    """What the server shows that we trust; None if it cannot be had, which vouches for nobody."""
+    try:
+        with (
+            proxies.dial(server.host, server.port, _SHOWING) as plain,
+            context.wrap_socket(plain, server_hostname=server.host) as verified,
+        ):
+            return verified.getpeercert(binary_form=True)
+    except OSError:
+        return None
 
 
 def _has(leaf: bytes, thumbprint: str) -> bool:

@@ -125,9 +125,13 @@ class TestAHostThatStartsNothing:
         assert listed(vsphere) == [OWNERS]
 
 
-def test_a_host_without_a_list(vsphere: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a cluster with vSphere HA, which the simulator does not play."""
-    monkeypatch.setattr(autostart, "_list_of", lambda *_: (None, None))
+@pytest.mark.parametrize("lacking", ["names no keeper", "names one that is not there"])
+def test_a_host_without_a_list(vsphere: World, monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
+    """In a cluster with vSphere HA, which the simulator does not play; and as its hosts are without our amendment."""
+    if lacking == "names no keeper":
+        monkeypatch.setattr(autostart, "_list_of", lambda *_: (None, None))
+    else:
+        vsphere.proxy.rewrite(rb">ha-autostart-mgr<", b">nobody<")
     assert not vsphere.hypervisor.inventory(vsphere.old).autostart
     vsphere.hypervisor.set_autostart(vsphere.old, False)
     with pytest.raises(NotSupported, match="keeps no list of what to start at boot"):

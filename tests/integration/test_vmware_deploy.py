@@ -299,7 +299,9 @@ class TestWhatGoesWrong:
             time.sleep(0.5)  # until a renewal has met it
 
         vsphere.proxy.in_upload(MEBI, end_and_wait)
-        assert "upload lease of new" in str(failing(vsphere, disk))
+        problem = failing(vsphere, disk, Unreachable)
+        assert "upload lease of new: it ended before the upload did" in str(problem)
+        assert "run it again" in problem.hint
 
     @pytest.mark.parametrize("method", ["ImportVApp", "HttpNfcLeaseComplete", "ReconfigVM_Task"])
     def test_a_busy_server_at_each_write(self, vcenter: World, disk: Image, method: str) -> None:

@@ -270,3 +270,28 @@ def with_hosts(monkeypatch: pytest.MonkeyPatch, *, active: bool = True, **change
         )
 
     monkeypatch.setattr(stores, "datastores", amended)
+
+
+class TestTwoDatacenters:
+    """A UUID is looked for where the URL says, as a name is."""
+
+    @pytest.fixture
+    def other(self, vcenter: World) -> Iterator[Any]:
+        vcenter.service.content.rootFolder.CreateDatacenter("DC1")
+        connected = vcenter.connect("/DC1")
+        yield connected
+        connected.close()
+
+    def test_a_machine_of_another_one_is_not_found(self, vcenter: World, other: Any) -> None:
+        for name_or_id in ("old", vcenter.old.id, vcenter.old.id.upper()):
+            with pytest.raises(NotFound, match=rf"no virtual machine '{name_or_id}' in the datacenter DC1"):
+                other.find(name_or_id)
+
+    def test_one_of_its_own_is(self, vcenter: World) -> None:
+        connected = vcenter.connect("/DC0")
+        assert connected.find(vcenter.old.id) == connected.find("old") == vcenter.old
+        connected.close()
+
+    def test_one_that_a_run_knows_is_acted_on_wherever_it_is(self, vcenter: World, other: Any) -> None:
+        """Somebody moved it meanwhile: it is not gone."""
+        assert other.inventory(vcenter.old).vm == vcenter.old

@@ -105,14 +105,14 @@ def test_an_upload_that_always_stalls_leaves_nothing(story: VsphereStory, untouc
     untouched()
 
 
-def test_a_session_that_ends_in_mid_upload_takes_its_lease_along(
-    story: VsphereStory, untouched: Callable[[], None]
-) -> None:
-    """The log-in is renewed, once; the lease was the old session's."""
+def test_a_session_that_ends_in_mid_upload_costs_a_second_upload(story: VsphereStory) -> None:
+    """The lease was the old session's."""
     story.lab.proxy.in_upload(MIDDLE, lambda: inventory.end_other_sessions(story.lab.simulator))
-    assert_went_back(story.migrate(), "lease")
-    assert story.lab.proxy.calls["Login"] == 2
-    untouched()
+    told = story.migrate()
+    assert (told.status, told.err) == (DONE, "")
+    assert len(story.lab.proxy.uploads.all) == 2
+    assert sorted(story.machines()) == ["mailgw", f"mailgw-{story.run_id}"]
+    assert (story.live(), story.answers_the_world()) == (["new"], True)
 
 
 # ---- answers that are lost -----------------------------------------------------------------------------------

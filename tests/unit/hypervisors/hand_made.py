@@ -31,6 +31,8 @@ class Answers:
 
     def _page(self) -> Any:
         objects = self._pages.pop(0)
+        if not objects:
+            return None  # a server says so, not with an empty list
         token = f"{len(self._pages)} more" if self._pages else None
         return _Collector.RetrieveResult(token=token, objects=objects)
 

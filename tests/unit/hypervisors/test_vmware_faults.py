@@ -23,7 +23,7 @@ from hypervisors import (
     Problem,
     Unreachable,
 )
-from hypervisors.vmware.faults import NONSENSE, TRANSPORT, VERDICTS, Busy, WrongState, door, words_of
+from hypervisors.vmware.faults import NONSENSE, TRANSPORT, VERDICTS, Busy, OtherPower, WrongState, door, words_of
 
 
 def all_faults() -> list[str]:
@@ -77,7 +77,7 @@ def test_every_row_is_reached(kind: type[Exception], problem: type[Problem], hin
         (vim.fault.FileLocked, Busy),
         (vmodl.fault.HostNotConnected, Unreachable),
         (vim.fault.InvalidState, WrongState),
-        (vim.fault.InvalidPowerState, HypervisorError),
+        (vim.fault.InvalidPowerState, OtherPower),
     ],
 )
 def test_what_they_mean(fault: type[Exception], problem: type[Problem]) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
+from pyVmomi import vim
+
 from hypervisors import Clock, NotFound, Pace, PowerState, TimedOut
 from hypervisors.vmware import power, removing, tasks
-from hypervisors.vmware.faults import Busy, WrongState
+from hypervisors.vmware.faults import Busy, WrongState, problem_of
 
 BUSY = Busy("removal of new: MethodDisabled", hint="wait")
 WRONG = WrongState("removal of new: InvalidState", hint="see")
@@ -56,6 +58,12 @@ def test_when_the_lease_has_died() -> None:
     machine = Machine(BUSY, WRONG, BUSY)
     assert len(remove(machine)) == 3
     assert machine.asked == 4
+
+
+def test_one_that_somebody_switched_on_meanwhile_is_switched_off_again() -> None:
+    machine = Machine(problem_of(vim.fault.InvalidPowerState(msg="poweredOn"), "removal of new"))
+    assert len(remove(machine)) == 1
+    assert machine.asked == 2
 
 
 def test_what_went_meanwhile_is_gone() -> None:

@@ -86,10 +86,10 @@ class TestAServer:
             trusting.context_for("127.0.0.1", port, TlsTrust(fingerprint=WRONG))
 
 
-def seen_by(context: ssl.SSLContext, host: Host) -> bytes | None:
+def seen_by(context: ssl.SSLContext, host: Host, name: str = "127.0.0.1") -> bytes | None:
     with (
         socket.create_connection(("127.0.0.1", host.port)) as plain,
-        context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+        context.wrap_socket(plain, server_hostname=name) as tls,
     ):
         return tls.getpeercert(binary_form=True)
 
@@ -117,6 +117,24 @@ class TestAHostBehind:
         with tls_host(tmp_path) as host:
             context = self.context(host, "", TlsTrust(ca_file=host.ca_file))
             assert seen_by(context, host) == host.certificate
+
+    @pytest.mark.parametrize("trust", ["pin", "authority"])
+    def test_the_server_under_another_name_with_the_same_certificate(self, tmp_path: Path, trust: str) -> None:
+        """A lease names a host as that knows itself; the URL as people do."""
+        with tls_host(tmp_path) as host:
+            kept = TlsTrust(fingerprint=host.fingerprint) if trust == "pin" else TlsTrust(ca_file=host.ca_file)
+            server = Target("127.0.0.1", host.port, "admin", "", "", "")
+            context = trusting.context_for(server.host, server.port, kept)
+            renamed = f"https://localhost:{host.port}/nfc/lease-1/disk-0.vmdk"  # its certificate has no such name
+            found = trusting.context_behind(server, renamed, "", kept, context)
+            assert seen_by(found, host, "localhost") == host.certificate
+
+    def test_another_machine_under_another_name_is_not_trusted_with_it(self, tmp_path: Path) -> None:
+        with tls_host(tmp_path) as host, tls_host(tmp_path, "other.example", trusted=False) as other:
+            kept = TlsTrust(fingerprint=host.fingerprint)
+            server = Target("127.0.0.1", host.port, "admin", "", "", "")
+            with pytest.raises(TrustRefused):
+                trusting.context_behind(server, other.url, "", kept, trusting.context_for("127.0.0.1", host.port, kept))
 
     def test_neither(self, untrusted: Host) -> None:
         context = self.context(untrusted, "", TlsTrust(ca_file=untrusted.ca_file))

@@ -2,16 +2,18 @@
 
 import http.client
 import time
+from types import SimpleNamespace
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import pytest
 
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
 from hand_made import Answers, session_with, told
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
-from hypervisors import NameTaken, NoRoom, NotFound, Problem, TimedOut, Unreachable
+from hypervisors import HypervisorError, NameTaken, NoRoom, Problem, TimedOut, Unreachable
 from hypervisors.vmware import lease, properties, tasks
 
 LEASE = vim.HttpNfcLease("lease-1")
@@ -50,6 +52,37 @@ class TestPages:
         found = properties.of_each(session_with(answers), machines, ("name",), "the machines")
         assert [(thing, row["name"]) for thing, row in found] == [(each, each._moId) for each in machines]
         assert answers.tokens == ["2 more", "1 more"]
+
+
+class View:
+    """Cannot be cleaned up."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._moId, self._fault = "view-1", fault
+
+    def Destroy(self) -> None:  # noqa: N802 -- pyvmomi's name
+        raise self._fault
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        vmodl.fault.SystemError(msg="out of memory"),
+        vmodl.fault.ManagedObjectNotFound(msg="gone"),
+        vim.fault.NotAuthenticated(msg="the session ended"),
+        http.client.RemoteDisconnected("closed"),
+        TimeoutError("timed out"),
+        ExpatError("no XML"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_view_that_cannot_be_cleaned_up_fails_no_read(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = vim.VirtualMachine("vm-1")
+    session = session_with(Answers([told(machine, {"name": "old"})]))
+    session.content.viewManager = SimpleNamespace(CreateContainerView=lambda *_: View(fault))
+    monkeypatch.setattr(properties, "_through", lambda *_: None)
+    [(thing, row)] = properties.of_all(session, vim.VirtualMachine, ("name",), session.content)
+    assert (thing, row["name"]) == (machine, "old")
 
 
 class Renewed:
@@ -92,9 +125,16 @@ class TestRenewals:
         assert time.monotonic() - begun >= 0.3 + 0.4
         assert len(server.percents) >= 3 + 2
 
+    def test_one_that_went_with_its_session_is_worth_another_attempt(self) -> None:
+        server = Renewed(vmodl.fault.ManagedObjectNotFound(msg="The object has already been deleted"))
+        with pytest.raises(Unreachable, match="upload lease of new: it ended before the upload did") as caught:
+            renewing(server, 0.2).check()
+        assert "run it again" in caught.value.hint
+        assert "removed" not in f"{caught.value} {caught.value.hint}"
+
     @pytest.mark.parametrize(
         ("fault", "problem"),
-        [(vim.fault.NotFound(msg="gone"), NotFound), (vim.fault.NoDiskSpace(msg="full"), NoRoom)],
+        [(vim.fault.NotFound(msg="gone"), lease.Ended), (vim.fault.NoDiskSpace(msg="full"), NoRoom)],
     )
     def test_a_refusal_is_final(self, fault: Exception, problem: type[Problem]) -> None:
         server = Renewed(busy(), fault)
@@ -122,6 +162,12 @@ class TestALeaseThatFailed:
 
     def test_one_that_did_not_fail_tells_nothing(self) -> None:
         assert self.lease({}).reason() is None
+
+    def test_one_that_is_gone_says_so_in_place_of_the_hosts_refusal(self) -> None:
+        """A host that knows no such lease answers 404, of which nobody learns anything."""
+        session = session_with(Answers(*self.ready_then_full()[:2], []))
+        with pytest.raises(Unreachable, match="it ended before the upload did"), lease.held(session, LEASE, "new"):
+            raise HypervisorError("esx1 refused the disk: 404 Not Found", hint="see the host's events")
 
     def test_its_words_go_before_those_of_the_connection(self) -> None:
         session = session_with(Answers(*self.ready_then_full()))
