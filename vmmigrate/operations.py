@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from vmmigrate import __version__, known_runs
 from vmmigrate.doors import Doors
@@ -30,6 +31,7 @@ from vmmigrate.run.supervise import outcome_of, supervise
 from vmmigrate.run.way_back import WayBack, nothing_left, scope_to_undo, way_back
 from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
+from vmmigrate.step import Look
 
 NOTHING = Discard()
 
@@ -103,7 +105,8 @@ def resume(run_id: str, parts: Parts) -> str:
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
-            require(run, standing, standing.itinerary.guard)
+            run.discard = _permitted(standing)
+            require(run, standing, _guard(standing))
             if standing.paused_at:
                 engine.turn_forward("resumed by the operator")
             supervise(engine, run, Engine.go_on)
@@ -156,10 +159,28 @@ def rollback(
                 raise _asked(recorded, wanted)
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
-            run.discard, run.leave_behind = discard, leave_behind
-            require(run, engine.standing, engine.itinerary.guard, unguarded if amiss else wanted.guard)
-            supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", leave_behind=leave_behind))
+            run.discard, run.leave_behind = discard if discard.given else _permitted(engine.standing), leave_behind
+            require(run, engine.standing, _guard(engine.standing), unguarded if amiss else wanted.guard)
+            began = engine.standing.finishing
+            terms: dict[str, Any] = {
+                "leave_behind": leave_behind,
+                "permits": run.discard.given,
+                "finishes": began.name if began else "",
+            }
+            supervise(engine, run, lambda e: e.back(wanted, "requested by the operator", **terms))
             return outcome_of(engine.standing)
+
+
+def _guard(standing: Standing) -> Look:
+    """Of what a `finish` began, its own."""
+    end = standing.finish if standing.finishing else None
+    return end.guard if end and end.guard else standing.itinerary.guard
+
+
+def _permitted(standing: Standing) -> Discard:
+    """What the way back that is gone on with was begun with."""
+    back = None if standing.paused_at else standing.state.back
+    return Discard(back.permits.get("mail", ""), back.permits.get("settings", "")) if back else NOTHING
 
 
 def _asked(recorded: Recorded, scope: Scope) -> NeedsConfirmation:
@@ -183,7 +204,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
     """
     with _taken_up(run_id, "finish", parts) as recorded:
         end = recorded.standing.finish
-        if recorded.standing.state.ended == ROLLED_BACK:
+        if recorded.standing.state.ended == ROLLED_BACK and end is None:
             raise UsageProblem(
                 f"run {run_id} is rolled back: there is nothing to finish",
                 hint=f"to see what it did: vmmigrate status {run_id}",
@@ -197,7 +218,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
             raise NeedsConfirmation(end.question(recorded.plan), "--yes")
         with _connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
-            run.discard = discard
+            run.discard = discard if discard.given else _permitted(engine.standing)
             require(run, engine.standing, end.guard or engine.itinerary.guard)
             finish_run(engine, run)
             return outcome_of(engine.standing)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fixtures.appliance import state
 from tests.journey import moving
 from tests.journey.conftest import Worlds
 from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Story, Told, assert_same
@@ -153,3 +154,42 @@ def test_finish_does_not_delete_a_new_vm_that_was_plugged_in_again(story: Story)
     told = story.finish()
     assert told.status == ATTENTION
     assert story.live() == ["new"]
+
+
+# ---- a `finish` that was killed ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def half_finished(story: Story) -> Story:
+    """Switched back with two messages in the new VM, which a `finish` was permitted to delete, and did not get to."""
+    assert story.migrate().status == DONE
+    moving.wait_in_queue(story, moving.new(story))
+    moving.wait_in_queue(story, moving.new(story))
+    assert story.rollback("--leave-mail").status == DONE
+    killed = story.command(
+        "finish", story.run_id, "--yes", "--discard-mail", "2", stop=("SIGKILL", "after", ("undo", "deploy"))
+    )
+    assert killed.status == KILLED
+    return story
+
+
+@pytest.mark.parametrize("verb", ["finish", "resume", "rollback"])
+def test_a_finish_that_was_killed_is_continued_with_what_it_was_permitted(half_finished: Story, verb: str) -> None:
+    story = half_finished
+    assert f"next: vmmigrate finish {story.run_id}" in story.command("status", story.run_id).out
+    told = {"finish": story.finish, "resume": story.resume, "rollback": story.rollback}[verb]()
+    assert told.status == DONE, told.err
+    assert story.live() == ["old"]
+    assert list(state.read(story.lab.folder)[1]["vms"]) == [story.lab.old_id]
+    assert "[vmmigrate]" not in moving.notes(story)
+
+
+@pytest.mark.parametrize("verb", ["finish", "resume", "rollback"])
+def test_where_more_came_since_its_vm_and_its_claim_stay(half_finished: Story, verb: str) -> None:
+    story = half_finished
+    moving.wait_in_queue(story, moving.new(story))
+    told = {"finish": story.finish, "resume": story.resume, "rollback": story.rollback}[verb]()
+    assert (told.status, "--discard-mail 3" in told.err) == (ATTENTION, True)
+    assert "[vmmigrate]" in moving.notes(story)
+    assert story.command("finish", story.run_id, "--yes", "--discard-mail", "3").status == DONE
+    assert "[vmmigrate]" not in moving.notes(story)

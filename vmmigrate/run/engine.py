@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.errors import JournalDamaged, JournalFailed, RunFolderFailed, describe
+from vmmigrate.errors import JournalFailed, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import group_to_json, since
 from vmmigrate.findings import Check
@@ -36,7 +36,7 @@ class Engine:
         state = self.journal.state()
         self._steps = readable_steps(self.itinerary, state, self.journal.records)
         if state.back:
-            self._scope(state.back)
+            self.standing.scope_of(state.back)
         self.stage.facts = state.facts
 
     # ---- the three verbs ---------------------------------------------------------------------------------
@@ -63,13 +63,12 @@ class Engine:
                 self._do(step, number)
         self.journal.rest(Kind.END, outcome=self.itinerary.outcome)
 
-    def back(self, scope: Scope, reason: str, *, leave_behind: bool = False, words: str = "") -> None:
+    def back(self, scope: Scope, reason: str, *, words: str = "", **terms: Any) -> None:
         """Record the direction, then undo what the scope covers and what was begun of it, last first.
 
-        `leave_behind`: also where something that came to the new side stays behind in it. `words`: for this way
-        back, in place of the scope's.
+        `words`: for this way back, in place of the scope's. `terms`: the rest of a `Back`.
         """
-        way = Back(scope.name, reason, self.standing.covered(scope), leave_behind)
+        way = Back(scope.name, reason, self.standing.covered(scope), **terms)
         stood = self.standing.paused_at if self.standing.committed else None  # it serves otherwise: not forward from it
         self._turn_back(way, words or scope.words)
         self._walk_back(way, stood)
@@ -169,8 +168,9 @@ class Engine:
         self._walk_back(redo)
 
     def _turn_back(self, back: Back, words: str) -> None:
-        data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps)}
-        self.journal.append(Kind.DIRECTION, {"to": "back", **data, LEAVE_BEHIND: back.leave_behind})
+        data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps), LEAVE_BEHIND: back.leave_behind}
+        further = {"finishes": back.finishes, "permits": dict(back.permits)}
+        self.journal.append(Kind.DIRECTION, {"to": "back", **data, **{k: v for k, v in further.items() if v}})
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
     def _walk_back(self, back: Back, stood: Scope | None = None) -> None:
@@ -202,7 +202,7 @@ class Engine:
 
     def _arrive(self, back: Back) -> None:
         """Record the state that the run has now; after a redo it goes forward again."""
-        scope = self._scope(back)
+        scope = self.standing.scope_of(back)
         if self._state.troubles:
             self.journal.append(Kind.END, {"outcome": NEEDS_ATTENTION})
         elif scope is REDO:
@@ -212,15 +212,6 @@ class Engine:
             self.journal.rest(Kind.PAUSED, reason=scope.pauses_as)
         else:
             self.journal.rest(Kind.END, outcome=ROLLED_BACK)
-
-    def _scope(self, back: Back) -> Scope:
-        for scope in (REDO, *self.itinerary.scopes):
-            if scope.name == back.scope:
-                return scope
-        raise JournalDamaged(
-            f"this version has no way back {back.scope!r}, which the run recorded",
-            hint=f"use vmmigrate {self._state.version} for this run",
-        )
 
     def _undo_all(self, back: Back) -> None:
         """A failing undo is recorded and the way back goes on, through all live phases: first somebody must be live.

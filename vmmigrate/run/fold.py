@@ -30,6 +30,8 @@ class Back:
     reason: str
     steps: tuple[str, ...]
     leave_behind: bool = False  # the operator permits that something stays behind in the new side
+    finishes: str = ""  # the scope whose end is made final by it; "": it is no `finish`
+    permits: Mapping[str, str] = field(default_factory=dict)  # what may be lost by it, as the operator gave it
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def _direction(state: RunState, record: Record) -> RunState:
         return replace(state, back=None, paused=None, ended=None, troubles={})
     data = record.data
     steps = tuple(_known(state, record, name) for name in data["steps"])
-    back = Back(_text(data, "scope"), _text(data, "reason"), steps, data.get(LEAVE_BEHIND, False))
+    leave_behind, permits = data.get(LEAVE_BEHIND, False), dict(data.get("permits", {}))
+    back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, data.get("finishes", ""), permits)
     return replace(state, back=back, paused=None, ended=None, troubles={})
 
 

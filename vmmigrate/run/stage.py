@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar
 
 from hypervisors import (
@@ -38,6 +38,10 @@ class Discard:
 
     mail: str = ""
     settings: str = ""
+
+    @property
+    def given(self) -> dict[str, str]:
+        return {name: number for name, number in asdict(self).items() if number}
 
 
 @dataclass

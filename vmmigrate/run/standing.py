@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from vmmigrate.itinerary import Finish, Itinerary, Scope
-from vmmigrate.run.fold import RunState, Status
+from vmmigrate.errors import JournalDamaged
+from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
+from vmmigrate.run.fold import Back, RunState, Status
 
 ROLLED_BACK, NEEDS_ATTENTION, INTERRUPTED, FINISHED = "rolled-back", "needs-attention", "interrupted", "finished"
 
@@ -76,7 +77,31 @@ class Standing:
         """The end that can be made final now."""
         if self.came_to_its_end:
             return self.itinerary.finish
-        return self.paused_at.finish if self.paused_at else None
+        return self.to_finish.finish if self.to_finish else None
+
+    @property
+    def to_finish(self) -> Scope | None:
+        """The scope whose end can be made final: the run stands still after it, or a `finish` of it was broken off."""
+        return self.paused_at or self.finishing
+
+    @property
+    def finishing(self) -> Scope | None:
+        """The scope of which a `finish` that undoes was begun, and did not come to its end."""
+        back = self.state.back
+        if back is None or self.paused_at or self.state.finished:
+            return None
+        earlier = self.committed and back.scope == self.itinerary.everything.name  # by a version that did not note it
+        return next((s for s in self.itinerary.scopes if s.finish and (earlier or s.name == back.finishes)), None)
+
+    def scope_of(self, back: Back) -> Scope:
+        """Raises JournalDamaged."""
+        for scope in (REDO, *self.itinerary.scopes):
+            if scope.name == back.scope:
+                return scope
+        raise JournalDamaged(
+            f"this version has no way back {back.scope!r}, which the run recorded",
+            hint=f"use vmmigrate {self.state.version} for this run",
+        )
 
     @property
     def verbs(self) -> tuple[tuple[str, str], ...]:
@@ -84,6 +109,8 @@ class Standing:
         if self.state.finished or self.state.ended == ROLLED_BACK:
             return ()
         back = ("rollback", self.itinerary.rollback_does)
+        if self.finishing and self.finishing.finish:
+            return (("finish", self.finishing.finish.does),)
         if self.state.ended == NEEDS_ATTENTION:
             return (back,)
         if self.finish and (self.came_to_its_end or self.committed):
@@ -115,5 +142,7 @@ class Standing:
         )
 
     def usual_scope(self) -> Scope:
-        """What `rollback` undoes unless another is asked for: the first that is not refused."""
+        """What `rollback` undoes unless another is asked for: the first that is not refused; as a `finish` began."""
+        if self.finishing:
+            return self.itinerary.everything
         return next(s for s in self.itinerary.scopes if not (self.committed and s.refused))

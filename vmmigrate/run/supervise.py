@@ -115,9 +115,10 @@ def refuse_left_over(engine: Engine, run: Run) -> None:
     if state.ended == NEEDS_ATTENTION:
         mail = report(engine, run, NEEDS_ATTENTION)
         listed = [f"{name}: {text}" for name, text in state.troubles.items()]
+        verb = "finish" if engine.standing.finishing else "rollback"
         raise NeedsAttention(
             "not everything could be undone:" + (f" {listed[0]}" if len(listed) == 1 else "\n  " + "\n  ".join(listed)),
-            hint=f"fix that, then run `vmmigrate rollback {run.run_id}` again: it continues where it failed"
+            hint=f"fix that, then run `vmmigrate {verb} {run.run_id}` again: it continues where it failed"
             + by_hand(engine.standing, run.plan, run.settings, mail),
         )
 
@@ -129,7 +130,14 @@ def finish(engine: Engine, run: Run) -> None:
         for act in end.acts:
             act(run)
     else:
-        engine.back(engine.itinerary.everything, "requested by the operator", words=end.doing if end else "")
+        scope = engine.standing.to_finish
+        engine.back(
+            engine.itinerary.everything,
+            "requested by the operator",
+            words=end.doing if end else "",
+            finishes=scope.name if scope else "",
+            permits=run.discard.given,
+        )
         refuse_left_over(engine, run)
     run.rundir.drop_secrets()
     engine.journal.append(Kind.FINISHED)

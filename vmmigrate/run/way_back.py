@@ -33,7 +33,7 @@ def scope_to_undo(standing: Standing, asked: str | None) -> Scope:
             hint="there is nothing left to undo; if nobody takes mail now, this says what to type:"
             f" vmmigrate status {run_id}",
         )
-    if standing.committed and wanted.refused:
+    if standing.committed and wanted.refused and not standing.finishing:
         raise UsageProblem(
             f"run {run_id}: {wanted.refused}",
             hint=f"vmmigrate rollback {run_id} --scope {usual.name}: {usual.words}",
