@@ -27,7 +27,7 @@ from hypervisors.errors import (
 )
 from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots, VappProperties
-from hypervisors.secrets import Secret, redacted
+from hypervisors.secrets import Secret, redacted, without_secrets
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
 from hypervisors.types import (
     Address,
@@ -134,4 +134,5 @@ __all__ = [
     "start_by_hand",
     "until_reachable",
     "wait_for",
+    "without_secrets",
 ]

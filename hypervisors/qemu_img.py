@@ -1,6 +1,7 @@
 """Run qemu-img: convert an image, also inside an archive, with progress; measure the size of the result."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from hypervisors.errors import HypervisorError, NoRoom, NotSupported
+from hypervisors.secrets import without_secrets
 from hypervisors.types import Image, Progress, ProgressListener
 
 _PERCENT = re.compile(rb"\(\s*([0-9.]+)/100%\)")
@@ -67,6 +69,7 @@ def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            env=without_secrets(os.environ),
             start_new_session=True,  # the caller handles Ctrl-C
         )
     except FileNotFoundError as error:

@@ -1,25 +1,40 @@
 """Secrets that do not print, and texts of others without them."""
 
+import json
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, quote_plus
+
 _KNOWN: set[str] = set()
+_OURS = re.compile(r"VMMIGRATE_\w*(PASSWORD|PASSPHRASE)", re.IGNORECASE)
 _WORTH_HIDING = 8  # a shorter one (the stock `admin`) would blank out words that people need
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for another program: without the variables that give this one its passwords."""
+    return {name: value for name, value in environ.items() if not _OURS.fullmatch(name)}
 
 
 def redacted(text: str) -> str:
     """The text without any secret of this process: for words that others wrote, such as a page or a traceback."""
-    for value in _KNOWN:
+    for value in sorted(_KNOWN, key=len, reverse=True):  # a longer form holds a shorter one
         text = text.replace(value, "…")
     return text
 
 
 class Secret:
-    """A string that shows itself only when asked: never in repr, str, format, pickle or locals printed."""
+    """A string that shows itself only when asked: never in repr, str, format, pickle or locals printed.
+
+    `ours`: an operator's, which others' words may repeat, so that `redacted` takes it out of them, also as URLs and
+    JSON write it. What a guest's file gives as a password is not: it could name any word of our own messages.
+    """
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, ours: bool = True) -> None:
         self._value = value
-        if len(value) >= _WORTH_HIDING:
-            _KNOWN.add(value)
+        if ours and len(value) >= _WORTH_HIDING:
+            _KNOWN.update((value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]))
 
     def reveal(self) -> str:
         return self._value

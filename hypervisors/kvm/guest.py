@@ -15,6 +15,7 @@ from hypervisors.kvm.faults import NO_AGENT, door, has_code
 _TIMEOUT = 5  # seconds for one answer of the agent
 _LARGEST = 1 << 20
 _PIECE = 1 << 18
+_MOST_PIECES = 1 << 10  # a file of /proc comes in pieces of 1 KiB
 NO_ANSWER = (
     "AGENT_UNRESPONSIVE",
     "AGENT_UNSYNCED",
@@ -69,15 +70,20 @@ def _open(domain: libvirt.virDomain, path: str) -> int:
 
 
 def _pieces(domain: libvirt.virDomain, handle: int) -> Iterator[bytes]:
-    """Until the end, or past the limit by one piece at most."""
+    """Until the end, or past the limit by one piece at most. A guest may say that there is more, and give nothing."""
     total = 0
-    while total <= _LARGEST:
+    for _ in range(_MOST_PIECES):
+        if total > _LARGEST:
+            return
         answer = _ask(domain, "guest-file-read", handle=handle, count=_PIECE)
         piece = base64.b64decode(answer["buf-b64"])
         total += len(piece)
         yield piece
         if answer["eof"]:
             return
+    raise HypervisorError(
+        f"the guest agent of {domain.name()} does not come to the file's end", hint="is the guest's agent its own?"
+    )
 
 
 def _ask(domain: libvirt.virDomain, command: str, **arguments: Any) -> Any:

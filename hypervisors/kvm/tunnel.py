@@ -10,6 +10,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from hypervisors.secrets import without_secrets
+
 _SETTLING = 3.0  # seconds for an ssh to say its last words, or to end when it is asked to
 
 
@@ -75,7 +77,7 @@ class Tunnel:
                     stdout=client.fileno(),
                     stderr=words,
                     start_new_session=True,
-                    env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
+                    env={**without_secrets(os.environ), "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
                 )
         except OSError as error:
             self._words.write_text(f"{self._command[0]} cannot be started: {error.strerror}")

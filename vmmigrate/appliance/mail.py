@@ -4,6 +4,7 @@ import hmac
 import json
 import smtplib
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 
 from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, in_one_line, wait_for
@@ -11,6 +12,7 @@ from hypervisors.wire import plainly
 from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
+from vmmigrate.appliance.smtp import Smtp
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
 _QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
@@ -108,24 +110,23 @@ def under_way(shell: Shell, smtp_port: int) -> tuple[int, Queues]:
 
 def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:
     """The greeting without its code ('mailgw.example.test ESMTP CipherMail'). Raises Unreachable."""
-    smtp = smtplib.SMTP(timeout=timeout, local_hostname="localhost")
     try:
-        smtp.sock = dial(host, port, timeout)
-        code, words = smtp.getreply()
+        with closing(Smtp(host, port, dial(host, port, timeout), timeout)) as smtp:
+            return _said(smtp.greeting)
+    except smtplib.SMTPConnectError as error:
+        raise Unreachable(
+            f"SMTP at {host}:{port} greets with {error.smtp_code} {_said(error.smtp_error)}",
+            hint="see its log there: journalctl -u postfix",
+        ) from error
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable(
             f"no SMTP at {host}:{port}: {plainly(error)}",
             hint="does Postfix run, and is its port open to this workstation?",
         ) from error
-    finally:
-        smtp.close()
-    said = in_one_line(words.decode("utf-8", "replace"))
-    if code != 220:
-        raise Unreachable(
-            f"SMTP at {host}:{port} greets with {code} {said}",
-            hint="see its log there: journalctl -u postfix",
-        )
-    return said
+
+
+def _said(words: bytes | str) -> str:
+    return in_one_line(words.decode("utf-8", "replace") if isinstance(words, bytes) else words)
 
 
 def name(shell: Shell) -> str:

@@ -2,13 +2,18 @@
 
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 
 _DEEPEST = 20  # a parameter within a parameter: a loop in main.cf must end
+_MOST = 1000  # parameters in one value; each may name several, which name several
+_LONGEST = 1 << 16  # characters
+_MOST_ASKED = 50  # parameters that main.cf does not set: each default costs a command
+_SHOWN = 200  # characters of the value in a message
 _NAME = re.compile(r"\s*(\w+)\s*")
 _OPERATORS: dict[str, Callable[[int, int], bool] | Callable[[str, str], bool]] = {
     "==": operator.eq,
@@ -34,11 +39,13 @@ def is_yes(value: str) -> bool:
 
 @dataclass(frozen=True)
 class _Expansion:
-    """`whole`: the value that was asked for, named where it cannot be worked out."""
+    """`whole`: the value that was asked for, to be named where it cannot be worked out. `defaults`: as asked for."""
 
     shell: Shell
     values: Mapping[str, str]
     whole: str
+    defaults: dict[str, str] = field(default_factory=dict)
+    steps: Iterator[int] = field(default_factory=count)
 
     def of(self, text: str, depth: int) -> str:
         if depth > _DEEPEST:
@@ -48,6 +55,8 @@ class _Expansion:
             made += text[at:dollar]
             inside, at = self._macro(text, dollar + 1)
             made += "$" if inside == "$" else self._value(inside, depth + 1)
+            if len(made) > _LONGEST or next(self.steps) > _MOST:
+                raise self._bad("make a value that is too long")
         return made + text[at:]
 
     def _macro(self, text: str, at: int) -> tuple[str, int]:
@@ -106,9 +115,13 @@ class _Expansion:
     def _raw(self, name: str) -> str:
         if name in self.values:
             return self.values[name]
-        return self.shell.run(("postconf", "-h", name), user="root", check=False).stdout.strip()
+        if name not in self.defaults:
+            if len(self.defaults) >= _MOST_ASKED:
+                raise self._bad("name too many others that it does not set")
+            self.defaults[name] = self.shell.run(("postconf", "-h", name), user="root", check=False).stdout.strip()
+        return self.defaults[name]
 
     def _bad(self, what: str) -> ApplianceError:
         return ApplianceError(
-            f"{self.shell.host}: parameters of main.cf {what}: {self.whole}", hint="fix /etc/postfix/main.cf"
+            f"{self.shell.host}: parameters of main.cf {what}: {self.whole[:_SHOWN]}", hint="fix /etc/postfix/main.cf"
         )

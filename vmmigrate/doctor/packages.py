@@ -76,8 +76,8 @@ def _pip(interpreter: str, extra: str) -> str:
 
 
 def _asked(interpreter: str, code: str) -> str:
-    """The last line that a new interpreter prints, or why it failed."""
-    return (_said(interpreter, "-c", code).strip().splitlines() or ["no output"])[-1]
+    """The last line that a new interpreter prints, or why it failed. Nothing of the current folder is imported (-P)."""
+    return (_said(interpreter, "-P", "-c", code).strip().splitlines() or ["no output"])[-1]
 
 
 def _said(*argv: str) -> str:

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
-from hypervisors import Secret
+from hypervisors import Secret, without_secrets
 from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.wanted import Wanted, all_wanted, given_as, variable
@@ -141,7 +141,7 @@ def _from_file(name: str, path: Path) -> str:
 def _from_command(name: str, argv: tuple[str, ...]) -> str:
     """The first line of what the command prints; its standard error goes to the operator's terminal."""
     try:
-        done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, env=dict(os.environ))
+        done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, env=without_secrets(os.environ))
     except OSError as error:
         raise UsageProblem(
             f"{name}: cannot run {argv[0]}: {error.strerror}",

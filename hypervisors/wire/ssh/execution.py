@@ -56,7 +56,7 @@ def execute(transport: paramiko.Transport, line: str, given: bytes, timeout: flo
 
 @contextmanager
 def closed_after(seconds: float, channel: paramiko.Channel) -> Iterator[None]:
-    """Paramiko waits for ever for an answer to a request, and for each byte of a window anew. Raises Unfinished."""
+    """Paramiko waits for ever for an answer to a request, and for each byte of a window again. Raises Unfinished."""
     late = Event()
 
     def give_up() -> None:

@@ -5,8 +5,10 @@ from posixpath import dirname
 
 from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, Addresses
 from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError
 
 _HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",)}
+_MOST_JUMPS = 100  # to one chain; each crash may have left one
 _PROGRAMS = {"v4": "iptables", "v6": "ip6tables"}
 # As nft._LINK_IN and nft._LINK_OUT; 130 to 132 and 143: group memberships, for which iptables has no names.
 _NEIGHBOURS = ("neighbour-solicitation", "neighbour-advertisement")
@@ -56,10 +58,20 @@ class Iptables:
         for program in _PROGRAMS.values():
             for hook in _HOOKS[table]:
                 chain = _chain(table, hook)
-                while _jumps(shell, program, table, hook):
-                    shell.run((program, "-D", hook, "-j", chain), user="root")
+                self._without(shell, program, table, hook)
                 shell.run((program, "-F", chain), user="root", check=False)
                 shell.run((program, "-X", chain), user="root", check=False)
+
+    def _without(self, shell: Shell, program: str, table: str, hook: str) -> None:
+        """A crash may have left a jump twice. Raises ApplianceError for a guest that has one for ever."""
+        for _ in range(_MOST_JUMPS):
+            if not _jumps(shell, program, table, hook):
+                return
+            shell.run((program, "-D", hook, "-j", _chain(table, hook)), user="root")
+        raise ApplianceError(
+            f"{shell.host}: `{' '.join(_jump(program, table, hook))}` finds the rule after {_MOST_JUMPS} deletions",
+            hint=f"see what sets it there again: {program} -S {hook}",
+        )
 
     def questions(self, table: str) -> tuple[tuple[str, ...], ...]:
         """What `loaded` asks."""

@@ -20,6 +20,7 @@ _FAILURES = "five failed log-ins within 300 s block an account from this address
 _NOT_THERE = (404, 405, 410, 501)
 _UNAUTHORISED = 401
 _LONGEST_TOKEN = 8192
+_SHORTEST_TOKEN = 20  # characters of one that is taken out of others' words: a shorter one may be a word itself
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class RestSession:
                 f"{wanted.scheme} " if wanted.scheme else ""
             )
         sendable = found and len(found) <= _LONGEST_TOKEN and all("!" <= char <= "~" for char in found)
-        return Secret(found) if found and sendable else None
+        return Secret(found, ours=len(found) >= _SHORTEST_TOKEN) if found and sendable else None
 
     def _login_refused(self, account: Account, answer: Answer) -> Problem:
         if answer.status in (400, 415, 422):  # some servers answer this for a wrong password, others for wrong fields

@@ -20,6 +20,7 @@ from hypervisors import (
     wait_for,
 )
 from hypervisors.wire import plainly
+from vmmigrate.appliance.smtp import Smtp
 
 _CONNECTING = 5.0  # seconds
 _DER = 2  # the inner module's number for DER, which it does not export by name
@@ -166,21 +167,10 @@ def _direct(host: str, plain: socket.socket, offer: Offer) -> Served:
 
 
 def _after_starttls(host: str, port: int, plain: socket.socket, timeout: float, offer: Offer) -> Served:
-    with _Smtp(host, port, timeout, plain) as smtp:
+    with Smtp(host, port, plain, timeout) as smtp:
         smtp.starttls(context=_reading_context(offer))
         assert isinstance(smtp.sock, ssl.SSLSocket)
         return _shown(smtp.sock)
-
-
-class _Smtp(smtplib.SMTP):
-    """Over a socket that is connected already."""
-
-    def __init__(self, host: str, port: int, timeout: float, plain: socket.socket) -> None:
-        self._plain = plain
-        super().__init__(host, port, timeout=timeout, local_hostname="localhost")
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return self._plain
 
 
 def _reading_context(offer: Offer) -> ssl.SSLContext:

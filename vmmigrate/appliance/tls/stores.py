@@ -180,7 +180,7 @@ def _place(shell: Shell, software: Software, element: Element) -> Place:
         chain = full(software, said["chain"]) if said["chain"] else ""
         return PemPlace(full(software, cert), key, chain, key_password or store_password, kind)
     path = full(software, said["store"]) if said["store"] else default_store(software)
-    return StorePlace(path, store_password or Secret(_DEFAULT_PASSWORD), said["alias"] or None, kind)
+    return StorePlace(path, store_password or Secret(_DEFAULT_PASSWORD, ours=False), said["alias"] or None, kind)
 
 
 def _said(element: Element, spelled: Sequence[str]) -> str | None:
@@ -191,8 +191,8 @@ def _said(element: Element, spelled: Sequence[str]) -> str | None:
 def _password(shell: Shell, software: Software, word: str | None, file: str | None) -> Secret | None:
     """A file's first line wins, as with Tomcat. An empty password is one."""
     if file:
-        return Secret(shell.read_file(full(software, file)).decode().partition("\n")[0].rstrip("\r"))
-    return None if word is None else Secret(word)
+        return Secret(shell.read_file(full(software, file)).decode().partition("\n")[0].rstrip("\r"), ours=False)
+    return None if word is None else Secret(word, ours=False)
 
 
 @contextmanager
