@@ -3,6 +3,8 @@
 
 def printable(text: str) -> str:
     """What cannot be printed becomes a space: nothing in the text steers a terminal."""
+    if text.isprintable():  # nearly every text is
+        return text
     return "".join(char if char.isprintable() else " " for char in text)
 
 

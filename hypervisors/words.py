@@ -1,6 +1,6 @@
 """Words of another machine made fit for an operator's eyes: no secret, nothing that steers a terminal."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from hypervisors.errors import printable
 from hypervisors.secrets import redacted
@@ -22,7 +22,6 @@ class Words:
     """Words that are recorded and shown. Some are another machine's, such as a console's page."""
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for name, value in tuple(vars(self).items()):
             if type(value) is str:
-                object.__setattr__(self, each.name, recordable(value))
+                object.__setattr__(self, name, recordable(value))

@@ -18,11 +18,11 @@ from fixtures.model.world import World
 from hypervisors import LoginRefused, Secret, TlsTrust, Unreachable
 from hypervisors.wire import ssh
 from hypervisors.wire.ssh import BrokeOff, HostKey, Login, Output, SshServer
-from tests.faults.cheap import AtOnce, Piped, decrypted, remembered, remembered_stores
+from tests.faults.cheap import AtOnce, Piped, SameMark, decrypted, remembered, remembered_stores
 from tests.faults.console import ModelConsole
 from vmmigrate import doors as product_doors
-from vmmigrate.appliance import consoles
-from vmmigrate.appliance.ssh import session
+from vmmigrate.appliance import asking, consoles
+from vmmigrate.appliance.ssh import session, shell
 from vmmigrate.appliance.tls import bundle, handshake, keys, pkcs12
 from vmmigrate.run import sealed, stage
 from vmmigrate.steps import export, guards
@@ -43,6 +43,8 @@ class Doors:
             module.served = self.served  # type: ignore[attr-defined]
         consoles.find = self.find_console
         consoles.open_console = self.open_console  # type: ignore[assignment]
+        for module in (asking, session, shell):
+            module.secrets = SameMark  # type: ignore[attr-defined, assignment]
         export.Piped = Piped  # type: ignore[misc, assignment]
         guards.ThreadPoolExecutor = AtOnce  # type: ignore[misc, assignment]
         sealed.Sealed.decrypted = decrypted  # type: ignore[assignment, method-assign]

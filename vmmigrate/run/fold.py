@@ -120,10 +120,17 @@ def _start(record: Record) -> RunState:
     )
 
 
+def _with(state: RunState, **changes: Any) -> RunState:
+    """As `dataclasses.replace`, in a tenth of its time: every command folds all of a journal's records."""
+    made = object.__new__(RunState)
+    vars(made).update({**vars(state), **changes})
+    return made
+
+
 def _with_status(state: RunState, record: Record, status: Status) -> RunState:
     name = _known(state, record, record.data["step"])
     undone = state.undone | {name} if status is Status.PENDING else state.undone - {name}
-    return replace(state, steps={**state.steps, name: status}, undone=undone, paused=None, ended=None)
+    return _with(state, steps={**state.steps, name: status}, undone=undone, paused=None, ended=None)
 
 
 def _known(state: RunState, record: Record, name: str) -> str:
@@ -134,13 +141,13 @@ def _known(state: RunState, record: Record, name: str) -> str:
 
 def _begin(state: RunState, record: Record) -> RunState:
     state = _with_status(state, record, Status.BEGUN)
-    return replace(state, undone_since={**state.undone_since, record.data["step"]: frozenset()})
+    return _with(state, undone_since={**state.undone_since, record.data["step"]: frozenset()})
 
 
 def _learnt(state: RunState, record: Record) -> RunState:
     name, step = _text(record.data, "group"), _known(state, record, record.data["step"])
     names = (*state.learnt_by.get(step, ()), name)
-    return replace(
+    return _with(
         state,
         facts=state.facts.with_json(name, record.data["value"]),
         learnt_by={**state.learnt_by, step: names},
@@ -157,18 +164,18 @@ def _failed(state: RunState, record: Record) -> RunState:
     error = _text(record.data, "error")
     if record.data.get("undoing"):
         trouble = " → ".join(words for words in (error, _text(record.data, "hint")) if words)
-        return replace(state, troubles={**state.troubles, name: trouble})
-    return replace(_with_status(state, record, Status.FAILED), error=error)
+        return _with(state, troubles={**state.troubles, name: trouble})
+    return _with(_with_status(state, record, Status.FAILED), error=error)
 
 
 def _direction(state: RunState, record: Record) -> RunState:
     if record.data["to"] == "forward":
-        return replace(state, back=None, paused=None, ended=None, troubles={})
+        return _with(state, back=None, paused=None, ended=None, troubles={})
     data = record.data
     steps = tuple(_known(state, record, name) for name in data["steps"])
     leave_behind, permits = data.get(LEAVE_BEHIND, False), dict(data.get("permits", {}))
     back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, data.get("finishes", ""), permits)
-    return replace(state, back=back, paused=None, ended=None, troubles={})
+    return _with(state, back=back, paused=None, ended=None, troubles={})
 
 
 def _undo(state: RunState, record: Record) -> RunState:
@@ -178,7 +185,7 @@ def _undo(state: RunState, record: Record) -> RunState:
     notes = tuple(replace(note, past=True) if note.step == name else note for note in state.notes)
     state = _with_status(state, record, Status.UNDOING)
     learnt_by = {**state.learnt_by, name: (*state.learnt_by.get(name, ()), *again)}
-    return replace(state, facts=state.facts.again(again), learnt_by=learnt_by, notes=notes)
+    return _with(state, facts=state.facts.again(again), learnt_by=learnt_by, notes=notes)
 
 
 def _undone(state: RunState, record: Record) -> RunState:
@@ -190,25 +197,25 @@ def _undone(state: RunState, record: Record) -> RunState:
     learnt_by = {**state.learnt_by, name: ()}
     forgotten = {**state.forgotten, name: state.learnt_by.get(name) or state.forgotten.get(name, ())}
     notes = tuple(note for note in state.notes if not (note.past and note.step == name))
-    state = replace(state, notes=notes, troubles=troubles, undone_since=since)
-    return replace(state, facts=facts, learnt_by=learnt_by, forgotten=forgotten)
+    state = _with(state, notes=notes, troubles=troubles, undone_since=since)
+    return _with(state, facts=facts, learnt_by=learnt_by, forgotten=forgotten)
 
 
 def _paused(state: RunState, record: Record) -> RunState:
-    return replace(state, paused=_text(record.data, "reason"))
+    return _with(state, paused=_text(record.data, "reason"))
 
 
 def _end(state: RunState, record: Record) -> RunState:
-    return replace(state, ended=_text(record.data, "outcome"))
+    return _with(state, ended=_text(record.data, "outcome"))
 
 
 def _finished(state: RunState, record: Record) -> RunState:
-    return replace(state, finished=True)
+    return _with(state, finished=True)
 
 
 def _note(state: RunState, record: Record) -> RunState:
     note = Note(record.kind, _text(record.data, "step"), _text(record.data, "text"))
-    return replace(state, notes=(*state.notes, note))
+    return _with(state, notes=(*state.notes, note))
 
 
 def _looked(state: RunState, record: Record) -> RunState:

@@ -72,7 +72,7 @@ def parse(path: Path) -> tuple[list[Record], int]:
     good = 0
     for number, line in enumerate(lines, start=1):
         try:
-            body = json.loads(line)
+            body = json.loads(line.decode("utf-8", "surrogatepass"))  # of bytes, json first asks for their encoding
         except RecursionError as error:
             raise _damaged(path, number, "it is nested too deep") from error
         except ValueError as error:
@@ -102,7 +102,6 @@ def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Recor
             _refuse_newer(body)
         seq, at, kind = body.pop("seq"), body.pop("at"), Kind(body.pop("kind"))
         up, boot = _uptime(body)
-        datetime.fromisoformat(at)
         if seq != number - 1:
             raise _damaged(path, number, "a record is missing or out of order")
         datetime.fromisoformat(at)
