@@ -116,7 +116,7 @@ class Service(Words):
     """Whether the world's mail is taken, as it was looked at just now, and not as it was recorded.
 
     `through`: the names of the machines that take it. `since`: as a journal has times, or in words.
-    `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `as_recorded`: the one
+    `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `expected`: the one
     that takes it is the one that the run would have. `barred`: why no command may act on the run now. `machines`: by
     label, what stands where.
     """
@@ -126,7 +126,7 @@ class Service(Words):
     since: str = ""
     seen: str = ""
     now: str = ""
-    as_recorded: bool = False
+    expected: bool = False
     barred: str = ""
     machines: Mapping[str, str] = field(default_factory=dict)
 

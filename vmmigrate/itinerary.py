@@ -59,7 +59,7 @@ class Scope:
     With `pauses_as` the run stands still after it, in those words, until `finish` or, before its commit, `resume`.
     Without, the run is over: rolled back. `refused`: why it is refused after the commit, "" where it is not.
     `only` names the steps that are undone, in place of all but `keeps`; the commit is left out once it was made.
-    `leaves`: what it leaves to a person, a sentence each.
+    `leaves`: what it leaves to a person, a sentence each. `needless`: why it is refused where there is nothing to undo.
     `takes`: what a person loses or gets back by it, a sentence each; the way back is confirmed by a yes to them.
     `guard`: may it go back that far? asked before a person's way back is begun.
     """
@@ -73,6 +73,7 @@ class Scope:
     refused: str = ""
     takes: Callable[[Any, "RunState"], Iterable[str]] = lambda plan, state: ()
     leaves: tuple[str, ...] = ()
+    needless: str = ""
     guard: Look = unguarded
 
 
@@ -111,6 +112,8 @@ class Itinerary:
     unplugs: Collection[str] = ()
     # Whether the world is served now: the run, its standing, its outages. None: it is a kind that serves nobody.
     service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
+    # A command of this program that may do in place of those that follow: state.
+    shortcut: Callable[["RunState"], Iterable[str]] = lambda state: ()
     # What a person types to make the old side live: plan, the hypervisor's URL, state.
     by_hand: Callable[[Any, str, "RunState"], Iterable[str]] = lambda plan, url, state: ()
     vms: Callable[[Any, "RunState"], Mapping[str, str]] = lambda plan, state: {}  # ids of what it is about, for events

@@ -67,6 +67,15 @@ def ids(parts: Parts) -> tuple[str, ...]:
         ) from error
 
 
+def _how_to_name_one(word: str, every: tuple[str, ...]) -> str:
+    """What changes a run takes its id alone: what it is meant for is then said by whoever runs it."""
+    if not every:
+        return "was it begun by another user, or on another workstation?"
+    if word == LAST:
+        return f"only `vmmigrate status` takes {LAST!r}; the newest run is {every[-1]}"
+    return "list the runs with `vmmigrate status`; only that command also takes `last` and a virtual machine's name"
+
+
 def existing(run_id: str, parts: Parts) -> RunDir:
     """Its folder. Raises UsageProblem if there is no such run."""
     every = ids(parts)
@@ -74,8 +83,6 @@ def existing(run_id: str, parts: Parts) -> RunDir:
         known = ", ".join(every[-5:]) or "none"
         raise UsageProblem(
             f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
-            hint="list the runs with `vmmigrate status`, which also takes `last` and a virtual machine's name"
-            if known != "none"
-            else "was it begun by another user, or on another workstation?",
+            hint=_how_to_name_one(run_id, every),
         )
     return parts.rundir(run_id)

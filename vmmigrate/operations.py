@@ -20,7 +20,7 @@ from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
 from vmmigrate.run.guarded import require
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.lock import locked
+from vmmigrate.run.lock import locked, refuse_locked
 from vmmigrate.run.recorded import Recorded, as_set_now, refuse_finished, taken_up
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, not_begun
@@ -28,7 +28,7 @@ from vmmigrate.run.stage import Discard, Run
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.run.supervise import finish as finish_run
 from vmmigrate.run.supervise import outcome_of, supervise
-from vmmigrate.run.way_back import WayBack, nothing_left, scope_to_undo, way_back
+from vmmigrate.run.way_back import WayBack, nothing_deleted, nothing_left, refuse_needless, scope_to_undo, way_back
 from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 from vmmigrate.step import Look
@@ -106,7 +106,7 @@ def resume(run_id: str, parts: Parts) -> str:
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
             run.discard = _permitted(standing)
-            require(run, standing, _guard(standing))
+            require(run, engine.journal, standing, "resume", _guard(standing))
             if standing.paused_at:
                 engine.turn_forward("resumed by the operator")
             supervise(engine, run, Engine.go_on)
@@ -146,6 +146,7 @@ def rollback(
     """
     with _taken_up(run_id, "rollback", parts) as recorded:
         wanted = scope_to_undo(recorded.standing, scope)
+        refuse_needless(recorded.standing, wanted, leave_behind=leave_behind, discard=bool(discard.given))
         idle = nothing_left(recorded.standing, wanted)
         if idle and not recorded.standing.undid(wanted):
             raise idle
@@ -160,7 +161,14 @@ def rollback(
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
             run.discard, run.leave_behind = discard if discard.given else _permitted(engine.standing), leave_behind
-            require(run, engine.standing, _guard(engine.standing), unguarded if amiss else wanted.guard)
+            require(
+                run,
+                engine.journal,
+                engine.standing,
+                "rollback",
+                _guard(engine.standing),
+                unguarded if amiss else wanted.guard,
+            )
             began = engine.standing.finishing
             terms: dict[str, Any] = {
                 "leave_behind": leave_behind,
@@ -187,11 +195,15 @@ def _asked(recorded: Recorded, scope: Scope) -> NeedsConfirmation:
     return NeedsConfirmation("; ".join(way_back(recorded.standing, recorded.plan, scope).takes), "--yes")
 
 
-def rehearse_rollback(run_id: str, parts: Parts, *, scope: str | None = None) -> WayBack:
-    """What `rollback` would undo, from the run's folder alone: nothing is touched. Raises UsageProblem as it does."""
+def rehearse_rollback(
+    run_id: str, parts: Parts, *, scope: str | None = None, leave_behind: bool = False, discard: Discard = NOTHING
+) -> WayBack:
+    """What `rollback` would undo, from the run's folder alone: nothing is touched. Raises what it raises."""
+    refuse_locked(known_runs.existing(run_id, parts))
     seen = known_runs.status(run_id, parts)
     refuse_finished(seen.state)
     wanted = scope_to_undo(seen.standing, scope)
+    refuse_needless(seen.standing, wanted, leave_behind=leave_behind, discard=bool(discard.given))
     if idle := nothing_left(seen.standing, wanted):
         raise idle
     return way_back(seen.standing, seen.plan, wanted)
@@ -214,12 +226,14 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
                 f"run {run_id} is {recorded.standing.words}",
                 hint="; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in recorded.standing.verbs),
             )
+        if end.acts and discard.given:
+            raise nothing_deleted(run_id, recorded.standing.words)
         if not yes:
             raise NeedsConfirmation(end.question(recorded.plan), "--yes")
         with _connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
             run.discard = discard if discard.given else _permitted(engine.standing)
-            require(run, engine.standing, end.guard or engine.itinerary.guard)
+            require(run, engine.journal, engine.standing, "finish", end.guard or engine.itinerary.guard)
             finish_run(engine, run)
             return outcome_of(engine.standing)
 
@@ -236,11 +250,11 @@ def _taken_up(run_id: str, verb: str, parts: Parts) -> Iterator[Recorded]:
 @contextmanager
 def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]:
     """The run with its parts. All that its journal alone refuses was refused before: a password may be asked for."""
-    recorded, said = as_set_now(recorded, parts.given)
+    recorded, said = as_set_now(recorded, parts.given, parts.clocks)
     recorder = Recorder(parts.listen)
     given = replace(parts, listen=recorder)
     with recorder.into(recorded.journal, partial(recorded.itinerary.vms, recorded.plan)), ExitStack() as opened:
-        with way_out.said(recorded.standing, recorded.plan, recorded.settings):
+        with way_out.said(recorded.standing, recorded.plan, recorded.settings, reached=False):
             run = opened.enter_context(run_of(recorded.rundir, recorded.plan, recorded.settings, given))
         if recorded.unknown:
             left_out = ", ".join(recorded.unknown)
@@ -253,7 +267,8 @@ def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]
 def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:
     state, itinerary = standing.state, standing.itinerary
     if standing.paused_at or state.back is None or state.back.scope == REDO.name:
-        fetch_secrets(run.doors, itinerary.secrets(run.doors, run.plan, state))
+        with way_out.said(standing, run.plan, run.settings):
+            fetch_secrets(run.doors, itinerary.secrets(run.doors, run.plan, state))
     else:
         left = [name for name in state.back.steps if state.steps[name] is not Status.PENDING]
         _fetch_for_the_way_back(run, standing, left)

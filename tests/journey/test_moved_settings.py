@@ -46,7 +46,7 @@ def test_what_was_made_in_it_is_counted_and_named(story: Story) -> None:
         assert story.everything() == before
     told = finish(story, "--discard-settings", "4")
     assert told.status == DONE, told.err
-    assert "settings, deleted with" in told.out
+    assert told.out.count(", deleted with it as requested: 4 entries") == 1
     assert (list(story.world()), story.live()) == (["old"], ["old"])
 
 

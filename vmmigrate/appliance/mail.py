@@ -119,8 +119,9 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dia
             hint="see its log there: journalctl -u postfix",
         ) from error
     except (OSError, smtplib.SMTPException) as error:
+        why = EOFError() if isinstance(error, smtplib.SMTPServerDisconnected) else error  # whatever closed it
         raise Unreachable(
-            f"no SMTP at {host}:{port}: {plainly(error)}",
+            f"no SMTP at {host}:{port}: {plainly(why)}",
             hint="does Postfix run, and is its port open to this workstation?",
         ) from error
 

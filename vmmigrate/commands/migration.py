@@ -196,7 +196,7 @@ def rollback(
     def act(parts: "Parts", _: Any) -> None:
         asked, permitted = _asked_scope(scope, links_only=links_only), discarded.permitted()
         if dry_run:
-            seen = operations.rehearse_rollback(run, parts, scope=asked)
+            seen = operations.rehearse_rollback(run, parts, scope=asked, leave_behind=leave_mail, discard=permitted)
             show_result(way_back_lines(seen), way_back_json(run, seen), json=json)
             return
         try:
@@ -231,7 +231,7 @@ def status(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show whether mail flows, and the state of a run; without RUN, list all runs.
+    """Show whether mail flows, and a run's state; or all runs.
 
     It asks for no password and changes nothing: what it cannot look at is "not looked at".
 
@@ -246,16 +246,16 @@ def status(
         if not (run or json or known_runs.ids(parts)):
             echo([f"no runs in {parts.runs_folder}"])
         found = known_runs.found(run, parts) if run else ()
-        mail = service(found[0], parts) if found else None  # of the newest
-        if json:
-            for number, seen in enumerate(found or known_runs.statuses(parts)):
-                JsonLines(sys.stdout).write(status_json(seen, None if number else mail))
-        elif len(found) == 1:
+        mail = service(found[0], parts) if found else None  # of the newest; else of each that is not over
+        if len(found) == 1 and not json:
             echo(status_lines(found[0], mail))
-        else:
-            echo([str(mail)] if mail else [])
-            for seen in found or known_runs.statuses(parts):
-                echo([status_line(seen)])
+            return
+        for number, seen in enumerate(found or known_runs.statuses(parts)):
+            looked = service(seen, parts) if not found and not seen.standing.is_over else mail if not number else None
+            if json:
+                JsonLines(sys.stdout).write(status_json(seen, looked))
+            else:
+                echo([status_line(seen), *([f"  {looked}"] if looked else [])])
 
     carry_out(act, json=json)
 
@@ -264,7 +264,8 @@ def status(
 def finish(run: RunId, discarded: Discarded, config: Config = None, yes: Yes = False, json: Json = False) -> None:
     """End a run for good; there is no way back after it.
 
-    Deletes the run's secrets and asks the old guest to shut down; after a switch back, deletes the new VM instead.
+    Asks the old guest to shut down, removes the new VM's staging NIC, deletes the run's secrets. After a switch back it
+    deletes the new VM instead, with all its data.
 
     Example: vmmigrate finish 20261122-133919-9268
     """

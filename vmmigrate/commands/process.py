@@ -31,6 +31,7 @@ from vmmigrate.step import UndoRefused
 # How a URL becomes an adapter; a driver with its own adapters sets another before it calls the CLI.
 CONNECT: ContextVar[Callable[[str, Access], Hypervisor]] = ContextVar("connect", default=connect)
 
+_REFUSALS = (UsageProblem, NeedsConfirmation, Cancelled)
 DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -114,15 +115,19 @@ class Session:
                 log.write(line + "\n")
 
     def _mail(self, error: BaseException | None) -> Service | None:
-        """As the run's end saw it; of a run that broke off, looked at now. None: nothing was touched."""
+        """As the run's end saw it; of a run that broke off, looked at now.
+
+        None: nothing was touched, and as far as the run knows somebody serves.
+        """
         if self._ended:
             return self._ended.mail
-        refused = isinstance(error, UsageProblem | NeedsConfirmation | Cancelled | KeyboardInterrupt)
-        run_id = self._run_id or ("" if refused or not isinstance(error, Problem) else self._concerns)
+        run_id = self._run_id or (self._concerns if error else "")
         if not run_id or self._parts is None:
             return None
+        broke_off = self._run_id or (isinstance(error, Problem) and not isinstance(error, _REFUSALS))
         try:
-            return service(known_runs.status(run_id, self._parts), self._parts)
+            seen = known_runs.status(run_id, self._parts)
+            return service(seen, self._parts) if broke_off or seen.is_down else None
         except Problem:  # its folder cannot be read: the error above says so
             return None
 

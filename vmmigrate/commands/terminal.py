@@ -35,12 +35,12 @@ def confirm(question: str) -> None:
 
 def _agreed(question: str) -> bool:
     """Asked on standard error, because a program may read standard output."""
-    try:
+    while True:
         with redirect_stdout(sys.stderr):
-            return typer.confirm(question)
-    except typer.Abort:  # a key, not an answer
-        typer.echo(err=True)
-        raise KeyboardInterrupt from None
+            answer = ask(f"{question} [y/N]").strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer.startswith("y")
+        typer.echo("answer y or n", err=True)
 
 
 def show_result(lines: list[str], data: dict[str, object], *, json: bool) -> None:

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import SCHEMA, START, UP_SINCE, Kind, Record, parse
 from vmmigrate.run.room import FULL, Room
+from vmmigrate.run.rundir import to_write_there
 
 
 class Journal:
@@ -66,8 +66,7 @@ class Journal:
         except OSError as error:
             raise RunFolderFailed(
                 f"{path} cannot be written: {error.strerror}",
-                hint=f"nothing was changed: permit this user to write there, see that its disk is not read-only"
-                f" (findmnt -T {shlex.quote(str(path.parent))})",
+                hint=f"nothing was changed: {to_write_there(path.parent, error)}",
             ) from error
 
     @property

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from hypervisors import NotYet, TimedOut, Words, wait_for
 from vmmigrate.errors import RunFolderFailed, UsageProblem
-from vmmigrate.run.rundir import RunDir
+from vmmigrate.run.rundir import RunDir, to_write_there
 
 # Whoever looks at a lock has it for a moment itself.
 GLANCE = 0.5  # seconds
@@ -56,10 +56,7 @@ def locked(
         try:
             wait_for("the lock", lambda: _take(lock), timeout=GLANCE, clears="", pause=0.05)
         except TimedOut as error:
-            raise UsageProblem(
-                f"another process is working on run {rundir.run_id}: {_words_in(lock) or 'it says nothing of itself'}",
-                hint="wait for it to end, or stop it, then check with `vmmigrate status`",
-            ) from error
+            raise _at_work(rundir, _words_in(lock)) from error
         before = _words_in(lock)
         since = datetime.fromtimestamp(wall(), UTC).isoformat(timespec="milliseconds")
         _say(lock, json.dumps(asdict(Holder(host(), os.getpid(), verb, since))))
@@ -67,6 +64,20 @@ def locked(
             yield before if before and before.host != host() else None
         finally:
             _say(lock, "")
+
+
+def refuse_locked(rundir: RunDir) -> None:
+    """Raises what `locked` would raise now. Writes nothing."""
+    with _held_open(rundir.path / "lock") as lock:
+        if _is_held(lock):
+            raise _at_work(rundir, _words_in(lock))
+
+
+def _at_work(rundir: RunDir, who: Holder | None) -> UsageProblem:
+    return UsageProblem(
+        f"another process is working on run {rundir.run_id}: {who or 'it says nothing of itself'}",
+        hint="wait for it to end, or stop it, then check with `vmmigrate status`",
+    )
 
 
 def holder_of(rundir: RunDir, *, host: Callable[[], str] = socket.gethostname) -> Holder | None:
@@ -119,5 +130,5 @@ def _held_open(path: Path) -> BinaryIO:
     except OSError as error:
         raise RunFolderFailed(
             f"{path.parent} cannot be used: {error.strerror}",
-            hint="permit this user to write there; see that its disk is not read-only",
+            hint=to_write_there(path.parent, error),
         ) from error

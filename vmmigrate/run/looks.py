@@ -95,7 +95,9 @@ def look_at(step: Step, run: Any, look: Look | Nothing | None = None) -> Seen:
 
 
 def record(journal: Journal, cause: str, checks: Collection[Check]) -> None:
-    """`cause`: the step before which they were looked at, "" where a run is resumed or goes back."""
+    """`cause`: the step before which they were looked at; the verb that they refused; "" where a run is resumed or
+    goes back.
+    """
     if checks and journal.schema >= Kind.LOOKED.since:
         journal.append(Kind.LOOKED, {"step": cause, "checks": [asdict(check) for check in checks]})
 

@@ -34,7 +34,7 @@ def elapsed(began: Record, ended: Record) -> tuple[float, bool]:
 
 def _outage(began: Record, ended: Record | None) -> Outage:
     if ended is None:
-        return Outage(began.at, None, None, about=True)
+        return Outage(began.at, None, None, about=False)
     seconds, about = elapsed(began, ended)
     return Outage(began.at, ended.at, seconds, about)
 

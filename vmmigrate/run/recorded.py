@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +86,7 @@ def _refuse_another_plan(rundir: RunDir, state: RunState) -> None:
 
 
 def as_set_now(
-    recorded: Recorded, given: Callable[[Path | None], Given]
+    recorded: Recorded, given: Callable[[Path | None], Given], clocks: Clocks = THIS_MACHINE
 ) -> tuple[Recorded, tuple[StepRemark | Warned, ...]]:
     """With what the operator has changed since it began, as a hint may have asked for, and what is to be said of it.
 
@@ -103,7 +104,11 @@ def as_set_now(
         if recorded.verb not in WAYS_BACK:
             raise
         return recorded, (*said, Warned(f"with the settings as they were when the run began: {problem}"))
-    return replace(recorded, settings=settings), (*said, *(StepRemark("", str(change)) for change in changes))
+    at = f"{datetime.fromtimestamp(clocks.wall(), UTC):%Y-%m-%d %H:%M:%S} UTC"
+    changed = (
+        StepRemark("", f"{change.since_began}, and {change.now} at this {recorded.verb}, {at}") for change in changes
+    )
+    return replace(recorded, settings=settings), (*said, *changed)
 
 
 # ---- what can be read of a run -------------------------------------------------------------------------------

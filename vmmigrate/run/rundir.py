@@ -1,7 +1,9 @@
 """A run's folder: where its journal, plan, settings and secrets are."""
 
+import errno
 import re
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -140,6 +142,18 @@ class RunDir:
         """Delete a run that never began."""
         self.key_path.unlink(missing_ok=True)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def to_write_there(folder: Path, error: OSError) -> str:
+    """What to do where a folder cannot be written, by the reason."""
+    at = shlex.quote(str(folder))
+    if error.errno == errno.EROFS:
+        return (
+            f"its disk is mounted read-only: see why (dmesg), then: mount -o remount,rw $(findmnt -no TARGET -T {at})"
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"free some space there (df -h {at}), then run this again"
+    return f"permit this user to write there (ls -ld {at}), then run this again"
 
 
 def not_begun(folder: Path, error: OSError) -> RunFolderFailed:

@@ -68,6 +68,11 @@ class Standing:
         return self.state.ended == self.itinerary.outcome
 
     @property
+    def is_over(self) -> bool:
+        """Whether it came to its end, or is back before its beginning."""
+        return self.came_to_its_end or self.state.finished or self.state.ended == ROLLED_BACK
+
+    @property
     def paused_at(self) -> Scope | None:
         """The scope that was undone and after which the run stands still."""
         return next((s for s in self.itinerary.scopes if s.pauses_as and s.pauses_as == self.state.paused), None)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import takewhile
 from pathlib import Path
 
 from vmmigrate.events import Outage
@@ -30,6 +31,7 @@ class Failure:
 
 
 IN_PROGRESS = "in progress"
+VERBS = ("resume", "rollback", "finish")  # that act on a recorded run
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,22 @@ class RunStatus:
     @property
     def looks(self) -> tuple[Record, ...]:
         """Each look at whether done steps still held."""
+        return tuple(record for record in self._looked if record.data["step"] not in VERBS)
+
+    @property
+    def refused(self) -> tuple[Record, ...]:
+        """What stopped a command before it touched anything, the last of each that is still offered."""
+        last = {record.data["step"]: record for record in self._since_it_moved}
+        return tuple(record for verb, record in last.items() if verb in dict(self.verbs))
+
+    @property
+    def _since_it_moved(self) -> tuple[Record, ...]:
+        notes = (Kind.LOOKED, Kind.REMARK, Kind.WARNING)
+        since = tuple(takewhile(lambda record: record.kind in notes, reversed(self.records)))
+        return tuple(record for record in reversed(since) if record in self._looked and record.data["step"] in VERBS)
+
+    @property
+    def _looked(self) -> tuple[Record, ...]:
         return tuple(record for record in self.records if record.kind is Kind.LOOKED)
 
     def _checks_in(self, record: Record) -> tuple[Check, ...]:
@@ -159,6 +177,11 @@ class RunStatus:
     def outages(self) -> tuple[Outage, ...]:
         """Each time that nobody took mail."""
         return outages(self.itinerary, self.records)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether an outage has begun and not ended, as far as the records go."""
+        return any(each.ended is None for each in self.outages)
 
     @property
     def outage(self) -> float | None:

@@ -16,25 +16,31 @@ from vmmigrate.settings.models import Settings
 from vmmigrate.settings.stored import read_stored
 
 
-def by_hand(standing: Standing, plan: Any, settings: Settings, mail: Service | None = None) -> str:
-    """To go behind a hint; "" while somebody is live, by a look (`mail`), else as far as the run knows."""
+def by_hand(
+    standing: Standing, plan: Any, settings: Settings, mail: Service | None = None, *, reached: bool = True
+) -> str:
+    """To go behind a hint; "" while somebody is live, by a look (`mail`), else as far as the run knows.
+
+    `reached`: a command of this program gets as far as the hypervisor.
+    """
     state, itinerary = standing.state, standing.itinerary
     seen = mail is not None and mail.state in (FLOWING, TWICE)
     down = mail is not None and mail.state == DOWN and standing.undid(itinerary.everything)
     if seen or not (standing.exposed or down) or state.steps[itinerary.commit] is Status.DONE:
         return ""
-    lines = list(itinerary.by_hand(plan, settings.hypervisor.url, state))
+    shortcut = itinerary.shortcut(state) if reached else ()
+    lines = [*shortcut, *itinerary.by_hand(plan, settings.hypervisor.url, state)]
     numbered = [f"\n    {number}. {line}" for number, line in enumerate(lines, start=1)]
     return "\n  meanwhile perhaps nobody takes mail; by hand, in this order:" + "".join(numbered) if lines else ""
 
 
 @contextmanager
-def said(standing: Standing, plan: Any, settings: Settings) -> Iterator[None]:
+def said(standing: Standing, plan: Any, settings: Settings, *, reached: bool = True) -> Iterator[None]:
     """Within the block a problem is in the way of the way back: its hint says what a person can do."""
     try:
         yield
     except Problem as problem:
-        problem.hint += by_hand(standing, plan, settings)
+        problem.hint += by_hand(standing, plan, settings, reached=reached)
         raise
 
 
@@ -46,5 +52,6 @@ def said_of(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[None]:
     except RunFolderFailed as failed:
         with suppress(Problem):
             seen = read_status(rundir, itineraries)
-            failed.hint += by_hand(seen.standing, seen.plan, read_stored(rundir.settings).settings)
+            settings = read_stored(rundir.settings).settings
+            failed.hint += by_hand(seen.standing, seen.plan, settings, reached=False)
         raise

@@ -54,7 +54,11 @@ class Change:
     now: str
 
     def __str__(self) -> str:
-        return f"{self.name} was {self.was} when the run began, and is {self.now} now"
+        return f"{self.since_began}, and is {self.now} now"
+
+    @property
+    def since_began(self) -> str:
+        return f"{self.name} was {self.was} when the run began"
 
 
 def kept(path: Path) -> Given | None:

@@ -52,7 +52,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except OSError as error:
         there = f"see what is there: ls -ld {shlex.quote(str(path))}"
-        missing = "vmmigrate init OLD writes one; or give another"
+        missing = "vmmigrate init OLD writes one; or name another file"
         hint = missing if isinstance(error, FileNotFoundError) else "give a file" if path.is_dir() else there
         raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:
@@ -91,17 +91,22 @@ def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) ->
     for each in error.errors():
         path = tuple(part for part in each["loc"] if part not in (TEXT, SOURCE))
         name = ".".join(map(str, path))
-        variable = ENV_PREFIX + name.replace(".", "__").upper()
-        where = f" ({variable})" if variable in {given.upper() for given in environ} else ""
+        variables = ", ".join(_set_by(name, environ))
+        where = f" ({variables})" if variables else ""
         lines.append(f"{name}{where}: {_in_words(each['type'], each['msg'], path)}")
+    many = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
+    there = f"in {file}, in the" if file.exists() else "in the"  # the default one may not be there
     return UsageProblem(
-        "the configuration has "
-        + ("a problem" if len(lines) == 1 else f"{len(lines)} problems")
-        + ":\n  "
-        + "\n  ".join(lines),
-        hint=f"fix {'it' if len(lines) == 1 else 'them'} in {file}, in the {ENV_PREFIX}… environment or in the options;"
+        f"the configuration has {many}:\n  " + "\n  ".join(lines),
+        hint=f"fix {'it' if len(lines) == 1 else 'them'} {there} {ENV_PREFIX}… environment or in the options;"
         " all settings: vmmigrate config template",
     )
+
+
+def _set_by(name: str, environ: Mapping[str, str]) -> list[str]:
+    """The variables that set it, or what is in a table of that name."""
+    variable = ENV_PREFIX + name.replace(".", "__").upper()
+    return sorted(given for given in environ if f"{given.upper()}__".startswith(f"{variable}__"))
 
 
 def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:

@@ -75,7 +75,8 @@ class ProcessSecrets:
             if not why:
                 return typed
             question = f"{why}; {wanted.question}"
-        raise UsageProblem(f"{wanted.name}: {why}, {ATTEMPTS} times", hint=f"nothing was sent; {wanted.hint}")
+        what = wanted.what or wanted.name
+        raise UsageProblem(f"{what}: {why} ({ATTEMPTS} times)", hint=f"nothing was sent; {wanted.hint}")
 
     def _differs(self, wanted: Wanted, typed: str) -> str:
         if not wanted.new or self._ask(replace(wanted, question=f"the same again: {wanted.question}")) == typed:
@@ -121,7 +122,7 @@ class Secrets:
 
 
 def _fault(wanted: Wanted, typed: str) -> str:
-    return wanted.fault(typed) if typed else "it cannot be empty"
+    return wanted.fault(typed) if typed else "no password was typed"
 
 
 def _from_file(name: str, path: Path) -> str:

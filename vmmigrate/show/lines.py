@@ -51,7 +51,7 @@ class PlainLines:
             case StepBegan():
                 self._began = self._last_shown = self._now()
                 count = f"[{event.number:2}/{event.total}]" if event.total else " " * 7
-                self._label = f"{count} {'undo: ' if event.undoing else ''}{event.title}"
+                self._label = f"{count} {titled(event)}"
                 self._in_step, self._named = True, False
                 return []
             case StepProgress() | StepWaits():
@@ -105,6 +105,11 @@ class PlainLines:
                 f"        waiting for {wait.what}: {wait.waited:.0f} s of at most {wait.timeout:.0f} s{seen}",
             ]
         return [*named, f"        {transfer(event, now - self._began)}"]
+
+
+def titled(event: StepBegan) -> str:
+    """The way back says of each step that it is undone."""
+    return f"{'undo: ' if event.undoing else ''}{event.title}"
 
 
 def transfer(event: StepProgress, seconds: float) -> str:

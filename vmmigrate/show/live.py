@@ -11,7 +11,7 @@ from typing import TextIO
 
 from hypervisors import printable
 from vmmigrate.events import Event, StepBegan, StepProgress, StepRemark, StepWaits, Warned
-from vmmigrate.show.lines import PlainLines, transfer
+from vmmigrate.show.lines import PlainLines, titled, transfer
 
 
 class LiveTerminal:
@@ -31,7 +31,7 @@ class LiveTerminal:
     def __call__(self, event: Event) -> None:
         match event:
             case StepBegan():
-                self._title, self._began = event.title, self._now()
+                self._title, self._began = titled(event), self._now()
                 self._say("")
                 self._move()
             case StepProgress():

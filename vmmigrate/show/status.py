@@ -26,7 +26,8 @@ def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
     ]
     lines += [_why(run.failure)] if run.failure else []
     lines += [outage_line(each) for each in run.outages]
-    lines += [_checked(run, check) for check in run.checks]
+    lines += [_refused(each) for each in run.refused]
+    lines += _proved(run)
     lines += [f"looked: {_held(run.looks[-1])}"] if run.looks else []
     lines += [f"warning: {warning}" for warning in run.warnings]
     lines += [f"note: {remark}" for remark in run.remarks]
@@ -41,11 +42,28 @@ def _why(failure: Failure) -> str:
     return f"failed: {clock(failure.at)}: {failure.title}: {failure.error}{hint}"
 
 
-def _checked(run: RunStatus, check: Check) -> str:
+def _refused(look: Record) -> str:
+    """A command that was stopped before it touched anything: it would be again, unless that has changed since."""
+    checks = [Check(**{**data, "verdict": Verdict(data["verdict"])}) for data in look.data["checks"]]
+    hints = "; ".join(dict.fromkeys(check.hint for check in checks if check.hint))
+    why = "; ".join(map(str, checks)) + (f" → {hints}" if hints else "")
+    return f"{look.data['step']} was refused: {clock(look.at)}: {why}"
+
+
+def _proved(run: RunStatus) -> list[str]:
+    """How many comparisons passed, and each that did not; programs get all."""
+    passed = [check for check in run.checks if check.verdict is Verdict.PASS]
+    last = max((run.proved_at[check] for check in passed if check in run.proved_at), default="")
+    at = f", the last at {clock(last)}" if last else ""
+    proved = (
+        f"proved: {len(passed)} of {len(run.checks)} checks{at}; each of them: vmmigrate status {run.run_id} --json"
+    )
+    return [*([proved] if passed else []), *(_failed(run, check) for check in run.failed)]
+
+
+def _failed(run: RunStatus, check: Check) -> str:
     """One comparison, with when it was made."""
     at = f" ({clock(run.proved_at[check])})" if check in run.proved_at else ""
-    if check.verdict is Verdict.PASS:
-        return f"proved: {check}{at}"
     return f"did not pass: {check}{f' → {check.hint}' if check.hint else ''}{at}"
 
 
@@ -75,6 +93,9 @@ def status_json(run: RunStatus, mail: Service | None = None) -> dict[str, object
         "proofs": list(run.proofs),
         "checks": [{**asdict(check), "at": run.proved_at.get(check)} for check in run.checks],
         "looks": [{"at": look.at, **look.data} for look in run.looks],
+        "refused": [
+            {"at": look.at, "command": look.data["step"], "checks": look.data["checks"]} for look in run.refused
+        ],
         "failure": asdict(run.failure) if run.failure else None,
         "warnings": list(run.warnings),
         "remarks": list(run.remarks),

@@ -43,7 +43,14 @@ def may_delete(run: Run) -> list[Check]:
     if run.facts.find(Plugged) or run.facts.find(Intake):
         return []
     tagged = run.hypervisor.find_tagged(run.run_id)
-    return [check for vm in tagged if not is_a_copy(run, vm) for check in _checks(run, vm)]
+    return [check for vm in tagged if not is_a_copy(run, vm) for check in (*_checks(run, vm), *_needless(run, vm))]
+
+
+def _needless(run: Run, vm: VmRef) -> Iterator[Check]:
+    """Who permits that something is lost with a VM that never was plugged in expects something else."""
+    if run.discard.given and not was_plugged_in(run, vm):
+        seen, hint = f"{vm.name} was never plugged in: there is nothing of anybody in it", "run it without --discard-…"
+        yield Check("nothing-to-discard", "what may be deleted with it", "something", seen, Verdict.FAIL, hint)
 
 
 def is_a_copy(run: Run, vm: VmRef) -> bool:
@@ -58,6 +65,9 @@ def refuse_to_lose(run: Run, vm: VmRef) -> None:
     if checks.failed:
         hint = "; ".join(dict.fromkeys(check.hint for check in checks.failed if check.hint))
         raise Guarded("; ".join(map(str, checks.failed)), hint=hint)
+    for check in checks.all:  # what is there although it passed was permitted
+        if check.seen != str(Held({})):
+            run.remark(f"{check.what}, deleted with it as requested: {check.seen}")
 
 
 def _checks(run: Run, vm: VmRef) -> Iterator[Check]:
@@ -74,10 +84,10 @@ def _counted(run: Run, vm: VmRef) -> Iterator[Check]:
     """Mail is counted last: it comes by itself, and in moments."""
     old, permitted = run.plan.old.name, run.discard
     settings, waiting = _settings(run, vm), _mail(run, vm)
-    judged = _verdict(run, vm, waiting, permitted.mail, "mail")
-    yield Check("mail-inside", f"mail in {vm.name}", "none", str(waiting), *judged)
-    judged = _verdict(run, vm, settings, permitted.settings, "settings")
-    yield Check("settings-inside", f"what {vm.name} has and {old} lacks", "none", str(settings), *judged)
+    wanted, verdict, hint = _judged("mail", waiting, permitted.mail)
+    yield Check("mail-inside", f"mail in {vm.name}", wanted, str(waiting), verdict, hint)
+    wanted, verdict, hint = _judged("settings", settings, permitted.settings)
+    yield Check("settings-inside", f"what {vm.name} has and {old} lacks", wanted, str(settings), verdict, hint)
 
 
 def _not_live(run: Run, vm: VmRef) -> Iterator[Check]:
@@ -96,17 +106,20 @@ def was_plugged_in(run: Run, vm: VmRef) -> bool:
     return plugged is not None and plugged.new_id in ("", vm.id)
 
 
-def _verdict(run: Run, vm: VmRef, held: Held, permitted: str, what: str) -> tuple[Verdict, str]:
-    """And the hint: only the number that was seen permits it, and where nothing was seen only that word."""
-    if held.number in ("0", permitted):
-        if held.number != "0":
-            run.remark(f"{what}, deleted with {vm.name} as requested: {held}")
-        return Verdict.PASS, ""
+def _judged(kind: str, held: Held, permitted: str) -> tuple[str, Verdict, str]:
+    """What is expected, whether it passes, and the hint: only the number that was seen permits it, and where nothing
+    was seen only that word.
+    """
+    wanted = f"{permitted}, by --discard-{kind}" if permitted else "none"
+    if held.number == permitted or (held.number == "0" and permitted in ("", UNSEEN)):
+        return wanted, Verdict.PASS, ""
+    if held.number == "0":
+        return wanted, Verdict.FAIL, f"run it again without --discard-{kind}"
     hint = (
-        f"deliver or copy what is needed out of {vm.name}; or let it be deleted all the same: --discard-{what}"
-        f" {held.number} (of `rollback`; of `finish` after a switch back)"
+        f"deliver or copy what is needed out of it; or let it be deleted all the same: --discard-{kind} {held.number}"
+        " (of `rollback`; of `finish` after a switch back)"
     )
-    return Verdict.UNKNOWN if held.counts is None else Verdict.FAIL, hint
+    return wanted, Verdict.UNKNOWN if held.counts is None else Verdict.FAIL, hint
 
 
 # ---- looking -----------------------------------------------------------------------------------------------

@@ -42,6 +42,14 @@ def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
         yield f"mail that {plan.new_name} still has stays in it, undelivered"
 
 
+def _ends(plan: Plan) -> str:
+    """What `finish` of a migration does."""
+    return (
+        f"{plan.old.name} will be asked to shut down, {plan.new_name} loses its staging NIC, the backup and the keys on"
+        " this workstation will be deleted, and the run can no longer be rolled back"
+    )
+
+
 def _meanwhile(plan: Plan, state: RunState) -> Iterator[str]:
     if state.steps["close-intake"] is not Status.PENDING:
         yield f"no mail is taken until {plan.old.name} is plugged in and open again"
@@ -73,6 +81,7 @@ LINKS = Scope(
     "plugging the old VM in again by the hypervisor alone; both guests stay as they are",
     only=("switch", "verify-live", "autostart", "open"),
     pauses_as="plugged back",
+    needless="the old VM is plugged in, as far as this run is concerned",
     takes=_takes_the_links,
     leaves=(
         f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
@@ -129,13 +138,19 @@ def secrets_back(doors: Doors, steps: Collection[str]) -> Iterator[str]:
         yield from doors.new.wanted()
 
 
+def shortcut(state: RunState) -> Iterator[str]:
+    """Not where it was just tried, and not where the links themselves could not be set."""
+    tried = state.back is not None and state.back.scope == LINKS.name
+    plugged = state.facts.last(Plugged) is not None or state.steps["switch"] is not Status.PENDING
+    if plugged and not tried and "switch" not in state.troubles:
+        yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
+
+
 def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
     """What makes the old gateway live, whatever of it is so already, and whatever was undone; never both."""
     new, mac = state.facts.last(NewVm), plan.identity.mac
     plugged, closed = state.facts.last(Plugged), state.facts.last(Intake)
     if plugged is not None or state.steps["switch"] is not Status.PENDING:
-        if state.back is None or state.back.scope != LINKS.name:  # that one was just tried
-            yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
         if new is not None:
             yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
         yield from plug_by_hand(url, plan.old, mac, up=True)
@@ -167,7 +182,7 @@ MIGRATE = Itinerary(
     unplugs=("switch",),
     finish=Finish(
         "when satisfied: shuts the old VM down; no way back after that",
-        lambda plan: f"{plan.old.name} will be asked to shut down, and the run can no longer be rolled back",
+        _ends,
         (retire.see_who_serves, retire.shut_down_old, retire.release_old, retire.remove_staging),
         guard=retire.may_finish,
     ),
@@ -179,6 +194,7 @@ MIGRATE = Itinerary(
     secrets=secrets,
     service=service.look,
     secrets_back=secrets_back,
+    shortcut=shortcut,
     by_hand=by_hand,
     vms=vms,
     guard=guards.may_act,

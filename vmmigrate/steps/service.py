@@ -120,7 +120,7 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
         why = f"{name} is plugged in and answers this workstation; it is not recorded that it is open to all"
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
     since, right = _since(seen, one, past), _is_expected(seen, one)
-    return Service(FLOWING, (name,), since, as_recorded=right, machines=_machines(seen, open_=True))
+    return Service(FLOWING, (name,), since, expected=right, machines=_machines(seen, open_=True))
 
 
 def _of_an_unopened(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:

@@ -479,15 +479,18 @@ def test_status_of_an_empty_folder(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_status_lists_the_runs_a_line_each(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
+    tiny.plugged_in = {PLAN.old.id}
     record(tmp_path, "r1", done(PREPARED))
     record(tmp_path, "r2", [*done(SWITCHED), END])
     result = cli("status")
     assert result.stdout.splitlines() == [
         f"run r1: interrupted while migrating, mailgw → {NEW.name}",
+        f"  {MAIL_FLOWS}",  # of each that is not over
         f"run r2: migrated, mailgw → {NEW.name}",
     ]
-    assert [json.loads(line)["run_id"] for line in cli("status", "--json").stdout.splitlines()] == ["r1", "r2"]
-    assert tiny.calls == []
+    shown = [json.loads(line) for line in cli("status", "--json").stdout.splitlines()]
+    assert [(each["run_id"], bool(each["mail"])) for each in shown] == [("r1", True), ("r2", False)]
+    assert not [call for call in tiny.calls if not call.startswith(("inventory", "find", "close"))]
 
 
 def test_one_run_that_cannot_be_read_does_not_hide_the_others(cli: Cli, tmp_path: Path) -> None:
@@ -569,7 +572,9 @@ def test_what_is_no_run_is_not_listed_and_settings_are_not_needed(cli: Cli, tmp_
     (tmp_path / "runs" / "nowhere").symlink_to("nothing")
     result = cli("status")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"run r1: interrupted while migrating, {PLAN.old.name} → {NEW.name}\n"
+    line, mail = result.stdout.splitlines()
+    assert line == f"run r1: interrupted while migrating, {PLAN.old.name} → {NEW.name}"
+    assert mail.startswith(f"  MAIL: not looked at: {tmp_path}/runs/r1/settings.json cannot be read: ")
 
 
 @pytest.mark.slow
@@ -597,7 +602,9 @@ def test_a_run_that_this_user_may_not_look_into_is_named() -> None:
         journal = folder / "runs" / "r1" / "journal.jsonl"
         shown = f"run r2: interrupted while migrating, {PLAN.old.name} → {NEW.name}\n"
         told = f"error: run r1: {journal} cannot be read: Permission denied\n"
-        assert ended("status") == (2, shown, told + "  → is it a file, and may this user read it?\n")
+        status, out, err = ended("status")
+        told += "  → is it a file, and may this user read it?\n"
+        assert (status, out.partition("  MAIL: not looked at: ")[0], err) == (2, shown, told)
         refused = ended("rollback", "--yes", "r1")
         assert refused[:2] == (2, "")
         assert refused[2].startswith(f"error: {journal.parent} cannot be used: Permission denied\n")

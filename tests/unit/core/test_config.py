@@ -158,7 +158,7 @@ def test_what_is_neither_is_told_by_its_key(toml: Path) -> None:
 def test_a_file_that_is_asked_for_must_be_there(home: Path) -> None:
     with pytest.raises(UsageProblem, match=r"missing\.toml: No such file or directory") as refusal:
         load(home / "missing.toml", {}, {})
-    assert refusal.value.hint == "vmmigrate init OLD writes one; or give another"
+    assert refusal.value.hint == "vmmigrate init OLD writes one; or name another file"
 
 
 @pytest.mark.parametrize("content", [b"[old", b"\xff\xfe"])

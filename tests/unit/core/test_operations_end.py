@@ -5,6 +5,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -326,7 +327,12 @@ FROM_THE_JOURNAL: list[tuple[Callable[..., str], dict[str, Any], list[Recorded],
     (operations.resume, {}, SWITCHED_BACK, "run r1 was open to the world and went back"),
     (operations.resume, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read: notes: "),
     (operations.rollback, {}, undone({}, scope="all"), "run r1 is rolled back already"),
-    (operations.rollback, {"scope": "swich"}, done(SWITCHED), "a run of the kind migrate has no scope 'swich'"),
+    (
+        operations.rollback,
+        {"scope": "swich"},
+        done(SWITCHED),
+        "there is no scope 'swich': a run does not go",
+    ),
     (operations.rollback, {"scope": "all"}, done(SWITCHED), "run r1: the new VM has been open to the world"),
     (operations.rollback, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read"),
     (operations.finish, {"yes": True}, done(PREPARED), "run r1 is interrupted while migrating"),
@@ -438,7 +444,7 @@ def test_before_the_switch_a_rollback_wants_no_password_and_leaves_nothing(
     assert changes(tiny) == [f"destroy {NEW.name}", "set_notes mailgw"]
     assert (tiny.notes, tiny.new_is_there, kept(rundir)) == (CLAIM.notes, False, [])
     assert told[0] == RunStarted("r1", "rollback", str(rundir.path))
-    mail = Service("flowing", ("mailgw",), "before this run", as_recorded=True, machines=GONE)
+    mail = Service("flowing", ("mailgw",), "before this run", expected=True, machines=GONE)
     assert told[-1] == RunEnded("r1", "rolled-back", None, GONE, insecure=("--trust-staging",), mail=mail)
 
 
@@ -490,10 +496,40 @@ def test_a_rollback_says_what_it_takes_away_before_anything_is_connected(
 
 def test_a_rehearsed_rollback_touches_nothing(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", STATES["interrupted"])
-    with locked(rundir):  # also of a run that is in progress
-        seen = operations.rehearse_rollback("r1", parts(tmp_path, tiny))
+    seen = operations.rehearse_rollback("r1", parts(tmp_path, tiny))
     assert seen.words == "going back to the old VM, undoing everything"
     assert seen.undoes == ("Deploy the new image", "Claim the old VM")
+    assert tiny.calls == []
+    with locked(rundir), pytest.raises(UsageProblem, match="another process is working on run r1"):
+        operations.rehearse_rollback("r1", parts(tmp_path, tiny))  # as `rollback` itself would be
+
+
+def test_a_rehearsed_rollback_names_what_is_undone_and_no_check(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done({**PREPARED, "verify": None, "close-intake": SWITCHED["close-intake"]}))
+    undoes = operations.rehearse_rollback("r1", parts(tmp_path, tiny)).undoes
+    assert "Close the old mail intake" in undoes
+    assert not [title for title in undoes if title.startswith(("Verify", "Start"))]
+
+
+@pytest.mark.parametrize(
+    ("state", "verb", "flags", "words"),
+    [
+        ("migrated", "rollback", {"discard": Discard("0")}, "no VM is deleted by that"),
+        ("migrated", "finish", {"discard": Discard("0")}, "no VM is deleted by that"),
+        ("in the switch", "rollback", {"scope": "switch", "discard": Discard("3")}, "no VM is deleted by that"),
+        ("in the switch", "rollback", {"scope": "links", "discard": Discard("", "3")}, "no VM is deleted by that"),
+        ("in the switch", "rollback", {"scope": "links", "leave_behind": True}, "--leave-mail is for a way back that"),
+        ("interrupted", "rollback", {"leave_behind": True}, "--leave-mail is for a way back that"),
+    ],
+)
+def test_a_permission_for_what_is_not_done_is_refused(
+    tmp_path: Path, tiny: TinyHypervisor, state: str, verb: str, flags: dict[str, Any], words: str
+) -> None:
+    record(tmp_path, "r1", {**STATES, "in the switch": done(BEFORE_THE_COMMIT)}[state])
+    acts = [partial(ACTS[verb], yes=True), *([operations.rehearse_rollback] if verb == "rollback" else [])]
+    for act in acts:
+        with pytest.raises(UsageProblem, match=words):
+            act("r1", parts(tmp_path, tiny), **flags)
     assert tiny.calls == []
 
 
@@ -559,7 +595,7 @@ def test_an_interrupt_pauses_and_a_resume_takes_it_up(tmp_path: Path, tiny: Tiny
         )
     assert fold(read(rundir.journal)).paused == "interrupted"
     there = {"old VM": "live", "new VM": "kept, unplugged"}
-    mail = Service("flowing", ("mailgw",), "before this run", as_recorded=True, machines=there)
+    mail = Service("flowing", ("mailgw",), "before this run", expected=True, machines=there)
     assert told[-1] == RunEnded(
         "r1", "interrupted", None, there, (("resume", "to continue"), BACK), ("--trust-staging",), mail=mail
     )
@@ -628,7 +664,7 @@ def test_the_old_vms_autostart_is_put_back_as_it_was(tmp_path: Path, tiny: TinyH
 def test_finish_asks_first_and_says_what_will_happen(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [*done(SWITCHED), END])
     record(tmp_path, "r2", SWITCHED_BACK)
-    with pytest.raises(NeedsConfirmation, match="mailgw will be asked to shut down, and the run can no longer") as ask:
+    with pytest.raises(NeedsConfirmation, match=r"mailgw will be asked to shut down, .* loses its staging NIC") as ask:
         operations.finish("r1", parts(tmp_path, tiny))
     assert (ask.value.flag, ask.value.hint) == ("--yes", "run the same command with --yes")
     with pytest.raises(NeedsConfirmation, match=f"{NEW.name} will be deleted with all its data"):
@@ -667,6 +703,28 @@ def test_a_vm_that_was_live_and_cannot_be_looked_at_is_not_deleted(
     words = f"{caught.value} {caught.value.hint}"
     assert all(f"--discard-{flag} unseen" in words for flag in lacking)
     assert (tiny.new_is_there, changes(tiny), kept(rundir)) == (True, [], ["archive.age", "r1.key"])
+
+
+def test_what_refused_a_finish_is_remembered_until_something_is_done(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", SWITCHED_BACK)
+    tiny.plugged_in = {PLAN.old.id}
+    given = parts(tmp_path, tiny, environ={})
+    with pytest.raises(Guarded):
+        operations.finish("r1", given, yes=True)
+    seen = known_runs.status("r1", given)
+    [line] = [line for line in status_lines(seen) if line.startswith("finish was refused: ")]
+    assert "--discard-mail unseen" in line
+    assert [each["command"] for each in status_json(seen)["refused"]] == ["finish"]  # type: ignore[attr-defined]
+    assert not [line for line in status_lines(seen) if line.startswith("looked: ")]  # that is about what was done
+    assert operations.finish("r1", given, yes=True, discard=Discard("unseen", "unseen")) == "finished"
+    assert known_runs.status("r1", given).refused == ()
+
+
+def test_to_discard_of_what_was_never_plugged_in_is_refused(tmp_path: Path, tiny: TinyHypervisor) -> None:
+    record(tmp_path, "r1", done(PREPARED))
+    with pytest.raises(Guarded, match="was never plugged in: there is nothing of anybody in it"):
+        operations.rollback("r1", parts(tmp_path, tiny), yes=True, discard=Discard("3"))
+    assert changes(tiny) == []
 
 
 def test_a_vm_of_ours_that_somebody_plugged_in_is_not_deleted(tmp_path: Path, tiny: TinyHypervisor) -> None:

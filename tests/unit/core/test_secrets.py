@@ -215,13 +215,13 @@ def test_an_empty_password_is_not_taken_and_asked_for_again() -> None:
     asked, ask = typing("", "hunter2")
     assert secrets({"prompt": True}, ask=ask).get(NAME).reveal() == "hunter2"
     first, second = asked
-    assert second == f"it cannot be empty; {first}"
+    assert second == f"no password was typed; {first}"
 
 
 def test_who_types_nothing_at_all_is_not_asked_for_ever() -> None:
     asked, ask = typing("", "", "")
     told, hint = refusal(secrets(ask=ask))
-    assert (told, len(asked)) == (f"{NAME}: it cannot be empty, 3 times", 3)
+    assert (told, len(asked)) == (f"{NAME}: no password was typed (3 times)", 3)
     assert hint.startswith("nothing was sent; read -rs VMMIGRATE_OLD_SSH_PASSWORD")
 
 

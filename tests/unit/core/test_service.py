@@ -321,7 +321,7 @@ def test_no_command_is_offered_that_would_be_refused(
     assert bool([line for line in lines if line.startswith("in the way: ")]) is (not verbs)
     assert mail is not None
     if mail.state == FLOWING:
-        assert mail.as_recorded is (plugged == NEW)
+        assert mail.expected is (plugged == NEW)
 
 
 @pytest.mark.parametrize("notes", [OURS, ANOTHERS])

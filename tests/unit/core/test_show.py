@@ -32,6 +32,7 @@ from vmmigrate.events import (
 from vmmigrate.facts import Verified, VerifiedLive, group_to_json
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO
+from vmmigrate.run.fold import fold
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.run.status import RunStatus
@@ -498,6 +499,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "left_to_you": {"deploy": "no luck"},
         "to_do": ["Deploy: no luck"],
         "next": [["rollback", "to go back to the old VM"]],
+        "refused": [],
         "failure": None,
         "in_progress": None,
         "looks": [],
@@ -539,6 +541,18 @@ def test_what_did_not_pass_is_shown_also_after_the_way_back(tmp_path: Path) -> N
         f"did not pass: units active: not known: no answer → look there ({second})",
     ]
     assert status_json(run)["proofs"] == []
+    [line] = [line for line in status_lines(replace(run, state=fold(run.records[:-2]))) if line.startswith("proved: ")]
+    assert line == f"proved: 2 of 4 checks, the last at {second}; each of them: vmmigrate status r1 --json"
+
+
+def test_a_remark_goes_with_the_step_that_it_is_about(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path / "journal.jsonl", HEADER)
+    for kind, text in ((Kind.BEGIN, ""), (Kind.REMARK, "a disk is odd"), (Kind.UNDO, ""), (Kind.REMARK, "it hung")):
+        journal.append(kind, {"step": "deploy", **({"text": text} if text else {})})
+    run = RunStatus("r1", tmp_path, SMALL, journal.state(), PLAN, tuple(journal.records))
+    assert run.remarks == ("deploy: a disk is odd", "deploy: it hung")
+    journal.append(Kind.UNDONE, {"step": "deploy"})
+    assert replace(run, state=journal.state()).remarks == ("deploy: it hung",)
 
 
 @pytest.mark.parametrize("undo", [[], [(Kind.UNDO, None), (Kind.UNDONE, None)]])

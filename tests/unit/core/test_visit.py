@@ -79,7 +79,7 @@ def test_trust_is_as_the_flags_say() -> None:
 
 def test_nobody_logs_in_with_an_empty_password() -> None:
     nothing = replace(NOBODY, secrets=ProcessSecrets({}, answering("", [])))
-    with pytest.raises(UsageProblem, match=r"console\.password: it cannot be empty, 3 times") as refused:
+    with pytest.raises(UsageProblem, match=r"the console's password: no password was typed \(3 times\)") as refused:
         password(Visit("mail"), nothing)
     hint = "nothing was sent; give --password-file FILE, or set VMMIGRATE_CONSOLE_PASSWORD"
     assert refused.value.hint == hint
