@@ -13,6 +13,16 @@ def dial_straight(host: str, port: int, timeout: float) -> socket.socket:
     return socket.create_connection((host, port), timeout=timeout)
 
 
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def named_in_tls(host: str) -> str:
+    """What a handshake names. The zone of a link-local address is this machine's matter, and no server knows it."""
+    return host.partition("%")[0]
+
+
 def is_loopback(host: str) -> bool:
     """By its address, or by a name that can have no other."""
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hypervisors.errors import Problem, TrustRefused, Unreachable, Unusable
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
-from hypervisors.wire.dialling import Dial, dial_straight
+from hypervisors.wire.dialling import Dial, bracketed, dial_straight, named_in_tls
 from hypervisors.wire.faults import plainly
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: a pin says "this very certificate", whatever its dates
@@ -19,7 +19,7 @@ def context_for(host: str, port: int, trust: TlsTrust, dial: Dial = dial_straigh
     leaf = leaf_shown(host, port, dial)
     seen = fingerprint_of(leaf)
     if seen != normal_fingerprint(trust.fingerprint):
-        raise certificate_refused(f"{host}:{port}", NOT_THE_PIN, seen, how_to_pin(trust.setting, seen))
+        raise certificate_refused(f"{bracketed(host)}:{port}", NOT_THE_PIN, seen, how_to_pin(trust.setting, seen))
     return context_of_leaf(leaf)
 
 
@@ -52,11 +52,11 @@ def fetch_leaf(host: str, port: int, timeout: float = 5.0, *, dial: Dial = dial_
     context.verify_mode = ssl.CERT_NONE
     with (
         dial(host, port, timeout) as plain,
-        context.wrap_socket(plain, server_hostname=host) as tls,
+        context.wrap_socket(plain, server_hostname=named_in_tls(host)) as tls,
     ):
         der = tls.getpeercert(binary_form=True)
     if not der:
-        raise TrustRefused(f"{host}:{port} showed no certificate", hint="is this a TLS port?")
+        raise TrustRefused(f"{bracketed(host)}:{port} showed no certificate", hint="is this a TLS port?")
     return der
 
 
@@ -66,7 +66,8 @@ def leaf_shown(host: str, port: int, dial: Dial = dial_straight) -> bytes:
         return fetch_leaf(host, port, dial=dial)
     except OSError as error:
         raise Unreachable(
-            f"no TLS session with {host}:{port}: {plainly(error)}", hint="check address and port; does its service run?"
+            f"no TLS session with {bracketed(host)}:{port}: {plainly(error)}",
+            hint="check address and port; does its service run?",
         ) from error
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hypervisors import Dial, Unreachable, dial_straight, fingerprint_of, printable
-from hypervisors.wire import plainly, root_of
+from hypervisors.wire import bracketed, plainly, root_of
 from vmmigrate.appliance.tls.certificates import from_der
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
@@ -165,7 +165,7 @@ def _shown(host: str, served_: Served, now: datetime) -> Shown:
 
 def _port_lines(host: str, port: Port) -> Iterator[str]:
     for shown in port.shown:
-        yield f"{host}:{port.port}{' STARTTLS' if port.starttls else ''}, {shown.kind}, {shown.tls}"
+        yield f"{bracketed(host)}:{port.port}{' STARTTLS' if port.starttls else ''}, {shown.kind}, {shown.tls}"
         yield f"  subject    {shown.subject}"
         yield f"  names      {', '.join(shown.names) or 'none'}"
         yield f"  issuer     {shown.issuer}"

@@ -10,6 +10,7 @@ from hypervisors import Secret, TlsTrust, TrustRefused
 from vmmigrate.appliance import consoles
 from vmmigrate.appliance.port import Account, Console
 from vmmigrate.appliance.profile import Profile, read_profile
+from vmmigrate.appliance.urls import origins_of
 from vmmigrate.errors import UsageProblem
 from vmmigrate.parts import Parts
 from vmmigrate.settings.sources import SecretSource
@@ -36,8 +37,11 @@ class Visit:
                 "the URL contains an account",
                 hint="give --user and --password-file instead; if it was a password, it is now in the shell's history",
             )
+        if "://" not in self.where:
+            origins_of(self.where, (443,))
+            return
         try:
-            urlsplit(self.where if "://" in self.where else f"https://{self.where}").port  # noqa: B018  raises for an invalid port
+            urlsplit(self.where).port  # noqa: B018  raises for an invalid port
         except ValueError as error:
             raise UsageProblem(
                 f"{self.where!r} is neither a URL nor a host: {error}",

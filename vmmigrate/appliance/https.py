@@ -35,7 +35,7 @@ from hypervisors.wire import (
     plainly,
     root_of,
 )
-from vmmigrate.appliance.urls import origin_of, path_of
+from vmmigrate.appliance.urls import host_of, origin_of, path_of
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
 
 _DIALLING = 15.0  # seconds
@@ -127,7 +127,7 @@ class HttpsOrigin:
         self._setting = trust.setting or "console.fingerprint"
         self._dial = dial
         self._session = _session(self.origin, pin, dial)
-        straight = dial is dial_straight and not is_loopback(self._parts.hostname)
+        straight = dial is dial_straight and not is_loopback(host_of(url))
         self._proxies = get_environ_proxies(url) if straight else {}
         proxy = select_proxy(url, self._proxies)
         self._through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
@@ -198,7 +198,7 @@ class HttpsOrigin:
 
     def _not_trusted(self, why: str) -> Exception:
         try:
-            seen = fingerprint_of(fetch_leaf(self._parts.hostname or "", self._parts.port or 443, dial=self._dial))
+            seen = fingerprint_of(fetch_leaf(host_of(self.origin), self._parts.port or 443, dial=self._dial))
         except OSError as error:
             return self._not_connected(error)
         return certificate_refused(self.origin, why, seen, how_to_pin(self._setting, seen))

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, in_one_line, wait_for
-from hypervisors.wire import plainly
+from hypervisors.wire import bracketed, plainly
 from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
@@ -115,13 +115,13 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dia
             return _said(smtp.greeting)
     except smtplib.SMTPConnectError as error:
         raise Unreachable(
-            f"SMTP at {host}:{port} greets with {error.smtp_code} {_said(error.smtp_error)}",
+            f"SMTP at {bracketed(host)}:{port} greets with {error.smtp_code} {_said(error.smtp_error)}",
             hint="see its log there: journalctl -u postfix",
         ) from error
     except (OSError, smtplib.SMTPException) as error:
         why = EOFError() if isinstance(error, smtplib.SMTPServerDisconnected) else error  # whatever closed it
         raise Unreachable(
-            f"no SMTP at {host}:{port}: {plainly(why)}",
+            f"no SMTP at {bracketed(host)}:{port}: {plainly(why)}",
             hint="does Postfix run, and is its port open to this workstation?",
         ) from error
 

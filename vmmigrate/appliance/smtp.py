@@ -5,6 +5,8 @@ import socket
 from time import monotonic
 from typing import Any
 
+from hypervisors.wire import named_in_tls
+
 MOST = 1 << 16  # bytes of all answers; a greeting and the names of extensions have some hundred
 
 
@@ -20,7 +22,7 @@ class Smtp(smtplib.SMTP):
     def __init__(self, host: str, port: int, plain: socket.socket, timeout: float) -> None:
         self._plain = plain
         self._ends = _Ends(monotonic() + timeout)
-        super().__init__(host, port, timeout=timeout, local_hostname="localhost")
+        super().__init__(named_in_tls(host), port, timeout=timeout, local_hostname="localhost")
 
     def connect(self, *where: Any, **more: Any) -> tuple[int, bytes]:
         """Called by smtplib's constructor."""

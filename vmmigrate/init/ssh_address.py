@@ -5,6 +5,7 @@ import socket
 from contextlib import closing
 
 from hypervisors import GuestAgent, Hypervisor, Inventory, Problem, TrustRefused, Unreachable
+from hypervisors.wire import bracketed
 from hypervisors.wire.ssh import HostKey, fingerprint_of_key, host_key_seen, known_fingerprints
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation
@@ -16,7 +17,8 @@ _COMPARE = "compare it with the one at the gateway's own screen (the hypervisor'
 
 def reach(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory) -> str:
     """An address where SSH answers with a trusted host key."""
-    reported = sorted({each.address for each in hypervisor.addresses(inventory.vm) if ":" not in each.address})
+    every = {each.address for each in hypervisor.addresses(inventory.vm)}
+    reported = sorted({each for each in every if ":" not in each} or every)
     if len(reported) > 1:
         talk.dialogue.note(
             f"the hypervisor reports several addresses: {', '.join(reported)}; give the one that receives mail"
@@ -64,7 +66,8 @@ def _address(talk: Conversation, answer: str) -> str:
     except ValueError:
         pass
     try:
-        found = socket.getaddrinfo(answer, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]
+        known = socket.getaddrinfo(answer, None, type=socket.SOCK_STREAM)
+        found = min(known, key=lambda each: each[0] != socket.AF_INET)[4][0]
     except OSError as error:
         raise UsageProblem(f"{answer!r} has no address: {error.strerror}", hint="give its address") from error
     talk.dialogue.good(f"{answer} is {found}")
@@ -92,7 +95,7 @@ def _trust(talk: Conversation, hypervisor: Hypervisor, inventory: Inventory, see
         return _compared(talk, path)
     if inside != seen.fingerprint:
         raise TrustRefused(
-            f"inside {inventory.vm.name} the host key is {inside}, but {host}:{port} shows another",
+            f"inside {inventory.vm.name} the host key is {inside}, but {bracketed(host)}:{port} shows another",
             hint="does that address really belong to this virtual machine? if so, somebody intercepts the connection",
         )
     talk.dialogue.good("the hypervisor's guest agent reads the same key inside the virtual machine")

@@ -23,7 +23,8 @@ def address(look: Look) -> str:
     if look.settings.old.address:
         return look.settings.old.address
     vm = look.of(old_vm).vm
-    found = sorted({each.address for each in look.hypervisor.addresses(vm) if ":" not in each.address})
+    reported = {each.address for each in look.hypervisor.addresses(vm)}
+    found = sorted({each for each in reported if ":" not in each} or reported)
     if len(found) != 1:
         raise PlanRefused(
             f"the hypervisor reports {len(found)} addresses of {vm.name} ({', '.join(found) or 'none'})",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypervisors import Hypervisor, Problem
+from vmmigrate.appliance.urls import at_host, host_of
 from vmmigrate.facts import NewGuest, NewVm
 
 if TYPE_CHECKING:
@@ -15,9 +16,13 @@ _LOOK = 3.0  # seconds for one answer
 
 
 def leases(hypervisor: Hypervisor, new: NewVm) -> tuple[str, ...]:
-    """The IPv4 addresses that the hypervisor reports for the staging NIC; a stale one may be among them."""
-    found = hypervisor.addresses(new.vm)
-    return tuple(each.address for each in found if each.mac == new.staging_mac and ":" not in each.address)
+    """The addresses that the hypervisor reports for the staging NIC, IPv4 first; a stale one may be among them."""
+    found = [each.address for each in hypervisor.addresses(new.vm) if each.mac == new.staging_mac]
+    return tuple(sorted(found, key=is_ipv6))
+
+
+def is_ipv6(address: str) -> bool:
+    return ":" in address
 
 
 def elsewhere(run: "Run", host_key: str, tried: str) -> str:
@@ -32,7 +37,8 @@ def elsewhere(run: "Run", host_key: str, tried: str) -> str:
 
 def at(guest: NewGuest, address: str) -> NewGuest:
     """The same guest, reached there."""
-    url = guest.console_url.replace(guest.staging_address, address)
+    same = host_of(guest.console_url) == guest.staging_address
+    url = at_host(guest.console_url, address) if same else guest.console_url
     return replace(guest, staging_address=address, console_url=url)
 
 

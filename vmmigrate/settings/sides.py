@@ -1,6 +1,7 @@
 """The settings of one appliance: its address, its console, its SSH server, its jump host."""
 
 import getpass
+import ipaddress
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -17,6 +18,16 @@ def _host_key(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    """An IPv6 address as the guest itself writes it; one in brackets, as in a URL, is meant as one."""
+    inside = re.fullmatch(r"\[(.*:.*)\]", text.strip())
+    try:
+        return str(ipaddress.IPv6Address(inside[1] if inside else text))
+    except ValueError:
+        return text
+
+
+Host = Annotated[str, AfterValidator(_host)]
 HostKeyPin = Annotated[str, AfterValidator(_host_key)]
 
 
@@ -137,7 +148,7 @@ class NewSshSettings(SshSettings):
 class OldSettings(Strict):
     """The appliance to be replaced. `address`: needed if the hypervisor does not report it."""
 
-    address: str | None = Field(
+    address: Host | None = Field(
         examples=["192.0.2.10"], default=None, description="Its address. Left out: as the hypervisor reports it."
     )
     smtp_port: int = Field(default=25, ge=1, le=65535, description="Its SMTP port.")
@@ -176,7 +187,7 @@ class NewSettings(Strict):
     staging_first: bool = Field(
         default=False, description="Staging on the first NIC: for images that configure only that one."
     )
-    staging_address: str | None = Field(
+    staging_address: Host | None = Field(
         examples=["198.51.100.10"],
         default=None,
         description="Its address on staging. Left out: as the hypervisor reports it.",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused, Unreachable
 from hypervisors.wire.ssh import fingerprint_of_key
@@ -13,7 +14,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.run.whereabouts import leases
+from vmmigrate.run.whereabouts import is_ipv6, leases
 from vmmigrate.steps import deploy, guards
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
@@ -67,10 +68,16 @@ def _leased(run: Run, new: NewVm) -> str:
     known = run.facts.find(NewGuest)
 
     def probe() -> str:
-        for address in leases(run.hypervisor, new):
-            if known is None or run.new_host_key(address, timeout=_LOOK) == known.host_key:
+        """One of IPv6 must answer: a guest has several, and an IPv4 address may still be coming."""
+        found = leases(run.hypervisor, new)
+        for address in found:
+            if known is None and not is_ipv6(address):
                 return address
-        raise NotYet("no address on the staging NIC")
+            with suppress(Unreachable):
+                seen = run.new_host_key(address, timeout=_LOOK)
+                if known is None or seen == known.host_key:
+                    return address
+        raise NotYet(f"nothing answers at {', '.join(found)}" if found else "no address on the staging NIC")
 
     clears = f"{_boots(run, new)} If the hypervisor cannot find the address, set new.staging_address."
     limit = run.settings.limits.boot

@@ -9,6 +9,7 @@ from threading import Lock, Thread
 import paramiko
 
 from hypervisors.errors import LoginRefused, Unreachable
+from hypervisors.wire.dialling import bracketed
 from hypervisors.wire.ssh.connecting import connect
 from hypervisors.wire.ssh.connection import Connection
 from hypervisors.wire.ssh.login import Login
@@ -73,11 +74,11 @@ class Jump:
             transport = self._session().transport
             return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
         except paramiko.ChannelException as error:
-            raise self._not_through(f"{host}:{port}", error) from error
+            raise self._not_through(f"{bracketed(host)}:{port}", error) from error
         except (paramiko.SSHException, EOFError) as error:
             if "timeout" in str(error).lower():  # the other end's silence looks the same
-                raise TimeoutError(f"{self}, on the way to {host}:{port}: no answer in time") from error
-            raise self._unwell(f"the session with {self} broke off, on the way to {host}:{port}") from error
+                raise TimeoutError(f"{self}, on the way to {bracketed(host)}:{port}: no answer in time") from error
+            raise self._unwell(f"the session with {self} broke off, on the way to {bracketed(host)}:{port}") from error
 
     def _not_through(self, where: str, error: paramiko.ChannelException) -> Exception:
         words = str(error.text or error).lower()

@@ -9,7 +9,7 @@ from pathlib import Path
 import paramiko
 
 from hypervisors.errors import TrustRefused, Unusable
-from hypervisors.wire.dialling import Dial, dial_straight
+from hypervisors.wire.dialling import Dial, bracketed, dial_straight
 from hypervisors.wire.ssh.known_hosts import Known, known
 
 
@@ -38,7 +38,7 @@ class SshServer:
     called: str = ""
 
     def __str__(self) -> str:
-        return f"{self.called} {self.host}:{self.port}".strip()
+        return f"{self.called} {bracketed(self.host)}:{self.port}".strip()
 
 
 def fingerprint_of_key(line: str) -> str:

@@ -2,14 +2,14 @@
 
 import contextlib
 import re
-from urllib.parse import urlsplit
 
 from hypervisors import Dial, Problem, TlsTrust, TrustRefused, Unreachable, dial_straight
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.rest.answer import LIMIT, Answer, read_answer
 from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.appliance.rest.session import LOOK
-from vmmigrate.errors import ApplianceError, NotDiscovered, UsageProblem
+from vmmigrate.appliance.urls import origins_of
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 KEYS = ("rest.base", "rest.login", "rest.token", "rest.export", "rest.import")
 _FORM = re.compile(rb"<form\b|<input\b", re.IGNORECASE)
@@ -30,7 +30,7 @@ def find_back_end(
     if "://" in host:
         return host
     seen: list[Problem] = []
-    for url in _urls(host, profile.ports):
+    for url in origins_of(host, profile.ports):
         try:
             _refuse_page(_ask(url, profile.base + (profile.check.path if profile.check else "/"), trust, dial, timeout))
         except (ApplianceError, Unreachable, TrustRefused) as error:
@@ -44,7 +44,7 @@ def application_on(
     where: str, ports: tuple[int, ...], trust: TlsTrust, *, dial: Dial = dial_straight, timeout: float = 10.0
 ) -> str | None:
     """The URL on a bare host where `serves_application` is true; None if there is none."""
-    for url in [where] if "://" in where else _urls(where, ports):
+    for url in [where] if "://" in where else origins_of(where, ports):
         with contextlib.suppress(
             ApplianceError, Unreachable, TrustRefused
         ):  # searched for only to explain another error
@@ -75,15 +75,6 @@ def without_profile(url: str) -> NotDiscovered:
         " only with a profile, because its endpoints are not known",
         hint=f"write a [rest] table ({', '.join(KEYS)}), as in docs/six.md, and give the profile with --profile",
     )
-
-
-def _urls(host: str, ports: tuple[int, ...]) -> list[str]:
-    """The URLs to try for a host given without a scheme. Raises UsageProblem."""
-    parts = urlsplit(f"https://{host}")
-    if not parts.hostname:
-        raise UsageProblem(f"{host!r} is not a host", hint="give a name, an address, or a URL")
-    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return [f"https://{name}:{port}" for port in ((parts.port,) if parts.port else ports)]
 
 
 def _ask(url: str, path: str, trust: TlsTrust, dial: Dial, timeout: float) -> Answer:

@@ -19,7 +19,7 @@ from hypervisors import (
     once_reachable,
     wait_for,
 )
-from hypervisors.wire import plainly
+from hypervisors.wire import bracketed, named_in_tls, plainly
 from vmmigrate.appliance.smtp import Smtp
 
 _CONNECTING = 5.0  # seconds
@@ -107,7 +107,7 @@ def served(
         plain = dial(host, port, timeout)
     except OSError as error:
         raise PortClosed(
-            f"{host}:{port} accepts no connection: {plainly(error)}",
+            f"{bracketed(host)}:{port} accepts no connection: {plainly(error)}",
             hint="does the service run, and is its port open to here?",
         ) from error
     try:
@@ -115,7 +115,7 @@ def served(
             return _after_starttls(host, port, plain, timeout, offer) if starttls else _direct(host, plain, offer)
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable(
-            f"no TLS handshake with {host}:{port}: {plainly(error)}",
+            f"no TLS handshake with {bracketed(host)}:{port}: {plainly(error)}",
             hint="does the service run, and do its log's last lines speak of a certificate or key?",
         ) from error
 
@@ -138,7 +138,7 @@ def await_served(
             raise NotYet(f"it shows {shown.fingerprint}")
         return shown
 
-    what = f"{host}:{expected.port} to show the certificate {wanted[:16]}…"
+    what = f"{bracketed(host)}:{expected.port} to show the certificate {wanted[:16]}…"
     clears = "restart the service on the appliance and see its log: path, password, mode of the key's file"
     return wait_for(what, once_reachable(probe), timeout=timeout, clears=clears, pace=pace, pause=0.5)
 
@@ -162,7 +162,7 @@ def is_closed(host: str, port: int, dial: Dial = dial_straight) -> bool:
 
 
 def _direct(host: str, plain: socket.socket, offer: Offer) -> Served:
-    with _reading_context(offer).wrap_socket(plain, server_hostname=host) as tls:
+    with _reading_context(offer).wrap_socket(plain, server_hostname=named_in_tls(host)) as tls:
         return _shown(tls)
 
 

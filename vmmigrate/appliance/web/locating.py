@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from hypervisors import Dial, Pace, Problem, TlsTrust, TrustRefused, Unreachable, dial_straight
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
-from vmmigrate.appliance.urls import path_of
+from vmmigrate.appliance.urls import origins_of, path_of
 from vmmigrate.appliance.web.browser import Browser
 from vmmigrate.appliance.web.decisions import Decisions, full
 from vmmigrate.appliance.web.login import find_entry
-from vmmigrate.errors import ApplianceError, NotDiscovered, UsageProblem
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 _CONTEXT = r"^(/.*?)?/(ciphermail|djigzo)(?=/|$)"  # [F-CONSOLE-1], behind a proxy's prefix too
 
@@ -24,7 +23,7 @@ def find_console(
     dial: Dial = dial_straight,
     timeout: float = 10.0,
 ) -> str:
-    """The console's URL on a bare host (`mail`, `mail:8443`, `[2001:db8::1]`); a URL is returned as it is.
+    """The console's URL on a bare host (`mail`, `mail:8443`, `2001:db8::1`); a URL is returned as it is.
 
     Raises Unreachable (nothing listens), TrustRefused, NotDiscovered (no page with a log-in form).
     """
@@ -47,13 +46,8 @@ def find_console(
 
 def _places(host: str, profile: ConsoleProfile) -> Iterator[tuple[str, str]]:
     """A known context at any port comes first: at the root there may be the portal."""
-    parts = urlsplit(f"https://{host}")
-    if not parts.hostname:
-        raise UsageProblem(f"{host!r} is not a host", hint="give a name, an address, or a URL")
-    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    for context in profile.contexts:
-        for port in (parts.port,) if parts.port else profile.ports:
-            yield f"https://{name}:{port}", context
+    origins = origins_of(host, profile.ports)
+    yield from ((origin, context) for context in profile.contexts for origin in origins)
 
 
 def _console_at(origin: str, context: str, trust: TlsTrust, profile: ConsoleProfile, dial: Dial, timeout: float) -> str:
