@@ -29,7 +29,9 @@ def check_networks(session: Session, nics: Sequence[NicSpec], old: ET.Element) -
     """Raises NotFound for one that is not there, NotSupported for one that cannot have the old NIC's MAC twice."""
     for network in {nic.network for nic in nics}:
         if network.kind == "network":
-            _refuse_twins(_libvirt_network(session, network.name), network, nics, old)
+            definition = _libvirt_network(session, network.name)
+            _refuse_unsuited(definition, network)
+            _refuse_twins(definition, network, nics, old)
         elif session.local and not (_BRIDGES / network.name).exists():
             raise NotFound(f"the host has no interface {network.name}", hint="see what it has: ip -brief link")
 
@@ -41,6 +43,20 @@ def _libvirt_network(session: Session, name: str) -> ET.Element:
     if not found.isActive():
         raise NotFound(f"the network {name} is not active", hint=f"start it: virsh net-start {name}")
     return ET.fromstring(found.XMLDesc(0))  # noqa: S314 -- the hypervisor's own
+
+
+def _refuse_unsuited(definition: ET.Element, network: Network) -> None:
+    """A device of the host has no link that could be unplugged; a port of MidoNet needs an id of its own."""
+    if reading.attribute(definition, "forward", "mode") == "hostdev":
+        raise NotSupported(
+            f"the network {network.name} gives each VM a device of the host, which cannot be unplugged by its link",
+            hint="use a network with a bridge: virsh net-list, virsh net-dumpxml",
+        )
+    if any(port.get("type") == "midonet" for port in definition.iter("virtualport")):
+        raise NotSupported(
+            f"the network {network.name} is MidoNet's, which binds each port to one machine",
+            hint="use a network with a bridge: virsh net-list, virsh net-dumpxml",
+        )
 
 
 def _refuse_twins(definition: ET.Element, network: Network, nics: Sequence[NicSpec], old: ET.Element) -> None:

@@ -43,7 +43,7 @@ def _strip_boot(domain: ET.Element) -> None:
     for element in list(os):
         if element.tag in ("kernel", "initrd", "shim", "cmdline", "dtb", "boot"):
             os.remove(element)
-        elif element.tag == "loader" and element.get("readonly") == "no" and element.get("type") == "pflash":
+        elif _is_written(element, automatic=automatic):
             raise NotSupported(
                 f"the old VM writes to its own copy of the firmware, {element.text}, and two cannot share it",
                 hint="set readonly='yes' on its <loader> and give it an <nvram> with a template: virsh edit",
@@ -52,6 +52,13 @@ def _strip_boot(domain: ET.Element) -> None:
             _forget_choice(os, element)
         elif element.tag in _STORES:
             _forget_store(os, element)
+
+
+def _is_written(element: ET.Element, *, automatic: bool) -> bool:
+    """Where a definition says nothing, QEMU opens the file for writing; later versions of libvirt say 'yes' there."""
+    if element.tag != "loader" or element.get("type") != "pflash":
+        return False
+    return element.get("readonly", "yes" if automatic else "no") == "no"
 
 
 def _forget_choice(os: ET.Element, element: ET.Element) -> None:

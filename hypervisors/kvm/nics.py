@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from hypervisors.errors import NotFound
+from hypervisors.errors import Ambiguous, NotFound
 from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import has_code
 from hypervisors.kvm.interfaces import relinked
-from hypervisors.kvm.reading import interface_with, is_plugged_into, link_up
+from hypervisors.kvm.reading import interface_with, interfaces_with, is_plugged_into, link_up
 from hypervisors.kvm.session import running, stored
 from hypervisors.types import Network
 from hypervisors.waiting import NotYet, wait_for
@@ -29,13 +29,17 @@ class _Side:
         definition = self.read(domain)
         return None if definition is None else interface_with(definition, mac)
 
+    def number(self, domain: libvirt.virDomain, mac: str) -> int:
+        definition = self.read(domain)
+        return 0 if definition is None else len(interfaces_with(definition, mac))
+
 
 _STORED = _Side(stored, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
 _RUNNING = _Side(running, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def set_nic(domain: libvirt.virDomain, mac: str, up: bool | None, network: Network | None) -> None:
-    """Down: stored first; up: running first, so that a crash never leaves a link up. Raises NotFound."""
+    """Down: stored first; up: running first, so that a crash never leaves a link up. Raises NotFound, Ambiguous."""
     _require(domain, mac)
     for side in (_RUNNING, _STORED) if up else (_STORED, _RUNNING):
         if side is _STORED and not domain.isPersistent():
@@ -46,8 +50,13 @@ def set_nic(domain: libvirt.virDomain, mac: str, up: bool | None, network: Netwo
 
 
 def _require(domain: libvirt.virDomain, mac: str) -> None:
-    if all(side.interface(domain, mac) is None for side in (_STORED, _RUNNING)):
-        raise NotFound(f"{domain.name()} has no NIC {mac}", hint=f"see its NICs: virsh domiflist {domain.name()}")
+    number = max(side.number(domain, mac) for side in (_STORED, _RUNNING))
+    if number == 1:
+        return
+    hint = f"see its NICs: virsh domiflist {domain.name()}"
+    if number:
+        raise Ambiguous(f"{domain.name()} has {number} NICs of the MAC {mac}", hint=f"change one; {hint}")
+    raise NotFound(f"{domain.name()} has no NIC {mac}", hint=hint)
 
 
 def _is_so(interface: ET.Element, up: bool | None, network: Network | None) -> bool:

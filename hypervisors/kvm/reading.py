@@ -76,7 +76,17 @@ def interfaces_of(domain: ET.Element) -> list[ET.Element]:
 
 
 def interface_with(domain: ET.Element, mac: str) -> ET.Element | None:
-    return next((one for one in interfaces_of(domain) if mac_of(one) == mac.lower()), None)
+    return next(iter(interfaces_with(domain, mac)), None)
+
+
+def interfaces_with(domain: ET.Element, mac: str) -> list[ET.Element]:
+    return [one for one in interfaces_of(domain) if mac_of(one) == mac.lower()]
+
+
+def _by_mac(domain: ET.Element) -> dict[tuple[str, int], ET.Element]:
+    """By MAC, and which of those with this MAC it is."""
+    found = ((mac_of(one), one) for one in interfaces_of(domain))
+    return {(mac, interfaces_with(domain, mac).index(one)): one for mac, one in found}
 
 
 @dataclass(frozen=True)
@@ -87,22 +97,22 @@ class Definitions:
     live: ET.Element | None
 
     def nics(self) -> tuple[Nic, ...]:
-        """In the stored order, then those that only the running domain has."""
-        macs = dict.fromkeys(mac_of(one) for domain in self._both() for one in interfaces_of(domain))
-        return tuple(self._nic(mac) for mac in macs)
+        """In the stored order, then those that only the running domain has. Two may have one MAC."""
+        found = dict.fromkeys(key for domain in self._both() for key in _by_mac(domain))
+        return tuple(self._nic(key) for key in found)
 
     def _both(self) -> Iterator[ET.Element]:
         yield self.stored
         if self.live is not None:
             yield self.live
 
-    def _nic(self, mac: str) -> Nic:
-        stored = interface_with(self.stored, mac)
-        now = interface_with(self.stored if self.live is None else self.live, mac)
+    def _nic(self, key: tuple[str, int]) -> Nic:
+        stored = _by_mac(self.stored).get(key)
+        now = _by_mac(self.stored if self.live is None else self.live).get(key)
         seen = stored if now is None else now
         assert seen is not None
         return Nic(
-            mac=mac,
+            mac=key[0],
             network=network_of(seen),
             model=attribute(seen, "model", "type"),
             link_up=now is not None and link_up(now),

@@ -1,6 +1,7 @@
 """The questions about the hypervisor's things: the old VM as it is, its NICs and disks, and a name for the new one."""
 
 import hashlib
+from collections import Counter
 
 from hypervisors import Inventory, NotFound, PowerState
 from vmmigrate.errors import PlanRefused
@@ -31,6 +32,13 @@ def new_name(look: Look) -> str:
 
 def nics(look: Look) -> None:
     there = look.of(old_vm).nics
+    for mac, number in Counter(nic.mac for nic in there).items():
+        if number > 1:
+            look.findings.error(
+                "nics",
+                f"the old VM has {number} NICs of the MAC {mac}: unplugging one would leave it live on the other",
+                "remove one of them first; a virtio NIC and a device of the host that stand in for each other are two",
+            )
     if sum(nic.link_up or nic.stored_link_up for nic in there) > 1:
         look.findings.error(
             "nics",
@@ -42,11 +50,11 @@ def nics(look: Look) -> None:
 def others_with_its_mac(look: Look) -> None:
     """The switch refuses them too: but then, not now. Raises what keeps the list from being complete."""
     old = look.of(old_vm)
-    for nic in old.nics:
-        for holder in look.hypervisor.holders(nic.mac):
+    for mac in dict.fromkeys(nic.mac for nic in old.nics):
+        for holder in look.hypervisor.holders(mac):
             if holder.vm.id == old.vm.id:
                 continue
-            who = f"{holder.vm.name} ({holder.vm.id}) has the old VM's MAC {nic.mac}"
+            who = f"{holder.vm.name} ({holder.vm.id}) has the old VM's MAC {mac}"
             if holder.is_live:
                 remedy = "unplug it, shut it down or give it another MAC: the new VM is not plugged in beside it"
                 look.findings.error("mac-holder", f"{who} and is plugged in", remedy)

@@ -62,6 +62,18 @@ def test_a_second_nic_that_is_connected_blocks(look: Made, tmp_path: Path) -> No
     assert found.seen == "the old VM has 2 connected NICs; it would stay live on all but one"
 
 
+@pytest.mark.parametrize("up", [True, False])
+def test_two_nics_of_one_mac_block_whatever_their_links(look: Made, tmp_path: Path, up: bool) -> None:
+    asked = look(nics=2)
+    with state.edit(tmp_path) as now:
+        [vm] = now["vms"].values()
+        vm["nics"][1].update(mac=vm["nics"][0]["mac"], link_up=up, stored_link_up=up)
+    asked.put(hypervisor.old_vm)
+    first = found_by(asked, hypervisor.nics)[0]
+    assert (first.id, first.severity) == ("nics", Severity.ERROR)
+    assert first.seen.startswith("the old VM has 2 NICs of the MAC 52:54:00:00:00:00: unplugging one")
+
+
 @pytest.mark.parametrize(
     ("power", "up", "severity"),
     [("running", True, Severity.ERROR), ("other", True, Severity.ERROR), ("off", True, Severity.WARNING)],

@@ -448,6 +448,24 @@ class TestNics:
         with pytest.raises(NotSupported, match="macvtap at eth1, which is passed through to one"):
             plugged(nic(0, "") + direct, LAN, staging=Network("eth1", "direct"))
 
+    @pytest.mark.parametrize(
+        ("network", "words"),
+        [
+            ("<forward mode='hostdev'><pf dev='eth3'/></forward>", "cannot be unplugged by its link"),
+            ("<bridge name='b'/><virtualport type='midonet'/>", "is MidoNet's"),
+            ("<bridge name='b'/><portgroup><virtualport type='midonet'/></portgroup>", "is MidoNet's"),
+            ("<forward mode='bridge'/><bridge name='b'/><virtualport type='openvswitch'/>", ""),
+        ],
+    )
+    def test_a_network_that_suits_no_second_machine(self, network: str, words: str) -> None:
+        definition = ET.fromstring(f"<network><name>lan</name>{network}</network>")
+        if not words:
+            checking._refuse_unsuited(definition, LAN)
+            return
+        with pytest.raises(NotSupported, match=words) as caught:
+            checking._refuse_unsuited(definition, LAN)
+        assert "virsh net-" in caught.value.hint
+
     @pytest.mark.parametrize(("kind", "refused"), [("midonet", True), ("openvswitch", False), ("802.1Qbg", False)])
     def test_a_port_that_cannot_be_had_twice(self, kind: str, refused: bool) -> None:
         parameters = "<parameters interfaceid='0b2d64da-3d0e-431e-afdd-804415d6ebbb' managerid='11'/>"
@@ -474,9 +492,18 @@ def test_the_bus_of_whatever_boots(device: str, bus: str) -> None:
     assert attributes(built(old=f"<domain><devices>{disk}</devices></domain>"), "devices/disk/target")["bus"] == bus
 
 
-def test_firmware_that_the_old_one_writes_to_is_not_shared() -> None:
+@pytest.mark.parametrize("said", ["readonly='no' ", ""], ids=["no", "nothing"])
+def test_firmware_that_the_old_one_writes_to_is_not_shared(said: str) -> None:
     with pytest.raises(NotSupported, match=r"writes to its own copy of the firmware, .*OVMF_CODE_4M\.fd"):
-        built(old=OLD.replace("readonly='yes' type='pflash'", "readonly='no' type='pflash'"))
+        built(old=OLD.replace("readonly='yes' type='pflash'", f"{said}type='pflash'"))
+
+
+@pytest.mark.parametrize(
+    ("loader", "automatic"),
+    [("<loader type='rom'>/bios.bin</loader>", ""), ("<loader type='pflash'/>", "firmware='efi'")],
+)
+def test_what_is_only_read_is_shared(loader: str, automatic: str) -> None:
+    built(old=BIOS.replace("<os>", f"<os {automatic}>{loader}"))
 
 
 INTERFACE = ET.fromstring(

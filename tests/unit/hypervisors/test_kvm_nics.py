@@ -1,6 +1,11 @@
 """A link is set in two definitions, in the order in which a crash between both leaves no link up."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+
+from hypervisors import Ambiguous
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 import libvirt
@@ -55,3 +60,18 @@ def test_a_crash_between_both_definitions_leaves_the_stored_link_down(up: bool, 
     with pytest.raises(Crash):
         nics.set_nic(domain, MAC, up, None)
     assert domain.links == left
+
+
+@pytest.mark.parametrize(("stored", "running"), [(2, 2), (2, 0), (1, 2)])
+def test_which_of_two_nics_of_one_mac_is_not_guessed(stored: int, running: int) -> None:
+    """A virtio NIC and the device of the host that stands in for it have one MAC: the other would stay live."""
+    nic = f"<interface type='network'><mac address='{MAC}'/><source network='lan'/></interface>"
+    texts = {libvirt.VIR_DOMAIN_XML_INACTIVE: nic * stored, 0: nic * running}
+    domain: Any = SimpleNamespace(
+        name=lambda: "old",
+        isActive=lambda: True,
+        XMLDesc=lambda flags: f"<domain><devices>{texts[flags]}</devices></domain>",
+    )
+    with pytest.raises(Ambiguous, match=f"old has 2 NICs of the MAC {MAC}") as caught:
+        nics.set_nic(domain, MAC, False, None)
+    assert "virsh domiflist old" in caught.value.hint

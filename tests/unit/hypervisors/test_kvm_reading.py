@@ -102,6 +102,13 @@ def test_a_nic_in_one_definition_only() -> None:
     assert nics(devices(nic("a")), devices(nic("b"))) == [("a", False, True), ("b", True, False)]
 
 
+def test_two_nics_of_one_mac_are_two() -> None:
+    """The second may be live where the first is not."""
+    both = devices(nic("a", DOWN), nic("a"))
+    assert nics(both, None) == [("a", False, False), ("a", True, True)]
+    assert nics(both, devices(nic("a", DOWN))) == [("a", False, False), ("a", False, True)]
+
+
 def test_the_running_network_counts() -> None:
     [one] = reading.Definitions(devices(nic("a")), devices(nic("a", network="staging"))).nics()
     assert one.network == Network("staging", "network")
