@@ -8,6 +8,7 @@ import libvirt
 
 from hypervisors.carried import Carried, Fate
 from hypervisors.kvm.faults import has_code
+from hypervisors.kvm.reading import Definitions
 from hypervisors.kvm.session import definitions
 
 _STAYS = "with the old VM"
@@ -22,7 +23,11 @@ def carried(domain: libvirt.virDomain) -> Iterator[Carried]:
             yield Carried(what, Fate.DROPPED, f"{number} that stay {_STAYS}")
     if domain.hasManagedSaveImage():
         yield Carried("managed save", Fate.DROPPED, f"its saved memory stays {_STAYS}")
-    both = definitions(domain)
+    yield from plugged(definitions(domain))
+
+
+def plugged(both: Definitions) -> Iterator[Carried]:
+    """What only the running domain has."""
     if both.live is not None:
         for tag in Counter(_devices(both.live)) - Counter(_devices(both.stored)):
             yield Carried(f"devices/{tag} (running)", Fate.DROPPED, _PLUGGED)

@@ -124,7 +124,11 @@ def check_definition(session: Session, definition: ET.Element) -> None:
 
 
 def _without_nics(definition: ET.Element) -> ET.Element:
-    """libvirt makes a tap for each NIC of any kind, also to make only the command line."""
+    """For a command line libvirt puts an `ethernet` NIC in the place of each, of whatever type, and makes its tap.
+
+    Of the old NIC it takes over model and MAC alone, so the rest would not be looked at even then [libvirt 9.0,
+    qemuConnectDomainXMLToNative].
+    """
     shown = deepcopy(definition)
     for devices in shown.findall("devices"):
         remove(devices, "interface")

@@ -32,8 +32,10 @@ from hypervisors import (
 )
 from hypervisors.kvm import building
 from tests.unit.hypervisors.small_ova import DISK, NAME, descriptor, empty, stream_optimized, with_disks, write_folder
+from vmmigrate.show.carried import carried_lines
 
 RUN = "run-20240102"
+ROOT = Path(__file__).parents[2]
 BRIDGE = Network("lo", "bridge")  # an interface that every host has: nothing is started here
 _OLD = """
 <domain type='qemu'>
@@ -172,6 +174,15 @@ THREADS = """<vcpu>2</vcpu>
 <cputune><vcpupin vcpu='1' cpuset='0'/><iothreadpin iothread='5' cpuset='0'/></cputune>
 """
 CONTROLLER = "<controller type='scsi' index='0' model='virtio-scsi'><driver iothread='5'/></controller></devices>"
+LIMITS = "<iotune><total_iops_sec>200</total_iops_sec></iotune></disk>"
+THREADED = ("<vcpu>1</vcpu>", "<vcpu>1</vcpu><iothreads>2</iothreads>"), ("discard", "queues='2' iothread='2' discard")
+SERIAL = """<vcpu>1</vcpu><sysinfo type='smbios'><system><entry name='serial'>S-1</entry></system></sysinfo>
+<sysinfo type='fwcfg'><entry name='opt/com.example/config'>old</entry></sysinfo>"""
+SAID = OS.replace("</os>", "<smbios mode='sysinfo'/></os>")
+SOUND = "<graphics type='vnc'><audio id='7'/></graphics><audio id='7' type='none'/></devices>"
+ROOM = """<maxMemory slots='4' unit='MiB'>512</maxMemory><memory unit='MiB'>192</memory>"""
+ONE_CELL = "<vcpu>1</vcpu><cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu>"
+MODULE = """<memory model='dimm'><target><size unit='MiB'>128</size><node>0</node></target></memory></devices>"""
 TOPOLOGY = """<currentMemory unit='MiB'>48</currentMemory><vcpu current='2'>8</vcpu>
 <cputune><vcpupin vcpu='7' cpuset='0'/></cputune>
 <cpu><topology sockets='1' cores='4' threads='2'/></cpu>
@@ -197,8 +208,12 @@ class TestWhatLibvirtSees:
             old_with((VCPUS, CELLS)),
             old_with((VCPUS, THREADS), ("</devices>", CONTROLLER)),
             old_with((VCPUS, TOPOLOGY)),
+            old_with(("</disk>", LIMITS), *THREADED),
+            old_with((VCPUS, SERIAL), (OS, SAID)),
+            old_with(("</devices>", SOUND)),
+            old_with((MEMORY, ROOM), (VCPUS, ONE_CELL), ("</devices>", MODULE)),
         ],
-        ids=["cells", "iothreads", "topology"],
+        ids=["cells", "iothreads", "topology", "limits", "serial", "sound", "module"],
     )
     def test_every_size_of_a_tuned_machine_is_one_that_it_takes(
         self, world: World, image: Image, old: str, own: dict[str, int]
@@ -216,6 +231,15 @@ class TestWhatLibvirtSees:
         with pytest.raises(HypervisorError, match=r"deployment of new: .*Cannot find 'iothread' : 5"):
             world.hypervisor.rehearse(self.spec(world, image, old))
         assert world.volumes() == []
+
+    def test_the_list_of_the_labs_old_one(self, world: World, image: Image) -> None:
+        """As the documentation shows it."""
+        text = (ROOT / "fixtures" / "lab" / "libvirt" / "mailgw.xml").read_text()
+        like = world.old(text.replace('file=""', 'file="/nowhere/mailgw.qcow2"'))
+        nics = (NicSpec(Network("lan", "network"), "52:54:00:c1:9a:10", link_up=False),)
+        lines = world.hypervisor.carried(world.spec(image, like=like, nics=nics))
+        shown = "\n".join(carried_lines(lines))
+        assert f"```\n{shown}\n```" in (ROOT / "docs" / "kvm.md").read_text(), shown
 
     @pytest.mark.parametrize(
         ("loader", "refused"),

@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from hypervisors import Carried, Fate
 
-ROWS, _COLUMNS, _INDENT = 23, 118, 16
+ROWS, _COLUMNS, _INDENT = 23, 100, 16
 _HEADING = "What the old VM has, in the new one:"
 _ORDER = (Fate.NOT_POSSIBLE, Fate.DROPPED, Fate.CHANGED, Fate.KEPT)
 

@@ -438,7 +438,7 @@ class TestCarried:
     def test_long_lines_are_wrapped(self) -> None:
         _, *lines = carried_lines(fates(20, why="no use"))
         assert len(lines) > 1
-        assert all(len(line) <= 118 for line in lines)
+        assert all(len(line) <= 100 for line in lines)
         assert [line[:16].strip() for line in lines] == ["dropped", *[""] * (len(lines) - 1)]
         assert " ".join(line[16:].strip() for line in lines).count("devices/thing[") == 20
 

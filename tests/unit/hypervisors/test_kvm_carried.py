@@ -492,4 +492,4 @@ ODD = (
 def test_an_odd_domain_fits_a_screen(old: str) -> None:
     lines = carried_lines(carried(*made_like(old)))
     assert 4 < len(lines) <= ROWS
-    assert all(len(line) <= 118 for line in lines)
+    assert all(len(line) <= 100 for line in lines)
