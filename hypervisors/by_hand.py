@@ -9,7 +9,10 @@ from hypervisors.types import VmRef
 
 @dataclass(frozen=True)
 class _Words:
-    """Templates of {url}, {vm}, {mac}, which `quoted` makes safe; `up`: plugs in, running and stored."""
+    """Templates of {url}, {vm}, {mac}, which `quoted` makes safe; `up`: plugs in, running and stored.
+
+    {vm} is the machine's id: its name may be another one's by now. It is added for whoever reads it.
+    """
 
     up: tuple[str, ...]
     down: tuple[str, ...]
@@ -18,6 +21,7 @@ class _Words:
     resume: str  # of one that is paused
     quoted: Callable[[str], str]
     beside: str = ""  # how else it is done
+    resumed_else: str = ""  # the same of one that is paused
 
 
 _VIRSH = _Words(
@@ -31,8 +35,9 @@ _VIRSH = _Words(
     ),
     start="virsh -c {url} start {vm}",
     autostart="virsh -c {url} autostart {vm}",
-    resume="virsh -c {url} resume {vm} (of one that sleeps: dompmwakeup in place of resume)",
+    resume="virsh -c {url} resume {vm}",
     quoted=shlex.quote,
+    resumed_else="; of one that sleeps: dompmwakeup in place of resume",
 )
 
 
@@ -40,24 +45,26 @@ def _powershell(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-# PowerCLI finds a NIC by its MAC; govc only by its number.
-_ADAPTER = "Get-VM {vm} | Get-NetworkAdapter | Where-Object MacAddress -eq {mac} | Set-NetworkAdapter -Confirm:$false"
+# PowerCLI finds a NIC by its MAC; govc only by its number. A VM's id is its instance UUID.
+_VM = "Get-VM | Where-Object {{ $_.ExtensionData.Config.InstanceUuid -eq {vm} }}"
+_ADAPTER = f"{_VM} | Get-NetworkAdapter | Where-Object MacAddress -eq {{mac}} | Set-NetworkAdapter -Confirm:$false"
 _VSPHERE = _Words(
     up=(f"{_ADAPTER} -Connected:$true -StartConnected:$true",),
     down=(f"{_ADAPTER} -Connected:$false -StartConnected:$false",),
-    start="Start-VM {vm}",
-    autostart="Get-VM {vm} | Get-VMStartPolicy | Set-VMStartPolicy -StartAction PowerOn",
-    resume="Start-VM {vm}",  # it resumes one that is suspended
+    start=f"{_VM} | Start-VM",
+    autostart=f"{_VM} | Get-VMStartPolicy | Set-VMStartPolicy -StartAction PowerOn",
+    resume=f"{_VM} | Start-VM",  # it resumes one that is suspended
     quoted=_powershell,
-    beside=" (in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On)",
+    beside="; in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On",
 )
 
 
 def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool) -> tuple[str, ...]:
     """The commands that plug one NIC in or out, in the running and in the stored definition."""
     words = _words(url)
-    *before, last = (_filled(words, line, url, vm, mac) for line in (words.up if up else words.down))
-    return (*before, last + words.beside)
+    *before, last = words.up if up else words.down
+    filled = (_filled(words, line, url, vm, mac) for line in before)
+    return (*filled, _filled(words, last, url, vm, mac, words.beside))
 
 
 def start_by_hand(url: str, vm: VmRef) -> str:
@@ -74,12 +81,14 @@ def autostart_by_hand(url: str, vm: VmRef) -> str:
 def resume_by_hand(url: str, vm: VmRef) -> str:
     """Let one go on that is paused or suspended."""
     words = _words(url)
-    return _filled(words, words.resume, url, vm, "")
+    return _filled(words, words.resume, url, vm, "", words.resumed_else)
 
 
 def _words(url: str) -> _Words:
     return _VSPHERE if url.lower().startswith("vsphere:") else _VIRSH
 
 
-def _filled(words: _Words, line: str, url: str, vm: VmRef, mac: str) -> str:
-    return line.format(url=words.quoted(url), vm=words.quoted(vm.name), mac=words.quoted(mac))
+def _filled(words: _Words, line: str, url: str, vm: VmRef, mac: str, else_: str = "") -> str:
+    """`else_`: another way to do it, in words."""
+    command = line.format(url=words.quoted(url), vm=words.quoted(vm.id), mac=words.quoted(mac))
+    return f"{command} ({vm.name}{else_})"

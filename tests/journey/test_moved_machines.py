@@ -67,7 +67,7 @@ def test_a_paused_old_vm_is_called_that_and_what_lets_it_go_on_is_said(
     """No program resumes another's machine: it may be paused because its host's disk is full."""
     killed(story, step)
     moving.edit(story, moving.old(story), power="other")
-    goes_on = " resume mailgw"
+    goes_on = f" resume {story.lab.old_id} (mailgw"
     for _ in range(2):
         told = story.rollback()
         assert told.status == ATTENTION
@@ -81,6 +81,53 @@ def test_a_paused_old_vm_is_called_that_and_what_lets_it_go_on_is_said(
     told = story.rollback()
     assert told.status == DONE, told.err
     assert_same(story.world(), undisturbed.before)
+
+
+@pytest.mark.parametrize("after", ["notes", "open"])
+def test_of_a_paused_new_vm_the_command_that_lets_it_go_on_is_said_at_once(story: Story, after: str) -> None:
+    assert story.migrate(stop=("SIGKILL", "after", ("done", after))).status == KILLED
+    new = moving.new(story)
+    moving.edit(story, new, power="other")
+    goes_on = f" resume {new.id} ({new.name}"
+    first = story.command("status", story.run_id).out.splitlines()[0]
+    assert (first.startswith("MAIL: DOWN"), goes_on in first) == (True, True)
+    before = story.journal
+    told = story.rollback()
+    assert (told.status, goes_on in told.err, goes_on in last_line(told)) == (ATTENTION, True, True)
+    assert story.journal == before
+    told = story.resume()
+    assert (told.status, goes_on in told.err) == (ATTENTION, True)
+    moving.edit(story, new, power="running")
+    story.lab.settle()
+    assert (story.resume().status, story.live()) == (DONE, ["new"])
+
+
+# ---- names that were swapped ---------------------------------------------------------------------------------
+
+
+def swap_names(story: Story) -> None:
+    old, new = moving.old(story), moving.new(story)
+    moving.edit(story, old, name=new.name)
+    moving.edit(story, new, name=old.name)
+
+
+def test_swapped_names_lead_to_no_command_for_the_wrong_machine(story: Story) -> None:
+    killed(story, "switch")
+    swap_names(story)
+    moving.switch_off(story, moving.old(story))
+    story.hypervisor = "AwayForGood"
+    told = story.command("rollback", story.run_id, "--yes", limits={"reconnect": 0.3})
+    new, old = moving.new(story).id, story.lab.old_id
+    assert f"domif-setlink {new} " in told.err
+    assert f" start {old} (" in told.err
+    assert f" start {new}" not in told.err
+    story.hypervisor = "MemoryHypervisor"
+    told = story.rollback()
+    story.lab.settle()
+    [name] = moving.live_names(story)
+    assert (told.status, name) == (DONE, story.lab.vm(story.lab.old_id)["name"]), told.err
+    assert f"MAIL: flowing through {name}" in last_line(told)
+    assert "new VM: deleted or never made" in told.out
 
 
 # ---- a migration from elsewhere ------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def test_one_that_is_away_for_longer_leaves_the_words_that_end_the_outage(tell: 
     told = story.migrate(limits={"reconnect": 0.3})
     assert told.status == ATTENTION
     assert story.live() == []
-    old = story.lab.old_name
+    old = story.lab.old_id
     for words in (f"domif-setlink {old} ", " up --config", f"start {old}", BY_HAND):
         assert words in told.err
     story.hypervisor = "MemoryHypervisor"

@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from hypervisors import Dial, Holder, PowerState, Unreachable, VmRef
-from vmmigrate.errors import Guarded
+from hypervisors import Dial, Holder, PowerState, Unreachable, VmRef, resume_by_hand
+from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
@@ -148,6 +148,15 @@ def before_starting(run: Run, vm: VmRef) -> None:
     """Of the new VM: it starts plugged in if somebody, or this run, has plugged it in. Raises Guarded."""
     if any(holder.vm.id == vm.id and holder.stored_link_up for holder in holders(run)):
         before_plugging_in(run, vm, down=(run.plan.old,))
+
+
+def refuse_paused(run: Run, vm: VmRef) -> PowerState:
+    """Its power. Raises NeedsAttention for one that was paused: only a person knows whether it may go on."""
+    power = run.hypervisor.power_state(vm)
+    if power is PowerState.OTHER:
+        by_hand = resume_by_hand(run.plan.hypervisor, vm)
+        raise NeedsAttention(f"{vm.name} is paused or suspended, and takes no mail", hint=f"let it go on: {by_hand}")
+    return power
 
 
 def require(run: Run, checks: Checks, *, tolerated: Iterable[str] = ()) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hypervisors import PowerState, Problem, VmRef
+from hypervisors import PowerState, Problem, VmRef, resume_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import DatabaseFacts, more_in, read_database
 from vmmigrate.appliance.net import firewall
@@ -158,7 +158,10 @@ def _shell(run: Run, vm: VmRef) -> Shell:
     if guest is None or known is None or known.vm.id != vm.id:
         raise ApplianceError(f"{vm.name} cannot be looked at: nothing is known of its guest", hint="")
     shell = run.staging_shell(guest.staging_address, guest.host_key)
-    if run.hypervisor.power_state(vm) is PowerState.OFF:
+    power = run.hypervisor.power_state(vm)
+    if power is PowerState.OTHER:
+        raise ApplianceError(f"it is paused or suspended: {resume_by_hand(run.plan.hypervisor, vm)}", hint="")
+    if power is PowerState.OFF:
         _start_unplugged(run, vm, shell)
     return shell
 

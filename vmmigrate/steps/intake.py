@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from hypervisors import PowerState, resume_by_hand
+from hypervisors import PowerState
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import BOOT_ID, boot_id
-from vmmigrate.errors import NeedsAttention, QueueHoldsMail
+from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.facts import Intake, NewVm, OldState, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
@@ -46,14 +46,10 @@ def undo(run: Run) -> None:
 def _started(run: Run) -> bool:
     """Whether the old VM had to be started: autostart is given back last, so a reboot of the host may leave it off.
 
-    Raises NeedsAttention for one that somebody paused: only a person knows whether it may go on.
+    Raises NeedsAttention for one that somebody paused.
     """
     old = run.plan.old
-    power = run.hypervisor.power_state(old)
-    if power is PowerState.OTHER:
-        by_hand = resume_by_hand(run.plan.hypervisor, old)
-        raise NeedsAttention(f"{old.name} is paused or suspended, and takes no mail", hint=f"let it go on: {by_hand}")
-    if power is not PowerState.OFF:
+    if guards.refuse_paused(run, old) is not PowerState.OFF:
         return False
     guards.before_plugging_in(run, old, down=run.hypervisor.find_tagged(run.run_id), going_back=True)
     run.hypervisor.start(old)

@@ -7,7 +7,7 @@ from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import boot_id
-from vmmigrate.errors import Guarded, QueueHoldsMail
+from vmmigrate.errors import Guarded, NeedsAttention, QueueHoldsMail
 from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
@@ -67,12 +67,15 @@ def may_close(run: Run) -> Iterator[Check]:
     """Before a way back is begun that needs the new guest: it answers. One that is off is started by that way back."""
     if run.facts.find(Opened) is None or run.leave_behind or _is_deleted(run) or _is_unplugged(run):
         return
-    if run.hypervisor.power_state(run.facts.of(NewVm).vm) is not PowerState.OFF:
-        what, limit = f"the shell of {run.plan.new_name}", run.settings.limits.network
-        try:
+    vm, what, limit = run.facts.of(NewVm).vm, f"the shell of {run.plan.new_name}", run.settings.limits.network
+    try:
+        if guards.refuse_paused(run, vm) is not PowerState.OFF:
             run.wait_for_answer(what, lambda: boot_id(run.new_shell), timeout=limit, clears=BOOTS)
-        except Problem as problem:
-            yield Check("new-shell", what, "an answer", str(problem), Verdict.UNKNOWN, _UNASKED)
+    except NeedsAttention as paused:
+        hint = f"{paused.hint}; then run this again, {_LEAVE}"
+        yield Check("new-shell", what, "an answer", str(paused), Verdict.UNKNOWN, hint)
+    except Problem as problem:
+        yield Check("new-shell", what, "an answer", str(problem), Verdict.UNKNOWN, _UNASKED)
 
 
 def undo(run: Run) -> None:
@@ -115,7 +118,7 @@ def _is_unplugged(run: Run) -> bool:
 def _close(run: Run) -> None:
     """Waits for a guest that is booting. One that is off may hold mail: it is asked too."""
     vm, shell, limits = run.facts.of(NewVm).vm, run.new_shell, run.settings.limits
-    off = run.hypervisor.power_state(vm) is PowerState.OFF
+    off = guards.refuse_paused(run, vm) is PowerState.OFF
     if off and not run.leave_behind:
         _start_to_look(run, deploy.ours(run))
     run.wait_for_answer(

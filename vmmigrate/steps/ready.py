@@ -24,7 +24,7 @@ BOOTS = "check the new VM's screen: does it boot, does it get an address on the 
 
 def do(run: Run) -> None:
     new = run.facts.of(NewVm)
-    if run.hypervisor.power_state(new.vm) is not PowerState.RUNNING:
+    if guards.refuse_paused(run, new.vm) is not PowerState.RUNNING:
         guards.before_starting(run, new.vm)
         run.hypervisor.start(deploy.ours(run))
     address = run.settings.new.staging_address or _leased(run, new)

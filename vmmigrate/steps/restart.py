@@ -33,7 +33,7 @@ def holds(run: Run) -> Iterator[Check]:
 def _another_boot(run: Run) -> None:
     """Check the state and do the next action; after a crash anywhere in between it is checked again."""
     vm = run.facts.of(NewVm).vm
-    if run.hypervisor.power_state(vm) is PowerState.OFF:
+    if guards.refuse_paused(run, vm) is PowerState.OFF:
         guards.before_starting(run, vm)
         run.hypervisor.start(deploy.ours(run))
         raise NotYet("it boots")

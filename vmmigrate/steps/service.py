@@ -40,10 +40,19 @@ class Seen:
 
     @property
     def new(self) -> Holder | None:
-        known = self.standing.state.facts.find(NewVm)
-        if known is not None:
-            return self.holders.get(known.vm.id)
-        return next((h for h in self.holders.values() if h.vm.name == self.run.plan.new_name), None)
+        """By its id, also if its step was undone since; else by the tag. A name may be another machine's by now."""
+        ids = [self.known.vm.id] if self.known else [vm.id for vm in self.run.hypervisor.find_tagged(self.run.run_id)]
+        return next((self.holders[one] for one in ids if one in self.holders and one != self.run.plan.old.id), None)
+
+    @property
+    def known(self) -> NewVm | None:
+        return self.standing.state.facts.last(NewVm)
+
+    @property
+    def unknown(self) -> str:
+        """Machines with the MAC that are not known to be either one."""
+        ours = (self.old, self.new)
+        return ", ".join(holder.vm.name for holder in self.holders.values() if holder not in ours)
 
 
 def serves(holder: Holder) -> bool:
@@ -170,12 +179,16 @@ def _way_out(seen: Seen) -> str:
         shell = f"on the screen of {seen.new.vm.name}, as root: {OPEN_BY_HAND}"
         return "; ".join((*_by_hand(seen, seen.new), shell))
     commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ("resume", "rollback")]
-    serving = (seen.new or seen.old) if over else seen.old
+    serving = (seen.new or seen.old) if over or _opened(seen) else seen.old
     if serving is not None and (over or not commands):
         commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
     elif serving is not None and serving.power is PowerState.OTHER:  # no command lets it go on
         commands[0] = f"{resume_by_hand(seen.run.plan.hypervisor, serving.vm)}; then {commands[0]}"
     return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
+
+
+def _opened(seen: Seen) -> bool:
+    return seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
 
 
 def _old_is_gone(run: Run) -> bool:
@@ -199,8 +212,7 @@ def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
 
 def _is_expected(seen: Seen, one: Holder) -> bool:
     """Whether it is the one that the run would have live: after the commit the new one, else the old one."""
-    committed = seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
-    return one is (seen.new if committed else seen.old)
+    return one is (seen.new if _opened(seen) else seen.old)
 
 
 def _since(seen: Seen, one: Holder, past: Sequence[Outage]) -> str:
@@ -217,7 +229,7 @@ def _machines(seen: Seen, *, open_: bool) -> dict[str, str]:
     """`open_`: the one that is plugged in takes mail."""
     return {
         "old VM": _old_in_words(seen.old, open_=open_),
-        "new VM": _new_in_words(seen.new, open_=open_),
+        "new VM": _new_in_words(seen, seen.new, open_=open_),
     }
 
 
@@ -231,9 +243,9 @@ def _old_in_words(old: Holder | None, *, open_: bool) -> str:
     return "kept, unplugged" if old.power is not PowerState.OFF else "kept, switched off"
 
 
-def _new_in_words(new: Holder | None, *, open_: bool) -> str:
+def _new_in_words(seen: Seen, new: Holder | None, *, open_: bool) -> str:
     if new is None:
-        return "deleted or never made"
+        return f"not known: {seen.unknown} has this MAC" if seen.unknown and not seen.known else "deleted or never made"
     if serves(new):
         return "live" if open_ else "plugged in, but it may not be open"
     if new.is_live:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from recorded_runs import PASSWORDS, PREPARED, SWITCHED, TinyHypervisor, done, parts, record
+from small_plan import PLAN
 from typer.testing import CliRunner
 
 from vmmigrate.cli import app
@@ -96,7 +97,7 @@ def test_where_nobody_takes_mail_the_refusal_says_what_a_person_can_type(folder:
     shut(folder, lock=True)
     code, said = as_somebody_else(folder, command, "r1", *(["--yes"] if command == "rollback" else []))
     assert code == 2, said
-    assert f"virsh -c qemu:///system domif-setlink mailgw {SWITCHED['switch'].old_mac} up" in said  # type: ignore[attr-defined]
+    assert f"virsh -c qemu:///system domif-setlink {PLAN.old.id} {SWITCHED['switch'].old_mac} up" in said  # type: ignore[attr-defined]
     assert BY_HAND in said
 
 

@@ -119,7 +119,7 @@ def test_mail_is_down_and_what_ends_it_is_said(
     assert found.state == DOWN
     assert found.seen.startswith(why)
     assert str(found).startswith("MAIL: DOWN since ")
-    by_hand = f"virsh -c test:///default start {NEW.name} or vmmigrate rollback r1"
+    by_hand = f"virsh -c test:///default start {NEW.id} ({NEW.name}) or vmmigrate rollback r1"
     assert f": now {by_hand if records == MIGRATED else 'vmmigrate resume r1 or vmmigrate rollback r1'}" in str(found)
     assert (found.since == "") is (records == MIGRATED)  # an outage of which the run knows nothing
 
@@ -127,14 +127,17 @@ def test_mail_is_down_and_what_ends_it_is_said(
 def test_two_that_are_plugged_in_are_an_alarm(tmp_path: Path) -> None:
     found = seen(tmp_path, MIGRATED, plugged=(OLD, NEW))
     assert (found.state, found.through) == (TWICE, ("mailgw", NEW.name))
-    unplug = f"virsh -c test:///default domif-setlink {{}} {PLAN.identity.mac} down"
-    old, new = unplug.format("mailgw"), unplug.format(NEW.name)
+
+    def unplug(vm: VmRef) -> str:
+        command = f"virsh -c test:///default domif-setlink {vm.id} {PLAN.identity.mac} down"
+        return f"{command} --config ({vm.name}); {command} ({vm.name})"
+
     assert str(found) == (
         f"MAIL: flowing through mailgw AND {NEW.name}, at the same address: now to keep mailgw: vmmigrate rollback r1;"
-        f" or to keep {NEW.name}: {old} --config; {old}; mail that came meanwhile may be in either queue"
+        f" or to keep {NEW.name}: {unplug(OLD)}; mail that came meanwhile may be in either queue"
     )
     over = seen(tmp_path / "over", [*MIGRATED, (Kind.FINISHED, {})], plugged=(OLD, NEW))  # no command acts on it
-    assert f": now to keep mailgw: {new} --config; {new}; or to keep " in str(over)
+    assert f": now to keep mailgw: {unplug(NEW)}; or to keep " in str(over)
 
 
 def test_while_another_process_works_no_command_is_offered(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from vmmigrate.steps.intake import BY_HAND
 
 IN_THE_SWITCH = {**PREPARED, "close-intake": SWITCHED["close-intake"], "switch": SWITCHED["switch"]}
 LIVE_OLD = (
-    f"virsh -c qemu:///system domif-setlink {NEW.name} {PLAN.identity.mac} down --config",
-    f"virsh -c qemu:///system domif-setlink {PLAN.old.name} {PLAN.identity.mac} up",
-    f"virsh -c qemu:///system start {PLAN.old.name}",
-    f"if {PLAN.old.name} is paused or suspended: virsh -c qemu:///system resume {PLAN.old.name}",
+    f"virsh -c qemu:///system domif-setlink {NEW.id} {PLAN.identity.mac} down --config",
+    f"virsh -c qemu:///system domif-setlink {PLAN.old.id} {PLAN.identity.mac} up",
+    f"virsh -c qemu:///system start {PLAN.old.id} ({PLAN.old.name})",
+    f"if {PLAN.old.name} is paused or suspended: virsh -c qemu:///system resume {PLAN.old.id} ({PLAN.old.name}",
     f"on the screen of {PLAN.old.name}, as root: {BY_HAND}",
 )
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from hypervisors import VmRef, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import VmRef, autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 
 VM = VmRef("id-1", "mail gw")
 MAC = "52:54:00:00:00:01"
@@ -11,22 +11,27 @@ MAC = "52:54:00:00:00:01"
 
 def test_virsh_plugs_the_running_one_and_the_stored_one() -> None:
     url = "qemu+ssh://root@host/system?no_verify=1&x"
-    quoted = f"virsh -c '{url}' domif-setlink 'mail gw' {MAC}"
-    assert plug_by_hand(url, VM, MAC, up=True) == (f"{quoted} up", f"{quoted} up --config")
-    assert plug_by_hand(url, VM, MAC, up=False) == (f"{quoted} down --config", f"{quoted} down")
-    assert start_by_hand(url, VM) == f"virsh -c '{url}' start 'mail gw'"
-    assert resume_by_hand(url, VM).startswith(f"virsh -c '{url}' resume 'mail gw' (")
+    quoted = f"virsh -c '{url}' domif-setlink id-1 {MAC}"
+    assert plug_by_hand(url, VM, MAC, up=True) == (f"{quoted} up (mail gw)", f"{quoted} up --config (mail gw)")
+    assert plug_by_hand(url, VM, MAC, up=False) == (f"{quoted} down --config (mail gw)", f"{quoted} down (mail gw)")
+    assert start_by_hand(url, VM) == f"virsh -c '{url}' start id-1 (mail gw)"
+    assert resume_by_hand(url, VM).startswith(f"virsh -c '{url}' resume id-1 (mail gw; ")
+    assert autostart_by_hand(url, VM) == f"virsh -c '{url}' autostart id-1 (mail gw)"
 
 
 def test_powercli_and_the_client_on_vsphere() -> None:
-    [line] = plug_by_hand("vsphere://admin@vc/DC/C", VmRef("1", "it's"), MAC, up=True)
-    assert line.startswith(f"Get-VM 'it''s' | Get-NetworkAdapter | Where-Object MacAddress -eq '{MAC}'")
+    found = "Get-VM | Where-Object {{ $_.ExtensionData.Config.InstanceUuid -eq '{}' }} | "
+    [line] = plug_by_hand("vsphere://admin@vc/DC/C", VmRef("it's", "name"), MAC, up=True)
+    nic = f"Get-NetworkAdapter | Where-Object MacAddress -eq '{MAC}'"
+    assert line.startswith(found.format("it''s") + nic)
     assert "-Connected:$true -StartConnected:$true" in line
     assert "in the vSphere client" in line
     [line] = plug_by_hand("vsphere://admin@vc/DC/C", VM, MAC, up=False)
     assert "-Connected:$false -StartConnected:$false" in line
-    assert start_by_hand("vsphere://admin@vc", VM) == "Start-VM 'mail gw'"
-    assert resume_by_hand("vsphere://admin@vc", VM) == "Start-VM 'mail gw'"
+    by_id = found.format("id-1")
+    assert start_by_hand("vsphere://admin@vc", VM) == f"{by_id}Start-VM (mail gw)"
+    assert resume_by_hand("vsphere://admin@vc", VM) == f"{by_id}Start-VM (mail gw)"
+    assert autostart_by_hand("vsphere://admin@vc", VM).startswith(f"{by_id}Get-VMStartPolicy | ")
 
 
 def test_no_sdk_is_loaded_for_it() -> None:
