@@ -31,13 +31,13 @@ def doctor(
     from vmmigrate.doctor.places import configuration
     from vmmigrate.findings import errors
     from vmmigrate.parts import access_to
-    from vmmigrate.settings.load import default_file
+    from vmmigrate.settings.load import chosen
     from vmmigrate.show.doctor import name_of
 
     absent: list[str] = []
 
     def act(parts: "Parts", _: Any) -> None:
-        path = config or default_file()
+        path = chosen(config)
         access = access_to(configuration(path, os.environ)[1], parts)
         here = this_one(os.environ, path, lambda url: parts.connect(url, access), connect)
         for finding in examine(here):

@@ -25,6 +25,7 @@ def carry_out(
     `run_id`: of the run that it acts on, whose mail the last line is about.
     """
     from vmmigrate.commands.process import Session
+    from vmmigrate.settings.here import HERE
     from vmmigrate.settings.load import load
 
     os.umask(0o077)
@@ -33,7 +34,10 @@ def carry_out(
         if signal.getsignal(number) is not signal.SIG_IGN:  # set by nohup
             signal.signal(number, session.interrupt)
     try:
-        act(session.parts(), load(config, flags, os.environ) if flags is not None else None)
+        settings = load(config, flags, os.environ) if flags is not None else None
+        if settings and not json and config is None and HERE.exists():
+            typer.echo(f"settings: {HERE.absolute()}", err=True)
+        act(session.parts(), settings)
     except (Exception, KeyboardInterrupt) as error:  # the one place where everything ends in an exit code
         code, ended_by = session.report(error), error
     session.end(ended_by)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
 from vmmigrate.settings.given import NO_FILE, Given
+from vmmigrate.settings.here import HERE, refuse_foreign, refuse_programs
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.sources import SOURCE, TEXT
 
@@ -29,8 +30,10 @@ def load(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
 
 def read_given(file: Path | None, environ: Mapping[str, str]) -> Given:
     """What file and environment say, unchecked; without `file`, the default one if it exists. Raises UsageProblem."""
-    path = file or default_file()
+    path = chosen(file)
     read = _read_toml(path) if file not in (None, NO_FILE) or (file is None and path.exists()) else {}
+    if file is None and path == HERE:
+        refuse_programs(path, read, own_file())
     return Given(str(path.absolute()) if read else "", _merged(read, _from_environment(environ)))
 
 
@@ -41,10 +44,21 @@ def _validated(path: Path, data: Mapping[str, Any], environ: Mapping[str, str]) 
         raise _problems(path, error, environ) from error
 
 
+def chosen(file: Path | None) -> Path:
+    """That file; without one, the default one. Raises UsageProblem for one here that others can have put there."""
+    path = file or default_file()
+    if file is None and path == HERE:
+        refuse_foreign(path)
+    return path
+
+
 def default_file() -> Path:
     """`vmmigrate.toml` here, else in the user's configuration folder."""
-    here = Path("vmmigrate.toml")
-    return here if here.exists() else platformdirs.user_config_path("vmmigrate") / "vmmigrate.toml"
+    return HERE if HERE.exists() else own_file()
+
+
+def own_file() -> Path:
+    return platformdirs.user_config_path("vmmigrate") / HERE
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -182,5 +182,5 @@ def test_recorded_settings_come_back_as_they_were(toml: Path) -> None:
     toml.write_text(
         '[old.ssh]\npassword = { command = ["pass", "show", "x"] }\n[old.console]\npassword = { env = "X" }\n'
     )
-    settings = load(None, {}, {})
+    settings = load(toml, {}, {})
     assert Settings.model_validate_json(settings.model_dump_json(exclude_none=True)) == settings
