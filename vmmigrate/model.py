@@ -7,6 +7,7 @@ from functools import cache
 from pydantic import TypeAdapter
 
 from hypervisors import Carried, Image, Network, VmRef
+from vmmigrate.addressing import Addressing, addressing
 from vmmigrate.findings import Finding, errors
 
 
@@ -23,7 +24,8 @@ class Identity:
     """The gateway's identity, as the world sees it. `address` in CIDR form.
 
     `hostname`: as the guest's `hostname` prints it; `fqdn`: as its /etc/hosts completes that; `mail_name`:
-    Postfix's myhostname, by which it greets.
+    Postfix's myhostname, by which it greets. `whole`: all that its live NIC has; a plan of an earlier version has
+    only address, gateway and dns.
     """
 
     hostname: str
@@ -34,6 +36,12 @@ class Identity:
     dns: tuple[str, ...]
     mac: str
     network: Network
+    whole: Addressing | None = None
+
+    @property
+    def addressing(self) -> Addressing:
+        """What the new guest's live NIC gets."""
+        return self.whole or addressing(self.address, self.gateway, self.dns)
 
     @property
     def host(self) -> str:

@@ -60,6 +60,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "live MAC", identity.mac
     yield "live network", str(identity.network)
     yield "host name", identity.hostname
+    yield "guest's network", "; ".join(identity.addressing.lines())
     yield "image SHA-256", look.of(image.image).sha256
     yield "new name", look.of(new_name)
     yield "pool", look.of(placement.store).name

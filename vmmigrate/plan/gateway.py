@@ -1,18 +1,23 @@
 """The questions about the old guest, asked over its shell and its console."""
 
+from collections import Counter
+from collections.abc import Sequence
+
+from hypervisors import Address, Carried
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
-from vmmigrate.appliance.net.network import GuestNetwork
+from vmmigrate.appliance.net.guest import GuestNetwork
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Identity
 from vmmigrate.plan.hypervisor import old_vm
 from vmmigrate.plan.identity import identify, refuse_unsupported
+from vmmigrate.plan.live import Live, find
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.placement import staging as chosen_staging
 from vmmigrate.steps.intake import refuse_stuck_mail
@@ -20,17 +25,24 @@ from vmmigrate.steps.intake import refuse_stuck_mail
 
 def address(look: Look) -> str:
     """The bare address at which the old gateway is reached."""
-    if look.settings.old.address:
-        return look.settings.old.address
+    old = look.settings.old
+    if old.address:
+        return old.address
     vm = look.of(old_vm).vm
-    reported = {each.address for each in look.hypervisor.addresses(vm)}
-    found = sorted({each for each in reported if ":" not in each} or reported)
+    found = sorted(_reported(look.hypervisor.addresses(vm), old.live_nic))
     if len(found) != 1:
         raise PlanRefused(
             f"the hypervisor reports {len(found)} addresses of {vm.name} ({', '.join(found) or 'none'})",
             hint="give the old gateway's address with old.address or --old-address ADDRESS",
         )
     return found[0]
+
+
+def _reported(addresses: Sequence[Address], live_nic: str | None) -> set[str]:
+    """Of the NIC that the operator names by its MAC, else of all; IPv6 only where there is no IPv4."""
+    by_mac = {each.address for each in addresses if each.mac == (live_nic or "").lower()}
+    found = by_mac or {each.address for each in addresses}
+    return {each for each in found if ":" not in each} or {each for each in found if not each.startswith("fe80:")}
 
 
 def _shell(look: Look) -> Shell:
@@ -47,8 +59,17 @@ def network(look: Look) -> GuestNetwork:
     return networking.read_network(_shell(look))
 
 
+def live(look: Look) -> Live:
+    return find(look.of(network), look.of(address), look.of(old_vm), look.settings.old.live_nic)
+
+
 def identity(look: Look) -> Identity:
-    return identify(look.of(network), mail.name(_shell(look)), look.of(address), look.of(old_vm))
+    return identify(look.of(network), mail.name(_shell(look)), look.of(live))
+
+
+def carried(look: Look) -> tuple[Carried, ...]:
+    """What becomes of all that the old guest's network has."""
+    return look.of(live).carry(look.of(network)).lines
 
 
 def console(look: Look) -> None:
@@ -90,19 +111,38 @@ def certificates(look: Look) -> None:
     look.findings.all += tls.judge(bundle, look.of(identity).mail_name)
 
 
-def addresses(look: Look) -> None:
-    """Those that the new VM will not have."""
-    live = look.of(identity)
-    more = [each for each in look.of(network).by_mac(live.mac).addresses if each != live.address]
-    if more:
-        look.findings.warn("addresses", f"the live NIC also has {', '.join(more)}", "add them in the new guest by hand")
+def nics(look: Look) -> None:
+    """Those beside the live one."""
+    chosen, there = look.of(live).nic, look.of(old_vm).nics
+    for mac, number in Counter(nic.mac for nic in there).items():
+        if number > 1:
+            look.findings.error(
+                "nics",
+                f"the old VM has {number} NICs of the MAC {mac}: unplugging one would leave it live on the other",
+                "remove one of them first; a virtio NIC and a device of the host that stand in for each other are two",
+            )
+    others = [nic for nic in there if nic.mac != chosen.mac and (nic.link_up or nic.stored_link_up)]
+    for nic in others:
+        if nic.network == chosen.network:
+            look.findings.error(
+                "nics",
+                f"the old VM has another NIC ({nic.mac}) connected to {nic.network}: it would stay live on that one",
+                "disconnect it, now and for the next start",
+            )
+        else:
+            look.findings.warn(
+                "nics",
+                f"the live NIC is {chosen.mac}; the old VM stays connected to {nic.network} with {nic.mac}, and the"
+                " new one is not connected there",
+                "where mail or administrators come that way, add a NIC to the new VM when it is live",
+            )
 
 
 def resolver(look: Look) -> None:
-    own = [server for server in look.of(network).dns if server not in look.of(identity).dns]
+    own = look.of(network).resolvers.stub
     if own:
         look.findings.warn(
             "resolver",
-            f"the old guest has its own resolver ({', '.join(own)})",
+            f"the old guest has its own resolver ({', '.join(map(str, own))})",
             "make sure that the new guest has a resolver before it sends mail",
         )

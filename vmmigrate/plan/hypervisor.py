@@ -1,7 +1,6 @@
 """The questions about the hypervisor's things: the old VM as it is, its NICs and disks, and a name for the new one."""
 
 import hashlib
-from collections import Counter
 
 from hypervisors import Inventory, NotFound, PowerState
 from vmmigrate.errors import PlanRefused
@@ -28,23 +27,6 @@ def new_name(look: Look) -> str:
         f"there is a virtual machine {taken.name!r} already",
         hint="choose another name with new.name or --name NAME",
     )
-
-
-def nics(look: Look) -> None:
-    there = look.of(old_vm).nics
-    for mac, number in Counter(nic.mac for nic in there).items():
-        if number > 1:
-            look.findings.error(
-                "nics",
-                f"the old VM has {number} NICs of the MAC {mac}: unplugging one would leave it live on the other",
-                "remove one of them first; a virtio NIC and a device of the host that stand in for each other are two",
-            )
-    if sum(nic.link_up or nic.stored_link_up for nic in there) > 1:
-        look.findings.error(
-            "nics",
-            f"the old VM has {len(there)} connected NICs; it would stay live on all but one",
-            "disconnect those not needed, now and for the next start; more than one is not supported",
-        )
 
 
 def others_with_its_mac(look: Look) -> None:

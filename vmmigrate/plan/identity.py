@@ -1,13 +1,15 @@
 """Who the old gateway is to the rest of the world, and whether it is one that is migrated."""
 
-from hypervisors import Inventory, Nic
+from hypervisors import Inventory
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.net import network
-from vmmigrate.appliance.net.network import GuestNetwork
+from vmmigrate.appliance.net.guest import GuestNetwork
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Identity
+from vmmigrate.plan import live
+from vmmigrate.plan.live import Live
 
 
 def refuse_unsupported(software: Software) -> Software:
@@ -22,34 +24,24 @@ def refuse_unsupported(software: Software) -> Software:
     return software
 
 
-def read_identity(shell: Shell, host: str, inventory: Inventory) -> Identity:
+def read_identity(shell: Shell, host: str, inventory: Inventory, named: str | None = None) -> Identity:
     """Ask the guest, then do as `identify`."""
-    return identify(network.read_network(shell), mail.name(shell), host, inventory)
+    guest = network.read_network(shell)
+    return identify(guest, mail.name(shell), live.find(guest, host, inventory, named))
 
 
-def identify(guest: GuestNetwork, mail_name: str, host: str, inventory: Inventory) -> Identity:
-    """By the interface that has the address `host`, matched by MAC with the hypervisor's NIC. Raises PlanRefused."""
-    for interface in guest.interfaces:
-        for address in interface.addresses:
-            if address.partition("/")[0] == host:
-                nic = _nic(inventory, interface.mac)
-                own = guest.gateway if guest.gateway_interface == interface.name else None
-                dns = tuple(server for server in guest.dns if not server.startswith("127.") and server != "::1")
-                return Identity(guest.hostname, guest.fqdn, mail_name, address, own, dns, nic.mac, nic.network)
-    seen = ", ".join(f"{address} on {each.name}" for each in guest.interfaces for address in each.addresses) or "none"
-    raise PlanRefused(
-        f"no interface of the old guest has the address {host}; it has: {seen}",
-        hint="give the one that receives mail, with old.address or --old-address; if the guest is behind NAT, its own"
-        " one, which this workstation must reach",
-    )
-
-
-def _nic(inventory: Inventory, mac: str) -> Nic:
-    for nic in inventory.nics:
-        if nic.mac == mac:
-            return nic
-    known = ", ".join(nic.mac for nic in inventory.nics) or "none"
-    raise PlanRefused(
-        f"the guest's MAC {mac} is not one of {inventory.vm.name}'s ({known})",
-        hint="another machine answers at old.address: give this virtual machine's own, or name the other as OLD",
+def identify(guest: GuestNetwork, mail_name: str, chosen: Live) -> Identity:
+    """Of the interface that faces the world."""
+    whole = chosen.carry(guest).addressing
+    default = whole.default(chosen.first.version)
+    return Identity(
+        guest.hostname,
+        guest.fqdn,
+        mail_name,
+        str(chosen.first),
+        str(default.via) if default and default.via else None,
+        tuple(map(str, whole.dns)),
+        chosen.nic.mac,
+        chosen.nic.network,
+        whole,
     )

@@ -26,16 +26,17 @@ LOOKS = (
     Q("old-address", "At which address is the old gateway reached?", gateway.address),
     Q("old-shell", "Can we log in there, and is it a release that is migrated?", gateway.software, (gateway.address,)),
     Q("network", "Which interfaces, addresses and resolvers does it have?", gateway.network, _GUEST),
-    Q("identity", "Which NIC has the live address?", gateway.identity, (*_GUEST, gateway.network)),
+    Q("live-nic", "Which NIC faces the world?", gateway.live, (*_GUEST, gateway.network)),
+    Q("identity", "Who is the gateway to the world?", gateway.identity, (*_GUEST, gateway.network, gateway.live)),
+    Q("guest-network", "What becomes of all that its network has?", gateway.carried, (gateway.network, gateway.live)),
     Q("console", "Can we log in to its console, and is the backup page there?", gateway.console, _GUEST),
     Q("queues", "Does mail wait in its queues?", gateway.queues, _GUEST),
     Q("firewall", "Can its intake be closed?", gateway.firewall, _GUEST),
     Q("database", "Can its database be read?", gateway.database, _GUEST),
     Q("staging-is-live", "Is staging another network?", gateway.staging_is_not_live, (*_KNOWN, placement.staging)),
     Q("tls", "Can its certificates and keys be read, and used?", gateway.certificates, _KNOWN),
-    Q("addresses", "Which addresses would be lost?", gateway.addresses, _KNOWN),
-    Q("resolver", "Is it its own resolver?", gateway.resolver, _KNOWN),
-    Q("nics", "Would it stay live on another NIC?", hypervisor.nics),
+    Q("resolver", "Is it its own resolver?", gateway.resolver, (gateway.network,)),
+    Q("nics", "Would it stay live on another NIC?", gateway.nics, (gateway.live,)),
     Q("mac-holder", "Does another VM have its MAC?", hypervisor.others_with_its_mac),
     Q("disks", "Does it have more than one disk?", hypervisor.disks),
     Q("trust-staging", "Is a host key trusted as the network shows it?", risks.trust_staging),
@@ -59,4 +60,5 @@ def preflight(look: Look) -> Plan:
         look.findings.refuse_if_blocked()
     ask_all(LAST, look)
     carried = look.of(deciding.carried) if look.has(deciding.carried) else ()
+    carried += look.of(gateway.carried)
     return replace(look.of(deciding.plan), findings=tuple(look.findings.all), carried=carried)

@@ -151,6 +151,13 @@ class OldSettings(Strict):
     address: Host | None = Field(
         examples=["192.0.2.10"], default=None, description="Its address. Left out: as the hypervisor reports it."
     )
+    live_nic: str | None = Field(
+        examples=["52:54:00:12:34:56"],
+        default=None,
+        pattern=r"^\S{1,17}$",
+        description="Of several connected NICs the one that faces the world: its MAC, or its name in the guest. Left"
+        " out: the one with the address.",
+    )
     smtp_port: int = Field(default=25, ge=1, le=65535, description="Its SMTP port.")
     via: Via = None
     console: ConsoleSettings = ConsoleSettings()

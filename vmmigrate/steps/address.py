@@ -13,13 +13,12 @@ def do(run: Run) -> None:
     look = network.look_at(shell)
     if network.keep_dhcp(shell, look, new.staging_mac):
         look = network.look_at(shell)
-    network.configure_live(shell, look, new.live_mac, who.address, who.gateway, who.dns, who.hostname, who.fqdn)
+    network.configure_live(shell, look, new.live_mac, who.addressing, who.hostname, who.fqdn)
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """Its live NIC has the address."""
-    wanted = run.plan.identity.address
-    has = network.read_network(run.new_shell).by_mac(run.facts.of(NewVm).live_mac).addresses
-    yield Check(
-        "new-address", "the new VM's live NIC", wanted, ", ".join(has) or "no address", Verdict.of(wanted in has)
-    )
+    """The kernel has on its live NIC all that was wanted."""
+    wanted = run.plan.identity.addressing
+    otherwise = network.differences(run.new_shell, run.facts.of(NewVm).live_mac, wanted)
+    seen = "; ".join(otherwise) or ", ".join(map(str, wanted.addresses))
+    yield Check("new-address", "the new VM's live NIC", "; ".join(wanted.lines()), seen, Verdict.of(not otherwise))

@@ -1,24 +1,23 @@
 """A guest's network: what is read, who configures it, and a live NIC configured once and for good."""
 
 import json
+import shlex
+from ipaddress import ip_address, ip_interface
 from typing import Any
 
 import pytest
 from scripted_shell import Answer, ScriptedShell
 
+from vmmigrate.addressing import LiveNic, addressing
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import netplan, networkmanager
-from vmmigrate.appliance.net.ifupdown import MAIN, without_stanzas
-from vmmigrate.appliance.net.network import (
-    configure_live,
-    full_name,
-    look_at,
-    network_tool,
-    read_network,
-    with_own_name,
-)
-from vmmigrate.appliance.net.static import StaticAddress
+from vmmigrate.appliance.net.guest import Hop
+from vmmigrate.appliance.net.ifupdown import MAIN
+from vmmigrate.appliance.net.interfaces_file import without
+from vmmigrate.appliance.net.naming import full_name, with_own_name
+from vmmigrate.appliance.net.network import configure_live, look_at, read_network, stack_of
 from vmmigrate.appliance.port import Result
-from vmmigrate.errors import ApplianceError
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 LIVE, STAGING = "52:54:00:00:00:01", "52:54:00:00:00:02"
 FRESH = """# The loopback
@@ -49,8 +48,14 @@ iface eth0 inet static
     gateway 192.0.2.1
     dns-nameservers 192.0.2.53
 """
+UUID, OTHER = "2e9c47f4-a1db-4d04-866f-de732bdd409b", "2e9c47f4-a1db-4d04-866f-de732bdd409c"
+RELOAD = "sh -c 'networkctl reload || systemctl restart systemd-networkd'"
+NETWORK_FILE = "       Network File: /run/systemd/network/10-netplan-00-vmmigrate-live.network\n"
 UP = ("ifup eth0", "ifdown --force eth0", "systemctl stop ifup@eth0.service")
-STATIC = StaticAddress("eth0", LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+WHOLE = addressing("192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+ALONE = addressing("192.0.2.10/24")
+STATIC = LiveNic("eth0", LIVE, WHOLE, (("eth1", STAGING),))
+ROUTED = json.dumps([{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}])
 
 
 def nic(name: str, mac: str, *addresses: tuple[str, int]) -> dict[str, Any]:
@@ -71,6 +76,7 @@ def guest(more: dict[str, Answer] | None = None, files: dict[str, bytes | str] |
     answers: dict[str, Answer] = {
         "ip -json address show": addresses(),
         "ip -json route show": "[]",
+        "ip -6 -json route show": "[]",
         "hostname": "fresh\n",
         "printenv SSH_CONNECTION": "198.51.100.1 40000 198.51.100.100 22\n",
     }
@@ -83,11 +89,14 @@ def ifupdown_guest(interfaces: str = FRESH) -> ScriptedShell:
     def up(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
         assert "address 192.0.2.10" in shell.files[MAIN].decode()
         shell.answers["ip -json address show"] = addresses(("192.0.2.10", 24))
+        if "gateway" in shell.files[MAIN].decode():
+            shell.answers["ip -json route show"] = ROUTED
         return Result(0, "", "")
 
     more: dict[str, Answer] = {"which ifup": "/usr/sbin/ifup", "ifup eth0": up}
     more["hostnamectl set-hostname mailgw.example.test"] = ""
     more |= {"ifdown --force eth0": "", "systemctl stop ifup@eth0.service": 5, "which resolvconf": "/sbin/resolvconf"}
+    more |= {"ifquery --list": "lo\neth0\n", "ifquery eth0": "address: 192.0.2.10\nnetmask: 255.255.255.0\n"}
     return guest(more, {MAIN: interfaces, "/etc/hosts": "127.0.0.1\tlocalhost\n127.0.1.1\tfresh\n"})
 
 
@@ -106,10 +115,13 @@ def test_what_is_read() -> None:
     )
     network = read_network(shell)
     assert network.hostname == "fresh"
-    assert network.by_mac(LIVE.upper()).addresses == ("192.0.2.10/24", "2001:db8::2/64")
+    assert network.by_mac(LIVE.upper()).addresses == (ip_interface("192.0.2.10/24"), ip_interface("2001:db8::2/64"))
     assert [interface.name for interface in network.interfaces] == ["eth0", "eth1"]
-    assert (network.gateway, network.gateway_interface) == ("192.0.2.1", "eth0")
-    assert network.dns == ("192.0.2.53", "192.0.2.54")
+    default = network.default(4)
+    assert default is not None
+    assert default.hops == (Hop(ip_address("192.0.2.1"), "eth0", on_link=False),)
+    assert network.resolvers.servers == (ip_address("192.0.2.53"), ip_address("192.0.2.54"))
+    assert network.resolvers.search == ("x",)
     assert shell.changes() == []
 
 
@@ -120,7 +132,7 @@ def test_an_unknown_mac_is_named_with_those_there_are() -> None:
 
 def test_ifupdown_gets_the_static_stanza_and_keeps_staging() -> None:
     shell = ifupdown_guest()
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert shell.files[MAIN].decode() == WANTED
     assert shell.changes() == [
         "systemctl stop ifup@eth0.service",
@@ -132,23 +144,23 @@ def test_ifupdown_gets_the_static_stanza_and_keeps_staging() -> None:
 
 def test_configuring_twice_does_nothing_the_second_time() -> None:
     shell = ifupdown_guest()
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "mailgw.example.test")
+    configure_live(shell, look_at(shell), LIVE, WHOLE, "mailgw.example.test")
     shell.answers["hostname"] = "mailgw.example.test\n"
     shell.ran.clear()
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",), "mailgw.example.test")
+    configure_live(shell, look_at(shell), LIVE, WHOLE, "mailgw.example.test")
     assert shell.changes() == []
 
 
 def test_a_crash_between_file_and_ifup_is_mended() -> None:
     shell = ifupdown_guest(WANTED)
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert shell.changes() == ["systemctl stop ifup@eth0.service", "ifdown --force eth0", "ifup eth0"]
 
 
 def test_a_stanza_in_the_folder_goes_too() -> None:
     shell = ifupdown_guest("source /etc/network/interfaces.d/*\n")
     shell.files["/etc/network/interfaces.d/cloud"] = b"auto eth0 eth1\niface eth0 inet dhcp\niface eth1 inet dhcp\n"
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", None)
+    configure_live(shell, look_at(shell), LIVE, ALONE)
     assert shell.files["/etc/network/interfaces.d/cloud"] == b"auto eth1\niface eth1 inet dhcp\n"
     assert shell.files[MAIN].startswith(b"source /etc/network/interfaces.d/*\n\nauto eth0\n")
     assert b"gateway" not in shell.files[MAIN]
@@ -157,20 +169,20 @@ def test_a_stanza_in_the_folder_goes_too() -> None:
 def test_without_resolvconf_the_servers_go_to_resolv_conf() -> None:
     shell = ifupdown_guest()
     del shell.answers["which resolvconf"]
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert shell.files["/etc/resolv.conf"] == b"nameserver 192.0.2.53\n"
 
 
 def test_stanzas_are_cut_out_cleanly() -> None:
-    assert without_stanzas(FRESH, "eth9") == FRESH
-    assert without_stanzas("iface eth0 inet dhcp\n  up x\niface eth0 inet6 auto\nauto eth0\n", "eth0") == "\n"
-    assert without_stanzas("iface eth01 inet dhcp\n", "eth0") == "iface eth01 inet dhcp\n"
+    assert without(FRESH, LiveNic("eth9", LIVE, WHOLE)) == FRESH
+    assert without("iface eth0 inet dhcp\n  up x\niface eth0 inet6 auto\nauto eth0\n", STATIC) == "\n"
+    assert without("iface eth01 inet dhcp\n", STATIC) == "iface eth01 inet dhcp\n"
 
 
 def test_the_hostname_is_set_and_known_to_the_guest_itself() -> None:
     shell = ifupdown_guest()
     shell.answers["hostnamectl set-hostname mailgw"] = ""
-    configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", None, hostname="mailgw", fqdn="mailgw.example.test")
+    configure_live(shell, look_at(shell), LIVE, ALONE, hostname="mailgw", fqdn="mailgw.example.test")
     assert "hostnamectl set-hostname mailgw" in shell.ran
     assert shell.files["/etc/hosts"] == b"127.0.0.1\tlocalhost\n127.0.1.1\tmailgw.example.test mailgw\n"
     assert with_own_name("127.0.0.1 localhost", "gw") == "127.0.0.1 localhost\n127.0.1.1\tgw\n"
@@ -179,7 +191,7 @@ def test_the_hostname_is_set_and_known_to_the_guest_itself() -> None:
 def test_our_own_branch_is_not_cut() -> None:
     shell = ifupdown_guest()
     with pytest.raises(ApplianceError, match="runs over eth1"):
-        configure_live(shell, look_at(shell), STAGING, "192.0.2.10/24", None)
+        configure_live(shell, look_at(shell), STAGING, ALONE)
     assert shell.changes() == []
 
 
@@ -187,7 +199,7 @@ def test_a_default_route_over_staging_is_refused() -> None:
     shell = ifupdown_guest()
     shell.answers["ip -json route show"] = json.dumps([{"dst": "default", "gateway": "198.51.100.1", "dev": "eth1"}])
     with pytest.raises(ApplianceError, match="default route over eth1") as refused:
-        configure_live(shell, look_at(shell), LIVE, "192.0.2.10/24", "192.0.2.1")
+        configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert refused.value.hint == "let the staging network's DHCP hand out no router"
     assert shell.changes() == []
 
@@ -196,49 +208,111 @@ def test_which_tool_configures() -> None:
     nm: dict[str, Answer] = {"systemctl is-active NetworkManager": "active\n"}
     plan: dict[str, Answer] = {"which netplan": "/usr/sbin/netplan"}
     yaml: dict[str, bytes | str] = {"/etc/netplan/50-cloud-init.yaml": ""}
-    assert network_tool(look_at(ifupdown_guest()), "eth0") == "ifupdown"
-    assert network_tool(look_at(guest(nm)), "eth0") == "NetworkManager"
-    assert network_tool(look_at(guest(nm | plan, yaml)), "eth0") == "netplan"
-    assert network_tool(look_at(guest(nm | plan)), "eth0") == "NetworkManager"
+    assert stack_of(look_at(ifupdown_guest()), "eth0").name == "ifupdown"
+    assert stack_of(look_at(guest(nm)), "eth0").name == "NetworkManager"
+    assert stack_of(look_at(guest(nm | plan, yaml)), "eth0").name == "netplan"
+    assert stack_of(look_at(guest(nm | plan)), "eth0").name == "NetworkManager"
     mixed = ifupdown_guest("iface eth1 inet dhcp\n")
     mixed.answers |= nm
-    assert network_tool(look_at(mixed), "eth0") == "NetworkManager"
-    with pytest.raises(ApplianceError, match="seen: systemd-networkd"):
-        network_tool(look_at(guest({"systemctl is-active systemd-networkd": "active\n"})), "eth0")
+    assert stack_of(look_at(mixed), "eth0").name == "NetworkManager"
+    networkd: dict[str, Answer] = {"systemctl is-active systemd-networkd": "active\n"}
+    assert stack_of(look_at(guest(networkd)), "eth0").name == "systemd-networkd"
+    rendered: dict[str, bytes | str] = {"/run/NetworkManager/system-connections/netplan-eth0.nmconnection": ""}
+    assert stack_of(look_at(guest(nm | plan, yaml | rendered)), "eth0").name == "NetworkManager"
+    with pytest.raises(ApplianceError, match="seen: wicked"):
+        stack_of(look_at(guest({"systemctl is-active wicked": "active\n"})), "eth0")
 
 
-def test_network_manager_gets_a_profile_that_waits_for_its_link() -> None:
-    add = f"nmcli connection add type ethernet con-name vmmigrate-live {' '.join(networkmanager.settings(STATIC))}"
-    modify = f"nmcli connection modify vmmigrate-live {' '.join(networkmanager.settings(STATIC))}"
-    up = "nmcli connection up vmmigrate-live"
-    shell = guest({"systemctl is-active NetworkManager": "active\n", add: "", modify: "", up: 4})
-    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
-    assert shell.ran[-2:] == [add, up]
-    shell.answers |= {
-        "nmcli connection show vmmigrate-live": "",
-        "ip -json address show": addresses(("192.0.2.10", 24)),
+def test_network_manager_gets_a_profile_that_does_not_wait_for_its_link() -> None:
+    settings = shlex.join(networkmanager.profiles(STATIC)["vmmigrate-live"][1])
+    add = f"nmcli connection add type ethernet ifname '*' con-name vmmigrate-live {settings}"
+    modify = f"nmcli connection modify vmmigrate-live {settings}"
+    up = "nmcli --wait 30 connection up vmmigrate-live"
+    listing = "nmcli -t -f UUID,AUTOCONNECT-PRIORITY,NAME connection show"
+    shown: dict[str, Answer] = {
+        "systemctl is-active NetworkManager": "active\n",
+        "systemctl reload NetworkManager": "",
+        "nmcli -g GENERAL.STATE,GENERAL.CONNECTION device show eth0": "100 (connected)\nvmmigrate-live\n",
+        listing: f"{UUID}:0:Wired connection 1\n",
     }
-    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
-    assert shell.ran[-1] == modify
+    shell = guest(shown | {add: "", modify: "", up: ""})
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
+    assert shell.changes() == [
+        f"INSTALL {networkmanager.CONF}",
+        "systemctl reload NetworkManager",
+        add,
+        up,
+    ]
     assert "ipv4.gateway 192.0.2.1" in add
+    assert "802-3-ethernet.mac-address 52:54:00:00:00:01" in add
+    shell.answers |= {
+        listing: f"{UUID}:999:vmmigrate-live\n",
+        "ip -json address show": addresses(("192.0.2.10", 24)),
+        "ip -json route show": ROUTED,
+    }
+    shell.ran.clear()
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
+    assert shell.changes() == [modify]
+
+
+def test_a_profile_of_the_image_with_the_highest_priority_is_lowered() -> None:
+    shell = ScriptedShell(
+        {
+            "nmcli -t -f UUID,AUTOCONNECT-PRIORITY,NAME connection show": f"{UUID}:999:site: eth\n{OTHER}:998:x\n",
+            "systemctl reload NetworkManager": "",
+        }
+    )
+    with pytest.raises(CommandFailed, match=f"nmcli connection modify {UUID} connection.autoconnect-priority 998"):
+        networkmanager.configure(shell, LookingShell(shell), STATIC, False)
 
 
 def test_netplan_gets_a_file_of_our_own() -> None:
-    shell = guest({"which netplan": "/usr/sbin/netplan", "netplan apply": ""}, {"/etc/netplan/a.yaml": ""})
-    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
-    assert shell.ran[-2:] == [f"INSTALL {netplan.PATH}", "netplan apply"]
-    assert json.loads(shell.files[netplan.PATH])["network"]["ethernets"]["eth0"] == {
-        "match": {"macaddress": LIVE},
-        "dhcp4": False,
-        "dhcp6": False,
-        "optional": True,
-        "addresses": ["192.0.2.10/24"],
-        "routes": [{"to": "default", "via": "192.0.2.1"}],
-        "nameservers": {"addresses": ["192.0.2.53"]},
+    shell = guest(
+        {
+            "which netplan": "/usr/sbin/netplan",
+            "netplan generate": "",
+            RELOAD: "",
+            "networkctl reconfigure eth0": "",
+            "systemctl is-active systemd-resolved": "active\n",
+            "networkctl status --no-pager --lines=0 eth0": NETWORK_FILE,
+        },
+        {"/etc/netplan/a.yaml": ""},
+    )
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
+    assert shell.changes() == [
+        f"INSTALL {netplan.PATH}",
+        "netplan generate",
+        RELOAD,
+        "networkctl reconfigure eth0",
+    ]
+    assert json.loads(shell.files[netplan.PATH])["network"]["ethernets"] == {
+        "00-vmmigrate-live": {
+            "match": {"macaddress": LIVE},
+            "renderer": "networkd",
+            "dhcp4": False,
+            "dhcp6": False,
+            "accept-ra": False,
+            "optional": True,
+            "ignore-carrier": True,
+            "addresses": ["192.0.2.10/24"],
+            "routes": [{"to": "default", "via": "192.0.2.1"}],
+            "nameservers": {"addresses": ["192.0.2.53"]},
+        }
     }
-    shell.answers["ip -json address show"] = addresses(("192.0.2.10", 24))
-    configure_live(shell, look_at(shell), LIVE, STATIC.cidr, STATIC.gateway, STATIC.dns)
-    assert shell.ran.count("netplan apply") == 1
+    shell.answers |= {"ip -json address show": addresses(("192.0.2.10", 24)), "ip -json route show": ROUTED}
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
+    assert shell.ran.count("netplan generate") == 1
+
+
+def test_what_the_stack_itself_shows_counts() -> None:
+    """Each of them would say after the reboot what nobody sees before it."""
+    shell = ifupdown_guest()
+    shell.answers["ifquery --list"] = "lo\neth0\neth0:1\n"
+    with pytest.raises(ApplianceError, match=r"ifupdown on .* as it was asked: `ifquery --list` has eth0, eth0:1 for"):
+        configure_live(shell, look_at(shell), LIVE, WHOLE)
+    shell.answers |= {"ifquery --list": "eth0\n", "ifquery eth0": "address: 192.0.2.99\n"}
+    with pytest.raises(ApplianceError, match=r"`ifquery eth0` has the addresses 192\.0\.2\.99"):
+        configure_live(shell, look_at(shell), LIVE, WHOLE)
 
 
 def test_the_full_name_is_found_in_etc_hosts() -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 
 from fixtures.appliance import accounts, config, keys, keystore, personalities, root, schema, seed, store
 from fixtures.appliance.files import Root
-from fixtures.appliance.network import stanzas
+from fixtures.appliance.network import read_stanzas
 from fixtures.appliance.restart import Pending
 
 
@@ -103,7 +103,7 @@ def test_interfaces_are_read_as_ifupdown_does() -> None:
     text = (
         "auto lo\niface lo inet loopback\n# eth0\nallow-hotplug eth0\niface eth0 inet static\n  address 192.0.2.1/24\n"
     )
-    found = stanzas(text)
+    found = read_stanzas(text)
     assert found["lo"].method == "loopback"
     assert (found["eth0"].method, found["eth0"].options, found["eth0"].at_boot) == (
         "static",

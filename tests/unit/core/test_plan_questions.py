@@ -9,9 +9,13 @@ import pytest
 from fixtures.appliance import state
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Holder, HypervisorError, Image, Network, NicSpec
+from vmmigrate.addressing import cidr_address
+from vmmigrate.appliance.net.guest import Interface
+from vmmigrate.appliance.net.standing import Standing
 from vmmigrate.findings import Finding, Severity, error, info, warning
-from vmmigrate.plan import hypervisor, placement, risks
+from vmmigrate.plan import gateway, hypervisor, placement, risks
 from vmmigrate.plan.image import image
+from vmmigrate.plan.live import Live
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.preflight import LOOKS
 from vmmigrate.plan.questions import ask_all
@@ -45,21 +49,40 @@ def found_by(look: Look, ask: Callable[[Look], object]) -> list[Finding]:
     return look.findings.all
 
 
-def plug_in_all(folder: Path) -> None:
+def plug_in_all(folder: Path, second: str = "lan") -> None:
+    """The second one into another network."""
     with state.edit(folder) as now:
         for vm in now["vms"].values():
-            for nic in vm["nics"]:
+            for number, nic in enumerate(vm["nics"]):
                 nic["link_up"] = nic["stored_link_up"] = True
+                nic["network"] = second if number == 1 else nic["network"]
 
 
-def test_a_second_nic_that_is_connected_blocks(look: Made, tmp_path: Path) -> None:
-    assert found_by(look(nics=2), hypervisor.nics) == []
-    plug_in_all(tmp_path)
+def with_live_nic(asked: Look) -> Look:
+    """The first one is live."""
+    top = Interface("eth0", "52:54:00:00:00:00")
+    nic = asked.of(hypervisor.old_vm).nics[0]
+    asked._answers[gateway.live] = Live(top, cidr_address("192.0.2.10/24"), Standing((top,)), nic)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("network", "severity", "seen"),
+    [
+        ("lan", Severity.ERROR, "connected to lan: it would stay live on that one"),
+        ("staging", Severity.WARNING, "the old VM stays connected to staging with 52:54:00:00:00:01"),
+    ],
+)
+def test_a_second_nic_that_is_connected(
+    look: Made, tmp_path: Path, network: str, severity: Severity, seen: str
+) -> None:
+    assert found_by(with_live_nic(look(nics=2)), gateway.nics) == []
+    plug_in_all(tmp_path, network)
     again = Look(MemoryHypervisor(tmp_path), Settings(), cast(Any, None), lambda _: None, "mailgw", Path("i"), "r1")
     again.put(hypervisor.old_vm)
-    [found] = found_by(again, hypervisor.nics)
-    assert (found.id, found.severity) == ("nics", Severity.ERROR)
-    assert found.seen == "the old VM has 2 connected NICs; it would stay live on all but one"
+    [found] = found_by(with_live_nic(again), gateway.nics)
+    assert (found.id, found.severity) == ("nics", severity)
+    assert seen in found.seen
 
 
 @pytest.mark.parametrize("up", [True, False])
@@ -69,7 +92,7 @@ def test_two_nics_of_one_mac_block_whatever_their_links(look: Made, tmp_path: Pa
         [vm] = now["vms"].values()
         vm["nics"][1].update(mac=vm["nics"][0]["mac"], link_up=up, stored_link_up=up)
     asked.put(hypervisor.old_vm)
-    first = found_by(asked, hypervisor.nics)[0]
+    first = found_by(with_live_nic(asked), gateway.nics)[0]
     assert (first.id, first.severity) == ("nics", Severity.ERROR)
     assert first.seen.startswith("the old VM has 2 NICs of the MAC 52:54:00:00:00:00: unplugging one")
 

@@ -1,21 +1,24 @@
 """Configure a NIC by Debian's ifupdown: /etc/network/interfaces, ifup and ifdown."""
 
-import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 
+from vmmigrate.addressing import CidrAddress, LiveNic, Route
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.net.static import StaticAddress
+from vmmigrate.appliance.net import interfaces_file, resolving
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
 
 MAIN = "/etc/network/interfaces"
 _FOLDER = "/etc/network/interfaces.d"
-_RESOLV = "/etc/resolv.conf"
+_VOLATILE = ("/run/", "/var/run/")  # made again at each boot, by a cloud image's udev rule
 _LISTING = ("ls", "-1", _FOLDER)
-QUESTIONS = (question("ifup"), question("resolvconf"), _LISTING)
+QUESTIONS = (question("ifup"), _LISTING)
 _META = FileMeta("0644", "root", "root")
-_STARTS = ("iface", "mapping", "auto", "allow-", "source", "no-auto-down", "no-scripts", "rename")
 _PATIENCE = 120.0  # seconds: ifdown waits for a DHCP client that is still looking for a server
+_DEPTH = 5  # of files that source files
 
 
 def present(shell: Shell) -> bool:
@@ -23,95 +26,163 @@ def present(shell: Shell) -> bool:
     return which(shell, "ifup") is not None
 
 
-def configures(shell: LookingShell, interface: str) -> bool:
+def configures(look: LookingShell, interface: str) -> bool:
     """Whether a stanza of it names this NIC."""
-    stanza = re.compile(rf"^\s*iface\s+{re.escape(interface)}\s", re.MULTILINE)
-    return present(shell) and any(stanza.search(text) for text in _files(shell).values())
+    texts = _files(look).values() if present(look) else ()
+    return any(stanza.name == interface for text in texts for stanza in interfaces_file.stanzas(text))
 
 
-def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force: bool) -> None:
-    """Write the stanza and apply it only to this NIC; `in_force`: the address is there already.
+def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -> None:
+    """Write the stanzas and apply them only to this NIC; `in_force`: all of it is there already.
 
     ifdown goes first, while the old stanza is still in place: it is what ends the NIC's DHCP client. A
     crash in between leaves the NIC down, and the next call goes through all of it again.
     """
     before = _files(look)
-    wanted = {path: without_stanzas(text, static.interface) for path, text in before.items()}
-    wanted[MAIN] = wanted.get(MAIN, "").rstrip("\n") + "\n\n" + stanza(static)
-    if wanted == before and in_force:
+    wanted = _wanted(before, live)
+    changed = {path: text for path, text in wanted.items() if text != before.get(path)}
+    resolvers = tuple(resolving.set_where_no_stack_does(look, live.addressing))
+    if not changed and not resolvers and in_force:
         return
     # Debian brings a hot-plugged NIC up by this unit, which may still be asking for a lease.
-    stop, down = ("systemctl", "stop", f"ifup@{static.interface}.service"), ("ifdown", "--force", static.interface)
-    ask_all(shell, (stop, down), user="root", timeout=2 * _PATIENCE)
-    changed = {path: text for path, text in wanted.items() if text != before.get(path)} | _resolvers(look, static.dns)
-    if changed:
-        shell.install(*(NewFile(path, text.encode(), look.file_meta(path) or _META) for path, text in changed.items()))
-    shell.run(("ifup", static.interface), user="root", timeout=_PATIENCE)
+    stop = ("systemctl", "stop", f"ifup@{live.name}.service")
+    downs = [("ifdown", "--force", name) for name in dict.fromkeys((live.device, live.name))]
+    ask_all(shell, (stop, *downs), user="root", timeout=2 * _PATIENCE)
+    files = [NewFile(path, _bytes(text), look.file_meta(path) or _META) for path, text in changed.items()]
+    if files or resolvers:
+        shell.install(*files, *resolvers, folders=tuple({str(PurePosixPath(each.path).parent) for each in resolvers}))
+    for name in dict.fromkeys((live.name, live.device)):
+        shell.run(("ifup", name), user="root", timeout=_PATIENCE)
 
 
-def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
-    """Add a DHCP stanza for that NIC if it has none; whether one was added. The running NIC is not touched."""
+def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
+    """What ifquery says otherwise than it was wanted."""
+    listed, asked = ask_all(shell, (("ifquery", "--list"), ("ifquery", live.device)), user="root")
+    names = [name for name in listed.stdout.split() if name.partition("=")[0].partition(":")[0] == live.device]
+    if set(names) != {live.device}:
+        yield f"`ifquery --list` has {', '.join(names) or 'nothing'} for {live.device}"
+    lines = [line.partition(":") for line in asked.stdout.splitlines()]
+    found = {value.strip().partition("/")[0] for name, _, value in lines if name == "address"}
+    wanted = {str(each.ip) for each in live.addressing.addresses}
+    if found != wanted:
+        yield f"`ifquery {live.device}` has the addresses {', '.join(sorted(found)) or 'none'}"
+
+
+def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -> bool:
+    """Have that NIC look for an address if it has no stanza; whether one was added. The running NIC is not touched."""
     if configures(look, interface):
         return False
     text = _files(look).get(MAIN, "").rstrip("\n")
-    text += f"\n\nallow-hotplug {interface}\niface {interface} inet dhcp\n"
-    shell.install(NewFile(MAIN, text.encode(), look.file_meta(MAIN) or _META))
+    text += f"\n\nallow-hotplug {interface}\niface {interface} {'inet6 auto' if ipv6 else 'inet dhcp'}\n"
+    shell.install(NewFile(MAIN, _bytes(text), look.file_meta(MAIN) or _META))
     return True
 
 
-def stanza(static: StaticAddress) -> str:
-    """`auto`, not `allow-hotplug`: it must come up at boot although its link is down."""
-    family = "inet" if static.parsed.version == 4 else "inet6"
-    mask = str(static.parsed.netmask) if static.parsed.version == 4 else str(static.parsed.network.prefixlen)
-    lines = [
-        f"auto {static.interface}",
-        f"iface {static.interface} {family} static",
-        f"    address {static.parsed.ip}",
-        f"    netmask {mask}",
-    ]
-    if static.gateway:
-        lines.append(f"    gateway {static.gateway}")
-    if static.dns:
-        lines.append(f"    dns-nameservers {' '.join(static.dns)}")
-    return "\n".join(lines) + "\n"
+def stanza(live: LiveNic) -> str:
+    """`auto`, not `allow-hotplug`: it must come up at boot although its link is down.
+
+    Of a VLAN also the NIC below it. One stanza for each address; what is not an address stands in the first one.
+    """
+    below = _below(live) if live.addressing.vlan else []
+    first = {each.version: each for each in reversed(live.addressing.addresses)}
+    own = [line for each in live.addressing.addresses for line in _of(live, each, is_first=first[each.version] is each)]
+    return "\n".join([*below, f"auto {live.device}", *own]) + "\n"
 
 
-def without_stanzas(text: str, interface: str) -> str:
-    """The file without what concerns that NIC; other lines stay as they are, comments too."""
-    kept: list[str] = []
-    dropping = False
-    for line in text.splitlines():
-        words = line.split()
-        if words and words[0].startswith(_STARTS):
-            dropping = words[0] == "iface" and words[1:2] == [interface]
-            if words[0] == "auto" or words[0].startswith("allow-"):
-                line = _without_name(words, interface)
-                if not line:
-                    continue
-        if not dropping or line.lstrip().startswith("#"):
-            kept.append(line)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept).rstrip("\n") + "\n")
+def _below(live: LiveNic) -> list[str]:
+    mtu = [f"    mtu {live.addressing.mtu}"] if live.addressing.mtu else []
+    return [f"auto {live.name}", f"iface {live.name} inet manual", *mtu, ""]
 
 
-def _without_name(words: list[str], interface: str) -> str:
-    others = [word for word in words[1:] if word != interface]
-    return " ".join([words[0], *others]) if others else ""
+def _of(live: LiveNic, each: CidrAddress, *, is_first: bool) -> Iterator[str]:
+    v6, wanted = each.version == 6, live.addressing
+    yield f"iface {live.device} {'inet6' if v6 else 'inet'} static"
+    yield f"    address {each.ip}"
+    yield f"    netmask {each.network.prefixlen if v6 else each.netmask}"
+    if v6:
+        # Nobody answers for a duplicate while the link is down, and ifup would wait for that and then fail.
+        yield f"    accept_ra {2 if wanted.advertised else 0}"
+        yield "    dad-attempts 0"
+    if not is_first:
+        return
+    if live.device != f"{live.name}.{wanted.vlan}" and wanted.vlan:
+        yield f"    vlan-raw-device {live.name}"
+    if wanted.mtu:
+        yield f"    mtu {wanted.mtu}"
+    yield from (line for route in wanted.routes if route.to.version == each.version for line in _route(live, route))
+    if each is wanted.addresses[0]:
+        yield from (f"    {word}" for word in _resolvers(live))
+
+
+def _route(live: LiveNic, route: Route) -> Iterator[str]:
+    """`gateway` where that is enough; before Debian 12 it takes no next hop outside the subnet."""
+    if route.is_default and route.via and not route.on_link and not route.source:
+        yield f"    gateway {route.via}"
+        return
+    words = ["via", str(route.via)] if route.via else []
+    words += ["dev", live.device]
+    words += ["src", str(route.source)] if route.source else []
+    words += ["metric", str(route.metric)] if route.metric else []
+    words += ["onlink"] if route.on_link else []
+    yield f"    up ip {'-6 ' if route.to.version == 6 else ''}route replace {route.to} {' '.join(words)}"
+
+
+def _resolvers(live: LiveNic) -> Iterator[str]:
+    if live.addressing.dns:
+        yield f"dns-nameservers {' '.join(map(str, live.addressing.dns))}"
+    if live.addressing.search:
+        yield f"dns-search {' '.join(live.addressing.search)}"
+
+
+def _wanted(before: dict[str, str], live: LiveNic) -> dict[str, str]:
+    """Every file without that NIC, and ours at the end of the first. What is made again at each boot is taken over."""
+    going = frozenset(name for text in before.values() for name in interfaces_file.over_it(text, live))
+    wanted = {path: interfaces_file.without(text, live, at_boot=going) for path, text in before.items()}
+    lasting = {path: text for path, text in wanted.items() if not path.startswith(_VOLATILE)}
+    taken_over = [text for path, text in wanted.items() if path.startswith(_VOLATILE) and text.strip()]
+    if len(lasting) != len(wanted):
+        lasting = {path: _without_volatile(text) for path, text in lasting.items()}
+    main = [lasting.get(MAIN, "").rstrip("\n"), *(text.rstrip("\n") for text in taken_over)]
+    lasting[MAIN] = "\n\n".join([*main, stanza(live)])
+    return lasting
+
+
+def _without_volatile(text: str) -> str:
+    gone = [" ".join(words) for words in interfaces_file.sources(text) if words[1].startswith(_VOLATILE)]
+    return "".join(line for line in text.splitlines(keepends=True) if " ".join(line.split()) not in gone)
 
 
 def _files(look: LookingShell) -> dict[str, str]:
-    """interfaces and what lies in interfaces.d, path → text."""
+    """interfaces, what lies in interfaces.d, and what either sources: path → text. Bytes of any encoding stay."""
     listing = look.run(_LISTING, check=False).stdout.splitlines()
+    found: dict[str, str] = {}
     paths = [MAIN, *(f"{_FOLDER}/{name}" for name in listing if name)]
-    look.ahead(files=paths)
-    return {path: look.read_file(path).decode() for path in paths if look.file_meta(path)}
+    for _ in range(_DEPTH):
+        look.ahead(files=paths)
+        new = [path for path in paths if path not in found and look.file_meta(path)]
+        found |= {path: look.read_file(path).decode(errors="surrogateescape") for path in new}
+        paths = [
+            name for path in new for words in interfaces_file.sources(found[path]) for name in _named(look, path, words)
+        ]
+    return found
 
 
-def _resolvers(look: LookingShell, dns: tuple[str, ...]) -> dict[str, str]:
-    """resolv.conf itself, if no resolvconf writes the stanza's servers into it and it has others."""
-    if not dns or which(look, "resolvconf"):
-        return {}
-    meta = look.file_meta(_RESOLV)
-    if meta and meta.mode == "0777":  # a link: some service of the guest writes what it points to
-        return {}
-    text = "".join(f"nameserver {server}\n" for server in dns)
-    return {} if meta and look.read_file(_RESOLV).decode() == text else {_RESOLV: text}
+def _named(look: LookingShell, path: str, words: tuple[str, ...]) -> list[str]:
+    """The files that a `source` or `source-directory` line of `path` means."""
+    folder = PurePosixPath(path).parent
+    ending = ["*"] if words[0] == "source-directory" else []
+    return [name for word in words[1:] for name in _expanded(look, [*(folder / word).parts[1:], *ending])]
+
+
+def _expanded(look: LookingShell, parts: list[str], there: str = "") -> list[str]:
+    if not parts:
+        return [there]
+    if not any(mark in parts[0] for mark in "*?["):
+        return _expanded(look, parts[1:], f"{there}/{parts[0]}")
+    names = look.run(("ls", "-1", there or "/"), check=False).stdout.splitlines()
+    meant = [name for name in names if fnmatchcase(name, parts[0]) and not name.startswith(".")]
+    return [path for name in meant for path in _expanded(look, parts[1:], f"{there}/{name}")]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")

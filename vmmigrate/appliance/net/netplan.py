@@ -1,18 +1,24 @@
-"""Configure a NIC by netplan: a file of our own and `netplan apply`. Not tried on a real guest yet."""
+"""Configure a NIC by netplan and systemd-networkd: a file of our own, `netplan generate`, and networkctl."""
 
 import json
+from collections.abc import Iterator
 
+from vmmigrate.addressing import LiveNic, Route
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.net.static import StaticAddress
+from vmmigrate.appliance.net import networkd
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
 
-PATH = "/etc/netplan/90-vmmigrate.yaml"
+PATH = "/etc/netplan/zz-vmmigrate.yaml"  # of files that speak of the same thing the last one counts
 STAGING_PATH = "/etc/netplan/91-vmmigrate-staging.yaml"
+# Of .network files that match one NIC the first one counts, and netplan names them by these ids. An id of our own is
+# also merged with nothing of the image: lists are joined, not replaced.
+ID = "00-vmmigrate-live"
 _FOLDER = "/etc/netplan"
 _LISTING = ("ls", "-1", _FOLDER)
 QUESTIONS = (question("netplan"), _LISTING)
 _META = FileMeta("0600", "root", "root")
+_PATIENCE = 120.0
 
 
 def present(shell: Shell) -> bool:
@@ -21,17 +27,31 @@ def present(shell: Shell) -> bool:
     return any(name.endswith((".yaml", ".yml")) for name in listing) and which(shell, "netplan") is not None
 
 
-def configure(shell: Shell, look: LookingShell, static: StaticAddress, in_force: bool) -> None:
-    """Write the file and apply it; `in_force`: the address is there already."""
-    text = document(static).encode()
+def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -> None:
+    """Write the file, have netplan check it, and apply it to this NIC; `in_force`: all of it is there already.
+
+    `netplan apply` would set up every NIC again, also the one that we come in at.
+    """
+    text = document(live).encode()
     written = look.file_meta(PATH) is not None and look.read_file(PATH) == text
-    if written and in_force:
+    resolvers = networkd.resolvers_beside(look, live)
+    if written and not resolvers and in_force:
         return
-    shell.install(NewFile(PATH, text, _META))
-    shell.run(("netplan", "apply"), user="root", timeout=120.0)
+    shell.install(NewFile(PATH, text, _META), *resolvers)
+    shell.run(("netplan", "generate"), user="root", timeout=_PATIENCE)
+    networkd.apply(shell, live)
 
 
-def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
+def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
+    """What networkctl says otherwise than it was wanted, of the file that netplan made."""
+    expected = {live.name: ID, live.device: ID if live.device == live.name else live.device}
+    for name, made_of in expected.items():
+        file = networkd.network_file(shell, name)
+        if not file.endswith(f"/10-netplan-{made_of}.network"):
+            yield f"`networkctl status {name}` has {file or 'no file'} as its network file, not netplan's of {made_of}"
+
+
+def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -> bool:
     """Have that NIC ask for a lease at the next boot; whether that was new. Nothing is applied now."""
     nic = {"dhcp4": True, "optional": True}
     text = json.dumps({"network": {"version": 2, "ethernets": {interface: nic}}}, indent=2) + "\n"
@@ -41,18 +61,55 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str) -> bool:
     return True
 
 
-def document(static: StaticAddress) -> str:
-    """JSON, which is YAML. The NIC's own name as the id: it overrides what an earlier file says of that id."""
-    nic: dict[str, object] = {
-        "match": {"macaddress": static.mac},
+def document(live: LiveNic) -> str:
+    """JSON, which is YAML."""
+    nic: dict[str, object] = {"match": {"macaddress": live.mac}, "renderer": "networkd", "optional": True}
+    network: dict[str, object] = {"version": 2, "ethernets": {ID: nic}}
+    if live.addressing.vlan is None:
+        nic |= _settings(live)
+    else:
+        nic |= {"dhcp4": False, "dhcp6": False, "link-local": [], "ignore-carrier": True} | _mtu(live)
+        vlan = {"id": live.addressing.vlan, "link": ID, "renderer": "networkd", "optional": True} | _settings(live)
+        network["vlans"] = {live.device: vlan}
+    return json.dumps({"network": network}, indent=2) + "\n"
+
+
+def _settings(live: LiveNic) -> dict[str, object]:
+    """Its link is down until the switch: the addresses are set all the same."""
+    wanted = live.addressing
+    settings: dict[str, object] = {
         "dhcp4": False,
         "dhcp6": False,
-        "optional": True,  # its link is down: the boot must not wait for it
-        "addresses": [static.cidr],
+        "accept-ra": wanted.advertised,
+        "ignore-carrier": True,
+        "addresses": [str(each) for each in wanted.addresses],
     }
-    if static.gateway:
-        nic["routes"] = [{"to": "default", "via": static.gateway}]
-    if static.dns:
-        nic["nameservers"] = {"addresses": list(static.dns)}
-    network = {"network": {"version": 2, "ethernets": {static.interface: nic}}}
-    return json.dumps(network, indent=2) + "\n"
+    if wanted.routes:
+        settings["routes"] = [_route(route) for route in wanted.routes]
+    if wanted.dns or wanted.search:
+        settings["nameservers"] = _filled(
+            {"addresses": [str(server) for server in wanted.dns], "search": list(wanted.search)}
+        )
+    return settings | _mtu(live)
+
+
+def _route(route: Route) -> dict[str, object]:
+    """`default` is refused where another default route of the same table and metric is known; a subnet is not."""
+    return _filled(
+        {
+            "to": "default" if route.is_default else str(route.to),
+            "via": str(route.via) if route.via else None,
+            "scope": None if route.via else "link",
+            "on-link": route.on_link,
+            "from": str(route.source) if route.source else None,
+            "metric": route.metric,
+        }
+    )
+
+
+def _mtu(live: LiveNic) -> dict[str, object]:
+    return _filled({"mtu": live.addressing.mtu})
+
+
+def _filled(settings: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if value}

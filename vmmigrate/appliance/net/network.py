@@ -1,58 +1,45 @@
-"""Read a guest's network, and give its live NIC the final address without cutting our own session."""
+"""Read a guest's network, and give its live NIC the final addresses without cutting our own session."""
 
-import json
-import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from ipaddress import ip_address
 
+from vmmigrate.addressing import Addressing, LiveNic
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.net import ifupdown, netplan, networkmanager
-from vmmigrate.appliance.net.static import StaticAddress
-from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.net import (
+    cloudinit,
+    guest,
+    ifupdown,
+    kernel,
+    naming,
+    netplan,
+    networkd,
+    networkmanager,
+    resolving,
+)
+from vmmigrate.appliance.net.guest import GuestNetwork, Interface
+from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 
-_TEXT_FILE = FileMeta("0644", "root", "root")
-_HOSTS = "/etc/hosts"
-_RESOLV = "/etc/resolv.conf"
-_TOOLS = {"ifupdown": ifupdown.configure, "netplan": netplan.configure, "NetworkManager": networkmanager.configure}
-
-
-_QUESTIONS = (
-    ("ip", "-json", "route", "show"),
-    ("ip", "-json", "address", "show"),
-    ("hostname",),
-    ("cat", _HOSTS),
-    ("cat", _RESOLV),
-)
 _CONNECTION = ("printenv", "SSH_CONNECTION")
+_QUESTIONS = (*guest.QUESTIONS, ("hostname",), ("cat", naming.HOSTS), *resolving.QUESTIONS)
+_STACKS = (ifupdown, netplan, networkmanager, networkd)
 
 
 @dataclass(frozen=True)
-class Interface:
-    """`addresses`: global ones as `192.0.2.10/24`, IPv4 first, otherwise in the guest's order."""
+class Stack:
+    """What configures a network: by a name that a person knows it by."""
 
     name: str
-    mac: str
-    addresses: tuple[str, ...]
+    configure: Callable[[Shell, LookingShell, LiveNic, bool], None]
+    prove: Callable[[Shell, LiveNic], Iterator[str]]
+    keep_dhcp: Callable[..., bool]
 
 
-@dataclass(frozen=True)
-class GuestNetwork:
-    """`fqdn`: as /etc/hosts has it for `hostname`, else the same. `dns`: resolv.conf's servers.
-
-    `gateway`, `gateway_interface`: the default route's (IPv4), None without one.
-    """
-
-    hostname: str
-    fqdn: str
-    interfaces: tuple[Interface, ...]
-    gateway: str | None
-    gateway_interface: str | None
-    dns: tuple[str, ...]
-
-    def by_mac(self, mac: str) -> Interface:
-        """Raises ApplianceError if no interface has it."""
-        return _by_mac(self.interfaces, mac)
+IFUPDOWN = Stack("ifupdown", ifupdown.configure, ifupdown.prove, ifupdown.keep_dhcp)
+NETPLAN = Stack("netplan", netplan.configure, netplan.prove, netplan.keep_dhcp)
+NETWORKMANAGER = Stack("NetworkManager", networkmanager.configure, networkmanager.prove, networkmanager.keep_dhcp)
+NETWORKD = Stack("systemd-networkd", networkd.configure, networkd.prove, networkd.keep_dhcp)
 
 
 def read_network(shell: Shell) -> GuestNetwork:
@@ -65,39 +52,42 @@ def read_network(shell: Shell) -> GuestNetwork:
 def look_at(shell: Shell) -> LookingShell:
     """All that configuring an address asks first, in one command as an ordinary account."""
     look = LookingShell(shell)
-    tools = (*ifupdown.QUESTIONS, *netplan.QUESTIONS, networkmanager.QUESTION)
-    look.ahead(*_QUESTIONS, *tools, _CONNECTION, files=(ifupdown.MAIN, _HOSTS, _RESOLV))
+    stacks = (question for stack in _STACKS for question in stack.QUESTIONS)
+    files = (ifupdown.MAIN, naming.HOSTS, resolving.RESOLV)
+    look.ahead(*_QUESTIONS, *stacks, cloudinit.QUESTION, _CONNECTION, files=files)
     return look
 
 
 def _read(shell: Shell) -> GuestNetwork:
-    route = _default_route(_json(shell, "route"))
-    hostname = shell.run(("hostname",)).stdout.strip()
+    hostname = naming.checked(shell.run(("hostname",)).stdout.strip(), shell.host)
+    hosts = shell.run(("cat", naming.HOSTS), check=False).stdout
     return GuestNetwork(
         hostname=hostname,
-        fqdn=full_name(_text(shell, _HOSTS), hostname),
-        interfaces=_interfaces(shell),
-        gateway=route.get("gateway"),
-        gateway_interface=route.get("dev"),
-        dns=tuple(re.findall(r"^nameserver\s+(\S+)", _text(shell, _RESOLV), re.MULTILINE)),
+        fqdn=naming.full_name(hosts, hostname),
+        interfaces=guest.interfaces(shell),
+        routes=guest.routes(shell),
+        resolvers=resolving.read(shell),
+        rules=guest.rules(shell),
     )
 
 
-def network_tool(shell: LookingShell, interface: str) -> str:
-    """'ifupdown', 'netplan' or 'NetworkManager': what configures that interface. Raises ApplianceError."""
-    if ifupdown.configures(shell, interface):
-        return "ifupdown"
-    if netplan.present(shell):
-        return "netplan"
-    if networkmanager.present(shell):
-        return "NetworkManager"
-    if ifupdown.present(shell):
-        return "ifupdown"
-    seen = [name for name in ("systemd-networkd", "wicked", "network") if _active(shell, name)]
+def stack_of(look: LookingShell, interface: str) -> Stack:
+    """What configures that interface. Raises ApplianceError."""
+    if ifupdown.configures(look, interface):
+        return IFUPDOWN
+    if netplan.present(look):
+        return NETWORKMANAGER if networkmanager.renders_netplan(look) else NETPLAN
+    if networkmanager.present(look):
+        return NETWORKMANAGER
+    if networkd.present(look):
+        return NETWORKD
+    if ifupdown.present(look):
+        return IFUPDOWN
+    seen = [name for name in ("wicked", "network", "connman", "dhcpcd") if _active(look, name)]
     raise ApplianceError(
-        f"nothing known configures {interface} on {shell.host}: no ifupdown, netplan or NetworkManager;"
-        f" seen: {', '.join(seen) or 'no network service'}",
-        hint="give the live NIC its address by hand in the new guest, or use an image with one of the three",
+        f"nothing known configures {interface} on {look.host}: no ifupdown, netplan, NetworkManager or"
+        f" systemd-networkd; seen: {', '.join(seen) or 'no network service'}",
+        hint="give the live NIC its address by hand in the new guest, or use an image with one of the four",
     )
 
 
@@ -105,148 +95,110 @@ def configure_live(
     shell: Shell,
     look: LookingShell,
     mac: str,
-    address_cidr: str,
-    gateway: str | None,
-    dns: tuple[str, ...] = (),
+    addressing: Addressing,
     hostname: str | None = None,
     fqdn: str | None = None,
 ) -> None:
-    """Give the NIC with that MAC a static address that survives a reboot; its link may be down. Convergent.
+    """Give the NIC with that MAC what survives a reboot, and have its stack prove it; its link may be down. Convergent.
 
     `look`: by `look_at`, since when nothing was changed.
 
-    Refuses (ApplianceError) when our own session runs over that NIC, and when another NIC holds a default
-    route although a gateway is to be set: two would fight, and the staging network must hand out none.
+    Refuses (ApplianceError) when our own session runs over that NIC, when another NIC holds a default route of a
+    family in which one is to be set, because two would fight, and where the stack shows something else afterwards.
     """
     network = _read(look)
-    live = network.by_mac(mac)
-    static = StaticAddress(live.name, live.mac, address_cidr, gateway, dns)
-    _refuse_own_branch(look, live)
-    if gateway and network.gateway_interface not in (None, live.name):
-        raise ApplianceError(
-            f"{shell.host} has its default route over {network.gateway_interface}, not over the live NIC {live.name}",
-            hint="let the staging network's DHCP hand out no router",
-        )
-    _TOOLS[network_tool(look, live.name)](shell, look, static, address_cidr in live.addresses)
+    live = live_nic(network, mac, addressing)
+    _refuse_own_branch(look, network.by_mac(mac), live)
+    _refuse_second_default(shell, network, live)
+    stack = stack_of(look, live.name)
+    shell_files = tuple(cloudinit.kept_off(look))
+    if shell_files:
+        shell.install(*shell_files)
+    stack.configure(shell, look, live, not tuple(kernel.differences(network, live)))
+    _refuse_unproved(shell, stack, live)
     if hostname:
-        _set_hostname(shell, look, hostname, fqdn or hostname, network.hostname)
+        naming.set_name(shell, look, hostname, fqdn or hostname, network.hostname)
+
+
+def live_nic(network: GuestNetwork, mac: str, addressing: Addressing) -> LiveNic:
+    """The NIC with that MAC and what it is to have. Raises ApplianceError."""
+    nic = network.by_mac(mac)
+    nics = [each for each in network.interfaces if each.kind == "" and each.below is None and each.name != nic.name]
+    try:
+        return LiveNic(nic.name, nic.mac, addressing, tuple((each.name, each.mac) for each in nics))
+    except ValueError as error:
+        raise ApplianceError(
+            f"the new guest's NIC cannot be configured: {error}", hint="give it another name in the new guest"
+        ) from error
+
+
+def differences(shell: Shell, mac: str, addressing: Addressing) -> tuple[str, ...]:
+    """What the kernel has otherwise than it was wanted, in words; the link may be down."""
+    network = read_network(shell)
+    return tuple(kernel.differences(network, live_nic(network, mac, addressing)))
 
 
 def keep_dhcp(shell: Shell, look: LookingShell, mac: str) -> bool:
     """See that the NIC with that MAC still asks for a lease after a reboot, whatever an import brought along.
 
     `look`: by `look_at`. Whether anything was changed.
-
-    NetworkManager does so for every NIC without a configuration.
     """
     name = interface_of(look, mac)
-    tool = network_tool(look, name)
-    if tool == "ifupdown":
-        return ifupdown.keep_dhcp(shell, look, name)
-    return tool == "netplan" and netplan.keep_dhcp(shell, look, name)
+    return stack_of(look, name).keep_dhcp(shell, look, name, ipv6=":" in _our_way(look))
 
 
 def announce(shell: Shell, mac: str, peer: str) -> None:
-    """Have the NIC with that MAC send a frame, so that bridges and switches learn where it is plugged in now.
+    """Have the NIC with that MAC, or the VLAN on it, send a frame: bridges and switches learn where it is plugged in.
 
     Before `ping` can speak to `peer` (an address of ours, which the isolation lets through) the guest broadcasts an
     ARP question. It does not have to succeed.
     """
-    shell.run(("ping", "-c", "1", "-W", "1", "-I", interface_of(shell, mac), peer), check=False, timeout=10.0)
+    having = [each for each in guest.interfaces(shell, detailed=False) if each.mac == mac.lower()]
+    name = next((each.name for each in having if each.addresses), None) or interface_of(shell, mac)
+    shell.run(("ping", "-c", "1", "-W", "1", "-I", name, peer), check=False, timeout=10.0)
 
 
 def interface_of(shell: Shell, mac: str) -> str:
     """The name of the NIC with that MAC. Raises ApplianceError."""
-    return _by_mac(_interfaces(shell), mac).name
+    return guest.with_mac(guest.interfaces(shell, detailed=False), mac).name
 
 
-def _refuse_own_branch(shell: Shell, live: Interface) -> None:
-    words = shell.run(_CONNECTION).stdout.split()
-    ours = words[2] if len(words) == 4 else ""
-    if ours in {address.split("/")[0] for address in live.addresses}:
+def _our_way(shell: Shell) -> str:
+    """The guest's address that our session comes in at, '' where that is not known."""
+    words = shell.run(_CONNECTION, check=False).stdout.split()
+    return words[2] if len(words) == 4 else ""
+
+
+def _refuse_own_branch(shell: Shell, nic: Interface, live: LiveNic) -> None:
+    ours, _, zone = _our_way(shell).partition("%")
+    there = {each.ip for each in nic.addresses}
+    if zone in (live.name, live.device) or (ours and ip_address(ours) in there):
         raise ApplianceError(
             f"our session with {shell.host} runs over {live.name}, the NIC that is to be configured",
             hint="reach the new guest through its staging NIC",
         )
 
 
-def _set_hostname(shell: Shell, look: LookingShell, hostname: str, fqdn: str, present: str) -> None:
-    """hostnamectl does not change /etc/hosts, and sudo waits for DNS if the name is not in it."""
-    if hostname != present:
-        shell.run(("hostnamectl", "set-hostname", hostname), user="root")
-    hosts = _text(look, _HOSTS)
-    wanted = with_own_name(hosts, fqdn)
-    if wanted != hosts:
-        shell.install(NewFile(_HOSTS, wanted.encode(), look.file_meta(_HOSTS) or _TEXT_FILE))
+def _refuse_second_default(shell: Shell, network: GuestNetwork, live: LiveNic) -> None:
+    for version in (4, 6):
+        there = network.default(version)
+        over = {hop.interface for hop in there.hops} if there else set()
+        if live.addressing.default(version) and not over <= {live.name, live.device}:
+            raise ApplianceError(
+                f"{shell.host} has its default route over {', '.join(sorted(map(str, over)))}, not over the live NIC"
+                f" {live.name}",
+                hint=f"let the staging network's {'DHCP' if version == 4 else 'router advertisements'} hand out no"
+                " router",
+            )
 
 
-def full_name(hosts: str, hostname: str) -> str:
-    """The first name on the line of /etc/hosts that has `hostname`; `hostname` if there is no longer one."""
-    for line in hosts.splitlines():
-        names = line.split("#")[0].split()[1:]
-        if hostname in names and names[0].startswith(f"{hostname}."):
-            return names[0]
-    return hostname
-
-
-def with_own_name(hosts: str, hostname: str) -> str:
-    """The text of /etc/hosts with `hostname`, full and short, on the line 127.0.1.1."""
-    names = dict.fromkeys((hostname, hostname.split(".")[0]))
-    line = f"127.0.1.1\t{' '.join(names)}"
-    if re.search(r"^127\.0\.1\.1\s.*$", hosts, re.MULTILINE):
-        return re.sub(r"^127\.0\.1\.1\s.*$", line, hosts, flags=re.MULTILINE)
-    return hosts + ("" if not hosts or hosts.endswith("\n") else "\n") + line + "\n"
-
-
-def _interfaces(shell: Shell) -> tuple[Interface, ...]:
-    return tuple(_interface(entry) for entry in _json(shell, "address") if _is_ethernet(entry))
-
-
-def _by_mac(interfaces: tuple[Interface, ...], mac: str) -> Interface:
-    for interface in interfaces:
-        if interface.mac == mac.lower():
-            return interface
-    known = ", ".join(f"{i.name} {i.mac}" for i in interfaces)
-    raise ApplianceError(
-        f"the guest has no NIC with the MAC {mac}; it has {known or 'none'}",
-        hint="was the virtual machine defined with that NIC?",
-    )
-
-
-def _is_ethernet(entry: dict[str, Any]) -> bool:
-    return "address" in entry and entry.get("link_type", "ether") == "ether" and entry["ifname"] != "lo"
-
-
-def _interface(entry: dict[str, Any]) -> Interface:
-    usable = [info for info in entry.get("addr_info", []) if info.get("scope", "global") == "global"]
-    ordered = sorted(usable, key=lambda info: str(info["family"]) != "inet")
-    cidrs = tuple(f"{info['local']}/{info['prefixlen']}" for info in ordered)
-    return Interface(entry["ifname"], str(entry["address"]).lower(), cidrs)
-
-
-def _default_route(routes: list[dict[str, Any]]) -> dict[str, Any]:
-    """The one with the lowest metric."""
-    defaults = [route for route in routes if route.get("dst") == "default"]
-    return min(defaults, key=lambda route: int(route.get("metric", 0)), default={})
-
-
-def _json(shell: Shell, what: str) -> list[dict[str, Any]]:
-    printed = shell.run(_ip(what)).stdout
-    try:
-        entries: list[dict[str, Any]] = json.loads(printed or "[]")
-    except ValueError as error:
+def _refuse_unproved(shell: Shell, stack: Stack, live: LiveNic) -> None:
+    otherwise = tuple(stack.prove(shell, live))
+    if otherwise:
         raise ApplianceError(
-            f"{shell.host}: `ip -json {what} show` printed no JSON", hint="iproute2 4.14 or newer is needed"
-        ) from error
-    return [entry for entry in entries if entry]
-
-
-def _ip(what: str) -> tuple[str, ...]:
-    return ("ip", "-json", what, "show")
-
-
-def _text(shell: Shell, path: str) -> str:
-    return shell.run(("cat", path), check=False).stdout
+            f"{stack.name} on {shell.host} does not configure {live.device} as it was asked: {'; '.join(otherwise)}",
+            hint="something of the image goes before it: look there for what else configures this NIC",
+        )
 
 
 def _active(shell: Shell, unit: str) -> bool:

@@ -1,0 +1,183 @@
+"""Debian's /etc/network/interfaces as text [interfaces(5)]: what it sources, and the file without one NIC."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import pairwise
+
+from vmmigrate.addressing import LiveNic
+from vmmigrate.errors import ApplianceError
+
+_LISTS = ("auto", "no-auto-down", "no-scripts")  # and allow-…: words that name NICs
+_HEADS = ("iface", "mapping", "source", "source-directory", "rename", "template", *_LISTS)
+_PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves")
+_BELOW = ("vlan-raw-device", "vlan_raw_device", "bond-primary")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, or several that end with a backslash. `words` of a comment: none."""
+
+    raw: str
+    words: tuple[str, ...]
+
+    @property
+    def starts(self) -> bool:
+        """Whether it begins a stanza."""
+        return self.words[:1] != () and (self.words[0] in _HEADS or self.words[0].startswith("allow-"))
+
+    @property
+    def lists(self) -> bool:
+        return self.words[:1] != () and (self.words[0] in _LISTS or self.words[0].startswith("allow-"))
+
+
+@dataclass(frozen=True)
+class Stanza:
+    """`head` None: what stands before the first one."""
+
+    head: Line | None
+    body: tuple[Line, ...]
+
+    @property
+    def name(self) -> str:
+        """Of an `iface`, else ''."""
+        words = self.head.words if self.head else ()
+        return words[1] if words[:1] == ("iface",) and words[1:] else ""
+
+
+def stanzas(text: str) -> tuple[Stanza, ...]:
+    found: list[Stanza] = [Stanza(None, ())]
+    for line in _lines(text):
+        if line.starts:
+            found.append(Stanza(line, ()))
+        else:
+            found[-1] = Stanza(found[-1].head, (*found[-1].body, line))
+    return tuple(found)
+
+
+def sources(text: str) -> tuple[tuple[str, ...], ...]:
+    """`source` or `source-directory`, each with its patterns."""
+    heads = (stanza.head.words for stanza in stanzas(text) if stanza.head)
+    return tuple(words for words in heads if words[0] in ("source", "source-directory") and words[1:])
+
+
+def without(text: str, live: LiveNic, *, at_boot: frozenset[str] = frozenset()) -> str:
+    """The file without what concerns that NIC; other lines stay as they are, comments too.
+
+    `at_boot`: names of stanzas that other files hold and that go too. Raises ApplianceError where a bridge or bond
+    has it and another NIC as ports: to take that apart could cut our own way to the guest.
+    """
+    known = stanzas(text)
+    going = at_boot | over_it(text, live)
+    kept = [line for stanza in known for line in _kept(stanza, live, going)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept).rstrip("\n") + "\n")
+
+
+def over_it(text: str, live: LiveNic) -> frozenset[str]:
+    """The names of the stanzas that configure it: its own, aliases, VLANs on it, bridges and bonds that have it."""
+    return frozenset(stanza.name for stanza in stanzas(text) if stanza.name and _concerns(stanza, live))
+
+
+def _kept(stanza: Stanza, live: LiveNic, going: frozenset[str]) -> Iterator[str]:
+    head = stanza.head.raw if stanza.head else None
+    if stanza.head and stanza.head.lists:
+        head = _without_names(stanza.head, live, going)
+    elif stanza.head and stanza.head.words[0] == "mapping":
+        head = _without_mapping(stanza.head, live)
+    elif stanza.name in going:
+        head = None
+    goes = stanza.head is not None and head is None and not stanza.head.lists
+    yield from () if head is None else (head,)
+    yield from (line.raw for line in stanza.body if not goes or (not line.words and line.raw.strip()))
+
+
+def _lines(text: str) -> Iterator[Line]:
+    raw: list[str] = []
+    for line in text.splitlines():
+        raw.append(line)
+        is_comment = len(raw) == 1 and line.lstrip().startswith("#")
+        if line.endswith("\\") and not is_comment:
+            continue
+        words = () if is_comment else tuple(" ".join(each.removesuffix("\\") for each in raw).split())
+        yield Line("\n".join(raw), words)
+        raw = []
+    if raw:
+        yield Line("\n".join(raw), tuple(" ".join(each.removesuffix("\\") for each in raw).split()))
+
+
+def _concerns(stanza: Stanza, live: LiveNic) -> bool:
+    if stanza.name == live.name or stanza.name.startswith((f"{live.name}:", f"{live.name}.")):
+        return True
+    options = [line.words for line in stanza.body if len(line.words) > 1]
+    if any(words[0] in _BELOW and live.name in words[1:] for words in options):
+        return True
+    ports = [words[1:] for words in options if words[0] in _PORTS]
+    if not any(_is_port(live.name, words) for words in ports):
+        return False
+    _refuse_shared(stanza.name, live, ports)
+    return True
+
+
+def _is_port(name: str, words: tuple[str, ...]) -> bool:
+    """As bridge-utils-interfaces(5) has it: names, `all`, or `regex` and an expression."""
+    patterns = [after for word, after in pairwise(words) if word == "regex"]
+    return name in words or "all" in words or any(_matches(pattern, name) for pattern in patterns)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return re.fullmatch(pattern, name) is not None
+    except re.error:
+        return False
+
+
+def _refuse_shared(name: str, live: LiveNic, ports: list[tuple[str, ...]]) -> None:
+    shared = [other for other, _ in live.beside if any(_is_port(other, words) for words in ports)]
+    if shared:
+        raise ApplianceError(
+            f"the image joins the live NIC {live.name} and {', '.join(shared)} in {name}",
+            hint="use an image whose NICs are apart, or take them apart in /etc/network/interfaces of the new guest",
+        )
+
+
+def _without_names(head: Line, live: LiveNic, going: frozenset[str]) -> str | None:
+    """None where no name is left. A pattern becomes the other NICs that it means."""
+    left = [name for word in head.words[1:] for name in _others(word, live, going)]
+    if tuple(left) == head.words[1:]:
+        return head.raw
+    return " ".join([head.words[0], *left]) if left else None
+
+
+def _others(word: str, live: LiveNic, going: frozenset[str]) -> list[str]:
+    physical, equals, logical = word.partition("=")
+    if "/" in physical and not physical.startswith("/dev/"):
+        means = _meant(physical, live)
+        if live.name not in means:
+            return [word]
+        return [f"{name}{equals}{logical}" for name in means if name not in going | {live.name}]
+    is_it = physical == live.name or physical.startswith((f"{live.name}:", f"{live.name}.")) or physical in going
+    return [] if is_it else [word]
+
+
+def _meant(pattern: str, live: LiveNic) -> list[str]:
+    """The guest's NICs that `[VARIABLE]/VALUE[/NUMBER]` means."""
+    variable, value, *number = pattern.split("/")
+    nics = sorted([(live.name, live.mac), *live.beside])
+    if variable in ("mac", "address"):
+        found = [name for name, mac in nics if fnmatchcase(mac, value.lower())]
+    else:
+        found = [name for name, _ in nics if not variable and fnmatchcase(name, value)]
+    wanted = number[0] if number else ""
+    return found[int(wanted) - 1 : int(wanted)] if wanted.isdigit() and int(wanted) else found
+
+
+def _without_mapping(head: Line, live: LiveNic) -> str | None:
+    """Its patterns without those that choose another stanza for that NIC."""
+    left: list[str] = []
+    for pattern in head.words[1:]:
+        meant = fnmatchcase(live.name, pattern)
+        left += [name for name, _ in live.beside if fnmatchcase(name, pattern)] if meant else [pattern]
+    if tuple(left) == head.words[1:]:
+        return head.raw
+    return " ".join([head.words[0], *left]) if left else None

@@ -1,0 +1,105 @@
+"""A guest's resolvers and search domains: read behind a stub of its own, and set where no network stack sets them."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from vmmigrate.addressing import Address, Addressing, address, domain
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.programs import question, which
+
+RESOLV = "/etc/resolv.conf"
+# What stands behind a server on the loopback, as the one who runs it says: systemd-resolved, NetworkManager.
+BEHIND = ("/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
+DROP_IN = "/etc/systemd/resolved.conf.d/vmmigrate.conf"
+_RESOLVED = ("systemctl", "is-active", "systemd-resolved")
+QUESTIONS = (*(("cat", path) for path in (RESOLV, *BEHIND)), _RESOLVED, question("resolvconf"))
+_META = FileMeta("0644", "root", "root")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Resolvers:
+    """`stub`: servers of the guest's own, on its loopback, behind which nothing was found.
+
+    `not_read`: words of the file that are no address, domain or known line.
+    """
+
+    servers: tuple[Address, ...] = ()
+    search: tuple[str, ...] = ()
+    stub: tuple[Address, ...] = ()
+    not_read: tuple[str, ...] = ()
+
+
+def read(shell: Shell) -> Resolvers:
+    """Those that the guest asks in the end."""
+    first = parsed(_text(shell, RESOLV))
+    if first.servers or not first.stub:
+        return first
+    for path in BEHIND:
+        behind = parsed(_text(shell, path))
+        if behind.servers:
+            return Resolvers(behind.servers, behind.search or first.search, (), behind.not_read)
+    return first
+
+
+def parsed(text: str) -> Resolvers:
+    """A resolv.conf. The last `search` or `domain` counts [resolv.conf(5)]."""
+    lines = [words for line in text.splitlines() if (words := re.split(r"[#;]", line)[0].split())]
+    servers, wrong = _each(address, [words[1] for words in lines if words[0] == "nameserver" and words[1:]])
+    names: list[str] = next((words[1:] for words in reversed(lines) if words[0] in ("search", "domain")), [])
+    search, bad = _each(domain, [name for name in names if name != "."])
+    others = [" ".join(words) for words in lines if words[0] not in ("nameserver", "search", "domain")]
+    own = tuple(server for server in servers if server.is_loopback)
+    return Resolvers(
+        tuple(dict.fromkeys(server for server in servers if not server.is_loopback)),
+        tuple(dict.fromkeys(search)),
+        own,
+        (*wrong, *bad, *others),
+    )
+
+
+def set_where_no_stack_does(look: LookingShell, wanted: Addressing) -> Iterator[NewFile]:
+    """For a stack that leaves resolv.conf alone: the file itself, or systemd-resolved's where that writes it.
+
+    With resolvconf a stanza's own lines are enough.
+    """
+    if not (wanted.dns or wanted.search) or which(look, "resolvconf"):
+        return
+    path, text = (DROP_IN, _drop_in(wanted)) if runs_resolved(look) else (RESOLV, _resolv(wanted))
+    meta = look.file_meta(path)
+    if path == RESOLV and meta and meta.mode == "0777":  # a link: some service of the guest writes what it points to
+        return
+    if meta is None or look.read_file(path) != text.encode():
+        yield NewFile(path, text.encode(), meta or _META)
+
+
+def runs_resolved(shell: Shell) -> bool:
+    return shell.run(_RESOLVED, check=False).stdout.strip() == "active"
+
+
+def _drop_in(wanted: Addressing) -> str:
+    return f"[Resolve]\nDNS={' '.join(map(str, wanted.dns))}\nDomains={' '.join(wanted.search)}\n"
+
+
+def _resolv(wanted: Addressing) -> str:
+    servers = "".join(f"nameserver {server}\n" for server in wanted.dns)
+    return (f"search {' '.join(wanted.search)}\n" if wanted.search else "") + servers
+
+
+def _each(parse: Callable[[str], T], words: list[str]) -> tuple[list[T], list[str]]:
+    """What could be parsed, and the words that could not."""
+    good: list[T] = []
+    bad: list[str] = []
+    for word in words:
+        try:
+            good.append(parse(word))
+        except ValueError:
+            bad.append(word)
+    return good, bad
+
+
+def _text(shell: Shell, path: str) -> str:
+    return shell.run(("cat", path), check=False).stdout
