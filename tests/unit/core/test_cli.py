@@ -29,7 +29,7 @@ from small_plan import PLAN
 from small_steps import trouble
 from typer.testing import CliRunner, Result
 
-from hypervisors import Access, Hypervisor, Unreachable
+from hypervisors import Access, Hypervisor, NotPermitted, Unreachable
 from vmmigrate import __version__
 from vmmigrate.cli import app
 from vmmigrate.commands import process
@@ -366,13 +366,14 @@ def test_what_a_run_failed_by_is_told_too_where_it_could_not_go_back(
 
 
 def test_each_thing_that_could_not_be_undone_has_a_line(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
-    record(tmp_path, "r1", done(PREPARED))
-    tiny.before["destroy"] = raises(trouble("the new host is down"))
-    tiny.before["set_notes"] = raises(trouble("the old host is down"))
-    assert cli("rollback", "--yes", "r1").stderr.splitlines()[:-1] == [
-        "error: not everything could be undone:",
-        "  deploy: the new host is down → try another day",
-        "  claim: the old host is down → try another day",
+    record(tmp_path, "r1", done({name: fact for name, fact in SWITCHED.items() if name != "open"}))
+    tiny.before["set_autostart"] = raises(NotPermitted("the new host is down", hint="try another day"))
+    tiny.before["set_nic"] = raises(NotPermitted("the old host is down", hint="try another day"))
+    said = cli("rollback", "--yes", "--links-only", "r1").stderr.splitlines()
+    first = said.index("error: not everything could be undone:")
+    assert said[first + 1 : first + 3] == [
+        "  autostart: the new host is down → try another day",
+        "  switch: the old host is down → try another day",
     ]
 
 
