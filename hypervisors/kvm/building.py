@@ -19,7 +19,17 @@ from hypervisors.tag import Tag
 from hypervisors.types import NicSpec
 
 _KEPT = (
-    *("maxMemory", "memory", "currentMemory", "memoryBacking", "memtune", "numatune", "blkiotune", "resource"),
+    *(
+        "maxMemory",
+        "memory",
+        "currentMemory",
+        "memoryBacking",
+        "memtune",
+        "numatune",
+        "blkiotune",
+        "throttlegroups",
+        "resource",
+    ),
     *(
         "vcpu",
         "vcpus",

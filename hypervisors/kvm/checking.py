@@ -12,6 +12,7 @@ from hypervisors.errors import NotFound, NotSupported
 from hypervisors.kvm import reading
 from hypervisors.kvm.elements import remove, xml
 from hypervisors.kvm.faults import has_code
+from hypervisors.kvm.firmware import STORES
 from hypervisors.kvm.session import Session, none_if_missing
 from hypervisors.types import Network, NicSpec
 
@@ -73,32 +74,31 @@ def _refuse_twins(definition: ET.Element, network: Network, nics: Sequence[NicSp
         )
 
 
-def check_firmware(session: Session, old: ET.Element, wanted: str | None) -> None:
+def check_firmware(session: Session, new: ET.Element) -> None:
     """Raises NotSupported where the host has no UEFI, or no variable store for the old one's own."""
-    if reading.firmware_of(old) != "efi":
-        if wanted == "efi":
-            _refuse_without_uefi(session, old)
-    elif wanted != "bios":
-        _refuse_without_store(session, old)
+    if reading.attribute(new, "os", "firmware") == "efi":
+        _refuse_without_uefi(session, new)
+    elif reading.firmware_of(new) == "efi":
+        _refuse_without_store(session, new)
 
 
-def _refuse_without_uefi(session: Session, old: ET.Element) -> None:
+def _refuse_without_uefi(session: Session, new: ET.Element) -> None:
     """For a machine such as the old one, even if that one never used it."""
-    if "efi" not in _values(session, old, "os/enum[@name='firmware']/value"):
+    if "efi" not in _values(session, new, "os/enum[@name='firmware']/value"):
         raise NotSupported(
-            f"this host has no UEFI firmware for a machine of type {reading.attribute(old, 'os/type', 'machine')}",
+            f"this host has no UEFI firmware for a machine of type {reading.attribute(new, 'os/type', 'machine')}",
             hint="install it there (apt-get install ovmf, or dnf install edk2-ovmf), or set new.firmware to bios",
         )
 
 
-def _refuse_without_store(session: Session, old: ET.Element) -> None:
+def _refuse_without_store(session: Session, new: ET.Element) -> None:
     """The old one has its store already; for a loader of the operator's own libvirt knows no template."""
-    loader = old.find("os/loader")
-    if loader is None or reading.attribute(old, "os", "firmware") or loader.get("stateless") == "yes":
+    loader = new.find("os/loader")
+    if loader is None or loader.get("stateless") == "yes":
         return
     path = (loader.text or "").strip()
-    known = (*_WITH_TEMPLATE, *_values(session, old, "os/loader/value"))
-    if reading.attribute(old, "os/nvram", "template") or path in known:
+    known = (*_WITH_TEMPLATE, *_values(session, new, "os/loader/value"))
+    if any(reading.attribute(new, f"os/{store}", "template") for store in STORES) or path in known:
         return
     raise NotSupported(
         f"the old VM's firmware {path} is none that libvirt knows here, and no template for its variables is named",
@@ -106,11 +106,11 @@ def _refuse_without_store(session: Session, old: ET.Element) -> None:
     )
 
 
-def _values(session: Session, old: ET.Element, path: str) -> list[str | None]:
+def _values(session: Session, new: ET.Element, path: str) -> list[str | None]:
     """What the host can do for such a machine."""
-    emulator = reading.text_of(old, "devices/emulator") or None
-    arch, machine = (reading.attribute(old, "os/type", name) or None for name in ("arch", "machine"))
-    capabilities = session.connection.getDomainCapabilities(emulator, arch, machine, old.get("type"))
+    emulator = reading.text_of(new, "devices/emulator") or None
+    arch, machine = (reading.attribute(new, "os/type", name) or None for name in ("arch", "machine"))
+    capabilities = session.connection.getDomainCapabilities(emulator, arch, machine, new.get("type"))
     return [value.text for value in ET.fromstring(capabilities).findall(path)]  # noqa: S314 -- the hypervisor's own
 
 

@@ -12,6 +12,7 @@ from hypervisors.kvm.reading import attribute, boot_disk_of
 _CONTROLLERS = ("usb", "scsi", "sata", "ide", "virtio-serial")  # libvirt adds what else the machine needs
 _DISK_DRIVER = ("cache", "io", "discard", "detect_zeroes", "error_policy", "rerror_policy")
 _VIRTIO_DRIVER = ("queues", "queue_size", "iothread", "ioeventfd", "event_idx", "iommu", "ats", "packed")
+_LIMITS = ("iotune", "throttlefilters")
 _MODULES = ("dimm", "virtio-mem")  # others keep their content in a file of the host
 _DISKS = {"virtio": "vda", "scsi": "sda", "sata": "sda", "ide": "hda"}  # the first disk on each bus
 _LETTERS = {"ide": "abcd", "sata": "abcdef"}  # as many as the controllers of every machine take
@@ -53,7 +54,7 @@ def _graphics(device: ET.Element) -> ET.Element | None:
     """With a port chosen by libvirt: the old one still listens on its own. No sound, so no device for it is named."""
     copied = _as_is(device)
     assert copied is not None
-    for fixed in ("port", "tlsPort", "websocket", "socket"):
+    for fixed in ("port", "tlsPort", "websocket", "socket", "address"):
         copied.attrib.pop(fixed, None)
     if copied.get("type") in ("vnc", "spice"):
         copied.set("autoport", "yes")
@@ -120,7 +121,9 @@ def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
     if template is not None:
         target = {name: attribute(template, "target", name) or value for name, value in target.items()}
         driver.attrib |= _driver_like(template, bus)
-        made.extend(deepcopy(limits) for limits in template.findall("iotune"))
+        if _stays_virtio(template, bus):
+            driver.extend(deepcopy(template.findall("driver/iothreads")))
+        made.extend(deepcopy([one for one in template if one.tag in _LIMITS]))
     if bus not in (None, target["bus"]):
         target = _target(old, bus)
     ET.SubElement(made, "target", target)
@@ -129,9 +132,12 @@ def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
 
 
 def _driver_like(template: ET.Element, bus: str | None) -> dict[str, str]:
-    stays_virtio = attribute(template, "target", "bus") == "virtio" and bus in (None, "virtio")
-    names = (*_DISK_DRIVER, *(_VIRTIO_DRIVER if stays_virtio else ()))
+    names = (*_DISK_DRIVER, *(_VIRTIO_DRIVER if _stays_virtio(template, bus) else ()))
     return {name: value for name in names if (value := attribute(template, "driver", name))}
+
+
+def _stays_virtio(template: ET.Element, bus: str | None) -> bool:
+    return attribute(template, "target", "bus") == "virtio" and bus in (None, "virtio")
 
 
 def disks_beside(boot: ET.Element, files: Sequence[str]) -> Iterator[ET.Element]:

@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 from hypervisors.errors import NotSupported
 from hypervisors.kvm.elements import remove
-from hypervisors.kvm.reading import attribute, firmware_of
+from hypervisors.kvm.reading import attribute, firmware_of, text_of
 
-_STORES = ("nvram", "varstore")
+STORES = ("nvram", "varstore")
 _OF_TEMPLATE = ("template", "templateFormat", "format")
 _FEATURES = ("enrolled-keys", "secure-boot")
 _WITH_KEYS = re.compile(r"[._-](ms|snakeoil|secboot|secure|enrolled)\b", re.IGNORECASE)  # as distributions name them
@@ -31,7 +31,8 @@ def _is_secure(domain: ET.Element) -> bool:
         return True
     if attribute(domain, "os", "firmware") == "efi":
         return attribute(domain, "features/smm", "state") == "on" and said.get("enrolled-keys") != "no"
-    return any(_WITH_KEYS.search(attribute(domain, f"os/{store}", "template")) for store in _STORES)
+    templates = "".join(attribute(domain, f"os/{store}", "template") for store in STORES)
+    return bool(_WITH_KEYS.search(templates or text_of(domain, "os/loader")))  # libvirt takes the template beside it
 
 
 def _strip_boot(domain: ET.Element) -> None:
@@ -48,9 +49,9 @@ def _strip_boot(domain: ET.Element) -> None:
                 f"the old VM writes to its own copy of the firmware, {element.text}, and two cannot share it",
                 hint="set readonly='yes' on its <loader> and give it an <nvram> with a template: virsh edit",
             )
-        elif automatic and element.tag in ("loader", *_STORES):
+        elif automatic and element.tag in ("loader", *STORES):
             _forget_choice(os, element)
-        elif element.tag in _STORES:
+        elif element.tag in STORES:
             _forget_store(os, element)
 
 
@@ -82,7 +83,7 @@ def _set(domain: ET.Element, firmware: str) -> None:
     if os is None:
         os = ET.SubElement(domain, "os")
     os.attrib.pop("firmware", None)
-    remove(os, "loader", "firmware", *_STORES)
+    remove(os, "loader", "firmware", *STORES)
     if firmware == "efi":
         os.set("firmware", "efi")
         features = ET.SubElement(os, "firmware")

@@ -48,8 +48,8 @@ def cpu_in_words(domain: ET.Element) -> str:
 
 def firmware_of(domain: ET.Element) -> str:
     """'efi' or 'bios'."""
-    efi = attribute(domain, "os", "firmware") == "efi" or attribute(domain, "os/loader", "type") == "pflash"
-    return "efi" if efi else "bios"
+    said = attribute(domain, "os", "firmware") == "efi" or attribute(domain, "os/loader", "type") == "pflash"
+    return "efi" if said or domain.find("os/varstore") is not None else "bios"
 
 
 def mac_of(interface: ET.Element) -> str:

@@ -30,7 +30,7 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
-from hypervisors.kvm import building
+from hypervisors.kvm import building, reading
 from tests.unit.hypervisors.small_ova import DISK, NAME, descriptor, empty, stream_optimized, with_disks, write_folder
 from vmmigrate.show.carried import carried_lines
 
@@ -269,3 +269,25 @@ class TestWhatLibvirtSees:
             world.hypervisor.rehearse(spec)
         assert "<nvram template=" in caught.value.hint
         world.hypervisor.rehearse(dataclasses.replace(spec, firmware="bios"))
+
+    @pytest.mark.parametrize(
+        "os",
+        [
+            """<os firmware='efi'>{type}<firmware><feature enabled='yes' name='secure-boot'/>
+            <feature enabled='yes' name='enrolled-keys'/></firmware></os>""",
+            """<os>{type}<loader readonly='yes' secure='yes' type='pflash'>/opt/firmware/CODE.secboot.fd</loader>
+            <nvram>/srv/old.fd</nvram></os>""",
+        ],
+        ids=["chosen by libvirt", "of the operator's own"],
+    )
+    def test_secure_boot_is_off_in_the_new_one(self, world: World, image: Image, os: str) -> None:
+        """Also where the old firmware has no template: the new one's is chosen by libvirt."""
+        if not list(Path("/usr/share/OVMF").glob("OVMF_CODE*4M.fd")):
+            pytest.skip("needs OVMF")
+        old = old_with((OS, os.format(type=ET.tostring(ET.fromstring(OS)[0], encoding="unicode"))))  # noqa: S314
+        spec = self.spec(world, image, old.replace("<acpi/>", "<acpi/><smm state='on'/>"))
+        world.hypervisor.rehearse(spec)
+        made = world.stored(world.hypervisor.deploy(spec, no_progress))
+        assert made.findall("os/firmware/feature[@enabled='yes']") == []
+        assert reading.attribute(made, "os", "firmware") == "efi"
+        assert any("Secure Boot" in line.why for line in world.hypervisor.carried(spec))

@@ -153,6 +153,10 @@ def test_each_thing_has_its_fate(old: str, expected: dict[str, Fate]) -> None:
 
 LIMITS = "<iotune><total_iops_sec>200</total_iops_sec></iotune>"
 QUEUES = DISK.replace("type='qcow2'", "type='qcow2' cache='none' queues='4' iothread='1' error_policy='stop'")
+FILTERS = "<throttlefilters><throttlefilter group='slow'/></throttlefilters>"
+GROUPS = """<throttlegroups><throttlegroup><total_iops_sec>200</total_iops_sec><group_name>slow</group_name>
+</throttlegroup></throttlegroups>"""
+THREADS = DISK.replace("type='qcow2'/>", "type='qcow2' queues='2'><iothreads><iothread id='2'/></iothreads></driver>")
 OF_NIC = """<bandwidth><outbound average='1000'/></bandwidth><port isolated='yes'/><driver name='vhost' queues='4'/>
 <filterref filter='clean'><parameter name='IP' value='192.0.2.10'/></filterref><rom bar='off'/><mtu size='9000'/>"""
 
@@ -164,6 +168,9 @@ class TestKept:
         ("old", "path"),
         [
             (domain(disk=INSIDE_DISK.format(LIMITS)), "devices/disk/iotune"),
+            (domain(disk=INSIDE_DISK.format(FILTERS), beside=GROUPS), "devices/disk/throttlefilters/throttlefilter"),
+            (domain(beside=GROUPS), "throttlegroups/throttlegroup/group_name"),
+            (domain(disk=THREADS), "devices/disk/driver/iothreads/iothread"),
             (domain(nic=INSIDE_NIC.format(OF_NIC)), "devices/interface/bandwidth"),
             (domain(nic=INSIDE_NIC.format(OF_NIC)), "devices/interface/filterref/parameter"),
             (domain(nic=INSIDE_NIC.format(OF_NIC)), "devices/interface/rom"),
@@ -199,6 +206,11 @@ class TestKept:
         trusting = domain(nic=NIC.replace("type='bridge'", "type='bridge' trustGuestRxFilters='yes'", 1))
         _, new = made_like(trusting)
         assert [one.get("trustGuestRxFilters") for one in new.findall("devices/interface")] == ["yes", None]
+
+
+def test_a_bus_without_threads_names_none() -> None:
+    _, new = made_like(domain(disk=THREADS), disk_bus="sata")
+    assert new.find("devices/disk/driver/iothreads") is None
 
 
 def driver_of(made: ET.Element) -> dict[str, str]:
@@ -276,6 +288,18 @@ class TestSecureBoot:
             (LOADER.replace("<loader", "<loader secure='yes'"), SMM, True),
             (LOADER.replace("/v.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"), SMM, True),
             (LOADER.replace("/v.fd", "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd"), SMM, True),
+            (
+                os_with("<loader type='rom'>/r.fd</loader><varstore template='/vars.secboot.json' path='/s.json'/>"),
+                "",
+                True,
+            ),
+            (os_with("<loader type='rom'>/r.fd</loader><varstore template='/vars.json' path='/s.json'/>"), "", False),
+            (os_with("<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.ms.fd</loader>"), SMM, True),
+            (
+                LOADER.replace("/l.fd", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"),
+                SMM,
+                False,
+            ),  # its template has no keys
             (LOADER.replace("/v.fd", "/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin"), SMM, True),
         ],
     )
