@@ -117,7 +117,7 @@ def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
 # A room sees the floors below its own. What is imported for the type checker alone does not count.
 FLOORS = (
     ("errors", "events", "invalid", "step"),
-    ("findings", "durable", "settings", "addressing"),
+    ("findings", "disk", "durable", "settings", "addressing"),
     ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
     ("archives", "doors"),
     ("run",),

@@ -9,6 +9,7 @@ from vmmigrate.alone.visit import Visit, backup_password, logged_in
 from vmmigrate.appliance.backup.contents import Contents, read_contents
 from vmmigrate.appliance.port import Exported
 from vmmigrate.archives import Inspected, digest_of, is_encrypted, opened, read_archive, refuse_unknown, watched
+from vmmigrate.disk import leaving_room
 from vmmigrate.durable import new_file
 from vmmigrate.errors import NeedsAttention, NoBackup, NotDiscovered, UsageProblem
 from vmmigrate.events import StepRemark
@@ -67,7 +68,8 @@ def export(visit: Visit, target: Path, password_file: Path | None, parts: Parts,
     password = backup_password(password_file, parts)
     with new_file(target, force=force) as (sink, part):
         with logged_in(visit, parts) as host, reported(parts, "export", "Export the backup") as pace:
-            exported = host.console.export_backup(cast(BinaryIO, sink), password, pace.moves)
+            moves = leaving_room(part.parent, pace.moves)
+            exported = host.console.export_backup(cast(BinaryIO, sink), password, moves)
         contents = _judged(part, exported, parts)
     return Written(target, host.url, exported, contents, asked_to_encrypt=password is not None)
 

@@ -10,6 +10,7 @@ from hypervisors import Secret
 from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
 from vmmigrate.appliance.port import Exported
+from vmmigrate.disk import leaving_room
 from vmmigrate.errors import ApplianceError, JournalDamaged
 from vmmigrate.facts import Backup, Reboot, TableDigest
 from vmmigrate.findings import Check, Verdict
@@ -71,7 +72,8 @@ def _export(run: Run) -> Exported:
     password = archive_password(run)
     try:
         console.log_in(run.doors.old.account)
-        piped = Piped(lambda sink: console.export_backup(sink, password, run.pace.moves))
+        moves = leaving_room(run.rundir.archive.parent, run.pace.moves)
+        piped = Piped(lambda sink: console.export_backup(sink, password, moves))
         with piped as source:
             run.rundir.sealed.encrypt(run.rundir.archive, source)
     finally:
