@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from benchmarks import guest_commands, help_time, local_upload, ova_put, remote_upload
+from benchmarks import guest_commands, help_time, local_upload, many_machines, ova_put, remote_upload
 
 
 def main() -> None:
@@ -13,10 +13,11 @@ def main() -> None:
         *local_upload.measure(),
         *remote_upload.measure(),
         *ova_put.measure(),
+        *many_machines.measure(),
     ]
-    print(f"{'figure':<24} {'value':>10} {'unit':<8} {'ratio':>7}  peer")
+    print(f"{'figure':<30} {'value':>10} {'unit':<8} {'ratio':>7}  peer")
     for figure in figures:
-        print(f"{figure.name:<24} {figure.value:>10.3f} {figure.unit:<8} {figure.ratio:>7.2f}  {figure.peer}")
+        print(f"{figure.name:<30} {figure.value:>10.3f} {figure.unit:<8} {figure.ratio:>7.2f}  {figure.peer}")
     for figure in figures:
         print(json.dumps(asdict(figure)))
 

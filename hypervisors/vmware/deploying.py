@@ -65,7 +65,7 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
 
 def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
     """Check everything that `deploy` checks, and change nothing."""
-    place = _ask(session, spec).placement
+    place = _ask(session, spec, lately=True).placement  # a plan has just asked who holds the old one's MACs
     try:
         if autostart.read(session, inventory.machine(session, spec.like), spec.like.name).is_on:
             autostart.check(session, place.host, spec.name)
@@ -97,7 +97,7 @@ def _check_properties(session: Session, spec: DeploySpec) -> None:
         )
 
 
-def _ask(session: Session, spec: DeploySpec) -> _Answers:
+def _ask(session: Session, spec: DeploySpec, *, lately: bool = False) -> _Answers:
     """Nothing is changed here; all that can be refused is refused here, but for properties."""
     unchanged.refuse_absent(spec.image)
     old = inventory.machine(session, spec.like)
@@ -106,7 +106,7 @@ def _ask(session: Session, spec: DeploySpec) -> _Answers:
     neighbours.check_name(session, folder, spec.name)
     there = networks.networks(session)
     wanted = {nic.network: networks.one_of(there, nic.network) for nic in spec.nics}
-    neighbours.check_macs(session, spec)
+    neighbours.check_macs(session, spec, lately=lately)
     store = stores.usable(session, spec.store, streaming.data_size(spec.image))
     place = placement.place(session, where, folder, store, wanted)
     backings = [networks.backing_of(session, nic.network, wanted[nic.network]) for nic in spec.nics]

@@ -6,7 +6,7 @@ from pyVmomi import vim
 
 from hypervisors.errors import HypervisorError, NotFound
 from hypervisors.types import Holder, PowerState
-from hypervisors.vmware import networks, properties, reading
+from hypervisors.vmware import cards, networks, properties, reading
 from hypervisors.vmware.properties import Properties
 from hypervisors.vmware.session import Session
 
@@ -17,7 +17,7 @@ _PATHS = ("name", "config.instanceUuid", _DEVICES, "runtime.powerState", "runtim
 def holders(session: Session, mac: str) -> tuple[Holder, ...]:
     """In every datacenter that the account sees: what is plugged into one network may be in several."""
     names = networks.names_of_keys(session)
-    rows = properties.of_all(session, vim.VirtualMachine, _PATHS, session.content.rootFolder)
+    rows = cards.that_may_have(session, frozenset([mac.lower()]), _PATHS)
     read = (_readable(session, machine, row) for machine, row in rows)
     return tuple(found for row in read if row for found in _holding(row, mac.lower(), names))
 

@@ -14,6 +14,8 @@ from hypervisors.vmware.session import Session
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+_TAGS = tuple(f'config.extraConfig["{key}"]' for key in tags.KEYS)
+
 
 def datacenter(session: Session) -> vim.Datacenter:
     """The URL's; without one, the only one. Raises NotFound, Ambiguous."""
@@ -40,15 +42,22 @@ def find(session: Session, name_or_id: str) -> VmRef:
         if found is not None:
             row = properties.of_one(session, found, ("name", "config.instanceUuid"), f"virtual machine {name_or_id}")
             return reading.ref_of(row)
-    refs = [reading.ref_of(row) for _, row in machines(session, ("name", "config.instanceUuid"))]
-    matching = [ref for ref in refs if ref.name == name_or_id]
+    rows = properties.of_all(session, vim.VirtualMachine, ("name",), root or session.content.rootFolder)
+    names = {thing: reading.plain(row["name"]) for thing, row in rows if row.get("name")}
+    matching = _identified(session, [thing for thing, name in names.items() if name == name_or_id])
     if len(matching) > 1:
         ids = ", ".join(ref.id for ref in matching)
         raise Ambiguous(f"{len(matching)} virtual machines are called {name_or_id!r}", hint=f"give one's UUID: {ids}")
     if not matching:
         where = f" in the datacenter {session.target.datacenter}" if root is not None else ""
-        raise refusals.missing("virtual machine", name_or_id, (ref.name for ref in refs), where=where)
+        raise refusals.missing("virtual machine", name_or_id, names.values(), where=where)
     return matching[0]
+
+
+def _identified(session: Session, things: list[vim.VirtualMachine]) -> list[VmRef]:
+    """Without those that are being made or are lost, which have no identity to read."""
+    rows = properties.of_each(session, things, ("name", "config.instanceUuid"), "the virtual machines of that name")
+    return [reading.ref_of(row) for _, row in rows if row.get("config.instanceUuid")]
 
 
 def machine(session: Session, vm: VmRef) -> vim.VirtualMachine:
@@ -65,18 +74,25 @@ def machine_or_none(session: Session, vm: VmRef, root: vim.Datacenter | None = N
     return session.read(f"virtual machine {vm.name}", lambda: index.FindByUuid(root, vm.id, True, True))
 
 
-def machines(session: Session, paths: tuple[str, ...]) -> list[Row]:
-    """Every virtual machine; without those that are being made or are lost, which have no identity to read."""
+def machines(
+    session: Session, paths: tuple[str, ...], keyed: tuple[str, ...] = (), instead: tuple[str, ...] = ()
+) -> list[Row]:
+    """Every virtual machine; without those that are being made or are lost, which have no identity to read.
+
+    `keyed`, `instead`: see properties.of_all_keyed.
+    """
     root = datacenter(session) if session.target.datacenter else session.content.rootFolder
-    rows = properties.of_all(session, vim.VirtualMachine, (*paths, "config.instanceUuid"), root)
+    known = (*paths, "config.instanceUuid")
+    rows = properties.of_all_keyed(session, vim.VirtualMachine, known, keyed, root, instead=instead)
     return [(thing, row) for thing, row in rows if row.get("config.instanceUuid") and row.get("name")]
 
 
 def tagged(session: Session, run_id: str) -> list[tags.Tagged]:
     """What the run made; see tags.ours. Raises Ambiguous."""
     found = []
-    for _, row in machines(session, ("name", "config.extraConfig")):
-        tag = tags.tag_of(extra_options(row))
+    for _, row in machines(session, ("name",), keyed=_TAGS, instead=("config.extraConfig",)):
+        single = reading.extra_of(row[path] for path in _TAGS if path in row)
+        tag = tags.tag_of(single or extra_options(row))
         if tag is not None:
             found.append((reading.ref_of(row), tag))
     return tags.ours(found, run_id)

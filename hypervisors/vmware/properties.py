@@ -10,6 +10,7 @@ from hypervisors.errors import HypervisorError, NotFound
 from hypervisors.vmware.faults import NONSENSE, TRANSPORT, words_of
 from hypervisors.vmware.session import Session
 
+_PAGE = 500  # things in one answer
 _Collector: Any = vmodl.query.PropertyCollector
 
 
@@ -24,6 +25,10 @@ class Properties(dict[str, Any]):
         for fault in self._faults.values():
             if isinstance(fault, vim.fault.NotAuthenticated):
                 raise fault
+
+    def lacks(self, paths: Sequence[str]) -> bool:
+        """Whether the server knows no property of one of these names."""
+        return any(isinstance(self._faults.get(path), vmodl.query.InvalidProperty) for path in paths)
 
     def __missing__(self, path: str) -> Any:
         why = f": {words_of(self._faults[path])}" if path in self._faults else ""
@@ -44,13 +49,39 @@ def of_one(session: Session, thing: vim.ManagedEntity, paths: Sequence[str], wha
     return rows[0][1]
 
 
+def of_all_keyed(
+    session: Session,
+    kind: type[vim.ManagedEntity],
+    paths: Sequence[str],
+    keyed: Sequence[str],
+    root: vim.ManagedEntity,
+    *,
+    instead: Sequence[str] = (),
+) -> list[Row]:
+    """As `of_all`, and `keyed`: single elements of lists, as config.hardware.device[4000], absent where there is none.
+
+    vCenter 6.0 and later know such paths [govmomi issue 1001, pull request 3451]. `instead`: what is read of a server
+    that does not, which refuses the call or reports each path as missing.
+    """
+    try:
+        rows = of_all(session, kind, (*paths, *keyed), root)
+    except HypervisorError as refused:
+        if not isinstance(refused.__cause__, vmodl.query.InvalidProperty):
+            raise
+    else:
+        if not any(row.lacks(keyed) for _, row in rows):
+            return rows
+    return of_all(session, kind, (*paths, *instead), root)
+
+
 def of_each(session: Session, things: Sequence[vim.ManagedEntity], paths: Sequence[str], what: str) -> list[Row]:
-    """Of things of one kind."""
-    return _rows(session, _filter(things, paths), what) if things else []
+    """Of things of one kind, without those that are gone."""
+    return _rows(session, _filter(things, paths, gone_is_left_out=True), what) if things else []
 
 
-def _filter(things: Sequence[vim.ManagedEntity], paths: Sequence[str]) -> Any:
+def _filter(things: Sequence[vim.ManagedEntity], paths: Sequence[str], *, gone_is_left_out: bool = False) -> Any:
     return _Collector.FilterSpec(
+        reportMissingObjectsInResults=gone_is_left_out,
         objectSet=[_Collector.ObjectSpec(obj=thing) for thing in things],
         propSet=[_Collector.PropertySpec(type=type(things[0]), pathSet=list(paths))],
     )
@@ -97,7 +128,7 @@ def _rows(session: Session, spec: Any, what: str) -> list[Row]:
 def _pages(session: Session, spec: Any, what: str) -> list[Row]:
     """All of them within one look: a session that is renewed in between would not know the rest."""
     collector = session.content.propertyCollector
-    page = collector.RetrievePropertiesEx([spec], _Collector.RetrieveOptions())
+    page = collector.RetrievePropertiesEx([spec], _Collector.RetrieveOptions(maxObjects=_PAGE))
     rows: list[Row] = []
     while page:
         rows += [(each.obj, Properties(what, each)) for each in page.objects]

@@ -37,6 +37,7 @@ class Session:
         self.access = access
         self.context = context
         self._pace = pace
+        self.cards: object = None  # what cards.py read last
         self._logins = 0
         self._logging_in = Lock()
         self._stub = _stub(target, context)

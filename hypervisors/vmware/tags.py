@@ -9,7 +9,7 @@ from hypervisors.errors import Ambiguous
 from hypervisors.tag import Tag
 from hypervisors.types import VmRef
 
-_RUN, _COMPLETE, _VM = "vmmigrate.run", "vmmigrate.complete", "vmmigrate.vm"
+KEYS = _RUN, _COMPLETE, _VM = "vmmigrate.run", "vmmigrate.complete", "vmmigrate.vm"
 
 
 Tagged = tuple[VmRef, Tag]

@@ -18,6 +18,7 @@ from hypervisors import Access, Secret, TlsTrust, connect
 
 pytestmark = [pytest.mark.vsphere, pytest.mark.slow]
 
+CONTINUED = "ContinueRetrievePropertiesEx"
 POOLS = 2  # of the model, each with so many machines as are asked for
 
 
@@ -47,12 +48,15 @@ def calls(folder: Path, machines: int) -> dict[str, Counter[str]]:
         asked = {
             "find": lambda: hypervisor.find("old"),
             "inventory": lambda: hypervisor.inventory(old),
+            "holders": lambda: hypervisor.holders("00:50:56:0a:00:01"),
             "tagged": lambda: hypervisor.find_tagged("nobody's"),
         }
         for name, ask in asked.items():
             between.forget_calls()
             ask()
             counted[name] = Counter(between.calls)
+            pages = counted[name].pop(CONTINUED, 0)
+            assert pages <= machines // 500, f"{name}: {pages} pages more"
         assert between.writes() == {}
     return counted
 
@@ -61,3 +65,19 @@ def test_among_a_thousand_machines_it_asks_as_often_as_among_ten(tmp_path: Path)
     few, many = calls(tmp_path / "few", 10), calls(tmp_path / "many", 1000)
     assert many == few
     assert many["find"].total() <= 4
+
+
+def test_who_holds_a_mac_is_read_in_a_fraction_of_the_bytes(tmp_path: Path) -> None:
+    """Of 200 machines, against the answers that hold all of their devices."""
+    from pyVmomi import vim
+
+    from hypervisors.vmware import properties
+
+    with connected(tmp_path / "some", 200) as (hypervisor, between):
+        session, before = hypervisor._session, between.bytes
+        [holder] = hypervisor.holders("00:50:56:0a:00:01")
+        narrow, before = between.bytes - before, between.bytes
+        whole = ("name", "config.hardware.device")
+        rows = properties.of_all(session, vim.VirtualMachine, whole, session.content.rootFolder)
+        assert (holder.vm.name, len(rows)) == ("old", 201)
+        assert narrow < (between.bytes - before) / 4

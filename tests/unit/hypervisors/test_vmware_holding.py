@@ -10,12 +10,12 @@ pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 from pyVmomi import vim
 
 from hypervisors import HypervisorError, NotFound, PowerState
-from hypervisors.vmware import holding
+from hypervisors.vmware import cards, holding
 from hypervisors.vmware.properties import Properties
 
 MAC = "00:50:56:00:00:01"
-SESSION: Any = SimpleNamespace(content=SimpleNamespace(rootFolder=None), is_vcenter=False)
-THING: Any = SimpleNamespace(_moId="vm-7")
+SESSION: Any = SimpleNamespace(content=SimpleNamespace(rootFolder=None), is_vcenter=False, cards=None)
+THING = vim.VirtualMachine("vm-7")
 
 
 def row(**change: Any) -> Properties:
@@ -34,6 +34,7 @@ def row(**change: Any) -> Properties:
     return Properties("a virtual machine", SimpleNamespace(propSet=there, missingSet=()))
 
 
+UNKNOWN = SimpleNamespace(propSet=(), missingSet=())  # a machine of which nothing came in the first reading
 UNREAD = {"config__instanceUuid": None, "config__hardware__device": None}
 
 
@@ -45,7 +46,8 @@ def held(monkeypatch: pytest.MonkeyPatch, listed: Properties, again: Properties 
             raise NotFound("gone", hint="look")
         return again
 
-    monkeypatch.setattr(holding.properties, "of_all", lambda *_: [(THING, listed)])
+    monkeypatch.setattr(cards.properties, "of_all_keyed", lambda *_: [(THING, Properties("a machine", UNKNOWN))])
+    monkeypatch.setattr(cards.properties, "of_each", lambda *_: [(THING, listed)])
     monkeypatch.setattr(holding.properties, "of_one", second)
     return holding.holders(SESSION, MAC)
 
