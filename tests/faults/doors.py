@@ -120,7 +120,7 @@ class Greeting:
     def __init__(self, words: str) -> None:
         self._words = f"220 {words}\r\n".encode()
 
-    def makefile(self, *_: Any) -> BinaryIO:
+    def makefile(self, *_: Any, **__: Any) -> BinaryIO:
         return io.BytesIO(self._words)
 
     def close(self) -> None:

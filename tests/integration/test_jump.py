@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -264,6 +265,29 @@ def test_a_target_that_swallows_everything_does_not_end_the_session() -> None:
                 jump.dial("192.0.2.1", 25, 0.3)
         jump.close()
     assert odd.seen.count("password sa") == 1
+
+
+def test_a_jump_host_that_stops_answering_is_no_silent_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a target's silence a guard concludes that nobody is there; of the jump host's nothing."""
+    monkeypatch.setattr("hypervisors.wire.ssh.jump._ALIVE", 0.1)
+    odd = OddSshd(lambda command, channel: ended(channel, 0), swallows=True)
+    with odd.running():
+        pin = host_key_seen("127.0.0.1", odd.port).line
+        jump = Jump(SshServer("127.0.0.1", odd.port, pin), Login("sa", lambda: Secret("right"), settings="old.via"))
+        with pytest.raises(Unreachable, match="does not answer any more"):
+            jump.dial("192.0.2.1", 25, 0.1)
+        jump.close()
+
+
+def test_several_dials_share_one_session_and_wait_for_no_other(sshd: RealSshd, key: Path) -> None:
+    """The second is through while the first still waits for its log-in's lock or its target."""
+    with serving(lambda connection: connection.sendall(b"here")) as port, jumping(sshd, key) as jump:
+        with ThreadPoolExecutor(3) as pool:
+            ends = list(pool.map(lambda _: jump.dial("127.0.0.1", port, 5), range(3)))
+        for end in ends:
+            with end:
+                assert end.recv(4) == b"here"
+    assert sshd.log.count("Accepted publickey") == 1
 
 
 # ---- a whole appliance behind it -----------------------------------------------------------------------------

@@ -44,8 +44,10 @@ def test_leaving_a_question_changes_nothing(story: Story, key: str, command: str
 @pytest.mark.parametrize("command", ["migrate", "import"])
 def test_a_no_is_an_answer(story: Story, command: str) -> None:
     before = story.everything()
-    played = play(story, [(QUESTIONS[command], "n")], *asking(story, command), environ=story.environ())
+    answers = [(QUESTIONS[command], "maybe"), (QUESTIONS[command], "n")]
+    played = play(story, answers, *asking(story, command), environ=story.environ())
     assert played.status == REFUSED
+    assert "\nanswer y or n\n" in played.screen
     assert played.screen.endswith("\nnothing was changed\n")
     assert (story.everything(), story.run_ids) == (before, [])
 

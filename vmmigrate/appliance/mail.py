@@ -17,6 +17,7 @@ from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
 _QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
 UNDER_WAY = (_SESSIONS, _QUEUES)
+_CLOSED = "Connection unexpectedly closed"  # smtplib's words, with an errno behind them or not
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
 
@@ -119,7 +120,7 @@ def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dia
             hint="see its log there: journalctl -u postfix",
         ) from error
     except (OSError, smtplib.SMTPException) as error:
-        why = EOFError() if isinstance(error, smtplib.SMTPServerDisconnected) else error  # whatever closed it
+        why = EOFError() if str(error).startswith(_CLOSED) else error
         raise Unreachable(
             f"no SMTP at {bracketed(host)}:{port}: {plainly(why)}",
             hint="does Postfix run, and is its port open to this workstation?",

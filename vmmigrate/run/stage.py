@@ -58,6 +58,7 @@ class Run:
     clocks: Clocks
     pace: Pace = REAL_TIME
     given: Given = NOTHING_GIVEN  # by file and environment, as it begins
+    unasked: Callable[[], Doors] | None = None  # for a look that asks for no password; None: by the run's own
     within: Within = at_once  # how long the look at the service may take
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)

@@ -118,9 +118,10 @@ def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) ->
 
 
 def _set_by(name: str, environ: Mapping[str, str]) -> list[str]:
-    """The variables that set it, or what is in a table of that name."""
-    variable = ENV_PREFIX + name.replace(".", "__").upper()
-    return sorted(given for given in environ if f"{given.upper()}__".startswith(f"{variable}__"))
+    """The variables that set it, or what is in it, or what it is in."""
+    variable = f"{ENV_PREFIX}{name.replace('.', '__').upper()}__"
+    given = {f"{each.upper()}__": each for each in environ if "__" in each}
+    return sorted(each for path, each in given.items() if path.startswith(variable) or variable.startswith(path))
 
 
 def _in_words(kind: str, message: str, path: tuple[int | str, ...]) -> str:

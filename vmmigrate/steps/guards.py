@@ -16,6 +16,7 @@ from vmmigrate.steps import claim, elsewhere, links
 # As below: where they could not be asked.
 CLAIM, OTHERS, ANSWERS, HERE = "claim", "sole-holder", "address-free", "went-on-here"
 _WAITS = 0.5  # seconds for an answer at the live address: nobody is live meanwhile
+_WAITS_BEHIND = 2.0  # the same through a jump host: its round trips come on top
 _NO_OTHER = "other machines that are plugged in with the gateway's MAC"
 
 
@@ -208,20 +209,21 @@ def _ports(run: Run) -> tuple[int, ...]:
 @contextmanager
 def _asking(run: Run, *, going_back: bool) -> Iterator[Mapping[int, Future[bool]]]:
     """By port, whether a connection is accepted at the live address. No way back logs in to a jump host for it."""
-    host, ports = run.plan.identity.host, _ports(run)
-    dial = _over_the_jump_host if going_back and run.settings.old.via else run.dial_to(host)
+    host, ports, via = run.plan.identity.host, _ports(run), run.settings.old.via
+    dial = _over_the_jump_host if going_back and via else run.dial_to(host)
+    seconds = _WAITS_BEHIND if via else _WAITS
     with ThreadPoolExecutor(len(ports)) as pool:
-        yield {port: pool.submit(_accepts, dial, host, port) for port in ports}
+        yield {port: pool.submit(_accepts, dial, host, port, seconds) for port in ports}
 
 
 def _over_the_jump_host(host: str, port: int, timeout: float) -> socket.socket:
     raise Unreachable("only the jump host could ask there", hint="see that no other machine has the address")
 
 
-def _accepts(dial: Dial, host: str, port: int) -> bool:
-    """Raises what is wrong with a jump host: then it is not known."""
+def _accepts(dial: Dial, host: str, port: int, seconds: float) -> bool:
+    """Raises what is wrong with a jump host, also one that does not answer itself: then it is not known."""
     try:
-        dial(host, port, _WAITS).close()
+        dial(host, port, seconds).close()
     except OSError:
         return False
     return True

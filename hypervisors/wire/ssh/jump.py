@@ -38,12 +38,13 @@ class Jump:
         return str(self._server)
 
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
-        """A `Dial`. Raises OSError if the jump host works but cannot reach the target.
+        """A `Dial`. Raises OSError if the jump host works but cannot reach the target: TimeoutError for its silence.
 
-        What is wrong with the jump host itself is raised as such: Unreachable, LoginRefused, TrustRefused.
+        What is wrong with the jump host itself is raised as such: Unreachable, LoginRefused, TrustRefused. Several
+        dials at once take no longer than one.
         """
+        channel = self._channel(host, port, timeout)
         with self._lock:
-            channel = self._channel(host, port, timeout)
             ours, theirs = socket.socketpair()
             ours.settimeout(timeout)
             self._pumps = [pump for pump in self._pumps if pump.is_alive()]
@@ -60,19 +61,20 @@ class Jump:
 
     def _channel(self, host: str, port: int, timeout: float) -> paramiko.Channel:
         """A session that died without notice is recreated once."""
-        was_there = self._connection is not None
+        connection, was_there = self._session()
         try:
-            return self._opened(host, port, timeout)
+            return self._opened(connection, host, port, timeout)
         except (OSError, Unreachable) as error:
-            if not was_there or isinstance(error, _Answered | _Forbidden) or self._is_alive():
+            if isinstance(error, _Answered | _Forbidden) or _is_alive(connection):
                 raise
-            self._hang_up()
-            return self._opened(host, port, timeout)
+            if not was_there:
+                raise self._unwell(f"{self} does not answer any more: {error}") from error
+        self._drop(connection)
+        return self._opened(self._session()[0], host, port, timeout)
 
-    def _opened(self, host: str, port: int, timeout: float) -> paramiko.Channel:
+    def _opened(self, connection: Connection, host: str, port: int, timeout: float) -> paramiko.Channel:
         try:
-            transport = self._session().transport
-            return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
+            return connection.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout)
         except paramiko.ChannelException as error:
             raise self._not_through(f"{bracketed(host)}:{port}", error) from error
         except (paramiko.SSHException, EOFError) as error:
@@ -94,11 +96,21 @@ class Jump:
         hint = f"check {self._login.settings}.url, and that the jump host is up with its SSH service running"
         return Unreachable(words, hint=hint)
 
-    def _session(self) -> Connection:
-        if self._connection is None or not self._connection.is_active:
+    def _session(self) -> tuple[Connection, bool]:
+        """And whether it was there before."""
+        with self._lock:
+            known = self._connection
+            if known is not None and known.is_active:
+                return known, True
             self._hang_up()
             self._connection = self._connected()
-        return self._connection
+            return self._connection, False
+
+    def _drop(self, connection: Connection) -> None:
+        """Unless another thread has recreated it already."""
+        with self._lock:
+            if self._connection is connection:
+                self._hang_up()
 
     def _connected(self) -> Connection:
         """A refused log-in is remembered, never repeated."""
@@ -112,22 +124,21 @@ class Jump:
         except Unreachable as error:
             raise self._unwell(str(error)) from error
 
-    def _is_alive(self) -> bool:
-        """A target that says nothing looks like a jump host that vanished: so this one is asked itself."""
-        if self._connection is None or not self._connection.is_active:
-            return False
-        try:
-            self._connection.transport.open_session(timeout=_ALIVE).close()
-        except paramiko.ChannelException:
-            return True  # it gives no session, but it answers
-        except (paramiko.SSHException, EOFError, OSError):
-            return False
-        return True
-
     def _hang_up(self) -> None:
         if self._connection:
             self._connection.close()
         self._connection = None
+
+
+def _is_alive(connection: Connection) -> bool:
+    """A target that says nothing looks like a jump host that vanished: so this one is asked itself."""
+    try:
+        connection.transport.open_session(timeout=_ALIVE).close()
+    except paramiko.ChannelException:
+        return True  # it gives no session, but it answers
+    except (paramiko.SSHException, EOFError, OSError):
+        return False
+    return True
 
 
 class _Answered(ConnectionError):

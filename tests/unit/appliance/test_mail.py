@@ -1,12 +1,14 @@
 """Queues, settings and their drift."""
 
 import json
+import socket
+import struct
 
 import pytest
 from scripted_shell import ScriptedShell
 
-from hypervisors import Clock, Pace
-from vmmigrate.appliance.mail import Drift, Queues, drift, queues, settings, settings_digest, wait_until_quiet
+from hypervisors import Clock, Pace, Unreachable
+from vmmigrate.appliance.mail import Drift, Queues, banner, drift, queues, settings, settings_digest, wait_until_quiet
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
@@ -21,6 +23,23 @@ def listing(*names: str) -> str:
 def pace() -> Pace:
     now = [0.0]
     return Pace(Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds)))
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_a_connection_that_was_closed_is_called_that(reset: bool) -> None:
+    """By whichever error smtplib had."""
+
+    def dial(host: str, port: int, timeout: float) -> socket.socket:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            ours = socket.create_connection(listening.getsockname())
+            theirs, _ = listening.accept()
+        if reset:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        return ours
+
+    with pytest.raises(Unreachable, match=r"no SMTP at mailgw:25: the connection was closed from there$"):
+        banner("mailgw", dial=dial)
 
 
 def test_messages_are_counted_by_queue() -> None:

@@ -114,11 +114,14 @@ def test_a_password_in_the_file_is_refused_and_not_repeated(toml: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_a_problem_that_comes_from_a_variable_names_it() -> None:
+    wrong = {"OLD__SSH__PROT": "22", "OLD__VIA": "jump", "OLD__SHH__PORT": "3"}
     with pytest.raises(UsageProblem) as refusal:
-        load(None, {}, {"VMMIGRATE_OLD__SSH__PROT": "22", "VMMIGRATE_OLD__VIA": "jump"})
+        load(None, {}, {f"VMMIGRATE_{name}": value for name, value in wrong.items()})
+    assert "vmmigrate.toml" not in refusal.value.hint  # there is none
     assert str(refusal.value).splitlines()[1:] == [
-        "  old.via.url: give it as ssh://USER@HOST:PORT",
+        "  old.via.url (VMMIGRATE_OLD__VIA): give it as ssh://USER@HOST:PORT",
         "  old.ssh.prot (VMMIGRATE_OLD__SSH__PROT): there is no such setting; is it old.ssh.port?",
+        "  old.shh (VMMIGRATE_OLD__SHH__PORT): there is no such setting; is it old.ssh?",
     ]
 
 

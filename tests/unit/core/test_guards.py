@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from guarded_run import HOST, MAC, Bench, bench, listening
@@ -160,6 +161,21 @@ def test_the_way_back_logs_in_to_no_jump_host(world: Bench) -> None:
     run.settings = run.settings.model_copy(update={"old": run.settings.old.model_copy(update={"via": via})})
     plug_back(world, run)
     assert world.remarks() == [f"who answers at {HOST}: not known: only the jump host could ask there"]
+
+
+def test_behind_a_jump_host_an_answer_has_more_time(world: Bench) -> None:
+    waited: list[float] = []
+
+    def dial(host: str, port: int, timeout: float) -> NoReturn:
+        waited.append(timeout)
+        raise TimeoutError("no answer in time")
+
+    run = ready_for(world, plug_in_new)
+    run.dial_to = lambda host: dial  # type: ignore[method-assign]
+    via = JumpSettings(url="ssh://admin@jump.example.test")
+    run.settings = run.settings.model_copy(update={"old": run.settings.old.model_copy(update={"via": via})})
+    plug_in_new(world, run)
+    assert min(waited) >= 2
 
 
 def test_on_the_way_back_a_machine_of_ours_that_is_off_is_down(world: Bench) -> None:

@@ -151,6 +151,9 @@ def test_an_unknown_run(tmp_path: Path, tiny: TinyHypervisor) -> None:
         with pytest.raises(UsageProblem, match=r"there is no run 'r2' in .*/runs \(known: r1\)") as refusal:
             act("r2", parts(tmp_path, tiny))
         assert refusal.value.hint.startswith("list the runs with `vmmigrate status`")
+    with pytest.raises(UsageProblem) as refusal:
+        operations.resume("last", parts(tmp_path, tiny))
+    assert refusal.value.hint == "only `vmmigrate status` takes 'last'; the newest run is r1"
 
 
 @pytest.mark.parametrize(("outcome", "words"), [("migrated", "migrated"), ("rolled-back", "rolled back")])

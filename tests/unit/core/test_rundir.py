@@ -17,7 +17,7 @@ import pytest
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import JournalDamaged, RunFolderFailed, UsageProblem
 from vmmigrate.run.lock import locked
-from vmmigrate.run.rundir import RunDir, new_run_id, without_run
+from vmmigrate.run.rundir import RunDir, new_run_id, to_write_there, without_run
 from vmmigrate.run.sealed import Piped
 
 PLAIN = random.Random(5).randbytes(300_000)  # noqa: S311 -- the same in each worker: ids of tests are made of it
@@ -55,6 +55,18 @@ def test_a_name_does_not_grow_with_each_migration() -> None:
     assert without_run("mailgw-20260102-030405-abcd-20270102-030405-0123") == "mailgw"
     assert without_run("mailgw-20260102") == "mailgw-20260102"
     assert without_run("-20260102-030405-abcd") == "-20260102-030405-abcd"
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        (errno.EROFS, "mount -o remount,rw"),
+        (errno.ENOSPC, "df -h /a"),
+        (errno.EACCES, "ls -ld /a"),
+    ],
+)
+def test_what_helps_where_a_folder_cannot_be_written(reason: int, remedy: str) -> None:
+    assert remedy in to_write_there(Path("/a"), OSError(reason, ""))
 
 
 # ---- modes -----------------------------------------------------------------------------------------------

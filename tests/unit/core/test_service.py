@@ -31,13 +31,15 @@ from small_steps import trouble
 from hypervisors import Holder, Network, PowerState, TimedOut, VmRef
 from vmmigrate import known_runs, operations
 from vmmigrate.commands.in_time import in_time
-from vmmigrate.errors import Guarded
+from vmmigrate.doors import Doors
+from vmmigrate.errors import Guarded, UsageProblem
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Event, RunEnded, Service
 from vmmigrate.run.lock import locked
 from vmmigrate.run.record import Kind
 from vmmigrate.run.service import offered
 from vmmigrate.service import service
-from vmmigrate.settings.secrets import ProcessSecrets
+from vmmigrate.settings.models import Settings
+from vmmigrate.settings.secrets import ProcessSecrets, Secrets
 from vmmigrate.show.status import status_json, status_lines
 
 OLD = PLAN.old
@@ -245,6 +247,25 @@ def test_a_look_asks_for_no_password(tmp_path: Path, source: object) -> None:
     assert str(found).startswith("MAIL: not looked at: ")
     assert found is not None
     assert found.seen.endswith(("is not given, and is not asked for here", "may have to be asked for, and is not here"))
+
+
+def test_the_look_at_the_end_of_a_command_asks_for_no_password_either(tmp_path: Path) -> None:
+    """A way back by links alone fetched none; a look over the jump host of its guest would want one."""
+    opened: list[Secrets] = []
+
+    def doors(settings: Settings, secrets: Secrets) -> Doors:
+        opened.append(secrets)
+        return doors_to(Porter(tiny))(settings, secrets)
+
+    def ask(wanted: object) -> str:
+        raise AssertionError("a password was asked for")
+
+    tiny = TinyHypervisor(plugged_in={NEW.id})
+    record(tmp_path, "r1", done(LIVE))
+    given = replace(parts(tmp_path, tiny, open_doors=doors), secrets=ProcessSecrets({}, ask))
+    operations.rollback("r1", given, scope="links", yes=True)
+    with pytest.raises(UsageProblem, match="is not asked for here"):
+        opened[-1].get("old.ssh.password")
 
 
 def test_a_look_ends_in_time_whatever_hangs() -> None:

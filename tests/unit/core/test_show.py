@@ -298,6 +298,13 @@ def test_a_terminal_keeps_the_same_lines() -> None:
     assert [line for line in out.getvalue().splitlines() if line.strip()] == plain(*events)
 
 
+def test_a_terminal_says_of_the_way_back_that_it_undoes() -> None:
+    show = LiveTerminal(io.StringIO())
+    show(StepBegan("deploy", "Deploy", 1, 2, undoing=True))
+    assert str(show._status.status) == "undo: Deploy"
+    show.stop()
+
+
 def test_a_terminal_that_stops_shows_its_cursor_again() -> None:
     ours, its = os.openpty()
     with os.fdopen(its, "w") as out:
