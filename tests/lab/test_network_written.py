@@ -3,7 +3,9 @@
 The stack's own tool proves it before the restart, this kernel before and after it, with the link down and up.
 """
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from stacked import LIVE_NIC, Guest, booted
@@ -11,8 +13,8 @@ from stacked import LIVE_NIC, Guest, booted
 from fixtures.lab import stacks
 from fixtures.lab.stacks import Stack
 from hypervisors import NotYet, wait_for
-from vmmigrate.addressing import Addressing, Route, address, addressing, cidr_address
-from vmmigrate.appliance.net import network
+from vmmigrate.addressing import Addressing, LiveNic, Route, address, addressing, cidr_address
+from vmmigrate.appliance.net import ifupdown, netplan, network, networkd, networkmanager
 from vmmigrate.errors import ApplianceError
 
 pytestmark = pytest.mark.lab
@@ -105,3 +107,64 @@ def test_a_next_hop_outside_the_subnet(guest: Guest) -> None:
 def test_the_nic_that_we_come_in_at_is_left_alone(guest: Guest) -> None:
     with pytest.raises(ApplianceError, match="the NIC that is to be configured"):
         network.configure_live(guest.shell, network.look_at(guest.shell), guest.box.mac(0), WHOLE)
+
+
+# ---- what this kernel may lack: by the tools alone -------------------------------------------------------------
+
+TAGGED = replace(WHOLE, vlan=100, advertised=True)
+
+
+def tagged(guest: Guest) -> LiveNic:
+    return LiveNic("eth1", guest.box.mac(LIVE_NIC), TAGGED)
+
+
+def test_a_vlan_as_the_tool_reads_it(guest: Guest) -> None:
+    """The kernel below a container need not know VLANs."""
+    BY_TOOL[guest.recipe.stack.name](guest, tagged(guest))
+
+
+def by_ifupdown(guest: Guest, live: LiveNic) -> None:
+    write_it = f"printf %s {shlex.quote(ifupdown.stanza(live))} > /tmp/i"
+    said = guest.root(f"{write_it}; ifup -i /tmp/i --no-act --verbose --force eth1.100 2>&1")
+    assert "ip addr add 192.0.2.11/255.255.255.0" in said
+    assert "ip -6 addr add 2001:db8:2::10/64  dev eth1.100  nodad" in said
+    assert "ip -6 route replace 2001:db8:9::/48 via 2001:db8:2::fe dev eth1.100" in said
+
+
+def by_netplan(guest: Guest, live: LiveNic) -> None:
+    said = guest.root(
+        "rm -rf /tmp/root; mkdir -p /tmp/root/etc/netplan; cp /etc/netplan/*installer* /tmp/root/etc/netplan;"
+        f"printf %s {shlex.quote(netplan.document(live))} > /tmp/root/etc/netplan/zz.yaml;"
+        "chmod 600 /tmp/root/etc/netplan/*; netplan generate --root-dir /tmp/root;"
+        "cd /tmp/root/run/systemd/network; ls *.network | sort | head -1; cat *eth1.100*"
+    )
+    assert said.startswith("10-netplan-00-vmmigrate-live.network\n")
+    assert "Kind=vlan\n" in said
+    assert "Id=100\n" in said
+    assert "Address=2001:db8:2::10/64\n" in said
+
+
+def by_nmcli(guest: Guest, live: LiveNic) -> None:
+    kind, settings = networkmanager.profiles(live)["vmmigrate-live-vlan"]
+    said = guest.root(shlex.join(("nmcli", "--offline", "connection", "add", *kind, "con-name", "x", *settings)))
+    assert "[vlan]\nflags=1\nid=100\nparent=eth1\n" in said
+    assert "address2=192.0.2.11/24\n" in said
+    assert "method=auto\n" in said
+    assert "route1=10.0.0.0/8,192.0.2.254,50\n" in said
+
+
+def by_networkd(guest: Guest, live: LiveNic) -> None:
+    """It has no tool that reads files which are not in force: it says that it knows each word, in its journal."""
+    texts = networkd.documents(live, "00-vmmigrate-live")
+    script = [f"printf %s {shlex.quote(text)} > /etc/systemd/network/{name}" for name, text in texts.items()]
+    restart = "systemctl restart systemd-networkd; sleep 1; journalctl --no-pager -b -u systemd-networkd"
+    said = guest.root("; ".join([*script, restart]))
+    assert [line for line in said.splitlines() if "00-vmmigrate-live" in line and "nknown" in line] == []
+
+
+BY_TOOL: dict[str, Callable[[Guest, LiveNic], None]] = {
+    "ifupdown": by_ifupdown,
+    "netplan": by_netplan,
+    "networkmanager": by_nmcli,
+    "networkd": by_networkd,
+}

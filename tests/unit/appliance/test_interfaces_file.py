@@ -1,0 +1,149 @@
+"""What of an image still configures the live NIC goes out of its interfaces files, and nothing else does."""
+
+import pytest
+from scripted_shell import ScriptedShell
+
+from vmmigrate.addressing import Addressing, LiveNic, Route, address, addressing, cidr_address
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.net import ifupdown
+from vmmigrate.appliance.net.ifupdown import MAIN
+from vmmigrate.appliance.net.interfaces_file import without
+from vmmigrate.errors import ApplianceError
+
+LIVE, STAGING = "52:54:00:00:00:01", "52:54:00:00:00:02"
+NIC = LiveNic("eth0", LIVE, addressing("192.0.2.10/24"), (("eth1", STAGING),))
+OURS = "auto eth0\niface eth0 inet static\n    address 192.0.2.10\n    netmask 255.255.255.0\n"
+LO = "auto lo\niface lo inet loopback\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "left"),
+    [
+        ("auto eth0:1\niface eth0:1 inet static\n  address 192.0.2.78/24\n", ""),
+        ("auto eth0.7\niface eth0.7 inet dhcp\n", ""),
+        ("allow-hotplug eth0 eth1\niface eth0 inet dhcp\n", "allow-hotplug eth1\n"),
+        ("auto /eth*=lan\niface lan inet dhcp\n", "auto eth1=lan\niface lan inet dhcp\n"),
+        ("auto /eth*/1=lan\niface lan inet dhcp\n", "iface lan inet dhcp\n"),
+        ("auto /eth*/2=lan\niface lan inet dhcp\n", "auto /eth*/2=lan\niface lan inet dhcp\n"),
+        (f"auto mac/{LIVE}=lan\niface lan inet dhcp\n", "iface lan inet dhcp\n"),
+        (f"auto mac/{STAGING}=lan\niface lan inet dhcp\n", f"auto mac/{STAGING}=lan\niface lan inet dhcp\n"),
+        ("auto eth0=lan\niface lan inet dhcp\n", "iface lan inet dhcp\n"),
+        ("mapping eth0\n  script /bin/where\n  map home lan\niface lan inet dhcp\n", "iface lan inet dhcp\n"),
+        ("mapping eth*\n  script /bin/where\n", "mapping eth1\n  script /bin/where\n"),
+        ("mapping wlan0\n  script /bin/where\n", "mapping wlan0\n  script /bin/where\n"),
+        ("auto br0\niface br0 inet static\n  address 192.0.2.7/24\n  bridge_ports eth0\niface eth0 inet manual\n", ""),
+        ("auto br0\niface br0 inet dhcp\n  bridge-ports regex eth[0]\n", ""),
+        ("auto bond0\niface bond0 inet dhcp\n  bond-slaves eth0\n", ""),
+        ("auto vlan7\niface vlan7 inet dhcp\n  vlan-raw-device eth0\n", ""),
+        ("auto \\\n  eth0 \\\n  eth1\n", "auto eth1\n"),
+        ("no-scripts eth0\n", ""),
+        ("auto eth00 eth0x\niface eth00 inet dhcp\n", "auto eth00 eth0x\niface eth00 inet dhcp\n"),
+        ("iface eth0 inet dhcp\n  # why\n  up x\n\nauto eth1\n", "  # why\nauto eth1\n"),
+    ],
+)
+def test_what_configures_it_goes(image: str, left: str) -> None:
+    assert without(f"{LO}{image}", NIC) == f"{LO}{left}"
+
+
+@pytest.mark.parametrize("ports", ["eth0 eth1", "all", "regex eth.*"])
+def test_a_bridge_that_has_our_way_in_as_a_port_is_refused(ports: str) -> None:
+    with pytest.raises(ApplianceError, match="the image joins the live NIC eth0 and eth1 in br0"):
+        without(f"iface br0 inet dhcp\n  bridge_ports {ports}\n", NIC)
+
+
+def written(files: dict[str, bytes | str], live: LiveNic = NIC) -> dict[str, str]:
+    answers: dict[str, object] = {"which ifup": "/sbin/ifup", "which resolvconf": "/sbin/resolvconf"}
+    answers |= {f"ifup {name}": "" for name in (live.name, live.device)}
+    shell = ScriptedShell(answers, files)  # type: ignore[arg-type]
+    ifupdown.configure(shell, LookingShell(shell), live, False)
+    return {path: data.decode(errors="surrogateescape") for path, data in shell.files.items()}
+
+
+@pytest.mark.parametrize("line", ["source site/*", "source ./site/et?", "source-directory site"])
+def test_a_file_that_is_sourced_from_anywhere(line: str) -> None:
+    site = "auto eth0\niface eth0 inet dhcp\niface eth1 inet dhcp\n"
+    files = written({MAIN: f"{line}\n", "/etc/network/site/eth": site})
+    assert files == {MAIN: f"{line}\n\n{OURS}", "/etc/network/site/eth": "iface eth1 inet dhcp\n"}
+
+
+def test_a_file_that_a_sourced_file_sources() -> None:
+    files = written({MAIN: "source a\n", "/etc/network/a": "source b\n", "/etc/network/b": "auto eth0\n"})
+    assert files["/etc/network/b"] == "\n"
+
+
+def test_a_bridge_in_one_file_and_its_start_in_another() -> None:
+    files = written({MAIN: "source a\nauto br0\n", "/etc/network/a": "iface br0 inet dhcp\n  bridge_ports eth0\n"})
+    assert files == {MAIN: f"source a\n\n{OURS}", "/etc/network/a": "\n"}
+
+
+def test_what_is_made_again_at_each_boot_is_taken_over() -> None:
+    """A cloud image's udev rule writes these files; only one that is not read any more cannot come back."""
+    made = {f"/run/network/interfaces.d/{name}": f"auto {name}\niface {name} inet dhcp\n" for name in ("eth0", "eth1")}
+    files = written({MAIN: f"{LO}source-directory /run/network/interfaces.d\n", **made})
+    assert files[MAIN] == f"{LO}\nauto eth1\niface eth1 inet dhcp\n\n{OURS}"
+
+
+@pytest.mark.parametrize("comment", [b"# f\xfcr Au\xdfen\n", "# für Außen\n".encode(), b"# \xff\xfe\n"])
+def test_bytes_of_any_encoding_stay(comment: bytes) -> None:
+    shell = written({MAIN: comment + b"auto eth0\niface eth0 inet dhcp\n"})
+    assert shell[MAIN].encode(errors="surrogateescape").startswith(comment)
+
+
+def test_all_of_a_network_is_written() -> None:
+    whole = Addressing(
+        tuple(map(cidr_address, ("192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64"))),
+        (
+            addressing("192.0.2.10/24", "192.0.2.1").routes[0],
+            Route(cidr_address("::/0").network, address("fe80::1")),
+            Route(cidr_address("10.0.0.0/8").network, address("192.0.2.254"), source=address("192.0.2.11"), metric=50),
+        ),
+        (address("192.0.2.53"),),
+        ("a.test", "b.test"),
+        mtu=1400,
+        advertised=True,
+    )
+    assert (
+        ifupdown.stanza(LiveNic("eth0", LIVE, whole))
+        == """\
+auto eth0
+iface eth0 inet static
+    address 192.0.2.10
+    netmask 255.255.255.0
+    mtu 1400
+    gateway 192.0.2.1
+    up ip route replace 10.0.0.0/8 via 192.0.2.254 dev eth0 src 192.0.2.11 metric 50
+    dns-nameservers 192.0.2.53
+    dns-search a.test b.test
+iface eth0 inet static
+    address 192.0.2.11
+    netmask 255.255.255.0
+iface eth0 inet6 static
+    address 2001:db8::10
+    netmask 64
+    accept_ra 2
+    dad-attempts 0
+    mtu 1400
+    gateway fe80::1
+"""
+    )
+
+
+def test_an_on_link_next_hop_and_a_vlan() -> None:
+    """Before Debian 12, `gateway` takes no next hop outside the subnet."""
+    whole = addressing("192.0.2.10/32", "198.51.100.1")
+    assert "    up ip route replace 0.0.0.0/0 via 198.51.100.1 dev eth0 onlink\n" in ifupdown.stanza(
+        LiveNic("eth0", LIVE, whole)
+    )
+    tagged = Addressing(whole.addresses, mtu=1400, vlan=100)
+    assert ifupdown.stanza(LiveNic("eth0", LIVE, tagged)).startswith(
+        "auto eth0\niface eth0 inet manual\n    mtu 1400\n\nauto eth0.100\niface eth0.100 inet static\n"
+    )
+    named = ifupdown.stanza(LiveNic("enp0s31f6np0", LIVE, tagged))
+    assert "auto vlan100\niface vlan100 inet static\n" in named
+    assert "    vlan-raw-device enp0s31f6np0\n" in named
+
+
+@pytest.mark.parametrize("name", ["-x", "eth0 up reboot", "eth0\nup", "a/b", "", "e" * 16])
+def test_a_name_that_is_none_is_never_written(name: str) -> None:
+    with pytest.raises(ValueError, match="no name of a NIC"):
+        LiveNic(name, LIVE, addressing("192.0.2.10/24"))
