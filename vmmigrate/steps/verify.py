@@ -12,7 +12,7 @@ from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import install_tls
+from vmmigrate.steps import address, install_tls
 from vmmigrate.steps.export import DIGESTS, load_digests
 
 
@@ -88,6 +88,10 @@ def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
     yield Check("smtp-greeting", "SMTP greeting", repr(old), repr(new), Verdict.of(old == new))
 
 
+def _network(run: Run, host: str, limit: float) -> Iterator[Check]:
+    return address.in_force(run, limit)
+
+
 def _ports(run: Run, host: str, limit: float) -> Iterator[Check]:
     return ports.compared(run.facts.of(OldState).ports, host, run.dial_to(host), limit, run.pace)
 
@@ -134,6 +138,12 @@ COMPARISONS = (
     Comparison("units", "units active", _units, "look at `journalctl -u UNIT` in the new appliance"),
     CERTIFICATES,
     GREETING,
+    Comparison(
+        "new-address",
+        "the new VM's live NIC",
+        _network,
+        "log in over staging and see what else configures this NIC (docs/network.md)",
+    ),
     Comparison("ports", "ports", _ports, "add the service to master.cf, or the connector to server.xml, of the image"),
     Comparison(
         "console-account",
