@@ -56,7 +56,7 @@ def _graphics(device: ET.Element) -> ET.Element | None:
     assert copied is not None
     for fixed in ("port", "tlsPort", "websocket", "socket", "address"):
         copied.attrib.pop(fixed, None)
-    if copied.get("type") in ("vnc", "spice"):
+    if copied.get("type") in ("vnc", "spice", "rdp"):
         copied.set("autoport", "yes")
     remove(copied, "audio")
     for listen in copied.findall("listen"):
@@ -117,7 +117,8 @@ def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
     made = ET.Element("disk", type="file", device="disk")
     driver = ET.SubElement(made, "driver", name="qemu", type="qcow2")
     ET.SubElement(made, "source", file=file)
-    target = {"dev": "vda", "bus": "virtio"}
+    first = "virtio" if old.find("devices/hostdev[@type='scsi']") is None else "scsi"  # a disk of the host's own
+    target = {"dev": _DISKS[first], "bus": first}
     if template is not None:
         target = {name: attribute(template, "target", name) or value for name, value in target.items()}
         driver.attrib |= _driver_like(template, bus)

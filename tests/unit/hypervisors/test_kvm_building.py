@@ -492,6 +492,13 @@ def test_the_bus_of_whatever_boots(device: str, bus: str) -> None:
     assert attributes(built(old=f"<domain><devices>{disk}</devices></domain>"), "devices/disk/target")["bus"] == bus
 
 
+@pytest.mark.parametrize(("kind", "bus"), [("scsi", "scsi"), ("pci", "virtio")])
+def test_the_bus_of_a_disk_that_is_the_hosts_own(kind: str, bus: str) -> None:
+    boots = f"<hostdev mode='subsystem' type='{kind}'><source/><boot order='1'/></hostdev>"
+    old = f"<domain><devices>{boots}<controller type='scsi' model='virtio-scsi'/></devices></domain>"
+    assert attributes(built(old=old), "devices/disk/target")["bus"] == bus
+
+
 @pytest.mark.parametrize("said", ["readonly='no' ", ""], ids=["no", "nothing"])
 def test_firmware_that_the_old_one_writes_to_is_not_shared(said: str) -> None:
     with pytest.raises(NotSupported, match=r"writes to its own copy of the firmware, .*OVMF_CODE_4M\.fd"):
