@@ -27,7 +27,11 @@ def carried(old: ET.Element, new: ET.Element) -> tuple[Carried, ...]:
 
 
 def _unwritten(old: ET.Element, lines: KeysView[str]) -> Iterator[Carried]:
-    """Some versions of libvirt do not show the variable store that they chose."""
+    """Of a password that it is kept; of the variable store that libvirt chose, which some versions do not show."""
+    for number, graphics in enumerate(found := old.findall("devices/graphics"), start=1):
+        if graphics.get("passwd"):
+            place = f"devices/graphics{f'[{number}]' if len(found) > 1 else ''}/@passwd"
+            yield Carried(place, Fate.KEPT, "the same password opens the new VM's screen")
     if firmware_of(old) == "efi" and lines.isdisjoint({"os/nvram", "os/varstore"}):
         yield Carried("os/nvram", Fate.CHANGED, NEW_STORE)
 

@@ -9,7 +9,7 @@ import libvirt
 
 from hypervisors import refusals, unchanged
 from hypervisors.carried import Carried
-from hypervisors.errors import HypervisorError, NameTaken, NotSupported
+from hypervisors.errors import HypervisorError, NameTaken, NotSupported, printable
 from hypervisors.kvm import beside, building, carrying, checking, pools, tags, transfer
 from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import door
@@ -19,6 +19,7 @@ from hypervisors.tag import Tag
 from hypervisors.types import DeploySpec, Image, ProgressListener, VmRef
 from hypervisors.waiting import NotYet, wait_for
 
+_LONGEST_NAME = 255  # bytes of a file's
 _LIKE_FLAGS = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE  # with a console's password
 
 
@@ -92,6 +93,7 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     if spec.folder:
         raise NotSupported("libvirt has no folders of virtual machines", hint="leave new.folder out")
     for name in (place.name, *_empty_names(spec)):
+        _refuse_unfit(spec.name, name)
         _refuse_taken(place.pool, name, spec.store)
     old = _old(session, spec.like)
     checking.check_networks(session, spec.nics, old)
@@ -100,6 +102,18 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
     checking.check_definition(session, shape)
     _check_room(session, spec, place)
     return xml(shape)
+
+
+def _refuse_unfit(name: str, volume: str) -> None:
+    """Of some names libvirt says so when it defines the domain, of these only when it makes its files."""
+    why = "is no name for a file" if name in (".", "..") else ""
+    why = "has a line break" if "\n" in name else why
+    if len(volume.encode()) > _LONGEST_NAME:
+        why = f"is too long: its disk's name would have more than {_LONGEST_NAME} bytes"
+    if why:
+        raise NotSupported(
+            f"the new VM's name {printable(name)} {why}", hint="choose another name with new.name or --name NAME"
+        )
 
 
 def _refuse_taken(pool: libvirt.virStoragePool, name: str, store: str) -> None:

@@ -242,6 +242,20 @@ class TestWhatLibvirtSees:
         assert f"```\n{shown}\n```" in (ROOT / "docs" / "kvm.md").read_text(), shown
 
     @pytest.mark.parametrize(
+        ("name", "refused"),
+        [("x" * 240, True), ("é" * 125, True), ("a\nb", True), ("..", True), ("y" * 200, False), ("a'b <&", False)],
+    )
+    def test_a_name_that_it_takes_is_known_before(self, world: World, image: Image, name: str, refused: bool) -> None:
+        spec = world.spec(image, name=name)
+        if not refused:
+            world.hypervisor.rehearse(spec)
+            assert world.hypervisor.deploy(spec, no_progress).name == name
+            return
+        with pytest.raises(NotSupported, match="the new VM's name ") as caught:
+            world.hypervisor.rehearse(spec)
+        assert "--name" in caught.value.hint
+
+    @pytest.mark.parametrize(
         ("loader", "refused"),
         [
             ("<loader readonly='yes' type='pflash'>{own}</loader><nvram>/srv/old.fd</nvram>", True),

@@ -1,12 +1,13 @@
 """Plans and facts: what they decide, and that JSON brings them back as they were."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from small_plan import PLAN
 
-from hypervisors import VmRef
+from hypervisors import Carried, Fate, VmRef
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import (
     Backup,
@@ -105,6 +106,15 @@ def test_facts_hold_one_value_of_a_group() -> None:
 def test_a_plan_comes_back_from_json_as_it_was() -> None:
     assert plan_from_json(plan_to_json(PLAN)) == PLAN
     assert isinstance(plan_from_json(plan_to_json(PLAN)).image.path, Path)
+
+
+def test_the_list_of_what_is_carried_is_in_the_plan_and_an_earlier_plan_has_none() -> None:
+    listed = replace(PLAN, carried=(Carried("devices/tpm", Fate.CHANGED, "new"), Carried("cpu", Fate.KEPT)))
+    text = plan_to_json(listed)
+    assert plan_from_json(text) == listed
+    assert json.loads(text)["carried"][0] == {"what": "devices/tpm", "fate": "changed", "why": "new"}
+    earlier = {name: value for name, value in json.loads(text).items() if name != "carried"}
+    assert plan_from_json(json.dumps(earlier)).carried == ()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no JSON", '{"hypervisor": 1}'])
