@@ -1,5 +1,6 @@
 """What holds for every test, wherever the tests are run."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +15,15 @@ __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "pytest_terminal_
 def pytest_configure() -> None:
     """A shell starts what runs in its background with SIGINT ignored; some tests press Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests live as long as the process: the garbage collector need not look at them again and again."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ trap stop EXIT
 status=0
 # Guests that are starved answer too late for their tests; processes only take longer.
 nice -n 10 .venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not lab" || status=$?
-nice -n 10 .venv/bin/python -m tests.faults --schedules 2000 || status=$?
+nice -n 10 .venv/bin/python -m tests.faults --schedules 10000 || status=$?
 wait "$lab" || status=$?
 cat "$said"
 exit "$status"

@@ -250,7 +250,9 @@ def test_pydantic_stays_out_of_the_hypervisors() -> None:
 
 
 def test_nobody_imports_click() -> None:
-    assert importers((*PACKAGES, "tests"), lambda name: top(name) == "click") == []
+    naming = [path for path in files(*PACKAGES, "tests") if "click" in (ROOT / path).read_text()]
+    assert len(naming) > 5
+    assert [path for path in naming if any(top(name) == "click" for name, _ in imports(path))] == []
 
 
 @pytest.mark.parametrize("path", files(*PACKAGES), ids=str)

@@ -117,13 +117,13 @@ def _values(session: Session, new: ET.Element, path: str) -> list[str | None]:
 def check_definition(session: Session, definition: ET.Element) -> None:
     """Have libvirt read it and make QEMU's command line of it, which changes nothing. Raises libvirt's own error."""
     try:
-        session.connection.domainXMLToNative("qemu-argv", xml(without_nics(definition)), 0)
+        session.connection.domainXMLToNative("qemu-argv", xml(_without_nics(definition)), 0)
     except libvirt.libvirtError as error:
         if not has_code(error, "NO_SUPPORT", "OPERATION_UNSUPPORTED", "OPERATION_DENIED", "ACCESS_DENIED"):
             raise
 
 
-def without_nics(definition: ET.Element) -> ET.Element:
+def _without_nics(definition: ET.Element) -> ET.Element:
     """For a command line libvirt puts an `ethernet` NIC in the place of each, of whatever type, and makes its tap.
 
     Of the old NIC it takes over model and MAC alone, so the rest would not be looked at even then [libvirt 9.0,

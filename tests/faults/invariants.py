@@ -83,6 +83,9 @@ def _mail_is_not_so(model: "Model", mail: Service) -> str:
 
 
 def _is_not_so(world: World, vm: str, words: str) -> str:
+    if words.startswith("not known: "):  # which of those with the MAC it is
+        holders = [each for each in world.vms.values() if any(nic["mac"] == OLD_MAC for nic in each["nics"])]
+        return "" if any(each["name"] in words for each in holders) else "there is none of that name with its MAC"
     if not vm:
         return "" if any(word in words for word in ("deleted", "unknown", "gone", "not seen")) else "there is none"
     power, plugged = world.entry(vm)["power"], world.plugged(vm)

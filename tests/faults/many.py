@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import IO
 
-from tests.faults.play import Measured, Played, measured, play_all
+from tests.faults.play import Measured, Played, measured, play_all, warm_up
 
 
 @dataclass
@@ -31,7 +31,8 @@ class Sum:
 
 
 def play_many(seeds: range, jobs: int, hears: Callable[[Played], None] = lambda played: None) -> Sum:
-    """In `jobs` processes, each with every so many-th seed."""
+    """In `jobs` processes, each with every so many-th seed. This process is used up by it."""
+    warm_up()
     size, total = measured(), Sum()
     streams = [_worker(list(seeds[number::jobs]), size) for number in range(jobs)]
     for stream in streams:

@@ -3,13 +3,15 @@
 import faulthandler
 import gc
 import json
+import multiprocessing
 import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.faults import invariants
 from tests.faults.model import Model
@@ -74,8 +76,7 @@ def _on_step(model: Model, step: str, act: Any) -> None:
 
 
 def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
-    """In any order. This process is used up by it."""
-    _warm_up()
+    """In any order. This process is used up by it; it was warmed up."""
     schedules = sorted((of_seed(seed, size.effects, size.live_from) for seed in seeds), key=lambda each: each.first)
     results: list[Played] = []
     model = Model()
@@ -94,7 +95,7 @@ def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
     yield from results
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """What is loaded and remembered once is there for every copy; nothing is collected that all of them share."""
     model = Model()
     for verb in ("migrate", "rollback", "finish", "status"):
@@ -212,6 +213,41 @@ def play(schedule: Schedule) -> Played:
     told = in_copy(lambda: json.loads(_play(schedule)))
     told["broken"] = [tuple(each) for each in told["broken"]]
     return Played(**told)
+
+
+@contextmanager
+def stage() -> Iterator[Callable[[Schedule], Played]]:
+    """As `play`, by copies of one copy: what is loaded and remembered once is there for each."""
+    ours, its = multiprocessing.Pipe()
+    child = os.fork()
+    if not child:
+        ours.close()
+        _serve(its)
+    its.close()
+
+    def ask(schedule: Schedule) -> Played:
+        ours.send(schedule)
+        played: Played = ours.recv()
+        return played
+
+    try:
+        yield ask
+    finally:
+        ours.close()
+        os.waitpid(child, 0)
+
+
+def _serve(asked: Any) -> NoReturn:
+    """Until nobody asks any more."""
+    try:
+        warm_up()
+        while True:
+            asked.send(play(asked.recv()))
+    except EOFError:
+        os._exit(0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    os._exit(1)
 
 
 def _play(schedule: Schedule) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fixtures.model.disk import Disk, File, failure
-from fixtures.model.opened import Guard
+from fixtures.model.opened import SIZE, Guard
 
 
 class Killed(BaseException):
@@ -49,6 +49,10 @@ class Desks(Guard):
         if verb == "fsync" and process.folder in self.failing:
             self.failing.discard(process.folder)
             raise failure(errno.EIO, path)
+
+    def left(self, path: str) -> int:
+        process = self.process
+        return super().left(path) if process is None else max(self.free.get(process.folder, SIZE), 0)
 
     def synced(self, path: str) -> None:
         process = self.process

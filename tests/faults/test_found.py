@@ -1,8 +1,10 @@
 """Faults that the model has found, each by its name and as small as it can be told: none may come back."""
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
-from tests.faults.play import play
+from tests.faults.play import Played, stage
 from tests.faults.schedule import Leg, Move, Schedule
 
 KILL: Move = ("kill", 0.5)
@@ -118,7 +120,7 @@ FOUND = {
 ENDS = {
     "the new VM is renamed": "migrated",
     "the host reboots after the commit, and somebody goes back at once": "switched back",
-    "the new VM is plugged in by hand while what is in it is counted": "rolled-back",
+    "the new VM is plugged in by hand while what is in it is counted": "switched back",
     "the old VM does not serve where the new one is to be deleted": "switched back",
 }
 
@@ -131,8 +133,14 @@ LAST = {
 }
 
 
+@pytest.fixture(scope="module")
+def play() -> Iterator[Callable[[Schedule], Played]]:
+    with stage() as play:
+        yield play
+
+
 @pytest.mark.parametrize("name", FOUND)
-def test_found(name: str) -> None:
+def test_found(play: Callable[[Schedule], Played], name: str) -> None:
     played = play(Schedule(1, FOUND[name]))
     assert played.broken == [], "\n".join(played.story)
     assert played.end == ENDS.get(name, played.end), "\n".join(played.story)

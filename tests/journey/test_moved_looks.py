@@ -1,5 +1,6 @@
 """The world moved after a record and before `resume`, which looks: a record says what was done, not what is so."""
 
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from tests.journey import moving
 from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Stop, Story, Told
 
 Move = Callable[[Story], object]
+slowly = functools.partial(pytest.param, marks=pytest.mark.slow)  # of many of one kind, `make check` tries one
 
 
 def moved(story: Story, after: tuple[str, str], move: Move) -> Told:
@@ -101,11 +103,11 @@ def test_a_new_vm_that_was_restarted_in_the_switch_is_still_isolated(story: Stor
 @pytest.mark.parametrize(
     ("after", "live"),
     [
-        pytest.param(("done", "verify"), ["old"], marks=pytest.mark.slow),
+        slowly(("done", "verify"), ["old"]),
         (("done", "autostart"), ["new"]),
-        pytest.param(("learnt", "open"), ["new"], marks=pytest.mark.slow),
-        pytest.param(("done", "open"), ["new"], marks=pytest.mark.slow),
-        pytest.param(("done", "tidy"), ["new"], marks=pytest.mark.slow),
+        slowly(("learnt", "open"), ["new"]),
+        slowly(("done", "open"), ["new"]),
+        slowly(("done", "tidy"), ["new"]),
     ],
     ids=str,
 )
@@ -218,9 +220,7 @@ def test_a_half_import_whose_undo_was_recorded_is_not_continued_in_the_same_vm(s
 # ---- whose the new VM is -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "step", [*(pytest.param(step, marks=pytest.mark.slow) for step in ("deploy", "verify")), "close-intake"]
-)
+@pytest.mark.parametrize("step", [slowly("deploy"), slowly("verify"), "close-intake"])
 def test_a_new_vm_that_has_lost_its_tag_is_left_as_it_is(story: Story, step: str) -> None:
     seen: list[object] = []
 
@@ -258,8 +258,8 @@ def old_off(story: Story) -> None:
     moving.switch_off(story, moving.old(story))
 
 
-@pytest.mark.parametrize("move", [old_unplugged, plugged_the_other_way, old_off])
-@pytest.mark.parametrize("undone", ["switch", "close-intake"])
+@pytest.mark.parametrize("move", [old_unplugged, *map(slowly, (plugged_the_other_way, old_off))])
+@pytest.mark.parametrize("undone", ["switch", slowly("close-intake")])
 def test_an_old_vm_that_is_not_live_any_more_is_put_right_by_the_way_back(
     story: Story, undone: str, move: Move
 ) -> None:
@@ -273,6 +273,7 @@ def test_an_old_vm_that_is_not_live_any_more_is_put_right_by_the_way_back(
     assert told.out.splitlines()[-1].startswith("MAIL: flowing through mailgw")
 
 
+@pytest.mark.slow
 def test_links_alone_are_put_right_too(story: Story) -> None:
     gone_back_until(story, "switch")
     old_unplugged(story)
@@ -281,6 +282,7 @@ def test_links_alone_are_put_right_too(story: Story) -> None:
     assert (told.status, story.live()) == (ATTENTION, ["old"]), told.err  # its intake is closed yet
 
 
+@pytest.mark.slow
 def test_a_run_that_was_switched_back_is_switched_back_again_where_it_is_not_so_any_more(story: Story) -> None:
     assert story.migrate().status == DONE
     assert story.rollback().status == DONE

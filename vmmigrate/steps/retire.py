@@ -15,10 +15,10 @@ from vmmigrate.steps import claim, guards, inside
 
 def may_finish(run: Run) -> list[Check]:
     """As every verb; but of an old VM that was deleted there is no claim to read, and nothing left to do."""
-    return [] if old_is_gone(run) else guards.may_act(run)
+    return [] if _old_is_gone(run) else guards.may_act(run)
 
 
-def old_is_gone(run: Run) -> bool:
+def _old_is_gone(run: Run) -> bool:
     """Not found is not gone: no machine but the new one has the gateway's MAC, in a complete list."""
     try:
         run.hypervisor.inventory(run.plan.old)
@@ -33,7 +33,7 @@ def see_who_serves(run: Run) -> None:
     hint = f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
     guards.require(run, _serves(run, new, (old,), hint))
     gone = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"
-    run.remark(gone if old_is_gone(run) else _what_is_known_of_the_old_queue(run))
+    run.remark(gone if _old_is_gone(run) else _what_is_known_of_the_old_queue(run))
 
 
 def may_delete_new(run: Run) -> list[Check]:
@@ -76,15 +76,15 @@ def _what_is_known_of_the_old_queue(run: Run) -> str:
 
 
 def shut_down_old(run: Run) -> None:
-    if old_is_gone(run):
+    if _old_is_gone(run):
         return
     run.hypervisor.shut_down(run.plan.old, run.settings.limits.shutdown)
 
 
 def release_old(run: Run) -> None:
-    if old_is_gone(run):
+    if _old_is_gone(run):
         return
-    claim.release(run, f"Replaced by {run.plan.final_name} (vmmigrate run {run.run_id}, finished).")
+    claim.release(run, f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished).")
 
 
 def remove_staging(run: Run) -> None:

@@ -225,7 +225,7 @@ def test_who_types_nothing_at_all_is_not_asked_for_ever() -> None:
     assert hint.startswith("nothing was sent; read -rs VMMIGRATE_OLD_SSH_PASSWORD")
 
 
-@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+@pytest.mark.parametrize("kind", ["ed25519", pytest.param("rsa", marks=pytest.mark.slow)])
 def test_a_passphrase_that_does_not_open_the_key_is_asked_for_again(tmp_path: Path, kind: str) -> None:
     key, words = tmp_path / "key", ("-q", "-N", "right one", "-t", kind)
     subprocess.run(["ssh-keygen", *words, "-f", str(key)], check=True)
