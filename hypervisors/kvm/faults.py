@@ -19,6 +19,7 @@ from hypervisors.errors import (
     Problem,
     TrustRefused,
     Unreachable,
+    Unusable,
 )
 
 
@@ -45,10 +46,46 @@ BROKEN = Verdict(HypervisorError, "the host's journal says more: journalctl -u l
 NOT_ACCEPTED = Verdict(
     HypervisorError, "libvirt does not accept what it was asked for: look for the name or value it complains about"
 )
+OTHER_HOST = Verdict(
+    TrustRefused,
+    "its certificate must be signed by cacert.pem and have the host's name as the URL has it: give pkipath=",
+)
+NO_CERTIFICATES = Verdict(
+    Unusable,
+    "qemu+tls:// needs cacert.pem, clientcert.pem and clientkey.pem of one authority in a folder, which pkipath= names;"
+    " qemu+ssh:// needs none",
+)
+OTHER_SERVICE = Verdict(Unreachable, "is that the port on which libvirt listens for TLS (16514)?")
 HOST_KEY = Verdict(
-    TrustRefused, "compare the host's SSH key with its administrator's, then connect once by hand with ssh"
+    TrustRefused,
+    "name a file that has the host's key, known_hosts=; or give qemu+ssh://, which shows the key and pins it",
+)
+KEY_REFUSED = Verdict(
+    LoginRefused,
+    "give keyfile= of a key without passphrase that the account accepts, or sshauth=agent; or qemu+ssh://, which reads"
+    " ~/.ssh/config",
+)
+NOTHING_THERE = Verdict(
+    Unreachable, "does libvirtd run there, with virt-ssh-helper or netcat? qemu+ssh:// says which of them is missing"
 )
 
+# Of the same code for several causes; libvirt's own words, of its TLS, libssh2 and libssh.
+_BY_WORDS = {
+    "Failed to verify peer's certificate": OTHER_HOST,
+    "Our own certificate": NO_CERTIFICATES,
+    "Cannot read CA certificate": NO_CERTIFICATES,
+    "Cannot read certificate": NO_CERTIFICATES,
+    "Cannot read private key": NO_CERTIFICATES,
+    "TLS handshake failed": OTHER_SERVICE,
+    "Can't verify the session host key": HOST_KEY,
+    "SSH HOST KEY VERIFICATION FAILED": HOST_KEY,
+    "Access denied for": KEY_REFUSED,
+    "authentication with private key": KEY_REFUSED,
+    "error while reading private key": KEY_REFUSED,
+    "private key passphrase": KEY_REFUSED,
+    "connect to ssh agent": KEY_REFUSED,
+    "Remote command terminated": NOTHING_THERE,
+}
 _BY_CODE = {
     UNREACHABLE: (
         "UNKNOWN_HOST NO_CONNECT INVALID_CONN HTTP_ERROR GET_FAILED POST_FAILED RPC GNUTLS_ERROR SSH LIBSSH"
@@ -75,8 +112,8 @@ VERDICTS: dict[int, Verdict] = {
     if hasattr(libvirt, f"VIR_ERR_{name}")
 }
 
-_TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
-_SSH_REFUSALS = ("Permission denied (", "Too many authentication failures")
+_INSIDE = (libvirt.VIR_FROM_SSH, libvirt.VIR_FROM_LIBSSH)  # its own SSH
+_TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE, *_INSIDE)
 
 
 @contextmanager
@@ -100,7 +137,7 @@ def has_code(error: libvirt.libvirtError, *names: str) -> bool:
 
 def broke_off(error: libvirt.libvirtError) -> bool:
     """Whether the connection is gone: its errors have the codes that a driver has for less."""
-    return error.get_error_domain() in _TRANSPORT and _verdict(error) is UNREACHABLE
+    return error.get_error_domain() in _TRANSPORT and _verdict(error).kind is Unreachable
 
 
 def _verdict(error: libvirt.libvirtError) -> Verdict:
@@ -114,9 +151,9 @@ def _verdict(error: libvirt.libvirtError) -> Verdict:
 
 def _transport_verdict(error: libvirt.libvirtError, system_error: int | None) -> Verdict:
     """What the RPC layer reports: an unsupported call, or else the connection is not there or no more."""
-    message = str(error)
-    if "Host key verification failed" in message:  # ssh's own words, never translated
-        return HOST_KEY
-    if system_error == errno.EACCES or any(words in message for words in _SSH_REFUSALS):
+    for words, verdict in _BY_WORDS.items():
+        if words in str(error):
+            return verdict
+    if system_error == errno.EACCES:
         return REFUSED
     return VERDICTS.get(error.get_error_code() or 0, UNREACHABLE)

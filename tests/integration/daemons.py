@@ -27,6 +27,7 @@ class Daemon:
     """Its domains are those of `test:///default`: one that runs, called `test`."""
 
     folder: Path
+    listening: str = ""  # lines of its configuration by which it listens to the network
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -35,9 +36,17 @@ class Daemon:
 
     def start(self) -> None:
         self.socket.unlink(missing_ok=True)
-        (self.folder / "libvirtd.conf").write_text(_CONFIGURATION.format(folder=self.folder))
+        (self.folder / "libvirtd.conf").write_text(_CONFIGURATION.format(folder=self.folder) + self.listening)
         self.process = subprocess.Popen(
-            [*_without_rights(), "libvirtd", "-f", "libvirtd.conf", "-p", str(self.folder / "pid")],
+            [
+                *_without_rights(),
+                "libvirtd",
+                "-f",
+                "libvirtd.conf",
+                "-p",
+                str(self.folder / "pid"),
+                *(["--listen"] if self.listening else []),
+            ],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "log").open("ab"),
@@ -72,7 +81,7 @@ def _folders(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def daemon(folder: Path) -> Iterator[Daemon]:
+def daemon(folder: Path, listening: str = "") -> Iterator[Daemon]:
     pytest.importorskip("libvirt", reason="needs libvirt-python")
     if not shutil.which("libvirtd", path="/usr/sbin:/usr/bin:/sbin:/bin"):
         pytest.skip("there is no libvirtd here")
@@ -80,7 +89,7 @@ def daemon(folder: Path) -> Iterator[Daemon]:
         place.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             os.chown(place, NOBODY, NOBODY)
-    made = Daemon(folder)
+    made = Daemon(folder, listening)
     made.start()
     try:
         yield made

@@ -14,6 +14,7 @@ from hypervisors import (
     Problem,
     TrustRefused,
     Unreachable,
+    Unusable,
 )
 
 libvirt = pytest.importorskip("libvirt", reason="needs libvirt-python")
@@ -80,18 +81,9 @@ def test_codes_named_in_the_table_exist() -> None:
         (libvirt.VIR_ERR_INTERNAL_ERROR, "client socket is closed", -1, Unreachable),
         (libvirt.VIR_ERR_SYSTEM_ERROR, "Failed to connect socket", errno.ENOENT, Unreachable),
         (libvirt.VIR_ERR_SYSTEM_ERROR, "Failed to connect socket", errno.EACCES, LoginRefused),
-        (
-            libvirt.VIR_ERR_SYSTEM_ERROR,
-            "Cannot recv data: root@h: Permission denied (publickey).: Connection reset by peer",
-            errno.ECONNRESET,
-            LoginRefused,
-        ),
-        (
-            libvirt.VIR_ERR_SYSTEM_ERROR,
-            "Cannot recv data: Host key verification failed.: Connection reset by peer",
-            errno.ECONNRESET,
-            TrustRefused,
-        ),
+        (libvirt.VIR_ERR_AUTH_FAILED, "Failed to verify peer's certificate", -1, TrustRefused),
+        (libvirt.VIR_ERR_AUTH_FAILED, "TLS handshake failed: pull", -1, Unreachable),
+        (libvirt.VIR_ERR_SYSTEM_ERROR, "Cannot read CA certificate '/x': none", errno.ENOENT, Unusable),
         (libvirt.VIR_ERR_AUTH_FAILED, "authentication failed", -1, LoginRefused),
         (libvirt.VIR_ERR_NO_SUPPORT, "this function is not supported", -1, NotSupported),
     ],
