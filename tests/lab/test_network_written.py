@@ -48,16 +48,16 @@ AGAINST = {
             ipv4.method manual ipv4.addresses 192.0.2.99/24 ipv6.method disabled
         """,
     "netplan": """
-        printf 'network: {ethernets: {all: {match: {name: "e*"}, dhcp4: true}, eth1: {addresses: [192.0.2.99/24]}}}' \\
+        printf 'network: {ethernets: {0-all: {match: {name: e*}, dhcp4: true}, eth1: {addresses: [192.0.2.99/24]}}}' \\
             > /etc/netplan/99-installer.yaml
         chmod 600 /etc/netplan/99-installer.yaml
         netplan generate
         """
     """
         # netplan asks for the permanent MAC, which the NIC of a container has not
-        mkdir -p "/etc/systemd/network/10-netplan-00-vmmigrate-live.network.d"
+        mkdir -p "/etc/systemd/network/10-netplan-!00-vmmigrate-live.network.d"
         printf '[Match]\\nPermanentMACAddress=\\nName=eth1\\n' \\
-            > "/etc/systemd/network/10-netplan-00-vmmigrate-live.network.d/container.conf"
+            > "/etc/systemd/network/10-netplan-!00-vmmigrate-live.network.d/container.conf"
         """,
     "networkd": """
         printf '[Match]\\nName=eth1\\n\\n[Network]\\nAddress=192.0.2.99/24\\n' > /etc/systemd/network/00-image.network
@@ -134,11 +134,11 @@ def by_ifupdown(guest: Guest, live: LiveNic) -> None:
 def by_netplan(guest: Guest, live: LiveNic) -> None:
     said = guest.root(
         "rm -rf /tmp/root; mkdir -p /tmp/root/etc/netplan; cp /etc/netplan/*installer* /tmp/root/etc/netplan;"
-        f"printf %s {shlex.quote(netplan.document(live))} > /tmp/root/etc/netplan/zz.yaml;"
+        f"printf %s {shlex.quote(netplan.document(live, netplan.IDS[1]))} > /tmp/root/etc/netplan/zz.yaml;"
         "chmod 600 /tmp/root/etc/netplan/*; netplan generate --root-dir /tmp/root;"
-        "cd /tmp/root/run/systemd/network; ls *.network | sort | head -1; cat *eth1.100*"
+        "cd /tmp/root/run/systemd/network; ls *.network | LC_ALL=C sort | head -1; cat *eth1.100*"
     )
-    assert said.startswith("10-netplan-00-vmmigrate-live.network\n")
+    assert said.startswith("10-netplan-!00-vmmigrate-live.network\n")
     assert "Kind=vlan\n" in said
     assert "Id=100\n" in said
     assert "Address=2001:db8:2::10/64\n" in said

@@ -37,6 +37,8 @@ LO = "auto lo\niface lo inet loopback\n"
         ("auto vlan7\niface vlan7 inet dhcp\n  vlan-raw-device eth0\n", ""),
         ("auto \\\n  eth0 \\\n  eth1\n", "auto eth1\n"),
         ("no-scripts eth0\n", ""),
+        ("allow-ovs br0\niface br0 inet dhcp\n  ovs_ports eth0\n", ""),
+        ("# a\u2028auto eth0\x0cauto eth0\n", "# a\u2028auto eth0\x0cauto eth0\n"),
         ("auto eth00 eth0x\niface eth00 inet dhcp\n", "auto eth00 eth0x\niface eth00 inet dhcp\n"),
         ("iface eth0 inet dhcp\n  # why\n  up x\n\nauto eth1\n", "  # why\nauto eth1\n"),
     ],

@@ -10,7 +10,7 @@ from scripted_shell import Answer, ScriptedShell
 
 from vmmigrate.addressing import LiveNic, addressing
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.net import netplan, networkmanager
+from vmmigrate.appliance.net import netplan, networkd, networkmanager
 from vmmigrate.appliance.net.guest import Hop
 from vmmigrate.appliance.net.ifupdown import MAIN
 from vmmigrate.appliance.net.interfaces_file import without
@@ -50,6 +50,7 @@ iface eth0 inet static
 """
 UUID, OTHER = "2e9c47f4-a1db-4d04-866f-de732bdd409b", "2e9c47f4-a1db-4d04-866f-de732bdd409c"
 RELOAD = "sh -c 'networkctl reload || systemctl restart systemd-networkd'"
+STATUS = "networkctl status --no-pager --lines=0 eth0"
 NETWORK_FILE = "       Network File: /run/systemd/network/10-netplan-00-vmmigrate-live.network\n"
 UP = ("ifup eth0", "ifdown --force eth0", "systemctl stop ifup@eth0.service")
 WHOLE = addressing("192.0.2.10/24", "192.0.2.1", ("192.0.2.53",))
@@ -302,6 +303,51 @@ def test_netplan_gets_a_file_of_our_own() -> None:
     shell.answers |= {"ip -json address show": addresses(("192.0.2.10", 24)), "ip -json route show": ROUTED}
     configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert shell.ran.count("netplan generate") == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("10-netplan-all-en.network", "00-vmmigrate-live"),
+        ("10-netplan-00-vmmigrate-live.network", "00-vmmigrate-live"),
+        ("10-netplan-00-a.network", "!00-vmmigrate-live"),
+        ("80-wired.network", "00-vmmigrate-live"),
+        ("05-a.network", "systemd-networkd"),
+        ("05-a.link", "00-vmmigrate-live"),
+    ],
+)
+def test_ours_is_named_so_that_it_goes_first(image: str, expected: str) -> None:
+    """Of .network files that match a NIC, the first one counts."""
+    known: dict[str, Answer] = {"which netplan": "/usr/sbin/netplan", "systemctl is-active systemd-resolved": "active"}
+    files: dict[str, bytes | str] = {"/etc/netplan/a.yaml": "", f"/run/systemd/network/{image}": ""}
+    shell = guest(known, files)
+    look = look_at(shell)
+    if stack_of(look, "eth0").name != "netplan":
+        assert stack_of(look, "eth0").name == expected
+        return
+    with pytest.raises(CommandFailed, match="netplan generate"):
+        netplan.configure(shell, look, STATIC, False)
+    assert list(json.loads(shell.files[netplan.PATH])["network"]["ethernets"]) == [expected]
+
+
+@pytest.mark.parametrize(("image", "expected"), [("00-a", "!00-vmmigrate-live"), ("01-a", "00-vmmigrate-live")])
+def test_and_so_it_is_for_systemd_networkd_alone(image: str, expected: str) -> None:
+    shell = guest({}, {f"/etc/systemd/network/{image}.network": ""})
+    assert networkd.first(look_at(shell)) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"nmcli -g GENERAL.STATE device show eth0": "100 (connected)\n"}, "NetworkManager configures eth0 too"),
+        ({STATUS: "  Network File: /run/systemd/network/a.network\n"}, "systemd-networkd configures eth0 too, by /run"),
+    ],
+)
+def test_two_stacks_for_one_nic_are_refused(answer: dict[str, Answer], words: str) -> None:
+    shell = ifupdown_guest()
+    shell.answers |= answer
+    with pytest.raises(ApplianceError, match=words):
+        configure_live(shell, look_at(shell), LIVE, WHOLE)
 
 
 def test_what_the_stack_itself_shows_counts() -> None:

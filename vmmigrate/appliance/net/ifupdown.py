@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from vmmigrate.addressing import CidrAddress, LiveNic, Route
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.net import interfaces_file, resolving
+from vmmigrate.appliance.net import interfaces_file, networkd, resolving
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
 
@@ -56,8 +56,14 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
 
 
 def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
-    """What ifquery says otherwise than it was wanted."""
-    listed, asked = ask_all(shell, (("ifquery", "--list"), ("ifquery", live.device)), user="root")
+    """What ifquery says otherwise than it was wanted, and who else configures the NIC."""
+    others = (("nmcli", "-g", "GENERAL.STATE", "device", "show", live.name), networkd.status(live.name))
+    questions = (("ifquery", "--list"), ("ifquery", live.device), *others)
+    listed, asked, by_nm, by_networkd = ask_all(shell, questions, user="root")
+    if by_nm.status == 0 and not by_nm.stdout.startswith("10 "):
+        yield f"NetworkManager configures {live.name} too (state {by_nm.stdout.strip()})"
+    if file := networkd.file_in(by_networkd.stdout):
+        yield f"systemd-networkd configures {live.name} too, by {file}"
     names = [name for name in listed.stdout.split() if name.partition("=")[0].partition(":")[0] == live.device]
     if set(names) != {live.device}:
         yield f"`ifquery --list` has {', '.join(names) or 'nothing'} for {live.device}"

@@ -11,7 +11,7 @@ from vmmigrate.errors import ApplianceError
 
 _LISTS = ("auto", "no-auto-down", "no-scripts")  # and allow-…: words that name NICs
 _HEADS = ("iface", "mapping", "source", "source-directory", "rename", "template", *_LISTS)
-_PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves")
+_PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves", "ovs_ports")
 _BELOW = ("vlan-raw-device", "vlan_raw_device", "bond-primary")
 
 
@@ -94,7 +94,7 @@ def _kept(stanza: Stanza, live: LiveNic, going: frozenset[str]) -> Iterator[str]
 
 def _lines(text: str) -> Iterator[Line]:
     raw: list[str] = []
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line there
         raw.append(line)
         is_comment = len(raw) == 1 and line.lstrip().startswith("#")
         if line.endswith("\\") and not is_comment:

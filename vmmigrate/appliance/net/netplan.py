@@ -13,7 +13,7 @@ PATH = "/etc/netplan/zz-vmmigrate.yaml"  # of files that speak of the same thing
 STAGING_PATH = "/etc/netplan/91-vmmigrate-staging.yaml"
 # Of .network files that match one NIC the first one counts, and netplan names them by these ids. An id of our own is
 # also merged with nothing of the image: lists are joined, not replaced.
-ID = "00-vmmigrate-live"
+IDS = ("00-vmmigrate-live", "!00-vmmigrate-live")  # the second where the image has one that goes before the first
 _FOLDER = "/etc/netplan"
 _LISTING = ("ls", "-1", _FOLDER)
 QUESTIONS = (question("netplan"), _LISTING)
@@ -32,7 +32,7 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
 
     `netplan apply` would set up every NIC again, also the one that we come in at.
     """
-    text = document(live).encode()
+    text = document(live, _id(look)).encode()
     written = look.file_meta(PATH) is not None and look.read_file(PATH) == text
     resolvers = networkd.resolvers_beside(look, live)
     if written and not resolvers and in_force:
@@ -44,11 +44,21 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
 
 def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
     """What networkctl says otherwise than it was wanted, of the file that netplan made."""
-    expected = {live.name: ID, live.device: ID if live.device == live.name else live.device}
-    for name, made_of in expected.items():
+    expected = {live.name: IDS, live.device: IDS if live.device == live.name else (live.device,)}
+    for name, ids in expected.items():
         file = networkd.network_file(shell, name)
-        if not file.endswith(f"/10-netplan-{made_of}.network"):
-            yield f"`networkctl status {name}` has {file or 'no file'} as its network file, not netplan's of {made_of}"
+        if not file.endswith(tuple(f"/10-netplan-{each}.network" for each in ids)):
+            yield f"`networkctl status {name}` has {file or 'no file'} as its network file, not netplan's of {ids[0]}"
+
+
+def is_heard(look: LookingShell) -> bool:
+    """Whether systemd-networkd has no file that goes before all of netplan's."""
+    return all(name > "10-netplan-" for name in networkd.files_of_others(look) if not name.startswith("10-netplan-"))
+
+
+def _id(look: LookingShell) -> str:
+    """The one whose file goes before those of the image's."""
+    return IDS[0] if all(name > f"10-netplan-{IDS[0]}" for name in networkd.files_of_others(look)) else IDS[1]
 
 
 def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -> bool:
@@ -61,15 +71,15 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
     return True
 
 
-def document(live: LiveNic) -> str:
+def document(live: LiveNic, own: str = IDS[0]) -> str:
     """JSON, which is YAML."""
     nic: dict[str, object] = {"match": {"macaddress": live.mac}, "renderer": "networkd", "optional": True}
-    network: dict[str, object] = {"version": 2, "ethernets": {ID: nic}}
+    network: dict[str, object] = {"version": 2, "ethernets": {own: nic}}
     if live.addressing.vlan is None:
         nic |= _settings(live)
     else:
         nic |= {"dhcp4": False, "dhcp6": False, "link-local": [], "ignore-carrier": True} | _mtu(live)
-        vlan = {"id": live.addressing.vlan, "link": ID, "renderer": "networkd", "optional": True} | _settings(live)
+        vlan = {"id": live.addressing.vlan, "link": own, "renderer": "networkd", "optional": True} | _settings(live)
         network["vlans"] = {live.device: vlan}
     return json.dumps({"network": network}, indent=2) + "\n"
 
@@ -94,10 +104,10 @@ def _settings(live: LiveNic) -> dict[str, object]:
 
 
 def _route(route: Route) -> dict[str, object]:
-    """`default` is refused where another default route of the same table and metric is known; a subnet is not."""
+    """Netplan 0.106 aborts at a `default` without a next hop, because nothing says of which family it is."""
     return _filled(
         {
-            "to": "default" if route.is_default else str(route.to),
+            "to": "default" if route.is_default and route.via else str(route.to),
             "via": str(route.via) if route.via else None,
             "scope": None if route.via else "link",
             "on-link": route.on_link,

@@ -76,7 +76,9 @@ def stack_of(look: LookingShell, interface: str) -> Stack:
     if ifupdown.configures(look, interface):
         return IFUPDOWN
     if netplan.present(look):
-        return NETWORKMANAGER if networkmanager.renders_netplan(look) else NETPLAN
+        return (
+            NETWORKMANAGER if networkmanager.renders_netplan(look) else NETPLAN if netplan.is_heard(look) else NETWORKD
+        )
     if networkmanager.present(look):
         return NETWORKMANAGER
     if networkd.present(look):

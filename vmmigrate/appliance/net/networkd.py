@@ -51,7 +51,15 @@ def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
 
 def network_file(shell: Shell, name: str) -> str:
     """The .network file that systemd-networkd applies to that interface, '' where there is none."""
-    said = shell.run(("networkctl", "status", "--no-pager", "--lines=0", name), check=False).stdout
+    return file_in(shell.run(status(name), check=False).stdout)
+
+
+def status(name: str) -> tuple[str, ...]:
+    return ("networkctl", "status", "--no-pager", "--lines=0", name)
+
+
+def file_in(said: str) -> str:
+    """The network file that a `status` names, '' without one."""
     found = (line.partition("Network File:") for line in said.splitlines())
     return next((path.strip() for _, name_of_it, path in found if name_of_it and path.strip() != "n/a"), "")
 
@@ -67,10 +75,13 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
 
 def first(look: LookingShell) -> str:
     """The name, without its ending, that goes before every .network file of the image."""
+    return NAMES[0] if all(name > f"{NAMES[0]}.network" for name in files_of_others(look)) else NAMES[1]
+
+
+def files_of_others(look: LookingShell) -> tuple[str, ...]:
+    """The names of the .network files that are not ours."""
     listed = {name for folder in _FOLDERS for name in look.run(("ls", "-1", folder), check=False).stdout.splitlines()}
-    others = [name for name in listed if name.endswith(".network") and "vmmigrate-live" not in name]
-    before = all(f"{NAMES[0]}.network" < name for name in others)
-    return NAMES[0] if before else NAMES[1]
+    return tuple(name for name in listed if name.endswith(".network") and "vmmigrate-live" not in name)
 
 
 def documents(live: LiveNic, name: str) -> dict[str, str]:

@@ -47,7 +47,7 @@ def read(shell: Shell) -> Resolvers:
 
 def parsed(text: str) -> Resolvers:
     """A resolv.conf. The last `search` or `domain` counts [resolv.conf(5)]."""
-    lines = [words for line in text.splitlines() if (words := re.split(r"[#;]", line)[0].split())]
+    lines = [words for line in text.split("\n") if (words := re.split(r"[#;]", line)[0].split())]
     servers, wrong = _each(address, [words[1] for words in lines if words[0] == "nameserver" and words[1:]])
     names: list[str] = next((words[1:] for words in reversed(lines) if words[0] in ("search", "domain")), [])
     search, bad = _each(domain, [name for name in names if name != "."])
