@@ -30,7 +30,7 @@ class SshAccess:
 class Access:
     """`password` is called once a log-in, so that nothing is asked for where no password is needed.
 
-    `stall`: an upload of which no byte is taken for so many seconds is given up. libvirt has a keep-alive of its own.
+    `stall`: an upload of which no byte is taken for so many seconds is given up.
     """
 
     password: Callable[[], Secret] = no_password

@@ -158,7 +158,7 @@ def _fill(session: Session, image: Image, place: _Place, progress: ProgressListe
             f"libvirt put {place.name} at {volume.path()}, not at {place.path}",
             hint="give the storage pool a path without symbolic links or '..'",
         )
-    transfer.fill(session.connection, volume, image, progress, local=session.local)
+    transfer.fill(session.connection, volume, image, progress, local=session.local, stall=session.stall)
     unchanged.refuse_changed(image)
     wait_for(
         f"libvirt to see the disk in {place.name}",

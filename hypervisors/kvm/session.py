@@ -33,10 +33,14 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Session:
-    """`local`: the daemon is said to be on this machine. `tunnel`: leads to it elsewhere, in place of libvirt's ssh."""
+    """`local`: the daemon is said to be on this machine. `tunnel`: leads to it elsewhere, in place of libvirt's ssh.
+
+    `stall`: seconds for which an upload may stand still.
+    """
 
     connection: libvirt.virConnect
     local: bool
+    stall: float
     tunnel: Tunnel | None = None
 
     def close(self) -> None:
@@ -82,20 +86,20 @@ def open_session(url: str, access: Access) -> Session:
     parts = transports.checked(url)
     transport = transports.scheme_of(parts)[1]
     if transport == "ssh":
-        return over_ssh.opened(parts, access.ssh, lambda through, way: _open(through, url, way))
+        return over_ssh.opened(parts, access.ssh, lambda through, way: _open(through, url, access.stall, way))
     transports.refuse_ssh_settings(url, access.ssh)
-    return _open(url, url)
+    return _open(url, url, access.stall)
 
 
-def _open(address: str, url: str, tunnel: Tunnel | None = None) -> Session:
+def _open(address: str, url: str, stall: float, tunnel: Tunnel | None = None) -> Session:
     """`url`: what the operator named; `address`: where libvirt connects to."""
     with door(f"connection to {url}", url):
         if urlsplit(url).scheme == "test":  # in this process
-            return Session(libvirt.open(address), local=False)
+            return Session(libvirt.open(address), local=False, stall=stall)
         pulse.start_pulse()
         connection = within(_CONNECTING, f"connection to {url}", lambda: libvirt.open(address))
         pulse.watch(connection)
-        return Session(connection, _is_local(url), tunnel)
+        return Session(connection, _is_local(url), stall, tunnel)
 
 
 def _is_local(url: str) -> bool:

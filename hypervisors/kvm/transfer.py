@@ -9,11 +9,15 @@ from pathlib import Path
 import libvirt
 
 from hypervisors import qemu_img
+from hypervisors.errors import Unreachable
 from hypervisors.formats import holes
+from hypervisors.kvm.deadline import within
+from hypervisors.kvm.moving import moving
 from hypervisors.types import Image, Progress, ProgressListener
 
 # -W with 8 coroutines wrote 1440 MB/s where plain conversion made 410 and a stream 532
 _INTO = ("-W", "-m", "8", "-O", "qcow2")
+_ABORTING = 5.0  # seconds
 _FEW = 10  # holes below that part of a file are sent as the zeros that they are
 _PIECE = libvirt.virStorageVol.streamBufSize  # the largest message of libvirt's protocol
 
@@ -37,16 +41,20 @@ def fill(
     progress: ProgressListener,
     *,
     local: bool,
+    stall: float,
 ) -> None:
-    """Copy all of the image into the volume as a qcow2, by the fastest way there is. Raises NoRoom."""
+    """Copy all of the image into the volume as a qcow2, by the fastest way there is.
+
+    Raises NoRoom; Unreachable where an upload stands still for `stall` seconds.
+    """
     target = Path(volume.path())
     if local and _writable(target) and qemu_img.is_installed():
         convert(image, target, progress)
         _sync(target)
     elif _goes_as_it_is(image):
-        upload(connection, volume, image.path, progress)
+        upload(connection, volume, image.path, progress, stall)
     else:
-        _convert_and_upload(connection, volume, image, progress)
+        _convert_and_upload(connection, volume, image, progress, stall)
 
 
 def _writable(path: Path) -> bool:
@@ -55,7 +63,11 @@ def _writable(path: Path) -> bool:
 
 
 def _convert_and_upload(
-    connection: libvirt.virConnect, volume: libvirt.virStorageVol, image: Image, progress: ProgressListener
+    connection: libvirt.virConnect,
+    volume: libvirt.virStorageVol,
+    image: Image,
+    progress: ProgressListener,
+    stall: float,
 ) -> None:
     """Counted as the disk's bytes twice: once converted, once sent."""
     half = image.disk.size
@@ -66,7 +78,8 @@ def _convert_and_upload(
             connection,
             volume,
             converted,
-            lambda now: progress(Progress(half + half * now.done // now.total, 2 * half)),
+            lambda now: progress(Progress(half + half * now.done // now.total if now.total else half, 2 * half)),
+            stall,
         )
 
 
@@ -85,7 +98,11 @@ def _sync(path: Path) -> None:
 
 
 def upload(
-    connection: libvirt.virConnect, volume: libvirt.virStorageVol, path: Path, progress: ProgressListener
+    connection: libvirt.virConnect,
+    volume: libvirt.virStorageVol,
+    path: Path,
+    progress: ProgressListener,
+    stall: float,
 ) -> None:
     """Send a file into the volume through the daemon, its holes as holes if there are enough of them.
 
@@ -100,10 +117,10 @@ def upload(
         extents = extents if sparse else [(0, size, False)]
         volume.upload(stream, 0, size, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM if sparse else 0)
         try:
-            _send(stream, file, extents, progress)
+            moving(stall, f"the upload of {path.name}", lambda moved: _send(stream, file, extents, moved), progress)
         except BaseException:
-            with suppress(libvirt.libvirtError):  # a stream that failed may be gone already
-                stream.abort()
+            with suppress(libvirt.libvirtError, Unreachable):  # a stream that failed may be gone already, or be stuck
+                within(_ABORTING, "the end of an upload", stream.abort)
             raise
         stream.finish()
 

@@ -92,7 +92,7 @@ class Limits(Strict):
     reconnect: float = Field(
         default=60, gt=0, description="The hypervisor, when it stops answering in the middle of a run."
     )
-    stall: float = Field(default=120, gt=0, description="vSphere, while it accepts no byte of the new VM's disk.")
+    stall: float = Field(default=120, gt=0, description="While the hypervisor accepts no byte of the new VM's disk.")
 
 
 class Settings(Strict):

@@ -4,6 +4,7 @@ import os
 import shutil
 import struct
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from hypervisors import (
     NoRoom,
     NotSupported,
     Progress,
+    ProgressListener,
+    Unreachable,
     identify_image,
     no_progress,
     qemu_img,
@@ -24,6 +27,7 @@ from hypervisors import (
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 from hypervisors.formats import holes
 from hypervisors.kvm import transfer
+from hypervisors.kvm.moving import moving
 
 MEBI = 1 << 20
 
@@ -173,7 +177,7 @@ class TestFill:
             synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), os.fstat(descriptor).st_size))
 
         monkeypatch.setattr(os, "fsync", fsync_and_note)
-        transfer.fill(None, Volume(target), image, no_progress, local=True)  # type: ignore[arg-type]
+        transfer.fill(None, Volume(target), image, no_progress, local=True, stall=5)  # type: ignore[arg-type]
         assert synced == [(str(target), target.stat().st_size)]
         assert same(image.path, target)
 
@@ -204,3 +208,49 @@ class TestExtents:
     def test_holes_are_kept_if_they_are_more_than_a_tenth(self, hole: int, sparse: bool) -> None:
         extents = [(0, 10 * MEBI - hole, False), (10 * MEBI - hole, 10 * MEBI, True)]
         assert transfer._is_sparse(extents, 10 * MEBI) is sparse
+
+
+class TestMoving:
+    """What stands still inside a call into C, which hears nothing."""
+
+    def test_what_is_reported_is_heard_before_it_goes_on(self) -> None:
+        heard: list[int] = []
+
+        def act(moved: ProgressListener) -> None:
+            for done in range(3):
+                moved(Progress(done, 3))
+                assert heard[-1] == done
+
+        moving(5, "it", act, lambda now: heard.append(now.done))
+        assert heard == [0, 1, 2]
+
+    def test_its_own_error_comes_through(self) -> None:
+        with pytest.raises(KeyError):
+            moving(5, "it", lambda moved: {}["x"], no_progress)
+
+    def test_it_is_given_up_where_nothing_moves(self) -> None:
+        stuck = threading.Event()
+        with pytest.raises(Unreachable, match=r"the upload: libvirt took no byte for 0\.1 s"):
+            moving(0.1, "the upload", lambda moved: stuck.wait(5) and None, no_progress)
+        stuck.set()
+
+    def test_an_interrupt_is_heard_while_nothing_moves(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("hypervisors.kvm.moving._BEAT", 0.01)
+        stuck, beats, after = threading.Event(), list[Progress](), list[str]()
+
+        def act(moved: ProgressListener) -> None:
+            moved(Progress(1, 2))
+            stuck.wait(5)
+            moved(Progress(2, 2))
+            after.append("went on")
+
+        def interrupted(now: Progress) -> None:
+            beats.append(now)
+            if len(beats) == 3:
+                raise Cancelled("interrupted", hint="")
+
+        with pytest.raises(Cancelled):
+            moving(60, "the upload", act, interrupted)
+        stuck.set()
+        assert beats == [Progress(1, 2)] * 3
+        assert after == []
