@@ -168,6 +168,42 @@ def test_without_an_old_vm_there_is_no_way_back_and_the_new_one_stays_live(story
     assert f"MAIL: flowing through {moving.new(story).name}" in last_line(told)
 
 
+@pytest.mark.parametrize("after", ["open", "tidy", "switch"])
+def test_without_an_old_vm_a_committed_run_goes_on_to_its_end_and_no_way_back_is_begun(
+    story: Story, after: str
+) -> None:
+    """What is no longer possible is said. Before the commit nothing is done."""
+    killed(story, after)
+    moving.delete(story, moving.old(story))
+    before = story.journal
+    for flags in ((), ("--links-only",)):
+        told = story.rollback(*flags)
+        assert told.status == ATTENTION
+        assert [record["kind"] for record in story.journal[len(before) :]] == ["looked"]  # why it was refused
+        assert after == "switch" or "the old VM mailgw: expected there; seen: deleted" in told.err
+        before = story.journal
+    if after == "switch":
+        return
+    told = story.resume()
+    story.lab.settle()
+    assert (told.status, moving.live_names(story)) == (DONE, [moving.new(story).name]), told.err
+    assert "mailgw was deleted by hand: no note is left there" in told.out
+    told = story.finish()
+    assert (told.status, story.answers_the_world()) == (DONE, True), told.err
+
+
+def test_a_new_vm_that_is_off_and_would_start_beside_the_old_one_is_gone_back_from_at_once(story: Story) -> None:
+    assert story.migrate().status == DONE
+    new = moving.new(story)
+    moving.wait_in_queue(story, new)
+    moving.switch_off(story, new)
+    moving.plug(story, moving.old(story))
+    told = story.rollback()
+    story.lab.settle()
+    assert (told.status, moving.live_names(story)) == (DONE, ["mailgw"]), told.err
+    assert "is unplugged: the mail that waits in it stays in it, undelivered" in told.out
+
+
 def test_an_old_vm_that_was_deleted_in_the_switch_is_named_and_nobody_is_called_live(story: Story) -> None:
     killed(story, "switch")
     moving.delete(story, moving.old(story))

@@ -68,10 +68,10 @@ class Engine:
 
         `words`: for this way back, in place of the scope's. `terms`: the rest of a `Back`.
         """
-        way = Back(scope.name, reason, self.standing.covered(scope), **terms)
         stood = self.standing.paused_at if self.standing.committed else None  # it serves otherwise: not forward from it
+        way = Back(scope.name, reason, self.standing.covered(scope), stood=stood.name if stood else "", **terms)
         self._turn_back(way, words or scope.words)
-        self._walk_back(way, stood)
+        self._walk_back(way)
 
     def turn_forward(self, reason: str) -> None:
         """Record that a run which had gone back goes forward again."""
@@ -169,11 +169,11 @@ class Engine:
 
     def _turn_back(self, back: Back, words: str) -> None:
         data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps), LEAVE_BEHIND: back.leave_behind}
-        further = {"finishes": back.finishes, "permits": dict(back.permits)}
+        further = {"finishes": back.finishes, "permits": dict(back.permits), "stood": back.stood}
         self.journal.append(Kind.DIRECTION, {"to": "back", **data, **{k: v for k, v in further.items() if v}})
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
-    def _walk_back(self, back: Back, stood: Scope | None = None) -> None:
+    def _walk_back(self, back: Back) -> None:
         pace = self.stage.pace
         if self.standing.exposes(back.steps):
             self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
@@ -182,7 +182,7 @@ class Engine:
         try:
             self._undo_all(back)
         except UndoRefused as refused:
-            if stood:
+            if stood := next((scope for scope in self.itinerary.scopes if scope.name == back.stood), None):
                 self.journal.rest(Kind.PAUSED, reason=stood.pauses_as)
             else:
                 self._forward_after(refused)

@@ -32,6 +32,7 @@ class Back:
     leave_behind: bool = False  # the operator permits that something stays behind in the new side
     finishes: str = ""  # the scope whose end is made final by it; "": it is no `finish`
     permits: Mapping[str, str] = field(default_factory=dict)  # what may be lost by it, as the operator gave it
+    stood: str = ""  # the scope after which the run stood still when it was begun, and the old side served
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,8 @@ def _direction(state: RunState, record: Record) -> RunState:
     data = record.data
     steps = tuple(_known(state, record, name) for name in data["steps"])
     leave_behind, permits = data.get(LEAVE_BEHIND, False), dict(data.get("permits", {}))
-    back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, data.get("finishes", ""), permits)
+    finishes, stood = data.get("finishes", ""), data.get("stood", "")
+    back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, finishes, permits, stood)
     return _with(state, back=back, paused=None, ended=None, troubles={})
 
 

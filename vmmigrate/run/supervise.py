@@ -46,14 +46,14 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
             raise _stuck(engine, run, str(error), error.hint) from error
         report(engine, run, outcome_of(standing))
         raise error
-    unsafe = isinstance(error, NoLonger) and not standing.exposed
+    unsafe = isinstance(error, NeedsAttention) and not standing.exposed
     served = standing.committed and state.back is None and _is_served(engine, error)
     if served or unsafe or state.back is not None or state.ended is not None:
         report(engine, run, NEEDS_ATTENTION)
         raise error
     run.pace = run.pace.undisturbed()
-    itinerary, looked = engine.itinerary, isinstance(error, NoLonger)  # what was prepared may be good yet
-    scope = itinerary.interrupted if standing.committed or looked else itinerary.everything
+    itinerary, stopped = engine.itinerary, isinstance(error, NeedsAttention)  # what was prepared may be good yet
+    scope = itinerary.interrupted if standing.committed or stopped else itinerary.everything
     _back_because(engine, run, scope, error)
 
 

@@ -8,6 +8,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import Claim
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import gone
 
 MARK = "[vmmigrate]"
 REMOVED = "removed, and no other run's"
@@ -36,7 +37,13 @@ def undo(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """The claim is this run's. One that was removed is claimed again, unless another run has come to its end since."""
+    """The claim is this run's. One that was removed is claimed again, unless another run has come to its end since.
+
+    Of an old VM that was deleted after the commit nobody can claim anything.
+    """
+    if gone.old_is_gone(run):
+        yield Check("claim", f"the claim in the notes of {run.plan.old.name}", "", "the VM was deleted", Verdict.PASS)
+        return
     notes = run.hypervisor.inventory(run.plan.old).notes
     line = foreign(notes, run.run_id) or _finished_since(notes, run.run_id, run.facts.find(Claim))
     ours = is_ours(notes, run.run_id)

@@ -7,7 +7,7 @@ from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import Claim, NewVm, Plugged, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, deploy
+from vmmigrate.steps import claim, deploy, gone
 
 
 def do_autostart(run: Run) -> None:
@@ -77,7 +77,10 @@ def start_at_boot(run: Run, vm: VmRef, entry: str) -> bool:
 def do_notes(run: Run) -> None:
     plan = run.plan
     replaced = f"run {run.run_id}: replaced by {plan.new_name}; kept, unplugged, until `vmmigrate finish {run.run_id}`"
-    claim.note(run, replaced)
+    if gone.old_is_gone(run):
+        run.remark(f"{plan.old.name} was deleted by hand: no note is left there, and nothing goes back to it any more")
+    else:
+        claim.note(run, replaced)
     new = run.facts.of(NewVm).vm
     if deploy.is_ours(run, new):  # without the tag it is somebody's
         run.hypervisor.set_notes(new, f"made by vmmigrate, run {run.run_id}, in place of {plan.old.name}")

@@ -11,7 +11,7 @@ from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, elsewhere, links
+from vmmigrate.steps import claim, elsewhere, gone, links
 
 # As below: where they could not be asked.
 CLAIM, OTHERS, ANSWERS, HERE = "claim", "sole-holder", "address-free", "went-on-here"
@@ -100,6 +100,17 @@ def may_act(run: Run) -> list[Check]:
     if not checks.failed and run.facts.last(Opened) is None:
         _renew_claim(run, checks)
     return checks.all
+
+
+def may_go_back(run: Run) -> Iterator[Check]:
+    """There is an old VM to go back to."""
+    if gone.old_is_gone(run):
+        old, new = run.plan.old.name, run.plan.new_name
+        hint = (
+            f"{new} stays as it is, and nothing goes back to {old} any more: `vmmigrate finish {run.run_id}` ends the"
+            f" run where it is migrated, `vmmigrate resume {run.run_id}` where it is not yet"
+        )
+        yield Check("old-vm-there", f"the old VM {old}", "there", "deleted", Verdict.FAIL, hint)
 
 
 def before_closing(run: Run) -> None:

@@ -66,7 +66,7 @@ KEEPING_NEW = Scope(
     "switch",
     "going back to the old VM, keeping the new one, unplugged",
     takes=_takes_the_switch,
-    guard=open_.may_close,
+    guard=lambda run: (*guards.may_go_back(run), *open_.may_close(run)),
     keeps=(PREPARE.name,),
     pauses_as="switched back",
     finish=Finish(
@@ -83,6 +83,7 @@ LINKS = Scope(
     pauses_as="plugged back",
     needless="the old VM is plugged in, as far as this run is concerned",
     takes=_takes_the_links,
+    guard=guards.may_go_back,
     leaves=(
         f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
         "nothing was undone in the new guest: `rollback` does that, and needs its password",
@@ -184,7 +185,6 @@ MIGRATE = Itinerary(
         "when satisfied: shuts the old VM down; no way back after that",
         _ends,
         (retire.see_who_serves, retire.shut_down_old, retire.release_old, retire.remove_staging),
-        guard=retire.may_finish,
     ),
     rollback_does="to go back to the old VM",
     once="was open to the world and went back: its data may differ from the old VM's by now",

@@ -121,6 +121,9 @@ def _close(run: Run) -> None:
     off = guards.refuse_paused(run, vm) is PowerState.OFF
     if off and not run.leave_behind:
         _start_to_look(run, deploy.ours(run))
+        if _is_unplugged(run):
+            _close_unplugged(run, boots=True)
+            return
     run.wait_for_answer(
         "the new gateway's shell",
         lambda: _close_intake(run, shell),
@@ -139,11 +142,13 @@ def _close_intake(run: Run, shell: Shell) -> None:
     firewall.close_intake(shell, firewall.lay_intake(shell))
 
 
-def _close_unplugged(run: Run) -> None:
-    """It serves nobody, and no mail can leave it: nothing is waited for or refused while nobody may be live."""
+def _close_unplugged(run: Run, *, boots: bool = False) -> None:
+    """It serves nobody, and no mail can leave it: no mail is waited for or refused while nobody may be live."""
     name = run.plan.new_name
     try:
         shell = run.new_shell
+        if boots:
+            run.wait_for_answer(name, lambda: boot_id(shell), timeout=run.settings.limits.boot, clears=BOOTS)
         firewall.close_intake(shell, firewall.lay_intake(shell))
         waiting = mail.queues(shell)
         firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused, Unreachable
 from hypervisors.wire.ssh import fingerprint_of_key
@@ -11,7 +12,7 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
-from vmmigrate.facts import NewGuest, NewVm
+from vmmigrate.facts import NewGuest, NewVm, Opened
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.run.whereabouts import is_ipv6, leases
@@ -33,6 +34,10 @@ def do(run: Run) -> None:
     software = _answering(run, shell)
     refuse_six(software)
     _refuse_older(run.plan.old_version, software.version)
+    known = run.facts.find(NewGuest)
+    if known and run.facts.last(Opened):  # what runs in it is its administrator's by now
+        run.learn(replace(known, staging_address=shell.host))
+        return
     wait_until_active(shell, software.units.restart_order, timeout=run.settings.limits.boot, pace=run.pace)
     trust = run.doors.new.trust(shell)
     run.learn(

@@ -3,28 +3,14 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from hypervisors import NotFound, TimedOut, VmRef
+from hypervisors import TimedOut, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.facts import Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, guards, inside
+from vmmigrate.steps import claim, gone, guards, inside
 
 # Each act looks first, so a `finish` that was interrupted is simply run again.
-
-
-def may_finish(run: Run) -> list[Check]:
-    """As every verb; but of an old VM that was deleted there is no claim to read, and nothing left to do."""
-    return [] if _old_is_gone(run) else guards.may_act(run)
-
-
-def _old_is_gone(run: Run) -> bool:
-    """Not found is not gone: no machine but the new one has the gateway's MAC, in a complete list."""
-    try:
-        run.hypervisor.inventory(run.plan.old)
-    except NotFound:
-        return all(holder.vm.id == run.facts.of(NewVm).vm.id for holder in guards.holders(run))
-    return False
 
 
 def see_who_serves(run: Run) -> None:
@@ -32,8 +18,8 @@ def see_who_serves(run: Run) -> None:
     new, old = run.facts.of(NewVm).vm, run.plan.old
     hint = f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
     guards.require(run, _serves(run, new, (old,), hint))
-    gone = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"
-    run.remark(gone if _old_is_gone(run) else _what_is_known_of_the_old_queue(run))
+    deleted = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"
+    run.remark(deleted if gone.old_is_gone(run) else _what_is_known_of_the_old_queue(run))
 
 
 def may_delete_new(run: Run) -> list[Check]:
@@ -76,13 +62,13 @@ def _what_is_known_of_the_old_queue(run: Run) -> str:
 
 
 def shut_down_old(run: Run) -> None:
-    if _old_is_gone(run):
+    if gone.old_is_gone(run):
         return
     run.hypervisor.shut_down(run.plan.old, run.settings.limits.shutdown)
 
 
 def release_old(run: Run) -> None:
-    if _old_is_gone(run):
+    if gone.old_is_gone(run):
         return
     claim.release(run, f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished).")
 

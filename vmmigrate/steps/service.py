@@ -245,7 +245,11 @@ def _old_in_words(old: Holder | None, *, open_: bool) -> str:
 
 def _new_in_words(seen: Seen, new: Holder | None, *, open_: bool) -> str:
     if new is None:
-        return f"not known: {seen.unknown} has this MAC" if seen.unknown and not seen.known else "deleted or never made"
+        return (
+            f"not seen as this run made it; {seen.unknown} has this MAC"
+            if seen.unknown and not seen.known
+            else "deleted or never made"
+        )
     if serves(new):
         return "live" if open_ else "plugged in, but it may not be open"
     if new.is_live:

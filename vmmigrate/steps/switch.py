@@ -8,7 +8,7 @@ from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import guards, links
+from vmmigrate.steps import gone, guards, links
 from vmmigrate.steps.close import give_back_autostart
 
 
@@ -23,8 +23,9 @@ def do(run: Run) -> None:
     if run.facts.find(Opened) is not None:
         _refuse_where_it_was_undone_by_hand(run, new)
     run.doors.hang_up(run.old_host)
-    hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
-    hypervisor.set_nic(old, mac, link_up=False)
+    if not gone.old_is_gone(run):
+        hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
+        hypervisor.set_nic(old, mac, link_up=False)
     guards.before_plugging_in(run, new.vm, down=(old,))
     hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
     _unplug_beside_another(run, new)
@@ -42,7 +43,7 @@ def _unplug_beside_another(run: Run, new: NewVm) -> None:
 def _refuse_where_it_was_undone_by_hand(run: Run, new: NewVm) -> None:
     """After the commit. Whoever plugs the old VM in and unplugs the new one wants it so."""
     old = run.plan.old
-    if links.is_down(run, old, run.plan.identity.mac):
+    if gone.old_is_gone(run) or links.is_down(run, old, run.plan.identity.mac):
         return
     if links.is_down(run, new.vm, new.live_mac):
         raise NeedsAttention(
@@ -87,13 +88,18 @@ def _unplug_ours_again(run: Run, ours: Collection[VmRef], old_mac: str) -> None:
 
 def holds(run: Run) -> Iterator[Check]:
     """The old VM is unplugged and does not start with its host; the new one is plugged in."""
-    new, old = run.facts.of(NewVm), run.plan.old
+    new = run.facts.of(NewVm)
+    if not gone.old_is_gone(run):
+        yield from _old_is_down(run)
+    yield _link(new.vm, links.with_mac(run.hypervisor.inventory(new.vm).nics, new.live_mac), up=True)
+
+
+def _old_is_down(run: Run) -> Iterator[Check]:
+    old = run.plan.old
     inventory = run.hypervisor.inventory(old)
     yield _link(old, links.with_mac(inventory.nics, run.plan.identity.mac), up=False)
-    starts = inventory.autostart
-    what, seen = f"{old.name} at a start of its host", _STARTS[starts]
-    yield Check("old-autostart", what, _STARTS[False], seen, Verdict.of(not starts))
-    yield _link(new.vm, links.with_mac(run.hypervisor.inventory(new.vm).nics, new.live_mac), up=True)
+    what, starts = f"{old.name} at a start of its host", inventory.autostart
+    yield Check("old-autostart", what, _STARTS[False], _STARTS[starts], Verdict.of(not starts))
 
 
 def is_undone(run: Run) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from recorded_runs import done as recorded
 
 from hypervisors import Clock, Pace, Problem
 from vmmigrate import operations
-from vmmigrate.errors import NeedsAttention, RolledBack
+from vmmigrate.errors import Guarded, NeedsAttention, RolledBack
 from vmmigrate.events import Event, RunEnded
 from vmmigrate.facts import Opened
 from vmmigrate.findings import Check, Verdict
@@ -199,3 +199,17 @@ def test_a_prepared_thing_that_is_gone_in_the_switch_is_gone_back_from_and_the_r
     assert (state.paused, outcomes(heard)) == ("switched back", ["switched-back"])
     assert gateway.acts == ["old plugged in"]
     assert state.back is None or state.back.scope == "switch"
+
+
+def test_what_a_guard_refuses_before_the_commit_keeps_what_was_prepared(go_on: Any, gateway: Gateway) -> None:
+    """Somebody else is live, or it is not known whether: neither is a fault of the new VM."""
+
+    def guarded(run: Any) -> None:
+        raise Guarded("other machines with the gateway's MAC: not known: one is inaccessible", hint="see that one")
+
+    gateway.do = guarded  # type: ignore[method-assign]
+    with pytest.raises(RolledBack, match="one is inaccessible"):
+        go_on("open")
+    state, heard = go_on.ended
+    assert (state.paused, outcomes(heard)) == ("switched back", ["switched-back"])
+    assert str(state.steps["deploy"]) == "done"

@@ -465,6 +465,25 @@ def test_one_of_a_run_that_stands_still_after_its_commit_does_not_turn_it_forwar
     assert process.engine.journal.state().paused == "plugged back"
 
 
+def test_nor_does_it_where_it_was_killed_before_the_refusal(path: Path, world: World) -> None:
+    links = Scope("links", "the plugging alone", only=("unplug", "open"), pauses_as="plugged back")
+    itinerary = replace(LIVE, scopes=(*LIVE.scopes, links))
+    process = start(path, world, itinerary=LIVE)
+    process.engine.forward()
+    process.engine.itinerary = itinerary
+    process.engine.back(links, "asked")
+    world.marks.add("mail")
+    process.engine.journal.lives = 2  # type: ignore[attr-defined]
+    with pytest.raises(Killed):
+        process.engine.back(SWITCH_BACK, "asked")
+    assert process.kinds[-1] == "direction"
+    again = start(path, world, itinerary=LIVE)
+    again.engine.itinerary = itinerary
+    with pytest.raises(UndoRefused, match="mail waits"):
+        again.engine.go_on()
+    assert again.engine.journal.state().paused == "plugged back"
+
+
 def test_the_leave_to_leave_something_behind_reaches_the_undo(path: Path, world: World) -> None:
     migrated(path, world)
     world.marks.add("mail")
