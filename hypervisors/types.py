@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hypervisors.secrets import Secret
 
+LIKE_OLD = ("tags", "custom-attributes", "permissions", "shares", "reservations", "limits")
+
 
 class PowerState(Enum):
     RUNNING = "running"
@@ -243,7 +245,8 @@ class DeploySpec:
     `run_id` is the tag that `destroy` and `find_tagged` look at. `vcpus`, `memory` (bytes), `firmware` ('bios', 'efi')
     and `disk_bus` ('virtio', 'scsi', 'sata', 'ide') override those of `like`. `properties`: vApp properties by key,
     secret ones as such; only a hypervisor that hands them to the guest takes any. `folder`: another than that of
-    `like`, by the names on its way from the datacenter, with slashes between; only vSphere has folders.
+    `like`, by the names on its way from the datacenter, with slashes between; only vSphere has folders. `like_old`: of
+    LIKE_OLD, what the new one gets of the old one beside its hardware; None: what this hypervisor carries by itself.
     """
 
     run_id: str
@@ -258,6 +261,7 @@ class DeploySpec:
     disk_bus: str | None = None
     properties: Mapping[str, str | Secret] = field(default_factory=dict, repr=False)
     folder: str = ""
+    like_old: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

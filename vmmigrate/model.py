@@ -67,6 +67,7 @@ class Plan:
     firmware: str | None = None
     disk_bus: str | None = None  # None for either: as the old VM's
     folder: str | None = None  # None: the old VM's
+    like_old: tuple[str, ...] | None = None  # None: what the hypervisor carries by itself
     properties: Mapping[str, str | None] = field(default_factory=dict)  # vApp's, by key; None stands for a secret
     new_mac: str | None = None  # None: the old one's, which is kept wherever the hypervisor permits it
     insecure: tuple[str, ...] = ()  # every option that disables a check; the report repeats them

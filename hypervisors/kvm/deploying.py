@@ -20,6 +20,7 @@ from hypervisors.types import DeploySpec, Image, ProgressListener, VmRef
 from hypervisors.waiting import NotYet, wait_for
 
 _LONGEST_NAME = 255  # bytes of a file's
+_CARRIED = ("shares", "reservations", "limits")
 _LIKE_FLAGS = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE  # with a console's password
 
 
@@ -92,6 +93,11 @@ def _asked(session: Session, spec: DeploySpec, place: _Place) -> str:
         raise NotSupported("libvirt passes no vApp properties to a guest", hint="leave them out")
     if spec.folder:
         raise NotSupported("libvirt has no folders of virtual machines", hint="leave new.folder out")
+    if missing := [word for word in spec.like_old or () if word not in _CARRIED]:
+        raise NotSupported(
+            f"libvirt has no {', no '.join(missing)} of a virtual machine",
+            hint=f"leave that out of new.like_old; {', '.join(_CARRIED)} are in the old definition and are always kept",
+        )
     for name in (place.name, *_empty_names(spec)):
         _refuse_unfit(spec.name, name)
         _refuse_taken(place.pool, name, spec.store)

@@ -32,6 +32,7 @@ from hypervisors.vmware import (
     renaming,
     snapshots,
     stores,
+    surroundings,
     tags,
     tools,
     vapp,
@@ -101,7 +102,7 @@ class VmwareHypervisor:
         return deploying.rehearse(self._session, spec)
 
     def carried(self, spec: DeploySpec) -> tuple[Carried, ...]:
-        return ()
+        return surroundings.carried(self._session, spec)
 
     def start(self, vm: VmRef) -> None:
         power.switch_on(self._session, self._machine(vm), vm.name)

@@ -19,6 +19,7 @@ from hypervisors.vmware import (
     empty_disks,
     inventory,
     lease,
+    likeness,
     neighbours,
     networks,
     placement,
@@ -100,6 +101,7 @@ def _check_properties(session: Session, spec: DeploySpec) -> None:
 def _ask(session: Session, spec: DeploySpec, *, lately: bool = False) -> _Answers:
     """Nothing is changed here; all that can be refused is refused here, but for properties."""
     unchanged.refuse_absent(spec.image)
+    likeness.asked(session, spec)
     old = inventory.machine(session, spec.like)
     where = placement.facts_of(session, old, spec.like.name)
     folder = placement.folder_of(session, where, spec.folder)
@@ -124,6 +126,7 @@ def _made(session: Session, spec: DeploySpec, answers: _Answers, stream: Stream)
     machine = _filled(session, spec, answers, stream)
     empty_disks.add(session, machine, spec)
     vm = comparing.read_back(session, machine, spec, answers.config)
+    likeness.carry(session, machine, spec)
     whole = vim.vm.ConfigSpec(extraConfig=tags.options(Tag(spec.run_id, complete=True, vm=vm.id)))
     tasks.run(session, f"tag of {spec.name}", partial(machine.ReconfigVM_Task, whole))
     return vm

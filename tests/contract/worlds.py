@@ -295,7 +295,6 @@ def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterat
                 small_image(folder),
                 volumes=lambda: sorted(str(path) for path in datastore.glob("old-new*/*-flat.vmdk")),
                 lacks={
-                    "carried": "to come",
                     "a guest that ignores": "the simulator's guests shut down at once",
                     "no addresses": "the simulator's guests report what the tests tell them to",
                     "an agent": "VMware Tools gives no files without an account of the guest",

@@ -108,6 +108,28 @@ def world(driver: World) -> Iterator[World]:
         volume.delete(0)
 
 
+class TestLikeOld:
+    """What the old definition has is kept anyway; of the rest libvirt knows nothing."""
+
+    @pytest.fixture
+    def image(self, tmp_path: Path) -> Image:
+        path = tmp_path / "image.vmdk"
+        path.write_bytes(stream_optimized())
+        return identify_image(path, no_progress)
+
+    @pytest.mark.parametrize("like_old", [None, (), ("shares", "limits", "reservations")])
+    def test_what_has_a_meaning_here_is_accepted(self, world: World, image: Image, like_old: Any) -> None:
+        world.hypervisor.rehearse(world.spec(image, like_old=like_old))
+
+    def test_what_has_none_is_refused_before_anything_is_made(self, world: World, image: Image) -> None:
+        asked = world.spec(image, like_old=("tags", "shares", "permissions"))
+        for ask in (world.hypervisor.rehearse, lambda spec: world.hypervisor.deploy(spec, no_progress)):
+            with pytest.raises(NotSupported, match="libvirt has no tags, no permissions of a virtual") as caught:
+                ask(asked)
+            assert "leave that out of new.like_old" in caught.value.hint
+        assert world.volumes() == []
+
+
 class TestEmptyDisks:
     """An image may ask for disks without a file: they are volumes of the run's, behind the one that boots."""
 

@@ -44,6 +44,7 @@ def plan(look: Look) -> Plan:
         firmware=machine.firmware,
         disk_bus=machine.disk_bus,
         folder=new.folder,
+        like_old=new.like_old,
         properties=properties.as_shown(new),
         new_mac=look.of(new_mac),
         run_id=look.run_id,
@@ -70,6 +71,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "firmware", machine.firmware
     yield "disk bus", machine.disk_bus or "as the old VM's"
     yield "folder", new.folder or "as the old VM's"
+    yield "like the old VM", "as the hypervisor does" if new.like_old is None else ", ".join(new.like_old) or "nothing"
     yield "properties", "; ".join(properties.in_words(properties.as_shown(new))) or "none"
     yield "insecure", ", ".join(insecure(look.settings)) or "nothing"
 

@@ -3,7 +3,7 @@
 import getpass
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -29,6 +29,20 @@ def _host(text: str) -> str:
 
 Host = Annotated[str, AfterValidator(_host)]
 HostKeyPin = Annotated[str, AfterValidator(_host_key)]
+
+
+def _words(value: object) -> object:
+    """Each once; a variable of the environment has them with commas between. Raises ValueError."""
+    listed = value.split(",") if isinstance(value, str) else value
+    if value is None or not isinstance(listed, list | tuple):
+        raise ValueError(f"give a list of {', '.join(get_args(LikeOld))}; or [] for none")
+    words = dict.fromkeys(each.strip() if isinstance(each, str) else str(each) for each in listed)
+    if unknown := [word for word in words if word and word not in get_args(LikeOld)]:
+        raise ValueError(f"there is no {', no '.join(unknown)}: give a list of {', '.join(get_args(LikeOld))}")
+    return tuple(filter(None, words))
+
+
+LikeOld = Literal["tags", "custom-attributes", "permissions", "shares", "reservations", "limits"]
 
 
 class ConsoleSettings(Strict):
@@ -217,6 +231,12 @@ class NewSettings(Strict):
         examples=["sata"],
         default=None,
         description="The bus of its disk: virtio, scsi, sata or ide. Left out: as the old VM.",
+    )
+    like_old: Annotated[tuple[LikeOld, ...] | None, BeforeValidator(_words)] = Field(
+        examples=[["tags", "custom-attributes", "permissions", "shares"]],
+        default=None,
+        description="What the new VM gets of the old one beside its hardware: of tags, custom-attributes, permissions,"
+        " shares, reservations, limits. Left out: on vSphere the first four, as far as possible; []: none.",
     )
     properties: dict[str, Property] = Field(
         examples=[{"net.address": "192.0.2.20", "sa.password": {"env": "MAILGW_SA"}}],

@@ -88,6 +88,7 @@ def spec(plan: Plan, run_id: str, handed: Mapping[str, str | Secret]) -> DeployS
         disk_bus=plan.disk_bus,
         properties=handed,
         folder=plan.folder or "",
+        like_old=plan.like_old,
     )
 
 

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 
 import pytest
 
+pytest.importorskip("pyVmomi", reason="needs pyvmomi")
+
+from pyVmomi import vim
+
+from fixtures.vsphere import belongings, inventory
 from tests.journey.conftest import Worlds
 from tests.journey.records import MIGRATION, is_committed
 from tests.journey.story import DONE, KILLED, World, assert_same
@@ -29,7 +34,7 @@ from tests.journey.vsphere.story import VsphereStory
 
 pytestmark = [pytest.mark.vsphere, pytest.mark.slow]
 
-WRITES = 14
+WRITES = 18
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def test_a_run_killed_after_a_change_of_the_hypervisor_ends_well(
         assert story.resume().status == DONE
         assert_same(story.world(), worlds.migrated)
         assert (story.live(), story.conflicts()) == (["new"], [])
+        assert carried_over(story) == {"tags", "custom-attributes", "permissions", "shares"}
     else:
         assert story.rollback().status == DONE
         committed = is_committed(past)
@@ -120,6 +126,17 @@ def test_those_are_all_changes_of_the_hypervisor(story: VsphereStory) -> None:
     story.lab.proxy.forget_calls()
     assert story.migrate().status == DONE
     assert story.lab.proxy.writes().total() == WRITES
+
+
+def carried_over(story: VsphereStory) -> set[str]:
+    """What the new VM has as the old one, beside its hardware; that one still has all of it."""
+    with inventory.administrator(story.lab.simulator) as service:
+        machines = {each.name: each for each in inventory._all(service, vim.VirtualMachine)}
+        old, new = (
+            belongings.of(story.lab.simulator, service, machines[name]) for name in ("mailgw", f"mailgw-{story.run_id}")
+        )
+    assert (old["tags"], old["permissions"]) == ([belongings.TAG], [belongings.PRINCIPAL])
+    return {word for word in old if old[word] == new[word]}
 
 
 def crashed(story: VsphereStory, case: Case) -> str:

@@ -158,6 +158,31 @@ def test_what_is_neither_is_told_by_its_key(toml: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ('["tags", "shares", "tags"]', ("tags", "shares")),
+        ("[]", ()),
+        ('"permissions"', ("permissions",)),
+        ('" limits, reservations,"', ("limits", "reservations")),
+        ('""', ()),
+    ],
+)
+def test_what_the_new_vm_gets_of_the_old_one(toml: Path, given: str, wanted: tuple[str, ...]) -> None:
+    toml.write_text(f"[new]\nlike_old = {given}\n")
+    settings = load(None, {}, {})
+    assert settings.new.like_old == wanted
+    assert Settings.model_validate_json(settings.model_dump_json(exclude_none=True)) == settings
+    assert load(None, {}, {"VMMIGRATE_NEW__LIKE_OLD": "tags,shares"}).new.like_old == ("tags", "shares")
+
+
+@pytest.mark.parametrize("given", ['["tags", "labels"]', '"labels"', "[1]", "7", "true", "{ tags = true }"])
+def test_what_it_cannot_get_is_refused_with_the_known_words(toml: Path, given: str) -> None:
+    told = problem(f"[new]\nlike_old = {given}\n", toml)
+    assert "new.like_old" in told
+    assert "tags, custom-attributes, permissions, shares, reservations, limits" in told
+
+
 def test_a_file_that_is_asked_for_must_be_there(home: Path) -> None:
     with pytest.raises(UsageProblem, match=r"missing\.toml: No such file or directory") as refusal:
         load(home / "missing.toml", {}, {})

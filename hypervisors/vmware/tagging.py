@@ -1,0 +1,93 @@
+"""The tags of vCenter's inventory: its REST service alone has them, under a session of its own."""
+
+import http.client
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+from urllib.parse import quote
+
+from pyVmomi import vim
+
+from hypervisors.errors import HypervisorError, LoginRefused, NotPermitted, Problem, Unreachable
+from hypervisors.vmware.session import Session
+from hypervisors.wire import proxies
+from hypervisors.wire.faults import plainly
+
+_REST = "/rest/com/vmware/cis"  # of vSphere 6.5 to 8
+_TAGS, _ASSOCIATION, _SESSION = f"{_REST}/tagging/tag/id:", f"{_REST}/tagging/tag-association", f"{_REST}/session"
+_ANSWERING = 60.0  # seconds
+_WHAT = "the tags of virtual machines"
+
+
+class Tags:
+    """One log-in, one connection."""
+
+    def __init__(self, connection: http.client.HTTPSConnection, token: str) -> None:
+        self._connection, self._headers = connection, {"vmware-api-session-id": token}
+
+    def attached(self, machine: vim.VirtualMachine) -> list[str]:
+        """Their ids."""
+        found = self._ask("POST", f"{_ASSOCIATION}?~action=list-attached-tags", _of(machine))
+        return [str(each) for each in found or ()]
+
+    def name(self, tag: str) -> str:
+        return str(self._ask("GET", _TAGS + quote(tag, safe=""))["name"])
+
+    def attach(self, tag: str, machine: vim.VirtualMachine) -> None:
+        """Does nothing if it is attached."""
+        self._ask("POST", f"{_ASSOCIATION}/id:{quote(tag, safe='')}?~action=attach", _of(machine))
+
+    def close(self) -> None:
+        with suppress(Problem):
+            self._ask("DELETE", _SESSION)
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        return _asked(self._connection, method, path, self._headers, body)
+
+
+@contextmanager
+def opened(session: Session) -> Iterator[Tags]:
+    """Raises Unreachable, LoginRefused, NotPermitted, HypervisorError (no such service)."""
+    target = session.target
+    with closing(proxies.connection(target.host, target.port, session.context, _ANSWERING)) as connection:
+        login = f"{target.user}:{session.access.password().reveal()}"
+        basic = {"Authorization": "Basic " + b64encode(login.encode()).decode("ascii")}
+        tags = Tags(connection, str(_asked(connection, "POST", _SESSION, basic)))
+        try:
+            yield tags
+        finally:
+            tags.close()
+
+
+def _of(machine: vim.VirtualMachine) -> dict[str, object]:
+    return {"object_id": {"type": "VirtualMachine", "id": machine._moId}}
+
+
+def _asked(
+    connection: http.client.HTTPSConnection, method: str, path: str, headers: dict[str, str], body: object = None
+) -> Any:
+    """The value that the answer holds."""
+    sent = None if body is None else json.dumps(body)
+    try:
+        connection.request(method, path, sent, {**headers, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"{_WHAT}: no answer from the server: {plainly(error)}", hint="does vCenter run?") from error
+    if answer.status >= http.client.MULTIPLE_CHOICES:
+        raise _refusal(answer.status, answer.reason)
+    try:
+        return json.loads(text)["value"] if text.strip() else None
+    except (ValueError, LookupError, TypeError) as error:
+        raise HypervisorError(f"{_WHAT}: the server's answer cannot be read", hint="is it a vCenter?") from error
+
+
+def _refusal(status: int, reason: str) -> Problem:
+    said = f"{_WHAT}: the server answers {status} {reason}"
+    if status == http.client.UNAUTHORIZED:
+        return LoginRefused(said, hint="its REST service refuses the account: leave tags out of new.like_old")
+    if status == http.client.FORBIDDEN:
+        return NotPermitted(said, hint="give the account the privilege to assign tags (InventoryService.Tagging)")
+    return HypervisorError(said, hint="this vCenter's REST service has no tags: leave tags out of new.like_old")
