@@ -7,7 +7,18 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 
-from hypervisors import REAL_TIME, Dial, NotYet, Pace, TimedOut, Unreachable, dial_straight, in_one_line, wait_for
+from hypervisors import (
+    REAL_TIME,
+    Dial,
+    NotYet,
+    Pace,
+    TimedOut,
+    Unreachable,
+    dial_straight,
+    in_one_line,
+    let_settle,
+    wait_for,
+)
 from hypervisors.wire import bracketed, plainly
 from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
@@ -17,6 +28,7 @@ from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
 _QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
 UNDER_WAY = (_SESSIONS, _QUEUES)
+_PAUSE = 0.1  # seconds between two looks
 _CLOSED = "Connection unexpectedly closed"  # smtplib's words, with an errno behind them or not
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
@@ -73,19 +85,21 @@ def wait_until_quiet(
 ) -> None:
     """Wait until no session is open and no message waits, twice in a row.
 
-    Between Postfix and the mail agent a message is for a moment in neither's queue. Raises QueueHoldsMail with
-    what was seen after `timeout` seconds.
+    Between Postfix and the mail agent a message is for a moment in neither's queue. The second look is taken however
+    late the first one was. Raises QueueHoldsMail with what was seen after `timeout` seconds.
     """
-    quiet = 0
+
+    def look() -> None:
+        busy, waiting = under_way(shell, smtp_port)
+        if waiting.total:
+            flush(shell)
+        if busy or waiting.total:
+            raise NotYet(f"{busy} sessions, queues: {waiting}")
 
     def probe() -> None:
-        nonlocal quiet
-        busy, waiting = under_way(shell, smtp_port)
-        quiet = 0 if busy or waiting.total else quiet + 1
-        if quiet < 2:
-            if waiting.total:
-                flush(shell)
-            raise NotYet(f"{busy} sessions, queues: {waiting}")
+        look()
+        let_settle(_PAUSE, pace)
+        look()
 
     try:
         wait_for(
@@ -94,7 +108,7 @@ def wait_until_quiet(
             timeout=timeout,
             clears="see `postqueue -p` there: deliver what waits, or delete what never will be",
             pace=pace,
-            pause=0.1,
+            pause=_PAUSE,
             max_pause=1.0,
         )
     except TimedOut as error:

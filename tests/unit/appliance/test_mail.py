@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+from contextlib import nullcontext
 
 import pytest
 from scripted_shell import ScriptedShell
@@ -75,6 +76,21 @@ def test_a_session_under_way_is_waited_for(port: int) -> None:
     shell = ScriptedShell({"postqueue -j": "", SS: f"0 0 [::ffff:192.0.2.10]:{port} [::ffff:198.51.100.7]:40001\n"})
     with pytest.raises(QueueHoldsMail, match="last seen: 1 sessions, queues: empty"):
         wait_until_quiet(shell, 2525, timeout=5, pace=pace())
+
+
+@pytest.mark.parametrize(("second", "quiet"), [("", True), (AGENT, False)])
+def test_a_second_look_is_taken_however_late_the_first_one_was(second: str, quiet: bool) -> None:
+    """A busy guest needs longer for one answer than the limit."""
+    slow, sessions = pace(), ["", second]
+
+    def answer(shell: ScriptedShell, argv: object) -> Result:
+        slow.clock.sleep(9)
+        return Result(0, sessions.pop(0), "")
+
+    shell = ScriptedShell({"postqueue -j": "", SS: answer})
+    with nullcontext() if quiet else pytest.raises(QueueHoldsMail, match="last seen: 1 sessions"):
+        wait_until_quiet(shell, 25, timeout=5, pace=slow)
+    assert sessions == []
 
 
 def test_our_own_session_is_none_of_them() -> None:
