@@ -54,7 +54,7 @@ class Hypervisor(Protocol):
         """
 
     def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
-        """Ask all that `deploy` asks before it makes anything, and change nothing; what such a VM will have to lack.
+        """Ask all that `deploy` asks before it makes anything, and change nothing; what it will lack.
 
         `spec.properties` may lack those that are secret. Raises what `deploy` raises before it makes anything, and
         NameTaken for any VM of that name: a rehearsal comes before the first attempt.

@@ -94,8 +94,7 @@ class KvmHypervisor:
         return deploying.deploy(self._session, spec, progress)
 
     def rehearse(self, spec: DeploySpec) -> tuple[Problem, ...]:
-        deploying.rehearse(self._session, spec)
-        return ()
+        return deploying.rehearse(self._session, spec)
 
     def carried(self, spec: DeploySpec) -> tuple[Carried, ...]:
         return deploying.carried(self._session, spec)

@@ -1,6 +1,6 @@
 """What the host would refuse of a new domain: its networks, its firmware, and the definition as libvirt reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from hypervisors import refusals
-from hypervisors.errors import NotFound, NotSupported
+from hypervisors.errors import NoRoom, NotFound, NotSupported, Problem
 from hypervisors.kvm import reading
 from hypervisors.kvm.elements import remove, xml
 from hypervisors.kvm.faults import has_code
@@ -114,11 +114,53 @@ def _values(session: Session, new: ET.Element, path: str) -> list[str | None]:
     return [value.text for value in ET.fromstring(capabilities).findall(path)]  # noqa: S314 -- the hypervisor's own
 
 
+def few_pages(session: Session, new: ET.Element) -> Iterator[Problem]:
+    """Where it would not start beside the old one, which has its huge pages as long as it runs."""
+    for size in _page_sizes(session, new):
+        free = _free_pages(session, size)
+        needed = -(-reading.bytes_of(new, "memory") // (size << 10))
+        if free < needed:
+            yield NoRoom(
+                f"the host has {free} huge pages of {size} KiB free, the new VM needs {needed} beside the old one's",
+                hint=f"add some: virsh allocpages --pagesize {size}KiB --pagecount {needed} --add",
+            )
+
+
+def _free_pages(session: Session, size: int) -> int:
+    """On all NUMA nodes together; a host that has no pages of the size says that as an error."""
+    try:
+        cells = session.connection.getFreePages([size], -1, 1)
+    except libvirt.libvirtError as error:
+        if not has_code(error, "OPERATION_FAILED", "SYSTEM_ERROR", "NO_SUPPORT"):
+            raise
+        return 0
+    return sum(cell[size] for cell in cells.values())
+
+
+def _page_sizes(session: Session, new: ET.Element) -> list[int]:
+    """In KiB. Of several, by NUMA cell, it is not said here how many of each; one that is not named is the smallest."""
+    backing = new.find("memoryBacking/hugepages")
+    if backing is None or len(backing) > 1:
+        return []
+    if len(backing):
+        return [reading.size_of(backing[0], backing[0].get("size", "")) >> 10]
+    capabilities = ET.fromstring(session.connection.getCapabilities())  # noqa: S314 -- the hypervisor's own
+    return sorted(int(pages.get("size", "0")) for pages in capabilities.findall("host/cpu/pages"))[1:2]
+
+
 def check_definition(session: Session, definition: ET.Element) -> None:
-    """Have libvirt read it and make QEMU's command line of it, which changes nothing. Raises libvirt's own error."""
+    """Have libvirt read it and make QEMU's command line of it, which changes nothing.
+
+    Raises libvirt's own error, and NotSupported where it finds no firmware such as the definition asks for.
+    """
     try:
         session.connection.domainXMLToNative("qemu-argv", xml(_without_nics(definition)), 0)
     except libvirt.libvirtError as error:
+        if has_code(error, "OPERATION_FAILED") and reading.attribute(definition, "os", "firmware"):
+            raise NotSupported(
+                f"this host has no UEFI firmware that fits the new VM: {error}",
+                hint="it needs one without Secure Boot (package ovmf or edk2-ovmf), or set new.firmware to bios",
+            ) from error
         if not has_code(error, "NO_SUPPORT", "OPERATION_UNSUPPORTED", "OPERATION_DENIED", "ACCESS_DENIED"):
             raise
 

@@ -9,7 +9,7 @@ import libvirt
 
 from hypervisors import refusals, unchanged
 from hypervisors.carried import Carried
-from hypervisors.errors import HypervisorError, NameTaken, NotSupported, printable
+from hypervisors.errors import HypervisorError, NameTaken, NotSupported, Problem, printable
 from hypervisors.kvm import beside, building, carrying, checking, pools, tags, transfer
 from hypervisors.kvm.elements import xml
 from hypervisors.kvm.faults import door
@@ -54,13 +54,13 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
         return ref_of(domain)
 
 
-def rehearse(session: Session, spec: DeploySpec) -> None:
-    """Check everything that `deploy` checks, and change nothing."""
+def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
+    """Check everything that `deploy` checks, and change nothing; what would keep the new VM from starting."""
     with door(f"deployment of {spec.name}"):
         place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
         if session.named(spec.name) is not None:
             raise refusals.name_taken(spec.name)
-        _asked(session, spec, place)
+        return tuple(checking.few_pages(session, ET.fromstring(_asked(session, spec, place))))  # noqa: S314 -- our own
 
 
 def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:

@@ -31,7 +31,12 @@ def bytes_of(domain: ET.Element, path: str) -> int:
     element = domain.find(path)
     if element is None:
         return 0
-    return int((element.text or "0").strip()) * _UNITS[element.get("unit", "KiB").lower()]
+    return size_of(element, element.text or "0")
+
+
+def size_of(element: ET.Element, number: str) -> int:
+    """So many of the element's unit, in bytes."""
+    return int(number.strip()) * _UNITS[element.get("unit", "KiB").lower()]
 
 
 def vcpus_of(domain: ET.Element) -> int:

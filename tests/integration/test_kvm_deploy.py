@@ -30,7 +30,7 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
-from hypervisors.kvm import building, reading
+from hypervisors.kvm import building, checking, reading
 from tests.unit.hypervisors.small_ova import DISK, NAME, descriptor, empty, stream_optimized, with_disks, write_folder
 from vmmigrate.show.carried import carried_lines
 
@@ -262,6 +262,32 @@ class TestWhatLibvirtSees:
         lines = world.hypervisor.carried(world.spec(image, like=like, nics=nics))
         shown = "\n".join(carried_lines(lines))
         assert f"```\n{shown}\n```" in (ROOT / "docs" / "kvm.md").read_text(), shown
+
+    @pytest.mark.parametrize(
+        "pages",
+        ["<page size='2048' unit='KiB'/>", "<page size='2' unit='M'/>", ""],
+        ids=["named", "in MiB", "not named"],
+    )
+    def test_huge_pages_that_it_would_not_have_beside_the_old_one(self, world: World, image: Image, pages: str) -> None:
+        """256 GiB of them are free on no host of a test."""
+        backed = f"<memory unit='GiB'>256</memory><memoryBacking><hugepages>{pages}</hugepages></memoryBacking>"
+        lacking = checking.few_pages(world.hypervisor._session, ET.fromstring(f"<domain>{backed}</domain>"))  # noqa: S314 -- our own
+        [problem] = list(lacking)
+        assert f"huge pages of 2048 KiB free, the new VM needs {128 << 10} beside" in str(problem)
+        assert "virsh allocpages --pagesize 2048KiB" in problem.hint
+
+    def test_no_huge_pages_none_missing(self, world: World, image: Image) -> None:
+        assert world.hypervisor.rehearse(world.spec(image)) == ()
+
+    def test_a_firmware_that_the_host_has_not(self, world: World, image: Image) -> None:
+        """libvirt lists UEFI for this machine, and no stateless one is installed."""
+        if not list(Path("/usr/share/OVMF").glob("OVMF_CODE*4M.fd")):
+            pytest.skip("needs OVMF")
+        asks = OS.replace("<os>", "<os firmware='efi'>").replace("</os>", "<loader stateless='yes'/></os>")
+        with pytest.raises(NotSupported, match=r"no UEFI firmware that fits the new VM: .*Unable to find") as caught:
+            world.hypervisor.rehearse(self.spec(world, image, old_with((OS, asks))))
+        assert "new.firmware" in caught.value.hint
+        assert world.volumes() == []
 
     @pytest.mark.parametrize(
         ("name", "refused"),
