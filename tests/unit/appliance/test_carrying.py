@@ -225,14 +225,14 @@ def test_several_next_hops_give_one_and_a_line() -> None:
     network = guest([nic("eth0", "192.0.2.10/24")], [{"dst": "default", "flags": [], "nexthops": hops}])
     assert carried(network)[0].lines()[1] == "route default via 192.0.2.1"
     [said] = lines(network)
-    assert said.endswith("via 192.0.2.1 on eth0 and 192.0.2.2 on eth0: the new guest gets one of its 2 next hops")
+    assert said.endswith("via 192.0.2.1 on eth0 and via 192.0.2.2 on eth0: the new guest gets one of its 2 next hops")
 
 
 def test_the_default_route_of_a_vpn_does_not_hide_ours() -> None:
     routes = [{"dst": "default", "dev": "wg0", "scope": "link"}, GATE | {"metric": 100}]
     network = guest([nic("eth0", "192.0.2.10/24")], routes)
     assert carried(network)[0].lines()[1] == "route default via 192.0.2.1"
-    assert lines(network) == ["dropped guest/route default via on-link on wg0: it does not lead over the live NIC"]
+    assert lines(network) == ["dropped guest/route default on-link on wg0: it does not lead over the live NIC"]
 
 
 @pytest.mark.parametrize(

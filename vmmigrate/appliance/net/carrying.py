@@ -105,6 +105,8 @@ def _about_devices(stands: Standing) -> Iterator[Carried]:
 
 
 def _about_addresses(top: Interface) -> Iterator[Carried]:
+    for local in top.of_link:
+        yield _line(f"address {local}", Fate.DROPPED, "it is only for the link: add it in the new guest")
     for each in top.held:
         if each.temporary:
             yield _line(f"address {each.cidr}", Fate.DROPPED, "a temporary one, which the guest made up for a day")
@@ -133,10 +135,11 @@ def _about_routes(network: GuestNetwork, top: Interface, routes: tuple[Route, ..
 
 
 def _named(route: KernelRoute) -> str:
-    hops = " and ".join(f"{hop.via or 'on-link'} on {hop.interface}" for hop in route.hops)
     name = "default" if route.is_default else str(route.to)
-    metric = f" metric {route.metric}" if route.metric else ""
-    return f"{'' if route.kind == 'unicast' else route.kind + ' '}route {name}{' via ' if hops else ''}{hops}{metric}"
+    if route.kind != "unicast":
+        return f"{route.kind} route {name}"
+    hops = " and ".join(f"{f'via {hop.via}' if hop.via else 'on-link'} on {hop.interface}" for hop in route.hops)
+    return f"route {name} {hops}" + (f" metric {route.metric}" if route.metric else "")
 
 
 def _why_dropped(route: KernelRoute, top: Interface) -> str:

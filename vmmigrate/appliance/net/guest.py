@@ -18,6 +18,7 @@ _LINKS = ("ip", "-details", "-json", "link", "show")
 _RULES = {4: ("ip", "-json", "rule", "show"), 6: ("ip", "-6", "-json", "rule", "show")}
 _USUAL_TABLES = {"local", "main", "default"}
 _ALIKE = {"veth", "dummy"}  # kinds that are a NIC like any other
+_USUAL_METRIC = {4: 0, 6: 1024}
 _FLAGS = {"onlink", "linkdown", "dead", "pervasive", "offload", "rt_offload", "trap", "rt_trap"}
 _USUAL = {"dst", "gateway", "dev", "protocol", "scope", "prefsrc", "metric", "flags", "type", "pref", "table"}
 _USUAL |= {"nexthops", "expires", "metrics", "hoplimit", "error", "nhid", "weight"}
@@ -43,7 +44,7 @@ class Interface:
     """`kind`: '' for a NIC, else as the kernel has it (vlan, bridge, bond, …); None where that is not known.
 
     `below`: what a VLAN or the like stands on; `part_of`: the bridge or bond that it is a port of. `held`: global
-    addresses, IPv4 first, otherwise in the guest's order.
+    addresses, IPv4 first, otherwise in the guest's order. `of_link`: of IPv4, those that are only for the link.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Interface:
     vlan: int | None = None
     vlan_protocol: str = "802.1Q"
     is_up: bool = True
+    of_link: tuple[str, ...] = ()
 
     @property
     def addresses(self) -> tuple[CidrAddress, ...]:
@@ -183,6 +185,11 @@ def _interface(entry: dict[str, Any], details: dict[str, Any] | None) -> Interfa
         vlan=data.get("id") if kind == "vlan" else None,
         vlan_protocol=str(data.get("protocol", "802.1Q")),
         is_up="UP" in entry.get("flags", ["UP"]),
+        of_link=tuple(
+            str(address(each["local"]))
+            for each in entry.get("addr_info", [])
+            if (each["family"], each.get("scope")) == ("inet", "link")
+        ),
     )
 
 
@@ -211,7 +218,7 @@ def _route(entry: dict[str, Any], version: int) -> KernelRoute:
         str(entry.get("protocol", "boot")),
         str(entry.get("type", "unicast")),
         address(str(entry["prefsrc"])) if "prefsrc" in entry else None,
-        int(entry.get("metric", 0)),
+        metric if (metric := int(entry.get("metric", 0))) != _USUAL_METRIC[version] else 0,
         tuple(sorted((entry.keys() - _USUAL) | flags | limits)),
     )
 
