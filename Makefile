@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test faults mutants demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check test faults mutants matrix demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ faults: setup ## Play schedules of faults in a world in memory (SCHEDULES=10000 
 
 mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (slow: an hour or more)
 	@$(PY) -m tests.mutants
+
+matrix: setup ## Migrate a real guest of each network stack and firmware, and print the table (slow; VARIANT=efi: one of them)
+	@$(SUDO) $(PY) -m fixtures.demo.matrix $(VARIANT)
 
 demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator)
 	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR))

@@ -72,10 +72,22 @@ class Guest:
         return socket.create_connection((address, port), timeout=1.0)
 
 
+def made_by_itself(box: Cabled) -> str:
+    """The address of IPv6 that the guest makes of what the router advertises."""
+
+    def look() -> str:
+        for address in box.addresses:
+            return address
+        raise NotYet("none yet")
+
+    return wait_for("an address of IPv6", look, timeout=30, clears="see cabled.log", pause=0.2, max_pause=0.5)
+
+
 @contextmanager
 def booted(stack: Stack, networks: tuple[str, ...] = (STAGING, LIVE)) -> Iterator[Guest]:
     recipe = Recipe(seed.NEW_RELEASE, stack=stack)
     with cabled(labs.folders(), recipe, print, networks) as box, box.beside():
-        guest = Guest(box, recipe)
+        address = LEASE if networks[0] == STAGING else made_by_itself(box)
+        guest = Guest(box, recipe, address)
         guest.answers()
         yield guest

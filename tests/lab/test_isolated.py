@@ -8,13 +8,17 @@ from stacked import Guest, booted
 
 from fixtures.lab.cabled import LEASE
 from fixtures.lab.stacks import IFUPDOWN
-from hypervisors import NotYet, wait_for
+from hypervisors import NotYet, TlsTrust, fetch_leaf, fingerprint_of, wait_for
+from vmmigrate.appliance.mail import banner
 from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.tls.handshake import served
+from vmmigrate.appliance.web.locating import find_console
 
 pytestmark = pytest.mark.lab
 
 LIVE = {"192.0.2.10": "192.0.2.1", "2001:db8:2::10": "2001:db8:2::1"}  # the guest's, and ours beside it
 STAGED = {LEASE: "198.51.100.1", "2001:db8:51::10": "2001:db8:51::1"}
+LINK_LOCAL = "fe80::5054:ff:fe0a:b00"  # as the kernel makes it of eth0's MAC
 PORTS = (22, 25, 8443)
 SILENT, RESET = "timed out", "[Errno 111] Connection refused"
 # To an address of ours that is not allowed: rejected at once by its own kernel.
@@ -45,7 +49,6 @@ def answers(guest: Guest, address: str) -> None:
 @pytest.fixture
 def free(guest: Guest) -> Iterator[Guest]:
     yield guest
-    firewall.remove_isolation(guest.shell)
     firewall.open_intake(guest.shell)
 
 
@@ -81,3 +84,16 @@ def seen(guest: Guest) -> dict[str, set[str]]:
     with ThreadPoolExecutor(len(aims)) as pool:
         said = list(pool.map(lambda aim: guest.connects(*aim), aims))
     return {at: {word for (to, _), word in zip(aims, said, strict=True) if to == at} for at in (*STAGED, *LIVE)}
+
+
+def test_isolated_it_is_reached_by_a_link_local_address_and_its_zone(free: Guest) -> None:
+    """Shell, console and mail, each by its own library; the host on our side is known by such an address too."""
+    address = f"{LINK_LOCAL}%staging"
+    shell = free.shell_at(address)
+    firewall.isolate(shell, (shell.workstation_address(),))
+    trust = TlsTrust(fingerprint_of(fetch_leaf(address, 8443)))
+    assert find_console(address, trust) == f"https://[{LINK_LOCAL}%25staging]:8443/ciphermail"
+    assert banner(address).endswith("ESMTP CipherMail")
+    assert served(address, 25, starttls=True).chain
+    assert free.connects(LEASE, 22) == SILENT
+    firewall.remove_isolation(shell)

@@ -79,6 +79,9 @@ def _pool_through(dial: Dial) -> type[HTTPSConnectionPool]:
     """Connections that begin with a socket of `dial`'s, and show what goes wrong before something is sent."""
 
     class Connection(HTTPSConnection):
+        def __init__(self, host: str, *more: Any, **named: Any) -> None:
+            super().__init__(host.replace("%25", "%"), *more, **named)  # a zone, which a URL has percent-encoded
+
         def _new_conn(self) -> socket.socket:
             if dial is dial_straight:
                 return super()._new_conn()  # which knows of proxies
