@@ -33,13 +33,16 @@ def that_may_have(
 ) -> Sequence[Row]:
     """`paths` of each machine in every datacenter that has one of these MACs, and of each whose cards did not all come.
 
-    `lately`: the MACs as read in the last seconds will do. Who is gone meanwhile is left out.
+    `lately`: the MACs as read in the last seconds will do. One of which nothing comes any more has an empty row:
+    only a look at it alone says whether it is gone.
     """
     listing = session.cards
     if not (lately and isinstance(listing, _Listing) and time.monotonic() - listing.read_at < _SHORTLY):
         session.cards = listing = _listed(session)
     found = [thing for thing, theirs in listing.macs.items() if theirs is None or not macs.isdisjoint(theirs)]
-    return properties.of_each(session, found, paths, "the virtual machines")
+    rows = properties.of_each(session, found, paths, "the virtual machines")
+    silent = set(found).difference(thing for thing, _ in rows)
+    return [*rows, *((thing, Properties.unread("a virtual machine")) for thing in silent)]
 
 
 def _listed(session: Session) -> _Listing:

@@ -12,6 +12,7 @@ from hypervisors.vmware import known, reading
 
 _NOTHING = (None, False, "", 0, -1)
 _DISK = vim.vm.device.VirtualDisk
+_OF_VSPHERE = tuple(each.lower() for each in known.OF_VSPHERE)
 _CARD = vim.vm.device.VirtualEthernetCard
 
 
@@ -32,15 +33,15 @@ class Around:
 
 
 def carried(config: Any, spec: DeploySpec, around: Around) -> tuple[Carried, ...]:
-    """`config`: of the old machine, whole. What asks for a hand comes from all of these."""
+    """`config`: of the old machine, whole. What a person cares for comes first: a screen may end before the rest."""
     return (
+        *_around(around),
+        *_shares(config, around.words),
         *_size(config, spec),
         *_described(config, spec),
         *_devices(config.hardware.device, spec),
-        *_shares(config, around.words),
         *_rest(config, around.words),
         *_extra(config.extraConfig or ()),
-        *_around(around),
     )
 
 
@@ -79,7 +80,7 @@ def _described(config: Any, spec: DeploySpec) -> Iterator[Carried]:
 
 
 def _devices(devices: Iterable[Any], spec: DeploySpec) -> Iterator[Carried]:
-    first = True
+    first, usual = True, []
     for device in devices:
         what = f"config.hardware.device[{device.key}]"
         if isinstance(device, _DISK):
@@ -90,7 +91,12 @@ def _devices(devices: Iterable[Any], spec: DeploySpec) -> Iterator[Carried]:
         else:
             kind = type(device).__name__.rpartition(".")[2]
             fate, why = known.DEVICES.get(kind, (Fate.DROPPED, known.UNKNOWN))
-            yield Carried(what if why == known.OF_EVERY_VM else f"{what} ({_label(device) or kind})", fate, why)
+            if why == known.OF_EVERY_VM:
+                usual.append(str(device.key))
+            else:
+                yield Carried(f"{what} ({_label(device) or kind})", fate, why)
+    if usual:
+        yield Carried(f"config.hardware.device[{', '.join(usual)}]", Fate.CHANGED, known.OF_EVERY_VM)
 
 
 def _label(device: Any) -> str:
@@ -178,9 +184,12 @@ def _is_unset(value: Any, name: str) -> bool:
 
 
 def _extra(options: Iterable[Any]) -> Iterator[Carried]:
-    for key in dict.fromkeys(option.key for option in options):
-        is_its_own = key.lower().startswith(tuple(each.lower() for each in known.OF_VSPHERE))
-        yield Carried(f'config.extraConfig["{key}"]', *(known.EXTRA_OF_VSPHERE if is_its_own else known.EXTRA))
+    """Those that vSphere writes itself are counted, any other is named."""
+    keys = dict.fromkeys(option.key for option in options)
+    own = [key for key in keys if key.lower().startswith(_OF_VSPHERE)]
+    yield from (Carried(f'config.extraConfig["{key}"]', *known.EXTRA) for key in keys if key not in own)
+    if own:
+        yield Carried(f"config.extraConfig, {len(own)} of vSphere's own", *known.EXTRA_OF_VSPHERE)
 
 
 # ---- what vCenter knows of it --------------------------------------------------------------------------------------

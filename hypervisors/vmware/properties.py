@@ -26,6 +26,11 @@ class Properties(dict[str, Any]):
             if isinstance(fault, vim.fault.NotAuthenticated):
                 raise fault
 
+    @classmethod
+    def unread(cls, what: str) -> "Properties":
+        """Of a thing of which the server says nothing."""
+        return cls(what, _Collector.ObjectContent())
+
     def lacks(self, paths: Sequence[str]) -> bool:
         """Whether the server knows no property of one of these names."""
         return any(isinstance(self._faults.get(path), vmodl.query.InvalidProperty) for path in paths)

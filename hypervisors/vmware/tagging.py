@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pyVmomi import vim
 
 from hypervisors.errors import HypervisorError, LoginRefused, NotPermitted, Problem, Unreachable
+from hypervisors.secrets import Secret
 from hypervisors.vmware.session import Session
 from hypervisors.wire import proxies
 from hypervisors.wire.faults import plainly
@@ -19,6 +20,8 @@ _REST = "/rest/com/vmware/cis"  # of vSphere 6.5 to 8
 _TAGS, _ASSOCIATION, _SESSION = f"{_REST}/tagging/tag/id:", f"{_REST}/tagging/tag-association", f"{_REST}/session"
 _ANSWERING = 60.0  # seconds
 _WHAT = "the tags of virtual machines"
+
+_refused: set[tuple[str, str, Secret]] = set()  # by server and account: failures in a row lock an account
 
 
 class Tags:
@@ -50,11 +53,17 @@ class Tags:
 @contextmanager
 def opened(session: Session) -> Iterator[Tags]:
     """Raises Unreachable, LoginRefused, NotPermitted, HypervisorError (no such service)."""
-    target = session.target
+    target, password = session.target, session.access.password()
+    if (target.server, target.user, password) in _refused:
+        raise _refusal(http.client.UNAUTHORIZED, "before, and is not asked again")
     with closing(proxies.connection(target.host, target.port, session.context, _ANSWERING)) as connection:
-        login = f"{target.user}:{session.access.password().reveal()}"
-        basic = {"Authorization": "Basic " + b64encode(login.encode()).decode("ascii")}
-        tags = Tags(connection, str(_asked(connection, "POST", _SESSION, basic)))
+        login = b64encode(f"{target.user}:{password.reveal()}".encode()).decode("ascii")
+        try:
+            token = str(_asked(connection, "POST", _SESSION, {"Authorization": f"Basic {login}"}))
+        except LoginRefused:
+            _refused.add((target.server, target.user, password))
+            raise
+        tags = Tags(connection, token)
         try:
             yield tags
         finally:

@@ -127,6 +127,17 @@ class TestWhatCannotBeCarried:
         without_tags.assert_nothing_is_left()
 
 
+def test_a_service_that_refuses_the_account_is_asked_once(vcenter: World, disk: Image) -> None:
+    """Failures in a row lock an account."""
+    vcenter.proxy.refuse_path("/rest/", "401 Unauthorized")
+    vcenter.proxy.forget_calls()
+    for _ in range(3):
+        listed = {each.what: each for each in vcenter.hypervisor.carried(vcenter.spec(disk))}
+        assert "answers 401" in listed["tags"].why
+    vcenter.hypervisor.deploy(vcenter.spec(disk), no_progress)
+    assert sum(number for name, number in vcenter.proxy.calls.items() if name.startswith("/rest/")) == 1
+
+
 @pytest.mark.parametrize("method", ["SetField", "SetEntityPermissions"])
 def test_an_answer_that_is_lost_costs_another_attempt(vcenter: World, disk: Image, method: str) -> None:
     before = has(vcenter, "old")

@@ -22,6 +22,8 @@ def plan_lines(plan: Plan) -> list[str]:
         f"NICs        live on {identity.network} (unplugged until the switch), staging on {plan.staging}"
         + (", staging first" if plan.staging_first else ""),
     ]
+    if plan.like_old is not None:
+        lines.append(f"like old    {', '.join(plan.like_old) or 'nothing beside its hardware'}")
     lines += [f"property    {printable(line)}" for line in properties.in_words(plan.properties)]
     lines += [f"insecure    {flag}" for flag in plan.insecure]
     for finding in plan.findings:

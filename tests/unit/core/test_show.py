@@ -409,6 +409,8 @@ def test_a_plan_for_people() -> None:
     first = replace(PLAN, staging_first=True, insecure=(), findings=())
     assert plan_lines(first)[4].endswith("staging on bridge:br1, staging first")
     assert plan_lines(replace(PLAN, folder="Mail/A"))[3].endswith("in pool default, in folder Mail/A")
+    assert "like old    tags, shares" in plan_lines(replace(PLAN, like_old=("tags", "shares")))
+    assert "like old    nothing beside its hardware" in plan_lines(replace(PLAN, like_old=()))
 
 
 def fates(number: int, fate: Fate = Fate.DROPPED, why: str = "") -> tuple[Carried, ...]:

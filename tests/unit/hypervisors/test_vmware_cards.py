@@ -44,6 +44,10 @@ class Server:
         monkeypatch.setattr(properties, "of_all_keyed", listed)
         monkeypatch.setattr(properties, "of_each", lambda session, things, paths, what: [(t, None) for t in things])
 
+    def silence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From the second reading on nothing comes."""
+        monkeypatch.setattr(properties, "of_each", lambda *_: [])
+
     def whole(self, mac: str = MAC, *, lately: bool = False) -> list[str]:
         rows = cards.that_may_have(self.session, frozenset([mac]), ("name",), lately=lately)
         return [thing._moId for thing, _ in rows]
@@ -73,6 +77,13 @@ def test_only_who_has_the_mac_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_one_whose_cards_did_not_all_come_is_read_whole(monkeypatch: pytest.MonkeyPatch, incomplete: Any) -> None:
     assert Server(monkeypatch, incomplete, machine(2, 1, card(4000, OTHER))).whole() == ["vm-1"]
+
+
+def test_one_of_which_nothing_comes_any_more_is_not_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch, machine(1, 1, card(4000, MAC)), machine(2, 0))
+    server.silence(monkeypatch)
+    [(thing, row)] = cards.that_may_have(server.session, frozenset([MAC]), ("name",))
+    assert (thing._moId, row.get("name")) == ("vm-1", None)
 
 
 def test_a_card_that_is_passed_through_is_one_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
