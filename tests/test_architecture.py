@@ -305,3 +305,24 @@ def test_the_facades_load_no_sdk() -> None:
     modules = loaded("import hypervisors, hypervisors.wire")
     assert "hypervisors" in modules
     assert modules & HEAVY == set()
+
+
+def test_what_is_printed_goes_through_one_door() -> None:
+    """Words of another machine must not steer the terminal: elsewhere only fixed texts, and what programs read."""
+    doors = ("vmmigrate/commands/terminal.py", "vmmigrate/show/lines.py", "vmmigrate/show/live.py")
+    printed = [
+        f"{path}:{node.lineno}"
+        for path in files("vmmigrate")
+        if str(path) not in doors
+        for node in ast.walk(tree(ROOT / path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "typer.echo", "sys.stdout.write")
+        if not all(_is_fixed(argument) for argument in node.args)
+    ]
+    assert printed == []
+
+
+def _is_fixed(argument: ast.expr) -> bool:
+    return isinstance(argument, ast.Constant) or ast.unparse(argument) in _MADE_HERE
+
+
+_MADE_HERE = ("template()", "json_.dumps(Settings.model_json_schema(), indent=2)", "f'vmmigrate {__version__}'")

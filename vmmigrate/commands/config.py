@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.terminal import echo
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -53,6 +54,6 @@ def check(
     def act(parts: "Parts", _: Any) -> None:
         path = file or default_file()
         load(path, {}, {})
-        typer.echo(f"{path}: ok")
+        echo([f"{path}: ok"])
 
     carry_out(act, json=False)

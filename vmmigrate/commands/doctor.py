@@ -8,6 +8,7 @@ import typer
 
 from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.options import Config, Json
+from vmmigrate.commands.terminal import echo
 
 if TYPE_CHECKING:
     from vmmigrate.findings import Finding
@@ -46,7 +47,7 @@ def doctor(
 
     carry_out(act, json=json)
     if not json:
-        typer.echo(f"fix first: {', '.join(absent)}" if absent else "a migration can be run from here")
+        echo([f"fix first: {', '.join(absent)}" if absent else "a migration can be run from here"])
     if absent:
         raise typer.Exit(2)
 
@@ -58,4 +59,4 @@ def _show(finding: "Finding", json: bool) -> None:
     if json:
         JsonLines(sys.stdout).write(finding_json(finding))
     else:
-        typer.echo("\n".join(finding_lines(finding)))
+        echo(finding_lines(finding))

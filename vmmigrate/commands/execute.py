@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vmmigrate.commands.terminal import echo
+
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
 
@@ -36,7 +38,7 @@ def carry_out(
     try:
         settings = load(config, flags, os.environ) if flags is not None else None
         if settings and not json and config is None and HERE.exists():
-            typer.echo(f"settings: {HERE.absolute()}", err=True)
+            echo([f"settings: {HERE.absolute()}"], err=True)
         act(session.parts(), settings)
     except (Exception, KeyboardInterrupt) as error:  # the one place where everything ends in an exit code
         code, ended_by = session.report(error), error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vmmigrate.commands.execute import carry_out
-from vmmigrate.commands.terminal import ask
+from vmmigrate.commands.terminal import ask, echo
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
@@ -39,7 +39,7 @@ def init(
     def act(parts: "Parts", _: Any) -> None:
         _refuse_without_terminal()
         secrets = platformdirs.user_config_path("vmmigrate") / "secrets"
-        lent = Lent(ask, typer.echo, parts.connect, own_known_hosts(), secrets)
+        lent = Lent(ask, lambda text: echo([text]), parts.connect, own_known_hosts(), secrets)
         if not converse(old, output, lent, url=connect):
             raise typer.Abort
 

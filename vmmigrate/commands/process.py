@@ -13,7 +13,7 @@ from types import FrameType
 from hypervisors import Access, Cancelled, Hypervisor, Pace, Problem, connect, recordable, redacted
 from vmmigrate import known_runs
 from vmmigrate.commands.in_time import in_time
-from vmmigrate.commands.terminal import ask
+from vmmigrate.commands.terminal import ask, echo
 from vmmigrate.errors import NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
 from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, StepFailed, unfailing
 from vmmigrate.parts import Parts
@@ -100,8 +100,8 @@ class Session:
         """Print each failure that the last message does not repeat: before, only its step was named."""
         for each in self._failures:
             if each.error not in message:
-                print(f"error: {each.title}: {each.error}\n  → {each.hint}", file=sys.stderr)
-        print(f"error: {message}\n  → {hint}", file=sys.stderr)
+                echo([f"error: {each.title}: {each.error}", f"  → {each.hint}"], err=True)
+        echo([f"error: {message}", f"  → {hint}"], err=True)
 
     def end(self, error: BaseException | None) -> None:
         """The last line of a command that acted on a run: whether mail flows."""
@@ -109,7 +109,7 @@ class Session:
         if mail is None:
             return
         line = recordable(str(mail))
-        print(line, flush=True)
+        echo([line])
         if self._log:
             with suppress(OSError), self._log.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")
@@ -175,8 +175,8 @@ class Session:
         try:
             path = self._log or Path(tempfile.mkdtemp(prefix="vmmigrate-"), "bug.txt")
             with path.open("a") as log:
-                log.write(redacted("".join(traceback.format_exception(error))))
+                log.write(recordable("".join(traceback.format_exception(error))))
         except OSError:
-            print("".join(traceback.format_tb(error.__traceback__)), file=sys.stderr)
+            echo(["".join(traceback.format_tb(error.__traceback__))], err=True)
             return "above"
         return str(path)

@@ -13,7 +13,9 @@ import typer
 
 def ask(question: str, default: str | None = None, *, secret: bool = False) -> str:
     """What was typed, '' for the default; Ctrl-D leaves as Ctrl-C does. A secret is not shown."""
-    prompt = f"{question} [{default}]: " if default else f"{question}: "
+    from hypervisors import recordable
+
+    prompt = recordable(f"{question} [{default}]: " if default else f"{question}: ")
     try:
         return getpass.getpass(prompt) if secret else input(prompt)
     except (EOFError, KeyboardInterrupt):
@@ -23,12 +25,11 @@ def ask(question: str, default: str | None = None, *, secret: bool = False) -> s
 
 def confirm(question: str) -> None:
     """Raises NeedsConfirmation without a terminal, Abort for a no; Ctrl-C and Ctrl-D quit as everywhere."""
-    from hypervisors import recordable
     from vmmigrate.errors import NeedsConfirmation
 
     if not sys.stdin.isatty():
         raise NeedsConfirmation(question, "--yes")
-    if not _agreed(recordable(question)):
+    if not _agreed(question):
         typer.echo("nothing was changed", err=True)
         raise typer.Abort
 
