@@ -160,7 +160,7 @@ def test_what_the_old_appliance_is_is_read_without_a_change(old: Guest) -> None:
     assert bundle.smtp[0].fingerprint == served(old.address, old.smtp_port, starttls=True).fingerprint
     assert facts.tables["cm_users"].count > 0
     assert facts.certificates
-    assert seen.by_mac(LIVE_MAC).addresses == (f"{old.address}/24",)
+    assert [str(each) for each in seen.by_mac(LIVE_MAC).addresses] == [f"{old.address}/24"]
     assert (seen.hostname, seen.fqdn) == ("mailgw", "mailgw.example.test")
     assert settings["maximal_queue_lifetime"] == "3d"
     assert mail.banner(old.address, old.smtp_port).endswith("ESMTP CipherMail")

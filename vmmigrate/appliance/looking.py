@@ -10,10 +10,11 @@ from typing import TypeVar
 from hypervisors import in_one_line
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
+from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import CommandFailed
 
 T = TypeVar("T")
-_ABOUT_FILES = (("base64",), ("stat", "-c", "%a %U %G"), ("readlink", "-f"))
+_ABOUT_FILES = (("base64",), QUESTION, ("readlink", "-f"))
 
 
 class LookingShell:
@@ -68,7 +69,7 @@ class LookingShell:
         if content and (user == "root" or content.status == 0):
             self._seen["read", path] = _content(self.host, path, content)
         if meta and (user == "root" or meta.status == 0):
-            self._seen["meta", path] = _meta(meta)
+            self._seen["meta", path] = _meta(self.host, path, meta)
         if real and real.status == 0:
             self._seen[("readlink", "-f", path), None] = real
 
@@ -91,13 +92,17 @@ def looking(shell: Shell) -> LookingShell:
 
 def _content(host: str, path: str, said: Result) -> bytes | CommandFailed:
     if said.status == 0:
-        return base64.b64decode(said.stdout)
+        try:
+            return base64.b64decode(said.stdout)
+        except ValueError:
+            hint = f"is that machine's `base64` its own? see it there: base64 {path}"
+            return CommandFailed(f"on {host}: `base64 {path}` printed something else", hint=hint)
     words = in_one_line(said.stderr)
     return CommandFailed(f"on {host}: {path} cannot be read: {words}", hint=f"look there, as root, at {path}")
 
 
-def _meta(said: Result) -> FileMeta | None:
-    if said.status != 0:
-        return None
-    mode, owner, group = said.stdout.split()
-    return FileMeta(mode.zfill(4), owner, group)
+def _meta(host: str, path: str, said: Result) -> FileMeta | CommandFailed | None:
+    try:
+        return meta_of(host, path, said)
+    except CommandFailed as error:
+        return error

@@ -16,6 +16,8 @@ _ADDRESSES = ("ip", "-json", "address", "show")
 _ROUTES = {4: ("ip", "-json", "route", "show"), 6: ("ip", "-6", "-json", "route", "show")}
 _LINKS = ("ip", "-details", "-json", "link", "show")
 _RULES = {4: ("ip", "-json", "rule", "show"), 6: ("ip", "-6", "-json", "rule", "show")}
+_ODD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)  # of another shape
+_SHOWN = 300  # characters of it in a message
 _USUAL_TABLES = {"local", "main", "default"}
 _ALIKE = {"veth", "dummy"}  # kinds that are a NIC like any other
 _USUAL_METRIC = {4: 0, 6: 1024}
@@ -121,8 +123,9 @@ def interfaces(shell: Shell, *, detailed: bool = True) -> tuple[Interface, ...]:
     """All but the loopback. What is not `detailed` costs one question less, and has no kinds."""
     found = _json(shell, _LINKS, needed=False) if detailed else None
     details = {str(entry.get("ifname")): entry for entry in found or ()}
-    entries = [entry for entry in _json(shell, _ADDRESSES) or () if _is_ethernet(entry)]
+    listed = _json(shell, _ADDRESSES) or ()
     with _parsing(shell, _ADDRESSES):
+        entries = [entry for entry in listed if _is_ethernet(entry)]
         return tuple(_interface(entry, details.get(entry["ifname"])) for entry in entries)
 
 
@@ -136,7 +139,8 @@ def routes(shell: Shell) -> tuple[KernelRoute, ...]:
 def rules(shell: Shell) -> tuple[str, ...]:
     """Those beside the kernel's own three."""
     found = [entry for question in _RULES.values() for entry in _json(shell, question, needed=False) or ()]
-    return tuple(_rule(entry) for entry in found if entry.get("table") not in _USUAL_TABLES)
+    with _parsing(shell, _RULES[4]):
+        return tuple(_rule(entry) for entry in found if entry.get("table") not in _USUAL_TABLES)
 
 
 def with_mac(known: tuple[Interface, ...], mac: str) -> Interface:
@@ -157,9 +161,9 @@ def _parsing(shell: Shell, question: tuple[str, ...]) -> Iterator[None]:
     """What is no address where one should stand is an error, not a word to hand on."""
     try:
         yield
-    except (ValueError, KeyError) as error:
+    except _ODD as error:
         raise ApplianceError(
-            f"{shell.host}: what `{' '.join(question)}` printed is no list of addresses or routes: {error}",
+            f"{shell.host}: what `{' '.join(question)}` printed is no list of addresses or routes: {error}"[:_SHOWN],
             hint="look at what it prints there",
         ) from error
 
@@ -247,9 +251,11 @@ def _json(shell: Shell, question: tuple[str, ...], *, needed: bool = True) -> li
     if said.status != 0:
         return None
     try:
-        entries: list[dict[str, Any]] = json.loads(said.stdout or "[]")
+        entries = json.loads(said.stdout or "[]")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise TypeError("it is no list")
         return [entry for entry in entries if entry]
-    except ValueError as error:
+    except _ODD as error:
         if not needed:
             return None
         raise ApplianceError(

@@ -9,6 +9,7 @@ from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
+from vmmigrate.appliance.stat import QUESTION, meta_of
 
 _GIVEN = f"{INCOMING}/data"
 _PATIENCE = 60.0  # seconds for files on their way
@@ -37,10 +38,8 @@ class SshShell:
 
     def file_meta(self, path: str) -> FileMeta | None:
         for user in (None, "root"):
-            found = self.run(("stat", "-c", "%a %U %G", path), user=user, check=False)
-            if found.status == 0:
-                mode, owner, group = found.stdout.split()
-                return FileMeta(mode.zfill(4), owner, group)
+            if found := meta_of(self.host, path, self.run((*QUESTION, path), user=user, check=False)):
+                return found
         return None
 
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:

@@ -1,0 +1,1 @@
+"""Damaged and hostile inputs for every parser: only the product's own errors may come out."""
