@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from hypervisors.errors import Problem, TimedOut, Unreachable
-from hypervisors.port import Hypervisor
+from hypervisors.port import Hypervisor, Rename
 from hypervisors.waiting import REAL_TIME, Pace, once_reachable, wait_for
 
 T = TypeVar("T")
@@ -17,7 +17,17 @@ _SETS = "it looks first, and does nothing where that is so already"
 REPEATABLE = {
     **dict.fromkeys(("find", "inventory", "networks", "keeps_mac", "stores", "rehearse", "carried"), _READS),
     **dict.fromkeys(
-        ("power_state", "addresses", "holders", "find_tagged", "agent_answers", "read_guest_file", "snapshots"), _READS
+        (
+            "power_state",
+            "addresses",
+            "holders",
+            "find_tagged",
+            "agent_answers",
+            "read_guest_file",
+            "snapshots",
+            "rehearse_rename",
+        ),
+        _READS,
     ),
     **dict.fromkeys(("property_fault", "fills_in"), _READS),
     **dict.fromkeys(("start", "power_off", "set_nic", "set_autostart", "rename"), _SETS),
@@ -40,6 +50,8 @@ class Lasting:
     ) -> None:
         self.url = url
         self.settling = first.settling
+        if isinstance(first, Rename):
+            self.renames_running = first.renames_running
         self._connect = connect
         self._adapter: Hypervisor | None = first
         self._seconds = seconds

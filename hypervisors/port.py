@@ -150,8 +150,14 @@ class VappProperties(Protocol):
 class Rename(Protocol):
     """An ability some adapters have: another name for a virtual machine that is there."""
 
+    renames_running: bool
+    """Whether it may run meanwhile; else it must be off."""
+
     def rename(self, vm: VmRef, name: str) -> VmRef:
-        """Convergent: does nothing if it has that name. Raises NotFound, NameTaken."""
+        """Convergent: does nothing if it has that name. Raises NotFound, NameTaken, NotSupported for one that runs."""
+
+    def rehearse_rename(self, vm: VmRef, name: str) -> None:
+        """Raises what `rename` raises for the name, whether it runs or not, and changes nothing."""
 
 
 @runtime_checkable

@@ -74,6 +74,8 @@ class Plan:
     premises: tuple[Premise, ...] = ()
     findings: tuple[Finding, ...] = ()
     carried: tuple[Carried, ...] = ()  # of the old VM; a plan of an earlier version has none
+    retired_name: str = ""  # the old VM's after `finish`, when the new one gets its name; '' leaves both as they are
+    restarts_for_name: bool = False  # for which the hypervisor wants the new VM to be off
     run_id: str = ""  # of the run that it plans; a plan of an earlier version has none
 
     @property
@@ -84,7 +86,12 @@ class Plan:
     @property
     def concerns(self) -> tuple[str, ...]:
         """Names and ids by which a person asks for its runs."""
-        return (self.old.name, self.old.id, self.new_name)
+        return (self.old.name, self.old.id, self.new_name, *filter(None, (self.retired_name,)))
+
+    @property
+    def final_name(self) -> str:
+        """The new VM's after `finish`."""
+        return self.old.name if self.retired_name else self.new_name
 
     @property
     def live_mac(self) -> str:

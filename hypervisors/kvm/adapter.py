@@ -10,7 +10,7 @@ from hypervisors import refusals
 from hypervisors.access import Access
 from hypervisors.carried import Carried
 from hypervisors.errors import Problem
-from hypervisors.kvm import deploying, guest, holding, nics, pools, reading, removing
+from hypervisors.kvm import deploying, guest, holding, nics, pools, reading, removing, renaming
 from hypervisors.kvm.deadline import each_within
 from hypervisors.kvm.faults import broke_off, door, has_code
 from hypervisors.kvm.session import (
@@ -50,6 +50,7 @@ def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
 class KvmHypervisor:
     """One connection to a libvirt daemon; the ability GuestAgent is among its methods."""
 
+    renames_running = False
     settling = 2.0  # between look and write are two calls
 
     def __init__(self, url: str, session: Session) -> None:
@@ -161,6 +162,12 @@ class KvmHypervisor:
         with door(f"autostart of {vm.name}"):
             if bool(domain.autostart()) != autostart:
                 domain.setAutostart(int(autostart))
+
+    def rename(self, vm: VmRef, name: str) -> VmRef:
+        return renaming.rename(self._session, vm, name)
+
+    def rehearse_rename(self, vm: VmRef, name: str) -> None:
+        renaming.rehearse(self._session, name)
 
     def holders(self, mac: str) -> tuple[Holder, ...]:
         return holding.holders(self._session, mac)

@@ -154,7 +154,7 @@ def check_definition(session: Session, definition: ET.Element) -> None:
     Raises libvirt's own error, and NotSupported where it finds no firmware such as the definition asks for.
     """
     try:
-        session.connection.domainXMLToNative("qemu-argv", xml(_without_nics(definition)), 0)
+        session.connection.domainXMLToNative("qemu-argv", xml(without_nics(definition)), 0)
     except libvirt.libvirtError as error:
         if has_code(error, "OPERATION_FAILED") and reading.attribute(definition, "os", "firmware"):
             raise NotSupported(
@@ -165,7 +165,7 @@ def check_definition(session: Session, definition: ET.Element) -> None:
             raise
 
 
-def _without_nics(definition: ET.Element) -> ET.Element:
+def without_nics(definition: ET.Element) -> ET.Element:
     """For a command line libvirt puts an `ethernet` NIC in the place of each, of whatever type, and makes its tap.
 
     Of the old NIC it takes over model and MAC alone, so the rest would not be looked at even then [libvirt 9.0,

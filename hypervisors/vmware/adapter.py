@@ -53,6 +53,7 @@ class VmwareHypervisor:
     No GuestAgent: VMware Tools give files of the guest only to those who have an account in it.
     """
 
+    renames_running = True
     settling = 0.0
 
     def __init__(self, url: str, session: Session) -> None:
@@ -143,6 +144,9 @@ class VmwareHypervisor:
 
     def rename(self, vm: VmRef, name: str) -> VmRef:
         return renaming.rename(self._session, self._machine(vm), vm, name)
+
+    def rehearse_rename(self, vm: VmRef, name: str) -> None:
+        renaming.rehearse(self._session, self._machine(vm), vm, name)
 
     def snapshots(self, vm: VmRef) -> tuple[str, ...]:
         return snapshots.names(self._session, self._machine(vm), vm.name)

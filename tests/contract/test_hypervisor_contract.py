@@ -494,18 +494,42 @@ class TestAbilities:
 
     def test_another_name(self, world: World) -> None:
         self.skip_without(world, Rename)
+        world.hypervisor.rehearse_rename(world.old, f"{world.old.name}-retired")
         for _ in range(2):
-            renamed = world.hypervisor.rename(world.old, "old-retired")
-            assert renamed == VmRef(world.old.id, "old-retired")
-        assert world.hypervisor.find("old-retired") == renamed
+            renamed = world.hypervisor.rename(world.old, f"{world.old.name}-retired")
+            assert renamed == VmRef(world.old.id, f"{world.old.name}-retired")
+        assert world.hypervisor.find(f"{world.old.name}-retired") == renamed
+        assert world.hypervisor.inventory(world.old).vm == renamed
         with pytest.raises(NotFound):
-            world.hypervisor.find("old")
+            world.hypervisor.find(world.old.name)
+
+    def test_another_name_of_one_that_runs(self, world: World) -> None:
+        """Or it says that it must be off, and is left as it is."""
+        self.skip_without(world, Rename)
+        world.hypervisor.start(world.old)
+        if world.hypervisor.renames_running:
+            world.hypervisor.rename(world.old, f"{world.old.name}-retired")
+        else:
+            with pytest.raises(NotSupported):
+                world.hypervisor.rename(world.old, f"{world.old.name}-retired")
+            assert world.hypervisor.find(world.old.name) == world.old
+        assert world.hypervisor.power_state(world.old) is PowerState.RUNNING
+
+    def test_what_it_was_called_is_free(self, world: World) -> None:
+        self.skip_without(world, Rename)
+        ours = world.ours()
+        world.hypervisor.rename(world.old, f"{world.old.name}-retired")
+        assert world.hypervisor.rename(ours, world.old.name) == VmRef(ours.id, world.old.name)
+        assert world.hypervisor.find(world.old.name).id == ours.id
+        world.hypervisor.destroy(ours, RUN)  # its volumes have its first name
+        assert world.hypervisor.find_tagged(RUN) == ()
 
     def test_a_name_that_is_taken(self, world: World) -> None:
         self.skip_without(world, Rename)
         ours = world.ours()
-        with pytest.raises(NameTaken, match=f"there is a virtual machine {world.old.name} already"):
-            world.hypervisor.rename(ours, world.old.name)
+        for attempt in (world.hypervisor.rehearse_rename, world.hypervisor.rename):
+            with pytest.raises(NameTaken, match=f"there is a virtual machine {world.old.name} already"):
+                attempt(ours, world.old.name)
         assert world.hypervisor.find(ours.name) == ours
 
     def test_snapshots_are_made_and_removed_by_name(self, world: World) -> None:

@@ -141,6 +141,12 @@ class OtherCertificate(MemoryHypervisor):
             (self._root(vm) / "etc/postfix/tls.pem").write_bytes(seed.fresh_smtp_pem())
 
 
+class RenamesOff(MemoryHypervisor):
+    """As libvirt: a machine that runs keeps its name."""
+
+    renames_running = False
+
+
 class LeasesAnew(MemoryHypervisor):
     """Its DHCP server has forgotten what it gave: whoever is started gets another address on staging."""
 
@@ -162,7 +168,7 @@ _ALL = {
     kind.__name__: kind
     for kind in (
         *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
-        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk, OtherCertificate, LeasesAnew),
+        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk, OtherCertificate, LeasesAnew, RenamesOff),
     )
 }
 

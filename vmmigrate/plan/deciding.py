@@ -6,7 +6,7 @@ from hypervisors import Carried, DeploySpec
 from vmmigrate import properties
 from vmmigrate.model import Plan, Premise
 from vmmigrate.plan import gateway, image, placement
-from vmmigrate.plan.hypervisor import mac_by_hand, new_name, old_vm
+from vmmigrate.plan.hypervisor import mac_by_hand, new_name, old_vm, retired_name
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.risks import insecure
 from vmmigrate.steps import deploy
@@ -47,6 +47,8 @@ def plan(look: Look) -> Plan:
         like_old=new.like_old,
         properties=properties.as_shown(new),
         new_mac=look.of(new_mac),
+        retired_name=look.of(retired_name),
+        restarts_for_name=not getattr(look.hypervisor, "renames_running", True),
         run_id=look.run_id,
         insecure=insecure(look.settings),
         premises=tuple(Premise(name, value) for name, value in _premises(look)),
@@ -64,6 +66,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "guest's network", "; ".join(identity.addressing.lines())
     yield "image SHA-256", look.of(image.image).sha256
     yield "new name", look.of(new_name)
+    yield "renaming", look.of(retired_name) or "none"
     yield "pool", look.of(placement.store).name
     yield "staging", f"{look.of(placement.staging)}{', first' if new.staging_first else ''}"
     yield "vCPUs", str(machine.vcpus)

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from hypervisors import Inventory, NotFound, PowerState
+from hypervisors import Inventory, NameTaken, NotFound, PowerState, Rename
 from vmmigrate.errors import PlanRefused
 from vmmigrate.plan.look import Look
 from vmmigrate.run.rundir import without_run
@@ -27,6 +27,30 @@ def new_name(look: Look) -> str:
         f"there is a virtual machine {taken.name!r} already",
         hint="choose another name with new.name or --name NAME",
     )
+
+
+def retired_name(look: Look) -> str:
+    """What the old VM will be called; '' where both keep their names. By the run's date: the same at every attempt."""
+    if not look.settings.new.rename:
+        return ""
+    old, new, hypervisor = look.of(old_vm).vm, look.of(new_name), look.hypervisor
+    name = f"{old.name}-old-{look.run_id.partition('-')[0]}"
+    if not isinstance(hypervisor, Rename):
+        raise PlanRefused("this hypervisor renames no virtual machine", hint="leave new.rename out")
+    try:
+        hypervisor.rehearse_rename(old, name)
+    except NameTaken as taken:
+        raise PlanRefused(
+            f"for new.rename: {taken}", hint="rename or remove that one, or leave new.rename out"
+        ) from taken
+    said = f"at `finish` {old.name} becomes {name}, and {new} becomes {old.name}; nothing undoes that"
+    remedy = "leave new.rename out if backup jobs or monitoring go by the name and are to follow the old VM"
+    if hypervisor.renames_running:
+        look.findings.note("rename", said)
+    else:
+        restarts = f"; this hypervisor renames only what is off, so `finish` restarts {new}: no mail is taken meanwhile"
+        look.findings.warn("rename", said + restarts, remedy)
+    return name
 
 
 def others_with_its_mac(look: Look) -> None:

@@ -21,6 +21,7 @@ LOOKS = (
     Q("store", "Which store has room for the new disk?", placement.store),
     Q("staging", "Which network is staging?", placement.staging),
     Q("new-name", "Is the new VM's name free?", hypervisor.new_name),
+    Q("rename", "Can both be renamed at the end?", hypervisor.retired_name, (hypervisor.new_name,)),
     Q("property", "Can the vApp properties be set as requested?", image.given_properties),
     Q("property-not-passed", "Does a guest get the properties that it asks for?", image.properties_not_passed),
     Q("old-address", "At which address is the old gateway reached?", gateway.address),

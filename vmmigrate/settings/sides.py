@@ -199,6 +199,11 @@ class NewSettings(Strict):
         default=None,
         description="On vSphere, its folder: the path from the datacenter. Left out: the old VM's.",
     )
+    rename: bool = Field(
+        default=False,
+        description="At `finish`, give it the old VM's name; the old VM becomes NAME-old-DATE. Nothing undoes that."
+        " libvirt renames only what is off, so `finish` then restarts the new VM.",
+    )
     staging: str | None = Field(
         examples=["staging"],
         default=None,

@@ -10,7 +10,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, inside, intake, retire, service
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, inside, intake, naming, retire, service
 from vmmigrate.steps import open as open_
 
 
@@ -44,10 +44,11 @@ def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
 
 def _ends(plan: Plan) -> str:
     """What `finish` of a migration does."""
-    return (
+    said = (
         f"{plan.old.name} will be asked to shut down, {plan.new_name} loses its staging NIC, the backup and the keys on"
         " this workstation will be deleted, and the run can no longer be rolled back"
     )
+    return f"{said}; {naming.in_words(plan)}" if plan.retired_name else said
 
 
 def _meanwhile(plan: Plan, state: RunState) -> Iterator[str]:
@@ -184,7 +185,14 @@ MIGRATE = Itinerary(
     finish=Finish(
         "when satisfied: shuts the old VM down; no way back after that",
         _ends,
-        (retire.see_who_serves, retire.shut_down_old, retire.release_old, retire.remove_staging),
+        (
+            naming.go_on,
+            retire.see_who_serves,
+            retire.shut_down_old,
+            naming.hand_over,
+            retire.release_old,
+            retire.remove_staging,
+        ),
     ),
     rollback_does="to go back to the old VM",
     once="was open to the world and went back: its data may differ from the old VM's by now",

@@ -70,7 +70,7 @@ def shut_down_old(run: Run) -> None:
 def release_old(run: Run) -> None:
     if gone.old_is_gone(run):
         return
-    claim.release(run, f"Replaced by {run.plan.new_name} (vmmigrate run {run.run_id}, finished).")
+    claim.release(run, f"Replaced by {run.plan.final_name} (vmmigrate run {run.run_id}, finished).")
 
 
 def remove_staging(run: Run) -> None:

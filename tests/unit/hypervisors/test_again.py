@@ -208,7 +208,9 @@ def test_who_hears_and_stops_the_wait_is_asked_at_each_wait(line: Line) -> None:
 def test_its_abilities_are_those_of_the_adapter(line: Line) -> None:
     hypervisor = line.lasting()
     assert isinstance(hypervisor, GuestAgent)
-    assert not isinstance(hypervisor, Rename | Snapshots | VappProperties)
+    assert isinstance(hypervisor, Rename)
+    assert hypervisor.renames_running
+    assert not isinstance(hypervisor, Snapshots | VappProperties)
 
 
 def test_each_method_of_the_port_and_of_its_abilities_says_why_it_may_be_repeated() -> None:
