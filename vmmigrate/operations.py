@@ -106,7 +106,8 @@ def resume(run_id: str, parts: Parts) -> str:
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
             run.discard = _permitted(standing)
-            require(run, engine.journal, standing, "resume", _guard(standing))
+            amiss = _undone_no_more(engine, standing.itinerary.everything) if standing.finishing else False
+            require(run, engine.journal, standing, "resume", *_guards(standing, amiss=amiss))
             if standing.paused_at:
                 engine.turn_forward("resumed by the operator")
             supervise(engine, run, Engine.go_on)
@@ -153,7 +154,7 @@ def rollback(
         if not (yes or idle):
             raise _asked(recorded, wanted)
         with _connected(recorded, parts) as (engine, run):
-            amiss = any(seen.wrong for seen in engine.looks_undone(engine.standing.covered(wanted)))
+            amiss = _undone_no_more(engine, wanted)
             if idle and not amiss:
                 raise idle
             if not yes:
@@ -161,14 +162,8 @@ def rollback(
             _fetch_for_the_way_back(run, engine.standing, engine.standing.to_undo(wanted))
             report_start(run, "rollback")
             run.discard, run.leave_behind = discard if discard.given else _permitted(engine.standing), leave_behind
-            require(
-                run,
-                engine.journal,
-                engine.standing,
-                "rollback",
-                _guard(engine.standing),
-                unguarded if amiss else wanted.guard,
-            )
+            guards = _guards(engine.standing, wanted, amiss=amiss)
+            require(run, engine.journal, engine.standing, "rollback", *guards)
             began = engine.standing.finishing
             terms: dict[str, Any] = {
                 "leave_behind": leave_behind,
@@ -179,10 +174,19 @@ def rollback(
             return outcome_of(engine.standing)
 
 
-def _guard(standing: Standing) -> Look:
-    """Of what a `finish` began, its own."""
-    end = standing.finish if standing.finishing else None
-    return end.guard if end and end.guard else standing.itinerary.guard
+def _undone_no_more(engine: Engine, scope: Scope) -> bool:
+    return any(seen.wrong for seen in engine.looks_undone(engine.standing.covered(scope)))
+
+
+def _guards(standing: Standing, scope: Scope | None = None, *, amiss: bool) -> tuple[Look, ...]:
+    """Before a run goes on, or back that far. What a `finish` began has its own.
+
+    `amiss`: somebody must be live again before anything else. What is deleted after that is looked at once more.
+    """
+    end, guard = standing.finish if standing.finishing else None, standing.itinerary.guard
+    if amiss:
+        return (guard,)
+    return (end.guard,) if end and end.guard else (guard, scope.guard if scope else unguarded)
 
 
 def _permitted(standing: Standing) -> Discard:

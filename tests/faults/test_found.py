@@ -120,7 +120,7 @@ FOUND = {
 ENDS = {
     "the new VM is renamed": "migrated",
     "the host reboots after the commit, and somebody goes back at once": "switched back",
-    "the new VM is plugged in by hand while what is in it is counted": "switched back",
+    "the new VM is plugged in by hand while what is in it is counted": "rolled-back",
     "the old VM does not serve where the new one is to be deleted": "switched back",
 }
 
