@@ -28,18 +28,16 @@ def opened(parts: SplitResult, access: SshAccess, open_at: Callable[[str, Tunnel
             tunnel = Tunnel(command_line(parts, access, without_keys=without))
             failing.callback(tunnel.close)
             try:
-                return _kept(open_at(_through(parts, tunnel), tunnel), failing)
+                made = open_at(_through(parts, tunnel), tunnel)
+                tunnel.leave_no_files()
+                failing.pop_all()
+                return made
             except Problem as error:
                 words = tunnel.last_words()
                 shown = ssh_words.another_key(words, access, seen)
                 if shown is None:
                     raise ssh_words.problem(parts, access, words, tuple(seen.values()), error) from error
                 seen.update(shown)
-
-
-def _kept(opened: T, failing: ExitStack) -> T:
-    failing.pop_all()
-    return opened
 
 
 def _through(parts: SplitResult, tunnel: Tunnel) -> str:

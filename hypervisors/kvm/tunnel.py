@@ -51,6 +51,10 @@ class Tunnel:
                 return ""
         return self._words.read_text(errors="replace") if self._words.exists() else ""
 
+    def leave_no_files(self) -> None:
+        """Once connected, nothing is looked for there: a process that is killed then leaves nothing behind."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def close(self) -> None:
         """End ssh, with what it started for its way (ProxyCommand, ProxyJump)."""
         with self._lock:
@@ -59,7 +63,7 @@ class Tunnel:
             self._listener.shutdown(socket.SHUT_RDWR)  # nobody has come
         if self._process:
             _end(self._process)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self.leave_no_files()
 
     def _serve(self) -> None:
         with suppress(OSError), self._listener:

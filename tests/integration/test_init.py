@@ -305,6 +305,33 @@ def test_a_hypervisor_with_a_certificate_to_compare_and_a_password(lab: ProcessL
     assert conversation.said.count("  ✗ vCenter refused 'root'") == 1
 
 
+SEEN = "SHA256:czAIcfRMFo58lJ3ix1DmDCybuP9TABfFomcjTpy0244"
+
+
+@dataclass
+class Unknown(Visit):
+    """The hypervisor's host shows an SSH host key that nobody here knows."""
+
+    def connect(self, url: str, access: Access) -> Hypervisor:
+        if access.ssh.host_key != SEEN:
+            raise TrustRefused(f"the SSH host key of {url}, {SEEN}, is not in known_hosts", hint="pin it", seen=SEEN)
+        return MemoryHypervisor(self.lab.folder)
+
+
+def test_a_hypervisor_with_a_host_key_to_compare(lab: ProcessLab, tmp_path: Path) -> None:
+    conversation = Unknown(lab, tmp_path, [("Is it among those?", "yes"), *straight(lab)])
+    assert conversation.hold(url="qemu+ssh://root@kvm1/system")
+    assert conversation.wrote()["hypervisor"]["host_key"] == SEEN
+    assert any(SEEN in line for line in conversation.said)
+
+
+def test_a_hypervisor_with_another_host_key_is_not_connected_to(lab: ProcessLab, tmp_path: Path) -> None:
+    first = [("Is it among those?", "no"), ("Hypervisor URL", "memory:///")]
+    conversation = Unknown(lab, tmp_path, [*first, ("Hypervisor URL", "^C")])
+    with pytest.raises(KeyboardInterrupt):
+        conversation.hold(url="qemu+ssh://root@kvm1/system")
+
+
 def test_a_hypervisor_whose_certificate_is_another_is_not_given_a_password(lab: ProcessLab, tmp_path: Path) -> None:
     url = f"vsphere://root@{lab.address}:{lab.console_port}/DC"
     conversation = Guarded(lab, tmp_path, [("Is it the same there?", "no"), ("Hypervisor URL", "^C")])

@@ -9,6 +9,7 @@ from hypervisors import (
     PowerState,
     Problem,
     Secret,
+    SshAccess,
     TlsTrust,
     TrustRefused,
 )
@@ -19,6 +20,7 @@ from vmmigrate.model import Identity
 from vmmigrate.show.sizes import size
 
 DEFAULT = "qemu:///system"
+HOST_KEY = "hypervisor.host_key"
 PASSWORD = "hypervisor.password"  # noqa: S105 -- the name of a setting
 
 
@@ -54,6 +56,7 @@ def _connected(talk: Conversation, where: str, refusals: Refusals) -> Hypervisor
     """None if it is not there, which is reported. One attempt per password, one comparison per certificate."""
     talk.secrets.pop(PASSWORD, None)
     talk.answers.put("hypervisor.fingerprint", None, "")
+    talk.answers.put(HOST_KEY, None, "")
     while True:
         try:
             return talk.connect(where, _access(talk, where, refusals))
@@ -64,7 +67,7 @@ def _connected(talk: Conversation, where: str, refusals: Refusals) -> Hypervisor
             refusals.add(where, talk.secrets.pop(PASSWORD), problem)
         except TrustRefused as problem:
             talk.dialogue.bad(problem)
-            if not where.startswith("vsphere://") or not _compared(talk, where):
+            if not _is_trusted(talk, where, problem):
                 return None
         except Problem as problem:
             talk.dialogue.bad(problem)
@@ -81,7 +84,24 @@ def _access(talk: Conversation, where: str, refusals: Refusals) -> Access:
                 talk.secrets[PASSWORD] = typed
         return talk.secrets[PASSWORD]
 
-    return Access(password, TlsTrust(talk.answers.get("hypervisor.fingerprint")))
+    ssh = SshAccess(host_key=talk.answers.get(HOST_KEY))
+    return Access(password, TlsTrust(talk.answers.get("hypervisor.fingerprint")), ssh=ssh)
+
+
+def _is_trusted(talk: Conversation, where: str, problem: TrustRefused) -> bool:
+    """Whether the operator has compared what it shows; then it is pinned."""
+    if where.startswith("vsphere://"):
+        return _compared(talk, where)
+    return "+ssh://" in where and problem.seen is not None and _host_key_compared(talk, problem.seen)
+
+
+def _host_key_compared(talk: Conversation, seen: str) -> bool:
+    talk.dialogue.note(f"it shows the SSH host key {seen}; compare it on that host's own screen:")
+    talk.dialogue.note("    for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done")
+    if not talk.dialogue.yes("Is it among those?", default=False):
+        return False
+    talk.answers.put(HOST_KEY, seen, "shown, and compared by you")
+    return True
 
 
 def _compared(talk: Conversation, where: str) -> bool:
