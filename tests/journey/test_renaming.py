@@ -62,6 +62,7 @@ def test_both_are_renamed_at_finish_and_not_before(story: Story) -> None:
     assert f"{story.lab.old_name} becomes {retired(story)} and " in asked.err + asked.out
     told = finish(story)
     assert (told.status, told.err) == (DONE, "")
+    assert f"now called: the old VM {retired(story)}, the new one {story.lab.old_name}" in told.out
     assert_renamed(story, ids)
     notes = {name: vm["notes"] for name, vm in _vms(story).items()}
     assert f"Replaced by {story.lab.old_name} (vmmigrate run {story.run_id}, finished)." in notes[retired(story)]

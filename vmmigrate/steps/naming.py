@@ -44,6 +44,7 @@ def hand_over(run: Run) -> None:
         _restart(run, new)
     else:
         _rename(run, new, plan.new_name, plan.old.name)
+    run.remark(f"now called: the old VM {_name(run, plan.old) or '(deleted)'}, the new one {_name(run, new)}")
 
 
 def _restarts(run: Run) -> bool:
