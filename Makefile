@@ -30,7 +30,7 @@ test: lint ## All tests, including the lab of real guests
 faults: setup ## Play schedules of faults in a world in memory (SCHEDULES=10000 SEED=1; one failing seed again: SCHEDULES=1)
 	@$(PY) -m tests.faults $(if $(SCHEDULES),--schedules $(SCHEDULES)) $(if $(SEED),--seed $(SEED)) $(if $(TABLE),--table $(TABLE))
 
-mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (slow: an hour or more)
+mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (an hour)
 	@$(PY) -m tests.mutants
 
 matrix: setup ## Migrate a real guest of each network stack and firmware, and print the table (slow; VARIANT=efi: one of them)

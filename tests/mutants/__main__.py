@@ -10,15 +10,23 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+
+from tests.mutants.reached import tests_by_mutant
 
 CHECKOUT = Path(__file__).parents[2]
 PRODUCT = ("vmmigrate", "hypervisors")
 PATIENCE = 1800.0  # seconds for one group of tests: a mutant may wait for ever
+MOST = 300  # tests that come to a mutant's place are tried before any group
+AT_ONCE = 2
 
 Group = tuple[str, ...]
 
+FAULTS: Group = ("tests/faults",)
 UNIT: Group = ("tests/unit", "tests/test_architecture.py")
 CONTRACT: Group = ("tests/contract", "tests/unit/hypervisors", "-m", "not lab and not vsphere")
 STORIES: tuple[Group, ...] = (
@@ -32,7 +40,7 @@ VSPHERE: tuple[Group, ...] = (
 )
 # By a part of the changed file's path: where it is likely to be noticed soonest. Those that name it come before.
 ORDER: dict[str, tuple[Group, ...]] = {
-    "steps": (*STORIES, UNIT),
+    "steps": (FAULTS, *STORIES, UNIT),
     "kvm": (CONTRACT, *STORIES, UNIT),
     "vmware": (*VSPHERE, UNIT),
     "": (UNIT, *STORIES, CONTRACT),
@@ -100,7 +108,7 @@ def run(tree: Path, arguments: Sequence[str]) -> str | None:
     return failed[1] if failed else done.stdout[-300:] + done.stderr[-300:]
 
 
-def judged(mutant: Mutant, tree: Path, only: Sequence[str], *, quick: bool) -> Verdict:
+def judged(mutant: Mutant, tree: Path, reached: Sequence[str], only: Sequence[str], *, quick: bool) -> Verdict:
     """With the change made, and taken back afterwards."""
     try:
         place = place_of(mutant, tree)
@@ -109,7 +117,7 @@ def judged(mutant: Mutant, tree: Path, only: Sequence[str], *, quick: bool) -> V
     text, started = place.read_text(), time.monotonic()
     place.write_text(text.replace(mutant.old, mutant.new))
     try:
-        for group in _groups(place, tree, only, quick=quick):
+        for group in _groups(place, tree, reached, only, quick=quick):
             if failed := run(tree, group):
                 return Verdict(failed, time.monotonic() - started)
         return Verdict("", time.monotonic() - started)
@@ -117,14 +125,19 @@ def judged(mutant: Mutant, tree: Path, only: Sequence[str], *, quick: bool) -> V
         place.write_text(text)
 
 
-def _groups(place: Path, tree: Path, only: Sequence[str], *, quick: bool) -> Iterator[tuple[str, ...]]:
+def _groups(
+    place: Path, tree: Path, reached: Sequence[str], only: Sequence[str], *, quick: bool
+) -> Iterator[tuple[str, ...]]:
     if only:
         yield (*only, "-m", "not lab")
         return
-    if near := nearest(place, tree):
+    near = nearest(place, tree)
+    if reached:
+        yield tuple(sorted(reached, key=lambda test: test.partition("::")[0] not in near)[:MOST])
+    elif near:
         yield (*near, "-m", "not lab and not slow and not vsphere")
-    groups = ORDER[next((part for part in place.parts if part in ORDER), "")]
-    yield from groups[:1] if quick else groups
+    if not quick:
+        yield from ORDER[next((part for part in place.parts if part in ORDER), "")]
 
 
 def copied(source: Path, folder: Path) -> Path:
@@ -141,21 +154,43 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tree", type=Path, default=CHECKOUT, help="the checkout to take a copy of")
     parser.add_argument("--only", nargs="*", default=[], help="these tests alone")
-    parser.add_argument("--quick", action="store_true", help="those that name the changed file, and one group more")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="only quick tests: those that come to the change, else those that name its file",
+    )
     parser.add_argument("names", nargs="*", help="these mutants alone")
     given = parser.parse_args()
     known = mutants(Path(__file__).with_name("mutants.toml"))
     chosen = [each for each in known if not given.names or each.name in given.names]
     with tempfile.TemporaryDirectory(prefix="vmmigrate-mutants-") as folder:
-        tree = copied(given.tree, Path(folder))
-        missed = 0
-        for mutant in chosen:
-            verdict = judged(mutant, tree, given.only, quick=given.quick)
-            missed += not verdict.test
+        reached = {} if given.only else _reached(given.tree, Path(folder), chosen)
+        trees: Queue[Path] = Queue()
+        for number in range(AT_ONCE):
+            trees.put(copied(given.tree, Path(folder, f"tree{number}")))
+
+        def judge(mutant: Mutant) -> bool:
+            tree = trees.get()
+            verdict = judged(mutant, tree, reached.get(mutant.name, ()), given.only, quick=given.quick)
+            trees.put(tree)
             said = verdict.test or verdict.trouble or "NOT CAUGHT"
             print(f"| {mutant.name} | {mutant.area} | {said} | {verdict.seconds:.0f} s |", flush=True)
-    print(f"{len(chosen) - missed} of {len(chosen)} caught")
-    return 1 if missed else 0
+            return bool(verdict.test)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            caught = sum(pool.map(judge, chosen))
+    print(f"{caught} of {len(chosen)} caught")
+    return 0 if caught == len(chosen) else 1
+
+
+def _reached(source: Path, folder: Path, chosen: Sequence[Mutant]) -> dict[str, list[str]]:
+    tree, notes = copied(source, folder / "marked"), folder / "reached"
+    notes.mkdir()
+    places: dict[str, tuple[Path, str]] = {}
+    for mutant in chosen:
+        with suppress(LookupError):
+            places[mutant.name] = place_of(mutant, tree), mutant.old
+    return tests_by_mutant(tree, places, notes)
 
 
 if __name__ == "__main__":
