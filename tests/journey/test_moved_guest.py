@@ -63,7 +63,7 @@ def test_a_switch_goes_on_at_another_address(story: Story) -> None:
 
 
 def test_a_way_back_that_cannot_ask_the_new_guest_is_refused_before_it_begins(story: Story) -> None:
-    """The run, the notes and what can be done with both stay as they were."""
+    """The run, the notes and what can be done with both stay as they were; the refusal is recorded, and shown."""
     assert story.migrate().status == DONE
     remove_staging(story)
     before, recorded = story.everything(), len(story.recorded)
@@ -73,7 +73,8 @@ def test_a_way_back_that_cannot_ask_the_new_guest_is_refused_before_it_begins(st
         assert words in told.err
     assert "MAIL: flowing through " + moving.new(story).name in told.out
     assert story.everything() == before
-    assert len(story.recorded) == recorded
+    assert story.recorded[recorded:] == (("looked", "rollback"),)
+    assert "\nrollback was refused: 20" in story.command("status", "last").out
     assert story.finish().status == DONE
     assert (story.live(), story.answers_the_world()) == (["new"], True)
 
