@@ -47,7 +47,7 @@ def test_an_old_vm_that_was_switched_off_by_hand_is_not_called_live(story: Story
     assert (told.status, story.live()) == (DONE, [])
     assert "old VM: kept, switched off" in told.out
     assert last_line(told).startswith("MAIL: DOWN")
-    assert "start mailgw" in last_line(told)
+    assert f" start {story.lab.old_id} (mailgw)" in last_line(told)
 
 
 def test_a_new_vm_that_is_off_is_not_started_beside_an_old_one_that_was_plugged_in(story: Story) -> None:
