@@ -4,6 +4,7 @@ The stack's own tool proves it before the restart, this kernel before and after 
 """
 
 import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -33,6 +34,11 @@ WHOLE = Addressing(
     mtu=1400,
 )
 ON_LINK = addressing("192.0.2.10/32", "198.51.100.254")
+
+ROUTER = (
+    *("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--leasefile-ro", "--interface=live"),
+    *("--bind-dynamic", "--enable-ra", "--ra-param=live,5,60", "--dhcp-range=2001:db8:2::,ra-only"),
+)
 
 # What an image may have, so that its file, pattern or priority goes before ours.
 AGAINST = {
@@ -97,6 +103,27 @@ def test_all_of_it_is_in_force_and_survives_a_restart(guest: Guest) -> None:
     has(guest, WHOLE)
     guest.box.plug(LIVE_NIC, up=True)
     has(guest, WHOLE)
+
+
+def test_a_router_that_advertises_itself(guest: Guest) -> None:
+    """ifupdown leaves it to the kernel, whose switches are read-only in a container."""
+    if guest.recipe.stack.name not in ("networkd", "networkmanager"):
+        pytest.skip("needs a network stack that reads advertisements itself")
+    wanted = replace(WHOLE, advertised=True, routes=tuple(each for each in WHOLE.routes if each is not DEFAULT6))
+    beside = ("nsenter", f"--net=/proc/{guest.box.process}/ns/net")
+    with subprocess.Popen([*beside, *ROUTER], stderr=subprocess.DEVNULL) as router:
+        try:
+            write(guest, wanted)
+            guest.box.plug(LIVE_NIC, up=True)
+            has(guest, wanted)
+            wait_for("the route", lambda: _advertised(guest), timeout=20, clears="", pause=0.3, max_pause=0.5)
+        finally:
+            router.kill()
+
+
+def _advertised(guest: Guest) -> None:
+    if "proto ra" not in guest.shell.run(("ip", "-6", "route", "show", "default", "dev", "eth1")).stdout:
+        raise NotYet("no route")
 
 
 def test_a_next_hop_outside_the_subnet(guest: Guest) -> None:

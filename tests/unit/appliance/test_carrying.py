@@ -214,6 +214,7 @@ def test_an_address_by_advertisement_is_set_and_the_route_left_to_the_router() -
     assert [line.partition(": ")[0] for line in lines(network)] == [
         "changed guest/address 2001:db8::5054/64 by a router's advertisement or DHCPv6",
         "dropped guest/address 2001:db8::7/64",
+        "changed guest/addresses by router advertisements",
     ]
 
 

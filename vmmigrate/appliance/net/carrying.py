@@ -92,6 +92,9 @@ def _route(route: KernelRoute, top: Interface, ours: Addressing) -> Route:
 def _otherwise(network: GuestNetwork, top: Interface, stands: Standing, routes: tuple[Route, ...]) -> Iterator[Carried]:
     yield from _about_devices(stands)
     yield from _about_addresses(top)
+    if any(each.protocol == "ra" and _over(each, top) for each in network.routes):
+        why = "a new guest with netplan or NetworkManager may give itself one more, by its MAC"
+        yield _line("addresses by router advertisements", Fate.CHANGED, why)
     yield from _about_routes(network, top, routes)
     for rule in network.rules:
         yield _line(f"routing rule {rule}", Fate.DROPPED, "policy routing is not copied: add it in the new guest")

@@ -29,7 +29,7 @@ def _addresses(device: Interface, wanted: Addressing) -> Iterator[str]:
         if each not in device.addresses:
             yield f"no address {each}"
     for held in device.held:
-        by_router = held.cidr.version == 6 and held.dynamic and wanted.advertised
+        by_router = held.cidr.version == 6 and wanted.advertised
         if held.cidr not in wanted.addresses and not by_router:
             yield f"the address {held.cidr} beside {'it' if len(wanted.addresses) == 1 else 'them'}"
 
