@@ -95,7 +95,7 @@ def _is_not_so(world: World, vm: str, words: str) -> str:
         return "it is plugged in"
     if "switched off" in words and power != "off":
         return "it runs"
-    if "deleted" in words and world.entry(vm)["tag"]:  # one whose tag was taken away is no run's any more
+    if "deleted" in words:
         return "it is there"
     return ""
 

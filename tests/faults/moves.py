@@ -68,7 +68,8 @@ class Moves:
         self.daemon.away_until = 0.0
         self.desks.free.clear()
         self.desks.failing.clear()
-        self.world.relay_down = False
+        self.daemon.unread = 0
+        self.world.relay_down = self.world.staging_down = False
         self.world.deaf.clear()
         self.world.flush()
 
@@ -176,6 +177,12 @@ class Moves:
         if not down:
             self.world.flush()
 
+    def _staging(self, down: bool) -> None:
+        self.world.staging_down = down
+
+    def _unread(self, number: float) -> None:
+        self.daemon.unread = 1 + int(number * 3)
+
     def _row(self, number: float) -> None:
         serving = self.world.serving()
         if serving:
@@ -234,6 +241,9 @@ _ACTS: dict[str, Callable[[Moves, float], object]] = {
     "slow-mail": Moves._slow_mail,
     "relay-down": lambda moves, number: moves._relay(True),
     "relay-up": lambda moves, number: moves._relay(False),
+    "staging-down": lambda moves, number: moves._staging(True),
+    "staging-up": lambda moves, number: moves._staging(False),
+    "unread": Moves._unread,
     "row": Moves._row,
     "deaf": Moves._deaf,
 }

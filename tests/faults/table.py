@@ -38,6 +38,9 @@ WORDS = {
     "slow-mail": "an SMTP session lasts for up to 20 seconds",
     "relay-down": "the smarthost refuses mail, so that it waits in a queue",
     "relay-up": "the smarthost takes mail again",
+    "staging-down": "nobody on the staging network is reached any more",
+    "staging-up": "the staging network is there again",
+    "unread": "one to three looks at machines get no answer from the hypervisor",
     "row": "a user is added at whoever serves",
     "deaf": "guests do not heed a request to shut down",
 }

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from fixtures.appliance import seed, state
 from fixtures.memory import Entry, MemoryHypervisor
-from hypervisors import DeploySpec, Network, ProgressListener, Store, Unreachable, VmRef
+from hypervisors import DeploySpec, HypervisorError, Network, ProgressListener, Store, Unreachable, VmRef
 
 
 class WithoutAgent(MemoryHypervisor):
@@ -118,6 +118,25 @@ class AwayForGood(Line):
         self._cut("switch", away=3600.0)
 
 
+class ActsLate(MemoryHypervisor):
+    """A link-up of the new VM is given up, and done all the same: when the way back has plugged in the old one."""
+
+    asked: ClassVar[list[tuple[VmRef, str]]] = []
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        if link_up and self._entry(vm)["tag"]:
+            ActsLate.asked.append((vm, mac))
+            raise HypervisorError("no answer for 60 s: given up", hint="is its daemon stuck?")
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+
+    def set_autostart(self, vm: VmRef, autostart: bool, entry: str = "") -> None:
+        """To give it back is the last act of the switch's undo, and not looked at for links."""
+        super().set_autostart(vm, autostart, entry)
+        while autostart and ActsLate.asked:
+            late, mac = ActsLate.asked.pop()
+            super().set_nic(late, mac, link_up=True)
+
+
 class FillsTheDisk(MemoryHypervisor):
     """When the old VM is unplugged something takes all room on the disk of the runs."""
 
@@ -168,7 +187,8 @@ _ALL = {
     kind.__name__: kind
     for kind in (
         *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
-        *(LosesAnswers, AwayInTheSwitch, AwayForGood, FillsTheDisk, OtherCertificate, LeasesAnew, RenamesOff),
+        *(LosesAnswers, AwayInTheSwitch, AwayForGood, ActsLate, FillsTheDisk, OtherCertificate, LeasesAnew),
+        RenamesOff,
     )
 }
 

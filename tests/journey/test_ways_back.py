@@ -67,6 +67,19 @@ def test_one_that_is_away_for_longer_leaves_the_words_that_end_the_outage(tell: 
     assert_same(story.world(), undisturbed.before)
 
 
+def test_a_link_up_that_was_given_up_and_comes_late_is_taken_back_before_the_end(
+    tell: Tell, undisturbed: Worlds
+) -> None:
+    """A daemon that hung goes on with what it was asked, however long nobody waited for it."""
+    story = tell()
+    story.hypervisor = "ActsLate"
+    told = story.migrate()
+    assert told.status == WENT_BACK, told.err
+    assert "is unplugged: expected link down" in told.out
+    assert "so it is undone again" in told.out
+    assert_same(story.world(), undisturbed.before)
+
+
 # ---- by links alone ------------------------------------------------------------------------------------------
 
 

@@ -122,7 +122,12 @@ def refuse_foreign_claim(notes: str, run_id: str) -> None:
 
 
 def how_to_end(line: str) -> str:
-    """What to do about another run's claim."""
+    """What to do about another run's claim, or its last word."""
+    if _LAST_WORD.search(line):
+        return (
+            "another run replaced this VM and is finished: nothing is to be undone by this one, whose new VM can be"
+            " deleted by hand; if this VM is to be live again all the same, remove that line from its notes"
+        )
     return (
         f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} shows how;"
         " if that workstation is gone, remove the line from the VM's notes"

@@ -61,7 +61,11 @@ def is_live(held: Iterable[Holder], vm: VmRef, hint: str) -> Iterator[Check]:
 
 def _in_words(holder: Holder) -> str:
     now, then = ("up" if up else "down" for up in (holder.link_up, holder.stored_link_up))
-    return f"{holder.power.value}, link {now}, after a start {then}"
+    return f"{power_in_words(holder.power)}, link {now}, after a start {then}"
+
+
+def power_in_words(power: PowerState) -> str:
+    return "paused or suspended" if power is PowerState.OTHER else power.value
 
 
 def _down(vm: VmRef, holder: Holder, verdict: Verdict) -> Check:

@@ -62,7 +62,8 @@ def is_undone(run: Run) -> Iterator[Check]:
         return
     old, host = run.plan.old, run.plan.identity.host
     power = run.hypervisor.power_state(old)
-    yield Check("old-vm-runs", old.name, "running", power.value, Verdict.of(power is PowerState.RUNNING))
+    seen = guards.power_in_words(power)
+    yield Check("old-vm-runs", old.name, "running", seen, Verdict.of(power is PowerState.RUNNING))
     if power is PowerState.RUNNING:
         greeting = mail.banner(host, run.settings.old.smtp_port, dial=run.dial_to(host))
         yield Check("live-greeting", f"SMTP at {host}", "a greeting", repr(greeting), Verdict.PASS)

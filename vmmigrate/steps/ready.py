@@ -57,7 +57,7 @@ def holds(run: Run) -> Iterator[Check]:
     """It runs, and the machine at its address is this one."""
     new, guest, what = run.facts.of(NewVm), run.facts.of(NewGuest), f"the new VM {run.plan.new_name}"
     power = run.hypervisor.power_state(new.vm)
-    yield Check("new-vm-runs", what, "running", power.value, Verdict.of(power is PowerState.RUNNING))
+    yield Check("new-vm-runs", what, "running", guards.power_in_words(power), Verdict.of(power is PowerState.RUNNING))
     if power is PowerState.RUNNING:
         try:
             seen = run.new_host_key(run.new_guest.staging_address, timeout=_LOOK)

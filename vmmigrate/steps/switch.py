@@ -109,7 +109,8 @@ def is_undone(run: Run) -> Iterator[Check]:
         return
     inventory, power = run.hypervisor.inventory(old), run.hypervisor.power_state(old)
     yield _link(old, links.with_mac(inventory.nics, plugged.old_mac), up=plugged.old_link_up)
-    yield Check("old-vm-runs", old.name, "running", power.value, Verdict.of(power is PowerState.RUNNING))
+    seen = guards.power_in_words(power)
+    yield Check("old-vm-runs", old.name, "running", seen, Verdict.of(power is PowerState.RUNNING))
     starts, before = (_STARTS[so] for so in (inventory.autostart, plugged.old_autostart))
     yield Check("old-autostart", f"{old.name} at a start of its host", before, starts, Verdict.of(starts == before))
     if new is not None:
