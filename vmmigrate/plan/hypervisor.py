@@ -44,7 +44,7 @@ def retired_name(look: Look) -> str:
             f"for new.rename: {taken}", hint="rename or remove that one, or leave new.rename out"
         ) from taken
     said = f"at `finish` {old.name} becomes {name}, and {new} becomes {old.name}; nothing undoes that"
-    remedy = "leave new.rename out if backup jobs or monitoring go by the name and are to follow the old VM"
+    remedy = "see that backup jobs and monitoring that go by the name are to follow the new VM"
     if hypervisor.renames_running:
         look.findings.note("rename", said)
     else:
