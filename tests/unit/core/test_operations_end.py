@@ -324,6 +324,19 @@ def test_a_forgotten_password_refuses_a_rollback_of_the_switch(tmp_path: Path, t
     assert rundir.journal.read_bytes() == before
 
 
+@pytest.mark.parametrize("verb", ["resume", "rollback"])
+def test_a_forgotten_password_in_the_switch_is_answered_by_the_way_back_that_needs_none(
+    tmp_path: Path, tiny: TinyHypervisor, verb: str
+) -> None:
+    record(tmp_path, "r1", done(BEFORE_THE_COMMIT))
+    with pytest.raises(UsageProblem, match="is not given") as refused:
+        ACTS[verb]("r1", parts(tmp_path, tiny, environ={}), **({} if verb == "resume" else {"yes": True}))
+    assert (
+        "1. where only a guest is out of reach: vmmigrate rollback r1 --links-only; else these:" in refused.value.hint
+    )
+    assert changes(tiny) == []
+
+
 LEARNT_BADLY = (Kind.LEARNT, {"step": "claim", "group": "Claim", "value": {"notes": 1}})
 FROM_THE_JOURNAL: list[tuple[Callable[..., str], dict[str, Any], list[Recorded], str]] = [
     (operations.resume, {}, [END], "run r1 has ended: migrated"),
