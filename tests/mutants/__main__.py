@@ -164,10 +164,10 @@ def main() -> int:
     known = mutants(Path(__file__).with_name("mutants.toml"))
     chosen = [each for each in known if not given.names or each.name in given.names]
     with tempfile.TemporaryDirectory(prefix="vmmigrate-mutants-") as folder:
-        reached = {} if given.only else _reached(given.tree, Path(folder), chosen)
         trees: Queue[Path] = Queue()
         for number in range(AT_ONCE):
             trees.put(copied(given.tree, Path(folder, f"tree{number}")))
+        reached = {} if given.only else _reached(given.tree, Path(folder), chosen)
 
         def judge(mutant: Mutant) -> bool:
             tree = trees.get()
