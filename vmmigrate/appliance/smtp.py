@@ -36,7 +36,15 @@ class Smtp(smtplib.SMTP):
         """The code and the words of one answer."""
         if self.file is None and self.sock is not None:
             self.file = _Bounded(self.sock, self._ends)
-        return super().getreply()
+        try:
+            return super().getreply()
+        except _Endless as error:
+            self.close()
+            raise smtplib.SMTPException(str(error)) from error
+
+
+class _Endless(Exception):
+    """No OSError: smtplib would say of it that the connection was closed."""
 
 
 class _Ends:
@@ -49,13 +57,13 @@ class _Ends:
     def count(self, line: bytes) -> bytes:
         self._left -= len(line)
         if self._left < 0:
-            raise smtplib.SMTPServerDisconnected(f"its answers have more than {MOST} bytes")
+            raise _Endless(f"its answers have more than {MOST} bytes")
         return line
 
     def seconds(self) -> float:
         left = self._deadline - monotonic()
         if left <= 0:
-            raise TimeoutError("its answer did not end in time")
+            raise _Endless("its answer did not end in time")
         return left
 
 
