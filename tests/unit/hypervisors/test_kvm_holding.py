@@ -56,7 +56,7 @@ def held(tmp_path: Path, then: Callable[[Any], object]) -> set[str]:
     connection = open_session(f"test://{node}", Access()).connection
     for name in _UUIDS:
         define(connection, name)
-    found = holding.holders(Moving(connection, local=False, then=then), MAC)
+    found = holding.holders(Moving(connection, local=False, stall=60.0, then=then), MAC)
     for holder in found:
         where = Network("default", "network")
         assert holder == Holder(VmRef(_UUIDS[holder.vm.name], holder.vm.name), PowerState.OFF, True, True, where)
