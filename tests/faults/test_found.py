@@ -108,6 +108,10 @@ FOUND = {
         Leg("rollback --scope links", before=(move("relay-down"), move("mail", 0.9))),
         Leg("rollback"),
     ),
+    "the open new VM is out of reach and has lost its tag": (
+        Leg("migrate"),
+        Leg("rollback --leave-mail", before=(move("staging-down"), move("untag"))),
+    ),
     "the new guest does not answer after a way back by links alone": (
         Leg("migrate"),
         Leg("rollback --scope links"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
-from vmmigrate.facts import Claim, NewVm, Plugged
+from vmmigrate.facts import Claim, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.fold import Status
 from vmmigrate.run.stage import Run
@@ -47,6 +47,13 @@ class Seen:
     @property
     def known(self) -> NewVm | None:
         return self.standing.state.facts.last(NewVm)
+
+    @property
+    def is_closed_as_recorded(self) -> bool:
+        """Plugged in by this run and never opened. One that was open may be so still, after a way back without it."""
+        facts = self.standing.state.facts
+        never = facts.last(Opened) is None and not elsewhere.beyond(self.run)
+        return never and facts.find(Plugged) is not None
 
     @property
     def unknown(self) -> str:
@@ -138,13 +145,13 @@ def _of_an_unopened(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
     isolated = elsewhere.is_isolated(run)
     if isolated:
         return _down(seen, past, f"{name} is plugged in and isolated: the run has not opened it")
-    if isolated is None and seen.standing.state.facts.find(Plugged) is not None and not elsewhere.beyond(run):
+    if isolated is None and seen.is_closed_as_recorded:
         return _down(seen, past, f"{name} is plugged in, and the run has not opened it")
     closed = _refusal(run)
     if closed is not None:
         return _unanswered(seen, name, closed, past)
     if isolated is None:
-        why = f"{name} is plugged in and answers at {run.plan.identity.host}; this run's journal has not opened it"
+        why = f"{name} is plugged in and answers at {run.plan.identity.host}; whether it is open to all is not known"
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
     return Service(FLOWING, (name,), machines=_machines(seen, open_=True))
 
@@ -245,11 +252,7 @@ def _old_in_words(old: Holder | None, *, open_: bool) -> str:
 
 def _new_in_words(seen: Seen, new: Holder | None, *, open_: bool) -> str:
     if new is None:
-        return (
-            f"not seen as this run made it; {seen.unknown} has this MAC"
-            if seen.unknown and not seen.known
-            else "deleted or never made"
-        )
+        return f"not seen as this run made it; {seen.unknown} has this MAC" if seen.unknown else "deleted or never made"
     if serves(new):
         return "live" if open_ else "plugged in, but it may not be open"
     if new.is_live:
