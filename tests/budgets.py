@@ -14,10 +14,10 @@ import pytest
 SECONDS = {
     "tests/unit": 450,
     "tests/contract": 120,
-    "tests/integration": 550,
-    "tests/journey": 800,
-    "tests/journey/vsphere": 400,
-    "tests/lab": 1200,
+    "tests/integration": 750,
+    "tests/journey": 1300,
+    "tests/journey/vsphere": 650,
+    "tests/lab": 1800,
     "tests/faults": 900,
     "tests": 120,
 }

@@ -105,27 +105,6 @@ def test_all_of_it_is_in_force_and_survives_a_restart(guest: Guest) -> None:
     has(guest, WHOLE)
 
 
-def test_a_router_that_advertises_itself(guest: Guest) -> None:
-    """ifupdown leaves it to the kernel, whose switches are read-only in a container."""
-    if guest.recipe.stack.name not in ("networkd", "networkmanager"):
-        pytest.skip("needs a network stack that reads advertisements itself")
-    wanted = replace(WHOLE, advertised=True, routes=tuple(each for each in WHOLE.routes if each is not DEFAULT6))
-    beside = ("nsenter", f"--net=/proc/{guest.box.process}/ns/net")
-    with subprocess.Popen([*beside, *ROUTER], stderr=subprocess.DEVNULL) as router:
-        try:
-            write(guest, wanted)
-            guest.box.plug(LIVE_NIC, up=True)
-            has(guest, wanted)
-            wait_for("the route", lambda: _advertised(guest), timeout=20, clears="", pause=0.3, max_pause=0.5)
-        finally:
-            router.kill()
-
-
-def _advertised(guest: Guest) -> None:
-    if "proto ra" not in guest.shell.run(("ip", "-6", "route", "show", "default", "dev", "eth1")).stdout:
-        raise NotYet("no route")
-
-
 def test_a_next_hop_outside_the_subnet(guest: Guest) -> None:
     write(guest, ON_LINK)
     has(guest, ON_LINK)
@@ -195,3 +174,24 @@ BY_TOOL: dict[str, Callable[[Guest, LiveNic], None]] = {
     "networkmanager": by_nmcli,
     "networkd": by_networkd,
 }
+
+
+def test_a_router_that_advertises_itself(guest: Guest) -> None:
+    """Not ifupdown, whose kernel switches are read-only in a container. Last, because the address stays for a while."""
+    if guest.recipe.stack.name not in ("networkd", "networkmanager"):
+        pytest.skip("needs a network stack that reads advertisements itself")
+    wanted = replace(WHOLE, advertised=True, routes=tuple(each for each in WHOLE.routes if each is not DEFAULT6))
+    beside = ("nsenter", f"--net=/proc/{guest.box.process}/ns/net")
+    with subprocess.Popen([*beside, *ROUTER], stderr=subprocess.DEVNULL) as router:
+        try:
+            write(guest, wanted)
+            guest.box.plug(LIVE_NIC, up=True)
+            has(guest, wanted)
+            wait_for("the route", lambda: _advertised(guest), timeout=20, clears="", pause=0.3, max_pause=0.5)
+        finally:
+            router.kill()
+
+
+def _advertised(guest: Guest) -> None:
+    if "proto ra" not in guest.shell.run(("ip", "-6", "route", "show", "default", "dev", "eth1")).stdout:
+        raise NotYet("no route")

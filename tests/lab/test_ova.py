@@ -15,6 +15,7 @@ from hypervisors import (
     Image,
     Network,
     NicSpec,
+    NotFound,
     NotSupported,
     NotYet,
     PowerState,
@@ -77,8 +78,14 @@ def test_the_release_boots_from_its_ova(hypervisor: Any, world: Lab, image: Imag
         if not hypervisor.agent_answers(vm):
             raise NotYet("no guest agent")
 
+    def made() -> bytes:
+        try:
+            return bytes(hypervisor.read_guest_file(vm, "/etc/ssh/ssh_host_ed25519_key.pub"))
+        except NotFound as error:  # its first boot makes it, perhaps after the agent
+            raise NotYet("no host key") from error
+
     wait_for("the guest agent", look, timeout=180, clears="does it boot?")
-    assert hypervisor.read_guest_file(vm, "/etc/ssh/ssh_host_ed25519_key.pub").startswith(b"ssh-ed25519 ")
+    assert wait_for("its host key", made, timeout=60, clears="").startswith(b"ssh-ed25519 ")
 
 
 @pytest.mark.parametrize("bus", ["virtio", "scsi", "sata"])

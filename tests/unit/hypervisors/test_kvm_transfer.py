@@ -4,6 +4,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -235,7 +236,7 @@ class TestMoving:
         stuck.set()
 
     def test_an_interrupt_is_heard_while_nothing_moves(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("hypervisors.kvm.moving._BEAT", 0.01)
+        monkeypatch.setattr(sys.modules[moving.__module__], "_BEAT", 0.01)
         stuck, beats, after = threading.Event(), list[Progress](), list[str]()
 
         def act(moved: ProgressListener) -> None:
