@@ -108,6 +108,14 @@ FOUND = {
         Leg("rollback --scope links", before=(move("relay-down"), move("mail", 0.9))),
         Leg("rollback"),
     ),
+    "the new VM has lost its tag and is unplugged by hand while a way back waits for its mail": (
+        Leg("migrate"),
+        Leg(
+            "rollback",
+            before=(move("untag"), move("slow-mail", 0.929)),
+            during=(("after guest 198.51.100.100: -j", move("unplug-new")),),
+        ),
+    ),
     "the open new VM is out of reach and has lost its tag": (
         Leg("migrate"),
         Leg("rollback --leave-mail", before=(move("staging-down"), move("untag"))),

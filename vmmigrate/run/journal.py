@@ -61,7 +61,7 @@ class Journal:
         records, good = parse(path)
         try:
             if good < path.stat().st_size:
-                os.truncate(path, good)
+                _cut(path, good)
             return cls(path, records, clocks=clocks)
         except OSError as error:
             raise RunFolderFailed(
@@ -138,3 +138,10 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _cut(path: Path, size: int) -> None:
+    """On the disk when this returns: what follows is appended to it."""
+    with path.open("r+b", buffering=0) as file:
+        file.truncate(size)
+        os.fsync(file.fileno())

@@ -8,7 +8,7 @@ from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm, OldState, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import gone, guards, links
+from vmmigrate.steps import deploy, gone, guards, links
 from vmmigrate.steps.close import give_back_autostart
 
 
@@ -27,7 +27,7 @@ def do(run: Run) -> None:
         hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
         hypervisor.set_nic(old, mac, link_up=False)
     guards.before_plugging_in(run, new.vm, down=(old,))
-    hypervisor.set_nic(new.vm, new.live_mac, link_up=True)
+    hypervisor.set_nic(deploy.ours(run), new.live_mac, link_up=True)
     _unplug_beside_another(run, new)
     _announce(run, new)
 

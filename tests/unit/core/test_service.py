@@ -201,9 +201,8 @@ def test_of_a_journal_that_is_behind_the_world_nothing_is_concluded(
     record(tmp_path, "r1", records)
     given = parts(tmp_path, tiny)
     found = service(known_runs.status("r1", given), given)
-    assert str(found) == (
-        f"MAIL: not looked at: {NEW.name} is plugged in and answers at 192.0.2.10; this run's journal has not opened it"
-    )
+    why = f"{NEW.name} is plugged in and answers at 192.0.2.10; whether it is open to all is not known"
+    assert str(found) == f"MAIL: not looked at: {why}"
     for act in (operations.resume, lambda run, given: operations.rollback(run, given, yes=True)):
         with pytest.raises(Guarded, match="went on where this journal ends"):
             act("r1", given)
