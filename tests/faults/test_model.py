@@ -50,12 +50,12 @@ def test_a_seed_gives_one_story() -> None:
 
 
 def test_what_must_hold_holds() -> None:
-    """A hundred schedules; `make test` plays ten thousand."""
-    printed = faults("--schedules", "100", "--seed", "1", "--jobs", "2")
+    """Forty schedules; `make test` plays ten thousand."""
+    printed = faults("--schedules", "40", "--seed", "1", "--jobs", "2")
     line = json.loads(printed[-1])
     assert line["violations"] == 0, "\n".join(printed)
-    assert line["schedules"] == 100
-    assert line["kills"] > 20
+    assert line["schedules"] == 40
+    assert line["kills"] > 8
 
 
 def test_a_smaller_schedule_has_one_thing_less() -> None:

@@ -53,10 +53,15 @@ class Daemon:
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder), **_folders(self.folder)},
         )
         until = time.monotonic() + 30
-        while not self.socket.exists():
+        while not self._listens():
             assert self.process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < until, "libvirtd makes no socket"
             time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        """Its socket is there a moment before it takes connections."""
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.socket)) == 0
 
     def kill(self) -> None:
         process, self.process = self.process, None
