@@ -149,6 +149,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("soon")
 def test_each_call_to_a_daemon_that_hangs_ends_by_the_keep_alive(libvirtd: Daemon) -> None:
     """A local one too: SIGSTOP is what a daemon looks like that waits for its disk. All at once, as each waits."""
@@ -189,6 +190,7 @@ def test_connecting_to_one_that_hangs_ends_in_time(libvirtd: Daemon, driver: str
     assert "does libvirtd (or virtqemud) hang" in caught.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("soon")
 def test_one_that_hangs_for_longer_is_given_up(libvirtd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     hypervisor = lasting_at(url_at(libvirtd.socket), seconds=0.5)

@@ -171,6 +171,7 @@ def test_a_folder_has_one_watcher(lab: ProcessLab) -> None:
         processlab.start(lab.folder)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_process_that_made_labs_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from fixtures.processlab import process_lab\n"

@@ -79,6 +79,7 @@ def spread(crashes: Sequence[Crash], future: Callable[[Sequence[Line]], Sequence
 BACK_UNTIL = spread(GONE_BACK, rolled_back)
 
 
+@pytest.mark.slow
 def test_the_matrix_has_every_record(story: Story) -> None:
     assert story.migrate().status == DONE
     assert story.recorded == MIGRATION

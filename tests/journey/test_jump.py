@@ -30,6 +30,7 @@ def via(story: Story, tmp_path: Path) -> Iterator[dict[str, Any]]:
     story.only_port = 0
 
 
+@pytest.mark.slow
 def test_a_plan_through_a_jump_host_says_who_is_let_in(story: Story, via: dict[str, Any]) -> None:
     before = story.everything()
     told = story.plan(old={"via": via}, new={"via": via})

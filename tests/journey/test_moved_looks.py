@@ -79,6 +79,7 @@ def test_an_old_guest_that_was_restarted_has_its_intake_closed_again(story: Stor
     assert undone(story) == ["close-intake"]
 
 
+@pytest.mark.slow
 def test_an_old_vm_that_was_plugged_in_by_hand_is_closed_and_unplugged_again(story: Story) -> None:
     told = moved(story, ("done", "switch"), lambda story: moving.plug(story, moving.old(story)))
     assert_migrated(story, told)
@@ -100,6 +101,7 @@ def test_a_new_vm_that_was_restarted_in_the_switch_is_still_isolated(story: Stor
 # ---- the host reboots: at most one comes back, and after the commit exactly one ------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("after", "live"),
     [
@@ -162,6 +164,7 @@ def test_one_that_is_off_is_started_to_be_asked_for_its_mail_before_it_is_gone_b
     assert (story.live(), story.answers_the_world()) == (["old"], True)
 
 
+@pytest.mark.slow
 def test_one_that_was_deleted_after_the_commit_is_not_called_live(story: Story) -> None:
     told = moved(story, ("done", "open"), lambda story: moving.delete(story, moving.new(story)))
     assert told.status == WENT_BACK
@@ -220,6 +223,7 @@ def test_a_half_import_whose_undo_was_recorded_is_not_continued_in_the_same_vm(s
 # ---- whose the new VM is -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [slowly("deploy"), slowly("verify"), "close-intake"])
 def test_a_new_vm_that_has_lost_its_tag_is_left_as_it_is(story: Story, step: str) -> None:
     seen: list[object] = []
@@ -258,6 +262,7 @@ def old_off(story: Story) -> None:
     moving.switch_off(story, moving.old(story))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [old_unplugged, *map(slowly, (plugged_the_other_way, old_off))])
 @pytest.mark.parametrize("undone", ["switch", slowly("close-intake")])
 def test_an_old_vm_that_is_not_live_any_more_is_put_right_by_the_way_back(

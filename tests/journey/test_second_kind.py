@@ -126,6 +126,7 @@ def test_a_program_that_does_not_know_it_says_so(door: Door, child: Child) -> No
     )
 
 
+@pytest.mark.slow
 def test_what_somebody_moved_is_seen_when_it_is_resumed(door: Door) -> None:
     assert door("sign", stop=("SIGKILL", "after", ("done", "take-down"))).status == KILLED
     (door.folder / "door" / "draft").unlink()
@@ -169,6 +170,7 @@ def test_killed_at_a_record_it_is_rolled_back(door: Door, stop: Stop) -> None:
     assert word == ("old sign again" if committed else "rolled-back")
 
 
+@pytest.mark.slow
 def test_an_undo_that_refuses_sends_it_forward_again(door: Door) -> None:
     door("sign")
     (door.folder / "door" / "readers").touch()

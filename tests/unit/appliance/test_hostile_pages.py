@@ -32,15 +32,15 @@ def _steps(body: str) -> int:
     "shape",
     [
         pytest.param("<a href=/x>x", id="links that nobody closes"),
-        pytest.param("<font>x", id="elements that nobody closes"),
-        pytest.param("<div onclick=\"location='/x'\">x", id="nested clicks"),
+        pytest.param("<font>x", id="elements that nobody closes", marks=pytest.mark.slow),
+        pytest.param("<div onclick=\"location='/x'\">x", id="nested clicks", marks=pytest.mark.slow),
         pytest.param("<p><input name=a id=i>", id="fields without a heading"),
-        pytest.param("<input name=a id=i><label for=j>x</label>", id="labels of others"),
-        pytest.param("<form id=f></form><input form=f name=a>", id="fields of forms elsewhere"),
-        pytest.param("<form><input name=a></form>", id="forms"),
+        pytest.param("<input name=a id=i><label for=j>x</label>", id="labels of others", marks=pytest.mark.slow),
+        pytest.param("<form id=f></form><input form=f name=a>", id="fields of forms elsewhere", marks=pytest.mark.slow),
+        pytest.param("<form><input name=a></form>", id="forms", marks=pytest.mark.slow),
         pytest.param("<input type=radio name=a>", id="one group of choices"),
-        pytest.param("<table><tr><td><input name=a></table>", id="tables without a head"),
-        pytest.param("<i></i><b></b>", id="nothing to read"),
+        pytest.param("<table><tr><td><input name=a></table>", id="tables without a head", marks=pytest.mark.slow),
+        pytest.param("<i></i><b></b>", id="nothing to read", marks=pytest.mark.slow),
     ],
 )
 def test_twice_the_page_takes_twice_the_steps(shape: str) -> None:

@@ -60,7 +60,7 @@ def race(world: Bench, hypervisor: MemoryHypervisor, runs: int) -> list[str]:
     return passed
 
 
-@pytest.mark.parametrize("kind", [MemoryHypervisor, NotComparing])
+@pytest.mark.parametrize("kind", [MemoryHypervisor, pytest.param(NotComparing, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("runs", [2, 3])
 def test_of_several_at_the_same_moment_exactly_one_passes(
     world: Bench, kind: type[MemoryHypervisor], runs: int
