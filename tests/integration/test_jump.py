@@ -185,6 +185,15 @@ def test_a_closed_port_is_told_with_the_jump_host(sshd: RealSshd, key: Path) -> 
         assert sshd.log.count("Accepted publickey") == 1
 
 
+def test_ports_that_are_refused_at_once_are_closed_and_nothing_else(sshd: RealSshd, key: Path) -> None:
+    """What was wrong with one of two channels can come to the thread of the other."""
+    ports = [free_port() for _ in range(4)]
+    with jumping(sshd, key) as jump, ThreadPoolExecutor(len(ports)) as pool:
+        jump_to = [pool.submit(jump.dial, "127.0.0.1", port, 5) for port in ports * 60]
+        assert all(isinstance(each.exception(), ConnectionError) for each in jump_to)
+        assert sshd.log.count("Accepted publickey") == 1
+
+
 @pytest.mark.slow
 def test_a_jump_host_that_forbids_it_is_told(tmp_path: Path, key: Path) -> None:
     with (

@@ -18,6 +18,9 @@ from hypervisors.wire.ssh.server import SshServer
 _PIECE = 1 << 16
 _ALIVE = 5.0  # seconds for a sign of life
 _REFUSES = "administratively prohibited"
+_UNEXPLAINED = (
+    "Unable to open channel"  # paramiko keeps one error: of two refusals at once, another thread has the reason
+)
 _GONE = (OSError, EOFError, paramiko.SSHException)
 
 
@@ -80,6 +83,8 @@ class Jump:
         except (paramiko.SSHException, EOFError) as error:
             if "timeout" in str(error).lower():  # the other end's silence looks the same
                 raise TimeoutError(f"{self}, on the way to {bracketed(host)}:{port}: no answer in time") from error
+            if _UNEXPLAINED in str(error) and connection.is_active:
+                raise _Answered(f"{self} does not get through to {bracketed(host)}:{port}") from error
             raise self._unwell(f"the session with {self} broke off, on the way to {bracketed(host)}:{port}") from error
 
     def _not_through(self, where: str, error: paramiko.ChannelException) -> Exception:
