@@ -263,4 +263,4 @@ def assert_ended(story: Story, last: Told, outcome: str) -> None:
     """The last process came to that end, or found that the one killed just before had."""
     assert last.status in (DONE, REFUSED), last.err
     final = story.journal[-1]
-    assert final.get("outcome", final.get("reason")) == outcome
+    assert final.get("outcome", final.get("reason")) == outcome, f"{last.out}\n{last.err}"
