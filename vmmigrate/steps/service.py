@@ -71,8 +71,8 @@ def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
     """Raises what the hypervisor raises."""
     macs = {run.plan.identity.mac, run.plan.live_mac}
     holders = {holder.vm.id: holder for mac in sorted(macs) for holder in run.hypervisor.holders(mac)}
-    found = _judged(Seen(run, standing, holders), past)
     barred = _in_the_way(run, holders.values())
+    found = _judged(Seen(run, standing, holders), past)  # its greeting is the last thing that is asked
     if not barred:
         return found
     return replace(found, barred="; ".join(map(str, barred)), now=found.now and barred[0].hint)
