@@ -85,6 +85,16 @@ def _folders(folder: Path) -> dict[str, str]:
     return {name: str(folder / name.lower()) for name in names}
 
 
+def pool_folder(folder: Path) -> Path:
+    """A folder in `folder` for the daemon's volumes: where the tests run as root, the daemon is another user."""
+    place = folder / "pool"
+    place.mkdir()
+    folder.chmod(0o755)
+    if os.geteuid() == 0:
+        os.chown(place, NOBODY, NOBODY)
+    return place
+
+
 @contextmanager
 def daemon(folder: Path, listening: str = "") -> Iterator[Daemon]:
     pytest.importorskip("libvirt", reason="needs libvirt-python")

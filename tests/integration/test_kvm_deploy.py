@@ -1,7 +1,6 @@
 """libvirt's real QEMU driver, in a daemon without any right: what a deployment makes there, and what it refuses."""
 
 import dataclasses
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
 import libvirt
-from daemons import NOBODY, daemon, url_at
+from daemons import daemon, pool_folder, url_at
 
 from hypervisors import (
     DeploySpec,
@@ -80,11 +79,7 @@ class World:
 def driver() -> Iterator[World]:
     """Under a short path: libvirt makes a socket for QEMU many folders below it."""
     with tempfile.TemporaryDirectory(prefix="d.") as folder, ExitStack() as opened:
-        place = Path(folder, "pool")
-        place.mkdir()
-        Path(folder).chmod(0o755)  # the daemon is another user
-        if os.geteuid() == 0:
-            os.chown(place, NOBODY, NOBODY)
+        place = pool_folder(Path(folder))
         running = opened.enter_context(daemon(Path(folder, "d")))
         url = url_at(running.socket, "qemu+unix:///session")
         hypervisor, connection = connect(url), libvirt.open(url)

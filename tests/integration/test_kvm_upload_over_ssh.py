@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
 import libvirt
-from daemons import NOBODY, daemon, url_at
+from daemons import daemon, pool_folder, url_at
 from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
 from hypervisors import (
@@ -94,11 +94,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     with tempfile.TemporaryDirectory(prefix="d.") as folder, ExitStack() as opened:
-        place = Path(folder, "pool")
-        place.mkdir()
-        Path(folder).chmod(0o755)  # the daemon is another user
-        if os.geteuid() == 0:
-            os.chown(place, NOBODY, NOBODY)
+        place = pool_folder(Path(folder))
         libvirtd = opened.enter_context(daemon(Path(folder, "d")))
         key = make_key(Path(folder, "id"))
         sshd = opened.enter_context(running(Path(folder, "sshd"), authorized=public(key)))

@@ -449,8 +449,8 @@ def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) ->
     assert (state.ended, state.back) == ("migrated", None)
 
 
-def test_one_of_a_run_that_stands_still_after_its_commit_does_not_turn_it_forward(path: Path, world: World) -> None:
-    """The old side serves there, and what came to it since is not in the new one."""
+def gone_back_by_links(path: Path, world: World) -> Process:
+    """Through its commit and back by the plugging alone; then mail came."""
     links = Scope("links", "the plugging alone", only=("unplug", "open"), pauses_as="plugged back")
     itinerary = replace(LIVE, scopes=(*LIVE.scopes, links))
     process = start(path, world, itinerary=LIVE)
@@ -458,6 +458,12 @@ def test_one_of_a_run_that_stands_still_after_its_commit_does_not_turn_it_forwar
     process.engine.itinerary = itinerary
     process.engine.back(links, "asked")
     world.marks.add("mail")
+    return process
+
+
+def test_one_of_a_run_that_stands_still_after_its_commit_does_not_turn_it_forward(path: Path, world: World) -> None:
+    """The old side serves there, and what came to it since is not in the new one."""
+    process = gone_back_by_links(path, world)
     world.acts.clear()
     with pytest.raises(UndoRefused, match="mail waits"):
         process.engine.back(SWITCH_BACK, "asked")
@@ -466,19 +472,13 @@ def test_one_of_a_run_that_stands_still_after_its_commit_does_not_turn_it_forwar
 
 
 def test_nor_does_it_where_it_was_killed_before_the_refusal(path: Path, world: World) -> None:
-    links = Scope("links", "the plugging alone", only=("unplug", "open"), pauses_as="plugged back")
-    itinerary = replace(LIVE, scopes=(*LIVE.scopes, links))
-    process = start(path, world, itinerary=LIVE)
-    process.engine.forward()
-    process.engine.itinerary = itinerary
-    process.engine.back(links, "asked")
-    world.marks.add("mail")
+    process = gone_back_by_links(path, world)
     process.engine.journal.lives = 2  # type: ignore[attr-defined]
     with pytest.raises(Killed):
         process.engine.back(SWITCH_BACK, "asked")
     assert process.kinds[-1] == "direction"
     again = start(path, world, itinerary=LIVE)
-    again.engine.itinerary = itinerary
+    again.engine.itinerary = process.engine.itinerary
     with pytest.raises(UndoRefused, match="mail waits"):
         again.engine.go_on()
     assert again.engine.journal.state().paused == "plugged back"
