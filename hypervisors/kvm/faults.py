@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import libvirt
 
@@ -117,6 +118,22 @@ _TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE, *_INSIDE)
 
 
 @contextmanager
+def opening(url: str) -> Iterator[None]:
+    """Let out as the port's what libvirt raises when it connects.
+
+    Nothing is open yet, so a host whose silence libvirt cannot explain did not answer: where the far side ends at once,
+    libvirt races with its own reading of it, and reports "the cause is unknown" or the bare end of the file.
+    """
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        verdict = _verdict(error) if error.get_error_code() else UNREACHABLE
+        if verdict is UNREACHABLE and urlsplit(url).scheme.endswith(("+libssh", "+libssh2")):
+            verdict = NOTHING_THERE
+        raise _as(verdict, error, f"connection to {url}", url) from error
+
+
+@contextmanager
 def door(thing: str, url: str = "URL") -> Iterator[None]:
     """Let libvirt's errors out only as the port's; `thing` is what the message names, `url` what its hint tries."""
     try:
@@ -126,7 +143,10 @@ def door(thing: str, url: str = "URL") -> Iterator[None]:
 
 
 def problem_of(error: libvirt.libvirtError, thing: str, url: str = "URL") -> Problem:
-    verdict = _verdict(error)
+    return _as(_verdict(error), error, thing, url)
+
+
+def _as(verdict: Verdict, error: libvirt.libvirtError, thing: str, url: str) -> Problem:
     return verdict.kind(f"{thing}: {error}", hint=verdict.hint.format(url=shlex.quote(url)))
 
 

@@ -14,7 +14,7 @@ from hypervisors import refusals
 from hypervisors.access import Access
 from hypervisors.kvm import over_ssh, pulse, transports
 from hypervisors.kvm.deadline import within
-from hypervisors.kvm.faults import door, has_code
+from hypervisors.kvm.faults import door, has_code, opening
 from hypervisors.kvm.reading import Definitions
 from hypervisors.kvm.tags import tag_of
 from hypervisors.kvm.tunnel import Tunnel
@@ -93,7 +93,7 @@ def open_session(url: str, access: Access) -> Session:
 
 def _open(address: str, url: str, stall: float, tunnel: Tunnel | None = None) -> Session:
     """`url`: what the operator named; `address`: where libvirt connects to."""
-    with door(f"connection to {url}", url):
+    with opening(url):
         if urlsplit(url).scheme == "test":  # in this process
             return Session(libvirt.open(address), local=False, stall=stall)
         pulse.start_pulse()

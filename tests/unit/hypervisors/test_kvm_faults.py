@@ -103,3 +103,29 @@ def test_problems_pass_the_door_as_they_are() -> None:
     with pytest.raises(NotFound) as caught, faults.door("the thing"):
         raise problem
     assert caught.value is problem
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("qemu+libssh2://h/system", "qemu+ssh://"),
+        ("qemu+libssh://h/system", "qemu+ssh://"),
+        ("qemu+tls://h/", "virsh -c"),
+    ],
+)
+@pytest.mark.parametrize("err", [None, (38, libvirt.VIR_FROM_RPC, "End of file", 2, "", "", "", errno.EIO, -1)])
+def test_a_far_side_that_ends_before_libvirt_can_say_why_is_out_of_reach(
+    url: str, named: str, err: tuple[object, ...] | None
+) -> None:
+    error = libvirt.libvirtError("x")
+    error.err = err
+    with pytest.raises(Unreachable) as caught, faults.opening(url):
+        raise error
+    assert named in caught.value.hint
+
+
+def test_what_libvirt_cannot_explain_later_is_no_lost_connection() -> None:
+    error = libvirt.libvirtError("x")
+    error.err = None
+    with pytest.raises(HypervisorError), faults.door("the thing"):
+        raise error
