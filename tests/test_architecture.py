@@ -119,7 +119,7 @@ FLOORS = (
     ("errors", "events", "invalid", "step"),
     ("findings", "disk", "durable", "settings", "addressing"),
     ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
-    ("archives", "doors"),
+    ("archives", "doors", "watch"),
     ("run",),
     ("steps",),
     ("itineraries", "plan"),
