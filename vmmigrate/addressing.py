@@ -34,6 +34,12 @@ def address(text: str) -> Address:
     return _without_zone(ip_address(text), text)
 
 
+def plain(text: str) -> str:
+    """As a firewall compares it: without a zone, and IPv4 as such. Raises ValueError."""
+    parsed = ip_address(text.partition("%")[0])
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
 def cidr_address(text: str) -> CidrAddress:
     """`192.0.2.10/24`, or IPv6. Raises ValueError."""
     return _without_zone(ip_interface(text), text)

@@ -36,8 +36,9 @@ class OldState:
     banner: str
     units: dict[str, str]  # unit → its state
     settings: dict[str, str]  # postconf -n: name → keyed digest of the value
-    workstation: str  # our own address as the old guest sees it
+    workstation: str  # our own address on the way there, "" behind a jump host; earlier versions: as `seen_as`
     ports: tuple[int, ...] = ()  # that it serves, seen from here; earlier versions did not look
+    seen_as: str = ""  # our address as the old guest says it sees it: it decides nothing
 
 
 @dataclass(frozen=True)

@@ -157,13 +157,20 @@ class Session:
     def is_active(self) -> bool:
         return not self._closed and not self._guest.off
 
+    @property
+    def own_address(self) -> str:
+        return self._doors.world.me[self._network]
+
+    @property
+    def _network(self) -> str:
+        return self._server.host.rpartition(".")[0] + "."
+
     def execute(self, line: str, given: bytes, timeout: float) -> Output:
         called = f"{self._server.host}: {_shortened(line)}"
         try:
             self._doors.hook("guest", called, "before")
             self._refuse_cut()
-            me = self._server.host.rpartition(".")[0] + "."
-            environment = {"SSH_CONNECTION": f"{self._doors.world.me[me]} 40000 {self._server.host} 22"}
+            environment = {"SSH_CONNECTION": f"{self.own_address} 40000 {self._server.host} 22"}
             pieces = iter((given,))
             caller = Caller(
                 self._guest,

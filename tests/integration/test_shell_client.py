@@ -47,7 +47,7 @@ def test_commands_run_as_the_account_as_root_and_as_another(old: Guest) -> None:
         assert shell.run(["cat", "/etc/postfix/tls.pem"], check=False).status == 1
         assert "PRIVATE KEY" in shell.run(["cat", "/etc/postfix/tls.pem"], user="root").stdout
         assert shell.run(["psql", "-X", "-A", "-t", "-d", "djigzo", "-c", "SELECT 1"], user="postgres", check=False)
-        assert shell.workstation_address().startswith("127.")
+        assert shell.own_address().startswith("127.")
 
 
 def test_a_failing_command_tells_its_words(old: Guest) -> None:
@@ -188,11 +188,11 @@ def test_a_pair_is_installed_and_served(old: Guest, fresh: Guest) -> None:
 def test_isolation_holds_through_a_reboot_and_is_lifted_without_trace(fresh: Guest) -> None:
     before = _files(fresh)
     with fresh.shell() as shell:
-        firewall.isolate(shell, (shell.workstation_address(),))
+        firewall.isolate(shell, (shell.own_address(),))
         reboot(shell)
         assert firewall.is_isolated(shell)
         assert mail.banner(fresh.address, fresh.smtp_port)
-        firewall.isolate(shell, ("198.51.100.9", shell.workstation_address()))
+        firewall.isolate(shell, ("198.51.100.9", shell.own_address()))
         firewall.remove_isolation(shell)
         assert not firewall.is_isolated(shell)
     assert _files(fresh).keys() == before.keys()
@@ -204,7 +204,7 @@ def test_a_closed_intake_refuses_whom_it_does_not_know(old: Guest) -> None:
         firewall.close_intake(shell, firewall.lay_intake(shell))
         with pytest.raises(Unreachable):
             mail.banner(old.address, old.smtp_port)
-        firewall.close_intake(shell, firewall.lay_intake(shell, (shell.workstation_address(),)))
+        firewall.close_intake(shell, firewall.lay_intake(shell, (shell.own_address(),)))
         assert mail.banner(old.address, old.smtp_port)
         firewall.open_intake(shell)
         firewall.open_intake(shell)

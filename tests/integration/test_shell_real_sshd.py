@@ -77,7 +77,7 @@ def test_commands_files_and_bytes_are_exact(tmp_path: Path, key: Path) -> None:
     user = (tmp_path.owner(), tmp_path.group())
     with running(tmp_path / "sshd", authorized=public(key)) as sshd, talking(sshd, key) as shell:
         assert shell.run(["printf", "%s\n", *AWKWARD]).stdout.split("\n") == "\n".join([*AWKWARD, ""]).split("\n")
-        assert shell.workstation_address() == "127.0.0.1"
+        assert shell.own_address() == "127.0.0.1"
         shell._upload(str(tmp_path / "data"), data)
         assert shell.read_file(str(tmp_path / "data")) == data
         assert shell.file_meta(str(tmp_path / "data")) == FileMeta("0644", *user)

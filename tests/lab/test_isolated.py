@@ -90,7 +90,7 @@ def test_isolated_it_is_reached_by_a_link_local_address_and_its_zone(free: Guest
     """Shell, console and mail, each by its own library; the host on our side is known by such an address too."""
     address = f"{LINK_LOCAL}%staging"
     shell = free.shell_at(address)
-    firewall.isolate(shell, (shell.workstation_address(),))
+    firewall.isolate(shell, (shell.own_address(),))
     trust = TlsTrust(fingerprint_of(fetch_leaf(address, 8443)))
     assert find_console(address, trust) == f"https://[{LINK_LOCAL}%25staging]:8443/ciphermail"
     assert banner(address).endswith("ESMTP CipherMail")

@@ -61,7 +61,10 @@ class Namespace:
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         raise AssertionError("only a look")
 
-    def workstation_address(self) -> str:
+    def own_address(self) -> str:
+        return ""
+
+    def seen_address(self) -> str:
         return ""
 
     def close(self) -> None: ...

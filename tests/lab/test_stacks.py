@@ -27,7 +27,7 @@ def guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
 
 def test_isolated_it_is_reached_again_after_a_restart(guest: Guest) -> None:
     """As between the import and the switch: what gives the NIC an address passes the rules that a boot loads."""
-    assert guest.shell.workstation_address() == OURS
+    assert guest.shell.own_address() == OURS
     shell, look = guest.shell, network.look_at(guest.shell)
     network.keep_dhcp(shell, look, guest.box.mac(0))
     firewall.isolate(shell, (OURS,))

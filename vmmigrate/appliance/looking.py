@@ -57,8 +57,11 @@ class LookingShell:
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         raise AssertionError(f"{files[0].path} was to be written while looking")
 
-    def workstation_address(self) -> str:
-        return self._shell.workstation_address()
+    def own_address(self) -> str:
+        return self._shell.own_address()
+
+    def seen_address(self) -> str:
+        return self._shell.seen_address()
 
     def close(self) -> None:
         self._shell.close()

@@ -113,8 +113,14 @@ class Shell(Protocol):
         a terminal INCOMING, which the next call makes again.
         """
 
-    def workstation_address(self) -> str:
-        """The address that the guest sees us come from (`$SSH_CONNECTION`)."""
+    def own_address(self) -> str:
+        """Our own address on the way there, by our own socket; "" behind a jump host."""
+
+    def seen_address(self) -> str:
+        """The address that the guest says it sees us come from (`$SSH_CONNECTION`): that guest's word, no more.
+
+        Raises ApplianceError for what is no address.
+        """
 
     def close(self) -> None: ...
 

@@ -67,6 +67,20 @@ def identity(look: Look) -> Identity:
     return identify(look.of(network), mail.name(_shell(look)), look.of(live))
 
 
+def seen_as(look: Look) -> None:
+    """Who passes the new guest's isolation is said by nobody but our own socket, the new guest and the operator."""
+    shell, given = _shell(look), look.settings.old.seen_as
+    ours, said = given or shell.own_address(), shell.seen_address()
+    if said != ours:
+        look.findings.warn(
+            "seen-as",
+            f"the old gateway says that it sees this workstation as {said}; "
+            + (f"its address is {ours}" if ours else "the jump host's address there is not known"),
+            f"if {said} is right (a jump host's, or behind NAT), set old.seen_as to it; else the run stops before"
+            " the import, unless the new gateway sees that address on staging too",
+        )
+
+
 def carried(look: Look) -> tuple[Carried, ...]:
     """What becomes of all that the old guest's network has."""
     return look.of(live).carry(look.of(network)).lines

@@ -27,7 +27,15 @@ def _host(text: str) -> str:
         return text
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise ValueError("give an IP address, not a name") from None
+
+
 Host = Annotated[str, AfterValidator(_host)]
+PlainAddress = Annotated[str, AfterValidator(_address)]
 HostKeyPin = Annotated[str, AfterValidator(_host_key)]
 
 
@@ -171,6 +179,12 @@ class OldSettings(Strict):
         pattern=r"^\S{1,17}$",
         description="Of several connected NICs the one that faces the world: its MAC, or its name in the guest. Left"
         " out: the one with the address.",
+    )
+    seen_as: PlainAddress | None = Field(
+        examples=["192.0.2.7"],
+        default=None,
+        description="This workstation's address as the live network sees it, where a jump host or NAT is in between:"
+        " it passes the new gateway's isolation. Left out: the address of our own connection.",
     )
     smtp_port: int = Field(default=25, ge=1, le=65535, description="Its SMTP port.")
     via: Via = None

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from vmmigrate.addressing import plain
 from vmmigrate.appliance.net import firewall
+from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewGuest, OldState
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
 
 def do(run: Run) -> None:
+    refuse_unseen(run)
     firewall.isolate(run.new_shell, allowed(run), ports(run))
 
 
@@ -21,9 +24,26 @@ def holds(run: Run) -> Iterator[Check]:
 
 
 def allowed(run: Run) -> tuple[str, ...]:
-    """Our addresses as each side sees them: on staging, and on the live network for the proof after the switch."""
-    seen = (run.facts.of(NewGuest).workstation, run.facts.of(OldState).workstation)
-    return tuple(dict.fromkeys(seen))
+    """Our addresses: as the new guest sees us on staging; last, on the live network, for the proof after the switch.
+
+    The latter is our own socket's, or the operator's word; never that of the old guest, whose root may be anybody.
+    """
+    at_live = run.settings.old.seen_as or run.facts.of(OldState).workstation
+    return tuple(dict.fromkeys(filter(None, (run.facts.of(NewGuest).workstation, at_live))))
+
+
+def refuse_unseen(run: Run) -> None:
+    """Raises NeedsAttention where the old guest says it sees us as another: it may be right, and then nothing could be
+    looked at after the switch; it may lie, and then somebody else would come in.
+    """
+    said, known = run.facts.of(OldState).seen_as, allowed(run)
+    if said and plain(said) not in map(plain, known):
+        raise NeedsAttention(
+            f"the old gateway says that it sees this workstation as {said}; the new one, until it is opened, lets in"
+            f" only {' and '.join(known)}",
+            hint=f"if {said} is this workstation's address on the live network (a jump host's, or behind NAT), set"
+            " old.seen_as to it and run this again; if not, who is on the old gateway?",
+        )
 
 
 def ports(run: Run) -> tuple[int, ...]:

@@ -16,7 +16,8 @@ def do(run: Run) -> None:
             banner=mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.old.dial),
             units=unit_states(shell, software.units.restart_order),
             settings=mail.settings_digest(mail.settings(shell), run.rundir.sealed.digest_key()),
-            workstation=shell.workstation_address(),
+            workstation=shell.own_address(),
+            seen_as=shell.seen_address(),
             ports=ports.served(shell, software, run.old_host, run.doors.old.dial),
         )
     )

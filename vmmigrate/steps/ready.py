@@ -47,7 +47,7 @@ def do(run: Run) -> None:
             trusted_by=trusted_by,
             console_url=_console(run, shell.host, trust),
             console_fingerprint=run.doors.new.console_pin(shell),
-            workstation=shell.workstation_address(),
+            workstation=shell.seen_address(),
             packages=software.packages,
         )
     )

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from hypervisors import HypervisorError, Nic, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
 from vmmigrate.errors import NeedsAttention
-from vmmigrate.facts import NewVm, OldState, Opened, Plugged
+from vmmigrate.facts import NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import deploy, gone, guards, links
+from vmmigrate.steps import deploy, gone, guards, isolate, links
 from vmmigrate.steps.close import give_back_autostart
 
 
@@ -136,4 +136,4 @@ def _unplug(run: Run, vm: VmRef) -> None:
 
 def _announce(run: Run, new: NewVm) -> None:
     """Send a frame from the new NIC, so that switches learn the new place of the address."""
-    network.announce(run.new_shell, new.live_mac, run.facts.of(OldState).workstation)
+    network.announce(run.new_shell, new.live_mac, isolate.allowed(run)[-1])

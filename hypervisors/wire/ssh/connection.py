@@ -1,5 +1,6 @@
 """One logged-in SSH session: commands and tunnels. What paramiko raises leaves here as BrokeOff."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,15 @@ class Connection:
     def is_active(self) -> bool:
         """As far as this end knows: a peer that vanished without a word still counts."""
         return self.transport.is_active()
+
+    @property
+    def own_address(self) -> str:
+        """This end's address, by our own socket; "" where a jump host makes the connection. Raises BrokeOff."""
+        with _door():
+            sock = self.transport.sock
+            if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
+                return ""
+            return str(sock.getsockname()[0])
 
     def execute(self, line: str, given: bytes, timeout: float) -> Output:
         """Run a command line with `given` as its standard input. Raises Unfinished, TooMuch, BrokeOff."""

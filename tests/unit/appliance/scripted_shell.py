@@ -95,7 +95,10 @@ class ScriptedShell:
             self.files[file.path] = file.data
             self.metas[file.path] = file.meta
 
-    def workstation_address(self) -> str:
+    def own_address(self) -> str:
+        return "198.51.100.1"
+
+    def seen_address(self) -> str:
         return "198.51.100.1"
 
     def close(self) -> None:

@@ -168,7 +168,10 @@ def interface_of(shell: Shell, mac: str) -> str:
 def _our_way(shell: Shell) -> str:
     """The guest's address that our session comes in at, '' where that is not known."""
     words = shell.run(_CONNECTION, check=False).stdout.split()
-    return words[2] if len(words) == 4 else ""
+    try:
+        return words[2] if len(words) == 4 and ip_address(words[2].partition("%")[0]) else ""
+    except ValueError:
+        return ""
 
 
 def _refuse_own_branch(shell: Shell, nic: Interface, live: LiveNic) -> None:

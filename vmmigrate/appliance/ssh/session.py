@@ -52,6 +52,10 @@ class Session:
     def login(self) -> Login:
         return self._login
 
+    def own_address(self) -> str:
+        with self._talking(("getsockname",)):
+            return self._live().own_address
+
     def passwords(self) -> Iterable[Secret]:
         """Those that sudo may accept: only the one that the server accepted, if it accepted one."""
         return self._login.passwords() if self._accepted is None else (self._accepted,)

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from hypervisors import LoginRefused
 from hypervisors.wire.ssh import Login, Output, SshServer
+from vmmigrate.addressing import plain
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
+from vmmigrate.errors import ApplianceError
 
 _GIVEN = f"{INCOMING}/data"
+SEEN_AS = ("printenv", "SSH_CONNECTION")
 _PATIENCE = 60.0  # seconds for files on their way
 
 
@@ -76,8 +79,19 @@ class SshShell:
         if done.status != 0:
             raise self._session.failed(("dd", f"of={path}"), done.status, text_of(done.stderr))
 
-    def workstation_address(self) -> str:
-        return self.run(("printenv", "SSH_CONNECTION")).stdout.split()[0]
+    def own_address(self) -> str:
+        ours = self._session.own_address()
+        return plain(ours) if ours else ""
+
+    def seen_address(self) -> str:
+        said = self.run(SEEN_AS).stdout
+        try:
+            return plain(said.split()[0])
+        except (IndexError, ValueError):
+            raise ApplianceError(
+                f"{self.host}: `{shlex.join(SEEN_AS)}` printed {in_words(said)!r}, which begins with no address",
+                hint="what sets SSH_CONNECTION there? it is for sshd to set: see the account's start-up files",
+            ) from None
 
     def close(self) -> None:
         self._session.close()
