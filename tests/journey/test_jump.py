@@ -46,7 +46,7 @@ def test_a_migration_and_the_way_back_go_through_the_jump_host(
     told = story.migrate(old={"via": via}, new={"via": via})
     assert (told.status, told.err) == (DONE, "")
     assert_same(story.world(), undisturbed.migrated)
-    assert '"workstation": ""' in (story.run_folder / "journal.jsonl").read_text()  # no word of the old guest's
+    assert '"workstation":""' in (story.run_folder / "journal.jsonl").read_text()  # no word of the old guest's
     told = story.rollback()
     assert (told.status, told.err) == (DONE, "")
     assert_same(story.world(), undisturbed.switched_back)
