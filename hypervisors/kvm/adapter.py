@@ -10,7 +10,7 @@ from hypervisors import refusals
 from hypervisors.access import Access
 from hypervisors.carried import Carried
 from hypervisors.errors import Problem
-from hypervisors.kvm import deploying, guest, holding, nics, pools, reading, removing, renaming
+from hypervisors.kvm import deploying, guest, holding, nics, pools, power, reading, removing, renaming
 from hypervisors.kvm.deadline import each_within
 from hypervisors.kvm.faults import broke_off, door, has_code
 from hypervisors.kvm.session import (
@@ -24,7 +24,6 @@ from hypervisors.kvm.session import (
     stored,
     tag_on,
 )
-from hypervisors.shutdown import wait_until_off
 from hypervisors.types import (
     Address,
     DeploySpec,
@@ -103,24 +102,18 @@ class KvmHypervisor:
     def start(self, vm: VmRef) -> None:
         domain = self._session.domain(vm)
         with door(f"start of {vm.name}"):
-            state = power_of(domain)
-            if state is PowerState.OFF:
-                domain.create()
-            elif state is PowerState.OTHER:
-                raise refusals.neither_running_nor_off(vm.name, hint=f"see: virsh domstate --reason {vm.name}")
+            power.switch_on(domain, vm.name)
 
     def shut_down(self, vm: VmRef, timeout: float) -> None:
         domain = self._session.domain(vm)
         with door(f"shutdown of {vm.name}"):
-            if domain.isActive():
-                domain.shutdown()  # by the guest's agent, else by the power button: libvirt's choice
-            wait_until_off(vm.name, lambda: not domain.isActive(), timeout)
+            power.shut_down(domain, vm.name, timeout)
 
     def power_off(self, vm: VmRef, run_id: str) -> None:
         domain = self._session.domain(vm)
         with door(f"power of {vm.name}"):
             require_ours(domain, run_id)
-            removing.power_off(domain)
+            power.cut(domain)
 
     def power_state(self, vm: VmRef) -> PowerState:
         domain = self._session.domain(vm)

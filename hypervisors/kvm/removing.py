@@ -2,6 +2,7 @@
 
 import libvirt
 
+from hypervisors.kvm import power
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.pools import delete_volumes, folder_and_name
 from hypervisors.kvm.reading import disks_of, firmware_of, source_of
@@ -20,18 +21,12 @@ def destroy(session: Session, vm: VmRef, run_id: str) -> None:
         if domain is not None:
             require_ours(domain, run_id)
             paths = {folder_and_name(source_of(disk)) for disk in disks_of(stored(domain))}
-            power_off(domain)
+            power.cut(domain)
         ours = {(folder, name) for folder, name in paths if is_volume_of(run_id, name)}
         names = {name for _, name in ours} | {volume_name(run_id, vm.name)}
         delete_volumes(session, names, {folder for folder, _ in ours})
         if domain is not None:
             _undefine(domain)
-
-
-def power_off(domain: libvirt.virDomain) -> None:
-    """By force; nothing if it is off."""
-    if domain.isActive():
-        none_if_missing(domain.destroy, missing="OPERATION_INVALID")  # it may have stopped since
 
 
 def _undefine(domain: libvirt.virDomain) -> None:
