@@ -239,6 +239,21 @@ def test_a_session_that_breaks_off_is_unreachable_and_made_anew() -> None:
         assert shell.run(["true"]).status == 0
 
 
+def test_what_broke_off_behind_sudo_is_named() -> None:
+    permits = sudoers(asks=True)
+
+    def answer(command: str, channel: paramiko.Channel) -> None:
+        if command.endswith("true"):
+            permits(command, channel)
+        else:
+            channel.get_transport().close()
+
+    with speaking(OddSshd(answer)) as shell:
+        for user in ("root", "postgres"):
+            with pytest.raises(Unreachable, match="broke off during 'psql'"):
+                shell.run(["psql"], user=user)
+
+
 def test_bytes_that_are_no_text_are_kept_apart() -> None:
     with speaking(OddSshd(lambda command, channel: ended(channel, 0, b"\xff\xfe"))) as shell:
         assert shell.run(["true"]).stdout == "\ufffd\ufffd"

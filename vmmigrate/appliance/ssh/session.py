@@ -246,4 +246,6 @@ def in_words(text: str) -> str:
 
 
 def _name(argv: Sequence[str]) -> str:
-    return next((word for word in argv if word != "sudo" and not word.startswith("-")), "")
+    """The program of a command, also behind sudo and its options."""
+    own = argv[list(argv).index("--") + 1 :] if argv[0] == "sudo" and "--" in argv else argv
+    return next((word for word in own if word != "sudo" and not word.startswith("-")), "")
