@@ -69,4 +69,11 @@ class Phase:
 
 
 class UndoRefused(Problem):
-    """Going back would lose something. Nothing further is undone and the run goes forward again."""
+    """Going back would lose something. Nothing further is undone and the run goes forward again.
+
+    `untouched`: this undo has changed nothing, so its step need not be done again.
+    """
+
+    def __init__(self, message: str, *, hint: str, untouched: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.untouched = untouched

@@ -30,8 +30,17 @@ def new(story: Story) -> VmRef:
 
 def plug(story: Story, vm: VmRef, *, up: bool = True) -> None:
     """Set the link of its live NIC."""
+    _set_link(story, vm, story.lab.lan, up=up)
+
+
+def plug_staging(story: Story, vm: VmRef, *, up: bool) -> None:
+    """The same of its NIC on staging, by which this workstation reaches it."""
+    _set_link(story, vm, story.lab.staging, up=up)
+
+
+def _set_link(story: Story, vm: VmRef, network: str, *, up: bool) -> None:
     hypervisor = MemoryHypervisor(story.lab.folder)
-    nic = next(nic for nic in hypervisor.inventory(vm).nics if nic.network.name == story.lab.lan)
+    nic = next(nic for nic in hypervisor.inventory(vm).nics if nic.network.name == network)
     hypervisor.set_nic(vm, nic.mac, link_up=up)
     story.lab.settle()
 

@@ -1,12 +1,16 @@
 """A way back that gets through: a line that breaks, a hypervisor that is away, no guest that answers, a full disk."""
 
+import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.journey import moving
 from tests.journey.child import NOWHERE
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Story, Told, assert_same
@@ -172,3 +176,29 @@ def test_a_disk_that_becomes_full_in_the_switch(small_disk: Story, undisturbed: 
         unmounted(story)
     assert story.recorded[-1] == ("end", "")
     assert_same(story.world(), undisturbed.before)
+
+
+# ---- a refusal that comes late -------------------------------------------------------------------------------
+
+
+def test_a_new_guest_that_is_lost_right_before_it_is_closed_stays_as_it_is(story: Story, undisturbed: Worlds) -> None:
+    """Nothing was closed, so nothing has to be opened: the run is migrated as before, at once."""
+    assert story.migrate().status == DONE
+    going_back = story.begin(
+        *("rollback", story.run_id, "--yes"), stop=("SIGSTOP", "before", ("undo", "open")), limits={"network": 1.0}
+    )
+    process, began = moving.wait_stopped(story.child), time.monotonic()
+    moving.plug_staging(story, moving.new(story), up=False)
+    os.kill(process, signal.SIGCONT)
+    told = going_back()
+    assert told.status == WENT_BACK
+    assert time.monotonic() - began < 20
+    assert "the run stays where it was: not going back" in told.out
+    assert told.out.splitlines()[-1].startswith("MAIL: flowing through")
+    assert story.answers_the_world()
+    moving.plug_staging(story, moving.new(story), up=True)
+    assert_same(story.world(), undisturbed.migrated)
+    outages = story.command("status", story.run_id, "--json").out
+    assert len(json.loads(outages)["outages"]) == 1
+    assert f"vmmigrate finish {story.run_id}" in story.command("status", story.run_id).out
+    assert story.rollback().status == DONE

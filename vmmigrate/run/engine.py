@@ -11,13 +11,13 @@ from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFa
 from vmmigrate.facts import group_to_json, since
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
-from vmmigrate.run.fold import LEAVE_BEHIND, Back, RunState, Status
+from vmmigrate.run.fold import UNTOUCHED, Back, RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.looks import OFTEN, Seen, Stage, look_at, look_persistently, record, serves, undone_looked_at
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
-from vmmigrate.run.redo import half_done, redo
+from vmmigrate.run.redo import half_done, left_as_it_was, redo
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.step import Act, Nothing, Otherwise, Step, UndoRefused
 
@@ -73,10 +73,19 @@ class Engine:
         self._turn_back(way, words or scope.words)
         self._walk_back(way)
 
-    def turn_forward(self, reason: str) -> None:
+    def turn_forward(self, reason: str, words: str = "going forward") -> None:
         """Record that a run which had gone back goes forward again."""
         self.journal.append(Kind.DIRECTION, {"to": "forward", "reason": reason})
-        self.emit(DirectionTaken("forward", "", reason, "going forward"))
+        self.emit(DirectionTaken("forward", "", reason, words))
+
+    def commits(self) -> bool:
+        """Whether the commit can be done: once more, where no record says that it was."""
+        number, step = next((n, s) for n, s in enumerate(self._steps, start=1) if s.name == self.itinerary.commit)
+        try:
+            self._do(step, number)
+        except Exception:  # it is recorded, and what follows is the way back
+            return False
+        return True
 
     @property
     def standing(self) -> Standing:
@@ -168,9 +177,7 @@ class Engine:
         self._walk_back(redo)
 
     def _turn_back(self, back: Back, words: str) -> None:
-        data = {"scope": back.scope, "reason": back.reason, "steps": list(back.steps), LEAVE_BEHIND: back.leave_behind}
-        further = {"finishes": back.finishes, "permits": dict(back.permits), "stood": back.stood}
-        self.journal.append(Kind.DIRECTION, {"to": "back", **data, **{k: v for k, v in further.items() if v}})
+        self.journal.append(Kind.DIRECTION, {"to": "back", **back.recorded})
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
     def _walk_back(self, back: Back) -> None:
@@ -182,6 +189,8 @@ class Engine:
         try:
             self._undo_all(back)
         except UndoRefused as refused:
+            for step in left_as_it_was(self._steps, self._state, self.journal.records) if refused.untouched else ():
+                self.journal.append(Kind.DONE, {"step": step.name, UNTOUCHED: True})
             if stood := next((scope for scope in self.itinerary.scopes if scope.name == back.stood), None):
                 self.journal.rest(Kind.PAUSED, reason=stood.pauses_as)
             else:
@@ -193,7 +202,7 @@ class Engine:
 
     def _forward_after(self, refused: UndoRefused) -> None:
         """What was half undone serves again. Raises UndoRefused, with both reasons, if that fails."""
-        self.turn_forward(describe(refused)[0])
+        self.turn_forward(describe(refused)[0], "the run stays where it was")
         try:
             self.forward()
         except Problem as problem:

@@ -12,6 +12,7 @@ from vmmigrate.run.record import Kind, Record
 _EDITED = "this file was edited: check both virtual machines, and restore it from a copy"
 FIRST = "migrate"  # of a journal that names no itinerary: there was only one
 LEAVE_BEHIND = "leave_mail"  # its key in a journal, named when mail was all that could stay behind
+UNTOUCHED = "untouched"  # of a step that is done still: a way back was refused before it changed anything of it
 
 
 class Status(StrEnum):
@@ -33,6 +34,13 @@ class Back:
     finishes: str = ""  # the scope whose end is made final by it; "": it is no `finish`
     permits: Mapping[str, str] = field(default_factory=dict)  # what may be lost by it, as the operator gave it
     stood: str = ""  # the scope after which the run stood still when it was begun, and the old side served
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """As a journal has it."""
+        data = {"scope": self.scope, "reason": self.reason, "steps": list(self.steps), LEAVE_BEHIND: self.leave_behind}
+        further = {"finishes": self.finishes, "permits": dict(self.permits), "stood": self.stood}
+        return {**data, **{name: value for name, value in further.items() if value}}
 
 
 @dataclass(frozen=True)

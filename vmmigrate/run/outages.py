@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from vmmigrate.events import Outage
 from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.fold import UNTOUCHED
 from vmmigrate.run.record import Kind, Record
 
 
@@ -47,7 +48,8 @@ def _intervals(itinerary: Itinerary, records: Iterable[Record]) -> Iterator[tupl
         if began is None:
             began = record if _begins(itinerary, record, opened=opened) else None
         elif (record.kind, record.data.get("step")) in ((Kind.DONE, itinerary.commit), (Kind.UNDONE, closing)):
-            yield began, record
+            if not record.data.get(UNTOUCHED):
+                yield began, record
             began = None
     if began is not None:
         yield began, None

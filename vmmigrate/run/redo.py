@@ -1,10 +1,12 @@
-"""What cannot be continued, and from which step it is done again."""
+"""What cannot be continued, and from which step it is done again; what a refused way back has left as it was."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from vmmigrate.itinerary import REDO
 from vmmigrate.run.fold import Back, RunState, Status
-from vmmigrate.step import Step
+from vmmigrate.run.record import Kind, Record
+from vmmigrate.step import Nothing, Step
 
 
 def half_done(steps: Sequence[Step], state: RunState) -> Back | None:
@@ -21,3 +23,15 @@ def redo(state: RunState, first: str, reason: str) -> Back:
     names = list(state.steps)
     later = names[names.index(first) + 1 :]
     return Back(REDO.name, reason, (first, *(name for name in later if state.steps[name] is not Status.PENDING)))
+
+
+def left_as_it_was(steps: Sequence[Step], state: RunState, records: Sequence[Record]) -> Iterator[Step]:
+    """Where an undo was refused before it changed anything: that step, and those that this way back only recorded as
+    undone, because there is nothing to undo.
+    """
+    since = takewhile(lambda record: record.kind is not Kind.DIRECTION, reversed(records))
+    undone = {record.data["step"] for record in since if record.kind is Kind.UNDONE}
+    for step in steps:
+        idle = step.name in undone and isinstance(step.undo, Nothing) and not step.learns
+        if idle or state.steps[step.name] is Status.UNDOING:
+            yield step

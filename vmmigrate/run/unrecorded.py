@@ -1,17 +1,28 @@
 """Go back through the live phases where nothing can be recorded any more: who serves the world comes before that."""
 
-from collections.abc import Iterator
+from threading import Lock
 
-from hypervisors import Problem
-from vmmigrate.errors import JournalFailed, describe
-from vmmigrate.events import StepBegan, StepEnded, StepFailed
+from vmmigrate.errors import JournalFailed
 from vmmigrate.run import way_out
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
-from vmmigrate.run.persistent import persistently
+from vmmigrate.run.journal import Journal
 from vmmigrate.run.service import mail_now
 from vmmigrate.run.stage import Run
-from vmmigrate.step import Nothing, Step, UndoRefused
+from vmmigrate.step import UndoRefused
+
+
+class Unwritten(Journal):
+    """Goes on in memory where the file takes no more: whoever reads that file later finds what it has now."""
+
+    def __init__(self, written: Journal) -> None:
+        vars(self).update(vars(written))
+        self.records = list(written.records)
+        self._failure, self._state, self._added = None, None, 0
+        self._one_at_a_time = Lock()
+
+    def _write_with_room(self, line: bytes) -> None:
+        """Nowhere."""
 
 
 def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalFailed:
@@ -21,15 +32,17 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
     there is, and an undo tolerates that it was done.
     """
     run.pace = run.pace.undisturbed()
-    steps = list(_to_undo(engine))
-    if not steps or _serves(engine, run):
+    standing, itinerary = engine.standing, engine.itinerary
+    if not standing.exposed or standing.state.steps[itinerary.commit] is Status.DONE:
         return failed
-    back = engine.standing.state.back
-    troubles = list(_undo_all(run, steps, leave_behind=back is not None and back.leave_behind))
+    unwritten = Engine(Unwritten(engine.journal), itinerary, run, run.emit)
+    if standing.committed and standing.state.back is None and unwritten.commits():
+        return failed  # it stands, although no record says that it was done
+    troubles = _gone_back(unwritten, failed)
     words, by_hand = "the run went back out of its live phase, without a record", ""
     if troubles:
-        mail = mail_now(engine.itinerary, engine.journal, run)
-        by_hand = way_out.by_hand(engine.standing, run.plan, run.settings, mail)
+        mail = mail_now(itinerary, unwritten.journal, run)
+        by_hand = way_out.by_hand(unwritten.standing, run.plan, run.settings, mail)
         words = "not everything could be undone, and there is no record of it:\n  " + "\n  ".join(troubles)
     return JournalFailed(
         f"{words}\n  because {failed}",
@@ -37,63 +50,11 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
     )
 
 
-def _serves(engine: Engine, run: Run) -> bool:
-    """Whether the commit stands although no record says that it was done: it is done once more, and that shows it."""
-    standing = engine.standing
-    if not standing.committed or standing.state.back is not None:
-        return False
-    commit = next(step for step in engine.itinerary.steps if step.name == engine.itinerary.commit)
-    run.enter(commit.name, _forgets, leave_behind=False)
-    return not list(_again(run, commit))
-
-
-def _to_undo(engine: Engine) -> Iterator[Step]:
-    """The last first."""
-    itinerary, state = engine.itinerary, engine.standing.state
-    if state.steps[itinerary.commit] is Status.DONE:
-        return
-    known = {step.name: step for step in itinerary.steps}
-    for name in reversed(list(state.steps)):
-        if state.phases[name] in itinerary.live and state.steps[name] is not Status.PENDING:
-            yield known[name]
-
-
-def _undo_all(run: Run, steps: list[Step], *, leave_behind: bool) -> Iterator[str]:
-    """What is left to a person of those that fail."""
-    for step in steps:
-        run.enter(step.name, _forgets, leave_behind=leave_behind)
-        try:
-            _undo(run, step)
-        except UndoRefused as refused:
-            yield _failed(run, step, refused)
-            yield from _again(run, step)
-            return
-        except Exception as error:  # the rest of the way back matters more than this one
-            yield _failed(run, step, error)
-
-
-def _undo(run: Run, step: Step) -> None:
-    undo, clock = step.undo, run.pace.clock
-    began = clock.now()
-    run.emit(StepBegan(step.name, step.title, 0, 0, undoing=True))
-    if not isinstance(undo, Nothing):
-        persistently(f"{step.title!r} to be undone", lambda: undo(run), run.pace)
-    run.emit(StepEnded(step.name, step.title, clock.now() - began, undoing=True))
-
-
-def _failed(run: Run, step: Step, error: Exception) -> str:
-    text, hint = describe(error)
-    run.emit(StepFailed(step.name, step.title, text, hint, undoing=True))
-    return f"{step.name}: {text} → {hint}"
-
-
-def _again(run: Run, step: Step) -> Iterator[str]:
-    """Do what could not be undone, so that the new side serves: half of an undo may have closed it."""
+def _gone_back(engine: Engine, failed: JournalFailed) -> list[str]:
+    """What is left to a person of what could not be undone."""
+    back = engine.standing.state.back
     try:
-        persistently(f"{step.title!r} to be done", lambda: step.do(run), run.pace)
-    except Problem as problem:
-        yield f"{step.name}: {problem} → {problem.hint}"
-
-
-def _forgets(value: object) -> None:
-    """Nothing can be recorded."""
+        engine.back(engine.itinerary.interrupted, str(failed), leave_behind=back is not None and back.leave_behind)
+    except UndoRefused as refused:
+        return [f"{engine.itinerary.commit}: {refused} → {refused.hint}"]
+    return [f"{name}: {text}" for name, text in engine.standing.state.troubles.items()]

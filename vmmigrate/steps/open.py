@@ -21,6 +21,7 @@ BY_HAND = (  # what `do` does: the table, and what would load it at a boot
     " rm -f /etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"
 )
 
+_SHELL, _QUEUES = "the new gateway's shell", "the new queues"
 _LEAVE = "or go back with --leave-mail: the mail then stays in it, and it is kept, unplugged"
 _WAITS = f"deliver or remove the mail that waits in the new VM, {_LEAVE}"
 _NOT_ASKED = f"nobody could see whether mail waits in the new VM: let it answer, {_LEAVE}"
@@ -85,20 +86,41 @@ def undo(run: Run) -> None:
     """
     if run.facts.find(Opened) is None:
         return
+    untouched = True
     try:
-        if _is_deleted(run):
-            run.remark(f"{run.plan.new_name} is deleted, and whatever mail it held with it: there is nothing to close")
-        elif _is_unplugged(run):
-            _close_unplugged(run)
-        else:
-            _close(run)
+        for act in (_ask, _close):
+            act(run)
+            untouched = False
     except Problem as problem:
         if not run.leave_behind:
             raise UndoRefused(
                 f"not going back: {problem}",
                 hint=_WAITS if isinstance(problem, QueueHoldsMail) else f"{problem.hint}; {_NOT_ASKED}",
+                untouched=untouched,
             ) from problem
         run.remark(f"going back anyway, as requested: {problem}")
+
+
+def _ask(run: Run) -> None:
+    """One that serves, before it is closed: what would stop the way back stops it here. Changes nothing."""
+    if run.leave_behind or _is_deleted(run) or _is_unplugged(run):
+        return
+    if guards.refuse_paused(run, run.facts.of(NewVm).vm) is not PowerState.OFF:
+        run.wait_for_answer(
+            _SHELL,
+            lambda: refuse_stuck_mail(run.new_shell, _QUEUES),
+            timeout=run.settings.limits.network,
+            clears=BOOTS,
+        )
+
+
+def _close(run: Run) -> None:
+    if _is_deleted(run):
+        run.remark(f"{run.plan.new_name} is deleted, and whatever mail it held with it: there is nothing to close")
+    elif _is_unplugged(run):
+        _close_unplugged(run)
+    else:
+        _close_plugged(run)
 
 
 def _is_deleted(run: Run) -> bool:
@@ -115,7 +137,7 @@ def _is_unplugged(run: Run) -> bool:
     return links.is_down(run, new.vm, new.live_mac)
 
 
-def _close(run: Run) -> None:
+def _close_plugged(run: Run) -> None:
     """Waits for a guest that is booting. One that is off may hold mail: it is asked too."""
     vm, shell, limits = run.facts.of(NewVm).vm, run.new_shell, run.settings.limits
     off = guards.refuse_paused(run, vm) is PowerState.OFF
@@ -125,8 +147,8 @@ def _close(run: Run) -> None:
             _close_unplugged(run, boots=True)
             return
     run.wait_for_answer(
-        "the new gateway's shell",
-        lambda: _close_intake(run, shell),
+        _SHELL,
+        lambda: _close_intake(shell, asked=run.leave_behind or not off),
         timeout=limits.boot if off else limits.network,
         clears=BOOTS,
     )
@@ -135,10 +157,10 @@ def _close(run: Run) -> None:
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
 
 
-def _close_intake(run: Run, shell: Shell) -> None:
-    """It serves until then: what would stop the way back after it stops it before."""
-    if not run.leave_behind:
-        refuse_stuck_mail(shell, "the new queues")
+def _close_intake(shell: Shell, *, asked: bool) -> None:
+    """`asked`: it holds no mail that would not leave, or that may stay behind."""
+    if not asked:
+        refuse_stuck_mail(shell, _QUEUES)
     firewall.close_intake(shell, firewall.lay_intake(shell))
 
 

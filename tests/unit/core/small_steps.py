@@ -221,7 +221,7 @@ class Process:
 def start(path: Path, world: World, *, lives: int = -1, itinerary: Itinerary = SMALL) -> Process:
     """A process that begins the run, or goes on where an earlier one left it."""
     steps = [{"name": s.name, "phase": p.name, "title": s.title} for p in itinerary.phases for s in p.steps]
-    header = {**HEADER, "steps": steps} if itinerary is LIVE else HEADER
+    header = {**HEADER, "steps": steps} if itinerary is not SMALL and UNPLUG in itinerary.phases else HEADER
     journal = MortalJournal.resume(path) if path.exists() else MortalJournal.create(path, header)
     assert isinstance(journal, MortalJournal)
     journal.lives = lives

@@ -50,7 +50,7 @@ from vmmigrate.run.fold import Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.persistent import TIMES
 from vmmigrate.run.record import Kind
-from vmmigrate.step import Look, Otherwise, Phase, Step, UndoRefused
+from vmmigrate.step import Look, Nothing, Otherwise, Phase, Step, UndoRefused
 
 
 class Adversary(World):
@@ -447,6 +447,22 @@ def test_a_refused_undo_turns_the_run_forward_again(path: Path, world: World) ->
     assert world.marks == {*MIGRATED, "mail"}
     state = process.engine.journal.state()
     assert (state.ended, state.back) == ("migrated", None)
+
+
+def test_one_that_changed_nothing_leaves_its_step_done(path: Path, world: World) -> None:
+    """And those before it that have nothing to undo: what nobody touched is not done again."""
+    idle = Step("tidy", "Tidy", lambda bench: bench.act("tidy"), Nothing("`open` does it"))
+    itinerary = replace(LIVE, phases=(*LIVE.phases[:2], Phase("close", (idle, *LIVE.phases[2].steps), live=True)))
+    start(path, world, itinerary=itinerary).engine.forward()
+    world.refuses["undo open"] = UndoRefused("it does not answer", hint="wait", untouched=True)
+    world.acts.clear()
+    process = start(path, world, itinerary=itinerary)
+    with pytest.raises(UndoRefused, match="it does not answer"):
+        process.engine.back(SWITCH_BACK, "asked")
+    assert world.acts == ["undo notes", "undo open", "notes"]
+    assert world.marks == {*MIGRATED, "unplugged"}
+    assert process.engine.journal.state().ended == "migrated"
+    assert DirectionTaken("forward", "", "it does not answer", "the run stays where it was") in process.events
 
 
 def gone_back_by_links(path: Path, world: World) -> Process:

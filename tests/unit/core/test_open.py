@@ -47,4 +47,5 @@ def test_mail_that_will_not_leave_refuses_it_before_anything_is_closed(tmp_path:
     with pytest.raises(UndoRefused, match="not going back: mail is waiting in the new queues: 1 in deferred") as caught:
         opening.undo(run)
     assert "--leave-mail" in caught.value.hint
+    assert caught.value.untouched
     assert GUEST.ran == [("postqueue", "-j")]

@@ -30,6 +30,7 @@ def taken(*parts: tuple[list[Recorded], float]) -> list[Record]:
 CLOSED = done({"close-intake": LIVE["close-intake"]})
 PLUGGED = done({"switch": LIVE["switch"]})
 OPENED = done({"open": SWITCHED["open"]})
+OPEN_STILL: list[Recorded] = [(Kind.DONE, {"step": "open", "untouched": True})]
 BACK = undone(LIVE, scope="switch")
 BACK_AFTER_THE_COMMIT = undone({**LIVE, "open": None}, scope="switch")
 BY_LINKS = undone({"switch": LIVE["switch"]}, scope="links")
@@ -47,12 +48,14 @@ BY_LINKS = undone({"switch": LIVE["switch"]}, scope="links")
         ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100)], [2.0, None]),
         ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100), (BACK_AFTER_THE_COMMIT[2:], 7)], [2.0, 7.0]),
         ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100), (OPENED, 9)], [2.0, 9.0]),
+        ([(CLOSED, 0), (OPENED, 2), (BACK_AFTER_THE_COMMIT[:2], 100), (OPEN_STILL, 60)], [2.0]),
         ([(CLOSED, 0), (PLUGGED, 1), (OPENED, 2), (BY_LINKS, 100)], [3.0, None]),
         ([(CLOSED, 0), (PLUGGED, 1), (OPENED, 2), (BY_LINKS, 100), (BACK_AFTER_THE_COMMIT, 6)], [3.0, 6.0]),
         ([(CLOSED, 0), (PLUGGED, 1), (BY_LINKS, 5), (BACK, 4)], [10.0]),
     ],
     ids=[
         *("none", "closed", "switch", "failed switch", "twice", "rollback", "killed in it", "slow rollback", "refused"),
+        "refused and never closed",
         *("links only", "links only, then back", "links only in the switch"),
     ],
 )
