@@ -184,6 +184,17 @@ def test_a_finish_that_was_killed_is_continued_with_what_it_was_permitted(half_f
     assert "[vmmigrate]" not in moving.notes(story)
 
 
+def test_one_that_was_killed_right_before_its_last_record_is_offered(story: Story) -> None:
+    """Its VM is deleted by then, and the keys of the run may be there still."""
+    switched_back(story)
+    assert story.command("finish", story.run_id, "--yes", stop=("SIGKILL", "after", ("end", ""))).status == KILLED
+    assert f"next: vmmigrate finish {story.run_id}" in story.command("status", story.run_id).out
+    assert story.finish().status == DONE
+    assert not story.key.exists()
+    assert story.recorded[-1][0] == "finished"
+    assert "next:" not in story.command("status", story.run_id).out
+
+
 @pytest.mark.parametrize("verb", ["finish", "resume", "rollback"])
 def test_where_more_came_since_its_vm_and_its_claim_stay(half_finished: Story, verb: str) -> None:
     story = half_finished

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vmmigrate.commands.execute import carry_out
+from vmmigrate.commands.options import Config
 from vmmigrate.commands.terminal import echo
 
 if TYPE_CHECKING:
@@ -44,15 +45,19 @@ def check(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="[default: vmmigrate.toml here, then ~/.config/vmmigrate]")
     ] = None,
+    config: Config = None,
 ) -> None:
     """Check a configuration file: it is readable, and each setting is known. Nothing is tried.
 
     Example: vmmigrate config check vmmigrate.toml
     """
+    from vmmigrate.errors import UsageProblem
     from vmmigrate.settings.load import default_file, load
 
     def act(parts: "Parts", _: Any) -> None:
-        path = file or default_file()
+        if file and config:
+            raise UsageProblem("FILE and --config are both given", hint="give one of them")
+        path = file or config or default_file()
         load(path, {}, {})
         echo([f"{path}: ok"])
 

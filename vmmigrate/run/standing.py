@@ -70,7 +70,8 @@ class Standing:
     @property
     def is_over(self) -> bool:
         """Whether it came to its end, or is back before its beginning."""
-        return self.came_to_its_end or self.state.finished or self.state.ended == ROLLED_BACK
+        rolled_back = self.state.ended == ROLLED_BACK and not self.finishing
+        return self.came_to_its_end or self.state.finished or rolled_back
 
     @property
     def paused_at(self) -> Scope | None:
@@ -111,11 +112,11 @@ class Standing:
     @property
     def verbs(self) -> tuple[tuple[str, str], ...]:
         """What can be done with the run now, each with what it does."""
+        if self.finishing and self.finishing.finish:
+            return (("finish", self.finishing.finish.does),)
         if self.state.finished or self.state.ended == ROLLED_BACK:
             return ()
         back = ("rollback", self.itinerary.rollback_does)
-        if self.finishing and self.finishing.finish:
-            return (("finish", self.finishing.finish.does),)
         if self.state.ended == NEEDS_ATTENTION:
             return (back,)
         if self.finish and (self.came_to_its_end or self.committed):

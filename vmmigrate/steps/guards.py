@@ -60,8 +60,7 @@ def is_live(held: Iterable[Holder], vm: VmRef, hint: str) -> Iterator[Check]:
 
 
 def _in_words(holder: Holder) -> str:
-    now, then = ("up" if up else "down" for up in (holder.link_up, holder.stored_link_up))
-    return f"{power_in_words(holder.power)}, link {now}, after a start {then}"
+    return f"{power_in_words(holder.power)}, link {links.in_words(holder)}"
 
 
 def power_in_words(power: PowerState) -> str:
@@ -72,7 +71,12 @@ def _down(vm: VmRef, holder: Holder, verdict: Verdict) -> Check:
     hint = f"{vm.name} could be live beside the other: set its link down, then run this again"
     hint = "" if verdict is Verdict.PASS else hint
     return Check(
-        "other-side-down", f"{vm.name} is unplugged", "link down, after a start down", _in_words(holder), verdict, hint
+        "other-side-down",
+        f"{vm.name} is unplugged",
+        "link down, also after its next start",
+        _in_words(holder),
+        verdict,
+        hint,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hypervisors import Nic, VmRef
+from hypervisors import Holder, Nic, VmRef
 from vmmigrate.run.stage import Run
 
 
@@ -28,7 +28,7 @@ def is_down(run: Run, vm: VmRef, mac: str) -> bool:
     return found is None or not (found.link_up or found.stored_link_up)
 
 
-def in_words(found: Nic | None) -> str:
+def in_words(found: Nic | Holder | None) -> str:
     if found is None:
         return "it has no such NIC"
     words = {True: "up", False: "down"}

@@ -108,6 +108,15 @@ def test_a_good_file_is_good(tmp_path: Path) -> None:
     assert load(file, {}, {}) == Settings()
 
 
+def test_it_is_named_as_every_other_command_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text("")
+    checked = CliRunner().invoke(app, ["config", "check", "--config", str(file)])
+    assert (checked.exit_code, checked.stdout) == (0, f"{file}: ok\n")
+    both = CliRunner().invoke(app, ["config", "check", str(file), "--config", str(file)])
+    assert (both.exit_code, both.stderr) == (2, "error: FILE and --config are both given\n  → give one of them\n")
+
+
 def test_a_bad_one_is_told_with_every_problem(tmp_path: Path) -> None:
     file = tmp_path / "some.toml"
     file.write_text("[old]\ncolour = 'red'\nsmtp_port = 0\n")
