@@ -54,7 +54,8 @@ _KINDS = (
 )
 
 _DESCRIPTOR = b"# disk descriptorfile"
-_HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
+_HTML = (b"<!doctype html", b"<html", b"<head")
+_XML = (b"<?xml", b"<domain", b"<domainsnapshot")
 
 
 def refusal(source: Source) -> BadImage | None:
@@ -77,9 +78,13 @@ def _text_refusal(source: Source) -> BadImage | None:
             "is only the descriptor of a VMDK, a page of text",
             hint=f"make one file of it and its data, in their folder: {in_one(source.member or source.path.name)}",
         )
-    if head.startswith(_HTML):
+    if head.startswith(_HTML) or (head.startswith(_XML) and b"<html" in head):
         return source.refused(
             "is a web page, not a disk image",
             hint="the download asked for a log-in or failed: open the address in a browser",
+        )
+    if head.startswith(_XML):
+        return source.refused(
+            "is XML and no OVF, not a disk image", hint="give the appliance's image: an OVA, an OVF, or a disk"
         )
     return None

@@ -13,6 +13,10 @@ def plain_name(source: Source, name: str, where: str) -> str:
     return plain
 
 
+def is_plain(name: str) -> bool:
+    return _odd(name) is None
+
+
 def _odd(name: str) -> str | None:
     """What is wrong with the name."""
     if "://" in name:

@@ -19,7 +19,7 @@ from hypervisors.types import Extent, OvfDescription, OvfDisk
 
 _LARGEST = 4 << 20  # vendors' files have tens of KiB; with every licence in every language, some hundreds
 _HEAD = 1 << 16
-_ENVELOPE = re.compile(r"<(\w+:)?Envelope[\s>]")
+_ENVELOPE = re.compile(r"<([^\s<>/:\"'=!?]+:)?Envelope[\s>]")  # with any prefix that XML allows
 _ENCRYPTED = ("EncryptionSection", "EncryptedData")
 _ONE_SYSTEM = "export only the gateway's virtual machine, or unpack the package and give its disk image"
 _AS_PUBLISHED = "fetch it again; if it is the same, unpack the package and give its disk image"
@@ -80,7 +80,7 @@ def _descriptor(source: Source, envelope: Element, sha256: str) -> Descriptor:
     if section is None:
         raise ValueError("its virtual machine has no hardware section")
     hardware = read_hardware(section, configuration)
-    files = read_files(source, envelope)
+    files = read_files(envelope)
     disk, empty = read_disks(source, envelope, hardware.disks, files)
     place = Extent(source.path, source.start, source.size, sha256)
     description = _description(envelope, system, configuration, hardware, (disk.disk, *empty), place)

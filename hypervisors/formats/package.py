@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors.errors import BadImage
+from hypervisors.errors import BadImage, printable
 from hypervisors.formats import disk, manifest, ova, ovf
+from hypervisors.formats.names import is_plain
 from hypervisors.formats.references import File
 from hypervisors.formats.source import FETCH_AGAIN, Source
 
@@ -97,13 +98,14 @@ def read_package(parts: Parts) -> Package:
     entries = () if parts.manifest is None else manifest.read_manifest(parts.manifest)
     there = {**files, **{entry.name: parts.find(entry.name) for entry in entries}}
     left_out = tuple(name for name, file in files.items() if file not in (None, image))
-    absent = tuple(name for name, file in there.items() if file is None)
+    absent = tuple(printable(name) for name, file in there.items() if file is None)
     return Package(parts, descriptor, image, form, size, _promises(parts, entries, image), left_out, absent)
 
 
 def _found(parts: Parts, file: File) -> Source | None:
-    """None if it is not there: only the disk is needed."""
-    found = parts.find(file.name)
+    """None if it is not there, or its name leads elsewhere: only the disk is needed."""
+    names = filter(is_plain, dict.fromkeys((file.name, file.written)))
+    found = next((there for there in map(parts.find, names) if there is not None), None)
     if found is not None and file.size and found.size != file.size:
         raise found.damaged(f"it has {found.size} bytes, its descriptor says {file.size}")
     return found

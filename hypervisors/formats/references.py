@@ -22,12 +22,16 @@ _CONVERT = "unpack the package and convert the disk: qemu-img convert -O qcow2 D
 
 @dataclass(frozen=True)
 class File:
-    """`size` in bytes, 0 if it is not given. `packed`: how it differs from a plain file, '' if it is one."""
+    """`size` in bytes, 0 if it is not given. `packed`: how it differs from a plain file, '' if it is one.
+
+    `written`: the name as it stands there. It is an address, so '%20' is a space; some programs mean '%20'.
+    """
 
     id: str
     name: str
     size: int
     packed: str = ""
+    written: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,16 @@ class DiskFile:
     unit: int
 
 
-def read_files(source: Source, envelope: Element) -> tuple[File, ...]:
-    """Raises BadImage, ValueError."""
+def read_files(envelope: Element) -> tuple[File, ...]:
+    """With any name: only the disk is needed. Raises ValueError."""
     references = child(envelope, "References")
-    return tuple(_file(source, each) for each in ([] if references is None else children(references, "File")))
+    return tuple(_file(each) for each in ([] if references is None else children(references, "File")))
 
 
-def _file(source: Source, reference: Element) -> File:
-    name = plain_name(source, unquote(attribute(reference, "href")), "its references")
-    return File(attribute(reference, "id"), name, amount(attribute(reference, "size")), _packed(reference))
+def _file(reference: Element) -> File:
+    written = attribute(reference, "href").removeprefix("./")
+    size = amount(attribute(reference, "size"))
+    return File(attribute(reference, "id"), unquote(written), size, _packed(reference), written)
 
 
 def _packed(reference: Element) -> str:
@@ -82,6 +87,7 @@ def _disk(source: Source, attached: Attachment, disk: Element, files: tuple[File
     file = next((file for file in files if file.id == wanted), None)
     if file is None:
         raise ValueError(f"its disk {attached.reference!r} has no file {wanted!r} among its references")
+    plain_name(source, file.name, "its references")
     if file.packed:
         raise source.refused(f"has its disk in {file.packed}: {file.name}", hint=_PLAIN_FILES)
     described = _described(source, attached, disk, file.name)

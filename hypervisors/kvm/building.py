@@ -44,7 +44,7 @@ _KEPT = (
         "clock",
         "pm",
     ),
-    *("on_poweroff", "on_reboot", "on_crash", "keywrap", "launchSecurity"),
+    *("on_poweroff", "on_reboot", "on_crash", "on_lockfailure", "keywrap", "launchSecurity"),
 )
 _OF_SINGLE_CPUS = ("vcpupin", "vcpusched", "cachetune", "memorytune")
 

@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 from hypervisors.carried import Carried, Fate
 from hypervisors.kvm import comparing
 from hypervisors.kvm.comparing import Found
-from hypervisors.kvm.known import KNOWN, NEW_STORE, UNKNOWN, Known
+from hypervisors.kvm.firmware import is_secure
+from hypervisors.kvm.known import KNOWN, NEW_STORE, NO_KEYS, UNKNOWN, Known
 from hypervisors.kvm.reading import firmware_of
 
-_PREFIXES = {"qemu": "http://libvirt.org/schemas/domain/qemu/1.0"}
+_SAY_SECURE = ("os/loader", "os/firmware")  # where the lines that are there already say that Secure Boot is off
 _SHOWN = ("bus", "dev", "device", "type", "model", "mode", "state", "autoport", "format", "enabled", "current")
 
 
@@ -23,17 +24,19 @@ def carried(old: ET.Element, new: ET.Element) -> tuple[Carried, ...]:
         before = merged.get(line.what, line)
         fate = line.fate if before.fate is line.fate else Fate.CHANGED  # some of it is there, some is not
         merged[line.what] = Carried(line.what, fate, line.why or before.why)
-    return (*merged.values(), *_unwritten(old, merged.keys()))
+    return (*merged.values(), *_unwritten(old, new, merged.keys()))
 
 
-def _unwritten(old: ET.Element, lines: KeysView[str]) -> Iterator[Carried]:
-    """Of a password that it is kept; of the variable store that libvirt chose, which some versions do not show."""
+def _unwritten(old: ET.Element, new: ET.Element, lines: KeysView[str]) -> Iterator[Carried]:
+    """Of a password that it is kept; of what libvirt chose for UEFI, which some versions do not show."""
     for number, graphics in enumerate(found := old.findall("devices/graphics"), start=1):
         if graphics.get("passwd"):
             place = f"devices/graphics{f'[{number}]' if len(found) > 1 else ''}/@passwd"
             yield Carried(place, Fate.KEPT, "the same password opens the new VM's screen")
     if firmware_of(old) == "efi" and lines.isdisjoint({"os/nvram", "os/varstore"}):
         yield Carried("os/nvram", Fate.CHANGED, NEW_STORE)
+    if is_secure(old) and firmware_of(new) == "efi" and not any(what.startswith(_SAY_SECURE) for what in lines):
+        yield Carried("os/firmware", Fate.CHANGED, NO_KEYS)
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,7 @@ class _Reasons:
                 yield _At(known, element)
 
     def _place(self, element: ET.Element, name: str) -> str:
-        place = self._places[element] + (f"/@{name}" if name else "")
-        for prefix, uri in _PREFIXES.items():
-            place = place.replace(f"{{{uri}}}", f"{prefix}:")
-        return place.lstrip("/")
+        return (self._places[element] + (f"/@{name}" if name else "")).lstrip("/")
 
 
 def _is_meant(known: Known, element: ET.Element, found: Found) -> bool:

@@ -31,11 +31,18 @@ def places(domain: ET.Element) -> dict[ET.Element, str]:
     """Each element's XPath from the domain, numbered where several have its name; the domain's own is ''."""
     found = {domain: ""}
     for parent in domain.iter():
-        for child in parent:
-            alike = parent.findall(child.tag)
+        named = [(_named(child), child) for child in parent]
+        for name, child in named:
+            alike = [other for same, other in named if same == name]
             number = f"[{alike.index(child) + 1}]" if len(alike) > 1 else ""
-            found[child] = f"{found[parent]}/{child.tag}{number}".lstrip("/")
+            found[child] = f"{found[parent]}/{name}{number}".lstrip("/")
     return found
+
+
+def _named(element: ET.Element) -> str:
+    """A step of a path: xmllint and virsh know no prefix of QEMU's arguments, nor those of other programs."""
+    space, _, name = element.tag.rpartition("}")
+    return f"*[local-name()='{name}']" if space else name
 
 
 @dataclass(frozen=True)

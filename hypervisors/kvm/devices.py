@@ -125,11 +125,19 @@ def disk(old: ET.Element, file: str, bus: str | None) -> ET.Element:
         if _stays_virtio(template, bus):
             driver.extend(deepcopy(template.findall("driver/iothreads")))
         made.extend(deepcopy([one for one in template if one.tag in _LIMITS]))
+        made.extend(_controller_like(template, bus))
     if bus not in (None, target["bus"]):
         target = _target(old, bus)
     ET.SubElement(made, "target", target)
     ET.SubElement(made, "boot", order="1")
     return made
+
+
+def _controller_like(template: ET.Element, bus: str | None) -> Iterator[ET.Element]:
+    """The old disk's, where that is not the first on a SCSI bus, which may be a chip that the guest does not know."""
+    number = attribute(template, "address", "controller")
+    if attribute(template, "target", "bus") == "scsi" and bus in (None, "scsi") and number not in ("", "0"):
+        yield ET.Element("address", type="drive", controller=number, bus="0", target="0", unit="0")
 
 
 def _driver_like(template: ET.Element, bus: str | None) -> dict[str, str]:
@@ -149,13 +157,16 @@ def disks_beside(boot: ET.Element, files: Sequence[str]) -> Iterator[ET.Element]
         raise NotSupported(
             f"there is no room for all disks of the image on the bus {bus}", hint="set new.disk_bus to virtio or scsi"
         )
-    for file, letter in zip(files, letters, strict=False):
+    for unit, (file, letter) in enumerate(zip(files, letters, strict=False), start=1):
         made = deepcopy(boot)
         remove(made, "boot")
-        for element, key, value in (("source", "file", file), ("target", "dev", name[:-1] + letter)):
-            found = made.find(element)
-            assert found is not None
-            found.set(key, value)
+        for element, key, value in (
+            ("source", "file", file),
+            ("target", "dev", name[:-1] + letter),
+            ("address", "unit", str(unit)),
+        ):
+            if (found := made.find(element)) is not None:
+                found.set(key, value)
         yield made
 
 

@@ -18,13 +18,13 @@ def adapt(domain: ET.Element, wanted: str | None) -> None:
 
     Never with Secure Boot: an image for another machine may be signed by nobody, and would never boot.
     """
-    secure, there = _is_secure(domain), firmware_of(domain)
+    secure, there = is_secure(domain), firmware_of(domain)
     _strip_boot(domain)
     if wanted not in (None, there) or (secure and there == "efi"):
         _set(domain, wanted or there)
 
 
-def _is_secure(domain: ET.Element) -> bool:
+def is_secure(domain: ET.Element) -> bool:
     """Whether it has Secure Boot with keys, or might get them when libvirt chooses by itself."""
     said = {one.get("name"): one.get("enabled") for one in domain.findall("os/firmware/feature")}
     if "yes" in map(said.get, _FEATURES) or attribute(domain, "os/loader", "secure") == "yes":
@@ -46,13 +46,18 @@ def _strip_boot(domain: ET.Element) -> None:
             os.remove(element)
         elif _is_written(element, automatic=automatic):
             raise NotSupported(
-                f"the old VM writes to its own copy of the firmware, {element.text}, and two cannot share it",
+                f"the old VM writes to its own copy of the firmware{_named(element)}, and two cannot share it",
                 hint="set readonly='yes' on its <loader> and give it an <nvram> with a template: virsh edit",
             )
         elif automatic and element.tag in ("loader", *STORES):
             _forget_choice(os, element)
         elif element.tag in STORES:
             _forget_store(os, element)
+
+
+def _named(loader: ET.Element) -> str:
+    path = (loader.text or "").strip()
+    return f", {path}" if path else ""
 
 
 def _is_written(element: ET.Element, *, automatic: bool) -> bool:
@@ -85,7 +90,17 @@ def _set(domain: ET.Element, firmware: str) -> None:
     os.attrib.pop("firmware", None)
     remove(os, "loader", "firmware", *STORES)
     if firmware == "efi":
+        _require_acpi(domain)
         os.set("firmware", "efi")
         features = ET.SubElement(os, "firmware")
         for feature in _FEATURES:
             ET.SubElement(features, "feature", enabled="no", name=feature)
+
+
+def _require_acpi(domain: ET.Element) -> None:
+    """Without it libvirt takes no x86 machine with UEFI, and one asked to shut down hears nothing."""
+    features = domain.find("features")
+    if features is None:
+        features = ET.SubElement(domain, "features")
+    if features.find("acpi") is None:
+        ET.SubElement(features, "acpi")

@@ -11,7 +11,7 @@ from hypervisors.kvm.reading import SOURCE_ATTRIBUTE, attribute, interfaces_of, 
 from hypervisors.types import Network, NicSpec
 
 _OF_NETWORK = ("vlan", "filterref", "mtu")
-_OF_NIC = ("driver", "bandwidth", "port", "coalesce", "tune", "rom", "acpi")
+_OF_NIC = ("driver", "backend", "bandwidth", "port", "coalesce", "tune", "rom", "acpi")
 
 
 def interfaces(old: ET.Element, nics: Sequence[NicSpec]) -> list[ET.Element]:
@@ -32,9 +32,13 @@ class _Model:
 
     @property
     def beside(self) -> ET.Element | None:
-        """The old NIC on the same network, for what its switch needs (VLAN, port group)."""
+        """The old NIC on the same network, for what its switch needs (VLAN, port group): of several the likest."""
         there = [one for one in self.old if is_plugged_into(one, self.nic.network)]
-        return next((one for one in there if self._is_same(one, self.nic)), next(iter(there), None))
+        return max(there, key=self._likeness, default=None)
+
+    def _likeness(self, one: ET.Element) -> tuple[bool, bool, bool]:
+        """Its own MAC, else one that is replaced, else one that is plugged in; of equal ones the first counts."""
+        return self._is_same(one, self.nic), any(self._is_same(one, nic) for nic in self.nics), link_up(one)
 
     @property
     def is_same(self) -> bool:
@@ -93,7 +97,8 @@ def _plug(network: Network, beside: ET.Element | None) -> ET.Element:
     name = SOURCE_ATTRIBUTE.get(network.kind)
     if name is None:
         raise NotSupported(
-            f"a NIC cannot be plugged into {network}: libvirt's type {network.kind!r} is not handled",
+            f"a NIC cannot be plugged into {network if network.name else 'that'}: libvirt's type {network.kind!r} "
+            "is not handled",
             hint="use a libvirt network or a bridge of the host",
         )
     interface = ET.Element("interface", type=network.kind)

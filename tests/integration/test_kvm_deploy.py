@@ -30,6 +30,7 @@ from hypervisors import (
     no_progress,
 )
 from hypervisors.kvm import building, checking, reading
+from hypervisors.kvm.elements import xml
 from tests.unit.hypervisors.small_ova import DISK, NAME, descriptor, empty, stream_optimized, with_disks, write_folder
 from vmmigrate.show.carried import carried_lines
 
@@ -348,3 +349,26 @@ class TestWhatLibvirtSees:
         assert made.findall("os/firmware/feature[@enabled='yes']") == []
         assert reading.attribute(made, "os", "firmware") == "efi"
         assert any("Secure Boot" in line.why for line in world.hypervisor.carried(spec))
+
+    @pytest.mark.slow
+    def test_secure_boot_is_turned_on_afterwards_as_the_docs_say(self, world: World, image: Image) -> None:
+        if not Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd").exists():
+            pytest.skip("needs OVMF with Microsoft's keys")
+        assert "virsh start --reset-nvram" in (ROOT / "docs/kvm.md").read_text()
+        made = world.hypervisor.deploy(self.spec(world, image, old_with(), firmware="efi"), no_progress)
+        text = xml(checking.without_nics(world.stored(made)))  # this daemon may make no tap
+        domain = world.connection.defineXML(text)
+        domain.create()  # a store without keys is made
+        domain.destroy()
+        for feature in ("secure-boot", "enrolled-keys"):
+            assert f'<feature enabled="no" name="{feature}" />' in text
+            text = text.replace(f'enabled="no" name="{feature}"', f'enabled="yes" name="{feature}"')
+        domain = world.connection.defineXML(text)
+        domain.createWithFlags(libvirt.VIR_DOMAIN_START_RESET_NVRAM)
+        try:
+            running = ET.fromstring(domain.XMLDesc(0))  # noqa: S314 -- libvirt's own
+        finally:
+            domain.destroy()
+            domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+        assert reading.attribute(running, "os/loader", "secure") == "yes"
+        assert reading.attribute(running, "os/nvram", "template").endswith(".ms.fd")

@@ -181,6 +181,14 @@ class TestOtherFiles:
         ovf = changed(("</References>", f'<File ovf:id="f2" ovf:href="gw.nvram" {attributes}/></References>'))
         assert "not there, and not needed: gw.nvram" in image_of(tmp_path, ovf).remarks
 
+    @pytest.mark.parametrize(
+        "name", ["https://x/tools.iso", "msg/de.msg", "../shared/gw.nvram", "C:\\tools.iso", "/etc/shadow", "a\u2028b"]
+    )
+    def test_whose_name_leads_elsewhere_are_not_looked_for(self, tmp_path: Path, name: str) -> None:
+        ovf = changed(("</References>", f'<File ovf:id="f2" ovf:href="{name}"/></References>'))
+        shown = name.replace("\u2028", " ")
+        assert f"not there, and not needed: {shown}" in image_of(tmp_path, ovf).remarks
+
     def test_that_the_manifest_names_too(self, tmp_path: Path) -> None:
         ovf = changed(("</References>", '<File ovf:id="f2" ovf:href="gw.nvram"/></References>'))
         text = descriptor(ovf)
@@ -195,6 +203,33 @@ class TestOtherFiles:
         ovf = changed(("</References>", '<File ovf:id="f2" ovf:href="gw.nvram" ovf:size="9"/></References>'))
         with pytest.raises(BadImage, match=r"gw\.nvram is damaged: it has 5 bytes, its descriptor says 9"):
             image_of(tmp_path, ovf, **{"gw.nvram": b"store"})
+
+
+class TestNamesOfFiles:
+    @pytest.mark.parametrize(
+        ("written", "there"),
+        [("mail%20gw.vmdk", "mail gw.vmdk"), ("mail%20gw.vmdk", "mail%20gw.vmdk"), ("100%.vmdk", "100%.vmdk")],
+    )
+    def test_are_addresses_or_meant_as_they_stand(self, tmp_path: Path, written: str, there: str) -> None:
+        ovf = changed((f'ovf:href="{DISK}"', f'ovf:href="{written}"'))
+        path = write_ova(tmp_path / "x.ova", {NAME: descriptor(ovf), there: disk()})
+        assert identify_image(path, no_progress).virtual_size == DISK_SIZE
+
+
+@pytest.mark.parametrize("prefix", ["vm", "ovf-namespace", "o.v_f", "описание"])
+def test_the_envelope_has_whatever_prefix(tmp_path: Path, prefix: str) -> None:
+    began = f'<{prefix}:Envelope xmlns:{prefix}="http://schemas.dmtf.org/ovf/envelope/1" '
+    ovf = changed(("<Envelope ", began), ("</Envelope>", f"</{prefix}:Envelope>"))
+    assert image_of(tmp_path, ovf).virtual_size == DISK_SIZE
+
+
+@pytest.mark.parametrize(
+    "text", ["<?xml version='1.0'?><domain type='kvm'/>", "<domain type='kvm'/>", "<?xml version='1.0'?><a/>"]
+)
+def test_other_xml_is_no_web_page(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x").write_text(text)
+    with pytest.raises(BadImage, match="is XML and no OVF, not a disk image"):
+        identify_image(tmp_path / "x", no_progress)
 
 
 OPTIONS = (

@@ -244,6 +244,57 @@ def test_no_kind_of_network_is_guessed() -> None:
         domain_like(ET.fromstring(OLD), shape)
 
 
+def test_what_is_plugged_into_nothing_is_named_by_its_type() -> None:
+    shape = Shape("new", TAG, "/new", (NicSpec(Network("", "user"), None, True),))
+    with pytest.raises(NotSupported) as caught:
+        domain_like(ET.fromstring(OLD), shape)
+    assert str(caught.value) == "a NIC cannot be plugged into that: libvirt's type 'user' is not handled"
+
+
+SCSI = """<controller type='scsi' index='0' model='lsilogic'/><controller type='scsi' index='2' model='virtio-scsi'/>
+<disk type='file' device='disk'><source file='/o'/><target dev='sdq' bus='{bus}'/>{address}</disk>"""
+SECOND = "<address type='drive' controller='2' bus='0' target='0' unit='5'/>"
+
+
+class TestControllerOfTheDisk:
+    """One that is not the first: the first may be a chip of 1995, or have other limits."""
+
+    def made(self, bus: str | None, inside: str, *empty: str) -> list[dict[str, str]]:
+        old = ET.fromstring(f"<domain type='kvm'><devices>{inside}</devices></domain>")
+        shape = Shape("new", TAG, "/new", NICS, disk_bus=bus, empty=empty)
+        return [attributes(disk, "address") for disk in domain_like(old, shape).findall("devices/disk")]
+
+    @pytest.mark.parametrize("bus", [None, "scsi"])
+    def test_stays(self, bus: str | None) -> None:
+        [found] = self.made(bus, SCSI.format(bus="scsi", address=SECOND))
+        assert (found["controller"], found["unit"]) == ("2", "0")
+
+    def test_with_the_empty_disks_behind_it(self) -> None:
+        found = self.made(None, SCSI.format(bus="scsi", address=SECOND), "/a", "/b")
+        assert [(each["controller"], each["unit"]) for each in found] == [("2", "0"), ("2", "1"), ("2", "2")]
+
+    @pytest.mark.parametrize(
+        ("asked", "bus", "address"),
+        [
+            ("virtio", "scsi", SECOND),
+            (None, "scsi", SECOND.replace("'2'", "'0'")),
+            (None, "scsi", ""),
+            (None, "sata", SECOND),
+        ],
+    )
+    def test_is_libvirts_choice_otherwise(self, asked: str | None, bus: str, address: str) -> None:
+        assert self.made(asked, SCSI.format(bus=bus, address=address)) == [{}]
+
+
+@pytest.mark.parametrize("features", ["", "<features><apic/></features>", "<features><acpi/><apic/></features>"])
+def test_uefi_comes_with_acpi(features: str) -> None:
+    """libvirt refuses the one without the other."""
+    old = ET.fromstring(f"<domain type='kvm'>{features}<os><type>hvm</type></os><devices/></domain>")
+    for firmware, number in (("efi", 1), ("bios", features.count("acpi"))):
+        shape = Shape("new", TAG, "/new", NICS, firmware=firmware)
+        assert len(domain_like(old, shape).findall("features/acpi")) == number
+
+
 def test_no_device_keeps_what_is_bound_to_the_host() -> None:
     new = built()
     assert told(new, "devices/serial") == '<serial type="pty"><target port="0" /></serial>'
@@ -395,6 +446,19 @@ class TestNics:
         assert attributes(live, "filterref") == {"filter": "mine"}
         assert attributes(live, "driver") == {"name": "vhost", "queues": "4"}
 
+    def test_on_the_live_network_staging_is_like_the_live_one(self) -> None:
+        """Not like one that is unplugged there, whose VLAN may be long gone."""
+        first = nic(1, "<vlan><tag id='7'/></vlan><link state='down'/>", model="rtl8139")
+        second = nic(2, "<vlan><tag id='8'/></vlan>", model="e1000")
+        live, staging = plugged(first + second + nic(0, "<vlan><tag id='42'/></vlan>"), LAN, staging=LAN)
+        assert [attributes(one, "vlan/tag") for one in (live, staging)] == [{"id": "42"}] * 2
+        assert attributes(staging, "model") == {"type": "virtio"}
+
+    def test_on_another_it_is_like_one_that_is_plugged_in(self) -> None:
+        there = nic(1, "<vlan><tag id='7'/></vlan><link state='down'/>", network="staging")
+        _, staging = plugged(nic(0, "") + there + nic(2, "<vlan><tag id='8'/></vlan>", network="staging"), LAN)
+        assert attributes(staging, "vlan/tag") == {"id": "8"}
+
     def test_what_is_the_replaced_nics_own_is_not_given_to_staging(self) -> None:
         own = (
             "<driver name='vhost' queues='4'/><bandwidth><outbound average='1000'/></bandwidth><port isolated='yes'/>"
@@ -503,6 +567,13 @@ def test_the_bus_of_a_disk_that_is_the_hosts_own(kind: str, bus: str) -> None:
 def test_firmware_that_the_old_one_writes_to_is_not_shared(said: str) -> None:
     with pytest.raises(NotSupported, match=r"writes to its own copy of the firmware, .*OVMF_CODE_4M\.fd"):
         built(old=OLD.replace("readonly='yes' type='pflash'", f"{said}type='pflash'"))
+
+
+def test_firmware_of_unknown_place_that_the_old_one_writes_to() -> None:
+    """libvirt chose it, and a definition shows no path before its first start."""
+    with pytest.raises(NotSupported) as caught:
+        built(old=BIOS.replace("<os>", "<os firmware='efi'><loader readonly='no' type='pflash'/>"))
+    assert str(caught.value) == "the old VM writes to its own copy of the firmware, and two cannot share it"
 
 
 @pytest.mark.parametrize(
