@@ -218,3 +218,18 @@ def test_a_host_address_with_a_next_hop_by_a_route(guest: Namespace) -> None:
 def test_a_kernel_without_ipv6(guest: Namespace) -> None:
     guest.set("sysctl -q -w net.ipv6.conf.all.disable_ipv6=1; ip address add 192.0.2.10/24 dev eth0")
     assert carried(guest).addressing.lines()[0] == "address 192.0.2.10/24"
+
+
+def test_addresses_of_the_loopback_and_of_a_tunnel(guest: Namespace) -> None:
+    guest.set("""
+        ip address add 192.0.2.10/24 dev eth0
+        ip address add 203.0.113.5/32 dev lo
+        ip tuntap add tun0 mode tun
+        ip address add 10.8.0.2/24 dev tun0
+        ip address add 10.1.1.1/32 dev eth0 scope host
+        """)
+    assert others(carried(guest)) == [
+        "dropped guest/address 10.1.1.1",
+        "dropped guest/lo with 203.0.113.5/32",
+        "dropped guest/tun0 with 10.8.0.2/24",
+    ]

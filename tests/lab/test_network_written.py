@@ -54,8 +54,8 @@ AGAINST = {
             ipv4.method manual ipv4.addresses 192.0.2.99/24 ipv6.method disabled
         """,
     "netplan": """
-        printf 'network: {ethernets: {0-all: {match: {name: e*}, dhcp4: true}, eth1: {addresses: [192.0.2.99/24]}}}' \\
-            > /etc/netplan/99-installer.yaml
+        printf '%s' 'network: {ethernets: {0-all: {match: {name: e*}, dhcp4: true, optional: true},' \\
+            ' eth1: {addresses: [192.0.2.99/24]}}}' > /etc/netplan/99-installer.yaml
         chmod 600 /etc/netplan/99-installer.yaml
         netplan generate
         """
@@ -101,8 +101,16 @@ def test_all_of_it_is_in_force_and_survives_a_restart(guest: Guest) -> None:
     write(guest, WHOLE)
     guest.reboot()
     has(guest, WHOLE)
+    nobody_waits(guest)
     guest.box.plug(LIVE_NIC, up=True)
     has(guest, WHOLE)
+    nobody_waits(guest)
+
+
+def nobody_waits(guest: Guest) -> None:
+    """Mail services start behind the unit that waits for the network, two minutes at most, until one NIC is ready."""
+    if guest.recipe.stack.name in ("netplan", "networkd"):
+        guest.root("/lib/systemd/systemd-networkd-wait-online --timeout=10")
 
 
 def test_a_next_hop_outside_the_subnet(guest: Guest) -> None:

@@ -270,6 +270,57 @@ def test_policy_routing_and_other_nics_are_lines() -> None:
     assert other == "dropped guest/eth1 with 10.0.0.5/24: the new guest has one NIC beside staging, the live one"
 
 
+@pytest.mark.parametrize(
+    ("beside", "name"),
+    [
+        (nic("lo", "203.0.113.5/32", mac="00:00:00:00:00:00", link_type="loopback"), "lo with 203.0.113.5/32"),
+        (nic("wg0", "10.8.0.2/24", link_type="none"), "wg0 with 10.8.0.2/24"),
+        (nic("ppp0", "10.8.0.2/32", "2001:db8:8::2/64", link_type="ppp"), "ppp0 with 10.8.0.2/32, 2001:db8:8::2/64"),
+    ],
+)
+def test_an_address_on_what_is_no_nic_is_a_line(beside: dict[str, Any], name: str) -> None:
+    """A service address behind a load balancer is on the loopback; a tunnel has no route but the kernel's own."""
+    beside["addr_info"].append(held("127.0.0.1/8", scope="host"))
+    [said] = lines(guest([beside, nic("eth0", "192.0.2.10/24")], [GATE]))
+    assert said == f"dropped guest/{name}: it is no NIC: add it in the new guest"
+
+
+def test_an_address_for_the_guest_itself_alone_is_a_line() -> None:
+    card = nic("eth0", "192.0.2.10/24")
+    card["addr_info"].append(held("10.1.1.1/32", scope="host"))
+    assert lines(guest([card], [GATE])) == [
+        "dropped guest/address 10.1.1.1: it is for the link or the guest alone: add it in the new guest"
+    ]
+
+
+def test_a_network_of_its_own_routes_is_refused() -> None:
+    addresses = [nic("eth0", "192.0.2.10/24", master="red"), nic("red", mac=THIRD)]
+    with pytest.raises(ApplianceError, match="eth0, which is in the VRF red"):
+        live(guest(addresses, [], details=[kind("red", "vrf")]))
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "other", "resolver"),
+    [
+        ("192.0.2.10/24", 4, "2001:db8:9::/48", "2001:db8::53"),
+        ("2001:db8::10/64", 6, "10.0.0.0/8", "192.0.2.53"),
+    ],
+)
+def test_what_is_of_a_family_without_an_address_is_a_line(address: str, own: int, other: str, resolver: str) -> None:
+    """Not every network stack writes it, and nothing would be reached by it."""
+    routes = [{"dst": "10.0.0.0/8", "dev": "eth0", "scope": "link"}]
+    v6 = [{"dst": "2001:db8:9::/48", "gateway": "fe80::1", "dev": "eth0"}]
+    resolv = "nameserver 192.0.2.53\nnameserver 2001:db8::53\n"
+    network = guest([nic("eth0", address)], routes, resolv, v6=v6)
+    whole, _ = carried(network, address.partition("/")[0])
+    assert {each.to.version for each in whole.routes} == {each.version for each in whole.dns} == {own}
+    why = f"the live NIC has no address of IPv{10 - own}"
+    route, server = lines(network, address.partition("/")[0])
+    assert route.startswith(f"dropped guest/route {other} ")
+    assert route.endswith(f": {why}")
+    assert server == f"dropped guest/resolver {resolver}: {why}"
+
+
 # ---- resolvers -------------------------------------------------------------------------------------------------
 
 
@@ -281,8 +332,12 @@ def test_the_resolver_behind_a_stub(path: str) -> None:
 
 
 def test_a_resolver_of_its_own_is_known_as_one() -> None:
-    network = guest([nic("eth0", "192.0.2.10/24")], [GATE], "nameserver 127.0.0.1\nnameserver ::1\n")
-    assert [str(each) for each in network.resolvers.stub] == ["127.0.0.1", "::1"]
+    network = guest(
+        [nic("eth0", "192.0.2.10/24")],
+        [GATE],
+        "nameserver 127.0.0.1\nnameserver ::1\nnameserver 0.0.0.0\nnameserver ::\n",
+    )
+    assert [str(each) for each in network.resolvers.stub] == ["127.0.0.1", "::1", "0.0.0.0", "::"]
     assert network.resolvers.servers == ()
 
 

@@ -1,5 +1,7 @@
 """What of an image still configures the live NIC goes out of its interfaces files, and nothing else does."""
 
+from dataclasses import replace
+
 import pytest
 from scripted_shell import ScriptedShell
 
@@ -13,6 +15,7 @@ from vmmigrate.errors import ApplianceError
 LIVE, STAGING = "52:54:00:00:00:01", "52:54:00:00:00:02"
 NIC = LiveNic("eth0", LIVE, addressing("192.0.2.10/24"), (("eth1", STAGING),))
 OURS = "auto eth0\niface eth0 inet static\n    address 192.0.2.10\n    netmask 255.255.255.0\n"
+OURS += "    pre-up sysctl -q -e -w net/ipv6/conf/eth0/accept_ra=0 || true\n"
 LO = "auto lo\niface lo inet loopback\n"
 
 
@@ -138,11 +141,25 @@ def test_an_on_link_next_hop_and_a_vlan() -> None:
     )
     tagged = Addressing(whole.addresses, mtu=1400, vlan=100)
     assert ifupdown.stanza(LiveNic("eth0", LIVE, tagged)).startswith(
-        "auto eth0\niface eth0 inet manual\n    mtu 1400\n\nauto eth0.100\niface eth0.100 inet static\n"
+        "auto eth0\niface eth0 inet manual\n    mtu 1400\n"
+        "    pre-up sysctl -q -e -w net/ipv6/conf/eth0/accept_ra=0 || true\n"
+        "\nauto eth0.100\niface eth0.100 inet static\n"
     )
     named = ifupdown.stanza(LiveNic("enp0s31f6np0", LIVE, tagged))
     assert "auto vlan100\niface vlan100 inet static\n" in named
     assert "    vlan-raw-device enp0s31f6np0\n" in named
+
+
+def test_without_ipv6_no_router_gives_an_address() -> None:
+    """With IPv6 the stanza's own `accept_ra` says it. A VLAN is there only after `pre-up`."""
+    deaf = "sysctl -q -e -w net/ipv6/conf/{}/accept_ra=0 || true\n"
+    v4 = Addressing((cidr_address("192.0.2.10/24"),))
+    assert ifupdown.stanza(LiveNic("eth0", LIVE, v4)).endswith("    pre-up " + deaf.format("eth0"))
+    tagged = ifupdown.stanza(LiveNic("eth0", LIVE, replace(v4, vlan=7)))
+    assert tagged.endswith("    up " + deaf.format("eth0.7"))
+    assert "    pre-up " + deaf.format("eth0") in tagged
+    both = replace(v4, addresses=(*v4.addresses, cidr_address("2001:db8::10/64")))
+    assert "sysctl" not in ifupdown.stanza(LiveNic("eth0", LIVE, both))
 
 
 @pytest.mark.parametrize("name", ["-x", "eth0 up reboot", "eth0\nup", "a/b", "", "e" * 16])

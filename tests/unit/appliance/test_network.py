@@ -2,13 +2,14 @@
 
 import json
 import shlex
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
 import pytest
 from scripted_shell import Answer, ScriptedShell
 
-from vmmigrate.addressing import LiveNic, addressing
+from vmmigrate.addressing import DEFAULTS, Addressing, LiveNic, Route, addressing, cidr_address
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import netplan, networkd, networkmanager
 from vmmigrate.appliance.net.guest import Hop
@@ -45,6 +46,7 @@ auto eth0
 iface eth0 inet static
     address 192.0.2.10
     netmask 255.255.255.0
+    pre-up sysctl -q -e -w net/ipv6/conf/eth0/accept_ra=0 || true
     gateway 192.0.2.1
     dns-nameservers 192.0.2.53
 """
@@ -256,6 +258,16 @@ def test_network_manager_gets_a_profile_that_does_not_wait_for_its_link() -> Non
     assert shell.changes() == [modify]
 
 
+def test_a_default_route_on_the_link_itself_is_no_gateway() -> None:
+    """nmcli refuses a gateway that is none."""
+    for version, cidr in ((4, "192.0.2.10/32"), (6, "2001:db8::10/128")):
+        whole = Addressing((cidr_address(cidr),), (Route(DEFAULTS[version]),))
+        _, settings = networkmanager.profiles(LiveNic("eth0", LIVE, whole))["vmmigrate-live"]
+        said = dict(zip(settings[::2], settings[1::2], strict=True))
+        assert said[f"ipv{version}.gateway"] == ""
+        assert said[f"ipv{version}.routes"] == str(DEFAULTS[version])
+
+
 def test_a_profile_of_the_image_with_the_highest_priority_is_lowered() -> None:
     shell = ScriptedShell(
         {
@@ -265,6 +277,23 @@ def test_a_profile_of_the_image_with_the_highest_priority_is_lowered() -> None:
     )
     with pytest.raises(CommandFailed, match=f"nmcli connection modify {UUID} connection.autoconnect-priority 998"):
         networkmanager.configure(shell, LookingShell(shell), STATIC, False)
+
+
+BESIDE_NETPLAN = "/etc/systemd/network/10-netplan-00-vmmigrate-live.network.d/vmmigrate.conf"
+
+
+def test_systemd_networkd_waits_for_no_link() -> None:
+    """At a boot mail services start behind the unit that waits for the network: for two minutes, if no NIC is ready."""
+    whole = replace(WHOLE, addresses=(*WHOLE.addresses, cidr_address("2001:db8::10/64")), mtu=1400)
+    alone, *_ = networkd.documents(LiveNic("eth0", LIVE, whole), "n").values()
+    assert "\n[Link]\nRequiredForOnline=no-carrier\nMTUBytes=1400\n" in alone
+    below, _, tagged = networkd.documents(LiveNic("eth0", LIVE, replace(whole, vlan=7)), "n").values()
+    assert "\n[Link]\nRequiredForOnline=no\nMTUBytes=1400\n" in below
+    assert "\n[Link]\nRequiredForOnline=no-carrier\n" in tagged
+    beside = networkd.without_a_link(LiveNic("eth0", LIVE, whole))
+    own = "[Address]\nAddress=2001:db8::10/64\nDuplicateAddressDetection=none\n"
+    assert beside == f"[Link]\nRequiredForOnline=no-carrier\n\n{own}"
+    assert own in alone
 
 
 def test_netplan_gets_a_file_of_our_own() -> None:
@@ -282,6 +311,7 @@ def test_netplan_gets_a_file_of_our_own() -> None:
     configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert shell.changes() == [
         f"INSTALL {netplan.PATH}",
+        f"INSTALL {BESIDE_NETPLAN}",
         "netplan generate",
         RELOAD,
         "networkctl reconfigure eth0",

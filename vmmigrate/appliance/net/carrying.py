@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hypervisors import Carried, Fate
-from vmmigrate.addressing import DEFAULTS, USUAL_MTU, Addressing, CidrAddress, Route
+from vmmigrate.addressing import USUAL_MTU, Addressing, CidrAddress, Route
 from vmmigrate.appliance.net.guest import GuestNetwork, Held, Hop, Interface, KernelRoute
 from vmmigrate.appliance.net.standing import Standing
 
@@ -26,16 +26,17 @@ def carry(network: GuestNetwork, top: Interface, stands: Standing, first: CidrAd
     kept = tuple(each for each in held if not each.temporary)
     addresses = tuple(each.cidr for each in kept)
     routes = tuple(_routes(network, top, kept))
+    families = {each.version for each in addresses}
     wanted = Addressing(
         addresses,
         routes,
-        network.resolvers.servers,
+        tuple(server for server in network.resolvers.servers if server.version in families),
         network.resolvers.search,
         top.mtu if top.mtu not in (None, USUAL_MTU) else None,
         stands.vlan,
-        any(each.protocol == "ra" and _over(each, top) for each in network.routes),
+        6 in families and _is_advertised(network, top),
     )
-    return Carry(wanted, (*map(_kept, wanted.lines()), *_otherwise(network, top, stands, routes)))
+    return Carry(wanted, (*map(_kept, wanted.lines()), *_otherwise(network, top, stands, wanted)))
 
 
 def _kept(line: str) -> Carried:
@@ -54,7 +55,7 @@ def _routes(network: GuestNetwork, top: Interface, kept: tuple[Held, ...]) -> It
     peers = tuple(Route(each.peer) for each in kept if each.peer is not None)
     yield from peers
     ours = Addressing(tuple(each.cidr for each in kept))
-    for version in DEFAULTS:
+    for version in sorted({each.cidr.version for each in kept}):
         defaults = [each for each in network.routes if each.is_default and each.to.version == version]
         best = min((each for each in defaults if _is_ours(each, top)), key=lambda each: each.metric, default=None)
         others = [each for each in network.routes if not each.is_default and each.to.version == version]
@@ -64,6 +65,10 @@ def _routes(network: GuestNetwork, top: Interface, kept: tuple[Held, ...]) -> It
 def _is_ours(route: KernelRoute, top: Interface) -> bool:
     """Whether it is configured, leads over that interface, and can be written."""
     return route.kind == "unicast" and route.protocol not in _BY_ITSELF | _DAEMONS and _over(route, top)
+
+
+def _is_advertised(network: GuestNetwork, top: Interface) -> bool:
+    return any(each.protocol == "ra" and _over(each, top) for each in network.routes)
 
 
 def _over(route: KernelRoute, top: Interface) -> bool:
@@ -89,16 +94,16 @@ def _route(route: KernelRoute, top: Interface, ours: Addressing) -> Route:
 # ---- what is said ----------------------------------------------------------------------------------------------
 
 
-def _otherwise(network: GuestNetwork, top: Interface, stands: Standing, routes: tuple[Route, ...]) -> Iterator[Carried]:
+def _otherwise(network: GuestNetwork, top: Interface, stands: Standing, wanted: Addressing) -> Iterator[Carried]:
     yield from _about_devices(stands)
     yield from _about_addresses(top)
-    if any(each.protocol == "ra" and _over(each, top) for each in network.routes):
+    if wanted.advertised:
         why = "a new guest with netplan or NetworkManager may give itself one more, by its MAC"
         yield _line("addresses by router advertisements", Fate.CHANGED, why)
-    yield from _about_routes(network, top, routes)
+    yield from _about_routes(network, top, wanted)
     for rule in network.rules:
         yield _line(f"routing rule {rule}", Fate.DROPPED, "policy routing is not copied: add it in the new guest")
-    yield from _about_resolvers(network)
+    yield from _about_resolvers(network, wanted)
     yield from _about_others(network, top)
 
 
@@ -109,7 +114,7 @@ def _about_devices(stands: Standing) -> Iterator[Carried]:
 
 def _about_addresses(top: Interface) -> Iterator[Carried]:
     for local in top.of_link:
-        yield _line(f"address {local}", Fate.DROPPED, "it is only for the link: add it in the new guest")
+        yield _line(f"address {local}", Fate.DROPPED, "it is for the link or the guest alone: add it in the new guest")
     for each in top.held:
         if each.temporary:
             yield _line(f"address {each.cidr}", Fate.DROPPED, "a temporary one, which the guest made up for a day")
@@ -122,14 +127,14 @@ def _about_addresses(top: Interface) -> Iterator[Carried]:
             yield _line(f"address {each.cidr} as deprecated", Fate.CHANGED, "the new guest may also speak from it")
 
 
-def _about_routes(network: GuestNetwork, top: Interface, routes: tuple[Route, ...]) -> Iterator[Carried]:
-    written = {(route.to, route.via) for route in routes}
+def _about_routes(network: GuestNetwork, top: Interface, wanted: Addressing) -> Iterator[Carried]:
+    written = {(route.to, route.via) for route in wanted.routes}
     for each in network.routes:
         hop = _hop(each, top)
         if each.protocol in _BY_ITSELF:
             continue
         if not _is_ours(each, top) or hop is None or (each.to, hop.via) not in written:
-            yield _line(_named(each), Fate.DROPPED, _why_dropped(each, top))
+            yield _line(_named(each), Fate.DROPPED, _why_dropped(each, top, wanted))
             continue
         if len(each.hops) > 1:
             yield _line(_named(each), Fate.CHANGED, f"the new guest gets one of its {len(each.hops)} next hops")
@@ -145,19 +150,24 @@ def _named(route: KernelRoute) -> str:
     return f"route {name} {hops}" + (f" metric {route.metric}" if route.metric else "")
 
 
-def _why_dropped(route: KernelRoute, top: Interface) -> str:
+def _why_dropped(route: KernelRoute, top: Interface, wanted: Addressing) -> str:
     if route.kind != "unicast":
         return "add it in the new guest"
     if route.protocol in _DAEMONS:
         return f"it is {route.protocol}'s, which is no part of the appliance"
     if all(hop.interface != top.name for hop in route.hops):
         return "it does not lead over the live NIC"
+    if not wanted.of_family(route.to.version):
+        return f"the live NIC has no address of IPv{route.to.version}"
     if route.is_default and _over(route, top):
         return "the new guest gets the one that goes before it"
     return "its next hop is of the other family: add it in the new guest"
 
 
-def _about_resolvers(network: GuestNetwork) -> Iterator[Carried]:
+def _about_resolvers(network: GuestNetwork, wanted: Addressing) -> Iterator[Carried]:
+    for server in network.resolvers.servers:
+        if server not in wanted.dns:
+            yield _line(f"resolver {server}", Fate.DROPPED, f"the live NIC has no address of IPv{server.version}")
     for word in network.resolvers.not_read:
         yield _line(f"resolv.conf: {word}", Fate.DROPPED, "add it in the new guest")
 
@@ -165,5 +175,10 @@ def _about_resolvers(network: GuestNetwork) -> Iterator[Carried]:
 def _about_others(network: GuestNetwork, top: Interface) -> Iterator[Carried]:
     for each in network.interfaces:
         if each.name != top.name and each.held and each.is_up:
-            what = f"{each.name} with {', '.join(map(str, each.addresses))}"
-            yield _line(what, Fate.DROPPED, "the new guest has one NIC beside staging, the live one")
+            yield _line(_with_addresses(each), Fate.DROPPED, "the new guest has one NIC beside staging, the live one")
+    for each in network.no_cards:
+        yield _line(_with_addresses(each), Fate.DROPPED, "it is no NIC: add it in the new guest")
+
+
+def _with_addresses(each: Interface) -> str:
+    return f"{each.name} with {', '.join(map(str, each.addresses))}"

@@ -46,7 +46,8 @@ class Interface:
     """`kind`: '' for a NIC, else as the kernel has it (vlan, bridge, bond, …); None where that is not known.
 
     `below`: what a VLAN or the like stands on; `part_of`: the bridge or bond that it is a port of. `held`: global
-    addresses, IPv4 first, otherwise in the guest's order. `of_link`: of IPv4, those that are only for the link.
+    addresses, IPv4 first, otherwise in the guest's order. `of_link`: of IPv4, those that are for the link or the guest
+    itself alone.
     """
 
     name: str
@@ -97,7 +98,10 @@ class KernelRoute:
 
 @dataclass(frozen=True)
 class GuestNetwork:
-    """`fqdn`: as /etc/hosts has it for `hostname`, else the same. `rules`: policy routing, as it is written there."""
+    """`fqdn`: as /etc/hosts has it for `hostname`, else the same. `rules`: policy routing, as it is written there.
+
+    `no_cards`: what has addresses and is no NIC: the loopback with more than its own, tunnels.
+    """
 
     hostname: str
     fqdn: str
@@ -105,6 +109,7 @@ class GuestNetwork:
     routes: tuple[KernelRoute, ...]
     resolvers: Resolvers
     rules: tuple[str, ...] = ()
+    no_cards: tuple[Interface, ...] = ()
 
     def by_mac(self, mac: str) -> Interface:
         """The NIC. Raises ApplianceError if none has it."""
@@ -127,6 +132,14 @@ def interfaces(shell: Shell, *, detailed: bool = True) -> tuple[Interface, ...]:
     with _parsing(shell, _ADDRESSES):
         entries = [entry for entry in listed if _is_ethernet(entry)]
         return tuple(_interface(entry, details.get(entry["ifname"])) for entry in entries)
+
+
+def no_cards(shell: Shell) -> tuple[Interface, ...]:
+    """Those with addresses of the whole world that `interfaces` leaves out."""
+    listed = _json(shell, _ADDRESSES) or ()
+    with _parsing(shell, _ADDRESSES):
+        found = [Interface(entry["ifname"], "", _all_held(entry)) for entry in listed if not _is_ethernet(entry)]
+    return tuple(each for each in found if each.held)
 
 
 def routes(shell: Shell) -> tuple[KernelRoute, ...]:
@@ -176,12 +189,11 @@ def _interface(entry: dict[str, Any], details: dict[str, Any] | None) -> Interfa
     link = (details or {}).get("linkinfo", {})
     kind, data = str(link.get("info_kind", "")), link.get("info_data", {})
     below = entry.get("link") if kind not in _ALIKE else None
-    ordered = sorted(filter(None, map(_held, entry.get("addr_info", []))), key=lambda held: held.cidr.version)
     own_mac = (details or {}).get("permaddr") or entry["address"]
     return Interface(
         entry["ifname"],
         str(own_mac).lower(),
-        tuple(ordered),
+        _all_held(entry),
         kind=None if details is None and below else "" if kind in _ALIKE else kind,
         mtu=entry.get("mtu"),
         below=below,
@@ -192,9 +204,14 @@ def _interface(entry: dict[str, Any], details: dict[str, Any] | None) -> Interfa
         of_link=tuple(
             str(address(each["local"]))
             for each in entry.get("addr_info", [])
-            if (each["family"], each.get("scope")) == ("inet", "link")
+            if each["family"] == "inet" and each.get("scope") in ("link", "host")
         ),
     )
+
+
+def _all_held(entry: dict[str, Any]) -> tuple[Held, ...]:
+    found = filter(None, map(_held, entry.get("addr_info", [])))
+    return tuple(sorted(found, key=lambda held: held.cidr.version))
 
 
 def _held(info: dict[str, Any]) -> Held | None:

@@ -88,6 +88,7 @@ def stanza(live: LiveNic) -> str:
     """`auto`, not `allow-hotplug`: it must come up at boot although its link is down.
 
     Of a VLAN also the NIC below it. One stanza for each address; what is not an address stands in the first one.
+    A NIC without IPv6 gets none from a router either, as with the other network stacks.
     """
     below = _below(live) if live.addressing.vlan else []
     first = {each.version: each for each in reversed(live.addressing.addresses)}
@@ -97,7 +98,12 @@ def stanza(live: LiveNic) -> str:
 
 def _below(live: LiveNic) -> list[str]:
     mtu = [f"    mtu {live.addressing.mtu}"] if live.addressing.mtu else []
-    return [f"auto {live.name}", f"iface {live.name} inet manual", *mtu, ""]
+    return [f"auto {live.name}", f"iface {live.name} inet manual", *mtu, _deaf("pre-up", live.name), ""]
+
+
+def _deaf(when: str, name: str) -> str:
+    """To router advertisements; ifupdown itself says it in these words, and only for IPv6."""
+    return f"    {when} sysctl -q -e -w net/ipv6/conf/{name}/accept_ra=0 || true"
 
 
 def _of(live: LiveNic, each: CidrAddress, *, is_first: bool) -> Iterator[str]:
@@ -111,6 +117,8 @@ def _of(live: LiveNic, each: CidrAddress, *, is_first: bool) -> Iterator[str]:
         yield "    dad-attempts 0"
     if not is_first:
         return
+    if not wanted.of_family(6):
+        yield _deaf("up" if wanted.vlan else "pre-up", live.device)  # a VLAN is only made after pre-up
     if live.device != f"{live.name}.{wanted.vlan}" and wanted.vlan:
         yield f"    vlan-raw-device {live.name}"
     if wanted.mtu:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from vmmigrate.addressing import LiveNic, Route
 from vmmigrate.appliance.looking import LookingShell
@@ -32,14 +33,23 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
 
     `netplan apply` would set up every NIC again, also the one that we come in at.
     """
-    text = document(live, _id(look)).encode()
-    written = look.file_meta(PATH) is not None and look.read_file(PATH) == text
+    own = _id(look)
+    beside = _beside(live, own)
+    ours = (NewFile(PATH, document(live, own).encode(), _META), beside)
+    written = all(look.file_meta(file.path) is not None and look.read_file(file.path) == file.data for file in ours)
     resolvers = networkd.resolvers_beside(look, live)
     if written and not resolvers and in_force:
         return
-    shell.install(NewFile(PATH, text, _META), *resolvers)
+    shell.install(*ours, *resolvers, folders=(str(PurePosixPath(beside.path).parent),))
     shell.run(("netplan", "generate"), user="root", timeout=_PATIENCE)
     networkd.apply(shell, live)
+
+
+def _beside(live: LiveNic, own: str) -> NewFile:
+    """What netplan cannot say: systemd-networkd merges it into the file that netplan makes."""
+    named = own if live.device == live.name else live.device
+    path = f"{networkd.FOLDER}/10-netplan-{named}.network.d/vmmigrate.conf"
+    return NewFile(path, networkd.without_a_link(live).encode(), networkd.META)
 
 
 def prove(shell: Shell, live: LiveNic) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vmmigrate.addressing import LiveNic, Route
+from vmmigrate.addressing import CidrAddress, LiveNic, Route
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import resolving
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
@@ -12,8 +12,11 @@ _FOLDERS = (FOLDER, "/run/systemd/network", "/usr/lib/systemd/network", "/usr/lo
 _ACTIVE = ("systemctl", "is-active", "systemd-networkd")
 QUESTIONS = (_ACTIVE, *(("ls", "-1", folder) for folder in _FOLDERS))
 NAMES = ("00-vmmigrate-live", "!00-vmmigrate-live")  # the second where the image has one before the first
+# Else the unit that waits for the network at each boot waits two minutes, and all mail services behind it: for a NIC
+# that has no link until the switch, or, where no NIC is required at all, for one that is.
+_ONLINE = "RequiredForOnline=no-carrier"
 _STAGING = f"{FOLDER}/zz-vmmigrate-staging.network"
-_META = FileMeta("0644", "root", "root")
+META = FileMeta("0644", "root", "root")
 _PATIENCE = 120.0
 
 
@@ -24,7 +27,7 @@ def present(shell: Shell) -> bool:
 
 def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -> None:
     """Write the files and apply them to this NIC; `in_force`: all of it is there already."""
-    files = [NewFile(f"{FOLDER}/{name}", text.encode(), _META) for name, text in documents(live, first(look)).items()]
+    files = [NewFile(f"{FOLDER}/{name}", text.encode(), META) for name, text in documents(live, first(look)).items()]
     files = [file for file in files if look.file_meta(file.path) is None or look.read_file(file.path) != file.data]
     resolvers = resolvers_beside(look, live)
     if not files and not resolvers and in_force:
@@ -69,7 +72,7 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
     text = f"[Match]\nName={interface}\n\n[Network]\nDHCP=yes\n".encode()
     if look.file_meta(_STAGING) is not None and look.read_file(_STAGING) == text:
         return False
-    shell.install(NewFile(_STAGING, text, _META))
+    shell.install(NewFile(_STAGING, text, META))
     return True
 
 
@@ -89,13 +92,19 @@ def documents(live: LiveNic, name: str) -> dict[str, str]:
     match = f"[Match]\nMACAddress={live.mac}\nType=ether\n"
     if live.addressing.vlan is None:
         return {f"{name}.network": "\n".join((match, *_sections(live)))}
-    mtu = f"\n[Link]\nMTUBytes={live.addressing.mtu}\n" if live.addressing.mtu else ""
+    mtu = f"MTUBytes={live.addressing.mtu}\n" if live.addressing.mtu else ""
     below = f"\n[Network]\nVLAN={live.device}\nLinkLocalAddressing=no\nConfigureWithoutCarrier=yes\n"
     return {
-        f"{name}.network": f"{match}{mtu}{below}",
+        f"{name}.network": f"{match}\n[Link]\nRequiredForOnline=no\n{mtu}{below}",
         f"{name}.netdev": f"[NetDev]\nName={live.device}\nKind=vlan\n\n[VLAN]\nId={live.addressing.vlan}\n",
         f"{name}-vlan.network": "\n".join((f"[Match]\nName={live.device}\n", *_sections(live))),
     }
+
+
+def without_a_link(live: LiveNic) -> str:
+    """For a file that netplan made: of sections of one address the later one counts."""
+    own = map(_address, live.addressing.of_family(6))
+    return "\n".join((f"[Link]\n{_ONLINE}\n", *own))
 
 
 def resolvers_beside(look: LookingShell, live: LiveNic) -> tuple[NewFile, ...]:
@@ -105,19 +114,23 @@ def resolvers_beside(look: LookingShell, live: LiveNic) -> tuple[NewFile, ...]:
 
 def _sections(live: LiveNic) -> Iterator[str]:
     wanted = live.addressing
-    yield f"[Link]\nRequiredForOnline=no\n{f'MTUBytes={wanted.mtu}' if wanted.mtu else ''}".rstrip("\n") + "\n"
+    yield f"[Link]\n{_ONLINE}\n{f'MTUBytes={wanted.mtu}' if wanted.mtu else ''}".rstrip("\n") + "\n"
     lines = ["DHCP=no", "LinkLocalAddressing=ipv6", f"IPv6AcceptRA={'yes' if wanted.advertised else 'no'}"]
     lines += ["ConfigureWithoutCarrier=yes", "IgnoreCarrierLoss=yes"]  # its link is down until the switch
     lines += [f"DNS={server}" for server in wanted.dns]
     lines += [f"Domains={' '.join(wanted.search)}"] if wanted.search else []
     yield "[Network]\n" + "\n".join(lines) + "\n"
-    for each in wanted.addresses:
-        detection = "\nDuplicateAddressDetection=none" if each.version == 6 else ""
-        yield f"[Address]\nAddress={each}{detection}\n"
+    yield from map(_address, wanted.addresses)
     for route in wanted.routes:
         yield "[Route]\n" + "\n".join(_route(route)) + "\n"
     if wanted.advertised:
         yield "[IPv6AcceptRA]\nUseAutonomousPrefix=no\n"
+
+
+def _address(each: CidrAddress) -> str:
+    """Without a link nobody looks for duplicates, and systemd-networkd would wait for that."""
+    detection = "\nDuplicateAddressDetection=none" if each.version == 6 else ""
+    return f"[Address]\nAddress={each}{detection}\n"
 
 
 def _route(route: Route) -> Iterator[str]:

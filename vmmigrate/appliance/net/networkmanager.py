@@ -106,7 +106,7 @@ def _family(live: LiveNic, version: int) -> dict[str, str]:
         given_up = ("gateway", "routes", "dns", "dns-search", "addresses")
         return {f"{key}.{name}": "" for name in given_up} | {f"{key}.method": "disabled"}
     default = wanted.default(version)
-    plain = default if default and not default.on_link and not default.source else None
+    plain = default if default and default.via and not default.on_link and not default.source else None
     others = [route for route in wanted.routes if route.to.version == version and route is not plain]
     return {
         f"{key}.method": "manual",

@@ -52,13 +52,18 @@ def parsed(text: str) -> Resolvers:
     names: list[str] = next((words[1:] for words in reversed(lines) if words[0] in ("search", "domain")), [])
     search, bad = _each(domain, [name for name in names if name != "."])
     others = [" ".join(words) for words in lines if words[0] not in ("nameserver", "search", "domain")]
-    own = tuple(server for server in servers if server.is_loopback)
+    own = tuple(server for server in servers if _is_own(server))
     return Resolvers(
-        tuple(dict.fromkeys(server for server in servers if not server.is_loopback)),
+        tuple(dict.fromkeys(server for server in servers if server not in own)),
         tuple(dict.fromkeys(search)),
         own,
         (*wrong, *bad, *others),
     )
+
+
+def _is_own(server: Address) -> bool:
+    """The guest itself: glibc asks there at 0.0.0.0 and :: too."""
+    return server.is_loopback or server.is_unspecified
 
 
 def set_where_no_stack_does(look: LookingShell, wanted: Addressing) -> Iterator[NewFile]:

@@ -32,7 +32,18 @@ def standing(network: GuestNetwork, top: Interface) -> Standing:
             f"the live address is on {top.name}, {_in_words(top)}: the new guest cannot be given the same",
             hint=_BY_HAND,
         )
+    _refuse_vrf(network, top)
     return Standing((top,))
+
+
+def _refuse_vrf(network: GuestNetwork, top: Interface) -> None:
+    """Its routes are in a table of their own, which is not read."""
+    over = network.named(top.part_of or "")
+    if over is not None and over.kind == "vrf":
+        raise ApplianceError(
+            f"the live address is on {top.name}, which is in the VRF {over.name}: its routes are not carried",
+            hint=_BY_HAND,
+        )
 
 
 def _of_vlan(network: GuestNetwork, top: Interface) -> Standing:
