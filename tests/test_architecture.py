@@ -125,7 +125,8 @@ FLOORS = (
     ("itineraries", "plan"),
     ("parts",),
     ("known_runs",),
-    ("operations", "alone", "service"),
+    ("taking_up",),
+    ("operations", "cutting_over", "alone", "service"),
     ("migrating", "show"),
     ("doctor", "init"),
     ("commands",),
@@ -161,7 +162,10 @@ def test_a_room_sees_the_floors_below_its_own() -> None:
 
 STAGE = ("stage.py", "whereabouts.py")  # it has an appliance half
 ENGINE = [path for path in files("vmmigrate/run") if path.name not in STAGE]
-AROUND = [Path("vmmigrate", name) for name in ("operations.py", "parts.py", "itinerary.py", "step.py")]
+AROUND = [
+    Path("vmmigrate", name)
+    for name in ("operations.py", "cutting_over.py", "taking_up.py", "parts.py", "itinerary.py", "step.py")
+]
 SHOWN = [Path("vmmigrate/show", name) for name in ("status.py", "ending.py", "lines.py", "live.py", "jsonlines.py")]
 
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from vmmigrate import __version__
-from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls, watch
+from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls, watch, window
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 failed, and everything is back as it was · 2 refused, nothing was changed (usage,
@@ -51,7 +51,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (init.init, doctor.doctor, *migration.COMMANDS, probe.probe, watch.watch):
+for command in (
+    init.init,
+    doctor.doctor,
+    *migration.COMMANDS[:2],
+    *window.COMMANDS,
+    *migration.COMMANDS[2:],
+    probe.probe,
+    watch.watch,
+):
     app.command()(command)
 app.add_typer(backup.app, name="backup")
 app.add_typer(config.app, name="config")

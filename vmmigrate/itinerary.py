@@ -77,6 +77,24 @@ class Scope:
     guard: Look = unguarded
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A place after a phase at which a run may stand still: nothing that serves the world has been touched.
+
+    `stands_as`: what it is called there, in the journal too. `verb`: the command that goes on from there, and what it
+    `does`. `question` is asked before that: the plan, the run's state. `valid`: of a run, the seconds that it may stand
+    so. `words`: what a person hears beside the name.
+    """
+
+    after: str
+    stands_as: str
+    verb: str
+    does: str
+    question: Callable[[Any, "RunState"], str]
+    valid: Callable[[Any], float]
+    words: str = ""
+
+
 REDO = Scope("redo", "going back a few steps, to do them again")  # of every kind: the engine's own, then forward again
 
 
@@ -118,6 +136,7 @@ class Itinerary:
     by_hand: Callable[[Any, str, "RunState"], Iterable[str]] = lambda plan, url, state: ()
     vms: Callable[[Any, "RunState"], Mapping[str, str]] = lambda plan, state: {}  # ids of what it is about, for events
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
+    stop: Stop | None = None  # where a run that was begun so stands still
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -131,6 +150,12 @@ class Itinerary:
     @property
     def everything(self) -> Scope:
         return self.scopes[0]
+
+    @property
+    def prepares(self) -> tuple[str, ...]:
+        """The names of the phases up to its stop."""
+        names = [phase.name for phase in self.phases]
+        return tuple(names[: names.index(self.stop.after) + 1]) if self.stop else ()
 
     @property
     def live(self) -> frozenset[str]:

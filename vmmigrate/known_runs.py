@@ -15,7 +15,7 @@ LAST = "last"  # for a run's id: the newest
 
 def status(run_id: str, parts: Parts) -> RunStatus:
     """Raises UsageProblem if there is no such run, JournalDamaged if it cannot be read."""
-    return read_status(existing(run_id, parts), parts.itineraries)
+    return read_status(existing(run_id, parts), parts.itineraries, parts.wall())
 
 
 def found(word: str, parts: Parts) -> tuple[RunStatus, ...]:

@@ -11,7 +11,7 @@ from vmmigrate.errors import NeedsConfirmation, UsageProblem
 from vmmigrate.events import Warned
 from vmmigrate.findings import Findings, Severity, refusal
 from vmmigrate.model import Plan, plan_to_json
-from vmmigrate.operations import fetch_secrets, start
+from vmmigrate.operations import start
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run, reported
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.preflight import preflight
@@ -19,6 +19,7 @@ from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, new_run_id
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps.migration import MIGRATE
+from vmmigrate.taking_up import fetch_secrets
 
 
 def plan(
@@ -52,9 +53,11 @@ def migrate(
     agreed: Plan | None = None,
     yes: bool = False,
     shown: bool = False,
+    prepares: bool = False,
 ) -> str:
     """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is changed.
 
+    `prepares`: it stands still where nothing that serves the world has been touched.
     `agreed`: a plan made earlier, whose premises must still hold; its run's id is kept. `shown`: the operator has seen
     the plan's warnings; else they are reported. After a failure before the commit the run
     has gone back and RolledBack is raised; NeedsAttention if a person must do something.
@@ -72,12 +75,13 @@ def migrate(
         if not shown:
             _report_warnings(made, recorder)
         if not yes:
-            raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}", "--yes")
+            prepared = ": this prepares it, and touches no mail" if prepares else ""
+            raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}{prepared}", "--yes")
         fetch_secrets(doors, MIGRATE.secrets(doors, made, None))
         _refuse_unfit(made, hypervisor, doors)
         run = made_run(parts.rundir(run_id), made, settings, hypervisor, doors, parts)
         run.given = parts.given(None)
-        start(MIGRATE, plan_to_json(made), run, recorder)
+        start(MIGRATE, plan_to_json(made), run, recorder, stops="prepare" if prepares else "")
     return run_id
 
 

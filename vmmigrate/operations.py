@@ -1,19 +1,16 @@
 """What can be asked of a run of any kind: begin, resume, rollback, finish."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from collections.abc import Collection
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 from vmmigrate import __version__, known_runs
-from vmmigrate.doors import Doors
 from vmmigrate.durable import write_durably
 from vmmigrate.errors import NeedsConfirmation, UsageProblem
-from vmmigrate.events import RunStarted, Warned
 from vmmigrate.itinerary import REDO, Itinerary, Scope, unguarded
-from vmmigrate.parts import Parts, run_of
+from vmmigrate.parts import Parts
 from vmmigrate.run import way_out
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.engine import Engine
@@ -21,7 +18,7 @@ from vmmigrate.run.fold import Status
 from vmmigrate.run.guarded import require
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.lock import locked, refuse_locked
-from vmmigrate.run.recorded import Recorded, as_set_now, refuse_finished, taken_up
+from vmmigrate.run.recorded import Recorded, refuse_finished
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.run.rundir import RunDir, not_begun
 from vmmigrate.run.stage import Discard, Run
@@ -32,6 +29,7 @@ from vmmigrate.run.way_back import WayBack, nothing_deleted, nothing_left, refus
 from vmmigrate.settings.given import NOTHING_GIVEN, Given
 from vmmigrate.settings.models import Settings
 from vmmigrate.step import Look
+from vmmigrate.taking_up import connected, fetch_secrets, report_start, run_taken_up
 
 NOTHING = Discard()
 
@@ -45,8 +43,13 @@ def begin(
     settings: Settings,
     clocks: Clocks = THIS_MACHINE,
     given: Given = NOTHING_GIVEN,
+    *,
+    stops: bool = False,
 ) -> Journal:
-    """The run exists once its journal does; everything a later process needs is on the disk before it."""
+    """The run exists once its journal does; everything a later process needs is on the disk before it.
+
+    `stops`: it stands still at its itinerary's stop.
+    """
     header = {
         "run_id": rundir.run_id,
         "version": __version__,
@@ -57,6 +60,7 @@ def begin(
             for phase in itinerary.phases
             for step in phase.steps
         ],
+        **({"stops": itinerary.stop.stands_as} if stops and itinerary.stop else {}),
     }
     try:
         write_durably(rundir.plan, plan.encode())
@@ -71,27 +75,20 @@ def begin(
         raise
 
 
-def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder) -> None:
-    """Begin a run of that kind, of which nothing is on the disk yet, and take it to its end."""
+def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder, *, stops: str = "") -> None:
+    """Begin a run of that kind, of which nothing is on the disk yet, and take it to its end.
+
+    `stops`: the verb that began it, if it is to stand still at its stop.
+    """
     rundir = run.rundir
     rundir.create()
     with (
         locked(rundir, itinerary.name, host=run.workstation, wall=run.wall),
-        closing(begin(rundir, itinerary, plan, run.settings, run.clocks, run.given)) as journal,
+        closing(begin(rundir, itinerary, plan, run.settings, run.clocks, run.given, stops=bool(stops))) as journal,
         recorder.into(journal, partial(itinerary.vms, run.plan)),
     ):
-        report_start(run, itinerary.name)
+        report_start(run, stops or itinerary.name)
         supervise(Engine(journal, itinerary, run, run.emit), run, Engine.forward)
-
-
-def fetch_secrets(doors: Doors, names: Iterable[str]) -> None:
-    """All at the start, so that nobody is asked for a password in the middle of a live phase."""
-    for name in names:
-        doors.secrets.get(name)
-
-
-def report_start(run: Run, verb: str) -> None:
-    run.emit(RunStarted(run.run_id, verb, str(run.rundir.path)))
 
 
 # ---- resume, rollback, finish ----------------------------------------------------------------------------
@@ -99,9 +96,9 @@ def report_start(run: Run, verb: str) -> None:
 
 def resume(run_id: str, parts: Parts) -> str:
     """Continue in the recorded direction; returns the outcome."""
-    with _taken_up(run_id, "resume", parts) as recorded:
+    with run_taken_up(run_id, "resume", parts) as recorded:
         _refuse_to_resume(recorded.standing)
-        with _connected(recorded, parts) as (engine, run):
+        with connected(recorded, parts) as (engine, run):
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
@@ -120,6 +117,11 @@ def _refuse_to_resume(standing: Standing) -> None:
         raise UsageProblem(
             f"run {state.run_id} has ended: {standing.words}",
             hint=f"there is nothing to resume; for the next command: vmmigrate status {state.run_id}",
+        )
+    if stop := standing.stands:
+        raise UsageProblem(
+            f"run {state.run_id} is {standing.words}",
+            hint=f"vmmigrate {stop.verb} {state.run_id}: {stop.does}; `resume` is for a run that was interrupted",
         )
     if standing.paused_at and standing.committed:
         raise UsageProblem(
@@ -145,7 +147,7 @@ def rollback(
     Raises UsageProblem for a scope that is refused after the commit; NeedsConfirmation before anything is changed;
     UndoRefused where something would be lost.
     """
-    with _taken_up(run_id, "rollback", parts) as recorded:
+    with run_taken_up(run_id, "rollback", parts) as recorded:
         wanted = scope_to_undo(recorded.standing, scope)
         refuse_needless(recorded.standing, wanted, leave_behind=leave_behind, discard=bool(discard.given))
         idle = nothing_left(recorded.standing, wanted)
@@ -153,7 +155,7 @@ def rollback(
             raise idle
         if not (yes or idle):
             raise _asked(recorded, wanted)
-        with _connected(recorded, parts) as (engine, run):
+        with connected(recorded, parts) as (engine, run):
             amiss = _undone_no_more(engine, wanted)
             if idle and not amiss:
                 raise idle
@@ -218,7 +220,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
 
     `discard`: what may be lost with a VM that it deletes.
     """
-    with _taken_up(run_id, "finish", parts) as recorded:
+    with run_taken_up(run_id, "finish", parts) as recorded:
         end = recorded.standing.finish
         if recorded.standing.state.ended == ROLLED_BACK and end is None:
             raise UsageProblem(
@@ -234,38 +236,12 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
             raise nothing_deleted(run_id, recorded.standing.words)
         if not yes:
             raise NeedsConfirmation(end.question(recorded.plan), "--yes")
-        with _connected(recorded, parts) as (engine, run):
+        with connected(recorded, parts) as (engine, run):
             report_start(run, "finish")
             run.discard = discard if discard.given else _permitted(engine.standing)
             require(run, engine.journal, engine.standing, "finish", end.guard or engine.itinerary.guard)
             finish_run(engine, run)
             return outcome_of(engine.standing)
-
-
-@contextmanager
-def _taken_up(run_id: str, verb: str, parts: Parts) -> Iterator[Recorded]:
-    rundir = known_runs.existing(run_id, parts)
-    with ExitStack() as held:
-        with way_out.said_of(rundir, parts.itineraries):
-            recorded = held.enter_context(taken_up(rundir, parts.itineraries, parts.clocks, verb))
-        yield recorded
-
-
-@contextmanager
-def _connected(recorded: Recorded, parts: Parts) -> Iterator[tuple[Engine, Run]]:
-    """The run with its parts. All that its journal alone refuses was refused before: a password may be asked for."""
-    recorded, said = as_set_now(recorded, parts.given, parts.clocks)
-    recorder = Recorder(parts.listen)
-    given = replace(parts, listen=recorder)
-    with recorder.into(recorded.journal, partial(recorded.itinerary.vms, recorded.plan)), ExitStack() as opened:
-        with way_out.said(recorded.standing, recorded.plan, recorded.settings, reached=False):
-            run = opened.enter_context(run_of(recorded.rundir, recorded.plan, recorded.settings, given))
-        if recorded.unknown:
-            left_out = ", ".join(recorded.unknown)
-            recorder(Warned(f"{recorded.rundir.settings} has settings of another version, left out: {left_out}"))
-        for event in said:
-            recorder(event)
-        yield Engine(recorded.journal, recorded.itinerary, run, recorder), run
 
 
 def _fetch_for_the_recorded_way(run: Run, standing: Standing) -> None:

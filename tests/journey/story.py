@@ -107,6 +107,13 @@ class Story:
         what = (vm or self.lab.old_name, str(image or self.lab.image))
         return self.command("migrate", *what, "--yes", *flags, stop=stop, **settings)
 
+    def prepare(self, *flags: str, stop: Stop | None = None, **settings: Any) -> Told:
+        what = (self.lab.old_name, str(self.lab.image))
+        return self.command("prepare", *what, "--yes", *flags, stop=stop, **settings)
+
+    def cutover(self, *flags: str, stop: Stop | None = None) -> Told:
+        return self.command("cutover", self.run_id, "--yes", *flags, stop=stop)
+
     def plan(self, *flags: str, **settings: Any) -> Told:
         return self.command("plan", self.lab.old_name, str(self.lab.image), *flags, **settings)
 

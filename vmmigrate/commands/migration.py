@@ -58,6 +58,7 @@ Name = Annotated[
 OldAddress = Annotated[str | None, typer.Option("--old-address", help="The old gateway's address.")]
 Sha256 = Annotated[str | None, typer.Option("--sha256", metavar="DIGEST", help="The image's SHA-256, as published.")]
 BackupFile = Annotated[Path | None, typer.Option("--backup-file", help="Use this archive, exported by hand.")]
+Agreed = Annotated[Path | None, typer.Option("--plan", help="A plan made earlier: refuse if it no longer holds.")]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 
 
@@ -91,9 +92,7 @@ def migrate(
     old: Old,
     image: Image,
     given: Given,
-    plan: Annotated[
-        Path | None, typer.Option("--plan", help="A plan made earlier: refuse if it no longer holds.")
-    ] = None,
+    plan: Agreed = None,
     json: Json = False,
     yes: Yes = False,
 ) -> None:
@@ -101,6 +100,13 @@ def migrate(
 
     Example: vmmigrate mailgw ciphermail-5.5.qcow2 --staging staging
     """
+    begin(old, image, given, plan, json=json, yes=yes)
+
+
+def begin(
+    old: str, image: Path, given: Given, plan: Path | None, *, json: bool, yes: bool, prepares: bool = False
+) -> None:
+    """Plan, ask, then begin the run. `prepares`: it stands still before mail is touched."""
     from vmmigrate import migrating
     from vmmigrate.run.rundir import new_run_id
     from vmmigrate.show.plan import plan_lines
@@ -112,8 +118,14 @@ def migrate(
         if not yes:
             agreed = agreed or migrating.plan(old, image, settings, parts, run_id=run_id)
             echo(plan_lines(agreed), err=json)
-            confirm(f"Replace {agreed.old.name} now?")
-        migrating.migrate(old, image, settings, parts, run_id=run_id, agreed=agreed, yes=True, shown=not yes)
+            name = agreed.old.name
+            confirm(
+                f"Prepare the replacement of {name} now? Its mail is not touched."
+                if prepares
+                else f"Replace {name} now?"
+            )
+        how = partial(migrating.migrate, run_id=run_id, agreed=agreed, yes=True, shown=not yes)
+        how(old, image, settings, parts, prepares=prepares)
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
 

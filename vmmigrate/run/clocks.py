@@ -29,3 +29,11 @@ class Clocks:
 
 
 THIS_MACHINE = Clocks()
+
+
+def span(seconds: float) -> str:
+    """A time of days or hours for people, in its largest unit: '3 days', '1 hour', '0 minutes'."""
+    for name, length in (("day", 86400), ("hour", 3600)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {name}{'s' * (seconds >= 2 * length)}"
+    return f"{seconds // 60:.0f} minutes"

@@ -8,11 +8,11 @@ from typing import Any
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
-from vmmigrate.facts import group_to_json, since
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import UNTOUCHED, Back, RunState, Status
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.learning import record_learnt
 from vmmigrate.run.looks import OFTEN, Seen, Stage, look_at, look_persistently, record, serves, undone_looked_at
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
@@ -57,6 +57,9 @@ class Engine:
             return
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
+                if stop := self.standing.stops_before(step.name):
+                    self.journal.rest(Kind.PAUSED, reason=stop.stands_as, valid=stop.valid(self.stage))
+                    return
                 self.stage.pace.cancelled()
                 if not self._still_so(step.looks_back, step.name):
                     return
@@ -73,9 +76,9 @@ class Engine:
         self._turn_back(way, words or scope.words)
         self._walk_back(way)
 
-    def turn_forward(self, reason: str, words: str = "going forward") -> None:
-        """Record that a run which had gone back goes forward again."""
-        self.journal.append(Kind.DIRECTION, {"to": "forward", "reason": reason})
+    def turn_forward(self, reason: str, words: str = "going forward", **terms: str) -> None:
+        """Record that a run which had gone back goes forward again. `terms`: `past` the stop at which it stood."""
+        self.journal.append(Kind.DIRECTION, {"to": "forward", "reason": reason, **terms})
         self.emit(DirectionTaken("forward", "", reason, words))
 
     def commits(self) -> bool:
@@ -282,12 +285,7 @@ class Engine:
 
     def _enter(self, step: Step) -> None:
         def learn(value: object) -> None:
-            group, data = group_to_json(value)
-            if type(value) not in step.learns:
-                raise TypeError(f"step {step.name!r} does not declare that it learns {group}")
-            if self.journal.schema < since(type(value)):
-                return  # the version that began this journal can go on with it
-            self.journal.append(Kind.LEARNT, {"step": step.name, "group": group, "value": data})
+            record_learnt(self.journal, step, value)
             self.stage.facts = self._state.facts
 
         back = self._state.back

@@ -78,9 +78,9 @@ class Journal:
         with self._one_at_a_time:
             return self._append(kind, data or {})
 
-    def rest(self, kind: Kind, **words: str) -> None:
+    def rest(self, kind: Kind, **data: Any) -> None:
         """Record where the run came to rest; the room for a way back is given up."""
-        self.append(kind, words)
+        self.append(kind, data)
         self.room.drop()
 
     def _append(self, kind: Kind, data: Mapping[str, Any]) -> Record:

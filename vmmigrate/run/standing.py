@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from vmmigrate.errors import JournalDamaged
-from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
+from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.run.fold import Back, RunState, Status
 
 ROLLED_BACK, NEEDS_ATTENTION, INTERRUPTED, FINISHED = "rolled-back", "needs-attention", "interrupted", "finished"
@@ -37,7 +38,13 @@ class Standing:
         """The same for people."""
         if self.word.startswith(_ON_ITS_WAY):
             return f"interrupted while {'going back' if self.state.back else self.itinerary.doing}"
-        return in_words(self.word)
+        return f"{in_words(self.word)}, {self._until}" if self.stands else in_words(self.word)
+
+    @property
+    def _until(self) -> str:
+        """How long what was prepared may stand, in words."""
+        until = f"{datetime.fromtimestamp(self.state.until or 0, UTC):%Y-%m-%d %H:%M} UTC"
+        return "; ".join(filter(None, (f"valid until {until}", self.stands.words if self.stands else "")))
 
     @property
     def committed(self) -> bool:
@@ -77,6 +84,31 @@ class Standing:
     def paused_at(self) -> Scope | None:
         """The scope that was undone and after which the run stands still."""
         return next((s for s in self.itinerary.scopes if s.pauses_as and s.pauses_as == self.state.paused), None)
+
+    @property
+    def stands(self) -> Stop | None:
+        """The stop at which the run stands still."""
+        stop = self.itinerary.stop
+        return stop if stop and stop.stands_as == self.state.paused else None
+
+    def stops_before(self, step: str) -> Stop | None:
+        """The stop at which it is to stand still, where that step is the first beyond it."""
+        stop = self.itinerary.stop
+        beyond = self.state.phases[step] not in self.itinerary.prepares
+        return stop if stop and beyond and stop.stands_as == self.state.stops else None
+
+    @property
+    def may_go_past(self) -> Stop | None:
+        """The stop whose verb goes on from here: it stands there, or came back to that point before its commit."""
+        if self.committed:
+            return None
+        return self.stands or (self.itinerary.stop if self.paused_at and self.prepared else None)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether all that is done before its stop is done."""
+        state, before = self.state, self.itinerary.prepares
+        return all(state.steps[name] is Status.DONE for name, phase in state.phases.items() if phase in before)
 
     @property
     def finish(self) -> Finish | None:
@@ -127,6 +159,8 @@ class Standing:
         if self.paused_at:
             on = ("resume", f"to {self.itinerary.name} after all")
             return (back, on) if self.paused_at.leaves else (on, back)
+        if self.stands:
+            return (self.stands.verb, self.stands.does), back
         return ("resume", "to continue"), back
 
     def covered(self, scope: Scope) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
 from itertools import takewhile
 from pathlib import Path
@@ -30,6 +31,15 @@ class Failure:
     at: str
 
 
+@dataclass(frozen=True)
+class Stood:
+    """Since when a run stands at its stop, until when it may, and its age in seconds. Times as in a journal."""
+
+    at: str
+    until: str
+    seconds: float
+
+
 IN_PROGRESS = "in progress"
 VERBS = ("resume", "rollback", "finish")  # that act on a recorded run
 
@@ -45,6 +55,7 @@ class RunStatus:
     plan: Plan
     records: tuple[Record, ...]
     holder: Holder | None = None  # who works on it now
+    now: float = 0.0  # Unix seconds, when it was read
 
     @property
     def standing(self) -> Standing:
@@ -64,6 +75,15 @@ class RunStatus:
         if self.holder is None:
             return self.standing.words
         return f"{IN_PROGRESS}: {self.holder}" if self.in_progress else f"{self.standing.words} (or {self.holder})"
+
+    @property
+    def stood(self) -> Stood | None:
+        """Since when it stands prepared; None: it does not."""
+        until = self.state.until
+        if until is None or not self.standing.stands:
+            return None
+        at = next(record for record in reversed(self.records) if record.kind is Kind.PAUSED)
+        return Stood(at.at, datetime.fromtimestamp(until, UTC).isoformat(), self.now - at.time)
 
     @property
     def verbs(self) -> tuple[tuple[str, str], ...]:
@@ -107,7 +127,7 @@ class RunStatus:
     @property
     def looks(self) -> tuple[Record, ...]:
         """Each look at whether done steps still held."""
-        return tuple(record for record in self._looked if record.data["step"] not in VERBS)
+        return tuple(record for record in self._looked if record.data["step"] not in self._commands)
 
     @property
     def refused(self) -> tuple[Record, ...]:
@@ -116,10 +136,17 @@ class RunStatus:
         return tuple(record for verb, record in last.items() if verb in dict(self.verbs))
 
     @property
+    def _commands(self) -> tuple[str, ...]:
+        """The verbs that act on a run of this kind."""
+        stop = self.itinerary.stop
+        return (*VERBS, stop.verb) if stop else VERBS
+
+    @property
     def _since_it_moved(self) -> tuple[Record, ...]:
         notes = (Kind.LOOKED, Kind.REMARK, Kind.WARNING)
         since = tuple(takewhile(lambda record: record.kind in notes, reversed(self.records)))
-        return tuple(record for record in reversed(since) if record in self._looked and record.data["step"] in VERBS)
+        looked = (record for record in reversed(since) if record in self._looked)
+        return tuple(record for record in looked if record.data["step"] in self._commands)
 
     @property
     def _looked(self) -> tuple[Record, ...]:
@@ -188,11 +215,11 @@ class RunStatus:
         return total(self.outages)
 
 
-def read_status(rundir: RunDir, itineraries: Sequence[Itinerary]) -> RunStatus:
-    """Raises JournalDamaged if it cannot be read; all that is shown of it later can be read then."""
+def read_status(rundir: RunDir, itineraries: Sequence[Itinerary], now: float = 0.0) -> RunStatus:
+    """`now`: Unix seconds. Raises JournalDamaged if it cannot be read; what is shown of it later can be read then."""
     records = tuple(read(rundir.journal))
     state = fold(records)
     itinerary = of_run(state, itineraries)
     refuse_unreadable(itinerary, records)
     plan, holder = plan_of(rundir, itinerary), holder_of(rundir)
-    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan, records, holder)
+    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan, records, holder, now)

@@ -53,7 +53,8 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
         raise error
     run.pace = run.pace.undisturbed()
     itinerary, stopped = engine.itinerary, isinstance(error, NeedsAttention)  # what was prepared may be good yet
-    scope = itinerary.interrupted if standing.committed or stopped else itinerary.everything
+    keeps = standing.committed or stopped or state.stood  # who prepared it for a window may try again in the next
+    scope = itinerary.interrupted if keeps else itinerary.everything
     _back_because(engine, run, scope, error)
 
 

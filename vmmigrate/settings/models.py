@@ -93,6 +93,7 @@ class Limits(Strict):
         default=60, gt=0, description="The hypervisor, when it stops answering in the middle of a run."
     )
     stall: float = Field(default=120, gt=0, description="While the hypervisor accepts no byte of the new VM's disk.")
+    prepared: float = Field(default=604800, gt=0, description="A prepared run, until `cutover` refuses it as too old.")
 
 
 class Settings(Strict):

@@ -1,12 +1,14 @@
 """Show where a run stands, for people and for programs. Pure functions."""
 
 from dataclasses import asdict
+from datetime import datetime
 
 from vmmigrate.events import Service
 from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.clocks import span
 from vmmigrate.run.record import Record
 from vmmigrate.run.service import offered
-from vmmigrate.run.status import Failure, RunStatus
+from vmmigrate.run.status import Failure, RunStatus, Stood
 from vmmigrate.show.ending import next_lines
 from vmmigrate.show.mail import mail_json
 from vmmigrate.show.outages import clock, outage_line
@@ -20,6 +22,7 @@ def status_line(run: RunStatus) -> str:
 def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
     """A run for people: whether mail flows, where it stands, each step, what was proved, what can be done."""
     lines = [*([str(mail)] if mail else []), status_line(run), f"folder {run.folder}"]
+    lines += [_stood(run.stood)] if run.stood else []
     lines += [
         f"  {_undone(run, step) or state.value:<8} {step:<13} {run.titles.get(step, '')}".rstrip()
         for step, state in run.state.steps.items()
@@ -35,6 +38,11 @@ def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
     lines += [f"in the way: {mail.barred}"] if mail and mail.barred else []
     return lines + next_lines(run.run_id, offered(run.verbs, mail))
+
+
+def _stood(stood: Stood) -> str:
+    old = stood.seconds > (datetime.fromisoformat(stood.until) - datetime.fromisoformat(stood.at)).total_seconds()
+    return f"prepared: {span(stood.seconds)} ago, at {clock(stood.at)}{': too old' if old else ''}"
 
 
 def _why(failure: Failure) -> str:
@@ -88,6 +96,7 @@ def status_json(run: RunStatus, mail: Service | None = None) -> dict[str, object
         "steps": {step: state.value for step, state in run.state.steps.items()},
         "undone": sorted(run.state.undone),
         "titles": dict(run.titles),
+        "prepared": asdict(run.stood) if run.stood else None,
         "outage": run.outage,
         "outages": [asdict(each) for each in run.outages],
         "proofs": list(run.proofs),

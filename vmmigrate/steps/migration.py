@@ -7,7 +7,7 @@ from vmmigrate import properties
 from vmmigrate.doors import Doors
 from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
-from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope
+from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, inside, intake, naming, retire, service
@@ -171,6 +171,10 @@ def makes_vm(state: RunState) -> bool:
     return redone or half or state.steps["deploy"] is not Status.DONE
 
 
+def _cuts_over(plan: Plan, state: RunState) -> str:
+    return f"{plan.old.name} will be unplugged and {plan.new_name} plugged in; no mail is taken meanwhile"
+
+
 MIGRATE = Itinerary(
     name="migrate",
     outcome="migrated",
@@ -206,4 +210,13 @@ MIGRATE = Itinerary(
     by_hand=by_hand,
     vms=vms,
     guard=guards.may_act,
+    stop=Stop(
+        after=PREPARE.name,
+        stands_as="prepared",
+        verb="cutover",
+        does="to replace the old VM",
+        question=_cuts_over,
+        valid=lambda run: float(run.settings.limits.prepared),
+        words="mail untouched",
+    ),
 )

@@ -1,7 +1,9 @@
 """The engine over small steps: forward, back, again from the ground, and after a kill at any record."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -44,7 +46,7 @@ from vmmigrate.errors import JournalDamaged, JournalFailed, NeedsAttention, NoLo
 from vmmigrate.events import DirectionTaken, StepBegan, StepEnded, StepFailed, StepRemark
 from vmmigrate.facts import Claim, NewVm, Opened, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
-from vmmigrate.itinerary import Itinerary, Scope
+from vmmigrate.itinerary import Itinerary, Scope, Stop
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
 from vmmigrate.run.journal import Journal
@@ -1028,3 +1030,66 @@ def test_killed_at_every_record_of_the_way_back(quick: Path) -> None:
         else:
             break
     assert lives == 24  # direction, five times undo and undone, end: twelve records
+
+
+# ---- a stop --------------------------------------------------------------------------------------------------
+
+STOP = Stop(
+    "prepare", "ready", "go", "to go on", lambda plan, state: "it goes on", lambda bench: 60.0, "nothing touched"
+)
+STOPPING = replace(SMALL, stop=STOP)
+PREPARED = {"claimed", "vm", "imported"}
+
+
+def begun_to_stop(path: Path, world: World, *, lives: int = -1) -> Process:
+    if not path.exists():
+        Journal.create(path, {**HEADER, "stops": STOP.stands_as}).close()
+    return start(path, world, lives=lives, itinerary=STOPPING)
+
+
+def test_it_stands_still_at_its_stop_and_says_until_when(path: Path, world: World) -> None:
+    process = begun_to_stop(path, world)
+    process.engine.forward()
+    standing = process.engine.standing
+    assert (process.kinds[-1], world.marks) == ("paused", PREPARED)
+    assert (standing.word, standing.stands, standing.may_go_past) == ("ready", STOP, STOP)
+    assert standing.verbs == (("go", "to go on"), ("rollback", SMALL.rollback_does))
+    until = process.engine.journal.records[-1].time + 60
+    assert standing.state.until == until
+    assert (
+        standing.words == f"ready, valid until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC; nothing touched"
+    )
+
+
+def test_past_its_stop_it_is_a_run_like_any_other(path: Path, world: World) -> None:
+    begun_to_stop(path, world).engine.forward()
+    process = begun_to_stop(path, world)
+    process.engine.turn_forward("asked", past=STOP.stands_as)
+    process.engine.go_on()
+    assert (world.marks, process.engine.standing.word) == (MIGRATED, "migrated")
+    assert (process.engine.standing.stands, process.engine.standing.may_go_past) == (None, None)
+
+
+@pytest.mark.parametrize("lives", range(0, 22, 1))
+def test_killed_anywhere_it_goes_on_to_its_stop_and_no_further(path: Path, world: World, lives: int) -> None:
+    with suppress(Killed):
+        begun_to_stop(path, world, lives=lives).engine.forward()
+    process = begun_to_stop(path, world)
+    process.engine.go_on()
+    assert (world.marks, process.engine.standing.word) == (PREPARED, "ready")
+
+
+def test_a_half_import_that_is_done_again_does_not_carry_it_through(path: Path, world: World) -> None:
+    world.die_in_import = True
+    with pytest.raises(Killed):
+        begun_to_stop(path, world).engine.forward()
+    process = begun_to_stop(path, world)
+    process.engine.go_on()
+    assert "direction" in process.kinds
+    assert (world.marks, process.engine.standing.word) == (PREPARED, "ready")
+
+
+def test_a_run_that_was_not_begun_so_has_no_stop(path: Path, world: World) -> None:
+    process = start(path, world, itinerary=STOPPING)
+    process.engine.forward()
+    assert world.marks == MIGRATED

@@ -499,6 +499,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "steps": {"claim": "done", "deploy": "undoing", "import": "pending", "open": "pending", "notes": "pending"},
         "undone": [],
         "titles": {"claim": "Claim", "deploy": "Deploy", "import": "Import", "open": "Open", "notes": "Note"},
+        "prepared": None,
         "outage": None,
         "outages": [],
         "proofs": [],
