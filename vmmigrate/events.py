@@ -117,8 +117,8 @@ class Service(Words):
 
     `through`: the names of the machines that take it. `since`: as a journal has times, or in words.
     `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `expected`: the one
-    that takes it is the one that the run would have. `barred`: why no command may act on the run now. `machines`: by
-    label, what stands where.
+    that takes it is the one that the run would have. `barred`: why no command may act on the run now. `impossible`:
+    verbs that nothing makes possible again. `machines`: by label, what stands where.
     """
 
     state: str
@@ -128,6 +128,7 @@ class Service(Words):
     now: str = ""
     expected: bool = False
     barred: str = ""
+    impossible: tuple[str, ...] = ()
     machines: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """Machines that others move, copy or delete at a bad moment: who is live then is one, and what is said is so."""
 
+import json
 import os
 import signal
 
@@ -166,6 +167,17 @@ def test_without_an_old_vm_there_is_no_way_back_and_the_new_one_stays_live(story
     assert moving.live_names(story) == [moving.new(story).name]
     assert story.answers_the_world()
     assert f"MAIL: flowing through {moving.new(story).name}" in last_line(told)
+    assert offered(story) == ["finish"]
+    moving.switch_off(story, moving.new(story))
+    seen = story.command("status", story.run_id).out
+    assert "vmmigrate rollback" not in seen.splitlines()[0]
+    assert offered(story) == []
+    assert "vmmigrate rollback" not in story.finish().err
+
+
+def offered(story: Story) -> list[str]:
+    """The commands that `status` names as what can be done next."""
+    return [verb for verb, _ in json.loads(story.command("status", story.run_id, "--json").out)["next"]]
 
 
 @pytest.mark.parametrize("after", ["open", "tidy", "switch"])
@@ -180,8 +192,10 @@ def test_without_an_old_vm_a_committed_run_goes_on_to_its_end_and_no_way_back_is
         told = story.rollback(*flags)
         assert told.status == ATTENTION
         assert [record["kind"] for record in story.journal[len(before) :]] == ["looked"]  # why it was refused
-        assert after == "switch" or "the old VM mailgw: expected there; seen: deleted" in told.err
+        assert "the old VM mailgw: expected there; seen: deleted" in told.err
+        assert "by hand, in this order" not in told.err  # a list that plugs in what is deleted
         before = story.journal
+    assert offered(story) == ([] if after == "switch" else ["resume"])
     if after == "switch":
         return
     told = story.resume()
@@ -209,7 +223,8 @@ def test_an_old_vm_that_was_deleted_in_the_switch_is_named_and_nobody_is_called_
     moving.delete(story, moving.old(story))
     told = story.resume()
     assert told.status == ATTENTION
-    assert f"the virtual machine mailgw ({story.lab.old_id}) is gone" in told.err
+    assert f"restore mailgw with its disks and its id {story.lab.old_id}, then run this again" in told.err
+    assert "by hand, in this order" not in told.err
     assert "MAIL: DOWN since" in last_line(told)
     assert "vmmigrate resume" not in last_line(told)
     assert f"on the screen of {moving.new(story).name}, as root: {BY_HAND}" in last_line(told)

@@ -30,7 +30,7 @@ def offered(verbs: tuple[tuple[str, str], ...], mail: Service | None) -> tuple[t
         return verbs
     if mail.barred:
         return ()
-    return tuple(verb for verb in verbs if verb[0] != "finish" or mail.expected)
+    return tuple(verb for verb in verbs if verb[0] not in mail.impossible and (verb[0] != "finish" or mail.expected))
 
 
 def looked_at(look: Looking, within: Within) -> Service:

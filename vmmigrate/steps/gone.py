@@ -7,14 +7,16 @@ from vmmigrate.steps import links
 
 
 def old_is_gone(run: Run) -> bool:
-    """After the commit: no machine but the new one has the gateway's MAC. Before it nothing works without it."""
-    if run.facts.last(Opened) is None:
-        return False
+    """After the commit: then the run goes on without it. Before it nothing works without it."""
+    return run.facts.last(Opened) is not None and is_deleted(run)
+
+
+def is_deleted(run: Run) -> bool:
+    """No machine but the new one has the gateway's MAC."""
     try:
         run.hypervisor.inventory(run.plan.old)
     except NotFound:
         new = run.facts.last(NewVm)
-        return new is not None and all(
-            holder.vm.id == new.vm.id for mac in links.macs(run) for holder in run.hypervisor.holders(mac)
-        )
+        ours = new.vm.id if new else ""
+        return all(holder.vm.id == ours for mac in links.macs(run) for holder in run.hypervisor.holders(mac))
     return False

@@ -14,7 +14,8 @@ from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim, elsewhere, gone, links
 
 # As below: where they could not be asked.
-CLAIM, OTHERS, ANSWERS, HERE = "claim", "sole-holder", "address-free", "went-on-here"
+CLAIM, OTHERS, ANSWERS = "claim", "sole-holder", "address-free"
+HERE, THERE = "went-on-here", "old-vm-there"
 _WAITS = 0.5  # seconds for an answer at the live address: nobody is live meanwhile
 _WAITS_BEHIND = 2.0  # the same through a jump host: its round trips come on top
 _NO_OTHER = "other machines that are plugged in with the gateway's MAC"
@@ -100,6 +101,9 @@ def may_act(run: Run) -> list[Check]:
     progress, and `finish` removes it itself.
     """
     checks = Checks()
+    checks.compare(THERE, f"the old VM {run.plan.old.name}", "", lambda: old_vm_is_there(run))
+    if checks.failed:
+        return checks.all  # each of the others would say the same
     if run.facts.find(Claim):
         checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
         checks.compare(HERE, "whether this run went on elsewhere", "", lambda: elsewhere.is_here(run))
@@ -110,6 +114,17 @@ def may_act(run: Run) -> list[Check]:
     return checks.all
 
 
+def old_vm_is_there(run: Run) -> Iterator[Check]:
+    """Before the commit no command works without it: its notes have the claim."""
+    if run.facts.last(Opened) is None and run.facts.last(Claim) is not None and gone.is_deleted(run):
+        old, new = run.plan.old.name, run.plan.new_name
+        hint = (
+            f"no command of this run works without it: restore {old} with its disks and its id {run.plan.old.id}, then"
+            f" run this again; or go on with {new} by hand, or delete it"
+        )
+        yield _deleted(run, hint)
+
+
 def may_go_back(run: Run) -> Iterator[Check]:
     """There is an old VM to go back to."""
     if gone.old_is_gone(run):
@@ -118,7 +133,11 @@ def may_go_back(run: Run) -> Iterator[Check]:
             f"{new} stays as it is, and nothing goes back to {old} any more: `vmmigrate finish {run.run_id}` ends the"
             f" run where it is migrated, `vmmigrate resume {run.run_id}` where it is not yet"
         )
-        yield Check("old-vm-there", f"the old VM {old}", "there", "deleted", Verdict.FAIL, hint)
+        yield _deleted(run, hint)
+
+
+def _deleted(run: Run, hint: str) -> Check:
+    return Check("old-vm-there", f"the old VM {run.plan.old.name}", "there", "deleted", Verdict.FAIL, hint)
 
 
 def before_closing(run: Run) -> None:

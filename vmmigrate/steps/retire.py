@@ -16,10 +16,11 @@ from vmmigrate.steps import claim, gone, guards, inside
 def see_who_serves(run: Run) -> None:
     """The new gateway does, and the old one is unplugged. Raises Guarded with who is live."""
     new, old = run.facts.of(NewVm).vm, run.plan.old
-    hint = f"start it and plug it in, or go back: vmmigrate rollback {run.run_id}"
+    is_gone = gone.old_is_gone(run)
+    hint = "start it and plug it in" + ("" if is_gone else f", or go back: vmmigrate rollback {run.run_id}")
     guards.require(run, _serves(run, new, (old,), hint))
     deleted = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"
-    run.remark(deleted if gone.old_is_gone(run) else _what_is_known_of_the_old_queue(run))
+    run.remark(deleted if is_gone else _what_is_known_of_the_old_queue(run))
 
 
 def may_delete_new(run: Run) -> list[Check]:

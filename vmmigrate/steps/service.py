@@ -3,8 +3,9 @@
 import smtplib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import Holder, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
 from vmmigrate.facts import Claim, NewVm, Opened, Plugged
@@ -12,7 +13,7 @@ from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.fold import Status
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.steps import elsewhere, guards
+from vmmigrate.steps import elsewhere, gone, guards
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 GREETS_WITHIN = 3.0  # seconds
@@ -55,6 +56,11 @@ class Seen:
         never = facts.last(Opened) is None and not elsewhere.beyond(self.run)
         return never and facts.find(Plugged) is not None
 
+    @cached_property
+    def has_no_way_back(self) -> bool:
+        """The old VM was deleted: then no command goes back to it."""
+        return self.old is None and gone.is_deleted(self.run)
+
     @property
     def unknown(self) -> str:
         """Machines with the MAC that are not known to be either one."""
@@ -72,16 +78,21 @@ def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
     macs = {run.plan.identity.mac, run.plan.live_mac}
     holders = {holder.vm.id: holder for mac in sorted(macs) for holder in run.hypervisor.holders(mac)}
     barred = _in_the_way(run, holders.values())
-    found = _judged(Seen(run, standing, holders), past)  # its greeting is the last thing that is asked
+    seen = Seen(run, standing, holders)
+    found = _judged(seen, past)  # its greeting is the last thing that is asked
+    if seen.has_no_way_back:
+        found = replace(found, impossible=("rollback",))
     if not barred:
         return found
-    return replace(found, barred="; ".join(map(str, barred)), now=found.now and barred[0].hint)
+    now = found.now if barred[0].id == guards.THERE else barred[0].hint
+    return replace(found, barred="; ".join(map(str, barred)), now=found.now and now)
 
 
 def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
     """What the guards of each command would refuse: another run's claim, another machine that is live with this MAC."""
     checks = Checks()
-    if run.facts.find(Claim):
+    checks.compare(guards.THERE, "the old VM", "", lambda: guards.old_vm_is_there(run))
+    if run.facts.find(Claim) and not checks.failed:
         checks.compare(guards.CLAIM, "the claim", "", lambda: guards.claim_is_ours(run))
         checks.compare(guards.HERE, "whether it went on elsewhere", "", lambda: elsewhere.is_here(run))
     if run.facts.find(Plugged):
@@ -182,10 +193,11 @@ def _down(seen: Seen, past: Sequence[Outage], why: str) -> Service:
 def _way_out(seen: Seen) -> str:
     """The commands that end it; after the run's end first by hand what is amiss."""
     run_id, over = seen.run.run_id, seen.standing.came_to_its_end
-    if not over and seen.new is not None and seen.old is None and _old_is_gone(seen.run):
+    if not over and seen.new is not None and seen.has_no_way_back:
         shell = f"on the screen of {seen.new.vm.name}, as root: {OPEN_BY_HAND}"
         return "; ".join((*_by_hand(seen, seen.new), shell))
-    commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ("resume", "rollback")]
+    ways = ("resume",) if seen.has_no_way_back else ("resume", "rollback")
+    commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ways]
     serving = (seen.new or seen.old) if over or _opened(seen) else seen.old
     if serving is not None and (over or not commands):
         commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
@@ -196,15 +208,6 @@ def _way_out(seen: Seen) -> str:
 
 def _opened(seen: Seen) -> bool:
     return seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
-
-
-def _old_is_gone(run: Run) -> bool:
-    """Deleted: then no command of this run can act, because its claim is gone too."""
-    try:
-        run.hypervisor.inventory(run.plan.old)
-    except NotFound:
-        return True
-    return False
 
 
 def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
