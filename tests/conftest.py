@@ -1,11 +1,13 @@
 """What holds for every test, wherever the tests are run."""
 
+import functools
 import gc
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+import typer.testing
 
 from tests.budgets import pytest_runtest_logreport, pytest_sessionfinish, pytest_terminal_summary
 
@@ -15,6 +17,10 @@ __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish", "pytest_terminal_
 def pytest_configure() -> None:
     """A shell starts what runs in its background with SIGINT ignored; some tests press Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The runner makes the whole command line again for each test that calls it; it is the same one.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -47,7 +47,7 @@ def fetch_leaf(host: str, port: int, timeout: float = 5.0, *, dial: Dial = dial_
 
     Raises OSError (ssl.SSLError among them) where there is no handshake.
     """
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the system's authorities: to load them takes 30 ms
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (

@@ -1,5 +1,6 @@
 """What Tomcat would serve is what is collected: connectors, hosts, paths, properties and stores as in real ones."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def web(xml: str, files: dict[str, bytes]) -> TlsBundle:
     return collect(Gateway(server_xml=xml, files=files), DEBIAN, smtp=False)
 
 
+@cache
 def leaf(store: bytes, word: str = "djigzo") -> str:
     return entries(store, Secret(word))[0].pair.fingerprint
 

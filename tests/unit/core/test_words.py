@@ -4,6 +4,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,21 @@ PAGES += sorted([*(CHECKOUT / "docs").glob("*.md"), *(CHECKOUT / "docs").glob("*
 CODE = sorted([*(CHECKOUT / "vmmigrate").rglob("*.py"), *(CHECKOUT / "hypervisors").rglob("*.py")])
 
 
+ANY = re.compile("|".join(rf"\b({words})\b" for words in PLAIN), re.IGNORECASE)
+
+
+@cache
+def tokens(path: Path) -> list[tokenize.TokenInfo]:
+    """Of a Python file; both looks at it need them."""
+    return list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
+
+
 def said(path: Path) -> Iterator[tuple[int, str]]:
     """The lines that a person reads: of a page all, of code its comments and strings without the values in them."""
-    text = path.read_text()
     if path.suffix != ".py":
-        yield from enumerate(text.splitlines(), 1)
+        yield from enumerate(path.read_text().splitlines(), 1)
         return
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in tokens(path):
         if token.type in (tokenize.COMMENT, tokenize.STRING):
             for number, line in enumerate(token.string.splitlines(), token.start[0]):
                 yield number, re.sub(r"\{[^{}]*\}", "", line)
@@ -49,6 +58,7 @@ def unplain(path: Path) -> list[str]:
     return [
         f"{name}:{number}: {found.group()!r}, better: {better}"
         for number, line in said(path)
+        if ANY.search(line)
         for words, better in PLAIN.items()
         for found in re.finditer(rf"\b({words})\b", line, re.IGNORECASE)
         if (name, found.group()) not in ALLOWED
@@ -63,10 +73,10 @@ def test_texts_for_people_use_plain_words(paths: list[Path]) -> None:
 def test_names_in_the_program_use_plain_words_too() -> None:
     odd = re.compile("|".join(PLAIN), re.IGNORECASE)
     names = {
-        (path.name, token.string)
+        (path.name, name)
         for path in CODE
-        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
-        if token.type == tokenize.NAME and any(map(odd.fullmatch, token.string.split("_")))
+        for name in {token.string for token in tokens(path) if token.type == tokenize.NAME}
+        if any(map(odd.fullmatch, name.split("_")))
     }
     # a file's position, as io calls it
     assert {name for _, name in names} - {"tell"} == set()
