@@ -125,7 +125,7 @@ FLOORS = (
     ("errors", "events", "invalid", "step"),
     ("findings", "disk", "durable", "settings", "addressing"),
     ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
-    ("archives", "doors", "watch"),
+    ("archives", "doors", "updating", "watch"),
     ("run",),
     ("steps",),
     ("itineraries", "plan"),

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from vmmigrate import __version__
-from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls, watch, window
+from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls, update, watch, window
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 failed, and everything is back as it was · 2 refused, nothing was changed (usage,
@@ -64,6 +64,7 @@ for command in (
 app.add_typer(backup.app, name="backup")
 app.add_typer(config.app, name="config")
 app.add_typer(tls.app, name="tls")
+app.add_typer(update.app, name="update")
 
 
 @app.callback(invoke_without_command=True)

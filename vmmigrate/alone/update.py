@@ -1,0 +1,54 @@
+"""Plan the package update of a gateway that was installed from packages: read the set, look at the host."""
+
+from pathlib import Path
+
+from vmmigrate.errors import UsageProblem
+from vmmigrate.findings import Findings, refusal
+from vmmigrate.parts import Parts, doors_of, reported
+from vmmigrate.settings.models import Settings
+from vmmigrate.updating.chosen import choose
+from vmmigrate.updating.look import look_at
+from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package
+from vmmigrate.updating.planning import UpdatePlan, plan_of
+
+
+def plan(host: str, folder: Path, settings: Settings, parts: Parts, sums: Path | None = None) -> UpdatePlan:
+    """Changes nothing, here or there. `sums`: a SHA256SUMS file that must name every package.
+
+    Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
+    """
+    given = _read(folder)
+    if sums is not None:
+        _refuse_others(given, sums)
+    with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
+        seen = look_at(doors.old.shell(host))
+    made = plan_of(host, seen, choose(given, seen.host))
+    if made.blocked:
+        raise refusal(made.blocked)
+    return made
+
+
+def _read(folder: Path) -> tuple[Package, ...]:
+    """Raises PlanRefused with each package that cannot be read."""
+    found = Findings()
+    paths = packages_in(folder)
+    given = [found.ask("package", lambda path=path: read_package(path)) for path in paths]  # type: ignore[misc]
+    found.refuse_if_blocked()
+    if not given:
+        raise UsageProblem(f"{folder} has no package", hint="give the folder with the new release's .deb or .rpm files")
+    return tuple(package for package in given if package)
+
+
+def _refuse_others(given: tuple[Package, ...], sums: Path) -> None:
+    """Raises PlanRefused for a package that the file does not name, or names with another digest."""
+    try:
+        digests = digests_of(sums.read_text(errors="replace"))
+    except OSError as error:
+        raise UsageProblem(f"{sums}: {error.strerror}", hint="give the SHA256SUMS file of the release") from error
+    found = Findings()
+    for package in given:
+        published = digests.get(package.path.name)
+        if published != package.sha256:
+            seen = f"{package.path.name}: {'not in ' + sums.name if published is None else 'its SHA-256 is another'}"
+            found.error("package-digest", seen, "download it again, from the publisher")
+    found.refuse_if_blocked()
