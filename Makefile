@@ -48,7 +48,8 @@ lab-down: ## Stop the lab and remove everything it made
 man: setup ## Generate the manual page from the help
 	$(PY) docs/manpage.py > docs/vmmigrate.1
 
-docs: man ## Generate the manual page and the transcript of a first use
+docs: man ## Generate the manual page, the page of limits and the transcript of a first use
+	$(PY) docs/limits.py > docs/limits.md
 	VMMIGRATE_WRITE_DOCS=1 $(PY) -m pytest -q tests/journey/test_first_use.py
 
 bench: setup ## Measure against other tools: a table, then one JSON line per figure

@@ -26,6 +26,8 @@ from hypervisors.errors import (
     printable,
 )
 from hypervisors.images import identify_image, refuse_unreadable
+from hypervisors.limits import LIMITS, Limit
+from hypervisors.limits import in_module as limits_in
 from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots, VappProperties
 from hypervisors.secrets import Secret, redacted, without_secrets
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
@@ -57,6 +59,7 @@ from hypervisors.wire.tls import fetch_leaf
 from hypervisors.words import Words, in_one_line, recordable
 
 __all__ = [
+    "LIMITS",
     "REAL_TIME",
     "Access",
     "Address",
@@ -78,6 +81,7 @@ __all__ = [
     "Image",
     "Inventory",
     "Lasting",
+    "Limit",
     "LoginRefused",
     "NameTaken",
     "Network",
@@ -122,6 +126,7 @@ __all__ = [
     "in_one_line",
     "lasting",
     "let_settle",
+    "limits_in",
     "no_progress",
     "normal_fingerprint",
     "once_reachable",

@@ -98,7 +98,13 @@ def test_the_migration_sees_hypervisors_through_its_facades_alone() -> None:
 
 def test_the_wire_stands_on_the_ground_alone() -> None:
     """So that any adapter and any appliance may use it; nothing of it knows either."""
-    ground = ("hypervisors.errors", "hypervisors.trust", "hypervisors.secrets", "hypervisors.words")
+    ground = (
+        "hypervisors.errors",
+        "hypervisors.trust",
+        "hypervisors.secrets",
+        "hypervisors.words",
+        "hypervisors.limits",
+    )
     inside = ("hypervisors/wire",)
     assert files(*inside) != []
 
@@ -122,7 +128,7 @@ def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
 
 # A room sees the floors below its own. What is imported for the type checker alone does not count.
 FLOORS = (
-    ("errors", "events", "invalid", "step"),
+    ("errors", "events", "invalid", "limits", "reading", "step"),
     ("findings", "disk", "durable", "settings", "addressing"),
     ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
     ("archives", "doors", "updating", "watch"),
@@ -194,6 +200,8 @@ GROUND = (
     "vmmigrate.errors",
     "vmmigrate.findings",
     "vmmigrate.invalid",
+    "vmmigrate.limits",
+    "vmmigrate.reading",
     "vmmigrate.addressing",
 )
 

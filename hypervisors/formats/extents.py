@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 from shlex import quote
 
+from hypervisors import limits
 from hypervisors.errors import BadImage
 from hypervisors.formats.source import Source
 
-_LARGEST = 1 << 16
+_LARGEST = limits.EXTENTS.most
 _EXTENT = re.compile(rb'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\w+\s+"([^"]+)"', re.MULTILINE)
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from hypervisors import limits
 from hypervisors.formats.encodings import encoding_of
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
@@ -10,7 +11,7 @@ from hypervisors.formats.source import Source
 _ALGORITHMS = {"SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}  # the manifest's names, and hashlib's
 _OPENSSL_3 = re.compile(r"SHA-?2-?(?=256|512)")  # SHA2-256, where OpenSSL 1 wrote SHA256
 
-_LARGEST = 1 << 20
+_LARGEST = limits.MANIFEST.most
 _LINE = re.compile(r"([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)", re.ASCII)
 
 

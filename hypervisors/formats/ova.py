@@ -3,13 +3,14 @@
 import tarfile
 from typing import BinaryIO, cast
 
+from hypervisors import limits
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
 
 _AT, _MAGIC = 257, b"ustar"
 _BLOCK = tarfile.BLOCKSIZE
-_MOST_MEMBERS = 1000
-_MOST_HEADER_BYTES = 1 << 22  # of all that tarfile reads: headers, long names, extended attributes
+_MOST_MEMBERS = limits.OVA_MEMBERS.most
+_MOST_HEADER_BYTES = limits.OVA_HEADERS.most
 # what tarfile raises for an invalid header: it parses octal, decimal, lists and nested headers without checks
 _NONSENSE = (tarfile.TarError, ValueError, LookupError, ArithmeticError, RecursionError)
 

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from hypervisors import limits
 from hypervisors.formats.elements import attribute, child, children, descendants, local, text
 from hypervisors.formats.encodings import decoded, encoding_of
 from hypervisors.formats.firmware import read_firmware
@@ -17,7 +18,7 @@ from hypervisors.formats.source import Source
 from hypervisors.formats.virtual_hardware import Hardware, default_configuration, read_hardware
 from hypervisors.types import Extent, OvfDescription, OvfDisk
 
-_LARGEST = 4 << 20  # vendors' files have tens of KiB; with every licence in every language, some hundreds
+_LARGEST = limits.OVF.most
 _HEAD = 1 << 16
 _ENVELOPE = re.compile(r"<([^\s<>/:\"'=!?]+:)?Envelope[\s>]")  # with any prefix that XML allows
 _ENCRYPTED = ("EncryptionSection", "EncryptedData")

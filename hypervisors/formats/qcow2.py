@@ -4,6 +4,7 @@ import struct
 from array import array
 from dataclasses import dataclass
 
+from hypervisors import limits
 from hypervisors.formats.source import SECTOR, Source, numbers
 
 MAGIC = b"QFI\xfb"
@@ -12,6 +13,7 @@ _CORRUPT, _DATA_FILE, _EXTENDED_L2 = 1 << 1, 1 << 2, 1 << 4
 _KNOWN_INCOMPATIBLE = 0b11111  # dirty, corrupt, external data file, compression type, extended L2
 _OFFSET = 0x00FFFFFFFFFFFE00
 _COMPRESSED = 1 << 62
+_LARGEST_TABLE = limits.QCOW2_TABLES.most
 _READS_AS_ZEROS = 1
 
 _FLATTEN = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, in the folder of its other file"
@@ -89,7 +91,11 @@ def _refuse_truncated(source: Source, header: Header) -> None:
     needed = -(-header.virtual_size // (header.cluster * (header.cluster // 8 // header.l2_words)))
     if header.l1_entries < needed:
         raise source.damaged(f"a qcow2 header with {header.l1_entries} tables, where its disk needs {needed}")
+    if header.l1_entries * 8 > _LARGEST_TABLE:
+        raise source.damaged(f"a qcow2 header with {header.l1_entries} tables")
     l1 = numbers(source.read(header.l1_offset, header.l1_entries * 8), "Q", "big")
+    if sum(bool(entry & _OFFSET) for entry in l1) * header.cluster > source.size:  # each of a whole image is its own
+        raise source.damaged("its qcow2 header names more tables than the file has room for")
     l2_entries = header.cluster // 8 // header.l2_words
     for index, entry in enumerate(l1):
         if entry & _OFFSET:

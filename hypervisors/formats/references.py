@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
+from hypervisors import limits
 from hypervisors.formats.elements import attribute, child, children
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
@@ -12,7 +13,7 @@ from hypervisors.formats.units import bytes_in
 from hypervisors.formats.virtual_hardware import Attachment, amount
 from hypervisors.types import OvfDisk
 
-_LARGEST_DISK = 64 << 40  # vSphere's own limit is 62 TiB
+_LARGEST_DISK = limits.DISK.most
 _FORMATS = (("vmdk", "vmdk"), ("qcow", "qcow2"))  # a word in the URI that names the format, and our name for it
 _OVIRT_FORMATS = {"RAW": "raw", "COW": "qcow2"}
 _ONE_DISK = "a gateway has one, and empty ones beside it: unpack the package and give the disk image that boots"

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtensionOID
 
+from hypervisors import limits
 from hypervisors.errors import BadImage, Problem
 from hypervisors.formats.manifest import algorithm, small
 from hypervisors.formats.source import Source
@@ -18,7 +19,7 @@ from hypervisors.formats.source import Source
 _SIGNATURE = re.compile(rb"^(?:\xef\xbb\xbf)?([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)\s*$", re.MULTILINE)
 _HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha512": hashes.SHA512()}  # noqa: S303 -- ovftool's default once
 _UNDERSTOOD = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
-_LONGEST_CHAIN = 8
+_LONGEST_CHAIN = limits.SIGNATURE_CHAIN.most
 _NONSENSE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion)  # parsed lazily
 _ELSEWHERE = "fetch it again from its publisher, or leave image.ca_file out to deploy it unverified"
 

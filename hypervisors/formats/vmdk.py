@@ -7,6 +7,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+from hypervisors import limits
 from hypervisors.formats import extents
 from hypervisors.formats.source import SECTOR, Source, numbers
 
@@ -17,9 +18,9 @@ _DIRECTORY_AT_END = 0xFFFFFFFFFFFFFFFF  # streamOptimized: the header that count
 _FOOTER_FROM_END = 1024
 _IN_ONE_FILE = ("monolithicSparse", "streamOptimized")
 _NO_PARENT = "ffffffff"
-_MOST_ENTRIES = 512  # of a grain table, in every version of the format
-_LARGEST_DIRECTORY = 1 << 25
-_LARGEST_DESCRIPTOR = 1 << 20
+_MOST_ENTRIES = limits.VMDK_TABLE.most
+_LARGEST_DIRECTORY = limits.VMDK_DIRECTORY.most
+_LARGEST_DESCRIPTOR = limits.VMDK_DESCRIPTOR.most
 _DESCRIPTOR = 20 * SECTOR  # where QEMU searches for a parent, whatever length the header gives
 
 _ONE_FILE = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, in the folder of its other files"
@@ -100,8 +101,11 @@ def _refuse_truncated(source: Source, header: Header) -> None:
     if tables * 4 > _LARGEST_DIRECTORY:
         raise source.damaged(f"a VMDK header with {tables} grain tables")
     directory = numbers(source.read(header.directory_at * SECTOR, tables * 4), "I", "little")
+    named = [table_at for table_at in directory if table_at]
+    if len(named) * header.entries_per_table * 4 > source.size:  # each of a whole image is its own
+        raise source.damaged("its VMDK header names more tables than the file has room for")
     furthest = 0
-    for table_at in filter(None, directory):
+    for table_at in named:
         table = source.read(table_at * SECTOR, header.entries_per_table * 4)
         furthest = max(furthest, max(numbers(table, "I", "little")))
     if furthest > 1:  # 1: a grain of zeros, which takes no space

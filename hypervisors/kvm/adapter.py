@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from hypervisors import refusals
+from hypervisors import limits, refusals
 from hypervisors.access import Access
 from hypervisors.carried import Carried
 from hypervisors.errors import Problem
@@ -37,7 +37,7 @@ from hypervisors.types import (
     VmRef,
 )
 
-_LONGEST = 120.0  # seconds for one call; `deploy` has none: it copies a disk, and the keep-alive watches its connection
+_LONGEST = limits.LIBVIRT.most
 
 
 def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":

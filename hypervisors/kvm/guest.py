@@ -9,13 +9,14 @@ from typing import Any
 import libvirt
 import libvirt_qemu
 
+from hypervisors import limits
 from hypervisors.errors import HypervisorError, NotFound
 from hypervisors.kvm.faults import NO_AGENT, door, has_code
 
-_TIMEOUT = 5  # seconds for one answer of the agent
-_LARGEST = 1 << 20
+_TIMEOUT = limits.AGENT.most
+_LARGEST = limits.AGENT_FILE.most
 _PIECE = 1 << 18
-_MOST_PIECES = 1 << 10  # a file of /proc comes in pieces of 1 KiB
+_MOST_PIECES = limits.AGENT_PIECES.most
 NO_ANSWER = (
     "AGENT_UNRESPONSIVE",
     "AGENT_UNSYNCED",

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from hypervisors import refusals
+from hypervisors import limits, refusals
 from hypervisors.access import Access
 from hypervisors.kvm import over_ssh, pulse, transports
 from hypervisors.kvm.deadline import within
@@ -22,7 +22,7 @@ from hypervisors.tag import Tag
 from hypervisors.types import PowerState, VmRef
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
-_CONNECTING = 60.0  # seconds; a daemon that was just started learns first what its QEMU can do
+_CONNECTING = limits.LIBVIRT_CONNECTING.most
 _STATES = {
     libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
     libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,

@@ -10,8 +10,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from hypervisors import limits
 from hypervisors.secrets import without_secrets
 
+_REPEATED = limits.SSH_TO_LIBVIRT.most
 _SETTLING = 3.0  # seconds for an ssh to say its last words, or to end when it is asked to
 
 
@@ -26,6 +28,8 @@ class Tunnel:
         self._folder = Path(tempfile.mkdtemp(prefix="vmmigrate-", dir="/tmp"))  # a socket's path has 107 bytes at most
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
+        self._said = b""
+        self._listening: threading.Thread | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._listener = socket.socket(socket.AF_UNIX)
@@ -38,18 +42,16 @@ class Tunnel:
         """Of the socket."""
         return self._folder / "s"
 
-    @property
-    def _words(self) -> Path:
-        return self._folder / "said"
-
     def last_words(self) -> str:
-        """All that ssh said until it ended; '' of one that still runs."""
+        """What ssh said last until it ended; '' of one that still runs."""
         if self._process:
             try:
                 self._process.wait(_SETTLING)
             except subprocess.TimeoutExpired:
                 return ""
-        return self._words.read_text(errors="replace") if self._words.exists() else ""
+        if self._listening:
+            self._listening.join(_SETTLING)
+        return self._said.decode(errors="replace")
 
     def leave_no_files(self) -> None:
         """Once connected, nothing is looked for there: a process that is killed then leaves nothing behind."""
@@ -74,17 +76,27 @@ class Tunnel:
 
     def _start(self, client: socket.socket) -> None:
         try:
-            with self._words.open("wb") as words:
-                self._process = subprocess.Popen(
-                    self._command,
-                    stdin=client.fileno(),
-                    stdout=client.fileno(),
-                    stderr=words,
-                    start_new_session=True,
-                    env={**without_secrets(os.environ), "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
-                )
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=client.fileno(),
+                stdout=client.fileno(),
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                env={**without_secrets(os.environ), "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
+            )
         except OSError as error:
-            self._words.write_text(f"{self._command[0]} cannot be started: {error.strerror}")
+            self._said = f"{self._command[0]} cannot be started: {error.strerror}".encode()
+            return
+        self._listening = threading.Thread(target=self._listen, name="ssh's words", daemon=True)
+        self._listening.start()
+
+    def _listen(self) -> None:
+        """Not into a file: a host may say as much as the disk holds."""
+        assert self._process is not None
+        assert self._process.stderr is not None
+        with self._process.stderr as stream:
+            while piece := os.read(stream.fileno(), _REPEATED):
+                self._said = (self._said + piece)[-_REPEATED:]
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -4,12 +4,13 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import HTTPSConnection
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from threading import Lock
 from typing import TypeVar
 
 from pyVmomi import SoapStubAdapter, vim, vmodl
 
+from hypervisors import limits
 from hypervisors.access import Access
 from hypervisors.errors import LoginRefused, Problem
 from hypervisors.secrets import Secret
@@ -22,7 +23,8 @@ from hypervisors.wire import proxies
 
 T = TypeVar("T")
 _Collector = vmodl.query.PropertyCollector
-_ANSWERING = 120.0  # seconds, for connecting and for each answer
+_ANSWERING = limits.VSPHERE.most
+_LARGEST = limits.VSPHERE_ANSWER.most
 _IDLE = 20.0  # seconds after which a connection is not used again: what the server has closed would cost a write
 _AGAIN = 0.5  # seconds before a read is repeated
 
@@ -147,7 +149,13 @@ def open_session(url: str, access: Access) -> Session:
 def _stub(target: Target, context: ssl.SSLContext) -> SoapStubAdapter:
     """Not SmartConnect: that turns what the transport says into a fault without words."""
     stub = SoapStubAdapter(
-        host=target.host, port=target.port, path="/sdk", version=OLDEST, sslContext=context, connectionPoolTimeout=_IDLE
+        host=target.host,
+        port=target.port,
+        path="/sdk",
+        version=OLDEST,
+        sslContext=context,
+        connectionPoolTimeout=_IDLE,
+        acceptCompressedResponses=False,  # a little of it could become any amount
     )
     stub.scheme = partial(_connection, target)
     return stub
@@ -155,4 +163,24 @@ def _stub(target: Target, context: ssl.SSLContext) -> SoapStubAdapter:
 
 def _connection(target: Target, *, context: ssl.SSLContext, **_: object) -> HTTPSConnection:
     """pyvmomi's own way to a proxy would show the proxy's password to the server."""
-    return proxies.connection(target.host, target.port, context, _ANSWERING)
+    made = proxies.connection(target.host, target.port, context, _ANSWERING)
+    made.response_class = _Bounded
+    return made
+
+
+class _Bounded(HTTPResponse):
+    """An answer that ends: pyvmomi reads, and keeps, whatever comes."""
+
+    _taken = 0
+
+    def begin(self) -> None:
+        super().begin()
+        if self.headers.get("Content-Encoding", "identity") != "identity":
+            raise HTTPException("a compressed answer, which was not asked for")
+
+    def read(self, amt: int | None = None) -> bytes:
+        piece = super().read(_LARGEST + 1 - self._taken if amt is None else amt)
+        self._taken += len(piece)
+        if self._taken > _LARGEST:
+            raise HTTPException(f"an answer of more than {_LARGEST >> 20} MiB")
+        return piece

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pyVmomi import vim
 
+from hypervisors import limits
 from hypervisors.errors import HypervisorError, LoginRefused, NotPermitted, Problem, Unreachable
 from hypervisors.secrets import Secret
 from hypervisors.vmware.session import Session
@@ -18,7 +19,8 @@ from hypervisors.wire.faults import plainly
 
 _REST = "/rest/com/vmware/cis"  # of vSphere 6.5 to 8
 _TAGS, _ASSOCIATION, _SESSION = f"{_REST}/tagging/tag/id:", f"{_REST}/tagging/tag-association", f"{_REST}/session"
-_ANSWERING = 60.0  # seconds
+_ANSWERING = limits.TAGS_ANSWER.most
+_LARGEST = limits.TAGS.most
 _WHAT = "the tags of virtual machines"
 
 _refused: set[tuple[str, str, Secret]] = set()  # by server and account: failures in a row lock an account
@@ -82,14 +84,16 @@ def _asked(
     try:
         connection.request(method, path, sent, {**headers, "Content-Type": "application/json"})
         answer = connection.getresponse()
-        text = answer.read()
+        text = answer.read(_LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(f"{_WHAT}: no answer from the server: {plainly(error)}", hint="does vCenter run?") from error
     if answer.status >= http.client.MULTIPLE_CHOICES:
         raise _refusal(answer.status, answer.reason)
+    if len(text) > _LARGEST:
+        raise HypervisorError(f"{_WHAT}: the server's answer has more than {_LARGEST} bytes", hint="is it a vCenter?")
     try:
         return json.loads(text)["value"] if text.strip() else None
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise HypervisorError(f"{_WHAT}: the server's answer cannot be read", hint="is it a vCenter?") from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypervisors import Dial, Unreachable, dial_straight, fingerprint_of, printable
 from hypervisors.wire import bracketed, plainly, root_of
+from vmmigrate import limits
 from vmmigrate.appliance.tls.certificates import from_der
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
@@ -19,7 +20,7 @@ from vmmigrate.settings.models import Settings
 
 _DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
 PORTS = (443, 8443, 465, 25, 587)
-_LONGEST = 100  # certificates of a chain that are read; OpenSSL's own limit of depth
+_LONGEST = limits.SHOWN_CHAIN.most
 _PATIENCE = 5.0  # seconds for a connection or an answer
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
+from vmmigrate.limits import QUESTIONS
 
-_EACH_MORE = 10.0  # seconds for each question after the first: on an emulated guest a program takes seconds to start
+_EACH_MORE = QUESTIONS.most
 _NAMED, _SHOWN = 3, 400  # questions, and characters of what was said, in a message
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits import DATABASE
 
 _TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"
 _DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
 # One row, also of an empty table: a list that did not come is not taken for an empty one.
 _LIST = "SELECT '{0}', coalesce(json_agg({1}), '[]') FROM {0}"
 _LISTED = {"cm_certificates": "cm_thumbprint", "cm_keystore": "cm_alias"}
-_PATIENCE = 300.0  # seconds: a digest reads whole tables
+_PATIENCE = DATABASE.most
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ from hypervisors.wire import (
 )
 from vmmigrate.appliance.urls import host_of, origin_of, path_of
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
+from vmmigrate.limits import DIALLING
 
-_DIALLING = 15.0  # seconds
+_DIALLING = DIALLING.most
 _BLOCK = 1 << 17  # bytes handed to the socket at a time; urllib3's own 16 KiB halves the speed of an upload
 _SHOWN = 200  # characters of what is no answer
 _READING = ("GET", "HEAD")  # what changes nothing, so that a wait may ask it again

@@ -8,11 +8,12 @@ from itertools import count
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits import MAIN_CF_ASKED, MAIN_CF_DEPTH, MAIN_CF_STEPS, MAIN_CF_VALUE
 
-_DEEPEST = 20  # a parameter within a parameter: a loop in main.cf must end
-_MOST = 1000  # parameters in one value; each may name several, which name several
-_LONGEST = 1 << 16  # characters
-_MOST_ASKED = 50  # parameters that main.cf does not set: each default costs a command
+_DEEPEST = MAIN_CF_DEPTH.most
+_MOST = MAIN_CF_STEPS.most
+_LONGEST = MAIN_CF_VALUE.most
+_MOST_ASKED = MAIN_CF_ASKED.most
 _SHOWN = 200  # characters of the value in a message
 _NAME = re.compile(r"\s*(\w+)\s*")
 _OPERATORS: dict[str, Callable[[int, int], bool] | Callable[[str, str], bool]] = {
@@ -50,6 +51,8 @@ class _Expansion:
     def of(self, text: str, depth: int) -> str:
         if depth > _DEEPEST:
             raise self._bad("refer to themselves")
+        if len(text) > _LONGEST:
+            raise self._bad("make a value that is too long")
         made, at = "", 0
         while (dollar := text.find("$", at)) >= 0:
             made += text[at:dollar]
@@ -108,7 +111,7 @@ class _Expansion:
             raise self._bad("have a comparison that is not understood")
         right, at = self._bracketed(inside, found.end())
         sides = self.of(left, depth), self.of(right, depth)
-        numbers = all(re.fullmatch(r"[0-9]+", side) for side in sides)
+        numbers = all(re.fullmatch(r"[0-9]{1,20}", side) for side in sides)  # longer ones Postfix cannot read either
         compare: Callable[[object, object], bool] = _OPERATORS[found[1]]  # type: ignore[assignment]
         return compare(*map(int, sides)) if numbers else compare(*sides), inside[at:]
 

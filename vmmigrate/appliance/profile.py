@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
+from vmmigrate.limits import CONFIGURATION
+from vmmigrate.reading import text
 
 _FIX = "fix the profile, or probe the console again"
 
@@ -124,7 +126,7 @@ def read_profile(path: Path | None) -> Profile:
     if path is None:
         return Profile()
     try:
-        return Profile.model_validate(tomllib.loads(path.read_text()))
+        return Profile.model_validate(tomllib.loads(text(path, CONFIGURATION)))
     except OSError as error:
         raise UsageProblem(f"{path}: {error.strerror}", hint="give a profile that `vmmigrate probe` wrote") from error
     except ValidationError as error:

@@ -6,8 +6,9 @@ from time import monotonic
 from typing import Any
 
 from hypervisors.wire import named_in_tls
+from vmmigrate.limits import SMTP
 
-MOST = 1 << 16  # bytes of all answers; a greeting and the names of extensions have some hundred
+MOST = SMTP.most
 
 
 class Smtp(smtplib.SMTP):

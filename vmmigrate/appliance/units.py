@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from hypervisors import REAL_TIME, NotYet, Pace, once_reachable, wait_for
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits import UNITS
 
 BOOT_ID = ("cat", "/proc/sys/kernel/random/boot_id")
-_PATIENCE = 30.0  # seconds for one command while the machine is busy starting
+_PATIENCE = UNITS.most
 
 
 def unit_states(shell: Shell, names: Iterable[str]) -> dict[str, str]:

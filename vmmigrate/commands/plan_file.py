@@ -19,12 +19,13 @@ def write_plan(path: Path, text: str) -> None:
 
 
 def read_plan(path: Path) -> "Plan":
+    from vmmigrate import limits, reading
     from vmmigrate.errors import UsageProblem
     from vmmigrate.model import plan_from_json
 
     hint = "make one: vmmigrate plan OLD IMAGE -o FILE"
     try:
-        return plan_from_json(path.read_text())
+        return plan_from_json(reading.text(path, limits.PLAN))
     except OSError as error:
         raise UsageProblem(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:

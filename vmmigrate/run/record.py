@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from vmmigrate import limits, reading
 from vmmigrate.errors import JournalDamaged
 
 SCHEMA = 3  # a journal stays in the schema that it was begun in, so that the version which began it can go on
@@ -88,11 +89,13 @@ def parse(path: Path) -> tuple[list[Record], int]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return reading.data(path, limits.JOURNAL)
     except OSError as error:
         raise JournalDamaged(
             f"{path} cannot be read: {error.strerror}", hint="is it a file, and may this user read it?"
         ) from error
+    except ValueError as error:
+        raise JournalDamaged(f"{path} is no journal: {error}", hint="restore the file from a backup") from error
 
 
 def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Record:

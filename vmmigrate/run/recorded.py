@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hypervisors import Problem
+from vmmigrate import limits, reading
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import StepRemark, Warned
 from vmmigrate.facts import Facts
@@ -133,7 +134,7 @@ def plan_of(rundir: RunDir, itinerary: Itinerary) -> Plan:
 
 def _read(path: Path, parse: Callable[[str], T]) -> T:
     try:
-        return parse(path.read_text())
+        return parse(reading.text(path, limits.PLAN))
     except OSError as error:
         raise JournalDamaged(
             f"{path} cannot be read: {error.strerror}", hint="restore that file from a copy, or permit reading it"

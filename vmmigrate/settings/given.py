@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from vmmigrate import limits, reading
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
 from vmmigrate.settings.models import Settings
@@ -67,7 +68,7 @@ class Change:
 def kept(path: Path) -> Given | None:
     """None: a run of an earlier version, or a file that cannot be read."""
     try:
-        return Given(**json.loads(path.read_bytes()))
+        return Given(**json.loads(reading.data(path, limits.PLAN)))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, ValidationError
 
+from vmmigrate import limits, reading
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
 from vmmigrate.settings.given import NO_FILE, Given
@@ -63,7 +64,7 @@ def own_file() -> Path:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(reading.text(path, limits.CONFIGURATION))
     except OSError as error:
         there = f"see what is there: ls -ld {shlex.quote(str(path))}"
         missing = "vmmigrate init OLD writes one; or name another file"

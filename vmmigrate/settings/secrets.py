@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hypervisors import Secret, without_secrets
+from vmmigrate import limits, reading
 from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.wanted import Wanted, all_wanted, given_as, variable
@@ -129,13 +130,15 @@ def _from_file(name: str, path: Path) -> str:
     try:
         if path.stat().st_mode & 0o077:
             raise UsageProblem(f"{name}: others may read {path}", hint=f"chmod 600 {shlex.quote(str(path))}")
-        text = path.read_text().rstrip("\r\n")
+        text = reading.text(path, limits.PASSWORD_FILE).rstrip("\r\n")
     except OSError as error:
         raise UsageProblem(
             f"{name}: {path}: {error.strerror}", hint=f"see what is there: ls -l {shlex.quote(str(path))}"
         ) from error
     except UnicodeDecodeError:
         raise UsageProblem(f"{name}: {path} is not text", hint="write the password there, in UTF-8") from None
+    except ValueError as error:
+        raise UsageProblem(f"{name}: {path}: {error}", hint="name the file that has the password alone") from None
     return _not_empty(name, text, str(path))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from vmmigrate import limits, reading
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.invalid import plain
 from vmmigrate.settings.models import Settings
@@ -43,7 +44,7 @@ def read_stored(path: Path) -> Stored:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(reading.data(path, limits.PLAN))
     except OSError as error:
         raise JournalDamaged(
             f"{path} cannot be read: {error.strerror}", hint="restore that file from a copy, or permit reading it"

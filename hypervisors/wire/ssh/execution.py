@@ -8,7 +8,9 @@ from time import monotonic
 
 import paramiko
 
-OUTPUT_LIMIT = 16 << 20  # bytes of one command's output; the longest honest one is a queue's listing
+from hypervisors.limits import SSH_OUTPUT
+
+OUTPUT_LIMIT = SSH_OUTPUT.most
 _PIECE = 1 << 15
 _GRACE = 2.0  # seconds without another byte: a daemon that the command left behind may hold its output open for ever
 

@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hypervisors.errors import Unusable
+from hypervisors.limits import KNOWN_HOSTS
 
 _REVOKED, _AUTHORITY = (
     "@revoked",
     "@cert-authority",
 )  # certificates of hosts are not asked for, so authorities say nothing
-_LARGEST = 1 << 24  # bytes
+_LARGEST = KNOWN_HOSTS.most
 _HASHED = "|1|"
 
 

@@ -3,12 +3,14 @@
 import io
 from typing import BinaryIO
 
+from vmmigrate.limits import ARCHIVE, ARCHIVE_HEADER, ARCHIVE_HEADERS, ARCHIVE_MEMBERS, ARCHIVE_RATIO
+
 GIB = 1 << 30
-MOST = 64 * GIB  # unpacked, whatever the archive's size
-RATIO = 200  # times its size, if over a gibibyte: a database dump compresses 5 to 20 times, zeros 1,000 times
-MEMBERS = 100_000
-_HEADER = 128 << 10  # one member's headers: long names, PAX records
-_HEADERS = 64 << 20  # all of them
+MOST = ARCHIVE.most
+RATIO = ARCHIVE_RATIO.most
+MEMBERS = ARCHIVE_MEMBERS.most
+_HEADER = ARCHIVE_HEADER.most
+_HEADERS = ARCHIVE_HEADERS.most
 _PIECE = 1 << 18
 
 

@@ -16,12 +16,13 @@ from typing import IO, BinaryIO, cast
 
 from vmmigrate.appliance.backup.bounded import MEMBERS, Forward, TooMuch, check_unpacked
 from vmmigrate.errors import NoBackup
+from vmmigrate.limits import ARCHIVE_LISTED, ZIP_DIRECTORY
 
-LISTED = 200  # members and oddities that are listed by name; the rest is counted
+LISTED = ARCHIVE_LISTED.most
 CONFIGURATION, DATABASE, OTHER = "configuration", "database dump", "other"
 _NAME = 200  # characters of a name
 _HEAD = 64  # bytes of a member that show its kind
-_DIRECTORY = 8 << 20  # bytes of a zip's directory: some hundred thousand members
+_DIRECTORY = ZIP_DIRECTORY.most
 _PIECE = 1 << 18
 _END = bytes(512)
 _ENCRYPTED = 1  # in a zip member's flags

@@ -10,6 +10,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import interfaces_file, networkd, resolving
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
+from vmmigrate.limits import INTERFACES_DEPTH
 
 MAIN = "/etc/network/interfaces"
 _FOLDER = "/etc/network/interfaces.d"
@@ -18,7 +19,7 @@ _LISTING = ("ls", "-1", _FOLDER)
 QUESTIONS = (question("ifup"), _LISTING)
 _META = FileMeta("0644", "root", "root")
 _PATIENCE = 120.0  # seconds: ifdown waits for a DHCP client that is still looking for a server
-_DEPTH = 5  # of files that source files
+_DEPTH = INTERFACES_DEPTH.most
 
 
 def present(shell: Shell) -> bool:

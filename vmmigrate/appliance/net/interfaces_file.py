@@ -47,13 +47,13 @@ class Stanza:
 
 
 def stanzas(text: str) -> tuple[Stanza, ...]:
-    found: list[Stanza] = [Stanza(None, ())]
+    found: list[tuple[Line | None, list[Line]]] = [(None, [])]
     for line in _lines(text):
         if line.starts:
-            found.append(Stanza(line, ()))
+            found.append((line, []))
         else:
-            found[-1] = Stanza(found[-1].head, (*found[-1].body, line))
-    return tuple(found)
+            found[-1][1].append(line)
+    return tuple(Stanza(head, tuple(body)) for head, body in found)
 
 
 def sources(text: str) -> tuple[tuple[str, ...], ...]:

@@ -6,9 +6,10 @@ from posixpath import dirname
 from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, Addresses
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits import IPTABLES_JUMPS
 
 _HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",)}
-_MOST_JUMPS = 100  # to one chain; each crash may have left one
+_MOST_JUMPS = IPTABLES_JUMPS.most
 _PROGRAMS = {"v4": "iptables", "v6": "ip6tables"}
 # As nft._LINK_IN and nft._LINK_OUT; 130 to 132 and 143: group memberships, for which iptables has no names.
 _NEIGHBOURS = ("neighbour-solicitation", "neighbour-advertisement")

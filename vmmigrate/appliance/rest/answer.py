@@ -11,8 +11,11 @@ from bs4 import BeautifulSoup
 
 from hypervisors import printable, redacted
 from vmmigrate.appliance.backup.archive import looks_like_html
+from vmmigrate.limits import REST_ANSWER, REST_NESTING, REST_PAGE
 
-LIMIT = 1 << 20  # bytes: an answer in JSON has some hundred
+LIMIT = REST_ANSWER.most
+_PAGE = REST_PAGE.most
+_DEEPEST = REST_NESTING.most
 _WORDS = 200  # characters
 _MESSAGE_KEYS = ("message", "detail", "error_description", "error", "title", "reason", "description", "errors")
 _SECOND_FACTOR = re.compile(
@@ -77,31 +80,31 @@ def _words(body: bytes, document: object) -> str:
     if document is not None:
         said = " · ".join(dict.fromkeys(_said(document)))
     elif looks_like_html(body):
-        page = BeautifulSoup(body, "html.parser")
+        page = BeautifulSoup(body[:_PAGE], "html.parser")
         said = (page.title.get_text() if page.title else "") or page.get_text(" ")
     else:
         said = body.decode(errors="replace")
     return " ".join(printable(redacted(said)).split())[:_WORDS] or "(no words)"
 
 
-def _said(document: object) -> Iterator[str]:
+def _said(document: object, depth: int = _DEEPEST) -> Iterator[str]:
     """The strings under the usual keys for errors; a value under any other key may be a secret."""
-    if isinstance(document, dict):
+    if isinstance(document, dict) and depth:
         for key in _MESSAGE_KEYS:
             value = document.get(key)
-            yield from [value] if isinstance(value, str) else _said_in(value)
+            yield from [value] if isinstance(value, str) else _said_in(value, depth - 1)
 
 
-def _said_in(value: object) -> Iterator[str]:
+def _said_in(value: object, depth: int) -> Iterator[str]:
     if isinstance(value, list):
         for each in value:
-            yield from [each] if isinstance(each, str) else _said(each)
+            yield from [each] if isinstance(each, str) else _said(each, depth)
     else:
-        yield from _said(value)
+        yield from _said(value, depth)
 
 
-def _pairs(document: object) -> Iterator[tuple[str, object]]:
-    if isinstance(document, dict):
+def _pairs(document: object, depth: int = _DEEPEST) -> Iterator[tuple[str, object]]:
+    if isinstance(document, dict) and depth:
         for key, value in document.items():
             yield str(key), value
-            yield from _pairs(value)
+            yield from _pairs(value, depth - 1)

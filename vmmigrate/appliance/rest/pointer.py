@@ -4,8 +4,9 @@ from urllib.parse import quote
 
 from vmmigrate.appliance.rest.profile import ID
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits import REST_ID
 
-_LONGEST = 200  # characters of an id; a UUID has 36
+_LONGEST = REST_ID.most
 
 
 def find(document: object, pointer: str) -> object:

@@ -14,12 +14,13 @@ from vmmigrate.appliance.rest.answer import Answer, read_answer
 from vmmigrate.appliance.rest.pointer import as_text, find
 from vmmigrate.appliance.rest.profile import RestProfile, RestToken
 from vmmigrate.errors import ApplianceError, NotDiscovered
+from vmmigrate.limits import REST_TOKEN
 
 LOOK = "check which endpoint the browser calls, and what it answers (developer tools, Network)"
 _FAILURES = "five failed log-ins within 300 s block an account from this address"  # [F-REST-2]
 _NOT_THERE = (404, 405, 410, 501)
 _UNAUTHORISED = 401
-_LONGEST_TOKEN = 8192
+_LONGEST_TOKEN = REST_TOKEN.most
 _SHORTEST_TOKEN = 20  # characters of one that is taken out of others' words: a shorter one may be a word itself
 
 

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from hypervisors import Secret, in_one_line
 from hypervisors.wire.ssh import Output
+from vmmigrate.limits import SUDO
 
-PATIENCE = 60.0  # seconds for sudo itself, on a machine that is busy booting
+PATIENCE = SUDO.most
 # Replaces sudo's own prompt, which may be in any language: what comes before it is sudo's lecture.
 PROMPT = "vmmigrate-asks:"
 # `requiretty`, as old RHEL and SUSE have it: "sorry, you must have a tty to run sudo", and "tty" in each translation

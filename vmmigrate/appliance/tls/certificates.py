@@ -9,8 +9,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from vmmigrate.appliance.tls.pem import is_key, is_trusted
 from vmmigrate.errors import BadKeys
+from vmmigrate.limits import PEM_CERTIFICATES
 
-MOST = 1000  # certificates of one file: a list of all public authorities has some 150
+MOST = PEM_CERTIFICATES.most
 _UNREADABLE = (ValueError, TypeError, OverflowError, x509.InvalidVersion)
 
 

@@ -10,9 +10,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from vmmigrate.appliance.tls.keys import Pair, belongs
 from vmmigrate.findings import Finding, error, warning
+from vmmigrate.limits import CHAIN
 
 _SOON = timedelta(days=30)
-_HIGHEST = 20  # certificates above a leaf: each costs a check of signatures against all that are known
+_HIGHEST = CHAIN.most
 
 
 def check(pair: Pair, host: str, now: datetime) -> tuple[Finding, ...]:

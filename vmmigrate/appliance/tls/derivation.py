@@ -7,13 +7,12 @@ from asn1crypto import keys, pem
 from asn1crypto import pkcs12 as asn1
 
 from vmmigrate.errors import BadKeys
+from vmmigrate.limits import KEY_MEMORY, KEY_ROUNDS, PEM_KEY, STORE_KEYS
 
-MOST_ROUNDS = 5_000_000  # of all keys of a file together: five seconds; one key has 2,048 (OpenSSL) to 600,000
-MOST_MEMORY = 1 << 28  # bytes, for scrypt; OpenSSL's own setting takes 16 MiB
-LARGEST_KEY = 1 << 13  # bytes of PEM text: one of RSA with 8,192 bits has 6,300
-LARGEST_KEYS = (
-    10_000  # bytes of all keys of a store; one of RSA with 8,192 bits, which takes half a minute to check, has 4,700
-)
+MOST_ROUNDS = KEY_ROUNDS.most
+MOST_MEMORY = KEY_MEMORY.most
+LARGEST_KEY = PEM_KEY.most
+LARGEST_KEYS = STORE_KEYS.most
 _SCRYPT = "1.3.6.1.4.1.11591.4.11"  # RFC 7914
 _ODD = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 

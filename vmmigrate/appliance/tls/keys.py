@@ -26,8 +26,9 @@ from vmmigrate.appliance.tls.derivation import refuse_costly_key
 from vmmigrate.appliance.tls.pem import blocks, is_key, is_trusted, key_blocks
 from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, warning
+from vmmigrate.limits import PEM_KEYS
 
-_MOST_KEYS = 20  # of one file: Postfix serves one of each kind
+_MOST_KEYS = PEM_KEYS.most
 _PSS = "1.2.840.113549.1.1.10"  # a key for this signature alone: cryptography takes it for a plain RSA key
 _KINDS: tuple[tuple[type, str], ...] = (
     (rsa.RSAPublicKey, "RSA"),

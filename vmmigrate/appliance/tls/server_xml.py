@@ -13,8 +13,10 @@ from defusedxml import DefusedXmlException
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
+from vmmigrate.limits import TOMCAT_PROPERTIES, TOMCAT_VALUE
 
-_DEEPEST = 10  # a property within a property
+_DEEPEST = TOMCAT_PROPERTIES.most
+_LONGEST = TOMCAT_VALUE.most
 _PROPERTY = re.compile(r"\$\{([^${}]+)\}")
 _OPTION = re.compile(r"""-D([\w.-]+)=("[^"]*"|'[^']*'|[^\s"']*)""")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -123,6 +125,11 @@ def _filled(value: str, known: dict[str, str]) -> str:
         value, before = _PROPERTY.sub(one, value), value
         if value == before:
             break
+        if len(value) > _LONGEST:  # each may name several, which name several
+            raise ApplianceError(
+                f"server.xml names properties that make a value of more than {_LONGEST} characters",
+                hint="repair it, or catalina.properties beside it; Tomcat needs them too",
+            )
     return value
 
 

@@ -19,10 +19,11 @@ from vmmigrate.appliance.web.reading import read_page
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.vocabulary import ACTS
 from vmmigrate.errors import ApplianceError, NotDiscovered
+from vmmigrate.limits import WEB_FRAMES, WEB_PAGE, WEB_REFRESHES
 
-_PAGE_LIMIT = 1 << 20  # bytes: a console's page is some hundred kilobytes at most
-_HOPS = 5  # automatic refreshes in a row
-_FRAMES = 8
+_PAGE_LIMIT = WEB_PAGE.most
+_HOPS = WEB_REFRESHES.most
+_FRAMES = WEB_FRAMES.most
 _AT_ONCE = 10.0  # seconds: a later refresh is not a redirect but a session limit or a dashboard
 _HEADERS = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
 

@@ -13,8 +13,9 @@ from vmmigrate.appliance.web.patience import asks_to_wait, is_busy, wait_through
 from vmmigrate.appliance.web.rows import marks
 from vmmigrate.appliance.web.scoring import Sign, says
 from vmmigrate.errors import NoBackup, NotDiscovered
+from vmmigrate.limits import WEB_DOWNLOAD
 
-_HOPS = 8  # pages between the form and the archive
+_HOPS = WEB_DOWNLOAD.most
 _BY_HAND = "export the backup in a browser and give --backup-file"
 
 

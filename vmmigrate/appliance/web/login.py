@@ -18,9 +18,10 @@ from vmmigrate.appliance.web.pages import Page, lasting_action, lasting_path, sa
 from vmmigrate.appliance.web.roles import LOGIN, PASSWORD_PAGE, USER_FIRST
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.errors import ApplianceError, NotDiscovered
+from vmmigrate.limits import WEB_LOGIN
 
 _JUDGED = (400, 401, 403, 422, 423, 429)  # the account was judged: a second try would be a second failure
-_LOOKED_AT = 6  # pages on the way to a log-in form
+_LOOKED_AT = WEB_LOGIN.most
 _BLOCK = (
     "five failed log-ins within 300 s block an account for this address [F-REST-2]: wait five minutes, then check it"
 )

@@ -9,12 +9,13 @@ from typing import Any
 from bs4 import BeautifulSoup, Tag
 
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits import WEB_CONTROLS, WEB_ELEMENTS, WEB_NESTING
 
 CONTROLS = ("input", "select", "textarea", "button")
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "legend", "caption")
-DEEPEST = 100  # elements within each other; browsers stop too (at 512), and put what is deeper beside its parent
-MOST_ELEMENTS = 20_000  # a list of a thousand users has some ten thousand
-MOST_CONTROLS = 2_000
+DEEPEST = WEB_NESTING.most
+MOST_ELEMENTS = WEB_ELEMENTS.most
+MOST_CONTROLS = WEB_CONTROLS.most
 
 # A start tag ends these, if they are open within the nearest of those (HTML's optional end tags).
 _ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -10,9 +10,10 @@ from vmmigrate.appliance.urls import origin_of, path_of
 from vmmigrate.appliance.web import vocabulary as words
 from vmmigrate.appliance.web.pages import Link, Page, same_place
 from vmmigrate.appliance.web.scoring import Sign, says, weigh
+from vmmigrate.limits import WEB_DEPTH, WEB_PAGES
 
-_DEPTH = 6  # links: four levels of menus, the page itself, one below it
-_MOST = 40  # pages fetched in all
+_DEPTH = WEB_DEPTH.most
+_MOST = WEB_PAGES.most
 
 Fetch = Callable[[str], Page]
 Signs = tuple[Sign[Link], ...]

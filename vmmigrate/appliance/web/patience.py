@@ -10,9 +10,10 @@ from vmmigrate.appliance.web.browser import Browser
 from vmmigrate.appliance.web.pages import Page, Refresh
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.vocabulary import WAITING
+from vmmigrate.limits import WEB_REFRESH
 
 T = TypeVar("T")
-_LONGEST = 60.0  # seconds: a page with a later refresh is not waiting for anything
+_LONGEST = WEB_REFRESH.most
 _SHORTEST = 0.2
 
 

@@ -19,8 +19,9 @@ from vmmigrate.appliance.web.patience import asks_to_wait, is_busy, wait_through
 from vmmigrate.appliance.web.rows import marks
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.errors import ApplianceError, NotDiscovered
+from vmmigrate.limits import WEB_QUESTIONS
 
-_QUESTIONS = 4  # pages in a row that ask something
+_QUESTIONS = WEB_QUESTIONS.most
 _DEPLOY_AGAIN = "deploy the machine again and repeat the import: it is not known what was restored on this one"
 
 

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from vmmigrate.limits import WEB_SENTENCE
+
 T = TypeVar("T")
-LONGEST = 1000  # characters: some patterns join two words of a sentence, which takes quadratic time in its length
+LONGEST = WEB_SENTENCE.most
 
 
 @dataclass(frozen=True)

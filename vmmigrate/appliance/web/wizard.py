@@ -9,9 +9,10 @@ from vmmigrate.appliance.web.decisions import Decision, Decisions, not_there
 from vmmigrate.appliance.web.forms import Field, Form
 from vmmigrate.appliance.web.pages import Link, Page
 from vmmigrate.appliance.web.scoring import Sign, says
+from vmmigrate.limits import WEB_WIZARD
 
 KEY = "wizard_skip"
-_STEPS = 6  # a wizard may ask for confirmation on further pages
+_STEPS = WEB_WIZARD.most
 
 
 class Wizard:

@@ -1,0 +1,126 @@
+"""How much a reader takes of what it is given: bytes, seconds, steps, things, depth. No bound is elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` of `unit` of `what`, which may be hostile where `of` is.
+
+    `unit`: "bytes", "seconds", "steps", "things", "times" or "depth". `why`: what is honest has, or the source.
+    """
+
+    what: str
+    of: str
+    most: int
+    unit: str
+    why: str
+
+
+def in_module(names: Mapping[str, object]) -> dict[str, Limit]:
+    """The limits that a module defines, by their names, in its order."""
+    return {name: each for name, each in names.items() if isinstance(each, Limit)}
+
+
+EXTENTS = Limit(
+    "the descriptor of a VMDK in several files, beside an image",
+    "the folder of an image",
+    1 << 16,
+    "bytes",
+    "it is a page of text",
+)
+OVF = Limit(
+    "an OVF descriptor",
+    "an image",
+    4 << 20,
+    "bytes",
+    "vendors' files have tens of KiB; with every licence in every language, some hundreds",
+)
+OVA_MEMBERS = Limit("the members of an OVA", "an image", 1000, "things", "packages have a few")
+OVA_HEADERS = Limit(
+    "all tar headers of an OVA: names, long names, extended attributes",
+    "an image",
+    1 << 22,
+    "bytes",
+    "a header has 512",
+)
+MANIFEST = Limit(
+    "a manifest, or the file of its signature", "an image", 1 << 20, "bytes", "it has a line for each file"
+)
+SIGNATURE_CHAIN = Limit(
+    "the authorities between a signer and the one that is trusted",
+    "an image",
+    8,
+    "things",
+    "publishers have one or two",
+)
+VMDK_TABLE = Limit("the entries of a grain table", "an image", 512, "things", "in every version of the format")
+VMDK_DIRECTORY = Limit(
+    "the directory of grain tables",
+    "an image",
+    1 << 25,
+    "bytes",
+    "that of a disk of 16 TiB with grains of 64 KiB has 2 MiB",
+)
+VMDK_DESCRIPTOR = Limit("the descriptor in a VMDK", "an image", 1 << 20, "bytes", "the longest known has 20 sectors")
+DISK = Limit("the size of a disk that an OVF names", "an image", 64 << 40, "bytes", "vSphere's own limit is 62 TiB")
+AGENT_FILE = Limit(
+    "a file through the guest agent", "a new guest", 1 << 20, "bytes", "the agent's channel is for small files"
+)
+AGENT_PIECES = Limit(
+    "the answers that one file comes in", "a new guest", 1 << 10, "steps", "a file of /proc comes in pieces of 1 KiB"
+)
+AGENT = Limit("one answer of the guest agent", "a new guest", 5, "seconds", "it answers from memory")
+LIBVIRT = Limit(
+    "one call of libvirt",
+    "a hypervisor",
+    120,
+    "seconds",
+    "`deploy` has none: it copies a disk, and the keep-alive watches its connection",
+)
+LIBVIRT_CONNECTING = Limit(
+    "a connection to libvirt",
+    "a hypervisor",
+    60,
+    "seconds",
+    "a daemon that was just started learns first what its QEMU can do",
+)
+VSPHERE = Limit(
+    "a connection to vSphere, and each read of its answer",
+    "a hypervisor",
+    120,
+    "seconds",
+    "a vCenter under load takes half a minute",
+)
+TAGS_ANSWER = Limit(
+    "an answer of vCenter's REST service", "a hypervisor", 60, "seconds", "it asks another service of vCenter's"
+)
+KNOWN_HOSTS = Limit("a known_hosts file", "the workstation", 1 << 24, "bytes", "one of ten thousand hosts has 5 MiB")
+SSH_OUTPUT = Limit(
+    "the output of one command over SSH, and a file that is read so",
+    "a guest",
+    16 << 20,
+    "bytes",
+    "the longest honest one is the listing of a queue",
+)
+QCOW2_TABLES = Limit(
+    "the first table of a qcow2",
+    "an image",
+    32 << 20,
+    "bytes",
+    "QEMU's own limit; that of a disk of 2 TiB with clusters of 64 KiB has 32 KiB",
+)
+TAGS = Limit("an answer of vCenter's REST service", "a hypervisor", 1 << 20, "bytes", "the ids of a machine's tags")
+SSH_TO_LIBVIRT = Limit(
+    "what ssh to a hypervisor says, and is repeated where it fails",
+    "a hypervisor",
+    1 << 16,
+    "bytes",
+    "the last lines say why",
+)
+VSPHERE_ANSWER = Limit(
+    "an answer of vSphere", "a hypervisor", 64 << 20, "bytes", "a page of 500 machines with their hardware has some MiB"
+)
+
+LIMITS = in_module(globals())

@@ -1,0 +1,265 @@
+"""A console of endless pages, frames, refreshes, questions: so many are fetched, and so much of each is read."""
+
+import gzip
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from hypervisors import REAL_TIME, Problem, TlsTrust
+from tests.limits.twin import Endless, most, steps, twin
+from vmmigrate.appliance.https import HttpsOrigin
+from vmmigrate.appliance.profile import ConsoleProfile
+from vmmigrate.appliance.rest import answer as rest
+from vmmigrate.appliance.rest.pointer import fill
+from vmmigrate.appliance.rest.session import RestSession
+from vmmigrate.appliance.urls import origin_of
+from vmmigrate.appliance.web.browser import Browser
+from vmmigrate.appliance.web.decisions import Decisions
+from vmmigrate.appliance.web.downloads import Download
+from vmmigrate.appliance.web.login import Entry, find_entry
+from vmmigrate.appliance.web.markup import Markup
+from vmmigrate.appliance.web.navigation import TO_BACKUP, Walk
+from vmmigrate.appliance.web.patience import asks_to_wait
+from vmmigrate.appliance.web.reading import read_page
+from vmmigrate.appliance.web.restoring import Restore
+from vmmigrate.appliance.web.scoring import says
+from vmmigrate.appliance.web.wizard import Wizard
+from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered
+
+HOME = "https://gw.example.org/ciphermail/"
+LOGIN = "<form><input name=user><input name=password type=password><button>Log in</button></form>"
+Page = Callable[[str], str]
+
+
+class Raw(io.BytesIO):
+    def read(self, size: int | None = -1, /, **_: object) -> bytes:
+        return super().read(size)
+
+
+class Console:
+    """In place of an HTTPS origin: `page` makes the body for each address. `asked`: every address."""
+
+    origin = origin_of(HOME)
+
+    def __init__(self, page: Page, raw: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        self._page, self._raw, self._headers = page, raw, headers or {}
+        self.asked: list[str] = []
+
+    def request(self, method: str, url: str, **_: object) -> requests.Response:
+        self.asked.append(url)
+        answer = requests.Response()
+        answer.status_code, answer.url = 200, url
+        answer.headers = CaseInsensitiveDict({"Content-Type": "text/html", **self._headers})
+        answer.raw = self._raw or Raw(self._page(url).encode())
+        return answer
+
+    @contextmanager
+    def reading(self, answer: requests.Response) -> Iterator[None]:
+        yield
+
+
+def _browser(console: Console) -> Browser:
+    return Browser(console, timeout=1, slow_timeout=1, pace=REAL_TIME)  # type: ignore[arg-type]
+
+
+def _decisions() -> Decisions:
+    return Decisions(ConsoleProfile())
+
+
+def _numbered(body: str) -> Page:
+    """A page that leads to the next one: N is its number."""
+
+    def page(url: str) -> str:
+        number = int("".join(filter(str.isdecimal, url.rpartition("/")[2]))[:6] or 0)
+        return f"<html><body>{body.replace('N', str(number + 1))}</body></html>"
+
+    return page
+
+
+# ---- bytes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@twin("WEB_PAGE")
+def test_of_a_page_without_end_so_much_is_read() -> None:
+    raw = Endless(b"<p>x", b"<html>")
+    browser = _browser(Console(lambda url: "", raw))
+    with pytest.raises(ApplianceError, match="elements"):
+        browser.open(HOME)
+    assert raw.taken <= most("WEB_PAGE")
+
+
+@pytest.mark.slow
+@twin("WEB_PAGE")
+def test_a_small_page_that_unpacks_without_end() -> None:
+    packed = gzip.compress(b"x" * (64 << 20))
+    console = Console(lambda url: "", Raw(packed), {"Content-Encoding": "gzip"})
+    browser = _browser(console)
+    page = browser.read(browser.get(HOME), b"")
+    assert len(page.text) <= most("WEB_PAGE")
+
+
+@twin("REST_ANSWER")
+def test_of_a_rest_answer_without_end_so_much_is_read() -> None:
+    raw = Endless(b'"x",', b"[")
+    assert rest.read_answer("GET /x", SimpleNamespace(status_code=200, raw=raw)).document is None  # type: ignore[arg-type]
+    assert raw.taken == most("REST_ANSWER")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", [b"<html>" + b"<i>" * 340_000, b"<html>" + b"x" * 1_000_000, b"<html><!--" * 100_000])
+@twin("REST_PAGE")
+def test_a_web_page_in_place_of_an_answer_is_looked_at_only_at_its_beginning(body: bytes) -> None:
+    assert steps(lambda: rest.answer_from("GET /x", 502, body)) < 40 * most("REST_PAGE")
+
+
+@pytest.mark.parametrize("key", ["error", "errors"])
+@twin("REST_NESTING")
+def test_an_answer_of_errors_within_errors(key: str) -> None:
+    depth = 450
+    opening, closing = ('{"error":', "}") if key == "error" else ('{"errors":[', "]}")
+    seen = rest.answer_from("GET /x", 400, (opening * depth + '"x"' + closing * depth).encode())
+    assert seen.words == "(no words)"
+    assert not seen.asks_second_factor
+
+
+@twin("REST_ID")
+def test_an_id_that_is_none_goes_into_no_path() -> None:
+    with pytest.raises(ApplianceError, match="cannot be used in the path"):
+        fill("/jobs/{id}", "x" * (most("REST_ID") + 1))
+
+
+@twin("REST_TOKEN")
+def test_a_token_of_any_length_is_not_sent() -> None:
+    profile = SimpleNamespace(token=SimpleNamespace(json_="/token", cookie=None, header=None, scheme=None))
+    session = RestSession("https://gw.example.org", TlsTrust(), profile)  # type: ignore[arg-type]
+    for length, taken in ((most("REST_TOKEN"), True), (most("REST_TOKEN") + 1, False)):
+        seen = rest.answer_from("POST /login", 200, f'{{"token": "{"x" * length}"}}'.encode())
+        assert bool(session._token_in(requests.Response(), seen)) is taken
+
+
+@twin("DIALLING")
+def test_a_connection_has_so_many_seconds() -> None:
+    seconds: list[float] = []
+
+    def dial(host: str, port: int, timeout: float) -> Any:
+        seconds.append(timeout)
+        raise OSError("refused")
+
+    http = HttpsOrigin("https://gw.example.org", TlsTrust(fingerprint="a" * 64), dial)
+    with pytest.raises(Problem):
+        http.request("GET", "https://gw.example.org/", timeout=None, read_timeout=None)  # type: ignore[arg-type]
+    assert seconds[0] == most("DIALLING")
+
+
+# ---- elements ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", ["<i>" * 25_000, "<input>" * 3_000])
+@twin("WEB_ELEMENTS", "WEB_CONTROLS")
+def test_a_page_of_more_than_any_console_has(body: str) -> None:
+    with pytest.raises(ApplianceError, match="it is not read"):
+        read_page(body.encode(), HOME)
+    assert steps(read_page, body.encode(), HOME) < 60 * most("WEB_ELEMENTS")
+
+
+@pytest.mark.slow
+@twin("WEB_NESTING")
+def test_elements_within_each_other() -> None:
+    deepest = max(len(list(tag.parents)) for tag in Markup("<div>" * 5000).find_all(True))
+    assert deepest == most("WEB_NESTING")
+
+
+@twin("WEB_SENTENCE")
+def test_of_a_sentence_so_much_is_looked_through() -> None:
+    assert not says("end", "x" * most("WEB_SENTENCE") + "end")
+
+
+@twin("WEB_REFRESH")
+def test_a_page_that_comes_back_much_later_does_not_ask_to_wait() -> None:
+    for seconds, waits in ((most("WEB_REFRESH"), True), (most("WEB_REFRESH") + 1, False), (10**400, False)):
+        page = read_page(f"<meta http-equiv=refresh content='{seconds}; url=x'>".encode(), HOME)
+        assert (asks_to_wait(page) is not None) is waits
+
+
+# ---- pages ---------------------------------------------------------------------------------------------------
+
+
+@twin("WEB_REFRESHES")
+def test_refreshes_without_end() -> None:
+    console = Console(_numbered("<meta http-equiv=refresh content='0; url=N'>"))
+    _browser(console).open(HOME)
+    assert len(console.asked) == 1 + most("WEB_REFRESHES")
+
+
+@twin("WEB_FRAMES")
+def test_frames_within_frames() -> None:
+    console = Console(lambda url: "".join(f"<iframe src={url}{n}></iframe>" for n in range(50)))
+    _browser(console).open(HOME)
+    assert len(console.asked) == 1 + most("WEB_FRAMES")
+
+
+@pytest.mark.slow
+@twin("WEB_DEPTH", "WEB_PAGES")
+def test_a_console_of_endless_menus() -> None:
+    console = Console(_numbered("".join(f"<a href=N{n}>System settings</a>" for n in range(10))))
+    browser = _browser(console)
+    visits = list(Walk(browser.open, TO_BACKUP).visits(browser.open(HOME)))
+    assert len(visits) == most("WEB_PAGES")
+    line = Console(_numbered("<a href=N>System settings</a>"))
+    browser = _browser(line)
+    assert max(len(each.trail) for each in Walk(browser.open, TO_BACKUP).visits(browser.open(HOME))) == most(
+        "WEB_DEPTH"
+    )
+
+
+@twin("WEB_LOGIN")
+def test_a_log_in_that_is_always_one_page_further() -> None:
+    console = Console(_numbered("<a href=N>Log in</a><a href=Nx>Sign in</a>".replace("Nx", "N0")))
+    with pytest.raises(NotDiscovered):
+        find_entry(_browser(console), _decisions(), HOME)
+    assert len(console.asked) <= most("WEB_LOGIN")
+
+
+@twin("WEB_WIZARD")
+def test_a_wizard_without_end() -> None:
+    console = Console(_numbered("<h1>Setup wizard</h1><a href=N>Skip</a>"))
+    browser = _browser(console)
+    page = browser.open(HOME)
+    Wizard(browser, _decisions(), lambda page: page, press=False).leave(page)
+    assert len(console.asked) == 1 + most("WEB_WIZARD")
+
+
+def _entry(browser: Browser) -> Entry:
+    page = read_page(LOGIN.encode(), f"{HOME}login")
+    return Entry(page, page.forms[0])
+
+
+@twin("WEB_DOWNLOAD")
+def test_an_archive_that_is_always_one_page_further() -> None:
+    console = Console(_numbered("<a href=N>Download the backup N.zip</a>"))
+    browser = _browser(console)
+    before = read_page(b"<form><button>Back up</button></form>", f"{HOME}backup")
+    with pytest.raises(NoBackup, match=f"after {most('WEB_DOWNLOAD')} pages"):
+        Download(browser, _decisions(), before, _entry(browser)).archive(browser.get(HOME))
+    assert len(console.asked) == 1 + most("WEB_DOWNLOAD")
+
+
+@twin("WEB_QUESTIONS")
+def test_questions_without_end() -> None:
+    asks = "<p>Are you sure, for the N. time?</p><form action=N method=post><input name=aN><button>Yes</button></form>"
+    console = Console(_numbered(asks))
+    browser = _browser(console)
+    upload = "<form method=post enctype=multipart/form-data><input type=file name=f><button>Restore</button></form>"
+    before = read_page(upload.encode(), f"{HOME}restore")
+    restore = Restore(browser, _decisions(), before, _entry(browser), None)
+    with pytest.raises(NotDiscovered, match="one question after another"):
+        restore.send(before.forms[0], io.BytesIO(b"x"), "b.zip", 1, lambda progress: None)
+    assert len(console.asked) == 1 + most("WEB_QUESTIONS")

@@ -1,0 +1,336 @@
+"""A guest whose files and answers have no end costs so many steps and commands, and no more."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import paramiko
+import pytest
+from asn1crypto import algos, keys, pem
+from asn1crypto import pkcs12 as asn1
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from hypervisors import Secret, Unreachable
+from hypervisors.kvm import guest
+from hypervisors.wire.ssh import execution
+from tests.integration.odd_sshd import OddSshd
+from tests.limits.twin import Endless, most, steps, twin
+from tests.unit.appliance.small_ca import NOW, certificate, pair
+from vmmigrate.alone import tls_show
+from vmmigrate.appliance import asking, database, smtp, units
+from vmmigrate.appliance.family import Software, Units
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.net import ifupdown, interfaces_file
+from vmmigrate.appliance.net.iptables import Iptables
+from vmmigrate.appliance.port import FileMeta, Result
+from vmmigrate.appliance.postconf import expanded
+from vmmigrate.appliance.ssh import sudo
+from vmmigrate.appliance.tls import chains, derivation, pkcs12, server_xml
+from vmmigrate.appliance.tls import keys as tls_keys
+from vmmigrate.appliance.tls.handshake import Served
+from vmmigrate.errors import ApplianceError, BadKeys
+
+_WORD = Secret("changeit")
+
+
+class Answering:
+    """A shell that gives one answer to everything and one content to every file, and counts."""
+
+    host = "mailgw"
+
+    def __init__(self, answer: str = "", file: bytes = b"") -> None:
+        self.asked: list[Sequence[str]] = []
+        self.seconds: list[float] = []
+        self._answer, self._file = answer, file
+
+    def run(self, argv: Sequence[str], *, timeout: float = 60.0, **_how: object) -> Result:
+        self.asked.append(argv)
+        self.seconds.append(timeout)
+        return Result(0, self._answer, "")
+
+    def read_file(self, path: str) -> bytes:
+        self.asked.append(("cat", path))
+        return self._file
+
+    def file_meta(self, path: str) -> FileMeta | None:
+        return FileMeta("0644", "root", "root")
+
+
+# ---- main.cf -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "value"),
+    [
+        ({"a": "$b", "b": "$a"}, "$a"),
+        ({f"p{n}": f"$p{n + 1}" * 100 for n in range(30)}, "$p0"),
+        ({"a": "x" * 60}, "$a" * 5000),
+        ({}, "${" * 50_000),
+        ({}, "${a?" * 16_000 + "}" * 16_000),
+    ],
+    ids=["circle", "doubling", "many", "brackets", "conditions"],
+)
+@twin("MAIN_CF_DEPTH", "MAIN_CF_STEPS", "MAIN_CF_VALUE")
+def test_a_value_of_main_cf_that_does_not_end_is_given_up(values: dict[str, str], value: str) -> None:
+    shell = Answering()
+    with pytest.raises(ApplianceError, match=r"main\.cf"):
+        expanded(shell, values, value)  # type: ignore[arg-type]
+    assert steps(lambda: expanded(shell, values, value)) < 40 * most("MAIN_CF_STEPS")  # type: ignore[arg-type]
+
+
+@twin("MAIN_CF_VALUE")
+def test_a_long_value_of_main_cf_is_not_looked_through() -> None:
+    long = "${a}" * most("MAIN_CF_VALUE")
+    assert steps(lambda: expanded(Answering(), {"a": "x"}, long)) < 100  # type: ignore[arg-type]
+
+
+@twin("MAIN_CF_ASKED")
+def test_defaults_without_end_are_not_asked_for() -> None:
+    shell = Answering("x")
+    with pytest.raises(ApplianceError, match="name too many others"):
+        expanded(shell, {}, "".join(f"$n{n} " for n in range(500)))  # type: ignore[arg-type]
+    assert len(shell.asked) == most("MAIN_CF_ASKED")
+
+
+# ---- network -------------------------------------------------------------------------------------------------
+
+
+@twin("IPTABLES_JUMPS")
+def test_a_rule_that_never_goes_is_deleted_so_often_and_no_more() -> None:
+    shell = Answering()
+    with pytest.raises(ApplianceError, match="finds the rule after 100 deletions"):
+        Iptables("/sbin/iptables").unload(shell, "vmmigrate_intake")  # type: ignore[arg-type]
+    assert len(shell.asked) == 2 * most("IPTABLES_JUMPS")
+
+
+@twin("INTERFACES_DEPTH")
+def test_files_that_source_others_for_ever_are_followed_so_deep() -> None:
+    class Sourcing(Answering):
+        def read_file(self, path: str) -> bytes:
+            super().read_file(path)
+            return f"source {path}x\n".encode()
+
+    shell = Sourcing()
+    ifupdown._files(_ahead(shell))
+    assert len([each for each in shell.asked if each[0] == "cat"]) == most("INTERFACES_DEPTH")
+
+
+def _ahead(shell: Answering) -> LookingShell:
+    shell.ahead = lambda *questions, **files: None  # type: ignore[attr-defined]
+    return shell  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("line", ["# x\n", "address 192.0.2.1\n", "x \\\n", "iface a inet dhcp\n"])
+def test_a_file_of_interfaces_costs_steps_in_proportion(line: str) -> None:
+    assert steps(interfaces_file.stanzas, line * 4000) < 2.2 * steps(interfaces_file.stanzas, line * 2000)
+
+
+# ---- commands ------------------------------------------------------------------------------------------------
+
+
+@twin("QUESTIONS", "UNITS", "DATABASE")
+def test_commands_have_so_many_seconds() -> None:
+    shell = Answering()
+    for act in (
+        lambda: asking.ask_all(shell, [("true",)] * 3, timeout=5),  # type: ignore[arg-type]
+        lambda: units.unit_states(shell, ["postfix"]),  # type: ignore[arg-type]
+        lambda: database.read_database(shell, b"key"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ApplianceError):
+            act()
+    assert shell.seconds[:3] == [5 + 2 * most("QUESTIONS"), most("UNITS"), most("DATABASE")]
+
+
+@twin("SUDO")
+def test_sudo_has_so_many_seconds() -> None:
+    class Talk:
+        def __init__(self) -> None:
+            self.seconds: list[float] = []
+
+        def plain(self, argv: Sequence[str], given: bytes, timeout: float) -> Result:
+            self.seconds.append(timeout)
+            raise Unreachable("it does not answer", hint="")
+
+    talk = Talk()
+    with pytest.raises(Unreachable):
+        sudo.find_out(talk, lambda: iter(()))  # type: ignore[arg-type]
+    assert talk.seconds == [most("SUDO")]
+
+
+@twin("SSH_OUTPUT")
+def test_output_without_end_is_taken_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortened: sixteen mebibytes over a local SSH take seconds."""
+    monkeypatch.setattr(execution, "OUTPUT_LIMIT", 1 << 18)
+    sent = 0
+
+    def endless(_line: str, channel: paramiko.Channel) -> None:
+        nonlocal sent
+        while True:
+            sent += channel.send(b"0" * 30_000)
+
+    with OddSshd(endless).running() as server:
+        transport = paramiko.Transport(("127.0.0.1", server.port))
+        transport.connect(username="root", password="right")
+        with pytest.raises(execution.TooMuch):
+            execution.execute(transport, "yes", b"", 20)
+        transport.close()
+    assert sent < (1 << 18) + (4 << 20)  # and a window that was under way
+
+
+# ---- the guest agent -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("piece", ["", "YQ==", "QUFB" * 90_000])
+@twin("AGENT_FILE", "AGENT_PIECES", "AGENT")
+def test_a_file_without_end_through_the_agent(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
+    seconds: list[int] = []
+
+    def command(domain: object, request: str, timeout: int, flags: int) -> str:
+        seconds.append(timeout)
+        return (
+            '{"return": 7}' if "file-read" not in request else f'{{"return": {{"buf-b64": "{piece}", "eof": false}}}}'
+        )
+
+    class Domain:
+        def name(self) -> str:
+            return "mailgw"
+
+    monkeypatch.setattr(guest.libvirt_qemu, "qemuAgentCommand", command)
+    with pytest.raises(Exception, match=r"does not come to the file's end|is larger than 1 MiB"):
+        guest.read_file(Domain(), "/etc/os-release")
+    assert len(seconds) <= 2 + min(most("AGENT_PIECES"), 2 + most("AGENT_FILE") // max(1, len(piece) * 3 // 4))
+    assert set(seconds) == {most("AGENT")}
+
+
+# ---- Tomcat --------------------------------------------------------------------------------------------------
+
+_TOMCAT = Software("5.x", {}, Units("back-end", "tomcat9", "postfix", "postgresql", "rsyslog"))
+
+
+@pytest.mark.parametrize(
+    "properties", ["a=${b}\nb=${a}\n", "".join(f"p{n}={f'${{p{n + 1}}}' * 100}\n" for n in range(20)) + "a=${p0}\n"]
+)
+@twin("TOMCAT_PROPERTIES", "TOMCAT_VALUE")
+def test_properties_of_properties_end(properties: str) -> None:
+    class Files(Answering):
+        def read_file(self, path: str) -> bytes:
+            xml = b'<Server><Connector port="${a}" SSLEnabled="true"/></Server>'
+            return xml if path.endswith("server.xml") else properties.encode()
+
+    def look() -> None:
+        server_xml.tls_connectors(Files(), _TOMCAT)  # type: ignore[arg-type]
+
+    assert steps(look) < most("TOMCAT_VALUE") * 3
+
+
+# ---- keys ----------------------------------------------------------------------------------------------------
+
+
+class _Scrypt(algos.Sequence):  # type: ignore[misc]
+    _fields: ClassVar = [(name, algos.Integer) for name in ("cost", "block", "parallel")]
+    _fields.insert(0, ("salt", algos.OctetString))
+
+
+def _shut(change: Callable[[Any], None]) -> bytes:
+    _, _, der = pem.unarmor(tls_keys.key_pem(pair("gw.example.org"), _WORD))
+    info = keys.EncryptedPrivateKeyInfo.load(der)
+    change(info["encryption_algorithm"]["parameters"])
+    return bytes(pem.armor("ENCRYPTED PRIVATE KEY", info.dump(force=True)))
+
+
+def _rounds(parameters: Any) -> None:
+    parameters["key_derivation_func"]["parameters"]["iteration_count"] = most("KEY_ROUNDS") + 1
+
+
+def _memory(parameters: Any) -> None:
+    derivation = algos.KdfAlgorithm({"algorithm": "1.3.6.1.4.1.11591.4.11"})
+    cost = most("KEY_MEMORY") // (128 * 8) + 1
+    derivation["parameters"] = _Scrypt({"salt": b"12345678", "cost": cost, "block": 8, "parallel": 1})
+    parameters["key_derivation_func"] = derivation
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        _shut(_rounds),
+        _shut(_memory),
+        b"-----BEGIN PRIVATE KEY-----\n" + b"A" * most("PEM_KEY") + b"\n-----END PRIVATE KEY-----\n",
+    ],
+    ids=["rounds", "memory", "size"],
+)
+@twin("KEY_ROUNDS", "KEY_MEMORY", "PEM_KEY")
+def test_a_key_that_costs_too_much_is_not_opened(block: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("it was opened")
+
+    monkeypatch.setattr(tls_keys, "load_pem_private_key", opened)
+    with pytest.raises(BadKeys, match="at most"):
+        tls_keys.load_pem(block + certificate("x")[0].public_bytes(Encoding.PEM), _WORD)
+
+
+@twin("STORE_KEYS")
+def test_a_store_with_large_keys_is_not_opened() -> None:
+    store = asn1.Pfx.load(pkcs12.to_pkcs12(pair("gw.example.org"), _WORD, "tomcat"))
+    bag = asn1.SafeBag({"bag_id": "key_bag", "bag_value": _large_key(), "bag_attributes": []})
+    safe = store.authenticated_safe
+    safe.append(asn1.ContentInfo({"content_type": "data", "content": asn1.SafeContents([bag]).dump()}))
+    store["auth_safe"]["content"] = safe.dump(force=True)
+    with pytest.raises(BadKeys, match=f"{most('STORE_KEYS')} at most"):
+        derivation.refuse_costly_store(store.dump(force=True))
+
+
+def _large_key() -> Any:
+    number = (1 << 8 * most("STORE_KEYS")) - 1
+    names = ("modulus", "public_exponent", "private_exponent", "prime1", "prime2", "exponent1", "exponent2")
+    parts = dict.fromkeys(names, 3) | {"version": 0, "modulus": number, "coefficient": 3}
+    return keys.PrivateKeyInfo.wrap(keys.RSAPrivateKey(parts), "rsa")
+
+
+@twin("PEM_CERTIFICATES", "PEM_KEYS")
+def test_a_file_of_more_keys_or_certificates_than_any_has() -> None:
+    made = pair("gw.example.org")
+    with pytest.raises(BadKeys, match=f"{most('PEM_CERTIFICATES')} at most"):
+        tls_keys.load_certificates(made.leaf.public_bytes(Encoding.PEM) * (most("PEM_CERTIFICATES") + 1))
+    with pytest.raises(BadKeys, match=f"{most('PEM_KEYS')} at most"):
+        tls_keys.load_pem_chains(tls_keys.to_pem(made) * (most("PEM_KEYS") + 1))
+
+
+@twin("CHAIN")
+def test_a_chain_is_followed_so_high(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every certificate is said to have issued every other one."""
+    known = [certificate(f"A{n}", ca=True)[0] for n in range(most("CHAIN") + 5)]
+    monkeypatch.setattr(chains, "is_issued", lambda upper, lower: True)
+    monkeypatch.setattr(chains, "is_self_signed", lambda cert: False)
+    assert len(chains.path_above(known[0], known[1:])) == most("CHAIN")
+
+
+@twin("SHOWN_CHAIN")
+def test_of_a_chain_that_a_port_shows_so_many_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    honest = tls_show.from_der
+    monkeypatch.setattr(tls_show, "from_der", lambda der: (read.append(der), honest(der))[1])
+    der = certificate("gw.example.org")[0].public_bytes(Encoding.DER)
+    tls_show._read("gw", tls_show.Port(25, True), iter((Served((der,) * 5000),)), NOW)
+    assert len(read) == most("SHOWN_CHAIN")
+
+
+# ---- SMTP ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("piece", [b"220-x\r\n", b"0" * 999])
+@twin("SMTP")
+def test_a_greeting_without_end(piece: bytes) -> None:
+    stream = Endless(piece, b"220-")
+
+    class Plain:
+        def settimeout(self, seconds: float) -> None:
+            assert seconds > 0
+
+        def makefile(self, *_: object, **__: object) -> io.RawIOBase:
+            return stream
+
+        def close(self) -> None: ...
+
+    with pytest.raises(Exception, match=f"more than {most('SMTP')} bytes|too long"):
+        smtp.Smtp("gw", 25, Plain(), 60)  # type: ignore[arg-type]
+    assert stream.taken <= most("SMTP") + (1 << 14)

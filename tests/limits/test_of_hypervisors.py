@@ -1,0 +1,145 @@
+"""A hypervisor that answers without end, or not at all, is given up after so many bytes or seconds."""
+
+import io
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hypervisors import HypervisorError, Secret, Unreachable, connect
+from hypervisors.access import Access
+from hypervisors.kvm import adapter
+from hypervisors.kvm import session as kvm_session
+from hypervisors.kvm.tunnel import Tunnel
+from hypervisors.vmware import session as vsphere
+from hypervisors.vmware import tagging
+from hypervisors.vmware.target import target_of
+from hypervisors.wire import proxies
+from tests.limits.twin import Endless, most, twin
+
+_URL = "vsphere://root@gw.example.org/"
+
+
+class _Socket:
+    """What http.client reads an answer from."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def makefile(self, *_: object, **__: object) -> Any:
+        return io.BufferedReader(self._stream)
+
+
+class _Stream(Endless):
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def _answer(head: bytes) -> tuple[vsphere._Bounded, _Stream]:
+    stream = _Stream(b"<a>0</a>" * 1000, b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+    answer = vsphere._Bounded(_Socket(stream))  # type: ignore[arg-type]
+    answer.begin()
+    return answer, stream
+
+
+@pytest.mark.parametrize("head", [b"", b"Content-Length: 99999999999\r\n"])
+@twin("VSPHERE_ANSWER")
+def test_an_answer_of_vsphere_without_end(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortened: 64 MiB through a parser take seconds."""
+    assert most("VSPHERE_ANSWER") == vsphere._LARGEST
+    monkeypatch.setattr(vsphere, "_LARGEST", 1 << 20)
+    answer, stream = _answer(head)
+    with pytest.raises(HTTPException, match="an answer of more than 1 MiB"):
+        list(iter(lambda: answer.read(1 << 16), b""))
+    assert stream.taken < (1 << 20) + (1 << 17)
+    with pytest.raises(HTTPException):
+        _answer(b"Content-Length: 99999999999\r\n")[0].read()
+
+
+def test_what_is_compressed_unasked_is_refused() -> None:
+    with pytest.raises(HTTPException, match="a compressed answer"):
+        _answer(b"Content-Encoding: gzip\r\n")
+
+
+@twin("VSPHERE")
+def test_vsphere_has_so_many_seconds() -> None:
+    made = vsphere._connection(target_of(_URL), context=None)  # type: ignore[arg-type]
+    assert made.timeout == most("VSPHERE")
+    assert made.response_class is vsphere._Bounded
+
+
+@twin("TAGS", "TAGS_ANSWER")
+def test_an_answer_about_tags_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, seconds = Endless(b'"x",', b'{"value": ['), []
+
+    class Connection:
+        def request(self, *_: object) -> None: ...
+
+        def getresponse(self) -> object:
+            return SimpleNamespace(status=200, reason="OK", read=raw.read)
+
+        def close(self) -> None: ...
+
+    def connection(host: str, port: int, context: object, timeout: float) -> Connection:
+        seconds.append(timeout)
+        return Connection()
+
+    monkeypatch.setattr(proxies, "connection", connection)
+    access = Access(lambda: Secret("x"))
+    session = SimpleNamespace(target=target_of(_URL), access=access, context=None)
+    with pytest.raises(HypervisorError, match=f"more than {most('TAGS')} bytes"), tagging.opened(session):  # type: ignore[arg-type]
+        pass
+    assert raw.taken == most("TAGS") + 1
+    assert seconds == [most("TAGS_ANSWER")]
+
+
+@twin("LIBVIRT")
+def test_each_call_of_libvirt_has_so_many_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds: list[float] = []
+
+    def within(limit: float, what: str, act: Callable[[], object]) -> object:
+        seconds.append(limit)
+        return act()
+
+    monkeypatch.setattr("hypervisors.kvm.deadline.within", within)
+    hypervisor = connect("test:///default", Access(lambda: Secret("x")))
+    hypervisor.networks()
+    hypervisor.close()
+    assert set(seconds) == {most("LIBVIRT")}
+    assert most("LIBVIRT") == adapter._LONGEST
+
+
+@twin("LIBVIRT_CONNECTING")
+def test_a_libvirt_that_takes_a_connection_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortened."""
+    assert most("LIBVIRT_CONNECTING") == kvm_session._CONNECTING
+    monkeypatch.setattr(kvm_session, "_CONNECTING", 0.05)
+    monkeypatch.setattr(kvm_session.libvirt, "open", lambda address: threading.Event().wait(3))
+    with pytest.raises(Unreachable, match=r"gave no answer for 0\.05 s"):
+        kvm_session.open_session("qemu:///system", Access(lambda: Secret("x")))
+
+
+@twin("SSH_TO_LIBVIRT")
+def test_what_ssh_says_without_end_is_kept_in_part_and_in_no_file(tmp_path: Path) -> None:
+    script = "import sys; [sys.stderr.write('x' * 1023 + chr(10)) for _ in range(2000)]; sys.stderr.write('the end')"
+    tunnel = Tunnel([sys.executable, "-c", script])
+    try:
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(tunnel.path))
+        client.recv(1)  # it has ended
+        said = tunnel.last_words()
+        files = [each.name for each in tunnel.path.parent.iterdir()]
+        client.close()
+    finally:
+        tunnel.close()
+    assert said.endswith("the end")
+    assert len(said) == most("SSH_TO_LIBVIRT")
+    assert files == ["s"]

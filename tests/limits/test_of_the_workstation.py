@@ -1,0 +1,64 @@
+"""A path that leads to a device, or to the wrong file, is read up to its limit."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hypervisors import Problem
+from hypervisors import limits as of_hypervisors
+from hypervisors.wire.ssh.known_hosts import known
+from tests.limits.twin import most, sparse, twin
+from vmmigrate import limits, reading
+from vmmigrate.appliance.profile import read_profile
+from vmmigrate.commands.plan_file import read_plan
+from vmmigrate.run import recorded
+from vmmigrate.run.record import parse
+from vmmigrate.settings import given, load, stored
+from vmmigrate.settings.secrets import _from_file
+
+READERS: list[tuple[str, Callable[[Path], object]]] = [
+    ("CONFIGURATION", lambda path: load.load(path, {}, {})),
+    ("CONFIGURATION", read_profile),
+    ("PASSWORD_FILE", lambda path: _from_file("old.ssh.password", path)),
+    ("PLAN", read_plan),
+    ("PLAN", lambda path: recorded._read(path, str)),
+    ("PLAN", stored.read_stored),
+    ("JOURNAL", parse),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "read"), READERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(READERS)])
+@twin("CONFIGURATION", "PASSWORD_FILE", "PLAN", "JOURNAL")
+def test_a_file_that_is_too_long_is_refused(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
+    path = sparse(tmp_path / "x", most(name) + 1)
+    path.chmod(0o600)
+    with pytest.raises(Problem):
+        read(path)
+
+
+@pytest.mark.parametrize("limit", [limits.CONFIGURATION, limits.PASSWORD_FILE])
+def test_a_device_without_end_is_read_up_to_the_limit(limit: of_hypervisors.Limit) -> None:
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=f"more than {limit.most >> 10} KiB"):
+        reading.data(Path("/dev/zero"), limit)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * limit.most
+
+
+@twin("PLAN")
+def test_what_was_given_is_left_out_where_it_is_too_long(tmp_path: Path) -> None:
+    assert given.kept(sparse(tmp_path / "given.json", most("PLAN") + 1)) is None
+
+
+@pytest.mark.slow
+@twin("KNOWN_HOSTS")
+def test_of_a_known_hosts_file_so_much_is_read() -> None:
+    tracemalloc.start()
+    assert known(Path("/dev/zero"), "gw", 22).keys == ()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * most("KNOWN_HOSTS")
