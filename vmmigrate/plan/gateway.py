@@ -17,7 +17,7 @@ from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Identity
 from vmmigrate.plan.hypervisor import old_vm
 from vmmigrate.plan.identity import identify, refuse_unsupported
-from vmmigrate.plan.live import Live, find
+from vmmigrate.plan.live import Live, facing_the_world, find
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.placement import staging as chosen_staging
 from vmmigrate.steps.intake import refuse_stuck_mail
@@ -143,12 +143,20 @@ def nics(look: Look) -> None:
                 f"the old VM has another NIC ({nic.mac}) connected to {nic.network}: it would stay live on that one",
                 "disconnect it, now and for the next start",
             )
+        elif look.settings.old.live_nic is None and (why := facing_the_world(look.of(network), nic.mac)):
+            look.findings.error(
+                "nics",
+                f"the old VM has another NIC ({nic.mac}, on {nic.network}) that faces the world: {why}",
+                "it would stay live there: disconnect it, now and for the next start; or name the live one with"
+                f" old.live_nic ({chosen.mac}), and the old VM stays connected with the other",
+            )
         else:
             look.findings.warn(
                 "nics",
                 f"the live NIC is {chosen.mac}; the old VM stays connected to {nic.network} with {nic.mac}, and the"
                 " new one is not connected there",
-                "where mail or administrators come that way, add a NIC to the new VM when it is live",
+                "it takes no mail there until its guest restarts: disconnect it where mail comes that way; where"
+                " administrators do, add a NIC to the new VM when it is live",
             )
 
 

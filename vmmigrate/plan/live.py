@@ -79,6 +79,16 @@ def _refuse_beside_the_way_out(guest: GuestNetwork, top: Interface, host: str, i
         )
 
 
+def facing_the_world(guest: GuestNetwork, mac: str) -> str:
+    """Why the world may come in over the NIC of that MAC, or over a VLAN on it; '' where nothing shows that."""
+    found = [each for each in guest.interfaces if each.mac == mac]
+    public = [str(address.ip) for each in found for address in each.addresses if address.ip.is_global]
+    if public:
+        return f"it has {', '.join(public)}"
+    ways_out = sorted({each.name for each in found} & _ways_out(guest))
+    return f"a default route leads over it ({', '.join(ways_out)})" if ways_out else ""
+
+
 def _ways_out(guest: GuestNetwork) -> set[str]:
     """Interfaces with a default route, of whichever family."""
     hops = (hop for route in guest.routes if route.is_default for hop in route.hops)

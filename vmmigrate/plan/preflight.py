@@ -38,7 +38,7 @@ LOOKS = (
     Q("tls", "Can its certificates and keys be read, and used?", gateway.certificates, _KNOWN),
     Q("resolver", "Is it its own resolver?", gateway.resolver, (gateway.network,)),
     Q("seen-as", "As whom does the live network see us?", gateway.seen_as, _GUEST),
-    Q("nics", "Would it stay live on another NIC?", gateway.nics, (gateway.live,)),
+    Q("nics", "Would it stay live on another NIC?", gateway.nics, (gateway.network, gateway.live)),
     Q("mac-holder", "Does another VM have its MAC?", hypervisor.others_with_its_mac),
     Q("disks", "Does it have more than one disk?", hypervisor.disks),
     Q("trust-staging", "Is a host key trusted as the network shows it?", risks.trust_staging),

@@ -1,6 +1,7 @@
 """Questions of the plan that need no guest, asked of a hypervisor in a file."""
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,8 +10,9 @@ import pytest
 from fixtures.appliance import state
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Holder, HypervisorError, Image, Network, NicSpec
-from vmmigrate.addressing import cidr_address
-from vmmigrate.appliance.net.guest import Interface
+from vmmigrate.addressing import address, cidr_address
+from vmmigrate.appliance.net.guest import GuestNetwork, Held, Hop, Interface, KernelRoute
+from vmmigrate.appliance.net.resolving import Resolvers
 from vmmigrate.appliance.net.standing import Standing
 from vmmigrate.findings import Finding, Severity, error, info, warning
 from vmmigrate.plan import gateway, hypervisor, placement, risks
@@ -58,9 +60,15 @@ def plug_in_all(folder: Path, second: str = "lan") -> None:
                 nic["network"] = second if number == 1 else nic["network"]
 
 
-def with_live_nic(asked: Look) -> Look:
-    """The first one is live."""
-    top = Interface("eth0", "52:54:00:00:00:00")
+def with_live_nic(asked: Look, second: str = "10.0.0.5/24", way_out: str = "eth0") -> Look:
+    """The first one is live. `second`: the address of the other; `way_out`: over which the default routes lead."""
+    top = Interface("eth0", "52:54:00:00:00:00", (Held(cidr_address("192.0.2.10/24")),))
+    other = Interface("eth1.5", "52:54:00:00:00:01", (Held(cidr_address(second)),), kind="vlan", below="eth1")
+    routes = tuple(
+        KernelRoute(ip_network("0.0.0.0/0"), (Hop(address("192.0.2.1"), name, on_link=False),), metric=number)
+        for number, name in enumerate(way_out.split())
+    )
+    asked._answers[gateway.network] = GuestNetwork("gw", "gw", (top, other), routes, Resolvers())
     nic = asked.of(hypervisor.old_vm).nics[0]
     asked._answers[gateway.live] = Live(top, cidr_address("192.0.2.10/24"), Standing((top,)), nic)
     return asked
@@ -83,6 +91,29 @@ def test_a_second_nic_that_is_connected(
     [found] = found_by(with_live_nic(again), gateway.nics)
     assert (found.id, found.severity) == ("nics", severity)
     assert seen in found.seen
+
+
+@pytest.mark.parametrize(
+    ("second", "way_out", "why"),
+    [
+        ("10.0.0.5/24", "eth0 eth1.5", "a default route leads over it (eth1.5)"),
+        ("8.8.4.4/24", "eth0", "it has 8.8.4.4"),
+        ("2a00::5/64", "eth0", "it has 2a00::5"),
+    ],
+)
+def test_a_second_nic_that_faces_the_world_is_an_error_unless_the_live_one_is_named(
+    look: Made, tmp_path: Path, second: str, way_out: str, why: str
+) -> None:
+    plugged = look(nics=2)
+    plug_in_all(tmp_path, "dmz")
+    for named, severity in ((None, Severity.ERROR), ("eth0", Severity.WARNING)):
+        settings = Settings.model_validate({"old": {"live_nic": named}})
+        plugged = Look(MemoryHypervisor(tmp_path), settings, cast(Any, None), lambda _: None, "mailgw", Path("i"), "r1")
+        plugged.put(hypervisor.old_vm)
+        [found] = found_by(with_live_nic(plugged, second, way_out), gateway.nics)
+        assert (found.id, found.severity) == ("nics", severity)
+        assert (why in found.seen) == (named is None)
+        assert "disconnect it" in found.remedy
 
 
 @pytest.mark.parametrize("up", [True, False])
