@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.appliance import sshd, state
 from fixtures.memory import MemoryHypervisor
-from fixtures.processlab import ProcessLab, process_lab
+from fixtures.processlab import OLD_MAC, ProcessLab, free_nets, make, process_lab, start, wait_booted
 from hypervisors import Access, Hypervisor, LoginRefused, Store, TrustRefused, Unreachable, VmRef
 from hypervisors import LoginRefused as HypervisorRefused
 from vmmigrate.errors import PlanRefused, UsageProblem
@@ -22,6 +22,7 @@ from vmmigrate.settings.load import load
 
 pytestmark = pytest.mark.slow
 
+SECOND_MAC = "52:54:00:0a:00:07"
 Script = list[tuple[str, str]]  # the beginning of a question, and the answer
 
 
@@ -133,6 +134,46 @@ def everything(lab: ProcessLab) -> dict[str, bytes]:
         for path in lab.folder.rglob("*")
         if path.is_file() and path.name not in own and "/log/" not in str(path) and "sessions" not in str(path)
     }
+
+
+@pytest.fixture
+def with_two_ways_out(tmp_path: Path) -> Iterator[ProcessLab]:
+    """The old VM is connected to a second network too, and has a default route there."""
+    with free_nets() as nets:
+        lab = make(tmp_path / "lab", nets)
+        with state.edit(lab.folder) as now:
+            nics = now["vms"][lab.old_id]["nics"]
+            nics.append({**nics[0], "mac": SECOND_MAC, "network": "staging"})
+        with lab.root_of(lab.old_id).at("/etc/network/interfaces").open("a") as stanzas:
+            address, gateway = f"{lab.staging_net}77/24", f"{lab.staging_net}1"
+            stanzas.write(f"\nauto eth1\niface eth1 inet static\n    address {address}\n    gateway {gateway}\n")
+        running = start(lab.folder, 0.02)
+        try:
+            wait_booted(lab, lab.old_id)
+            yield lab
+        finally:
+            running.stop()
+
+
+@pytest.mark.parametrize(("answer", "mac", "network"), [("2", SECOND_MAC, "staging"), ("1", OLD_MAC, "lan")])
+def test_of_several_nics_that_face_the_world_one_is_chosen(
+    with_two_ways_out: ProcessLab, tmp_path: Path, answer: str, mac: str, network: str
+) -> None:
+    lab = with_two_ways_out
+    script = straight(lab)
+    at = [asked for asked, _ in script].index("Its SMTP port")
+    script = [*script[:at], ("The one that receives mail", answer), *script[at:]]
+    script = replaced(script, "Address of mailgw", ("Address of mailgw", lab.address))
+    if network == "staging":  # what is live is not offered
+        script = replaced(script, "Staging network", ("Staging network", "1"))
+    conversation = visit(lab, tmp_path, script=script)
+    assert conversation.hold()
+    assert conversation.wrote()["old"]["live_nic"] == mac
+    begin = next(n for n, line in enumerate(conversation.said) if line.startswith("Several of its NICs may face"))
+    first, second = conversation.said[begin + 1 : begin + 3]
+    assert first == f"     1  eth0 ({OLD_MAC}) with {lab.address}/24"
+    assert second == f"     2  eth1 ({SECOND_MAC}) with {lab.staging_net}77/24"
+    assert any(f"is on its NIC {mac}, network {network}" in line for line in conversation.said)
 
 
 # ---- straight through ------------------------------------------------------------------------------------------------

@@ -4,12 +4,15 @@ from pathlib import Path
 
 from hypervisors import Dial, Inventory, LoginRefused, Problem, Unusable
 from vmmigrate.appliance import mail
+from vmmigrate.appliance.net import network
+from vmmigrate.appliance.net.guest import GuestNetwork
 from vmmigrate.appliance.port import Shell
 from vmmigrate.doors import Doors
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
-from vmmigrate.plan.identity import read_identity, refuse_unsupported
+from vmmigrate.plan import live
+from vmmigrate.plan.identity import identify, refuse_unsupported
 
 PASSWORD = "old.ssh.password"  # noqa: S105 -- the name of a setting
 PASSPHRASE = "old.ssh.key_passphrase"  # noqa: S105
@@ -93,12 +96,28 @@ _WAYS = {"password": _by_password, "private key file": _by_key, "the keys in ssh
 def look(talk: Conversation, doors: Doors, shell: Shell, inventory: Inventory) -> Identity:
     """Show the installed release and the gateway's identity. Raises PlanRefused as a plan would."""
     software = refuse_unsupported(doors.old.software(shell))
-    identity = read_identity(shell, shell.host, inventory)
+    guest = network.read_network(shell)
+    chosen = live.find(guest, shell.host, inventory, _live_nic(talk, guest, shell.host, inventory))
+    identity = identify(guest, mail.name(shell), chosen)
     version = software.version or "of unknown version"
     talk.dialogue.good(f"CipherMail {version} ({software.family}), host name {identity.fqdn or identity.hostname}")
     talk.dialogue.good(f"{identity.address} is on its NIC {identity.mac}, network {identity.network}")
     _mail(talk, shell.host, doors.old.dial)
     return identity
+
+
+def _live_nic(talk: Conversation, guest: GuestNetwork, host: str, inventory: Inventory) -> str | None:
+    """Its MAC, or its name where another has that too. Asked only where a plan would refuse, else None."""
+    choices = live.to_choose(guest, host, inventory)
+    if not choices:
+        return None
+    talk.dialogue.say("Several of its NICs may face the world; the new VM takes the place of one, and the others stay:")
+    lines = [f"{each.name} ({each.mac}) with {', '.join(map(str, each.addresses))}" for each in choices]
+    chosen = choices[talk.dialogue.one_of("The one that receives mail", lines)]
+    shared = [each.mac for each in choices].count(chosen.mac) > 1
+    named = chosen.name if shared else chosen.mac
+    talk.answers.put("old.live_nic", named, f"{chosen.name}; chosen by you")
+    return named
 
 
 def _mail(talk: Conversation, host: str, dial: Dial) -> None:

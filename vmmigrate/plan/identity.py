@@ -1,14 +1,9 @@
 """Who the old gateway is to the rest of the world, and whether it is one that is migrated."""
 
-from hypervisors import Inventory
-from vmmigrate.appliance import mail
 from vmmigrate.appliance.family import Software
-from vmmigrate.appliance.net import network
 from vmmigrate.appliance.net.guest import GuestNetwork
-from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Identity
-from vmmigrate.plan import live
 from vmmigrate.plan.live import Live
 
 
@@ -22,12 +17,6 @@ def refuse_unsupported(software: Software) -> Software:
             " `backup import` work with 6.x",
         )
     return software
-
-
-def read_identity(shell: Shell, host: str, inventory: Inventory, named: str | None = None) -> Identity:
-    """Ask the guest, then do as `identify`."""
-    guest = network.read_network(shell)
-    return identify(guest, mail.name(shell), live.find(guest, host, inventory, named))
 
 
 def identify(guest: GuestNetwork, mail_name: str, chosen: Live) -> Identity:

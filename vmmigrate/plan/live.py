@@ -67,11 +67,26 @@ def _named(guest: GuestNetwork, named: str, host: str) -> Interface:
     )
 
 
-def _refuse_beside_the_way_out(guest: GuestNetwork, top: Interface, host: str, inventory: Inventory) -> None:
-    """The address at which we come in may be one for administrators alone."""
+def to_choose(guest: GuestNetwork, host: str, inventory: Inventory) -> list[Interface]:
+    """Those of which a plan wants one named, with the way out first; none where it is known. Raises PlanRefused."""
+    top, ways_out = _with_address(guest, host), _ways_out(guest)
+    beside = [nic.mac for nic in inventory.nics if nic.mac != top.mac and (nic.link_up or nic.stored_link_up)]
+    if not _beside_the_way_out(guest, top, inventory) and not any(facing_the_world(guest, mac) for mac in beside):
+        return []
+    having = [each for each in guest.interfaces if each.addresses and _is_of_vm(guest, each, inventory)]
+    return sorted(having, key=lambda each: each.name not in ways_out)
+
+
+def _beside_the_way_out(guest: GuestNetwork, top: Interface, inventory: Inventory) -> list[Interface]:
+    """The ways out, where `top` is none: the address at which we come in may be one for administrators alone."""
     ways_out = _ways_out(guest)
     others = [each for each in guest.interfaces if each.name in ways_out and _is_of_vm(guest, each, inventory)]
-    if top.name not in ways_out and others:
+    return [] if top.name in ways_out else others
+
+
+def _refuse_beside_the_way_out(guest: GuestNetwork, top: Interface, host: str, inventory: Inventory) -> None:
+    others = _beside_the_way_out(guest, top, inventory)
+    if others:
         raise PlanRefused(
             f"{host} is on {top.name}, but the way out is over {', '.join(each.name for each in others)}: which of them"
             " faces the world is not known",
