@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from real_sshd import RealSshd, make_key, public, running
 
 from hypervisors import LoginRefused, Secret
 from hypervisors.wire.ssh import Login, SshKey, SshServer
+from hypervisors.wire.ssh.execution import OUTPUT_LIMIT
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile
@@ -142,6 +144,25 @@ def test_files_are_put_in_place_by_every_kind_of_sudo(sshd: RealSshd, user: str)
         left = shell.run(["ls", "-A", "/run/secret", "/run/secret/made"], user="root").stdout
         assert "vmmigrate-new" not in left
         assert shell.run(["ls", "-d", "/tmp/vmmigrate.incoming"], check=False).status != 0
+
+
+@pytest.mark.parametrize("user", ["sa", "free", "tied", "tiedfree", "lectured", "csh", "fish", "shfree"])
+def test_what_does_not_fit_into_an_answer_goes_by_every_kind_of_sudo(sshd: RealSshd, user: str) -> None:
+    """There and back, byte for byte, past the limit of one command's output; and a failure says its words."""
+    data = (bytes(range(256)) + b"vmmigrate-asks:\n") * (OUTPUT_LIMIT // 256)
+    back = BytesIO()
+    with talking(sshd, user) as shell:
+        shell.give(("dd", "of=/run/secret/stream", "status=none"), BytesIO(data))
+        shell.take(("cat", "/run/secret/stream"), back)
+        assert back.getvalue() == data
+        with pytest.raises(CommandFailed, match=r"`cat /nowhere` ended with status 1: .*cat: /nowhere: No such file"):
+            shell.take(("cat", "/nowhere"), BytesIO())
+        with pytest.raises(CommandFailed, match=r"`dd of=/nowhere/x` ended with status 1"):
+            shell.give(("dd", "of=/nowhere/x"), BytesIO(data))
+        with pytest.raises(CommandFailed, match=r"`a-name` ended with status 3: .*words"):
+            shell.give(("sh", "-c", "cat >/dev/null; echo words >&2; exit 3", "a-name"), BytesIO(data))
+        assert shell.run(["ls", "-d", "/tmp/vmmigrate.incoming"], check=False).status != 0
+        shell.run(["rm", "-f", "/run/secret/stream"], user="root")
 
 
 @pytest.mark.parametrize("user", ["sa", "tied"])

@@ -5,7 +5,7 @@ Its answers are not renewed. After a change of the guest, and to find out whethe
 
 import base64
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from hypervisors import in_one_line
 from vmmigrate.appliance.asking import ask_all
@@ -56,6 +56,12 @@ class LookingShell:
 
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         raise AssertionError(f"{files[0].path} was to be written while looking")
+
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+        self._shell.take(argv, sink, timeout=timeout)
+
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+        raise AssertionError(f"{argv[0]} was to be given something while looking")
 
     def own_address(self) -> str:
         return self._shell.own_address()

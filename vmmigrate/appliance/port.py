@@ -113,6 +113,15 @@ class Shell(Protocol):
         a terminal INCOMING, which the next call makes again.
         """
 
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+        """Run a command as root; all that it prints goes into `sink`. Memory stays constant.
+
+        `timeout`: seconds in which nothing moves.
+        """
+
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+        """Run a command as root whose standard input is all of `source`. As `take`."""
+
     def own_address(self) -> str:
         """Our own address on the way there, by our own socket; "" behind a jump host."""
 

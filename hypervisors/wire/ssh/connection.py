@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import paramiko
 
@@ -10,6 +11,7 @@ from hypervisors.secrets import Secret
 from hypervisors.wire.ssh.answers import Unanswerable
 from hypervisors.wire.ssh.conversation import Questions, converse
 from hypervisors.wire.ssh.execution import Output, execute
+from hypervisors.wire.ssh.pouring import pour_in, pour_out
 
 
 class BrokeOff(ConnectionError):
@@ -49,6 +51,19 @@ class Connection:
         """
         with _door():
             return converse(self.transport, line, questions, timeout)
+
+    def pour_in(self, line: str, first: bytes, source: BinaryIO, quiet: float) -> Output:
+        """Run a command line whose input is `first`, then all of `source`. Raises as `execute`.
+
+        `quiet`: seconds in which nothing moves.
+        """
+        with _door():
+            return pour_in(self.transport, line, first, source, quiet)
+
+    def pour_out(self, line: str, first: bytes, sink: BinaryIO, quiet: float) -> Output:
+        """Run a command line; what it prints goes into `sink`, however much that is. Raises as `pour_in`."""
+        with _door():
+            return pour_out(self.transport, line, first, sink, quiet)
 
     def close(self) -> None:
         self.transport.close()

@@ -51,7 +51,7 @@ def execute(transport: paramiko.Transport, line: str, given: bytes, timeout: flo
         with closed_after(timeout, channel):
             channel.exec_command(line)
             _send(channel, given)
-        return _collect(channel, timeout)
+        return collect(channel, timeout)
     finally:
         channel.close()
 
@@ -89,7 +89,7 @@ def _send(channel: paramiko.Channel, given: bytes) -> None:
             raise
 
 
-def _collect(channel: paramiko.Channel, timeout: float) -> Output:
+def collect(channel: paramiko.Channel, timeout: float) -> Output:
     """All of both streams, read in turn so that neither blocks the other."""
     streams = (bytearray(), bytearray())
     arrived = Event()

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import BinaryIO
 
 from hypervisors import LoginRefused, Problem, Secret, TrustRefused, Unreachable, in_one_line
 from hypervisors.wire.ssh import (
@@ -21,6 +22,7 @@ from hypervisors.wire.ssh import (
 )
 from vmmigrate.appliance.ssh import loginshell, new_password, sudo
 from vmmigrate.appliance.ssh.loginshell import LoginShell
+from vmmigrate.appliance.ssh.streaming import beyond
 from vmmigrate.errors import ApplianceError, CommandFailed
 
 _SHOWN = 400  # characters of a failed command's words
@@ -70,7 +72,7 @@ class Session:
         ended = "failed" if status is None else f"ended with status {status}"
         host, port = self._server.host, self._server.port
         return CommandFailed(
-            f"on {host}: `{shlex.join(argv)}` {ended}: {in_words(words)}",
+            f"on {host}: `{_in_short(argv)}` {ended}: {in_words(words)}",
             hint=f"log in there and run it by hand to see more: ssh -p {port} {self._login.user}@{host}",
         )
 
@@ -88,6 +90,25 @@ class Session:
                 return self._first(argv, given, timeout)
             output = self._live().execute(self._line(self._shell, argv), given, timeout)
             return self._quiet(output) if self._shell.noisy else output
+
+    def pour_in(self, argv: Sequence[str], first: bytes, source: BinaryIO, quiet: float) -> Output:
+        """As `plain`, with more input than fits into memory, which is sent once: not before the canary."""
+        shell = self._known()
+        with self._talking(argv):
+            return self._live().pour_in(self._line(shell, argv), first, source, quiet)
+
+    def pour_out(self, argv: Sequence[str], first: bytes, sink: BinaryIO, quiet: float) -> Output:
+        """As `plain`, with more output than fits into memory."""
+        shell = self._known()
+        with self._talking(argv):
+            past = beyond(sink, self._nonce) if shell.noisy else sink
+            return self._live().pour_out(self._line(shell, argv), first, past, quiet)
+
+    def _known(self) -> LoginShell:
+        if self._shell is None:
+            self.plain(("true",), b"", sudo.PATIENCE)
+        assert self._shell is not None
+        return self._shell
 
     def on_tty(self, argv: Sequence[str], prompt: str, secret: Secret | None, timeout: float) -> Output:
         """With a terminal, as a sudo with `requiretty` demands."""
@@ -243,6 +264,11 @@ def text_of(data: bytes) -> str:
 
 def in_words(text: str) -> str:
     return in_one_line(text)[:_SHOWN]
+
+
+def _in_short(argv: Sequence[str]) -> str:
+    """A program of ours by its name: nobody can run its many lines again."""
+    return argv[3] if argv[:2] == ("sh", "-c") and len(argv) > 3 else shlex.join(argv)
 
 
 def _name(argv: Sequence[str]) -> str:

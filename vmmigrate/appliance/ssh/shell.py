@@ -2,18 +2,19 @@
 
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from hypervisors import LoginRefused
 from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.addressing import plain
 from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Result
-from vmmigrate.appliance.ssh import installing, sudo
+from vmmigrate.appliance.ssh import installing, streaming, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import ApplianceError
 
-_GIVEN = f"{INCOMING}/data"
 SEEN_AS = ("printenv", "SSH_CONNECTION")
 _PATIENCE = 60.0  # seconds for files on their way
 
@@ -59,12 +60,49 @@ class SshShell:
             return self._session.plain(("sh", "-c", line), given, _PATIENCE)
         if not self._found_out().tty:
             return self._by_sudo(("sh", "-c", line), "root", _PATIENCE, given)
+        with self._passing():
+            self._upload(streaming.ON_THE_WAY, given)
+            return self._by_sudo(("sh", "-c", f"exec <{streaming.ON_THE_WAY}; {line}"), "root", _PATIENCE)
+
+    # ---- streams -----------------------------------------------------------------------------------------------
+
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+        if self._session.login.user == "root":
+            self._checked(argv, self._session.pour_out(argv, b"", sink, timeout))
+        elif not self._found_out().tty:
+            words, first = self._found_out().before(argv)
+            self._checked(argv, sudo.without_prompt(self._session.pour_out(words, first, sink, timeout)))
+        else:
+            with self._passing():
+                self._checked(argv, self._by_sudo(("sh", "-c", streaming.into_file(argv)), "root", timeout))
+                self._checked(argv, self._session.pour_out(("cat", streaming.ON_THE_WAY), b"", sink, timeout))
+
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+        if self._session.login.user == "root":
+            self._checked(argv, self._session.pour_in(argv, b"", source, timeout))
+        elif not self._found_out().tty:
+            mark = f"vmmigrate-{secrets.token_hex(8)}"
+            words, first = self._found_out().before(("sh", "-c", streaming.after_mark(mark, argv)))
+            output = self._session.pour_in(words, first + f"{mark}\n".encode(), source, timeout)
+            self._checked(argv, sudo.without_prompt(output))
+        else:
+            with self._passing():
+                put = ("dd", f"of={streaming.ON_THE_WAY}")
+                self._checked(put, self._session.pour_in(put, b"", source, timeout))
+                self._checked(argv, self._by_sudo(("sh", "-c", streaming.from_file(argv)), "root", timeout))
+
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        """A folder of this account alone, as long as a stream passes through it."""
         self._make_incoming()
         try:
-            self._upload(_GIVEN, given)
-            return self._by_sudo(("sh", "-c", f"exec <{_GIVEN}; {line}"), "root", _PATIENCE)
+            yield
         finally:
             self.run(("rm", "-rf", INCOMING), check=False)
+
+    def _checked(self, argv: Sequence[str], output: Output) -> None:
+        if output.status != 0:
+            raise self._session.failed(argv, output.status, text_of(output.stderr) or text_of(output.stdout))
 
     def _make_incoming(self) -> None:
         """Only for this account, and empty: what an interrupted run left there is removed first."""

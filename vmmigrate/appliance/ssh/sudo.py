@@ -70,7 +70,17 @@ class Sudo:
             return talk.on_tty(("sudo", "-k", "-p", PROMPT, *target, "--", *argv), PROMPT, self.password, timeout)
         words = ("sudo", "-k", "-S", "-p", PROMPT, *target, "--", *argv)
         output = talk.plain(words, self.password.reveal().encode() + b"\n" + given, timeout)
-        return Output(output.status, output.stdout, _after_the_prompt(output.stderr))
+        return without_prompt(output)
+
+    def before(self, argv: Sequence[str]) -> tuple[tuple[str, ...], bytes]:
+        """How a command is run as root without a terminal, and what its input begins with."""
+        if self.password is None:
+            return ("sudo", "-k", "-n", "--", *argv), b""
+        return ("sudo", "-k", "-S", "-p", PROMPT, "--", *argv), self.password.reveal().encode() + b"\n"
+
+
+def without_prompt(output: Output) -> Output:
+    return Output(output.status, output.stdout, _after_the_prompt(output.stderr))
 
 
 def _after_the_prompt(stderr: bytes) -> bytes:

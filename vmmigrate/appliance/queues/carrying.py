@@ -1,0 +1,90 @@
+"""Carry what waits in one Postfix's queues into another's: each message once, whatever is interrupted."""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.queues import programs
+from vmmigrate.appliance.queues.listing import HOLD
+from vmmigrate.errors import ApplianceError
+
+_PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
+MAILDROP = "maildrop"
+_LOGS = ("defer", "bounce", "trace")
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message that was copied: where it was, by which id, and its id now. `queue`: as the old Postfix had it."""
+
+    queue: str
+    old_id: str
+    new_id: str
+
+
+def pack(shell: Shell, sink: BinaryIO) -> None:
+    """All messages and their logs as a tar, from a Postfix that is stopped. Raises CommandFailed, Unreachable."""
+    shell.take(_program("pack", programs.PACK), sink, timeout=_PATIENCE)
+
+
+def lay(shell: Shell, source: BinaryIO) -> tuple[Arrived, ...]:
+    """Put a packed queue on hold in this Postfix, which is stopped; what arrived before is not laid again.
+
+    Raises CommandFailed, ApplianceError, Unreachable.
+    """
+    shell.give(_program("lay", programs.LAY), source, timeout=_PATIENCE)
+    return arrived(shell)
+
+
+def arrived(shell: Shell) -> tuple[Arrived, ...]:
+    """What was laid here, and is on hold or waits to be submitted; nothing where nothing was. Raises ApplianceError."""
+    said = _run(shell, "look", programs.LOOK)
+    was, now = dict[str, str](), dict[str, str]()
+    for line in said.splitlines():
+        kind, inode, path = line.split(" ", 2)
+        (was if kind == "was" else now)[inode] = path
+    messages = {inode: path for inode, path in was.items() if path.partition("/")[0] not in _LOGS}
+    found = tuple(_arrived(path, now.get(inode, "")) for inode, path in messages.items())
+    left = [each.old_id for each in found if not each.new_id]
+    if left:
+        raise ApplianceError(
+            f"{shell.host}: {len(left)} of {len(found)} messages did not find a place in its queue:"
+            f" {', '.join(left[:3])}",
+            hint=f"see {programs.FOLDER}/in in its queue_directory, and `postqueue -p` there; then run this again",
+        )
+    return found
+
+
+def _arrived(old: str, new: str) -> Arrived:
+    """In the queue, or as submitted mail in the folder; '' where it is neither."""
+    queue, old_id, new_id = old.partition("/")[0], *(path.rpartition("/")[2] for path in (old, new))
+    waits = new.startswith(f"{HOLD}/") or (queue == MAILDROP and new.startswith(f"{programs.FOLDER}/{MAILDROP}/"))
+    return Arrived(queue, old_id, new_id if waits else "")
+
+
+def release(shell: Shell) -> None:
+    """What was not on hold in the old queue goes out; nothing where nothing was laid."""
+    _run(shell, "release", programs.RELEASE)
+
+
+def take_away(shell: Shell) -> None:
+    """Take what was laid here, and is still on hold, out of the queue; nothing where nothing was laid."""
+    _run(shell, "take-away", programs.TAKE_AWAY)
+
+
+def keep(shell: Shell) -> None:
+    """Put on hold what was copied from here, so that no start of this machine sends it a second time."""
+    _run(shell, "keep", programs.KEEP)
+
+
+def let_go(shell: Shell) -> None:
+    """As it was before `keep`; nothing if that never was."""
+    _run(shell, "let-go", programs.LET_GO)
+
+
+def _run(shell: Shell, name: str, program: str) -> str:
+    return shell.run(_program(name, program), user="root", timeout=_PATIENCE).stdout
+
+
+def _program(name: str, program: str) -> tuple[str, ...]:
+    return ("sh", "-c", program, f"vmmigrate-queue-{name}")
