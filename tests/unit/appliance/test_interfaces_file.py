@@ -9,13 +9,19 @@ from vmmigrate.addressing import Addressing, LiveNic, Route, address, addressing
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import ifupdown
 from vmmigrate.appliance.net.ifupdown import MAIN
-from vmmigrate.appliance.net.interfaces_file import without
+from vmmigrate.appliance.net.interfaces_file import over_it, without
 from vmmigrate.errors import ApplianceError
 
 LIVE, STAGING = "52:54:00:00:00:01", "52:54:00:00:00:02"
 NIC = LiveNic("eth0", LIVE, addressing("192.0.2.10/24"), (("eth1", STAGING),))
 OURS = "auto eth0\niface eth0 inet static\n    address 192.0.2.10\n    netmask 255.255.255.0\n"
 OURS += "    pre-up sysctl -q -e -w net/ipv6/conf/eth0/accept_ra=0 || true\n"
+
+
+def left_of(text: str, live: LiveNic = NIC) -> str:
+    return without(text, live, over_it([text], live))
+
+
 LO = "auto lo\niface lo inet loopback\n"
 
 
@@ -47,13 +53,44 @@ LO = "auto lo\niface lo inet loopback\n"
     ],
 )
 def test_what_configures_it_goes(image: str, left: str) -> None:
-    assert without(f"{LO}{image}", NIC) == f"{LO}{left}"
+    assert left_of(f"{LO}{image}") == f"{LO}{left}"
 
 
 @pytest.mark.parametrize("ports", ["eth0 eth1", "all", "regex eth.*"])
 def test_a_bridge_that_has_our_way_in_as_a_port_is_refused(ports: str) -> None:
     with pytest.raises(ApplianceError, match="the image joins the live NIC eth0 and eth1 in br0"):
-        without(f"iface br0 inet dhcp\n  bridge_ports {ports}\n", NIC)
+        left_of(f"iface br0 inet dhcp\n  bridge_ports {ports}\n")
+
+
+PORT = "iface {} inet manual\n  bond-master bond0\n"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        PORT.format("eth0") + PORT.format("eth1") + "iface bond0 inet dhcp\n  bond-slaves none\n",
+        PORT.format("eth1") + "  bond-primary eth0\niface bond0 inet dhcp\n  bond-slaves eth0 eth1\n",
+        PORT.format("eth1") + "  bond_primary eth0\n",
+    ],
+)
+def test_a_bond_that_its_ports_name_is_refused_too(image: str) -> None:
+    with pytest.raises(ApplianceError, match="the image joins the live NIC eth0 and eth1 in bond0"):
+        left_of(image)
+
+
+def test_a_bond_that_has_the_live_nic_alone_goes() -> None:
+    """Whichever of the two names the other; else it would come up, and wait for a lease without a port."""
+    bond = "auto bond0\niface bond0 inet dhcp\n  bond-slaves none\n"
+    assert left_of(f"{LO}{PORT.format('eth0')}{bond}") == LO
+    assert left_of(f"{LO}{PORT.format('eth0')}{bond}  bond-primary eth0\n") == LO
+
+
+def test_a_nic_that_inherits_what_goes_is_refused() -> None:
+    """It would have the live address too."""
+    image = "iface eth0 inet static\n  address 192.0.2.7/24\niface eth1 inet static inherits eth0\n"
+    with pytest.raises(ApplianceError, match="the live NIC eth0 and eth1 in what eth1 inherits"):
+        left_of(image)
+    assert left_of("iface all inet dhcp\niface eth0 inet dhcp inherits all\n") == "iface all inet dhcp\n"
 
 
 def written(files: dict[str, bytes | str], live: LiveNic = NIC) -> dict[str, str]:

@@ -14,7 +14,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import netplan, networkd, networkmanager
 from vmmigrate.appliance.net.guest import Hop
 from vmmigrate.appliance.net.ifupdown import MAIN
-from vmmigrate.appliance.net.interfaces_file import without
+from vmmigrate.appliance.net.interfaces_file import over_it, without
 from vmmigrate.appliance.net.naming import full_name, with_own_name
 from vmmigrate.appliance.net.network import configure_live, look_at, read_network, stack_of
 from vmmigrate.appliance.port import Result
@@ -176,10 +176,14 @@ def test_without_resolvconf_the_servers_go_to_resolv_conf() -> None:
     assert shell.files["/etc/resolv.conf"] == b"nameserver 192.0.2.53\n"
 
 
+def left_of(text: str, live: LiveNic) -> str:
+    return without(text, live, over_it([text], live))
+
+
 def test_stanzas_are_cut_out_cleanly() -> None:
-    assert without(FRESH, LiveNic("eth9", LIVE, WHOLE)) == FRESH
-    assert without("iface eth0 inet dhcp\n  up x\niface eth0 inet6 auto\nauto eth0\n", STATIC) == "\n"
-    assert without("iface eth01 inet dhcp\n", STATIC) == "iface eth01 inet dhcp\n"
+    assert left_of(FRESH, LiveNic("eth9", LIVE, WHOLE)) == FRESH
+    assert left_of("iface eth0 inet dhcp\n  up x\niface eth0 inet6 auto\nauto eth0\n", STATIC) == "\n"
+    assert left_of("iface eth01 inet dhcp\n", STATIC) == "iface eth01 inet dhcp\n"
 
 
 def test_the_hostname_is_set_and_known_to_the_guest_itself() -> None:

@@ -151,8 +151,8 @@ def _resolvers(live: LiveNic) -> Iterator[str]:
 
 def _wanted(before: dict[str, str], live: LiveNic) -> dict[str, str]:
     """Every file without that NIC, and ours at the end of the first. What is made again at each boot is taken over."""
-    going = frozenset(name for text in before.values() for name in interfaces_file.over_it(text, live))
-    wanted = {path: interfaces_file.without(text, live, at_boot=going) for path, text in before.items()}
+    going = interfaces_file.over_it(before.values(), live)
+    wanted = {path: interfaces_file.without(text, live, going) for path, text in before.items()}
     lasting = {path: text for path, text in wanted.items() if not path.startswith(_VOLATILE)}
     taken_over = [text for path, text in wanted.items() if path.startswith(_VOLATILE) and text.strip()]
     if len(lasting) != len(wanted):

@@ -1,7 +1,7 @@
 """Debian's /etc/network/interfaces as text [interfaces(5)]: what it sources, and the file without one NIC."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -12,7 +12,9 @@ from vmmigrate.errors import ApplianceError
 _LISTS = ("auto", "no-auto-down", "no-scripts")  # and allow-…: words that name NICs
 _HEADS = ("iface", "mapping", "source", "source-directory", "rename", "template", *_LISTS)
 _PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves", "ovs_ports")
-_BELOW = ("vlan-raw-device", "vlan_raw_device", "bond-primary")
+_BELOW = ("vlan-raw-device", "vlan_raw_device")
+_PRIMARY = ("bond-primary", "bond_primary")  # in the bond's stanza, or in each of its ports'
+_MASTER = ("bond-master", "bond_master")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,18 @@ class Stanza:
         words = self.head.words if self.head else ()
         return words[1] if words[:1] == ("iface",) and words[1:] else ""
 
+    @property
+    def parent(self) -> str:
+        """Whose options it has too, '' without one."""
+        words = self.head.words if self.head and self.name else ()
+        return next((after for word, after in pairwise(words[2:]) if word == "inherits"), "")
+
+    def said(self, options: Sequence[str]) -> tuple[str, ...]:
+        """The values of these options."""
+        return tuple(
+            word for line in self.body if line.words[:1] and line.words[0] in options for word in line.words[1:]
+        )
+
 
 def stanzas(text: str) -> tuple[Stanza, ...]:
     found: list[tuple[Line | None, list[Line]]] = [(None, [])]
@@ -62,21 +76,29 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(words for words in heads if words[0] in ("source", "source-directory") and words[1:])
 
 
-def without(text: str, live: LiveNic, *, at_boot: frozenset[str] = frozenset()) -> str:
+def without(text: str, live: LiveNic, going: frozenset[str]) -> str:
     """The file without what concerns that NIC; other lines stay as they are, comments too.
 
-    `at_boot`: names of stanzas that other files hold and that go too. Raises ApplianceError where a bridge or bond
-    has it and another NIC as ports: to take that apart could cut our own way to the guest.
+    `going`: as `over_it` says of all files.
     """
-    known = stanzas(text)
-    going = at_boot | over_it(text, live)
-    kept = [line for stanza in known for line in _kept(stanza, live, going)]
+    kept = [line for stanza in stanzas(text) for line in _kept(stanza, live, going)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept).rstrip("\n") + "\n")
 
 
-def over_it(text: str, live: LiveNic) -> frozenset[str]:
-    """The names of the stanzas that configure it: its own, aliases, VLANs on it, bridges and bonds that have it."""
-    return frozenset(stanza.name for stanza in stanzas(text) if stanza.name and _concerns(stanza, live))
+def over_it(texts: Iterable[str], live: LiveNic) -> frozenset[str]:
+    """The names of the stanzas that configure it: its own, aliases, VLANs on it, bridges and bonds that have it.
+
+    Raises ApplianceError where a bridge or bond has it and another NIC as ports, or where another NIC inherits from it:
+    to take that apart could cut our own way to the guest.
+    """
+    known = [stanza for text in texts for stanza in stanzas(text) if stanza.name]
+    masters = frozenset(name for stanza in known if stanza.name == live.name for name in stanza.said(_MASTER))
+    going = frozenset(stanza.name for stanza in known if stanza.name in masters or _concerns(stanza, live))
+    for stanza in known:
+        _refuse_shared(stanza, live, masters)
+        if stanza.parent in going and stanza.name not in going:
+            raise _joined(live, (stanza.name,), f"what {stanza.name} inherits")
+    return going - {name for name, _ in live.beside}
 
 
 def _kept(stanza: Stanza, live: LiveNic, going: frozenset[str]) -> Iterator[str]:
@@ -109,14 +131,7 @@ def _lines(text: str) -> Iterator[Line]:
 def _concerns(stanza: Stanza, live: LiveNic) -> bool:
     if stanza.name == live.name or stanza.name.startswith((f"{live.name}:", f"{live.name}.")):
         return True
-    options = [line.words for line in stanza.body if len(line.words) > 1]
-    if any(words[0] in _BELOW and live.name in words[1:] for words in options):
-        return True
-    ports = [words[1:] for words in options if words[0] in _PORTS]
-    if not any(_is_port(live.name, words) for words in ports):
-        return False
-    _refuse_shared(stanza.name, live, ports)
-    return True
+    return live.name in stanza.said((*_BELOW, *_PRIMARY)) or _is_port(live.name, stanza.said(_PORTS))
 
 
 def _is_port(name: str, words: tuple[str, ...]) -> bool:
@@ -132,13 +147,24 @@ def _matches(pattern: str, name: str) -> bool:
         return False
 
 
-def _refuse_shared(name: str, live: LiveNic, ports: list[tuple[str, ...]]) -> None:
-    shared = [other for other, _ in live.beside if any(_is_port(other, words) for words in ports)]
+def _refuse_shared(stanza: Stanza, live: LiveNic, masters: frozenset[str]) -> None:
+    """A bridge or bond names its ports, or a port its bond, and maybe the bond's first port."""
+    ports = stanza.said(_PORTS)
+    shared = [name for name, _ in live.beside if _is_port(name, ports)] if _is_port(live.name, ports) else []
     if shared:
-        raise ApplianceError(
-            f"the image joins the live NIC {live.name} and {', '.join(shared)} in {name}",
-            hint="use an image whose NICs are apart, or take them apart in /etc/network/interfaces of the new guest",
-        )
+        raise _joined(live, shared, stanza.name)
+    of_bond = masters.intersection(stanza.said(_MASTER)) or (
+        live.name in stanza.said(_PRIMARY) and stanza.said(_MASTER)
+    )
+    if stanza.name in dict(live.beside) and of_bond:
+        raise _joined(live, [stanza.name], ", ".join(of_bond))
+
+
+def _joined(live: LiveNic, others: Sequence[str], name: str) -> ApplianceError:
+    return ApplianceError(
+        f"the image joins the live NIC {live.name} and {', '.join(others)} in {name}",
+        hint="use an image whose NICs are apart, or take them apart in /etc/network/interfaces of the new guest",
+    )
 
 
 def _without_names(head: Line, live: LiveNic, going: frozenset[str]) -> str | None:
