@@ -229,7 +229,7 @@ def finish(run_id: str, parts: Parts, *, yes: bool = False, discard: Discard = N
             )
         if end is None:
             raise UsageProblem(
-                f"run {run_id} is {recorded.standing.words}",
+                f"run {run_id} cannot be finished: {recorded.standing.words}",
                 hint="; ".join(f"vmmigrate {verb} {run_id}: {does}" for verb, does in recorded.standing.verbs),
             )
         if end.acts and discard.given:

@@ -4,7 +4,9 @@ import pytest
 
 from fixtures.appliance import state
 from fixtures.memory import add_vm
-from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, Story, Told
+from tests.journey import moving
+from tests.journey.conftest import Worlds
+from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, Story, Told, assert_same
 
 RENAME = {"rename": "true"}
 EDITS = 14  # at most, of the hypervisor's state, in one `finish`
@@ -96,6 +98,36 @@ def test_a_finish_that_is_killed_once_is_run_again(story: Story, hypervisor: str
     if finish(story, edit=edit).status == KILLED:
         assert finish(story).status == DONE
     assert_renamed(story, ids)
+
+
+@pytest.mark.parametrize("hypervisor", ["MemoryHypervisor", "RenamesOff"])
+@pytest.mark.parametrize("edit", range(1, 6))
+def test_a_way_back_after_a_finish_that_was_killed_gives_the_names_back(
+    story: Story, hypervisor: str, edit: int, undisturbed: Worlds
+) -> None:
+    ids = migrated(story, hypervisor)
+    assert finish(story, edit=edit).status == KILLED
+    story.lab.settle()
+    told = story.rollback()
+    story.lab.settle()
+    unseen: tuple[str, ...] = ()
+    if told.status == ATTENTION:  # it was killed after it had removed the new VM's NIC on staging: nobody can ask it
+        assert "its NIC on staging was removed" in told.err
+        unseen = ("--discard-mail", "unseen", "--discard-settings", "unseen")
+        assert story.rollback("--leave-mail").status == DONE
+    handed_over = hypervisor == "RenamesOff" and edit >= 4  # the new one runs: it keeps the old one's name, and says so
+    if handed_over:
+        assert f"the old VM is called {retired(story)} now, and the new one {story.lab.old_name}" in told.out
+        assert names(story) == {ids["old"]: retired(story), ids["new"]: story.lab.old_name}
+    else:
+        assert names(story) == {ids["old"]: story.lab.old_name, ids["new"]: f"{story.lab.old_name}-{story.run_id}"}
+    assert moving.live_names(story) == [names(story)[ids["old"]]]
+    assert story.answers_the_world()
+    told = story.command("finish", story.run_id, "--yes", *unseen)
+    assert told.status == DONE, told.err
+    assert list(names(story)) == [ids["old"]]
+    if not handed_over:
+        assert_same(story.world(), {"old": undisturbed.before["old"]})
 
 
 def test_a_name_that_is_taken_when_it_is_planned(story: Story) -> None:

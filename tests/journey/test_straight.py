@@ -214,7 +214,7 @@ def test_a_run_under_way_is_not_finished(story: Story) -> None:
     world = story.world()
     told = story.finish()
     assert told.status == REFUSED
-    assert "is interrupted while migrating" in told.err
+    assert "cannot be finished: interrupted while migrating" in told.err
     assert_same(story.world(), world)
 
 

@@ -13,6 +13,7 @@ from vmmigrate.steps import gone
 MARK = "[vmmigrate]"
 REMOVED = "removed, and no other run's"
 _LAST_WORD = re.compile(r"\(vmmigrate run \S+, finished\)")  # as `retire.release_old` writes it
+_SAID_LAST = re.compile(r"Replaced by .* \(vmmigrate run \S+, finished\)\.$")  # and nothing else in that line
 _WORDS = 3  # the mark, "run" and its id: what a claim begins with
 # The words of `close.do_notes`, `close.undo_notes` and `retire.release_old`.
 _AFTER = re.compile(
@@ -149,12 +150,7 @@ def _run_in(line: str) -> str:
 
 def release(run: Run, last_word: str = "") -> None:
     """Remove our line from the notes, and keep what anybody else wrote there. Repeated, it says its last word once."""
-
-    def change(notes: str) -> str:
-        kept = _without_ours(notes, run.run_id)
-        return kept if last_word in kept.split("\n") else _with_line(kept, last_word)
-
-    _rewrite(run, change)
+    _rewrite(run, lambda notes: _with_line(_without_ours(notes, run.run_id), last_word))
 
 
 def note(run: Run, text: str) -> None:
@@ -182,7 +178,12 @@ def _rewrite(run: Run, change: Change) -> None:
 
 
 def _without_ours(notes: str, run_id: str) -> str:
-    return "\n".join(line for line in _lines(notes) if not (_is_claim(line) and _is_of(line, run_id)))
+    """Neither its claim nor its last word, which a `finish` that was stopped may have left."""
+    return "\n".join(line for line in _lines(notes) if not (_is_of(line, run_id) and _is_written_by_us(line)))
+
+
+def _is_written_by_us(line: str) -> bool:
+    return _is_claim(line) or _SAID_LAST.match(line) is not None
 
 
 def _with_line(notes: str, line: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from hypervisors import NameTaken, NotFound, PowerState, Rename, TimedOut, VmRef, once_reachable
+from hypervisors import NameTaken, NotFound, PowerState, Problem, Rename, TimedOut, VmRef, once_reachable
 from vmmigrate.appliance import mail
 from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm
@@ -45,6 +45,28 @@ def hand_over(run: Run) -> None:
     else:
         _rename(run, new, plan.new_name, plan.old.name)
     run.remark(f"now called: the old VM {_name(run, plan.old) or '(deleted)'}, the new one {_name(run, new)}")
+
+
+def give_back(run: Run) -> None:
+    """On a way back: the names that a `finish` had handed over before it was stopped. Nobody may be live: it fails
+    nothing.
+    """
+    plan, new = run.plan, run.facts.find(NewVm)
+    if not plan.retired_name:
+        return
+    try:
+        if new is not None and deploy.is_ours(run, new.vm):
+            _call_again(run, new.vm, plan.old.name, plan.new_name)
+        _call_again(run, plan.old, plan.retired_name, plan.old.name)
+    except Problem as problem:
+        new_name = _name(run, new.vm) if new else None
+        said = f"the old VM is called {_name(run, plan.old)} now, and the new one {new_name or '(deleted)'}"
+        run.remark(f"{said}: these names stay, unless you give them others ({problem})")
+
+
+def _call_again(run: Run, vm: VmRef, now: str, name: str) -> None:
+    if _name(run, vm) == now:
+        cast(Rename, run.hypervisor).rename(vm, name)
 
 
 def _restarts(run: Run) -> bool:

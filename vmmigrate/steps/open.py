@@ -69,6 +69,10 @@ def may_close(run: Run) -> Iterator[Check]:
     if run.facts.find(Opened) is None or run.leave_behind or _is_deleted(run) or _is_unplugged(run):
         return
     vm, what, limit = run.facts.of(NewVm).vm, f"the shell of {run.plan.new_name}", run.settings.limits.network
+    if links.with_mac(run.hypervisor.inventory(vm).nics, run.facts.of(NewVm).staging_mac) is None:
+        hint = f"to end the run as it is: vmmigrate finish {run.run_id}; {_LEAVE}"
+        yield Check("new-shell", what, "an answer", "its NIC on staging was removed", Verdict.FAIL, hint)
+        return
     try:
         if guards.refuse_paused(run, vm) is not PowerState.OFF:
             run.wait_for_answer(what, lambda: boot_id(run.new_shell), timeout=limit, clears=BOOTS)

@@ -8,7 +8,7 @@ from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import deploy, gone, guards, isolate, links
+from vmmigrate.steps import deploy, gone, guards, isolate, links, naming
 from vmmigrate.steps.close import give_back_autostart
 
 
@@ -65,6 +65,7 @@ def undo(run: Run) -> None:
     if plugged.old_link_up:
         guards.before_plugging_in(run, old, down=ours, going_back=True)
     hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
+    naming.give_back(run)  # libvirt renames only what is off
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)
     if plugged.old_link_up:

@@ -277,7 +277,7 @@ def test_a_finished_run_is_left_alone(tmp_path: Path, tiny: TinyHypervisor) -> N
 
 def test_an_unfinished_run_is_not_finished(tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", done(PREPARED))
-    with pytest.raises(UsageProblem, match="run r1 is interrupted while migrating"):
+    with pytest.raises(UsageProblem, match="run r1 cannot be finished: interrupted while migrating"):
         operations.finish("r1", parts(tmp_path, tiny), yes=True)
 
 
@@ -351,7 +351,7 @@ FROM_THE_JOURNAL: list[tuple[Callable[..., str], dict[str, Any], list[Recorded],
     ),
     (operations.rollback, {"scope": "all"}, done(SWITCHED), "run r1: the new VM has been open to the world"),
     (operations.rollback, {}, [LEARNT_BADLY], "record 1: what the journal has as Claim cannot be read"),
-    (operations.finish, {"yes": True}, done(PREPARED), "run r1 is interrupted while migrating"),
+    (operations.finish, {"yes": True}, done(PREPARED), "run r1 cannot be finished: interrupted"),
     (operations.finish, {}, [*done(SWITCHED), END], "this must be confirmed"),
     (operations.finish, {"yes": True}, [*done(SWITCHED), END, (Kind.FINISHED, {})], "run r1 is finished"),
 ]
