@@ -108,6 +108,32 @@ class Outage:
     about: bool
 
 
+@dataclass(frozen=True)
+class Silence:
+    """From the last answer before it to the first one after it. Times in UTC; None: there was none."""
+
+    began: str | None
+    ended: str | None
+    seconds: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class SeenOutside:
+    """What one service ('smtp:25') was seen to do from this workstation while a run was in a live phase."""
+
+    service: str
+    asked: int
+    answered: int
+    gaps: tuple[Silence, ...]
+
+    @property
+    def longest(self) -> Silence | None:
+        """Of those that have both ends."""
+        whole = [gap for gap in self.gaps if gap.seconds is not None]
+        return max(whole, key=lambda gap: gap.seconds or 0.0, default=None)
+
+
 FLOWING, TWICE, DOWN, NOT_LOOKED_AT = "flowing", "flowing through both", "down", "not looked at"
 
 
@@ -152,7 +178,7 @@ class RunEnded(Concerning):
 
     `outage`: seconds in which nobody took mail, in all of `outages` that ended; None where there was none. `machines`:
     by label, what stands where now. `next`: the verbs that can follow, each with what it does. `mail`: looked at at the
-    end; None for a kind of run that serves none.
+    end; None for a kind of run that serves none. `seen`: the services as this workstation saw them, where it watched.
     """
 
     run_id: str
@@ -163,6 +189,7 @@ class RunEnded(Concerning):
     insecure: tuple[str, ...] = ()
     outages: tuple[Outage, ...] = ()
     mail: Service | None = None
+    seen: tuple[SeenOutside, ...] = ()
 
 
 Event = (

@@ -135,6 +135,8 @@ class Itinerary:
     # What a person types to make the old side live: plan, the hypervisor's URL, state.
     by_hand: Callable[[Any, str, "RunState"], Iterable[str]] = lambda plan, url, state: ()
     vms: Callable[[Any, "RunState"], Mapping[str, str]] = lambda plan, state: {}  # ids of what it is about, for events
+    # Whether the side that is plugged in lets only this workstation in: what it answers here says nothing of the world.
+    alone: Callable[["RunState"], bool] = lambda state: False
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
     stop: Stop | None = None  # where a run that was begun so stands still
 

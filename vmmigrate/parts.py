@@ -28,6 +28,7 @@ from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.logged import warnings_to
+from vmmigrate.run.outside import Outside
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.service import Within, at_once
 from vmmigrate.run.stage import Run
@@ -52,6 +53,7 @@ class Parts:
     workstation: Callable[[], str] = socket.gethostname
     open_doors: Callable[[Settings, Secrets], Doors] = Doors
     within: Within = at_once
+    outside: Callable[[Run], Outside | None] = lambda run: None  # who watches the gateway's services meanwhile
     given: Callable[[Path | None], Given] = lambda file: NOTHING_GIVEN  # by file (None: the operator's) and environment
     itineraries: Sequence[Itinerary] = ITINERARIES
 
@@ -148,6 +150,7 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         workstation=parts.workstation,
         pace=parts.pace,
     )
+    run.outside = parts.outside(run)
     if isinstance(hypervisor, Lasting):
         hypervisor.keep_to(lambda: run.pace)  # nothing stops a way back, nor its wait for the hypervisor
     return run

@@ -1,5 +1,8 @@
 """Runs that nobody disturbs: plan, migrate, roll back, switch back, finish."""
 
+import json
+from datetime import datetime
+
 import pytest
 
 from fixtures import guest_commands
@@ -10,6 +13,10 @@ from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Story, assert_
 
 GUEST_COMMANDS = 86  # of a whole migration, over SSH: on an emulated guest each sudo costs a second or two
 GUEST_COMMANDS_IN_OUTAGE = 8
+
+
+def when(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def queue(story: Story, vm_id: str) -> None:
@@ -230,3 +237,21 @@ def assert_is_over(story: Story) -> None:
         assert told.status == REFUSED
         assert "is finished" in told.err
     assert_same(story.world(), world)
+
+
+def test_the_outage_is_measured_from_this_workstation_too(story: Story) -> None:
+    """The new VM lets this workstation in before the world: what it answers here before it is opened does not count."""
+    told = story.migrate("--json", outage={"watch": True})
+    assert told.status == DONE
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    [ended] = [line for line in lines if line["event"] == "RunEnded"]
+    [smtp] = [each for each in ended["seen"] if each["service"] == f"smtp:{story.lab.smtp_port}"]
+    assert smtp["gaps"], smtp
+    [gap] = [gap for gap in smtp["gaps"] if gap["seconds"] is not None]
+    opened = next(each["at"] for each in story.journal if (each["kind"], each.get("step")) == ("done", "open"))
+    assert 0 < gap["seconds"] < 20
+    assert when(gap["ended"]) >= when(opened) - 0.01
+    assert when(gap["began"]) <= when(ended["outages"][0]["began"]) + 1
+    said = f"seen from this workstation: smtp:{story.lab.smtp_port} did not answer for {gap['seconds']:.1f} s"
+    assert [line["text"] for line in lines if line["event"] == "StepRemark" and "smtp:" in line["text"]] == [said]
+    assert said in story.command("status", story.run_id).out

@@ -17,6 +17,7 @@ from vmmigrate.commands.terminal import ask, echo
 from vmmigrate.errors import NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
 from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, StepFailed, unfailing
 from vmmigrate.parts import Parts
+from vmmigrate.run.outside import from_here
 from vmmigrate.service import service
 from vmmigrate.settings import folders
 from vmmigrate.settings.load import read_given
@@ -64,6 +65,7 @@ class Session:
             listen=self._hear,
             pace=Pace(cancelled=self._check),
             within=in_time,
+            outside=from_here,
             given=lambda file: read_given(self._config or file, os.environ),
         )
         return self._parts

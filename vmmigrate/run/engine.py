@@ -106,6 +106,7 @@ class Engine:
         self.journal.append(Kind.BEGIN, {"step": step.name})
         self.emit(StepBegan(step.name, step.title, number, len(self._steps)))
         started = self.stage.pace.clock.now()
+        self._watch(step)
         self._enter(step)
         try:
             self._act(step)
@@ -115,6 +116,7 @@ class Engine:
             self._record_failure(step, error, undoing=False)
             raise
         self.journal.append(Kind.DONE, {"step": step.name})
+        self._watch(step)
         self.emit(StepEnded(step.name, step.title, self.stage.pace.clock.now() - started))
 
     def _act(self, step: Step) -> None:
@@ -259,6 +261,7 @@ class Engine:
         self.stage.facts = self._state.facts
         self.emit(StepBegan(step.name, step.title, number, total, undoing=True))
         started = self.stage.pace.clock.now()
+        self._watch(step)
         self._enter(step)
         if not isinstance(step.undo, Nothing):
             try:
@@ -269,6 +272,7 @@ class Engine:
                 self._record_failure(step, error, undoing=True)
                 return
         self.journal.append(Kind.UNDONE, {"step": step.name})
+        self._watch(step)
         self.stage.facts = self._state.facts
         self.emit(StepEnded(step.name, step.title, self.stage.pace.clock.now() - started, undoing=True))
 
@@ -282,6 +286,10 @@ class Engine:
 
     def _is_live(self, step: Step) -> bool:
         return self._state.phases[step.name] in self.itinerary.live
+
+    def _watch(self, step: Step) -> None:
+        if self._is_live(step):
+            self.stage.watch(alone=self.itinerary.alone(self._state))
 
     def _enter(self, step: Step) -> None:
         def learn(value: object) -> None:

@@ -30,6 +30,9 @@ class Stage(Protocol):
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None: ...
 
+    def watch(self, *, alone: bool) -> None:
+        """See from here what the world sees. `alone`: who is plugged in lets only this workstation in."""
+
 
 @dataclass(frozen=True)
 class Seen:

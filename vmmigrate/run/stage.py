@@ -21,6 +21,7 @@ from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.facts import Facts, NewGuest
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
+from vmmigrate.run.outside import Outside
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.service import Within, at_once
 from vmmigrate.run.whereabouts import at, elsewhere
@@ -62,6 +63,7 @@ class Run:
     within: Within = at_once  # how long the look at the service may take
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)
+    outside: Outside | None = None  # None: nobody watches
     step: str = ""
     leave_behind: bool = False
     discard: Discard = Discard()
@@ -77,6 +79,12 @@ class Run:
             hears_wait=lambda wait: self.emit(StepWaits(step, wait)),
             hears_progress=lambda progress: self.emit(StepProgress(step, progress.done, progress.total)),
         )
+
+    def watch(self, *, alone: bool) -> None:
+        """From the first live step on, the gateway's services are asked as the world asks them."""
+        if self.outside:
+            self.outside.alone = alone
+            self.outside.begin()
 
     def learn(self, value: object) -> None:
         """Record a fact before the effect that it protects; it is on the disk when this returns."""

@@ -8,6 +8,7 @@ from vmmigrate.events import DOWN, RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.outages import outages, total
+from vmmigrate.run.outside import in_words
 from vmmigrate.run.record import Kind
 from vmmigrate.run.service import mail_now, offered
 from vmmigrate.run.stage import Run
@@ -153,6 +154,9 @@ def outcome_of(standing: Standing) -> str:
 def report(engine: Engine, run: Run, outcome: str) -> Service | None:
     """Say how it stands; whether mail flows, as it is looked at for that."""
     standing, past = engine.standing, outages(engine.itinerary, engine.journal.records)
+    watched = run.outside.end() if run.outside else ()
+    for each in watched:
+        run.emit(StepRemark("", f"seen from this workstation: {in_words(each)}"))
     mail = mail_now(engine.itinerary, engine.journal, run)
     first = (("status", "what was done, and what you must do"),) if outcome == NEEDS_ATTENTION else ()
     run.emit(
@@ -165,6 +169,7 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
             next=(*first, *offered(standing.verbs, mail)),
             insecure=run.plan.insecure,
             mail=mail,
+            seen=watched,
         )
     )
     return mail

@@ -96,6 +96,16 @@ class Limits(Strict):
     prepared: float = Field(default=604800, gt=0, description="A prepared run, until `cutover` refuses it as too old.")
 
 
+class OutageSettings(Strict):
+    """How the outage of the switch is measured."""
+
+    watch: bool = Field(
+        default=True,
+        description="Ask the gateway's services from this workstation during the switch (the SMTP greeting four times a"
+        " second), and report when they did not answer.",
+    )
+
+
 class Settings(Strict):
     """All settings except the name of the old VM and the new image. Contains no secrets, only their sources."""
 
@@ -104,4 +114,5 @@ class Settings(Strict):
     new: NewSettings = NewSettings()
     image: ImageSettings = ImageSettings()
     backup: BackupSettings = BackupSettings()
+    outage: OutageSettings = OutageSettings()
     limits: Limits = Limits()

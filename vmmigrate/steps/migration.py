@@ -164,6 +164,12 @@ def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
         yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
 
 
+def alone(state: RunState) -> bool:
+    """From the switch to the opening the new gateway is isolated from all but this workstation."""
+    switched = state.steps["switch"] is not Status.PENDING
+    return switched and state.steps["open"] is not Status.DONE
+
+
 def makes_vm(state: RunState) -> bool:
     """Whether the way forward makes the new VM, or makes it again because its import cannot be continued."""
     redone = state.back is not None and state.back.scope == REDO.name
@@ -210,6 +216,7 @@ MIGRATE = Itinerary(
     by_hand=by_hand,
     vms=vms,
     guard=guards.may_act,
+    alone=alone,
     stop=Stop(
         after=PREPARE.name,
         stands_as="prepared",

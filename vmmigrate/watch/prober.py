@@ -25,6 +25,7 @@ class Prober:
     timeout: float = PATIENCE
     _known: "queue.SimpleQueue[Sample]" = field(default_factory=queue.SimpleQueue, init=False)
     _open: dict[Service, int] = field(default_factory=dict, init=False)
+    _forgets: bool = field(default=False, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
 
@@ -32,8 +33,9 @@ class Prober:
         self._thread = threading.Thread(target=self._go_on, name="prober", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Waits for what was asked and is not answered yet, no longer than a question may take."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Waits for what was asked and is not answered yet, no longer than a question may take; or forgets it."""
+        self._forgets = at_once
         self._stopped.set()
         if self._thread:
             self._thread.join(self.timeout + 1)
@@ -45,7 +47,7 @@ class Prober:
             if self._stopped.is_set():
                 break
             self._begin(service)
-        while any(self._open.values()):
+        while any(self._open.values()) and not self._forgets:
             self._hear_for(self.timeout)
 
     def _begin(self, service: Service) -> None:

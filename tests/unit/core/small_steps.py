@@ -44,6 +44,10 @@ class Bench:
     pace: Pace = HASTY
     leave_behind: bool = False
     learn: Callable[[object], None] = lambda value: None
+    watched: list[bool] = field(default_factory=list)
+
+    def watch(self, *, alone: bool) -> None:
+        self.watched.append(alone)
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None:
         self.learn, self.leave_behind = learn, leave_behind

@@ -101,6 +101,16 @@ def test_forward_does_every_step_and_records_each_act(path: Path, world: World) 
     assert process.engine.journal.state().ended == "migrated"
 
 
+def test_the_world_is_watched_around_each_live_step_and_it_is_known_who_answers_us_alone(
+    path: Path, world: World
+) -> None:
+    """Live are `open` and `notes`; until `open` is done, only this workstation is let in."""
+    small = replace(SMALL, alone=lambda state: state.steps["open"] is not Status.DONE)
+    process = start(path, world, itinerary=small)
+    process.engine.forward()
+    assert process.bench.watched == [True, False, False, False]
+
+
 def test_forward_skips_what_is_done(path: Path, world: World) -> None:
     world.refuses["open"] = trouble()
     with pytest.raises(Problem):

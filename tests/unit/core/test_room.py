@@ -104,6 +104,7 @@ def process_as_run(process: Process) -> Any:
         run_id = "r1"
         rundir = SimpleNamespace(drop_secrets=lambda: None)
         plan = SimpleNamespace(insecure=())
+        outside = None
         settings = Settings()
         emit = staticmethod(process.events.append)
 

@@ -274,6 +274,7 @@ def test_json_is_one_object_a_line_with_all_fields() -> None:
             "outage": None,
             "outages": [],
             "mail": None,
+            "seen": [],
             "machines": {"old VM": "x", "new VM": "y"},
             "next": [["finish", "ends it"]],
             "old_vm": "x",
