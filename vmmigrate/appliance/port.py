@@ -6,9 +6,6 @@ from typing import BinaryIO, Protocol
 
 from hypervisors import ProgressListener, Secret
 
-INCOMING = "/tmp/vmmigrate.incoming"  # noqa: S108 -- a folder that is made 0700, or not at all
-_FRESH = ".vmmigrate-new"
-
 
 @dataclass(frozen=True)
 class Account:
@@ -109,8 +106,8 @@ class Shell(Protocol):
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         """Put files in place, each atomically, none before all have arrived whole; `folders` are made first.
 
-        Whoever is killed in between leaves `fresh` beside a file, which the next call overwrites, and where sudo wants
-        a terminal INCOMING, which the next call makes again.
+        No link is followed, and none of setuid, setgid and sticky is set. A guest that goes down in between keeps a
+        folder for root alone beside a file (`entering`), which the next call for that folder removes.
         """
 
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
@@ -132,8 +129,3 @@ class Shell(Protocol):
         """
 
     def close(self) -> None: ...
-
-
-def fresh(path: str) -> str:
-    """What lies beside a file before it takes that one's place."""
-    return path + _FRESH

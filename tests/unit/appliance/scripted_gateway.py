@@ -88,7 +88,7 @@ class Gateway(ScriptedShell):
             case ("cp", "-a", "-T", source, target) | ("mv", "-f", "-T", source, target) if self.selinux is not None:
                 self.selinux[target] = self.selinux.get(source, "system_u:object_r:etc_t:s0")
                 return super()._answer(line, argv)
-            case ("chcon", like, path) if self.selinux is not None:
+            case ("chcon", "-h", like, path) if self.selinux is not None:
                 self.selinux[path] = self.selinux[like.removeprefix("--reference=")]
             case ("restorecon", path) if self.selinux is not None:
                 self.selinux[path] = "system_u:object_r:policy_t:s0"

@@ -140,13 +140,16 @@ class ScriptedShell:
                 return Result(0 if names else 2, "".join(f"{name}\n" for name in names), "")
             case ("rm", ("-f" | "-rf"), *paths):
                 for path in paths:
-                    self.files = {n: d for n, d in self.files.items() if n != path and not n.startswith(f"{path}/")}
+                    below = path.removesuffix("*") if path.endswith("*") else f"{path}/"
+                    self.files = {n: d for n, d in self.files.items() if n != path and not n.startswith(below)}
                 return Result(0, "", "")
             case ("which", name, *_):
                 found = self.answers.get(f"which {name}", "")
                 return Result(0 if found else 1, str(found), "")
-            case ("mkdir", "-p", *_):
+            case ("mkdir", "-p", *_) | ("mkdir", "-m", "700", _) | ("find", _, "-prune", "-perm", "-0002"):
                 return Result(0, "", "")
+            case ("cd", path):
+                return Result(0, path, "")
             case ("mv", "-f", "-T", source, target):
                 self.files[target] = self.files.pop(source)
                 self.metas[target] = self.metas.pop(source, TEXT)

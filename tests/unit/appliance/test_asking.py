@@ -162,6 +162,7 @@ LINES = [
     "echo gone >/dev/null; exec </dev/null; echo end",
     "false; s=$?; true; exit $s",
     "echo 'a'\"'\"'b' \"\"\necho next",
+    'test "$(echo a b)" = "a b" && echo "$(echo c)"; test "$(false)" = "" && echo empty',
 ]
 
 
@@ -180,7 +181,7 @@ def test_the_stand_ins_sh_is_as_a_real_one(line: str) -> None:
     )
 
 
-@pytest.mark.parametrize("line", ["a | b", "a &", "a `b`", '"$(a)"', "(a)", "a > b"])
+@pytest.mark.parametrize("line", ["a | b", "a &", "a `b`", '"b $(a)"', "(a)", "a > b"])
 def test_what_the_stand_ins_sh_does_not_know_it_says(line: str) -> None:
     with pytest.raises(sh.NotKnown):
         sh.run(line, {}, lambda words: sh.Done())

@@ -1,20 +1,24 @@
 """A verified SSH session with one appliance: commands, sudo, files put in place atomically."""
 
+import re
 import secrets
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hypervisors import LoginRefused
+from hypervisors import LoginRefused, Problem
 from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.addressing import plain
-from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Result
+from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing, streaming, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import ApplianceError
 
+# Where only root makes anything: keys in memory (older systems have no /run), a queue on the disk.
+_KEYS, _MUCH = "/var/run", "/var/lib"
+_INCOMING = "vmmigrate-in"
 SEEN_AS = ("printenv", "SSH_CONNECTION")
 _PATIENCE = 60.0  # seconds for files on their way
 
@@ -60,9 +64,9 @@ class SshShell:
             return self._session.plain(("sh", "-c", line), given, _PATIENCE)
         if not self._found_out().tty:
             return self._by_sudo(("sh", "-c", line), "root", _PATIENCE, given)
-        with self._passing():
-            self._upload(streaming.ON_THE_WAY, given)
-            return self._by_sudo(("sh", "-c", f"exec <{streaming.ON_THE_WAY}; {line}"), "root", _PATIENCE)
+        with self._passing(_KEYS) as path:
+            self._upload(path, given)
+            return self._by_sudo(("sh", "-c", f"exec <{path}; {line}"), "root", _PATIENCE)
 
     # ---- streams -----------------------------------------------------------------------------------------------
 
@@ -73,9 +77,9 @@ class SshShell:
             words, first = self._found_out().before(argv)
             self._checked(argv, sudo.without_prompt(self._session.pour_out(words, first, sink, timeout)))
         else:
-            with self._passing():
-                self._checked(argv, self._by_sudo(("sh", "-c", streaming.into_file(argv)), "root", timeout))
-                self._checked(argv, self._session.pour_out(("cat", streaming.ON_THE_WAY), b"", sink, timeout))
+            with self._passing(_MUCH) as path:
+                self._checked(argv, self._by_sudo(("sh", "-c", streaming.into_file(argv, path)), "root", timeout))
+                self._checked(argv, self._session.pour_out(("cat", path), b"", sink, timeout))
 
     def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
         if self._session.login.user == "root":
@@ -86,30 +90,33 @@ class SshShell:
             output = self._session.pour_in(words, first + f"{mark}\n".encode(), source, timeout)
             self._checked(argv, sudo.without_prompt(output))
         else:
-            with self._passing():
-                put = ("dd", f"of={streaming.ON_THE_WAY}")
+            with self._passing(_MUCH) as path:
+                put = ("dd", f"of={path}")
                 self._checked(put, self._session.pour_in(put, b"", source, timeout))
-                self._checked(argv, self._by_sudo(("sh", "-c", streaming.from_file(argv)), "root", timeout))
+                self._checked(argv, self._by_sudo(("sh", "-c", streaming.from_file(argv, path)), "root", timeout))
 
     @contextmanager
-    def _passing(self) -> Iterator[None]:
-        """A folder of this account alone, as long as a stream passes through it."""
-        self._make_incoming()
+    def _passing(self, parent: str) -> Iterator[str]:
+        """A file's place in a folder of this account alone, as long as a stream passes through it."""
+        folder = self._make_incoming(f"{parent}/{_INCOMING}")
         try:
-            yield
+            yield f"{folder}/data"
         finally:
-            self.run(("rm", "-rf", INCOMING), check=False)
+            with suppress(Problem):  # the next one removes it
+                self.run(("rm", "-rf", folder), user="root", check=False)
 
     def _checked(self, argv: Sequence[str], output: Output) -> None:
         if output.status != 0:
             raise self._session.failed(argv, output.status, text_of(output.stderr) or text_of(output.stdout))
 
-    def _make_incoming(self) -> None:
-        """Only for this account, and empty: what an interrupted run left there is removed first."""
-        make = ("mkdir", "--mode=0700", INCOMING)
-        if self.run(make, check=False).status != 0:
-            self.run(("rm", "-rf", INCOMING), user="root")
-            self.run(make)
+    def _make_incoming(self, stem: str) -> str:
+        """A new folder for this account alone, where only root may make one. What an interrupted run left goes."""
+        made = self.run(("sh", "-c", f"rm -rf {stem}.*; mktemp -d {stem}.XXXXXXXXXX"), user="root")
+        folder = made.stdout.strip()
+        if not re.fullmatch(rf"{re.escape(stem)}\.[A-Za-z0-9]{{10}}", folder):
+            raise self._session.failed(("mktemp", "-d"), made.status, made.stdout)
+        self.run(("chown", self._session.login.user, folder), user="root")
+        return folder
 
     def _upload(self, path: str, data: bytes) -> None:
         """By dd: SFTP may be switched off, and does not start if an account's start-up files print something."""

@@ -4,10 +4,6 @@ import shlex
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol, cast
 
-from vmmigrate.appliance.port import INCOMING
-
-ON_THE_WAY = f"{INCOMING}/data"
-
 
 def after_mark(mark: str, argv: Sequence[str]) -> str:
     """The command, once a line of its input is the mark: a sudo that asks for no password leaves the one that was sent
@@ -17,12 +13,12 @@ def after_mark(mark: str, argv: Sequence[str]) -> str:
     return f"read -r l; {at_mark} || read -r l; {at_mark} || exit 99; {shlex.join(argv)}"
 
 
-def from_file(argv: Sequence[str]) -> str:
-    return f"exec <{ON_THE_WAY}; {shlex.join(argv)}"
+def from_file(argv: Sequence[str], path: str) -> str:
+    return f"exec <{path}; {shlex.join(argv)}"
 
 
-def into_file(argv: Sequence[str]) -> str:
-    return f"{shlex.join(argv)} >{ON_THE_WAY}"
+def into_file(argv: Sequence[str], path: str) -> str:
+    return f"{shlex.join(argv)} >{path}"
 
 
 class Sink(Protocol):

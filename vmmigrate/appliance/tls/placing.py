@@ -8,10 +8,12 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from posixpath import basename, dirname
 
+from vmmigrate.appliance import entering
 from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.looking import LookingShell, looking
-from vmmigrate.appliance.port import INCOMING, FileMeta, NewFile, Shell, fresh
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import ApplianceError
 
 BEFORE = ".before-vmmigrate"
@@ -112,10 +114,13 @@ def put_back(shell: Shell) -> tuple[str, ...]:
     whole = [entry for entry in record.entries if entry.before and present[entry.beside] == entry.before]
     made = [entry.path for entry in record.entries if not entry.before]
     half = [entry.beside for entry in record.entries if present[entry.beside] != entry.before]
-    acts: list[tuple[str, ...]] = [("mv", "-f", "-T", entry.beside, entry.path) for entry in whole]
-    acts += [("rm", "-f", *made, *half)] if made or half else []
-    if acts:
-        shell.run(in_order(*acts), user="root")
+    acts: list[tuple[str, tuple[str, ...]]] = [
+        (entry.path, ("mv", "-f", "-T", _here(entry.beside), _here(entry.path))) for entry in whole
+    ]
+    acts += [(path, ("rm", "-f", _here(path))) for path in (*made, *half)]
+    lines = [act for folder, inside in _by_folder(acts).items() for act in (*entering.entered(folder), *inside)]
+    if lines:
+        shell.run(("sh", "-c", entering.line(lines)), user="root")
     return tuple(entry.path for entry in record.entries)
 
 
@@ -135,19 +140,44 @@ def resolved(shell: Shell, path: str) -> str:
 
 def _sweep(shell: Shell, record: _Record | None) -> None:
     """Remove unfinished files, maybe a key, that a killed change left."""
-    paths = [entry.path for entry in record.entries] if record else []
-    shell.run(("rm", "-rf", INCOMING, *map(fresh, (RECORD, *paths))), user="root")
+    paths = [RECORD, *(entry.path for entry in record.entries)] if record else [RECORD]
+    left = [entering.swept(folder) for folder in dict.fromkeys(map(dirname, paths))]
+    shell.run(("sh", "-c", "; ".join(left)), user="root", check=False)
 
 
 def _keep(shell: Shell, entries: Iterable[_Entry], present: dict[str, str]) -> None:
     """Copies beside with mode, owner, times, context; once. One cut short is made again: the file is whole."""
-    copies = [
-        ("cp", "-a", "-T", entry.path, entry.beside)
+    acts = [
+        (entry.path, act)
         for entry in entries
         if entry.before and present.get(entry.beside) != entry.before and present[entry.path] == entry.before
+        for act in (
+            ("cp", "-a", "-T", f".{_here(entry.path)}", "./copy"),
+            ("mv", "-f", "-T", "./copy", f".{_here(entry.beside)}"),
+        )
     ]
-    if copies:
-        shell.run(in_order(*copies), user="root")
+    private = {folder: (entering.private_name(), inside) for folder, inside in _by_folder(acts).items()}
+    lines = [
+        act
+        for folder, (name, inside) in private.items()
+        for act in (*entering.entered(folder), *entering.made_private(folder, name), *inside)
+    ]
+    if lines:
+        removed = (entering.removed(folder, name) for folder, (name, _) in private.items())
+        shell.run(("sh", "-c", entering.line(lines, *removed)), user="root")
+
+
+def _by_folder(acts: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[str]]:
+    """By the folder of each path, in the order in which they come."""
+    found: dict[str, list[str]] = {}
+    for path, act in acts:
+        found.setdefault(dirname(path), []).append(shlex.join(act))
+    return found
+
+
+def _here(path: str) -> str:
+    """As it is named from within its folder."""
+    return f"./{basename(path)}"
 
 
 def _write(shell: Shell, look: LookingShell, change: Change, present: dict[str, str]) -> None:
@@ -170,7 +200,7 @@ def _has_selinux(shell: Shell) -> bool:
 def _label(path: str, like: str) -> str:
     """The context of the previous file, else what the policy says; a file system without labels has neither."""
     by_policy = shlex.join(("restorecon", path))
-    return f"{shlex.join(('chcon', f'--reference={like}', path))} || {by_policy}" if like else by_policy
+    return f"{shlex.join(('chcon', '-h', f'--reference={like}', path))} || {by_policy}" if like else by_policy
 
 
 def _refuse_foreign_hands(shell: Shell, entries: Iterable[_Entry], present: dict[str, str]) -> None:
