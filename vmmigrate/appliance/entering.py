@@ -1,6 +1,6 @@
 """Lines of sh that act in a folder of a guest where somebody else may write: no link leads root elsewhere.
 
-A path is looked up anew by each program, so whoever may write in a folder or above it can put a link in its place
+Each program looks a path up for itself, so whoever may write in a folder or above it can put a link in its place
 between two of them. A shell that has entered a folder stays in it, wherever its name leads by then. So each act enters
 first, sees from inside where it is, and names files from there. What is written is written in a folder within that one,
 made with an unguessable name for root alone: nobody else can move it to another place or change what is in it.
