@@ -9,6 +9,7 @@ from vmmigrate.run import way_out
 from vmmigrate.run.clocks import span
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.guarded import require
+from vmmigrate.run.looks import OFTEN
 from vmmigrate.run.recorded import Recorded
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
@@ -21,10 +22,18 @@ def refused(question: str) -> None:
     raise NeedsConfirmation(question, "--yes")
 
 
-def cutover(run_id: str, parts: Parts, *, agree: Callable[[str], None] = refused, accept_old: bool = False) -> str:
+def cutover(
+    run_id: str,
+    parts: Parts,
+    *,
+    agree: Callable[[str], None] = refused,
+    accept_old: bool = False,
+    rounds: int = OFTEN,
+) -> str:
     """From where it stands to its end; the outcome. What is done is looked at before anything is touched.
 
     `agree`: asked with what will be done; raises for a no. `accept_old`: also if it has stood longer than it may.
+    `rounds`: how many times at most what does not hold any more is prepared once more.
     Raises UsageProblem for a run that does not stand there; Guarded, NoLonger; what a step raises.
     """
     with run_taken_up(run_id, "cutover", parts) as recorded:
@@ -35,6 +44,7 @@ def cutover(run_id: str, parts: Parts, *, agree: Callable[[str], None] = refused
             _fetch(run, engine.standing)
             require(run, engine.journal, engine.standing, stop.verb, engine.itinerary.guard)
             agree(stop.question(run.plan, engine.standing.state))
+            engine.often = rounds
             report_start(run, stop.verb)
             engine.turn_forward("asked for by the operator", past=stop.stands_as)
             supervise(engine, run, Engine.go_on)

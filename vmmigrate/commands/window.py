@@ -30,6 +30,12 @@ def cutover(
     accept_old: Annotated[
         bool, typer.Option("--accept-old", help="Also if it was prepared longer ago than limits.prepared.")
     ] = False,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Export and import again at most so often where the old gateway has changed."
+        ),
+    ] = 2,
     config: Config = None,
     yes: Yes = False,
     json: Json = False,
@@ -45,7 +51,7 @@ def cutover(
             confirm(f"{question}. Cut over now?")
 
     def act(parts: "Parts", _: Any) -> None:
-        cutting_over.cutover(run, parts, agree=agree, accept_old=accept_old)
+        cutting_over.cutover(run, parts, agree=agree, accept_old=accept_old, rounds=rounds)
 
     carry_out(act, json=json, config=config, run_id=run)
 

@@ -19,6 +19,7 @@ from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.redo import half_done, left_as_it_was, redo
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
+from vmmigrate.run.stopping import stand_still
 from vmmigrate.step import Act, Nothing, Otherwise, Step, UndoRefused
 
 
@@ -30,6 +31,7 @@ class Engine:
     itinerary: Itinerary
     stage: Stage
     emit: Callable[[Event], None]
+    often: int = OFTEN  # it goes back because of a look and forward again
     _turns: int = 0  # because of what a look showed
 
     def __post_init__(self) -> None:
@@ -58,7 +60,7 @@ class Engine:
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
                 if stop := self.standing.stops_before(step.name):
-                    self.journal.rest(Kind.PAUSED, reason=stop.stands_as, valid=stop.valid(self.stage))
+                    stand_still(stop, self.journal, self.stage)
                     return
                 self.stage.pace.cancelled()
                 if not self._still_so(step.looks_back, step.name):
@@ -148,18 +150,18 @@ class Engine:
         state, committed = self._state, self.standing.committed
         step, otherwise = seen.step, seen.otherwise
         if self.standing.between and not (self._is_live(step) and seen.failed):
-            raise seen.no_longer(state.run_id)  # first somebody must be live
+            raise seen.no_longer(self.standing)  # first somebody must be live
         if self._is_live(step) and not committed:
             first = next(name for name, phase in state.phases.items() if phase in self.itinerary.live)
             return self._from(first, seen)
         if otherwise is Otherwise.FROM_HERE and not committed:
             return self._from(step.name, seen)
         if otherwise is not Otherwise.AGAIN:
-            raise seen.no_longer(state.run_id)
+            raise seen.no_longer(self.standing)
         self.emit(StepRemark(step.name, f"this does not hold any more, so it is done again: {seen}"))
         self._do(step, number)
         if (again := look_at(step, self.stage)).wrong:
-            raise again.no_longer(state.run_id, "done again, and it still does not hold: ")
+            raise again.no_longer(self.standing, "done again, and it still does not hold: ")
         return True
 
     def serves(self) -> bool:
@@ -167,10 +169,10 @@ class Engine:
         return serves(self.itinerary, self._steps, self._state, self.stage)
 
     def _from(self, first: str, seen: Seen) -> bool:
-        """Back to that step, and forward again to the end: never more often than `OFTEN`."""
+        """Back to that step, and forward again to the end: never more than `often` times."""
         self._turns += 1
-        if self._turns > OFTEN:
-            raise seen.no_longer(self._state.run_id, f"this did not hold any more, {OFTEN} times: ")
+        if self._turns > self.often:
+            raise seen.no_longer(self.standing, f"this did not hold any more, {self._turns} times: ")
         self._walk_back_by(redo(self._state, first, f"{seen.step.title!r} does not hold any more: {seen}"))
         return False
 

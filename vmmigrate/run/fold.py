@@ -71,7 +71,7 @@ class RunState:
     paused: str | None = None
     stops: str = ""  # where it stands still on its way forward, as its itinerary calls it; "": nowhere any more
     stood: bool = False  # whether it has ever stood there
-    until: float | None = None  # Unix seconds: how long it may stand where it stands
+    until: float | None = None  # Unix seconds: how long it may stand at its stop
     ended: str | None = None
     finished: bool = False
     ever_learnt: frozenset[str] = frozenset()  # groups, also of steps that were undone since
@@ -143,7 +143,7 @@ def _with(state: RunState, **changes: Any) -> RunState:
 def _with_status(state: RunState, record: Record, status: Status) -> RunState:
     name = _known(state, record, record.data["step"])
     undone = state.undone | {name} if status is Status.PENDING else state.undone - {name}
-    return _with(state, steps={**state.steps, name: status}, undone=undone, paused=None, until=None, ended=None)
+    return _with(state, steps={**state.steps, name: status}, undone=undone, paused=None, ended=None)
 
 
 def _known(state: RunState, record: Record, name: str) -> str:
@@ -185,12 +185,12 @@ def _direction(state: RunState, record: Record) -> RunState:
     data = record.data
     if data["to"] == "forward":
         stops = "" if data.get("past") else state.stops
-        return _with(state, back=None, paused=None, until=None, ended=None, troubles={}, stops=stops)
+        return _with(state, back=None, paused=None, ended=None, troubles={}, stops=stops)
     steps = tuple(_known(state, record, name) for name in data["steps"])
     leave_behind, permits = data.get(LEAVE_BEHIND, False), dict(data.get("permits", {}))
     finishes, stood = data.get("finishes", ""), data.get("stood", "")
     back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, finishes, permits, stood)
-    return _with(state, back=back, paused=None, until=None, ended=None, troubles={})
+    return _with(state, back=back, paused=None, ended=None, troubles={})
 
 
 def _undo(state: RunState, record: Record) -> RunState:
@@ -218,8 +218,8 @@ def _undone(state: RunState, record: Record) -> RunState:
 
 def _paused(state: RunState, record: Record) -> RunState:
     valid = record.data.get("valid")
-    until = record.time + float(valid) if valid is not None else None
-    return _with(state, paused=_text(record.data, "reason"), until=until, stood=state.stood or until is not None)
+    until = record.time + float(valid) if valid is not None else state.until
+    return _with(state, paused=_text(record.data, "reason"), until=until, stood=state.stood or valid is not None)
 
 
 def _end(state: RunState, record: Record) -> RunState:

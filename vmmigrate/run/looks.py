@@ -14,6 +14,7 @@ from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
+from vmmigrate.run.standing import Standing
 from vmmigrate.step import Look, Nothing, Otherwise, Step
 
 OFTEN = 2  # so many times a process goes back because of a look and forward again; then it goes back for good
@@ -59,11 +60,16 @@ class Seen:
     def __str__(self) -> str:
         return "; ".join(map(str, self.wrong))
 
-    def no_longer(self, run_id: str, words: str = "") -> NoLonger:
+    def no_longer(self, standing: Standing, words: str = "") -> NoLonger:
         """What stops the run, and what to do."""
+        run_id = standing.state.run_id
         hints = dict.fromkeys(check.hint or self.step.remedy for check in self.wrong)
         known = "; ".join(filter(None, hints)) or "see what changed it"
-        hint = known if run_id in known else f"{known}; then: vmmigrate resume {run_id}, or vmmigrate rollback {run_id}"
+        hint = (
+            known
+            if run_id in known
+            else f"{known}; then: vmmigrate {standing.onward} {run_id}, or vmmigrate rollback {run_id}"
+        )
         return NoLonger(f"{words}{self}", hint=hint)
 
 

@@ -105,6 +105,18 @@ class Standing:
         return self.stands or (self.itinerary.stop if self.paused_at and self.prepared else None)
 
     @property
+    def stands_again(self) -> Stop | None:
+        """The stop at which it stood, where nothing beyond it is begun."""
+        state, back = self.state, not (self.exposed or self.state.back)
+        return self.itinerary.stop if state.stood and back and self.prepared and not self.committed else None
+
+    @property
+    def onward(self) -> str:
+        """The command that goes forward from here."""
+        stop = self.stands_again or self.may_go_past if self.state.stood else None
+        return stop.verb if stop else "resume"
+
+    @property
     def prepared(self) -> bool:
         """Whether all that is done before its stop is done."""
         state, before = self.state, self.itinerary.prepares
@@ -157,7 +169,7 @@ class Standing:
         if self.paused_at and self.committed:
             return (back,)
         if self.paused_at:
-            on = ("resume", f"to {self.itinerary.name} after all")
+            on = (self.onward, f"to {self.itinerary.name} after all")
             return (back, on) if self.paused_at.leaves else (on, back)
         if self.stands:
             return (self.stands.verb, self.stands.does), back

@@ -13,6 +13,7 @@ from vmmigrate.run.record import Kind
 from vmmigrate.run.service import mail_now, offered
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import FINISHED, INTERRUPTED, NEEDS_ATTENTION, ROLLED_BACK, Standing
+from vmmigrate.run.stopping import stand_still
 from vmmigrate.run.unrecorded import back_unrecorded
 from vmmigrate.run.way_out import by_hand
 from vmmigrate.step import UndoRefused
@@ -49,6 +50,8 @@ def _failed(engine: Engine, run: Run, error: Exception) -> None:
         raise error
     unsafe = isinstance(error, NeedsAttention) and not standing.exposed
     served = standing.committed and state.back is None and _is_served(engine, error)
+    if unsafe and (stop := standing.stands_again):
+        stand_still(stop, engine.journal, run)
     if served or unsafe or state.back is not None or state.ended is not None:
         report(engine, run, NEEDS_ATTENTION)
         raise error

@@ -50,7 +50,9 @@ PREPARE = Phase(
             note_old.do,
             READ_ONLY,
             learns=(OldState,),
-            holds=Nothing("it notes one moment; `close-intake` reports what changed since"),
+            holds=note_old.holds,
+            remedy="see who changes the old gateway's settings, and let them wait",
+            otherwise=Otherwise.FROM_HERE,  # what changed is not in the new VM, and an import into it is never repeated
         ),
         Step(
             "export",

@@ -4,16 +4,14 @@ from collections.abc import Iterator
 
 from hypervisors import PowerState
 from vmmigrate.appliance import mail
-from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.facts import Intake, NewVm, OldState, Plugged
+from vmmigrate.facts import Backup, Intake, NewVm, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import guards, links
-from vmmigrate.steps.export import load_digests
+from vmmigrate.steps import guards, links, note_old
 
 BY_HAND = "nft delete table inet vmmigrate_intake"  # opens it again
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
@@ -113,14 +111,6 @@ def _by_the_links(run: Run) -> str:
 
 
 def _report_changes(run: Run) -> None:
-    """Report what changed since the export, because it is not in the new gateway."""
-    before = load_digests(run)
-    now = read_database(run.old_shell, run.rundir.sealed.digest_key(), before)
-    changed = sorted(name for name, table in now.tables.items() if before.tables.get(name) != table)
-    if changed:
+    """An archive that was exported by hand is not exported again: what is not in it is said."""
+    if run.facts.of(Backup).by_hand and (changed := sorted(note_old.changed_tables(run))):
         run.remark("changed in the old gateway since the export, and not in the new one: " + ", ".join(changed))
-    noted = run.facts.of(OldState).settings
-    drift = mail.drift(noted, mail.settings_digest(mail.settings(run.old_shell), run.rundir.sealed.digest_key()))
-    if drift:
-        names = ", ".join(sorted({*drift.missing, *drift.added, *drift.changed}))
-        run.remark(f"changed in the old gateway's main.cf since its state was noted, and not in the new one: {names}")

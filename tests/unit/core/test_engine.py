@@ -863,7 +863,7 @@ def test_that_is_not_done_for_ever(path: Path, world: World) -> None:
     process = start(path, world, itinerary=two_live_steps())
     world.marks.add("an adversary")
     process.bench.world = Adversary(world.marks, world.acts)
-    with pytest.raises(Problem, match="this did not hold any more, 2 times: plugged"):
+    with pytest.raises(Problem, match="this did not hold any more, 3 times: plugged"):
         process.engine.forward()
     assert world.acts.count("plug") == 3
     assert "open" not in world.acts

@@ -1,0 +1,99 @@
+"""What changed in the old gateway since its export is not lost: it is exported again, into a freshly deployed VM."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from fixtures.appliance import mainconf, seed
+from fixtures.appliance.store import FILE_STORE
+from tests.journey import moving
+from tests.journey.story import ATTENTION, DONE, Story, Told
+from tests.journey.test_moved_looks import moved
+
+pytestmark = pytest.mark.slow
+DORA = "dora@example.test"
+
+
+def user(story: Story) -> None:
+    moving.add_a_user(story, moving.old(story), DORA)
+
+
+def main_cf(story: Story) -> None:
+    root = story.lab.root_of(story.lab.old_id)
+    parameters = mainconf.parse(root.text("/etc/postfix/main.cf"))
+    root.write("/etc/postfix/main.cf", mainconf.render({**parameters, "message_size_limit": "1000000"}).encode())
+
+
+def certificate(story: Story) -> None:
+    story.lab.root_of(story.lab.old_id).write("/etc/postfix/tls.pem", seed.smtp_pem(f"{story.lab.lan_net}99"))
+
+
+CHANGES: list[tuple[Callable[[Story], None], str]] = [
+    (user, "the old gateway's database: expected as noted; seen: changed: cm_users"),
+    (main_cf, "main.cf of the old gateway: expected as noted; seen: changed: message_size_limit"),
+    (certificate, "the old gateway's certificates: expected as noted; seen: changed: smtp"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_changed_since_it_was_prepared_comes_along_in_another_vm(
+    story: Story, change: Callable[[Story], None], words: str
+) -> None:
+    assert story.prepare().status == DONE
+    first = story.new_vm()["id"]
+    change(story)
+    told = story.cutover()
+    assert told.status == DONE, told.err
+    assert words in told.out
+    assert (story.live(), len(story.world()), story.conflicts()) == (["new"], 2, [])
+    assert story.new_vm()["id"] != first
+    assert [kind for kind, step in story.recorded if step == "import"].count("done") == 2
+
+
+def test_a_change_between_the_first_look_and_the_last_one_comes_along(story: Story) -> None:
+    """Of a migration in one go too: its only look is the one right before the switch."""
+    told = moved(story, ("done", "verify"), user)
+    assert told.status == DONE, told.err
+    assert DORA in users(story)
+    assert story.live() == ["new"]
+
+
+def users(story: Story) -> list[str]:
+    rows = json.loads(story.lab.root_of(story.new_vm()["id"]).read(FILE_STORE))["cm_users"]["rows"]
+    return [row[0] for row in rows]
+
+
+def test_without_a_round_it_stands_prepared_again_and_nothing_was_touched(story: Story) -> None:
+    assert story.prepare().status == DONE
+    until = status(story)["prepared"]["until"]
+    user(story)
+    first = story.new_vm()["id"]
+    told = story.cutover("--rounds", "0")
+    assert told.status == ATTENTION, told.out
+    assert "seen: changed: cm_users" in told.err
+    assert f"then: vmmigrate cutover {story.run_id}, or vmmigrate rollback {story.run_id}" in told.err
+    assert (story.live(), story.answers_the_world(), story.new_vm()["id"]) == (["old"], True, first)
+    seen = status(story)
+    assert (seen["status"], seen["prepared"]["until"][:19]) == ("prepared", until[:19])
+    assert [verb for verb, _ in seen["next"]] == ["cutover", "rollback"]
+    assert told.out.splitlines()[-1].startswith("MAIL: flowing through ")
+    assert story.cutover().status == DONE
+    assert DORA in users(story)
+
+
+def status(story: Story) -> dict[str, dict[str, str]]:
+    data: dict[str, dict[str, str]] = json.loads(story.command("status", story.run_id, "--json").out)
+    return data
+
+
+def test_one_that_is_killed_while_it_is_prepared_once_more_is_resumed(story: Story) -> None:
+    assert story.prepare().status == DONE
+    user(story)
+    for line in (("undo", "deploy"), ("done", "export"), ("begin", "import")):
+        command: Callable[..., Told] = story.cutover if line == ("undo", "deploy") else story.resume
+        assert command(stop=("SIGKILL", "after", line)).status < 0
+        assert (story.live(), story.answers_the_world()) == (["old"], True)
+    assert story.resume().status == DONE
+    assert DORA in users(story)
+    assert (story.live(), len(story.world()), story.conflicts()) == (["new"], 2, [])
