@@ -25,6 +25,7 @@ class Around:
     attributes: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()  # its rules, groups and overrides
+    alarms: tuple[str, ...] = ()
     snapshots: tuple[str, ...] = ()
     evc: str = ""
     in_vapp: bool = False
@@ -52,6 +53,9 @@ def _size(config: Any, spec: DeploySpec) -> Iterator[Carried]:
     if (hardware.numCoresPerSocket or 1) > 1:
         why = "one core per socket, or as the image asks"
         yield Carried("config.hardware.numCoresPerSocket", Fate.CHANGED, why)
+    for name in _set_in(hardware):
+        if name not in known.OF_HARDWARE:
+            yield Carried(f"config.hardware.{name}", Fate.DROPPED, known.OF_THE_IMAGE)
 
 
 def _number(what: str, old: int, wanted: int | None) -> Carried:
@@ -161,11 +165,19 @@ def _rest(config: Any, words: tuple[str, ...]) -> Iterator[Carried]:
     for name in _set_in(config):
         if name == "memoryReservationLockedToMax":
             yield _like(f"config.{name}", "reservations", words)
-        elif name == "bootOptions":
-            inner = (f"config.{name}.{each}" for each in _set_in(config.bootOptions))
-            yield from (Carried(each, *known.CONFIG[name]) for each in inner)
+        elif name in ("bootOptions", "tools"):
+            yield from _inside(name, getattr(config, name))
         elif name not in known.IDENTITY:
             yield Carried(f"config.{name}", *known.CONFIG.get(name, (Fate.DROPPED, known.UNKNOWN)))
+
+
+def _inside(name: str, thing: Any) -> Iterator[Carried]:
+    """A switch that everybody has on says something where it is off."""
+    off = [each for each, usual in known.USUAL.items() if usual is True and getattr(thing, each, None) is False]
+    for each in (*_set_in(thing), *off):
+        if each not in known.OF_TOOLS:
+            inner = f"{name}.{each}"
+            yield Carried(f"config.{inner}", *known.INNER.get(inner, known.CONFIG[name]))
 
 
 def _set_in(thing: Any) -> list[str]:
@@ -206,6 +218,7 @@ def _around(around: Around) -> Iterator[Carried]:
         yield Carried(what, Fate.DROPPED, f"could not be read, see the old VM: {why}")
     for name in around.cluster:
         yield Carried(name, Fate.DROPPED, "it names the old VM: add the new one, in the cluster's configuration")
+    yield from (Carried(f"alarm[{name}]", Fate.DROPPED, known.MEANS_IT) for name in around.alarms)
     for name in around.snapshots:
         yield Carried(f"snapshot[{name}]", Fate.NOT_POSSIBLE, "of the old VM's disks: it stays there")
     if around.evc:

@@ -4,8 +4,8 @@ from hypervisors.carried import Fate
 
 UNKNOWN = "not known here: set it by hand if the new VM needs it"
 _EACH_ITS_OWN = "vSphere gives each VM its own"
-_OF_THE_IMAGE = "as the image asks, else vSphere's default: compare, and set it by hand if the new VM needs it"
-_MEANS_IT = "it means the old VM: make one for the new VM"
+OF_THE_IMAGE = "as the image asks, else vSphere's default: compare, and set it by hand if the new VM needs it"
+MEANS_IT = "it means the old VM: make one for the new VM"
 LIKE = "as the old VM's"
 NOT_LIKE = "not in new.like_old"
 
@@ -14,7 +14,7 @@ IDENTITY = frozenset(
     {
         *("changeVersion", "modified", "createDate", "name", "guestFullName", "alternateGuestName", "template"),
         *("files", "datastoreUrl", "vmxConfigChecksum", "locationId", "uuid", "instanceUuid", "rebootPowerOff"),
-        *("vmStorageObjectId", "vmOpNotificationToAppEnabled", "vmOpNotificationTimeout", "tools", "hardware"),
+        *("vmStorageObjectId", "vmOpNotificationToAppEnabled", "vmOpNotificationTimeout", "hardware"),
         *("npivTemporaryDisabled", "npivOnNonRdmDisks", "hotPlugMemoryIncrementSize", "hotPlugMemoryLimit"),
         *(
             "extraConfig",
@@ -29,29 +29,30 @@ IDENTITY = frozenset(
     }
 )
 CONFIG: dict[str, tuple[Fate, str]] = {
-    "bootOptions": (Fate.DROPPED, _OF_THE_IMAGE),
-    "flags": (Fate.CHANGED, _OF_THE_IMAGE),
-    "consolePreferences": (Fate.DROPPED, _OF_THE_IMAGE),
-    "defaultPowerOps": (Fate.CHANGED, _OF_THE_IMAGE),
-    "swapPlacement": (Fate.DROPPED, _OF_THE_IMAGE),
-    "latencySensitivity": (Fate.DROPPED, _OF_THE_IMAGE),
-    "cpuAffinity": (Fate.DROPPED, _OF_THE_IMAGE),
-    "memoryAffinity": (Fate.DROPPED, _OF_THE_IMAGE),
-    "networkShaper": (Fate.DROPPED, _OF_THE_IMAGE),
-    "cpuHotAddEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "cpuHotRemoveEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "memoryHotAddEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "nestedHVEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "vPMCEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
+    "bootOptions": (Fate.DROPPED, OF_THE_IMAGE),
+    "tools": (Fate.DROPPED, OF_THE_IMAGE),
+    "flags": (Fate.CHANGED, OF_THE_IMAGE),
+    "consolePreferences": (Fate.DROPPED, OF_THE_IMAGE),
+    "defaultPowerOps": (Fate.CHANGED, OF_THE_IMAGE),
+    "swapPlacement": (Fate.DROPPED, OF_THE_IMAGE),
+    "latencySensitivity": (Fate.DROPPED, OF_THE_IMAGE),
+    "cpuAffinity": (Fate.DROPPED, OF_THE_IMAGE),
+    "memoryAffinity": (Fate.DROPPED, OF_THE_IMAGE),
+    "networkShaper": (Fate.DROPPED, OF_THE_IMAGE),
+    "cpuHotAddEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "cpuHotRemoveEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "memoryHotAddEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "nestedHVEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "vPMCEnabled": (Fate.DROPPED, OF_THE_IMAGE),
     "cpuFeatureMask": (Fate.DROPPED, "a CPUID mask of the old VM: set it by hand if the cluster needs it"),
-    "sgxInfo": (Fate.DROPPED, _OF_THE_IMAGE),
-    "guestAutoLockEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "messageBusTunnelEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "maxMksConnections": (Fate.DROPPED, _OF_THE_IMAGE),
-    "scheduledHardwareUpgradeInfo": (Fate.DROPPED, _MEANS_IT),
-    "guestIntegrityInfo": (Fate.DROPPED, _OF_THE_IMAGE),
-    "migrateEncryption": (Fate.DROPPED, _OF_THE_IMAGE),
-    "ftEncryptionMode": (Fate.DROPPED, _OF_THE_IMAGE),
+    "sgxInfo": (Fate.DROPPED, OF_THE_IMAGE),
+    "guestAutoLockEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "messageBusTunnelEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "maxMksConnections": (Fate.DROPPED, OF_THE_IMAGE),
+    "scheduledHardwareUpgradeInfo": (Fate.DROPPED, MEANS_IT),
+    "guestIntegrityInfo": (Fate.DROPPED, OF_THE_IMAGE),
+    "migrateEncryption": (Fate.DROPPED, OF_THE_IMAGE),
+    "ftEncryptionMode": (Fate.DROPPED, OF_THE_IMAGE),
     "npivNodeWorldWideName": (Fate.NOT_POSSIBLE, _EACH_ITS_OWN),
     "npivPortWorldWideName": (Fate.NOT_POSSIBLE, _EACH_ITS_OWN),
     "npivWorldWideNameType": (Fate.NOT_POSSIBLE, _EACH_ITS_OWN),
@@ -61,19 +62,34 @@ CONFIG: dict[str, tuple[Fate, str]] = {
     "ftInfo": (Fate.DROPPED, "fault tolerance: switch it on for the new VM"),
     "repConfig": (Fate.DROPPED, "replication: configure it for the new VM"),
     "vAppConfig": (Fate.CHANGED, "the image's vApp properties and those of new.properties"),
-    "vAssertsEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
+    "vAssertsEnabled": (Fate.DROPPED, OF_THE_IMAGE),
     "managedBy": (Fate.DROPPED, "another product manages the old VM: see there"),
     "keyId": (Fate.NOT_POSSIBLE, "the old VM is encrypted: give the new VM an encrypting storage policy by hand"),
     "contentLibItemInfo": (Fate.DROPPED, _EACH_ITS_OWN),
     "memoryReservationLockedToMax": (Fate.DROPPED, NOT_LIKE),
-    "pmem": (Fate.DROPPED, _OF_THE_IMAGE),
-    "fixedPassthruHotPlugEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
+    "pmem": (Fate.DROPPED, OF_THE_IMAGE),
+    "fixedPassthruHotPlugEnabled": (Fate.DROPPED, OF_THE_IMAGE),
     "deviceGroups": (Fate.DROPPED, "devices of the host: add them by hand if the new VM needs them"),
-    "deviceSwap": (Fate.DROPPED, _OF_THE_IMAGE),
-    "sevEnabled": (Fate.DROPPED, _OF_THE_IMAGE),
-    "numaInfo": (Fate.DROPPED, _OF_THE_IMAGE),
+    "deviceSwap": (Fate.DROPPED, OF_THE_IMAGE),
+    "sevEnabled": (Fate.DROPPED, OF_THE_IMAGE),
+    "numaInfo": (Fate.DROPPED, OF_THE_IMAGE),
 }
+# Of what is in a property of its own: where more is to be said, and what no administrator sets.
+INNER: dict[str, tuple[Fate, str]] = {
+    "bootOptions.efiSecureBootEnabled": (
+        Fate.DROPPED,
+        "as the image's OVF asks, else off, or an unsigned image would not boot; for a signed one tick it by hand",
+    ),
+}
+OF_TOOLS = ("toolsVersion", "toolsInstallType", "pendingCustomization", "customizationKeyId", "lastInstallInfo")
+OF_HARDWARE = ("numCPU", "numCoresPerSocket", "autoCoresPerSocket", "memoryMB", "device")  # has lines, or is as those
 USUAL = {
+    **dict.fromkeys(("afterPowerOn", "afterResume", "beforeGuestStandby", "beforeGuestShutdown"), True),
+    "beforeGuestReboot": True,
+    "syncTimeWithHostAllowed": True,
+    "toolsUpgradePolicy": "manual",
+    "motherboardLayout": "i440bxHostBridge",
+    "simultaneousThreads": 1,
     "swapPlacement": "inherit",
     "migrateEncryption": "opportunistic",
     "ftEncryptionMode": "ftEncryptionOpportunistic",

@@ -12,7 +12,10 @@ from hypervisors.vmware import carrying, inventory, likeness, properties, snapsh
 from hypervisors.vmware.carrying import Around
 from hypervisors.vmware.session import Session
 
-_PATHS = ("config", "customValue", "parentVApp", "runtime.host", "runtime.minRequiredEVCModeKey")
+_PATHS = (
+    *("config", "customValue", "parentVApp", "runtime.host", "runtime.minRequiredEVCModeKey"),
+    "declaredAlarmState",
+)
 
 
 def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
@@ -36,6 +39,7 @@ def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
         attributes=asked("customValue", lambda: _attributes(session, found.get("customValue") or ())),
         permissions=asked("permissions", lambda: _permissions(session, machine)),
         cluster=asked("rules of the cluster", lambda: _rules(session, machine, found["runtime.host"])),
+        alarms=asked("alarms", lambda: _alarms(session, machine, found.get("declaredAlarmState") or ())),
         snapshots=asked("snapshots", lambda: snapshots.names(session, machine, spec.like.name)),
         evc=found.get("runtime.minRequiredEVCModeKey") or "",
         in_vapp=found.get("parentVApp") is not None,
@@ -63,6 +67,13 @@ def _permissions(session: Session, machine: vim.VirtualMachine) -> list[str]:
     manager = session.content.authorizationManager
     given = session.read("permissions", lambda: manager.RetrieveEntityPermissions(machine, False))
     return [each.principal for each in given]
+
+
+def _alarms(session: Session, machine: vim.VirtualMachine, states: Iterable[Any]) -> list[str]:
+    """Those defined on the machine itself; each of its folder or datacenter means the new one too."""
+    declared = [each.alarm for each in states]
+    rows = properties.of_each(session, declared, ("info.name", "info.entity"), "the alarms of the old VM")
+    return sorted(row["info.name"] for _, row in rows if row["info.entity"] == machine)
 
 
 def _rules(session: Session, machine: vim.VirtualMachine, host: vim.HostSystem) -> list[str]:

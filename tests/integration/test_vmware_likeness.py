@@ -90,6 +90,14 @@ def test_a_rule_of_the_cluster_that_names_the_old_one_is_listed(tmp_path: Path, 
         assert "configurationEx.rule[gateways apart]" in listed
 
 
+def test_alarms_defined_on_the_old_one_are_listed_and_those_above_it_are_not(vcenter: World, disk: Image) -> None:
+    for name, own in (("queue is long", True), ("host is hot", False), ("disk is full", True)):
+        vcenter.simulator.declare_alarm(vcenter.machine(vcenter.old)._moId, name, own=own)
+    listed = {each.what: each.fate for each in vcenter.hypervisor.carried(vcenter.spec(disk))}
+    found = {what: fate for what, fate in listed.items() if what.startswith("alarm")}
+    assert found == {"alarm[disk is full]": Fate.DROPPED, "alarm[queue is long]": Fate.DROPPED}
+
+
 def test_a_bare_host_carries_what_it_has_and_refuses_the_rest(tmp_path: Path, disk: Image) -> None:
     (tmp_path / "esx").mkdir()
     with world(tmp_path / "esx", "esx") as host:

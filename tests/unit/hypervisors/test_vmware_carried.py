@@ -121,6 +121,28 @@ def test_boot_options_one_by_one_and_none_that_everybody_has() -> None:
     assert found == ["config.bootOptions.efiSecureBootEnabled"]
 
 
+def test_secure_boot_has_words_of_its_own() -> None:
+    found = lines(config(bootOptions=vim.vm.BootOptions(efiSecureBootEnabled=True)))
+    assert "an unsigned image would not boot" in found["config.bootOptions.efiSecureBootEnabled"].why
+
+
+def test_what_an_administrator_sets_of_the_tools() -> None:
+    """Not their version; and of scripts that everybody has, the one that is switched off."""
+    tools = vim.vm.ToolsConfigInfo(toolsVersion=12325, syncTimeWithHost=True, toolsUpgradePolicy="upgradeAtPowerCycle")
+    tools.afterPowerOn, tools.beforeGuestShutdown = True, False
+    found = [each for each in lines(config(tools=tools)) if "tools" in each]
+    names = ("toolsUpgradePolicy", "syncTimeWithHost", "beforeGuestShutdown")
+    assert found == [f"config.tools.{name}" for name in names]
+
+
+def test_what_the_hardware_says_beside_its_devices() -> None:
+    made = config()
+    made.hardware.motherboardLayout, made.hardware.simultaneousThreads = "acpiHostBridges", 2
+    assert {"config.hardware.motherboardLayout", "config.hardware.simultaneousThreads"} <= set(lines(made))
+    made.hardware.motherboardLayout, made.hardware.simultaneousThreads = "i440bxHostBridge", 1
+    assert [each for each in lines(made) if "motherboard" in each or "Threads" in each] == []
+
+
 def test_an_ordinary_machine_has_no_line_about_what_everybody_has() -> None:
     made = config(swapPlacement="inherit", migrateEncryption="opportunistic", changeVersion="7", uuid="4", name="old")
     made.latencySensitivity = vim.LatencySensitivity(level="normal")
@@ -141,8 +163,11 @@ class TestWhatVcenterKnows:
 
     def test_rules_snapshots_evc_and_the_hand_over(self) -> None:
         rule = "configurationEx.rule[gateways apart]"
-        found = lines(config(), cluster=(rule,), snapshots=("before 5.3",), evc="intel-broadwell", in_vapp=True)
+        found = lines(
+            config(), cluster=(rule,), alarms=("full",), snapshots=("before 5.3",), evc="intel-broadwell", in_vapp=True
+        )
         assert found[rule].fate is Fate.DROPPED
+        assert found["alarm[full]"].fate is Fate.DROPPED
         assert found["snapshot[before 5.3]"].fate is Fate.NOT_POSSIBLE
         assert {"runtime.minRequiredEVCModeKey", "parentVApp", "storage policy"} <= set(found)
         assert "backup jobs" in found["id of the old VM"].why
