@@ -35,6 +35,10 @@ VARIES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\b20\d\d-\d\d-\d\d\b", "2026-11-22"),
     (r"\b\d\d:\d\d:\d\d UTC", "13:41:07 UTC"),
     (r"outage \d+\.\d s", "outage 0.1 s"),
+    (
+        r"(seen from this workstation: ).*",
+        r"\1smtp:25 did not answer for 0.6 s; starttls:25 answered all the time; https:8443 answered all the time",
+    ),
     (r" +\d+\.\d s$", lambda seen: "0.1 s".rjust(len(seen[0]))),
     (r"^ {2}(kept|changed|dropped|not possible) .*(\n {18}\S.*)*", folded),
     (r"\(raw, [\d.]+ [KM]iB,", "(raw, 1.0 MiB,"),

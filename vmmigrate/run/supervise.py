@@ -158,8 +158,8 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
     """Say how it stands; whether mail flows, as it is looked at for that."""
     standing, past = engine.standing, outages(engine.itinerary, engine.journal.records)
     watched = run.outside.end() if run.outside else ()
-    for each in watched:
-        run.emit(StepRemark("", f"seen from this workstation: {in_words(each)}"))
+    if watched:
+        run.emit(StepRemark("", f"seen from this workstation: {'; '.join(map(in_words, watched))}"))
     mail = mail_now(engine.itinerary, engine.journal, run)
     first = (("status", "what was done, and what you must do"),) if outcome == NEEDS_ATTENTION else ()
     run.emit(
