@@ -12,14 +12,12 @@ from hypervisors.wire import bracketed, plainly, root_of
 from vmmigrate import limits
 from vmmigrate.appliance.tls.certificates import from_der
 from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
-from vmmigrate.appliance.tls.handshake import Offer, PortClosed, Served, served
+from vmmigrate.appliance.tls.handshake import STARTTLS_PORTS, TLS_PORTS, Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
 from vmmigrate.errors import BadKeys, UsageProblem
 from vmmigrate.parts import Parts, doors_of
 from vmmigrate.settings.models import Settings
 
-_DIRECT, _STARTTLS = (443, 8443, 465), (25, 587)
-PORTS = (443, 8443, 465, 25, 587)
 _LONGEST = limits.SHOWN_CHAIN.most
 _PATIENCE = 5.0  # seconds for a connection or an answer
 
@@ -67,7 +65,7 @@ def through(via: str | None, settings: Settings | None, parts: Parts) -> Iterato
 
 def look(host: str, port: int | None, now: datetime, dial: Dial = dial_straight) -> tuple[Port, ...]:
     """The known ports, or the one given. Raises Unreachable where none answers, or a jump host does not."""
-    seen = tuple(_look_at(host, each, now, dial) for each in ((port,) if port else PORTS))
+    seen = tuple(_look_at(host, each, now, dial) for each in ((port,) if port else TLS_PORTS))
     if not any(each.shown for each in seen):
         closed_ports = "; ".join(f"{each.port}: {each.closed}" for each in seen)
         raise Unreachable(
@@ -102,7 +100,7 @@ def to_json(host: str, ports: tuple[Port, ...]) -> dict[str, Any]:
 
 def _look_at(host: str, port: int, now: datetime, dial: Dial) -> Port:
     """An unknown port is tried with TLS first, then with STARTTLS."""
-    ways = [port in _STARTTLS] if port in PORTS else [False, True]
+    ways = [port in STARTTLS_PORTS] if port in TLS_PORTS else [False, True]
     failed = ""
     for starttls in ways:
         try:

@@ -12,6 +12,7 @@ from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.tls import as_shown
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.errors import PlanRefused
 from vmmigrate.model import Identity
@@ -123,6 +124,7 @@ def certificates(look: Look) -> None:
     """Read, checked and thrown away: the keys are collected in the run."""
     bundle = tls.collect(LookingShell(_shell(look)), look.of(software))
     look.findings.all += tls.judge(bundle, look.of(identity).mail_name)
+    look.findings.all += as_shown.otherwise(look.of(address), bundle, look.doors.old.dial)
 
 
 def nics(look: Look) -> None:

@@ -195,3 +195,34 @@ def test_an_old_encryption_of_several_keys_is_refused_in_words(tmp_path: Path) -
     both = pkcs12._merged([rc4_store(tmp_path, pair(kind="RSA"))] * 2, PASSWORD, "sha1")
     with pytest.raises(BadKeys, match="cannot be used: Unknown key encryption algorithm"):
         entries(both, PASSWORD)
+
+
+def by_keytool(path: Path, *words: str) -> bytes:
+    """A store of ours to which Java added something."""
+    if not shutil.which("keytool"):
+        pytest.skip("needs a Java")
+    path.write_bytes(write([Entry("gw", pair())], Secret("six-letters")))
+    made = ["keytool", *words, "-alias", "more", "-keystore", str(path), "-storepass", "six-letters"]
+    subprocess.run(made, check=True, capture_output=True)
+    return path.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_secret_key_that_a_new_store_would_lose_is_named(tmp_path: Path) -> None:
+    data = by_keytool(tmp_path / "s.p12", "-genseckey", "-keyalg", "AES", "-keysize", "128")
+    assert pkcs12.others(data, Secret("six-letters")) == ("more",)
+
+
+def test_a_password_that_java_takes_for_no_store_is_refused() -> None:
+    """Seen with Java 17: `Password is not ASCII`, whatever the encryption."""
+    with pytest.raises(BadKeys, match="Java opens none"):
+        write([Entry("gw", pair())], Secret("p\u00e4ssword"))
+
+
+@pytest.mark.slow
+def test_a_certificate_that_cannot_be_read_is_not_called_a_wrong_password(tmp_path: Path) -> None:
+    data = by_keytool(tmp_path / "s.p12", "-genkeypair", "-keyalg", "DSA", "-keysize", "1024", "-dname", "CN=x")
+    with pytest.raises(BadKeys, match="or holds a certificate or key that cannot be read here"):
+        entries(data, Secret("six-letters"))
+    with pytest.raises(BadKeys, match="names another password"):
+        entries(data, Secret("another"))

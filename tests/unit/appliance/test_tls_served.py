@@ -259,6 +259,20 @@ def test_behind_postscreen_the_smtpd_that_it_passes_to_is_port_25_s(where: str) 
     assert ids(found) == ["tls-postscreen"]
 
 
+@pytest.mark.parametrize("where", ["main.cf", "master.cf"])
+def test_what_tlsproxy_shows_for_postscreen_is_said(where: str) -> None:
+    """It may have a pair of its own although the smtpd behind it shows main.cf's."""
+    line, own = "tlsproxy_tls_chain_files", "/e/pass.pem"
+    entry = "tlsproxy unix - - n - 0 tlsproxy" + (f" -o {line}={own}" if where == "master.cf" else "")
+    main = CERT + ON + (f"{line} = {own}\n" if where == "main.cf" else "")
+    found = collect(screened(f"{POSTSCREEN}\n{entry}", main), DEBIAN, web=False)
+    [said] = found.findings
+    assert said.id == "tls-postscreen"
+    assert own in said.seen
+    same = collect(screened(f"{POSTSCREEN} -o smtpd_tls_chain_files={own}\n{entry}", main), DEBIAN, web=False)
+    assert ids(same) == []
+
+
 def test_behind_postscreen_with_main_cf_s_pair_nothing_is_said() -> None:
     found = collect(screened(POSTSCREEN), DEBIAN, web=False)
     assert (list(found.pairs), ids(found)) == (["smtp"], [])
@@ -284,6 +298,7 @@ def test_a_pair_is_installed_where_postscreen_passes_to() -> None:
         ("smtp_tls_CAfile = /e/own-ca.pem", "tls-authorities"),
         ("smtpd_tls_ask_ccert = YES\nsmtpd_tls_CAfile = /e/own-ca.pem", "tls-authorities"),
         ("relay_clientcerts = hash:/etc/postfix/clients", "tls-authorities"),
+        ("multi_instance_directories = /etc/postfix-out", "tls-other-postfix"),
     ],
 )
 def test_what_stands_beside_the_servers_pairs_is_named(line: str, identity: str) -> None:

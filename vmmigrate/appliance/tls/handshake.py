@@ -22,6 +22,8 @@ from hypervisors import (
 from hypervisors.wire import bracketed, named_in_tls, plainly
 from vmmigrate.appliance.smtp import Smtp
 
+TLS_PORTS = (443, 8443, 465, 25, 587)  # at which a gateway may speak TLS
+STARTTLS_PORTS = (25, 587)
 _CONNECTING = 5.0  # seconds
 _DER = 2  # the inner module's number for DER, which it does not export by name
 

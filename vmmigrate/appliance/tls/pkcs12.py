@@ -82,11 +82,12 @@ def _entries(data: bytes, password: Secret, store: pkcs12.PKCS12KeyAndCertificat
 
 
 def others(data: bytes, password: Secret) -> tuple[str, ...]:
-    """The names of certificates that are part of no pair: for Java those that it trusts. Raises BadKeys."""
+    """The names of what is part of no pair: certificates that Java trusts, secret keys. Raises BadKeys."""
     store = _opened(data, password)
     used = {cert for each in entries(data, password) for cert in (each.pair.leaf, *each.pair.chain)}
     rest = [each for each in _certificates(store) if each.certificate not in used]
-    return tuple(_name(each) or name_of(each.certificate.subject) for each in rest)
+    secrets = [_alias(bag) or "a secret key" for bag in _bags(data, "secret_bag")]
+    return (*(_name(each) or name_of(each.certificate.subject) for each in rest), *secrets)
 
 
 def chosen(found: Sequence[Entry], alias: str | None) -> Entry:
@@ -139,6 +140,11 @@ def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     except UnsupportedAlgorithm as error:
         raise unusable(error) from error
     except ValueError as error:
+        if "password" not in str(error):
+            raise BadKeys(
+                f"the PKCS#12 store is damaged, or holds a certificate or key that cannot be read here: {error}",
+                hint="try `openssl pkcs12 -info -in FILE` on the appliance; keep only what Tomcat serves in it",
+            ) from error
         raise BadKeys(
             "the PKCS#12 store does not open: it is damaged, or server.xml names another password",
             hint="try `openssl pkcs12 -info -in FILE` on the appliance",
@@ -155,11 +161,15 @@ def _name(certificate: pkcs12.PKCS12Certificate | None) -> str:
 
 
 def _key_bags(data: bytes) -> Iterator[Any]:
+    return _bags(data, "key_bag", "pkcs8_shrouded_key_bag")
+
+
+def _bags(data: bytes, *kinds: str) -> Iterator[Any]:
     """Those of a part that is encrypted as a whole are not seen."""
     for part in asn1.Pfx.load(data).authenticated_safe:
         if part["content_type"].native == "data":
             safe = asn1.SafeContents.load(part["content"].native)
-            yield from (bag for bag in safe if bag["bag_id"].native in ("key_bag", "pkcs8_shrouded_key_bag"))
+            yield from (bag for bag in safe if bag["bag_id"].native in kinds)
 
 
 def _key(bag: Any, password: Secret) -> Any:
@@ -199,6 +209,11 @@ def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
         raise BadKeys(
             "a store without a password cannot be written",
             hint="give the store a password, and name that in the new appliance's server.xml",
+        )
+    if not word.isascii():
+        raise BadKeys(
+            "a store under a password with other signs than ASCII's cannot be written: Java opens none",
+            hint="give the store another password, and name that in the new appliance's server.xml",
         )
     if is_for_pss(entry.pair.leaf):
         raise BadKeys(

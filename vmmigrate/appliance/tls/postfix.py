@@ -109,8 +109,8 @@ def read_postfix(shell: Shell) -> PostfixTls:
         read = [path for service in (first, *services) if not service.off for path in service.files.paths]
         shell.ahead(files=read, user="root")
     findings = (*(() if master else (_UNKNOWN_MASTER,)), *beside(shell, main, overrides))
-    if first.name == _PASSED and itself.files and first.files != itself.files:
-        findings = (*findings, _answered_by_postscreen(itself.files.paths))
+    if first.name == _PASSED and (its := _of_postscreen(shell, main, overrides)) and first.files != its:
+        findings = (*findings, _answered_by_postscreen(its.paths))
     return PostfixTls(first, tuple(service for service in services if service is not first), findings)
 
 
@@ -141,11 +141,22 @@ def _entries(listed: Sequence[Sequence[str]]) -> dict[str, int | None]:
     return found
 
 
+def _of_postscreen(shell: Shell, main: Mapping[str, str], overrides: Mapping[str, Mapping[str, str]]) -> Files:
+    """What tlsproxy shows for it: where it has no parameters of its own, by smtpd's in main.cf."""
+    values = {**main, **overrides.get("tlsproxy/unix", {})}
+
+    def value(parameter: str, default: str = "") -> str:
+        own = values.get(parameter.replace("smtpd_", "tlsproxy_"), values.get(parameter, default))
+        return expanded(shell, values, own).strip()
+
+    return _files(value)
+
+
 def _answered_by_postscreen(paths: Sequence[str]) -> Finding:
     return warning(
         "tls-postscreen",
-        f"clients that postscreen itself answers see main.cf's pair ({', '.join(dict.fromkeys(paths))}), which is not"
-        f" copied: the smtpd behind it has another one",
+        f"clients that postscreen itself answers see another pair ({', '.join(dict.fromkeys(paths))}), which is not"
+        " copied, than the smtpd behind it shows",
         "name one pair for both, or copy that one manually",
     )
 

@@ -24,11 +24,22 @@ Overrides = Mapping[str, Mapping[str, str]]
 
 def beside(shell: Shell, main: Mapping[str, str], overrides: Overrides) -> tuple[Finding, ...]:
     """Of main.cf, and of each service of master.cf that says otherwise."""
-    found: dict[Finding, None] = {}
+    found = dict.fromkeys(_instances(main))
     for service, over in {"": {}, **overrides}.items():
         if not service or over.keys() & {*_SNI, *_CLIENT, *_TRUSTED, *_ASKING}:
             found |= dict.fromkeys(_of(shell, {**main, **over}, over or main))
     return tuple(found)
+
+
+def _instances(main: Mapping[str, str]) -> Iterator[Finding]:
+    """Of multi_instance_directories(5): each has a main.cf and a master.cf of its own."""
+    if folders := main.get("multi_instance_directories", "").strip():
+        yield warning(
+            "tls-other-postfix",
+            f"multi_instance_directories = {folders}: further instances of Postfix are not looked at, neither their"
+            " pairs nor their ports",
+            "set them up on the new appliance manually if they are still needed",
+        )
 
 
 def _of(shell: Shell, values: Mapping[str, str], said: Mapping[str, str]) -> Iterator[Finding]:
