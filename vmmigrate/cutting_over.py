@@ -1,12 +1,18 @@
 """Go on with a run that stands still at its stop: what is left of it may be in a window that the operator chose."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import inf
 
+from hypervisors import NotYet, wait_for
 from vmmigrate.errors import NeedsConfirmation, UsageProblem
+from vmmigrate.events import StepWaits
 from vmmigrate.itinerary import Stop
-from vmmigrate.parts import Parts
+from vmmigrate.parts import Parts, reported
 from vmmigrate.run import way_out
-from vmmigrate.run.clocks import span
+from vmmigrate.run.budget import keep_to, say_if_exceeded
+from vmmigrate.run.clocks import in_clock, span
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.guarded import require
 from vmmigrate.run.looks import OFTEN
@@ -22,33 +28,73 @@ def refused(question: str) -> None:
     raise NeedsConfirmation(question, "--yes")
 
 
-def cutover(
-    run_id: str,
-    parts: Parts,
-    *,
-    agree: Callable[[str], None] = refused,
-    accept_old: bool = False,
-    rounds: int = OFTEN,
-) -> str:
+@dataclass(frozen=True)
+class Terms:
+    """How an operator wants it. `at`: Unix seconds, waited for; None: now. `budget`: seconds without mail before the
+    commit, after which it goes back. `accept_old`: also if it has stood longer than it may. `rounds`: how many times at
+    most what does not hold any more is prepared once more.
+    """
+
+    at: float | None = None
+    budget: float | None = None
+    accept_old: bool = False
+    rounds: int = OFTEN
+
+
+def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Callable[[str], None] = refused) -> str:
     """From where it stands to its end; the outcome. What is done is looked at before anything is touched.
 
-    `agree`: asked with what will be done; raises for a no. `accept_old`: also if it has stood longer than it may.
-    `rounds`: how many times at most what does not hold any more is prepared once more.
+    `agree`: asked with what will be done; raises for a no. Who stops it while it waits leaves it as it stands.
     Raises UsageProblem for a run that does not stand there; Guarded, NoLonger; what a step raises.
     """
     with run_taken_up(run_id, "cutover", parts) as recorded:
         stop = _stop_of(recorded)
-        if not accept_old:
-            _refuse_too_old(recorded.standing, stop, parts.wall())
+        _refuse(recorded.standing, stop, terms, parts.wall())
+        if terms.at is not None:
+            with connected(recorded, parts) as (engine, run):
+                _may(engine, run, stop, agree)
+            _wait(terms.at, parts)
+            agree = _agreed
         with connected(recorded, parts) as (engine, run):
-            _fetch(run, engine.standing)
-            require(run, engine.journal, engine.standing, stop.verb, engine.itinerary.guard)
-            agree(stop.question(run.plan, engine.standing.state))
-            engine.often = rounds
+            _may(engine, run, stop, agree)
+            engine.often = terms.rounds
+            if terms.budget is not None:
+                keep_to(engine, run, terms.budget)
             report_start(run, stop.verb)
             engine.turn_forward("asked for by the operator", past=stop.stands_as)
             supervise(engine, run, Engine.go_on)
+            if terms.budget is not None:
+                say_if_exceeded(engine, run, terms.budget)
             return outcome_of(engine.standing)
+
+
+def _agreed(question: str) -> None:
+    """It was, before the wait."""
+
+
+def _may(engine: Engine, run: Run, stop: Stop, agree: Callable[[str], None]) -> None:
+    _fetch(run, engine.standing)
+    require(run, engine.journal, engine.standing, stop.verb, engine.itinerary.guard)
+    agree(stop.question(run.plan, engine.standing.state))
+
+
+def _wait(at: float, parts: Parts) -> None:
+    """Nothing is connected meanwhile: what is asked is asked again after it."""
+
+    def probe() -> None:
+        if (left := at - parts.wall()) > 0:
+            raise NotYet(f"{in_clock(left)} to go")
+
+    title = f"Wait until {_local(at)}"
+    with reported(parts, "wait", title) as pace:
+        whole = at - parts.wall()
+        # the wall clock may be set meanwhile: what ends the wait is the probe
+        heard = replace(pace, hears_wait=lambda wait: parts.listen(StepWaits("wait", replace(wait, timeout=whole))))
+        wait_for(_local(at), probe, timeout=inf, clears="", pace=heard)
+
+
+def _local(at: float) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _fetch(run: Run, standing: Standing) -> None:
@@ -68,12 +114,15 @@ def _stop_of(recorded: Recorded) -> Stop:
     )
 
 
-def _refuse_too_old(standing: Standing, stop: Stop, now: float) -> None:
-    """Raises UsageProblem."""
+def _refuse(standing: Standing, stop: Stop, terms: Terms, now: float) -> None:
+    """Raises UsageProblem for what is too old, or would be by then, and for a time that has passed."""
     until, run_id = standing.state.until, standing.state.run_id
-    if until is not None and now > until:
+    if terms.at is not None and terms.at < now:
+        raise UsageProblem(f"--at: {_local(terms.at)} has passed", hint="give a time to come, or none: then it is now")
+    begins, by_then = (now, "") if terms.at is None else (terms.at, " by then")
+    if until is not None and begins > until and not terms.accept_old:
         raise UsageProblem(
-            f"run {run_id} is {standing.words}: too old, by {span(now - until)}",
+            f"run {run_id} is {standing.words}: too old{by_then}, by {span(begins - until)}",
             hint=f"`vmmigrate rollback {run_id}` deletes what was prepared, then prepare it again; or, where it may be"
             f" used all the same: vmmigrate {stop.verb} {run_id} --accept-old",
         )

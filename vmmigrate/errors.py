@@ -1,6 +1,6 @@
 """What can go wrong above the hypervisor: one exception per cause, each with what to do now."""
 
-from hypervisors import Problem, redacted
+from hypervisors import Cancelled, Problem, redacted
 
 
 class UsageProblem(Problem):
@@ -82,6 +82,10 @@ class Guarded(NeedsAttention):
 
 class NoLonger(NeedsAttention):
     """What a done step left is not so any more, and doing it again would not be safe. Nothing was touched for it."""
+
+
+class BudgetSpent(Cancelled):
+    """Nobody has taken mail for longer than the operator permits, and the commit is not made: the run goes back."""
 
 
 class NeedsConfirmation(Problem):

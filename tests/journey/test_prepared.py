@@ -28,7 +28,7 @@ def test_a_migration_in_two_parts_ends_as_one_in_one(story: Story, undisturbed: 
     status = story.command("status", story.run_id).out
     assert f"run {story.run_id}: prepared, valid until " in status
     assert " UTC; mail untouched, " in status
-    assert "\nprepared: 0 minutes ago, at " in status
+    assert "\nprepared: less than a minute ago, at " in status
     prepared = json.loads(story.command("status", story.run_id, "--json").out)["prepared"]
     assert datetime.fromisoformat(prepared["until"]) - datetime.fromisoformat(prepared["at"]) == timedelta(days=7)
     assert prepared["seconds"] < 60

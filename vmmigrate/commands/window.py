@@ -1,5 +1,7 @@
 """The commands of a migration in two parts: prepare it today, cut over in a window."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,8 +11,10 @@ from vmmigrate.commands.migration import Agreed, Given, Image, Old, RunId, begin
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Config, Json, Yes
 from vmmigrate.commands.terminal import confirm
+from vmmigrate.commands.times import moment, seconds
 
 if TYPE_CHECKING:
+    from vmmigrate.cutting_over import Terms
     from vmmigrate.parts import Parts
 
 
@@ -25,33 +29,53 @@ def prepare(old: Old, image: Image, given: Given, plan: Agreed = None, json: Jso
     begin(old, image, given, plan, json=json, yes=yes, prepares=True)
 
 
-def cutover(
-    run: RunId,
-    accept_old: Annotated[
-        bool, typer.Option("--accept-old", help="Also if it was prepared longer ago than limits.prepared.")
-    ] = False,
+@dataclass(frozen=True)
+class Window:
+    """When, and on which terms."""
+
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Wait until then: 22:00, or 2026-12-05T22:00; local time, unless a zone follows (+01:00).",
+        ),
+    ] = None
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Go back where no mail is taken for longer before it is open: 60s, 2m."),
+    ] = None
     rounds: Annotated[
         int,
         typer.Option(
             min=0, metavar="N", help="Export and import again at most so often where the old gateway has changed."
         ),
-    ] = 2,
-    config: Config = None,
-    yes: Yes = False,
-    json: Json = False,
-) -> None:
+    ] = 2
+    accept_old: Annotated[
+        bool, typer.Option("--accept-old", help="Also if it was prepared longer ago than limits.prepared.")
+    ] = False
+
+    def terms(self) -> "Terms":
+        """Raises UsageProblem for what is no time."""
+        from vmmigrate.cutting_over import Terms
+
+        at = moment(self.at, datetime.now().astimezone()) if self.at else None
+        return Terms(at, seconds(self.budget) if self.budget else None, self.accept_old, self.rounds)
+
+
+@grouped
+def cutover(run: RunId, window: Window, config: Config = None, yes: Yes = False, json: Json = False) -> None:
     """Replace the old VM by the prepared one: all is looked at again, then it asks, then it switches.
 
-    Example: vmmigrate cutover 20261122-133919-9268
+    Examples: vmmigrate cutover 20261122-133919-9268 · vmmigrate cutover 20261122-133919-9268 --at 22:00 --budget 60s
     """
     from vmmigrate import cutting_over
 
     def agree(question: str) -> None:
         if not yes:
-            confirm(f"{question}. Cut over now?")
+            confirm(f"{question}. Cut over{f' at {window.at}' if window.at else ' now'}?")
 
     def act(parts: "Parts", _: Any) -> None:
-        cutting_over.cutover(run, parts, agree=agree, accept_old=accept_old, rounds=rounds)
+        cutting_over.cutover(run, parts, window.terms(), agree)
 
     carry_out(act, json=json, config=config, run_id=run)
 

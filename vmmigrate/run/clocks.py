@@ -32,8 +32,15 @@ THIS_MACHINE = Clocks()
 
 
 def span(seconds: float) -> str:
-    """A time of days or hours for people, in its largest unit: '3 days', '1 hour', '0 minutes'."""
-    for name, length in (("day", 86400), ("hour", 3600)):
+    """A time of days or hours for people, in its largest unit: '3 days', '1 hour', 'less than a minute'."""
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             return f"{seconds // length:.0f} {name}{'s' * (seconds >= 2 * length)}"
-    return f"{seconds // 60:.0f} minutes"
+    return "less than a minute"
+
+
+def in_clock(seconds: float) -> str:
+    """A countdown: '2:05:00', '0:30'."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -7,16 +7,16 @@ from typing import Any
 
 from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, RunFolderFailed, describe
-from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepFailed, StepRemark
+from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepRemark
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import UNTOUCHED, Back, RunState, Status
 from vmmigrate.run.journal import Journal
-from vmmigrate.run.learning import record_learnt
 from vmmigrate.run.looks import OFTEN, Seen, Stage, look_at, look_persistently, record, serves, undone_looked_at
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.recorded import readable_steps
+from vmmigrate.run.recording import record_failure, record_learnt
 from vmmigrate.run.redo import half_done, left_as_it_was, redo
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
 from vmmigrate.run.stopping import stand_still
@@ -115,7 +115,7 @@ class Engine:
         except (Cancelled, JournalFailed):
             raise
         except Exception as error:
-            self._record_failure(step, error, undoing=False)
+            self.emit(record_failure(self.journal, step, error, undoing=False))
             raise
         self.journal.append(Kind.DONE, {"step": step.name})
         self._watch(step)
@@ -271,7 +271,7 @@ class Engine:
             except (UndoRefused, Cancelled, JournalFailed):
                 raise
             except Exception as error:  # the rest of the way back matters more than this one
-                self._record_failure(step, error, undoing=True)
+                self.emit(record_failure(self.journal, step, error, undoing=True))
                 return
         self.journal.append(Kind.UNDONE, {"step": step.name})
         self._watch(step)
@@ -283,8 +283,6 @@ class Engine:
             persistently(f"{step.title!r} to be undone", lambda: undo(self.stage), self.stage.pace)
         else:
             undo(self.stage)
-
-    # ---- both --------------------------------------------------------------------------------------------
 
     def _is_live(self, step: Step) -> bool:
         return self._state.phases[step.name] in self.itinerary.live
@@ -300,9 +298,3 @@ class Engine:
 
         back = self._state.back
         self.stage.enter(step.name, learn, leave_behind=back is not None and back.leave_behind)
-
-    def _record_failure(self, step: Step, error: Exception, *, undoing: bool) -> None:
-        text, hint = describe(error)
-        data: dict[str, Any] = {"step": step.name, "error": text, "hint": hint, "undoing": undoing}
-        self.journal.append(Kind.FAILED, data)
-        self.emit(StepFailed(step.name, step.title, text, hint, undoing))

@@ -1,9 +1,10 @@
 """When nobody took mail, by a run's records: each interval, also of switches that failed and of ways back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from vmmigrate.events import Outage
 from vmmigrate.itinerary import Itinerary
+from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.fold import UNTOUCHED
 from vmmigrate.run.record import Kind, Record
 
@@ -20,6 +21,16 @@ def total(intervals: Iterable[Outage]) -> float | None:
     """Seconds of all that have ended. None: there was none."""
     ended = [each.seconds for each in intervals if each.seconds is not None]
     return round(sum(ended), 3) if ended else None
+
+
+def lasting(itinerary: Itinerary, records: Sequence[Record], clocks: Clocks) -> float:
+    """Seconds since the outage began that has not ended; 0.0 where there is none."""
+    open_ = [began for began, ended in _intervals(itinerary, records) if ended is None]
+    if not open_:
+        return 0.0
+    began = open_[0]
+    same_boot = began.up is not None and began.boot == clocks.boot()
+    return clocks.up() - (began.up or 0.0) if same_boot else max(0.0, clocks.wall() - began.time)
 
 
 def elapsed(began: Record, ended: Record) -> tuple[float, bool]:

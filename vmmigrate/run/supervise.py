@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from hypervisors import Cancelled, Problem
-from vmmigrate.errors import JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
+from vmmigrate.errors import BudgetSpent, JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
 from vmmigrate.events import DOWN, RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
@@ -30,6 +30,9 @@ def supervise(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
 def _to_its_end(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
     try:
         act(engine)
+    except BudgetSpent as spent:
+        run.pace = run.pace.undisturbed()
+        _back_because(engine, run, engine.itinerary.interrupted, spent)
     except Cancelled:
         _interrupted(engine, run)
         raise
@@ -70,17 +73,22 @@ def _is_served(engine: Engine, error: Exception) -> bool:
 
 def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> None:
     try:
-        what = "a look failed" if isinstance(error, NoLonger) else "a step failed"
-        engine.back(scope, f"{what}: {describe(error)[0]}")
+        engine.back(scope, _why(error))
     except UndoRefused as refused:
         if engine.standing.came_to_its_end:
             return  # forward again, it came through
         raise _stuck(engine, run, f"{error}\n  {refused}", refused.hint) from error
     _report_end(engine, run)
-    if isinstance(error, Problem):
+    if isinstance(error, Problem | Cancelled):
         following = "; ".join(f"vmmigrate {verb} {run.run_id}: {does}" for verb, does in engine.standing.verbs)
         raise RolledBack(str(error), hint=following or error.hint) from error
     raise error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, BudgetSpent):
+        return str(error)
+    return f"{'a look' if isinstance(error, NoLonger) else 'a step'} failed: {describe(error)[0]}"
 
 
 def _stuck(engine: Engine, run: Run, words: str, hint: str) -> NeedsAttention:

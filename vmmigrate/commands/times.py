@@ -1,0 +1,42 @@
+"""Times as they are typed: a moment to come, and a length."""
+
+import re
+from datetime import date, datetime, time
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def moment(text: str, now: datetime) -> float:
+    """Unix seconds of `22:00` (today), or of an ISO 8601 time; in the zone of `now` where it names none.
+
+    Raises UsageProblem for anything else. Whether it has passed is not looked at.
+    """
+    from vmmigrate.errors import UsageProblem
+
+    try:
+        found = _read(text, now.date())
+    except ValueError:
+        hint = "give 22:00, 2026-12-05T22:00, or with its zone: 2026-12-05T22:00+01:00"
+        raise UsageProblem(f"--at {text!r} is no time", hint=hint) from None
+    return (found if found.tzinfo else found.astimezone()).timestamp()
+
+
+def _read(text: str, today: date) -> datetime:
+    """A day alone would be its midnight, which nobody means. Raises ValueError."""
+    if ":" not in text:
+        raise ValueError(text)
+    try:
+        return datetime.combine(today, time.fromisoformat(text))
+    except ValueError:
+        return datetime.fromisoformat(text)
+
+
+def seconds(text: str) -> float:
+    """Of `60s`, `2m`, `1h`, or a number of seconds. Raises UsageProblem."""
+    from vmmigrate.errors import UsageProblem
+
+    if found := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", text):
+        length = float(found[1]) * _UNITS[found[2]]
+        if length > 0:
+            return length
+    raise UsageProblem(f"--budget {text!r} is no length of time", hint="give it as 60s, 2m or 1h")
