@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test faults mutants matrix demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check test faults fuzz mutants matrix demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: lint ## All tests, including the lab of real guests
 
 faults: setup ## Play schedules of faults in a world in memory (SCHEDULES=10000 SEED=1; one failing seed again: SCHEDULES=1)
 	@$(PY) -m tests.faults $(if $(SCHEDULES),--schedules $(SCHEDULES)) $(if $(SEED),--seed $(SEED)) $(if $(TABLE),--table $(TABLE))
+
+fuzz: setup ## Feed each parser inputs that grow by coverage (SECONDS=180 for each; PARSER=image; FUZZ_SEEDS=folder)
+	@$(PY) -c "import atheris" 2>/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check -e ".[fuzz]" || echo "fuzz: no atheris for this Python; the inputs are damaged at random"
+	@$(PY) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PARSER),--parser $(PARSER)) $(if $(SEED),--seed $(SEED))
 
 mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (an hour)
 	@$(PY) -m tests.mutants

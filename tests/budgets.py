@@ -18,6 +18,7 @@ SECONDS = {
     "tests/journey": 1300,
     "tests/journey/vsphere": 650,
     "tests/lab": 1800,
+    "tests/fuzz": 300,
     "tests/faults": 900,
     "tests": 120,
 }

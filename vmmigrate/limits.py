@@ -71,6 +71,9 @@ REST_ID = Limit("the characters of an id of a REST back end", "a console", 200, 
 REST_TOKEN = Limit(
     "the characters of a session's token", "a console", 8192, "things", "those with signed claims have some thousand"
 )
+FILE_NAME = Limit(
+    "the header that names a download, in characters", "a console", 1000, "things", "the rest is left out"
+)
 ARCHIVE = Limit("what a backup unpacks to", "an archive", 64 << 30, "bytes", "whatever the archive's size")
 ARCHIVE_RATIO = Limit(
     "what a backup unpacks to, in times its size, if that is over a GiB",

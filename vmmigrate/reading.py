@@ -1,6 +1,10 @@
-"""Read a file of the workstation up to its limit: a path may lead to a device, or to the wrong file."""
+"""Read what others may have written: a file up to its limit, JSON and TOML however deep they are nested."""
 
+import json
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from hypervisors import Limit
 
@@ -17,3 +21,24 @@ def data(path: Path, limit: Limit) -> bytes:
 def text(path: Path, limit: Limit) -> str:
     """The same, decoded. Raises UnicodeDecodeError, which is a ValueError, too."""
     return data(path, limit).decode()
+
+
+def from_json(said: str | bytes) -> Any:
+    """Raises ValueError, also for what is nested deeper than the parser follows, or is no text."""
+    try:
+        return json.loads(said)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def from_toml(said: str) -> dict[str, Any]:
+    """Raises ValueError, also for what is nested deeper than the parser follows."""
+    try:
+        return tomllib.loads(said)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def whole(said: str) -> int | None:
+    """A whole number of 18 ASCII digits at most, else None: int() raises for thousands, and reads other scripts'."""
+    return int(said) if re.fullmatch(r"[0-9]{1,18}", said) else None

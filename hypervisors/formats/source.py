@@ -30,7 +30,9 @@ class Source:
         return f"{self.member} in {self.path}" if self.member else str(self.path)
 
     def peek(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes from `offset`; fewer at the end."""
+        """Up to `length` bytes from `offset`; fewer at the end, none behind it."""
+        if offset >= self.size:  # a header may name a place that no file can have
+            return b""
         self.file.seek(self.start + offset)
         return self.file.read(max(0, min(length, self.size - offset)))
 

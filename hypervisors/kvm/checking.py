@@ -10,7 +10,7 @@ import libvirt
 from hypervisors import refusals
 from hypervisors.errors import NoRoom, NotFound, NotSupported, Problem
 from hypervisors.kvm import reading
-from hypervisors.kvm.elements import remove, xml
+from hypervisors.kvm.elements import parsed, remove, xml
 from hypervisors.kvm.faults import has_code
 from hypervisors.kvm.firmware import STORES
 from hypervisors.kvm.session import Session, none_if_missing
@@ -43,7 +43,7 @@ def _libvirt_network(session: Session, name: str) -> ET.Element:
         raise refusals.missing("network", name, (each.name() for each in session.connection.listAllNetworks(0)))
     if not found.isActive():
         raise NotFound(f"the network {name} is not active", hint=f"start it: virsh net-start {name}")
-    return ET.fromstring(found.XMLDesc(0))  # noqa: S314 -- the hypervisor's own
+    return parsed(found.XMLDesc(0))
 
 
 def _refuse_unsuited(definition: ET.Element, network: Network) -> None:
@@ -111,7 +111,7 @@ def _values(session: Session, new: ET.Element, path: str) -> list[str | None]:
     emulator = reading.text_of(new, "devices/emulator") or None
     arch, machine = (reading.attribute(new, "os/type", name) or None for name in ("arch", "machine"))
     capabilities = session.connection.getDomainCapabilities(emulator, arch, machine, new.get("type"))
-    return [value.text for value in ET.fromstring(capabilities).findall(path)]  # noqa: S314 -- the hypervisor's own
+    return [value.text for value in parsed(capabilities).findall(path)]
 
 
 def few_pages(session: Session, new: ET.Element) -> Iterator[Problem]:
@@ -144,7 +144,7 @@ def _page_sizes(session: Session, new: ET.Element) -> list[int]:
         return []
     if len(backing):
         return [reading.size_of(backing[0], backing[0].get("size", "")) >> 10]
-    capabilities = ET.fromstring(session.connection.getCapabilities())  # noqa: S314 -- the hypervisor's own
+    capabilities = parsed(session.connection.getCapabilities())
     return sorted(int(pages.get("size", "0")) for pages in capabilities.findall("host/cpu/pages"))[1:2]
 
 

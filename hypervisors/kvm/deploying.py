@@ -11,7 +11,7 @@ from hypervisors import refusals, unchanged
 from hypervisors.carried import Carried
 from hypervisors.errors import HypervisorError, NameTaken, NotSupported, Problem, printable
 from hypervisors.kvm import beside, building, carrying, checking, pools, tags, transfer
-from hypervisors.kvm.elements import xml
+from hypervisors.kvm.elements import parsed, xml
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.removing import destroy
 from hypervisors.kvm.session import Session, ref_of, tag_on
@@ -60,7 +60,7 @@ def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
         place = _Place(pools.usable_pool(session, spec.store), tags.volume_name(spec.run_id, spec.name))
         if session.named(spec.name) is not None:
             raise refusals.name_taken(spec.name)
-        return tuple(checking.few_pages(session, ET.fromstring(_asked(session, spec, place))))  # noqa: S314 -- our own
+        return tuple(checking.few_pages(session, parsed(_asked(session, spec, place))))
 
 
 def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
@@ -135,7 +135,7 @@ def _empty_names(spec: DeploySpec) -> list[str]:
 
 
 def _old(session: Session, like: VmRef) -> ET.Element:
-    return ET.fromstring(session.domain(like).XMLDesc(_LIKE_FLAGS))  # noqa: S314 -- the hypervisor's own
+    return parsed(session.domain(like).XMLDesc(_LIKE_FLAGS))
 
 
 def _shape(spec: DeploySpec, place: _Place) -> building.Shape:

@@ -113,6 +113,9 @@ VERDICTS: dict[int, Verdict] = {
     if hasattr(libvirt, f"VIR_ERR_{name}")
 }
 
+# what reading raises where a definition or an answer has another form than libvirt's
+NONSENSE = (ValueError, LookupError, TypeError, RecursionError)
+
 _INSIDE = (libvirt.VIR_FROM_SSH, libvirt.VIR_FROM_LIBSSH)  # its own SSH
 _TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE, *_INSIDE)
 
@@ -140,6 +143,11 @@ def door(thing: str, url: str = "URL") -> Iterator[None]:
         yield
     except libvirt.libvirtError as error:
         raise problem_of(error, thing, url) from error
+    except NONSENSE as error:
+        raise HypervisorError(
+            f"{thing}: what libvirt answers cannot be read: {type(error).__name__}: {error}",
+            hint="is it libvirt that answers at this URL? its version: virsh version",
+        ) from error
 
 
 def problem_of(error: libvirt.libvirtError, thing: str, url: str = "URL") -> Problem:

@@ -11,7 +11,7 @@ import libvirt_qemu
 
 from hypervisors import limits
 from hypervisors.errors import HypervisorError, NotFound
-from hypervisors.kvm.faults import NO_AGENT, door, has_code
+from hypervisors.kvm.faults import NO_AGENT, NONSENSE, door, has_code
 
 _TIMEOUT = limits.AGENT.most
 _LARGEST = limits.AGENT_FILE.most
@@ -89,4 +89,11 @@ def _pieces(domain: libvirt.virDomain, handle: int) -> Iterator[bytes]:
 
 def _ask(domain: libvirt.virDomain, command: str, **arguments: Any) -> Any:
     request = json.dumps({"execute": command, "arguments": arguments})
-    return json.loads(libvirt_qemu.qemuAgentCommand(domain, request, _TIMEOUT, 0))["return"]
+    said = libvirt_qemu.qemuAgentCommand(domain, request, _TIMEOUT, 0)
+    try:
+        return json.loads(said)["return"]
+    except NONSENSE as error:
+        raise HypervisorError(
+            f"the guest agent of {domain.name()} answers {command} with what cannot be read",
+            hint="is the guest's agent its own?",
+        ) from error

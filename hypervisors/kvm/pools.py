@@ -8,6 +8,7 @@ import libvirt
 
 from hypervisors import refusals
 from hypervisors.errors import HypervisorError, NotFound, NotSupported
+from hypervisors.kvm.elements import parsed
 from hypervisors.kvm.faults import door, has_code
 from hypervisors.kvm.reading import text_of
 from hypervisors.kvm.session import Session, none_if_missing
@@ -31,7 +32,7 @@ def path_of(pool: libvirt.virStoragePool) -> str:
 
 
 def _definition(pool: libvirt.virStoragePool) -> ET.Element:
-    return ET.fromstring(pool.XMLDesc(0))  # noqa: S314 -- the hypervisor's own
+    return parsed(pool.XMLDesc(0))
 
 
 def holding(session: Session, path: str) -> str:

@@ -8,7 +8,7 @@ import libvirt
 from hypervisors import refusals
 from hypervisors.errors import HypervisorError, NotSupported
 from hypervisors.kvm.checking import without_nics
-from hypervisors.kvm.elements import xml
+from hypervisors.kvm.elements import parsed, xml
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.reading import firmware_of
 from hypervisors.kvm.session import Session
@@ -61,7 +61,7 @@ def _pin_store(session: Session, domain: libvirt.virDomain) -> None:
     Where libvirt chose the place itself it goes by the name, and 9.0 shows it only in what it would run: the renamed
     machine would start with new variables, and the next one of the old name with these.
     """
-    definition = ET.fromstring(domain.XMLDesc(_ALL))  # noqa: S314 -- the hypervisor's own
+    definition = parsed(domain.XMLDesc(_ALL))
     os_ = definition.find("os")
     if firmware_of(definition) != "efi" or os_ is None or os_.find("nvram") is not None:
         return

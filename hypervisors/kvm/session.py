@@ -14,6 +14,7 @@ from hypervisors import limits, refusals
 from hypervisors.access import Access
 from hypervisors.kvm import over_ssh, pulse, transports
 from hypervisors.kvm.deadline import within
+from hypervisors.kvm.elements import parsed
 from hypervisors.kvm.faults import door, has_code, opening
 from hypervisors.kvm.reading import Definitions
 from hypervisors.kvm.tags import tag_of
@@ -131,12 +132,12 @@ def power_of(domain: libvirt.virDomain) -> PowerState:
 
 
 def stored(domain: libvirt.virDomain) -> ET.Element:
-    return ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))  # noqa: S314 -- the hypervisor's own
+    return parsed(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
 
 
 def running(domain: libvirt.virDomain) -> ET.Element | None:
     """None if it does not run."""
-    return ET.fromstring(domain.XMLDesc(0)) if domain.isActive() else None  # noqa: S314 -- as above
+    return parsed(domain.XMLDesc(0)) if domain.isActive() else None
 
 
 def definitions(domain: libvirt.virDomain) -> Definitions:

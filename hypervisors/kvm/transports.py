@@ -56,11 +56,11 @@ def parameters(parts: SplitResult) -> Mapping[str, str]:
 
 
 def _split(url: str) -> SplitResult:
-    parts = urlsplit(url)
     try:
-        parts.port  # noqa: B018 -- it is what raises
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 -- it is what raises, as a bracket that is not closed
     except ValueError as error:
-        raise _refused(url, str(error), "a port is a number from 1 to 65535") from error
+        raise _refused(url, str(error), "brackets are for IPv6, and a port is a number from 1 to 65535") from error
     return parts
 
 

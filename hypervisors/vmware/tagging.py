@@ -34,11 +34,16 @@ class Tags:
 
     def attached(self, machine: vim.VirtualMachine) -> list[str]:
         """Their ids."""
-        found = self._ask("POST", f"{_ASSOCIATION}?~action=list-attached-tags", _of(machine))
-        return [str(each) for each in found or ()]
+        found = self._ask("POST", f"{_ASSOCIATION}?~action=list-attached-tags", _of(machine)) or []
+        if not isinstance(found, list) or not all(isinstance(each, str) and each.isascii() for each in found):
+            raise _unreadable()
+        return found
 
     def name(self, tag: str) -> str:
-        return str(self._ask("GET", _TAGS + quote(tag, safe=""))["name"])
+        found = self._ask("GET", _TAGS + quote(tag, safe=""))
+        if not isinstance(found, dict) or not isinstance(found.get("name"), str):
+            raise _unreadable()
+        return str(found["name"])
 
     def attach(self, tag: str, machine: vim.VirtualMachine) -> None:
         """Does nothing if it is attached."""
@@ -94,7 +99,11 @@ def _asked(
     try:
         return json.loads(text)["value"] if text.strip() else None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise HypervisorError(f"{_WHAT}: the server's answer cannot be read", hint="is it a vCenter?") from error
+        raise _unreadable() from error
+
+
+def _unreadable() -> HypervisorError:
+    return HypervisorError(f"{_WHAT}: the server's answer cannot be read", hint="is it a vCenter?")
 
 
 def _refusal(status: int, reason: str) -> Problem:

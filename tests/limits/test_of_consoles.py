@@ -13,6 +13,7 @@ from requests.structures import CaseInsensitiveDict
 
 from hypervisors import REAL_TIME, Problem, TlsTrust
 from tests.limits.twin import Endless, most, steps, twin
+from vmmigrate.appliance.backup import streams
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.rest import answer as rest
@@ -127,6 +128,14 @@ def test_an_answer_of_errors_within_errors(key: str) -> None:
     seen = rest.answer_from("GET /x", 400, (opening * depth + '"x"' + closing * depth).encode())
     assert seen.words == "(no words)"
     assert not seen.asks_second_factor
+
+
+@twin("FILE_NAME")
+def test_a_header_of_names_without_end_is_read_in_part() -> None:
+    answer = requests.Response()
+    for value in ('attachment; filename="' + 'x;"' * 20_000, "a=b;" * 20_000, "filename*=utf-8''" + "%41" * 20_000):
+        answer.headers["Content-Disposition"] = value
+        assert steps(streams._file_name, answer, "zip") < 40 * most("FILE_NAME")
 
 
 @twin("REST_ID")

@@ -27,7 +27,7 @@ def ask_all(
     asked = [f'{shlex.join(question)}; echo "{mark} $?"; echo {mark} >&2' for question in questions]
     line = "; ".join(("exec </dev/null", *asked))
     said = shell.run(("sh", "-c", line), user=user, check=False, timeout=timeout + _EACH_MORE * (len(questions) - 1))
-    pieces = re.split(rf"{mark} (\d+)\n", said.stdout)  # output, status, output, status, …, rest
+    pieces = re.split(rf"{mark} ([0-9]{{1,3}})\n", said.stdout)  # output, status, output, status, …, rest
     outputs, statuses, errors = pieces[:-1:2], pieces[1::2], said.stderr.split(f"{mark}\n")[:-1]
     if said.status != 0 and not statuses:
         raise _none_was_run(shell.host, questions, said)

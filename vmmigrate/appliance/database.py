@@ -1,7 +1,6 @@
 """Count and digest what the appliance's database holds, so that states can be compared without contents."""
 
 import hmac
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 from vmmigrate.limits import DATABASE
+from vmmigrate.reading import from_json
 
 _TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"
 _DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
@@ -145,7 +145,10 @@ def _digests(names: list[str], rows: list[tuple[str, str]], key: bytes) -> dict[
 
 def _keyed(text: str, key: bytes) -> tuple[str, ...]:
     """Of a list in JSON; without what is NULL or empty, as the runs of 0.1.0 have it."""
-    return tuple(sorted(_hmac(key, value) for value in json.loads(text) if value))
+    values = from_json(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values if value):
+        raise ValueError("it is no list of texts")
+    return tuple(sorted(_hmac(key, value) for value in values if value))
 
 
 def _hmac(key: bytes, value: str) -> str:

@@ -1,7 +1,6 @@
 """Postfix as seen from outside: what waits in its queues, what it says to callers, how it is set."""
 
 import hmac
-import json
 import smtplib
 from collections import Counter
 from contextlib import closing
@@ -25,6 +24,7 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.appliance.smtp import Smtp
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
+from vmmigrate.reading import from_json, whole
 
 _QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
 UNDER_WAY = (_SESSIONS, _QUEUES)
@@ -55,13 +55,13 @@ def queues(shell: Shell) -> Queues:
 def _counted(shell: Shell, listed: str) -> Queues:
     lines = listed.splitlines()
     try:
-        names = [json.loads(line)["queue_name"] for line in lines if line.strip()]
+        names = Counter(from_json(line)["queue_name"] for line in lines if line.strip())
     except (ValueError, KeyError, TypeError) as error:
         raise ApplianceError(
             f"{shell.host}: `postqueue -j` printed something else than a queue's listing",
             hint="Postfix 3.1 or newer is needed",
         ) from error
-    return Queues(dict(Counter(names)))
+    return Queues(dict(names))
 
 
 def flush(shell: Shell) -> None:
@@ -73,7 +73,7 @@ def sessions(listed: str, ports: tuple[int, ...]) -> int:
     """Connections under way to these local ports, as `ss` lists all."""
     lines = listed.splitlines()
     local = [line.split()[2].rpartition(":")[2] for line in lines if len(line.split()) >= 4]
-    return sum(port.isdecimal() and int(port) in ports for port in local)
+    return sum(whole(port) in ports for port in local)
 
 
 def wait_until_quiet(

@@ -1,7 +1,6 @@
 """An appliance profile: what an operator says of a console that discovery cannot find out by itself (TOML)."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from vmmigrate.appliance.rest.profile import RestProfile
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
 from vmmigrate.limits import CONFIGURATION
-from vmmigrate.reading import text
+from vmmigrate.reading import from_toml, text
 
 _FIX = "fix the profile, or probe the console again"
 
@@ -126,7 +125,7 @@ def read_profile(path: Path | None) -> Profile:
     if path is None:
         return Profile()
     try:
-        return Profile.model_validate(tomllib.loads(text(path, CONFIGURATION)))
+        return Profile.model_validate(from_toml(text(path, CONFIGURATION)))
     except OSError as error:
         raise UsageProblem(f"{path}: {error.strerror}", hint="give a profile that `vmmigrate probe` wrote") from error
     except ValidationError as error:

@@ -68,7 +68,7 @@ class Change:
 def kept(path: Path) -> Given | None:
     """None: a run of an earlier version, or a file that cannot be read."""
     try:
-        return Given(**json.loads(reading.data(path, limits.PLAN)))
+        return Given(**reading.from_json(reading.data(path, limits.PLAN)))
     except (OSError, ValueError, TypeError):
         return None
 

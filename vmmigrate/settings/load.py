@@ -1,7 +1,6 @@
 """Settings from the file, the environment and the flags, checked all at once; each problem in words."""
 
 import shlex
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -64,7 +63,7 @@ def own_file() -> Path:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(reading.text(path, limits.CONFIGURATION))
+        return reading.from_toml(reading.text(path, limits.CONFIGURATION))
     except OSError as error:
         there = f"see what is there: ls -ld {shlex.quote(str(path))}"
         missing = "vmmigrate init OLD writes one; or name another file"

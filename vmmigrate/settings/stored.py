@@ -1,6 +1,5 @@
 """The settings that a run was begun with, by this version or another: what it does not know of them is left out."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +43,12 @@ def read_stored(path: Path) -> Stored:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(reading.data(path, limits.PLAN))
+        return reading.from_json(reading.data(path, limits.PLAN))
     except OSError as error:
         raise JournalDamaged(
             f"{path} cannot be read: {error.strerror}", hint="restore that file from a copy, or permit reading it"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise JournalDamaged(f"{path} is not JSON: {error}", hint="restore that file from a copy") from error
 
 

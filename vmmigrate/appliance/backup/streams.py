@@ -15,8 +15,11 @@ from hypervisors import Progress, ProgressListener
 from vmmigrate.appliance.backup.archive import Inspector, looks_like_html, sniff_container
 from vmmigrate.appliance.port import Exported
 from vmmigrate.errors import ApplianceError, NoBackup
+from vmmigrate.limits import FILE_NAME
+from vmmigrate.reading import whole
 
 _CHUNK = 1 << 18
+_LONGEST = FILE_NAME.most
 _CHARSETS = ("utf-8", "iso-8859-1")  # of RFC 5987
 _EXTENSIONS = {"gzip": ".tar.gz", "zip": ".zip", "openssl": ".enc", "pgp": ".pgp"}
 
@@ -27,7 +30,7 @@ class Incoming:
     def __init__(self, answer: requests.Response) -> None:
         length = answer.headers.get("Content-Length", "")
         self._answer = answer
-        self._total = int(length) if length.isdecimal() else 0
+        self._total = whole(length) or 0
         self._framed = bool(self._total) or "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
         self._pieces = self._read()
         self.head = next(self._pieces, b"")
@@ -103,7 +106,7 @@ def _cut_short(done: int, total: int, why: str) -> NoBackup:
 
 def _file_name(answer: requests.Response, container: str) -> str:
     """The console's name for the archive, without any path; a plain name if it gives none."""
-    said = PurePosixPath(_said_name(answer.headers.get("Content-Disposition", "")).replace("\\", "/")).name
+    said = PurePosixPath(_said_name(answer.headers.get("Content-Disposition", "")[:_LONGEST]).replace("\\", "/")).name
     return re.sub(r"[^\w.+-]", "_", said) or "backup" + _EXTENSIONS.get(container, ".bin")
 
 

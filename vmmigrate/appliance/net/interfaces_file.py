@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from vmmigrate.addressing import LiveNic
 from vmmigrate.errors import ApplianceError
+from vmmigrate.reading import whole
 
 _LISTS = ("auto", "no-auto-down", "no-scripts")  # and allow-…: words that name NICs
 _HEADS = ("iface", "mapping", "source", "source-directory", "rename", "template", *_LISTS)
@@ -194,8 +195,8 @@ def _meant(pattern: str, live: LiveNic) -> list[str]:
         found = [name for name, mac in nics if fnmatchcase(mac, value.lower())]
     else:
         found = [name for name, _ in nics if not variable and fnmatchcase(name, value)]
-    wanted = number[0] if number else ""
-    return found[int(wanted) - 1 : int(wanted)] if wanted.isdigit() and int(wanted) else found
+    wanted = whole(number[0]) if number else None
+    return found[wanted - 1 : wanted] if wanted else found
 
 
 def _without_mapping(head: Line, live: LiveNic) -> str | None:

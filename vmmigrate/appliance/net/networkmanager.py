@@ -132,7 +132,7 @@ def _words(pairs: dict[str, str]) -> tuple[str, ...]:
 
 def _as_high(listed: list[str]) -> list[str]:
     """The profiles of others that could go before ours."""
-    found = [re.fullmatch(r"([0-9a-f-]{36}):(-?\d+):(.*)", line) for line in listed]
+    found = [re.fullmatch(r"([0-9a-f-]{36}):(-?[0-9]{1,10}):(.*)", line) for line in listed]
     others = [each for each in found if each and each[3] not in (PROFILE, VLAN_PROFILE)]
     return [each[1] for each in others if int(each[2]) >= HIGHEST]
 

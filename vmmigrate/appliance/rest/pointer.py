@@ -5,6 +5,7 @@ from urllib.parse import quote
 from vmmigrate.appliance.rest.profile import ID
 from vmmigrate.errors import ApplianceError
 from vmmigrate.limits import REST_ID
+from vmmigrate.reading import whole
 
 _LONGEST = REST_ID.most
 
@@ -15,8 +16,8 @@ def find(document: object, pointer: str) -> object:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict):
             document = document.get(key)
-        elif isinstance(document, list) and key.isascii() and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
+        elif isinstance(document, list) and (at := whole(key)) is not None and at < len(document):
+            document = document[at]
         else:
             return None
     return document

@@ -10,6 +10,7 @@ from typing import Protocol
 from hypervisors import Secret, in_one_line
 from hypervisors.wire.ssh import Output
 from vmmigrate.limits import SUDO
+from vmmigrate.reading import whole
 
 PATIENCE = SUDO.most
 # Replaces sudo's own prompt, which may be in any language: what comes before it is sudo's lecture.
@@ -151,7 +152,7 @@ def apart(mark: str, seen: str) -> Output | None:
     """
     ours = [line[len(mark) :] for line in seen.splitlines() if line.startswith(mark)]
     status = next((line[1:] for line in ours if line.startswith("0")), "")
-    if not status.isdigit():
+    if (number := whole(status)) is None:
         return None
     try:
         stdout, stderr = (
@@ -160,7 +161,7 @@ def apart(mark: str, seen: str) -> Output | None:
         )
     except binascii.Error:
         return None
-    return Output(int(status), stdout, stderr)
+    return Output(number, stdout, stderr)
 
 
 def _words(output: Output) -> str:

@@ -65,7 +65,8 @@ class TlsBundle:
         _before, *rest = _SECTION.split(data)
         pairs: dict[str, tuple[Pair, ...]] = {}
         for role, text in zip(rest[::2], rest[1::2], strict=True):
-            pairs[role.decode()] = (*pairs.get(role.decode(), ()), load_pem(text))
+            name = role.decode(errors="replace")
+            pairs[name] = (*pairs.get(name, ()), load_pem(text))
         if not pairs:
             raise BadKeys("this is no bundle of TLS keys of ours", hint="collect it again from the old appliance")
         return cls(pairs)

@@ -15,6 +15,7 @@ from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.reading import from_json
 
 BEFORE = ".before-vmmigrate"
 RECORD = "/var/lib/vmmigrate-tls.json"
@@ -274,7 +275,7 @@ def _read_record(shell: Shell) -> _Record | None:
     if look.file_meta(RECORD) is None:
         return None
     try:
-        data = json.loads(look.read_file(RECORD))
+        data = from_json(look.read_file(RECORD))
         if data["schema"] != _SCHEMA:
             raise ApplianceError(
                 f"{shell.host}: {RECORD} was written by a newer vmmigrate", hint="use that version on this appliance"

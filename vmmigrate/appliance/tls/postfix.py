@@ -10,6 +10,7 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded, is_yes
 from vmmigrate.appliance.tls.postfix_beside import beside
 from vmmigrate.findings import Finding, warning
+from vmmigrate.reading import whole
 
 CHAIN = "smtpd_tls_chain_files"  # Postfix 3.4 on; if it is set, the others are ignored
 FILES = (
@@ -189,4 +190,4 @@ def _files(value: Callable[..., str]) -> Files:
 def _port(name: str) -> int | None:
     """Of 'submission/inet', '192.0.2.1:587/inet'; main.cf itself is port 25's."""
     service = name.partition("/")[0].rpartition(":")[2] or "smtp"
-    return int(service) if service.isdecimal() else _PORTS.get(service)
+    return _PORTS.get(service) if (port := whole(service)) is None else port

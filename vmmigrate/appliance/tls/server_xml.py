@@ -14,6 +14,7 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.limits import TOMCAT_PROPERTIES, TOMCAT_VALUE
+from vmmigrate.reading import whole
 
 _DEEPEST = TOMCAT_PROPERTIES.most
 _LONGEST = TOMCAT_VALUE.most
@@ -38,8 +39,7 @@ def ports(shell: Shell, software: Software) -> Iterator[int]:
 
 def port_of(connector: Element) -> int | None:
     """None of one that Tomcat chooses itself."""
-    port = connector.get("port", "")
-    return int(port) if port.isdecimal() and int(port) else None
+    return whole(connector.get("port", "")) or None
 
 
 def _connectors(shell: Shell, software: Software) -> tuple[Element, ...]:

@@ -1,0 +1,95 @@
+"""What damaged inputs ended in another exception than the product's own, or took all time, once: each for its kind."""
+
+import json
+
+import pytest
+
+from tests.fuzz.every import PARSERS
+from tests.fuzz.parser import SECTION
+
+_DEEP = b"[" * 3000
+_VMDK = PARSERS["image"].seeds[1]
+_LONG = b"9" * 5000  # int() refuses as many digits
+
+
+def _sections(*parts: bytes) -> bytes:
+    return SECTION.join(parts)
+
+
+def _agent(*answers: object) -> bytes:
+    return _sections(*(json.dumps(each).encode() for each in answers))
+
+
+FOUND = {
+    "not XML": ("libvirt-domain", b"<domain>"),
+    "an entity of its own": ("libvirt-domain", b'<!DOCTYPE d [<!ENTITY a "b">]><domain>&a;</domain>'),
+    "a size that is none": ("libvirt-domain", b"<domain><memory unit='MiB'>x</memory></domain>"),
+    "a size in no unit": ("libvirt-domain", b"<domain><memory unit='ell'>1</memory></domain>"),
+    "an order that is none": (
+        "libvirt-domain",
+        b"<domain><memory>1</memory><devices><disk device='disk'><boot order='x'/></disk></devices></domain>",
+    ),
+    "an address that is none": ("libvirt-domain", _sections(PARSERS["libvirt-carried"].seeds[0], b"x y")),
+    "a bracket": ("libvirt-url", b"qemu+ssh://[/system"),
+    "brackets around nothing": ("libvirt-url", b"qemu+ssh://[]/system"),
+    "an agent's answer without a result": ("guest-agent", b"{}"),
+    "an agent's answer that is none": ("guest-agent", b"x"),
+    "an agent's handle that is none": ("guest-agent", _agent({"return": None})),
+    "an agent's piece that is no text": ("guest-agent", _agent({"return": 1}, {"return": {"buf-b64": 1, "eof": True}})),
+    "an agent's piece without an end": ("guest-agent", _agent({"return": 1}, {"return": {"buf-b64": "YQ=="}})),
+    "an agent's piece in no code": ("guest-agent", _agent({"return": 1}, {"return": {"buf-b64": "é", "eof": True}})),
+    "a tag without a name": ("vcenter-tags", b'{"value":"t"}\n=====\n{"value":["a"]}\n=====\n{"value":{}}'),
+    "a tag that is nothing": ("vcenter-tags", b'{"value":"t"}\n=====\n{"value":["a"]}\n=====\n{"value":null}'),
+    "half a character": ("vcenter-tags", b'{"value":"t"}\n=====\n{"value":["\\ud800"]}'),
+    "tags that are no list": ("vcenter-tags", b'{"value":"t"}\n=====\n{"value":7}'),
+    "tags that are deep": ("vcenter-tags", _sections(b'{"value":"t"}', _DEEP)),
+    "a host key beyond ASCII": ("host-key", "ssh-ed25519 é".encode()),
+    "a deep queue": ("guest-queues", _DEEP),
+    "a queue whose name is a list": ("guest-queues", b'{"queue_name": []}'),
+    "a deep record": ("guest-kept", _DEEP),
+    "a deep file of a run": ("given", _DEEP),
+    "a deep configuration": ("configuration", b"a = " + _DEEP),
+    "a deep profile": ("profile", b"a = " + _DEEP),
+    "a role that is no text": ("bundle", PARSERS["bundle"].seeds[0].replace(b"-tls: web", b"-tls: \xff")),
+    "a port of many digits": ("server-xml", b'<Server><Connector port="' + _LONG + b'" SSLEnabled="true"/></Server>'),
+    "a number of many digits": ("main-cf", _sections(b"", b"${{" + _LONG + b"} == {" + _LONG + b"} ? a : b}", b"")),
+    "an answer of errors within errors": ("rest", b'{"error":' * 900 + b'"x"' + b"}" * 900),
+    "a pointer of many digits": ("rest", _sections(b'{"data":[1]}', b"/data/" + _LONG)),
+    "a priority of many digits": ("networkd-nmcli", _sections(b"", b"0" * 36 + b":" + _LONG + b":x")),
+    "a place in a list in another script": ("interfaces", "auto /mac/*/²\n".encode()),
+    "units upon units": ("ovf", PARSERS["ovf"].seeds[0].replace(b"byte * 2^20", b"byte" + b" * 2^99" * 100_000)),
+    "a place that no file has": ("image", _VMDK[:28] + b"\xff" * 8 + _VMDK[36:]),
+    "names upon names": ("file-name", b'attachment; filename="' + b'x;"' * 20_000),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("what", FOUND)
+def test_ends_in_words(what: str) -> None:
+    name, data = FOUND[what]
+    PARSERS[name].try_out(data)
+
+
+def test_a_length_of_many_digits() -> None:
+    import requests
+
+    from vmmigrate.appliance.backup.streams import Incoming
+
+    answer = requests.Response()
+    answer.headers["Content-Length"] = _LONG.decode()
+    answer.raw = type("Raw", (), {"read": lambda *_, **__: b""})()
+    assert Incoming(answer)._total == 0
+
+
+@pytest.mark.parametrize("listed", ["[1]", "{}", '["a", {"b": 1}]', "[" * 3000])
+def test_a_list_of_a_database_that_is_none(listed: str) -> None:
+    from vmmigrate.appliance.database import _keyed
+
+    with pytest.raises(ValueError, match=r"nested|no list"):
+        _keyed(listed, b"key")
+
+
+def test_ports_of_many_digits_are_none() -> None:
+    from vmmigrate.appliance.mail import sessions
+
+    assert sessions(f"ESTAB 0 192.0.2.1:{_LONG.decode()} x\nESTAB 0 192.0.2.1:25 x\n", (25,)) == 1
