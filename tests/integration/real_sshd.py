@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.ports import free_port
 from hypervisors import NotYet, wait_for
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
@@ -87,11 +88,6 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", comment: s
 
 def public(path: Path) -> str:
     return Path(f"{path}.pub").read_text()
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.create_server((address, 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _answers(sshd: RealSshd) -> None:

@@ -1,7 +1,6 @@
 """A real Tomcat 9 serves what is written, and the key that we say it would; skipped where none is installed."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from fixtures.appliance import ca, keys
+from fixtures.ports import free_port
 from hypervisors import NotYet, Secret, wait_for
 from vmmigrate.appliance.family import Software, Units
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
@@ -72,8 +72,7 @@ class Tomcat:
         self.add_connector(shape, "", f"<SSLHostConfig>{inside}</SSLHostConfig>")
 
     def add_connector(self, shape: str, attributes: str, hosts: str = "") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.ports[shape] = free.getsockname()[1]
+        self.ports[shape] = free_port()
         self._connectors.append(f'<Connector port="{self.ports[shape]}" {NIO} {attributes}>{hosts}</Connector>')
         engine = '<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>'
         service = f'<Service name="Catalina">{"".join(self._connectors)}{engine}</Service>'

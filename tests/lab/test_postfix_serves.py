@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from fixtures import lab as labs
 from fixtures.lab import postfix as real
+from fixtures.ports import free_port
 from hypervisors import NotYet, Unreachable, wait_for
 from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.appliance.tls import postfix_layout
@@ -147,10 +148,7 @@ _SWITCHES = {
 }
 OTHER = AUTHORITY.issue("ECDSA")
 _LINES = [dict(zip(FACTORS, chosen, strict=True)) for chosen in AllPairs(list(FACTORS.values()))]
-ROWS = [
-    Row(number, port, **line)
-    for number, (port, line) in enumerate(zip(real.free_ports(len(_LINES)), _LINES, strict=True), 1)
-]
+ROWS = [Row(number, free_port(), **line) for number, line in enumerate(_LINES, 1)]
 ONE, TWO = AUTHORITY.issue("ECDSA"), AUTHORITY.issue("ECDSA")
 PSS = (Path(__file__).parents[1] / "unit" / "appliance" / "shapes" / "rsa-pss.pem").read_bytes()
 
@@ -181,7 +179,7 @@ ODD = {
     "two of one kind": Odd(ONE.pem + TWO.pem, ("tls-same-kind",), option="smtpd_tls_chain_files"),
     "a key for RSA-PSS": Odd(PSS, (), PSS),
 }
-ODD_PORTS = dict(zip(ODD, real.free_ports(len(ODD)), strict=True))
+ODD_PORTS = {shape: free_port() for shape in ODD}
 PAIRS = {kind: AUTHORITY.issue(kind) for kind in FACTORS["kind"]}
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from small_ca import NOW, Issuer, authority, certificate
 
 from fixtures.appliance.listener import Listener
+from fixtures.ports import free_port
 from hypervisors import Problem, TlsTrust, TrustRefused, Unreachable, fingerprint_of
 from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.errors import Unanswered
@@ -59,11 +60,6 @@ def failing(url: str, trust: TlsTrust, method: str = "GET", timeout: float = 5.0
 
 
 # ---- no connection, no TLS ---------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def test_a_closed_port() -> None:

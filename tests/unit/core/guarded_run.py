@@ -9,6 +9,7 @@ from small_plan import LAN, PLAN
 
 from fixtures.appliance import state
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
+from fixtures.ports import free_port
 from hypervisors import NicSpec, VmRef
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepRemark
@@ -83,12 +84,6 @@ def bench(folder: Path) -> Bench:
     old = add_vm(folder, "mailgw", [NicSpec(LAN, MAC, link_up=True)], power="running")
     new = add_vm(folder, "mailgw-2", [NicSpec(LAN, MAC, link_up=False)], power="running", tag="r1")
     return Bench(folder, MemoryHypervisor(folder), old, new)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listening(run: Run) -> socket.socket:
