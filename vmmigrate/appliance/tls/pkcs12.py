@@ -8,6 +8,7 @@ import hmac
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import new as new_hash
 from itertools import count
 from typing import Any
@@ -133,6 +134,7 @@ def is_old_way(data: bytes) -> bool:
     return bool(algorithm == "sha1")
 
 
+@lru_cache(maxsize=8)  # a run opens the same few again and again, and the check of an RSA key takes 40 ms
 def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     refuse_costly_store(data)
     try:
