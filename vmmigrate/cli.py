@@ -1,5 +1,6 @@
 """The command line: parses, asks, calls, prints. It decides nothing."""
 
+import errno
 import io
 import os
 import sys
@@ -75,7 +76,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 class _Outlasting(io.FileIO):
-    """A standard stream whose reader may leave, like `head`: later output is dropped, without an error."""
+    """A standard stream whose reader may leave (`head`, a terminal): later output is dropped, without an error."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream.fileno(), "w", closefd=False)
@@ -84,7 +85,9 @@ class _Outlasting(io.FileIO):
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: of a terminal that was closed
+                raise
             return len(data)
 
 

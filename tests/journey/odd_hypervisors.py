@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -183,12 +184,35 @@ def lease_anew(folder: Path, vm: VmRef) -> None:
             leases[mac] = f"{network}.{int(host) + 1}"
 
 
+class Hangs(MemoryHypervisor):
+    """A call that never comes back, once there is the file `hangs` beside the lab: what it says which."""
+
+    def _hang(self, call: str) -> None:
+        wish = self.folder.with_name("hangs")
+        if wish.exists() and wish.read_text() == call:
+            wish.with_name("hanging").touch()
+            ours, _theirs = socket.socketpair()
+            ours.recv(1)  # as in a connection whose other end says nothing
+
+    def stores(self) -> tuple[Store, ...]:
+        self._hang("plan")
+        return super().stores()
+
+    def start(self, vm: VmRef) -> None:
+        self._hang("start")
+        super().start(vm)
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        self._hang("link up" if link_up else "link down")
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+
+
 _ALL = {
     kind.__name__: kind
     for kind in (
         *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
         *(LosesAnswers, AwayInTheSwitch, AwayForGood, ActsLate, FillsTheDisk, OtherCertificate, LeasesAnew),
-        RenamesOff,
+        *(RenamesOff, Hangs),
     )
 }
 

@@ -15,7 +15,8 @@ from vmmigrate import known_runs
 from vmmigrate.commands.in_time import in_time
 from vmmigrate.commands.terminal import ask, echo
 from vmmigrate.errors import NeedsAttention, NeedsConfirmation, RolledBack, UsageProblem
-from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, StepFailed, unfailing
+from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, StepBegan, StepFailed, unfailing
+from vmmigrate.interrupts import INTERRUPTS
 from vmmigrate.parts import Parts
 from vmmigrate.run.outside import from_here
 from vmmigrate.service import service
@@ -51,7 +52,8 @@ class Session:
         self._log: Path | None = None
         self._run_id = ""
         self._file_lines: Listener | None = None
-        self._interrupted = False
+        self._interrupted = self._warned = False
+        self._at = "the run"  # what is done or undone
         self._ended: RunEnded | None = None
         self._parts: Parts | None = None
         self._concerns = run_id
@@ -71,17 +73,36 @@ class Session:
         return self._parts
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """A signal handler: a run stops at its next safe point; before there is one, everything stops at once."""
+        """A signal handler, of all three alike. Before a run has begun everything stops at once.
+
+        A run stops at its next safe point; asked again, whatever hangs is given up at once. What makes somebody live is
+        not: there the first says what is left, and the next leaves it as a power failure would.
+        """
         if self._log is None:
             raise KeyboardInterrupt
+        if INTERRUPTS.ends_by_itself:
+            self._refuse_twice()
+        elif self._interrupted:
+            self._interrupted = False
+            INTERRUPTS.raise_at_once(self._cancelled())
+            return
         self._interrupted = True
+
+    def _refuse_twice(self) -> None:
+        """Past all buffers: what is shown may be in the midst of a line."""
+        if self._warned:
+            raise KeyboardInterrupt
+        self._warned = True
+        words = f"{self._at} goes on, so that somebody takes mail. Once more leaves it as it is"
+        with suppress(OSError):
+            os.write(2, f"\n{recordable(words)}\n".encode(errors="replace"))
 
     def report(self, error: BaseException) -> int:
         """Print what happened and what to do; the exit code."""
         if self._live:
             self._live.stop()
         if isinstance(error, KeyboardInterrupt):
-            error = Cancelled("interrupted", hint="nothing was changed")
+            error = self._left() if self._log else Cancelled("interrupted", hint="nothing was changed")
         code = self._code(error)
         if code == BUG:
             message = f"a bug: {type(error).__name__}"
@@ -151,9 +172,16 @@ class Session:
     def _check(self) -> None:
         if self._interrupted:
             self._interrupted = False
-            raise Cancelled(
-                "interrupted", hint=f"vmmigrate resume {self._run_id}, or vmmigrate rollback {self._run_id}"
-            )
+            raise self._cancelled()
+
+    def _cancelled(self) -> Cancelled:
+        return Cancelled("interrupted", hint=f"vmmigrate resume {self._run_id}, or vmmigrate rollback {self._run_id}")
+
+    def _left(self) -> NeedsAttention:
+        return NeedsAttention(
+            f"left as it is: {self._at} did not come to its end, and perhaps nobody takes mail",
+            hint=f"vmmigrate status {self._run_id} says what stands where, what goes on, and what to type by hand",
+        )
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -162,6 +190,8 @@ class Session:
                 self._file_lines = unfailing(PlainLines(self._log.open("a", encoding="utf-8")))
         if isinstance(event, RunEnded):
             self._ended = event
+        if isinstance(event, StepBegan):
+            self._at = f"{'undoing ' if event.undoing else ''}{event.title!r} ({event.number} of {event.total})"
         if isinstance(event, StepFailed):
             self._failures.append(event)
         if self._file_lines:

@@ -1,7 +1,7 @@
 """Take the steps of a run forward or back, and record each one before and after. Knows no appliance."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from hypervisors import Cancelled, Problem
 from vmmigrate.errors import JournalFailed, RunFolderFailed, describe
 from vmmigrate.events import DirectionTaken, Event, StepBegan, StepEnded, StepRemark
 from vmmigrate.findings import Check
+from vmmigrate.interrupts import INTERRUPTS
 from vmmigrate.itinerary import REDO, Itinerary, Scope
 from vmmigrate.run.fold import UNTOUCHED, Back, RunState, Status
 from vmmigrate.run.journal import Journal
@@ -124,7 +125,8 @@ class Engine:
     def _act(self, step: Step) -> None:
         """From the commit on nobody else serves: it is tried again, and not interrupted."""
         if step.name == self.itinerary.commit or self.standing.committed:
-            persistently(f"{step.title!r} to be done", lambda: step.do(self.stage), self.stage.pace.undisturbed())
+            with INTERRUPTS.to_its_end():
+                persistently(f"{step.title!r} to be done", lambda: step.do(self.stage), self.stage.pace.undisturbed())
         else:
             step.do(self.stage)
 
@@ -188,13 +190,14 @@ class Engine:
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
     def _walk_back(self, back: Back) -> None:
-        pace = self.stage.pace
-        if self.standing.exposes(back.steps):
+        pace, exposes = self.stage.pace, self.standing.exposes(back.steps)
+        if exposes:
             self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
             with suppress(RunFolderFailed):
                 self.journal.room.hold()
         try:
-            self._undo_all(back)
+            with INTERRUPTS.to_its_end() if exposes else nullcontext():
+                self._undo_all(back)
         except UndoRefused as refused:
             for step in left_as_it_was(self._steps, self._state, self.journal.records) if refused.untouched else ():
                 self.journal.append(Kind.DONE, {"step": step.name, UNTOUCHED: True})

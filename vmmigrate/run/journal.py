@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from vmmigrate.durable import aside
 from vmmigrate.errors import JournalFailed, RunFolderFailed
+from vmmigrate.interrupts import INTERRUPTS
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.record import SCHEMA, START, UP_SINCE, Kind, Record, parse
@@ -75,7 +76,7 @@ class Journal:
 
     def append(self, kind: Kind, data: Mapping[str, Any] | None = None) -> Record:
         """Write one record and wait until it is on the disk. After a failure nothing more is written."""
-        with self._one_at_a_time:
+        with INTERRUPTS.whole(), self._one_at_a_time:
             return self._append(kind, data or {})
 
     def rest(self, kind: Kind, **data: Any) -> None:
@@ -129,7 +130,7 @@ class Journal:
 
     def state(self) -> RunState:
         """Each record is added once: a run asks hundreds of times."""
-        with self._one_at_a_time:
+        with INTERRUPTS.whole(), self._one_at_a_time:
             if self._added < len(self.records):
                 self._state = fold(self.records[self._added :], self._state)
                 self._added = len(self.records)
