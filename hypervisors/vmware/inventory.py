@@ -11,6 +11,7 @@ from hypervisors.types import VmRef
 from hypervisors.vmware import properties, reading, tags
 from hypervisors.vmware.properties import Row
 from hypervisors.vmware.session import Session
+from hypervisors.vmware.target import in_url
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -25,9 +26,9 @@ def datacenter(session: Session) -> vim.Datacenter:
     matching = [thing for thing, name in named if wanted in ("", name)]
     if len(matching) == 1:
         return matching[0]
-    names = [name for _, name in named]
+    names = [in_url(name) for _, name in named]
     if not matching and wanted:
-        raise refusals.missing("datacenter", wanted, names)
+        raise refusals.missing("datacenter", in_url(wanted), names)
     what, hint = "datacenters", f"name one in the URL's path: {refusals.listed(names)}"
     if wanted:  # in two folders
         what, hint = f"datacenters {wanted!r}", "give one of them another name"

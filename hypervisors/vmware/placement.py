@@ -14,6 +14,7 @@ from hypervisors.vmware import properties, reading
 from hypervisors.vmware.inventory import datacenter
 from hypervisors.vmware.session import Session
 from hypervisors.vmware.stores import Datastore
+from hypervisors.vmware.target import in_url
 
 _OLD = ("resourcePool", "parent", "parentVApp", "runtime.host")
 _HOST = ("name", "runtime.connectionState", "runtime.inMaintenanceMode", "network")
@@ -68,7 +69,7 @@ def _named_folder(session: Session, wanted: str) -> vim.Folder:
     for name in filter(None, wanted.split("/")):
         below = {reading.plain(row["name"]): thing for thing, row in rows if _is_in(row, found)}
         if unquote(name) not in below:
-            listed = ", ".join(sorted(below)) or "none"
+            listed = ", ".join(sorted(map(in_url, below))) or "none"
             raise NotFound(
                 f"there is no folder {unquote(name)!r} of virtual machines on the way to {wanted!r}",
                 hint=f"those there are in its place: {listed}",
@@ -121,7 +122,8 @@ def _named(session: Session, wanted: str) -> _Compute:
     for thing, row in hosts:
         if reading.plain(row["name"]) == wanted:
             return _Compute(wanted, row["parent"], [thing])
-    raise refusals.missing("cluster or host", wanted, {reading.plain(row["name"]) for _, row in (*rows, *hosts)})
+    there = {in_url(reading.plain(row["name"])) for _, row in (*rows, *hosts)}
+    raise refusals.missing("cluster or host", in_url(wanted), there)
 
 
 def _pool(session: Session, compute: _Compute, old: properties.Properties) -> vim.ResourcePool:
@@ -151,7 +153,9 @@ def _named_pool(session: Session, root: vim.ResourcePool, wanted: str, compute: 
     if len(found) > 1:
         raise Ambiguous(f"{compute} has {len(found)} resource pools {wanted!r}", hint="give one of them another name")
     if not found:
-        raise refusals.missing("resource pool", wanted, (name for _, name in pools), where=f" in {compute}")
+        raise refusals.missing(
+            "resource pool", in_url(wanted), (in_url(name) for _, name in pools), where=f" in {compute}"
+        )
     return found[0]
 
 

@@ -30,6 +30,11 @@ class Target:
         return self.bracketed if self.port == 443 else f"{self.bracketed}:{self.port}"
 
 
+def in_url(name: str) -> str:
+    """A name of the inventory as a person writes it into the URL's path, or into new.folder."""
+    return "".join(f"%{ord(letter):02X}" if letter in "%/?#" else letter for letter in name)
+
+
 def target_of(url: str) -> Target:
     """Raises NotSupported if `url` is none of these, or holds a password."""
     parts = urlsplit(url)

@@ -82,6 +82,23 @@ class TestWhere:
             vcenter.hypervisor.rehearse(vcenter.spec(disk, folder="Mail/Getaways"))
         assert caught.value.hint == "those there are in its place: Gateways"
 
+    def test_names_are_shown_as_they_are_to_be_written(self, vcenter: World, disk: Image) -> None:
+        """The hint is pasted: a slash in a name would lead one folder down, a bare per cent sign elsewhere."""
+        [datacenter] = furniture._all(vcenter.service, vim.Datacenter)
+        datacenter.vmFolder.CreateFolder("Mail%2fGateways").CreateFolder("Büro")  # the server's own spelling
+        with pytest.raises(NotFound) as caught:
+            vcenter.hypervisor.rehearse(vcenter.spec(disk, folder="Mail/Gateways"))
+        assert caught.value.hint == "those there are in its place: Mail%2FGateways"
+        vcenter.hypervisor.rehearse(vcenter.spec(disk, folder="Mail%2FGateways/Büro"))
+        vcenter.service.content.rootFolder.CreateDatacenter("Ber%2flin")
+        with pytest.raises(Ambiguous) as several:
+            vcenter.hypervisor.rehearse(vcenter.spec(disk))
+        assert several.value.hint == "name one in the URL's path: Ber%2Flin, DC0"
+        with pytest.raises(NotFound, match=r"no datacenter 'Ber%2Fln' \(there are: Ber%2Flin, DC0\)"):
+            vcenter.connect("/Ber%2Fln").rehearse(vcenter.spec(disk))
+        with pytest.raises(NotFound, match="no virtual machine 'old' in the datacenter Ber/lin"):
+            vcenter.connect("/Ber%2Flin").find("old")
+
     @pytest.mark.parametrize(
         ("path", "hosts"),
         [

@@ -48,7 +48,7 @@ from hypervisors.vmware import (
     versions,
 )
 from hypervisors.vmware.building import Like
-from hypervisors.vmware.target import Target, target_of
+from hypervisors.vmware.target import Target, in_url, target_of
 
 Device = vim.vm.device
 LAN, STAGING = Network("lan", "dvportgroup"), Network("staging", "portgroup")
@@ -178,6 +178,11 @@ def test_the_newest_release_that_both_speak(api: str, version: str) -> None:
 )
 def test_macs_that_may_be_given_by_hand(mac: str, manual: bool) -> None:
     assert macs.is_manual(mac) is manual
+
+
+@pytest.mark.parametrize("name", ["Mail", "A/B", "50%", "a%2fb", "what? #1", "Büro Ö", "a@b:c;d"])
+def test_a_name_in_a_hint_can_be_pasted_into_the_url(name: str) -> None:
+    assert target_of(f"vsphere://root@vc/{in_url(name)}").datacenter == name
 
 
 class TestABareDisk:
