@@ -43,7 +43,7 @@ def verify(manifest: Source, certificate: Source, ca_file: Path) -> str:
 def _certificates(source: Source, text: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(text)
-    except ValueError as error:
+    except _NONSENSE as error:
         raise source.damaged(f"it contains no certificate ({error})") from error
 
 
@@ -53,7 +53,7 @@ def _authorities(ca_file: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(ca_file.read_bytes())
     except OSError as error:
         raise Problem(f"{ca_file}: {error.strerror}", hint=hint) from error
-    except ValueError as error:
+    except _NONSENSE as error:
         raise Problem(f"{ca_file} contains no certificate", hint=hint) from error
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.fuzz.mutate import mutated
 
-SLOWEST = 10  # seconds for one input: the slowest honest one takes a tenth, on an idle machine
+SLOWEST = 30  # seconds for one input: the slowest takes 2 of processor time, and the machine may be busy
 MEMORY = 1024  # MiB
 GUIDED = importlib.util.find_spec("atheris") is not None
 
@@ -127,8 +127,9 @@ def _last(pattern: str, said: str) -> int:
 
 
 def _why(said: str) -> str:
-    errors = re.findall(r"^(?:\w+\.)*\w+(?:Error|Exception|Lines)\b.*$|ERROR: libFuzzer: .*$", said, re.MULTILINE)
-    return str(errors[0])[:90] if errors else "it was killed"
+    raised = re.findall(r"=== Uncaught Python exception: ===\n(.*)$", said, re.MULTILINE)
+    ended = raised or re.findall(r"ERROR: libFuzzer: (.*)$|^(?:\w+\.)*(\w+Error\b.*)$", said, re.MULTILINE)
+    return str(ended[0])[:90] if ended else "it was killed"
 
 
 if __name__ == "__main__":

@@ -39,9 +39,8 @@ _SERVER = b"""<?xml version="1.0"?><Server><Service><Connector port="8443" addre
 
 def _interfaces(data: bytes) -> object:
     said = data.decode(errors="surrogateescape")
-    at_boot = interfaces_file.over_it(said, _LIVE)
     interfaces_file.sources(said)
-    return interfaces_file.without(said, _LIVE, at_boot=at_boot)
+    return interfaces_file.without(said, _LIVE, interfaces_file.over_it([said], _LIVE))
 
 
 def _main_cf(data: bytes) -> object:

@@ -1,11 +1,16 @@
 """What damaged inputs ended in another exception than the product's own, or took all time, once: each for its kind."""
 
+import io
 import json
+import zipfile
 
 import pytest
+from asn1crypto import pem
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.fuzz.every import PARSERS
 from tests.fuzz.parser import SECTION
+from tests.unit.appliance.small_ca import certificate
 
 _DEEP = b"[" * 3000
 _VMDK = PARSERS["image"].seeds[1]
@@ -20,6 +25,19 @@ def _agent(*answers: object) -> bytes:
     return _sections(*(json.dumps(each).encode() for each in answers))
 
 
+def _nameless() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("x", b"")
+    return out.getvalue().replace(b"\1\0\0\0x", b"\0\0\0\0").replace(b"x" + b"PK\1\2", b"PK\1\2")
+
+
+def _other_version() -> bytes:
+    der = certificate("Publisher")[0].public_bytes(Encoding.DER)
+    return bytes(pem.armor("CERTIFICATE", der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x3d")))
+
+
+_OTHER_VERSION = _other_version()
 FOUND = {
     "not XML": ("libvirt-domain", b"<domain>"),
     "an entity of its own": ("libvirt-domain", b'<!DOCTYPE d [<!ENTITY a "b">]><domain>&a;</domain>'),
@@ -57,8 +75,19 @@ FOUND = {
     "a pointer of many digits": ("rest", _sections(b'{"data":[1]}', b"/data/" + _LONG)),
     "a priority of many digits": ("networkd-nmcli", _sections(b"", b"0" * 36 + b":" + _LONG + b":x")),
     "a place in a list in another script": ("interfaces", "auto /mac/*/²\n".encode()),
+    "an expression that is deep": (
+        "interfaces",
+        b"iface b inet dhcp\n bridge_ports regex " + b"(" * 3000 + b")" * 3000,
+    ),
+    "an expression of many": ("interfaces", b"iface b inet dhcp\n bridge_ports regex x{99999999999999999999}\n"),
     "units upon units": ("ovf", PARSERS["ovf"].seeds[0].replace(b"byte * 2^20", b"byte" + b" * 2^99" * 100_000)),
     "a place that no file has": ("image", _VMDK[:28] + b"\xff" * 8 + _VMDK[36:]),
+    "a certificate of another version": (
+        "signature",
+        PARSERS["signature"].seeds[0].partition(SECTION)[0] + SECTION + b"SHA256(x.mf)= 00\n" + _OTHER_VERSION,
+    ),
+    "a member without a name": ("contents", _nameless()),
+    "a file name in no code": ("file-name", b"attachment; filename*0*=a\0b'x'y"),
     "names upon names": ("file-name", b'attachment; filename="' + b'x;"' * 20_000),
 }
 

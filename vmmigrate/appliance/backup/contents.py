@@ -34,7 +34,10 @@ _CONFIGURATION_NAME = re.compile(
     r"(^|/)(etc|conf|config|configuration)/|\.(cf|conf|cfg|ini|properties|xml|ya?ml)$", re.IGNORECASE
 )
 # What the readers raise on damage; RuntimeError: endless nesting, an unsupported version of the format.
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, RuntimeError)
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, RuntimeError),
+    LookupError,  # zipfile's for a member without a name
+)
 
 
 @dataclass(frozen=True)

@@ -117,4 +117,7 @@ def _said_name(disposition: str) -> str:
         return unquote(extended[2], extended[1] if extended[1].lower() in _CHARSETS else "utf-8", "replace")
     header = Message()
     header["Content-Disposition"] = disposition
-    return header.get_filename() or ""
+    try:
+        return header.get_filename() or ""
+    except (ValueError, LookupError):  # a charset that is none (RFC 2231)
+        return ""

@@ -144,7 +144,7 @@ def _is_port(name: str, words: tuple[str, ...]) -> bool:
 def _matches(pattern: str, name: str) -> bool:
     try:
         return re.fullmatch(pattern, name) is not None
-    except re.error:
+    except (re.error, RecursionError, OverflowError):  # the latter two of nesting, and of {99999999999}
         return False
 
 
