@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fixtures.appliance import ca, keys
 from fixtures.ports import free_port
@@ -31,7 +33,8 @@ NIO = 'protocol="org.apache.coyote.http11.Http11NioProtocol" SSLEnabled="true" s
 
 
 def pair(name: str, kind: str = "ECDSA") -> Pair:
-    key = keys.rsa_key("web") if kind == "RSA" else keys.ec_key(name)
+    key: Any = Ed25519PrivateKey.generate() if kind == "Ed25519" else keys.ec_key(name)
+    key = keys.rsa_key("web") if kind == "RSA" else key
     return Pair(key, ca.issue(key, name, [name]), (ca.authority(),))
 
 
@@ -112,7 +115,8 @@ class Tomcat:
     def shown_chain(self, shape: str, offer: Offer = Offer.ANY) -> list[x509.Certificate]:
         def look() -> list[x509.Certificate]:
             try:
-                chain = served("127.0.0.1", self.ports[shape], starttls=False, offer=offer).chain
+                # It takes connections some time before it answers them.
+                chain = served("127.0.0.1", self.ports[shape], starttls=False, timeout=40, offer=offer).chain
             except PortClosed as error:
                 raise NotYet(str(error)) from error
             return [x509.load_der_x509_certificate(each) for each in chain]
@@ -145,6 +149,13 @@ def odd_shapes(made: Tomcat) -> None:
     trusting = ["keytool", "-importcert", "-noprompt", "-alias", "clients", "-file", at / "other.pem"]
     subprocess.run([*trusting, "-keystore", at / "trusting", "-storepass", "word"], check=True, capture_output=True)
     made.add_connector("an empty password", f'keystoreFile="{at}/empty" keystorePass=""')
+    (at / "ed.p12").write_bytes(write([Entry("gw", pair("ed", "Ed25519"))], WORD))
+    made.add_connector("Ed25519 in a store", f'keystoreFile="{at}/ed.p12" keystorePass="word"')
+    windows = Path(__file__).parents[1] / "unit" / "appliance" / "shapes" / "p12-windows-alias-store.p12"
+    named = 'keystorePass="djigzo" keyAlias="te-3f1c0a52-77aa"'
+    made.add_connector("a store of Windows", f'keystoreFile="{windows}" {named}')
+    (at / "mixed").write_bytes(to_pem(FIRST).replace(b"\n", b"\r\n"))
+    made.add_connector("Windows' line ends", "", pem_host(at / "mixed"))
     made.add_connector("a store that trusts too", f'keystoreFile="{at}/trusting" keystorePass="word"')
 
 
@@ -158,6 +169,9 @@ ODD = (
     "hosts",
     "an empty password",
     "a store that trusts too",
+    "Ed25519 in a store",
+    "a store of Windows",
+    "Windows' line ends",
 )
 STOCK_PROPERTIES = "common.loader=\nserver.loader=\nshared.loader=\n"
 

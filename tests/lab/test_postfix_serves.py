@@ -179,6 +179,18 @@ ODD = {
     "two of one kind": Odd(ONE.pem + TWO.pem, ("tls-same-kind",), option="smtpd_tls_chain_files"),
     "a key for RSA-PSS": Odd(PSS, (), PSS),
 }
+# Behind postscreen smtpd has one pair, and tlsproxy has another for the clients that postscreen keeps to itself.
+PASSING, KEEPING = free_port(), free_port()
+BEHIND, OWN = AUTHORITY.issue("RSA"), AUTHORITY.issue("ECDSA")
+SCREENED = f"""
+{PASSING} inet n - n - 1 postscreen -o smtpd_tls_security_level=may
+{KEEPING} inet n - n - 1 postscreen -o smtpd_tls_security_level=may -o postscreen_access_list=
+  -o postscreen_greet_wait=1s -o postscreen_bare_newline_enable=yes
+  -o postscreen_cache_map=btree:$data_directory/keeping
+smtpd pass - - n - - smtpd -o smtpd_tls_security_level=may -o smtpd_tls_chain_files=/screen/behind.pem
+tlsproxy unix - - n - 0 tlsproxy -o tlsproxy_tls_security_level=may -o tlsproxy_tls_chain_files=/screen/own.pem
+dnsblog unix - - n - 0 dnsblog
+"""
 ODD_PORTS = {shape: free_port() for shape in ODD}
 PAIRS = {kind: AUTHORITY.issue(kind) for kind in FACTORS["kind"]}
 
@@ -222,7 +234,8 @@ def postfix(tmp_path_factory: pytest.TempPathFactory) -> real.Postfix:
         entries.append(
             f"{ODD_PORTS[name]} inet n - n - - smtpd -o smtpd_tls_security_level=may -o {odd.option}={path}\n"
         )
-    made.configure("shapes = /e\n", "".join(entries))
+    made.write({"/screen/behind.pem": BEHIND.pem, "/screen/own.pem": OWN.pem})
+    made.configure("shapes = /e\n", "".join(entries) + SCREENED.lstrip())
     return made
 
 
@@ -237,6 +250,7 @@ def at_first(postfix: real.Postfix) -> dict[int, list[x509.Certificate] | None]:
             found[port] = None
             with suppress(Unreachable):
                 found[port] = sent(port)
+        found |= {port: sent(port) for port in (PASSING, KEEPING)}
     return found
 
 
@@ -281,6 +295,18 @@ def test_what_is_read_otherwise_than_it_lies_there_is_said(
     shows = x509.load_pem_x509_certificates(odd.shows) if odd.shows else None
     assert at_first[port] == shows
     assert [pair.leaf, *pair.chain] == (shows or [ONE.leaf, ONE.middle])
+
+
+def test_behind_postscreen_smtpd_s_pair_is_read_and_tlsproxy_s_is_said(
+    postfix: real.Postfix, at_first: dict[int, list[x509.Certificate] | None]
+) -> None:
+    read = read_postfix(Chroot(postfix))  # type: ignore[arg-type]
+    [passed] = [service for service in read.services if service.name == "smtpd/pass"]
+    (pair,) = read_pairs(Chroot(postfix), passed.files)  # type: ignore[arg-type]
+    assert [pair.leaf, *pair.chain] == at_first[PASSING] == [BEHIND.leaf, BEHIND.middle]
+    assert at_first[KEEPING] == [OWN.leaf, OWN.middle]
+    [said] = [each for each in read.findings if each.id == "tls-postscreen"]
+    assert "/screen/own.pem" in said.seen
 
 
 @pytest.mark.usefixtures("at_first")

@@ -110,8 +110,9 @@ def read_postfix(shell: Shell) -> PostfixTls:
         read = [path for service in (first, *services) if not service.off for path in service.files.paths]
         shell.ahead(files=read, user="root")
     findings = (*(() if master else (_UNKNOWN_MASTER,)), *beside(shell, main, overrides))
-    if first.name == _PASSED and (its := _of_postscreen(shell, main, overrides)) and first.files != its:
-        findings = (*findings, _answered_by_postscreen(its.paths))
+    for passed in (each for each in found if each.name == _PASSED):
+        if (its := _of_postscreen(shell, main, overrides)) and passed.files != its:
+            findings = (*findings, _answered_by_postscreen(its.paths))
     return PostfixTls(first, tuple(service for service in services if service is not first), findings)
 
 
