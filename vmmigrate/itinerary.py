@@ -93,6 +93,8 @@ class Stop:
     question: Callable[[Any, "RunState"], str]
     valid: Callable[[Any], float]
     words: str = ""
+    says: Callable[[Any], Iterable[str]] = lambda run: ()  # measured there, for who decides when to go on
+    rehearsed: str = ""  # how a rehearsal of the way there ends, which undoes everything
 
 
 REDO = Scope("redo", "going back a few steps, to do them again")  # of every kind: the engine's own, then forward again

@@ -21,6 +21,8 @@ from vmmigrate.settings.models import Settings
 from vmmigrate.steps.migration import MIGRATE
 from vmmigrate.taking_up import fetch_secrets
 
+PREPARES, REHEARSES = "prepare", "rehearse"
+
 
 def plan(
     old: str,
@@ -53,11 +55,11 @@ def migrate(
     agreed: Plan | None = None,
     yes: bool = False,
     shown: bool = False,
-    prepares: bool = False,
+    verb: str = MIGRATE.name,
 ) -> str:
     """Plan, then do it all; the run's id. Raises NeedsConfirmation before anything is changed.
 
-    `prepares`: it stands still where nothing that serves the world has been touched.
+    `verb`: PREPARES stands still before anything that serves the world is touched; REHEARSES undoes all from there.
     `agreed`: a plan made earlier, whose premises must still hold; its run's id is kept. `shown`: the operator has seen
     the plan's warnings; else they are reported. After a failure before the commit the run
     has gone back and RolledBack is raised; NeedsAttention if a person must do something.
@@ -75,13 +77,15 @@ def migrate(
         if not shown:
             _report_warnings(made, recorder)
         if not yes:
-            prepared = ": this prepares it, and touches no mail" if prepares else ""
+            prepared = "" if verb == MIGRATE.name else ": no mail is touched"
             raise NeedsConfirmation(f"{made.old.name} will be replaced by {made.new_name}{prepared}", "--yes")
         fetch_secrets(doors, MIGRATE.secrets(doors, made, None))
         _refuse_unfit(made, hypervisor, doors)
         run = made_run(parts.rundir(run_id), made, settings, hypervisor, doors, parts)
         run.given = parts.given(None)
-        start(MIGRATE, plan_to_json(made), run, recorder, stops="prepare" if prepares else "")
+        start(
+            MIGRATE, plan_to_json(made), run, recorder, verb=verb, stops=verb == PREPARES, rehearses=verb == REHEARSES
+        )
     return run_id
 
 

@@ -45,10 +45,11 @@ def begin(
     given: Given = NOTHING_GIVEN,
     *,
     stops: bool = False,
+    rehearses: bool = False,
 ) -> Journal:
     """The run exists once its journal does; everything a later process needs is on the disk before it.
 
-    `stops`: it stands still at its itinerary's stop.
+    `stops`: it stands still at its itinerary's stop. `rehearses`: it goes back from there by itself.
     """
     header = {
         "run_id": rundir.run_id,
@@ -60,7 +61,8 @@ def begin(
             for phase in itinerary.phases
             for step in phase.steps
         ],
-        **({"stops": itinerary.stop.stands_as} if stops and itinerary.stop else {}),
+        **({"stops": itinerary.stop.stands_as} if (stops or rehearses) and itinerary.stop else {}),
+        **({"rehearses": True} if rehearses else {}),
     }
     try:
         write_durably(rundir.plan, plan.encode())
@@ -75,19 +77,19 @@ def begin(
         raise
 
 
-def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder, *, stops: str = "") -> None:
+def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder, *, verb: str = "", **ends: bool) -> None:
     """Begin a run of that kind, of which nothing is on the disk yet, and take it to its end.
 
-    `stops`: the verb that began it, if it is to stand still at its stop.
+    `verb`: what was asked for; "": the itinerary's name. `ends`: where it does not go to its end, as of `begin`.
     """
     rundir = run.rundir
     rundir.create()
     with (
         locked(rundir, itinerary.name, host=run.workstation, wall=run.wall),
-        closing(begin(rundir, itinerary, plan, run.settings, run.clocks, run.given, stops=bool(stops))) as journal,
+        closing(begin(rundir, itinerary, plan, run.settings, run.clocks, run.given, **ends)) as journal,
         recorder.into(journal, partial(itinerary.vms, run.plan)),
     ):
-        report_start(run, stops or itinerary.name)
+        report_start(run, verb or itinerary.name)
         supervise(Engine(journal, itinerary, run, run.emit), run, Engine.forward)
 
 

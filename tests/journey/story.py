@@ -111,6 +111,10 @@ class Story:
         what = (self.lab.old_name, str(self.lab.image))
         return self.command("prepare", *what, "--yes", *flags, stop=stop, **settings)
 
+    def rehearse(self, *flags: str, stop: Stop | None = None, **settings: Any) -> Told:
+        what = (self.lab.old_name, str(self.lab.image))
+        return self.command("rehearse", *what, "--yes", *flags, stop=stop, **settings)
+
     def cutover(self, *flags: str, stop: Stop | None = None) -> Told:
         return self.command("cutover", self.run_id, "--yes", *flags, stop=stop)
 

@@ -103,10 +103,8 @@ def migrate(
     begin(old, image, given, plan, json=json, yes=yes)
 
 
-def begin(
-    old: str, image: Path, given: Given, plan: Path | None, *, json: bool, yes: bool, prepares: bool = False
-) -> None:
-    """Plan, ask, then begin the run. `prepares`: it stands still before mail is touched."""
+def begin(old: str, image: Path, given: Given, plan: Path | None, *, json: bool, yes: bool, verb: str = "") -> None:
+    """Plan, ask, then begin the run. `verb`: one that touches no mail."""
     from vmmigrate import migrating
     from vmmigrate.run.rundir import new_run_id
     from vmmigrate.show.plan import plan_lines
@@ -118,14 +116,10 @@ def begin(
         if not yes:
             agreed = agreed or migrating.plan(old, image, settings, parts, run_id=run_id)
             echo(plan_lines(agreed), err=json)
-            name = agreed.old.name
-            confirm(
-                f"Prepare the replacement of {name} now? Its mail is not touched."
-                if prepares
-                else f"Replace {name} now?"
-            )
+            what = f"{verb.capitalize()} the replacement of" if verb else "Replace"
+            confirm(f"{what} {agreed.old.name} now?{' Its mail is not touched.' if verb else ''}")
         how = partial(migrating.migrate, run_id=run_id, agreed=agreed, yes=True, shown=not yes)
-        how(old, image, settings, parts, prepares=prepares)
+        how(old, image, settings, parts, verb=verb or "migrate")
 
     carry_out(act, json=json, config=given.config, flags=given.flags())
 

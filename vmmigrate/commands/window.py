@@ -1,4 +1,4 @@
-"""The commands of a migration in two parts: prepare it today, cut over in a window."""
+"""The commands of a migration in two parts: rehearse it, prepare it today, cut over in a window."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,18 @@ def prepare(old: Old, image: Image, given: Given, plan: Agreed = None, json: Jso
 
     Example: vmmigrate prepare mailgw ciphermail-5.5.qcow2 --staging staging
     """
-    begin(old, image, given, plan, json=json, yes=yes, prepares=True)
+    begin(old, image, given, plan, json=json, yes=yes, verb="prepare")
+
+
+@grouped
+def rehearse(old: Old, image: Image, given: Given, plan: Agreed = None, json: Json = False, yes: Yes = False) -> None:
+    """Prepare as for a cutover, on real data in isolation, measure what can be measured, and undo everything.
+
+    It says how long nobody would take mail, and what is left to decide. OLD keeps its mail, links and settings.
+
+    Example: vmmigrate rehearse mailgw ciphermail-5.5.qcow2 --staging staging
+    """
+    begin(old, image, given, plan, json=json, yes=yes, verb="rehearse")
 
 
 @dataclass(frozen=True)
@@ -80,4 +91,4 @@ def cutover(run: RunId, window: Window, config: Config = None, yes: Yes = False,
     carry_out(act, json=json, config=config, run_id=run)
 
 
-COMMANDS = (prepare, cutover)
+COMMANDS = (rehearse, prepare, cutover)

@@ -20,7 +20,7 @@ from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.recording import record_failure, record_learnt
 from vmmigrate.run.redo import half_done, left_as_it_was, redo
 from vmmigrate.run.standing import NEEDS_ATTENTION, ROLLED_BACK, Standing
-from vmmigrate.run.stopping import stand_still
+from vmmigrate.run.stopping import stop_at
 from vmmigrate.step import Act, Nothing, Otherwise, Step, UndoRefused
 
 
@@ -61,7 +61,7 @@ class Engine:
         for number, step in enumerate(self._steps, start=1):
             if self._state.steps[step.name] is not Status.DONE:
                 if stop := self.standing.stops_before(step.name):
-                    stand_still(stop, self.journal, self.stage)
+                    stop_at(stop, self)
                     return
                 self.stage.pace.cancelled()
                 if not self._still_so(step.looks_back, step.name):

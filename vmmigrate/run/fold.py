@@ -33,13 +33,19 @@ class Back:
     leave_behind: bool = False  # the operator permits that something stays behind in the new side
     finishes: str = ""  # the scope whose end is made final by it; "": it is no `finish`
     permits: Mapping[str, str] = field(default_factory=dict)  # what may be lost by it, as the operator gave it
+    ends_as: str = ""  # what its end is called, where it was no failure that brought it about
     stood: str = ""  # the scope after which the run stood still when it was begun, and the old side served
 
     @property
     def recorded(self) -> dict[str, Any]:
         """As a journal has it."""
         data = {"scope": self.scope, "reason": self.reason, "steps": list(self.steps), LEAVE_BEHIND: self.leave_behind}
-        further = {"finishes": self.finishes, "permits": dict(self.permits), "stood": self.stood}
+        further = {
+            "finishes": self.finishes,
+            "permits": dict(self.permits),
+            "stood": self.stood,
+            "ends_as": self.ends_as,
+        }
         return {**data, **{name: value for name, value in further.items() if value}}
 
 
@@ -70,6 +76,7 @@ class RunState:
     back: Back | None = None
     paused: str | None = None
     stops: str = ""  # where it stands still on its way forward, as its itinerary calls it; "": nowhere any more
+    rehearses: bool = False  # it goes back from there by itself
     stood: bool = False  # whether it has ever stood there
     until: float | None = None  # Unix seconds: how long it may stand at its stop
     ended: str | None = None
@@ -130,6 +137,7 @@ def _start(record: Record) -> RunState:
         data.get("itinerary", FIRST),
         titles=titles,
         stops=data.get("stops", ""),
+        rehearses=data.get("rehearses", False),
     )
 
 
@@ -188,8 +196,8 @@ def _direction(state: RunState, record: Record) -> RunState:
         return _with(state, back=None, paused=None, ended=None, troubles={}, stops=stops)
     steps = tuple(_known(state, record, name) for name in data["steps"])
     leave_behind, permits = data.get(LEAVE_BEHIND, False), dict(data.get("permits", {}))
-    finishes, stood = data.get("finishes", ""), data.get("stood", "")
-    back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, finishes, permits, stood)
+    terms = {"finishes": data.get("finishes", ""), "stood": data.get("stood", ""), "ends_as": data.get("ends_as", "")}
+    back = Back(_text(data, "scope"), _text(data, "reason"), steps, leave_behind, permits=permits, **terms)
     return _with(state, back=back, paused=None, ended=None, troubles={})
 
 

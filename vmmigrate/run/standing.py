@@ -31,6 +31,8 @@ class Standing:
         state = self.state
         if state.finished:
             return FINISHED
+        if state.ended == ROLLED_BACK and state.back and state.back.ends_as:
+            return state.back.ends_as
         return state.ended or state.paused or f"{_ON_ITS_WAY} {'back' if state.back else 'forward'}"
 
     @property

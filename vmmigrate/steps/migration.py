@@ -10,7 +10,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, guards, inside, intake, naming, retire, service
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, expecting, guards, inside, intake, naming, retire, service
 from vmmigrate.steps import open as open_
 
 
@@ -225,5 +225,7 @@ MIGRATE = Itinerary(
         question=_cuts_over,
         valid=lambda run: float(run.settings.limits.prepared),
         words="mail untouched",
+        says=expecting.says,
+        rehearsed="rehearsed",
     ),
 )
