@@ -3,7 +3,7 @@
 import io
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +48,9 @@ class AtOnce:
         except Exception as error:
             done.set_exception(error)
         return done
+
+    def map(self, act: Callable[..., Any], each: Iterable[Any]) -> list[Any]:
+        return [act(one) for one in each]
 
 
 @contextmanager

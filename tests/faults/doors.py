@@ -23,7 +23,7 @@ from tests.faults.console import ModelConsole
 from vmmigrate import doors as product_doors
 from vmmigrate.appliance import asking, consoles
 from vmmigrate.appliance.ssh import session, shell
-from vmmigrate.appliance.tls import bundle, handshake, keys, pkcs12
+from vmmigrate.appliance.tls import as_shown, bundle, handshake, keys, pkcs12
 from vmmigrate.run import sealed, stage
 from vmmigrate.steps import export, guards
 
@@ -39,14 +39,15 @@ class Doors:
         session.connect = self.connect  # type: ignore[attr-defined]
         stage.host_key_seen = self.host_key_seen  # type: ignore[attr-defined]
         product_doors.dial_straight = self.dial  # type: ignore[attr-defined]
-        for module in (handshake, bundle):
+        for module in (handshake, bundle, as_shown):
             module.served = self.served  # type: ignore[attr-defined]
         consoles.find = self.find_console
         consoles.open_console = self.open_console  # type: ignore[assignment]
         for module in (asking, session, shell):
             module.secrets = SameMark  # type: ignore[attr-defined, assignment]
         export.Piped = Piped  # type: ignore[misc, assignment]
-        guards.ThreadPoolExecutor = AtOnce  # type: ignore[misc, assignment]
+        for module in (guards, as_shown):
+            module.ThreadPoolExecutor = AtOnce  # type: ignore[misc, assignment]
         sealed.Sealed.decrypted = decrypted  # type: ignore[assignment, method-assign]
         pkcs12.entries = remembered(pkcs12.entries)  # type: ignore[assignment]
         pkcs12.write = remembered_stores(pkcs12.write)  # type: ignore[assignment]
