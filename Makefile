@@ -22,7 +22,7 @@ lint: setup
 	$(PY) -m mypy
 
 check: lint ## Lint, types, and the quick tests, which need no root: under a minute
-	$(PY) -m pytest -q -n 2 --dist worksteal -m "not lab and not slow and not vsphere"
+	$(PY) -m pytest -q -n 3 --dist worksteal -m "not lab and not slow and not vsphere"
 
 test: lint ## All tests, including the lab of real guests
 	@tests/run_all.sh

@@ -1,7 +1,7 @@
 """What the tests of each folder took, and how much they may: in `make test` more than that fails the session.
 
-Counted is the time of all tests of a folder, one after the other, by the clock on the wall. A budget is twice what
-`make test` takes on an idle machine with two cores, or more.
+Counted is the time of all tests of a folder, one after the other, by the clock on the wall. A budget is about twice
+what that is in `make test` on an idle machine with two cores, where three tests and the lab run beside each other.
 For a busy machine: VMMIGRATE_TEST_BUDGET=3 allows three times as much. Where it is not set it is only shown.
 """
 

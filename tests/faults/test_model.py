@@ -50,12 +50,12 @@ def test_a_seed_gives_one_story() -> None:
 
 
 def test_what_must_hold_holds() -> None:
-    """Forty schedules; `make test` plays ten thousand."""
-    printed = faults("--schedules", "40", "--seed", "1", "--jobs", "2")
+    """Sixteen schedules; `make test` plays ten thousand."""
+    printed = faults("--schedules", "16", "--seed", "1", "--jobs", "2")
     line = json.loads(printed[-1])
     assert line["violations"] == 0, "\n".join(printed)
-    assert line["schedules"] == 40
-    assert line["kills"] > 8
+    assert line["schedules"] == 16
+    assert line["kills"] > 3
 
 
 def test_a_smaller_schedule_has_one_thing_less() -> None:
