@@ -99,22 +99,29 @@ def _refuse_truncated(source: Source, header: Header) -> None:
     l2_entries = header.cluster // 8 // header.l2_words
     for index, entry in enumerate(l1):
         if entry & _OFFSET:
-            table = numbers(source.read(entry & _OFFSET, header.cluster), "Q", "big")[:: header.l2_words]
-            source.require(_furthest(table, header, index * l2_entries * header.cluster))
+            words = numbers(source.read(entry & _OFFSET, header.cluster), "Q", "big")
+            source.require(_furthest(words, header, index * l2_entries * header.cluster))
 
 
-def _furthest(table: "array[int]", header: Header, guest: int) -> int:
+def _furthest(words: "array[int]", header: Header, guest: int) -> int:
     """The end of the last data that this L2 table names; `guest`: the guest address of its first byte."""
     furthest = 0
-    for entry in table:
+    for at in range(0, len(words), header.l2_words):
+        entry = words[at]
         if entry & _COMPRESSED:
             furthest = max(furthest, _compressed_end(entry, header))
         elif entry & _OFFSET and not entry & _READS_AS_ZEROS:
+            written = header.cluster if header.l2_words == 1 else _written(words[at + 1], header)
             # the last cluster may be written only up to the end of the disk
-            used = min(header.cluster, -(-(header.virtual_size - guest) // SECTOR) * SECTOR)
+            used = min(written, -(-(header.virtual_size - guest) // SECTOR) * SECTOR)
             furthest = max(furthest, (entry & _OFFSET) + used)
         guest += header.cluster
     return furthest
+
+
+def _written(bitmap: int, header: Header) -> int:
+    """Of a cluster with extended L2: up to its last subcluster of 32 that is allocated, which the low half says."""
+    return (bitmap & 0xFFFFFFFF).bit_length() * (header.cluster // 32)
 
 
 def _compressed_end(entry: int, header: Header) -> int:

@@ -94,6 +94,22 @@ def test_qcow2_that_lacks_one_byte_of_data_is_cut_short(tmp_path: Path) -> None:
     assert refusal(path)[0].startswith("is cut short")
 
 
+@pytest.mark.parametrize(
+    "options",
+    ["extended_l2=on", "extended_l2=on,cluster_size=128k", "extended_l2=on,cluster_size=2M", "cluster_size=2M"],
+)
+def test_qcow2_whose_data_end_within_a_cluster_is_whole(tmp_path: Path, options: str) -> None:
+    """With extended L2 QEMU writes those of its 32 parts that have data: the file may end before the cluster."""
+    raw = tmp_path / "partial.raw"
+    raw.write_bytes(NOISE + b"end" + bytes(5 << 20))
+    path = converted(raw, tmp_path, "qcow2", "-o", options)
+    assert identify_image(path, no_progress).virtual_size == -(-raw.stat().st_size // 512) * 512
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size - (1 << 20) // 2)
+    assert refusal(path)[0].startswith("is cut short")
+
+
 def test_qcow2_header_alone_is_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(b"QFI\xfb\x00\x00\x00\x03")
