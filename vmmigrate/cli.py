@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -73,6 +74,15 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         typer.echo(f"vmmigrate {__version__}")
         raise typer.Exit
+    _refuse_native_windows()
+
+
+def _refuse_native_windows() -> None:
+    """There is no lock by which one process alone works on a run, and no folder that only its owner can read."""
+    if find_spec("fcntl") is None:
+        typer.echo("error: vmmigrate does not run on Windows itself: it needs POSIX file locks", err=True)
+        typer.echo("  → run it in WSL 2 (wsl --install), on Linux or on macOS", err=True)
+        raise typer.Exit(2)
 
 
 class _Outlasting(io.FileIO):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from vmmigrate.events import Outage, Service
     from vmmigrate.facts import Facts
     from vmmigrate.run.fold import RunState
+    from vmmigrate.run.outside import Outside
 
 
 class Plan(Protocol):
@@ -139,6 +140,8 @@ class Itinerary:
     vms: Callable[[Any, "RunState"], Mapping[str, str]] = lambda plan, state: {}  # ids of what it is about, for events
     # Whether the side that is plugged in lets only this workstation in: what it answers here says nothing of the world.
     alone: Callable[["RunState"], bool] = lambda state: False
+    # Who watches the services from here in its live phases, of a run; None: nobody.
+    outside: Callable[[Any], "Outside | None"] = lambda run: None
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
     stop: Stop | None = None  # where a run that was begun so stands still
 

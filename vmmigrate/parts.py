@@ -28,7 +28,6 @@ from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.logged import warnings_to
-from vmmigrate.run.outside import Outside
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.service import Within, at_once
 from vmmigrate.run.stage import Run
@@ -53,7 +52,7 @@ class Parts:
     workstation: Callable[[], str] = socket.gethostname
     open_doors: Callable[[Settings, Secrets], Doors] = Doors
     within: Within = at_once
-    outside: Callable[[Run], Outside | None] = lambda run: None  # who watches the gateway's services meanwhile
+    watches: bool = False  # whether a run's services are asked from here in its live phases
     given: Callable[[Path | None], Given] = lambda file: NOTHING_GIVEN  # by file (None: the operator's) and environment
     itineraries: Sequence[Itinerary] = ITINERARIES
 
@@ -148,9 +147,9 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
         unasked=lambda: parts.open_doors(settings, parts.secrets.of(settings).without_asking()),
         within=parts.within,
         workstation=parts.workstation,
+        watches=parts.watches,
         pace=parts.pace,
     )
-    run.outside = parts.outside(run)
     if isinstance(hypervisor, Lasting):
         hypervisor.keep_to(lambda: run.pace)  # nothing stops a way back, nor its wait for the hypervisor
     return run

@@ -18,7 +18,6 @@ from vmmigrate.errors import NeedsAttention, NeedsConfirmation, RolledBack, Usag
 from vmmigrate.events import Event, Listener, RunEnded, RunStarted, Service, StepBegan, StepFailed, unfailing
 from vmmigrate.interrupts import INTERRUPTS
 from vmmigrate.parts import Parts
-from vmmigrate.run.outside import from_here
 from vmmigrate.service import service
 from vmmigrate.settings import folders
 from vmmigrate.settings.load import read_given
@@ -67,7 +66,7 @@ class Session:
             listen=self._hear,
             pace=Pace(cancelled=self._check),
             within=in_time,
-            outside=from_here,
+            watches=True,
             given=lambda file: read_given(self._config or file, os.environ),
         )
         return self._parts

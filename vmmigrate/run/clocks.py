@@ -15,8 +15,8 @@ def _boot() -> str:
 
 
 def _up() -> float:
-    """Seconds since this machine's boot, also those in which it slept."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    """Seconds since this machine's boot, on Linux also those in which it slept; macOS has no such clock for us."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True)

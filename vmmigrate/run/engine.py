@@ -109,7 +109,6 @@ class Engine:
         self.journal.append(Kind.BEGIN, {"step": step.name})
         self.emit(StepBegan(step.name, step.title, number, len(self._steps)))
         started = self.stage.pace.clock.now()
-        self._watch(step)
         self._enter(step)
         try:
             self._act(step)
@@ -119,7 +118,6 @@ class Engine:
             self.emit(record_failure(self.journal, step, error, undoing=False))
             raise
         self.journal.append(Kind.DONE, {"step": step.name})
-        self._watch(step)
         self.emit(StepEnded(step.name, step.title, self.stage.pace.clock.now() - started))
 
     def _act(self, step: Step) -> None:
@@ -266,7 +264,6 @@ class Engine:
         self.stage.facts = self._state.facts
         self.emit(StepBegan(step.name, step.title, number, total, undoing=True))
         started = self.stage.pace.clock.now()
-        self._watch(step)
         self._enter(step)
         if not isinstance(step.undo, Nothing):
             try:
@@ -277,7 +274,6 @@ class Engine:
                 self.emit(record_failure(self.journal, step, error, undoing=True))
                 return
         self.journal.append(Kind.UNDONE, {"step": step.name})
-        self._watch(step)
         self.stage.facts = self._state.facts
         self.emit(StepEnded(step.name, step.title, self.stage.pace.clock.now() - started, undoing=True))
 
@@ -290,11 +286,10 @@ class Engine:
     def _is_live(self, step: Step) -> bool:
         return self._state.phases[step.name] in self.itinerary.live
 
-    def _watch(self, step: Step) -> None:
-        if self._is_live(step):
-            self.stage.watch(alone=self.itinerary.alone(self._state))
-
     def _enter(self, step: Step) -> None:
+        if self._is_live(step):
+            self.stage.watch(self.itinerary.outside, alone=self.itinerary.alone(self._state))
+
         def learn(value: object) -> None:
             record_learnt(self.journal, step, value)
             self.stage.facts = self._state.facts

@@ -12,6 +12,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.journal import Journal
+from vmmigrate.run.outside import Outside
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.record import Kind
 from vmmigrate.run.standing import Standing
@@ -31,7 +32,7 @@ class Stage(Protocol):
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None: ...
 
-    def watch(self, *, alone: bool) -> None:
+    def watch(self, outside: Callable[[Any], Outside | None], *, alone: bool) -> None:
         """See from here what the world sees. `alone`: who is plugged in lets only this workstation in."""
 
 

@@ -37,9 +37,9 @@ def elapsed(began: Record, ended: Record) -> tuple[float, bool]:
     """Seconds between two records, and whether they are only about so many.
 
     Within one boot of one machine by the clock that nobody sets and that runs on while the machine sleeps; else by
-    the wall clock.
+    the wall clock, also where the machine does not say which boot it is.
     """
-    if began.up is not None and ended.up is not None and began.boot == ended.boot:
+    if began.up is not None and ended.up is not None and began.boot and began.boot == ended.boot:
         return round(ended.up - began.up, 3), False
     return round(max(0.0, ended.time - began.time), 3), True
 

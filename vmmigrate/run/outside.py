@@ -4,16 +4,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from hypervisors import Dial, dial_straight
 from vmmigrate.events import SeenOutside, Silence
 from vmmigrate.watch.asking import Service
 from vmmigrate.watch.prober import Prober
 from vmmigrate.watch.samples import Gap, Sample, Seen, seen
-
-if TYPE_CHECKING:
-    from vmmigrate.run.stage import Run
 
 _FIRST = 3.0  # seconds for the first answer, so that a gap has a beginning
 _SETTLES = 5.0  # seconds for an answer at the end, so that a gap has an end
@@ -98,13 +94,3 @@ def in_words(each: SeenOutside) -> str:
         return f"{each.service} answered all the time"
     open_end = each.gaps[-1].ended is None
     return f"{each.service} {'does not answer at the end' if open_end else 'did not answer at the beginning'}"
-
-
-def from_here(run: "Run") -> Outside | None:
-    """Of the gateway's live address. None: the settings say no, or it is reached by a jump host alone."""
-    if not run.settings.outage.watch or run.settings.old.via is not None:
-        return None
-    port = run.settings.old.smtp_port
-    asked = (Service("smtp", port), Service("starttls", port, expected=False))
-    pages = (Service("https", 443, expected=False), Service("https", 8443, expected=False))
-    return Outside(run.plan.identity.host, (*asked, *pages), run.clocks.wall)

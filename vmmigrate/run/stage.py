@@ -63,7 +63,8 @@ class Run:
     within: Within = at_once  # how long the look at the service may take
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)
-    outside: Outside | None = None  # None: nobody watches
+    watches: bool = False  # whether the services are asked from here in a live phase
+    outside: Outside | None = None  # who does
     step: str = ""
     leave_behind: bool = False
     discard: Discard = Discard()
@@ -80,8 +81,10 @@ class Run:
             hears_progress=lambda progress: self.emit(StepProgress(step, progress.done, progress.total)),
         )
 
-    def watch(self, *, alone: bool) -> None:
-        """From the first live step on, the gateway's services are asked as the world asks them."""
+    def watch(self, outside: Callable[["Run"], Outside | None], *, alone: bool) -> None:
+        """From the first live step on, the services are asked as the world asks them. `outside`: how, of this kind."""
+        if self.watches:
+            self.outside = self.outside or outside(self)
         if self.outside:
             self.outside.alone = alone
             self.outside.begin()

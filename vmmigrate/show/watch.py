@@ -54,7 +54,7 @@ def turn_json(turn: Turn) -> dict[str, object]:
         "at": _iso(turn.at),
         "service": str(turn.service),
         "answers": bool(turn.sign),
-        "sign": turn.sign,
+        "shown": turn.sign,
         "why": turn.why,
         "after": turn.after,
     }
@@ -71,7 +71,7 @@ def watched_json(watched: Watched) -> dict[str, object]:
                 "asked": each.asked,
                 "answered": each.answered,
                 "answers": each.answers,
-                "sign": each.sign,
+                "shown": each.sign,
                 "longest_gap": _seconds(each.longest),
                 "gaps": [{"seconds": _seconds(gap), "why": gap.why} for gap in each.gaps],
                 "changes": len(each.changes),

@@ -10,8 +10,11 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
+from vmmigrate.run.outside import Outside
+from vmmigrate.run.stage import Run
 from vmmigrate.steps import CLOSE, PREPARE, SWITCH, expecting, guards, inside, intake, naming, retire, service
 from vmmigrate.steps import open as open_
+from vmmigrate.watch.asking import Service
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -170,6 +173,16 @@ def alone(state: RunState) -> bool:
     return switched and state.steps["open"] is not Status.DONE
 
 
+def outside(run: Run) -> Outside | None:
+    """The services at the gateway's address. None: the settings say no, or it is reached by a jump host alone."""
+    if not run.settings.outage.watch or run.settings.old.via is not None:
+        return None
+    port = run.settings.old.smtp_port
+    asked = (Service("smtp", port), Service("starttls", port, expected=False))
+    pages = (Service("https", 443, expected=False), Service("https", 8443, expected=False))
+    return Outside(run.plan.identity.host, (*asked, *pages), run.clocks.wall)
+
+
 def makes_vm(state: RunState) -> bool:
     """Whether the way forward makes the new VM, or makes it again because its import cannot be continued."""
     redone = state.back is not None and state.back.scope == REDO.name
@@ -217,6 +230,7 @@ MIGRATE = Itinerary(
     vms=vms,
     guard=guards.may_act,
     alone=alone,
+    outside=outside,
     stop=Stop(
         after=PREPARE.name,
         stands_as="prepared",

@@ -46,7 +46,7 @@ class Bench:
     learn: Callable[[object], None] = lambda value: None
     watched: list[bool] = field(default_factory=list)
 
-    def watch(self, *, alone: bool) -> None:
+    def watch(self, outside: object, *, alone: bool) -> None:
         self.watched.append(alone)
 
     def enter(self, step: str, learn: Callable[[object], None], *, leave_behind: bool) -> None:

@@ -108,7 +108,7 @@ def test_the_world_is_watched_around_each_live_step_and_it_is_known_who_answers_
     small = replace(SMALL, alone=lambda state: state.steps["open"] is not Status.DONE)
     process = start(path, world, itinerary=small)
     process.engine.forward()
-    assert process.bench.watched == [True, False, False, False]
+    assert process.bench.watched == [True, False]
 
 
 def test_forward_skips_what_is_done(path: Path, world: World) -> None:
