@@ -12,7 +12,8 @@ from fixtures.model.mount import PLACE
 from fixtures.model.world import ADDRESS, IMAGE, OLD_NAME, World
 from hypervisors import Cancelled, Clock, Pace, Problem
 from tests.faults.process import Desks, Killed, Process
-from vmmigrate import known_runs, migrating, operations
+from vmmigrate import cutting_over, known_runs, migrating, operations
+from vmmigrate.cutting_over import Terms
 from vmmigrate.events import Event, RunEnded
 from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
@@ -125,9 +126,18 @@ class Desk:
 
     # ---- the verbs -------------------------------------------------------------------------------------------
 
-    def _migrate(self, parts: Parts) -> str:
+    def _migrate(self, parts: Parts, verb: str = "migrate") -> str:
         self.run_id = _run_id(self.world, self.name)
-        return migrating.migrate(OLD_NAME, IMAGE, self.settings(), parts, run_id=self.run_id, yes=True)
+        return migrating.migrate(OLD_NAME, IMAGE, self.settings(), parts, run_id=self.run_id, yes=True, verb=verb)
+
+    def _prepare(self, parts: Parts) -> str:
+        return self._migrate(parts, "prepare")
+
+    def _rehearse(self, parts: Parts) -> str:
+        return self._migrate(parts, "rehearse")
+
+    def _cutover(self, parts: Parts, budget: float | None = None) -> str:
+        return cutting_over.cutover(self.run_id, parts, Terms(budget=budget), lambda question: None)
 
     def _resume(self, parts: Parts, **options: Any) -> str:
         return operations.resume(self.run_id, parts, **options)
@@ -144,6 +154,9 @@ class Desk:
 
 VERBS: dict[str, Callable[..., Any]] = {
     "migrate": Desk._migrate,
+    "prepare": Desk._prepare,
+    "rehearse": Desk._rehearse,
+    "cutover": Desk._cutover,
     "resume": Desk._resume,
     "rollback": Desk._rollback,
     "finish": Desk._finish,

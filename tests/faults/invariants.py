@@ -107,7 +107,7 @@ def healed(model: "Model", word: str) -> Iterator[Broken]:
     serving = len(model.world.serving())
     if serving != 1:
         yield "I2", f"healed and taken up again, the run is {word}, and {serving} serve"
-    elif word not in ("migrated", "rolled-back", "finished", "switched back"):
+    elif word not in ("migrated", "rolled-back", "rehearsed", "finished", "switched back"):
         yield "I2", f"healed and taken up again, the run comes to no end: {word}"
 
 

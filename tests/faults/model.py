@@ -235,7 +235,7 @@ class Model:
         self.discarded |= DISCARD in ended.command and ended.error is None
         self.tell(f"  → {type(ended.error).__name__ if ended.error else 'ok'}: {ended.text[:300]}")
         self.broken += invariants.of_command(self, ended)
-        if ended.reported == "rolled-back":
+        if ended.reported in ("rolled-back", "rehearsed"):
             self.broken += invariants.old_as_before(self)
 
 
@@ -243,6 +243,8 @@ def _options(flags: list[str]) -> dict[str, Any]:
     named: dict[str, Any] = {}
     if "--scope" in flags:
         named["scope"] = flags[flags.index("--scope") + 1]
+    if "--budget" in flags:
+        named["budget"] = float(flags[flags.index("--budget") + 1])
     if "--leave-mail" in flags:
         named["leave_behind"] = True
     if "--discard" in flags:

@@ -19,7 +19,7 @@ from tests.faults.schedule import Leg, Schedule, of_seed
 from vmmigrate.events import Event, StepBegan
 
 PATIENCE = 600.0  # real seconds for one schedule, on a machine that may be busy
-_ENDS = ("migrated", "rolled-back", "finished", "switched back")
+_ENDS = ("migrated", "rolled-back", "rehearsed", "finished", "switched back")
 
 
 @dataclass
@@ -78,9 +78,14 @@ def _on_step(model: Model, step: str, act: Any) -> None:
 def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
     """In any order. This process is used up by it; it was warmed up."""
     schedules = sorted((of_seed(seed, size.effects, size.live_from) for seed in seeds), key=lambda each: each.first)
+    for verb in sorted({schedule.legs[0].command for schedule in schedules}):
+        yield from _play_all([schedule for schedule in schedules if schedule.legs[0].command == verb], verb)
+
+
+def _play_all(left: list[Schedule], verb: str) -> list[Played]:
+    """Those that begin with the same command. In a copy this ends the process."""
     results: list[Played] = []
     model = Model()
-    left = list(schedules)
 
     def copy_here(number: int) -> None:
         while left and left[0].first <= number:
@@ -91,8 +96,8 @@ def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
             results.append(played)
 
     model.on_effect = copy_here
-    model.command(Leg("migrate"))
-    yield from results
+    model.command(Leg(verb))
+    return results
 
 
 def warm_up() -> None:
@@ -152,7 +157,7 @@ def _to_an_end(model: Model, command: Any) -> None:
     model.tell("healed")
     model.heal()
     model.end = _word(model)
-    for verb in ("resume", "rollback", "resume", "rollback --discard unseen"):
+    for verb in ("resume", "cutover", "rollback", "resume", "rollback --discard unseen"):
         if model.end in _ENDS or model.end.startswith("none:"):
             break
         command(Leg(verb))

@@ -59,6 +59,9 @@ COMMANDS = {
 }
 
 
+IN_A_WINDOW = {**COMMANDS, "cutover": 25, "cutover --budget 5": 4}
+
+
 @dataclass(frozen=True)
 class Leg:
     """One command. `before`: what moves before it; `during`: at its nth effect, counted from 1.
@@ -73,14 +76,14 @@ class Leg:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The first leg is the migration. `seed`: for what is drawn while it is played."""
+    """The first leg is the migration, or prepares or rehearses it. `seed`: for what is drawn while it is played."""
 
     seed: int
     legs: tuple[Leg, ...]
 
     @property
     def first(self) -> int:
-        """The migration's effect at which something moves; none moves: past all."""
+        """The first leg's effect at which something moves; none moves: past all."""
         at = self.legs[0].during[0][0] if self.legs[0].during else 1 << 30
         assert isinstance(at, int)
         return at
@@ -93,6 +96,8 @@ class Schedule:
 def of_seed(seed: int, effects: int, live_from: int) -> Schedule:
     """`effects`: of an undisturbed migration; `live_from`: the one with which its live phases begin."""
     chance = Random(seed)
+    if seed % 5 == 0:
+        return _in_a_window(seed, chance, live_from)
     begin = live_from if chance.random() < 0.6 else 1
     first = Leg("migrate", (), tuple(_during(chance, chance.randint(begin, effects + 20))))
     legs = [first]
@@ -100,6 +105,18 @@ def of_seed(seed: int, effects: int, live_from: int) -> Schedule:
         before = tuple(_move(chance, WORLD) for _ in range(chance.choice((0, 0, 1, 1, 2))))
         during = tuple(_during(chance, chance.randint(1, 90))) if chance.random() < 0.5 else ()
         legs.append(Leg(_drawn(chance, COMMANDS), before, during))
+    return Schedule(seed, tuple(legs))
+
+
+def _in_a_window(seed: int, chance: Random, live_from: int) -> Schedule:
+    """Prepared or rehearsed; what moves meanwhile; then mostly a cutover."""
+    verb = "rehearse" if chance.random() < 0.2 else "prepare"
+    at = chance.randint(1, live_from) if chance.random() < 0.4 else live_from + 200
+    legs = [Leg(verb, (), tuple(_during(chance, at)))]
+    while len(legs) < 5 and (len(legs) < 2 or chance.random() < 0.8):
+        before = tuple(_move(chance, WORLD) for _ in range(chance.choice((0, 1, 1, 2))))
+        during = tuple(_during(chance, chance.randint(1, 150))) if chance.random() < 0.7 else ()
+        legs.append(Leg(_drawn(chance, IN_A_WINDOW), before, during))
     return Schedule(seed, tuple(legs))
 
 

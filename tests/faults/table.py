@@ -44,7 +44,7 @@ WORDS = {
     "row": "a user is added at whoever serves",
     "deaf": "guests do not heed a request to shut down",
 }
-_ENDS = ("migrated", "finished", "rolled-back", "switched back", "needs-attention")
+_ENDS = ("migrated", "finished", "rolled-back", "rehearsed", "switched back", "needs-attention")
 
 
 def table(total: Sum) -> str:
