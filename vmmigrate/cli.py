@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from vmmigrate import __version__
-from vmmigrate.commands import backup, config, doctor, init, migration, probe, tls, update, watch, window
+from vmmigrate.commands import audit, backup, config, doctor, init, migration, probe, tls, update, watch, window
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 failed, and everything is back as it was · 2 refused, nothing was changed (usage,
@@ -59,6 +59,7 @@ for command in (
     *migration.COMMANDS[:2],
     *window.COMMANDS,
     *migration.COMMANDS[2:],
+    audit.audit,
     probe.probe,
     watch.watch,
 ):

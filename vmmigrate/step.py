@@ -30,6 +30,14 @@ class Otherwise(Enum):
 
 
 @dataclass(frozen=True)
+class Change:
+    """`vm`: 'old' or 'new'. `what`: in it, or of it, for whoever audits a run."""
+
+    vm: str
+    what: str
+
+
+@dataclass(frozen=True)
 class Step:
     """One action on the world. Two laws: `do` checks, then acts; `undo` tolerates that there is nothing to undo.
 
@@ -37,8 +45,8 @@ class Step:
     A step that is not convergent names in `redo_from` the step that makes its ground again. `holds`: a look at what
     it left, by which a record is never taken for the world. `looks_back`: the steps that are looked at right before
     this one; a resumed run looks at all that are done. `remedy`: what to do where a check of it does not pass and says
-    nothing itself. `undone`, of a step in a live phase: a look at what its undo left, by which a way back does not take
-    the record of it for the world.
+    nothing itself. `changes`: what it does to either machine, for an audit. `undone`, of a step in a live phase: a look
+    at what its undo left, by which a way back does not take the record of it for the world.
     """
 
     name: str
@@ -52,6 +60,7 @@ class Step:
     otherwise: Otherwise = Otherwise.AGAIN
     looks_back: tuple[str, ...] = ()
     remedy: str = ""
+    changes: tuple[Change, ...] = ()
     undone: Look | Nothing = Nothing("")
 
 

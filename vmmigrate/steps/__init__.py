@@ -16,7 +16,7 @@ from vmmigrate.facts import (
     Verified,
     VerifiedLive,
 )
-from vmmigrate.step import Nothing, Otherwise, Phase, Step
+from vmmigrate.step import Change, Nothing, Otherwise, Phase, Step
 from vmmigrate.steps import (
     address,
     claim,
@@ -43,7 +43,15 @@ GOES_WITH_VM = Nothing("it changes only the new VM, which `deploy` deletes")
 PREPARE = Phase(
     "prepare",
     (
-        Step("claim", "Claim the old VM", claim.do, claim.undo, learns=(Claim,), holds=claim.holds),
+        Step(
+            "claim",
+            "Claim the old VM",
+            claim.do,
+            claim.undo,
+            learns=(Claim,),
+            holds=claim.holds,
+            changes=(Change("old", "notes: the claim"),),
+        ),
         Step(
             "note-old",
             "Note the old gateway's state",
@@ -81,6 +89,7 @@ PREPARE = Phase(
             learns=(NewVm,),
             holds=deploy.holds,
             otherwise=Otherwise.FROM_HERE,
+            changes=(Change("new", "made from the image"),),
         ),
         Step(
             "ready",
@@ -91,6 +100,7 @@ PREPARE = Phase(
             needs=(NewVm,),
             holds=ready.holds,
             remedy="see the new VM on its screen: does it boot, does it answer on the staging network?",
+            changes=(Change("new", "started"),),
         ),
         Step(
             "isolate",
@@ -100,6 +110,7 @@ PREPARE = Phase(
             needs=(OldState, NewGuest),
             holds=isolate.holds,
             remedy="see the new guest's firewall, as root: nft list ruleset",
+            changes=(Change("new", "firewall rules, unit and files that isolate it"),),
         ),
         Step(
             "address",
@@ -109,6 +120,7 @@ PREPARE = Phase(
             needs=(NewVm, NewGuest),
             holds=address.holds,
             remedy="see the new guest's network, as root: ip address",
+            changes=(Change("new", "network and host name"),),
         ),
         Step(
             "import",
@@ -118,6 +130,7 @@ PREPARE = Phase(
             needs=(Backup, NewGuest),
             redo_from="deploy",
             holds=Nothing("`verify` is looked at, which compared what it brought; a second import would ruin it"),
+            changes=(Change("new", "the backup restored"),),
         ),
         Step(
             "restart",
@@ -128,6 +141,7 @@ PREPARE = Phase(
             needs=(NewVm, NewGuest),
             holds=restart.holds,
             remedy="see the log of that unit in the new guest: journalctl -u UNIT",
+            changes=(Change("new", "switched off and on"),),
         ),
         Step(
             "install-tls",
@@ -138,6 +152,7 @@ PREPARE = Phase(
             needs=(TlsKept, NewGuest),
             holds=install_tls.holds,
             remedy="restart the service in the new guest and see its log",
+            changes=(Change("new", "certificates and keys, copies beside; services restarted"),),
         ),
         Step(
             "verify",
@@ -167,6 +182,7 @@ SWITCH = Phase(
             undone=intake.is_undone,
             remedy="see the old gateway's firewall and queue, as root: nft list ruleset; postqueue -p",
             looks_back=tuple(step.name for step in PREPARE.steps),
+            changes=(Change("old", "firewall rules that close its intake, until a restart"),),
         ),
         Step(
             "switch",
@@ -179,6 +195,10 @@ SWITCH = Phase(
             undone=switch.is_undone,
             remedy="see who changes the links and the autostart of both VMs",
             looks_back=("deploy", "ready", "isolate", "close-intake"),
+            changes=(
+                Change("old", "link down, autostart off"),
+                Change("new", "link up"),
+            ),
         ),
         Step(
             "verify-live",
@@ -200,6 +220,7 @@ SWITCH = Phase(
             holds=close.autostart_holds,
             undone=close.autostart_is_undone,
             remedy="see who changes the autostart of both VMs",
+            changes=(Change("new", "autostart"),),
         ),
         Step(
             "open",
@@ -212,6 +233,7 @@ SWITCH = Phase(
             undone=Nothing("behind its link, which `switch` looks at, it serves nobody"),
             remedy="see the new guest's firewall and mail server, as root: nft list ruleset; systemctl status postfix",
             looks_back=("switch",),
+            changes=(Change("new", "isolation lifted"),),
         ),
     ),
 )
@@ -228,6 +250,7 @@ CLOSE = Phase(
             needs=(NewGuest,),
             holds=Nothing("`open` is looked at"),
             undone=Nothing("`open` isolates it again"),
+            changes=(Change("new", "the rest of the isolation removed"),),
         ),
         Step(
             "notes",
@@ -237,6 +260,10 @@ CLOSE = Phase(
             needs=(NewVm,),
             holds=(words := Nothing("they are words for people; the claim in them is looked at")),
             undone=words,
+            changes=(
+                Change("old", "notes: what became of it"),
+                Change("new", "notes: what it is"),
+            ),
         ),
     ),
 )
