@@ -1,5 +1,7 @@
 """Mail and settings that came while nobody looked: none is switched off, unplugged or deleted without a word."""
 
+import smtplib
+
 import pytest
 
 from fixtures.appliance import state
@@ -99,6 +101,15 @@ def test_a_rollback_that_is_refused_for_waiting_mail_leaves_the_new_gateway_open
     assert "--leave-mail" in told.err
     assert (story.live(), story.answers_the_world()) == (["new"], True)
     assert "MAIL: flowing through" in last_line(told)
+
+
+def test_a_way_back_waits_for_a_session_that_is_open_at_the_new_gateway(story: Story) -> None:
+    assert story.migrate().status == DONE
+    with smtplib.SMTP(story.lab.address, story.lab.smtp_port, "localhost", 5, ("127.0.0.2", 0)) as caller:
+        caller.ehlo()
+        told = story.rollback()
+    assert (told.status, "(last seen: 1 sessions, queues: empty)" in told.err) == (WENT_BACK, True), told.err
+    assert (story.live(), story.answers_the_world()) == (["new"], True)
 
 
 def test_a_user_that_was_made_in_the_new_gateway_is_not_deleted_without_a_word(story: Story) -> None:
