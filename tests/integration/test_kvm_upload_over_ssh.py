@@ -1,5 +1,6 @@
 """An upload through OpenSSH to libvirt's real QEMU driver, cut off or stopped half-way: all of it arrives, once."""
 
+import dataclasses
 import os
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 
 from hypervisors import (
     Access,
+    BadImage,
     DeploySpec,
     Hypervisor,
     Image,
@@ -135,6 +137,13 @@ def halfway(act: Callable[[], None]) -> Callable[[Progress], None]:
             left.pop()()
 
     return listen
+
+
+def test_an_image_of_other_bytes_does_not_become_whole(host: Host, image: Image) -> None:
+    """It was replaced by one of the same size after it was identified."""
+    changed = dataclasses.replace(image, sha256="0" * 64, stamp="")
+    with pytest.raises(BadImage, match="its bytes have changed"):
+        host.connect().deploy(host.spec(changed), no_progress)
 
 
 def test_all_of_it_arrives(host: Host, image: Image) -> None:
