@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from hypervisors import limits
 from hypervisors.formats.encodings import encoding_of
-from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
 
-_ALGORITHMS = {"SHA1": "sha1", "SHA256": "sha256", "SHA512": "sha512"}  # the manifest's names, and hashlib's
-_OPENSSL_3 = re.compile(r"SHA-?2-?(?=256|512)")  # SHA2-256, where OpenSSL 1 wrote SHA256
+# the manifest's names, and hashlib's
+_ALGORITHMS = {"SHA1": "sha1", "SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512"}
+_OPENSSL_3 = re.compile(r"SHA-?2-?(?=256|384|512)")  # SHA2-256, where OpenSSL 1 wrote SHA256
 
 _LARGEST = limits.MANIFEST.most
 _LINE = re.compile(r"([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)", re.ASCII)
@@ -17,7 +17,7 @@ _LINE = re.compile(r"([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)", re.ASCII)
 
 @dataclass(frozen=True)
 class Entry:
-    """`algorithm` is hashlib's name; `digest` is lower-case hexadecimal."""
+    """`name`: any; a plain one is looked for. `algorithm`: hashlib's name; `digest`: lower-case hexadecimal."""
 
     name: str
     algorithm: str
@@ -60,4 +60,4 @@ def _entry(source: Source, line: str) -> Entry:
             f"uses {named}, which is not supported",
             hint="export it again with SHA-256, or leave the manifest out and give --sha256",
         )
-    return Entry(plain_name(source, name.strip(), "its lines"), kind, digest.lower())
+    return Entry(name.strip().removeprefix("./"), kind, digest.lower())

@@ -26,6 +26,10 @@ class Parts:
     find: Find
     descriptor_first: bool = True
 
+    def there(self, name: str) -> Source | None:
+        """The file, None if there is none, or if the name leads elsewhere: nothing there is ever opened."""
+        return self.find(name) if is_plain(name) else None
+
     @property
     def in_folder(self) -> bool:
         return self.named is self.descriptor
@@ -96,7 +100,7 @@ def read_package(parts: Parts) -> Package:
     form, size = disk.format_and_size(image)
     _compare(image, descriptor, form, size)
     entries = () if parts.manifest is None else manifest.read_manifest(parts.manifest)
-    there = {**files, **{entry.name: parts.find(entry.name) for entry in entries}}
+    there = {**files, **{entry.name: parts.there(entry.name) for entry in entries}}
     left_out = tuple(name for name, file in files.items() if file not in (None, image))
     absent = tuple(printable(name) for name, file in there.items() if file is None)
     return Package(parts, descriptor, image, form, size, _promises(parts, entries, image), left_out, absent)
@@ -104,8 +108,7 @@ def read_package(parts: Parts) -> Package:
 
 def _found(parts: Parts, file: File) -> Source | None:
     """None if it is not there, or its name leads elsewhere: only the disk is needed."""
-    names = filter(is_plain, dict.fromkeys((file.name, file.written)))
-    found = next((there for there in map(parts.find, names) if there is not None), None)
+    found = parts.there(file.name) or parts.there(file.written)
     if found is not None and file.size and found.size != file.size:
         raise found.damaged(f"it has {found.size} bytes, its descriptor says {file.size}")
     return found
@@ -132,7 +135,7 @@ def _promises(parts: Parts, entries: tuple[manifest.Entry, ...], image: Source) 
     """The digests to check; () without a manifest. A manifest without the files that matter is refused."""
     if parts.manifest is None:
         return ()
-    found = [(parts.find(entry.name), entry) for entry in entries]
+    found = [(parts.there(entry.name), entry) for entry in entries]
     promises = tuple(Promise(file, entry) for file, entry in found if file is not None)
     for needed in (parts.descriptor, image):
         if needed not in [promise.file for promise in promises]:

@@ -330,12 +330,23 @@ class TestEncodings:
 
 
 class TestManifest:
-    @pytest.mark.parametrize("named", ["SHA2-256", "SHA256", "SHA-256", "sha256", "SHA-2-256", "SHA2-512"])
+    @pytest.mark.parametrize("named", ["SHA2-256", "SHA256", "SHA-256", "sha256", "SHA-2-256", "SHA2-512", "SHA384"])
     def test_as_openssl_names_its_algorithms(self, tmp_path: Path, named: str) -> None:
-        algorithm = "SHA512" if "512" in named else "SHA256"
+        algorithm = f"SHA{named[-3:]}"
         text = members(algorithm=algorithm)["mailgw.mf"].replace(algorithm.encode(), named.encode())
         image = identify_image(write_ova(tmp_path / "x.ova", {**members(), "mailgw.mf": text}), no_progress)
         assert image.remarks[0] == f"its manifest ({algorithm}) agrees; it is not signed"
+
+    @pytest.mark.parametrize("name", ["msg/de.msg", "https://x/tools.iso", "../../etc/passwd", "/etc/passwd", "C:\\x"])
+    def test_what_it_says_of_files_elsewhere_is_not_looked_at(self, tmp_path: Path, name: str) -> None:
+        for write, place in ((write_ova, tmp_path / "x.ova"), (write_folder, tmp_path / "folder")):
+            (tmp_path / "folder").mkdir(exist_ok=True)
+            text = members()["mailgw.mf"] + f"SHA256({name})= 00\n".encode()
+            image = identify_image(write(place, {**members(), "mailgw.mf": text}), no_progress)
+            assert image.remarks[:2] == (
+                "its manifest (SHA256) agrees; it is not signed",
+                f"not there, and not needed: {name}",
+            )
 
     @pytest.mark.parametrize("named", ["SHA3-256", "SHA2-1", "SHA2", "SHA512-256", "MD5"])
     def test_other_algorithms_stay_refused(self, tmp_path: Path, named: str) -> None:

@@ -201,10 +201,7 @@ class TestManifest:
                 manifest([(NAME, b"")]) * 2,
                 "mailgw.mf in PATH is damaged: it names a file twice",
             ),
-            (
-                b"SHA256(../../etc/passwd)= 00",
-                "mailgw.mf in PATH names a file '../../etc/passwd' in its lines, which leads out of its folder",
-            ),
+            (b"SHA256(../../etc/passwd)= 00", f"mailgw.mf in PATH says nothing of {NAME}"),
             (b"SHA256(gone.iso)= 00\n", f"mailgw.mf in PATH says nothing of {NAME}"),
             (manifest([(NAME, b"")]), f"mailgw.mf in PATH says nothing of {DISK}"),
             (bytes(2 * MEBI), "mailgw.mf in PATH has 2 MiB"),
