@@ -38,7 +38,7 @@ def _to_its_end(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None
         raise
     except Exception as error:
         _failed(engine, run, error)
-    _report_end(engine, run)
+    _refuse_down(engine, _report_end(engine, run))
 
 
 def _failed(engine: Engine, run: Run, error: Exception) -> None:
@@ -81,7 +81,8 @@ def _back_because(engine: Engine, run: Run, scope: Scope, error: Exception) -> N
     _report_end(engine, run)
     if isinstance(error, Problem | Cancelled):
         following = "; ".join(f"vmmigrate {verb} {run.run_id}: {does}" for verb, does in engine.standing.verbs)
-        raise RolledBack(str(error), hint=following or error.hint) from error
+        hint = error.hint if run.run_id in error.hint else "; ".join(filter(None, (error.hint, following)))
+        raise RolledBack(str(error), hint=hint) from error
     raise error
 
 
@@ -110,16 +111,22 @@ def _interrupted(engine: Engine, run: Run) -> None:
     report(engine, run, INTERRUPTED)
 
 
-def _report_end(engine: Engine, run: Run) -> None:
+def _report_end(engine: Engine, run: Run) -> Service | None:
     if engine.standing.state.ended == ROLLED_BACK:
         run.rundir.drop_secrets()
     scope = engine.standing.paused_at
     for left in scope.leaves if scope else ():
         run.emit(StepRemark("", left))
     refuse_left_over(engine, run)
-    mail = report(engine, run, outcome_of(engine.standing))
-    if scope and scope.leaves and mail and mail.state == DOWN:
-        raise NeedsAttention(f"{scope.pauses_as}, and no mail is taken yet", hint="; ".join(scope.leaves))
+    return report(engine, run, outcome_of(engine.standing))
+
+
+def _refuse_down(engine: Engine, mail: Service | None) -> None:
+    """Raises NeedsAttention where a way back through a live phase ended, and nobody takes mail."""
+    standing = engine.standing
+    if mail and mail.state == DOWN and standing.undid(engine.itinerary.everything):
+        leaves = standing.paused_at.leaves if standing.paused_at else ()
+        raise NeedsAttention(f"{standing.words}, and no mail is taken yet", hint="; ".join(leaves) or mail.now)
 
 
 def refuse_left_over(engine: Engine, run: Run) -> None:

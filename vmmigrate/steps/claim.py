@@ -14,6 +14,7 @@ MARK = "[vmmigrate]"
 REMOVED = "removed, and no other run's"
 _LAST_WORD = re.compile(r"\(vmmigrate run \S+, finished\)")  # as `retire.release_old` writes it
 _SAID_LAST = re.compile(r"Replaced by .* \(vmmigrate run \S+, finished\)\.$")  # and nothing else in that line
+_HALF_AN_ID = re.compile(r"\d{8}(-\d{0,6}(-[0-9a-f]{0,3})?)?")  # as `rundir.new_run_id` makes them whole
 _WORDS = 3  # the mark, "run" and its id: what a claim begins with
 # The words of `close.do_notes`, `close.undo_notes` and `retire.release_old`.
 _AFTER = re.compile(
@@ -128,6 +129,11 @@ def how_to_end(line: str) -> str:
         return (
             "another run replaced this VM and is finished: nothing is to be undone by this one, whose new VM can be"
             " deleted by hand; if this VM is to be live again all the same, remove that line from its notes"
+        )
+    if _HALF_AN_ID.fullmatch(_run_in(line)):
+        return (
+            "that line has no whole run's id: somebody has edited it. Where no other run is at work on this VM, remove"
+            " it from the notes, then run this again"
         )
     return (
         f"end that run on the workstation where it began: vmmigrate status {_run_in(line)} shows how;"

@@ -1,7 +1,10 @@
-"""Whether the old VM was deleted by hand: not found is not gone, so the list of those with its MAC must be complete."""
+"""Whether there is an old VM to go back to. Not found is not gone: the list of those with its MAC must be complete."""
 
-from hypervisors import NotFound
-from vmmigrate.facts import NewVm, Opened
+from collections.abc import Iterator
+
+from hypervisors import Network, NotFound
+from vmmigrate.facts import Claim, NewVm, Opened, Plugged
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import links
 
@@ -20,3 +23,59 @@ def is_deleted(run: Run) -> bool:
         ours = new.vm.id if new else ""
         return all(holder.vm.id == ours for mac in links.macs(run) for holder in run.hypervisor.holders(mac))
     return False
+
+
+def old_vm_is_there(run: Run) -> Iterator[Check]:
+    """Before the commit no command works without it: its notes have the claim."""
+    if run.facts.last(Opened) is not None or run.facts.last(Claim) is None:
+        return
+    try:
+        run.hypervisor.inventory(run.plan.old)
+    except NotFound:
+        ours, old, new = run.facts.last(NewVm), run.plan.old, run.plan.new_name
+        held = {holder.vm for mac in links.macs(run) for holder in run.hypervisor.holders(mac)}
+        others = ", ".join(f"{vm.name} ({vm.id})" for vm in held if ours is None or vm.id != ours.vm.id)
+        hint = (
+            f"no command of this run works without it: restore {old.name} with its disks and its id {old.id}, then run"
+            f" this again; or go on with {new} by hand, or delete it"
+        )
+        yield _there(run, f"deleted; its MAC has {others} now" if others else "deleted", hint)
+
+
+def may_go_back(run: Run) -> Iterator[Check]:
+    """There is an old VM to go back to, and it has the NIC by which it would be live."""
+    if old_is_gone(run):
+        old, new = run.plan.old.name, run.plan.new_name
+        hint = (
+            f"{new} stays as it is, and nothing goes back to {old} any more: `vmmigrate finish {run.run_id}` ends the"
+            f" run where it is migrated, `vmmigrate resume {run.run_id}` where it is not yet"
+        )
+        yield _there(run, "deleted", hint)
+    else:
+        yield from _has_its_nic(run)
+
+
+def _there(run: Run, seen: str, hint: str) -> Check:
+    return Check("old-vm-there", f"the old VM {run.plan.old.name}", "there", seen, Verdict.FAIL, hint)
+
+
+def _has_its_nic(run: Run) -> Iterator[Check]:
+    """Else nobody would be live: the new one is unplugged first."""
+    plugged, old, network = run.facts.find(Plugged), run.plan.old, run.plan.identity.network
+    if plugged is None or not plugged.old_link_up:
+        return
+    nic = links.with_mac(run.hypervisor.inventory(old).nics, plugged.old_mac)
+    if nic is not None and nic.network in (network, *_network_of_the_new(run)):
+        return
+    what, seen = f"the NIC {plugged.old_mac} of {old.name}", "there is none" if nic is None else f"on {nic.network}"
+    hint = f"put it there, then run this again; nothing was changed: {run.plan.new_name} stays as it is"
+    yield Check("old-vm-nic", what, f"on {network}", seen, Verdict.FAIL, hint)
+
+
+def _network_of_the_new(run: Run) -> tuple[Network, ...]:
+    """Where it is plugged in: a network may have another name by now."""
+    new = run.facts.find(NewVm)
+    try:
+        return tuple(nic.network for nic in links.live_nics(run, new.vm)) if new else ()
+    except NotFound:
+        return ()

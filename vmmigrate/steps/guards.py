@@ -101,7 +101,7 @@ def may_act(run: Run) -> list[Check]:
     progress, and `finish` removes it itself.
     """
     checks = Checks()
-    checks.compare(THERE, f"the old VM {run.plan.old.name}", "", lambda: old_vm_is_there(run))
+    checks.compare(THERE, f"the old VM {run.plan.old.name}", "", lambda: gone.old_vm_is_there(run))
     if checks.failed:
         return checks.all  # each of the others would say the same
     if run.facts.find(Claim):
@@ -112,32 +112,6 @@ def may_act(run: Run) -> list[Check]:
     if not checks.failed and run.facts.last(Opened) is None:
         _renew_claim(run, checks)
     return checks.all
-
-
-def old_vm_is_there(run: Run) -> Iterator[Check]:
-    """Before the commit no command works without it: its notes have the claim."""
-    if run.facts.last(Opened) is None and run.facts.last(Claim) is not None and gone.is_deleted(run):
-        old, new = run.plan.old.name, run.plan.new_name
-        hint = (
-            f"no command of this run works without it: restore {old} with its disks and its id {run.plan.old.id}, then"
-            f" run this again; or go on with {new} by hand, or delete it"
-        )
-        yield _deleted(run, hint)
-
-
-def may_go_back(run: Run) -> Iterator[Check]:
-    """There is an old VM to go back to."""
-    if gone.old_is_gone(run):
-        old, new = run.plan.old.name, run.plan.new_name
-        hint = (
-            f"{new} stays as it is, and nothing goes back to {old} any more: `vmmigrate finish {run.run_id}` ends the"
-            f" run where it is migrated, `vmmigrate resume {run.run_id}` where it is not yet"
-        )
-        yield _deleted(run, hint)
-
-
-def _deleted(run: Run, hint: str) -> Check:
-    return Check("old-vm-there", f"the old VM {run.plan.old.name}", "there", "deleted", Verdict.FAIL, hint)
 
 
 def before_closing(run: Run) -> None:
@@ -225,7 +199,18 @@ def _renew_claim(run: Run, checks: Checks) -> bool:
 
 def holders(run: Run) -> tuple[Holder, ...]:
     """Every machine of the hypervisor with the gateway's MAC, or with the one that the new VM has in its place."""
-    return tuple(holder for mac in links.macs(run) for holder in run.hypervisor.holders(mac))
+    found: dict[str, Holder] = {}
+    for mac in links.macs(run):
+        for holder in run.hypervisor.holders(mac):
+            found[holder.vm.id] = _both(found.get(holder.vm.id, holder), holder)
+    return tuple(found.values())
+
+
+def _both(one: Holder, other: Holder) -> Holder:
+    """A machine with two such NICs is plugged in where one of them is."""
+    live = other if other.is_live else one
+    link_up, stored = one.link_up or other.link_up, one.stored_link_up or other.stored_link_up
+    return replace(live, link_up=link_up, stored_link_up=stored)
 
 
 def _made(run: Run) -> tuple[VmRef, ...]:

@@ -18,8 +18,8 @@ def live_nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
 
 
 def with_mac(nics: Iterable[Nic], mac: str) -> Nic | None:
-    """None where none has it."""
-    return next((nic for nic in nics if nic.mac == mac), None)
+    """None where none has it; of two the one that is plugged in, which is the one that counts."""
+    return max((nic for nic in nics if nic.mac == mac), key=lambda nic: (nic.link_up, nic.stored_link_up), default=None)
 
 
 def is_down(run: Run, vm: VmRef, mac: str) -> bool:

@@ -12,7 +12,7 @@ from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, expecting, guards, inside, intake, naming, retire, service
+from vmmigrate.steps import CLOSE, PREPARE, SWITCH, expecting, gone, guards, inside, intake, naming, retire, service
 from vmmigrate.steps import open as open_
 from vmmigrate.watch.asking import Service
 
@@ -63,14 +63,14 @@ ALL = Scope(
     "all",
     "going back to the old VM, undoing everything",
     takes=_takes_all,
-    guard=inside.may_delete,
+    guard=lambda run: (*gone.may_go_back(run), *inside.may_delete(run)),
     refused="the new VM has been open to the world and may hold mail, so it is not deleted",
 )
 KEEPING_NEW = Scope(
     "switch",
     "going back to the old VM, keeping the new one, unplugged",
     takes=_takes_the_switch,
-    guard=lambda run: (*guards.may_go_back(run), *open_.may_close(run)),
+    guard=lambda run: (*gone.may_go_back(run), *open_.may_close(run)),
     keeps=(PREPARE.name,),
     pauses_as="switched back",
     finish=Finish(
@@ -87,7 +87,7 @@ LINKS = Scope(
     pauses_as="plugged back",
     needless="the old VM is plugged in, as far as this run is concerned",
     takes=_takes_the_links,
-    guard=guards.may_go_back,
+    guard=gone.may_go_back,
     leaves=(
         f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
         "nothing was undone in the new guest: `rollback` does that, and needs its password",

@@ -8,7 +8,8 @@ from vmmigrate.appliance import mail
 from vmmigrate.facts import Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, gone, guards, inside
+from vmmigrate.steps import claim, elsewhere, gone, guards, inside
+from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 # Each act looks first, so a `finish` that was interrupted is simply run again.
 
@@ -18,7 +19,9 @@ def see_who_serves(run: Run) -> None:
     new, old = run.facts.of(NewVm).vm, run.plan.old
     is_gone = gone.old_is_gone(run)
     hint = "start it and plug it in" + ("" if is_gone else f", or go back: vmmigrate rollback {run.run_id}")
-    guards.require(run, _serves(run, new, (old,), hint))
+    checks = _serves(run, new, (old,), hint)
+    checks.compare("not-isolated", f"the firewall of {run.plan.new_name}", "", lambda: _lets_the_world_in(run))
+    guards.require(run, checks)
     deleted = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"
     run.remark(deleted if is_gone else _what_is_known_of_the_old_queue(run))
 
@@ -44,6 +47,16 @@ def _serves(run: Run, vm: VmRef, down: tuple[VmRef, ...], hint: str, *, off_is_e
         for other in down:
             checks.all += guards.is_down(held, other, off_is_enough=off_is_enough)
     return checks
+
+
+def _lets_the_world_in(run: Run) -> Iterator[Check]:
+    """An isolated gateway greets this workstation: one that was put back to how it was before it was opened. Not asked
+    where a password would have to be typed for it.
+    """
+    if elsewhere.is_isolated(run):
+        hint = f"on its screen, as root: {OPEN_BY_HAND}; or go back: vmmigrate rollback {run.run_id}"
+        what = f"the firewall of {run.plan.new_name}"
+        yield Check("not-isolated", what, "open", "isolated: it lets only this workstation in", Verdict.FAIL, hint)
 
 
 def _greets(run: Run) -> Iterator[Check]:

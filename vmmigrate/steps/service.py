@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from hypervisors import Holder, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
 from vmmigrate.facts import Claim, NewVm, Opened, Plugged
@@ -59,7 +59,15 @@ class Seen:
     @cached_property
     def has_no_way_back(self) -> bool:
         """The old VM was deleted: then no command goes back to it."""
-        return self.old is None and gone.is_deleted(self.run)
+        return self.old is None and (gone.is_deleted(self.run) or any(gone.old_vm_is_there(self.run)))
+
+    @cached_property
+    def lacks_its_nic(self) -> bool:
+        """The new VM is there, and no NIC of it has the gateway's MAC."""
+        try:
+            return self.new is None and self.known is not None and bool(self.run.hypervisor.inventory(self.known.vm))
+        except NotFound:
+            return False
 
     @property
     def unknown(self) -> str:
@@ -75,8 +83,7 @@ def serves(holder: Holder) -> bool:
 
 def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
     """Raises what the hypervisor raises."""
-    macs = {run.plan.identity.mac, run.plan.live_mac}
-    holders = {holder.vm.id: holder for mac in sorted(macs) for holder in run.hypervisor.holders(mac)}
+    holders = {holder.vm.id: holder for holder in guards.holders(run)}
     barred = _in_the_way(run, holders.values())
     seen = Seen(run, standing, holders)
     found = _judged(seen, past)  # its greeting is the last thing that is asked
@@ -91,7 +98,7 @@ def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
 def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
     """What the guards of each command would refuse: another run's claim, another machine that is live with this MAC."""
     checks = Checks()
-    checks.compare(guards.THERE, "the old VM", "", lambda: guards.old_vm_is_there(run))
+    checks.compare(guards.THERE, "the old VM", "", lambda: gone.old_vm_is_there(run))
     if run.facts.find(Claim) and not checks.failed:
         checks.compare(guards.CLAIM, "the claim", "", lambda: guards.claim_is_ours(run))
         checks.compare(guards.HERE, "whether it went on elsewhere", "", lambda: elsewhere.is_here(run))
@@ -198,7 +205,7 @@ def _way_out(seen: Seen) -> str:
         return "; ".join((*_by_hand(seen, seen.new), shell))
     ways = ("resume",) if seen.has_no_way_back else ("resume", "rollback")
     commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ways]
-    serving = (seen.new or seen.old) if over or _opened(seen) else seen.old
+    serving = seen.new if over or _opened(seen) else seen.old
     if serving is not None and (over or not commands):
         commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
     elif serving is not None and serving.power is PowerState.OTHER:  # no command lets it go on
@@ -255,7 +262,9 @@ def _old_in_words(old: Holder | None, *, open_: bool) -> str:
 
 def _new_in_words(seen: Seen, new: Holder | None, *, open_: bool) -> str:
     if new is None:
-        return f"not seen as this run made it; {seen.unknown} has this MAC" if seen.unknown else "deleted or never made"
+        others = f"; {seen.unknown} has this MAC" if seen.unknown else ""
+        gone_ = "not seen as this run made it" if others else "deleted or never made"
+        return f"{'there, without its NIC: check it' if seen.lacks_its_nic else gone_}{others}"
     if serves(new):
         return "live" if open_ else "plugged in, but it may not be open"
     if new.is_live:
@@ -266,7 +275,8 @@ def _new_in_words(seen: Seen, new: Holder | None, *, open_: bool) -> str:
 def _states(seen: Seen) -> list[str]:
     """What each of both machines is, in words."""
     both = [holder for holder in (seen.old, seen.new) if holder is not None]
-    return [f"{holder.vm.name} is {_state(holder)}" for holder in both]
+    lacks = [f"{seen.run.plan.new_name} has no NIC with its MAC"] if seen.lacks_its_nic else []
+    return [*(f"{holder.vm.name} is {_state(holder)}" for holder in both), *lacks]
 
 
 def _state(holder: Holder) -> str:

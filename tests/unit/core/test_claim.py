@@ -103,6 +103,15 @@ def test_a_run_whose_name_is_part_of_anothers_is_another(world: Bench, run_id: s
         claim.do(world.run(run_id))
 
 
+@pytest.mark.parametrize("left", ["20261130", "20261130-0339", "20261130-033932-30b"])
+def test_half_a_claim_is_named_as_that(left: str) -> None:
+    """No command can be offered for a run of which only half the id is left."""
+    hint = claim.how_to_end(f"[vmmigrate] run {left}")
+    assert "has no whole run's id" in hint
+    assert "vmmigrate status" not in hint
+    assert "vmmigrate status 20261130-033932-30b5" in claim.how_to_end("[vmmigrate] run 20261130-033932-30b5: x")
+
+
 def test_the_last_words_of_a_finished_run_are_no_claim() -> None:
     assert claim.claims("Replaced by mailgw-2 (vmmigrate run r9, finished).") == ()
 
