@@ -1,10 +1,9 @@
 """What cannot be continued, and from which step it is done again; what a refused way back has left as it was."""
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 
 from vmmigrate.itinerary import REDO
-from vmmigrate.run.fold import Back, RunState, Status
+from vmmigrate.run.fold import Back, RunState, Status, fold
 from vmmigrate.run.record import Kind, Record
 from vmmigrate.step import Nothing, Step
 
@@ -27,11 +26,12 @@ def redo(state: RunState, first: str, reason: str) -> Back:
 
 def left_as_it_was(steps: Sequence[Step], state: RunState, records: Sequence[Record]) -> Iterator[Step]:
     """Where an undo was refused before it changed anything: that step, and those that this way back only recorded as
-    undone, because there is nothing to undo.
+    undone, because there is nothing to undo. Of those that were done before: one that was only begun is not done by it.
     """
-    since = takewhile(lambda record: record.kind is not Kind.DIRECTION, reversed(records))
+    turned = max(at for at, record in enumerate(records) if record.kind is Kind.DIRECTION)
+    before, since = fold(records[:turned]), records[turned:]
     undone = {record.data["step"] for record in since if record.kind is Kind.UNDONE}
     for step in steps:
         idle = step.name in undone and isinstance(step.undo, Nothing) and not step.learns
-        if idle or state.steps[step.name] is Status.UNDOING:
+        if before.steps[step.name] is Status.DONE and (idle or state.steps[step.name] is Status.UNDOING):
             yield step

@@ -477,6 +477,18 @@ def test_one_that_changed_nothing_leaves_its_step_done(path: Path, world: World)
     assert DirectionTaken("forward", "", "it does not answer", "the run stays where it was") in process.events
 
 
+def test_nor_does_it_make_a_step_done_that_was_only_begun(path: Path, world: World) -> None:
+    """Whoever takes it for done says that the new side serves."""
+    world.refuses["open"] = trouble()
+    process = start(path, world)
+    with pytest.raises(Problem):
+        process.engine.forward()
+    world.refuses["undo open"] = UndoRefused("it does not answer", hint="wait", untouched=True)
+    with pytest.raises(UndoRefused, match="it does not answer"):
+        process.engine.back(SWITCH_BACK, "asked")
+    assert process.engine.journal.state().steps["open"] is not Status.DONE
+
+
 def gone_back_by_links(path: Path, world: World) -> Process:
     """Through its commit and back by the plugging alone; then mail came."""
     links = Scope("links", "the plugging alone", only=("unplug", "open"), pauses_as="plugged back")
