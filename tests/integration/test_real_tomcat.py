@@ -17,7 +17,7 @@ from hypervisors import NotYet, Secret, wait_for
 from vmmigrate.appliance.family import Software, Units
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.tls import stores
-from vmmigrate.appliance.tls.handshake import Offer, PortClosed, served
+from vmmigrate.appliance.tls.handshake import Offer, PortClosed, is_closed, served
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, chain_pem, to_pem
 from vmmigrate.appliance.tls.pkcs12 import Entry, is_old_way, write
 from vmmigrate.errors import CommandFailed
@@ -154,11 +154,15 @@ def odd_shapes(made: Tomcat) -> None:
     windows = Path(__file__).parents[1] / "unit" / "appliance" / "shapes" / "p12-windows-alias-store.p12"
     named = 'keystorePass="djigzo" keyAlias="te-3f1c0a52-77aa"'
     made.add_connector("a store of Windows", f'keystoreFile="{windows}" {named}')
+    (at / "ed.pem").write_bytes(to_pem(pair("ed", "Ed25519")))
+    made.add_connector("Ed25519 in PEM", "", pem_host(at / "ed.pem"))
+    made.add_connector("RSA-PSS in PEM", "", pem_host(windows.with_name("rsa-pss.pem")))
     (at / "mixed").write_bytes(to_pem(FIRST).replace(b"\n", b"\r\n"))
     made.add_connector("Windows' line ends", "", pem_host(at / "mixed"))
     made.add_connector("a store that trusts too", f'keystoreFile="{at}/trusting" keystorePass="word"')
 
 
+UNREAD = ("Ed25519 in PEM", "RSA-PSS in PEM")
 ODD = (
     "older, an alias without a name",
     "a URL",
@@ -253,3 +257,10 @@ def test_tomcat_sends_the_chain_that_is_read(tomcat: Tomcat, shape: str) -> None
     """The referee is Tomcat: what it sends, each certificate of it, is what would be carried."""
     (read,) = tomcat.pairs(shape)
     assert [read.leaf, *read.chain] == tomcat.shown_chain(shape)
+
+
+@pytest.mark.parametrize("shape", UNREAD)
+def test_tomcat_reads_no_such_key(tomcat: Tomcat, shape: str) -> None:
+    """Why none is written: its connector does not start, while the others do."""
+    tomcat.shown("first of two")
+    assert is_closed("127.0.0.1", tomcat.ports[shape])

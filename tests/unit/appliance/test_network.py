@@ -17,7 +17,8 @@ from vmmigrate.appliance.net.ifupdown import MAIN
 from vmmigrate.appliance.net.interfaces_file import over_it, without
 from vmmigrate.appliance.net.naming import full_name, with_own_name
 from vmmigrate.appliance.net.network import configure_live, look_at, read_network, stack_of
-from vmmigrate.appliance.port import Result
+from vmmigrate.appliance.net.resolving import DROP_IN
+from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.errors import ApplianceError, CommandFailed
 
 LIVE, STAGING = "52:54:00:00:00:01", "52:54:00:00:00:02"
@@ -178,6 +179,28 @@ def test_without_resolvconf_the_servers_go_to_resolv_conf() -> None:
 
 def left_of(text: str, live: LiveNic) -> str:
     return without(text, live, over_it([text], live))
+
+
+def test_a_resolv_conf_that_a_service_writes_is_not_passed_over() -> None:
+    """Without a word the new guest would ask no resolver, or staging's."""
+    shell = ifupdown_guest()
+    shell.files["/etc/resolv.conf"], shell.metas["/etc/resolv.conf"] = b"", FileMeta("0777", "root", "root")
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
+    del shell.answers["which resolvconf"]
+    with pytest.raises(ApplianceError, match="the resolvers"):
+        configure_live(shell, look_at(shell), LIVE, WHOLE)
+    configure_live(shell, look_at(shell), LIVE, ALONE)
+    shell.answers["systemctl is-active systemd-resolved"] = "active\n"
+    configure_live(shell, look_at(shell), LIVE, WHOLE)
+    assert b"DNS=192.0.2.53\n" in shell.files[DROP_IN]
+
+
+def test_so_it_is_with_systemd_networkd_alone() -> None:
+    shell = guest({"systemctl is-active systemd-networkd": "active\n"}, {"/etc/resolv.conf": ""})
+    shell.metas["/etc/resolv.conf"] = FileMeta("0777", "root", "root")
+    with pytest.raises(ApplianceError, match="is a link to what some service writes"):
+        configure_live(shell, look_at(shell), LIVE, WHOLE)
+    assert shell.changes() == []
 
 
 def test_stanzas_are_cut_out_cleanly() -> None:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from scripted_gateway import DEBIAN, MASTER, Gateway
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from scripted_gateway import DEBIAN, MASTER, Gateway, connector
 from small_ca import authority, certificate, pair
 
+from fixtures.appliance import ca
 from vmmigrate.appliance.tls.bundle import TlsBundle, collect
 from vmmigrate.appliance.tls.chains import name_of
 from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, to_pem
@@ -152,6 +154,17 @@ def test_a_key_for_rsa_pss_stays_one() -> None:
 def test_a_key_for_rsa_pss_goes_into_no_store() -> None:
     with pytest.raises(BadKeys, match="RSA-PSS alone cannot be written into a PKCS#12 store"):
         install(Gateway(), DEBIAN, TlsBundle({"web": smtp(CERT, {"/e/tls.pem": PSS}).smtp}))
+
+
+@pytest.mark.parametrize("kind", ["RSA-PSS", "Ed25519"])
+def test_a_key_that_tomcat_reads_from_no_pem_file_is_refused(kind: str) -> None:
+    """Its connector would not start; `tests/integration/test_real_tomcat.py` shows that it does not."""
+    ed = Ed25519PrivateKey.generate()
+    given = PSS if kind == "RSA-PSS" else to_pem(Pair(ed, ca.issue(ed, "mailgw", []), (ca.authority(),)))
+    made = smtp(CERT, {"/e/tls.pem": given})
+    gateway = Gateway(server_xml=connector('certificateFile="/e/web.pem"'))
+    with pytest.raises(BadKeys, match=f"Tomcat reads no key of the kind {kind} from PEM files"):
+        install(gateway, DEBIAN, TlsBundle({"web": made.smtp}))
 
 
 # ---- authorities that supply the chain -----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from vmmigrate.addressing import Address, Addressing, address, domain
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
+from vmmigrate.errors import ApplianceError
 
 RESOLV = "/etc/resolv.conf"
 # What stands behind a server on the loopback, as the one who runs it says: systemd-resolved, NetworkManager.
@@ -69,14 +70,18 @@ def _is_own(server: Address) -> bool:
 def set_where_no_stack_does(look: LookingShell, wanted: Addressing) -> Iterator[NewFile]:
     """For a stack that leaves resolv.conf alone: the file itself, or systemd-resolved's where that writes it.
 
-    With resolvconf a stanza's own lines are enough.
+    With resolvconf a stanza's own lines are enough. Raises ApplianceError where neither can be.
     """
     if not (wanted.dns or wanted.search) or which(look, "resolvconf"):
         return
     path, text = (DROP_IN, _drop_in(wanted)) if runs_resolved(look) else (RESOLV, _resolv(wanted))
     meta = look.file_meta(path)
     if path == RESOLV and meta and meta.mode == "0777":  # a link: some service of the guest writes what it points to
-        return
+        raise ApplianceError(
+            f"{RESOLV} on {look.host} is a link to what some service writes, and systemd-resolved does not run there:"
+            f" the resolvers {', '.join(map(str, wanted.dns)) or 'and search domains'} cannot be set",
+            hint=f"install resolvconf or systemd-resolved in the image, or replace the link {RESOLV} by a file",
+        )
     if meta is None or look.read_file(path) != text.encode():
         yield NewFile(path, text.encode(), meta or _META)
 

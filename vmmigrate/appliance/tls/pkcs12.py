@@ -220,7 +220,8 @@ def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
     if is_for_pss(entry.pair.leaf):
         raise BadKeys(
             "a key for RSA-PSS alone cannot be written into a PKCS#12 store",
-            hint="name PEM files in the new appliance's server.xml (certificateFile, certificateKeyFile)",
+            hint="renew the certificate with a key of RSA or of a common curve (P-256, P-384); Tomcat"
+            " reads such a key from no PEM file either",
         )
     shut: KeySerializationEncryption = BestAvailableEncryption(word)
     if old_way:

@@ -10,7 +10,7 @@ from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.tls import pkcs12
-from vmmigrate.appliance.tls.keys import Pair, chain_pem, key_pem, load_as_tomcat, to_pem
+from vmmigrate.appliance.tls.keys import Pair, chain_pem, is_for_pss, key_pem, load_as_tomcat, to_pem
 from vmmigrate.appliance.tls.placing import resolved
 from vmmigrate.appliance.tls.server_xml import (
     default_store,
@@ -25,6 +25,7 @@ from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
 STORE = "/usr/share/djigzo-web/ssl/sslCertificate.p12"  # the packages' own path [F-TLS-1]
 _META = FileMeta("0640", "tomcat", "djigzo")  # what the packages install [F-TLS-1]
 _ALIAS = "tomcat"
+_READ_FROM_PEM = ("RSA", "ECDSA", "DSA")  # Tomcat's PEMFile tries these, and RSA only in its usual form
 _DEFAULT_HOST = "_default_"
 _DEFAULT_PASSWORD = "changeit"  # noqa: S105 -- what Tomcat takes where server.xml names none
 
@@ -256,7 +257,13 @@ def _present(shell: Shell, place: StorePlace) -> tuple[list[pkcs12.Entry], bytes
 
 
 def _pem(place: PemPlace, pair: Pair) -> dict[str, bytes]:
-    """The key stays encrypted if server.xml has its password."""
+    """The key stays encrypted if server.xml has its password. Raises BadKeys where Tomcat would not read it."""
+    if pair.kind not in _READ_FROM_PEM or is_for_pss(pair.leaf):
+        raise BadKeys(
+            f"Tomcat reads no key of the kind {'RSA-PSS' if is_for_pss(pair.leaf) else pair.kind} from PEM files"
+            f" ({place.key})",
+            hint="renew the certificate with a key of RSA or of a common curve (P-256, P-384)",
+        )
     key, chain = key_pem(pair, place.password), chain_pem(pair.chain)
     leaf = chain_pem([pair.leaf]) + (b"" if place.chain else chain)
     files = {place.key: key + leaf} if place.key == place.cert else {place.key: key, place.cert: leaf}
