@@ -15,7 +15,7 @@ from vmmigrate.run.budget import keep_to, say_if_exceeded
 from vmmigrate.run.clocks import in_clock, span
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.guarded import require
-from vmmigrate.run.looks import OFTEN
+from vmmigrate.run.looks import OFTEN, amiss
 from vmmigrate.run.recorded import Recorded
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
@@ -41,10 +41,14 @@ class Terms:
     rounds: int = OFTEN
 
 
-def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Callable[[str], None] = refused) -> str:
+Agree = Callable[[str], None]
+
+
+def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Agree | None = refused) -> str:
     """From where it stands to its end; the outcome. What is done is looked at before anything is touched.
 
-    `agree`: asked with what will be done; raises for a no. Who stops it while it waits leaves it as it stands.
+    `agree`: asked with what will be done, and what has changed; raises for a no. None: it is a yes.
+    Who stops it while it waits leaves it as it stands.
     Raises UsageProblem for a run that does not stand there; Guarded, NoLonger; what a step raises.
     """
     with run_taken_up(run_id, "cutover", parts) as recorded:
@@ -54,7 +58,7 @@ def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Callable[[
             with connected(recorded, parts) as (engine, run):
                 _may(engine, run, stop, agree)
             _wait(terms.at, parts)
-            agree = _agreed
+            agree = None
         with connected(recorded, parts) as (engine, run):
             _may(engine, run, stop, agree)
             engine.often = terms.rounds
@@ -68,14 +72,13 @@ def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Callable[[
             return outcome_of(engine.standing)
 
 
-def _agreed(question: str) -> None:
-    """It was, before the wait."""
-
-
-def _may(engine: Engine, run: Run, stop: Stop, agree: Callable[[str], None]) -> None:
+def _may(engine: Engine, run: Run, stop: Stop, agree: Agree | None) -> None:
     _fetch(run, engine.standing)
     require(run, engine.journal, engine.standing, stop.verb, engine.itinerary.guard)
-    agree(stop.question(run.plan, engine.standing.state))
+    if agree is not None:
+        wrong = "; ".join(map(str, amiss(engine.itinerary, engine.standing.state, run)))
+        first = f"before that, what was prepared is prepared once more: {wrong}" if wrong else ""
+        agree("; ".join(filter(None, (stop.question(run.plan, engine.standing.state), first))))
 
 
 def _wait(at: float, parts: Parts) -> None:

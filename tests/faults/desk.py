@@ -137,7 +137,7 @@ class Desk:
         return self._migrate(parts, "rehearse")
 
     def _cutover(self, parts: Parts, budget: float | None = None) -> str:
-        return cutting_over.cutover(self.run_id, parts, Terms(budget=budget), lambda question: None)
+        return cutting_over.cutover(self.run_id, parts, Terms(budget=budget), None)
 
     def _resume(self, parts: Parts, **options: Any) -> str:
         return operations.resume(self.run_id, parts, **options)

@@ -8,7 +8,7 @@ import pytest
 from fixtures.appliance import seed
 from fixtures.appliance.store import FILE_STORE
 from tests.journey import moving
-from tests.journey.story import ATTENTION, DONE, Story, Told
+from tests.journey.story import ATTENTION, DONE, REFUSED, Story, Told
 from tests.journey.test_moved_looks import moved
 
 pytestmark = pytest.mark.slow
@@ -79,6 +79,16 @@ def test_without_a_round_it_stands_prepared_again_and_nothing_was_touched(story:
     assert told.out.splitlines()[-1].startswith("MAIL: flowing through ")
     assert story.cutover().status == DONE
     assert DORA in users(story)
+
+
+def test_who_is_asked_hears_what_changed(story: Story) -> None:
+    assert story.prepare().status == DONE
+    user(story)
+    told = story.command("cutover", story.run_id)
+    assert told.status == REFUSED
+    assert "will be unplugged and" in told.err
+    assert "before that, what was prepared is prepared once more: the old gateway's database: " in told.err
+    assert (status(story)["status"], story.live()) == ("prepared", ["old"])
 
 
 def status(story: Story) -> dict[str, dict[str, str]]:

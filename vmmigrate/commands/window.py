@@ -82,11 +82,10 @@ def cutover(run: RunId, window: Window, config: Config = None, yes: Yes = False,
     from vmmigrate import cutting_over
 
     def agree(question: str) -> None:
-        if not yes:
-            confirm(f"{question}. Cut over{f' at {window.at}' if window.at else ' now'}?")
+        confirm(f"{question}. Cut over{f' at {window.at}' if window.at else ' now'}?")
 
     def act(parts: "Parts", _: Any) -> None:
-        cutting_over.cutover(run, parts, window.terms(), agree)
+        cutting_over.cutover(run, parts, window.terms(), None if yes else agree)
 
     carry_out(act, json=json, config=config, run_id=run)
 

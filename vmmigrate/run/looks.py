@@ -122,6 +122,12 @@ def undone_looked_at(itinerary: Itinerary, state: RunState, steps: Sequence[Step
             yield look_persistently(step, run, step.undone)
 
 
+def amiss(itinerary: Itinerary, state: RunState, run: Any) -> list[Seen]:
+    """What is done and does not hold any more. Nothing follows from it."""
+    done = (step for step in itinerary.steps if state.steps.get(step.name) is Status.DONE)
+    return [seen for step in done if (seen := look_at(step, run)).wrong]
+
+
 def serves(itinerary: Itinerary, steps: Iterable[Step], state: RunState, run: Any) -> bool:
     """Whether the new side serves, after the commit. What was not seen to fail may serve where we cannot see it."""
     done = [step for step in steps if state.steps[step.name] is Status.DONE and step.name in itinerary.relied_on]
