@@ -1,8 +1,10 @@
 """A process lab with a way to run, kill and resume migrations in it, and to tell two worlds apart."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import smtplib
 import subprocess
 import sys
@@ -60,6 +62,9 @@ class Child:
         return int(Path(f"/proc/{server}/task/{server}/children").read_text())
 
     def close(self) -> None:
+        """A command that stands still, of a test that failed, would be waited for for ever."""
+        with contextlib.suppress(ValueError, OSError):
+            os.kill(self.running(), signal.SIGKILL)
         self._process.communicate()
 
 
