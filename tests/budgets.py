@@ -14,12 +14,12 @@ import pytest
 SECONDS = {
     "tests/unit": 450,
     "tests/contract": 120,
-    "tests/integration": 750,
-    "tests/journey": 1300,
-    "tests/journey/vsphere": 650,
-    "tests/lab": 1800,
+    "tests/integration": 1000,
+    "tests/journey": 1400,
+    "tests/journey/vsphere": 600,
+    "tests/lab": 1500,
     "tests/fuzz": 300,
-    "tests/faults": 900,
+    "tests/faults": 90,
     "tests": 120,
 }
 RECORDED = "vmmigrate/seconds"  # in pytest's cache: by folder, and there by file
