@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test faults fuzz mutants matrix demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check test faults fuzz lock audit mutants matrix demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,15 @@ faults: setup ## Play schedules of faults in a world in memory (SCHEDULES=10000 
 fuzz: setup ## Feed each parser inputs that grow by coverage (SECONDS=180 for each; PARSER=image; FUZZ_SEEDS=folder)
 	@$(PY) -c "import atheris" 2>/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check -e ".[fuzz]" || echo "fuzz: no atheris for this Python; the inputs are damaged at random"
 	@$(PY) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PARSER),--parser $(PARSER)) $(if $(SEED),--seed $(SEED))
+
+lock: setup ## Write requirements.lock anew: the newest versions that fit pyproject.toml, each with its hashes
+	@$(PY) -m piptools --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check -e ".[release]"
+	$(PY) -m piptools compile --quiet --upgrade --generate-hashes --extra kvm --extra vmware --extra keyring --strip-extras \
+	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-options --output-file requirements.lock pyproject.toml
+
+audit: setup ## Look up what is known to be wrong with the locked versions (needs the network)
+	@$(PY) -m pip_audit --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check -e ".[release]"
+	$(PY) -m pip_audit --require-hashes --disable-pip --requirement requirements.lock
 
 mutants: setup ## Try small errors of the product on a copy of the tree: which test notices each (an hour)
 	@$(PY) -m tests.mutants

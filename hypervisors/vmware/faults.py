@@ -79,7 +79,7 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
 )
 TRANSPORT = (http.client.HTTPException, OSError)
 # what pyvmomi raises if an answer is not SOAP, is cut short, or names what it does not know
-NONSENSE = (ExpatError, zlib.error, LookupError, ValueError, AttributeError)
+NONSENSE = (ExpatError, zlib.error, LookupError, ValueError, AttributeError, TypeError, RecursionError)
 
 
 @contextmanager

@@ -45,7 +45,8 @@ class Session:
         self._stub = _stub(target, context)
         self._service = vim.ServiceInstance("ServiceInstance", self._stub)
         self.content = self.read(f"connection to {target.server}", lambda: self._service.content)
-        self._stub.ComputeVersionInfo(newest_common(self.content.about.apiVersion))
+        with self._door(f"connection to {target.server}"):
+            self._stub.ComputeVersionInfo(newest_common(self.content.about.apiVersion))
 
     @property
     def is_vcenter(self) -> bool:

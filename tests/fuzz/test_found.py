@@ -8,9 +8,11 @@ import pytest
 from asn1crypto import pem
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from hypervisors import Secret
 from tests.fuzz.every import PARSERS
 from tests.fuzz.parser import SECTION
-from tests.unit.appliance.small_ca import certificate
+from tests.unit.appliance.small_ca import certificate, pair
+from vmmigrate.appliance.tls.keys import key_pem
 
 _DEEP = b"[" * 3000
 _VMDK = PARSERS["image"].seeds[1]
@@ -37,6 +39,17 @@ def _other_version() -> bytes:
     return bytes(pem.armor("CERTIFICATE", der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x3d")))
 
 
+def _soap(there: bytes, instead: bytes) -> bytes:
+    head, _, body = PARSERS["vsphere-soap"].seeds[0].partition(b"\r\n\r\n")
+    other = body.replace(there, instead)
+    return head.replace(b"%d" % len(body), b"%d" % len(other)) + b"\r\n\r\n" + other
+
+
+def _odd_parameters() -> bytes:
+    _, _, der = pem.unarmor(key_pem(pair("gw.example.org"), Secret("djigzo")))
+    return bytes(pem.armor("ENCRYPTED PRIVATE KEY", der.replace(b"\5\0", b"\3\0")))
+
+
 _OTHER_VERSION = _other_version()
 FOUND = {
     "not XML": ("libvirt-domain", b"<domain>"),
@@ -61,6 +74,10 @@ FOUND = {
     "half a character": ("vcenter-tags", b'{"value":"t"}\n=====\n{"value":["\\ud800"]}'),
     "tags that are no list": ("vcenter-tags", b'{"value":"t"}\n=====\n{"value":7}'),
     "tags that are deep": ("vcenter-tags", _sections(b'{"value":"t"}', _DEEP)),
+    "a value that is a thing": ("vsphere-soap", _soap(b"<name>x</name>", b"<name><x>1</x></name>")),
+    "a thing of another kind": ("vsphere-soap", _soap(b'type="PropertyCollector"', b'type="Folder"')),
+    "a server that says nothing of itself": ("vsphere-soap", _soap(b"about>", b"setting>")),
+    "a version that is none": ("vsphere-soap", _soap(b"<apiVersion>8.0<", b"<apiVersion>&#233;.x<")),
     "a host key beyond ASCII": ("host-key", "ssh-ed25519 é".encode()),
     "a deep queue": ("guest-queues", _DEEP),
     "a queue whose name is a list": ("guest-queues", b'{"queue_name": []}'),
@@ -86,6 +103,7 @@ FOUND = {
         "signature",
         PARSERS["signature"].seeds[0].partition(SECTION)[0] + SECTION + b"SHA256(x.mf)= 00\n" + _OTHER_VERSION,
     ),
+    "a key's parameters of no length": ("pem-chains", _odd_parameters()),
     "a member without a name": ("contents", _nameless()),
     "a file name in no code": ("file-name", b"attachment; filename*0*=a\0b'x'y"),
     "names upon names": ("file-name", b'attachment; filename="' + b'x;"' * 20_000),

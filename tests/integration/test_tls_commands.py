@@ -16,7 +16,7 @@ from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
 from stand_in import Guest, fresh_guest, old_guest
 from typer.testing import CliRunner, Result
 
-from fixtures.appliance import ca, keys, root, seed
+from fixtures.appliance import ca, config, hostile, keys, root, seed
 from fixtures.appliance.hostkey import fingerprint
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
 from hypervisors import Cancelled, Pace, Unreachable, Wait
@@ -331,3 +331,20 @@ def breaking_off(monkeypatch: pytest.MonkeyPatch, at: int, *, after: bool) -> No
             raise Unreachable("the SSH session broke off", hint="")
 
     monkeypatch.setattr(placing, "_write_record", lost)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", hostile.KINDS)
+def test_of_a_hostile_gateway_all_is_copied_or_nothing(
+    cli: Cli, old: Guest, new: Guest, kind: str, tmp_path: Path
+) -> None:
+    """Ended in words; what it says steers no terminal and runs nowhere, and a new gateway is not left in between."""
+    before = files(new)
+    config.change(old.machine.root.at(config.CONSOLE_TOML), {"hostile": kind})
+    done = cli("copy", old.address, new.address, "--yes")
+    assert done.exit_code in (0, 1, 2, 3), done.output
+    assert done.exit_code == 0 or "→" in done.output
+    assert [char for char in done.output if not (char.isprintable() or char == "\n")] == []
+    assert hostile.owned(tmp_path) == []
+    if done.exit_code:
+        assert files(new) == before

@@ -14,7 +14,7 @@ MOST_MEMORY = KEY_MEMORY.most
 LARGEST_KEY = PEM_KEY.most
 LARGEST_KEYS = STORE_KEYS.most
 _SCRYPT = "1.3.6.1.4.1.11591.4.11"  # RFC 7914
-_ODD = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+_ODD = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 
 
 def refuse_costly_key(block: bytes) -> None:
