@@ -34,7 +34,7 @@ fuzz: setup ## Feed each parser inputs that grow by coverage (SECONDS=180 for ea
 	@$(PY) -c "import atheris" 2>/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check -e ".[fuzz]" || echo "fuzz: no atheris for this Python; the inputs are damaged at random"
 	@$(PY) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PARSER),--parser $(PARSER)) $(if $(SEED),--seed $(SEED))
 
-lock: setup ## Write requirements.lock anew: the newest versions that fit pyproject.toml, each with its hashes
+lock: setup ## Write requirements.lock again: the newest versions that fit pyproject.toml, each with its hashes
 	@$(PY) -m piptools --version >/dev/null 2>&1 || $(PY) -m pip install --quiet --disable-pip-version-check -e ".[release]"
 	$(PY) -m piptools compile --quiet --upgrade --generate-hashes --extra kvm --extra vmware --extra keyring --strip-extras \
 	  --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-options --output-file requirements.lock pyproject.toml
