@@ -96,7 +96,11 @@ def _percentages(stream: IO[bytes]) -> Iterator[float]:
 def _run(*arguments: str | Path) -> bytes:
     try:
         finished = subprocess.run(
-            ("qemu-img", *arguments), stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True
+            ("qemu-img", *arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            start_new_session=True,
+            env=without_secrets(os.environ),
         )
     except FileNotFoundError as error:
         raise _missing() from error

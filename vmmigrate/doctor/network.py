@@ -1,12 +1,13 @@
 """What connections need: the SSH agent, known hosts, a correct clock for certificates, the hypervisor."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hypervisors import Hypervisor, Problem, check_url
+from hypervisors import Hypervisor, Problem, check_url, without_secrets
 from vmmigrate.doctor.system import System
 from vmmigrate.findings import Finding, info, missing, warning
 
@@ -93,7 +94,7 @@ def _run(program: str, *arguments: str, environ: Mapping[str, str] | None = None
             errors="replace",
             timeout=_PATIENCE,
             check=False,
-            env=None if environ is None else dict(environ),
+            env=without_secrets(os.environ if environ is None else environ),
         )
     except (OSError, subprocess.TimeoutExpired):
         return -1, ""

@@ -1,9 +1,11 @@
 """The programs and Python packages that a migration uses."""
 
+import os
 import shlex
 import shutil
 import subprocess
 
+from hypervisors import without_secrets
 from vmmigrate.doctor.system import System
 from vmmigrate.findings import Finding, info, missing, warning
 
@@ -82,7 +84,15 @@ def _asked(interpreter: str, code: str) -> str:
 
 def _said(*argv: str) -> str:
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE, check=False, errors="replace")
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+            errors="replace",
+            env=without_secrets(os.environ),
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return done.stdout or done.stderr

@@ -128,8 +128,14 @@ def _fault(wanted: Wanted, typed: str) -> str:
 
 def _from_file(name: str, path: Path) -> str:
     try:
-        if path.stat().st_mode & 0o077:
+        seen = path.stat()
+        if seen.st_mode & 0o077:
             raise UsageProblem(f"{name}: others may read {path}", hint=f"chmod 600 {shlex.quote(str(path))}")
+        if seen.st_uid not in (os.geteuid(), 0):  # whoever owns it reads it, and says what is sent
+            raise UsageProblem(
+                f"{name}: {path} belongs to another user (uid {seen.st_uid})",
+                hint=f"is it still a secret? then make it yours: chown {os.geteuid()} {shlex.quote(str(path))}",
+            )
         text = reading.text(path, limits.PASSWORD_FILE).rstrip("\r\n")
     except OSError as error:
         raise UsageProblem(

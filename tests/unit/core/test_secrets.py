@@ -1,5 +1,7 @@
 """Each source of a secret, and what is told where it does not give one."""
 
+import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +86,26 @@ def test_from_a_file(file: Path) -> None:
 def test_a_file_that_others_may_read_is_refused(file: Path, mode: int) -> None:
     file.chmod(mode)
     assert refusal(secrets({"file": file})) == (f"{NAME}: others may read {file}", f"chmod 600 {file}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_file_of_another_user_is_refused(file: Path) -> None:
+    os.chown(file, 65534, -1)
+    words, hint = refusal(secrets({"file": file}))
+    assert words == f"{NAME}: {file} belongs to another user (uid 65534)"
+    assert hint.endswith(f"chown 0 {file}")
+
+
+def test_every_program_that_is_started_gets_no_password() -> None:
+    """By its environment: each call in the product says which it gives."""
+    without = []
+    for path in [*Path("vmmigrate").rglob("*.py"), *Path("hypervisors").rglob("*.py")]:
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("subprocess.run", "subprocess.Popen"):
+                environ = next((ast.unparse(each.value) for each in call.keywords if each.arg == "env"), "")
+                if not ("without_secrets" in environ or environ.startswith("{'PATH'")):
+                    without.append(f"{path}:{call.lineno}")
+    assert without == []
 
 
 @pytest.mark.parametrize(("content", "told"), [(b"\n", "gives an empty password"), (b"\xff\xfe", "is not text")])
@@ -254,3 +276,14 @@ def test_a_password_that_is_set_by_it_is_typed_twice(tmp_path: Path) -> None:
     asked, ask = typing("one")
     by_hand = Settings.model_validate({"backup": {**backup, "file": str(tmp_path / "archive")}})
     assert ProcessSecrets({}, ask).of(by_hand).get("backup.password").reveal() == "one"
+
+
+def test_a_command_leaves_no_core_dump(tmp_path: Path) -> None:
+    """A dump would have every password: neither a file nor one that is piped to a program."""
+    words = "import resource, ctypes; print(resource.getrlimit(4)[0], ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    program = f"import sys, atexit; from vmmigrate.cli import main; atexit.register(lambda: exec({words!r}))\nmain()"
+    environ = {**os.environ, "VMMIGRATE_RUNS_FOLDER": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "status"], capture_output=True, text=True, env=environ, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 0"

@@ -1,0 +1,49 @@
+"""A connection from this machine: one limit for the name and all its addresses together."""
+
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from hypervisors.wire.dialling import dial_straight
+
+LOCAL = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    """As a name server says it."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(*LOCAL, address) for address in addresses])
+
+
+def test_a_name_server_that_says_nothing_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(30))
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"no name server said within 0\.1 s what address mailgw has"):
+        dial_straight("mailgw", 22, 0.1)
+    assert time.monotonic() - began < 10
+    silent.set()
+
+
+def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        closed: Any = gone.getsockname()
+        gone.close()
+        answering(monkeypatch, closed, there.getsockname())
+        with dial_straight("mailgw", 22, 5.0) as made:
+            assert (made.getpeername(), made.gettimeout()) == (there.getsockname(), 5.0)
+
+
+def test_the_last_refusal_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        closed: Any = gone.getsockname()
+    answering(monkeypatch, closed, closed)
+    with pytest.raises(ConnectionRefusedError):
+        dial_straight("mailgw", 22, 5.0)
+
+
+def test_a_name_that_is_unknown_is_said_as_ever() -> None:
+    with pytest.raises(socket.gaierror):
+        dial_straight("mailgw.invalid", 22, 5.0)
