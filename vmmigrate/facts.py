@@ -148,6 +148,28 @@ class Intake:
 
     closed_at: float
     boot_id: str = ""  # an earlier version recorded none
+    stopped: tuple[str, ...] = ()  # units that fetch or send mail, which were active
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """When the old Postfix was stopped (Unix seconds). Learnt by `carry` before it acts."""
+
+    stopped_at: float
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What waited in the old queues then: carried, by queue, or left there. Learnt by `carry`, once all is on hold.
+
+    `manifest`: HMAC-SHA-256 of the list of messages, which is in the run's encrypted part.
+    """
+
+    messages: int = 0
+    queues: dict[str, int] = field(default_factory=dict)
+    recipients: int = 0
+    manifest: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True)

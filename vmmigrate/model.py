@@ -49,6 +49,9 @@ class Identity:
         return self.address.partition("/")[0]
 
 
+CARRY, LEAVE, REFUSE = "carry", "leave", "refuse"  # what becomes of mail that waits in the old gateway
+
+
 @dataclass(frozen=True)
 class Plan:
     """Decisions, not commands, and no secret. Sizes in bytes."""
@@ -76,6 +79,7 @@ class Plan:
     carried: tuple[Carried, ...] = ()  # of the old VM; a plan of an earlier version has none
     retired_name: str = ""  # the old VM's after `finish`, when the new one gets its name; '' leaves both as they are
     restarts_for_name: bool = False  # for which the hypervisor wants the new VM to be off
+    mail_queue: str = REFUSE  # as settings.mail.queue; a plan of an earlier version refuses
     run_id: str = ""  # of the run that it plans; a plan of an earlier version has none
 
     @property

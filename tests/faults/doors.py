@@ -25,7 +25,7 @@ from vmmigrate.appliance import asking, consoles
 from vmmigrate.appliance.ssh import session, shell
 from vmmigrate.appliance.tls import as_shown, bundle, handshake, keys, pkcs12
 from vmmigrate.run import sealed, stage
-from vmmigrate.steps import export, guards
+from vmmigrate.steps import carry, export, guards
 
 
 class Doors:
@@ -45,7 +45,7 @@ class Doors:
         consoles.open_console = self.open_console  # type: ignore[assignment]
         for module in (asking, session, shell):
             module.secrets = SameMark  # type: ignore[attr-defined, assignment]
-        export.Piped = Piped  # type: ignore[misc, assignment]
+        export.Piped = carry.Piped = Piped  # type: ignore[misc, assignment]
         for module in (guards, as_shown):
             module.ThreadPoolExecutor = AtOnce  # type: ignore[misc, assignment]
         sealed.Sealed.decrypted = decrypted  # type: ignore[assignment, method-assign]
@@ -165,6 +165,14 @@ class Session:
     @property
     def _network(self) -> str:
         return self._server.host.rpartition(".")[0] + "."
+
+    def pour_in(self, line: str, first: bytes, source: BinaryIO, quiet: float) -> Output:
+        return self.execute(line, first + source.read(), quiet)
+
+    def pour_out(self, line: str, first: bytes, sink: BinaryIO, quiet: float) -> Output:
+        output = self.execute(line, first, quiet)
+        sink.write(output.stdout)
+        return Output(output.status, b"", output.stderr)
 
     def execute(self, line: str, given: bytes, timeout: float) -> Output:
         called = f"{self._server.host}: {_shortened(line)}"

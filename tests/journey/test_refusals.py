@@ -216,14 +216,16 @@ def test_a_queue_that_holds_mail(story: Story) -> None:
     queue(story, "deferred")
     queue(story, "hold")
     before = story.everything()
-    assert_refused(story, story.migrate(), "mail is waiting in the old queues: 1 in deferred, 1 in hold", before)
+    told = story.migrate(mail={"queue": "refuse"})
+    assert_refused(story, told, "mail is waiting in the old queues: 1 in deferred, 1 in hold", before)
+    assert "postsuper" not in told.err  # nobody is advised to delete mail
 
 
 def test_everything_wrong_is_said_at_once(story: Story) -> None:
     queue(story, "hold")
     story.secrets["VMMIGRATE_OLD_CONSOLE_PASSWORD"] = "wrong"
     before = story.everything()
-    told = story.migrate(new={"name": "mailgw", "staging": "nowhere"})
+    told = story.migrate(new={"name": "mailgw", "staging": "nowhere"}, mail={"queue": "refuse"})
     assert_refused(story, told, "4 problems block this:", before)
     assert [line.split(":")[0].strip() for line in told.err.splitlines()[1:8:2]] == [
         "staging",
@@ -312,7 +314,7 @@ def test_mail_that_will_not_leave_the_old_queue(story: Story) -> None:
     """It is in `active` when the plan is made, which empties by itself, and is found stuck in the switch."""
     queue(story, "active")
     before = without_queue(story.everything())
-    told = story.migrate()
+    told = story.migrate(mail={"queue": "refuse"})
     assert_went_back(story, told, "for the mail under way on", before, seen=without_queue)
     assert "(last seen: 0 sessions, queues: 1 deferred)" in told.err
     assert (story.live(), story.conflicts()) == (["old"], [])
@@ -320,7 +322,8 @@ def test_mail_that_will_not_leave_the_old_queue(story: Story) -> None:
 
 def test_mail_that_came_between_the_plan_and_the_switch(story: Story) -> None:
     before = without_queue(story.everything())
-    assert story.migrate(stop=("SIGKILL", "after", number("done", "verify"))).status == KILLED
+    stop = ("SIGKILL", "after", number("done", "verify"))
+    assert story.migrate(stop=stop, mail={"queue": "refuse"}).status == KILLED
     queue(story, "deferred")
     told = story.resume()
     assert_went_back(story, told, "mail is waiting in the old queues: 1 in deferred", before, seen=without_queue)

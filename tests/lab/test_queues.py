@@ -264,6 +264,17 @@ def test_the_old_copies_wait_and_are_let_go(make: Make, sink: tuple[Sink, int]) 
     assert set(subjects(took).values()) == {1}
 
 
+def test_copies_that_the_other_side_has_taken_over_leave_the_queue(make: Make) -> None:
+    old = make("old", 1)
+    filled(old)
+    carrying.keep(old)  # type: ignore[arg-type]
+    for _ in range(2):
+        carrying.supersede(old)  # type: ignore[arg-type]
+    assert old.listed() == ()
+    kept = old.run(("find", f"{QUEUE}/{programs.FOLDER}/copied", "-type", "f")).stdout.split()
+    assert len(kept) == 5  # on the disk, and in no queue
+
+
 def test_what_is_taken_away_is_not_delivered_and_can_come_again(make: Make, sink: tuple[Sink, int]) -> None:
     took, port = sink
     old, new = make("old", 1), make("new", port)

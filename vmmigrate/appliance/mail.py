@@ -2,7 +2,6 @@
 
 import hmac
 import smtplib
-from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -22,46 +21,26 @@ from hypervisors.wire import bracketed, plainly
 from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
+from vmmigrate.appliance.queues import listing
+from vmmigrate.appliance.queues.listing import Queues
 from vmmigrate.appliance.smtp import Smtp
-from vmmigrate.errors import ApplianceError, QueueHoldsMail
-from vmmigrate.reading import from_json, whole
+from vmmigrate.errors import QueueHoldsMail
+from vmmigrate.reading import whole
 
-_QUEUES, _SESSIONS = ("postqueue", "-j"), ("ss", "-Htn", "state", "established")
-UNDER_WAY = (_SESSIONS, _QUEUES)
+_SESSIONS = ("ss", "-Htn", "state", "established")
+UNDER_WAY = (_SESSIONS, listing.QUESTION)
 _PAUSE = 0.1  # seconds between two looks
 _CLOSED = "Connection unexpectedly closed"  # smtplib's words, with an errno behind them or not
 MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
 
-@dataclass(frozen=True)
-class Queues:
-    """Messages in Postfix's queues by name ('active', 'deferred', 'hold', 'incoming', 'maildrop')."""
-
-    counts: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    def __str__(self) -> str:
-        return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "empty"
-
-
 def queues(shell: Shell) -> Queues:
     """What `postqueue -j` lists. The MPA's own four queues are not seen [facts: their place is unknown]."""
-    return _counted(shell, shell.run(_QUEUES, user="root").stdout)
+    return _counted(shell, shell.run(listing.QUESTION, user="root").stdout)
 
 
 def _counted(shell: Shell, listed: str) -> Queues:
-    lines = listed.splitlines()
-    try:
-        names = Counter(from_json(line)["queue_name"] for line in lines if line.strip())
-    except (ValueError, KeyError, TypeError) as error:
-        raise ApplianceError(
-            f"{shell.host}: `postqueue -j` printed something else than a queue's listing",
-            hint="Postfix 3.1 or newer is needed",
-        ) from error
-    return Queues(dict(names))
+    return listing.counted(listing.parse(shell.host, listed))
 
 
 def flush(shell: Shell) -> None:
@@ -81,19 +60,24 @@ def wait_until_quiet(
     smtp_port: int,
     *,
     timeout: float,
+    carried: bool = False,
     pace: Pace = REAL_TIME,
 ) -> None:
     """Wait until no session is open and no message waits, twice in a row.
 
     Between Postfix and the mail agent a message is for a moment in neither's queue. The second look is taken however
-    late the first one was. Raises QueueHoldsMail with what was seen after `timeout` seconds.
+    late the first one was. Raises QueueHoldsMail with what was seen after `timeout` seconds. `carried`: mail that
+    waits longer is carried, so only what settles within moments is waited for, and sessions alone are in the way.
     """
+    seen = list[int]()
 
     def look() -> None:
         busy, waiting = under_way(shell, smtp_port)
-        if waiting.total:
+        seen[:] = [busy]
+        flushed = waiting.settling if carried else waiting.total
+        if flushed and not carried:
             flush(shell)
-        if busy or waiting.total:
+        if busy or flushed:
             raise NotYet(f"{busy} sessions, queues: {waiting}")
 
     def probe() -> None:
@@ -106,12 +90,14 @@ def wait_until_quiet(
             f"the mail under way on {shell.host} to finish",
             probe,
             timeout=timeout,
-            clears="see `postqueue -p` there: deliver what waits, or delete what never will be",
+            clears="see `postqueue -p` there, and what keeps it from being delivered: journalctl -u postfix",
             pace=pace,
             pause=_PAUSE,
             max_pause=1.0,
         )
     except TimedOut as error:
+        if carried and seen == [0]:
+            return
         raise QueueHoldsMail(str(error), hint=error.hint) from error
 
 

@@ -49,6 +49,7 @@ def plan(look: Look) -> Plan:
         new_mac=look.of(new_mac),
         retired_name=look.of(retired_name),
         restarts_for_name=not getattr(look.hypervisor, "renames_running", True),
+        mail_queue=look.settings.mail.queue,
         run_id=look.run_id,
         insecure=insecure(look.settings),
         premises=tuple(Premise(name, value) for name, value in _premises(look)),
@@ -76,6 +77,7 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "folder", new.folder or "as the old VM's"
     yield "like the old VM", "as the hypervisor does" if new.like_old is None else ", ".join(new.like_old) or "nothing"
     yield "properties", "; ".join(properties.in_words(properties.as_shown(new))) or "none"
+    yield "mail that waits", look.settings.mail.queue
     yield "insecure", ", ".join(insecure(look.settings)) or "nothing"
 
 

@@ -15,7 +15,7 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.tls import as_shown
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.errors import PlanRefused
-from vmmigrate.model import Identity
+from vmmigrate.model import CARRY, REFUSE, Identity
 from vmmigrate.plan.hypervisor import old_vm
 from vmmigrate.plan.identity import identify, refuse_unsupported
 from vmmigrate.plan.live import Live, facing_the_world, find
@@ -100,7 +100,11 @@ def console(look: Look) -> None:
 
 
 def queues(look: Look) -> None:
-    refuse_stuck_mail(_shell(look))
+    if look.settings.mail.queue == REFUSE:
+        refuse_stuck_mail(_shell(look))
+    elif (waiting := mail.queues(_shell(look))).total:
+        becomes = "carried into the new gateway" if look.settings.mail.queue == CARRY else "left in the old VM"
+        look.findings.note("queues", f"mail that waits now: {waiting}; what waits at the switch is {becomes}")
 
 
 def firewall(look: Look) -> None:

@@ -83,13 +83,32 @@ class RunDir:
         return self.path / "verified.json"
 
     @property
+    def queue(self) -> Path:
+        """The mail that was carried, encrypted."""
+        return self.path / "queue.age"
+
+    @property
+    def manifest(self) -> Path:
+        """Which messages that is, encrypted."""
+        return self.path / "queue-manifest.age"
+
+    @property
     def sealed(self) -> Sealed:
         """The run's key."""
         return Sealed(self.run_id, self.key_path)
 
     def secrets(self) -> tuple[Path, ...]:
         """The files that `finish` and a rollback delete."""
-        return (self.archive, self.tls, self.digests, self.imported, self.verified, self.key_path)
+        return (
+            self.archive,
+            self.tls,
+            self.queue,
+            self.manifest,
+            self.digests,
+            self.imported,
+            self.verified,
+            self.key_path,
+        )
 
     def refuse_unwritable(self) -> None:
         """Raises UsageProblem where a run could not be kept; nothing is left behind."""

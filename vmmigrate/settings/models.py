@@ -1,5 +1,7 @@
 """All that the operator says: the two sides, the hypervisor, the image, the backup, how long to wait."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
@@ -80,6 +82,16 @@ class BackupSettings(Strict):
     )
 
 
+class MailSettings(Strict):
+    """What becomes of the mail that waits."""
+
+    queue: Literal["carry", "leave", "refuse"] = Field(
+        default="carry",
+        description="Mail that waits in the old gateway when it is closed: carry it into the new one; leave it there;"
+        " or refuse the switch, and go back.",
+    )
+
+
 class Limits(Strict):
     """How long each wait may take, in seconds."""
 
@@ -115,4 +127,5 @@ class Settings(Strict):
     image: ImageSettings = ImageSettings()
     backup: BackupSettings = BackupSettings()
     outage: OutageSettings = OutageSettings()
+    mail: MailSettings = MailSettings()
     limits: Limits = Limits()

@@ -2,7 +2,9 @@
 
 from vmmigrate.facts import (
     Backup,
+    Carried,
     Claim,
+    Frozen,
     Intake,
     NewGuest,
     NewVm,
@@ -19,6 +21,7 @@ from vmmigrate.facts import (
 from vmmigrate.step import Change, Nothing, Otherwise, Phase, Step
 from vmmigrate.steps import (
     address,
+    carry,
     claim,
     close,
     collect_tls,
@@ -182,7 +185,24 @@ SWITCH = Phase(
             undone=intake.is_undone,
             remedy="see the old gateway's firewall and queue, as root: nft list ruleset; postqueue -p",
             looks_back=tuple(step.name for step in PREPARE.steps),
-            changes=(Change("old", "firewall rules that close its intake, until a restart"),),
+            changes=(
+                Change("old", "firewall rules that close its intake, until a restart; fetchmail and cron stopped"),
+            ),
+        ),
+        Step(
+            "carry",
+            "Stop the old mail server, carry what waits in it",
+            carry.do,
+            carry.undo,
+            learns=(Frozen, Carried),
+            needs=(NewGuest, Intake),
+            holds=carry.holds,
+            undone=Nothing("`close-intake` is looked at, and that it greets"),
+            remedy="see both mail servers and their queues, as root: systemctl status postfix; postqueue -p",
+            changes=(
+                Change("old", "Postfix stopped; what waits on hold; a folder beside its queues"),
+                Change("new", "what waited there on hold, until it is open; a folder beside its queues"),
+            ),
         ),
         Step(
             "switch",

@@ -1,41 +1,74 @@
 """Close the old mail intake: current sessions and deliveries finish, new mail gets a temporary error."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hypervisors import PowerState
-from vmmigrate.appliance import mail
+from vmmigrate.appliance import mail, mailports, sources
+from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.queues import listing
 from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.facts import Backup, Intake, NewVm, Plugged
+from vmmigrate.facts import Backup, Frozen, Intake, NewVm, Plugged
 from vmmigrate.findings import Check, Verdict
+from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import guards, links, note_old
 
-BY_HAND = "nft delete table inet vmmigrate_intake"  # opens it again
-SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
+BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # opens it again
 
 
 def do(run: Run) -> None:
-    shell = run.old_shell
+    shell, refuses = run.old_shell, run.plan.mail_queue == REFUSE
     guards.before_closing(run)
-    refuse_stuck_mail(shell)
+    look = looking(shell)
+    look.ahead(BOOT_ID, mailports.QUESTION, sources.QUESTION, listing.QUESTION, user="root")
+    if refuses:
+        refuse_stuck_mail(look)
     _report_changes(run)
-    laid = firewall.lay_intake(shell)
-    known, boot = run.facts.find(Intake), boot_id(shell, user="root")
-    if known is None or known.boot_id != boot:
-        run.learn(Intake(run.wall(), boot))
-    firewall.close_intake(shell, laid)
-    mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=run.settings.limits.drain, pace=run.pace)
+    laid = firewall.lay_intake(shell, ports=_ports(run, look))
+    stop = _noted(run, look)
+    firewall.close_intake(shell, laid, *sources.stopping(stop))
+    limit, port = run.settings.limits.drain, run.settings.old.smtp_port
+    mail.wait_until_quiet(shell, port, timeout=limit, pace=run.pace, carried=not refuses)
+
+
+def _noted(run: Run, look: Shell) -> tuple[str, ...]:
+    """The units to be stopped; what was stopped before a crash is started again by the way back too."""
+    known, boot = run.facts.find(Intake), boot_id(look, user="root")
+    active = sources.active(look)
+    stop = tuple(dict.fromkeys((*(known.stopped if known else ()), *active)))
+    if known is None or (known.boot_id, known.stopped) != (boot, stop):
+        run.learn(Intake(run.wall(), boot, stop))
+    return active
+
+
+def _ports(run: Run, look: Shell) -> tuple[int, ...]:
+    listed = look.run(mailports.QUESTION, user="root", check=False)
+    found = mailports.read(listed.stdout if listed.status == 0 else "", run.settings.old.smtp_port)
+    if found.unknown:
+        run.remark(f"mail may still come in by {', '.join(found.unknown)} of master.cf: which port that is, is unknown")
+    return found.all
 
 
 def undo(run: Run) -> None:
+    answering(run, lambda: _open(run))
+
+
+def _open(run: Run) -> None:
+    firewall.open_intake(run.old_shell)
+    known = run.facts.find(Intake)
+    if known is not None and known.stopped:
+        sources.start(run.old_shell, known.stopped)
+
+
+def answering(run: Run, act: Callable[[], None]) -> None:
     """The link has just come up again: wait until the old guest answers. It may be off: see `_started`."""
     limits = run.settings.limits
     run.wait_for_answer(
         "the old gateway's shell",
-        lambda: firewall.open_intake(run.old_shell),
+        act,
         timeout=limits.boot if _started(run) else limits.network,
         clears=f"on the old VM's screen, as root: {BY_HAND}",
     )
@@ -79,25 +112,28 @@ def holds(run: Run) -> Iterator[Check]:
     seen = "open: the old guest was restarted" if restarted else _CLOSED if closed else "open"
     yield Check("intake-closed", _WHAT, _CLOSED, seen, Verdict.of(closed and not restarted))
     busy, waiting = mail.under_way(look, run.settings.old.smtp_port)
+    if run.facts.find(Frozen) is not None:  # what waits is looked at by `carry`
+        yield Check("intake-quiet", _UNDER_WAY, "none", f"{busy} sessions", Verdict.of(not busy))
+        return
     seen = f"{busy} sessions, queues: {waiting}"
-    yield Check(
-        "intake-quiet", "mail under way in the old gateway", "none", seen, Verdict.of(busy + waiting.total == 0)
-    )
+    under_way = busy + (waiting.total if run.plan.mail_queue == REFUSE else waiting.settling)
+    yield Check("intake-quiet", _UNDER_WAY, "none", seen, Verdict.of(not under_way))
 
 
 def refuse_stuck_mail(shell: Shell, queues: str = "the old queues") -> None:
     """Raises QueueHoldsMail for mail that will not be delivered within moments; the rest is waited for later."""
     waiting = mail.queues(shell).counts
-    stuck = {name: count for name, count in waiting.items() if count and name not in SETTLING}
+    stuck = {name: count for name, count in waiting.items() if count and name not in listing.SETTLING}
     if stuck:
         listed = ", ".join(f"{count} in {name}" for name, count in sorted(stuck.items()))
         raise QueueHoldsMail(
             f"mail is waiting in {queues}: {listed}",
-            hint=f"it would be cut off: on {shell.host}, deliver it (postqueue -f) or remove it (postsuper -d ID),"
-            " then run this again",
+            hint='let it be carried: mail.queue = "carry" (--queue carry), with a new plan; or have it delivered:'
+            f" postqueue -f on {shell.host}; then run this again",
         )
 
 
+_UNDER_WAY = "mail under way in the old gateway"
 _WHAT, _CLOSED = "the old gateway's mail intake", "closed"
 _UNPLUGGED = "unplugged; behind that its rules are not looked at"
 

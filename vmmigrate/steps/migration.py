@@ -5,14 +5,27 @@ from collections.abc import Collection, Iterator, Mapping
 from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate import properties
 from vmmigrate.doors import Doors
-from vmmigrate.facts import Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
+from vmmigrate.facts import Carried, Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import CLOSE, PREPARE, SWITCH, expecting, gone, guards, inside, intake, naming, retire, service
+from vmmigrate.steps import (
+    CLOSE,
+    PREPARE,
+    SWITCH,
+    carry,
+    expecting,
+    gone,
+    guards,
+    inside,
+    intake,
+    naming,
+    retire,
+    service,
+)
 from vmmigrate.steps import open as open_
 from vmmigrate.watch.asking import Service
 
@@ -118,7 +131,13 @@ def checks(facts: Facts) -> tuple[Check, ...]:
     """What was compared, in the order of the run."""
     guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
     trusted = (_trusted(guest),) if guest else ()
-    return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()))
+    return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()), *_mail(facts))
+
+
+def _mail(facts: Facts) -> Iterator[Check]:
+    carried = facts.find(Carried)
+    if carried is not None:
+        yield Check("mail-account", "mail that waited in the old gateway", "", carry.in_words(carried), Verdict.PASS)
 
 
 def _trusted(guest: NewGuest) -> Check:

@@ -12,7 +12,7 @@ from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
-from vmmigrate.steps import deploy, guards, isolate, links
+from vmmigrate.steps import carry, deploy, guards, isolate, links
 from vmmigrate.steps.intake import refuse_stuck_mail
 from vmmigrate.steps.ready import BOOTS
 
@@ -39,6 +39,7 @@ def do(run: Run) -> None:
     else:
         firewall.open_intake(shell)  # a way back closed it, and was refused
     firewall.let_the_world_in(shell)
+    carry.release(run)
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from hypervisors import TimedOut, VmRef
 from vmmigrate.appliance import mail
-from vmmigrate.facts import Intake, NewVm
+from vmmigrate.facts import Carried, Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, elsewhere, gone, guards, inside
+from vmmigrate.steps import carry, claim, elsewhere, gone, guards, inside
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 # Each act looks first, so a `finish` that was interrupted is simply run again.
@@ -68,8 +68,10 @@ def _greets(run: Run) -> Iterator[Check]:
 def _what_is_known_of_the_old_queue(run: Run) -> str:
     """Behind a link that is down its guest cannot be asked."""
     closed = datetime.fromtimestamp(run.facts.of(Intake).closed_at, UTC)
+    held = run.facts.find(Carried) or Carried()
+    was = "empty" if not held.messages + held.left else f"on hold, with {carry.in_words(held)} (do not let it go twice)"
     return (
-        f"{run.plan.old.name}'s mail queue was empty when it was unplugged, after its intake was closed at"
+        f"{run.plan.old.name}'s mail queue was {was} when it was unplugged, after its intake was closed at"
         f" {closed:%Y-%m-%d %H:%M} UTC; it is unplugged now, so nobody can look again. It is only shut down: what may"
         " have come to it since, if somebody plugged it in, stays on its disk"
     )

@@ -110,21 +110,24 @@ def nothing_isolates(shell: Shell) -> bool:
     return not is_isolated(shell) and all(shell.run(trace, user="root", check=False).status != 0 for trace in TRACES)
 
 
-def lay_intake(shell: Shell, allowed: tuple[str, ...] = ()) -> Dialect:
+def lay_intake(shell: Shell, allowed: tuple[str, ...] = (), ports: tuple[int, ...] = INTAKE_PORTS) -> Dialect:
     """Prepare the rules that `close_intake` loads, in a folder that a reboot empties. Replaces `allowed`.
 
     The result can load them without asking anything: when the intake is closed there is no time for that.
     """
     dialect = _dialect(shell)
-    files = dialect.intake_files(Addresses.of(allowed))
+    files = dialect.intake_files(Addresses.of(allowed), ports)
     laid = [NewFile(f"{_RUN_FOLDER}/{name}", text.encode(), _META) for name, text in files.items()]
     shell.install(*laid, folders=(_RUN_FOLDER,))
     return dialect
 
 
-def close_intake(shell: Shell, laid: Dialect) -> None:
-    """Refuse new mail, by the prepared rules, until `open_intake` or a reboot; sessions under way finish."""
-    laid.load(shell, INTAKE, _RUN_FOLDER)
+def close_intake(shell: Shell, laid: Dialect, *then: tuple[str, ...]) -> None:
+    """Refuse new mail, by the prepared rules, until `open_intake` or a reboot; sessions under way finish.
+
+    `then`: further commands, in the same go.
+    """
+    laid.load(shell, INTAKE, _RUN_FOLDER, *then)
 
 
 def open_intake(shell: Shell) -> None:

@@ -11,6 +11,7 @@ from vmmigrate.limits import IPTABLES_JUMPS
 _HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",)}
 _MOST_JUMPS = IPTABLES_JUMPS.most
 _PROGRAMS = {"v4": "iptables", "v6": "ip6tables"}
+_PORTS_OF_A_RULE = 15  # of one rule with multiport
 # As nft._LINK_IN and nft._LINK_OUT; 130 to 132 and 143: group memberships, for which iptables has no names.
 _NEIGHBOURS = ("neighbour-solicitation", "neighbour-advertisement")
 _LINK_IN = (*_NEIGHBOURS, "router-advertisement", "130")
@@ -29,8 +30,8 @@ class Iptables:
             "isolation.v6": isolation(allowed.v6, ports, v6=True),
         }
 
-    def intake_files(self, allowed: Addresses) -> dict[str, str]:
-        return {"intake.v4": intake(allowed.v4), "intake.v6": intake(allowed.v6)}
+    def intake_files(self, allowed: Addresses, ports: tuple[int, ...] = INTAKE_PORTS) -> dict[str, str]:
+        return {"intake.v4": intake(allowed.v4, ports), "intake.v6": intake(allowed.v6, ports)}
 
     def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
         """For a boot, when no rule of ours is there yet. The jumps come last: the chains are whole by then."""
@@ -116,11 +117,19 @@ def _link(*, v6: bool) -> tuple[list[str], list[str]]:
     return [*into, "-p udp --dport 546 -j ACCEPT"], [*out, "-p udp --sport 546 --dport 547 -j ACCEPT"]
 
 
-def intake(allowed: tuple[str, ...]) -> str:
-    """Reset what begins a connection to the mail ports (`--syn`, for the reason that nft.intake gives)."""
-    listed = f"-p tcp -m multiport --dports {','.join(map(str, INTAKE_PORTS))}"
-    accepted = [f"-s {address} {listed} -j RETURN" for address in allowed]
-    return _restore({_chain(INTAKE, "INPUT"): [*accepted, f"{listed} --syn -j REJECT --reject-with tcp-reset"]})
+def intake(allowed: tuple[str, ...], ports: tuple[int, ...] = INTAKE_PORTS) -> str:
+    """Reset what begins a connection to the mail ports (`--syn`), as nft.intake does, for its reasons."""
+    others = tuple(port for port in ports if port not in INTAKE_PORTS)
+    accepted = [f"-s {address} {each} -j RETURN" for address in allowed for each in _dports(ports)]
+    inside = [f"-i lo {each} -j RETURN" for each in _dports(others)]
+    closed = [f"{each} --syn -j REJECT --reject-with tcp-reset" for each in _dports(ports)]
+    return _restore({_chain(INTAKE, "INPUT"): [*accepted, *inside, *closed]})
+
+
+def _dports(ports: tuple[int, ...]) -> list[str]:
+    """A rule names at most 15."""
+    chunks = [ports[at : at + _PORTS_OF_A_RULE] for at in range(0, len(ports), _PORTS_OF_A_RULE)]
+    return [f"-p tcp -m multiport --dports {','.join(map(str, chunk))}" for chunk in chunks]
 
 
 def _restore(rules: dict[str, list[str]]) -> str:

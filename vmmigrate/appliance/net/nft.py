@@ -29,8 +29,8 @@ class Nft:
     def isolation_files(self, allowed: Addresses, ports: tuple[int, ...]) -> dict[str, str]:
         return {"isolation.nft": isolation(allowed, ports)}
 
-    def intake_files(self, allowed: Addresses) -> dict[str, str]:
-        return {"intake.nft": intake(allowed)}
+    def intake_files(self, allowed: Addresses, ports: tuple[int, ...] = INTAKE_PORTS) -> dict[str, str]:
+        return {"intake.nft": intake(allowed, ports)}
 
     def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
         return (f"{self.binary} -f {folder}/{_file(table)}",)
@@ -102,21 +102,24 @@ def isolation(allowed: Addresses, ports: tuple[int, ...]) -> str:
     )
 
 
-def intake(allowed: Addresses) -> str:
-    """Reset what begins a connection to the mail ports.
+def intake(allowed: Addresses, ports: tuple[int, ...] = INTAKE_PORTS) -> str:
+    """Reset what begins a connection to the mail ports. From the machine itself only the usual ones are closed: by
+    another one, mail under way may come back from a filter.
 
     First, everything that is not an opening packet (SYN without ACK) passes: if connection tracking starts with these
     rules, it takes the next packet of an established session for a new one.
     """
+    others = tuple(port for port in ports if port not in INTAKE_PORTS)
     return _table(
         "vmmigrate_intake",
         _chain(
             "input",
             "policy accept",
             [
-                *_each("saddr", allowed, f"tcp dport {_set(INTAKE_PORTS)} accept"),
+                *_each("saddr", allowed, f"tcp dport {_set(ports)} accept"),
+                *([f'iifname "lo" tcp dport {_set(others)} accept'] if others else ()),
                 "tcp flags & (fin | syn | rst | ack) != syn accept",
-                f"tcp dport {_set(INTAKE_PORTS)} ct state new reject with tcp reset",
+                f"tcp dport {_set(ports)} ct state new reject with tcp reset",
             ],
         ),
     )

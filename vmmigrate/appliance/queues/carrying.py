@@ -1,13 +1,17 @@
 """Carry what waits in one Postfix's queues into another's: each message once, whatever is interrupted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.port import Shell
-from vmmigrate.appliance.queues import programs
-from vmmigrate.appliance.queues.listing import HOLD
+from vmmigrate.appliance.queues import listing, programs
+from vmmigrate.appliance.queues.listing import HOLD, Message
 from vmmigrate.errors import ApplianceError
 
+_UNIT = "postfix"
+_STOP, _STATE = ("systemctl", "stop", _UNIT), ("systemctl", "is-active", _UNIT)
 _PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
 MAILDROP = "maildrop"
 _LOGS = ("defer", "bounce", "trace")
@@ -20,6 +24,29 @@ class Arrived:
     queue: str
     old_id: str
     new_id: str
+
+
+def freeze(shell: Shell) -> tuple[Message, ...]:
+    """Stop Postfix, and list what waits in it. Raises CommandFailed, ApplianceError, Unreachable."""
+    stopped, listed = ask_all(shell, (_STOP, listing.QUESTION), user="root")
+    if stopped.status or listed.status:
+        shell.run(_STOP, user="root")
+        listed = shell.run(listing.QUESTION, user="root")
+    return listing.parse(shell.host, listed.stdout)
+
+
+def frozen(shell: Shell) -> tuple[str, tuple[Message, ...]]:
+    """The state of Postfix's unit ('inactive'), and what waits. Raises ApplianceError, Unreachable."""
+    state, listed = ask_all(shell, (_STATE, listing.QUESTION), user="root")
+    return state.stdout.strip(), listing.parse(shell.host, listed.stdout)
+
+
+def stop(shell: Shell) -> None:
+    shell.run(_STOP, user="root")
+
+
+def start(shell: Shell) -> None:
+    shell.run(("systemctl", "start", _UNIT), user="root")
 
 
 def pack(shell: Shell, sink: BinaryIO) -> None:
@@ -62,9 +89,15 @@ def _arrived(old: str, new: str) -> Arrived:
     return Arrived(queue, old_id, new_id if waits else "")
 
 
-def release(shell: Shell) -> None:
-    """What was not on hold in the old queue goes out; nothing where nothing was laid."""
-    _run(shell, "release", programs.RELEASE)
+def release(shell: Shell, ids: Sequence[str] = ()) -> tuple[str, ...]:
+    """What was not on hold in the old queue goes out; nothing where nothing was laid. Which of `ids` did not wait."""
+    listed, let_go = ask_all(
+        shell, (listing.QUESTION, _program("release", programs.RELEASE)), user="root", timeout=_PATIENCE
+    )
+    if let_go.status:
+        _run(shell, "release", programs.RELEASE)
+    there = {message.id for message in listing.parse(shell.host, listed.stdout)}
+    return tuple(each for each in ids if each not in there)
 
 
 def take_away(shell: Shell) -> None:
@@ -80,6 +113,11 @@ def keep(shell: Shell) -> None:
 def let_go(shell: Shell) -> None:
     """As it was before `keep`; nothing if that never was."""
     _run(shell, "let-go", programs.LET_GO)
+
+
+def supersede(shell: Shell) -> None:
+    """Take what was copied from here out of the queue: the copies are the mail now."""
+    _run(shell, "supersede", programs.SUPERSEDE)
 
 
 def _run(shell: Shell, name: str, program: str) -> str:

@@ -1,14 +1,15 @@
 """What waits in Postfix's queues, as `postqueue -j` lists it: also of a Postfix that is stopped, if root asks."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vmmigrate.errors import ApplianceError
+from vmmigrate.reading import from_json, whole
 
 QUESTION = ("postqueue", "-j")
 HOLD = "hold"
+SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Queues:
     def total(self) -> int:
         return sum(self.counts.values())
 
+    @property
+    def settling(self) -> int:
+        """Those that leave, or are deferred, within moments."""
+        return sum(self.counts.get(name, 0) for name in SETTLING)
+
     def __str__(self) -> str:
         return ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "empty"
 
@@ -44,7 +50,7 @@ def counted(messages: Iterable[Message]) -> Queues:
 def parse(host: str, listed: str) -> tuple[Message, ...]:
     """Raises ApplianceError."""
     try:
-        return tuple(_message(json.loads(line)) for line in listed.splitlines() if line.strip())
+        return tuple(_message(from_json(line)) for line in listed.splitlines() if line.strip())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ApplianceError(
             f"{host}: `postqueue -j` printed something else than a queue's listing",
@@ -55,12 +61,13 @@ def parse(host: str, listed: str) -> tuple[Message, ...]:
 def _message(entry: dict[str, object]) -> Message:
     """Names alone are needed to count; the rest is for the account."""
     recipients = entry.get("recipients") or []
-    assert isinstance(recipients, list)
+    if not isinstance(recipients, list) or not isinstance(entry["queue_name"], str):
+        raise TypeError("no message")
     return Message(
-        str(entry["queue_name"]),
+        entry["queue_name"],
         str(entry.get("queue_id", "")),
-        int(str(entry.get("arrival_time", 0))),
-        int(str(entry.get("message_size", 0))),
+        whole(str(entry.get("arrival_time", 0))) or 0,
+        whole(str(entry.get("message_size", 0))) or 0,
         str(entry.get("sender", "")),
         tuple(str(each["address"]) for each in recipients),
     )

@@ -101,6 +101,8 @@ KEEP = (
 if ! test -f $c/held; then
     find incoming active deferred -type f -perm -100 -printf '%f\\n' >$c/held.new
     to_disk
+    find hold -type f -perm -100 -printf '%f\\n' >$c/were.held
+    to_disk
     mv $c/held.new $c/held
 fi
 if test -s $c/held; then postsuper -h - <$c/held >&2; fi
@@ -108,12 +110,26 @@ moved $c/maildrop maildrop
 to_disk
 """
 )
+# All of it was copied, and is the other gateway's: out of the queue, not off the disk.
+SUPERSEDE = (
+    _BEGIN
+    + """if test -f $c/held; then
+    mkdir -p $c/copied
+    cat $c/held $c/were.held >$c/all
+    find hold incoming active deferred -type f -printf '%f %p\\n' |
+        awk 'NR == FNR { m[$1] = 1; next } $1 in m { print $2 }' $c/all - | xargs -r mv -t $c/copied
+    if test -d $c/maildrop; then moved $c/copied $c/maildrop; fi
+    rm -rf $c/held $c/were.held $c/maildrop
+    to_disk
+fi
+"""
+)
 LET_GO = (
     _BEGIN
     + """if test -f $c/held; then
     if test -s $c/held; then postsuper -H - <$c/held >&2; fi
     if test -d $c/maildrop; then moved maildrop $c/maildrop; fi
-    rm -rf $c/held $c/maildrop
+    rm -rf $c/held $c/were.held $c/maildrop
     to_disk
 fi
 """

@@ -1,0 +1,54 @@
+"""Which messages were carried: ids, queue, size and age, with sender and recipients as keyed digests."""
+
+import hmac
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import BinaryIO
+
+from vmmigrate.appliance.queues.carrying import Arrived
+from vmmigrate.appliance.queues.listing import Message
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message. `sender`, `recipients`: HMAC-SHA-256, hex. `arrived`: Unix seconds. `size`: bytes."""
+
+    queue: str
+    old_id: str
+    new_id: str
+    arrived: int
+    size: int
+    sender: str
+    recipients: tuple[str, ...]
+
+
+def lines(came: Iterable[Arrived], waiting: Iterable[Message], key: bytes) -> tuple[Line, ...]:
+    """One for each that arrived. What was submitted after the listing has no sender here."""
+    listed = {message.id: message for message in waiting}
+    return tuple(_line(each, listed.get(each.old_id, Message(each.queue, each.old_id)), key) for each in came)
+
+
+def _line(each: Arrived, message: Message, key: bytes) -> Line:
+    sender, *recipients = (_digest(key, address) for address in (message.sender, *message.recipients))
+    return Line(each.queue, each.old_id, each.new_id, message.arrived, message.size, sender, tuple(recipients))
+
+
+def _digest(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def as_file(found: Sequence[Line]) -> BinaryIO:
+    return io.BytesIO(b"".join(json.dumps(asdict(line)).encode() + b"\n" for line in found))
+
+
+def from_file(data: bytes) -> tuple[Line, ...]:
+    """Raises ValueError, TypeError for another file."""
+    entries = (json.loads(line) for line in data.splitlines())
+    return tuple(Line(**{**entry, "recipients": tuple(entry["recipients"])}) for entry in entries)
+
+
+def digest(found: Sequence[Line], key: bytes) -> str:
+    """Of all of it, for the journal."""
+    return hmac.digest(key, as_file(found).read(), "sha256").hex()

@@ -1,0 +1,138 @@
+"""Carry the mail that waits in the old gateway into the new one, where it is on hold until the new gateway is open."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from hypervisors import Problem
+from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.queues import carrying, listing, manifest
+from vmmigrate.facts import Carried, Frozen, Opened, Plugged
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.model import CARRY, REFUSE
+from vmmigrate.run.sealed import Piped
+from vmmigrate.run.stage import Run
+from vmmigrate.steps import intake
+
+_WHAT = "mail that waits in the old gateway"
+
+
+def do(run: Run) -> None:
+    """Where all was delivered, Postfix is only stopped: what is submitted there from now on would stay there."""
+    if run.plan.mail_queue == REFUSE:
+        return  # `close-intake` waited until there was none
+    old = run.old_shell
+    if run.facts.find(Frozen) is None:
+        run.learn(Frozen(run.wall()))
+    waiting = carrying.freeze(old)
+    if not waiting:
+        return
+    if run.plan.mail_queue == CARRY:
+        if run.facts.find(Carried) is None:
+            run.learn(Carried(queues=listing.counted(waiting).counts))  # from now on there may be copies
+        _carry(run, old, waiting)
+    else:
+        run.learn(Carried(left=len(waiting)))
+        run.remark(f"left in {run.plan.old.name}, as requested: {listing.counted(waiting)}")
+
+
+def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
+    """What was laid before is not laid again, so all of this can be done twice."""
+    _store(run, old)
+    new = run.new_shell
+    carrying.stop(new)
+    with run.rundir.sealed.decrypted(run.rundir.queue) as source:
+        came = carrying.lay(new, source)
+    _note(run, came, waiting)
+    carrying.keep(old)
+    carrying.start(new)
+
+
+def _store(run: Run, old: Shell) -> None:
+    """Encrypted, as it comes."""
+    piped = Piped(lambda sink: carrying.pack(old, sink))
+    with piped as source:
+        run.rundir.sealed.encrypt(run.rundir.queue, source)
+
+
+def _note(run: Run, came: tuple[carrying.Arrived, ...], waiting: tuple[listing.Message, ...]) -> None:
+    key = run.rundir.sealed.digest_key()
+    lines = manifest.lines(came, waiting, key)
+    run.rundir.sealed.encrypt(run.rundir.manifest, manifest.as_file(lines))
+    by_queue = dict(Counter(each.queue for each in came))
+    run.learn(Carried(len(came), by_queue, sum(len(line.recipients) for line in lines), manifest.digest(lines, key)))
+    listed = ", ".join(f"{number} {name}" for name, number in sorted(by_queue.items()))
+    run.remark(f"mail: {len(came)} carried ({listed}), on hold in {run.plan.new_name} until it is open")
+
+
+def undo(run: Run) -> None:
+    """Before the new gateway was open, the old copies are the mail, and the new ones leave its queue. After that, those
+    that were carried are the new gateway's.
+    """
+    if run.facts.find(Frozen) is None:
+        return
+    carried = run.facts.find(Carried)
+    theirs = run.facts.last(Opened) is not None and carried is not None and carried.messages > 0
+    if carried is not None and not theirs:
+        _take_away(run)
+    intake.answering(run, lambda: _thaw(run.old_shell, carried, theirs=theirs))
+
+
+def _take_away(run: Run) -> None:
+    """Of one that cannot be asked, what it holds stays on hold in it: nobody sends it unless somebody lets it go."""
+    try:
+        carrying.take_away(run.new_shell)
+    except (Problem, KeyError) as problem:
+        run.remark(f"copies of carried mail may be on hold in {run.plan.new_name}; do not let them go: {problem}")
+
+
+def _thaw(old: Shell, carried: Carried | None, *, theirs: bool) -> None:
+    if carried is not None:
+        (carrying.supersede if theirs else carrying.let_go)(old)
+    carrying.start(old)
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """Postfix of the old gateway is stopped, and nothing waits there that was not carried."""
+    if run.facts.find(Frozen) is None or run.facts.find(Plugged) is not None:
+        return
+    carried = run.facts.find(Carried) or Carried()
+    stopped, waiting = carrying.frozen(run.old_shell)
+    yield Check("old-postfix", "Postfix of the old gateway", "stopped", stopped, Verdict.of(stopped != "active"))
+    kept = carried.messages - carried.queues.get(carrying.MAILDROP, 0)
+    expected = max(carried.left, kept)
+    seen = str(listing.counted(waiting))
+    wanted = f"{expected}, all of it on hold" if kept else str(expected)
+    yield Check("queue-carried", _WHAT, wanted, seen, _same(waiting, expected, kept))
+
+
+def _same(waiting: tuple[listing.Message, ...], expected: int, kept: int) -> Verdict:
+    held = not kept or all(message.queue == listing.HOLD for message in waiting)
+    return Verdict.of(len(waiting) == expected and held)
+
+
+def release(run: Run) -> None:
+    """The new gateway is open: what was carried goes out, but for what was on hold before. Said is what is missing."""
+    carried = run.facts.find(Carried)
+    if carried is None or not carried.messages:
+        return
+    gone = carrying.release(run.new_shell, _ids(run))
+    run.remark(f"mail: {in_words(carried)}, {len(gone)} unaccounted")
+    if gone:
+        run.remark(
+            f"not in the queue of {run.plan.new_name} any more when it was let go, so delivered from there before, or"
+            f" taken out by hand: {', '.join(gone)}"
+        )
+
+
+def _ids(run: Run) -> tuple[str, ...]:
+    """Of those that are on hold in the new gateway."""
+    lines = manifest.from_file(run.rundir.sealed.decrypt_small(run.rundir.manifest))
+    return tuple(line.new_id for line in lines if line.queue != carrying.MAILDROP)
+
+
+def in_words(carried: Carried) -> str:
+    """'41 carried, 2 held'."""
+    if carried.left:
+        return f"{carried.left} left in the old gateway"
+    held = carried.queues.get(listing.HOLD, 0)
+    return f"{carried.messages - held} carried, {held} held"
