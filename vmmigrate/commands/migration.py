@@ -59,6 +59,14 @@ OldAddress = Annotated[str | None, typer.Option("--old-address", help="The old g
 Sha256 = Annotated[str | None, typer.Option("--sha256", metavar="DIGEST", help="The image's SHA-256, as published.")]
 BackupFile = Annotated[Path | None, typer.Option("--backup-file", help="Use this archive, exported by hand.")]
 Agreed = Annotated[Path | None, typer.Option("--plan", help="A plan made earlier: refuse if it no longer holds.")]
+Queue = Annotated[
+    str | None,
+    typer.Option("--queue", metavar="carry|leave|refuse", help="What becomes of mail that waits in the old gateway."),
+]
+Drain = Annotated[
+    float | None,
+    typer.Option("--drain", metavar="SECONDS", help="How long mail under way is delivered before the switch."),
+]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 
 
@@ -74,6 +82,8 @@ class Given:
     old_address: OldAddress = None
     sha256: Sha256 = None
     backup_file: BackupFile = None
+    queue: Queue = None
+    drain: Drain = None
     trust_staging: TrustStaging = False
 
     def flags(self) -> dict[str, Any]:
@@ -84,6 +94,8 @@ class Given:
             "new": {"staging": self.staging, "name": self.name, "trust_staging": self.trust_staging or None},
             "image": {"sha256": self.sha256},
             "backup": {"file": self.backup_file},
+            "mail": {"queue": self.queue},
+            "limits": {"drain": self.drain},
         }
 
 

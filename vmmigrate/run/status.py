@@ -181,7 +181,8 @@ class RunStatus:
     @property
     def titles(self) -> Mapping[str, str]:
         """Of the recorded steps; an earlier version did not record them."""
-        return {**{step.name: step.title for step in self.itinerary.steps}, **self.state.titles}
+        known = {step.name: step.title for step in self.itinerary.steps if step.name in self.state.steps}
+        return {**known, **self.state.titles}
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -97,7 +97,11 @@ class Limits(Strict):
 
     boot: float = Field(default=300, gt=0, description="The new VM's first start: its address, SSH, its services.")
     restart: float = Field(default=300, gt=0, description="Its restart after the import, and that of its services.")
-    drain: float = Field(default=60, gt=0, description="Delivery of the mail in the old gateway, before the switch.")
+    drain: float = Field(
+        default=10,
+        gt=0,
+        description="Mail under way is delivered, before the switch; what waits longer is carried.",
+    )
     shutdown: float = Field(default=120, gt=0, description="A guest's own shutdown.")
     network: float = Field(default=60, gt=0, description="The new gateway's first answer at the live address.")
     answer: float = Field(default=30, gt=0, description="The new VM's guest agent, once it has booted.")
