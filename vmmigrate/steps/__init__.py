@@ -183,7 +183,7 @@ SWITCH = Phase(
             needs=(OldState, Backup),
             holds=intake.holds,
             undone=intake.is_undone,
-            remedy="see the old gateway's firewall and queue, as root: nft list ruleset; postqueue -p",
+            remedy="see the old gateway's firewall, mail server and queue, as root: nft list ruleset; postqueue -p",
             looks_back=tuple(step.name for step in PREPARE.steps),
             changes=(
                 Change("old", "firewall rules that close its intake, until a restart; fetchmail and cron stopped"),
@@ -196,9 +196,8 @@ SWITCH = Phase(
             carry.undo,
             learns=(Frozen, Carried),
             needs=(NewGuest, Intake),
-            holds=carry.holds,
+            holds=Nothing("`close-intake` is looked at, and with it that Postfix is stopped, and what waits in it"),
             undone=Nothing("`close-intake` is looked at, and that it greets"),
-            remedy="see both mail servers and their queues, as root: systemctl status postfix; postqueue -p",
             changes=(
                 Change("old", "Postfix stopped; what waits on hold; a folder beside its queues"),
                 Change("new", "what waited there on hold, until it is open; a folder beside its queues"),

@@ -1,19 +1,15 @@
 """Carry the mail that waits in the old gateway into the new one, where it is on hold until the new gateway is open."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 from hypervisors import Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing, manifest
-from vmmigrate.facts import Carried, Frozen, Opened, Plugged
-from vmmigrate.findings import Check, Verdict
+from vmmigrate.facts import Carried, Frozen, Opened
 from vmmigrate.model import CARRY, REFUSE
 from vmmigrate.run.sealed import Piped
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import intake
-
-_WHAT = "mail that waits in the old gateway"
 
 
 def do(run: Run) -> None:
@@ -89,25 +85,6 @@ def _thaw(old: Shell, carried: Carried | None, *, theirs: bool) -> None:
     if carried is not None:
         (carrying.supersede if theirs else carrying.let_go)(old)
     carrying.start(old)
-
-
-def holds(run: Run) -> Iterator[Check]:
-    """Postfix of the old gateway is stopped, and nothing waits there that was not carried."""
-    if run.facts.find(Frozen) is None or run.facts.find(Plugged) is not None:
-        return
-    carried = run.facts.find(Carried) or Carried()
-    stopped, waiting = carrying.frozen(run.old_shell)
-    yield Check("old-postfix", "Postfix of the old gateway", "stopped", stopped, Verdict.of(stopped != "active"))
-    kept = carried.messages - carried.queues.get(carrying.MAILDROP, 0)
-    expected = max(carried.left, kept)
-    seen = str(listing.counted(waiting))
-    wanted = f"{expected}, all of it on hold" if kept else str(expected)
-    yield Check("queue-carried", _WHAT, wanted, seen, _same(waiting, expected, kept))
-
-
-def _same(waiting: tuple[listing.Message, ...], expected: int, kept: int) -> Verdict:
-    held = not kept or all(message.queue == listing.HOLD for message in waiting)
-    return Verdict.of(len(waiting) == expected and held)
 
 
 def release(run: Run) -> None:

@@ -10,11 +10,11 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing
 from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.facts import Backup, Frozen, Intake, NewVm, Plugged
+from vmmigrate.facts import Backup, Intake, NewVm, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import guards, links, note_old
+from vmmigrate.steps import frozen, guards, links, note_old
 
 BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # opens it again
 
@@ -106,18 +106,16 @@ def holds(run: Run) -> Iterator[Check]:
     if seen:
         yield Check("intake-closed", _WHAT, _CLOSED, seen, Verdict.of(seen == _UNPLUGGED))
         return
-    look = firewall.look_at(run.old_shell, BOOT_ID, *mail.UNDER_WAY)
+    look = firewall.look_at(run.old_shell, BOOT_ID, frozen.QUESTION, *mail.UNDER_WAY)
     closed, boot = firewall.intake_closed(look), run.facts.of(Intake).boot_id
     restarted = bool(boot) and boot_id(look, user="root") != boot
     seen = "open: the old guest was restarted" if restarted else _CLOSED if closed else "open"
     yield Check("intake-closed", _WHAT, _CLOSED, seen, Verdict.of(closed and not restarted))
     busy, waiting = mail.under_way(look, run.settings.old.smtp_port)
-    if run.facts.find(Frozen) is not None:  # what waits is looked at by `carry`
-        yield Check("intake-quiet", _UNDER_WAY, "none", f"{busy} sessions", Verdict.of(not busy))
-        return
     seen = f"{busy} sessions, queues: {waiting}"
-    under_way = busy + (waiting.total if run.plan.mail_queue == REFUSE else waiting.settling)
-    yield Check("intake-quiet", _UNDER_WAY, "none", seen, Verdict.of(not under_way))
+    moves = waiting.total if run.plan.mail_queue == REFUSE else 0  # else nothing does, or what waits is looked at below
+    yield Check("intake-quiet", _UNDER_WAY, "none", seen, Verdict.of(busy + moves == 0))
+    yield from frozen.holds(run, look)
 
 
 def refuse_stuck_mail(shell: Shell, queues: str = "the old queues") -> None:

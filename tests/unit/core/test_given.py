@@ -112,7 +112,7 @@ def test_a_resume_follows_and_records_it(tmp_path: Path) -> None:
     with pytest.raises(RolledBack):
         operations.resume("r1", given)
     [said] = [event for event in told if isinstance(event, StepRemark) and event.text.startswith("limits.drain")]
-    words = r"limits\.drain was 60\.0 when the run began, and 7\.0 at this resume, 2.* UTC"
+    words = r"limits\.drain was 10\.0 when the run began, and 7\.0 at this resume, 2.* UTC"
     assert re.fullmatch(words, said.text)
     assert said.text in [each.data["text"] for each in read(rundir.journal) if each.kind is Kind.REMARK]
 

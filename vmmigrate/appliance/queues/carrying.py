@@ -11,7 +11,7 @@ from vmmigrate.appliance.queues.listing import HOLD, Message
 from vmmigrate.errors import ApplianceError
 
 _UNIT = "postfix"
-_STOP, _STATE = ("systemctl", "stop", _UNIT), ("systemctl", "is-active", _UNIT)
+_STOP, STATE = ("systemctl", "stop", _UNIT), ("systemctl", "is-active", _UNIT)
 _PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
 MAILDROP = "maildrop"
 _LOGS = ("defer", "bounce", "trace")
@@ -33,12 +33,6 @@ def freeze(shell: Shell) -> tuple[Message, ...]:
         shell.run(_STOP, user="root")
         listed = shell.run(listing.QUESTION, user="root")
     return listing.parse(shell.host, listed.stdout)
-
-
-def frozen(shell: Shell) -> tuple[str, tuple[Message, ...]]:
-    """The state of Postfix's unit ('inactive'), and what waits. Raises ApplianceError, Unreachable."""
-    state, listed = ask_all(shell, (_STATE, listing.QUESTION), user="root")
-    return state.stdout.strip(), listing.parse(shell.host, listed.stdout)
 
 
 def stop(shell: Shell) -> None:
