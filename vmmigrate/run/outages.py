@@ -29,7 +29,7 @@ def lasting(itinerary: Itinerary, records: Sequence[Record], clocks: Clocks) -> 
     if not open_:
         return 0.0
     began = open_[0]
-    same_boot = began.up is not None and began.boot == clocks.boot()
+    same_boot = began.up is not None and bool(began.boot) and began.boot == clocks.boot()
     return clocks.up() - (began.up or 0.0) if same_boot else max(0.0, clocks.wall() - began.time)
 
 
