@@ -21,7 +21,7 @@ from hypervisors.wire.ssh import BrokeOff, HostKey, Login, Output, SshServer
 from tests.faults.cheap import AtOnce, Piped, SameMark, decrypted, remembered, remembered_stores
 from tests.faults.console import ModelConsole
 from vmmigrate import doors as product_doors
-from vmmigrate.appliance import asking, consoles
+from vmmigrate.appliance import asking, consoles, entering
 from vmmigrate.appliance.ssh import session, shell
 from vmmigrate.appliance.tls import as_shown, bundle, handshake, keys, pkcs12
 from vmmigrate.run import sealed, stage
@@ -43,7 +43,7 @@ class Doors:
             module.served = self.served  # type: ignore[attr-defined]
         consoles.find = self.find_console
         consoles.open_console = self.open_console  # type: ignore[assignment]
-        for module in (asking, session, shell):
+        for module in (asking, entering, session, shell):
             module.secrets = SameMark  # type: ignore[attr-defined, assignment]
         export.Piped = carry.Piped = Piped  # type: ignore[misc, assignment]
         for module in (guards, as_shown):
