@@ -15,6 +15,7 @@ from tests.faults.shrinking import shrunk, story
 from tests.faults.table import table
 
 SHOWN = 5  # stories
+EVERY = 500  # schedules between two words of how far it is, to a person
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     seeds = range(options.seed, options.seed + options.schedules)
     print(f"{len(seeds)} schedules, seeds {seeds.start} to {seeds.stop - 1}, in {options.jobs} processes", flush=True)
     began = time.monotonic()
-    total = play_many(seeds, options.jobs)
+    total = play_many(seeds, options.jobs, lambda so_far: _progress(so_far.schedules, len(seeds), began))
     _show(total)
     if options.table:
         options.table.write_text(table(total))
@@ -31,6 +32,12 @@ def main() -> int:
     line |= {"violations": len(total.broken), "seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
     print(json.dumps(line))
     return 1 if total.broken or total.schedules != len(seeds) else 0
+
+
+def _progress(done: int, whole: int, began: float) -> None:
+    if done % EVERY == 0 and sys.stderr.isatty():
+        left = (time.monotonic() - began) / done * (whole - done)
+        print(f"{done} of {whole}, {left / 60:.0f} min left", file=sys.stderr, flush=True)
 
 
 def _show(total: Sum) -> None:

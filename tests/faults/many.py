@@ -3,11 +3,18 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO
 
 from tests.faults.play import Measured, Played, measured, play_all, warm_up
+
+_TOGETHER = (
+    2000  # schedules that share one undisturbed run, of which each is a copy; what was played is said after them
+)
 
 
 @dataclass
@@ -30,15 +37,22 @@ class Sum:
             self.outcomes.setdefault(move, Counter())[played.end] += 1
 
 
-def play_many(seeds: range, jobs: int, hears: Callable[[Played], None] = lambda played: None) -> Sum:
-    """In `jobs` processes, each with every so many-th seed. This process is used up by it."""
+def play_many(seeds: range, jobs: int, hears: Callable[[Sum], None] = lambda total: None) -> Sum:
+    """In `jobs` processes, each with every so many-th seed. This process is used up by it.
+
+    `hears`: how far it is, at each schedule. Ctrl-C, or the end of a worker, ends it with what was played by then.
+    """
     warm_up()
     size, total = measured(), Sum()
     streams = [_worker(list(seeds[number::jobs]), size) for number in range(jobs)]
+    played: SimpleQueue[Played | None] = SimpleQueue()
     for stream in streams:
-        for played in _read(stream):
-            total.add(played)
-            hears(played)
+        Thread(target=_read, args=(stream, played), daemon=True).start()
+    with suppress(KeyboardInterrupt):
+        for _ in streams:
+            for each in iter(played.get, None):
+                total.add(each)
+                hears(total)
     return total
 
 
@@ -46,18 +60,20 @@ def _worker(seeds: list[int], size: Measured) -> IO[bytes]:
     reads, writes = os.pipe()
     if not os.fork():
         os.close(reads)
-        with os.fdopen(writes, "wb") as stream:
-            for played in play_all(seeds, size):
-                stream.write(json.dumps(asdict(played)).encode() + b"\n")
+        with suppress(KeyboardInterrupt), os.fdopen(writes, "wb") as stream:
+            for first in range(0, len(seeds), _TOGETHER):
+                for played in play_all(seeds[first : first + _TOGETHER], size):
+                    stream.write(json.dumps(asdict(played)).encode() + b"\n")
+                stream.flush()
         os._exit(0)
     os.close(writes)
     return os.fdopen(reads, "rb")
 
 
-def _read(stream: IO[bytes]) -> Iterator[Played]:
+def _read(stream: IO[bytes], played: "SimpleQueue[Played | None]") -> None:
     with stream:
         for line in stream:
             told = json.loads(line)
             told["broken"] = [tuple(each) for each in told["broken"]]
-            yield Played(**told)
-    os.wait()
+            played.put(Played(**told))
+    played.put(None)
