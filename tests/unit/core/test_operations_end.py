@@ -116,6 +116,7 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
     assert standing.covered(ALL) == tuple(standing.state.steps)
     assert standing.covered(KEEPING_NEW) == (
         "close-intake",
+        "carry",
         "switch",
         "verify-live",
         "autostart",
