@@ -159,7 +159,7 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class Carried:
+class CarriedMail:
     """What waited in the old queues then: carried, by queue, or left there. Learnt by `carry`, once all is on hold.
 
     `manifest`: HMAC-SHA-256 of the list of messages, which is in the run's encrypted part.

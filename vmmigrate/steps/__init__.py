@@ -2,7 +2,7 @@
 
 from vmmigrate.facts import (
     Backup,
-    Carried,
+    CarriedMail,
     Claim,
     Frozen,
     Intake,
@@ -194,7 +194,7 @@ SWITCH = Phase(
             "Stop the old mail server, carry what waits in it",
             carry.do,
             carry.undo,
-            learns=(Frozen, Carried),
+            learns=(Frozen, CarriedMail),
             needs=(NewGuest, Intake),
             holds=Nothing("`close-intake` is looked at, and with it that Postfix is stopped, and what waits in it"),
             undone=Nothing("`close-intake` is looked at, and that it greets"),

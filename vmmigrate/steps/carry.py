@@ -5,7 +5,7 @@ from collections import Counter
 from hypervisors import Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing, manifest
-from vmmigrate.facts import Carried, Frozen, Opened
+from vmmigrate.facts import CarriedMail, Frozen, Opened
 from vmmigrate.model import CARRY, REFUSE
 from vmmigrate.run.sealed import Piped
 from vmmigrate.run.stage import Run
@@ -23,11 +23,11 @@ def do(run: Run) -> None:
     if not waiting:
         return
     if run.plan.mail_queue == CARRY:
-        if run.facts.find(Carried) is None:
-            run.learn(Carried(queues=listing.counted(waiting).counts))  # from now on there may be copies
+        if run.facts.find(CarriedMail) is None:
+            run.learn(CarriedMail(queues=listing.counted(waiting).counts))  # from now on there may be copies
         _carry(run, old, waiting)
     else:
-        run.learn(Carried(left=len(waiting)))
+        run.learn(CarriedMail(left=len(waiting)))
         run.remark(f"left in {run.plan.old.name}, as requested: {listing.counted(waiting)}")
 
 
@@ -55,7 +55,9 @@ def _note(run: Run, came: tuple[carrying.Arrived, ...], waiting: tuple[listing.M
     lines = manifest.lines(came, waiting, key)
     run.rundir.sealed.encrypt(run.rundir.manifest, manifest.as_file(lines))
     by_queue = dict(Counter(each.queue for each in came))
-    run.learn(Carried(len(came), by_queue, sum(len(line.recipients) for line in lines), manifest.digest(lines, key)))
+    run.learn(
+        CarriedMail(len(came), by_queue, sum(len(line.recipients) for line in lines), manifest.digest(lines, key))
+    )
     listed = ", ".join(f"{number} {name}" for name, number in sorted(by_queue.items()))
     run.remark(f"mail: {len(came)} carried ({listed}), on hold in {run.plan.new_name} until it is open")
 
@@ -66,7 +68,7 @@ def undo(run: Run) -> None:
     """
     if run.facts.find(Frozen) is None:
         return
-    carried = run.facts.find(Carried)
+    carried = run.facts.find(CarriedMail)
     theirs = run.facts.last(Opened) is not None and carried is not None and carried.messages > 0
     if carried is not None and not theirs:
         _take_away(run)
@@ -81,7 +83,7 @@ def _take_away(run: Run) -> None:
         run.remark(f"copies of carried mail may be on hold in {run.plan.new_name}; do not let them go: {problem}")
 
 
-def _thaw(old: Shell, carried: Carried | None, *, theirs: bool) -> None:
+def _thaw(old: Shell, carried: CarriedMail | None, *, theirs: bool) -> None:
     if carried is not None:
         (carrying.supersede if theirs else carrying.let_go)(old)
     carrying.start(old)
@@ -89,7 +91,7 @@ def _thaw(old: Shell, carried: Carried | None, *, theirs: bool) -> None:
 
 def release(run: Run) -> None:
     """The new gateway is open: what was carried goes out, but for what was on hold before. Said is what is missing."""
-    carried = run.facts.find(Carried)
+    carried = run.facts.find(CarriedMail)
     if carried is None or not carried.messages:
         return
     gone = carrying.release(run.new_shell, _ids(run))
@@ -107,7 +109,7 @@ def _ids(run: Run) -> tuple[str, ...]:
     return tuple(line.new_id for line in lines if line.queue != carrying.MAILDROP)
 
 
-def in_words(carried: Carried) -> str:
+def in_words(carried: CarriedMail) -> str:
     """'41 carried, 2 held'."""
     if carried.left:
         return f"{carried.left} left in the old gateway"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing
-from vmmigrate.facts import Carried, Frozen
+from vmmigrate.facts import CarriedMail, Frozen
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 
@@ -18,10 +18,10 @@ def holds(run: Run, look: Shell) -> Iterator[Check]:
         return
     state = look.run(QUESTION, user="root", check=False).stdout.strip()
     yield Check("old-postfix", "Postfix of the old gateway", "stopped", state, Verdict.of(state != "active"))
-    yield _queue(run.facts.find(Carried) or Carried(), mail.queues(look))
+    yield _queue(run.facts.find(CarriedMail) or CarriedMail(), mail.queues(look))
 
 
-def _queue(carried: Carried, waiting: listing.Queues) -> Check:
+def _queue(carried: CarriedMail, waiting: listing.Queues) -> Check:
     copies = carried.messages - carried.queues.get(carrying.MAILDROP, 0)
     seen = waiting.counts.get(listing.HOLD, 0) if copies else waiting.total
     so = seen == (copies or carried.left) and (not copies or waiting.total == seen)

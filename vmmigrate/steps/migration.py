@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate import properties
 from vmmigrate.doors import Doors
-from vmmigrate.facts import Carried, Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
+from vmmigrate.facts import CarriedMail, Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.model import Plan, plan_from_json
@@ -135,7 +135,7 @@ def checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def _mail(facts: Facts) -> Iterator[Check]:
-    carried = facts.find(Carried)
+    carried = facts.find(CarriedMail)
     if carried is not None:
         yield Check("mail-account", "mail that waited in the old gateway", "", carry.in_words(carried), Verdict.PASS)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from hypervisors import TimedOut, VmRef
 from vmmigrate.appliance import mail
-from vmmigrate.facts import Carried, Intake, NewVm
+from vmmigrate.facts import CarriedMail, Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import carry, claim, elsewhere, gone, guards, inside
@@ -68,7 +68,7 @@ def _greets(run: Run) -> Iterator[Check]:
 def _what_is_known_of_the_old_queue(run: Run) -> str:
     """Behind a link that is down its guest cannot be asked."""
     closed = datetime.fromtimestamp(run.facts.of(Intake).closed_at, UTC)
-    held = run.facts.find(Carried) or Carried()
+    held = run.facts.find(CarriedMail) or CarriedMail()
     was = "empty" if not held.messages + held.left else f"on hold, with {carry.in_words(held)} (do not let it go twice)"
     return (
         f"{run.plan.old.name}'s mail queue was {was} when it was unplugged, after its intake was closed at"

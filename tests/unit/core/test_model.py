@@ -11,7 +11,7 @@ from hypervisors import Carried, Fate, VmRef
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import (
     Backup,
-    Carried,
+    CarriedMail,
     Claim,
     Facts,
     Frozen,
@@ -59,7 +59,7 @@ ONE_OF_EACH = (
     VerifiedLive((PASSED,)),
     Intake(1.5, "3f8a", ("fetchmail",)),
     Frozen(1.75),
-    Carried(3, {"deferred": 2, "hold": 1}, 4, "c" * 64),
+    CarriedMail(3, {"deferred": 2, "hold": 1}, 4, "c" * 64),
     StartsAtBoot(new=True),
     Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True, old_autostart_entry="second"),
     Opened(2.25),
