@@ -12,14 +12,14 @@ from collections.abc import Iterator
 import pytest
 
 SECONDS = {
-    "tests/unit": 450,
+    "tests/unit": 800,
     "tests/contract": 120,
-    "tests/integration": 1000,
-    "tests/journey": 1400,
-    "tests/journey/vsphere": 600,
-    "tests/lab": 1500,
+    "tests/integration": 1500,
+    "tests/journey": 3500,
+    "tests/journey/vsphere": 1500,
+    "tests/lab": 2500,
     "tests/fuzz": 300,
-    "tests/faults": 90,
+    "tests/faults": 150,
     "tests": 120,
 }
 RECORDED = "vmmigrate/seconds"  # in pytest's cache: by folder, and there by file

@@ -123,9 +123,12 @@ def of_end(model: "Model") -> Iterator[Broken]:
 
 
 def _nothing_lost(model: "Model") -> Iterator[Broken]:
-    """I4: what a VM accepted is delivered or in a VM that exists; who deleted one by hand answers for it."""
+    """I4: what a VM accepted is delivered or in a VM that exists; who deleted one by hand answers for it.
+
+    Of mail that was carried the old VM keeps its copy: whoever deletes the new one by hand has it yet.
+    """
     world = model.world
-    held = {message for vm in world.vms for message in world.queued(vm)}
+    held = {message for vm in world.vms for message in (*world.queued(vm), *world.aside(vm))}
     for mail in world.accepted:
         if mail.id not in world.delivered and mail.id not in held and not _is_gone_by_hand(model, mail.vm):
             yield "I4", f"{mail.id}, which {model.name(mail.vm)} accepted, is nowhere"

@@ -40,10 +40,13 @@ _WORDS = (
 )
 
 
+_LARGEST = 1 << 20  # bytes; what repeats a line fifty times would repeat that again
+
+
 def mutated(data: bytes, random: Random) -> bytes:
     """One to four changes."""
     for _ in range(random.randint(1, 4)):
-        data = random.choice(_CHANGES)(data, random)
+        data = random.choice(_CHANGES)(data, random)[:_LARGEST]
     return data
 
 

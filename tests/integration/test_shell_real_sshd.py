@@ -268,7 +268,7 @@ def test_a_menu_instead_of_a_shell_is_recognised(tmp_path: Path, key: Path, then
         with talking(sshd, key) as shell:
             for _time in range(2):
                 with pytest.raises(ApplianceError, match=r"has no shell: .*1\) Network settings · 2\)") as told:
-                    shell.run(["true"], timeout=1)
+                    shell.run(["true"], timeout=4)  # it is waited for: who sleeps never answers
         assert "chsh -s /bin/bash" in told.value.hint
 
 

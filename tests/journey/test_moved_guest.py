@@ -69,7 +69,7 @@ def test_a_way_back_that_cannot_ask_the_new_guest_is_refused_before_it_begins(st
     before, recorded = story.everything(), len(story.recorded)
     told = story.rollback()
     assert told.status == ATTENTION
-    for words in ("new.staging_address", "--leave-mail"):
+    for words in (f"vmmigrate finish {story.run_id}", "--leave-mail"):
         assert words in told.err
     assert "MAIL: flowing through " + moving.new(story).name in told.out
     assert story.everything() == before

@@ -2,17 +2,36 @@
 
 import json
 import subprocess
+import sys
 from typing import Any
 
 from fixtures.demo.worlds import CHECKOUT, RealGuests, environment
 
 SIGKILLED = -9
+PEAK = "peak-memory"  # in the lab's folder: of each command, KiB
+# Linux counts the memory of whoever starts a process as that process's own until it is another program: so by a small one.
+_MEASURED = """
+import os, resource, subprocess, sys
+code = subprocess.run(sys.argv[2:]).returncode
+with open(sys.argv[1], "a") as peak:
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=peak)
+if code < 0:
+    os.kill(os.getpid(), -code)
+sys.exit(code)
+"""
 
 
 def vmmigrate(guests: RealGuests, *argv: str, driver: tuple[str, ...] = ()) -> tuple[int, list[dict[str, Any]]]:
     """Exit code and events."""
     done = subprocess.run(
-        guests.command(*argv, "--json", driver=driver),
+        (
+            sys.executable,
+            "-S",
+            "-c",
+            _MEASURED,
+            str(guests.folder / PEAK),
+            *guests.command(*argv, "--json", driver=driver),
+        ),
         env=environment(guests),
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,

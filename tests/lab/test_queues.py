@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from fixtures import lab as labs
 from fixtures.lab import postfix as real
+from fixtures.ports import free_port
 from hypervisors import NotYet, wait_for
 from vmmigrate.appliance.port import Result
 from vmmigrate.appliance.queues import carrying, listing, programs
@@ -107,7 +108,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _configured(postfix: real.Postfix, relay: int, main_cf: str = "") -> Chroot:
-    (port,) = real.free_ports(1)
+    port = free_port()
     log = postfix.at("/var/log/mail.log")
     log.parent.mkdir(exist_ok=True)
     log.touch()
@@ -142,7 +143,7 @@ def make(unpacked: Path, tmp_path: Path) -> Make:
 
 @pytest.fixture
 def sink() -> Iterator[tuple[Sink, int]]:
-    sink, (port,) = Sink(), real.free_ports(1)
+    sink, port = Sink(), free_port()
     controller = Controller(sink, hostname="127.0.0.1", port=port)
     controller.start()
     yield sink, port

@@ -73,6 +73,11 @@ def undo(run: Run) -> None:
     if carried is not None and not theirs:
         _take_away(run)
     intake.answering(run, lambda: _thaw(run.old_shell, carried, theirs=theirs))
+    if theirs:
+        run.remark(
+            f"{run.plan.new_name} has taken over the mail that was carried; copies of it stay in {run.plan.old.name},"
+            f" beside its queues in {carrying.COPIED}, from where nobody sends them"
+        )
 
 
 def _take_away(run: Run) -> None:

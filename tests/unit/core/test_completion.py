@@ -35,7 +35,7 @@ def completed(runs: Path, *words: str) -> list[str]:
 
 
 def test_commands(runs: Path) -> None:
-    assert completed(runs, "re") == ["resume"]
+    assert completed(runs, "re") == ["rehearse", "resume"]
     assert {"init", "plan", "doctor", "config"} <= set(completed(runs, ""))
 
 

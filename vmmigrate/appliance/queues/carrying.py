@@ -14,6 +14,7 @@ _UNIT = "postfix"
 _STOP, STATE = ("systemctl", "stop", _UNIT), ("systemctl", "is-active", _UNIT)
 _PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
 MAILDROP = "maildrop"
+COPIED = f"{programs.FOLDER}/copied"
 _LOGS = ("defer", "bounce", "trace")
 
 
