@@ -9,7 +9,7 @@ from fixtures.demo.worlds import CHECKOUT, RealGuests, environment
 
 SIGKILLED = -9
 PEAK = "peak-memory"  # in the lab's folder: of each command, KiB
-# Linux counts the memory of whoever starts a process as that process's own until it is another program: so by a small one.
+# Linux counts to a process the memory of the one that started it, so a small one starts the command.
 _MEASURED = """
 import os, resource, subprocess, sys
 code = subprocess.run(sys.argv[2:]).returncode
