@@ -114,7 +114,7 @@ VERDICTS: dict[int, Verdict] = {
 }
 
 # what reading raises where a definition or an answer has another form than libvirt's
-NONSENSE = (ValueError, LookupError, TypeError, RecursionError)
+NONSENSE = (ValueError, ArithmeticError, LookupError, TypeError, RecursionError)
 
 _INSIDE = (libvirt.VIR_FROM_SSH, libvirt.VIR_FROM_LIBSSH)  # its own SSH
 _TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE, *_INSIDE)

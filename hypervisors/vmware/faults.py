@@ -79,7 +79,7 @@ VERDICTS: tuple[tuple[type[Exception], type[Problem], str], ...] = (
 )
 TRANSPORT = (http.client.HTTPException, OSError)
 # what pyvmomi raises if an answer is not SOAP, is cut short, or names what it does not know
-NONSENSE = (ExpatError, zlib.error, LookupError, ValueError, AttributeError, TypeError, RecursionError)
+NONSENSE = (ExpatError, zlib.error, LookupError, ValueError, ArithmeticError, AttributeError, TypeError, RecursionError)
 
 
 @contextmanager

@@ -66,6 +66,7 @@ FOUND = {
     "an agent's answer without a result": ("guest-agent", b"{}"),
     "an agent's answer that is none": ("guest-agent", b"x"),
     "an agent's handle that is none": ("guest-agent", _agent({"return": None})),
+    "an agent's handle without end": ("guest-agent", b'{"return": 1e999}'),
     "an agent's piece that is no text": ("guest-agent", _agent({"return": 1}, {"return": {"buf-b64": 1, "eof": True}})),
     "an agent's piece without an end": ("guest-agent", _agent({"return": 1}, {"return": {"buf-b64": "YQ=="}})),
     "an agent's piece in no code": ("guest-agent", _agent({"return": 1}, {"return": {"buf-b64": "é", "eof": True}})),

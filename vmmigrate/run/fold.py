@@ -108,7 +108,7 @@ def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
 def _folded(state: RunState | None, record: Record) -> RunState:
     try:
         return _FOLDS[record.kind](state, record) if state else _start(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read: {error}"
         raise JournalDamaged(f"record {record.seq} ({record.kind}) {what}", hint=_EDITED) from error
 
