@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vmmigrate.commands.execute import carry_out
-from vmmigrate.commands.migration import Agreed, Given, Image, Old, RunId, begin
+from vmmigrate.commands.migration import begin
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Config, Json, Yes
+from vmmigrate.commands.run_options import Agreed, Given, Image, Old, RunId
 from vmmigrate.commands.terminal import confirm
 from vmmigrate.commands.times import moment, seconds
 
