@@ -1,4 +1,4 @@
-"""Read what others may have written: a file up to its limit, JSON and TOML however deep they are nested."""
+"""Read what others may have written: a file up to its limit, JSON and TOML however deep, what a system is."""
 
 import json
 import re
@@ -37,6 +37,12 @@ def from_toml(said: str) -> dict[str, Any]:
         return tomllib.loads(said)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
+
+
+def os_release(said: str) -> dict[str, str]:
+    """The values of an `/etc/os-release`, without their quotes."""
+    pairs = (line.partition("=") for line in said.splitlines() if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 
 
 def whole(said: str) -> int | None:

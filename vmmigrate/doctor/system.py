@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from vmmigrate import reading
+
 _INSTALL = {"debian": "apt install", "fedora": "dnf install", "suse": "zypper install"}
 _PACKAGES = {
     "qemu-img": {"debian": "qemu-utils", "fedora": "qemu-img", "suse": "qemu-tools"},
@@ -36,10 +38,9 @@ class System:
 
 def read_os_release(path: Path) -> System:
     try:
-        pairs = (line.partition("=") for line in path.read_text().splitlines())
+        said = reading.os_release(path.read_text())
     except OSError:
         return System("this system", "")
-    said = {key: value.strip("\"'") for key, _, value in pairs}
     words = [said.get("ID", ""), *said.get("ID_LIKE", "").split()]
     families = (name for word in words for name, known in _RELATIVES.items() if word.partition("-")[0] in known)
     return System(said.get("PRETTY_NAME", "this system"), next(families, ""))

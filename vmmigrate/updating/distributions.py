@@ -5,6 +5,7 @@ Source: the vendor's update procedure [F-UPDATE-1..3]. A new family is one more 
 
 from dataclasses import dataclass
 
+from vmmigrate import reading
 from vmmigrate.errors import ApplianceError
 
 BACKEND_UNITS = {4: "djigzo", 5: "ciphermail-gateway-backend"}  # by the release's first number
@@ -58,7 +59,7 @@ DISTRIBUTIONS = (DEBIAN, REDHAT, SUSE)
 
 def distribution_of(os_release: str) -> Distribution:
     """By the text of `/etc/os-release`: its ID, else the first of ID_LIKE that is known. Raises ApplianceError."""
-    values = _values(os_release)
+    values = reading.os_release(os_release)
     for word in (values.get("ID", ""), *values.get("ID_LIKE", "").split()):
         for known in DISTRIBUTIONS:
             if _stem(word) in known.ids:
@@ -74,8 +75,3 @@ def distribution_of(os_release: str) -> Distribution:
 def _stem(word: str) -> str:
     """opensuse-leap, opensuse-tumbleweed and sles_sap are named by what stands before."""
     return word.lower().replace("_", "-").partition("-")[0]
-
-
-def _values(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}

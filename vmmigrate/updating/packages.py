@@ -11,7 +11,6 @@ from vmmigrate.errors import UsageProblem
 
 _MAGIC = {b"!<arch>\ndebian-binary": "deb", b"\xed\xab\xee\xdb": "rpm"}
 _PATIENCE = 120.0  # seconds; a package of 200 MB is read to its end
-_BLOCK = 1 << 20  # bytes
 _FIELDS = ("Package", "Version", "Architecture", "Provides")
 _QUERY = "%{NAME}\\n%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n%{ARCH}\\n[%{PROVIDES} ]\\n"
 
@@ -132,11 +131,8 @@ def _answer(path: Path, ran: Ran) -> str:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests_of(text: str) -> dict[str, str]:
