@@ -59,7 +59,8 @@ ROLLED_BACK = [_case(there) for there in range(1, RECORDS) if there // 2 % 4 == 
 
 def test_the_sample_has_each_way_often() -> None:
     ways = Counter((case.crash.when, case.kind) for case in ROLLED_BACK)
-    assert (len(ways), min(ways.values())) == (4, 3)
+    assert len(ways) == 4
+    assert min(ways.values()) >= 3
 
 
 @pytest.mark.parametrize("kind", ["vpx", "esx"])

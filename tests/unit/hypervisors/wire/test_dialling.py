@@ -19,7 +19,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> N
 
 def test_a_name_server_that_says_nothing_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: silent.wait(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [silent.wait(30)])
     began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"no name server said within 0\.1 s what address mailgw has"):
         dial_straight("mailgw", 22, 0.1)
