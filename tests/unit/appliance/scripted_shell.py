@@ -31,12 +31,16 @@ class ScriptedShell:
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         line = shlex.join(argv)
         if argv[:2] == ("sh", "-c") and line not in self.answers:
-            result = self._line(argv[2], user)
+            result = self._program(argv, user)
         else:
             result = self._one(argv, user)
         if check and result.status != 0:
             raise CommandFailed(f"{line}: {result.status} {result.stderr}", hint="a script's answer")
         return result
+
+    def _program(self, argv: Sequence[str], user: str | None) -> Result:
+        """One that has a name is known by it, and not played."""
+        return self._one(argv[3:], user) if len(argv) == 4 else self._line(argv[2], user)
 
     def _line(self, line: str, user: str | None) -> Result:
         """Each of its commands as if it had been run alone."""
@@ -44,7 +48,7 @@ class ScriptedShell:
         def execute(words: list[str]) -> sh.Done:
             if words[0] == "echo":
                 return sh.Done(0, f"{' '.join(words[1:])}\n".encode())
-            said = self._line(words[2], user) if words[:2] == ["sh", "-c"] else self._one(words, user)
+            said = self._program(words, user) if words[:2] == ["sh", "-c"] else self._one(words, user)
             return sh.Done(said.status, said.stdout.encode(), said.stderr)
 
         done = sh.run(line, {}, execute)

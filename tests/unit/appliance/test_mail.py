@@ -13,6 +13,7 @@ from vmmigrate.appliance.mail import Drift, Queues, banner, drift, queues, setti
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, QueueHoldsMail
 
+LISTS = "vmmigrate-queue-list"
 SS = "ss -Htn state established"
 AGENT = "0 0 127.0.0.1:10025 127.0.0.1:40000\n"
 
@@ -44,16 +45,16 @@ def test_a_connection_that_was_closed_is_called_that(reset: bool) -> None:
 
 
 def test_messages_are_counted_by_queue() -> None:
-    counted = queues(ScriptedShell({"postqueue -j": listing("deferred", "active", "deferred")}))
+    counted = queues(ScriptedShell({LISTS: listing("deferred", "active", "deferred")}))
     assert counted == Queues({"deferred": 2, "active": 1})
     assert (counted.total, str(counted)) == (3, "1 active, 2 deferred")
-    assert queues(ScriptedShell({"postqueue -j": ""})).total == 0
+    assert queues(ScriptedShell({LISTS: ""})).total == 0
 
 
 @pytest.mark.parametrize("printed", ["Mail queue is empty\n", "{}\n", "[1]\n"])
 def test_what_is_no_listing_is_not_taken_for_an_empty_queue(printed: str) -> None:
     with pytest.raises(ApplianceError, match="something else"):
-        queues(ScriptedShell({"postqueue -j": printed}))
+        queues(ScriptedShell({LISTS: printed}))
 
 
 def test_waiting_flushes_and_ends_when_empty() -> None:
@@ -62,18 +63,18 @@ def test_waiting_flushes_and_ends_when_empty() -> None:
     shell = ScriptedShell(
         {
             "postqueue -f": "",
-            "postqueue -j": lambda shell, argv: Result(0, waiting.pop(0) if waiting else "", ""),
+            LISTS: lambda shell, argv: Result(0, waiting.pop(0) if waiting else "", ""),
             SS: lambda shell, argv: Result(0, sessions.pop(0), ""),
         }
     )
     wait_until_quiet(shell, 25, timeout=60, pace=pace())
-    look = [SS, "postqueue -j"]
+    look = [SS, LISTS]
     assert shell.ran == [*look, "postqueue -f", *look, "postqueue -f", *look, *look]
 
 
 @pytest.mark.parametrize("port", [25, 465, 587, 2525, 10025, 10026])
 def test_a_session_under_way_is_waited_for(port: int) -> None:
-    shell = ScriptedShell({"postqueue -j": "", SS: f"0 0 [::ffff:192.0.2.10]:{port} [::ffff:198.51.100.7]:40001\n"})
+    shell = ScriptedShell({LISTS: "", SS: f"0 0 [::ffff:192.0.2.10]:{port} [::ffff:198.51.100.7]:40001\n"})
     with pytest.raises(QueueHoldsMail, match="last seen: 1 sessions, queues: empty"):
         wait_until_quiet(shell, 2525, timeout=5, pace=pace())
 
@@ -87,19 +88,19 @@ def test_a_second_look_is_taken_however_late_the_first_one_was(second: str, quie
         slow.clock.sleep(9)
         return Result(0, sessions.pop(0), "")
 
-    shell = ScriptedShell({"postqueue -j": "", SS: answer})
+    shell = ScriptedShell({LISTS: "", SS: answer})
     with nullcontext() if quiet else pytest.raises(QueueHoldsMail, match="last seen: 1 sessions"):
         wait_until_quiet(shell, 25, timeout=5, pace=slow)
     assert sessions == []
 
 
 def test_our_own_session_is_none_of_them() -> None:
-    shell = ScriptedShell({"postqueue -j": "", SS: "0 36 192.0.2.10:22 192.0.2.1:40001\n"})
+    shell = ScriptedShell({LISTS: "", SS: "0 36 192.0.2.10:22 192.0.2.1:40001\n"})
     wait_until_quiet(shell, 25, timeout=5, pace=pace())
 
 
 def test_mail_that_stays_is_named() -> None:
-    shell = ScriptedShell({"postqueue -f": "", "postqueue -j": listing("hold"), SS: ""})
+    shell = ScriptedShell({"postqueue -f": "", LISTS: listing("hold"), SS: ""})
     with pytest.raises(QueueHoldsMail, match="last seen: 0 sessions, queues: 1 hold") as held:
         wait_until_quiet(shell, 25, timeout=5, pace=pace())
     assert "postqueue -p" in held.value.hint

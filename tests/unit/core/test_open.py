@@ -7,6 +7,7 @@ import pytest
 from guarded_run import bench
 
 from vmmigrate.appliance.port import Result
+from vmmigrate.appliance.queues import listing
 from vmmigrate.facts import Opened
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
@@ -48,4 +49,4 @@ def test_mail_that_will_not_leave_refuses_it_before_anything_is_closed(tmp_path:
         opening.undo(run)
     assert "--leave-mail" in caught.value.hint
     assert caught.value.untouched
-    assert GUEST.ran == [("postqueue", "-j")]
+    assert GUEST.ran == [listing.QUESTION]

@@ -91,6 +91,8 @@ def release(shell: Shell, ids: Sequence[str] = ()) -> tuple[str, ...]:
     )
     if let_go.status:
         _run(shell, "release", programs.RELEASE)
+    if listed.status:
+        listed = shell.run(listing.QUESTION, user="root")
     there = {message.id for message in listing.parse(shell.host, listed.stdout)}
     return tuple(each for each in ids if each not in there)
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import from_json, whole
 
-QUESTION = ("postqueue", "-j")
+# `postqueue -j` breaks off where a message leaves while it is listed ("malformed showq server response", Postfix 3.7).
+_LIST = """n=0
+while :; do
+    said=$(postqueue -j) && break
+    status=$? n=$((n + 1))
+    if test $n -ge 8; then exit $status; fi
+    sleep 0.$n
+done
+if test -n "$said"; then printf '%s\\n' "$said"; fi
+"""
+QUESTION = ("sh", "-c", _LIST, "vmmigrate-queue-list")
 HOLD = "hold"
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
 
