@@ -60,7 +60,8 @@ class Scope:
     With `pauses_as` the run stands still after it, in those words, until `finish` or, before its commit, `resume`.
     Without, the run is over: rolled back. `refused`: why it is refused after the commit, "" where it is not.
     `only` names the steps that are undone, in place of all but `keeps`; the commit is left out once it was made.
-    `leaves`: what it leaves to a person, a sentence each. `needless`: why it is refused where there is nothing to undo.
+    `leaves`: what it leaves to a person, a sentence each, by the facts and whether it was ever committed.
+    `needless`: why it is refused where there is nothing to undo.
     `takes`: what a person loses or gets back by it, a sentence each; the way back is confirmed by a yes to them.
     `guard`: may it go back that far? asked before a person's way back is begun.
     """
@@ -73,7 +74,7 @@ class Scope:
     finish: Finish | None = None
     refused: str = ""
     takes: Callable[[Any, "RunState"], Iterable[str]] = lambda plan, state: ()
-    leaves: tuple[str, ...] = ()
+    leaves: Callable[["Facts", bool], tuple[str, ...]] = lambda facts, committed: ()
     needless: str = ""
     guard: Look = unguarded
 

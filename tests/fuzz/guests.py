@@ -83,7 +83,9 @@ READERS: dict[str, tuple[Callable[[], Any], Callable[[Shell], object]]] = {
     "network": (_network, _see_network),
     "tls": (_tls, _see_tls),
     "queues": (
-        lambda: ScriptedShell({"vmmigrate-queue-list": '{"queue_name": "deferred", "queue_id": "A1", "arrival_time": 1}\n'}),
+        lambda: ScriptedShell(
+            {"vmmigrate-queue-list": '{"queue_name": "deferred", "queue_id": "A1", "arrival_time": 1}\n'}
+        ),
         mail.queues,
     ),
     "main.cf": (_tls, mail.name),

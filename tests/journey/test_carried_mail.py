@@ -6,7 +6,8 @@ import pytest
 
 from fixtures.appliance import mailspool
 from tests.journey import moving
-from tests.journey.story import DONE, KILLED, Story
+from tests.journey.story import DONE, KILLED, WENT_BACK, Story
+from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND as LET_GO
 
 pytestmark = pytest.mark.slow
 SENDER, TO = "carol@partner.example.net", ["alice@example.test"]
@@ -73,6 +74,29 @@ def test_after_the_commit_the_old_copies_are_not_sent_again(waiting: Story) -> N
     assert waiting.answers_the_world()
     assert not queued(waiting, waiting.lab.old_id)
     assert delivered(waiting) == Counter(["one", "two"])
+
+
+@pytest.mark.parametrize("line", [("done", "switch"), ("done", "notes")], ids=str)
+def test_a_way_back_by_links_alone_says_what_stays_on_hold(waiting: Story, line: tuple[str, str]) -> None:
+    """After the commit it is not to be let go: the new gateway has delivered it."""
+    assert waiting.migrate(stop=("SIGKILL", "after", line)).status == KILLED
+    told = waiting.rollback("--links-only")
+    if line == ("done", "switch"):
+        assert f"mail that was carried (3) is on hold in the old gateway; to let it go, as root: {LET_GO}" in told.out
+    else:
+        assert "copies of the mail that was carried (3) are on hold in the old gateway; do not let" in told.out
+        assert LET_GO not in told.out
+    assert "on hold in the old gateway" in waiting.command("status", waiting.run_id).out
+
+
+def test_a_transport_that_the_new_gateway_lacks_stops_before_the_switch(waiting: Story) -> None:
+    master = waiting.lab.root_of(waiting.lab.old_id).at("/etc/postfix/master.cf")
+    master.write_text(f"{master.read_text()}scan unix - - n - 4 smtp\n")
+    (master.parent / "transport").write_text("example.org scan:[192.0.2.7]\n")
+    told = waiting.migrate()
+    assert told.status == WENT_BACK, told.err
+    assert "scan, named in /etc/postfix/transport" in told.err
+    assert waiting.answers_the_world()
 
 
 def test_what_is_to_be_left_is_left(waiting: Story) -> None:

@@ -264,6 +264,30 @@ def test_the_old_copies_wait_and_are_let_go(make: Make, sink: tuple[Sink, int]) 
     assert set(subjects(took).values()) == {1}
 
 
+def test_a_person_lets_them_go_by_the_command_that_is_shown(make: Make, sink: tuple[Sink, int]) -> None:
+    took, port = sink
+    old = make("old", 1)
+    before = filled(old)
+    held = next(each.id for each in before.values() if each.queue == "hold")
+    carrying.keep(old)  # type: ignore[arg-type]
+    old.run(("postconf", "-e", f"relayhost=[127.0.0.1]:{port}"))
+    with old.running():
+        old.run(("sh", "-c", programs.LET_GO_BY_HAND))
+        waits(lambda: len(took.took) == 4 and old.ids() == {held})
+    assert set(subjects(took).values()) == {1}
+
+
+def test_a_queue_is_listed_while_messages_leave_it(make: Make, sink: tuple[Sink, int]) -> None:
+    """postqueue itself breaks off now and then, as "malformed showq server response"."""
+    took, port = sink
+    old = make("old", port)
+    with old.running():
+        for number in range(40):
+            old.sends(number)
+            listing.parse(old.host, old.run(listing.QUESTION).stdout)
+        waits(lambda: len(took.took) == 80 or len(took.took) == 40)
+
+
 def test_copies_that_the_other_side_has_taken_over_leave_the_queue(make: Make) -> None:
     old = make("old", 1)
     filled(old)

@@ -18,7 +18,9 @@ from hypervisors import (
     wait_for,
 )
 from hypervisors.wire import bracketed, plainly
-from vmmigrate.appliance.looking import looking
+from vmmigrate.appliance import mailports
+from vmmigrate.appliance.looking import LookingShell, looking
+from vmmigrate.appliance.mailports import MailPorts
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.appliance.queues import listing
@@ -28,10 +30,9 @@ from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.reading import whole
 
 _SESSIONS = ("ss", "-Htn", "state", "established")
-UNDER_WAY = (_SESSIONS, listing.QUESTION)
+UNDER_WAY = (_SESSIONS, listing.QUESTION, mailports.QUESTION)
 _PAUSE = 0.1  # seconds between two looks
 _CLOSED = "Connection unexpectedly closed"  # smtplib's words, with an errno behind them or not
-MAIL_PORTS = (25, 465, 587, 10025, 10026)  # the world's, and the mail agent's both sides [F-MAIL-1]
 
 
 def queues(shell: Shell) -> Queues:
@@ -102,11 +103,20 @@ def wait_until_quiet(
 
 
 def under_way(shell: Shell, smtp_port: int) -> tuple[int, Queues]:
-    """Sessions and queues in one command: a session may still bring mail, or an agent hold it."""
+    """Sessions and queues in one command: a session may still bring mail, or an agent hold it.
+
+    Also one of the machine itself: the agent's, and a program's that submits mail, as the console by 10027 [F-MAIL-1].
+    """
     look = looking(shell)
     look.ahead(*UNDER_WAY, user="root")
-    connected, queued = (look.run(question, user="root").stdout for question in UNDER_WAY)
-    return sessions(connected, (*MAIL_PORTS, smtp_port)), _counted(shell, queued)
+    connected, queued = (look.run(question, user="root").stdout for question in UNDER_WAY[:2])
+    return sessions(connected, ports_of(look, smtp_port).sessions), _counted(shell, queued)
+
+
+def ports_of(look: LookingShell, *more: int) -> MailPorts:
+    """By its master.cf; where that cannot be listed, the usual ones."""
+    listed = look.run(mailports.QUESTION, user="root", check=False)
+    return mailports.read(listed.stdout if listed.status == 0 else "", *more)
 
 
 def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:

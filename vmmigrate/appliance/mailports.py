@@ -15,10 +15,18 @@ _INSIDE = ("127.", "localhost", "::1", "[::1]")
 
 @dataclass(frozen=True)
 class MailPorts:
-    """`all`: to be closed. `unknown`: names of services whose number nobody here knows."""
+    """`all`: to be closed. `inside`: reached from the machine itself alone; a filter gives mail back there, a
+    program submits it. `unknown`: names of services whose number nobody here knows.
+    """
 
     all: tuple[int, ...]
+    inside: tuple[int, ...] = AGENT
     unknown: tuple[str, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[int, ...]:
+        """A connection to one of these may still bring mail."""
+        return (*self.all, *self.inside)
 
 
 def read(listed: str, *more: int) -> MailPorts:
@@ -26,14 +34,17 @@ def read(listed: str, *more: int) -> MailPorts:
     not. A service that only the machine itself reaches stays open: mail under way comes back by it.
     """
     names = list(_entries(line.split() for line in listed.splitlines()))
-    numbers = {name: whole(name) or _NAMES.get(name) for name in names}
-    found = {number for number in numbers.values() if number is not None and 0 < number < 65536}
-    ports = {*USUAL, *more, *found} - set(AGENT)
-    return MailPorts(tuple(sorted(ports)), tuple(name for name, number in numbers.items() if number is None))
+    numbers = {name: whole(name) or _NAMES.get(name) for name, _ in names}
+    found = {name: number for name, number in numbers.items() if number is not None and 0 < number < 65536}
+    inside = {*AGENT, *(found[name] for name, only_here in names if only_here and name in found)}
+    outside = {found[name] for name, only_here in names if not only_here and name in found}
+    ports = {*USUAL, *more, *outside} - set(AGENT)
+    unknown = tuple(dict.fromkeys(name for name, only_here in names if numbers[name] is None and not only_here))
+    return MailPorts(tuple(sorted(ports)), tuple(sorted(inside - ports)), unknown)
 
 
-def _entries(lines: Iterable[list[str]]) -> Iterator[str]:
-    """'submission' of 'submission inet …', '2525' of '[2001:db8::1]:2525 inet …'."""
+def _entries(lines: Iterable[list[str]]) -> Iterator[tuple[str, bool]]:
+    """'submission' of 'submission inet …', '2525' of '[2001:db8::1]:2525 inet …'; whether it is the machine's alone."""
     for words in lines:
-        if len(words) >= 8 and words[1] == "inet" and words[7] in _TAKES and not words[0].startswith(_INSIDE):
-            yield words[0].rpartition(":")[2]
+        if len(words) >= 8 and words[1] == "inet" and words[7] in _TAKES:
+            yield words[0].rpartition(":")[2], words[0].startswith(_INSIDE)

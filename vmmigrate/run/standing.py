@@ -54,6 +54,11 @@ class Standing:
         return bool(self.state.ever_learnt & self.itinerary.commit_marks)
 
     @property
+    def left(self) -> tuple[str, ...]:
+        """What the way back at which it stands still leaves to a person."""
+        return self.paused_at.leaves(self.state.facts, self.committed) if self.paused_at else ()
+
+    @property
     def exposed(self) -> bool:
         """Whether a step of a live phase was begun and is not undone."""
         return self.exposes(self.state.steps)
@@ -172,7 +177,7 @@ class Standing:
             return (back,)
         if self.paused_at:
             on = (self.onward, f"to {self.itinerary.name} after all")
-            return (back, on) if self.paused_at.leaves else (on, back)
+            return (back, on) if self.left else (on, back)
         if self.stands:
             return (self.stands.verb, self.stands.does), back
         return ("resume", "to continue"), back

@@ -196,8 +196,9 @@ class RunStatus:
 
     def _notes(self, kind: Kind) -> tuple[str, ...]:
         """Each once: a step that was done again may have said it again. What a pause left to do goes with it."""
-        paused = self.standing.paused_at
-        over = {left for scope in self.itinerary.scopes if scope is not paused for left in scope.leaves}
+        facts, ever = self.state.facts, (False, True)
+        over = {left for scope in self.itinerary.scopes for when in ever for left in scope.leaves(facts, when)}
+        over -= set(self.standing.left)
         notes = [note for note in self.state.notes if note.kind is kind and note.text not in over]
         return tuple(dict.fromkeys(f"{note.step}: {note.text}" if note.step else note.text for note in notes))
 

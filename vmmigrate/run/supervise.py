@@ -114,8 +114,7 @@ def _interrupted(engine: Engine, run: Run) -> None:
 def _report_end(engine: Engine, run: Run) -> Service | None:
     if engine.standing.state.ended == ROLLED_BACK:
         run.rundir.drop_secrets()
-    scope = engine.standing.paused_at
-    for left in scope.leaves if scope else ():
+    for left in engine.standing.left:
         run.emit(StepRemark("", left))
     refuse_left_over(engine, run)
     return report(engine, run, outcome_of(engine.standing))
@@ -125,8 +124,7 @@ def _refuse_down(engine: Engine, mail: Service | None) -> None:
     """Raises NeedsAttention where a way back through a live phase ended, and nobody takes mail."""
     standing = engine.standing
     if mail and mail.state == DOWN and standing.undid(engine.itinerary.everything):
-        leaves = standing.paused_at.leaves if standing.paused_at else ()
-        raise NeedsAttention(f"{standing.words}, and no mail is taken yet", hint="; ".join(leaves) or mail.now)
+        raise NeedsAttention(f"{standing.words}, and no mail is taken yet", hint="; ".join(standing.left) or mail.now)
 
 
 def refuse_left_over(engine: Engine, run: Run) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from hypervisors import PowerState
 from vmmigrate.appliance import mail, mailports, sources
-from vmmigrate.appliance.looking import looking
+from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing
@@ -44,9 +44,8 @@ def _noted(run: Run, look: Shell) -> tuple[str, ...]:
     return active
 
 
-def _ports(run: Run, look: Shell) -> tuple[int, ...]:
-    listed = look.run(mailports.QUESTION, user="root", check=False)
-    found = mailports.read(listed.stdout if listed.status == 0 else "", run.settings.old.smtp_port)
+def _ports(run: Run, look: LookingShell) -> tuple[int, ...]:
+    found = mail.ports_of(look, run.settings.old.smtp_port)
     if found.unknown:
         run.remark(f"mail may still come in by {', '.join(found.unknown)} of master.cf: which port that is, is unknown")
     return found.all

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate import properties
+from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND
 from vmmigrate.doors import Doors
 from vmmigrate.facts import CarriedMail, Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
@@ -58,6 +59,27 @@ def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
         yield f"mail that {plan.new_name} still has stays in it, undelivered"
 
 
+def _links_leave(facts: Facts, committed: bool) -> tuple[str, ...]:
+    """The mail that was carried is the old gateway's again only where the new one was never open."""
+    carried = facts.last(CarriedMail)
+    mail = (_held_by_links(carried, committed=committed),) if carried is not None and carried.messages else ()
+    return (
+        f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
+        *mail,
+        "nothing was undone in the new guest: `rollback` does that, and needs its password",
+    )
+
+
+def _held_by_links(carried: CarriedMail, *, committed: bool) -> str:
+    number = carried.messages
+    if committed:
+        return (
+            f"copies of the mail that was carried ({number}) are on hold in the old gateway; do not let them go there:"
+            " the new one has taken them over, and what it has not delivered stays in it"
+        )
+    return f"mail that was carried ({number}) is on hold in the old gateway; to let it go, as root: {LET_GO_BY_HAND}"
+
+
 def _ends(plan: Plan) -> str:
     """What `finish` of a migration does."""
     said = (
@@ -101,10 +123,7 @@ LINKS = Scope(
     needless="the old VM is plugged in, as far as this run is concerned",
     takes=_takes_the_links,
     guard=gone.may_go_back,
-    leaves=(
-        f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
-        "nothing was undone in the new guest: `rollback` does that, and needs its password",
-    ),
+    leaves=_links_leave,
 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from hypervisors import LoginRefused
-from vmmigrate.appliance import mail
+from vmmigrate.appliance import mail, transports
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
@@ -96,6 +96,14 @@ def _ports(run: Run, host: str, limit: float) -> Iterator[Check]:
     return ports.compared(run.facts.of(OldState).ports, host, run.dial_to(host), limit, run.pace)
 
 
+def _transports(run: Run, host: str, limit: float) -> Iterator[Check]:
+    """What is carried has its transport's name in it, and so have the settings that were imported."""
+    gone = transports.missing(run.old_shell, run.new_shell)
+    seen = "; ".join(f"{name}, named in {', '.join(places)}" for name, places in gone.items()) or "all are there"
+    what = "transports that the old configuration names"
+    yield Check("transports", what, "in the new master.cf", seen, Verdict.of(not gone))
+
+
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = load_digests(run)
     new = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=old)
@@ -151,6 +159,12 @@ COMPARISONS = (
         _account,
         "see that old.console.password is right; if it is, the import did not bring the accounts: see the new"
         " console's log",
+    ),
+    Comparison(
+        "transports",
+        "transports of master.cf",
+        _transports,
+        "add them to master.cf of the image, with the program that they lead to; or take them out of the old settings",
     ),
     # last: whatever a log-in leaves there is no change since
     Comparison(

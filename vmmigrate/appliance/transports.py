@@ -1,0 +1,54 @@
+"""Transports that the old settings name and the new master.cf lacks: mail for them would not leave."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from vmmigrate.appliance.looking import looking
+from vmmigrate.appliance.port import Shell
+
+_SERVICES, _SETTINGS, _FOLDER = ("postconf", "-M"), ("postconf", "-n"), ("postconf", "-h", "config_directory")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# Values that are a transport with nothing behind it, or TRANSPORT:NEXTHOP (postconf(5)).
+_WHOLE = re.compile(r"(\w+_transport|content_filter)\s*=\s*([^\s:,]+)")
+
+
+def missing(old: Shell, new: Shell) -> Mapping[str, tuple[str, ...]]:
+    """Name → where the old configuration says it: main.cf, master.cf, files of its folder. Raises CommandFailed.
+
+    A map that is asked over a network (LDAP, SQL) is not looked into.
+    """
+    gone = sorted(_transports(_asked(old, _SERVICES)) - _transports(_asked(new, _SERVICES)))
+    if not gone:
+        return {}
+    found = {name: (*_in_settings(old, name), *_in_files(old, name)) for name in gone}
+    return {name: places for name, places in found.items() if places}
+
+
+def _asked(shell: Shell, question: tuple[str, ...]) -> str:
+    return shell.run(question, user="root").stdout
+
+
+def _transports(listed: str) -> set[str]:
+    """Names of services that Postfix itself can give mail to: those that are no network's."""
+    lines = (line.split() for line in listed.splitlines())
+    return {words[0] for words in lines if len(words) >= 8 and words[1] == "unix" and _NAME.fullmatch(words[0])}
+
+
+def _in_settings(old: Shell, name: str) -> Iterator[str]:
+    look = looking(old)
+    for question, file in ((_SETTINGS, "main.cf"), (_SERVICES, "master.cf")):
+        if _says(look.run(question, user="root").stdout.splitlines(), name):
+            yield file
+
+
+def _says(lines: Iterable[str], name: str) -> bool:
+    before_colon = re.compile(rf"(?<![\w.-]){re.escape(name)}:")
+    return any(before_colon.search(line) or (name in {bare for _, bare in _WHOLE.findall(line)}) for line in lines)
+
+
+def _in_files(old: Shell, name: str) -> tuple[str, ...]:
+    """Maps and checks beside main.cf ('FILTER scan:…', 'example.org scan:…'); those that are commented out are not."""
+    folder = _asked(old, _FOLDER).strip()
+    pattern = rf"^[^#]*[[:space:]]{re.escape(name)}:"
+    words = ("grep", "-rlIE", "--exclude=main.cf*", "--exclude=master.cf*", "-e", pattern, folder)
+    return tuple(sorted(old.run(words, user="root", check=False).stdout.splitlines()))
