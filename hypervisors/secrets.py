@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
-_KNOWN: set[str] = set()
+_KNOWN: list[str] = []  # the longest first: it may hold a shorter one
 _OURS = re.compile(r"VMMIGRATE_\w*(PASSWORD|PASSPHRASE)", re.IGNORECASE)
 _WORTH_HIDING = 8  # a shorter one (the stock `admin`) would blank out words that people need
 
@@ -17,9 +17,15 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 def redacted(text: str) -> str:
     """The text without any secret of this process: for words that others wrote, such as a page or a traceback."""
-    for value in sorted(_KNOWN, key=len, reverse=True):  # a longer form holds a shorter one
+    for value in _KNOWN:
         text = text.replace(value, "…")
     return text
+
+
+def _know(value: str) -> None:
+    """With the forms in which URLs and JSON write it."""
+    forms = (value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1])
+    _KNOWN[:] = sorted({*_KNOWN, *forms}, key=len, reverse=True)
 
 
 class Secret:
@@ -34,7 +40,7 @@ class Secret:
     def __init__(self, value: str, *, ours: bool = True) -> None:
         self._value = value
         if ours and len(value) >= _WORTH_HIDING:
-            _KNOWN.update((value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]))
+            _know(value)
 
     def reveal(self) -> str:
         return self._value

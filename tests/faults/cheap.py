@@ -1,5 +1,6 @@
 """Cheap equivalents of what costs the program most and decides nothing in the model: pipes, stores, keys, chance."""
 
+import functools
 import io
 import random
 import uuid
@@ -9,8 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydantic import TypeAdapter
+
 from hypervisors import Secret
+from vmmigrate.model import Plan
 from vmmigrate.run import sealed
+from vmmigrate.run.record import Record
 
 
 class Piped:
@@ -82,6 +87,38 @@ def remembered_stores(write: Callable[..., bytes]) -> Callable[..., bytes]:
         return known[key]
 
     return act
+
+
+def remembered_records(read: Callable[[Path, int, bytes, str], Record]) -> Callable[..., Record]:
+    """A line that was read is the same record when it is read again: each command reads all of a journal."""
+    known: dict[tuple[int, bytes, str], Record] = {}
+
+    def act(path: Path, number: int, line: bytes, prev: str) -> Record:
+        key = number, line, prev
+        if key not in known:
+            known[key] = read(path, number, line, prev)
+        return known[key]
+
+    return act
+
+
+def readable_once(refuse: Callable[[Record, type], None]) -> Callable[[Record, type], None]:
+    """What could be read can be read again."""
+    known: set[tuple[str, type]] = set()
+
+    def act(record: Record, group: type) -> None:
+        if (record.hash, group) not in known:
+            refuse(record, group)
+            known.add((record.hash, group))
+
+    return act
+
+
+class RememberedPlans:
+    """The reader of plans: the same text is the same plan, which nobody can change."""
+
+    def __init__(self, plans: TypeAdapter[Plan]) -> None:
+        self.dump_json, self.validate_json = plans.dump_json, functools.cache(plans.validate_json)
 
 
 class SameMark:

@@ -18,13 +18,24 @@ from fixtures.model.world import STAGING_NET, World
 from hypervisors import LoginRefused, Secret, TlsTrust, Unreachable
 from hypervisors.wire import ssh
 from hypervisors.wire.ssh import BrokeOff, HostKey, Login, Output, SshServer
-from tests.faults.cheap import AtOnce, Piped, SameMark, decrypted, remembered, remembered_stores
+from tests.faults.cheap import (
+    AtOnce,
+    Piped,
+    RememberedPlans,
+    SameMark,
+    decrypted,
+    readable_once,
+    remembered,
+    remembered_records,
+    remembered_stores,
+)
 from tests.faults.console import ModelConsole
 from vmmigrate import doors as product_doors
+from vmmigrate import model
 from vmmigrate.appliance import asking, consoles, entering
 from vmmigrate.appliance.ssh import session, shell
 from vmmigrate.appliance.tls import as_shown, bundle, handshake, keys, pkcs12
-from vmmigrate.run import sealed, stage
+from vmmigrate.run import record, recorded, sealed, stage
 from vmmigrate.steps import carry, export, guards
 
 
@@ -52,6 +63,10 @@ class Doors:
         pkcs12.entries = remembered(pkcs12.entries)  # type: ignore[assignment]
         pkcs12.write = remembered_stores(pkcs12.write)  # type: ignore[assignment]
         keys._key = remembered(keys._key)  # type: ignore[assignment]
+        record._record = remembered_records(record._record)
+        recorded._refuse_unreadable = readable_once(recorded._refuse_unreadable)
+        plans = RememberedPlans(model._plans())
+        model._plans = lambda: plans  # type: ignore[assignment, return-value]
         accounts.password_hash = functools.lru_cache(accounts.password_hash)
 
     # ---- the network -----------------------------------------------------------------------------------------

@@ -169,16 +169,14 @@ class Model:
 
     def _see_call(self, what: str, when: str) -> None:
         verb = what.partition(" ")[0]
-        if when == "before":
+        if when == "before" and verb not in READS:
             self._conflict = len(self.world.claimants()) > 1
             self._boots_two = len(invariants.comes_up_at_boot(self.world)) > 1
             self._foreign = invariants.foreign(self.world, self._ours)
-            return
-        if verb in READS:
-            if verb in _LOOKS:
-                self._looked_at = self.effects
-            return
-        self._judge(what)
+        elif when == "after" and verb in _LOOKS:
+            self._looked_at = self.effects
+        elif when == "after" and verb not in READS:
+            self._judge(what)
 
     def _judge(self, what: str) -> None:
         """After a change that the program made."""

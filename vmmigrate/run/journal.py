@@ -129,7 +129,9 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def state(self) -> RunState:
-        """Each record is added once: a run asks hundreds of times."""
+        """Each record is added once: a run asks hundreds of times, mostly without a record since the last time."""
+        if self._state and self._added == len(self.records):
+            return self._state
         with INTERRUPTS.whole(), self._one_at_a_time:
             if self._added < len(self.records):
                 self._state = fold(self.records[self._added :], self._state)

@@ -73,14 +73,12 @@ def parse(path: Path) -> tuple[list[Record], int]:
     good = 0
     for number, line in enumerate(lines, start=1):
         try:
-            body = json.loads(line.decode("utf-8", "surrogatepass"))  # of bytes, json first asks for their encoding
-        except RecursionError as error:
-            raise _damaged(path, number, "it is nested too deep") from error
+            record = _record(path, number, line, records[-1].hash if records else START)
         except ValueError as error:
             if number == len(lines) and not torn:
                 break  # only the end of a last line is on the disk
             raise _damaged(path, number, str(error)) from error
-        records.append(_record(path, number, line, body, records[-1].hash if records else START))
+        records.append(record)
         good += len(line) + 1
     if not records:
         raise _damaged(path, 1, "there is no complete record")
@@ -98,8 +96,12 @@ def _bytes(path: Path) -> bytes:
         raise JournalDamaged(f"{path} is no journal: {error}", hint="restore the file from a backup") from error
 
 
-def _record(path: Path, number: int, line: bytes, body: Any, prev: str) -> Record:
-    """One line's record. Raises JournalDamaged."""
+def _record(path: Path, number: int, line: bytes, prev: str) -> Record:
+    """One line's record. Raises ValueError where it is not JSON, JournalDamaged for all else."""
+    try:
+        body = json.loads(line.decode("utf-8", "surrogatepass"))  # of bytes, json first asks for their encoding
+    except RecursionError as error:
+        raise _damaged(path, number, "it is nested too deep") from error
     try:
         if number == 1:
             _refuse_newer(body)

@@ -11,7 +11,7 @@ from hypervisors import secrets as module
 
 @pytest.fixture(autouse=True)
 def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_KNOWN", set())
+    monkeypatch.setattr(module, "_KNOWN", [])
 
 
 @pytest.mark.parametrize("written", [str, lambda word: quote(word, safe=""), quote_plus, json.dumps])
