@@ -22,6 +22,13 @@ WEB_DEPTH = Limit(
     "four levels of menus, the page itself, one below it",
 )
 WEB_PAGES = Limit("pages that are fetched on the search for one", "a console", 40, "steps", "a console has some 30")
+WEB_QUEUE_PAGES = Limit(
+    "pages of one queue's list",
+    "a console",
+    40,
+    "steps",
+    "what is beyond them is not counted, and a queue is not empty",
+)
 WEB_DOWNLOAD = Limit(
     "pages between the backup's form and the archive", "a console", 8, "steps", "one or two, and a page that waits"
 )

@@ -10,7 +10,7 @@ from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.rest import answer, pointer
 from vmmigrate.appliance.rest.find import is_application
 from vmmigrate.appliance.urls import host_of, joined, origin_of, path_of
-from vmmigrate.appliance.web import roles
+from vmmigrate.appliance.web import counting, roles
 from vmmigrate.appliance.web.decisions import Decisions
 from vmmigrate.appliance.web.listing import Listing, ways
 from vmmigrate.appliance.web.login import message_of
@@ -52,6 +52,8 @@ def _page(data: bytes) -> Page:
     for signs in (TO_BACKUP, TO_LOGIN):
         list(Walk(lambda url: before, signs).visits(page))
     [may_act(link) for link in page.links]
+    [section.count for section in counting.sections(page, "error")]
+    counting.overview(page), counting.is_filtered(page)
     stands_in_the_way(page), asks_to_wait(page), is_busy(page, before), message_of(page, before), page.describe()
     return page
 

@@ -10,14 +10,17 @@ from shape_table import Row, rows
 from shaped_console import Roots, shaped_roots, unused_address  # noqa: F401 -- a fixture
 from standin_operator import Operator, comparable
 
-from fixtures.appliance import config, root, seed, shapes
+from fixtures.appliance import config, queue_pages, root, seed, shapes
+from fixtures.appliance.files import Root
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
 ]
 RESTORED = ["The backup has been restored. The system needs to be restarted."]
-VARIED = [(name, value) for name, values in shapes.VALUES.items() for value in values[1:]]
+OF_QUEUES = ("queues", "entries", "empty")  # pages that nobody needs for a backup
+VARIED = [(name, value) for name, values in shapes.VALUES.items() for value in values[1:] if name not in OF_QUEUES]
+OF_LISTS = [(name, value) for name in OF_QUEUES for value in shapes.VALUES[name][1:] if value not in ("pages", "none")]
 
 
 def work(roots: Roots, shape: dict[str, Any], *, port: int = 8443, password: str = "") -> tuple[str, list[str]]:
@@ -51,6 +54,17 @@ def test_each_value_of_each_switch_changes_what_is_served(
     seen, told = work(shaped_roots, front | {name: value})
     assert seen != default
     assert told == RESTORED
+
+
+@pytest.mark.parametrize(("name", "value"), OF_LISTS)
+def test_each_form_of_a_queue_is_another_page(tmp_path: Path, name: str, value: str) -> None:
+    here = Root(tmp_path)
+    queue_pages.put(here, "error", "MAIL-1")
+
+    def served(**switches: str) -> str:
+        return queue_pages.QueuePages(here, shapes.changed(shapes.DEFAULT, switches), ()).body("mpa", "")
+
+    assert served(**{name: value}) != served()
 
 
 # The client's own rows say the same each time; in full this is for the day on which one of them fails.

@@ -27,6 +27,7 @@ from vmmigrate.appliance.web.login import Entry, find_entry
 from vmmigrate.appliance.web.markup import Markup
 from vmmigrate.appliance.web.navigation import TO_BACKUP, Walk
 from vmmigrate.appliance.web.patience import asks_to_wait
+from vmmigrate.appliance.web.queues import Queues
 from vmmigrate.appliance.web.reading import read_page
 from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.scoring import says
@@ -227,6 +228,17 @@ def test_a_console_of_endless_menus() -> None:
     assert max(len(each.trail) for each in Walk(browser.open, TO_BACKUP).visits(browser.open(HOME))) == most(
         "WEB_DEPTH"
     )
+
+
+@twin("WEB_QUEUE_PAGES")
+def test_a_queue_whose_list_always_goes_on() -> None:
+    """Those of a filled error queue count so far; it is not empty anyway."""
+    rows = "<table><tr><th>Id</th><th>From</th></tr><tr><td>M</td><td>a@example.net</td></tr></table>"
+    console = Console(_numbered(f"<h1>MPA error</h1>{rows}<a href=N>following</a>"))
+    finder = SimpleNamespace(arrive=_browser(console).open)
+    with pytest.raises(NotDiscovered):  # of the other three
+        Queues(_browser(console), _decisions(), finder, {"error": HOME}).counts()  # type: ignore[arg-type]  # no more is asked
+    assert len(console.asked) == 1 + most("WEB_QUEUE_PAGES")
 
 
 @twin("WEB_LOGIN")

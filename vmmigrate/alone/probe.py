@@ -1,7 +1,7 @@
 """Examine a live console and write its profile, or check whether one still fits; only the log-in is sent."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -40,6 +40,8 @@ class _Discovers(Protocol):
     """A console whose client discovers everything that a profile can pin."""
 
     def find_restore(self) -> None: ...
+
+    def mail_queues(self) -> Mapping[str, int]: ...
 
     def findings(self) -> ConsoleProfile: ...
 
@@ -114,8 +116,10 @@ def _described(error: _Failure) -> str:
     return f"{error} (settled by {' or '.join(keys)})" if keys else str(error)
 
 
-def _looks(console: Console) -> tuple[Callable[[], None], ...]:
-    return (console.find_backup, console.find_restore) if isinstance(console, _Discovers) else (console.find_backup,)
+def _looks(console: Console) -> tuple[Callable[[], object], ...]:
+    if isinstance(console, _Discovers):
+        return console.find_backup, console.find_restore, console.mail_queues
+    return (console.find_backup,)
 
 
 def _names(visit: Visit, host: Host) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What the steps ask of one appliance seen from outside: its console and its shell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -52,6 +52,12 @@ class Console(Protocol):
         self, source: BinaryIO, name: str, size: int, password: Secret | None, progress: ProgressListener
     ) -> None:
         """Stream `size` bytes of an archive up and have it restored. Raises ApplianceError with its words."""
+
+    def mail_queues(self) -> Mapping[str, int]:
+        """How many messages each of the mail agent's four queues has, as the console lists them ('outgoing', 'error',
+        'spool', 'respool'); Postfix's ('mta') where its list is beside. Raises NotDiscovered where one of the four is
+        not listed, or nothing of its list can be counted.
+        """
 
     def close(self) -> None: ...
 

@@ -88,6 +88,20 @@ class RestoreProfile(_Strict):
     failure: Pattern | None = None
 
 
+class QueuesProfile(_Strict):
+    """Where the console lists each queue: the page's path, with the query that belongs to it. `mta` is Postfix's.
+
+    `menu`: links from the home page to the one that lists all four of the mail agent's, or leads to them.
+    """
+
+    mta: UrlPath | None = None
+    outgoing: UrlPath | None = None
+    error: UrlPath | None = None
+    spool: UrlPath | None = None
+    respool: UrlPath | None = None
+    menu: tuple[Caption, ...] = ()
+
+
 class ConsoleProfile(_Strict):
     """The web console of 4.x and 5.x. What is None or empty is discovered.
 
@@ -101,6 +115,7 @@ class ConsoleProfile(_Strict):
     login: LoginProfile = LoginProfile()
     backup: BackupProfile = BackupProfile()
     restore: RestoreProfile = RestoreProfile()
+    queues: QueuesProfile = QueuesProfile()
 
 
 UNPINNED = ConsoleProfile()

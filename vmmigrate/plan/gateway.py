@@ -11,10 +11,10 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
-from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.tls import as_shown
 from vmmigrate.appliance.tls import bundle as tls
-from vmmigrate.errors import PlanRefused
+from vmmigrate.errors import NotDiscovered, PlanRefused
 from vmmigrate.model import CARRY, REFUSE, Identity
 from vmmigrate.plan.hypervisor import old_vm
 from vmmigrate.plan.identity import identify, refuse_unsupported
@@ -95,8 +95,21 @@ def console(look: Look) -> None:
     try:
         opened.log_in(look.doors.old.account)
         opened.find_backup()
+        _agent_queues(look, opened)
     finally:
         opened.close()
+
+
+def _agent_queues(look: Look, opened: Console) -> None:
+    """What the mail agent holds, which Postfix's queues do not show."""
+    try:
+        waiting = {queue: number for queue, number in opened.mail_queues().items() if number and queue != "mta"}
+    except NotDiscovered as unknown:
+        look.findings.warn("agent-queues", f"what the mail agent holds is not known: {unknown}", unknown.hint)
+        return
+    if waiting:
+        listed = ", ".join(f"{number} in {queue}" for queue, number in sorted(waiting.items()))
+        look.findings.note("agent-queues", f"the mail agent holds now: {listed}")
 
 
 def queues(look: Look) -> None:

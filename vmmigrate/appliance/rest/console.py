@@ -1,5 +1,6 @@
 """Export and import backups over the REST back end of family 6.x, as a profile describes it."""
 
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import requests
@@ -82,6 +83,11 @@ class RestConsole:
             self._restored(import_.job, request, answer)
         elif answer.status == requests.codes.accepted:
             raise _goes_on(answer)
+
+    def mail_queues(self) -> Mapping[str, int]:
+        raise NotDiscovered(
+            "the mail agent's queues are not read over a REST back end", hint="look at them in the administration's UI"
+        )
 
     def close(self) -> None:
         self._session.close()

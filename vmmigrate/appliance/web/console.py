@@ -1,6 +1,6 @@
 """Drive the web console of families 4.x and 5.x as a person would: log in, export a backup, import one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from vmmigrate.appliance.web.locating import find_console
 from vmmigrate.appliance.web.login import Entry, SessionEnded
 from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_RESTORE
 from vmmigrate.appliance.web.pages import Page
+from vmmigrate.appliance.web.queues import Queues
 from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.roles import BACKUP, RESTORE
 from vmmigrate.errors import NotDiscovered
@@ -53,6 +54,7 @@ class WebConsole:
         self._decisions = Decisions(profile)
         self._refused: set[Account] = set()
         self._inside: tuple[Account, Entry, Page] | None = None
+        self._queues: dict[str, str] = {}  # where each is listed
 
     def log_in(self, account: Account) -> None:
         if account in self._refused:
@@ -87,6 +89,11 @@ class WebConsole:
         found = self._renewing(self._restore_form)
         restore = Restore(self._browser, self._decisions, found.page, self._logged_in[1], password)
         restore.send(found.form, source, name, size, progress)
+
+    def mail_queues(self) -> Mapping[str, int]:
+        return self._renewing(
+            lambda: Queues(self._browser, self._decisions, self._finder(press=False), self._queues).counts()
+        )
 
     def findings(self) -> ConsoleProfile:
         """What is known so far, from discovery or the profile: only names, captions and paths."""

@@ -1,6 +1,6 @@
 """Find the page with the form for a backup or a restore: where the profile says, else by walking the menus."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vmmigrate.appliance.web import roles
@@ -37,12 +37,12 @@ class Finder:
 
     def find(self, role: Role, signs: Signs) -> Found:
         """Raises NotDiscovered, SessionEnded."""
-        home = self._wizard.leave(self._home) or self._home
+        home = self.home
         page, menu = (self._decisions.pinned(f"{role.section}.{key}") for key in ("page", "menu"))
         if page:
-            visit = Visit(self._arrive(self._browser.absolute(page, beside=home)))
+            visit = Visit(self.arrive(self._browser.absolute(page, beside=home)))
         elif menu:
-            visit = self._through(home, menu, f"{role.section}.menu")
+            visit = Visit(self.through(menu, f"{role.section}.menu"), tuple(menu))
         else:
             return self._walked(role, signs, home)
         return self._on(role, visit)
@@ -53,16 +53,27 @@ class Finder:
             raise self._misfit(role, visit.page)
         return self._settled(role, visit, candidate.thing)
 
-    def _through(self, page: Page, captions: Sequence[str], key: str) -> Visit:
+    @property
+    def home(self) -> Page:
+        """The first page after the log-in, and after a wizard."""
+        return self._wizard.leave(self._home) or self._home
+
+    def walk(self, signs: Signs) -> Iterator[Visit]:
+        """The pages of the console, those first to which the signs lead."""
+        return Walk(self.arrive, signs).visits(self.home)
+
+    def through(self, captions: Sequence[str], key: str) -> Page:
+        """The page behind these links, one after the other. Raises NotDiscovered."""
+        page = self.home
         for caption in captions:
             links = [link for link in page.linked(caption) if self._browser.may_open(link.url)]
             if not links:
                 raise not_there(key, caption, f"as a link that only shows a page; seen: {page.describe()}")
-            page = self._arrive(links[0].url)
-        return Visit(page, tuple(captions))
+            page = self.arrive(links[0].url)
+        return page
 
     def _walked(self, role: Role, signs: Signs, home: Page) -> Found:
-        walk = Walk(self._arrive, signs)
+        walk = Walk(self.arrive, signs)
         seen: list[Visit] = []
         best: tuple[Candidate[Form], Visit] | None = None
         for visit in walk.visits(home):
@@ -81,7 +92,7 @@ class Finder:
         if visit.trail and visit is seen[-1]:
             return self._settled(role, visit, candidate.thing)
         # Fetched again: a form's token may be valid only for the page served last.
-        return self._on(role, Visit(self._arrive(visit.page.url), visit.trail))
+        return self._on(role, Visit(self.arrive(visit.page.url), visit.trail))
 
     def _settled(self, role: Role, visit: Visit, form: Form) -> Found:
         """Remembered by its path, or by the links to it if the path alone does not lead there."""
@@ -92,7 +103,7 @@ class Finder:
         self._decisions.note(f"{role.section}.action", lasting_action(form.action))
         return Found(visit.page, form)
 
-    def _arrive(self, url: str) -> Page:
+    def arrive(self, url: str) -> Page:
         """A page on the way, whatever its status: a dead link in a menu is not a failure."""
         page = self._inside(self._browser.open(url))
         return self._inside(self._browser.open(url)) if self._wizard.leave(page) else page

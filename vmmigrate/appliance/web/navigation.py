@@ -58,6 +58,13 @@ TO_RESTORE: Signs = (
     Sign(6, "leads to restore", lambda link: not _bare(link.text) and says("restor|import|recover", path_of(link.url))),
     *TO_BACKUP,
 )
+TO_QUEUES: Signs = (
+    Sign(12, "says MPA", lambda link: says(words.MPA, link.text, link.title)),
+    Sign(10, "says queue", lambda link: says(words.QUEUE, link.text, link.title)),
+    Sign(6, "leads to queues", lambda link: says(r"queues?(\.\w+)?$|/mpa", path_of(link.url))),
+    Sign(-13, "mentions settings", lambda link: says(words.QUEUE, link.text) and says(words.SETTINGS, link.text)),
+    *_MENUS,
+)
 TO_LOGIN: Signs = (
     Sign(8, "says log in", lambda link: says(words.LOGIN, link.text, link.title)),
     Sign(6, "leads to the console", lambda link: says(r"/(ciphermail|djigzo)(/|$)", path_of(link.url))),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from hypervisors import redacted
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web.forms import Form
+from vmmigrate.appliance.web.parts import Part
 
 _TEXT_LIMIT = 400
 _NUMBERED = re.compile(
@@ -40,7 +41,7 @@ class Refresh:
 class Page:
     """`lines`: the console's text, one per block, without links and buttons. `errors`: those marked as such.
 
-    `text`: all its text. `frames`: addresses of the pages shown within it.
+    `text`: all its text. `frames`: addresses of the pages shown within it. `parts`: what it says and lists, in order.
     """
 
     url: str
@@ -54,6 +55,7 @@ class Page:
     frames: tuple[str, ...] = ()
     refresh: Refresh | None = None
     status: int = 200
+    parts: tuple[Part, ...] = ()
 
     def linked(self, caption: str) -> tuple[Link, ...]:
         """Links with exactly this text, in any case."""
@@ -81,6 +83,7 @@ class Page:
             text=" ".join(page.text for page in whole),
             lines=tuple(line for page in whole for line in page.lines),
             headings=tuple(heading for page in whole for heading in page.headings),
+            parts=tuple(part for page in whole for part in page.parts),
         )
 
     def describe(self) -> str:

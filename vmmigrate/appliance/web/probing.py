@@ -50,6 +50,12 @@ MEANINGS: Mapping[str, str] = {
     "restore.yes": "button that answers a question after the upload; visible only during a restore",
     "restore.success": "regular expression: the console's message after a restore; known only then",
     "restore.failure": "regular expression: its message after a failed restore; known only then",
+    "queues.mta": "path of the list of Postfix's queue",
+    "queues.outgoing": "path of the list of the mail agent's queue for outgoing mail",
+    "queues.error": "path of the list of what it could not handle",
+    "queues.spool": "path of the list of what it is handling",
+    "queues.respool": "path of the list of what it handles again",
+    "queues.menu": "links from the home page to the page that has or leads to all of them",
 }
 _LATE = ("backup.result", "restore.yes", "restore.success", "restore.failure")
 _WIDTH = 110  # of a comment

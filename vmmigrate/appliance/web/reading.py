@@ -27,12 +27,13 @@ from vmmigrate.appliance.web.labels import (
 )
 from vmmigrate.appliance.web.markup import CONTROLS, HEADINGS, Markup
 from vmmigrate.appliance.web.pages import Link, Page, Refresh
+from vmmigrate.appliance.web.parts import INLINE, parts_of
 from vmmigrate.appliance.web.rows import Rows, rows_of
 
 # What the families' pages mark an error with: Tapestry's t-error, Bootstrap's alert-danger, plain "error".
 _ERROR_CLASS = re.compile(r"(^|[-_])(errors?|danger|failure|failed|invalid)($|[-_])", re.IGNORECASE)
 _NEVER_ERRORS = ("input", "select", "textarea", "label", "form", "body", "html", "button", "a")
-_INLINE = ("a", "abbr", "b", "big", "code", "em", "font", "i", "label", "small", "span", "strong", "tt", "u")
+_INLINE = ("a", *INLINE)
 _UNSAID = ("a", "button", "select", "textarea")  # choices are not part of the console's own text
 _SCRIPTED = re.compile(r"location(?:\.href|\.assign|\.replace)?\s*[=(]\s*['\"]([^'\"]+)['\"]")
 _NAMES = ("id", "name", "class", "aria-label")
@@ -59,6 +60,7 @@ def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | 
         frames=tuple(_frames(soup, here)),
         refresh=_refresh(soup, here, refresh),
         status=status,
+        parts=parts_of(soup),
     )
 
 

@@ -45,7 +45,8 @@ ACTS = (
 ORDERS = (
     r"\b(now|start|run|create|make|generate|perform|execute|apply|save|send|flush|retry|release|enable|disable|update"
     r"|upgrade|reload|refresh|sync\w*|test|install|accept|reject|approve|renew|add|new|edit|change|unlock|lock"
-    r"|activate|deactivate|register|commit|publish|rotate|download|import|upload|restore|recover|trigger|switch)\b"
+    r"|activate|deactivate|register|commit|publish|rotate|download|import|upload|restore|recover|trigger|switch"
+    r"|re-?queue|un-?hold|hold|bounce|expire|re-?send|re-?deliver)\b"
 )
 # Menus are nouns.
 MENU = (
@@ -112,3 +113,39 @@ NOT_SO = (
 # The vendor's sentence about every restore [F-BACKUP-4]: a page may show it before or after.
 NOTHING_ELSE = r"^\W*(all |it'?s )?(success\w*|succeeded|completed?|finished|done)\W*$"  # of the upload, it may be
 EVER = r"\bafter\b.*\b(restor|import)"
+
+# The queues of mail, and how many messages a list of one has.
+MPA = r"\bMPA\b|\bmail (processing )?agent\b"
+QUEUE = r"\bqueues?\b"
+_FILLER = r"mpa|mail|e-?mails?|messages?|queues?|agent|processing|repository|store|items?|list|of|in|the|view|show"
+QUEUES = {
+    "outgoing": r"\bout-?going\b",
+    "error": r"\berrors?\b",
+    "spool": r"(?<!re)(?<!re-)\bspool\b",
+    "respool": r"\bre-?spool\b",
+    "mta": r"\bmta\b|\bpostfix\b",
+}
+QUEUE_NAME = rf"^(\W*\b({_FILLER}|out-?going|errors?|spool|re-?spool|mta|postfix)\b)+\W*$"  # and no other word
+_THINGS = r"(messages?|mails?|e-?mails?|items?|entries|records?|rows?|results?|elements?)"
+_NUMBER = r"(\d[\d.,']*)"
+WHOLE_COUNT = (  # a sentence that says nothing else
+    rf"^\W*((there (are|is)|the queue (has|holds|contains)|it (has|holds|contains)|showing|found|contains|total:?)\s+)?"
+    rf"(currently\s+)?{_NUMBER}\s+{_THINGS}(\s+(in|found|queued|waiting|total|available|listed|here)\b[\w\s]*)?\W*$"
+)
+TOTALS = (
+    rf"\bof\s+(about\s+)?{_NUMBER}(\s+{_THINGS})?\W*$",  # "1 - 10 of 23", "Showing 1 to 10 of 23 entries"
+    rf"\b(total|count|size|length|{_THINGS})(\s+(number|of|in|the|queue|{_THINGS}))*\s*[:=]\s*{_NUMBER}\W*$",
+    rf"^\W*(total|number of {_THINGS}|{_THINGS})\s+{_NUMBER}\W*$",
+    WHOLE_COUNT,
+)
+IN_HEADING = rf"[(\[:\u2013-]\s*{_NUMBER}(\s+{_THINGS})?\s*[)\]]?\s*$"
+PAGES = r"\bpage\s*:?\s*(\d+)\s*(of|/)\s*(\d+)"
+EMPTY = (
+    rf"\b(no|zero)\s+((new|more|such|mail|queued|waiting|data)\s+)*({_THINGS}|data|mail)\b"
+    r"(?!\s+(is |are |was |were )?(selected|chosen|marked))"
+    r"|\b(queue|list|table|repository|it) is (currently |now )?empty\b|^\W*(\w+ ){0,3}(is )?empty\W*$"
+    r"|^\W*(none|nothing( (found|here|queued|waiting|to (show|display|see|list)))?)\W*$"
+    r"|\bnothing (is )?(to (show|display|see|list)|waiting|queued|in the queue)\b"
+)
+ONWARD = r"next|following|older|[>\u203a\u00bb\u2192]"
+NEXT_PAGE = r"^\W*((next|following|older)( page)?)?\W*$"
