@@ -10,7 +10,7 @@ RESERVE = 1 << 30  # bytes that stay free; half of what is free at the beginning
 _STEP = 1 << 24  # bytes between two looks at the disk
 
 
-def leaving_room(folder: Path, listener: ProgressListener) -> ProgressListener:
+def leaving_room(folder: Path, listener: ProgressListener, what: str = "the backup") -> ProgressListener:
     """The same listener for a transfer into `folder`, which raises NoBackup where the disk would be filled."""
     free = shutil.disk_usage(folder).free
     keep = min(RESERVE, free // 2)
@@ -19,11 +19,13 @@ def leaving_room(folder: Path, listener: ProgressListener) -> ProgressListener:
     def moved(progress: Progress) -> None:
         nonlocal looked
         if progress.total > free - keep:
-            raise _too_large(f"has {progress.total >> 20} MiB, and {folder} has {free >> 20} MiB free", keep)
+            raise _too_large(f"{what} has {progress.total >> 20} MiB, and {folder} has {free >> 20} MiB free", keep)
         if progress.done - looked >= _STEP:
             looked = progress.done
             if shutil.disk_usage(folder).free < keep:
-                raise _too_large(f"does not end: {progress.done >> 20} MiB came, and {folder} is nearly full", keep)
+                raise _too_large(
+                    f"{what} does not end: {progress.done >> 20} MiB came, and {folder} is nearly full", keep
+                )
         listener(progress)
 
     return moved
@@ -31,6 +33,6 @@ def leaving_room(folder: Path, listener: ProgressListener) -> ProgressListener:
 
 def _too_large(why: str, keep: int) -> NoBackup:
     return NoBackup(
-        f"the backup {why}",
-        hint=f"{keep >> 20} MiB stay free; is this the gateway's console? if so, free the disk and start again",
+        why,
+        hint=f"{keep >> 20} MiB stay free; is this the right gateway? if so, free the disk and start again",
     )

@@ -96,6 +96,13 @@ ARCHIVE_HEADER = Limit(
 ARCHIVE_HEADERS = Limit(
     "the headers of all members", "an archive", 64 << 20, "bytes", "a hundred thousand members have 50 MiB"
 )
+QUEUE_RECORDS = Limit(
+    "what is said of one queue file beside its header",
+    "an old guest",
+    4096,
+    "bytes",
+    "three times, and an owner whose number is large",
+)
 ZIP_DIRECTORY = Limit("the directory of a zip", "an archive", 8 << 20, "bytes", "some hundred thousand members")
 ARCHIVE_LISTED = Limit(
     "members, and oddities, that are listed by name", "an archive", 200, "things", "the rest is counted"

@@ -11,7 +11,8 @@ import pytest
 
 from tests.limits.twin import Endless, most, twin
 from vmmigrate.appliance.backup import bounded, contents
-from vmmigrate.errors import NoBackup
+from vmmigrate.appliance.queues.passing import QueueFiles
+from vmmigrate.errors import ApplianceError, NoBackup
 
 
 class _Counting(io.BytesIO):
@@ -109,3 +110,12 @@ def test_the_limits_let_an_honest_archive_through() -> None:
             archive.addfile(info, io.BytesIO(b"x" * 100))
     data = gzip.compress(out.getvalue())
     assert contents.read_contents(io.BytesIO(data), "gzip", len(data)).count == 300
+
+
+@twin("QUEUE_RECORDS")
+def test_records_of_a_queue_file_are_taken_up_to_the_limit() -> None:
+    """The transfer ends at their header: not a byte of them is kept."""
+    header = _header("PaxHeaders/x", most("QUEUE_RECORDS") + 1, tarfile.XHDTYPE)
+    files = QueueFiles("gw", io.BytesIO())
+    with pytest.raises(ApplianceError, match="records of an odd length"):
+        files.write(header.replace(b"ustar  \0", b"ustar\x0000"))

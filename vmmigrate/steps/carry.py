@@ -5,6 +5,7 @@ from collections import Counter
 from hypervisors import Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing, manifest
+from vmmigrate.disk import leaving_room
 from vmmigrate.facts import CarriedMail, Frozen, Opened
 from vmmigrate.model import CARRY, REFUSE
 from vmmigrate.run.sealed import Piped
@@ -45,7 +46,8 @@ def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
 
 def _store(run: Run, old: Shell) -> None:
     """Encrypted, as it comes."""
-    piped = Piped(lambda sink: carrying.pack(old, sink))
+    moves = leaving_room(run.rundir.path, run.pace.moves, "the mail queue")
+    piped = Piped(lambda sink: carrying.pack(old, sink, moves))
     with piped as source:
         run.rundir.sealed.encrypt(run.rundir.queue, source)
 

@@ -1,13 +1,16 @@
 """Carry what waits in one Postfix's queues into another's: each message once, whatever is interrupted."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from hypervisors import ProgressListener, no_progress
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing, programs
 from vmmigrate.appliance.queues.listing import HOLD, Message
+from vmmigrate.appliance.queues.passing import QueueFiles
 from vmmigrate.errors import ApplianceError
 
 _UNIT = "postfix"
@@ -16,6 +19,7 @@ _PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy 
 MAILDROP = "maildrop"
 COPIED = f"{programs.FOLDER}/copied"
 _LOGS = ("defer", "bounce", "trace")
+_SEEN = re.compile(r"(was|is) ([0-9]{1,20}) (.{1,4096})")
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,14 @@ def start(shell: Shell) -> None:
     shell.run(("systemctl", "start", _UNIT), user="root")
 
 
-def pack(shell: Shell, sink: BinaryIO) -> None:
-    """All messages and their logs as a tar, from a Postfix that is stopped. Raises CommandFailed, Unreachable."""
-    shell.take(_program("pack", programs.PACK), sink, timeout=_PATIENCE)
+def pack(shell: Shell, sink: BinaryIO, moves: ProgressListener = no_progress) -> None:
+    """All messages and their logs as a tar, from a Postfix that is stopped; nothing but queue files comes.
+
+    Raises CommandFailed, ApplianceError, Unreachable.
+    """
+    passing = QueueFiles(shell.host, sink, moves)
+    shell.take(_program("pack", programs.PACK), cast(BinaryIO, passing), timeout=_PATIENCE)
+    passing.finish()
 
 
 def lay(shell: Shell, source: BinaryIO) -> tuple[Arrived, ...]:
@@ -63,7 +72,7 @@ def arrived(shell: Shell) -> tuple[Arrived, ...]:
     said = _run(shell, "look", programs.LOOK)
     was, now = dict[str, str](), dict[str, str]()
     for line in said.splitlines():
-        kind, inode, path = line.split(" ", 2)
+        kind, inode, path = _seen(shell.host, line)
         (was if kind == "was" else now)[inode] = path
     messages = {inode: path for inode, path in was.items() if path.partition("/")[0] not in _LOGS}
     found = tuple(_arrived(path, now.get(inode, "")) for inode, path in messages.items())
@@ -75,6 +84,15 @@ def arrived(shell: Shell) -> tuple[Arrived, ...]:
             hint=f"see {programs.FOLDER}/in in its queue_directory, and `postqueue -p` there; then run this again",
         )
     return found
+
+
+def _seen(host: str, line: str) -> tuple[str, str, str]:
+    if found := _SEEN.fullmatch(line):
+        return found[1], found[2], found[3]
+    raise ApplianceError(
+        f"{host}: its queues are not listed as they should be: {line[:80]!r}",
+        hint=f"see {programs.FOLDER} in its queue_directory, then run this again",
+    )
 
 
 def _arrived(old: str, new: str) -> Arrived:

@@ -36,7 +36,7 @@ def _line(each: Arrived, message: Message, key: bytes) -> Line:
 
 
 def _digest(key: bytes, text: str) -> str:
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def as_file(found: Sequence[Line]) -> BinaryIO:
