@@ -87,11 +87,18 @@ LIBVIRT_CONNECTING = Limit(
     "a daemon that was just started learns first what its QEMU can do",
 )
 VSPHERE = Limit(
-    "a connection to vSphere, and each read of its answer",
+    "a call of vSphere's to the end of its answer, beside what its bytes take at the slowest speed",
     "a hypervisor",
     120,
     "seconds",
     "a vCenter under load takes half a minute",
+)
+SLOWEST = Limit(
+    "each MiB that goes or comes in an exchange: at less speed it is given up",
+    "the network",
+    60,
+    "seconds",
+    "a line of 140 kbit/s: ISDN, twice",
 )
 TAGS_ANSWER = Limit(
     "an answer of vCenter's REST service", "a hypervisor", 60, "seconds", "it asks another service of vCenter's"

@@ -4,11 +4,32 @@ from hypervisors import LIMITS as _OF_HYPERVISORS
 from hypervisors import Limit, limits_in
 
 DIALLING = Limit(
-    "a connection to a console",
+    "a connection to a console, and its TLS handshake",
     "a console",
-    15,
+    30,
     "seconds",
-    "through a proxy or a jump host it takes several round trips",
+    "through a jump host it takes several round trips, and an emulated guest some seconds",
+)
+ANSWER = Limit(
+    "an ordinary answer of a console, from the request to its end, beside what its bytes take at the slowest speed",
+    "a console",
+    60,
+    "seconds",
+    "a page takes a second, of a busy Tomcat ten",
+)
+SLOW_ANSWER = Limit(
+    "the same of what a backup or a restore begins with or ends in, and a pause within one",
+    "a console",
+    900,
+    "seconds",
+    "a console dumps a database before the first byte",
+)
+TRANSFER = Limit(
+    "a backup or an answer that keeps coming, all of it", "a console", 86_400, "seconds", "whatever its speed"
+)
+REDIRECTS = Limit("redirects in a row", "a console", 30, "steps", "browsers follow 20")
+REDIRECT_PAGE = Limit(
+    "the page that comes with a redirect", "a console", 1 << 16, "bytes", "a line of text; the rest is left out"
 )
 WEB_PAGE = Limit("a page of a web console", "a console", 1 << 20, "bytes", "it has some hundred kilobytes at most")
 WEB_REFRESHES = Limit("automatic refreshes in a row", "a console", 5, "steps", "a log-in has one or two")

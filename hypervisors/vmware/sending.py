@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from hypervisors.errors import BadImage, HypervisorError, Problem, Unreachable
 from hypervisors.types import Extent
 from hypervisors.vmware import trusting
-from hypervisors.wire import proxies
+from hypervisors.wire import Allowance, ended_by, proxies
 from hypervisors.wire.faults import plainly
 
 _BLOCK = 1 << 20  # 16 KiB, as requests sends, halves the speed
+_SHOWN = 200  # bytes of a refusal
 _KIND = "application/x-vnd.vmware-streamVmdk"
 
 Sent = Callable[[int], None]
@@ -25,26 +26,28 @@ Sent = Callable[[int], None]
 def send(url: str, extent: Extent, context: ssl.SSLContext, sent: Sent, *, stall: float) -> None:
     """POST the bytes; `sent` hears how many went, and may raise to stop.
 
-    Raises Unreachable (broke off, or nothing was taken for `stall` seconds), BadImage (the file changed meanwhile),
-    TrustRefused, HypervisorError (the host's refusal).
+    Raises Unreachable (broke off, or nothing or too little was taken for `stall` seconds), BadImage (the file changed
+    meanwhile), TrustRefused, HypervisorError (the host's refusal).
     """
     parts = urlsplit(url)
     with closing(proxies.connection(parts.hostname or "", parts.port or 443, context, stall)) as connection:
+        allowed = Allowance(stall)
         try:
-            _post(connection, url, extent, sent)
-            answer = connection.getresponse()
-            words = answer.read(_BLOCK)
+            with ended_by(allowed, connection.shut, but=(Problem,)):
+                _post(connection, url, extent, sent, allowed)
+                answer = connection.getresponse()
+                words = answer.read(_SHOWN)
         except (OSError, http.client.HTTPException) as error:
             raise _broke_off(url, error, stall) from error
     if answer.status >= http.client.MULTIPLE_CHOICES:
-        said = words[:200].decode("utf-8", "replace")
+        said = words.decode("utf-8", "replace")
         raise HypervisorError(
             f"{urlsplit(url).hostname} refused the disk: {answer.status} {answer.reason} {said}",
             hint="see the host's events in the vSphere client; room in the datastore?",
         )
 
 
-def _post(connection: http.client.HTTPSConnection, url: str, extent: Extent, sent: Sent) -> None:
+def _post(connection: proxies.Connection, url: str, extent: Extent, sent: Sent, allowed: Allowance) -> None:
     parts = urlsplit(url)
     connection.putrequest("POST", parts._replace(scheme="", netloc="").geturl(), skip_accept_encoding=True)
     connection.putheader("Content-Length", str(extent.size))
@@ -52,6 +55,7 @@ def _post(connection: http.client.HTTPSConnection, url: str, extent: Extent, sen
     connection.endheaders()
     for done, block in _blocks(extent):
         connection.send(block)
+        allowed.moved(len(block))
         sent(done)
 
 
@@ -117,7 +121,8 @@ def _broke_off(url: str, error: Exception, stall: float) -> Problem:
         return trusting.refused_behind(parts.hostname or "", parts.port or 443, error)
     if isinstance(error, TimeoutError):
         return Unreachable(
-            f"{parts.hostname} took no byte of the disk for {stall:g} s", hint="is the datastore or its network stuck?"
+            f"{parts.hostname} took no byte of the disk, or too few, for {stall:g} s",
+            hint="is the datastore or its network stuck?",
         )
     return Unreachable(
         f"the upload to {parts.hostname} broke off: {plainly(error)}",

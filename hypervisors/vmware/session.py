@@ -1,12 +1,12 @@
 """One session with a vCenter or an ESXi: logged in once, renewed once if it expired, closed for good."""
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
-from threading import Lock
-from typing import TypeVar
+from http.client import HTTPException, HTTPResponse
+from threading import Lock, local
+from typing import Any, TypeVar
 
 from pyVmomi import SoapStubAdapter, vim, vmodl
 
@@ -19,7 +19,7 @@ from hypervisors.vmware.faults import TRANSPORT, door
 from hypervisors.vmware.target import Target, target_of
 from hypervisors.vmware.versions import OLDEST, newest_common
 from hypervisors.waiting import REAL_TIME, NotYet, Pace, wait_for
-from hypervisors.wire import proxies
+from hypervisors.wire import Allowance, ended_by, proxies
 
 T = TypeVar("T")
 _Collector = vmodl.query.PropertyCollector
@@ -147,9 +147,37 @@ def open_session(url: str, access: Access) -> Session:
     return session
 
 
+class _Exchange(local):
+    """What this thread has under way with a server."""
+
+    allowed: Allowance | None = None
+    connection: proxies.Connection | None = None
+
+
+_now = _Exchange()
+
+
+class _Stub(SoapStubAdapter):  # type: ignore[misc]  # pyvmomi has no types
+    """Each call ends in its time, however its answer comes."""
+
+    def InvokeMethod(self, *call: object, **how: object) -> object:  # noqa: N802  # pyvmomi's one door of calls
+        _now.allowed, _now.connection = Allowance(_ANSWERING), None
+        with ended_by(_now.allowed, partial(_shut, _now.__dict__)):
+            return super().InvokeMethod(*call, **how)
+
+    def GetConnection(self) -> object:  # noqa: N802
+        _now.connection = super().GetConnection()
+        return _now.connection
+
+
+def _shut(now: Mapping[str, Any]) -> None:
+    if now["connection"]:
+        now["connection"].shut()
+
+
 def _stub(target: Target, context: ssl.SSLContext) -> SoapStubAdapter:
     """Not SmartConnect: that turns what the transport says into a fault without words."""
-    stub = SoapStubAdapter(
+    stub = _Stub(
         host=target.host,
         port=target.port,
         path="/sdk",
@@ -162,7 +190,7 @@ def _stub(target: Target, context: ssl.SSLContext) -> SoapStubAdapter:
     return stub
 
 
-def _connection(target: Target, *, context: ssl.SSLContext, **_: object) -> HTTPSConnection:
+def _connection(target: Target, *, context: ssl.SSLContext, **_: object) -> proxies.Connection:
     """pyvmomi's own way to a proxy would show the proxy's password to the server."""
     made = proxies.connection(target.host, target.port, context, _ANSWERING)
     made.response_class = _Bounded
@@ -182,6 +210,8 @@ class _Bounded(HTTPResponse):
     def read(self, amt: int | None = None) -> bytes:
         piece = super().read(_LARGEST + 1 - self._taken if amt is None else amt)
         self._taken += len(piece)
+        if _now.allowed:
+            _now.allowed.moved(len(piece))
         if self._taken > _LARGEST:
             raise HTTPException(f"an answer of more than {_LARGEST >> 20} MiB")
         return piece

@@ -14,7 +14,7 @@ from hypervisors import limits
 from hypervisors.errors import HypervisorError, LoginRefused, NotPermitted, Problem, Unreachable
 from hypervisors.secrets import Secret
 from hypervisors.vmware.session import Session
-from hypervisors.wire import proxies
+from hypervisors.wire import Allowance, ended_by, proxies
 from hypervisors.wire.faults import plainly
 
 _REST = "/rest/com/vmware/cis"  # of vSphere 6.5 to 8
@@ -29,7 +29,7 @@ _refused: set[tuple[str, str, Secret]] = set()  # by server and account: failure
 class Tags:
     """One log-in, one connection."""
 
-    def __init__(self, connection: http.client.HTTPSConnection, token: str) -> None:
+    def __init__(self, connection: proxies.Connection, token: str) -> None:
         self._connection, self._headers = connection, {"vmware-api-session-id": token}
 
     def attached(self, machine: vim.VirtualMachine) -> list[str]:
@@ -81,15 +81,14 @@ def _of(machine: vim.VirtualMachine) -> dict[str, object]:
     return {"object_id": {"type": "VirtualMachine", "id": machine._moId}}
 
 
-def _asked(
-    connection: http.client.HTTPSConnection, method: str, path: str, headers: dict[str, str], body: object = None
-) -> Any:
+def _asked(connection: proxies.Connection, method: str, path: str, headers: dict[str, str], body: object = None) -> Any:
     """The value that the answer holds."""
     sent = None if body is None else json.dumps(body)
     try:
-        connection.request(method, path, sent, {**headers, "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read(_LARGEST + 1)
+        with ended_by(Allowance(_ANSWERING), connection.shut):
+            connection.request(method, path, sent, {**headers, "Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read(_LARGEST + 1)
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(f"{_WHAT}: no answer from the server: {plainly(error)}", hint="does vCenter run?") from error
     if answer.status >= http.client.MULTIPLE_CHOICES:

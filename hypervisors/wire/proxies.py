@@ -5,14 +5,17 @@ import ssl
 from base64 import b64encode
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from hypervisors.errors import NotSupported
 from hypervisors.secrets import Secret
+from hypervisors.wire.allowance import Allowance, ended_by, shut
 from hypervisors.wire.dialling import dial_straight, is_loopback
 from hypervisors.wire.faults import plainly
 
+C = TypeVar("C", bound=HTTPConnection)
 _BLOCK = 1 << 20  # of http.client's reads of a file-like body; sockets take what they are given
 
 
@@ -51,13 +54,32 @@ def _login(parts: SplitResult) -> Secret | None:
     return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
 
-def connection(host: str, port: int, context: ssl.SSLContext, timeout: float) -> HTTPSConnection:
+class Connection(HTTPSConnection):
+    """One that can be shut under whoever waits at it, also when it has forgotten its socket for the last answer."""
+
+    _held: socket.socket | None = None
+
+    def connect(self) -> None:
+        super().connect()
+        self._held = self.sock
+
+    def shut(self) -> None:
+        shut(self.sock or self._held)
+
+
+def connection(host: str, port: int, context: ssl.SSLContext, timeout: float) -> Connection:
     """Not connected yet."""
     proxy = proxy_for(host)
     if proxy is None:
-        return HTTPSConnection(host, port, context=context, timeout=timeout, blocksize=_BLOCK)
-    made = HTTPSConnection(proxy.host, proxy.port, context=context, timeout=timeout, blocksize=_BLOCK)
+        return _dialling(Connection(host, port, context=context, timeout=timeout, blocksize=_BLOCK))
+    made = Connection(proxy.host, proxy.port, context=context, timeout=timeout, blocksize=_BLOCK)
     made.set_tunnel(host, port, proxy.headers)
+    return _dialling(made)
+
+
+def _dialling(made: C) -> C:
+    """The standard library's own way to a socket asks for a name without a time-out, and deaf to Ctrl-C."""
+    made._create_connection = lambda where, timeout, _source: dial_straight(where[0], where[1], timeout)  # type: ignore[attr-defined]
     return made
 
 
@@ -66,10 +88,11 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
     proxy = proxy_for(host)
     if proxy is None:
         return dial_straight(host, port, timeout)
-    through = HTTPConnection(proxy.host, proxy.port, timeout=timeout)
+    through = _dialling(HTTPConnection(proxy.host, proxy.port, timeout=timeout))
     through.set_tunnel(host, port, proxy.headers)
     try:
-        through.connect()
+        with ended_by(Allowance(timeout), lambda: shut(through.sock)):
+            through.connect()
     except HTTPException as error:
         raise OSError(f"the proxy {proxy.host}:{proxy.port} answers {plainly(error)}") from error
     assert through.sock is not None

@@ -156,7 +156,7 @@ def refused(jump: Jump, kind: type[Problem]) -> Problem:
     users: tuple[Callable[[], object], ...] = (
         lambda: jump.dial("127.0.0.1", 1, 5),
         lambda: HttpsOrigin("https://127.0.0.1:1", TlsTrust("ab" * 32), jump.dial).request(
-            "POST", "https://127.0.0.1:1/x", timeout=5, read_timeout=5
+            "POST", "https://127.0.0.1:1/x", timeout=5
         ),
         lambda: host_key_seen("127.0.0.1", 1, dial=jump.dial),
         lambda: served("127.0.0.1", 1, starttls=True, dial=jump.dial),

@@ -285,7 +285,7 @@ class TestWhatGoesWrong:
         impatient = dataclasses.replace(vcenter, hypervisor=vcenter.connect(stall=0.3))
         vcenter.proxy.in_upload(1, vcenter.proxy.stall)
         problem = failing(impatient, noise(tmp_path, 40), Unreachable)
-        assert str(problem) == "127.0.0.1 took no byte of the disk for 0.3 s"
+        assert str(problem) == "127.0.0.1 took no byte of the disk, or too few, for 0.3 s"
         impatient.hypervisor.close()
 
     def test_a_session_that_is_killed_in_mid_upload(

@@ -1,9 +1,14 @@
 """A console of endless pages, frames, refreshes, questions: so many are fetched, and so much of each is read."""
 
 import gzip
+import inspect
 import io
+import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,16 +16,20 @@ import pytest
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from hypervisors import REAL_TIME, Problem, TlsTrust
+from hypervisors import REAL_TIME, Problem, TlsTrust, Unreachable
+from tests.limits.dripping import BEAT, HTTP, NO_HELLO, dripping, over_tls, serving
 from tests.limits.twin import Endless, most, steps, twin
 from vmmigrate.appliance.backup import streams
 from vmmigrate.appliance.https import HttpsOrigin
+from vmmigrate.appliance.line import Line
 from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.rest import answer as rest
+from vmmigrate.appliance.rest.console import RestConsole
 from vmmigrate.appliance.rest.pointer import fill
 from vmmigrate.appliance.rest.session import RestSession
 from vmmigrate.appliance.urls import origin_of
 from vmmigrate.appliance.web.browser import Browser
+from vmmigrate.appliance.web.console import WebConsole
 from vmmigrate.appliance.web.decisions import Decisions
 from vmmigrate.appliance.web.downloads import Download
 from vmmigrate.appliance.web.login import Entry, find_entry
@@ -32,7 +41,7 @@ from vmmigrate.appliance.web.reading import read_page
 from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.wizard import Wizard
-from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered
+from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
 
 HOME = "https://gw.example.org/ciphermail/"
 LOGIN = "<form><input name=user><input name=password type=password><button>Log in</button></form>"
@@ -154,6 +163,9 @@ def test_a_token_of_any_length_is_not_sent() -> None:
         assert bool(session._token_in(requests.Response(), seen)) is taken
 
 
+# ---- seconds -------------------------------------------------------------------------------------------------
+
+
 @twin("DIALLING")
 def test_a_connection_has_so_many_seconds() -> None:
     seconds: list[float] = []
@@ -164,8 +176,99 @@ def test_a_connection_has_so_many_seconds() -> None:
 
     http = HttpsOrigin("https://gw.example.org", TlsTrust(fingerprint="a" * 64), dial)
     with pytest.raises(Problem):
-        http.request("GET", "https://gw.example.org/", timeout=None, read_timeout=None)  # type: ignore[arg-type]
+        http.request("GET", "https://gw.example.org/", timeout=most("SLOW_ANSWER"))
     assert seconds[0] == most("DIALLING")
+
+
+def test_a_handshake_that_drips(tmp_path: Path) -> None:
+    with serving(dripping(*NO_HELLO)) as port, pytest.raises(Unreachable, match="nothing answered in time"):
+        HttpsOrigin(f"https://127.0.0.1:{port}", TlsTrust("a" * 64)).request(
+            "GET", f"https://127.0.0.1:{port}/", timeout=0.15
+        )
+
+
+@pytest.mark.parametrize("kind", HTTP)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@twin("ANSWER", "SLOW_ANSWER")
+def test_an_answer_that_never_ends(tmp_path: Path, kind: str, method: str) -> None:
+    """What it sends comes at 100 to 600 bytes a second: no read is late, and all of them are."""
+    talk, trust = over_tls(tmp_path, dripping(*HTTP[kind]))
+    with (
+        serving(talk) as port,
+        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        pytest.raises(Problem, match=f"(did not answer|the end of its answer to) {method} /x in time") as told,
+    ):
+        _body(http, f"https://127.0.0.1:{port}/x", method, 0.2)
+    assert isinstance(told.value, Unreachable if method == "GET" else Unanswered)
+
+
+def _body(http: HttpsOrigin, url: str, method: str, timeout: float) -> bytes:
+    answer = http.request(method, url, timeout=timeout)
+    with http.reading(answer):
+        return bytes(answer.raw.read(1 << 20, decode_content=True))
+
+
+def test_consoles_have_these_seconds() -> None:
+    for console in (WebConsole, RestConsole):
+        defaults = inspect.signature(console).parameters
+        assert defaults["timeout"].default == most("ANSWER")
+        assert defaults["slow_timeout"].default == most("SLOW_ANSWER")
+
+
+@pytest.mark.parametrize("kind", ["a body with a length", "a body without a length", "chunks without end"])
+def test_a_backup_that_drips_is_given_up(tmp_path: Path, kind: str) -> None:
+    begin, piece = HTTP[kind]
+    talk, trust = over_tls(tmp_path, dripping(begin + (b"" if kind.startswith("chunks") else b"PK\x03\x04"), piece))
+    with serving(talk) as port, closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http:
+        answer = http.request("GET", f"https://127.0.0.1:{port}/x", timeout=0.2)
+        with answer, pytest.raises(NoBackup, match="nothing more came in time"):
+            streams.Incoming(answer).into(io.BytesIO(), lambda progress: None)
+
+
+def test_an_upload_that_is_taken_byte_by_byte(tmp_path: Path) -> None:
+    """Each send goes on, none is late; all together they are."""
+
+    def sip(connection: socket.socket) -> None:
+        while connection.recv(1 << 10):
+            Event().wait(BEAT)
+
+    talk, trust = over_tls(tmp_path, sip)
+    with (
+        serving(talk) as port,
+        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        pytest.raises(Unanswered, match="did not answer POST /x in time"),
+    ):
+        http.request("POST", f"https://127.0.0.1:{port}/x", timeout=0.2, data=io.BytesIO(bytes(1 << 24)))
+
+
+@twin("TRANSFER")
+def test_a_backup_that_keeps_coming_is_given_up_at_last() -> None:
+    line = Line()
+    with line.exchange(most("ANSWER")):
+        line.moved(1 << 50)
+        assert most("ANSWER") - 1 < line._allowed.left <= most("ANSWER")
+        assert line._allowed._end - monotonic() <= most("TRANSFER")
+
+
+@twin("REDIRECTS", "REDIRECT_PAGE")
+def test_redirects_without_end_and_pages_with_them(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    began, page = b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 999999999\r\n\r\n", b"x" * (1 << 14)
+
+    def redirect(connection: socket.socket) -> None:
+        asked.append(connection.recv(1 << 16))
+        connection.sendall(began)
+        while True:
+            connection.sendall(page)
+
+    talk, trust = over_tls(tmp_path, redirect)
+    with (
+        serving(talk) as port,
+        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        pytest.raises(ApplianceError, match="redirects in a circle"),
+    ):
+        http.request("GET", f"https://127.0.0.1:{port}/x", timeout=20)
+    assert len(asked) == 1 + most("REDIRECTS")
 
 
 # ---- elements ------------------------------------------------------------------------------------------------

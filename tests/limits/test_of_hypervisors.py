@@ -20,7 +20,8 @@ from hypervisors.kvm.tunnel import Tunnel
 from hypervisors.vmware import session as vsphere
 from hypervisors.vmware import tagging
 from hypervisors.vmware.target import target_of
-from hypervisors.wire import proxies
+from hypervisors.wire import Allowance, proxies
+from tests.limits.dripping import HTTP, dripping, over_tls, serving
 from tests.limits.twin import Endless, most, twin
 
 _URL = "vsphere://root@gw.example.org/"
@@ -76,6 +77,36 @@ def test_vsphere_has_so_many_seconds() -> None:
     assert made.response_class is vsphere._Bounded
 
 
+@pytest.mark.parametrize("kind", HTTP)
+def test_an_answer_of_vsphere_that_never_ends(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No read is late, and all of them are."""
+    monkeypatch.setattr(vsphere, "_ANSWERING", 0.2)
+    talk, trust = over_tls(tmp_path, dripping(*HTTP[kind]))
+    with serving(talk) as port, pytest.raises(Unreachable, match=r"did not end in time|cannot be read"):
+        vsphere.open_session(f"vsphere://root@127.0.0.1:{port}/", Access(lambda: Secret("x"), trust=trust))
+
+
+def test_a_proxy_that_never_says_whether_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(dripping(b"HTTP/1.1 200 OK\r\n", b"X: a\r\n")) as port:
+        monkeypatch.setattr(proxies, "proxy_for", lambda host: proxies.Proxy("127.0.0.1", port))
+        with pytest.raises(TimeoutError, match="did not end in time"):
+            proxies.dial("vc.example", 443, 0.2)
+
+
+@pytest.mark.parametrize(("part", "lasts"), [(1.0, 3600), (0.5, 240)])
+@twin("SLOWEST")
+def test_an_exchange_that_is_slower_than_the_slowest_is_given_up(part: float, lasts: float) -> None:
+    """By a clock of its own: at the slowest speed it lasts as long as it moves, at half of it twice its seconds."""
+    now = 0.0
+    allowed = Allowance(120, clock=lambda: now)
+    while not allowed.is_over and now < 3600:
+        now += 1
+        allowed.moved(int(part * (1 << 20) / most("SLOWEST")))
+    assert abs(now - lasts) < 3
+    allowed.moved(1 << 30)
+    assert allowed.is_over is (part < 1)
+
+
 @twin("TAGS", "TAGS_ANSWER")
 def test_an_answer_about_tags_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     raw, seconds = Endless(b'"x",', b'{"value": ['), []
@@ -87,6 +118,8 @@ def test_an_answer_about_tags_without_end(monkeypatch: pytest.MonkeyPatch) -> No
             return SimpleNamespace(status=200, reason="OK", read=raw.read)
 
         def close(self) -> None: ...
+
+        def shut(self) -> None: ...
 
     def connection(host: str, port: int, context: object, timeout: float) -> Connection:
         seconds.append(timeout)

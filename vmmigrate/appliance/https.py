@@ -1,7 +1,6 @@
 """An HTTPS session with one origin: trust by authority or pin, nothing from the environment, errors translated."""
 
 import http.client
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,6 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
 
 from hypervisors import (
     Dial,
@@ -28,6 +24,7 @@ from hypervisors import (
 )
 from hypervisors.wire import (
     NOT_THE_PIN,
+    Late,
     certificate_refused,
     context_of_authorities,
     how_to_pin,
@@ -35,12 +32,13 @@ from hypervisors.wire import (
     plainly,
     root_of,
 )
+from vmmigrate.appliance.line import Line, NoSession, PinningAdapter
 from vmmigrate.appliance.urls import host_of, origin_of, path_of
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
-from vmmigrate.limits import DIALLING
+from vmmigrate.limits import DIALLING, REDIRECT_PAGE, REDIRECTS
 
 _DIALLING = DIALLING.most
-_BLOCK = 1 << 17  # bytes handed to the socket at a time; urllib3's own 16 KiB halves the speed of an upload
+_LARGEST = REDIRECT_PAGE.most
 _SHOWN = 200  # characters of what is no answer
 _READING = ("GET", "HEAD")  # what changes nothing, so that a wait may ask it again
 _TRY_AGAIN = "is the console starting, or very busy? see its service and log, and try again in a minute"
@@ -49,63 +47,13 @@ _NOT_AGAIN = (
 )
 
 
-class _NoSession(Exception):
-    """There is no TLS session, for the reason it was raised from: nothing was sent."""
-
-
-class _PinningAdapter(HTTPAdapter):
-    """Lets urllib3 compare the leaf with the pin when the connection is made, before a byte of ours is sent."""
-
-    def __init__(self, fingerprint: str | None, dial: Dial) -> None:
-        self._pool = {"blocksize": _BLOCK} | (_pinned(fingerprint) if fingerprint else {})
-        self._classes = {"https": _pool_through(dial)}
-        super().__init__()
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **kwargs, **self._pool)
-        self.poolmanager.pool_classes_by_scheme = self._classes
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs, **self._pool)
-        manager.pool_classes_by_scheme = self._classes
-        return manager
-
-
-def _pinned(fingerprint: str) -> dict[str, Any]:
-    """A context of its own, else urllib3 reads all authorities of the system (30 ms) for each connection to a pin."""
-    return {"assert_fingerprint": fingerprint, "ssl_context": create_urllib3_context(cert_reqs=ssl.CERT_NONE)}
-
-
-def _pool_through(dial: Dial) -> type[HTTPSConnectionPool]:
-    """Connections that begin with a socket of `dial`'s, and show what goes wrong before something is sent."""
-
-    class Connection(HTTPSConnection):
-        def __init__(self, host: str, *more: Any, **named: Any) -> None:
-            super().__init__(host.replace("%25", "%"), *more, **named)  # a zone, which a URL has percent-encoded
-
-        def _new_conn(self) -> socket.socket:
-            if dial is dial_straight:
-                return super()._new_conn()  # which knows of proxies
-            return dial(self.host, self.port or 443, float(self.timeout or _DIALLING))
-
-        def connect(self) -> None:
-            try:
-                super().connect()
-            except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
-                raise _NoSession(error) from error
-
-    class Pool(HTTPSConnectionPool):
-        ConnectionCls = Connection
-
-    return Pool
-
-
 class _OneOrigin(requests.Session):
     """Follows redirects within its origin alone: a password or an archive never goes elsewhere."""
 
     def __init__(self, origin: str) -> None:
         super().__init__()
         self._origin = origin
+        self.max_redirects = REDIRECTS.most
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         target = super().get_redirect_target(resp)
@@ -114,6 +62,8 @@ class _OneOrigin(requests.Session):
                 f"{self._origin} redirects to {origin_of(target)}, where nothing of ours is sent",
                 hint="give the console's final URL",
             )
+        if target and not resp.raw.closed and len(resp.raw.read(_LARGEST, decode_content=False)) == _LARGEST:
+            resp.close()  # requests would read all of it, for the connection's sake
         return target
 
 
@@ -130,17 +80,17 @@ class HttpsOrigin:
         self._verify = False if pin else _authorities(trust)
         self._setting = trust.setting or "console.fingerprint"
         self._dial = dial
-        self._session = _session(self.origin, pin, dial)
+        self._line = Line()
+        self._session = _session(self.origin, PinningAdapter(pin, dial, self._line))
         straight = dial is dial_straight and not is_loopback(host_of(url))
         self._proxies = get_environ_proxies(url) if straight else {}
         proxy = select_proxy(url, self._proxies)
         self._through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
 
-    def request(
-        self, method: str, url: str, *, timeout: float, read_timeout: float, **kwargs: Any
-    ) -> requests.Response:
+    def request(self, method: str, url: str, *, timeout: float, **kwargs: Any) -> requests.Response:
         """One request with redirects, the body unread (`stream`).
 
+        `timeout`: seconds for all of it and its body, beside what their bytes take at the slowest speed.
         Raises Unreachable, TrustRefused, and Unanswered for a request that may have changed something.
         `verify` is given on every call: as the session's attribute requests lets the environment override it.
         """
@@ -149,11 +99,11 @@ class HttpsOrigin:
                 f"{self.origin} points to {origin_of(url)}, where nothing of ours is sent",
                 hint="give the console's final URL",
             )
-        with self._translated(method, path_of(url), answering=False):
+        with self._translated(method, path_of(url), answering=False), self._line.exchange(timeout):
             return self._session.request(
                 method,
                 url,
-                timeout=(timeout, read_timeout),
+                timeout=(min(timeout, _DIALLING), timeout),
                 verify=self._verify,
                 proxies=self._proxies,
                 stream=True,
@@ -172,7 +122,7 @@ class HttpsOrigin:
         """Translate what requests and urllib3 raise while that is asked, or once its answer has begun."""
         try:
             yield
-        except _NoSession as error:
+        except NoSession as error:
             raise self._not_connected(root_of(error)) from error
         except (requests.TooManyRedirects, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL) as error:
             raise ApplianceError(
@@ -211,11 +161,11 @@ class HttpsOrigin:
         self._session.close()
 
 
-def _session(origin: str, pin: str | None, dial: Dial) -> requests.Session:
+def _session(origin: str, adapter: HTTPAdapter) -> requests.Session:
     session = _OneOrigin(origin)
     session.trust_env = False  # else ~/.netrc would be sent and REQUESTS_CA_BUNDLE be trusted
     session.adapters.clear()  # no adapter for http: nothing goes in the clear
-    session.mount("https://", _PinningAdapter(pin, dial))
+    session.mount("https://", adapter)
     session.headers.update({"User-Agent": "vmmigrate", "Accept-Encoding": "identity"})
     return session
 
@@ -231,6 +181,8 @@ def _authorities(trust: TlsTrust) -> str | bool:
 def _breach(error: Exception, asked: str, *, answering: bool) -> str:
     """What a server did that had taken the request: completes its name."""
     root = root_of(error)
+    if isinstance(root, Late) and answering:
+        return f"did not come to the end of its answer to {asked} in time"
     if isinstance(root, TimeoutError | urllib3.exceptions.TimeoutError):
         return f"stopped in the middle of its answer to {asked}" if answering else f"did not answer {asked} in time"
     if isinstance(root, OSError | http.client.IncompleteRead):

@@ -48,7 +48,7 @@ def failing(url: str, trust: TlsTrust, method: str = "GET", timeout: float = 5.0
     """What a request there and the reading of its answer raise; told in plain words."""
 
     def ask() -> bytes:
-        answer = http.request(method, url, timeout=5, read_timeout=timeout)
+        answer = http.request(method, url, timeout=timeout)
         with http.reading(answer):
             return bytes(answer.raw.read())
 
@@ -79,7 +79,7 @@ def test_a_server_that_says_nothing() -> None:
     with serving(lambda connection: silence.wait(5) and None) as port:
         http = HttpsOrigin(f"https://127.0.0.1:{port}", TlsTrust())
         with pytest.raises(Unreachable) as told:
-            http.request("POST", f"https://127.0.0.1:{port}/x", timeout=0.2, read_timeout=0.2)
+            http.request("POST", f"https://127.0.0.1:{port}/x", timeout=0.2)
         silence.set()
     assert str(told.value) == f"no connection to https://127.0.0.1:{port}: nothing answered in time"
 

@@ -66,8 +66,10 @@ class Incoming:
                 done += len(piece)
                 yield piece
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            late = isinstance(error, urllib3.exceptions.TimeoutError)
-            raise _cut_short(done, self._total, "nothing more came" if late else "the connection broke") from error
+            late = isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError)
+            raise _cut_short(
+                done, self._total, "nothing more came in time" if late else "the connection broke"
+            ) from error
         if done < self._total:
             raise _cut_short(done, self._total, "the connection closed")
 

@@ -15,6 +15,7 @@ from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestCheck, RestExport, RestExportJob, RestImport, RestJob, RestProfile
 from vmmigrate.appliance.rest.session import LOOK, Request, RestSession, as_form, fields
 from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
+from vmmigrate.limits import ANSWER, SLOW_ANSWER
 
 
 class RestConsole:
@@ -28,8 +29,8 @@ class RestConsole:
         *,
         dial: Dial = dial_straight,
         pace: Pace = REAL_TIME,
-        timeout: float = 60.0,
-        slow_timeout: float = 900.0,
+        timeout: float = ANSWER.most,
+        slow_timeout: float = SLOW_ANSWER.most,
     ) -> None:
         """`url`: https, without the profile's base. `timeout` in seconds for an ordinary answer.
 

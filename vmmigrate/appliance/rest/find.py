@@ -57,7 +57,7 @@ def serves_application(url: str, trust: TlsTrust, *, dial: Dial = dial_straight,
     """Whether a browser gets a page without a form, filled by a script, as 6.x serves [F-FAMILY-3]."""
     http = HttpsOrigin(url, trust, dial)
     try:
-        page = http.request("GET", url, timeout=timeout, read_timeout=timeout)
+        page = http.request("GET", url, timeout=timeout)
         with http.reading(page):
             return is_application(page.raw.read(LIMIT, decode_content=True))
     finally:
@@ -80,7 +80,7 @@ def without_profile(url: str) -> NotDiscovered:
 def _ask(url: str, path: str, trust: TlsTrust, dial: Dial, timeout: float) -> Answer:
     http = HttpsOrigin(url, trust, dial)
     try:
-        response = http.request("GET", url + path, timeout=timeout, read_timeout=timeout)
+        response = http.request("GET", url + path, timeout=timeout)
         with http.reading(response):
             return read_answer(f"GET {path}", response)
     finally:

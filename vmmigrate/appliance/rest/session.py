@@ -14,7 +14,7 @@ from vmmigrate.appliance.rest.answer import Answer, read_answer
 from vmmigrate.appliance.rest.pointer import as_text, find
 from vmmigrate.appliance.rest.profile import RestProfile, RestToken
 from vmmigrate.errors import ApplianceError, NotDiscovered
-from vmmigrate.limits import REST_TOKEN
+from vmmigrate.limits import ANSWER, REST_TOKEN
 
 LOOK = "check which endpoint the browser calls, and what it answers (developer tools, Network)"
 _FAILURES = "five failed log-ins within 300 s block an account from this address"  # [F-REST-2]
@@ -47,7 +47,13 @@ class RestSession:
     """Nothing is connected before the first request. `timeout`: seconds for an answer."""
 
     def __init__(
-        self, url: str, trust: TlsTrust, profile: RestProfile, *, dial: Dial = dial_straight, timeout: float = 60.0
+        self,
+        url: str,
+        trust: TlsTrust,
+        profile: RestProfile,
+        *,
+        dial: Dial = dial_straight,
+        timeout: float = ANSWER.most,
     ) -> None:
         """`url`: https; a path in it (a proxy's prefix) comes before the profile's base."""
         self.url = url.rstrip("/")
@@ -172,8 +178,7 @@ class RestSession:
         return self._http.request(
             request.method,
             self.url + path,
-            timeout=self._timeout,
-            read_timeout=timeout,
+            timeout=timeout,
             headers={"Accept": "application/json, */*;q=0.5"} | headers,
             cookies=cookies,
             **payload,

@@ -152,8 +152,7 @@ class Browser:
         return self._http.request(
             method,
             url,
-            timeout=self._timeout,
-            read_timeout=self.slow_timeout if slow else self._timeout,
+            timeout=self.slow_timeout if slow else self._timeout,
             headers=_HEADERS | (headers or {}),
             **kwargs,
         )

@@ -23,6 +23,7 @@ from vmmigrate.appliance.web.queues import Queues
 from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.roles import BACKUP, RESTORE
 from vmmigrate.errors import NotDiscovered
+from vmmigrate.limits import ANSWER, SLOW_ANSWER
 
 __all__ = ["WebConsole", "find_console"]
 
@@ -39,8 +40,8 @@ class WebConsole:
         *,
         profile: ConsoleProfile = UNPINNED,
         dial: Dial = dial_straight,
-        timeout: float = 60.0,
-        slow_timeout: float = 900.0,
+        timeout: float = ANSWER.most,
+        slow_timeout: float = SLOW_ANSWER.most,
         pace: Pace = REAL_TIME,
     ) -> None:
         """`url`: https, with its context (`https://mail:8443/ciphermail`), as `find_console` returns it.
