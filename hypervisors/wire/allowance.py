@@ -7,7 +7,7 @@ from math import inf
 from threading import Event, Thread
 from time import monotonic
 
-from hypervisors import limits
+from hypervisors.limits import SLOWEST
 
 _MIB = 1 << 20
 _SHORTEST, _LONGEST = 0.001, 0.5  # seconds between two looks once it is over: a handshake has no socket to shut yet
@@ -28,7 +28,7 @@ class Allowance:
         self,
         seconds: float,
         *,
-        each_mib: float = limits.SLOWEST.most,
+        each_mib: float = SLOWEST.most,
         at_most: float = inf,
         clock: Callable[[], float] = monotonic,
     ) -> None:
