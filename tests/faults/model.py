@@ -3,6 +3,7 @@
 import copy
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from fixtures.model.clock import Time
@@ -19,6 +20,7 @@ from tests.faults.invariants import Broken
 from tests.faults.moves import TOUCHES_LINKS, Moves, cancel_if_asked
 from tests.faults.process import Desks, Killed
 from tests.faults.schedule import Leg, Move, Schedule
+from vmmigrate.errors import Guarded, UsageProblem
 from vmmigrate.run.stage import Discard
 
 LONGEST = 4 * 3600.0  # model seconds that one command may take
@@ -69,6 +71,7 @@ class Model:
         self._moved_at = self._looked_at = -1
         self._last_move = self._untagged_at = -_LATELY - 1
         self._conflict = self._boots_two = False
+        self._boots = 0  # of guests: each moves by itself
         self._foreign = ""
 
     # ---- what the worker and the player call -----------------------------------------------------------------
@@ -105,7 +108,7 @@ class Model:
     @property
     def moved_lately(self) -> bool:
         """Whether something moved at the end of the last command, when nobody can have looked any more."""
-        return self._last_move >= self.effects - _LATELY
+        return self._boots != self.world.boots or self._last_move >= self.effects - _LATELY
 
     @property
     def old_was_touched(self) -> bool:
@@ -130,6 +133,8 @@ class Model:
             raise Killed
         self.effects += 1
         self._within += 1
+        if self._boots != self.world.boots:
+            self._boots, self._last_move = self.world.boots, self.effects
         if kind == "hypervisor":
             self._see_call(what, when)
         if self._within > MOST or self.world.time.now - self._began > LONGEST:
@@ -230,7 +235,8 @@ class Model:
 
     def _after(self, ended: Ended) -> None:
         self.ended.append(ended)
-        self.discarded |= DISCARD in ended.command and ended.error is None
+        refused = isinstance(ended.error, UsageProblem | Guarded)  # else it is recorded, and whoever goes on may do it
+        self.discarded |= DISCARD in ended.command and not refused
         self.tell(f"  → {type(ended.error).__name__ if ended.error else 'ok'}: {ended.text[:300]}")
         self.broken += invariants.of_command(self, ended)
         if ended.reported in ("rolled-back", "rehearsed"):
@@ -248,4 +254,6 @@ def _options(flags: list[str]) -> dict[str, Any]:
     if "--discard" in flags:
         much = flags[flags.index("--discard") + 1]
         named["discard"] = Discard(mail=much, settings=much)
+    if exact := {flag.removeprefix("--discard-"): much for flag, much in pairwise(flags) if "--discard-" in flag}:
+        named["discard"] = Discard(**exact)
     return named

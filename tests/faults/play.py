@@ -5,6 +5,7 @@ import gc
 import json
 import multiprocessing
 import os
+import re
 import select
 import signal
 import sys
@@ -157,13 +158,19 @@ def _to_an_end(model: Model, command: Any) -> None:
     model.tell("healed")
     model.heal()
     model.end = _word(model)
-    for verb in ("resume", "cutover", "rollback", "resume", "rollback --discard unseen"):
+    for verb in ("resume", "cutover", "rollback", "resume", "rollback --leave-mail", ""):
         if model.end in _ENDS or model.end.startswith("none:"):
             break
-        command(Leg(verb))
+        command(Leg(verb or _permitting(model)))
         model.end = _word(model)
     model.world.time.pass_by(60)
     model.broken += invariants.healed(model, model.end)
+
+
+def _permitting(model: Model) -> str:
+    """As the hint of the last command has it."""
+    hinted = re.findall(r"--discard-\w+ \w+", model.ended[-1].text) or ["--discard unseen"]
+    return " ".join(["rollback", *dict.fromkeys(hinted)])
 
 
 def _word(model: Model) -> str:

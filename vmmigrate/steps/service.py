@@ -17,6 +17,9 @@ from vmmigrate.steps import elsewhere, gone, guards
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 GREETS_WITHIN = 3.0  # seconds
+_OLD = 10.0  # seconds: a greeting before that is asked for again
+_MOST_LOOKS = 3  # while the machines change: each may wait for a greeting
+_RESTLESS = "the machines with the gateway's MAC changed, or could not be read in time, while they were looked at"
 # By the gateway itself, not by the way there.
 _PAUSED = "plugged in, but paused or suspended: it takes no mail"
 _REFUSED = (ConnectionRefusedError, ConnectionResetError, smtplib.SMTPException)
@@ -39,7 +42,7 @@ class Seen:
     def old(self) -> Holder | None:
         return self.holders.get(self.run.plan.old.id)
 
-    @property
+    @cached_property
     def new(self) -> Holder | None:
         """By its id, also if its step was undone since; else by the tag. A name may be another machine's by now."""
         ids = [self.known.vm.id] if self.known else [vm.id for vm in self.run.hypervisor.find_tagged(self.run.run_id)]
@@ -82,12 +85,25 @@ def serves(holder: Holder) -> bool:
 
 
 def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
-    """Raises what the hypervisor raises."""
-    holders = {holder.vm.id: holder for holder in guards.holders(run)}
-    barred = _in_the_way(run, holders.values())
-    seen = Seen(run, standing, holders)
-    found = _judged(seen, past)  # its greeting is the last thing that is asked
-    if seen.has_no_way_back:
+    """What holds at the end of the look: the machines are as they were at its beginning.
+
+    Raises what the hypervisor raises.
+    """
+    held = guards.holders(run)
+    for _ in range(_MOST_LOOKS):
+        found = _look(Seen(run, standing, {holder.vm.id: holder for holder in held}), past)
+        asked, before = run.pace.clock.now(), held
+        held = guards.holders(run)
+        if held == before and run.pace.clock.now() - asked < _OLD:
+            return found
+    return Service(NOT_LOOKED_AT, seen=_RESTLESS)
+
+
+def _look(seen: Seen, past: Sequence[Outage]) -> Service:
+    """The hypervisor is asked first, who may be away for a while: a greeting grows old meanwhile."""
+    barred, lost = _in_the_way(seen.run, seen.holders.values()), seen.has_no_way_back
+    found = _judged(seen, past)
+    if lost:
         found = replace(found, impossible=("rollback",))
     if not barred:
         return found

@@ -5,8 +5,9 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from recorded_runs import (
@@ -23,6 +24,7 @@ from recorded_runs import (
     parts,
     raises,
     record,
+    swift,
     undone,
 )
 from small_plan import LAN, PLAN
@@ -303,6 +305,68 @@ def test_what_nobody_looked_at_is_said_as_recorded(tmp_path: Path) -> None:
     operations.rollback("r1", parts(tmp_path, tiny, listen=told.append), yes=True)
     assert isinstance(told[-1], RunEnded)
     assert told[-1].machines == {"old VM": "live, as recorded", "new VM": "deleted or never made, as recorded"}
+
+
+# ---- the world moves while it is looked at -------------------------------------------------------------------
+
+
+@dataclass
+class Moving(Porter):
+    """Each greeting is the moment at which somebody does the next of these."""
+
+    moves: list[Callable[[], object]] = field(default_factory=list)
+    asked: bool = False
+
+    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+        self.asked = True
+        try:
+            return super().dial(host, port, timeout)
+        finally:
+            if self.moves:
+                self.moves.pop(0)()
+
+
+def seen_by(folder: Path, porter: Moving, **given_: Any) -> Service:
+    record(folder, "r1", MIGRATED)
+    given = parts(folder, porter.hypervisor, open_doors=doors_to(porter), **given_)
+    found = service(known_runs.status("r1", given), given)
+    assert found is not None
+    return found
+
+
+def test_what_is_said_holds_at_the_end_of_the_look(tmp_path: Path) -> None:
+    tiny = TinyHypervisor(plugged_in={NEW.id})
+    found = seen_by(tmp_path, Moving(tiny, moves=[lambda: tiny.plugged_in.add(OLD.id)]))
+    assert (found.state, found.through) == (TWICE, ("mailgw", NEW.name))
+    assert found.machines["old VM"] == "live"
+
+
+def test_one_that_was_unplugged_after_it_greeted_takes_no_mail(tmp_path: Path) -> None:
+    tiny = TinyHypervisor(plugged_in={NEW.id})
+    found = seen_by(tmp_path, Moving(tiny, moves=[lambda: tiny.plugged_in.discard(NEW.id)]))
+    assert (found.state, found.machines["new VM"]) == (DOWN, "kept, unplugged")
+
+
+def test_what_moves_at_each_look_is_not_looked_at(tmp_path: Path) -> None:
+    tiny = TinyHypervisor(plugged_in={NEW.id})
+    swap = [lambda: tiny.plugged_in.symmetric_difference_update({OLD.id, NEW.id})] * 9
+    found = seen_by(tmp_path, Moving(tiny, moves=swap))
+    assert (found.state, len(tiny.calls) < 40) == (NOT_LOOKED_AT, True)
+    assert "changed" in found.seen
+
+
+def test_a_greeting_that_grew_old_while_the_hypervisor_was_away_is_asked_for_again(tmp_path: Path) -> None:
+    """The guest came up meanwhile."""
+    tiny, pace = TinyHypervisor(plugged_in={NEW.id}), swift()
+    porter = Moving(tiny, REFUSED)
+
+    def away() -> None:
+        if porter.refused and porter.asked:
+            pace.clock.sleep(60)
+            porter.refused = None
+
+    tiny.before["holders"] = away
+    assert seen_by(tmp_path, porter, pace=pace).state == FLOWING
 
 
 def test_a_status_begins_with_it(tmp_path: Path) -> None:
