@@ -1,5 +1,7 @@
 """The runs that this workstation has: their ids, one found by id, name or `last`, and the status of each."""
 
+import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
@@ -9,6 +11,7 @@ from vmmigrate.parts import Parts
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.settings.folders import run_ids
+from vmmigrate.settings.here import foreign
 
 LAST = "last"  # for a run's id: the newest
 
@@ -77,7 +80,7 @@ def _how_to_name_one(word: str, every: tuple[str, ...]) -> str:
 
 
 def existing(run_id: str, parts: Parts) -> RunDir:
-    """Its folder. Raises UsageProblem if there is no such run."""
+    """Its folder. Raises UsageProblem if there is no such run, or others may write to it."""
     every = ids(parts)
     if run_id not in every:
         known = ", ".join(every[-5:]) or "none"
@@ -85,4 +88,16 @@ def existing(run_id: str, parts: Parts) -> RunDir:
             f"there is no run {run_id!r} in {parts.runs_folder} (known: {known})",
             hint=_how_to_name_one(run_id, every),
         )
-    return parts.rundir(run_id)
+    rundir = parts.rundir(run_id)
+    _refuse_foreign(rundir)
+    return rundir
+
+
+def _refuse_foreign(rundir: RunDir) -> None:
+    """What is in it is done: its settings name programs and hosts. Raises UsageProblem."""
+    if why := foreign(rundir.path.stat()):
+        raise UsageProblem(
+            f"run {rundir.run_id} is not read, because {rundir.path} {why}",
+            hint=f"is it a run of yours? then make its folder yours alone: chown -R {os.geteuid()}"
+            f" {shlex.quote(str(rundir.path))}; chmod -R go= {shlex.quote(str(rundir.path))}",
+        )

@@ -40,6 +40,8 @@ def _looked_up(host: str, port: int, timeout: float) -> list[Any]:
             found.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
         except OSError as error:
             found.put(error)
+        except ValueError:  # no name can be so: a part of it is empty or too long, or it has a zero
+            found.put(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
 
     Thread(target=look_up, name=f"the address of {host}", daemon=True).start()
     try:

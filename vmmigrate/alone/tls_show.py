@@ -16,6 +16,7 @@ from vmmigrate.appliance.tls.handshake import STARTTLS_PORTS, TLS_PORTS, Offer, 
 from vmmigrate.appliance.tls.keys import kind_of
 from vmmigrate.errors import BadKeys, UsageProblem
 from vmmigrate.parts import Parts, doors_of
+from vmmigrate.reading import whole
 from vmmigrate.settings.models import Settings
 
 _LONGEST = limits.SHOWN_CHAIN.most
@@ -80,9 +81,10 @@ def parse(where: str) -> tuple[str, int | None]:
     host, colon, port = where.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         host, port = where, ""
-    if not host or (host != where and not (port.isdecimal() and 0 < int(port) < 65536)):
+    number = whole(port)
+    if not host or (host != where and not 0 < (number or 0) < 65536):
         raise UsageProblem(f"{where!r} is not HOST or HOST:PORT", hint="for example: mailgw.example.test:8443")
-    return host.strip("[]"), int(port) if port else None
+    return host.strip("[]"), number
 
 
 def lines(host: str, ports: tuple[Port, ...]) -> list[str]:

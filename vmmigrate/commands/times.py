@@ -15,10 +15,12 @@ def moment(text: str, now: datetime) -> float:
 
     try:
         found = _read(text, now.date())
-    except ValueError:
+        found = found if found.tzinfo else found.astimezone()
+        datetime.fromtimestamp(found.timestamp()).astimezone()  # what is shown of it, at the ends of the calendar
+    except (ValueError, OverflowError, OSError):
         hint = "give 22:00, 2026-12-05T22:00, or with its zone: 2026-12-05T22:00+01:00"
         raise UsageProblem(f"--at {text!r} is no time", hint=hint) from None
-    return (found if found.tzinfo else found.astimezone()).timestamp()
+    return found.timestamp()
 
 
 def _read(text: str, today: date) -> datetime:

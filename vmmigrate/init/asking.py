@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hypervisors import Problem, Secret, redacted
+from vmmigrate.reading import whole
 
 
 class Ask(Protocol):
@@ -48,8 +49,8 @@ class Dialogue:
     def port(self, question: str, default: int) -> int:
         while True:
             answer = self.text(question, str(default))
-            if answer.isdecimal() and 1 <= int(answer) <= 65535:
-                return int(answer)
+            if (number := whole(answer)) and number <= 65535:
+                return number
             self.note(f"{answer!r} is not a port: give a number from 1 to 65535")
 
     def yes(self, question: str, *, default: bool) -> bool:
@@ -66,8 +67,8 @@ class Dialogue:
             self.say(f"     {number}  {option}")
         while True:
             answer = self.text(question, "1")
-            if answer.isdecimal() and 1 <= int(answer) <= len(options):
-                return int(answer) - 1
+            if (chosen := whole(answer)) and chosen <= len(options):
+                return chosen - 1
             self.note(f"give a number from 1 to {len(options)}")
 
     # ---- saying ----------------------------------------------------------------------------------------------

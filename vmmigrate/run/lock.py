@@ -82,8 +82,11 @@ def _at_work(rundir: RunDir, who: Holder | None) -> UsageProblem:
 
 def holder_of(rundir: RunDir, *, host: Callable[[], str] = socket.gethostname) -> Holder | None:
     """Who works on it now, as far as this workstation can see; None: nobody. Changes nothing."""
+    path = rundir.path / "lock"
     try:
-        with (rundir.path / "lock").open("rb") as lock:
+        if not path.is_file():
+            return None
+        with path.open("rb") as lock:
             words, held = _words_in(lock), _is_held(lock)
     except OSError:
         return None

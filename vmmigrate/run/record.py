@@ -87,6 +87,7 @@ def parse(path: Path) -> tuple[list[Record], int]:
 
 def _bytes(path: Path) -> bytes:
     try:
+        _refuse_special(path)
         return reading.data(path, limits.JOURNAL)
     except OSError as error:
         raise JournalDamaged(
@@ -94,6 +95,12 @@ def _bytes(path: Path) -> bytes:
         ) from error
     except ValueError as error:
         raise JournalDamaged(f"{path} is no journal: {error}", hint="restore the file from a backup") from error
+
+
+def _refuse_special(path: Path) -> None:
+    """A pipe would be waited for without end. Raises ValueError."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no file")
 
 
 def _record(path: Path, number: int, line: bytes, prev: str) -> Record:

@@ -29,6 +29,8 @@ def run_ids(folder: Path) -> tuple[str, ...]:
 
 def _is_run(path: Path) -> bool:
     """Also one that cannot be looked into: it may be, and whoever reads it says why not."""
+    if not path.name.isprintable():  # none that we made
+        return False
     try:
         return (path / "journal.jsonl").exists()
     except OSError:

@@ -18,7 +18,7 @@ def refuse_foreign(path: Path) -> None:
     """Raises UsageProblem where another user owns the file or its folder, or may write to it."""
     file = path.resolve()
     for each in dict.fromkeys((path.absolute().parent, file.parent, file)):
-        if why := _foreign(each.stat()):
+        if why := foreign(each.stat()):
             raise UsageProblem(
                 f"{path.absolute()} is not read, because {each} {why}",
                 hint=f"if you trust it: --config {shlex.quote(str(path.absolute()))}; else start in another folder",
@@ -35,7 +35,8 @@ def refuse_programs(path: Path, data: Mapping[str, Any], own: Path) -> None:
         )
 
 
-def _foreign(seen: os.stat_result) -> str:
+def foreign(seen: os.stat_result) -> str:
+    """Who else owns it or may write to it, in words; "" where nobody but this user and root can."""
     if seen.st_uid not in (os.geteuid(), 0):
         return f"belongs to {_user(seen.st_uid)}"
     if seen.st_mode & stat.S_IWOTH:

@@ -8,6 +8,7 @@ from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.reading import whole
 from vmmigrate.updating.chosen import BACKEND, CORE, WEB, Host
 from vmmigrate.updating.distributions import Distribution, distribution_of
 
@@ -119,7 +120,7 @@ def _lockers(text: str) -> list[str]:
 
 
 def _room(shell: Shell, text: str) -> dict[str, int]:
-    numbers = [int(line) for line in text.split() if line.isdecimal()]
+    numbers = [number for line in text.split() if (number := whole(line)) is not None]
     if len(numbers) != len(_ROOM) - 3:
         raise ApplianceError(f"{shell.host}: df says nothing about free room", hint=f"see there: {' '.join(_ROOM)}")
     return dict(zip(_ROOM[3:], numbers, strict=True))

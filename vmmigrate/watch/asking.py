@@ -8,6 +8,7 @@ from hypervisors.wire import bracketed
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.errors import UsageProblem
+from vmmigrate.reading import whole
 
 # postscreen keeps a client that it does not know waiting for six seconds (postscreen_greet_wait) before it greets
 PATIENCE = 7.0  # seconds
@@ -81,9 +82,10 @@ def service_of(text: str) -> Service:
         raise UsageProblem(f"{text!r} is no service", hint=f"give KIND or KIND:PORT; kinds: {', '.join(KINDS)}")
     if not port and ":" not in text:
         return Service(kind, KINDS[kind].port)
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    number = whole(port) or 0
+    if not 0 < number < 65536:
         raise UsageProblem(f"{text!r}: {port!r} is no port", hint=f"give {kind}:PORT, PORT from 1 to 65535")
-    return Service(kind, int(port))
+    return Service(kind, number)
 
 
 def at(host: str, service: Service) -> str:

@@ -10,6 +10,7 @@ from hypervisors import Clock, Dial, Problem, dial_straight, in_one_line
 from vmmigrate.watch.asking import PATIENCE, Service
 from vmmigrate.watch.samples import Sample
 
+_KEPT = 300  # characters of what was answered: it is kept for the whole watch
 _AT_ONCE = 40  # questions that may wait for an answer, of one service: Postfix takes 50 sessions of one client
 
 
@@ -60,9 +61,9 @@ class Prober:
         asked = self.clock.now()
         sign, why = "", ""
         try:
-            sign = in_one_line(service.ask(self.host, self.dial, self.timeout)) or "an empty greeting"
+            sign = in_one_line(service.ask(self.host, self.dial, self.timeout))[:_KEPT] or "an empty greeting"
         except (Problem, OSError) as error:
-            why = in_one_line(str(error))
+            why = in_one_line(str(error))[:_KEPT]
         self._known.put(Sample(service, asked, self.clock.now(), sign, why))
 
     def _hear_for(self, seconds: float) -> None:

@@ -23,7 +23,22 @@ def test_a_day_and_a_time_may_name_a_zone() -> None:
     assert moment("2026-12-05T22:00Z", NOW) == datetime(2026, 12, 5, 22, 0, tzinfo=UTC).timestamp()
 
 
-@pytest.mark.parametrize("text", ["", "soon", "25:00", "2026-12-05", "2026-13-05T22:00", "22.00", "1765000000", "-1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "25:00",
+        "2026-12-05",
+        "2026-13-05T22:00",
+        "22.00",
+        "1765000000",
+        "-1",
+        "0001-01-01T00:00",
+        "0001-01-01T00:00+23:59",
+        "9999-12-31T23:59-23:59",
+    ],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageProblem, match="is no time"):
         moment(text, NOW)

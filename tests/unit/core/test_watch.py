@@ -207,3 +207,28 @@ def test_a_wrong_service_is_refused_before_anything_is_asked() -> None:
     shown = CliRunner().invoke(app, ["watch", "127.0.0.1", "--ask", "ftp"])
     assert shown.exit_code == 2
     assert "kinds: smtp, starttls, smtps, https" in shown.stderr
+
+
+@pytest.mark.parametrize("port", ["1" * 5000, "٢٥", "0", "65536", "", "+25", "2_5"])
+def test_what_is_no_port_is_refused_in_words(port: str) -> None:
+    with pytest.raises(UsageProblem, match="no port"):
+        service_of(f"smtp:{port}")
+
+
+def test_of_a_long_greeting_only_its_beginning_is_kept() -> None:
+    """Each answer is kept for the whole watch, so a hostile server would fill the memory."""
+    heard: list[Sample] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        prober = Prober("127.0.0.1", (Service("smtp", server.getsockname()[1]),), heard.append)
+        prober.start()
+        caller, _ = server.accept()
+        caller.sendall(b"220 " + b"x" * 8000 + b"\r\n")
+        wait_for("an answer", lambda: _heard(heard), timeout=10, clears="")
+        caller.close()
+        prober.stop(at_once=True)
+    assert 0 < len(heard[0].sign) <= 300
+
+
+def _heard(heard: list[Sample]) -> None:
+    if not heard:
+        raise NotYet("nothing yet")

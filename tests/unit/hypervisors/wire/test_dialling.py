@@ -47,3 +47,11 @@ def test_the_last_refusal_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_name_that_is_unknown_is_said_as_ever() -> None:
     with pytest.raises(socket.gaierror):
         dial_straight("mailgw.invalid", 22, 5.0)
+
+
+@pytest.mark.parametrize("name", ["a" * 70, "a..b", "a\0b", ".", "xn--" + "a" * 80])
+def test_what_can_be_no_name_is_a_name_that_nobody_knows(name: str, recwarn: pytest.WarningsRecorder) -> None:
+    """Python finds that out before it asks anybody, and raises something else in the thread that looks it up."""
+    with pytest.raises(socket.gaierror):
+        dial_straight(name, 25, 10)
+    assert not recwarn.list
