@@ -139,7 +139,7 @@ FLOORS = (
     ("known_runs",),
     ("taking_up",),
     ("operations", "cutting_over", "alone", "service"),
-    ("migrating", "show"),
+    ("migrating", "show", "update"),
     ("doctor", "init"),
     ("commands",),
     ("cli",),

@@ -2,5 +2,6 @@
 
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.steps.migration import MIGRATE
+from vmmigrate.steps.update.itinerary import UPDATE_HOST
 
-ITINERARIES: tuple[Itinerary, ...] = (MIGRATE,)
+ITINERARIES: tuple[Itinerary, ...] = (MIGRATE, UPDATE_HOST)

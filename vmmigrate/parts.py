@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn, cast
 
 from hypervisors import (
     REAL_TIME,
@@ -22,6 +23,7 @@ from hypervisors import (
     until_reachable,
 )
 from vmmigrate.doors import Doors
+from vmmigrate.errors import UsageProblem
 from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, StepWaits, silent
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
@@ -64,6 +66,15 @@ class Parts:
         return RunDir(self.runs_folder / run_id, self.keys_folder / f"{run_id}.key")
 
 
+class NoHypervisor:
+    """In place of one, for a run that is about a host alone."""
+
+    settling = 0.0
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise UsageProblem("no hypervisor is given", hint="give its URL with --hypervisor, or as hypervisor.url")
+
+
 @contextmanager
 def reported(parts: Parts, step: str, title: str) -> Iterator[Pace]:
     """Report that something begins and ends; what is yielded reports how far it is, and may stop it."""
@@ -80,7 +91,13 @@ def reported(parts: Parts, step: str, title: str) -> Iterator[Pace]:
 
 @contextmanager
 def hypervisor_of(settings: Settings, parts: Parts, *, patient: bool = False) -> Iterator[Hypervisor]:
-    """Connected, and connected again where that breaks. `patient`: waited for at first too: it was there once."""
+    """Connected, and connected again where that breaks. `patient`: waited for at first too: it was there once.
+
+    Without a URL there is none: a run on a host alone.
+    """
+    if not settings.hypervisor.url:
+        yield cast("Hypervisor", NoHypervisor())
+        return
     url, seconds, pace = settings.hypervisor.url, settings.limits.reconnect, heard(parts)
     with warnings_to(parts.listen):
 

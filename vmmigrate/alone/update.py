@@ -17,7 +17,7 @@ def plan(host: str, folder: Path, settings: Settings, parts: Parts, sums: Path |
 
     Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
     """
-    given = _read(folder)
+    given = read(folder)
     if sums is not None:
         _refuse_others(given, sums)
     with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
@@ -28,7 +28,7 @@ def plan(host: str, folder: Path, settings: Settings, parts: Parts, sums: Path |
     return made
 
 
-def _read(folder: Path) -> tuple[Package, ...]:
+def read(folder: Path) -> tuple[Package, ...]:
     """Raises PlanRefused with each package that cannot be read."""
     found = Findings()
     paths = packages_in(folder)

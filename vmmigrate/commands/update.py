@@ -4,16 +4,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from vmmigrate.commands.execute import carry_out
-from vmmigrate.commands.options import Config, Json
-from vmmigrate.commands.terminal import show_result
+from vmmigrate.commands.options import Config, Json, Yes
+from vmmigrate.commands.terminal import confirm, echo, show_result
 
 if TYPE_CHECKING:
     from vmmigrate.parts import Parts
 
+_START = "start"
+
+
+class _StartsByDefault(TyperGroup):
+    """`update HOST …` is `update start HOST …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        asks_for_help = args[:1] in (["--help"], [])
+        known = asks_for_help or args[0] in self.commands
+        return super().parse_args(ctx, args if known else [_START, *args])
+
+
 app = typer.Typer(
-    help="Plan the update of a gateway that was installed from .deb or .rpm files.",
+    cls=_StartsByDefault,
+    help="Update a gateway that was installed from .deb files; plan that of one from .rpm files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -21,26 +35,86 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """Plan the update of a gateway that was installed from .deb or .rpm files."""
+    """Update a gateway that was installed from .deb files; plan that of one from .rpm files."""
+
+
+Host = Annotated[str, typer.Argument(metavar="HOST", help="The gateway, by name or address.", show_default=False)]
+Packages = Annotated[
+    Path, typer.Option("--packages", metavar="DIR", help="The folder with the new release's packages.")
+]
+Sums = Annotated[
+    Path | None,
+    typer.Option("--sha256sums", metavar="FILE", help="The release's digests: every package must be in it."),
+]
+
+
+@app.command(_START)
+def start(
+    host: Host,
+    packages: Packages,
+    sha256sums: Sums = None,
+    old_packages: Annotated[
+        Path | None,
+        typer.Option(
+            "--old-packages",
+            metavar="DIR",
+            help="The installed release's packages, for a way back. [default: apt's cache on HOST, or dpkg-repack]",
+        ),
+    ] = None,
+    no_way_back: Annotated[
+        bool, typer.Option("--no-way-back", help="Update also where no package of the installed release is left.")
+    ] = False,
+    no_snapshot: Annotated[
+        bool, typer.Option("--no-snapshot", help="Needed: no copy of the whole machine is made. Make one yourself.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Update HOST by these packages: plan, ask, update, verify, and take mail again. The same as `update HOST`.
+
+    Debian and Ubuntu only. HOST is reached over SSH with the settings old.ssh of vmmigrate.toml. What a way back needs
+    is kept on HOST: the installed packages, their configuration files, a dump of the database. Before mail is taken
+    again a failure goes back by itself. Then `status`, `resume`, `rollback` and `finish`, as of a migration.
+
+    Example: vmmigrate update mail.example.com --packages ./5.5.3 --no-snapshot
+    """
+    from vmmigrate import update
+    from vmmigrate.errors import UsageProblem
+    from vmmigrate.show.update import plan_json, plan_lines
+
+    def act(parts: "Parts", settings: Any) -> None:
+        if not no_snapshot:
+            raise UsageProblem(
+                "no snapshot is made by this command yet",
+                hint="make one in the hypervisor if HOST is a virtual machine; then give --no-snapshot",
+            )
+        made = update.plan(
+            host, packages, settings, parts, sums=sha256sums, old_packages=old_packages, no_way_back=no_way_back
+        )
+        if made.nothing_to_do:
+            show_result(plan_lines(made), plan_json(made), json=json)
+            return
+        if not yes:
+            echo(plan_lines(made), err=json)
+            confirm(f"Update {host} from {made.before} to {made.after} now? No mail is taken meanwhile.")
+        update.update(made, settings, parts, yes=True, shown=not yes)
+
+    carry_out(act, json=json, config=config, flags={})
 
 
 @app.command()
 def plan(
-    host: Annotated[str, typer.Argument(metavar="HOST", help="The gateway, by name or address.", show_default=False)],
-    packages: Annotated[
-        Path, typer.Option("--packages", metavar="DIR", help="The folder with the new release's packages.")
-    ],
-    sha256sums: Annotated[
-        Path | None,
-        typer.Option("--sha256sums", metavar="FILE", help="The release's digests: every package must be in it."),
-    ] = None,
+    host: Host,
+    packages: Packages,
+    sha256sums: Sums = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Say what an update of HOST by these packages would do and what is in its way. Nothing is changed.
 
     HOST is reached over SSH with the settings old.ssh of vmmigrate.toml. The packages are read where this runs, by
-    dpkg-deb or rpm, whole, and never by their names. The update itself is not built yet: do it by the vendor's page.
+    dpkg-deb or rpm, whole, and never by their names.
 
     Example: vmmigrate update plan mail.example.com --packages ./5.5.3
     """

@@ -1,21 +1,40 @@
 """What an update would do and what is in its way: findings from what was chosen and what the host shows. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from vmmigrate.findings import Finding, error, errors, info, warning
 from vmmigrate.updating.chosen import BACKEND, Chosen
 from vmmigrate.updating.distributions import BACKEND_UNITS
 from vmmigrate.updating.look import Seen
+from vmmigrate.updating.packages import Package
 
 _TIMES = 3  # the packages themselves, their content unpacked, and the one that is replaced
 _DIRECTORY = "directory"  # stat's word
 
 
 @dataclass(frozen=True)
+class ServiceUnits:
+    """Names of systemd units. `syslog`: "" where there is none. `before`, `after`: the back end's, by release."""
+
+    syslog: str
+    tomcat: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class UpdatePlan:
-    """`before`, `after`: releases. `acts`: what would be done, in order. `why`: of each choice."""
+    """`before`, `after`: releases. `acts`: what would be done, in order. `why`: of each choice.
+
+    `packages`: in the order of their installation. `installed`: name → version of those that they replace; "" of one
+    that is new. `old`: the installed release's packages as the operator gave them. `no_way_back`: the operator goes
+    without them.
+    """
 
     host: str
     system: str
@@ -24,6 +43,27 @@ class UpdatePlan:
     acts: tuple[str, ...]
     why: tuple[str, ...]
     findings: tuple[Finding, ...]
+    run_id: str = ""
+    format: str = ""
+    packages: tuple[Package, ...] = ()
+    installed: Mapping[str, str] = field(default_factory=dict)
+    units: ServiceUnits = ServiceUnits("", "", "", "")
+    caches: tuple[str, ...] = ()
+    old: tuple[Package, ...] = ()
+    no_way_back: bool = False
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the run is about."""
+        return {"host": self.host}
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        return (self.host,)
+
+    @property
+    def insecure(self) -> tuple[str, ...]:
+        return ("--no-way-back",) if self.no_way_back else ()
 
     @property
     def nothing_to_do(self) -> bool:
@@ -39,7 +79,40 @@ def plan_of(host: str, seen: Seen, chosen: Chosen) -> UpdatePlan:
     after = next((package.version for package in chosen.packages if package.name == BACKEND), before)
     findings = () if chosen.nothing_to_do else tuple(_findings(seen, chosen))
     acts = () if chosen.nothing_to_do else tuple(_acts(seen, chosen))
-    return UpdatePlan(host, seen.host.distribution.name, before, after, acts, chosen.why, findings)
+    return UpdatePlan(
+        host,
+        seen.host.distribution.name,
+        before,
+        after,
+        acts,
+        chosen.why,
+        findings,
+        format=seen.host.distribution.packages,
+        packages=chosen.packages,
+        installed={each.name: seen.host.packages.get(each.name, "") for each in chosen.packages},
+        units=_units(seen, chosen),
+        caches=tuple(seen.caches),
+    )
+
+
+@cache
+def _plans() -> TypeAdapter[UpdatePlan]:
+    return TypeAdapter(UpdatePlan)
+
+
+def update_to_json(plan: UpdatePlan) -> str:
+    return _plans().dump_json(plan, indent=2).decode()
+
+
+def update_from_json(text: str) -> UpdatePlan:
+    """Raises ValueError if the text is no plan of an update."""
+    return _plans().validate_json(text)
+
+
+def _units(seen: Seen, chosen: Chosen) -> ServiceUnits:
+    units = seen.software.units
+    after = BACKEND_UNITS[5] if _from_four(seen, chosen) else units.backend
+    return ServiceUnits(units.syslog or "", seen.tomcat, units.backend, after)
 
 
 def _from_four(seen: Seen, chosen: Chosen) -> bool:
@@ -48,13 +121,14 @@ def _from_four(seen: Seen, chosen: Chosen) -> bool:
 
 def _acts(seen: Seen, chosen: Chosen) -> Iterator[str]:
     """In the vendor's order [F-UPDATE-1]."""
-    units, after = seen.software.units, BACKEND_UNITS[5] if _from_four(seen, chosen) else seen.software.units.backend
-    yield f"stop postfix, {units.backend}, {seen.tomcat}, each waited for"
+    units = _units(seen, chosen)
+    yield f"stop postfix, {units.before}, {units.tomcat}, each waited for"
     yield f"install {', then '.join(f'{each.name} {each.version}' for each in chosen.packages)}"
     yield f"clear {' and '.join(seen.caches)}"
     if _from_four(seen, chosen):
-        yield f"systemctl daemon-reload; enable {after}"
-    yield f"start {', '.join(each for each in (units.syslog, seen.tomcat, after, 'postfix') if each)}, in this order"
+        yield f"systemctl daemon-reload; enable {units.after}"
+    order = (units.syslog, units.tomcat, units.after, "postfix")
+    yield f"start {', '.join(filter(None, order))}, in this order"
 
 
 def _findings(seen: Seen, chosen: Chosen) -> Iterator[Finding]:

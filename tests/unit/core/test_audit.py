@@ -16,7 +16,7 @@ from vmmigrate.show.audit import audit_json, audit_lines
 from vmmigrate.steps.migration import MIGRATE
 
 STORED = sorted((Path(__file__).parents[2] / "journals").glob("*/*"))
-HERE_ALONE = {"note-old", "export", "collect-tls", "verify", "verify-live"}  # they write on the workstation
+HERE_ALONE = {"note-old", "export", "collect-tls", "verify", "verify-live", "note", "see"}  # on the workstation
 
 
 def begun(folder: Path) -> Journal:

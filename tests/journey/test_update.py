@@ -1,0 +1,224 @@
+"""A host of packages is updated: by the real dpkg, tar and PostgreSQL, killed at each record, resumed, rolled back."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.packagehost import database
+from fixtures.packagehost.host import CACHE, NEW, OLD, PackageHost, build, made, new_stubs, why_not
+from fixtures.packages import build_deb
+from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Child, Stop, Told
+from vmmigrate.steps.update.itinerary import UPDATE_HOST
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[database.Cluster]:
+    cluster = database.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stubs")
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def host_child() -> Iterator[Child]:
+    child = Child("tests.journey.host_commands")
+    yield child
+    child.close()
+
+
+@dataclass
+class Tale:
+    """One host, and the commands on it."""
+
+    host: PackageHost
+    child: Child
+
+    def __call__(self, *argv: str, stop: Stop | None = None) -> Told:
+        folder = self.host.folder
+        out, err = folder / "out", folder / "err"
+        out.unlink(missing_ok=True)
+        err.unlink(missing_ok=True)
+        settings = {
+            "VMMIGRATE_OLD__SMTP_PORT": str(self.host.port),
+            "VMMIGRATE_OUTAGE__WATCH": "false",
+            "VMMIGRATE_LIMITS__DRAIN": "0.3",
+            "VMMIGRATE_LIMITS__RESTART": "5",
+            "VMMIGRATE_RUNS_FOLDER": str(folder / "runs"),
+            "VMMIGRATE_KEYS_FOLDER": str(folder / "keys"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "HOST_OF_PACKAGES": str(folder / "host.json"),
+        }
+        request = {"folder": str(folder), "out": str(out), "err": str(err), "argv": argv, "stop": stop}
+        status = self.child.ask({**request, "environ": {**os.environ, **settings}, "hypervisor": ""})
+        return Told(status, out.read_text(), err.read_text())
+
+    def update(self, *more: str, stop: Stop | None = None, packages: Path | None = None) -> Told:
+        what = ("update", "127.0.0.1", "--packages", str(packages or self.host.new), "--no-snapshot", "--yes", *more)
+        return self(*what, stop=stop)
+
+    @property
+    def run_id(self) -> str:
+        return next(path.name for path in (self.host.folder / "runs").iterdir())
+
+    @property
+    def recorded(self) -> tuple[tuple[str, str], ...]:
+        lines = (self.host.folder / "runs" / self.run_id / "journal.jsonl").read_text().splitlines()
+        return tuple((record["kind"], record.get("step", "")) for record in map(json.loads, lines))
+
+    def world(self) -> dict[str, Any]:
+        """What there is of the gateway, without what differs between any two runs."""
+        host, cluster = self.host, self.host.cluster
+        packages = host.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}${Version}\\n")).stdout
+        tables = cluster.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").split()
+        listed = host.run(("ls", "-A", "/var/lib/vmmigrate")).stdout.split()
+        return {
+            "packages": [line for line in packages.splitlines() if " un" not in line],
+            "rows": {table: cluster.sql(f"SELECT t FROM {table} t ORDER BY 1") for table in tables},  # noqa: S608
+            "units": {unit: host.state(unit) for unit in UNITS},
+            "enabled": sorted(path.name for path in (host.root / "etc/enabled").iterdir()),
+            "main.cf": host.text("/etc/postfix/main.cf"),
+            "conffile": host.text("/etc/djigzo/djigzo.properties"),
+            "takes mail": host.takes_mail,
+            "left": sorted(name if name == "claim" else "RUN" for name in listed),
+        }
+
+
+UNITS = ("rsyslog", "tomcat9", "djigzo", "ciphermail-gateway-backend", "postfix")
+
+
+@pytest.fixture
+def tell(cluster: database.Cluster, stubs: Path, host_child: Child) -> Iterator[Callable[[], Tale]]:
+    hosts: list[PackageHost] = []
+
+    def begin() -> Tale:
+        hosts.append(made(stubs, cluster))
+        return Tale(hosts[-1], host_child)
+
+    yield begin
+    for host in hosts:
+        host.stop()
+        shutil.rmtree(host.folder)
+
+
+@pytest.fixture
+def tale(tell: Callable[[], Tale]) -> Tale:
+    return tell()
+
+
+def is_old(tale: Tale) -> bool:
+    world = tale.world()
+    return f"djigzo ii {OLD}" in world["packages"] and world["units"]["djigzo"] == "active" and world["takes mail"]
+
+
+def is_new(tale: Tale) -> bool:
+    world = tale.world()
+    unit = world["units"]["ciphermail-gateway-backend"]
+    return f"djigzo ii {NEW}" in world["packages"] and unit == "active" and bool(world["takes mail"])
+
+
+def test_a_host_is_updated_and_finished(tale: Tale) -> None:
+    told = tale.update()
+    assert told.status == DONE, told.err
+    assert is_new(tale)
+    world = tale.world()
+    assert "cm_logs" in world["rows"]
+    assert world["units"]["rsyslog"] == "active"
+    assert "ciphermail-gateway-backend" in world["enabled"]
+    assert not (tale.host.root / CACHE.removeprefix("/") / "web").exists()
+    assert "djigzo_new" in told.out  # main.cf differs
+    assert tale("finish", tale.run_id, "--yes").status == DONE
+    assert tale.world()["left"] == []
+
+
+def test_what_was_updated_goes_back_when_it_is_asked_for(tale: Tale) -> None:
+    before = tale.world()
+    assert tale.update().status == DONE
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.world() == before
+
+
+_FAILS = {"postinst": "#!/bin/sh\nexit 1\n"}
+
+
+def failing(folder: Path, scripts: dict[str, dict[str, str]]) -> Path:
+    """The new release, with other maintainer scripts."""
+    folder.mkdir()
+    for stub in new_stubs(scripts):
+        build_deb(stub, folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("package", "script"),
+    [("djigzo", "preinst"), ("djigzo", "postinst"), ("djigzo-web", "preinst"), ("djigzo-web", "postinst")],
+)
+def test_a_script_that_fails_goes_back_by_itself(tale: Tale, tmp_path: Path, package: str, script: str) -> None:
+    before = tale.world()
+    told = tale.update(packages=failing(tmp_path / "new", {package: {script: _FAILS["postinst"]}}))
+    assert told.status == WENT_BACK, told.err
+    assert f"{package}" in told.err
+    assert tale.world() == before
+
+
+def test_an_edited_configuration_file_stays(tale: Tale) -> None:
+    edited = tale.host.root / "etc/djigzo/djigzo.properties"
+    edited.write_text("by hand\n")
+    before = tale.world()
+    assert tale.update().status == DONE
+    assert tale.world()["conffile"] == "by hand\n"
+    assert tale("rollback", tale.run_id, "--yes").status == DONE
+    assert tale.world() == before
+
+
+# ---- killed at each record -----------------------------------------------------------------------------------
+
+
+def _killed_at_each(tale: Tale, go_on: Callable[..., Told], lines: tuple[tuple[str, str], ...], when: str) -> None:
+    for line in lines:
+        told = go_on(stop=("SIGKILL", when, line))
+        assert told.status == KILLED, f"not killed {when} {line}: {told}"
+
+
+STEPS = tuple(step.name for step in UPDATE_HOST.steps)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_each_record_it_is_resumed(tale: Tale, when: str) -> None:
+    assert tale.update(stop=("SIGKILL", "after", 2)).status == KILLED
+    lines = [line for step in STEPS for line in (("begin", step), ("done", step))][1:]
+    learnt = {step.name for step in UPDATE_HOST.steps if step.learns}
+    lines = [
+        each
+        for line in lines
+        for each in ((("learnt", line[1]), line) if line[0] == "done" and line[1] in learnt else (line,))
+    ]
+    _killed_at_each(tale, lambda stop: tale("resume", tale.run_id, stop=stop), tuple(lines), when)
+    last = tale("resume", tale.run_id)
+    assert last.status in (DONE, REFUSED), last.err
+    assert is_new(tale)
+    assert json.loads(tale("status", tale.run_id, "--json").out.splitlines()[0])["status"] == "updated"
+
+
+@pytest.mark.parametrize("step", ["keep", "close-intake", "stop", "install", "start", "open"])
+def test_killed_in_a_step_it_is_rolled_back(tale: Tale, step: str) -> None:
+    before = tale.world()
+    assert tale.update(stop=("SIGKILL", "before", ("done", step))).status == KILLED
+    told = tale("rollback", tale.run_id, "--yes", stop=("SIGKILL", "after", ("undo", step)))
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.world() == before

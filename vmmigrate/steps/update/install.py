@@ -1,0 +1,140 @@
+"""Install the new packages; the way back brings the old ones, settings and database, and proves it."""
+
+from collections.abc import Iterator
+
+from hypervisors import NotYet
+from vmmigrate.appliance.database import lost, read_database
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError, NeedsAttention
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.stage import Run
+from vmmigrate.steps.export import load_digests
+from vmmigrate.steps.update import services as gateway
+from vmmigrate.steps.update.facts import HostStopped, Installing, KeptPackages
+from vmmigrate.steps.update.host import PAIR, dump_path, new_path, old_path, plan_of, settings_path, shell_of, wanted
+from vmmigrate.updating import copying, debs, dumping, services
+
+_WHOLE = "installed whole"
+
+
+def do(run: Run) -> None:
+    """First what the others depend on, then both of the gateway at once."""
+    plan, shell = plan_of(run), shell_of(run)
+    if run.facts.find(Installing) is None:
+        run.learn(Installing(dict(plan.installed)))
+    for group in ([p for p in plan.packages if p.name not in PAIR], [p for p in plan.packages if p.name in PAIR]):
+        if group and debs.differing(shell, {package.name: package.version for package in group}):
+            _run(run, debs.installing([new_path(run, package) for package in group]))
+    _refuse_half(shell, wanted(plan))
+    gateway.stop_all(run)  # what the packages' scripts have started
+
+
+def _run(run: Run, argv: tuple[str, ...]) -> None:
+    """Once nobody else works on the packages: a program of ours whose connection broke may be at it still."""
+    shell = shell_of(run)
+
+    def attempt() -> None:
+        try:
+            debs.run(shell, argv)
+        except debs.Busy as busy:
+            raise NotYet(str(busy)) from busy
+
+    clears = "wait for it, or end it, on the host; see: lslocks"
+    run.wait(f"the packages of {shell.host} to be free", attempt, timeout=run.settings.limits.restart, clears=clears)
+
+
+def _refuse_half(shell: Shell, versions: dict[str, str]) -> None:
+    """Raises ApplianceError with each package that is not whole, and what to type."""
+    if odd := debs.differing(shell, versions):
+        raise ApplianceError(
+            f"on {shell.host} not all packages are as they should be: {odd}",
+            hint="on the host, as root: dpkg --audit; dpkg --configure -a",
+        )
+
+
+def holds(run: Run) -> Iterator[Check]:
+    odd = debs.differing(shell_of(run), wanted(plan_of(run)))
+    yield Check("packages", f"the packages on {plan_of(run).host}", _WHOLE, odd or _WHOLE, Verdict.of(not odd))
+
+
+def undo(run: Run) -> None:
+    """Packages, settings, database, each as it was. Nothing where nothing was begun."""
+    known = run.facts.find(Installing)
+    if known is None:
+        return
+    gateway.stop_all(run)
+    _old_packages(run, known.before)
+    shell = shell_of(run)
+    copying.restore_settings(shell, settings_path(run))
+    dumping.restore(shell, dump_path(run))
+    _prove(run, known.before)
+
+
+def _old_packages(run: Run, before: dict[str, str]) -> None:
+    shell, kept = shell_of(run), run.facts.of(KeptPackages).versions
+    if not debs.differing(shell, before):
+        return
+    back = [name for name, version in before.items() if version]
+    if gone := [name for name in back if name not in kept]:
+        raise NeedsAttention(
+            f"{', '.join(gone)} cannot go back: no package of the old release is kept (--no-way-back)",
+            hint=f"on the host, as root: dpkg --audit; dpkg --configure -a; the database of before is {dump_path(run)}",
+        )
+    _run(run, debs.installing([old_path(run, name) for name in back], back=True))
+    new = [name for name, version in before.items() if not version]
+    if present := [name for name in new if name in debs.states(shell, new)]:
+        _run(run, debs.removing(present))
+    _run(run, debs.CONFIGURING)
+    gateway.stop_all(run)
+    _refuse_half(shell, before)
+
+
+def _prove(run: Run, before: dict[str, str]) -> None:
+    """Raises ApplianceError: it must not be called as before while it is not."""
+    shell, had = shell_of(run), load_digests(run)
+    now = read_database(shell, run.rundir.sealed.digest_key(), like=had)
+    if now != had:
+        raise ApplianceError(
+            f"the database of {shell.host} is not as it was dumped: {'; '.join(lost(had, now)) or 'other rows'}",
+            hint=f"see there: pg_restore --list {dump_path(run)}",
+        )
+    _refuse_half(shell, before)
+
+
+def is_undone(run: Run) -> Iterator[Check]:
+    known = run.facts.last(Installing)
+    if known is not None:
+        odd = debs.differing(shell_of(run), known.before)
+        yield Check("packages", "the old packages", _WHOLE, odd or _WHOLE, Verdict.of(not odd))
+
+
+# $1…: folders. Each must be a folder by its own whole name, so that nothing is cleared behind a link.
+_CLEAR = """\
+for d in "$@"; do
+  test -e "$d" || test -L "$d" || continue
+  if test -L "$d" || ! test -d "$d" || test "$(readlink -f "$d")" != "$d"; then echo "$d" >&2; exit 9; fi
+done
+rm -rf --one-file-system -- "$@"
+"""
+
+
+def clear(run: Run) -> None:
+    """Exactly the two folders of the console in Tomcat's cache [F-UPDATE-3]."""
+    shell = shell_of(run)
+    done = shell.run(("sh", "-c", _CLEAR, "clear", *plan_of(run).caches), user="root", check=False)
+    if done.status:
+        raise ApplianceError(
+            f"{done.stderr.strip() or 'the cache'} is not cleared: it is no folder, or behind a link",
+            hint="see what it is, on the host; then run this again",
+        )
+
+
+def enable(run: Run) -> None:
+    services.enable(shell_of(run), plan_of(run).units.after)
+
+
+def disable(run: Run) -> None:
+    """Only what did not start at a boot before; while its unit is there."""
+    shell, unit, known = shell_of(run), plan_of(run).units.after, run.facts.find(HostStopped)
+    if known is not None and unit not in known.enabled and services.existing(shell, (unit,)):
+        shell.run(("systemctl", "disable", unit), user="root")

@@ -1,0 +1,123 @@
+"""Prepare an update: claim the host, bring the packages, keep all that a way back needs. No service is touched."""
+
+from collections.abc import Iterator
+
+from vmmigrate.appliance import mail
+from vmmigrate.appliance.database import read_database
+from vmmigrate.appliance.tls import ports
+from vmmigrate.errors import ApplianceError
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.stage import Run
+from vmmigrate.steps.export import DIGESTS
+from vmmigrate.steps.update.facts import HostState, KeptPackages
+from vmmigrate.steps.update.host import (
+    dump_path,
+    folder,
+    new_path,
+    old_path,
+    plan_of,
+    settings_path,
+    shell_of,
+)
+from vmmigrate.updating import copying, debs, dumping, place
+
+_THERE, _OTHER = "as it was put there", "another, or none"
+
+
+def claim(run: Run) -> None:
+    words = f"{run.workstation()} {run.clocks.wall():.0f}: an update is in progress"
+    place.claim(shell_of(run), run.run_id, words)
+    made = ("mkdir", "-p", f"{folder(run)}/new", f"{folder(run)}/old")
+    shell_of(run).run(made, user="root")
+
+
+def release(run: Run) -> None:
+    place.release(shell_of(run), run.run_id)
+
+
+def is_claimed(run: Run) -> Iterator[Check]:
+    """Nobody else updates this host."""
+    holder = place.claimed_by(shell_of(run))
+    ours = holder.split()[:1] == [run.run_id]
+    hint = "" if ours else place.taken(shell_of(run), holder).hint
+    yield Check(
+        "host-claim", f"the claim on {plan_of(run).host}", "this run's", holder or "none", Verdict.of(ours), hint
+    )
+
+
+def note(run: Run) -> None:
+    """Once: after a crash the gateway may be half an update further."""
+    if run.facts.find(HostState) is not None:
+        return
+    shell, host, key = shell_of(run), plan_of(run).host, run.rundir.sealed.digest_key()
+    dial = run.doors.old.dial
+    run.learn(
+        HostState(
+            mail.banner(host, run.settings.old.smtp_port, dial=dial),
+            mail.settings_digest(mail.settings(shell), key),
+            ports.served(shell, run.doors.old.software(shell), host, dial),
+        )
+    )
+
+
+def copy(run: Run) -> None:
+    for package in plan_of(run).packages:
+        copying.upload(shell_of(run), package.path, new_path(run, package), package.sha256)
+
+
+def is_copied(run: Run) -> Iterator[Check]:
+    for package in plan_of(run).packages:
+        same = copying.digest_of(shell_of(run), new_path(run, package)) == package.sha256
+        seen = _THERE if same else _OTHER
+        yield Check("package-there", f"{package.name} on {plan_of(run).host}", _THERE, seen, Verdict.of(same))
+
+
+def keep(run: Run) -> None:
+    """Raises ApplianceError where a package is neither given, nor in apt's cache, nor made again by dpkg-repack."""
+    plan, shell = plan_of(run), shell_of(run)
+    given = {(package.name, package.version): package for package in plan.old}
+    kept = dict[str, str]()
+    for name, version in plan.installed.items():
+        package = given.get((name, version))
+        if package is not None:
+            copying.upload(shell, package.path, old_path(run, name), package.sha256)
+        if version and (package is not None or debs.keep(shell, f"{folder(run)}/old", name, version)):
+            kept[name] = version
+    gone = [f"{name} {version}" for name, version in plan.installed.items() if version and name not in kept]
+    if gone and not plan.no_way_back:
+        raise ApplianceError(
+            f"no package of the installed release is left on {plan.host}: {', '.join(gone)}",
+            hint="give them with --old-packages DIR, or install dpkg-repack there; without them the only way back is a"
+            " copy of the whole machine, and --no-way-back must be given",
+        )
+    if gone:
+        run.remark(f"without a way back by packages: {', '.join(gone)} could not be kept")
+    run.learn(KeptPackages(kept))
+
+
+def is_kept(run: Run) -> Iterator[Check]:
+    for name, version in run.facts.of(KeptPackages).versions.items():
+        there = bool(copying.digest_of(shell_of(run), old_path(run, name)))
+        yield Check("package-kept", f"{name} {version}", "kept", "kept" if there else "gone", Verdict.of(there))
+
+
+def save(run: Run) -> None:
+    copying.save_settings(shell_of(run), settings_path(run), tuple(plan_of(run).installed))
+
+
+def is_saved(run: Run) -> Iterator[Check]:
+    there = bool(copying.digest_of(shell_of(run), settings_path(run)))
+    yield Check("settings-kept", "copies of the settings", "kept", "kept" if there else "gone", Verdict.of(there))
+
+
+def try_dump(run: Run) -> None:
+    """That it can be made and read back is seen before anything stops; another one is made when nothing changes it."""
+    shell = shell_of(run)
+    dumping.dump(shell, dump_path(run))
+    digests = read_database(shell, run.rundir.sealed.digest_key())
+    run.rundir.write(run.rundir.digests, DIGESTS.dump_json(digests))
+
+
+def is_dumped(run: Run) -> Iterator[Check]:
+    there = bool(copying.digest_of(shell_of(run), dump_path(run)))
+    yield Check("dump-kept", "the dump of the database", "kept", "kept" if there else "gone", Verdict.of(there))

@@ -1,0 +1,74 @@
+"""Begin the update of a host: plan it, refuse what blocks, then take the run to its end."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from vmmigrate.alone import update as planned
+from vmmigrate.errors import NeedsConfirmation, UsageProblem
+from vmmigrate.events import Warned
+from vmmigrate.findings import Severity
+from vmmigrate.operations import start
+from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
+from vmmigrate.run.recorder import Recorder
+from vmmigrate.run.rundir import new_run_id
+from vmmigrate.settings.models import Settings
+from vmmigrate.steps.update.itinerary import UPDATE_HOST
+from vmmigrate.taking_up import fetch_secrets
+from vmmigrate.updating.planning import UpdatePlan, update_to_json
+
+_BUILT = ("deb",)
+
+
+def plan(
+    host: str,
+    folder: Path,
+    settings: Settings,
+    parts: Parts,
+    *,
+    sums: Path | None = None,
+    old_packages: Path | None = None,
+    no_way_back: bool = False,
+    run_id: str | None = None,
+) -> UpdatePlan:
+    """What `update` would do; changes nothing. Raises PlanRefused, and UsageProblem for a family that is not built."""
+    old = planned.read(old_packages) if old_packages else ()
+    made = planned.plan(host, folder, settings, parts, sums)
+    if not made.nothing_to_do and made.format not in _BUILT:
+        raise UsageProblem(
+            f"the update of {made.host}, of the {made.system} family, is not built yet: only that of Debian and Ubuntu",
+            hint=f"see what it comes to, and do it by the vendor's page: vmmigrate update plan {host} --packages DIR",
+        )
+    return replace(made, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back)
+
+
+def update(made: UpdatePlan, settings: Settings, parts: Parts, *, yes: bool = False, shown: bool = False) -> str:
+    """Do it; the run's id, "" where there is nothing to do. Raises NeedsConfirmation before anything is changed.
+
+    After a failure before the gateway takes mail again it has gone back, and RolledBack is raised; NeedsAttention if a
+    person must do something. `shown`: the operator has seen the plan's warnings; else they are reported.
+    """
+    if made.nothing_to_do:
+        return ""
+    settings = _of_a_host(made.host, settings)
+    recorder = Recorder(parts.listen)
+    parts = replace(parts, listen=recorder)
+    if not shown:
+        for finding in made.findings:
+            if finding.severity is Severity.WARNING:
+                recorder(Warned(f"{finding.id}: {finding.seen} → {finding.remedy}"))
+    if not yes:
+        question = f"{made.host} will be updated from {made.before} to {made.after}; no mail is taken meanwhile"
+        raise NeedsConfirmation(question, "--yes")
+    with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
+        fetch_secrets(doors, UPDATE_HOST.secrets(doors, made, None))
+        run = made_run(parts.rundir(made.run_id), made, settings, hypervisor, doors, parts)  # type: ignore[arg-type]  # of its own kind
+        run.given = parts.given(None)
+        start(UPDATE_HOST, update_to_json(made), run, recorder)
+    return made.run_id
+
+
+def _of_a_host(host: str, settings: Settings) -> Settings:
+    """The host alone: no hypervisor is entered."""
+    there = settings.hypervisor.model_copy(update={"url": ""})
+    old = settings.old.model_copy(update={"address": host})
+    return settings.model_copy(update={"hypervisor": there, "old": old})

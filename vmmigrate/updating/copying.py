@@ -1,0 +1,52 @@
+"""Bring files to the host, and keep copies there of what an update may change: digests compared, on the disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError
+from vmmigrate.updating.place import PATIENCE
+
+# $1: the archive, then the packages. Their configuration files, and what is known to be set by hand beside them.
+_SAVE = """\
+set -e
+umask 077
+archive=$1; shift
+rm -f "$archive.part"
+{ dpkg-query -W -f '${Conffiles}\n' "$@" 2>/dev/null | sed -n 's/^ \\(\\/[^ ]*\\) .*/\1/p'
+  ls -1d /etc/postfix/main.cf /etc/postfix/master.cf /etc/default/tomcat* /etc/tomcat*/server.xml 2>/dev/null
+} | sort -u | while read -r f; do if test -f "$f"; then printf '%s\n' "${f#/}"; fi; done > "$archive.list"
+tar -C / -cpf "$archive.part" -T "$archive.list"
+tar -tf "$archive.part" | cmp - "$archive.list"
+sync "$archive.part"
+mv "$archive.part" "$archive"
+"""
+
+
+def upload(shell: Shell, local: Path, remote: str, sha256: str) -> None:
+    """Raises ApplianceError where what arrived is another. Nothing is sent twice that is there already."""
+    if digest_of(shell, remote) == sha256:
+        return
+    part = f"{remote}.part"
+    with local.open("rb") as source:
+        shell.give(("dd", f"of={part}", "bs=1M", "conv=fsync", "status=none"), source, timeout=PATIENCE)
+    if digest_of(shell, part) != sha256:
+        raise ApplianceError(
+            f"{local.name} arrived on {shell.host} as another file", hint="is its disk full? free some room there"
+        )
+    shell.run(("mv", "-f", "-T", part, remote), user="root")
+
+
+def digest_of(shell: Shell, path: str) -> str:
+    """SHA-256, hex; "" where there is no such file."""
+    return shell.run(("sha256sum", path), user="root", check=False, timeout=PATIENCE).stdout[:64]
+
+
+def save_settings(shell: Shell, archive: str, packages: Sequence[str]) -> None:
+    """The packages' configuration files, main.cf, master.cf, and Tomcat's, with mode and owner, in one tar."""
+    shell.run(("sh", "-c", _SAVE, "save", archive, *packages), user="root", timeout=PATIENCE)
+
+
+def restore_settings(shell: Shell, archive: str) -> None:
+    """Each as it was; a file that came since stays."""
+    shell.run(("tar", "-C", "/", "--same-owner", "-xpf", archive), user="root", timeout=PATIENCE)
