@@ -58,6 +58,11 @@ class ModelConsole:
             raise ApplianceError(str(error), hint="see its log") from error
         self._after("restore")
 
+    def mail_queues(self) -> dict[str, int]:
+        """The model's mail is Postfix's alone."""
+        self._guest("count the mail agent's queues")
+        return dict.fromkeys(("outgoing", "error", "spool", "respool"), 0)
+
     def close(self) -> None:
         """Nothing is held."""
 

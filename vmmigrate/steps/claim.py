@@ -12,6 +12,7 @@ from vmmigrate.steps import gone
 
 MARK = "[vmmigrate]"
 REMOVED = "removed, and no other run's"
+RELEASED = "released: this run's last word is there"
 _LAST_WORD = re.compile(r"\(vmmigrate run \S+, finished\)")  # as `retire.release_old` writes it
 _SAID_LAST = re.compile(r"Replaced by .* \(vmmigrate run \S+, finished\)\.$")  # and nothing else in that line
 _HALF_AN_ID = re.compile(r"\d{8}(-\d{0,6}(-[0-9a-f]{0,3})?)?")  # as `rundir.new_run_id` makes them whole
@@ -39,7 +40,8 @@ def undo(run: Run) -> None:
 
 
 def holds(run: Run) -> Iterator[Check]:
-    """The claim is this run's. One that was removed is claimed again, unless another run has come to its end since.
+    """The claim is this run's. One that was removed is claimed again, unless another run has come to its end since; one
+    that `finish` released is not, but before a way back plugs in: see `guards`.
 
     Of an old VM that was deleted after the commit nobody can claim anything.
     """
@@ -48,9 +50,9 @@ def holds(run: Run) -> Iterator[Check]:
         return
     notes = run.hypervisor.inventory(run.plan.old).notes
     line = foreign(notes, run.run_id) or _finished_since(notes, run.run_id, run.facts.find(Claim))
-    ours = is_ours(notes, run.run_id)
-    seen, hint = line or ("this run's" if ours else REMOVED), how_to_end(line) if line else ""
-    what, verdict = f"the claim in the notes of {run.plan.old.name}", Verdict.of(ours and not line)
+    ours, let_go = is_ours(notes, run.run_id), _is_let_go(notes, run.run_id)
+    seen, hint = line or ("this run's" if ours else RELEASED if let_go else REMOVED), how_to_end(line) if line else ""
+    what, verdict = f"the claim in the notes of {run.plan.old.name}", Verdict.of((ours or let_go) and not line)
     yield Check("claim", what, "this run's", seen, verdict, hint)
 
 
@@ -110,6 +112,11 @@ def _finished_since(notes: str, run_id: str, ours: Claim | None) -> str:
         return ""
     came = (line for line in notes.split("\n") if line not in ours.notes.split("\n"))
     return next((line for line in came if _LAST_WORD.search(line) and not _is_of(line, run_id)), "")
+
+
+def _is_let_go(notes: str, run_id: str) -> bool:
+    """Its last word is there: `finish` was stopped after it, or its record was lost."""
+    return any(_SAID_LAST.match(line) and _is_of(line, run_id) for line in _lines(notes))
 
 
 def after_the_commit(notes: str, run_id: str) -> str:

@@ -10,6 +10,8 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim, links
 
+_SOON = 3.0  # seconds for its host key: whoever asks after mail waits for this
+
 
 def is_here(run: Run) -> Iterator[Check]:
     """The world is not ahead of this journal. Asked only of one that has not opened the new VM."""
@@ -38,10 +40,14 @@ def _signs(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def beyond(run: Run) -> str:
-    """The line in the old VM's notes that this run writes only after its commit; '' if there is none."""
+    """The line in the old VM's notes that this run writes only after its commit; '' if there is none, or no old VM."""
     if run.facts.last(Opened) is not None:
         return ""
-    return claim.after_the_commit(run.hypervisor.inventory(run.plan.old).notes, run.run_id)
+    try:
+        notes = run.hypervisor.inventory(run.plan.old).notes
+    except NotFound:
+        return ""
+    return claim.after_the_commit(notes, run.run_id)
 
 
 def is_live(run: Run, vm: VmRef) -> bool:
@@ -67,6 +73,21 @@ def is_open(run: Run) -> bool | None:
     """Nothing is left of the isolation: that is what opening it leaves, and no accident. None: not looked at."""
     look = _look(run)
     return None if look is None else firewall.nothing_isolates(look)
+
+
+def keeps_out(run: Run) -> str | None:
+    """Which of our rules keep the world out of it, '' where none do. None: not looked at, or no answer soon."""
+    guest = run.facts.find(NewGuest)
+    try:
+        if guest is None or run.new_host_key(run.new_guest.staging_address, timeout=_SOON) != guest.host_key:
+            return None
+    except Problem:
+        return None
+    look = _look(run)
+    if look is None:
+        return None
+    found = {"isolated": firewall.is_isolated(look), "closed to mail": firewall.intake_closed(look)}
+    return ", ".join(word for word, so in found.items() if so)
 
 
 def _look(run: Run) -> Shell | None:

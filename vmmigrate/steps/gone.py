@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from hypervisors import Network, NotFound
+from hypervisors import Network, NotFound, VmRef
 from vmmigrate.facts import Claim, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import links
+from vmmigrate.steps import links, live_network
 
 
 def old_is_gone(run: Run) -> bool:
@@ -65,14 +65,20 @@ def _has_its_nic(run: Run) -> Iterator[Check]:
     if plugged is None or not plugged.old_link_up:
         return
     nic = links.with_mac(run.hypervisor.inventory(old).nics, plugged.old_mac)
-    if nic is not None and nic.network in (network, *_network_of_the_new(run)):
+    if nic is not None and (nic.network in _networks_of_the_new(run) or live_network.is_it(run, nic.network)):
+        yield from live_network.is_there(run, *_both(run))
         return
     what, seen = f"the NIC {plugged.old_mac} of {old.name}", "there is none" if nic is None else f"on {nic.network}"
     hint = f"put it there, then run this again; nothing was changed: {run.plan.new_name} stays as it is"
     yield Check("old-vm-nic", what, f"on {network}", seen, Verdict.FAIL, hint)
 
 
-def _network_of_the_new(run: Run) -> tuple[Network, ...]:
+def _both(run: Run) -> tuple[VmRef, ...]:
+    new = run.facts.find(NewVm)
+    return (run.plan.old, *([new.vm] if new else []))
+
+
+def _networks_of_the_new(run: Run) -> tuple[Network, ...]:
     """Where it is plugged in: a network may have another name by now."""
     new = run.facts.find(NewVm)
     try:

@@ -11,10 +11,10 @@ from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, elsewhere, gone, links
+from vmmigrate.steps import claim, elsewhere, gone, links, live_network
 
 # As below: where they could not be asked.
-CLAIM, OTHERS, ANSWERS = "claim", "sole-holder", "address-free"
+CLAIM, OTHERS, ANSWERS, NETWORK = "claim", "sole-holder", "address-free", "live-network"
 HERE, THERE = "went-on-here", "old-vm-there"
 _WAITS = 0.5  # seconds for an answer at the live address: nobody is live meanwhile
 _WAITS_BEHIND = 2.0  # the same through a jump host: its round trips come on top
@@ -106,7 +106,7 @@ def may_act(run: Run) -> list[Check]:
         return checks.all  # each of the others would say the same
     if run.facts.find(Claim):
         checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
-        checks.compare(HERE, "whether this run went on elsewhere", "", lambda: elsewhere.is_here(run))
+    checks.compare(HERE, "whether this run went on elsewhere", "", lambda: elsewhere.is_here(run))
     if run.facts.find(Intake) or run.facts.find(Plugged):
         checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old, *_made(run))))
     if not checks.failed and run.facts.last(Opened) is None:
@@ -119,6 +119,7 @@ def before_closing(run: Run) -> None:
     checks = Checks()
     checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
     checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old,)))
+    checks.compare(NETWORK, "the live network", "", lambda: live_network.is_there(run, run.plan.old, *_made(run)))
     require(run, checks)
 
 
@@ -187,10 +188,12 @@ def require(run: Run, checks: Checks, *, tolerated: Iterable[str] = ()) -> bool:
 
 
 def _renew_claim(run: Run, checks: Checks) -> bool:
-    removed = any(check.id == CLAIM and check.seen == claim.REMOVED for check in checks.all)
+    seen = {check.seen for check in checks.all if check.id == CLAIM}
+    removed = not seen.isdisjoint((claim.REMOVED, claim.RELEASED))
     if removed:
         claim.take(run)
-        run.remark(f"the claim in the notes of {run.plan.old.name} was removed: it is claimed again")
+        was = "removed" if claim.REMOVED in seen else "released by a `finish` that was stopped"
+        run.remark(f"the claim in the notes of {run.plan.old.name} was {was}: it is claimed again")
     return removed
 
 

@@ -8,7 +8,7 @@ from vmmigrate.appliance import mail
 from vmmigrate.facts import CarriedMail, Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import carry, claim, elsewhere, gone, guards, inside
+from vmmigrate.steps import carry, claim, elsewhere, gone, guards, inside, live_network
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 # Each act looks first, so a `finish` that was interrupted is simply run again.
@@ -20,6 +20,8 @@ def see_who_serves(run: Run) -> None:
     is_gone = gone.old_is_gone(run)
     hint = "start it and plug it in" + ("" if is_gone else f", or go back: vmmigrate rollback {run.run_id}")
     checks = _serves(run, new, (old,), hint)
+    if run.plan.retired_name:  # to have the old one's name it may be switched off and on
+        checks.compare(guards.NETWORK, "the live network", "", lambda: live_network.is_there(run, new))
     checks.compare("not-isolated", f"the firewall of {run.plan.new_name}", "", lambda: _lets_the_world_in(run))
     guards.require(run, checks)
     deleted = f"{old.name} was deleted: there is nothing to shut down, and no claim to remove"

@@ -1,20 +1,20 @@
 """Who takes the world's mail: by links and power, by a greeting at the live address, and by where the run stands."""
 
 import smtplib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from hypervisors import Holder, NotFound, PowerState, Unreachable, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import Holder, PowerState, Unreachable
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
-from vmmigrate.facts import Claim, NewVm, Opened, Plugged
+from vmmigrate.facts import Claim, NewVm, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.fold import Status
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
 from vmmigrate.steps import elsewhere, gone, guards
-from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
+from vmmigrate.steps.seen import Seen, serves
+from vmmigrate.steps.ways_out import to_one, way_out
 
 GREETS_WITHIN = 3.0  # seconds
 _OLD = 10.0  # seconds: a greeting before that is asked for again
@@ -25,73 +25,15 @@ _PAUSED = "plugged in, but paused or suspended: it takes no mail"
 _REFUSED = (ConnectionRefusedError, ConnectionResetError, smtplib.SMTPException)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Every machine that has the address's MAC, by its id, and which of them is plugged in and runs."""
-
-    run: Run
-    standing: Standing
-    holders: Mapping[str, Holder]
-
-    @property
-    def live(self) -> tuple[Holder, ...]:
-        network = self.run.plan.identity.network
-        return tuple(h for h in self.holders.values() if serves(h) and h.network == network)
-
-    @property
-    def old(self) -> Holder | None:
-        return self.holders.get(self.run.plan.old.id)
-
-    @cached_property
-    def new(self) -> Holder | None:
-        """By its id, also if its step was undone since; else by the tag. A name may be another machine's by now."""
-        ids = [self.known.vm.id] if self.known else [vm.id for vm in self.run.hypervisor.find_tagged(self.run.run_id)]
-        return next((self.holders[one] for one in ids if one in self.holders and one != self.run.plan.old.id), None)
-
-    @property
-    def known(self) -> NewVm | None:
-        return self.standing.state.facts.last(NewVm)
-
-    @property
-    def is_closed_as_recorded(self) -> bool:
-        """Plugged in by this run and never opened. One that was open may be so still, after a way back without it."""
-        facts = self.standing.state.facts
-        never = facts.last(Opened) is None and not elsewhere.beyond(self.run)
-        return never and facts.find(Plugged) is not None
-
-    @cached_property
-    def has_no_way_back(self) -> bool:
-        """The old VM was deleted: then no command goes back to it."""
-        return self.old is None and (gone.is_deleted(self.run) or any(gone.old_vm_is_there(self.run)))
-
-    @cached_property
-    def lacks_its_nic(self) -> bool:
-        """The new VM is there, and no NIC of it has the gateway's MAC."""
-        try:
-            return self.new is None and self.known is not None and bool(self.run.hypervisor.inventory(self.known.vm))
-        except NotFound:
-            return False
-
-    @property
-    def unknown(self) -> str:
-        """Machines with the MAC that are not known to be either one."""
-        ours = (self.old, self.new)
-        return ", ".join(holder.vm.name for holder in self.holders.values() if holder not in ours)
-
-
-def serves(holder: Holder) -> bool:
-    """A paused machine holds its address and takes no mail."""
-    return holder.power is PowerState.RUNNING and holder.link_up
-
-
 def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
     """What holds at the end of the look: the machines are as they were at its beginning.
 
     Raises what the hypervisor raises.
     """
+    rules = elsewhere.keeps_out(run) if _is_committed(standing) else ""
     held = guards.holders(run)
     for _ in range(_MOST_LOOKS):
-        found = _look(Seen(run, standing, {holder.vm.id: holder for holder in held}), past)
+        found = _look(Seen(run, standing, {holder.vm.id: holder for holder in held}, rules), past)
         asked, before = run.pace.clock.now(), held
         held = guards.holders(run)
         if held == before and run.pace.clock.now() - asked < _OLD:
@@ -111,12 +53,18 @@ def _look(seen: Seen, past: Sequence[Outage]) -> Service:
     return replace(found, barred="; ".join(map(str, barred)), now=found.now and now)
 
 
+def _is_committed(standing: Standing) -> bool:
+    """It opened the new VM, and that is as it left it: from `finish` on that guest is its owner's."""
+    return standing.state.steps[standing.itinerary.commit] is Status.DONE and not standing.state.finished
+
+
 def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
     """What the guards of each command would refuse: another run's claim, another machine that is live with this MAC."""
     checks = Checks()
     checks.compare(guards.THERE, "the old VM", "", lambda: gone.old_vm_is_there(run))
     if run.facts.find(Claim) and not checks.failed:
         checks.compare(guards.CLAIM, "the claim", "", lambda: guards.claim_is_ours(run))
+    if not checks.failed:
         checks.compare(guards.HERE, "whether it went on elsewhere", "", lambda: elsewhere.is_here(run))
     if run.facts.find(Plugged):
         new = run.facts.find(NewVm)
@@ -129,32 +77,10 @@ def _judged(seen: Seen, past: Sequence[Outage]) -> Service:
     live = seen.live
     if len(live) > 1:
         names = tuple(holder.vm.name for holder in live)
-        return Service(TWICE, names, now=_to_one(seen), machines=_machines(seen, open_=True))
+        return Service(TWICE, names, now=to_one(seen), machines=_machines(seen, open_=True))
     if not live:
         return _down(seen, past, "; ".join(_states(seen)) or "no machine has the address's MAC")
     return _of_the_one(seen, live[0], past)
-
-
-def _to_one(seen: Seen) -> str:
-    """Which one stays, a person decides: both may have taken mail."""
-    ways = (f"to keep {holder.vm.name}: {_keeping(seen, holder)}" for holder in seen.live)
-    return "; or ".join(ways) + "; mail that came meanwhile may be in either queue"
-
-
-def _keeping(seen: Seen, kept: Holder) -> str:
-    """Only ours can be live here beside another of ours: a third machine is in the way of every command."""
-    if kept is seen.old and "rollback" in dict(seen.standing.verbs):
-        return f"vmmigrate rollback {seen.run.run_id}"
-    others = (holder for holder in seen.live if holder is not kept)
-    return "; ".join(line for other in others for line in _unplugging(seen, other))
-
-
-def _unplugging(seen: Seen, holder: Holder) -> tuple[str, ...]:
-    return plug_by_hand(seen.run.plan.hypervisor, holder.vm, _mac_of(seen, holder), up=False)
-
-
-def _mac_of(seen: Seen, holder: Holder) -> str:
-    return seen.run.plan.live_mac if holder is seen.new else seen.run.plan.identity.mac
 
 
 def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
@@ -163,6 +89,8 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
     is_new = seen.new is not None and one.vm.id == seen.new.vm.id
     if is_new and commit is Status.PENDING:
         return _of_an_unopened(seen, one, past)
+    if is_new and seen.rules:
+        return _down(seen, past, f"{name} is plugged in, but its firewall keeps the world out: {seen.rules}")
     closed = _refusal(seen.run)
     if closed is not None:
         return _unanswered(seen, name, closed, past)
@@ -170,7 +98,8 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
         why = f"{name} is plugged in and answers this workstation; it is not recorded that it is open to all"
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
     since, right = _since(seen, one, past), _is_expected(seen, one)
-    return Service(FLOWING, (name,), since, expected=right, machines=_machines(seen, open_=True))
+    rules = f"the firewall of {name} was not looked at" if is_new and seen.rules is None else ""
+    return Service(FLOWING, (name,), since, rules, expected=right, machines=_machines(seen, open_=True))
 
 
 def _of_an_unopened(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
@@ -210,42 +139,12 @@ def _unanswered(seen: Seen, name: str, why: Unreachable, past: Sequence[Outage])
 
 def _down(seen: Seen, past: Sequence[Outage], why: str) -> Service:
     since = past[-1].began if past and past[-1].ended is None else ""
-    return Service(DOWN, since=since, seen=why, now=_way_out(seen), machines=_machines(seen, open_=False))
-
-
-def _way_out(seen: Seen) -> str:
-    """The commands that end it; after the run's end first by hand what is amiss."""
-    run_id, over = seen.run.run_id, seen.standing.came_to_its_end
-    if not over and seen.new is not None and seen.has_no_way_back:
-        shell = f"on the screen of {seen.new.vm.name}, as root: {OPEN_BY_HAND}"
-        return "; ".join((*_by_hand(seen, seen.new), shell))
-    ways = ("resume",) if seen.has_no_way_back else ("resume", "rollback")
-    commands = [f"vmmigrate {verb} {run_id}" for verb, _ in seen.standing.verbs if verb in ways]
-    serving = seen.new if over or _opened(seen) else seen.old
-    if serving is not None and (over or not commands):
-        commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
-    elif serving is not None and serving.power is PowerState.OTHER:  # no command lets it go on
-        commands[0] = f"{resume_by_hand(seen.run.plan.hypervisor, serving.vm)}; then {commands[0]}"
-    return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
-
-
-def _opened(seen: Seen) -> bool:
-    return seen.standing.state.steps[seen.standing.itinerary.commit] is Status.DONE
-
-
-def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
-    url = seen.run.plan.hypervisor
-    if holder.power is PowerState.OFF:
-        yield start_by_hand(url, holder.vm)
-    if holder.power is PowerState.OTHER:
-        yield resume_by_hand(url, holder.vm)
-    if not (holder.stored_link_up if holder.power is PowerState.OFF else holder.link_up):
-        yield from plug_by_hand(url, holder.vm, _mac_of(seen, holder), up=True)
+    return Service(DOWN, since=since, seen=why, now=way_out(seen), machines=_machines(seen, open_=False))
 
 
 def _is_expected(seen: Seen, one: Holder) -> bool:
     """Whether it is the one that the run would have live: after the commit the new one, else the old one."""
-    return one is (seen.new if _opened(seen) else seen.old)
+    return one is (seen.new if seen.opened else seen.old)
 
 
 def _since(seen: Seen, one: Holder, past: Sequence[Outage]) -> str:

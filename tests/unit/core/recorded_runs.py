@@ -3,12 +3,13 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from small_plan import LAN, PLAN
 
-from hypervisors import Address, Clock, Dial, Holder, Inventory, Nic, NotFound, Pace, PowerState, VmRef
+from hypervisors import Address, Clock, Dial, Holder, Inventory, Network, Nic, NotFound, Pace, PowerState, VmRef
 from vmmigrate import operations
 from vmmigrate.doors import Doors, Side
 from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot, group_to_json
@@ -77,7 +78,11 @@ class TinyHypervisor:
         """Nothing is known of any."""
         return ()
 
+    def networks(self) -> tuple[Network, ...]:
+        return (LAN, Network("lab", "network"))
+
     def find_tagged(self, run_id: str) -> tuple[VmRef, ...]:
+        self.before.get("find_tagged", lambda: None)()
         return (self.new,) if self.new_is_there else ()
 
     def destroy(self, vm: VmRef, run_id: str) -> None:
@@ -139,11 +144,14 @@ def alone(*names: str) -> Itinerary:
     return replace(MIGRATE, phases=tuple(phases), scopes=asks_no_guest)
 
 
-def raises(error: Exception) -> Callable[[], object]:
-    """For `TinyHypervisor.before`."""
+def raises(error: Exception, *, after: int = 0) -> Callable[[], object]:
+    """For `TinyHypervisor.before`. `after`: so many calls come through first."""
+    calls = count()
 
     def act() -> object:
-        raise error
+        if next(calls) >= after:
+            raise error
+        return None
 
     return act
 

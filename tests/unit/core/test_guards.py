@@ -9,7 +9,7 @@ import pytest
 from guarded_run import HOST, MAC, Bench, bench, listening
 
 from fixtures.memory import MemoryHypervisor
-from hypervisors import Holder, HypervisorError, Unreachable
+from hypervisors import Holder, HypervisorError, Unreachable, VmRef
 from vmmigrate.errors import Guarded
 from vmmigrate.facts import Claim, Opened
 from vmmigrate.findings import Verdict
@@ -90,6 +90,12 @@ class TestBeforeAnyAct:
         act(world, run)
         assert claim.is_ours(world.notes(), "r1")
         assert world.remarks() == ["the claim in the notes of mailgw was removed: it is claimed again"]
+
+    def test_one_that_a_half_finish_released_is_claimed_again(self, world: Bench, act: Act) -> None:
+        world.hypervisor.set_notes(world.old, "Replaced by mailgw-2 (vmmigrate run r1, finished).")
+        act(world, ready_for(world, act))
+        assert claim.is_ours(world.notes(), "r1")
+        assert "finished" not in world.notes()
 
     def test_it_is_not_claimed_again_where_another_guard_fails(self, world: Bench, act: Act) -> None:
         run = ready_for(world, act)
@@ -222,7 +228,20 @@ class TestBeforeARecordedRunIsTouched:
 
     def test_a_run_that_has_claimed_nothing_yet_has_nothing_to_lose(self, world: Bench) -> None:
         world.hypervisor.set_notes(world.old, OTHERS)
-        assert guards.may_act(world.run()) == []
+        assert self.failed(world.run()) == []
+
+    @pytest.mark.parametrize("words", ["replaced by mailgw-2; kept", "switched back; mailgw-2 is kept"])
+    def test_a_journal_cut_before_its_claim_is_behind_the_note_of_its_own_end(self, world: Bench, words: str) -> None:
+        """The file system lost all but the first record: the note is this run's own, and not to be removed."""
+        notes = f"The mail gateway\n[vmmigrate] run r1: {words}, unplugged"
+        world.hypervisor.set_notes(world.old, notes)
+        assert self.failed(world.run()) == [guards.HERE]
+        assert world.notes() == notes
+
+    def test_a_journal_cut_before_its_claim_whose_old_vm_was_deleted_has_nothing_to_lose(self, world: Bench) -> None:
+        run = world.run()
+        run.plan = replace(run.plan, old=VmRef("gone", "mailgw"))
+        assert self.failed(run) == []
 
     def test_after_the_commit_no_migration_is_said_to_be_in_progress(self, world: Bench) -> None:
         """As a `finish` that was interrupted left it."""

@@ -566,7 +566,7 @@ def test_a_rehearsed_rollback_is_refused_as_the_real_one(tmp_path: Path, tiny: T
 
 def test_a_step_that_fails_before_the_commit_takes_the_run_back(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [])
-    tiny.before["inventory"] = raises(trouble("the host is down"))
+    tiny.before["inventory"] = raises(trouble("the host is down"), after=1)  # of the guard
     with pytest.raises(RolledBack, match="the host is down"):
         operations.resume("r1", parts(tmp_path, tiny))
     state = fold(read(rundir.journal))
@@ -578,7 +578,7 @@ def test_a_step_that_fails_before_the_commit_takes_the_run_back(tmp_path: Path, 
 
 def test_a_bug_takes_the_run_back_too_and_stays_a_bug(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [])
-    tiny.before["inventory"] = raises(KeyError("bug"))
+    tiny.before["inventory"] = raises(KeyError("bug"), after=1)
     with pytest.raises(KeyError):
         operations.resume("r1", parts(tmp_path, tiny))
     assert fold(read(rundir.journal)).ended == "rolled-back"
@@ -586,7 +586,7 @@ def test_a_bug_takes_the_run_back_too_and_stays_a_bug(tmp_path: Path, tiny: Tiny
 
 def test_an_automatic_rollback_is_not_interrupted(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", [])
-    tiny.before["inventory"] = raises(trouble())
+    tiny.before["inventory"] = raises(trouble(), after=1)
     asked: list[None] = []
 
     def impatient() -> None:

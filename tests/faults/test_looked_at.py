@@ -1,0 +1,89 @@
+"""Whether mail flows is looked at where it is decided: in the guest's own rules, which no greeting here shows."""
+
+from dataclasses import replace
+
+import pytest
+
+from hypervisors import VmRef
+from tests.faults.model import Model
+from tests.faults.test_silence import in_a_copy, serving
+from vmmigrate import known_runs
+from vmmigrate.appliance.net.firewall import intake_rules, isolation_rules
+from vmmigrate.events import DOWN, FLOWING, RunEnded, Service, silent
+from vmmigrate.service import service
+from vmmigrate.settings.secrets import ProcessSecrets
+
+
+def look(model: Model, *, passwords: bool = True) -> Service:
+    """As `status` does."""
+    parts = model.desk.parts(silent)
+    parts = parts if passwords else replace(parts, secrets=ProcessSecrets({}))
+    found = service(known_runs.status(model.desk.run_id, parts), parts)
+    assert found is not None
+    return found
+
+
+def load(model: Model, vm: str, rules: str) -> None:
+    guest = model.world.guest(vm)
+    assert guest is not None
+    guest.ruleset.load(rules)
+
+
+@in_a_copy
+def test_a_new_gateway_that_is_isolated_again_takes_no_mail() -> None:
+    """As a snapshot from before its opening leaves it: it greets this workstation, and nobody else."""
+    model = Model()
+    model.desk.command("migrate")
+    assert (look(model).state, look(model).seen) == (FLOWING, "")
+    load(model, model.moves.new, isolation_rules(tuple(model.world.me.values())))
+    assert serving(model) == []
+    found, name = look(model), model.world.entry(model.moves.new)["name"]
+    assert (found.state, found.machines["new VM"]) == (DOWN, "plugged in, but it may not be open")
+    assert f"{name} is plugged in, but its firewall keeps the world out: isolated" in str(found)
+    assert f"now on the screen of {name}, as root: nft delete table inet vmmigrate_isolation" in str(found)
+    assert f"or vmmigrate rollback {model.desk.run_id}" in found.now
+    assert model.desk.command("rollback").error is None
+    assert serving(model) == ["mailgw"]
+
+
+@in_a_copy
+def test_rules_that_could_not_be_looked_at_are_said() -> None:
+    model = Model()
+    model.desk.command("migrate")
+    found = look(model, passwords=False)
+    name = model.world.entry(model.moves.new)["name"]
+    assert (found.state, found.seen) == (FLOWING, f"the firewall of {name} was not looked at")
+
+
+@in_a_copy
+def test_what_is_finished_is_its_owners_and_not_looked_into() -> None:
+    model = Model()
+    model.desk.command("migrate")
+    assert model.desk.command("finish").error is None
+    assert (look(model).state, look(model).seen) == (FLOWING, "")
+
+
+@in_a_copy
+def test_a_closed_intake_of_the_new_gateway_is_down_too() -> None:
+    model = Model()
+    model.desk.command("migrate")
+    load(model, model.moves.new, intake_rules())
+    assert look(model).state == DOWN
+
+
+@pytest.mark.parametrize("verbs", [("migrate", "rollback"), ("prepare", "cutover", "rollback")])
+@in_a_copy
+def test_rules_that_are_back_in_the_old_gateway_after_a_way_back_are_lifted_by_it(verbs: tuple[str, ...]) -> None:
+    model = Model()
+    for verb in verbs:
+        assert model.desk.command(verb).error is None
+    old = VmRef(model.moves.old, "mailgw")
+    load(model, old.id, intake_rules())
+    assert serving(model) == []
+    found = look(model)
+    assert found.state == DOWN
+    assert found.now.startswith(f"vmmigrate rollback {model.desk.run_id}; or on the screen of mailgw, as root: nft ")
+    again = model.desk.command("rollback")
+    assert again.error is None, again.text
+    (ended,) = [event for event in again.events if isinstance(event, RunEnded)]
+    assert (ended.mail and ended.mail.state, serving(model)) == (FLOWING, ["mailgw"])

@@ -1,0 +1,48 @@
+"""What the live NICs are plugged into: whoever runs the hypervisor may give it another name, or take it away."""
+
+from collections.abc import Iterator
+
+from hypervisors import Network, Nic, NotFound, VmRef
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.stage import Run
+from vmmigrate.steps import links
+
+_LISTED = ("network", "portgroup", "dvportgroup", "opaque")  # kinds of which a hypervisor lists every one
+
+
+def is_it(run: Run, network: Network) -> bool:
+    """Whether that is the live network: by its name; where nothing has that name any more, whatever else is there."""
+    planned = run.plan.identity.network
+    if network == planned:
+        return True
+    known = run.hypervisor.networks()
+    return not _has(known, planned) and _has(known, network)
+
+
+def is_there(run: Run, *vms: VmRef) -> Iterator[Check]:
+    """What their live NICs name is there: else neither a link can be set nor a machine started. One that is gone has
+    none.
+    """
+    known = run.hypervisor.networks()
+    for vm in vms:
+        for nic in _nics(run, vm):
+            there = _has(known, nic.network)
+            hint = (
+                f"give that network its name back and start it, or plug the NIC {nic.mac} of {vm.name} into the one"
+                " that it is now; then run this again"
+            )
+            seen = f"{nic.network} is not there, or not active"
+            what = f"the network of the live NIC of {vm.name}"
+            yield Check("live-network", what, "there", str(nic.network) if there else seen, Verdict.of(there), hint)
+
+
+def _nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
+    try:
+        return links.live_nics(run, vm)
+    except NotFound:
+        return ()
+
+
+def _has(known: tuple[Network, ...], network: Network) -> bool:
+    same = [each for each in known if (each.name, each.kind) == (network.name, network.kind)]
+    return network.kind not in _LISTED or any(each.active for each in same)
