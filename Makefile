@@ -61,8 +61,9 @@ lab-down: ## Stop the lab and remove everything it made
 man: setup ## Generate the manual page from the help
 	$(PY) docs/manpage.py > docs/vmmigrate.1
 
-docs: man ## Generate the manual page, the page of limits and the transcript of a first use
+docs: man ## Generate the manual page, the pages of limits and privileges and the transcript of a first use
 	$(PY) docs/limits.py > docs/limits.md
+	$(PY) docs/privileges.py > docs/privileges.md
 	VMMIGRATE_WRITE_DOCS=1 $(PY) -m pytest -q tests/journey/test_first_use.py
 
 bench: setup ## Measure against other tools: a table, then one JSON line per figure

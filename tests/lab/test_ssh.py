@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -18,10 +18,12 @@ from real_sshd import RealSshd, make_key, public, running
 from hypervisors import LoginRefused, Secret
 from hypervisors.wire.ssh import Login, SshKey, SshServer
 from hypervisors.wire.ssh.execution import OUTPUT_LIMIT
-from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile
+from vmmigrate.appliance.privileges import PHASES, PRIVILEGES, rules
 from vmmigrate.appliance.ssh.shell import SshShell
+from vmmigrate.appliance.ssh.sudoers import ANYTHING, command
 from vmmigrate.errors import ApplianceError, CommandFailed
 
 pytestmark = [
@@ -71,8 +73,15 @@ listedtied ALL=(ALL) READING
 Defaults:lectured lecture=always, badpass_message="Falsches Kennwort."
 lectured ALL=(ALL) ALL
 END
+useradd -m -s /bin/bash least
+cp "$0/least" /etc/sudoers.d/least
+chmod 440 /etc/sudoers.d/least
 mkdir -m 700 /run/secret
 head -c 100000 /dev/urandom > /run/secret/random
+for each in /usr/sbin /usr/bin; do
+    [ -d "$0/stand-ins$each" ] || continue
+    mount -t overlay overlay -o "lowerdir=$0/stand-ins$each:$each" $each
+done
 exec "$@"
 """
 RANDOM = "/run/secret/random"
@@ -82,8 +91,15 @@ BY_QUESTIONS = ("UsePAM yes", "PasswordAuthentication no", "KbdInteractiveAuthen
 
 
 @contextmanager
-def world(folder: Path, *options: str, authorized: str = "") -> Iterator[RealSshd]:
+def world(folder: Path, *options: str, authorized: str = "", programs: Iterable[str] = ()) -> Iterator[RealSshd]:
+    """`programs`: those that print their path and their words there, whether this machine has them or not."""
     (folder / "world").mkdir(parents=True)
+    (folder / "world" / "least").write_text(rules("least", *PHASES))
+    for program in programs:
+        stand_in = folder / "world" / "stand-ins" / program.lstrip("/")
+        stand_in.parent.mkdir(parents=True, exist_ok=True)
+        stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$0" "$@"\n')
+        stand_in.chmod(0o755)
     wrapper = (*NAMESPACE, str(folder / "world"))
     keys = "AuthorizedKeysFile /run/authorized_keys"  # every account may read it there
     with running(folder / "sshd", keys, *options, authorized=authorized, wrapper=wrapper) as sshd:
@@ -214,12 +230,78 @@ def test_an_account_that_may_run_only_a_list_of_commands(sshd: RealSshd, user: s
     file = NewFile("/run/secret/never", b"", FileMeta("0600", "root", "root"))
     with talking(sshd, user) as shell:
         assert len(shell.read_file(RANDOM)) == 100_000
-        for act in (lambda: ask_all(shell, [("true",)], user="root"), lambda: shell.install(file)):
-            with pytest.raises(
-                LoginRefused, match=f"does not let '{user}' run `sh` as root: .*(not allowed|required)"
-            ) as it:
-                act()
-            assert f"`{user} ALL=(ALL) ALL` in sudoers" in it.value.hint
+        with pytest.raises(
+            LoginRefused, match=f"does not let '{user}' run `sh` as root: .*(not allowed|required)"
+        ) as it:
+            shell.install(file)
+        assert "in sudoers" in it.value.hint
+
+
+@pytest.mark.parametrize("user", ["listed", "listedtied"])
+def test_of_a_list_with_a_password_no_line_is_run(sshd: RealSshd, user: str) -> None:
+    with talking(sshd, user) as shell, pytest.raises(LoginRefused, match=f"does not let '{user}' run `sh` as") as it:
+        ask_all(shell, [("true",)], user="root")
+    assert f"`{user} ALL=(ALL) ALL` in sudoers" in it.value.hint
+    assert "docs/privileges.md with NOPASSWD" in it.value.hint
+
+
+# ---- no more than is documented ------------------------------------------------------------------------------
+
+
+def test_each_documented_command_is_run_and_nothing_near_it(tmp_path: Path) -> None:
+    """All of them by stand-ins that print what they were given, in one line and alone."""
+    paths = {command(each.argv).split()[0] for each in PRIVILEGES} - {"/usr/bin/true", "/usr/bin/cat"}
+    asked = [each for each in PRIVILEGES if each.argv[0] not in ("true", "cat")]
+    key = make_key(tmp_path / "id")
+    with (
+        world(tmp_path, *BY_PASSWORD, authorized=public(key), programs=paths) as sshd,
+        talking(sshd, "least", key=SshKey(key)) as shell,
+    ):
+        for user in ("root", "postgres"):
+            argvs = [
+                tuple(word if word != ANYTHING else "-c" for word in each.argv) for each in asked if each.user == user
+            ]
+            answers = ask_all(shell, argvs, user=user, timeout=300)
+            assert [(0, *argv[1:]) for argv in argvs] == [
+                (said.status, *said.stdout.splitlines()[1:]) for said in answers
+            ]
+            alone = shell.run(argvs[-1], user=user).stdout.splitlines()
+            assert alone[1:] == list(argvs[-1][1:])
+        assert shell.run(in_order(("postconf", "-n"), ("postconf", "-M")), user="root").stdout.split()[1::2] == [
+            "-n",
+            "-M",
+        ]
+        for near in NEAR:
+            with pytest.raises(LoginRefused, match="does not let 'least' run") as told:
+                shell.run(near, user="root")
+            assert "least ALL=(root) NOPASSWD: " in told.value.hint
+        with pytest.raises(LoginRefused) as told:
+            ask_all(shell, [("postconf", "-n"), NEAR[0], ("true",), NEAR[1]], user="root")
+        assert [told.value.hint.count(command(each)) for each in (("postconf", "-n"), *NEAR[:2])] == [0, 1, 1]
+
+
+NEAR = [
+    ("postconf", "-e", "a=b"),
+    ("base64", "/etc/shadow"),
+    ("base64", "/etc/postfix/tls.pem", "/etc/shadow"),
+    ("cat", "/etc/postfix/../shadow"),
+    ("stat", "-c", "%a", "/etc/postfix/tls.pem"),
+    ("nft", "-f", "/tmp/any"),
+    ("dd", "of=/etc/passwd", "status=none"),
+    ("systemctl", "stop", "ssh"),
+    ("rm", "-rf", "/run/vmmigrate", "/etc"),
+    ("true", "--help"),
+    ("sh", "-c", "id"),
+    ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "djigzo", "-c", "SELECT 1"),
+]
+
+
+def test_a_program_that_is_not_there_is_seen_as_missing_by_a_sudo_for_each_too(sshd: RealSshd) -> None:
+    for user in ("sa", "free"):
+        with talking(sshd, user) as shell:
+            missing, there = ask_all(shell, [("no-such-program",), ("true",)], user="root")
+            assert (missing.status, there.status) == (127, 0)
+            assert shell.run(["no-such-program"], user="root", check=False).status == 127
 
 
 def test_a_sudo_password_that_is_wrong_is_tried_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
+from vmmigrate.appliance.several import Line, status_as_of_sh
 from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.limits import QUESTIONS
 
@@ -24,9 +25,9 @@ def ask_all(
     Raises ApplianceError.
     """
     mark = secrets.token_hex(16)
-    asked = [f'{shlex.join(question)}; echo "{mark} $?"; echo {mark} >&2' for question in questions]
-    line = "; ".join(("exec </dev/null", *asked))
-    said = shell.run(("sh", "-c", line), user=user, check=False, timeout=timeout + _EACH_MORE * (len(questions) - 1))
+    asked = [piece for question in questions for piece in (question, f'; echo "{mark} $?"; echo {mark} >&2; ')]
+    line = Line("exec </dev/null; ", *asked)
+    said = shell.run(line, user=user, check=False, timeout=timeout + _EACH_MORE * (len(questions) - 1))
     pieces = re.split(rf"{mark} ([0-9]{{1,3}})\n", said.stdout)  # output, status, output, status, …, rest
     outputs, statuses, errors = pieces[:-1:2], pieces[1::2], said.stderr.split(f"{mark}\n")[:-1]
     if said.status != 0 and not statuses:
@@ -39,7 +40,8 @@ def ask_all(
             else "is its disk or its memory full? look at its screen, then run this again",
         )
     return tuple(
-        Result(int(status), output, error) for status, output, error in zip(statuses, outputs, errors, strict=True)
+        Result(status_as_of_sh(int(status), error), output, error)
+        for status, output, error in zip(statuses, outputs, errors, strict=True)
     )
 
 
@@ -56,4 +58,7 @@ def _none_was_run(host: str, questions: Sequence[Sequence[str]], said: Result) -
 
 def in_order(*commands: Sequence[str]) -> tuple[str, ...]:
     """One command that runs these until one fails."""
-    return tuple(commands[0]) if len(commands) == 1 else ("sh", "-c", " && ".join(map(shlex.join, commands)))
+    if len(commands) == 1:
+        return tuple(commands[0])
+    first, *others = commands
+    return Line(first, *(piece for command in others for piece in (" && ", command)))

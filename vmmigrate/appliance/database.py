@@ -16,6 +16,7 @@ _DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md
 _LIST = "SELECT '{0}', coalesce(json_agg({1}), '[]') FROM {0}"
 _LISTED = {"cm_certificates": "cm_thumbprint", "cm_keystore": "cm_alias"}
 _PATIENCE = DATABASE.most
+PSQL = ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "djigzo")
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ def _query(shell: Shell, *statements: str, check: bool = True) -> tuple[int, lis
     Without ON_ERROR_STOP the status is that of the last statement: another's answer could be missing unseen.
     """
     commands = [word for statement in statements for word in ("-c", statement)]
-    argv = ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "djigzo", *commands)
-    said = shell.run(argv, user="postgres", check=check, timeout=_PATIENCE)
+    said = shell.run((*PSQL, *commands), user="postgres", check=check, timeout=_PATIENCE)
     return said.status, [line for line in said.stdout.split("\n") if line]
 
 

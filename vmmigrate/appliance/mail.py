@@ -29,8 +29,9 @@ from vmmigrate.appliance.smtp import Smtp
 from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.reading import whole
 
-_SESSIONS = ("ss", "-Htn", "state", "established")
-UNDER_WAY = (_SESSIONS, listing.QUESTION, mailports.QUESTION)
+SESSIONS = ("ss", "-Htn", "state", "established")
+FLUSH, SETTINGS = ("postqueue", "-f"), ("postconf", "-n")
+UNDER_WAY = (SESSIONS, listing.QUESTION, mailports.QUESTION)
 _PAUSE = 0.1  # seconds between two looks
 _CLOSED = "Connection unexpectedly closed"  # smtplib's words, with an errno behind them or not
 
@@ -46,7 +47,7 @@ def _counted(shell: Shell, listed: str) -> Queues:
 
 def flush(shell: Shell) -> None:
     """Have Postfix try everything that waits, now."""
-    shell.run(("postqueue", "-f"), user="root")
+    shell.run(FLUSH, user="root")
 
 
 def sessions(listed: str, ports: tuple[int, ...]) -> int:
@@ -149,7 +150,7 @@ def name(shell: Shell) -> str:
 def settings(shell: Shell) -> dict[str, str]:
     """`postconf -n`, name → raw value. Not for facts or reports: see `settings_digest`."""
     # as root: an ordinary user's PATH lacks /usr/sbin
-    lines = shell.run(("postconf", "-n"), user="root").stdout.splitlines()
+    lines = shell.run(SETTINGS, user="root").stdout.splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}
 

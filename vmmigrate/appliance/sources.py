@@ -1,6 +1,6 @@
 """What brings mail to a gateway by itself, other than by SMTP: units that fetch or send it while they are active."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vmmigrate.appliance.port import Shell
 
@@ -21,4 +21,13 @@ def stopping(units: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def start(shell: Shell, units: Sequence[str]) -> None:
-    shell.run(("systemctl", "start", *units), user="root")
+    shell.run(starting(units), user="root")
+
+
+def starting(units: Sequence[str]) -> tuple[str, ...]:
+    return ("systemctl", "start", *units)
+
+
+def sets() -> Iterator[tuple[str, ...]]:
+    """Those that may be active together: cron has one name on Debian, and another on RHEL."""
+    yield from (("fetchmail", "cron"), ("fetchmail", "crond"), ("fetchmail",), ("cron",), ("crond",))

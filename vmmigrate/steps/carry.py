@@ -24,8 +24,9 @@ def do(run: Run) -> None:
     if not waiting:
         return
     if run.plan.mail_queue == CARRY:
+        _store(run, old)
         if run.facts.find(CarriedMail) is None:
-            run.learn(CarriedMail(queues=listing.counted(waiting).counts))  # from now on there may be copies
+            run.learn(CarriedMail(queues=listing.counted(waiting).counts))  # from now on there may be copies in a guest
         _carry(run, old, waiting)
     else:
         run.learn(CarriedMail(left=len(waiting)))
@@ -34,7 +35,6 @@ def do(run: Run) -> None:
 
 def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
     """What was laid before is not laid again, so all of this can be done twice."""
-    _store(run, old)
     new = run.new_shell
     carrying.stop(new)
     with run.rundir.sealed.decrypted(run.rundir.queue) as source:
@@ -45,7 +45,7 @@ def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
 
 
 def _store(run: Run, old: Shell) -> None:
-    """Encrypted, as it comes."""
+    """Encrypted, as it comes. Where sudo lets nobody pack it, nothing was changed but that Postfix is stopped."""
     moves = leaving_room(run.rundir.path, run.pace.moves, "the mail queue")
     piped = Piped(lambda sink: carrying.pack(old, sink, moves))
     with piped as source:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 from fixtures.appliance import sh
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
@@ -98,6 +99,10 @@ class ScriptedShell:
             self.ran.append(f"INSTALL {file.path}")
             self.files[file.path] = file.data
             self.metas[file.path] = file.meta
+
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+        assert argv[0] == "dd"
+        self.install(NewFile(argv[1].removeprefix("of="), source.read(), TEXT))
 
     def own_address(self) -> str:
         return "198.51.100.1"

@@ -1,5 +1,6 @@
 """The guest's own firewall: isolate a new appliance until it may be live, close an old one's mail intake."""
 
+from io import BytesIO
 from posixpath import dirname
 
 from vmmigrate.appliance.looking import LookingShell
@@ -36,9 +37,11 @@ _UNIT_FOLDER = "/etc/systemd/system"
 _UNIT_PATH = f"{_UNIT_FOLDER}/{UNIT}"
 _WANTED = f"{_UNIT_FOLDER}/sysinit.target.wants/{UNIT}"
 _FOLDER = "/etc/vmmigrate"
-_AT_BOOT = ("test", "-e", _WANTED)
+AT_BOOT = ("test", "-e", _WANTED)
 TRACES = tuple(("test", "-e", path) for path in (_WANTED, _UNIT_PATH, _FOLDER))  # of an isolation
-_RUN_FOLDER = "/run/vmmigrate"
+RUN_FOLDER = "/run/vmmigrate"
+MAKE_RUN_FOLDER = ("mkdir", "-p", RUN_FOLDER)
+REMOVE_RUN_FOLDER = ("rm", "-rf", RUN_FOLDER)
 _META = FileMeta("0644", "root", "root")
 
 
@@ -91,7 +94,7 @@ def remove_isolation(shell: Shell) -> None:
 def look_at(shell: Shell, *more: tuple[str, ...]) -> LookingShell:
     """All that the questions below ask, and `more`, in one command as root."""
     look = LookingShell(shell)
-    look.ahead(nft.listing(ISOLATION), nft.listing(INTAKE), _AT_BOOT, *more, user="root")
+    look.ahead(nft.listing(ISOLATION), nft.listing(INTAKE), AT_BOOT, *more, user="root")
     return look
 
 
@@ -102,7 +105,7 @@ def is_isolated(shell: Shell) -> bool:
 
 def is_isolated_at_boot(shell: Shell) -> bool:
     """Whether a boot loads them."""
-    return shell.run(_AT_BOOT, user="root", check=False).status == 0
+    return shell.run(AT_BOOT, user="root", check=False).status == 0
 
 
 def nothing_isolates(shell: Shell) -> bool:
@@ -116,10 +119,15 @@ def lay_intake(shell: Shell, allowed: tuple[str, ...] = (), ports: tuple[int, ..
     The result can load them without asking anything: when the intake is closed there is no time for that.
     """
     dialect = _dialect(shell)
-    files = dialect.intake_files(Addresses.of(allowed), ports)
-    laid = [NewFile(f"{_RUN_FOLDER}/{name}", text.encode(), _META) for name, text in files.items()]
-    shell.install(*laid, folders=(_RUN_FOLDER,))
+    shell.run(MAKE_RUN_FOLDER, user="root")
+    for name, text in dialect.intake_files(Addresses.of(allowed), ports).items():
+        shell.give(laying(name), BytesIO(text.encode()))  # not `install`: rules of sudoers can name this one
     return dialect
+
+
+def laying(name: str) -> tuple[str, ...]:
+    """What writes one file of rules, in a folder where only root can put a link."""
+    return ("dd", f"of={RUN_FOLDER}/{name}", "status=none")
 
 
 def close_intake(shell: Shell, laid: Dialect, *then: tuple[str, ...]) -> None:
@@ -127,13 +135,13 @@ def close_intake(shell: Shell, laid: Dialect, *then: tuple[str, ...]) -> None:
 
     `then`: further commands, in the same go.
     """
-    laid.load(shell, INTAKE, _RUN_FOLDER, *then)
+    laid.load(shell, INTAKE, RUN_FOLDER, *then)
 
 
 def open_intake(shell: Shell) -> None:
     """Accept mail again, and delete the rules; nothing if it was open."""
     _unload(shell, INTAKE)
-    shell.run(("rm", "-rf", _RUN_FOLDER), user="root", check=False)
+    shell.run(REMOVE_RUN_FOLDER, user="root", check=False)
 
 
 def intake_closed(shell: Shell) -> bool:

@@ -1,5 +1,6 @@
 """The guest's firewall in iptables' dialect, for guests without nft: chains of our own, jumped to first."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 
@@ -40,8 +41,8 @@ class Iptables:
             command
             for kind, program in _PROGRAMS.items()
             for command in (
-                (f"{program}-restore", "-n", f"{folder}/{_file(table, kind)}"),
-                *((program, "-I", hook, "1", "-j", _chain(table, hook)) for hook in _HOOKS[table]),
+                _restoring(program, table, kind, folder),
+                *(_joining(program, table, hook) for hook in _HOOKS[table]),
             )
         ]
         return tuple(f"{home}/{' '.join(command)}" for command in commands)
@@ -49,10 +50,10 @@ class Iptables:
     def load(self, shell: Shell, table: str, folder: str, *then: tuple[str, ...]) -> None:
         """`then`: further commands."""
         for kind, program in _PROGRAMS.items():
-            shell.run((f"{program}-restore", "-n", f"{folder}/{_file(table, kind)}"), user="root")
+            shell.run(_restoring(program, table, kind, folder), user="root")
             for hook in _HOOKS[table]:
                 if not _jumps(shell, program, table, hook):
-                    shell.run((program, "-I", hook, "1", "-j", _chain(table, hook)), user="root")
+                    shell.run(_joining(program, table, hook), user="root")
         for command in then:
             shell.run(command, user="root")
 
@@ -69,11 +70,22 @@ class Iptables:
         for _ in range(_MOST_JUMPS):
             if not _jumps(shell, program, table, hook):
                 return
-            shell.run((program, "-D", hook, "-j", _chain(table, hook)), user="root")
+            shell.run(_parting(program, table, hook), user="root")
         raise ApplianceError(
             f"{shell.host}: `{' '.join(_jump(program, table, hook))}` finds the rule after {_MOST_JUMPS} deletions",
             hint=f"see what sets it there again: {program} -S {hook}",
         )
+
+    @staticmethod
+    def commands(table: str, folder: str) -> Iterator[tuple[str, ...]]:
+        """All that `load`, `unload` and `loaded` may run."""
+        for kind, program in _PROGRAMS.items():
+            yield _restoring(program, table, kind, folder)
+            for hook in _HOOKS[table]:
+                chain = _chain(table, hook)
+                yield _jump(program, table, hook)
+                yield from (_joining(program, table, hook), _parting(program, table, hook))
+                yield from ((program, "-F", chain), (program, "-X", chain))
 
     def questions(self, table: str) -> tuple[tuple[str, ...], ...]:
         """What `loaded` asks."""
@@ -145,6 +157,18 @@ def _jumps(shell: Shell, program: str, table: str, hook: str) -> bool:
 
 def _jump(program: str, table: str, hook: str) -> tuple[str, ...]:
     return (program, "-C", hook, "-j", _chain(table, hook))
+
+
+def _restoring(program: str, table: str, kind: str, folder: str) -> tuple[str, ...]:
+    return (f"{program}-restore", "-n", f"{folder}/{_file(table, kind)}")
+
+
+def _joining(program: str, table: str, hook: str) -> tuple[str, ...]:
+    return (program, "-I", hook, "1", "-j", _chain(table, hook))
+
+
+def _parting(program: str, table: str, hook: str) -> tuple[str, ...]:
+    return (program, "-D", hook, "-j", _chain(table, hook))
 
 
 def _chain(table: str, hook: str) -> str:

@@ -52,7 +52,7 @@ class Nft:
 
 def unload(shell: Shell, table: str, *first: tuple[str, ...]) -> bool:
     """Delete the table if it is there, in one command; False if the guest has no nft. `first`: what comes before it."""
-    delete = in_order(*first, ("nft", "delete", "table", "inet", table))
+    delete = in_order(*first, deleting(table))
     deleted, listed = ask_all(shell, (delete, listing(table)), user="root")
     if deleted.status != 0 and listed.status == 0:
         shell.run(delete, user="root")
@@ -63,6 +63,10 @@ def is_loaded(shell: Shell, table: str) -> bool | None:
     """None if the guest has no nft."""
     status = shell.run(listing(table), user="root", check=False).status
     return None if status == _NO_SUCH_PROGRAM else status == 0
+
+
+def deleting(table: str) -> tuple[str, ...]:
+    return ("nft", "delete", "table", "inet", table)
 
 
 def listing(table: str) -> tuple[str, ...]:

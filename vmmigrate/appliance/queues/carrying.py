@@ -14,7 +14,7 @@ from vmmigrate.appliance.queues.passing import QueueFiles
 from vmmigrate.errors import ApplianceError
 
 _UNIT = "postfix"
-_STOP, STATE = ("systemctl", "stop", _UNIT), ("systemctl", "is-active", _UNIT)
+STOP, START, STATE = (("systemctl", verb, _UNIT) for verb in ("stop", "start", "is-active"))
 _PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
 MAILDROP = "maildrop"
 COPIED = f"{programs.FOLDER}/copied"
@@ -33,19 +33,19 @@ class Arrived:
 
 def freeze(shell: Shell) -> tuple[Message, ...]:
     """Stop Postfix, and list what waits in it. Raises CommandFailed, ApplianceError, Unreachable."""
-    stopped, listed = ask_all(shell, (_STOP, listing.QUESTION), user="root")
+    stopped, listed = ask_all(shell, (STOP, listing.QUESTION), user="root")
     if stopped.status or listed.status:
-        shell.run(_STOP, user="root")
+        shell.run(STOP, user="root")
         listed = shell.run(listing.QUESTION, user="root")
     return listing.parse(shell.host, listed.stdout)
 
 
 def stop(shell: Shell) -> None:
-    shell.run(_STOP, user="root")
+    shell.run(STOP, user="root")
 
 
 def start(shell: Shell) -> None:
-    shell.run(("systemctl", "start", _UNIT), user="root")
+    shell.run(START, user="root")
 
 
 def pack(shell: Shell, sink: BinaryIO, moves: ProgressListener = no_progress) -> None:

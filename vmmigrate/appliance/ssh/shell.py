@@ -11,6 +11,7 @@ from hypervisors import LoginRefused, Problem
 from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.addressing import plain
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
+from vmmigrate.appliance.several import Line, commands_of, status_as_of_sh
 from vmmigrate.appliance.ssh import installing, streaming, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
@@ -37,7 +38,8 @@ class SshShell:
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         output = self._run(argv, user, check, timeout)
-        return Result(output.status, text_of(output.stdout), text_of(output.stderr))
+        error = text_of(output.stderr)
+        return Result(status_as_of_sh(output.status, error), text_of(output.stdout), error)
 
     def read_file(self, path: str) -> bytes:
         """Without sudo if that is enough: each sudo is a password check, which is slow by design."""
@@ -84,6 +86,9 @@ class SshShell:
     def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
         if self._session.login.user == "root":
             self._checked(argv, self._session.pour_in(argv, b"", source, timeout))
+        elif self._found_out().of_each:
+            words, _ = self._found_out().before(argv)
+            self._checked(argv, self._session.pour_in(words, b"", source, timeout))
         elif not self._found_out().tty:
             mark = f"vmmigrate-{secrets.token_hex(8)}"
             words, first = self._found_out().before(("sh", "-c", streaming.after_mark(mark, argv)))
@@ -106,6 +111,7 @@ class SshShell:
                 self.run(("rm", "-rf", folder), user="root", check=False)
 
     def _checked(self, argv: Sequence[str], output: Output) -> None:
+        self._permitted(argv, "root", output)
         if output.status != 0:
             raise self._session.failed(argv, output.status, text_of(output.stderr) or text_of(output.stdout))
 
@@ -158,16 +164,27 @@ class SshShell:
         return self._by_sudo(argv, user, timeout)
 
     def _by_sudo(self, argv: Sequence[str], user: str, timeout: float, given: bytes = b"") -> Output:
+        """Where sudo asks for nothing, each command of a line by a sudo of its own: so its rules can name them."""
+        found = self._found_out()
+        if found.of_each and isinstance(argv, Line):
+            output = self._session.plain(argv.behind((*found.silently(user), "--")), given, timeout)
+        else:
+            output = found.run(self._session, argv, user, timeout, given)
+        return self._permitted(argv, user, output)
+
+    def _permitted(self, argv: Sequence[str], user: str, output: Output) -> Output:
         """A command that sudo refuses did not run, so it must not pass for one that failed ("no such file")."""
-        output = self._found_out().run(self._session, argv, user, timeout, given)
-        if sudo.does_not_permit(output):
-            login = self._session.login
-            raise LoginRefused(
-                f"sudo on {self.host} does not let {login.user!r} run `{argv[0]}` as {user}: "
-                f"{in_words(sudo.in_sudos_words(output))}",
-                hint=sudo.what_to_permit(login.user, login.settings),
-            )
-        return output
+        found = self._sudo
+        if found is None or not sudo.does_not_permit(output, argv):
+            return output
+        login, denied = self._session.login, tuple[Sequence[str], ...]()
+        if found.of_each:
+            denied = sudo.which_are_denied(self._session, tuple(commands_of(argv)), user)
+        raise LoginRefused(
+            f"sudo on {self.host} does not let {login.user!r} run `{(denied or (argv,))[0][0]}` as {user}: "
+            f"{in_words(sudo.in_sudos_words(output))}",
+            hint=sudo.what_to_permit(login.user, login.settings, denied, user),
+        )
 
     def _found_out(self) -> sudo.Sudo:
         if self._sudo is None:

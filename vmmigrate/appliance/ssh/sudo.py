@@ -3,12 +3,15 @@
 import base64
 import binascii
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from hypervisors import Secret, in_one_line
 from hypervisors.wire.ssh import Output
+from vmmigrate.appliance.several import Line
+from vmmigrate.appliance.ssh.sudoers import rule
 from vmmigrate.limits import SUDO
 from vmmigrate.reading import whole
 
@@ -73,6 +76,16 @@ class Sudo:
         output = talk.plain(words, self.password.reveal().encode() + b"\n" + given, timeout)
         return without_prompt(output)
 
+    @property
+    def of_each(self) -> bool:
+        """Whether each command of a line can be given to a sudo of its own: none asks anything."""
+        return self.password is None and not self.tty
+
+    @staticmethod
+    def silently(user: str) -> tuple[str, ...]:
+        """What comes before a command that needs no password."""
+        return ("sudo", "-k", "-n", *(() if user == "root" else ("-u", user)))
+
     def before(self, argv: Sequence[str]) -> tuple[tuple[str, ...], bytes]:
         """How a command is run as root without a terminal, and what its input begins with."""
         if self.password is None:
@@ -90,20 +103,40 @@ def _after_the_prompt(stderr: bytes) -> bytes:
     return said if prompt else lecture
 
 
-def does_not_permit(output: Output) -> bool:
-    """Whether sudo itself refused this one command, which then did not run: sudoers permits only others."""
-    return output.status == 1 and bool(_MAY_NOT_RUN.search(output.stderr.decode("utf-8", "replace")))
+def does_not_permit(output: Output, argv: Sequence[str] = ()) -> bool:
+    """Whether sudo itself refused a command, which then did not run: sudoers permits only others.
+
+    The status is that of the last command of a `Line`, of which another may have been refused.
+    """
+    said = bool(_MAY_NOT_RUN.search(output.stderr.decode("utf-8", "replace")))
+    return said and (output.status == 1 or isinstance(argv, Line))
+
+
+def which_are_denied(talk: Talk, commands: Sequence[Sequence[str]], user: str) -> tuple[Sequence[str], ...]:
+    """Those that its rules do not let this account run as `user` without a password, in one look."""
+    ask = Sudo.silently(user)
+    each = (
+        f"{shlex.join((*ask, '-l', '--', *one))} >/dev/null 2>/dev/null || echo {at}" for at, one in enumerate(commands)
+    )
+    said = talk.plain(("sh", "-c", f"{'; '.join(each)}; true"), b"", PATIENCE).stdout.decode("utf-8", "replace")
+    numbers = [number for line in said.splitlines() if (number := whole(line)) is not None]
+    return tuple(commands[number] for number in numbers if number < len(commands))
 
 
 def in_sudos_words(output: Output) -> str:
     """Why it refused the command; of a long one only the program, because its line is ours."""
-    return in_one_line(_LONG_COMMAND.sub(r"'\1 …' as ", output.stderr.decode("utf-8", "replace")))
+    said = output.stderr.decode("utf-8", "replace")
+    refusals = [line for line in said.splitlines() if _MAY_NOT_RUN.search(line)]
+    return in_one_line(_LONG_COMMAND.sub(r"'\1 …' as ", refusals[0] if refusals else said))
 
 
-def what_to_permit(user: str, settings: str) -> str:
+def what_to_permit(user: str, settings: str, denied: Sequence[Sequence[str]] = (), target: str = "root") -> str:
+    """`denied`: the commands themselves, where they are known."""
+    if denied:
+        return "permit in sudoers (docs/privileges.md): " + "; ".join(rule(user, target, each) for each in denied)
     return (
-        "vmmigrate runs `sh` as root, with several commands in one line: a list of single commands in sudoers is not"
-        f" enough. Permit all, with `{user} ALL=(ALL) ALL` in sudoers, or give another account as {settings}.user"
+        f"permit all, with `{user} ALL=(ALL) ALL` in sudoers; or, on the old gateway, the commands of"
+        f" docs/privileges.md with NOPASSWD; or give another account as {settings}.user"
     )
 
 

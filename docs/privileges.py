@@ -1,0 +1,67 @@
+"""Print the page of privileges, made from the tables in the code: python docs/privileges.py > docs/privileges.md."""
+
+import sys
+from collections.abc import Iterator
+
+from vmmigrate.appliance.privileges import GOING_BACK, PHASES, PRIVILEGES, READING, SWITCHING, rules
+from vmmigrate.appliance.ssh.sudoers import command
+
+_BEFORE = """# What it may do, and no more
+
+Made from the tables in the code by `make docs`. Whole runs by accounts that may do exactly this are tests; what a run
+asks for besides fails them.
+
+## The old gateway: sudo
+
+The account may have all rights (`sa ALL=(ALL) ALL`, see [ssh.md](ssh.md#sudo)), or only those below. Then sudo must
+ask it for no password: each command gets a sudo of its own, and none of them is a shell. A list *with* a password is
+refused in words, because one password would be needed for each command.
+
+The paths are those of releases where `/bin` is a link to `/usr/bin`; on an older one write the path that `which`
+shows. A gateway whose `main.cf` or `server.xml` names other files, or that has another version of Tomcat, needs the
+four reading lines for those. You need not look for them: a command that sudo refuses ends `vmmigrate plan` with the
+very lines that are missing, all of that look at once. `plan` needs the lines under *read* alone; so give these first,
+and the rest before `migrate`.
+
+**What a list does not give you.** Whoever has the account can do with these lines what the last column says; a key
+store in strange hands is the gateway's identity, and whoever stops Postfix or sets the firewall has an outage. None
+of them is a shell of root or writes outside `/run/vmmigrate`.
+
+**What it does not do.** Mail that waits at the switch is copied and held by scripts, as root, and whoever may run a
+script of this kind as root may run anything. By this list it is therefore not carried: the run sees that before it
+touches a message, goes back, and the old gateway serves on. Give the account all rights for that, or have the queue
+empty first (`mail.queue = "refuse"`). `vmmigrate tls copy` into such a gateway, and `update`, need all rights too.
+
+The **new** VM is made by the run and is isolated by it: firewall, network and keys are written there, so its account
+is root's equal, whatever a list says. Remove it or its rights there when the run is finished.
+"""
+_TITLES = {
+    READING: "Read: `plan`, `backup`, `probe`, and until the switch",
+    SWITCHING: "The switch: `migrate`, `cutover`, `rehearse`, besides",
+    GOING_BACK: "Going back: `rollback`, and a run that goes back by itself",
+}
+
+
+def page() -> str:
+    return "\n".join([_BEFORE, *(line for phase in PHASES for line in _table(phase)), *_file()])
+
+
+def _table(phase: str) -> Iterator[str]:
+    yield from (f"### {_TITLES[phase]}", "", "| command | why | gives besides |", "|---|---|---|")
+    for each in PRIVILEGES:
+        if each.phase == phase:
+            spelt = command(each.argv).replace("|", "\\|")
+            yield f"| `{spelt}`{'' if each.user == 'root' else f' as {each.user}'} | {each.why} | {each.gives} |"
+    yield ""
+
+
+def _file() -> Iterator[str]:
+    yield from ("### All of it, for `visudo -f /etc/sudoers.d/vmmigrate`", "", "```")
+    for phase in PHASES:
+        yield f"# {phase}"
+        yield from rules("sa", phase).splitlines()
+    yield from ("```", "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

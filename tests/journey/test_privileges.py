@@ -1,0 +1,75 @@
+"""Whole runs by an account that sudo on the old gateway permits no more than the documented commands."""
+
+import pytest
+
+from fixtures.appliance import mailspool, sudoers
+from tests.journey.story import DONE, WENT_BACK, Story
+from vmmigrate.appliance.privileges import GOING_BACK, PHASES, READING, SWITCHING, rules
+
+
+def permit(story: Story, *phases: str, without: str = "") -> None:
+    lines = rules(story.lab.sa_old.user, *phases).splitlines()
+    kept = [line for line in lines if not without or without not in line]
+    story.lab.root_of(story.lab.old_id).write(sudoers.PATH, "".join(f"{line}\n" for line in kept).encode())
+
+
+def refused(story: Story) -> str:
+    root = story.lab.root_of(story.lab.old_id)
+    return root.text(sudoers.REFUSED) if root.has(sudoers.REFUSED) else ""
+
+
+def test_a_whole_run_asks_for_nothing_else(story: Story) -> None:
+    permit(story, *PHASES)
+    for act in (story.plan, story.migrate, story.rollback, story.finish, story.migrate, story.finish):
+        told = act()
+        assert (told.status, told.err, refused(story)) == (DONE, "", "")
+
+
+@pytest.mark.slow
+def test_a_plan_only_reads(story: Story) -> None:
+    permit(story, READING)
+    told = story.plan()
+    assert (told.status, told.err, refused(story)) == (DONE, "", "")
+
+
+@pytest.mark.slow
+def test_what_a_way_back_needs_is_less_than_the_way_there(story: Story) -> None:
+    permit(story, *PHASES)
+    assert story.migrate().status == DONE
+    permit(story, READING, GOING_BACK)
+    assert "nft -f" not in rules("sa", READING, GOING_BACK)
+    told = story.rollback()
+    assert (told.status, told.err, refused(story)) == (DONE, "", "")
+
+
+@pytest.mark.slow
+def test_a_rule_that_is_missing_is_named_as_it_must_be_written(story: Story) -> None:
+    """One of a look with several questions, in the order of its words."""
+    permit(story, *PHASES, without="base64 /etc/postfix/tls.pem")
+    told = story.plan()
+    assert told.status != DONE
+    assert "sudo on " in told.err
+    assert "does not let 'sa' run `base64` as root" in told.err
+    assert "sa ALL=(root) NOPASSWD: /usr/bin/base64 /etc/postfix/tls.pem" in told.err
+    assert "stat" not in told.err
+
+
+@pytest.mark.slow
+def test_where_the_switch_is_not_permitted_the_old_gateway_serves_on(story: Story) -> None:
+    permit(story, READING, GOING_BACK, SWITCHING, without="nft -f")
+    told = story.migrate()
+    assert told.status == WENT_BACK
+    assert "sa ALL=(root) NOPASSWD: /usr/sbin/nft -f /run/vmmigrate/intake.nft" in told.err
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+
+
+@pytest.mark.slow
+def test_mail_that_waits_is_not_carried_by_listed_commands(story: Story) -> None:
+    """Its programs are scripts: whoever may run them as root may run anything."""
+    permit(story, *PHASES)
+    root = story.lab.root_of(story.lab.old_id)
+    mailspool.put(root, "alice@example.test", ["bob@partner.example.net"], "hello", stuck=True)
+    told = story.migrate(mail={"queue": "carry"})
+    assert told.status == WENT_BACK
+    assert "does not let 'sa' run `sh` as root" in told.err
+    assert (story.live(), story.answers_the_world()) == (["old"], True)

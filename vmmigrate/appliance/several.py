@@ -1,0 +1,46 @@
+"""Several commands in one line of sh, of which each can be run as another user by itself."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+Command = tuple[str, ...]
+_NOT_FOUND = re.compile(r"^sudo: \S+: command not found$", re.MULTILINE)
+NO_SUCH_PROGRAM = 127
+
+
+class Line(tuple[str, ...]):
+    """An argv: `sh -c` and the line. `pieces`: text of sh, and the commands between."""
+
+    pieces: tuple[str | Sequence[str], ...]
+
+    def __new__(cls, *pieces: str | Sequence[str]) -> "Line":
+        made = super().__new__(cls, ("sh", "-c", "".join(map(_spelt, pieces))))
+        made.pieces = pieces
+        return made
+
+    def behind(self, before: Sequence[str]) -> "Line":
+        """The same, each command behind those words: `sudo` where its rules name single commands and not sh."""
+        return Line(*(each if isinstance(each, str) else _behind(each, before) for each in self.pieces))
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(command for each in self.pieces if not isinstance(each, str) for command in commands_of(each))
+
+
+def commands_of(argv: Sequence[str]) -> Iterator[Command]:
+    """What is run as somebody else, one by one."""
+    yield from argv.commands if isinstance(argv, Line) else (tuple(argv),)
+
+
+def _spelt(piece: str | Sequence[str]) -> str:
+    return piece if isinstance(piece, str) else shlex.join(piece)
+
+
+def _behind(command: Sequence[str], before: Sequence[str]) -> Sequence[str]:
+    return command.behind(before) if isinstance(command, Line) else (*before, *command)
+
+
+def status_as_of_sh(status: int, error: str) -> int:
+    """sudo ends with 1 where there is no such program, as one that ran may do; sh says 127."""
+    return NO_SUCH_PROGRAM if status == 1 and _NOT_FOUND.search(error) else status
