@@ -26,11 +26,11 @@ class LookingShell:
         self._seen: dict[object, object] = {}
 
     def ahead(
-        self, *questions: Sequence[str], files: Sequence[str] = (), user: str | None = None, timeout: float = 60.0
+        self, *questions: tuple[str, ...], files: Sequence[str] = (), user: str | None = None, timeout: float = 60.0
     ) -> None:
         """Ask these in one command, except those asked before; of each file its content, mode and real path."""
         about = [(*question, path) for path in dict.fromkeys(files) for question in _ABOUT_FILES]
-        fresh = [each for each in (*map(tuple, questions), *about) if (each, user) not in self._seen]
+        fresh = [each for each in (*questions, *about) if (each, user) not in self._seen]
         if not fresh:
             return
         answers = ask_all(self._shell, fresh, user=user, timeout=timeout)

@@ -51,7 +51,7 @@ def _reading() -> Iterator[Privilege]:
     for argv in dict.fromkeys((mailports.QUESTION, *postfix.QUESTIONS)):
         if argv != SETTINGS:
             yield Privilege(READING, "Postfix's services", argv)
-    yield Privilege(READING, "what waits in its queues", listing.QUESTION, gives="who writes to whom")
+    yield Privilege(READING, "what waits in its queues", listing.COMMAND, gives="who writes to whom")
     yield Privilege(
         READING,
         "the database, counted and compared",

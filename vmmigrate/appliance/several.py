@@ -10,18 +10,19 @@ NO_SUCH_PROGRAM = 127
 
 
 class Line(tuple[str, ...]):
-    """An argv: `sh -c` and the line. `pieces`: text of sh, and the commands between."""
+    """An argv: `sh -c`, the line, and its name if it has one. `pieces`: text of sh, and the commands between."""
 
     pieces: tuple[str | Sequence[str], ...]
 
-    def __new__(cls, *pieces: str | Sequence[str]) -> "Line":
-        made = super().__new__(cls, ("sh", "-c", "".join(map(_spelt, pieces))))
+    def __new__(cls, *pieces: str | Sequence[str], name: str = "") -> "Line":
+        made = super().__new__(cls, ("sh", "-c", "".join(map(_spelt, pieces)), *((name,) if name else ())))
         made.pieces = pieces
         return made
 
     def behind(self, before: Sequence[str]) -> "Line":
         """The same, each command behind those words: `sudo` where its rules name single commands and not sh."""
-        return Line(*(each if isinstance(each, str) else _behind(each, before) for each in self.pieces))
+        pieces = (each if isinstance(each, str) else _behind(each, before) for each in self.pieces)
+        return Line(*pieces, name="".join(self[3:]))
 
     @property
     def commands(self) -> tuple[Command, ...]:

@@ -4,20 +4,26 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vmmigrate.appliance.several import Line
 from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import from_json, whole
 
 # `postqueue -j` breaks off where a message leaves while it is listed ("malformed showq server response", Postfix 3.7).
-_LIST = """n=0
+COMMAND = ("postqueue", "-j")
+QUESTION = Line(
+    """n=0
 while :; do
-    said=$(postqueue -j) && break
+    said=$(""",
+    COMMAND,
+    """) && break
     status=$? n=$((n + 1))
     if test $n -ge 8; then exit $status; fi
     sleep 0.$n
 done
 if test -n "$said"; then printf '%s\\n' "$said"; fi
-"""
-QUESTION = ("sh", "-c", _LIST, "vmmigrate-queue-list")
+""",
+    name="vmmigrate-queue-list",
+)
 HOLD = "hold"
 SETTLING = ("active", "incoming", "maildrop")  # queues that empty within moments
 
