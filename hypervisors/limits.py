@@ -111,6 +111,24 @@ SSH_OUTPUT = Limit(
     "bytes",
     "the longest honest one is the listing of a queue",
 )
+SSH_GREETING = Limit(
+    "the lines before a server's first packet", "the network", 1 << 16, "bytes", "a legal notice has a page"
+)
+SSH_PACKET = Limit("a packet of SSH", "the network", 1 << 18, "bytes", "OpenSSH's own limit; we ask for 32 KiB at most")
+SSH = Limit(
+    "a connection to an SSH server, its key exchange, and each proof of who we are",
+    "the network",
+    15,
+    "seconds",
+    "each; a machine that boots takes five",
+)
+SSH_TRANSFER = Limit(
+    "what one command takes or gives as a stream over SSH, all of it",
+    "a guest",
+    86_400,
+    "seconds",
+    "whatever its speed",
+)
 QCOW2_TABLES = Limit(
     "the first table of a qcow2",
     "an image",

@@ -10,11 +10,13 @@ from pathlib import Path
 import paramiko
 
 from hypervisors.errors import LoginRefused, Problem, TrustRefused, Unreachable
+from hypervisors.limits import SSH
 from hypervisors.secrets import Secret
 from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.faults import plainly
 from hypervisors.wire.ssh.connection import Connection
 from hypervisors.wire.ssh.login import Login, Refused, is_refusal, prove
+from hypervisors.wire.ssh.packets import Packets
 from hypervisors.wire.ssh.server import HostKey, SshServer, family_of, known_types, shown_by, verify
 from hypervisors.words import in_one_line
 
@@ -42,7 +44,7 @@ def host_key_seen(
     *,
     known_hosts: Path | None = None,
     insecure_ssh_rsa: bool = False,
-    timeout: float = 15.0,
+    timeout: float = SSH.most,
     dial: Dial = dial_straight,
 ) -> HostKey:
     """The key a server shows now, without logging in: for pinning. Raises Unreachable, TrustRefused.
@@ -81,7 +83,7 @@ def _start(server: SshServer) -> _Transport:
     off = {} if server.insecure_ssh_rsa else {"keys": ["ssh-rsa"], "pubkeys": ["ssh-rsa"]}
     try:
         with _unreachable(server):
-            transport = _Transport(plain, disabled_algorithms=off)
+            transport = _Transport(plain, disabled_algorithms=off, packetizer_class=Packets)
             _prefer_known_types(transport, server)
             transport.banner_timeout = transport.auth_timeout = server.timeout
             _exchange_keys(transport, server.timeout)

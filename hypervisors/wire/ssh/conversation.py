@@ -41,13 +41,14 @@ def converse(transport: paramiko.Transport, line: str, questions: Questions, tim
 
     Raises Unfinished, TooMuch, what `questions.answer` and paramiko raise.
     """
+    ends = monotonic() + timeout
     channel = transport.open_session(timeout=timeout)
     try:
         channel.settimeout(timeout)
-        with execution.closed_after(timeout, channel):
+        with execution.closed_after(ends - monotonic(), channel):
             channel.get_pty(term="dumb", width=500)
             channel.exec_command(line)
-        seen = _talk(channel, questions, timeout)
+        seen = _talk(channel, questions, ends - monotonic())
         status = channel.recv_exit_status() if channel.exit_status_ready() else -1
         return _text(seen), None if status == -1 else status
     finally:

@@ -1,14 +1,15 @@
 """Run one command line over an SSH transport: both streams and the status, within a time and a size."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event, Timer
+from threading import Event
 from time import monotonic
 
 import paramiko
 
 from hypervisors.limits import SSH_OUTPUT
+from hypervisors.wire.allowance import Allowance, Late, ended_by
 
 OUTPUT_LIMIT = SSH_OUTPUT.most
 _PIECE = 1 << 15
@@ -45,38 +46,36 @@ def execute(transport: paramiko.Transport, line: str, given: bytes, timeout: flo
 
     Raises Unfinished, TooMuch, EOFError (the channel closed without a status) and what paramiko raises.
     """
+    ends = monotonic() + timeout
     channel = transport.open_session(timeout=timeout)
     try:
         channel.settimeout(timeout)
-        with closed_after(timeout, channel):
+        with closed_after(ends - monotonic(), channel):
             channel.exec_command(line)
             _send(channel, given)
-        return collect(channel, timeout)
+        return collect(channel, ends - monotonic())
     finally:
         channel.close()
 
 
 @contextmanager
 def closed_after(seconds: float, channel: paramiko.Channel) -> Iterator[None]:
-    """Paramiko waits for ever for an answer to a request, and for each byte of a window again. Raises Unfinished."""
-    late = Event()
+    """Paramiko waits for ever for an answer to a request, for each byte of a window, and for a peer that reads nothing.
 
-    def give_up() -> None:
-        late.set()
-        with suppress(paramiko.SSHException, OSError, EOFError):  # the session may have ended meanwhile
-            channel.close()
-
-    timer = Timer(seconds, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
+    The whole session is closed: a channel's own end would wait behind what does not go. Raises Unfinished.
+    """
+    with ended(Allowance(seconds), channel):
         yield
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        if late.is_set():
-            raise Unfinished(b"") from error
-        raise
-    finally:
-        timer.cancel()
+
+
+@contextmanager
+def ended(allowance: Allowance, channel: paramiko.Channel) -> Iterator[None]:
+    """As `closed_after`, by what is left."""
+    try:
+        with ended_by(allowance, channel.get_transport().close):
+            yield
+    except Late as error:
+        raise Unfinished(b"") from error
 
 
 def _send(channel: paramiko.Channel, given: bytes) -> None:

@@ -57,10 +57,10 @@ class Jump:
     def close(self) -> None:
         """End the session and all that goes through it; returns when no thread of it is left."""
         with self._lock:
+            self._hang_up()  # first: a channel's own end would wait behind what a jump host does not take
             for pump in self._pumps:
                 pump.stop()
             self._pumps = []
-            self._hang_up()
 
     def _channel(self, host: str, port: int, timeout: float) -> paramiko.Channel:
         """A session that died without notice is recreated once."""

@@ -4,14 +4,17 @@ from typing import BinaryIO
 
 import paramiko
 
-from hypervisors.wire.ssh.execution import Output, Unfinished, closed_after, collect
+from hypervisors.limits import SSH_TRANSFER
+from hypervisors.wire.allowance import Allowance
+from hypervisors.wire.ssh.execution import Output, Unfinished, closed_after, collect, ended
 
 _PIECE = 1 << 17
+_LONGEST = SSH_TRANSFER.most
 _SHOWN = 1 << 15  # bytes of what it says beside its output
 
 
 def pour_in(transport: paramiko.Transport, line: str, first: bytes, source: BinaryIO, quiet: float) -> Output:
-    """Run `line`; its input is `first`, then all of `source`. `quiet`: seconds in which nothing moves.
+    """Run `line`; its input is `first`, then all of `source`. `quiet`: seconds in which nothing, or too little, moves.
 
     Raises Unfinished, TooMuch, EOFError and what paramiko raises.
     """
@@ -20,18 +23,19 @@ def pour_in(transport: paramiko.Transport, line: str, first: bytes, source: Bina
         channel.settimeout(quiet)
         with closed_after(quiet, channel):
             channel.exec_command(line)
-        _send(channel, first, source, quiet)
+        _send(channel, first, source, Allowance(quiet, at_most=_LONGEST))
         return collect(channel, quiet)
     finally:
         channel.close()
 
 
-def _send(channel: paramiko.Channel, first: bytes, source: BinaryIO, quiet: float) -> None:
+def _send(channel: paramiko.Channel, first: bytes, source: BinaryIO, allowed: Allowance) -> None:
     piece = first
     try:
         while piece or (piece := source.read(_PIECE)):
-            with closed_after(quiet, channel):
+            with ended(allowed, channel):
                 channel.sendall(piece)
+            allowed.moved(len(piece))
             piece = b""
         channel.shutdown_write()
     except Unfinished:
@@ -51,9 +55,9 @@ def pour_out(transport: paramiko.Transport, line: str, first: bytes, sink: Binar
             if first:
                 channel.sendall(first)
             channel.shutdown_write()
-        said = bytearray()
+        said, allowed = bytearray(), Allowance(quiet, at_most=_LONGEST)
         try:
-            while piece := channel.recv(_PIECE):
+            while piece := _received(channel, allowed):
                 sink.write(piece)
                 _hear(channel, said)
         except TimeoutError as error:
@@ -62,6 +66,16 @@ def pour_out(transport: paramiko.Transport, line: str, first: bytes, sink: Binar
         return Output(ended.status, b"", bytes(said) + ended.stderr)
     finally:
         channel.close()
+
+
+def _received(channel: paramiko.Channel, allowed: Allowance) -> bytes:
+    """What comes next, b"" at the end. Raises TimeoutError."""
+    if allowed.is_over:
+        raise TimeoutError
+    channel.settimeout(allowed.left)
+    piece = bytes(channel.recv(_PIECE))
+    allowed.moved(len(piece))
+    return piece
 
 
 def _hear(channel: paramiko.Channel, said: bytearray) -> None:

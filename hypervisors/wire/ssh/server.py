@@ -8,6 +8,7 @@ from pathlib import Path
 import paramiko
 
 from hypervisors.errors import TrustRefused, Unusable
+from hypervisors.limits import SSH
 from hypervisors.wire.dialling import Dial, bracketed, dial_straight
 from hypervisors.wire.ssh.known_hosts import Known, known
 
@@ -32,7 +33,7 @@ class SshServer:
     host_key: str | None = None
     known_hosts: Path | None = None
     insecure_ssh_rsa: bool = False
-    timeout: float = 15.0
+    timeout: float = SSH.most
     dial: Dial = dial_straight
     called: str = ""
 

@@ -1,0 +1,126 @@
+"""An SSH server that stalls at any stage, or sends without end, keeps nobody: each is a real socket."""
+
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from threading import Event
+
+import paramiko
+import pytest
+
+from hypervisors import LoginRefused, Problem, Secret, Unreachable
+from hypervisors.wire.allowance import Allowance
+from hypervisors.wire.ssh import Login, SshServer, connect, execution, pouring
+from hypervisors.wire.ssh.connecting import host_key_seen
+from hypervisors.wire.ssh.connection import BrokeOff, Connection
+from tests.integration.odd_sshd import OddSshd
+from tests.limits.dripping import BEAT, dripping, serving
+from tests.limits.twin import most, twin
+
+_SHORT = 0.2
+_HELLO = b"SSH-2.0-x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"", b"x"),
+        (b"", b"a notice\r\n"),
+        (_HELLO, b""),
+        (_HELLO, b"\x00\x00\x00\x7f"[:1]),
+        (_HELLO + struct.pack(">I", 30_000), b"\x00"),
+    ],
+    ids=["a greeting of one line", "a notice without end", "no keys", "a length that drips", "a packet that drips"],
+)
+@twin("SSH")
+def test_a_log_in_that_stalls(begin: bytes, piece: bytes) -> None:
+    with serving(dripping(begin, piece)) as port, pytest.raises(Unreachable, match="no SSH session with"):
+        host_key_seen("127.0.0.1", port, timeout=_SHORT)
+    assert SshServer("127.0.0.1", 22).timeout == most("SSH")
+
+
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    [
+        (b"x" * 70_000, "its greeting has more than 64 KiB"),
+        (_HELLO + struct.pack(">I", (1 << 31) + 4), "it announces a packet of 21474836"),
+    ],
+)
+@twin("SSH_GREETING", "SSH_PACKET")
+def test_a_greeting_or_a_packet_of_any_size_is_not_read(begin: bytes, words: str) -> None:
+    with serving(dripping(begin, b"x")) as port, pytest.raises(Unreachable, match=words):
+        host_key_seen("127.0.0.1", port, timeout=5)
+
+
+@contextmanager
+def logged_in(sshd: OddSshd) -> Iterator[Connection]:
+    with sshd.running():
+        line = f"{sshd.key.get_name()} {sshd.key.get_base64()}"
+        server = SshServer("127.0.0.1", sshd.port, host_key=line, timeout=_SHORT)
+        with closing(connect(server, Login("root", lambda: Secret("right")))) as connection:
+            yield connection
+
+
+def test_a_proof_that_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramiko.auth_handler.AuthHandler, "_parse_userauth_request", lambda *_: None)
+    with pytest.raises(Problem, match="broke off") as told, logged_in(OddSshd(lambda line, channel: None)):
+        pass
+    assert isinstance(told.value, Unreachable)
+    assert not isinstance(told.value, LoginRefused)
+
+
+def _silent(line: str, channel: paramiko.Channel) -> None:
+    """No status, no end."""
+
+
+def _chatty(line: str, channel: paramiko.Channel) -> None:
+    while True:
+        channel.sendall(b"x")
+        Event().wait(BEAT)
+
+
+@pytest.mark.parametrize("sshd", [OddSshd(_silent), OddSshd(_silent, silent=1.0), OddSshd(_chatty)])
+def test_a_command_that_never_ends(sshd: OddSshd) -> None:
+    with logged_in(sshd) as connection, pytest.raises(execution.Unfinished):
+        connection.execute("true", b"", _SHORT)
+
+
+def test_a_channel_that_is_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramiko.Transport, "_parse_channel_open", lambda *_: None)  # the server's
+    with logged_in(OddSshd(_silent)) as connection, pytest.raises(BrokeOff, match=r"[Tt]imeout"):
+        connection.execute("true", b"", _SHORT)
+
+
+@pytest.mark.parametrize("window", [0, 1 << 30], ids=["no window", "a window, and nothing is taken from the line"])
+def test_input_that_is_never_taken(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deaf(line: str, channel: paramiko.Channel) -> None:
+        channel.get_transport().packetizer.read_message = lambda: Event().wait(2) and None  # type: ignore[method-assign]
+
+    with logged_in(OddSshd(deaf)) as connection:
+        opened = connection.transport.open_session
+
+        def widened(*how: object, **more: object) -> paramiko.Channel:
+            channel = opened(*how, **more)
+            channel.out_window_size = window
+            return channel
+
+        monkeypatch.setattr(connection.transport, "open_session", widened)
+        with pytest.raises(execution.Unfinished):
+            connection.pour_in("cat", b"", io.BytesIO(bytes(1 << 24)), 0.3)
+
+
+def test_output_that_drips_is_given_up() -> None:
+    with logged_in(OddSshd(_chatty)) as connection, pytest.raises(execution.Unfinished):
+        connection.pour_out("cat", b"", io.BytesIO(), _SHORT)
+
+
+@twin("SSH_TRANSFER")
+def test_a_stream_that_keeps_coming_is_given_up_at_last() -> None:
+    assert most("SSH_TRANSFER") == pouring._LONGEST
+    now = 0.0
+    allowed = Allowance(60, at_most=most("SSH_TRANSFER"), clock=lambda: now)
+    while not allowed.is_over:
+        now += 50
+        allowed.moved(1 << 30)
+    assert now == most("SSH_TRANSFER")
