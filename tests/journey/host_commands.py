@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fixtures.packagehost.host import entered
-from hypervisors import Clock, Pace
+from hypervisors import Pace
 from tests.journey import child
 from vmmigrate import parts
 from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
@@ -100,7 +100,6 @@ def command(request: dict[str, Any]) -> int:
     """`vmmigrate ARGV` on the host that the environment names."""
     terminal.Parts = functools.partial(parts.Parts, open_doors=HostDoors)  # type: ignore[attr-defined, assignment]
     terminal.Pace = functools.partial(Pace, child.impatient())  # type: ignore[attr-defined, assignment]
-    _ = Clock
     child.stop(request["stop"])
     return child.vmmigrate(request["argv"])
 

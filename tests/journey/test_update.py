@@ -1,10 +1,11 @@
 """A host of packages is updated: by the real dpkg, tar and PostgreSQL, killed at each record, resumed, rolled back."""
 
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from fixtures.packagehost import database
 from fixtures.packagehost.host import CACHE, NEW, OLD, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
-from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Child, Stop, Told
+from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Child, Stop, Told
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
@@ -222,3 +223,82 @@ def test_killed_in_a_step_it_is_rolled_back(tale: Tale, step: str) -> None:
     told = tale("rollback", tale.run_id, "--yes")
     assert told.status == DONE, told.err
     assert tale.world() == before
+
+
+# ---- what the world does meanwhile ---------------------------------------------------------------------------
+
+
+def test_a_host_that_was_restarted_in_the_middle_is_updated_all_the_same(tale: Tale) -> None:
+    assert tale.update(stop=("SIGKILL", "after", ("done", "install"))).status == KILLED
+    tale.host.reboot()
+    assert tale.host.takes_mail  # nothing closes it after a boot: the run must see that
+    told = tale("resume", tale.run_id)
+    assert told.status == DONE, told.err
+    assert is_new(tale)
+
+
+def test_packages_that_somebody_else_works_on_are_left_alone(tale: Tale) -> None:
+    before = tale.world()
+    with (tale.host.root / "var/lib/dpkg/lock-frontend").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        told = tale.update()
+    assert told.status == WENT_BACK
+    assert "another program works on the packages" in told.err
+    assert tale.world() == before
+
+
+def test_a_dpkg_that_was_killed_goes_back(tale: Tale, tmp_path: Path) -> None:
+    before = tale.world()
+    told = tale.update(packages=failing(tmp_path / "new", {"djigzo": {"postinst": "#!/bin/sh\nkill -9 $PPID\n"}}))
+    assert told.status == WENT_BACK, told.err
+    assert tale.world() == before
+
+
+def test_a_disk_that_is_full_goes_back(tale: Tale, tmp_path: Path) -> None:
+    before = tale.world()
+    folder = failing(tmp_path / "new", {})
+    web = next(stub for stub in new_stubs() if stub.name == "djigzo-web")
+    big = replace(web, files={"/usr/share/djigzo-web/web": "x" * 300_000})
+    for path in folder.glob("djigzo-web_*"):
+        path.unlink()
+    shutil.rmtree(folder / f".djigzo-web-{NEW}-deb")
+    build_deb(big, folder)
+    tale.host.mount("/usr/share/djigzo-web", "64k")
+    told = tale.update(packages=folder)
+    assert told.status == WENT_BACK
+    assert "No space left on device" in told.err
+    assert tale.world() == before
+
+
+def test_the_claim_of_another_run_is_respected(tale: Tale) -> None:
+    before = tale.world()
+    claim = tale.host.root / "var/lib/vmmigrate/claim"
+    claim.parent.mkdir(parents=True)
+    claim.write_text("20260101-000000-abcd another 1: an update is in progress\n")
+    told = tale.update()
+    assert told.status == ATTENTION
+    assert "is claimed by another update: 20260101-000000-abcd another" in told.err
+    assert claim.read_text().startswith("20260101-000000-abcd")
+    assert {**tale.world(), "left": []} == {**before, "left": []}
+
+
+def test_without_the_installed_packages_it_refuses_or_says_what_is_left(
+    tale: Tale, tmp_path: Path, stubs: Path
+) -> None:
+    before = tale.world()
+    for path in (tale.host.root / "var/cache/apt/archives").glob("*.deb"):
+        path.unlink()
+    told = tale.update()
+    assert told.status == WENT_BACK
+    assert "give them with --old-packages DIR" in told.err
+    assert tale.world() == before
+    shutil.rmtree(tale.host.folder / "runs")
+    bad = failing(tmp_path / "new", {"djigzo-web": _FAILS})
+    told = tale.update("--old-packages", str(stubs / "old"), packages=bad)
+    assert told.status == WENT_BACK, told.err
+    assert tale.world() == before
+    shutil.rmtree(tale.host.folder / "runs")
+    told = tale.update("--no-way-back", packages=bad)
+    assert told.status == ATTENTION
+    assert "no package of the old release is kept (--no-way-back)" in told.err
+    assert "dpkg --audit" in told.err
