@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 
+from hypervisors.vmware.privileges import METHODS, role
 from vmmigrate.appliance.privileges import GOING_BACK, PHASES, PRIVILEGES, READING, SWITCHING, rules
 from vmmigrate.appliance.ssh.sudoers import command
 
@@ -42,8 +43,28 @@ _TITLES = {
 }
 
 
+_VSPHERE = """## vSphere: a role
+
+Each method that is called has its row; what the reference of vSphere's interface requires for it is in the second
+column. *Propagate* the role to child objects of the VM folder, the resource pool, the datastore, both networks and
+the hosts. The simulator permits everything to everybody: that whole runs call nothing else is a test, that a vCenter
+permits these calls by this role is not.
+"""
+_LIKE_OLD = "With `like_old` (tags, custom attributes, permissions) the account needs besides:"
+
+
 def page() -> str:
-    return "\n".join([_BEFORE, *(line for phase in PHASES for line in _table(phase)), *_file()])
+    old = (_BEFORE, *(line for phase in PHASES for line in _table(phase)), *_file())
+    return "\n".join([*old, *_vsphere()])
+
+
+def _vsphere() -> Iterator[str]:
+    yield from (_VSPHERE, "| method | privileges |", "|---|---|")
+    for method, needed in METHODS.items():
+        yield f"| `{method}` | {', '.join(f'`{each}`' for each in needed) or 'none'} |"
+    yield from ("", "```", f"govc role.create vmmigrate {' '.join(role())}", "```", "")
+    more = sorted(set(role(like_old=True)) - set(role()))
+    yield from (_LIKE_OLD, "", "```", f"govc role.update -a vmmigrate {' '.join(more)}", "```", "")
 
 
 def _table(phase: str) -> Iterator[str]:
