@@ -129,6 +129,13 @@ SSH_TRANSFER = Limit(
     "seconds",
     "whatever its speed",
 )
+QEMU_IMG = Limit(
+    "qemu-img without progress, beside what a hundredth of the image takes at a MiB a second",
+    "the workstation",
+    300,
+    "seconds",
+    "it says each hundredth",
+)
 QCOW2_TABLES = Limit(
     "the first table of a qcow2",
     "an image",

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import IO
 
 from hypervisors.errors import HypervisorError, NoRoom, NotSupported
+from hypervisors.limits import QEMU_IMG
 from hypervisors.secrets import without_secrets
 from hypervisors.types import Image, Progress, ProgressListener
+from hypervisors.wire.allowance import Allowance, Late, ended_by
 
 _PERCENT = re.compile(rb"\(\s*([0-9.]+)/100%\)")
 _SECTOR = 512
+_MIB = 1 << 20
+_QUIET = QEMU_IMG.most
 
 
 def is_installed() -> bool:
@@ -48,15 +52,26 @@ def convert(image: Image, target: Path, options: Sequence[str], progress: Progre
     """
     size = image.disk.size
     with _started(("qemu-img", "convert", "-p", *options, *source_of(image), str(target))) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        for percent in _percentages(process.stdout):
-            progress(Progress(int(size * percent / 100), size))
-        complaint = process.stderr.read().decode(errors="replace").strip()
-        status = process.wait()
+        try:
+            complaint, status = _followed(process, size, progress)
+        except Late as error:
+            raise _stuck(f"{image.path} could not be written to {target}") from error
     if status:
         raise failure(f"{image.path} could not be written to {target}", complaint)
     progress(Progress(size, size))
+
+
+def _followed(process: "subprocess.Popen[bytes]", size: int, progress: ProgressListener) -> tuple[str, int]:
+    """What it complains of, and its status. Raises Late where it shows no progress."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    done, allowed = 0, Allowance(_QUIET + size / 100 / _MIB, each_mib=1)
+    with ended_by(allowed, process.kill):
+        for percent in _percentages(process.stdout):
+            before, done = done, int(size * percent / 100)
+            allowed.moved(done - before)
+            progress(Progress(done, size))
+        return process.stderr.read().decode(errors="replace").strip(), process.wait()
 
 
 @contextmanager
@@ -101,12 +116,22 @@ def _run(*arguments: str | Path) -> bytes:
             capture_output=True,
             start_new_session=True,
             env=without_secrets(os.environ),
+            timeout=_QUIET,
         )
     except FileNotFoundError as error:
         raise _missing() from error
+    except subprocess.TimeoutExpired as error:
+        raise _stuck(f"qemu-img {arguments[0]} failed") from error
     if finished.returncode:
         raise failure(f"qemu-img {arguments[0]} failed", finished.stderr.decode(errors="replace").strip())
     return finished.stdout
+
+
+def _stuck(what: str) -> HypervisorError:
+    return HypervisorError(
+        f"{what}: qemu-img showed no progress for {_QUIET:g} s",
+        hint="does the storage with the image, and the one it goes to, still answer? list both with: ls -l",
+    )
 
 
 def _missing() -> NotSupported:

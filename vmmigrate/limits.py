@@ -207,6 +207,9 @@ CONFIGURATION = Limit(
     "a configuration file, or a profile", "the workstation", 1 << 20, "bytes", "one with every setting has 10 KiB"
 )
 PASSWORD_FILE = Limit("a file with a password", "the workstation", 1 << 16, "bytes", "it has one line")
+PASSWORD_COMMAND = Limit(
+    "a command that prints a password", "the workstation", 300, "seconds", "it may ask a person for another one"
+)
 PLAN = Limit(
     "a plan, or another small file of a run's folder",
     "the workstation",

@@ -7,6 +7,7 @@ from threading import Thread
 
 from hypervisors.errors import Unreachable
 from hypervisors.types import Progress, ProgressListener
+from hypervisors.wire.allowance import Allowance
 
 _BEAT = 0.5  # seconds between two looks at who may have interrupted it
 
@@ -18,7 +19,7 @@ class _GivenUp(Exception):
 def moving(stall: float, what: str, act: Callable[[ProgressListener], None], progress: ProgressListener) -> None:
     """`act` in a thread of its own; what it reports is reported here, before it goes on.
 
-    Raises what `act` or the listener raises, and Unreachable where nothing moves for `stall` seconds.
+    Raises what `act` or the listener raises, and Unreachable where nothing, or too little, moves for `stall` seconds.
     """
     moved, go_on, ended = SimpleQueue[Progress | None](), SimpleQueue[bool](), Future[None]()
 
@@ -51,20 +52,19 @@ def _hear(
     what: str,
     progress: ProgressListener,
 ) -> None:
-    last, still = Progress(0, 0), 0.0
-    while True:
+    last, allowed = Progress(0, 0), Allowance(stall)
+    while not allowed.is_over:
         try:
-            now = moved.get(timeout=min(_BEAT, stall))
+            now = moved.get(timeout=max(0.001, min(_BEAT, allowed.left)))
         except Empty:
-            still += min(_BEAT, stall)
-            if still >= stall:
-                raise Unreachable(
-                    f"{what}: libvirt took no byte for {stall:g} s", hint="is the storage pool of that host stuck?"
-                ) from None
             progress(last)
             continue
         if now is None:
             return
-        last, still = now, 0.0
+        allowed.moved(now.done - last.done)
+        last = now
         progress(now)
         go_on.put(True)
+    raise Unreachable(
+        f"{what}: libvirt took no byte, or too few, for {stall:g} s", hint="is the storage pool of that host stuck?"
+    )

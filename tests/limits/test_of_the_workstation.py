@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from hypervisors import Problem
+from hypervisors import HypervisorError, Problem, identify_image, qemu_img
 from hypervisors import limits as of_hypervisors
 from hypervisors.wire.ssh.known_hosts import known
 from tests.limits.twin import most, sparse, twin
 from vmmigrate import limits, reading
 from vmmigrate.appliance.profile import read_profile
 from vmmigrate.commands.plan_file import read_plan
+from vmmigrate.errors import UsageProblem
 from vmmigrate.run import recorded
 from vmmigrate.run.record import parse
-from vmmigrate.settings import given, load, stored
-from vmmigrate.settings.secrets import _from_file
+from vmmigrate.settings import given, load, secrets, stored
+from vmmigrate.settings.secrets import _from_command, _from_file
 
 READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("CONFIGURATION", lambda path: load.load(path, {}, {})),
@@ -62,3 +63,44 @@ def test_of_a_known_hosts_file_so_much_is_read() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * most("KNOWN_HOSTS")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exec sleep 5", "sh did not end within"),
+        ("sleep 5 & echo x", "sh did not end within"),
+        ("while :; do printf x; sleep 0.02; done", "sh did not end within"),
+        ("exec yes", "sh prints more than 64 KiB"),
+    ],
+    ids=["silent", "what it left behind", "dripping", "endless"],
+)
+@twin("PASSWORD_COMMAND", "PASSWORD_FILE")
+def test_a_password_command_that_does_not_end(script: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert most("PASSWORD_COMMAND") == secrets._PATIENCE
+    monkeypatch.setattr(secrets, "_PATIENCE", 0.2)
+    with pytest.raises(UsageProblem, match=words):
+        _from_command("old.ssh.password", ("sh", "-c", script))
+
+
+_PERCENT = "printf '(%s.00/100%%)\\r'"
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["exec sleep 5", f"{_PERCENT} 1; exec sleep 5", f"for n in 1 2; do {_PERCENT} 0; done; exec sleep 5"],
+    ids=["silent", "stuck", "without progress"],
+)
+@twin("QEMU_IMG")
+def test_a_qemu_img_that_does_not_get_on(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on storage that went away."""
+    assert most("QEMU_IMG") == qemu_img._QUIET
+    monkeypatch.setattr(qemu_img, "_QUIET", 0.2)
+    (tmp_path / "qemu-img").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "qemu-img").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    image = identify_image(sparse(tmp_path / "x.img", 1 << 20, (510, b"\x55\xaa")), lambda progress: None)
+    with pytest.raises(HypervisorError, match="qemu-img showed no progress for"):
+        qemu_img.convert(image, tmp_path / "y", (), lambda progress: None)
+    with pytest.raises(HypervisorError, match="qemu-img showed no progress for"):
+        qemu_img.measured(image, "raw")

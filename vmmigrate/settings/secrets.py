@@ -1,12 +1,14 @@
 """The secrets of one process (environment, file, command, keyring, prompt), each fetched once."""
 
 import os
+import select
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 from hypervisors import Secret, without_secrets
 from vmmigrate import limits, reading
@@ -14,6 +16,8 @@ from vmmigrate.errors import UsageProblem
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.wanted import Wanted, all_wanted, given_as, variable
 
+_PATIENCE = limits.PASSWORD_COMMAND.most
+_LARGEST = limits.PASSWORD_FILE.most
 ATTEMPTS = 3  # to type a password
 Ask = Callable[[Wanted], str]
 
@@ -151,17 +155,51 @@ def _from_file(name: str, path: Path) -> str:
 def _from_command(name: str, argv: tuple[str, ...]) -> str:
     """The first line of what the command prints; its standard error goes to the operator's terminal."""
     try:
-        done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, env=without_secrets(os.environ))
+        status, said = _printed(argv)
+    except (TimeoutError, subprocess.TimeoutExpired) as error:
+        raise UsageProblem(
+            f"{name}: {argv[0]} did not end within {_PATIENCE:g} s",
+            hint=f"run it by hand and see what it waits for: {shlex.join(argv)}",
+        ) from error
     except OSError as error:
         raise UsageProblem(
             f"{name}: cannot run {argv[0]}: {error.strerror}",
             hint=f"name a program on PATH, or its whole path: command -v {shlex.quote(argv[0])}",
         ) from error
-    if done.returncode != 0:
+    if len(said) > _LARGEST:
         raise UsageProblem(
-            f"{name}: {argv[0]} ended with {done.returncode}", hint=f"run it by hand and see why: {shlex.join(argv)}"
+            f"{name}: {argv[0]} prints more than {_LARGEST >> 10} KiB", hint="name a command that prints the password"
         )
-    return _not_empty(name, done.stdout.decode(errors="surrogateescape").partition("\n")[0], argv[0])
+    if status != 0:
+        raise UsageProblem(
+            f"{name}: {argv[0]} ended with {status}", hint=f"run it by hand and see why: {shlex.join(argv)}"
+        )
+    return _not_empty(name, said.decode(errors="surrogateescape").partition("\n")[0], argv[0])
+
+
+def _printed(argv: tuple[str, ...]) -> tuple[int, bytes]:
+    """Its status, and what it printed, up to a little more than it may. Raises OSError, TimeoutExpired."""
+    ends = monotonic() + _PATIENCE
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=without_secrets(os.environ)) as process:
+        assert process.stdout is not None
+        try:
+            said = _read(process.stdout.fileno(), ends)
+            return (0 if len(said) > _LARGEST else process.wait(max(0.0, ends - monotonic()))), said
+        finally:
+            process.kill()
+
+
+def _read(descriptor: int, ends: float) -> bytes:
+    """To the end, which what the command left behind may hold open. Raises TimeoutError."""
+    said = b""
+    while len(said) <= _LARGEST:
+        if not select.select([descriptor], [], [], max(0.0, ends - monotonic()))[0]:
+            raise TimeoutError
+        piece = os.read(descriptor, _LARGEST)
+        if not piece:
+            break
+        said += piece
+    return said
 
 
 def _from_keyring(name: str, entry: str) -> str:

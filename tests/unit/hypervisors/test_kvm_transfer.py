@@ -231,9 +231,18 @@ class TestMoving:
 
     def test_it_is_given_up_where_nothing_moves(self) -> None:
         stuck = threading.Event()
-        with pytest.raises(Unreachable, match=r"the upload: libvirt took no byte for 0\.1 s"):
+        with pytest.raises(Unreachable, match=r"the upload: libvirt took no byte, or too few, for 0\.1 s"):
             moving(0.1, "the upload", lambda moved: stuck.wait(5) and None, no_progress)
         stuck.set()
+
+    def test_it_is_given_up_where_it_drips(self) -> None:
+        def drip(moved: ProgressListener) -> None:
+            for done in range(1000):
+                moved(Progress(done, 1000))
+                threading.Event().wait(0.01)
+
+        with pytest.raises(Unreachable, match=r"the upload: libvirt took no byte, or too few, for 0\.1 s"):
+            moving(0.1, "the upload", drip, no_progress)
 
     def test_an_interrupt_is_heard_while_nothing_moves(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys.modules[moving.__module__], "_BEAT", 0.01)
