@@ -1,6 +1,7 @@
 """Whether mail flows is looked at where it is decided: in the guest's own rules, which no greeting here shows."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,9 @@ from tests.faults.model import Model
 from tests.faults.test_silence import in_a_copy, serving
 from vmmigrate import known_runs
 from vmmigrate.appliance.net.firewall import intake_rules, isolation_rules
+from vmmigrate.errors import NeedsAttention
 from vmmigrate.events import DOWN, FLOWING, RunEnded, Service, silent
+from vmmigrate.run import supervise
 from vmmigrate.service import service
 from vmmigrate.settings.secrets import ProcessSecrets
 
@@ -87,3 +90,31 @@ def test_rules_that_are_back_in_the_old_gateway_after_a_way_back_are_lifted_by_i
     assert again.error is None, again.text
     (ended,) = [event for event in again.events if isinstance(event, RunEnded)]
     assert (ended.mail and ended.mail.state, serving(model)) == (FLOWING, ["mailgw"])
+
+
+@pytest.mark.parametrize("options", [{}, {"leave_behind": True}, {"scope": "switch"}])
+@in_a_copy
+def test_a_way_back_after_which_nobody_takes_mail_needs_attention(options: dict[str, object]) -> None:
+    """All of it was undone, and then somebody switched the old VM off: the look at its end decides, not its records."""
+    model = Model()
+    assert model.desk.command("migrate").error is None
+    mail_now, moved = supervise.mail_now, []
+
+    def after_somebody(*args: Any) -> Service | None:
+        if not moved:
+            moved.append(model.world.switch_off(model.moves.old))
+        return mail_now(*args)
+
+    supervise.mail_now = after_somebody
+    ended = model.desk.command("rollback", **options)
+    assert isinstance(ended.error, NeedsAttention), ended.text
+    assert str(ended.error) == "switched back, and no mail is taken yet"
+    said = [event.mail for event in ended.events if isinstance(event, RunEnded)][-1]
+    assert said is not None
+    assert (said.state, said.now) == (DOWN, ended.error.hint)
+    assert "mailgw is switched off" in said.seen
+    assert f"start {model.moves.old} (mailgw)" in said.now
+    model.world.switch_on(model.moves.old)
+    model.world.settle()
+    model.world.time.pass_by(60)
+    assert (serving(model), look(model).state) == (["mailgw"], FLOWING)

@@ -69,6 +69,7 @@ class ScriptedShell:
             "which ",
             "ip -",
             "ifquery ",
+            "resolvectl domain",
             "networkctl status ",
             "nmcli -t",
             "nmcli -g",

@@ -45,6 +45,7 @@ def guest(
     v6: list[dict[str, Any]] | None = None,
     rules: list[dict[str, Any]] | None = None,
     files: dict[str, str] | None = None,
+    domains: str | None = None,
 ) -> GuestNetwork:
     known: dict[str, Any] = {
         "ip -json address show": json.dumps(addresses),
@@ -55,6 +56,7 @@ def guest(
         every = [{"ifname": each["ifname"]} for each in addresses]
         known["ip -details -json link show"] = json.dumps([*every, *details])
     known |= {} if v6 is None else {"ip -6 -json route show": json.dumps(v6)}
+    known |= {} if domains is None else {"resolvectl domain": domains}
     known |= {} if rules is None else {"ip -json rule show": json.dumps(rules)}
     return read_network(ScriptedShell(known, {"/etc/resolv.conf": resolv} | (files or {})))
 
@@ -339,6 +341,43 @@ def test_a_resolver_of_its_own_is_known_as_one() -> None:
     )
     assert [str(each) for each in network.resolvers.stub] == ["127.0.0.1", "::1", "0.0.0.0", "::"]
     assert network.resolvers.servers == ()
+
+
+def test_a_domain_for_which_certain_servers_are_asked_is_a_line() -> None:
+    """As a VPN or `Domains=~corp.example` sets it: a resolv.conf does not show it."""
+    shown = "Global: a.test\nLink 2 (eth0): ~corp.example ~2.0.192.in-addr.arpa a.test\nLink 3 (tun0): ~. ~corp.example"
+    network = guest([nic("eth0", "192.0.2.10/24")], [GATE], domains=shown)
+    why = "systemd-resolved asks certain servers for it: set it in the new guest (Domains= in resolved.conf)"
+    assert [line for line in lines(network) if "resolver's" in line] == [
+        f"dropped guest/resolver's domain {each}: {why}" for each in ("~corp.example", "~2.0.192.in-addr.arpa", "~.")
+    ]
+
+
+USUAL_HOSTS = """\
+127.0.0.1 localhost
+127.0.1.1 mailgw.example.test mailgw
+192.0.2.10 mailgw.example.test mailgw # itself
+::1 localhost ip6-localhost
+fe00::0 ip6-localnet
+ff02::1 ip6-allnodes
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "listed"),
+    [
+        ("", ()),
+        ("# 198.51.100.7 off.example\n198.51.100.8\n", ()),
+        ("198.51.100.7\tmx.corp mx # relay\n2001:db8::7 mx6\n", ("198.51.100.7 mx.corp mx", "2001:db8::7 mx6")),
+        ("0.0.0.0 bad.test\n" * 900, ("900 entries of other machines, as 0.0.0.0 bad.test",)),
+    ],
+)
+def test_each_entry_of_another_machine_in_etc_hosts_is_a_line(more: str, listed: tuple[str, ...]) -> None:
+    network = guest([nic("eth0", "192.0.2.10/24")], [GATE], files={"/etc/hosts": USUAL_HOSTS + more})
+    why = "add it to /etc/hosts of the new guest"
+    assert [line for line in lines(network) if "/hosts:" in line] == [
+        f"dropped guest/hosts: {each}: {why}" for each in listed
+    ]
 
 
 def test_what_is_no_address_or_domain_is_a_line_and_never_more() -> None:

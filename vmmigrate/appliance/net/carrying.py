@@ -8,6 +8,7 @@ from vmmigrate.addressing import USUAL_MTU, Addressing, CidrAddress, Route
 from vmmigrate.appliance.net.guest import GuestNetwork, Held, Hop, Interface, KernelRoute
 from vmmigrate.appliance.net.standing import Standing
 
+_MOST_HOSTS = 8  # lines of a plan, which is a screen
 _BY_ITSELF = {"kernel", "ra", "redirect"}  # what a guest finds out without being configured
 _DAEMONS = {"bird", "bgp", "ospf", "isis", "rip", "eigrp", "zebra", "babel", "openr", "keepalived", "mrouted", "xorp"}
 
@@ -170,6 +171,20 @@ def _about_resolvers(network: GuestNetwork, wanted: Addressing) -> Iterator[Carr
             yield _line(f"resolver {server}", Fate.DROPPED, f"the live NIC has no address of IPv{server.version}")
     for word in network.resolvers.not_read:
         yield _line(f"resolv.conf: {word}", Fate.DROPPED, "add it in the new guest")
+    for word in network.resolvers.routing:
+        why = "systemd-resolved asks certain servers for it: set it in the new guest (Domains= in resolved.conf)"
+        yield _line(f"resolver's domain {word}", Fate.DROPPED, why)
+    yield from _about_hosts(network.hosts)
+
+
+def _about_hosts(entries: tuple[str, ...]) -> Iterator[Carried]:
+    """A list of thousands is one line."""
+    why = "add it to /etc/hosts of the new guest"
+    if len(entries) > _MOST_HOSTS:
+        yield _line(f"hosts: {len(entries)} entries of other machines, as {entries[0]}", Fate.DROPPED, why)
+        return
+    for entry in entries:
+        yield _line(f"hosts: {entry}", Fate.DROPPED, why)
 
 
 def _about_others(network: GuestNetwork, top: Interface) -> Iterator[Carried]:

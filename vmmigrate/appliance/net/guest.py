@@ -100,6 +100,7 @@ class KernelRoute:
 class GuestNetwork:
     """`fqdn`: as /etc/hosts has it for `hostname`, else the same. `rules`: policy routing, as it is written there.
 
+    `hosts`: the entries of other machines in /etc/hosts.
     `no_cards`: what has addresses and is no NIC: the loopback with more than its own, tunnels.
     """
 
@@ -109,6 +110,7 @@ class GuestNetwork:
     routes: tuple[KernelRoute, ...]
     resolvers: Resolvers
     rules: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     no_cards: tuple[Interface, ...] = ()
 
     def by_mac(self, mac: str) -> Interface:

@@ -8,6 +8,7 @@ from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import ApplianceError
 
 HOSTS = "/etc/hosts"
+_OF_EVERY_SYSTEM = ("127.", "::1", "fe00::", "ff00::", "ff02::")
 _META = FileMeta("0644", "root", "root")
 
 
@@ -38,6 +39,20 @@ def full_name(hosts: str, hostname: str) -> str:
         if hostname in names and names[0].startswith(f"{hostname}."):
             return names[0]
     return hostname
+
+
+def further(hosts: str, hostname: str) -> tuple[str, ...]:
+    """The entries of /etc/hosts that are of other machines: address and names, without comments.
+
+    Not the loopback's and the multicast groups' that every system has, nor those of the guest itself.
+    """
+    lines = (line.split("#")[0].split() for line in hosts.splitlines())
+    return tuple(" ".join(words) for words in lines if words[1:] and _is_of_another(words, hostname))
+
+
+def _is_of_another(words: list[str], hostname: str) -> bool:
+    own = {hostname, hostname.split(".")[0]}
+    return own.isdisjoint(words[1:]) and not words[0].startswith(_OF_EVERY_SYSTEM)
 
 
 def with_own_name(hosts: str, hostname: str) -> str:

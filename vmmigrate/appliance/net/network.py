@@ -68,6 +68,7 @@ def _read(shell: Shell) -> GuestNetwork:
         routes=guest.routes(shell),
         resolvers=resolving.read(shell),
         rules=guest.rules(shell),
+        hosts=naming.further(hosts, hostname),
         no_cards=guest.no_cards(shell),
     )
 

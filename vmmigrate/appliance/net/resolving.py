@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vmmigrate.addressing import Address, Addressing, address, domain
@@ -16,7 +16,8 @@ RESOLV = "/etc/resolv.conf"
 BEHIND = ("/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
 DROP_IN = "/etc/systemd/resolved.conf.d/vmmigrate.conf"
 _RESOLVED = ("systemctl", "is-active", "systemd-resolved")
-QUESTIONS = (*(("cat", path) for path in (RESOLV, *BEHIND)), _RESOLVED, question("resolvconf"))
+_DOMAINS = ("resolvectl", "domain")
+QUESTIONS = (*(("cat", path) for path in (RESOLV, *BEHIND)), _RESOLVED, _DOMAINS, question("resolvconf"))
 _META = FileMeta("0644", "root", "root")
 T = TypeVar("T")
 
@@ -26,16 +27,29 @@ class Resolvers:
     """`stub`: servers of the guest's own, on its loopback, behind which nothing was found.
 
     `not_read`: words of the file that are no address, domain or known line.
+    `routing`: domains for which systemd-resolved asks the servers of one link alone ('~corp.example'; '~.' is all).
     """
 
     servers: tuple[Address, ...] = ()
     search: tuple[str, ...] = ()
     stub: tuple[Address, ...] = ()
     not_read: tuple[str, ...] = ()
+    routing: tuple[str, ...] = ()
 
 
 def read(shell: Shell) -> Resolvers:
     """Those that the guest asks in the end."""
+    return replace(_in_files(shell), routing=_routing(shell))
+
+
+def _routing(shell: Shell) -> tuple[str, ...]:
+    """Of all its links. A resolv.conf does not show them [resolved.conf(5), Domains=]."""
+    listed = shell.run(_DOMAINS, check=False)
+    words = listed.stdout.split() if listed.status == 0 else ()
+    return tuple(dict.fromkeys(word for word in words if word.startswith("~")))
+
+
+def _in_files(shell: Shell) -> Resolvers:
     first = parsed(_text(shell, RESOLV))
     if first.servers or not first.stub:
         return first
