@@ -111,6 +111,8 @@ def _label(device: Any) -> str:
 def _disk(what: str, disk: Any, *, first: bool) -> Iterator[Carried]:
     why = "the image's disk in its place" if first else "the new VM gets the image's disk; copy the data by hand"
     yield Carried(what, Fate.CHANGED if first else Fate.DROPPED, why)
+    if getattr(disk.backing, "keyId", None):
+        yield Carried(f"{what}.backing.keyId", Fate.NOT_POSSIBLE, known.ENCRYPTED)
     for name in ("shares", "storageIOAllocation", "iofilter", "vFlashCacheConfigInfo"):
         value = getattr(disk, name, None)
         if value and not _is_usual(value):
@@ -133,7 +135,12 @@ def _card(what: str, card: Any, spec: DeploySpec) -> Iterator[Carried]:
 
 
 def _is_usual(value: Any) -> bool:
-    """Whether an allocation is what vSphere gives to everybody: normal shares, no limit, nothing reserved."""
+    """Whether an allocation is what vSphere gives to everybody: normal shares, no limit, nothing reserved.
+
+    Nothing else is: a port's id, a filter, a cache.
+    """
+    if not any(hasattr(value, name) for name in ("shares", "share", "level")):
+        return False
     shares = getattr(value, "shares", None)
     share = getattr(shares, "level", None) or getattr(getattr(value, "share", None), "level", None)
     level = share or getattr(value, "level", "normal")

@@ -4,6 +4,7 @@ from hypervisors.carried import Fate
 
 UNKNOWN = "not known here: set it by hand if the new VM needs it"
 _EACH_ITS_OWN = "vSphere gives each VM its own"
+ENCRYPTED = "the old VM is encrypted: give the new VM an encrypting storage policy by hand"
 OF_THE_IMAGE = "as the image asks, else vSphere's default: compare, and set it by hand if the new VM needs it"
 MEANS_IT = "it means the old VM: make one for the new VM"
 LIKE = "as the old VM's"
@@ -64,7 +65,7 @@ CONFIG: dict[str, tuple[Fate, str]] = {
     "vAppConfig": (Fate.CHANGED, "the image's vApp properties and those of new.properties"),
     "vAssertsEnabled": (Fate.DROPPED, OF_THE_IMAGE),
     "managedBy": (Fate.DROPPED, "another product manages the old VM: see there"),
-    "keyId": (Fate.NOT_POSSIBLE, "the old VM is encrypted: give the new VM an encrypting storage policy by hand"),
+    "keyId": (Fate.NOT_POSSIBLE, ENCRYPTED),
     "contentLibItemInfo": (Fate.DROPPED, _EACH_ITS_OWN),
     "memoryReservationLockedToMax": (Fate.DROPPED, NOT_LIKE),
     "pmem": (Fate.DROPPED, OF_THE_IMAGE),

@@ -93,11 +93,34 @@ def test_the_nic_with_the_old_mac_and_another() -> None:
     assert found["config.hardware.device[4001]"].fate is Fate.DROPPED
 
 
+def test_an_encrypted_vm_and_an_encrypted_disk_are_said_to_be_so() -> None:
+    """The new one is not: nobody may take it for as safe as the old one."""
+    key = vim.encryption.CryptoKeyId(keyId="k", providerId=vim.encryption.KeyProviderId(id="kms"))
+    backing = device.VirtualDisk.FlatVer2BackingInfo(fileName="[ssd] old.vmdk", keyId=key)
+    found = lines(config(device.VirtualDisk(key=2000, backing=backing), keyId=key))
+    for what in ("config.keyId", "config.hardware.device[2000].backing.keyId"):
+        assert found[what].fate is Fate.NOT_POSSIBLE
+        assert found[what].why.startswith("the old VM is encrypted")
+    assert "kms" not in str(found)
+
+
+def test_a_card_on_an_opaque_network_is_carried_without_its_port() -> None:
+    """NSX makes the new NIC a port of its own: what is bound to the old one's is said."""
+    segment = device.VirtualEthernetCard.OpaqueNetworkBackingInfo(opaqueNetworkId="nsx", opaqueNetworkType="nsx")
+    card = device.VirtualVmxnet3(key=4000, macAddress=MAC, backing=segment, externalId="port-7")
+    found = lines(config(card))
+    assert found["config.hardware.device[4000]"].fate is Fate.CHANGED
+    assert found["config.hardware.device[4000].externalId"].fate is Fate.DROPPED
+
+
 def test_a_second_disk_and_a_limit_of_the_first() -> None:
-    limited = device.VirtualDisk(key=2000, storageIOAllocation=vim.StorageResourceManager.IOAllocationInfo(limit=500))
+    limited = device.VirtualDisk(
+        iofilter=["backup"], key=2000, storageIOAllocation=vim.StorageResourceManager.IOAllocationInfo(limit=500)
+    )
     found = lines(config(limited, device.VirtualDisk(key=2001)))
     assert found["config.hardware.device[2000]"].fate is Fate.CHANGED
     assert found["config.hardware.device[2000].storageIOAllocation"].fate is Fate.DROPPED
+    assert found["config.hardware.device[2000].iofilter"].fate is Fate.DROPPED
     assert found["config.hardware.device[2001]"].fate is Fate.DROPPED
 
 
