@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,10 +71,14 @@ def mutants(path: Path) -> list[Mutant]:
     return [Mutant(**each) for each in tomllib.loads(path.read_text())["mutant"]]
 
 
-def place_of(mutant: Mutant, tree: Path) -> Path:
+def product(tree: Path) -> dict[Path, str]:
+    """Its files' texts."""
+    return {path: path.read_text() for room in PRODUCT for path in sorted((tree / room).rglob("*.py"))}
+
+
+def place_of(mutant: Mutant, texts: Mapping[Path, str]) -> Path:
     """The file that has its text. Raises LookupError where none or several have it, or one twice."""
-    files = [path for room in PRODUCT for path in sorted((tree / room).rglob("*.py"))]
-    found = [path for path in files for _ in range(path.read_text().count(mutant.old))]
+    found = [path for path, text in texts.items() for _ in range(text.count(mutant.old))]
     if len(found) != 1:
         raise LookupError(f"NOT TRIED: the product has its text {len(found)} times")
     return found[0]
@@ -111,7 +115,7 @@ def run(tree: Path, arguments: Sequence[str]) -> str | None:
 def judged(mutant: Mutant, tree: Path, reached: Sequence[str], only: Sequence[str], *, quick: bool) -> Verdict:
     """With the change made, and taken back afterwards."""
     try:
-        place = place_of(mutant, tree)
+        place = place_of(mutant, product(tree))
     except LookupError as error:
         return Verdict("", 0.0, str(error))
     text, started = place.read_text(), time.monotonic()
@@ -189,7 +193,7 @@ def _reached(source: Path, folder: Path, chosen: Sequence[Mutant]) -> dict[str, 
     places: dict[str, tuple[Path, str]] = {}
     for mutant in chosen:
         with suppress(LookupError):
-            places[mutant.name] = place_of(mutant, tree), mutant.old
+            places[mutant.name] = place_of(mutant, product(tree)), mutant.old
     return tests_by_mutant(tree, places, notes)
 
 

@@ -4,24 +4,35 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 FINDINGS = {"error", "warning", "info", "missing", "warn", "note", "folder", "_date_finding", "Q"}
 CHECKS = {"Check", "Comparison"}
+ELSEWHERE = ("vmmigrate/appliance/web", "vmmigrate/appliance/rest", "vmmigrate/init")
 TABLE = "vmmigrate/plan/preflight.py"  # names the question that gives the id elsewhere
 
 
 def given(makers: set[str], variable: str = "") -> dict[str, set[str]]:
     """Each id that a call of `makers` has first, or that is set as `variable`, with the files that do."""
     found: dict[str, set[str]] = defaultdict(set)
-    for path in sorted((ROOT / "vmmigrate").rglob("*.py")):
-        where = str(path.relative_to(ROOT))
-        if not where.startswith(("vmmigrate/appliance/web", "vmmigrate/appliance/rest", "vmmigrate/init")):
-            for node in ast.walk(ast.parse(path.read_bytes())):
-                for word in words(node, makers, variable):
-                    found[word].add(where)
+    for where, node in calls_and_names():
+        for word in words(node, makers, variable):
+            found[word].add(where)
     return found
+
+
+@cache
+def calls_and_names() -> list[tuple[str, ast.AST]]:
+    """Of the product, each with its file."""
+    return [
+        (where, node)
+        for path in sorted((ROOT / "vmmigrate").rglob("*.py"))
+        if not (where := str(path.relative_to(ROOT))).startswith(ELSEWHERE)
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call | ast.Assign)
+    ]
 
 
 def words(node: ast.AST, makers: set[str], variable: str) -> Iterator[str]:

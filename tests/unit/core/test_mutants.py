@@ -1,21 +1,23 @@
 """Each mutant still has its place in the product: one whose text was rewritten would never be tried again."""
 
 import ast
+import functools
 import itertools
 from pathlib import Path
 
 import pytest
 
 from tests.mutants import reached
-from tests.mutants.__main__ import CHECKOUT, Mutant, mutants, place_of
+from tests.mutants.__main__ import CHECKOUT, Mutant, mutants, place_of, product
 
 KNOWN = mutants(CHECKOUT / "tests" / "mutants" / "mutants.toml")
+texts = functools.cache(lambda: product(CHECKOUT))
 
 
 @pytest.mark.parametrize("mutant", KNOWN, ids=lambda mutant: mutant.name)
 def test_its_text_stands_once_in_the_product(mutant: Mutant) -> None:
     assert mutant.new != mutant.old
-    assert place_of(mutant, CHECKOUT).is_file()
+    assert place_of(mutant, texts()).is_file()
 
 
 def test_each_has_a_name_of_its_own() -> None:
