@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 
+from hypervisors.kvm.privileges import CALLS, rule
 from hypervisors.vmware.privileges import METHODS, role
 from vmmigrate.appliance.privileges import GOING_BACK, PHASES, PRIVILEGES, READING, SWITCHING, rules
 from vmmigrate.appliance.ssh.sudoers import command
@@ -50,12 +51,28 @@ column. *Propagate* the role to child objects of the VM folder, the resource poo
 the hosts. The simulator permits everything to everybody: that whole runs call nothing else is a test, that a vCenter
 permits these calls by this role is not.
 """
+_LIBVIRT = """## libvirt: a rule for polkit
+
+libvirt asks polkit for each call if `libvirtd.conf` has `access_drivers = ["polkit"]`; otherwise whoever may connect
+may do all, and who may define a domain is root's equal on that host. It is so with these permissions too: a domain
+may be given any file or device of the host. The rule keeps an account from what it needs for no run: secrets,
+graphics, memory, other objects of the host. It is for `qemu:///system` over ssh too, as that account. The table is
+compared with the calls in the code, its permissions with those that libvirt ships; a whole run under polkit was not
+tried.
+"""
 _LIKE_OLD = "With `like_old` (tags, custom attributes, permissions) the account needs besides:"
 
 
 def page() -> str:
     old = (_BEFORE, *(line for phase in PHASES for line in _table(phase)), *_file())
-    return "\n".join([*old, *_vsphere()])
+    return "\n".join([*old, *_vsphere(), *_libvirt()])
+
+
+def _libvirt() -> Iterator[str]:
+    yield from (_LIBVIRT, "| call | permissions |", "|---|---|")
+    for call, needed in CALLS.items():
+        yield f"| `{call}` | {', '.join(f'`{each}`' for each in needed) or 'none of its own'} |"
+    yield from ("", "```js", *rule("vmmigrate").splitlines(), "```", "")
 
 
 def _vsphere() -> Iterator[str]:
