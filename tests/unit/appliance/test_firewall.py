@@ -295,3 +295,18 @@ def test_a_guest_counts_as_isolated_where_it_is_so_now_and_after_a_boot() -> Non
     shell.files[link] = b"a link"
     shell.run(("nft", "delete", "table", "inet", "vmmigrate_isolation"))
     assert looked_at(shell) == [Verdict.FAIL]
+
+
+def test_a_busy_guest_may_take_minutes_to_remove_the_rest_of_it() -> None:
+    """Mail flows by then: giving up leaves a run to be resumed for nothing."""
+
+    class Slow(ScriptedShell):
+        def run(self, argv, *, user=None, check=True, timeout=60.0):  # type: ignore[no-untyped-def]
+            if timeout < 200 and "daemon-reload" in " ".join(argv):
+                raise CommandFailed("did not finish 'sh' in time", hint="")
+            return super().run(argv, user=user, check=check, timeout=timeout)
+
+    guest = nft_guest()
+    slow = Slow(guest.answers, guest.files)
+    remove_isolation(slow)
+    assert any("daemon-reload" in line for line in slow.ran)
