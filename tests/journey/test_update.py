@@ -14,7 +14,7 @@ import pytest
 from fixtures.packagehost import database
 from fixtures.packagehost.host import CACHE, NEW, OLD, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
-from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Child, Stop, Told
+from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Stop, Told
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
@@ -302,3 +302,17 @@ def test_without_the_installed_packages_it_refuses_or_says_what_is_left(
     assert told.status == ATTENTION
     assert "no package of the old release is kept (--no-way-back)" in told.err
     assert "dpkg --audit" in told.err
+
+
+def test_an_interrupt_goes_back_and_keeps_what_was_prepared(tale: Tale) -> None:
+    before = tale.world()
+    told = tale.update(stop=("SIGINT", "after", ("begin", "install")))
+    assert told.status == INTERRUPTED, told.err
+    assert {**tale.world(), "left": []} == before
+    assert json.loads(tale("status", tale.run_id, "--json").out.splitlines()[0])["status"] == "old release again"
+    assert tale("resume", tale.run_id).status == DONE
+    assert is_new(tale)
+    assert tale("rollback", tale.run_id, "--yes", "--scope", "release").status == DONE
+    assert {**tale.world(), "left": []} == before
+    assert tale("finish", tale.run_id, "--yes").status == DONE
+    assert tale.world() == before
