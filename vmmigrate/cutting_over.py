@@ -39,6 +39,7 @@ class Terms:
     budget: float | None = None
     accept_old: bool = False
     rounds: int = OFTEN
+    accept: tuple[str, ...] = ()  # as of `Run.accepts`
 
 
 Agree = Callable[[str], None]
@@ -61,7 +62,7 @@ def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Agree | No
             agree = None
         with connected(recorded, parts) as (engine, run):
             _may(engine, run, stop, agree)
-            engine.often = terms.rounds
+            engine.often, run.accepts = terms.rounds, terms.accept
             if terms.budget is not None:
                 keep_to(engine, run, terms.budget)
             report_start(run, stop.verb)

@@ -80,6 +80,10 @@ class Guarded(NeedsAttention):
     """Acting now might make two machines live, or touch what another run has claimed. Nothing was touched for it."""
 
 
+class Undecided(NeedsAttention):
+    """Something is otherwise than it should be, and only the operator can say whether it may stay so: `--accept`."""
+
+
 class NoLonger(NeedsAttention):
     """What a done step left is not so any more, and doing it again would not be safe. Nothing was touched for it."""
 

@@ -149,6 +149,7 @@ class Intake:
     closed_at: float
     boot_id: str = ""  # an earlier version recorded none
     stopped: tuple[str, ...] = ()  # units that fetch or send mail, which were active
+    accepted: tuple[str, ...] = ()  # ids of what the operator permits to stay otherwise than it should be
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,8 @@ class Story:
     def plan(self, *flags: str, **settings: Any) -> Told:
         return self.command("plan", self.lab.old_name, str(self.lab.image), *flags, **settings)
 
-    def resume(self, *, stop: Stop | None = None) -> Told:
-        return self.command("resume", self.run_id, stop=stop)
+    def resume(self, *flags: str, stop: Stop | None = None) -> Told:
+        return self.command("resume", self.run_id, *flags, stop=stop)
 
     def rollback(self, *flags: str, stop: Stop | None = None) -> Told:
         return self.command("rollback", self.run_id, "--yes", *flags, stop=stop)

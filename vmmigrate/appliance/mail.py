@@ -2,6 +2,7 @@
 
 import hmac
 import smtplib
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -64,23 +65,26 @@ def wait_until_quiet(
     timeout: float,
     carried: bool = False,
     pace: Pace = REAL_TIME,
+    agent: Callable[[], str] = lambda: "",
 ) -> None:
     """Wait until no session is open and no message waits, twice in a row.
 
     Between Postfix and the mail agent a message is for a moment in neither's queue. The second look is taken however
     late the first one was. Raises QueueHoldsMail with what was seen after `timeout` seconds. `carried`: mail that
     waits longer is carried, so only what settles within moments is waited for, and sessions alone are in the way.
+    `agent`: what the mail agent holds, in words, which nobody carries; "" for nothing.
     """
-    seen = list[int]()
+    seen = list[bool]()  # whether something is in the way that is not carried
 
     def look() -> None:
         busy, waiting = under_way(shell, smtp_port)
-        seen[:] = [busy]
+        held = agent()
+        seen[:] = [bool(busy or held)]
         flushed = waiting.settling if carried else waiting.total
         if flushed and not carried:
             flush(shell)
-        if busy or flushed:
-            raise NotYet(f"{busy} sessions, queues: {waiting}")
+        if busy or flushed or held:
+            raise NotYet(f"{busy} sessions, queues: {waiting}{held and f'; the mail agent: {held}'}")
 
     def probe() -> None:
         look()
@@ -98,7 +102,7 @@ def wait_until_quiet(
             max_pause=1.0,
         )
     except TimedOut as error:
-        if carried and seen == [0]:
+        if carried and seen == [False]:
             return
         raise QueueHoldsMail(str(error), hint=error.hint) from error
 

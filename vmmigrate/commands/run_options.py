@@ -58,6 +58,10 @@ Drain = Annotated[
     float | None,
     typer.Option("--drain", metavar="SECONDS", help="How long mail under way is delivered before the switch."),
 ]
+Accept = Annotated[
+    str | None,
+    typer.Option("--accept", metavar="ID,…", help="What may stay otherwise than it should be: mpa-error, mpa-unknown."),
+]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 
 
@@ -75,6 +79,7 @@ class Given:
     backup_file: BackupFile = None
     queue: Queue = None
     drain: Drain = None
+    accept: Accept = None
     trust_staging: TrustStaging = False
 
     def flags(self) -> dict[str, Any]:
@@ -87,4 +92,5 @@ class Given:
             "backup": {"file": self.backup_file},
             "mail": {"queue": self.queue},
             "limits": {"drain": self.drain},
+            "switch": {"accept": self.accept},
         }

@@ -10,7 +10,7 @@ from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.migration import begin
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Config, Json, Yes
-from vmmigrate.commands.run_options import Agreed, Given, Image, Old, RunId
+from vmmigrate.commands.run_options import Accept, Agreed, Given, Image, Old, RunId
 from vmmigrate.commands.terminal import confirm
 from vmmigrate.commands.times import moment, seconds
 
@@ -66,12 +66,17 @@ class Window:
         bool, typer.Option("--accept-old", help="Also if it was prepared longer ago than limits.prepared.")
     ] = False
 
+    accept: Accept = None
+
     def terms(self) -> "Terms":
         """Raises UsageProblem for what is no time."""
         from vmmigrate.cutting_over import Terms
+        from vmmigrate.settings.accepting import accepted
 
         at = moment(self.at, datetime.now().astimezone()) if self.at else None
-        return Terms(at, seconds(self.budget) if self.budget else None, self.accept_old, self.rounds)
+        return Terms(
+            at, seconds(self.budget) if self.budget else None, self.accept_old, self.rounds, accepted(self.accept)
+        )
 
 
 @grouped

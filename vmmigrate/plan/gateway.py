@@ -21,6 +21,7 @@ from vmmigrate.plan.identity import identify, refuse_unsupported
 from vmmigrate.plan.live import Live, facing_the_world, find
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.placement import staging as chosen_staging
+from vmmigrate.settings.accepting import MPA_ERROR, MPA_UNKNOWN
 from vmmigrate.steps.intake import refuse_stuck_mail
 
 
@@ -105,11 +106,20 @@ def _agent_queues(look: Look, opened: Console) -> None:
     try:
         waiting = {queue: number for queue, number in opened.mail_queues().items() if number and queue != "mta"}
     except NotDiscovered as unknown:
-        look.findings.warn("agent-queues", f"what the mail agent holds is not known: {unknown}", unknown.hint)
+        remedy = f"{unknown.hint}; else look there before the switch, and give --accept {MPA_UNKNOWN}"
+        look.findings.warn("agent-queues", f"what the mail agent holds is not known: {unknown}", remedy)
         return
     if waiting:
         listed = ", ".join(f"{number} in {queue}" for queue, number in sorted(waiting.items()))
         look.findings.note("agent-queues", f"the mail agent holds now: {listed}")
+    if waiting.get("error"):
+        look.findings.warn(
+            "agent-error",
+            f"{waiting['error']} messages are in the mail agent's error queue, which does not empty by itself; nobody"
+            " carries them",
+            "see them in the old console (MPA queue): release or delete them there, or leave them there:"
+            f" --accept {MPA_ERROR}",
+        )
 
 
 def queues(look: Look) -> None:

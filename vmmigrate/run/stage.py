@@ -18,7 +18,7 @@ from hypervisors.wire.ssh import host_key_seen
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
-from vmmigrate.facts import Facts, NewGuest
+from vmmigrate.facts import Facts, Intake, NewGuest
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.outside import Outside
@@ -68,6 +68,7 @@ class Run:
     step: str = ""
     leave_behind: bool = False
     discard: Discard = Discard()
+    accepts: tuple[str, ...] = ()  # ids of what may stay otherwise than it should be, by the command itself
     _learn: Callable[[object], None] = lambda value: None
     _found: dict[str, str] = field(default_factory=dict)  # by host key: where this process found the new guest
 
@@ -96,6 +97,12 @@ class Run:
     def wall(self) -> float:
         """Unix seconds now."""
         return self.clocks.wall()
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """What the operator permits, by a setting, by this command, or by one that was killed in the switch."""
+        closed = self.facts.find(Intake)
+        return (*self.settings.switch.accept, *self.accepts, *(closed.accepted if closed else ()))
 
     # ---- reporting and waiting -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from vmmigrate.settings.models import Settings
 # What may change while a run is under way: how long, by which secret, over which way, by which key it is reached.
 FREE = (
     "limits",
+    "switch",
     "hypervisor.password",
     "hypervisor.fingerprint",
     "hypervisor.ca_file",

@@ -1,9 +1,10 @@
 """All that the operator says: the two sides, the hypervisor, the image, the backup, how long to wait."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from vmmigrate.settings.accepting import DECISIONS, MPA_ERROR, known, split
 from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
 from vmmigrate.settings.sources import FullPath, SecretSource, Strict
 
@@ -92,6 +93,16 @@ class MailSettings(Strict):
     )
 
 
+class SwitchSettings(Strict):
+    """What an operator has decided before the switch."""
+
+    accept: Annotated[tuple[str, ...], BeforeValidator(split), AfterValidator(known)] = Field(
+        examples=[[MPA_ERROR]],
+        default=(),
+        description=f"What may stay otherwise than it should be: {', '.join(DECISIONS)} (docs/mail.md). Left out: nothing.",
+    )
+
+
 class Limits(Strict):
     """How long each wait may take, in seconds."""
 
@@ -132,4 +143,5 @@ class Settings(Strict):
     backup: BackupSettings = BackupSettings()
     outage: OutageSettings = OutageSettings()
     mail: MailSettings = MailSettings()
+    switch: SwitchSettings = SwitchSettings()
     limits: Limits = Limits()

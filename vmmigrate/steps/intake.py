@@ -14,7 +14,7 @@ from vmmigrate.facts import Backup, Intake, NewVm, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import frozen, guards, links, note_old
+from vmmigrate.steps import agent, frozen, guards, links, note_old
 
 BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # opens it again
 
@@ -22,6 +22,11 @@ BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # o
 def do(run: Run) -> None:
     shell, refuses = run.old_shell, run.plan.mail_queue == REFUSE
     guards.before_closing(run)
+    with agent.watched(run) as agent_holds:
+        _close(run, shell, agent_holds, refuses=refuses)
+
+
+def _close(run: Run, shell: Shell, agent_holds: agent.Holds, *, refuses: bool) -> None:
     look = looking(shell)
     look.ahead(BOOT_ID, mailports.QUESTION, sources.QUESTION, listing.QUESTION, user="root")
     if refuses:
@@ -31,7 +36,7 @@ def do(run: Run) -> None:
     stop = _noted(run, look)
     firewall.close_intake(shell, laid, *sources.stopping(stop))
     limit, port = run.settings.limits.drain, run.settings.old.smtp_port
-    mail.wait_until_quiet(shell, port, timeout=limit, pace=run.pace, carried=not refuses)
+    mail.wait_until_quiet(shell, port, timeout=limit, pace=run.pace, carried=not refuses, agent=agent_holds)
 
 
 def _noted(run: Run, look: Shell) -> tuple[str, ...]:
@@ -39,8 +44,9 @@ def _noted(run: Run, look: Shell) -> tuple[str, ...]:
     known, boot = run.facts.find(Intake), boot_id(look, user="root")
     active = sources.active(look)
     stop = tuple(dict.fromkeys((*(known.stopped if known else ()), *active)))
-    if known is None or (known.boot_id, known.stopped) != (boot, stop):
-        run.learn(Intake(run.wall(), boot, stop))
+    accepted = tuple(dict.fromkeys(run.accepted))
+    if known is None or (known.boot_id, known.stopped, known.accepted) != (boot, stop, accepted):
+        run.learn(Intake(run.wall(), boot, stop, accepted))
     return active
 
 

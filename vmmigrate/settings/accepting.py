@@ -1,0 +1,33 @@
+"""What an operator decides with `--accept`: the ids, and what each permits."""
+
+from collections.abc import Iterable
+
+from vmmigrate.errors import UsageProblem
+
+MPA_ERROR, MPA_UNKNOWN = "mpa-error", "mpa-unknown"
+DECISIONS = {
+    MPA_ERROR: "mail that the old mail agent could not handle stays in its error queue",
+    MPA_UNKNOWN: "nobody knows what the old mail agent's queues hold: what is in them stays in the old VM",
+}
+
+
+def split(text: object) -> object:
+    """`mpa-error,mpa-unknown` as a list; anything else as it is."""
+    return [each.strip() for each in text.split(",") if each.strip()] if isinstance(text, str) else text
+
+
+def known(ids: Iterable[str]) -> tuple[str, ...]:
+    """Each once. Raises ValueError for one that there is not, with all that there are."""
+    given = tuple(dict.fromkeys(ids))
+    if wrong := [each for each in given if each not in DECISIONS]:
+        raise ValueError(f"{', '.join(wrong)}: nothing that can be accepted; there are {', '.join(DECISIONS)}")
+    return given
+
+
+def accepted(text: str | None) -> tuple[str, ...]:
+    """As it is given to `--accept`. Raises UsageProblem."""
+    try:
+        return known([each.strip() for each in (text or "").split(",") if each.strip()])
+    except ValueError as error:
+        listed = "; ".join(f"{name}: {what}" for name, what in DECISIONS.items())
+        raise UsageProblem(f"--accept: {error}", hint=listed) from error
