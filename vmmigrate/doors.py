@@ -34,6 +34,7 @@ class Side:
         self._jumps = jumps
         self._open: dict[tuple[str, str | None], Shell] = {}
         self._software: dict[Shell, Software] = {}
+        self._found: dict[Shell, tuple[str, TlsTrust]] = {}  # its console
 
     # ---- the shell -----------------------------------------------------------------------------------------
 
@@ -105,9 +106,11 @@ class Side:
         return consoles.open_console(url, self._named(trust), self.profile, dial=self.dial)
 
     def console_of(self, shell: Shell) -> Console:
-        """The same, found and trusted through a verified shell of that appliance."""
-        trust = self.trust(shell)
-        return self.console(self.console_url(shell.host, trust), trust)
+        """The same, found and trusted through a verified shell of that appliance: once in this process."""
+        if shell not in self._found:
+            trust = self.trust(shell)
+            self._found[shell] = self.console_url(shell.host, trust), trust
+        return self.console(*self._found[shell])
 
     @property
     def profile(self) -> Profile:
