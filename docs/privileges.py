@@ -55,7 +55,7 @@ _LIBVIRT = """## libvirt: a rule for polkit
 
 libvirt asks polkit for each call if `libvirtd.conf` has `access_drivers = ["polkit"]`; otherwise whoever may connect
 may do all, and who may define a domain is root's equal on that host. It is so with these permissions too: a domain
-may be given any file or device of the host. The rule keeps an account from what it needs for no run: secrets,
+may be given any file or device of the host. The rule keeps an account from what it needs for no run: stored secrets,
 graphics, memory, other objects of the host. It is for `qemu:///system` over ssh too, as that account. The table is
 compared with the calls in the code, its permissions with those that libvirt ships; a whole run under polkit was not
 tried.
