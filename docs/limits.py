@@ -17,7 +17,10 @@ without its bound, and counts the bytes and steps that it takes.
 The total times of a command are not in this table: they are the operator's, by the settings `limits.*`
 (`vmmigrate config template`).
 """
-_ORDER = ("an image", "the folder of an image", "an archive", "an old guest", "a new guest", "a guest", "a console")
+_ORDER = (
+    *("an image", "the folder of an image", "an archive", "a package"),
+    *("an old guest", "a new guest", "a guest", "a console"),
+)
 
 
 def page() -> str:

@@ -117,6 +117,20 @@ ARCHIVE_HEADER = Limit(
 ARCHIVE_HEADERS = Limit(
     "the headers of all members", "an archive", 64 << 20, "bytes", "a hundred thousand members have 50 MiB"
 )
+PACKAGE_SAYS = Limit(
+    "what dpkg-deb or rpm says of a package, and a .deb's control files",
+    "a package",
+    16 << 20,
+    "bytes",
+    "a list of twenty thousand files has 2 MiB",
+)
+PACKAGE_TIME = Limit(
+    "one look of dpkg-deb or rpm at a package",
+    "a package",
+    120,
+    "seconds",
+    "one of 200 MB is read to its end",
+)
 QUEUE_RECORDS = Limit(
     "what is said of one queue file beside its header",
     "an old guest",

@@ -1,7 +1,9 @@
 """Which packages an update installs: read from real .deb and .rpm files, whole, of one release, for this host."""
 
+import io
 import shutil
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from fixtures.packages import Stub, build_deb, build_rpm, core_os
 from vmmigrate.errors import PlanRefused, UsageProblem
 from vmmigrate.updating.chosen import Chosen, Host, choose
 from vmmigrate.updating.distributions import DEBIAN, DISTRIBUTIONS, REDHAT, SUSE, distribution_of
-from vmmigrate.updating.packages import Package, Ran, digests_of, here, newer, packages_in, read_package
+from vmmigrate.updating.packages import Package, digests_of, newer, packages_in, read_package
+from vmmigrate.updating.running import Ran, here
 
 NEEDS_DPKG = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg")
 NEEDS_RPM = pytest.mark.skipif(not shutil.which("rpmbuild"), reason="needs rpm with rpmbuild")
@@ -103,6 +106,52 @@ def test_versions_are_compared_by_the_tools_own_rules(kind: str, one: str, other
 def test_a_version_that_is_a_program_reaches_no_tool() -> None:
     with pytest.raises(UsageProblem):
         newer("rpm", "1')..os.execute('id')..('", "2")
+
+
+def test_a_version_that_is_a_number_without_end_has_no_family() -> None:
+    assert stub("djigzo", "5" * 5000).family == 0
+
+
+@NEEDS_DPKG
+def test_control_files_without_end_are_not_unpacked_to_the_disk(tmp_path: Path) -> None:
+    """A hundred kilobytes that unpack to a hundred mebibytes: `dpkg-deb --field` would write them to TMPDIR."""
+    ran: list[str] = []
+
+    def run(argv: Sequence[str]) -> Ran:
+        ran.append(argv[1])
+        return here(argv)
+
+    with pytest.raises(UsageProblem, match="it holds more than the limit of 16 MiB"):
+        read_package(_bomb(tmp_path), run)
+    assert ran == ["--ctrl-tarfile"]
+
+
+def _bomb(folder: Path) -> Path:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz", compresslevel=1) as archive:
+        member = tarfile.TarInfo("./zeros")
+        member.size = 100 << 20
+        archive.addfile(member, Zeros(member.size))  # type: ignore[arg-type]
+    parts = {"debian-binary": b"2.0\n", "control.tar.gz": made.getvalue(), "data.tar.gz": b""}
+    file = folder / "bomb.deb"
+    file.write_bytes(b"!<arch>\n" + b"".join(_ar(name, data) for name, data in parts.items()))
+    return file
+
+
+class Zeros(io.RawIOBase):
+    """So many of them."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int = -1, /) -> bytes:
+        taken = min(size, self._left)
+        self._left -= taken
+        return bytes(taken)
+
+
+def _ar(name: str, data: bytes) -> bytes:
+    return f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
 
 
 def test_a_tool_that_is_not_there_has_a_code_of_its_own() -> None:

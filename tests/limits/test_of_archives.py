@@ -5,6 +5,7 @@ import io
 import struct
 import tarfile
 import zipfile
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 import pytest
@@ -13,6 +14,8 @@ from tests.limits.twin import Endless, most, twin
 from vmmigrate.appliance.backup import bounded, contents
 from vmmigrate.appliance.queues.passing import QueueFiles
 from vmmigrate.errors import ApplianceError, NoBackup
+from vmmigrate.updating import running
+from vmmigrate.updating.running import here
 
 
 class _Counting(io.BytesIO):
@@ -110,6 +113,21 @@ def test_the_limits_let_an_honest_archive_through() -> None:
             archive.addfile(info, io.BytesIO(b"x" * 100))
     data = gzip.compress(out.getvalue())
     assert contents.read_contents(io.BytesIO(data), "gzip", len(data)).count == 300
+
+
+@twin("PACKAGE_SAYS")
+def test_a_tool_that_says_something_without_end_is_ended() -> None:
+    ran = here(("yes",))
+    assert (ran.code, ran.out, "more than the limit" in ran.err) == (126, "", True)
+
+
+@twin("PACKAGE_TIME")
+def test_a_tool_that_does_not_end_is_ended_with_all_that_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortened: two minutes."""
+    assert most("PACKAGE_TIME") == running.PACKAGE_TIME.most
+    monkeypatch.setattr(running, "PACKAGE_TIME", replace(running.PACKAGE_TIME, most=0.2))
+    ran = here(("sh", "-c", "sleep 60 & sleep 60"))
+    assert (ran.code, "takes longer" in ran.err) == (126, True)
 
 
 @twin("QUEUE_RECORDS")

@@ -1,14 +1,16 @@
 """Plan the package update of a gateway that was installed from packages: read the set, look at the host."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from vmmigrate import limits, reading
 from vmmigrate.errors import UsageProblem
 from vmmigrate.findings import Findings, refusal
 from vmmigrate.parts import Parts, doors_of, reported
 from vmmigrate.settings.models import Settings
 from vmmigrate.updating.chosen import choose
 from vmmigrate.updating.look import look_at
-from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package
+from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package, sha256_of
 from vmmigrate.updating.planning import UpdatePlan, plan_of
 
 
@@ -17,9 +19,11 @@ def plan(host: str, folder: Path, settings: Settings, parts: Parts, sums: Path |
 
     Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
     """
+    if sums is not None:
+        _refuse_others({path: sha256_of(path) for path in packages_in(folder)}, sums)  # before any tool reads them
     given = read(folder)
     if sums is not None:
-        _refuse_others(given, sums)
+        _refuse_others({package.path: package.sha256 for package in given}, sums)
     with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
         seen = look_at(doors.old.shell(host))
     made = plan_of(host, seen, choose(given, seen.host))
@@ -39,16 +43,18 @@ def read(folder: Path) -> tuple[Package, ...]:
     return tuple(package for package in given if package)
 
 
-def _refuse_others(given: tuple[Package, ...], sums: Path) -> None:
-    """Raises PlanRefused for a package that the file does not name, or names with another digest."""
+def _refuse_others(given: Mapping[Path, str], sums: Path) -> None:
+    """`given`: SHA-256, hex. Raises PlanRefused for a package that the file does not name, or with another digest."""
     try:
-        digests = digests_of(sums.read_text(errors="replace"))
+        digests = digests_of(reading.data(sums, limits.PLAN).decode(errors="replace"))
+    except ValueError as error:
+        raise UsageProblem(f"{sums}: {error}", hint="give the SHA256SUMS file of the release") from error
     except OSError as error:
         raise UsageProblem(f"{sums}: {error.strerror}", hint="give the SHA256SUMS file of the release") from error
     found = Findings()
-    for package in given:
-        published = digests.get(package.path.name)
-        if published != package.sha256:
-            seen = f"{package.path.name}: {'not in ' + sums.name if published is None else 'its SHA-256 is another'}"
+    for path, sha256 in given.items():
+        published = digests.get(path.name)
+        if published != sha256:
+            seen = f"{path.name}: {'not in ' + sums.name if published is None else 'its SHA-256 is another'}"
             found.error("package-digest", seen, "download it again, from the publisher")
     found.refuse_if_blocked()

@@ -2,29 +2,16 @@
 
 import hashlib
 import re
-import subprocess
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vmmigrate.errors import UsageProblem
+from vmmigrate.reading import whole
+from vmmigrate.updating.running import Ran, Runs, here
 
 _MAGIC = {b"!<arch>\ndebian-binary": "deb", b"\xed\xab\xee\xdb": "rpm"}
-_PATIENCE = 120.0  # seconds; a package of 200 MB is read to its end
 _FIELDS = ("Package", "Version", "Architecture", "Provides")
 _QUERY = "%{NAME}\\n%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n%{ARCH}\\n[%{PROVIDES} ]\\n"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command printed, and its exit code; 127: it is not there."""
-
-    code: int
-    out: str
-    err: str
-
-
-Runs = Callable[[Sequence[str]], Ran]
 
 
 @dataclass(frozen=True)
@@ -43,28 +30,10 @@ class Package:
     def family(self) -> int:
         """The first number of its version: 4, 5, 6; 0 where there is none."""
         found = re.match(r"(?:\d+:)?(\d+)", self.version)
-        return int(found[1]) if found else 0
+        return (whole(found[1]) or 0) if found else 0
 
     def __str__(self) -> str:
         return f"{self.name} {self.version} ({self.path.name})"
-
-
-def here(argv: Sequence[str]) -> Ran:
-    """On this workstation, in a locale whose words are known."""
-    try:
-        done = subprocess.run(
-            argv,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin:/opt/homebrew/bin", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except FileNotFoundError:
-        return Ran(127, "", f"{argv[0]} is not installed")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Ran(126, "", str(error))
-    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
 
 def format_of(path: Path) -> str | None:
@@ -101,10 +70,11 @@ def read_package(path: Path, run: Runs = here) -> Package:
         raise UsageProblem(f"{path} is neither a .deb nor a .rpm", hint="give the vendor's packages")
     read = _read_deb if kind == "deb" else _read_rpm
     name, version, arch, provides = read(path.absolute(), run)
-    return Package(path, kind, name, version, arch, provides, _sha256(path))
+    return Package(path, kind, name, version, arch, provides, sha256_of(path))
 
 
 def _read_deb(path: Path, run: Runs) -> tuple[str, str, str, tuple[str, ...]]:
+    _answer(path, run(("dpkg-deb", "--ctrl-tarfile", str(path))))  # what --field unpacks to the disk has a bound
     fields = _answer(path, run(("dpkg-deb", "--field", str(path), *_FIELDS)))
     _answer(path, run(("dpkg-deb", "--contents", str(path))))  # unpacks all of it
     values = dict(line.split(": ", 1) for line in fields.splitlines() if ": " in line)
@@ -130,7 +100,7 @@ def _answer(path: Path, ran: Ran) -> str:
     return ran.out
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
