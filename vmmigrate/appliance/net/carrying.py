@@ -8,7 +8,7 @@ from vmmigrate.addressing import USUAL_MTU, Addressing, CidrAddress, Route
 from vmmigrate.appliance.net.guest import GuestNetwork, Held, Hop, Interface, KernelRoute
 from vmmigrate.appliance.net.standing import Standing
 
-_MOST_HOSTS = 8  # lines of a plan, which is a screen
+_HOSTS_SHOWN = 8  # lines of a plan, which is a screen
 _BY_ITSELF = {"kernel", "ra", "redirect"}  # what a guest finds out without being configured
 _DAEMONS = {"bird", "bgp", "ospf", "isis", "rip", "eigrp", "zebra", "babel", "openr", "keepalived", "mrouted", "xorp"}
 
@@ -180,7 +180,7 @@ def _about_resolvers(network: GuestNetwork, wanted: Addressing) -> Iterator[Carr
 def _about_hosts(entries: tuple[str, ...]) -> Iterator[Carried]:
     """A list of thousands is one line."""
     why = "add it to /etc/hosts of the new guest"
-    if len(entries) > _MOST_HOSTS:
+    if len(entries) > _HOSTS_SHOWN:
         yield _line(f"hosts: {len(entries)} entries of other machines, as {entries[0]}", Fate.DROPPED, why)
         return
     for entry in entries:
