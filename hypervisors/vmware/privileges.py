@@ -19,7 +19,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "FindByUuid": _READ,
     "FindChild": _READ,
     "RetrieveEntityPermissions": _READ,
-    "CreateImportSpec": ("VApp.Import",),
+    "CreateImportSpec": ("System.View", "VApp.Import", "Datastore.AllocateSpace"),
     "ImportVApp": (
         "VApp.Import",
         "VApp.ApplicationConfig",
