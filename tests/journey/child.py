@@ -150,6 +150,7 @@ def become(request: dict[str, Any]) -> None:
 def run(request: dict[str, Any], command: Command) -> int:
     """In the fork: the exit code, whatever happens."""
     status = 70
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever began the tests under nohup ignores it
     try:
         become(request)
         status = command(request)

@@ -8,6 +8,7 @@ import signal
 import smtplib
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ DONE, WENT_BACK, REFUSED, ATTENTION, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # (the first such); or after the hypervisor's nth change of state ('edit').
 Stop = tuple[str, str, int | tuple[str, str]]
 World = dict[str, Any]
+
+
+LONGEST = 600.0  # seconds for one command, on a machine that is busy
 
 
 class Child:
@@ -52,9 +56,15 @@ class Child:
         return self._process.stdout
 
     def end(self) -> int:
-        """Wait for the one that was begun; its exit status."""
+        """Wait for the one that was begun; its exit status. One that never ends is killed."""
         assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
+        late = threading.Timer(LONGEST, self._kill)
+        late.daemon = True
+        late.start()
+        try:
+            return int(self._process.stdout.readline())
+        finally:
+            late.cancel()
 
     def running(self) -> int:
         """The process of the command that was begun. Raises ValueError where none runs."""
@@ -63,9 +73,12 @@ class Child:
 
     def close(self) -> None:
         """A command that stands still, of a test that failed, would be waited for for ever."""
+        self._kill()
+        self._process.communicate()
+
+    def _kill(self) -> None:
         with contextlib.suppress(ValueError, OSError):
             os.kill(self.running(), signal.SIGKILL)
-        self._process.communicate()
 
 
 def _without_certificates() -> dict[str, str]:
