@@ -321,7 +321,7 @@ def test_done_is_0_and_the_log_has_what_was_shown(cli: Cli, tmp_path: Path, tiny
 
 def test_failed_and_gone_back_is_1(cli: Cli, tmp_path: Path, tiny: TinyHypervisor) -> None:
     record(tmp_path, "r1", [])
-    tiny.before["inventory"] = raises(trouble("the host is down"))
+    tiny.before["inventory"] = raises(trouble("the host is down"), after=1)  # which the guards asked
     result = cli("resume", "r1")
     assert (result.exit_code, result.stderr) == (1, "error: the host is down\n  → try another day\n")
 
@@ -536,7 +536,7 @@ ODD: list[tuple[list[Recorded], Callable[[RunDir], object], str]] = [
         lambda rundir: rundir.journal.write_bytes(b"{}\n"),
         "is damaged, line 1: it has no field 'schema'",
     ),
-    ([], lambda rundir: a_folder(rundir.journal), "journal.jsonl cannot be read: Is a directory"),
+    ([], lambda rundir: a_folder(rundir.journal), "journal.jsonl is no journal: it is no file"),
     ([(Kind.BEGIN, {"step": "claim"})], without_the_step, "record 1 (begin) lacks 'step'"),
 ]
 
