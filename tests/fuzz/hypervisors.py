@@ -170,6 +170,8 @@ def _tags(data: bytes) -> object:
 
         def close(self) -> None: ...
 
+        def shut(self) -> None: ...
+
     session = SimpleNamespace(
         target=target_of("vsphere://root@gw.example.org/"), access=Access(lambda: Secret("x")), context=None
     )

@@ -107,7 +107,7 @@ def looked(given: Given) -> Callable[[Path | None], Given]:
 def test_a_resume_follows_and_records_it(tmp_path: Path) -> None:
     rundir = record(tmp_path, "r1", [])
     rundir.given.write_bytes(Given().as_json())
-    tiny, told = TinyHypervisor(before={"inventory": raises(trouble("the host is down"))}), list[Event]()
+    tiny, told = TinyHypervisor(before={"inventory": raises(trouble("the host is down"), after=1)}), list[Event]()
     given = parts(tmp_path, tiny, listen=told.append, given=looked(Given("", {"limits": {"drain": 7}})))
     with pytest.raises(RolledBack):
         operations.resume("r1", given)

@@ -88,12 +88,19 @@ class Page:
 
     def describe(self) -> str:
         """For a message: title, forms and links without values; for a page without forms its first words."""
-        said = f"none, it says {redacted(self.text)[:120]!r}"
+        said = f"none, it says {redacted(self._first_words())[:120]!r}"
         forms = "; ".join(form.describe() for form in self.forms if form.fields) or said
         links = ", ".join(dict.fromkeys(link.text for link in self.links if link.text)) or "none"
         status = f" (status {self.status})" if self.status >= 400 else ""
         seen = f"page {self.title or path_of(self.url)!r}{status} with forms: {forms}; links: {links}"
         return redacted(seen)[:_TEXT_LIMIT]
+
+    def _first_words(self) -> str:
+        """Without its menu, which is listed by itself."""
+        text = self.text
+        for link in self.links:
+            text = text.replace(link.text, "", 1)
+        return " ".join(text.split())
 
 
 def _sentences(line: str) -> list[str]:
