@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from benchmarks import guest_commands, help_time, local_upload, many_machines, ova_put, remote_upload
+from benchmarks import carry, guest_commands, help_time, local_upload, many_machines, ova_put, remote_upload
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
         *remote_upload.measure(),
         *ova_put.measure(),
         *many_machines.measure(),
+        *carry.measure(),
     ]
     print(f"{'figure':<30} {'value':>10} {'unit':<8} {'ratio':>7}  peer")
     for figure in figures:

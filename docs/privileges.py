@@ -32,7 +32,12 @@ of them is a shell of root or writes outside `/run/vmmigrate`.
 **What it does not do.** Mail that waits at the switch is copied and held by scripts, as root, and whoever may run a
 script of this kind as root may run anything. By this list it is therefore not carried: the run sees that before it
 touches a message, goes back, and the old gateway serves on. Give the account all rights for that, or have the queue
-empty first (`mail.queue = "refuse"`). `vmmigrate tls copy` into such a gateway, and `update`, need all rights too.
+empty first (`mail.queue = "refuse"`). On a way back after the commit the mail that the new gateway accepted, and has
+not delivered, is not carried back either: it stays on hold in the new VM, which is kept, and the run says so.
+`vmmigrate tls copy` into such a gateway, and `update`, need all rights too.
+
+Where the old `master.cf` has a transport that the new one lacks, the files beside `main.cf` are searched for its name,
+by a line that has this name in it: the check `transports` names the line.
 
 The **new** VM is made by the run and is isolated by it: firewall, network and keys are written there, so its account
 is root's equal, whatever a list says. Remove it or its rights there when the run is finished.

@@ -174,6 +174,36 @@ class CarriedMail:
 
 
 @dataclass(frozen=True)
+class CarriedBack:
+    """What the new gateway had accepted, and not delivered, when a way back stopped it. Learnt by `open`, once all of
+    it is in the run's folder; nothing where the new gateway was opened again after that.
+    """
+
+    messages: int = 0
+    queues: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MailAccount:
+    """What became of the mail that waited when a Postfix was stopped, in messages. Learnt by `open`, as it is let go.
+
+    `unaccounted`: nobody knows where it is. `own`: written by the new VM itself before it was open, on hold there.
+    """
+
+    carried: int = 0
+    held: int = 0
+    left: int = 0
+    back: int = 0
+    unaccounted: int = 0
+    own: int = 0
+
+
+@dataclass(frozen=True)
+class MailBack(MailAccount):
+    """The same of a way back, and of mail that was left. Learnt by `carry`."""
+
+
+@dataclass(frozen=True)
 class Plugged:
     """The old VM as it was before the switch. Learnt by `switch` before it acts; all that its undo needs."""
 
@@ -194,9 +224,13 @@ class StartsAtBoot:
 
 @dataclass(frozen=True)
 class Opened:
-    """When the new gateway was opened to the world (Unix seconds). Learnt by `open`."""
+    """When the new gateway was opened to the world (Unix seconds). Learnt by `open`.
+
+    `own`: queue ids of what it wrote itself before, which is on hold there.
+    """
 
     opened_at: float
+    own: tuple[str, ...] = ()
 
 
 G = TypeVar("G")

@@ -132,6 +132,8 @@ class Itinerary:
     secrets: Callable[[Any, Any, "RunState | None"], Iterable[str]]
     secrets_back: Callable[[Any, Collection[str]], Iterable[str]]
     unplugs: Collection[str] = ()
+    # What became of what was under way at the switch, in one line; "" where nothing was. Of what was known last.
+    account: Callable[["Facts"], str] = lambda facts: ""
     # Whether the world is served now: the run, its standing, its outages. None: it is a kind that serves nobody.
     service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
     # A command of this program that may do in place of those that follow: state.

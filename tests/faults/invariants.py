@@ -1,4 +1,4 @@
-"""What must hold whatever moves (I1 to I9), looked up in the model's world and nowhere in the program's own opinion."""
+"""What must hold whatever moves (I1 to I10), looked up in the model's world, not asked of the program."""
 
 import json
 from collections.abc import Iterator
@@ -116,6 +116,7 @@ def healed(model: "Model", word: str) -> Iterator[Broken]:
 
 def of_end(model: "Model") -> Iterator[Broken]:
     yield from _nothing_lost(model)
+    yield from _nothing_twice(model)
     yield from _no_secret(model)
     for vm, times in model.world.imports.items():
         if times > 1:
@@ -135,6 +136,15 @@ def _nothing_lost(model: "Model") -> Iterator[Broken]:
     for row, vm in world.rows.items():
         if not _is_gone_by_hand(model, vm) and not any(world.has_row(row, each) for each in world.vms):
             yield "I4", f"{row}, added in {model.name(vm)}, is nowhere"
+
+
+def _nothing_twice(model: "Model") -> Iterator[Broken]:
+    """I10: no message is delivered by both; whoever moves a VM by hand, or clones it, answers for it."""
+    if BY_HAND & set(model.moves.made):
+        return
+    for message, times in model.world.delivered.items():
+        if times > 1:
+            yield "I10", f"{message} was delivered {times} times"
 
 
 def _is_gone_by_hand(model: "Model", vm: str) -> bool:

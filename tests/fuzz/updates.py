@@ -7,7 +7,7 @@ from scripted_shell import ScriptedShell
 
 from tests.fuzz.guest import of_guest
 from tests.fuzz.parser import SECTION, Parser, sections, text
-from vmmigrate.appliance.queues import carrying
+from vmmigrate.appliance.queues import carrying, programs
 from vmmigrate.updating.distributions import distribution_of
 from vmmigrate.updating.packages import Ran, digests_of, read_package
 
@@ -28,7 +28,8 @@ def _package(data: bytes) -> object:
     return found.family, str(found), digests_of(text(data))
 
 
-_arrived, _arrived_honest = of_guest(lambda: ScriptedShell({"vmmigrate-queue-look": _LISTED}), carrying.arrived)
+_LOOK = f"vmmigrate-queue-look {programs.FOLDER}"
+_arrived, _arrived_honest = of_guest(lambda: ScriptedShell({_LOOK: _LISTED}), carrying.arrived)
 
 PARSERS = (
     Parser(

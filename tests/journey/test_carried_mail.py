@@ -1,5 +1,6 @@
 """Mail that waits in the old gateway at the switch: carried, each message delivered once, whatever stops the run."""
 
+import smtplib
 from collections import Counter
 
 import pytest
@@ -65,15 +66,126 @@ def test_before_the_commit_it_is_the_old_gateway_s_again(waiting: Story, line: t
     assert waiting.answers_the_world()
     assert queued(waiting, waiting.lab.old_id) == Counter([("one", "deferred"), ("two", "deferred"), ("three", "hold")])
     assert list(waiting.world()) == ["old"]
+    if line != ("learnt", "carry"):  # that is before anything was listed
+        assert "mail: 3 back in the old gateway, 0 unaccounted" in told.out
 
 
-def test_after_the_commit_the_old_copies_are_not_sent_again(waiting: Story) -> None:
+@pytest.mark.parametrize("line", [None, ("learnt", "open"), ("done", "carry")], ids=str)
+def test_what_the_new_vm_wrote_itself_before_it_was_open_is_never_sent(
+    waiting: Story, line: tuple[str, str] | None
+) -> None:
+    """By cron, or as a bounce: nobody outside is to have it from two gateways."""
+    assert waiting.migrate(stop=("SIGKILL", "after", ("done", "verify"))).status == KILLED
+    new = moving.new(waiting)
+    mailspool.put(waiting.lab.root_of(new.id), "root@mailgw", ["root@mailgw"], "cron", queue="deferred", stuck=False)
+    told = waiting.command("resume", waiting.run_id, stop=("SIGKILL", "after", line) if line else None)
+    told = waiting.resume() if line else told
+    assert told.status == DONE, told.err
+    assert "mail: 2 carried, 1 held, 0 unaccounted, 1 of the new VM's own on hold" in told.out
+    assert delivered(waiting) == Counter(["one", "two"])
+    assert queued(waiting, new.id) == Counter([("three", "hold"), ("cron", "hold")])
+    status = waiting.command("status", waiting.run_id)
+    assert "mail: 2 carried, 1 held, 0 unaccounted, 1 of the new VM's own on hold" in status.out
+    assert "wrote itself before it was open are on hold there" in status.out
+    assert '"account": "mail: 2 carried' in waiting.command("status", waiting.run_id, "--json").out
+
+
+def accepted(story: Story, *names: str) -> None:
+    """By the new gateway, after the switch; it cannot deliver them yet."""
+    new = story.lab.root_of(moving.new(story).id)
+    for name in names:
+        mailspool.put(new, SENDER, TO, name, queue="deferred", stuck=False)
+
+
+def test_after_the_commit_what_the_new_gateway_did_not_deliver_is_carried_back(waiting: Story) -> None:
+    """What was carried to it and is delivered there is not sent again; what is on hold stays so."""
     assert waiting.migrate().status == DONE
+    accepted(waiting, "four", "five")
+    told = waiting.rollback()
+    assert told.status == DONE, told.err
+    assert "mail: 3 back in the old gateway, 0 unaccounted" in told.out
+    assert waiting.answers_the_world()
+    assert queued(waiting, waiting.lab.old_id) == Counter([("three", "hold")])
+    assert delivered(waiting) == Counter(["one", "two", "four", "five"])
+    assert not queued(waiting, moving.new(waiting).id)
+    assert waiting.finish().status == DONE  # nothing is in it that anybody must permit to be lost
+    assert list(waiting.world()) == ["old"]
+
+
+def with_its_own(waiting: Story) -> None:
+    """A switch, before which the new VM wrote a message itself."""
+    assert waiting.migrate(stop=("SIGKILL", "after", ("done", "verify"))).status == KILLED
+    new = waiting.lab.root_of(moving.new(waiting).id)
+    mailspool.put(new, "root@mailgw", ["root@mailgw"], "cron", queue="deferred", stuck=False)
+    assert waiting.resume().status == DONE
+    accepted(waiting, "four")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [None, ("learnt", "open"), ("undone", "open")], ids=str)
+def test_what_the_new_vm_wrote_itself_is_not_carried_back(waiting: Story, line: tuple[str, str] | None) -> None:
+    with_its_own(waiting)
+    if line:
+        assert waiting.rollback(stop=("SIGKILL", "after", line)).status == KILLED
+    told = waiting.rollback()
+    assert told.status == DONE, told.err
+    assert "mail: 2 back in the old gateway, 0 unaccounted" in told.out
+    assert queued(waiting, waiting.lab.old_id) == Counter([("three", "hold")])
+    assert delivered(waiting) == Counter(["one", "two", "four"])
+    assert "is not carried back: it stays there" in waiting.command("status", waiting.run_id).out
+    assert waiting.finish().status == DONE
+
+
+@pytest.mark.slow
+def test_after_a_way_back_that_is_refused_the_new_vm_has_its_own_on_hold_again(waiting: Story) -> None:
+    with_its_own(waiting)
+    with smtplib.SMTP(waiting.lab.address, waiting.lab.smtp_port, "localhost", 5, ("127.0.0.2", 0)) as caller:
+        caller.ehlo()
+        assert waiting.rollback(stop=None).status == WENT_BACK
+    assert queued(waiting, moving.new(waiting).id)["cron", "hold"] == 1
+    assert "cron" not in delivered(waiting)
+
+
+BACK = [("undo", "open"), ("learnt", "open"), ("undone", "open"), ("undone", "switch"), ("undo", "carry")]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("line", [*BACK, ("undone", "carry"), ("undone", "close-intake")], ids=str)
+def test_a_way_back_after_the_commit_that_was_killed_carries_nothing_twice(
+    waiting: Story, line: tuple[str, str], when: str
+) -> None:
+    assert waiting.migrate().status == DONE
+    accepted(waiting, "four", "five")
+    assert waiting.rollback(stop=("SIGKILL", when, line)).status == KILLED
+    told = waiting.rollback()
+    assert told.status == DONE, told.err
+    assert waiting.answers_the_world()
+    assert queued(waiting, waiting.lab.old_id) == Counter([("three", "hold")])
+    assert delivered(waiting) == Counter(["one", "two", "four", "five"])
+
+
+def test_a_way_back_that_is_refused_leaves_the_new_gateway_its_mail(waiting: Story) -> None:
+    """A session that does not end: its sender may have its answer at any moment."""
+    assert waiting.migrate().status == DONE
+    accepted(waiting, "four")
+    with smtplib.SMTP(waiting.lab.address, waiting.lab.smtp_port, "localhost", 5, ("127.0.0.2", 0)) as caller:
+        caller.ehlo()
+        assert waiting.rollback(stop=None).status == WENT_BACK
+    assert waiting.answers_the_world()
+    assert sum(queued(waiting, moving.new(waiting).id).values()) + delivered(waiting)["four"] == 2
+    assert waiting.rollback().status == DONE
+    assert delivered(waiting)["four"] == 1
+
+
+def test_after_the_commit_mail_may_be_left(waiting: Story) -> None:
+    assert waiting.migrate().status == DONE
+    accepted(waiting, "four")
     told = waiting.rollback("--leave-mail")
     assert told.status == DONE, told.err
     assert waiting.answers_the_world()
     assert not queued(waiting, waiting.lab.old_id)
     assert delivered(waiting) == Counter(["one", "two"])
+    assert sum(queued(waiting, moving.new(waiting).id).values()) == 2
 
 
 @pytest.mark.parametrize("line", [("done", "switch"), ("done", "notes")], ids=str)
@@ -103,6 +215,7 @@ def test_what_is_to_be_left_is_left(waiting: Story) -> None:
     told = waiting.migrate(mail={"queue": "leave"})
     assert told.status == DONE, told.err
     assert "left in mailgw, as requested: 2 deferred, 1 hold" in told.out
+    assert "mail: 0 carried, 0 held, 3 left, 0 unaccounted" in told.out
     assert sum(queued(waiting, waiting.lab.old_id).values()) == 3
     assert not queued(waiting, moving.new(waiting).id)
 

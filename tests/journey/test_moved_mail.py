@@ -94,12 +94,24 @@ def test_finish_after_a_switch_back_does_not_delete_waiting_mail(story: Story) -
     assert (list(story.world()), story.live()) == (["old"], ["old"])
 
 
-def test_a_rollback_that_is_refused_for_waiting_mail_leaves_the_new_gateway_open(story: Story) -> None:
+def test_mail_that_waits_in_the_new_gateway_goes_back_with_a_rollback(story: Story) -> None:
     assert story.migrate().status == DONE
+    moving.wait_in_queue(story, moving.new(story))
+    told = story.rollback()
+    assert told.status == DONE, told.err
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+    assert moving.mail_in(story, moving.old(story))[0] == 1
+    assert moving.mail_in(story, moving.new(story))[0] == 0
+
+
+def test_a_rollback_that_is_refused_for_waiting_mail_leaves_the_new_gateway_open(story: Story) -> None:
+    """Of a run that carries none."""
+    assert story.migrate(mail={"queue": "refuse"}).status == DONE
     moving.wait_in_queue(story, moving.new(story))
     told = story.rollback()
     assert told.status == WENT_BACK
     assert "--leave-mail" in told.err
+    assert "remove" not in told.err
     assert (story.live(), story.answers_the_world()) == (["new"], True)
     assert "MAIL: flowing through" in last_line(told)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from fixtures.appliance import mailspool, sudoers
+from tests.journey import moving
 from tests.journey.story import DONE, WENT_BACK, Story
 from vmmigrate.appliance.privileges import GOING_BACK, PHASES, READING, SWITCHING, rules
 
@@ -73,3 +74,18 @@ def test_mail_that_waits_is_not_carried_by_listed_commands(story: Story) -> None
     assert told.status == WENT_BACK
     assert "does not let 'sa' run `sh` as root" in told.err
     assert (story.live(), story.answers_the_world()) == (["old"], True)
+
+
+@pytest.mark.slow
+def test_by_listed_commands_mail_of_the_new_gateway_stays_on_hold_in_it(story: Story) -> None:
+    """On a way back after the commit the old gateway serves all the same, and nothing is lost."""
+    permit(story, *PHASES)
+    assert story.migrate(mail={"queue": "carry"}).status == DONE
+    moving.wait_in_queue(story, moving.new(story))
+    told = story.rollback()
+    assert told.status == DONE, told.err
+    assert "mail: 0 carried, 1 held, 0 unaccounted" in told.out
+    assert "are not carried back, and stay on hold in it" in story.command("status", story.run_id).out
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+    assert moving.mail_in(story, moving.new(story))[0] == 1
+    assert "--discard-mail 1" in story.finish().err

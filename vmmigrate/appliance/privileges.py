@@ -6,7 +6,7 @@ A run that asks for more is refused by such rules, and tests/journey/test_privil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vmmigrate.appliance import mailports, sources
+from vmmigrate.appliance import mailports, sources, transports
 from vmmigrate.appliance.database import PSQL
 from vmmigrate.appliance.mail import FLUSH, SESSIONS, SETTINGS
 from vmmigrate.appliance.net import firewall, iptables, nft
@@ -51,6 +51,7 @@ def _reading() -> Iterator[Privilege]:
     for argv in dict.fromkeys((mailports.QUESTION, *postfix.QUESTIONS)):
         if argv != SETTINGS:
             yield Privilege(READING, "Postfix's services", argv)
+    yield Privilege(READING, "where its maps are, if the new one lacks a transport", transports.FOLDER)
     yield Privilege(READING, "what waits in its queues", listing.COMMAND, gives="who writes to whom")
     yield Privilege(
         READING,
@@ -101,6 +102,7 @@ def _by_iptables() -> Iterator[Privilege]:
 
 
 def _going_back() -> Iterator[Privilege]:
+    yield Privilege(GOING_BACK, "stop Postfix, for what comes back", carrying.STOP, gives="an outage of mail")
     yield Privilege(GOING_BACK, "start Postfix", carrying.START)
     yield Privilege(GOING_BACK, "open its intake", nft.deleting(INTAKE))
     yield Privilege(GOING_BACK, "whether it is open", nft.listing(INTAKE))

@@ -3,19 +3,23 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from hypervisors import in_one_line
 from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import CommandFailed
 
-_SERVICES, _SETTINGS, _FOLDER = ("postconf", "-M"), ("postconf", "-n"), ("postconf", "-h", "config_directory")
+_SERVICES, _SETTINGS, FOLDER = ("postconf", "-M"), ("postconf", "-n"), ("postconf", "-h", "config_directory")
+_SHOWN = 400  # characters of what was said
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # Values that are a transport with nothing behind it, or TRANSPORT:NEXTHOP (postconf(5)).
 _WHOLE = re.compile(r"(\w+_transport|content_filter)\s*=\s*([^\s:,]+)")
 
 
 def missing(old: Shell, new: Shell) -> Mapping[str, tuple[str, ...]]:
-    """Name → where the old configuration says it: main.cf, master.cf, files of its folder. Raises CommandFailed.
+    """Name → where the old configuration says it: main.cf, master.cf, files of its folder.
 
-    A map that is asked over a network (LDAP, SQL) is not looked into.
+    A map that is asked over a network (LDAP, SQL) is not looked into. Raises CommandFailed, also where its files cannot
+    be searched.
     """
     gone = sorted(_transports(_asked(old, _SERVICES)) - _transports(_asked(new, _SERVICES)))
     if not gone:
@@ -48,7 +52,14 @@ def _says(lines: Iterable[str], name: str) -> bool:
 
 def _in_files(old: Shell, name: str) -> tuple[str, ...]:
     """Maps and checks beside main.cf ('FILTER scan:…', 'example.org scan:…'); those that are commented out are not."""
-    folder = _asked(old, _FOLDER).strip()
+    folder = _asked(old, FOLDER).strip()
     pattern = rf"^[^#]*[[:space:]]{re.escape(name)}:"
     words = ("grep", "-rlIE", "--exclude=main.cf*", "--exclude=master.cf*", "-e", pattern, folder)
-    return tuple(sorted(old.run(words, user="root", check=False).stdout.splitlines()))
+    said = old.run(words, user="root", check=False)
+    if said.status not in (0, 1):  # found, found nothing
+        raise CommandFailed(
+            f"on {old.host}: the files of {folder} could not be searched for {name!r} (status {said.status}):"
+            f" {in_one_line(said.stderr)[:_SHOWN]}",
+            hint=f"log in there, and see as root: grep -rl {name}: {folder}",
+        )
+    return tuple(sorted(said.stdout.splitlines()))

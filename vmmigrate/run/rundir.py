@@ -93,6 +93,11 @@ class RunDir:
         return self.path / "queue-manifest.age"
 
     @property
+    def returned(self) -> Path:
+        """The mail that is carried back, encrypted."""
+        return self.path / "queue-back.age"
+
+    @property
     def sealed(self) -> Sealed:
         """The run's key."""
         return Sealed(self.run_id, self.key_path)
@@ -104,6 +109,7 @@ class RunDir:
             self.tls,
             self.queue,
             self.manifest,
+            self.returned,
             self.digests,
             self.imported,
             self.verified,

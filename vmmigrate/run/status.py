@@ -203,6 +203,11 @@ class RunStatus:
         return tuple(dict.fromkeys(f"{note.step}: {note.text}" if note.step else note.text for note in notes))
 
     @property
+    def account(self) -> str:
+        """What became of what was under way at the switch; "" where nothing was."""
+        return self.itinerary.account(self.state.facts)
+
+    @property
     def outages(self) -> tuple[Outage, ...]:
         """Each time that nobody took mail."""
         return outages(self.itinerary, self.records)

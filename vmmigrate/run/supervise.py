@@ -186,6 +186,7 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
             insecure=run.plan.insecure,
             mail=mail,
             seen=watched,
+            account=engine.itinerary.account(standing.state.facts),
         )
     )
     return mail

@@ -10,6 +10,7 @@ def end_lines(event: RunEnded) -> list[str]:
     lasted = in_all(event.outages)
     lines = [in_words(event.outcome) + (f", outage {lasted}" if lasted else "")]
     lines += [f"{machine}: {stands}" for machine, stands in event.machines.items()]
+    lines += [event.account] if event.account else []
     lines += [f"insecure, as asked: {flag}" for flag in event.insecure]
     return lines + next_lines(event.run_id, event.next)
 

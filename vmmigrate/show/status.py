@@ -29,6 +29,7 @@ def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
     ]
     lines += [_why(run.failure)] if run.failure else []
     lines += [outage_line(each) for each in run.outages]
+    lines += [run.account] if run.account else []
     lines += [_refused(each) for each in run.refused]
     lines += _proved(run)
     lines += [f"looked: {_held(run.looks[-1])}"] if run.looks else []
@@ -113,6 +114,7 @@ def status_json(run: RunStatus, mail: Service | None = None) -> dict[str, object
         "next": [list(verb) for verb in offered(run.verbs, mail)],
         "in_progress": asdict(run.holder) if run.holder else None,
         "mail": mail_json(mail),
+        "account": run.account,
         "insecure": list(run.plan.insecure),
         "folder": str(run.folder),
     }

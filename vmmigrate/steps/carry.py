@@ -6,11 +6,11 @@ from hypervisors import Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing, manifest
 from vmmigrate.disk import leaving_room
-from vmmigrate.facts import CarriedMail, Frozen, Opened
+from vmmigrate.facts import CarriedMail, Facts, Frozen, MailAccount, MailBack, Opened
 from vmmigrate.model import CARRY, REFUSE
 from vmmigrate.run.sealed import Piped
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import intake
+from vmmigrate.steps import carry_back, intake
 
 
 def do(run: Run) -> None:
@@ -30,6 +30,7 @@ def do(run: Run) -> None:
         _carry(run, old, waiting)
     else:
         run.learn(CarriedMail(left=len(waiting)))
+        run.learn(MailBack(left=len(waiting)))
         run.remark(f"left in {run.plan.old.name}, as requested: {listing.counted(waiting)}")
 
 
@@ -74,12 +75,13 @@ def undo(run: Run) -> None:
     theirs = run.facts.last(Opened) is not None and carried is not None and carried.messages > 0
     if carried is not None and not theirs:
         _take_away(run)
-    intake.answering(run, lambda: _thaw(run.old_shell, carried, theirs=theirs))
+    intake.answering(run, lambda: _thaw(run, carried, theirs=theirs))
     if theirs:
         run.remark(
             f"{run.plan.new_name} has taken over the mail that was carried; copies of it stay in {run.plan.old.name},"
             f" beside its queues in {carrying.COPIED}, from where nobody sends them"
         )
+    carry_back.drop(run)
 
 
 def _take_away(run: Run) -> None:
@@ -90,19 +92,35 @@ def _take_away(run: Run) -> None:
         run.remark(f"copies of carried mail may be on hold in {run.plan.new_name}; do not let them go: {problem}")
 
 
-def _thaw(old: Shell, carried: CarriedMail | None, *, theirs: bool) -> None:
+def _thaw(run: Run, carried: CarriedMail | None, *, theirs: bool) -> None:
+    """What comes back may have come from here: its copy leaves the old queue before that."""
+    old = run.old_shell
     if carried is not None:
         (carrying.supersede if theirs else carrying.let_go)(old)
+    account = carry_back.give(run, old)
     carrying.start(old)
+    if account is not None and account.back:
+        carry_back.let_go(run, old)
+    if account is None and carried is not None and not theirs:
+        account = MailBack(back=carried.messages + carried.left)
+    if account is not None:
+        run.learn(account)
+        run.remark(_said(account))
 
 
 def release(run: Run) -> None:
     """The new gateway is open: what was carried goes out, but for what was on hold before. Said is what is missing."""
-    carried = run.facts.find(CarriedMail)
-    if carried is None or not carried.messages:
+    carried = run.facts.find(CarriedMail) or CarriedMail()
+    own = len(run.facts.of(Opened).own)
+    if not carried.messages:
+        if own:
+            run.learn(MailAccount(left=carried.left, own=own))
         return
-    gone = carrying.release(run.new_shell, _ids(run))
-    run.remark(f"mail: {in_words(carried)}, {len(gone)} unaccounted")
+    gone = carrying.release(run.new_shell, ids(run))
+    held = carried.queues.get(listing.HOLD, 0)
+    account = MailAccount(carried.messages - held, held, unaccounted=len(gone), own=own)
+    run.learn(account)
+    run.remark(_said(account))
     if gone:
         run.remark(
             f"not in the queue of {run.plan.new_name} any more when it was let go, so delivered from there before, or"
@@ -110,8 +128,11 @@ def release(run: Run) -> None:
         )
 
 
-def _ids(run: Run) -> tuple[str, ...]:
-    """Of those that are on hold in the new gateway."""
+def ids(run: Run) -> tuple[str, ...]:
+    """Of those that were carried, and are on hold in the new gateway; none where none were."""
+    carried = run.facts.find(CarriedMail)
+    if carried is None or not carried.messages:
+        return ()
     lines = manifest.from_file(run.rundir.sealed.decrypt_small(run.rundir.manifest))
     return tuple(line.new_id for line in lines if line.queue != carrying.MAILDROP)
 
@@ -122,3 +143,18 @@ def in_words(carried: CarriedMail) -> str:
         return f"{carried.left} left in the old gateway"
     held = carried.queues.get(listing.HOLD, 0)
     return f"{carried.messages - held} carried, {held} held"
+
+
+def account(facts: Facts) -> str:
+    """In one line; "" where no mail waited."""
+    known = facts.find(MailAccount) or facts.last(MailBack)
+    return _said(known) if known is not None else ""
+
+
+def _said(account: MailAccount) -> str:
+    """'mail: 41 carried, 2 held, 0 unaccounted'."""
+    places = (account.carried, "carried"), (account.held, "held"), (account.left, "left")
+    said = [f"{number} {word}" for number, word in places if number or (word != "left" and not account.back)]
+    back = [f"{account.back} back in the old gateway"] if account.back else []
+    own = [f"{account.own} of the new VM's own on hold"] if account.own else []
+    return "mail: " + ", ".join((*said, *back, f"{account.unaccounted} unaccounted", *own))

@@ -6,7 +6,17 @@ from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_b
 from vmmigrate import properties
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND
 from vmmigrate.doors import Doors
-from vmmigrate.facts import CarriedMail, Facts, Intake, NewGuest, NewVm, Opened, Plugged, Verified, VerifiedLive
+from vmmigrate.facts import (
+    CarriedMail,
+    Facts,
+    Intake,
+    NewGuest,
+    NewVm,
+    Opened,
+    Plugged,
+    Verified,
+    VerifiedLive,
+)
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.model import Plan, plan_from_json
@@ -260,6 +270,7 @@ MIGRATE = Itinerary(
     read_plan=plan_from_json,
     machines=machines,
     checks=checks,
+    account=carry.account,
     secrets=secrets,
     service=service.look,
     secrets_back=secrets_back,

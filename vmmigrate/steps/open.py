@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 from hypervisors import NotFound, PowerState, Problem, VmRef
 from vmmigrate.appliance import mail
+from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.queues import carrying
 from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import Guarded, NeedsAttention, QueueHoldsMail
-from vmmigrate.facts import NewVm, Opened
+from vmmigrate.facts import Frozen, NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
-from vmmigrate.steps import carry, deploy, guards, isolate, links
+from vmmigrate.steps import carry, carry_back, deploy, guards, isolate, links
 from vmmigrate.steps.intake import refuse_stuck_mail
 from vmmigrate.steps.ready import BOOTS
 
@@ -35,11 +37,27 @@ def do(run: Run) -> None:
     """Recorded first: from now on the new gateway may have accepted mail."""
     shell = run.new_shell
     if run.facts.find(Opened) is None:
-        run.learn(Opened(run.wall()))
+        run.learn(Opened(run.wall(), _keep_back_its_own(run, shell)))
     else:
         firewall.open_intake(shell)  # a way back closed it, and was refused
+        carry_back.not_taken(run, shell)
     firewall.let_the_world_in(shell)
     carry.release(run)
+
+
+def _keep_back_its_own(run: Run, shell: Shell) -> tuple[str, ...]:
+    """What the new VM wrote while it was isolated (cron, bounces) would go out with the first of the world's mail."""
+    if run.facts.find(Frozen) is None:
+        return ()  # a run that carries nothing would be stopped by it on its way back
+    ours = set(carry.ids(run))
+    own = tuple(message.id for message in carrying.hold_all(shell) if message.id not in ours)
+    if own:
+        run.remark(
+            f"{len(own)} messages that {run.plan.new_name} wrote itself before it was open are on hold there, and not"
+            f" sent: {', '.join(own[:20])}{' …' if len(own) > 20 else ''}; to read one: postcat -q ID; to send it:"
+            " postsuper -H ID"
+        )
+    return own
 
 
 def holds(run: Run) -> Iterator[Check]:
@@ -111,12 +129,15 @@ def _ask(run: Run) -> None:
     if run.leave_behind or _is_deleted(run) or _is_unplugged(run):
         return
     if guards.refuse_paused(run, run.facts.of(NewVm).vm) is not PowerState.OFF:
-        run.wait_for_answer(
-            _SHELL,
-            lambda: refuse_stuck_mail(run.new_shell, _QUEUES),
-            timeout=run.settings.limits.network,
-            clears=BOOTS,
-        )
+        run.wait_for_answer(_SHELL, lambda: _see(run), timeout=run.settings.limits.network, clears=BOOTS)
+
+
+def _see(run: Run) -> None:
+    """That it answers, and where mail is not carried back, that none would stay."""
+    if carry_back.carries(run):
+        boot_id(run.new_shell)
+    else:
+        refuse_stuck_mail(run.new_shell, _QUEUES)
 
 
 def _close(run: Run) -> None:
@@ -153,20 +174,24 @@ def _close_plugged(run: Run) -> None:
             return
     run.wait_for_answer(
         _SHELL,
-        lambda: _close_intake(shell, asked=run.leave_behind or not off),
+        lambda: _close_intake(run, shell, asked=run.leave_behind or not off),
         timeout=limits.boot if off else limits.network,
         clears=BOOTS,
     )
+    carries, port = carry_back.carries(run), run.settings.old.smtp_port
     if not run.leave_behind:
-        mail.wait_until_quiet(shell, run.settings.old.smtp_port, timeout=limits.drain, pace=run.pace)
+        mail.wait_until_quiet(shell, port, timeout=limits.drain, pace=run.pace, carried=carries)
     firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
+    if carries:
+        carry_back.take(run, shell)
 
 
-def _close_intake(shell: Shell, *, asked: bool) -> None:
+def _close_intake(run: Run, shell: Shell, *, asked: bool) -> None:
     """`asked`: it holds no mail that would not leave, or that may stay behind."""
-    if not asked:
+    if not asked and not carry_back.carries(run):
         refuse_stuck_mail(shell, _QUEUES)
-    firewall.close_intake(shell, firewall.lay_intake(shell))
+    ports = mail.ports_of(looking(shell), run.settings.old.smtp_port)
+    firewall.close_intake(shell, firewall.lay_intake(shell, ports=ports.all))
 
 
 def _close_unplugged(run: Run, *, boots: bool = False) -> None:
@@ -179,6 +204,9 @@ def _close_unplugged(run: Run, *, boots: bool = False) -> None:
         firewall.close_intake(shell, firewall.lay_intake(shell))
         waiting = mail.queues(shell)
         firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
+        if carry_back.carries(run):
+            carry_back.take(run, shell)
+            return
     except Problem as problem:
         run.remark(f"{name} is unplugged, and cannot be asked: whatever mail waits in it stays in it: {problem}")
         return

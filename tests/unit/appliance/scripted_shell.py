@@ -40,8 +40,8 @@ class ScriptedShell:
         return result
 
     def _program(self, argv: Sequence[str], user: str | None) -> Result:
-        """One that has a name is known by it, and not played."""
-        return self._one(argv[3:], user) if len(argv) == 4 else self._line(argv[2], user)
+        """One that has a name is known by it and what follows, and not played."""
+        return self._one(argv[3:], user) if len(argv) > 3 else self._line(argv[2], user)
 
     def _line(self, line: str, user: str | None) -> Result:
         """Each of its commands as if it had been run alone."""

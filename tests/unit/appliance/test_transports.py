@@ -9,6 +9,7 @@ from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance import transports
 from vmmigrate.appliance.port import Result
+from vmmigrate.errors import CommandFailed
 
 OLD = "smtp unix - - n - - smtp\nscan unix - - n - 4 smtp\nscan2 unix - n n - - pipe\n"
 NEW = "smtp unix - - n - - smtp\n"
@@ -66,3 +67,8 @@ def test_one_that_nobody_names_is_not_missed(tmp_path: Path) -> None:
 
 def test_both_have_all(tmp_path: Path) -> None:
     assert transports.missing(Old(tmp_path, "content_filter = scan:x\n"), ScriptedShell({"postconf -M": OLD})) == {}
+
+
+def test_where_its_files_cannot_be_searched_nothing_passes_for_unnamed(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="could not be searched for 'scan'"):
+        missing(Old(tmp_path / "gone"))

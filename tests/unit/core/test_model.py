@@ -11,11 +11,14 @@ from hypervisors import Carried, Fate, VmRef
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.facts import (
     Backup,
+    CarriedBack,
     CarriedMail,
     Claim,
     Facts,
     Frozen,
     Intake,
+    MailAccount,
+    MailBack,
     NewGuest,
     NewVm,
     OldState,
@@ -62,7 +65,10 @@ ONE_OF_EACH = (
     CarriedMail(3, {"deferred": 2, "hold": 1}, 4, "c" * 64),
     StartsAtBoot(new=True),
     Plugged("52:54:00:00:00:01", old_link_up=True, old_autostart=True, old_autostart_entry="second"),
-    Opened(2.25),
+    Opened(2.25, ("4F1A",)),
+    MailAccount(2, 1, own=1),
+    CarriedBack(3, {"deferred": 2, "hold": 1}),
+    MailBack(back=2, unaccounted=1),
 )
 
 

@@ -30,7 +30,13 @@ def test_what_only_reads_changes_nothing() -> None:
     readers = {"true", "postconf", "postqueue", "psql", "base64", "cat", "stat", "readlink"}
     reading = [each for each in PRIVILEGES if each.phase == READING]
     assert {each.argv[0] for each in reading} == readers
-    assert {each.argv[1] for each in reading if each.argv[0] in ("postconf", "postqueue")} == {"-n", "-M", "-P", "-j"}
+    assert {each.argv[1] for each in reading if each.argv[0] in ("postconf", "postqueue")} == {
+        "-n",
+        "-M",
+        "-P",
+        "-j",
+        "-h",
+    }
 
 
 def test_a_rule_is_written_once_and_its_words_are_escaped() -> None:

@@ -275,6 +275,7 @@ def test_json_is_one_object_a_line_with_all_fields() -> None:
             "outages": [],
             "mail": None,
             "seen": [],
+            "account": "",
             "machines": {"old VM": "x", "new VM": "y"},
             "next": [["finish", "ends it"]],
             "old_vm": "x",
@@ -515,6 +516,7 @@ def test_a_run_for_programs(troubled: RunStatus, tmp_path: Path) -> None:
         "in_progress": None,
         "looks": [],
         "mail": None,
+        "account": "",
         "insecure": ["--trust-staging"],
         "folder": str(tmp_path),
     }

@@ -1,5 +1,6 @@
 """Carry what waits in one Postfix's queues into another's: each message once, whatever is interrupted."""
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from vmmigrate.errors import ApplianceError
 
 _UNIT = "postfix"
 STOP, START, STATE = (("systemctl", verb, _UNIT) for verb in ("stop", "start", "is-active"))
+_HOLD_ALL = ("postsuper", "-h", "ALL")
 _PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
 MAILDROP = "maildrop"
-COPIED = f"{programs.FOLDER}/copied"
+COPIED, OWN = f"{programs.FOLDER}/copied", f"{programs.FOLDER}/own"
 _LOGS = ("defer", "bounce", "trace")
-_SEEN = re.compile(r"(was|is) ([0-9]{1,20}) (.{1,4096})")
+_SEEN = re.compile(r"(was|is|released) ([0-9]{1,20}) (.{1,4096})")
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,25 @@ def pack(shell: Shell, sink: BinaryIO, moves: ProgressListener = no_progress) ->
     passing.finish()
 
 
-def lay(shell: Shell, source: BinaryIO) -> tuple[Arrived, ...]:
-    """Put a packed queue on hold in this Postfix, which is stopped; what arrived before is not laid again.
+def lay(shell: Shell, source: BinaryIO, folder: str = programs.FOLDER) -> tuple[Arrived, ...]:
+    """Put a packed queue on hold in this Postfix, which is stopped; what that folder has had is not laid again.
 
     Raises CommandFailed, ApplianceError, Unreachable.
     """
-    shell.give(_program("lay", programs.LAY), source, timeout=_PATIENCE)
-    return arrived(shell)
+    shell.give(_program("lay", programs.LAY, folder), source, timeout=_PATIENCE)
+    return arrived(shell, folder)
 
 
-def arrived(shell: Shell) -> tuple[Arrived, ...]:
-    """What was laid here, and is on hold or waits to be submitted; nothing where nothing was. Raises ApplianceError."""
-    said = _run(shell, "look", programs.LOOK)
+def arrived(shell: Shell, folder: str = programs.FOLDER) -> tuple[Arrived, ...]:
+    """What was laid here, and is on hold or waits to be submitted; nothing where nothing was. Once it was let go nobody
+    knows where it is: then without its new ids. Raises ApplianceError.
+    """
+    said = _run(shell, "look", programs.LOOK, folder)
     was, now = dict[str, str](), dict[str, str]()
     for line in said.splitlines():
         kind, inode, path = _seen(shell.host, line)
+        if kind == "released":
+            return tuple(_arrived(path, "") for path in was.values() if path.partition("/")[0] not in _LOGS)
         (was if kind == "was" else now)[inode] = path
     messages = {inode: path for inode, path in was.items() if path.partition("/")[0] not in _LOGS}
     found = tuple(_arrived(path, now.get(inode, "")) for inode, path in messages.items())
@@ -81,7 +87,7 @@ def arrived(shell: Shell) -> tuple[Arrived, ...]:
         raise ApplianceError(
             f"{shell.host}: {len(left)} of {len(found)} messages did not find a place in its queue:"
             f" {', '.join(left[:3])}",
-            hint=f"see {programs.FOLDER}/in in its queue_directory, and `postqueue -p` there; then run this again",
+            hint=f"see {folder}/in in its queue_directory, and `postqueue -p` there; then run this again",
         )
     return found
 
@@ -102,15 +108,26 @@ def _arrived(old: str, new: str) -> Arrived:
     return Arrived(queue, old_id, new_id if waits else "")
 
 
-def release(shell: Shell, ids: Sequence[str] = ()) -> tuple[str, ...]:
+def hold_all(shell: Shell) -> tuple[Message, ...]:
+    """Whatever waits here goes on hold; all that is. Raises CommandFailed, ApplianceError, Unreachable."""
+    held, listed = ask_all(shell, (_HOLD_ALL, listing.QUESTION), user="root", timeout=_PATIENCE)
+    if held.status or listed.status:
+        shell.run(_HOLD_ALL, user="root", timeout=_PATIENCE)
+        listed = shell.run(listing.QUESTION, user="root")
+    return listing.parse(shell.host, listed.stdout)
+
+
+def release(shell: Shell, ids: Sequence[str] = (), folder: str = programs.FOLDER) -> tuple[str, ...]:
     """What was not on hold in the old queue goes out; nothing where nothing was laid. Which of `ids` did not wait."""
     listed, let_go = ask_all(
-        shell, (listing.QUESTION, _program("release", programs.RELEASE)), user="root", timeout=_PATIENCE
+        shell, (listing.QUESTION, _program("release", programs.RELEASE, folder)), user="root", timeout=_PATIENCE
     )
     if let_go.status:
-        _run(shell, "release", programs.RELEASE)
+        _run(shell, "release", programs.RELEASE, folder)
     if listed.status:
         listed = shell.run(listing.QUESTION, user="root")
+    if "again" in let_go.stdout.split():
+        return ()  # all were there when they were let go first, or it was said which were not
     there = {message.id for message in listing.parse(shell.host, listed.stdout)}
     return tuple(each for each in ids if each not in there)
 
@@ -125,8 +142,14 @@ def keep(shell: Shell) -> None:
     _run(shell, "keep", programs.KEEP)
 
 
+def set_aside(shell: Shell, ids: Sequence[str]) -> None:
+    """Take those that are on hold out of the queue, so that they are not carried with it."""
+    names = io.BytesIO("".join(f"{each}\n" for each in ids).encode())
+    shell.give(_program("set-aside", programs.SET_ASIDE), names, timeout=_PATIENCE)
+
+
 def let_go(shell: Shell) -> None:
-    """As it was before `keep`; nothing if that never was."""
+    """As it was before `keep` and `set_aside`; nothing if those never were."""
     _run(shell, "let-go", programs.LET_GO)
 
 
@@ -135,9 +158,9 @@ def supersede(shell: Shell) -> None:
     _run(shell, "supersede", programs.SUPERSEDE)
 
 
-def _run(shell: Shell, name: str, program: str) -> str:
-    return shell.run(_program(name, program), user="root", timeout=_PATIENCE).stdout
+def _run(shell: Shell, name: str, program: str, *folder: str) -> str:
+    return shell.run(_program(name, program, *folder), user="root", timeout=_PATIENCE).stdout
 
 
-def _program(name: str, program: str) -> tuple[str, ...]:
-    return ("sh", "-c", program, f"vmmigrate-queue-{name}")
+def _program(name: str, program: str, *folder: str) -> tuple[str, ...]:
+    return ("sh", "-c", program, f"vmmigrate-queue-{name}", *folder)

@@ -7,7 +7,8 @@ then. Long queue ids become short ones where the new side has no long ones. `pos
 filtered again.
 
 All that is left on a guest is in one folder beside the queues, on their file system, so that a rename moves a file
-whole. A message is either in the folder or in a queue: whoever is interrupted goes on from there.
+whole; what comes back has one of its own, which is named. A message is either in the folder or in a queue: whoever is
+interrupted goes on from there.
 """
 
 FOLDER = "vmmigrate-carried"  # in queue_directory
@@ -15,7 +16,7 @@ _MESSAGES, _LOGS = "incoming active deferred hold", "defer bounce trace"
 _BEGIN = f"""set -eu
 umask 077
 cd "$(postconf -h queue_directory)"
-c={FOLDER}
+c="${{1:-{FOLDER}}}"
 to_disk() {{ sync -f . 2>/dev/null || sync; }}
 moved() {{ d=$1; shift; find "$@" -type f -exec mv -n -t "$d" {{}} +; }}
 """
@@ -59,22 +60,26 @@ to_disk
 """
 )
 
-# One line for each file that arrived ('was INODE PATH') and each that is in a queue now ('is INODE QUEUE/ID').
+# One line for each file that arrived ('was INODE PATH') and each that is in a queue now ('is INODE QUEUE/ID'); and
+# whether they were let go.
 LOOK = (
     _BEGIN
     + f"""if test -f $c/inodes; then sed 's/^/was /' $c/inodes; fi
 find maildrop {_MESSAGES} -type f -printf 'is %i %p\\n'
 if test -d $c/in; then find $c/in -type f -printf 'is %i {FOLDER}/%P\\n'; fi
+if test -f $c/released; then echo 'released 0 -'; fi
 """
 )
 
-# What was on hold in the old queue stays so; the rest is tried at once.
+# What was on hold in the old queue stays so; the rest is tried at once. It says so where this was done before.
 RELEASE = (
     _BEGIN
-    + """if test -f $c/release; then
+    + """if test -f $c/released; then echo again; fi
+if test -f $c/release; then
     if test -s $c/release; then postsuper -H - <$c/release >&2; fi
     if test -d $c/in/maildrop; then moved maildrop $c/in/maildrop; fi
     postqueue -f
+    touch $c/released
 fi
 """
 )
@@ -87,7 +92,7 @@ TAKE_AWAY = (
     cut -d' ' -f1 $c/inodes >$c/ours
     find hold -type f -printf '%i %p\\n' | awk 'NR == FNR { m[$1] = 1; next } $1 in m { print $2 }' $c/ours - |
         xargs -r mv -t $c/back
-    rm -rf $c/in $c/inodes $c/release
+    rm -rf $c/in $c/inodes $c/release $c/released
     to_disk
 fi
 """
@@ -124,9 +129,21 @@ SUPERSEDE = (
 fi
 """
 )
+
+# By names that are given: mail on hold that is to go nowhere, not even with a queue that is carried.
+SET_ASIDE = (
+    _BEGIN
+    + """mkdir -p $c/own
+cat >$c/own.ids
+find hold -type f -printf '%f %p\\n' |
+    awk 'NR == FNR { m[$1] = 1; next } $1 in m { print $2 }' $c/own.ids - | xargs -r mv -t $c/own
+to_disk
+"""
+)
 LET_GO = (
     _BEGIN
-    + """if test -f $c/held; then
+    + """if test -d $c/own; then moved hold $c/own; fi
+if test -f $c/held; then
     if test -s $c/held; then postsuper -H - <$c/held >&2; fi
     if test -d $c/maildrop; then moved maildrop $c/maildrop; fi
     rm -rf $c/held $c/were.held $c/maildrop
