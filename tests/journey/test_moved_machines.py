@@ -215,7 +215,7 @@ def test_a_new_vm_that_is_off_and_would_start_beside_the_old_one_is_gone_back_fr
     told = story.rollback()
     story.lab.settle()
     assert (told.status, moving.live_names(story)) == (DONE, ["mailgw"]), told.err
-    assert "is unplugged: the mail that waits in it stays in it, undelivered" in told.out
+    assert "mail: 1 back in the old gateway, 0 unaccounted" in told.out
 
 
 def test_an_old_vm_that_was_deleted_in_the_switch_is_named_and_nobody_is_called_live(story: Story) -> None:

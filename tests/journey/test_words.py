@@ -56,7 +56,7 @@ def test_a_run_that_was_killed_in_the_switch_is_shown_as_down(story: Story, step
 
 
 def test_a_command_that_is_refused_ends_with_it_too(story: Story) -> None:
-    story.migrate()
+    story.migrate(mail={"queue": "refuse"})
     queue(story, story.new_vm()["id"])
     told = story.rollback()
     assert (told.status, "not going back: " in told.err) == (WENT_BACK, True)
