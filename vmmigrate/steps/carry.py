@@ -5,10 +5,8 @@ from collections import Counter
 from hypervisors import Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing, manifest
-from vmmigrate.disk import leaving_room
 from vmmigrate.facts import CarriedMail, Facts, Frozen, MailAccount, MailBack, Opened
 from vmmigrate.model import CARRY, REFUSE
-from vmmigrate.run.sealed import Piped
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import carry_back, intake
 
@@ -24,7 +22,7 @@ def do(run: Run) -> None:
     if not waiting:
         return
     if run.plan.mail_queue == CARRY:
-        _store(run, old)
+        carry_back.store(run, old, run.rundir.queue)  # where sudo lets nobody pack it, Postfix is only stopped
         if run.facts.find(CarriedMail) is None:
             run.learn(CarriedMail(queues=listing.counted(waiting).counts))  # from now on there may be copies in a guest
         _carry(run, old, waiting)
@@ -43,14 +41,6 @@ def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
     _note(run, came, waiting)
     carrying.keep(old)
     carrying.start(new)
-
-
-def _store(run: Run, old: Shell) -> None:
-    """Encrypted, as it comes. Where sudo lets nobody pack it, nothing was changed but that Postfix is stopped."""
-    moves = leaving_room(run.rundir.path, run.pace.moves, "the mail queue")
-    piped = Piped(lambda sink: carrying.pack(old, sink, moves))
-    with piped as source:
-        run.rundir.sealed.encrypt(run.rundir.queue, source)
 
 
 def _note(run: Run, came: tuple[carrying.Arrived, ...], waiting: tuple[listing.Message, ...]) -> None:

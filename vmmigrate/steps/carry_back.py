@@ -1,5 +1,7 @@
 """Carry what the new gateway accepted, and has not delivered, back into the old one: a way back after the commit."""
 
+from pathlib import Path
+
 from hypervisors import LoginRefused, Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing
@@ -21,12 +23,17 @@ def take(run: Run, new: Shell) -> None:
     _leave_its_own(run, new)
     waiting = carrying.freeze(new)
     if not _taken(run).messages and waiting:
-        moves = leaving_room(run.rundir.path, run.pace.moves, "the mail queue")
-        with Piped(lambda sink: carrying.pack(new, sink, moves)) as source:
-            run.rundir.sealed.encrypt(run.rundir.returned, source)
+        store(run, new, run.rundir.returned)
         run.learn(CarriedBack(len(waiting), listing.counted(waiting).counts))
     if waiting:
         carrying.keep(new)
+
+
+def store(run: Run, shell: Shell, kept: Path) -> None:
+    """All that waits there, encrypted as it comes."""
+    moves = leaving_room(run.rundir.path, run.pace.moves, "the mail queue")
+    with Piped(lambda sink: carrying.pack(shell, sink, moves)) as source:
+        run.rundir.sealed.encrypt(kept, source)
 
 
 def _leave_its_own(run: Run, new: Shell) -> None:

@@ -112,10 +112,16 @@ def is_saved(run: Run) -> Iterator[Check]:
 
 def try_dump(run: Run) -> None:
     """That it can be made and read back is seen before anything stops; another one is made when nothing changes it."""
+    dumped(run)
+
+
+def dumped(run: Run) -> int:
+    """The number of tables in a new dump; what it holds is noted."""
     shell = shell_of(run)
-    dumping.dump(shell, dump_path(run))
+    tables = dumping.dump(shell, dump_path(run))
     digests = read_database(shell, run.rundir.sealed.digest_key())
     run.rundir.write(run.rundir.digests, DIGESTS.dump_json(digests))
+    return tables
 
 
 def is_dumped(run: Run) -> Iterator[Check]:

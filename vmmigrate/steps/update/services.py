@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 
 from vmmigrate.appliance import mail, mailports, sources
-from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import boot_id, unit_states
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps.export import DIGESTS
+from vmmigrate.steps.update import prepare
 from vmmigrate.steps.update.facts import DumpedDatabase, HostIntake, HostStopped
-from vmmigrate.steps.update.host import dump_path, plan_of, shell_of
-from vmmigrate.updating import dumping, services
+from vmmigrate.steps.update.host import plan_of, shell_of
+from vmmigrate.updating import services
 
 MTA = "postfix"
 BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # takes mail again
@@ -143,8 +142,4 @@ def dump(run: Run) -> None:
     """Once: after a crash the database may be half migrated already."""
     if run.facts.find(DumpedDatabase) is not None:
         return
-    shell = shell_of(run)
-    tables = dumping.dump(shell, dump_path(run))
-    digests = read_database(shell, run.rundir.sealed.digest_key())
-    run.rundir.write(run.rundir.digests, DIGESTS.dump_json(digests))
-    run.learn(DumpedDatabase(tables))
+    run.learn(DumpedDatabase(prepare.dumped(run)))
