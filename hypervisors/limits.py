@@ -79,6 +79,13 @@ LIBVIRT = Limit(
     "seconds",
     "`deploy` has none: it copies a disk, and the keep-alive watches its connection",
 )
+SNAPSHOT = Limit(
+    "a snapshot made, gone back to or removed",
+    "a hypervisor",
+    3600,
+    "seconds",
+    "the whole memory is written or read; vSphere copies back what was written since",
+)
 LIBVIRT_CONNECTING = Limit(
     "a connection to libvirt",
     "a hypervisor",

@@ -13,6 +13,7 @@ from hypervisors.types import (
     OvfProperty,
     PowerState,
     ProgressListener,
+    Snapshot,
     Store,
     VmRef,
 )
@@ -162,16 +163,23 @@ class Rename(Protocol):
 
 @runtime_checkable
 class Snapshots(Protocol):
-    """An ability some adapters have: a virtual machine's disks as they were, under a name.
+    """An ability some adapters have: a virtual machine as it was, under a name; with its memory where it runs.
 
-    Both setters are convergent. Reverting is left to a person.
+    With the memory a guest goes on where it stood, and not with a boot that begins what was stopped: so going back
+    twice loses nothing. All setters but `revert_snapshot` are convergent.
     """
 
-    def snapshots(self, vm: VmRef) -> tuple[str, ...]:
-        """Their names, parents first."""
+    def snapshots(self, vm: VmRef) -> tuple[Snapshot, ...]:
+        """Parents first."""
+
+    def snapshot_fault(self, vm: VmRef) -> str:
+        """Why none can be made that holds all of it, '' where nothing is known against it. Nothing is changed."""
 
     def create_snapshot(self, vm: VmRef, name: str, description: str) -> None:
-        """Of the disks, not of the memory."""
+        """Raises NotSupported, NoRoom."""
+
+    def revert_snapshot(self, vm: VmRef, name: str) -> None:
+        """What came since is lost, also where the call is made once more. Raises NotFound."""
 
     def remove_snapshot(self, vm: VmRef, name: str) -> None:
         """The disks keep what was written since."""

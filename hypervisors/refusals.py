@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hypervisors.errors import Changed, HypervisorError, NameTaken, NoRoom, NotFound, NotOurs
+from hypervisors.errors import Changed, HypervisorError, NameTaken, NoRoom, NotFound, NotOurs, NotSupported
 from hypervisors.tag import Tag
 from hypervisors.types import VmRef
 
@@ -48,6 +48,10 @@ def no_room(kind: str, name: str, available: int, needed: int) -> NoRoom:
 
 def neither_running_nor_off(name: str, *, hint: str) -> HypervisorError:
     return HypervisorError(f"{name} is neither running nor off", hint=hint)
+
+
+def no_snapshot(vm: VmRef, why: str) -> NotSupported:
+    return NotSupported(f"{vm.name} can have no snapshot: {why}", hint="keep a copy of its disks in another way")
 
 
 def not_ours(vm: VmRef, tag: Tag | None, run_id: str, *, removal: str) -> NotOurs:

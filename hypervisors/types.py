@@ -108,6 +108,16 @@ class Inventory:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """`taken`: Unix seconds by the hypervisor's clock, 0.0: not said. `memory`: with the guest's memory."""
+
+    name: str
+    taken: float
+    description: str
+    memory: bool
+
+
+@dataclass(frozen=True)
 class Store:
     """A storage pool or datastore. Sizes in bytes."""
 

@@ -10,7 +10,7 @@ from hypervisors import limits, refusals
 from hypervisors.access import Access
 from hypervisors.carried import Carried
 from hypervisors.errors import Problem
-from hypervisors.kvm import deploying, guest, holding, nics, pools, power, reading, removing, renaming
+from hypervisors.kvm import deploying, guest, holding, nics, pools, power, reading, removing, renaming, snapshots
 from hypervisors.kvm.deadline import each_within
 from hypervisors.kvm.faults import broke_off, door, has_code
 from hypervisors.kvm.session import (
@@ -33,6 +33,7 @@ from hypervisors.types import (
     Network,
     PowerState,
     ProgressListener,
+    Snapshot,
     Store,
     VmRef,
 )
@@ -45,9 +46,9 @@ def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
     return KvmHypervisor(url, open_session(url, access))
 
 
-@each_within(_LONGEST, but=("deploy", "shut_down"))
+@each_within(_LONGEST, but=("deploy", "shut_down", "create_snapshot", "revert_snapshot", "remove_snapshot"))
 class KvmHypervisor:
-    """One connection to a libvirt daemon; the ability GuestAgent is among its methods."""
+    """One connection to a libvirt daemon; the abilities GuestAgent, Rename and Snapshots are among its methods."""
 
     renames_running = False
     settling = 2.0  # between look and write are two calls
@@ -170,6 +171,25 @@ class KvmHypervisor:
 
     def destroy(self, vm: VmRef, run_id: str) -> None:
         removing.destroy(self._session, vm, run_id)
+
+    def snapshots(self, vm: VmRef) -> tuple[Snapshot, ...]:
+        domain = self._session.domain(vm)
+        with door(f"snapshots of {vm.name}"):
+            return snapshots.snapshots(domain)
+
+    def snapshot_fault(self, vm: VmRef) -> str:
+        domain = self._session.domain(vm)
+        with door(f"virtual machine {vm.name}"):
+            return snapshots.fault(domain)
+
+    def create_snapshot(self, vm: VmRef, name: str, description: str) -> None:
+        snapshots.make(self._session.domain(vm), vm, name, description)
+
+    def revert_snapshot(self, vm: VmRef, name: str) -> None:
+        snapshots.revert(self._session.domain(vm), vm, name)
+
+    def remove_snapshot(self, vm: VmRef, name: str) -> None:
+        snapshots.remove(self._session.domain(vm), vm, name)
 
     def close(self) -> None:
         with door(f"connection to {self.url}"):

@@ -36,6 +36,10 @@ CALLS: dict[str, tuple[str, ...]] = {
     "isPersistent": ("domain.read",),
     "listAllCheckpoints": ("domain.read",),
     "listAllSnapshots": ("domain.read",),
+    # only for `update --vm`
+    "snapshotLookupByName": ("domain.read",),
+    "snapshotCreateXML": ("domain.snapshot",),
+    "revertToSnapshot": ("domain.snapshot",),
     "state": ("domain.read",),
     "interfaceAddresses": ("domain.read", "domain.write"),  # `write`: by the guest's agent
     "qemuAgentCommand": ("domain.write",),
@@ -54,7 +58,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "createXML": ("storage-vol.create",),
     "path": ("storage-vol.read",),
     "upload": ("storage-vol.data-write",),
-    "delete": ("storage-vol.delete",),
+    "delete": ("storage-vol.delete", "domain.snapshot"),  # of a volume, of a snapshot
     # of a stream that was permitted
     "send": (),
     "sendHole": (),

@@ -14,6 +14,7 @@ from hypervisors.types import (
     OvfProperty,
     PowerState,
     ProgressListener,
+    Snapshot,
     Store,
     VmRef,
 )
@@ -148,11 +149,17 @@ class VmwareHypervisor:
     def rehearse_rename(self, vm: VmRef, name: str) -> None:
         renaming.rehearse(self._session, self._machine(vm), vm, name)
 
-    def snapshots(self, vm: VmRef) -> tuple[str, ...]:
-        return snapshots.names(self._session, self._machine(vm), vm.name)
+    def snapshots(self, vm: VmRef) -> tuple[Snapshot, ...]:
+        return snapshots.snapshots(self._session, self._machine(vm), vm.name)
+
+    def snapshot_fault(self, vm: VmRef) -> str:
+        return snapshots.fault(self._session, self._machine(vm), vm.name)
 
     def create_snapshot(self, vm: VmRef, name: str, description: str) -> None:
-        snapshots.make(self._session, self._machine(vm), vm.name, name, description)
+        snapshots.make(self._session, self._machine(vm), vm, name, description)
+
+    def revert_snapshot(self, vm: VmRef, name: str) -> None:
+        snapshots.revert(self._session, self._machine(vm), vm.name, name)
 
     def remove_snapshot(self, vm: VmRef, name: str) -> None:
         snapshots.remove(self._session, self._machine(vm), vm.name, name)

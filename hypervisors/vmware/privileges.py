@@ -52,6 +52,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "Destroy_Task": ("VirtualMachine.Inventory.Delete",),
     "Rename_Task": ("VirtualMachine.Config.Rename",),
     "CreateSnapshot_Task": ("VirtualMachine.State.CreateSnapshot",),
+    "RevertToSnapshot_Task": ("VirtualMachine.State.RevertToSnapshot",),
     "RemoveSnapshot_Task": ("VirtualMachine.State.RemoveSnapshot",),
     "ReconfigureAutostart": ("Host.Config.AutoStart",),
     # only what `like_old` names (docs/vmware.md)

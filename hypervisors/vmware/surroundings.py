@@ -40,7 +40,7 @@ def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
         permissions=asked("permissions", lambda: _permissions(session, machine)),
         cluster=asked("rules of the cluster", lambda: _rules(session, machine, found["runtime.host"])),
         alarms=asked("alarms", lambda: _alarms(session, machine, found.get("declaredAlarmState") or ())),
-        snapshots=asked("snapshots", lambda: snapshots.names(session, machine, spec.like.name)),
+        snapshots=asked("snapshots", lambda: (s.name for s in snapshots.snapshots(session, machine, spec.like.name))),
         evc=found.get("runtime.minRequiredEVCModeKey") or "",
         in_vapp=found.get("parentVApp") is not None,
         is_vcenter=session.is_vcenter,

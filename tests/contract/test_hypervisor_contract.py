@@ -1,6 +1,7 @@
 """What every adapter promises, in one test for all of them."""
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -534,9 +535,38 @@ class TestAbilities:
 
     def test_snapshots_are_made_and_removed_by_name(self, world: World) -> None:
         self.skip_without(world, Snapshots)
+        assert world.hypervisor.snapshot_fault(world.old) == ""
         for name in ("before", "before", "after"):
             world.hypervisor.create_snapshot(world.old, name, "of the contract")
-        assert world.hypervisor.snapshots(world.old) == ("before", "after")
+        before, after = world.hypervisor.snapshots(world.old)
+        assert (before.name, after.name, after.description) == ("before", "after", "of the contract")
+        assert abs(before.taken - time.time()) < 60
+        assert not after.memory  # it is off
         for _ in range(2):
             world.hypervisor.remove_snapshot(world.old, "before")
-            assert world.hypervisor.snapshots(world.old) == ("after",)
+            assert [one.name for one in world.hypervisor.snapshots(world.old)] == ["after"]
+
+    def test_a_snapshot_brings_back_what_was(self, world: World) -> None:
+        self.skip_without(world, Snapshots)
+        world.needs("going back")
+        world.hypervisor.create_snapshot(world.old, "off", "")
+        for _ in range(2):
+            world.hypervisor.start(world.old)
+            world.hypervisor.revert_snapshot(world.old, "off")
+            assert world.hypervisor.power_state(world.old) is PowerState.OFF
+        assert [one.name for one in world.hypervisor.snapshots(world.old)] == ["off"]
+
+    def test_a_machine_that_runs_has_its_memory_in_its_snapshot_and_goes_on_from_there(self, world: World) -> None:
+        self.skip_without(world, Snapshots)
+        world.needs("snapshots of the memory")
+        world.hypervisor.start(world.old)
+        world.hypervisor.create_snapshot(world.old, "on", "")
+        assert world.hypervisor.snapshots(world.old)[0].memory
+        world.hypervisor.revert_snapshot(world.old, "on")
+        assert world.hypervisor.power_state(world.old) is PowerState.RUNNING
+
+    def test_a_snapshot_that_is_not_there(self, world: World) -> None:
+        self.skip_without(world, Snapshots)
+        world.hypervisor.create_snapshot(world.old, "there", "")
+        with pytest.raises(NotFound, match=f"no snapshot 'elsewhere' of {world.old.name} .there are: there."):
+            world.hypervisor.revert_snapshot(world.old, "elsewhere")

@@ -239,7 +239,10 @@ def real_libvirtd(folder: Path) -> Iterator[World]:
             VmRef(domain.UUIDString(), name),
             small_image(folder),
             volumes=lambda: sorted(volume for volume in pool.listVolumes() if volume.startswith(name)),
-            lacks={"a guest that obeys": "a guest of three megabytes obeys nobody: the lab's own tests have one"},
+            lacks={
+                "a guest that obeys": "a guest of three megabytes obeys nobody: the lab's own tests have one",
+                "snapshots of the memory": "a machine without a disk has nowhere to keep it: the lab's guest has one",
+            },
             copy=lambda vm, name: _cloned(connection, vm, name),
         )
     finally:
@@ -298,6 +301,7 @@ def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterat
                     "a guest that ignores": "the simulator's guests shut down at once",
                     "no addresses": "the simulator's guests report what the tests tell them to",
                     "an agent": "VMware Tools gives no files without an account of the guest",
+                    "going back": "the simulator goes back to a snapshot, and restores nothing",
                     "empty notes": "the simulator keeps notes that are to be emptied",
                 },
                 lan=Network("lan", "dvportgroup" if "lan" in distributed else "portgroup"),

@@ -55,7 +55,7 @@ ACTS: dict[str, tuple[Callable[[Any, VmRef], object], Callable[[Any, VmRef], obj
     "rename": (lambda h, vm: h.rename(vm, "renamed"), lambda h, vm: h.find("renamed").id == vm.id),
     "create_snapshot": (
         lambda h, vm: h.create_snapshot(vm, "before", "ours"),
-        lambda h, vm: h.snapshots(vm) == ("before",),
+        lambda h, vm: [one.name for one in h.snapshots(vm)] == ["before"],
     ),
     "destroy": (lambda h, vm: h.destroy(vm, RUN), lambda h, vm: h.find_tagged(RUN) == ()),
 }

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from hypervisors import HypervisorError, Secret, Unreachable
+from hypervisors import HypervisorError, Secret, Unreachable, VmRef, limits
 from hypervisors.access import Access
-from hypervisors.kvm import adapter
+from hypervisors.kvm import adapter, snapshots
 from hypervisors.kvm import session as kvm_session
 from hypervisors.kvm.tunnel import Tunnel
 from hypervisors.vmware import session as vsphere
@@ -149,6 +150,15 @@ def test_each_call_of_libvirt_has_so_many_seconds(monkeypatch: pytest.MonkeyPatc
     hypervisor.close()
     assert set(seconds) == {most("LIBVIRT")}
     assert most("LIBVIRT") == adapter._LONGEST
+
+
+@twin("SNAPSHOT")
+def test_a_snapshot_of_which_libvirt_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortened; vSphere's is the limit of its task."""
+    bound = replace(limits.LIMITS["SNAPSHOT"], most=0.05)
+    monkeypatch.setattr(snapshots, "limits", SimpleNamespace(SNAPSHOT=bound))
+    with pytest.raises(Unreachable, match=r"snapshot s of old: libvirt gave no answer for 0\.05 s"):
+        snapshots._long(VmRef("1", "old"), "s", lambda: threading.Event().wait(3))
 
 
 @twin("LIBVIRT_CONNECTING")

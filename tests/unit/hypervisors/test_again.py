@@ -210,7 +210,8 @@ def test_its_abilities_are_those_of_the_adapter(line: Line) -> None:
     assert isinstance(hypervisor, GuestAgent)
     assert isinstance(hypervisor, Rename)
     assert hypervisor.renames_running
-    assert not isinstance(hypervisor, Snapshots | VappProperties)
+    assert isinstance(hypervisor, Snapshots)
+    assert not isinstance(hypervisor, VappProperties)
 
 
 def test_each_method_of_the_port_and_of_its_abilities_says_why_it_may_be_repeated() -> None:
