@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vmmigrate.alone import update as planned
-from vmmigrate.errors import NeedsConfirmation, UsageProblem
+from vmmigrate.errors import NeedsConfirmation
 from vmmigrate.events import Warned
 from vmmigrate.findings import Severity
 from vmmigrate.operations import start
@@ -15,8 +15,6 @@ from vmmigrate.settings.models import Settings
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 from vmmigrate.taking_up import fetch_secrets
 from vmmigrate.updating.planning import UpdatePlan, update_to_json
-
-_BUILT = ("deb",)
 
 
 def plan(
@@ -30,14 +28,9 @@ def plan(
     no_way_back: bool = False,
     run_id: str | None = None,
 ) -> UpdatePlan:
-    """What `update` would do; changes nothing. Raises PlanRefused, and UsageProblem for a family that is not built."""
+    """What `update` would do; changes nothing. Raises PlanRefused."""
     old = planned.read(old_packages) if old_packages else ()
     made = planned.plan(host, folder, settings, parts, sums)
-    if not made.nothing_to_do and made.format not in _BUILT:
-        raise UsageProblem(
-            f"the update of {made.host}, of the {made.system} family, is not built yet: only that of Debian and Ubuntu",
-            hint=f"see what it comes to, and do it by the vendor's page: vmmigrate update plan {host} --packages DIR",
-        )
     return replace(made, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back)
 
 

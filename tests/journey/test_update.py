@@ -2,19 +2,18 @@
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fixtures.packagehost import database
-from fixtures.packagehost.host import CACHE, NEW, OLD, PackageHost, build, made, new_stubs, why_not
+from fixtures.packagehost.host import DEBIAN, NEW, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
-from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Stop, Told
+from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Told
+from tests.journey.updating import Tale, failing, is_new
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
@@ -41,66 +40,6 @@ def host_child() -> Iterator[Child]:
     child.close()
 
 
-@dataclass
-class Tale:
-    """One host, and the commands on it."""
-
-    host: PackageHost
-    child: Child
-
-    def __call__(self, *argv: str, stop: Stop | None = None) -> Told:
-        folder = self.host.folder
-        out, err = folder / "out", folder / "err"
-        out.unlink(missing_ok=True)
-        err.unlink(missing_ok=True)
-        settings = {
-            "VMMIGRATE_OLD__SMTP_PORT": str(self.host.port),
-            "VMMIGRATE_OUTAGE__WATCH": "false",
-            "VMMIGRATE_LIMITS__DRAIN": "0.3",
-            "VMMIGRATE_LIMITS__RESTART": "5",
-            "VMMIGRATE_RUNS_FOLDER": str(folder / "runs"),
-            "VMMIGRATE_KEYS_FOLDER": str(folder / "keys"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "HOST_OF_PACKAGES": str(folder / "host.json"),
-        }
-        request = {"folder": str(folder), "out": str(out), "err": str(err), "argv": argv, "stop": stop}
-        status = self.child.ask({**request, "environ": {**os.environ, **settings}, "hypervisor": ""})
-        return Told(status, out.read_text(), err.read_text())
-
-    def update(self, *more: str, stop: Stop | None = None, packages: Path | None = None) -> Told:
-        what = ("update", "127.0.0.1", "--packages", str(packages or self.host.new), "--no-snapshot", "--yes", *more)
-        return self(*what, stop=stop)
-
-    @property
-    def run_id(self) -> str:
-        return next(path.name for path in (self.host.folder / "runs").iterdir())
-
-    @property
-    def recorded(self) -> tuple[tuple[str, str], ...]:
-        lines = (self.host.folder / "runs" / self.run_id / "journal.jsonl").read_text().splitlines()
-        return tuple((record["kind"], record.get("step", "")) for record in map(json.loads, lines))
-
-    def world(self) -> dict[str, Any]:
-        """What there is of the gateway, without what differs between any two runs."""
-        host, cluster = self.host, self.host.cluster
-        packages = host.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}${Version}\\n")).stdout
-        tables = cluster.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").split()
-        listed = host.run(("ls", "-A", "/var/lib/vmmigrate")).stdout.split()
-        return {
-            "packages": [line for line in packages.splitlines() if " un" not in line],
-            "rows": {table: cluster.sql(f"SELECT t FROM {table} t ORDER BY 1") for table in tables},  # noqa: S608
-            "units": {unit: host.state(unit) for unit in UNITS},
-            "enabled": sorted(path.name for path in (host.root / "etc/enabled").iterdir()),
-            "main.cf": host.text("/etc/postfix/main.cf"),
-            "conffile": host.text("/etc/djigzo/djigzo.properties"),
-            "takes mail": host.takes_mail,
-            "left": sorted(name if name == "claim" else "RUN" for name in listed),
-        }
-
-
-UNITS = ("rsyslog", "tomcat9", "djigzo", "ciphermail-gateway-backend", "postfix")
-
-
 @pytest.fixture
 def tell(cluster: database.Cluster, stubs: Path, host_child: Child) -> Iterator[Callable[[], Tale]]:
     hosts: list[PackageHost] = []
@@ -120,17 +59,6 @@ def tale(tell: Callable[[], Tale]) -> Tale:
     return tell()
 
 
-def is_old(tale: Tale) -> bool:
-    world = tale.world()
-    return f"djigzo ii {OLD}" in world["packages"] and world["units"]["djigzo"] == "active" and world["takes mail"]
-
-
-def is_new(tale: Tale) -> bool:
-    world = tale.world()
-    unit = world["units"]["ciphermail-gateway-backend"]
-    return f"djigzo ii {NEW}" in world["packages"] and unit == "active" and bool(world["takes mail"])
-
-
 def test_a_host_is_updated_and_finished(tale: Tale) -> None:
     told = tale.update()
     assert told.status == DONE, told.err
@@ -139,7 +67,7 @@ def test_a_host_is_updated_and_finished(tale: Tale) -> None:
     assert "cm_logs" in world["rows"]
     assert world["units"]["rsyslog"] == "active"
     assert "ciphermail-gateway-backend" in world["enabled"]
-    assert not (tale.host.root / CACHE.removeprefix("/") / "web").exists()
+    assert not (tale.host.root / DEBIAN.caches.removeprefix("/") / "web").exists()
     assert "djigzo_new" in told.out  # main.cf differs
     assert tale("finish", tale.run_id, "--yes").status == DONE
     assert tale.world()["left"] == []
@@ -154,14 +82,6 @@ def test_what_was_updated_goes_back_when_it_is_asked_for(tale: Tale) -> None:
 
 
 _FAILS = {"postinst": "#!/bin/sh\nexit 1\n"}
-
-
-def failing(folder: Path, scripts: dict[str, dict[str, str]]) -> Path:
-    """The new release, with other maintainer scripts."""
-    folder.mkdir()
-    for stub in new_stubs(scripts):
-        build_deb(stub, folder)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -180,8 +100,10 @@ def test_an_edited_configuration_file_stays(tale: Tale) -> None:
     edited = tale.host.root / "etc/djigzo/djigzo.properties"
     edited.write_text("by hand\n")
     before = tale.world()
-    assert tale.update().status == DONE
+    told = tale.update()
+    assert told.status == DONE
     assert tale.world()["conffile"] == "by hand\n"
+    assert "what the new release has for them: /etc/djigzo/djigzo.properties.dpkg-dist" in told.out
     assert tale("rollback", tale.run_id, "--yes").status == DONE
     assert tale.world() == before
 

@@ -27,7 +27,7 @@ class _StartsByDefault(TyperGroup):
 
 app = typer.Typer(
     cls=_StartsByDefault,
-    help="Update a gateway that was installed from .deb files; plan that of one from .rpm files.",
+    help="Update a gateway that was installed from .deb or .rpm files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -35,7 +35,7 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """Update a gateway that was installed from .deb files; plan that of one from .rpm files."""
+    """Update a gateway that was installed from .deb or .rpm files."""
 
 
 Host = Annotated[str, typer.Argument(metavar="HOST", help="The gateway, by name or address.", show_default=False)]
@@ -58,7 +58,7 @@ def start(
         typer.Option(
             "--old-packages",
             metavar="DIR",
-            help="The installed release's packages, for a way back. [default: apt's cache on HOST, or dpkg-repack]",
+            help="The installed release's packages, for a way back. [default: HOST's cache, dpkg-repack, rpmrebuild]",
         ),
     ] = None,
     no_way_back: Annotated[
@@ -73,9 +73,10 @@ def start(
 ) -> None:
     """Update HOST by these packages: plan, ask, update, verify, and take mail again. The same as `update HOST`.
 
-    Debian and Ubuntu only. HOST is reached over SSH with the settings old.ssh of vmmigrate.toml. What a way back needs
-    is kept on HOST: the installed packages, their configuration files, a dump of the database. Before mail is taken
-    again a failure goes back by itself. Then `status`, `resume`, `rollback` and `finish`, as of a migration.
+    Debian and Ubuntu; RHEL and its kin; SUSE. HOST is reached over SSH with the settings old.ssh of vmmigrate.toml.
+    What a way back needs is kept on HOST: the installed packages, their configuration files, a dump of the database.
+    Before mail is taken again a failure goes back by itself. Then `status`, `resume`, `rollback` and `finish`, as of a
+    migration.
 
     Example: vmmigrate update mail.example.com --packages ./5.5.3 --no-snapshot
     """

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vmmigrate.findings import Findings
-from vmmigrate.updating.distributions import Distribution
+from vmmigrate.updating.family import Distribution
 from vmmigrate.updating.packages import Package, newer
 
 BACKEND, WEB, CORE = "djigzo", "djigzo-web", "ciphermail-core-os"

@@ -13,8 +13,9 @@ set -e
 umask 077
 archive=$1; shift
 rm -f "$archive.part"
-{ dpkg-query -W -f '${Conffiles}\n' "$@" 2>/dev/null | sed -n 's/^ \\(\\/[^ ]*\\) .*/\1/p'
-  ls -1d /etc/postfix/main.cf /etc/postfix/master.cf /etc/default/tomcat* /etc/tomcat*/server.xml 2>/dev/null
+{ CONFIGURATION
+  ls -1d /etc/postfix/main.cf /etc/postfix/master.cf /etc/tomcat*/server.xml 2>/dev/null
+  ls -1d /etc/default/tomcat* /etc/sysconfig/tomcat* 2>/dev/null
 } | sort -u | while read -r f; do if test -f "$f"; then printf '%s\n' "${f#/}"; fi; done > "$archive.list"
 tar -C / -cpf "$archive.part" -T "$archive.list"
 tar -tf "$archive.part" | cmp - "$archive.list"
@@ -42,9 +43,31 @@ def digest_of(shell: Shell, path: str) -> str:
     return shell.run(("sha256sum", path), user="root", check=False, timeout=PATIENCE).stdout[:64]
 
 
-def save_settings(shell: Shell, archive: str, packages: Sequence[str]) -> None:
-    """The packages' configuration files, main.cf, master.cf, and Tomcat's, with mode and owner, in one tar."""
-    shell.run(("sh", "-c", _SAVE, "save", archive, *packages), user="root", timeout=PATIENCE)
+def save_settings(shell: Shell, archive: str, configuration: str, packages: Sequence[str]) -> None:
+    """The packages' configuration files, main.cf, master.cf, and Tomcat's, with mode and owner, in one tar.
+
+    `configuration`: a line of the shell that prints the first, of the packages "$@".
+    """
+    script = _SAVE.replace("CONFIGURATION", configuration)
+    shell.run(("sh", "-c", script, "save", archive, *packages), user="root", timeout=PATIENCE)
+
+
+# $1: the archive, $2…: endings. What was put beside the archive's files after it was made: by the time of the inode,
+# as the other time is the package's.
+_BESIDE = """\
+archive=$1; shift
+sed 's|^|/|' "$archive.list" | while read -r f; do
+  for ending in "$@"; do
+    if test -f "$f$ending"; then find "$f$ending" -cnewer "$archive"; fi
+  done
+done
+"""
+
+
+def laid_beside(shell: Shell, archive: str, endings: Sequence[str]) -> tuple[str, ...]:
+    """The new release's configuration files that a package tool has put beside edited ones."""
+    argv = ("sh", "-c", _BESIDE, "beside", archive, *endings)
+    return tuple(shell.run(argv, user="root", timeout=PATIENCE).stdout.splitlines())
 
 
 def restore_settings(shell: Shell, archive: str) -> None:

@@ -1,7 +1,7 @@
 """Look at a host that runs the gateway from packages: what is installed, what runs, what is in the way."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from vmmigrate.appliance.family import Software, detect
@@ -10,11 +10,14 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import whole
 from vmmigrate.updating.chosen import BACKEND, CORE, WEB, Host
-from vmmigrate.updating.distributions import Distribution, distribution_of
+from vmmigrate.updating.distributions import distribution_of
+from vmmigrate.updating.family import Distribution
+from vmmigrate.updating.packages import RPM_VERSION
+from vmmigrate.updating.rpms import HOLDERS
 
 _OS = ("cat", "/etc/os-release")
 _DPKG = ("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\\t${Package}\\t${Version}\\t${Provides}\\n")
-_RPM = ("rpm", "-qa", "--qf", "ii \\t%{NAME}\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\t\\n")
+_RPM = ("rpm", "-qa", "--qf", f"ii \\t%{{NAME}}\\t{RPM_VERSION}\\t\\n")
 _RPM_PROVIDERS = ("rpm", "-q", "--whatprovides", "--qf", "%{NAME}\\n", CORE)
 _ARCH = {"deb": ("dpkg", "--print-architecture"), "rpm": ("uname", "-m")}
 _EDITED = {"deb": ("dpkg", "--verify", BACKEND, WEB), "rpm": ("rpm", "-V", BACKEND, WEB)}
@@ -69,25 +72,28 @@ def look_at(shell: Shell) -> Seen:
     distribution = distribution_of(look.run(_OS).stdout)
     software = detect(look)
     kind, tomcat = distribution.packages, software.units.web or "tomcat"
-    caches, apps = distribution.caches_of(tomcat), _apps_of(tomcat)
+    caches, apps = distribution.caches_of(tomcat), ("ls", "-1", *distribution.apps_of(tomcat))
     listing = _DPKG if kind == "deb" else _RPM
     stats = [("stat", "-c", "%F", path) for path in caches]
     states = ("systemctl", "is-active", *software.units.restart_order)
-    look.ahead(listing, _ARCH[kind], _RPM_PROVIDERS, _ROOM, _ADMINS, _SYSTEMD, states, apps, user="root")
+    look.ahead(listing, _ARCH[kind], _ROOM, _ADMINS, _SYSTEMD, states, apps, user="root")
+    if kind == "rpm":
+        look.ahead(_RPM_PROVIDERS, HOLDERS, user="root")
     look.ahead(_EDITED[kind], _LOCKS, _SUPPRESSED, *stats, user="root", timeout=120)
 
     def said(question: tuple[str, ...]) -> str:
         return look.run(question, user="root", check=False).stdout
 
+    _refuse_other_tool(look, distribution, said(listing))
     lines = [line.split("\t") for line in said(listing).splitlines() if line.count("\t") == 3]
     return Seen(
         host=_host(distribution, said(_ARCH[kind]).strip(), lines, said(_RPM_PROVIDERS) if kind == "rpm" else ""),
         software=software,
         states=dict(zip(software.units.restart_order, said(states).split(), strict=False)),
-        broken=tuple(words[1] for words in lines if words[0][1:2] in tuple("UFHWt") or words[0][2:3].strip()),
+        broken=tuple(_broken(lines)),
         held=tuple(words[1] for words in lines if words[0][:1] == "h"),
         edited=tuple(_edited(said(_EDITED[kind]))),
-        lockers=tuple(_lockers(said(_LOCKS))),
+        lockers=(*_lockers(said(_LOCKS)), *(said(HOLDERS).splitlines() if kind == "rpm" else ())),
         room=_room(shell, said(_ROOM)),
         caches={path: said(stat).strip() for path, stat in zip(caches, stats, strict=True)},
         other_apps=_others(said(apps)),
@@ -97,8 +103,21 @@ def look_at(shell: Shell) -> Seen:
     )
 
 
-def _apps_of(tomcat: str) -> tuple[str, ...]:
-    return ("ls", "-1", f"/var/lib/{tomcat}/webapps", f"/etc/{tomcat}/Catalina/localhost")
+_OTHERS = {"deb": ("rpm", "-q", BACKEND), "rpm": ("dpkg-query", "-W", "-f", "${db:Status-Abbrev}", BACKEND)}
+
+
+def _refuse_other_tool(look: Shell, distribution: Distribution, listed: str) -> None:
+    """Raises ApplianceError where `/etc/os-release` and what the gateway was installed by do not agree."""
+    kind = distribution.packages
+    if f"\t{BACKEND}\t" in listed:
+        return
+    other = look.run(_OTHERS[kind], user="root", check=False)
+    if other.status == 0 and (kind == "deb" or other.stdout.startswith("ii")):
+        tool, name = _OTHERS[kind][0], distribution.name
+        raise ApplianceError(
+            f"/etc/os-release of {look.host} names the {name} family, but {BACKEND} was installed by {tool}",
+            hint=f"nothing is guessed: update that host by hand, with {tool}",
+        )
 
 
 def _host(distribution: Distribution, arch: str, lines: Iterable[list[str]], providers: str) -> Host:
@@ -106,6 +125,15 @@ def _host(distribution: Distribution, arch: str, lines: Iterable[list[str]], pro
     provide = [w[1] for w in lines if w[0][1:2] == "i" and CORE in {p.split("(")[0].strip() for p in w[3].split(",")}]
     named = [line.strip() for line in providers.splitlines() if line.strip() in installed]
     return Host(distribution, arch, installed, tuple(dict.fromkeys((*provide, *named))))
+
+
+def _broken(lines: Iterable[list[str]]) -> Iterator[str]:
+    """By dpkg's letters; of an .rpm, one of the gateway's that is installed twice."""
+    seen = set[str]()
+    for state, name, *_ in lines:
+        if state[1:2] in tuple("UFHWt") or state[2:3].strip() or (name in seen and name in (BACKEND, WEB)):
+            yield name
+        seen.add(name)
 
 
 def _edited(text: str) -> list[str]:

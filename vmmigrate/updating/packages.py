@@ -11,7 +11,8 @@ from vmmigrate.updating.running import Ran, Runs, here
 
 _MAGIC = {b"!<arch>\ndebian-binary": "deb", b"\xed\xab\xee\xdb": "rpm"}
 _FIELDS = ("Package", "Version", "Architecture", "Provides")
-_QUERY = "%{NAME}\\n%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n%{ARCH}\\n[%{PROVIDES} ]\\n"
+RPM_VERSION = "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}"
+_QUERY = f"%{{NAME}}\\n{RPM_VERSION}\\n%{{ARCH}}\\n[%{{PROVIDES}} ]\\n"
 
 
 @dataclass(frozen=True)

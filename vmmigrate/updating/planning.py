@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from vmmigrate.findings import Finding, error, errors, info, warning
 from vmmigrate.updating.chosen import BACKEND, Chosen
-from vmmigrate.updating.distributions import BACKEND_UNITS
+from vmmigrate.updating.family import BACKEND_UNITS
 from vmmigrate.updating.look import Seen
 from vmmigrate.updating.packages import Package
 

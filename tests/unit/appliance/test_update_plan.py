@@ -47,6 +47,7 @@ COMMON: dict[str, Answer] = {
     f"{UNIT_FILES} 'tomcat*'": "tomcat9.service enabled enabled\n",
     f"{UNIT_FILES} rsyslog.service": "rsyslog.service enabled enabled\n",
     "systemctl is-active rsyslog tomcat9 djigzo postfix": "active\nactive\nactive\nactive\n",
+    "package-holders": "",
     "df --output=avail -B1 /usr /var /tmp": ROOM,
     "getent group sudo wheel": "sudo:x:27:sa,anna\n",
     "test -d /run/systemd/system": 0,
@@ -207,6 +208,22 @@ def test_an_installed_provider_stays_on_red_hat(rpm_host: Path, given: Callable[
     assert made.acts[2].startswith("clear /var/cache/tomcat/work/Catalina/localhost/ciphermail")
     assert any("two of its kind exclude each other" in reason for reason in made.why)
     assert "five-pam" not in ids(made)
+
+
+@needs_rpm
+@needs_dpkg
+def test_os_release_and_what_is_installed_must_agree(deb_host: Path, rpm_host: Path) -> None:
+    tomcat = {f"{UNIT_FILES} 'tomcat*'": "tomcat.service enabled enabled\n", "uname -m": "x86_64\n"}
+    both = Host(rpm_host, {"cat /etc/os-release": REDHAT, **tomcat})
+    both._real = {**both._real, "rpm": ("rpm", "--root", str(deb_host), "--dbpath", "/none")}
+    both._real |= {name: debian(deb_host)._real[name] for name in ("dpkg", "dpkg-query")}
+    with pytest.raises(ApplianceError, match="names the Red Hat family, but djigzo was installed by dpkg-query"):
+        look_at(both)
+    other = debian(rpm_host)
+    (rpm_host / "var/lib/dpkg").mkdir(parents=True, exist_ok=True)
+    (rpm_host / "var/lib/dpkg/status").touch()
+    with pytest.raises(ApplianceError, match="names the Debian family, but djigzo was installed by rpm"):
+        look_at(other)
 
 
 @needs_dpkg

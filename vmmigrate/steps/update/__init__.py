@@ -120,7 +120,7 @@ UPDATE = Phase(
             needs=(KeptPackages,),
             holds=install.holds,
             looks_back=("close-intake", "stop", "dump"),
-            remedy="run this again: dpkg goes on where it stopped",
+            remedy="run this again: it goes on where it stopped",
             undone=install.is_undone,
             changes=(Change("old", "the packages of the new release, and what their scripts do"),),
         ),

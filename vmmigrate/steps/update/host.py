@@ -5,16 +5,24 @@ from typing import cast
 from vmmigrate.appliance.port import Shell
 from vmmigrate.run.stage import Run
 from vmmigrate.updating.chosen import BACKEND, WEB
+from vmmigrate.updating.debs import Dpkg
 from vmmigrate.updating.packages import Package
 from vmmigrate.updating.place import folder_of
 from vmmigrate.updating.planning import UpdatePlan
+from vmmigrate.updating.rpms import Rpm
+from vmmigrate.updating.tools import Tool
 
 PAIR = (BACKEND, WEB)
+_TOOLS: dict[str, Tool] = {"deb": Dpkg(), "rpm": Rpm()}
 
 
 def plan_of(run: Run) -> UpdatePlan:
     """A run of this kind has a plan of this kind."""
     return cast("UpdatePlan", run.plan)
+
+
+def tool_of(plan: UpdatePlan) -> Tool:
+    return _TOOLS[plan.format]
 
 
 def shell_of(run: Run) -> Shell:
@@ -27,12 +35,12 @@ def folder(run: Run) -> str:
 
 def new_path(run: Run, package: Package) -> str:
     """Where the given package lies on the host."""
-    return f"{folder(run)}/new/{package.name}.deb"
+    return f"{folder(run)}/new/{package.name}.{package.format}"
 
 
 def old_path(run: Run, name: str) -> str:
     """Where the installed one is kept there."""
-    return f"{folder(run)}/old/{name}.deb"
+    return f"{folder(run)}/old/{name}.{plan_of(run).format}"
 
 
 def dump_path(run: Run) -> str:

@@ -1,6 +1,6 @@
 """Install the new packages; the way back brings the old ones, settings and database, and proves it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hypervisors import NotYet
 from vmmigrate.appliance.database import lost, read_database
@@ -11,8 +11,19 @@ from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.update import services as gateway
 from vmmigrate.steps.update.facts import HostStopped, Installing, KeptPackages
-from vmmigrate.steps.update.host import PAIR, dump_path, new_path, old_path, plan_of, settings_path, shell_of, wanted
-from vmmigrate.updating import copying, debs, dumping, services
+from vmmigrate.steps.update.host import (
+    PAIR,
+    dump_path,
+    new_path,
+    old_path,
+    plan_of,
+    settings_path,
+    shell_of,
+    tool_of,
+    wanted,
+)
+from vmmigrate.updating import copying, dumping, services
+from vmmigrate.updating.tools import Busy, Tool, differing
 
 _WHOLE = "installed whole"
 
@@ -20,41 +31,49 @@ _WHOLE = "installed whole"
 def do(run: Run) -> None:
     """First what the others depend on, then both of the gateway at once."""
     plan, shell = plan_of(run), shell_of(run)
+    tool = tool_of(plan)
     if run.facts.find(Installing) is None:
         run.learn(Installing(dict(plan.installed)))
     for group in ([p for p in plan.packages if p.name not in PAIR], [p for p in plan.packages if p.name in PAIR]):
-        if group and debs.differing(shell, {package.name: package.version for package in group}):
-            _run(run, debs.installing([new_path(run, package) for package in group]))
-    _refuse_half(shell, wanted(plan))
+        if group and differing(tool, shell, {package.name: package.version for package in group}):
+            paths = [new_path(run, package) for package in group]
+            _alone(run, lambda paths=paths: tool.install(shell, paths))  # type: ignore[misc]
+    _refuse_half(tool, shell, wanted(plan))
     gateway.stop_all(run)  # what the packages' scripts have started
 
 
-def _run(run: Run, argv: tuple[str, ...]) -> None:
+def _alone(run: Run, act: Callable[[], None]) -> None:
     """Once nobody else works on the packages: a program of ours whose connection broke may be at it still."""
-    shell = shell_of(run)
 
     def attempt() -> None:
         try:
-            debs.run(shell, argv)
-        except debs.Busy as busy:
+            act()
+        except Busy as busy:
             raise NotYet(str(busy)) from busy
 
     clears = "wait for it, or end it, on the host; see: lslocks"
-    run.wait(f"the packages of {shell.host} to be free", attempt, timeout=run.settings.limits.restart, clears=clears)
+    run.wait(
+        f"the packages of {shell_of(run).host} to be free", attempt, timeout=run.settings.limits.restart, clears=clears
+    )
 
 
-def _refuse_half(shell: Shell, versions: dict[str, str]) -> None:
+def _refuse_half(tool: Tool, shell: Shell, versions: dict[str, str]) -> None:
     """Raises ApplianceError with each package that is not whole, and what to type."""
-    if odd := debs.differing(shell, versions):
+    if odd := differing(tool, shell, versions):
         raise ApplianceError(
             f"on {shell.host} not all packages are as they should be: {odd}",
-            hint="on the host, as root: dpkg --audit; dpkg --configure -a",
+            hint=f"on the host, as root: {tool.audit}",
         )
 
 
 def holds(run: Run) -> Iterator[Check]:
-    odd = debs.differing(shell_of(run), wanted(plan_of(run)))
+    odd = differing(tool_of(plan_of(run)), shell_of(run), wanted(plan_of(run)))
     yield Check("packages", f"the packages on {plan_of(run).host}", _WHOLE, odd or _WHOLE, Verdict.of(not odd))
+
+
+def laid_beside(run: Run) -> tuple[str, ...]:
+    """What the new release would have in place of files that were edited."""
+    return copying.laid_beside(shell_of(run), settings_path(run), tool_of(plan_of(run)).laid_beside)
 
 
 def undo(run: Run) -> None:
@@ -65,28 +84,30 @@ def undo(run: Run) -> None:
     gateway.stop_all(run)
     _old_packages(run, known.before)
     shell = shell_of(run)
+    if beside := laid_beside(run):
+        shell.run(("rm", "-f", "--", *beside), user="root")
     copying.restore_settings(shell, settings_path(run))
     dumping.restore(shell, dump_path(run))
     _prove(run, known.before)
 
 
 def _old_packages(run: Run, before: dict[str, str]) -> None:
-    shell, kept = shell_of(run), run.facts.of(KeptPackages).versions
-    if not debs.differing(shell, before):
+    shell, tool, kept = shell_of(run), tool_of(plan_of(run)), run.facts.of(KeptPackages).versions
+    if not differing(tool, shell, before):
         return
     back = [name for name, version in before.items() if version]
     if gone := [name for name in back if name not in kept]:
         raise NeedsAttention(
             f"{', '.join(gone)} cannot go back: no package of the old release is kept (--no-way-back)",
-            hint=f"on the host, as root: dpkg --audit; dpkg --configure -a; the database of before is {dump_path(run)}",
+            hint=f"on the host, as root: {tool.audit}; the database of before is {dump_path(run)}",
         )
-    _run(run, debs.installing([old_path(run, name) for name in back], back=True))
+    _alone(run, lambda: tool.install(shell, [old_path(run, name) for name in back], back=True))
     new = [name for name, version in before.items() if not version]
-    if present := [name for name in new if name in debs.states(shell, new)]:
-        _run(run, debs.removing(present))
-    _run(run, debs.CONFIGURING)
+    if present := [name for name in new if name in tool.states(shell, new)]:
+        _alone(run, lambda: tool.remove(shell, present))
+    _alone(run, lambda: tool.complete(shell))
     gateway.stop_all(run)
-    _refuse_half(shell, before)
+    _refuse_half(tool_of(plan_of(run)), shell, before)
 
 
 def _prove(run: Run, before: dict[str, str]) -> None:
@@ -98,13 +119,13 @@ def _prove(run: Run, before: dict[str, str]) -> None:
             f"the database of {shell.host} is not as it was dumped: {'; '.join(lost(had, now)) or 'other rows'}",
             hint=f"see there: pg_restore --list {dump_path(run)}",
         )
-    _refuse_half(shell, before)
+    _refuse_half(tool_of(plan_of(run)), shell, before)
 
 
 def is_undone(run: Run) -> Iterator[Check]:
     known = run.facts.last(Installing)
     if known is not None:
-        odd = debs.differing(shell_of(run), known.before)
+        odd = differing(tool_of(plan_of(run)), shell_of(run), known.before)
         yield Check("packages", "the old packages", _WHOLE, odd or _WHOLE, Verdict.of(not odd))
 
 

@@ -14,7 +14,7 @@ from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
 from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, prepare, services
 from vmmigrate.steps.update.facts import HostIntake, OpenedHost, VerifiedUpdate
-from vmmigrate.steps.update.host import plan_of
+from vmmigrate.steps.update.host import plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
 from vmmigrate.watch.asking import Service as Asked
 
@@ -50,7 +50,7 @@ OLD_RELEASE = Scope(
 
 def machines(state: RunState, outcome: str) -> Mapping[str, str]:
     known = {Status.DONE: "the new release", Status.PENDING: "the old release"}
-    return {"gateway": known.get(state.steps["install"], "half way: see dpkg --audit there")}
+    return {"gateway": known.get(state.steps["install"], "half way: see its packages there")}
 
 
 def checks(facts: Facts) -> tuple[Check, ...]:
@@ -94,7 +94,7 @@ def outside(run: Run) -> Outside | None:
 
 def by_hand(plan: UpdatePlan, url: str, state: RunState) -> Iterator[str]:
     units = plan.units
-    yield f"on {plan.host}, as root: dpkg --audit; dpkg --configure -a"
+    yield f"on {plan.host}, as root: {tool_of(plan).audit}"
     yield f"there: systemctl start {units.tomcat} {units.before}, or {units.after} of {plan.after}"
     yield f"there: {services.BY_HAND}"
 

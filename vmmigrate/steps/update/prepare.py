@@ -18,9 +18,11 @@ from vmmigrate.steps.update.host import (
     plan_of,
     settings_path,
     shell_of,
+    tool_of,
 )
-from vmmigrate.updating import copying, debs, dumping, place
+from vmmigrate.updating import copying, dumping, place
 
+_REPACKS = {"deb": "dpkg-repack", "rpm": "rpmrebuild"}
 _THERE, _OTHER = "as it was put there", "another, or none"
 
 
@@ -61,8 +63,11 @@ def note(run: Run) -> None:
 
 
 def copy(run: Run) -> None:
-    for package in plan_of(run).packages:
-        copying.upload(shell_of(run), package.path, new_path(run, package), package.sha256)
+    """Then the tool there sees whether they could be installed together, before anything stops."""
+    plan, shell = plan_of(run), shell_of(run)
+    for package in plan.packages:
+        copying.upload(shell, package.path, new_path(run, package), package.sha256)
+    tool_of(plan).rehearse(shell, [new_path(run, package) for package in plan.packages])
 
 
 def is_copied(run: Run) -> Iterator[Check]:
@@ -73,7 +78,7 @@ def is_copied(run: Run) -> Iterator[Check]:
 
 
 def keep(run: Run) -> None:
-    """Raises ApplianceError where a package is neither given, nor in apt's cache, nor made again by dpkg-repack."""
+    """Raises ApplianceError where a package is not given, not in a cache there, and cannot be made of what is there."""
     plan, shell = plan_of(run), shell_of(run)
     given = {(package.name, package.version): package for package in plan.old}
     kept = dict[str, str]()
@@ -81,14 +86,14 @@ def keep(run: Run) -> None:
         package = given.get((name, version))
         if package is not None:
             copying.upload(shell, package.path, old_path(run, name), package.sha256)
-        if version and (package is not None or debs.keep(shell, f"{folder(run)}/old", name, version)):
+        if version and (package is not None or tool_of(plan).keep(shell, f"{folder(run)}/old", name, version)):
             kept[name] = version
     gone = [f"{name} {version}" for name, version in plan.installed.items() if version and name not in kept]
     if gone and not plan.no_way_back:
         raise ApplianceError(
             f"no package of the installed release is left on {plan.host}: {', '.join(gone)}",
-            hint="give them with --old-packages DIR, or install dpkg-repack there; without them the only way back is a"
-            " copy of the whole machine, and --no-way-back must be given",
+            hint=f"give them with --old-packages DIR, or install {_REPACKS[plan.format]} there; without them the only"
+            " way back is a copy of the whole machine, and --no-way-back must be given",
         )
     if gone:
         run.remark(f"without a way back by packages: {', '.join(gone)} could not be kept")
@@ -102,7 +107,8 @@ def is_kept(run: Run) -> Iterator[Check]:
 
 
 def save(run: Run) -> None:
-    copying.save_settings(shell_of(run), settings_path(run), tuple(plan_of(run).installed))
+    plan = plan_of(run)
+    copying.save_settings(shell_of(run), settings_path(run), tool_of(plan).configuration, tuple(plan.installed))
 
 
 def is_saved(run: Run) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.update import install, services
 from vmmigrate.steps.update.facts import HostState, OpenedHost, VerifiedUpdate
-from vmmigrate.steps.update.host import plan_of, shell_of
+from vmmigrate.steps.update.host import plan_of, shell_of, tool_of
 
 _SMTP = (25, 465, 587)  # they are served once Postfix runs
 
@@ -19,7 +19,7 @@ _SMTP = (25, 465, 587)  # they are served once Postfix runs
 def do(run: Run) -> None:
     """Each comparison is made, also after one that failed; then all that did not pass stop the run."""
     checks = Checks()
-    checks.compare("packages", "packages", "see there: dpkg --audit", lambda: install.holds(run))
+    checks.compare("packages", "packages", f"see there: {tool_of(plan_of(run)).audit}", lambda: install.holds(run))
     checks.compare("units", "services", "see there: journalctl -u UNIT", lambda: services.are_started(run))
     hint = "see the back end's log: what became of these rows?"
     checks.compare("database", "the database", hint, lambda: _database(run))
@@ -27,6 +27,8 @@ def do(run: Run) -> None:
     names = checks.ask("main-cf", "main.cf", lambda: _drift(run)) or ()
     if names:
         run.remark("main.cf differs from before the update: " + ", ".join(names))
+    if beside := checks.ask("beside", "configuration files", lambda: install.laid_beside(run)):
+        run.remark("edited files stayed; what the new release has for them: " + ", ".join(beside))
     run.learn(VerifiedUpdate(tuple(checks.all), names))
     checks.refuse_if_failed()
 

@@ -1,0 +1,90 @@
+"""What the journeys of an update share: a host of packages, the commands on it, and what there is of the gateway."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fixtures.packagehost.host import DEBIAN, NEW, Kind, PackageHost, new_stubs
+from fixtures.packages import build_deb, build_rpm
+from tests.journey.story import Child, Stop, Told
+
+
+@dataclass
+class Tale:
+    """One host, and the commands on it."""
+
+    host: PackageHost
+    child: Child
+
+    def __call__(self, *argv: str, stop: Stop | None = None) -> Told:
+        folder = self.host.folder
+        out, err = folder / "out", folder / "err"
+        out.unlink(missing_ok=True)
+        err.unlink(missing_ok=True)
+        settings = {
+            "VMMIGRATE_OLD__SMTP_PORT": str(self.host.port),
+            "VMMIGRATE_OUTAGE__WATCH": "false",
+            "VMMIGRATE_LIMITS__DRAIN": "0.3",
+            "VMMIGRATE_LIMITS__RESTART": "5",
+            "VMMIGRATE_RUNS_FOLDER": str(folder / "runs"),
+            "VMMIGRATE_KEYS_FOLDER": str(folder / "keys"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "HOST_OF_PACKAGES": str(folder / "host.json"),
+        }
+        request = {"folder": str(folder), "out": str(out), "err": str(err), "argv": argv, "stop": stop}
+        status = self.child.ask({**request, "environ": {**os.environ, **settings}, "hypervisor": ""})
+        return Told(status, out.read_text(), err.read_text())
+
+    def update(self, *more: str, stop: Stop | None = None, packages: Path | None = None) -> Told:
+        what = ("update", "127.0.0.1", "--packages", str(packages or self.host.new), "--no-snapshot", "--yes", *more)
+        return self(*what, stop=stop)
+
+    @property
+    def run_id(self) -> str:
+        return next(path.name for path in (self.host.folder / "runs").iterdir())
+
+    @property
+    def recorded(self) -> tuple[tuple[str, str], ...]:
+        lines = (self.host.folder / "runs" / self.run_id / "journal.jsonl").read_text().splitlines()
+        return tuple((record["kind"], record.get("step", "")) for record in map(json.loads, lines))
+
+    def world(self) -> dict[str, Any]:
+        """What there is of the gateway, without what differs between any two runs."""
+        host, cluster = self.host, self.host.cluster
+        packages = host.run(host.kind.installed).stdout
+        tables = cluster.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").split()
+        listed = host.run(("ls", "-A", "/var/lib/vmmigrate")).stdout.split()
+        return {
+            "packages": sorted(line for line in packages.splitlines() if " un" not in line),
+            "rows": {table: cluster.sql(f"SELECT t FROM {table} t ORDER BY 1") for table in tables},  # noqa: S608
+            "units": {unit: host.state(unit) for unit in (*UNITS, host.kind.tomcat)},
+            "enabled": sorted(path.name for path in (host.root / "etc/enabled").iterdir()),
+            "main.cf": host.text("/etc/postfix/main.cf"),
+            "conffiles": sorted(path.name for path in (host.root / "etc/djigzo").iterdir()),
+            "conffile": host.text("/etc/djigzo/djigzo.properties"),
+            "takes mail": host.takes_mail,
+            "left": sorted(name if name == "claim" else "RUN" for name in listed),
+        }
+
+
+UNITS = ("rsyslog", "djigzo", "ciphermail-gateway-backend", "postfix")
+
+
+def is_new(tale: Tale) -> bool:
+    world = tale.world()
+    unit = world["units"]["ciphermail-gateway-backend"]
+    return (
+        f"djigzo ii {NEW}{tale.host.kind.release}" in world["packages"]
+        and unit == "active"
+        and bool(world["takes mail"])
+    )
+
+
+def failing(folder: Path, scripts: dict[str, dict[str, str]], kind: Kind = DEBIAN) -> Path:
+    """The new release, with other maintainer scripts."""
+    folder.mkdir()
+    for stub in new_stubs(scripts):
+        (build_deb if kind.format == "deb" else build_rpm)(stub, folder)
+    return folder
