@@ -24,13 +24,14 @@ def plan(
     parts: Parts,
     *,
     sums: Path | None = None,
+    key: Path | None = None,
     old_packages: Path | None = None,
     no_way_back: bool = False,
     run_id: str | None = None,
 ) -> UpdatePlan:
     """What `update` would do; changes nothing. Raises PlanRefused."""
     old = planned.read(old_packages) if old_packages else ()
-    made = planned.plan(host, folder, settings, parts, sums)
+    made = planned.plan(host, folder, settings, parts, sums, key)
     return replace(made, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back)
 
 

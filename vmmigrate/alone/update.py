@@ -1,6 +1,7 @@
 """Plan the package update of a gateway that was installed from packages: read the set, look at the host."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vmmigrate import limits, reading
@@ -8,25 +9,40 @@ from vmmigrate.errors import UsageProblem
 from vmmigrate.findings import Findings, refusal
 from vmmigrate.parts import Parts, doors_of, reported
 from vmmigrate.settings.models import Settings
+from vmmigrate.updating import signatures
 from vmmigrate.updating.chosen import choose
 from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package, sha256_of
 from vmmigrate.updating.planning import UpdatePlan, plan_of
 
 
-def plan(host: str, folder: Path, settings: Settings, parts: Parts, sums: Path | None = None) -> UpdatePlan:
+def plan(
+    host: str,
+    folder: Path,
+    settings: Settings,
+    parts: Parts,
+    sums: Path | None = None,
+    key: Path | None = None,
+) -> UpdatePlan:
     """Changes nothing, here or there. `sums`: a SHA256SUMS file that must name every package.
+
+    `key`: a file with the public key by which each must be signed, or `sums`.
 
     Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
     """
     if sums is not None:
-        _refuse_others({path: sha256_of(path) for path in packages_in(folder)}, sums)  # before any tool reads them
+        _refuse_others(_digests(folder), sums)  # before any tool reads them
+    signed = _signed(folder, key, sums) if key else None
     given = read(folder)
     if sums is not None:
         _refuse_others({package.path: package.sha256 for package in given}, sums)
+    if signed is not None and signed.digests != {package.path: package.sha256 for package in given}:
+        raise UsageProblem(f"what is in {folder} changed meanwhile", hint="see who writes there; then run this again")
     with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
         seen = look_at(doors.old.shell(host))
     made = plan_of(host, seen, choose(given, seen.host))
+    if signed is not None:
+        made = replace(made, why=(*made.why, f"each package is signed by the key {signed.key}"))
     if made.blocked:
         raise refusal(made.blocked)
     return made
@@ -41,6 +57,23 @@ def read(folder: Path) -> tuple[Package, ...]:
     if not given:
         raise UsageProblem(f"{folder} has no package", hint="give the folder with the new release's .deb or .rpm files")
     return tuple(package for package in given if package)
+
+
+@dataclass(frozen=True)
+class _Signed:
+    """`digests`: of what was looked at, SHA-256, hex; `key`: fingerprint."""
+
+    digests: Mapping[Path, str]
+    key: str
+
+
+def _signed(folder: Path, key: Path, sums: Path | None) -> _Signed:
+    digests = _digests(folder)
+    return _Signed(digests, signatures.verify(digests, key, sums))
+
+
+def _digests(folder: Path) -> dict[Path, str]:
+    return {path: sha256_of(path) for path in packages_in(folder)}
 
 
 def _refuse_others(given: Mapping[Path, str], sums: Path) -> None:

@@ -46,6 +46,15 @@ Sums = Annotated[
     Path | None,
     typer.Option("--sha256sums", metavar="FILE", help="The release's digests: every package must be in it."),
 ]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--signed-by",
+        metavar="FILE",
+        help="The publisher's public key: every package must be signed by it (in an .rpm, by FILE.asc beside it), or"
+        " the digests.",
+    ),
+]
 
 
 @app.command(_START)
@@ -53,6 +62,7 @@ def start(
     host: Host,
     packages: Packages,
     sha256sums: Sums = None,
+    signed_by: Key = None,
     old_packages: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +101,14 @@ def start(
                 hint="make one in the hypervisor if HOST is a virtual machine; then give --no-snapshot",
             )
         made = update.plan(
-            host, packages, settings, parts, sums=sha256sums, old_packages=old_packages, no_way_back=no_way_back
+            host,
+            packages,
+            settings,
+            parts,
+            sums=sha256sums,
+            key=signed_by,
+            old_packages=old_packages,
+            no_way_back=no_way_back,
         )
         if made.nothing_to_do:
             show_result(plan_lines(made), plan_json(made), json=json)
@@ -109,6 +126,7 @@ def plan(
     host: Host,
     packages: Packages,
     sha256sums: Sums = None,
+    signed_by: Key = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -123,7 +141,7 @@ def plan(
     from vmmigrate.show.update import plan_json, plan_lines
 
     def act(parts: "Parts", settings: Any) -> None:
-        made = update.plan(host, packages, settings, parts, sha256sums)
+        made = update.plan(host, packages, settings, parts, sha256sums, signed_by)
         show_result(plan_lines(made), plan_json(made), json=json)
 
     carry_out(act, json=json, config=config, flags={})

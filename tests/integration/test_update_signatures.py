@@ -1,0 +1,100 @@
+"""Signatures of packages, by the real gpg and rpm: the operator's key, in a keyring that goes."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.packages import Stub, build_deb, build_rpm
+from vmmigrate.errors import PlanRefused, UsageProblem
+from vmmigrate.updating.signatures import verify
+
+needs = pytest.mark.skipif(
+    not all(map(shutil.which, ("gpg", "rpmsign", "rpmbuild", "dpkg-deb"))), reason="needs gpg, rpm and dpkg"
+)
+pytestmark = [pytest.mark.slow, needs]
+STUB = Stub("djigzo", "5.5.3-1")
+
+
+class Publisher:
+    """Has a key pair of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.home = folder / name
+        self.home.mkdir(mode=0o700)
+        self._gpg("--passphrase", "", "--quick-gen-key", name, "ed25519", "sign", "never")
+        self.key = folder / f"{name}.asc"
+        self._gpg("--armor", "--output", str(self.key), "--export")
+        self.name = name
+
+    def _gpg(self, *words: str) -> None:
+        gpg = ("gpg", "--homedir", str(self.home), "--batch", "--yes", "--pinentry-mode", "loopback")
+        subprocess.run([*gpg, *words], check=True, capture_output=True)
+
+    def sign(self, path: Path) -> None:
+        self._gpg("--armor", "--detach-sign", "--output", f"{path}.asc", str(path))
+
+    def sign_rpm(self, path: Path) -> None:
+        words = ("--define", f"_gpg_name {self.name}", "--define", "__gpg /usr/bin/gpg", "--addsign", str(path))
+        subprocess.run(
+            ["rpmsign", *words], check=True, capture_output=True, env={"GNUPGHOME": str(self.home), "PATH": "/usr/bin"}
+        )
+
+    def stop(self) -> None:
+        subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "all"], check=True)
+
+
+@pytest.fixture(scope="module")
+def publishers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Publisher, Publisher]]:
+    folder = tmp_path_factory.mktemp("keys")
+    both = Publisher(folder, "vendor"), Publisher(folder, "stranger")
+    yield both
+    for each in both:
+        each.stop()
+
+
+def test_packages_are_signed_by_the_named_key_or_refused(
+    publishers: tuple[Publisher, Publisher], tmp_path: Path
+) -> None:
+    vendor, stranger = publishers
+    rpm, deb = build_rpm(STUB, tmp_path), build_deb(STUB, tmp_path)
+    with pytest.raises(PlanRefused) as refused:
+        verify((rpm, deb), vendor.key, None)
+    assert all(f"{path.name}: no signature of that key" in str(refused.value) for path in (rpm, deb))
+    stranger.sign_rpm(rpm)
+    with pytest.raises(PlanRefused):
+        verify((rpm,), vendor.key, None)
+    vendor.sign_rpm(rpm)
+    vendor.sign(deb)
+    assert len(verify((rpm, deb), vendor.key, None)) == 40
+    with pytest.raises(UsageProblem, match="is not that key's signature of"):
+        verify((rpm, deb), stranger.key, None)
+    deb.write_bytes(deb.read_bytes() + b"more")
+    with pytest.raises(UsageProblem, match="is not that key's signature of"):
+        verify((deb,), vendor.key, None)
+
+
+def test_signed_digests_stand_for_packages_without_a_signature(
+    publishers: tuple[Publisher, Publisher], tmp_path: Path
+) -> None:
+    vendor, stranger = publishers
+    deb, sums = build_deb(STUB, tmp_path), tmp_path / "SHA256SUMS"
+    sums.write_text("digests\n")
+    with pytest.raises(PlanRefused):
+        verify((deb,), vendor.key, sums)
+    vendor.sign(sums)
+    verify((deb,), vendor.key, sums)
+    with pytest.raises(UsageProblem, match="SHA256SUMS"):
+        verify((deb,), stranger.key, sums)
+
+
+@pytest.mark.parametrize("text", ["", "no key\n", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n"])
+def test_a_file_without_a_key(tmp_path: Path, text: str) -> None:
+    key = tmp_path / "key"
+    key.write_text(text)
+    with pytest.raises(UsageProblem, match="has no public key"):
+        verify((), key, None)
+    with pytest.raises(UsageProblem, match="is no file"):
+        verify((), tmp_path / "nothing", None)
