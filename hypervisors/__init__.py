@@ -2,7 +2,7 @@
 
 from hypervisors.access import Access, SshAccess
 from hypervisors.again import Lasting, lasting, until_reachable
-from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, revert_by_hand, start_by_hand
 from hypervisors.carried import Carried, Fate
 from hypervisors.connect import check_url, connect
 from hypervisors.errors import (
@@ -138,6 +138,7 @@ __all__ = [
     "redacted",
     "refuse_unreadable",
     "resume_by_hand",
+    "revert_by_hand",
     "start_by_hand",
     "until_reachable",
     "wait_for",

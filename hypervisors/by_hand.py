@@ -19,6 +19,7 @@ class _Words:
     start: str
     autostart: str
     resume: str  # of one that is paused
+    revert: str  # to {snapshot}
     quoted: Callable[[str], str]
     beside: str = ""  # how else it is done
     resumed_else: str = ""  # the same of one that is paused
@@ -36,6 +37,7 @@ _VIRSH = _Words(
     start="virsh -c {url} start {vm}",
     autostart="virsh -c {url} autostart {vm}",
     resume="virsh -c {url} resume {vm}",
+    revert="virsh -c {url} snapshot-revert {vm} {snapshot}",
     quoted=shlex.quote,
     resumed_else="; of one that sleeps: dompmwakeup in place of resume",
 )
@@ -54,6 +56,7 @@ _VSPHERE = _Words(
     start=f"{_VM} | Start-VM",
     autostart=f"{_VM} | Get-VMStartPolicy | Set-VMStartPolicy -StartAction PowerOn",
     resume=f"{_VM} | Start-VM",  # it resumes one that is suspended
+    revert=f"{_VM} | ForEach-Object {{{{ Set-VM $_ -Snapshot (Get-Snapshot $_ -Name {{snapshot}}) -Confirm:$false }}}}",
     quoted=_powershell,
     beside="; in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On",
 )
@@ -82,6 +85,13 @@ def resume_by_hand(url: str, vm: VmRef) -> str:
     """Let one go on that is paused or suspended."""
     words = _words(url)
     return _filled(words, words.resume, url, vm, "", words.resumed_else)
+
+
+def revert_by_hand(url: str, vm: VmRef, snapshot: str) -> str:
+    """Go back to a snapshot: what came since is lost."""
+    words = _words(url)
+    command = words.revert.format(url=words.quoted(url), vm=words.quoted(vm.id), snapshot=words.quoted(snapshot))
+    return f"{command} ({vm.name})"
 
 
 def _words(url: str) -> _Words:

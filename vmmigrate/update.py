@@ -27,11 +27,12 @@ def plan(
     key: Path | None = None,
     old_packages: Path | None = None,
     no_way_back: bool = False,
+    vm: str | None = None,
     run_id: str | None = None,
 ) -> UpdatePlan:
     """What `update` would do; changes nothing. Raises PlanRefused."""
     old = planned.read(old_packages) if old_packages else ()
-    made = planned.plan(host, folder, settings, parts, sums, key)
+    made = planned.plan(host, folder, settings, parts, sums, key, vm)
     return replace(made, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back)
 
 
@@ -43,7 +44,7 @@ def update(made: UpdatePlan, settings: Settings, parts: Parts, *, yes: bool = Fa
     """
     if made.nothing_to_do:
         return ""
-    settings = _of_a_host(made.host, settings)
+    settings = _of_a_host(made, settings)
     recorder = Recorder(parts.listen)
     parts = replace(parts, listen=recorder)
     if not shown:
@@ -61,8 +62,8 @@ def update(made: UpdatePlan, settings: Settings, parts: Parts, *, yes: bool = Fa
     return made.run_id
 
 
-def _of_a_host(host: str, settings: Settings) -> Settings:
-    """The host alone: no hypervisor is entered."""
-    there = settings.hypervisor.model_copy(update={"url": ""})
-    old = settings.old.model_copy(update={"address": host})
+def _of_a_host(made: UpdatePlan, settings: Settings) -> Settings:
+    """Without a virtual machine no hypervisor is entered."""
+    there = settings.hypervisor if made.vm else settings.hypervisor.model_copy(update={"url": ""})
+    old = settings.old.model_copy(update={"address": made.host})
     return settings.model_copy(update={"hypervisor": there, "old": old})

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fixtures.packagehost.host import entered
-from hypervisors import Pace
+from fixtures.packagehost.machine import HostedMachine
+from hypervisors import Hypervisor, Pace
 from tests.journey import child
 from vmmigrate import parts
 from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
@@ -96,9 +97,17 @@ class HostDoors(Doors):
 _Side.wanted = HostDoors.wanted  # type: ignore[method-assign, assignment]
 
 
+def _machine(url: str, access: Any) -> Hypervisor:
+    """The hypervisor in which the host is a machine, wherever it is said to be."""
+    noted = Path(os.environ[_KNOWN])
+    note = json.loads(noted.read_text())
+    return HostedMachine(noted.parent / "hypervisor", Path(note["root"]), Path(note["sockets"]))
+
+
 def command(request: dict[str, Any]) -> int:
     """`vmmigrate ARGV` on the host that the environment names."""
     terminal.Parts = functools.partial(parts.Parts, open_doors=HostDoors)  # type: ignore[attr-defined, assignment]
+    terminal.CONNECT.set(_machine)
     terminal.Pace = functools.partial(Pace, child.impatient())  # type: ignore[attr-defined, assignment]
     child.stop(request["stop"])
     return child.vmmigrate(request["argv"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.appliance import state
 from fixtures.packagehost import database
 from fixtures.packagehost.host import DEBIAN, NEW, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
@@ -237,4 +238,76 @@ def test_an_interrupt_goes_back_and_keeps_what_was_prepared(tale: Tale) -> None:
     assert tale("rollback", tale.run_id, "--yes", "--scope", "release").status == DONE
     assert {**tale.world(), "left": []} == before
     assert tale("finish", tale.run_id, "--yes").status == DONE
+    assert tale.world() == before
+
+
+# ---- with a snapshot of the machine --------------------------------------------------------------------------
+
+
+def test_a_failure_goes_back_by_the_snapshot_and_leaves_none(tale: Tale, tmp_path: Path) -> None:
+    """No package of the installed release is left: by packages alone it could not."""
+    vm = tale.virtual()
+    for path in (tale.host.root / "var/cache/apt/archives").glob("*.deb"):
+        path.unlink()
+    before = tale.world()
+    told = tale.update(packages=failing(tmp_path / "new", {"djigzo-web": _FAILS}), vm=vm)
+    assert told.status == WENT_BACK, told.err
+    assert "by the snapshot there is one" in told.out
+    assert tale.world() == before
+    assert tale.snapshots == []
+
+
+def test_after_the_commit_nothing_goes_back_by_the_snapshot(tale: Tale) -> None:
+    """What came since would be lost: a row that is not in the old release's dump shows which way it went."""
+    before = tale.world()
+    assert tale.update(vm=tale.virtual()).status == DONE
+    assert len(tale.snapshots) == 1
+    (tale.host.root / "etc/since").write_text("the update")
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.host.text("/etc/since") == "the update"
+    assert tale.world() == before
+    assert tale.snapshots == []
+
+
+def test_the_snapshot_goes_with_finish(tale: Tale) -> None:
+    assert tale.update(vm=tale.virtual()).status == DONE
+    assert len(tale.snapshots) == 1
+    assert tale("finish", tale.run_id, "--yes").status == DONE
+    assert tale.snapshots == []
+
+
+@pytest.mark.parametrize(
+    "line", [("learnt", "snapshot"), ("done", "snapshot"), ("learnt", "install"), ("undo", "install")]
+)
+def test_killed_around_the_snapshot_it_goes_back_by_it(tale: Tale, tmp_path: Path, line: tuple[str, str]) -> None:
+    vm, before = tale.virtual(), tale.world()
+    bad = failing(tmp_path / "new", {"djigzo": _FAILS})
+    assert tale.update(stop=("SIGKILL", "after", line), packages=bad, vm=vm).status == KILLED
+    told = tale("rollback", tale.run_id, "--yes") if line[0] != "undo" else tale("resume", tale.run_id)
+    assert told.status in (DONE, WENT_BACK), told.err
+    assert tale.world() == before
+    assert tale.snapshots == []
+
+
+def test_a_host_that_booted_since_may_have_taken_mail_and_goes_back_by_packages(tale: Tale) -> None:
+    vm, before = tale.virtual(), tale.world()
+    assert tale.update(stop=("SIGKILL", "after", ("done", "install")), vm=vm).status == KILLED
+    tale.host.reboot()
+    (tale.host.root / "etc/since").write_text("the boot")
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.host.text("/etc/since") == "the boot"
+    assert tale.world() == before
+
+
+def test_another_machine_than_the_host_is_refused_and_so_is_one_that_can_have_no_snapshot(tale: Tale) -> None:
+    vm, before = tale.virtual(), tale.world()
+    (tale.host.root / "sys/class/net/eth0/address").write_text("52:54:00:aa:00:99\n")
+    with state.edit(tale.host.folder / "hypervisor") as now:
+        now["vms"][vm.id]["snapshot_fault"] = "vda is no qcow2"
+    told = tale.update(vm=vm)
+    assert told.status == REFUSED
+    for words in ("another machine answers at 127.0.0.1", "packaged can have no snapshot: vda is no qcow2"):
+        assert words in told.err
     assert tale.world() == before

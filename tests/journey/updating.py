@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fixtures.memory import MemoryHypervisor
+from fixtures.packagehost import machine
 from fixtures.packagehost.host import DEBIAN, NEW, Kind, PackageHost, new_stubs
 from fixtures.packages import build_deb, build_rpm
+from hypervisors import VmRef
 from tests.journey.story import Child, Stop, Told
 
 
@@ -37,9 +40,21 @@ class Tale:
         status = self.child.ask({**request, "environ": {**os.environ, **settings}, "hypervisor": ""})
         return Told(status, out.read_text(), err.read_text())
 
-    def update(self, *more: str, stop: Stop | None = None, packages: Path | None = None) -> Told:
-        what = ("update", "127.0.0.1", "--packages", str(packages or self.host.new), "--no-snapshot", "--yes", *more)
+    def update(
+        self, *more: str, stop: Stop | None = None, packages: Path | None = None, vm: VmRef | None = None
+    ) -> Told:
+        snapshot = ("--vm", vm.name) if vm else ("--no-snapshot",)
+        what = ("update", "127.0.0.1", "--packages", str(packages or self.host.new), *snapshot, "--yes", *more)
         return self(*what, stop=stop)
+
+    def virtual(self) -> VmRef:
+        """It is a virtual machine from now on."""
+        return machine.add_machine(self.host.folder / "hypervisor", self.host.root)
+
+    @property
+    def snapshots(self) -> list[str]:
+        hypervisor = MemoryHypervisor(self.host.folder / "hypervisor")
+        return [one.name for one in hypervisor.snapshots(hypervisor.find(machine.NAME))]
 
     @property
     def run_id(self) -> str:

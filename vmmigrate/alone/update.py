@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vmmigrate import limits, reading
+from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import UsageProblem
 from vmmigrate.findings import Findings, refusal
-from vmmigrate.parts import Parts, doors_of, reported
+from vmmigrate.parts import Parts, doors_of, hypervisor_of, reported
 from vmmigrate.settings.models import Settings
-from vmmigrate.updating import signatures
+from vmmigrate.updating import machine, signatures
 from vmmigrate.updating.chosen import choose
 from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package, sha256_of
@@ -23,10 +24,12 @@ def plan(
     parts: Parts,
     sums: Path | None = None,
     key: Path | None = None,
+    vm: str | None = None,
 ) -> UpdatePlan:
     """Changes nothing, here or there. `sums`: a SHA256SUMS file that must name every package.
 
-    `key`: a file with the public key by which each must be signed, or `sums`.
+    `key`: a file with the public key by which each must be signed, or `sums`. `vm`: the virtual machine that the host
+    is, by name or id, of which a snapshot is to be made.
 
     Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
     """
@@ -39,13 +42,22 @@ def plan(
     if signed is not None and signed.digests != {package.path: package.sha256 for package in given}:
         raise UsageProblem(f"what is in {folder} changed meanwhile", hint="see who writes there; then run this again")
     with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
-        seen = look_at(doors.old.shell(host))
-    made = plan_of(host, seen, choose(given, seen.host))
+        shell = doors.old.shell(host)
+        seen = look_at(shell)
+        made = plan_of(host, seen, choose(given, seen.host))
+        if vm is not None and not made.nothing_to_do:
+            made = _with_machine(made, vm, settings, parts, shell)
     if signed is not None:
         made = replace(made, why=(*made.why, f"each package is signed by the key {signed.key}"))
     if made.blocked:
         raise refusal(made.blocked)
     return made
+
+
+def _with_machine(made: UpdatePlan, name: str, settings: Settings, parts: Parts, shell: Shell) -> UpdatePlan:
+    with hypervisor_of(settings, parts) as hypervisor:
+        vm = hypervisor.find(name)
+        return made.with_machine(vm, machine.findings(hypervisor, vm, shell, parts.wall()))
 
 
 def read(folder: Path) -> tuple[Package, ...]:

@@ -57,6 +57,16 @@ Key = Annotated[
 ]
 
 
+Vm = Annotated[
+    str | None,
+    typer.Option("--vm", metavar="NAME", help="HOST is this virtual machine: a snapshot of it is made first."),
+]
+Hypervisor = Annotated[
+    str | None,
+    typer.Option("--hypervisor", metavar="URL", help="Where it runs. [default: hypervisor.url, or qemu:///system]"),
+]
+
+
 @app.command(_START)
 def start(
     host: Host,
@@ -75,8 +85,10 @@ def start(
         bool, typer.Option("--no-way-back", help="Update also where no package of the installed release is left.")
     ] = False,
     no_snapshot: Annotated[
-        bool, typer.Option("--no-snapshot", help="Needed: no copy of the whole machine is made. Make one yourself.")
+        bool, typer.Option("--no-snapshot", help="In place of --vm: no copy of the whole machine is made.")
     ] = False,
+    vm: Vm = None,
+    hypervisor: Hypervisor = None,
     config: Config = None,
     json: Json = False,
     yes: Yes = False,
@@ -85,20 +97,20 @@ def start(
 
     Debian and Ubuntu; RHEL and its kin; SUSE. HOST is reached over SSH with the settings old.ssh of vmmigrate.toml.
     What a way back needs is kept on HOST: the installed packages, their configuration files, a dump of the database.
-    Before mail is taken again a failure goes back by itself. Then `status`, `resume`, `rollback` and `finish`, as of a
-    migration.
+    Before mail is taken again a failure goes back by itself, by the snapshot of --vm or by packages; after it by
+    packages alone. Then `status`, `resume`, `rollback` and `finish`, as of a migration.
 
-    Example: vmmigrate update mail.example.com --packages ./5.5.3 --no-snapshot
+    Example: vmmigrate update mail.example.com --packages ./5.5.3 --vm mailgw
     """
     from vmmigrate import update
     from vmmigrate.errors import UsageProblem
     from vmmigrate.show.update import plan_json, plan_lines
 
     def act(parts: "Parts", settings: Any) -> None:
-        if not no_snapshot:
+        if no_snapshot is (vm is not None):
             raise UsageProblem(
-                "no snapshot is made by this command yet",
-                hint="make one in the hypervisor if HOST is a virtual machine; then give --no-snapshot",
+                "a snapshot first, or none: which?",
+                hint="give --vm NAME and --hypervisor URL if HOST is a virtual machine; else --no-snapshot",
             )
         made = update.plan(
             host,
@@ -109,6 +121,7 @@ def start(
             key=signed_by,
             old_packages=old_packages,
             no_way_back=no_way_back,
+            vm=vm,
         )
         if made.nothing_to_do:
             show_result(plan_lines(made), plan_json(made), json=json)
@@ -118,7 +131,7 @@ def start(
             confirm(f"Update {host} from {made.before} to {made.after} now? No mail is taken meanwhile.")
         update.update(made, settings, parts, yes=True, shown=not yes)
 
-    carry_out(act, json=json, config=config, flags={})
+    carry_out(act, json=json, config=config, flags={"hypervisor": {"url": hypervisor}})
 
 
 @app.command()
@@ -127,6 +140,8 @@ def plan(
     packages: Packages,
     sha256sums: Sums = None,
     signed_by: Key = None,
+    vm: Vm = None,
+    hypervisor: Hypervisor = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -141,7 +156,7 @@ def plan(
     from vmmigrate.show.update import plan_json, plan_lines
 
     def act(parts: "Parts", settings: Any) -> None:
-        made = update.plan(host, packages, settings, parts, sha256sums, signed_by)
+        made = update.plan(host, packages, settings, parts, sha256sums, signed_by, vm)
         show_result(plan_lines(made), plan_json(made), json=json)
 
-    carry_out(act, json=json, config=config, flags={})
+    carry_out(act, json=json, config=config, flags={"hypervisor": {"url": hypervisor}})

@@ -1,12 +1,13 @@
 """What an update would do and what is in its way: findings from what was chosen and what the host shows. Pure."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from hypervisors import VmRef
 from vmmigrate.findings import Finding, error, errors, info, warning
 from vmmigrate.updating.chosen import BACKEND, Chosen
 from vmmigrate.updating.family import BACKEND_UNITS
@@ -33,7 +34,7 @@ class UpdatePlan:
 
     `packages`: in the order of their installation. `installed`: name → version of those that they replace; "" of one
     that is new. `old`: the installed release's packages as the operator gave them. `no_way_back`: the operator goes
-    without them.
+    without them. `vm`: the virtual machine that the host is, where a snapshot of it is made.
     """
 
     host: str
@@ -51,6 +52,7 @@ class UpdatePlan:
     caches: tuple[str, ...] = ()
     old: tuple[Package, ...] = ()
     no_way_back: bool = False
+    vm: VmRef | None = None
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -59,7 +61,7 @@ class UpdatePlan:
 
     @property
     def concerns(self) -> tuple[str, ...]:
-        return (self.host,)
+        return (self.host, *((self.vm.name, self.vm.id) if self.vm else ()))
 
     @property
     def insecure(self) -> tuple[str, ...]:
@@ -72,6 +74,12 @@ class UpdatePlan:
     @property
     def blocked(self) -> tuple[Finding, ...]:
         return errors(self.findings)
+
+    def with_machine(self, vm: VmRef, seen: Iterable[Finding]) -> "UpdatePlan":
+        """With a snapshot of it, between what stops and what is installed; `seen`: what was seen of it."""
+        first, *others = self.acts
+        acts = (first, f"make a snapshot of {vm.name}, with its memory", *others)
+        return replace(self, vm=vm, acts=acts, findings=(*self.findings, *seen))
 
 
 def plan_of(host: str, seen: Seen, chosen: Chosen) -> UpdatePlan:

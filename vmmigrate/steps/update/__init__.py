@@ -1,10 +1,11 @@
 """The phases of an update on one screen: the steps, their order, and their undo."""
 
 from vmmigrate.step import Change, Nothing, Phase, Step
-from vmmigrate.steps.update import install, prepare, services, verify
+from vmmigrate.steps.update import install, prepare, services, snapshot, verify
 from vmmigrate.steps.update.facts import (
     DumpedDatabase,
     HostIntake,
+    HostSnapshot,
     HostState,
     HostStopped,
     Installing,
@@ -112,6 +113,16 @@ UPDATE = Phase(
             changes=(Change("old", "the dump in that folder"),),
         ),
         Step(
+            "snapshot",
+            "Make a snapshot of the machine, if --vm names it",
+            snapshot.do,
+            snapshot.undo,
+            learns=(HostSnapshot,),
+            holds=snapshot.holds,
+            remedy="go back, then run this again",
+            changes=(Change("old", "a snapshot of the virtual machine, with its memory, if --vm names it"),),
+        ),
+        Step(
             "install",
             "Install the new packages",
             install.do,
@@ -119,7 +130,7 @@ UPDATE = Phase(
             learns=(Installing,),
             needs=(KeptPackages,),
             holds=install.holds,
-            looks_back=("close-intake", "stop", "dump"),
+            looks_back=("close-intake", "stop", "dump", "snapshot"),
             remedy="run this again: it goes on where it stopped",
             undone=install.is_undone,
             changes=(Change("old", "the packages of the new release, and what their scripts do"),),
@@ -144,7 +155,7 @@ UPDATE = Phase(
             "start",
             "Start rsyslog, Tomcat and the back end",
             services.start_new,
-            services.stop_all,
+            install.stop_new,
             holds=services.are_started,
             remedy="run this again: they are started again",
             changes=(Change("old", "Tomcat and the back end start"),),

@@ -49,6 +49,18 @@ class DumpedDatabase:
 
 
 @dataclass(frozen=True)
+class HostSnapshot:
+    """The machine's snapshot: its name, and the boot of the guest in it. `ahead`: its clock before ours, in seconds.
+
+    Learnt by `snapshot` before it acts.
+    """
+
+    name: str
+    boot_id: str
+    ahead: float
+
+
+@dataclass(frozen=True)
 class Installing:
     """What is replaced, name → version; "" of what was not installed. Learnt by `install` before it acts."""
 
@@ -65,6 +77,10 @@ class VerifiedUpdate:
 
 @dataclass(frozen=True)
 class OpenedHost:
-    """When the gateway took mail again (Unix seconds). Learnt by `open` before it acts."""
+    """When the gateway took mail again (Unix seconds), and the snapshot of before, to which nothing goes back since.
+
+    Learnt by `open` before it acts.
+    """
 
     opened_at: float
+    snapshot: str = ""

@@ -10,6 +10,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.update import services as gateway
+from vmmigrate.steps.update import snapshot
 from vmmigrate.steps.update.facts import HostStopped, Installing, KeptPackages
 from vmmigrate.steps.update.host import (
     PAIR,
@@ -77,18 +78,26 @@ def laid_beside(run: Run) -> tuple[str, ...]:
 
 
 def undo(run: Run) -> None:
-    """Packages, settings, database, each as it was. Nothing where nothing was begun."""
+    """By the snapshot, where that loses no mail; else packages, settings, database, each as it was.
+
+    Nothing where nothing was begun.
+    """
     known = run.facts.find(Installing)
     if known is None:
         return
+    if not snapshot.brought_back(run):
+        _by_packages(run, known.before)
+    _prove(run, known.before)
+
+
+def _by_packages(run: Run, before: dict[str, str]) -> None:
     gateway.stop_all(run)
-    _old_packages(run, known.before)
+    _old_packages(run, before)
     shell = shell_of(run)
     if beside := laid_beside(run):
         shell.run(("rm", "-f", "--", *beside), user="root")
     copying.restore_settings(shell, settings_path(run))
     dumping.restore(shell, dump_path(run))
-    _prove(run, known.before)
 
 
 def _old_packages(run: Run, before: dict[str, str]) -> None:
@@ -154,8 +163,15 @@ def enable(run: Run) -> None:
     services.enable(shell_of(run), plan_of(run).units.after)
 
 
+def stop_new(run: Run) -> None:
+    if not snapshot.brings_back(run):
+        gateway.stop_all(run)
+
+
 def disable(run: Run) -> None:
     """Only what did not start at a boot before; while its unit is there."""
+    if snapshot.brings_back(run):
+        return
     shell, unit, known = shell_of(run), plan_of(run).units.after, run.facts.find(HostStopped)
     if known is not None and unit not in known.enabled and services.existing(shell, (unit,)):
         shell.run(("systemctl", "disable", unit), user="root")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from hypervisors import Unreachable
+from hypervisors import Unreachable, revert_by_hand
 from vmmigrate.doors import Doors
 from vmmigrate.events import DOWN, FLOWING, Outage, Service
 from vmmigrate.facts import Facts
@@ -12,8 +12,8 @@ from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, prepare, services
-from vmmigrate.steps.update.facts import HostIntake, OpenedHost, VerifiedUpdate
+from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, prepare, services, snapshot
+from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
 from vmmigrate.watch.asking import Service as Asked
@@ -93,7 +93,9 @@ def outside(run: Run) -> Outside | None:
 
 
 def by_hand(plan: UpdatePlan, url: str, state: RunState) -> Iterator[str]:
-    units = plan.units
+    units, taken = plan.units, state.facts.last(HostSnapshot)
+    if plan.vm and taken and OpenedHost.__name__ not in state.ever_learnt:
+        yield f"if {plan.host} took no mail since its snapshot: {revert_by_hand(url, plan.vm, taken.name)}"
     yield f"on {plan.host}, as root: {tool_of(plan).audit}"
     yield f"there: systemctl start {units.tomcat} {units.before}, or {units.after} of {plan.after}"
     yield f"there: {services.BY_HAND}"
@@ -112,7 +114,7 @@ UPDATE_HOST = Itinerary(
     finish=Finish(
         "when satisfied: deletes the old release's packages and the dump; no way back after that",
         lambda plan: f"the old packages and the dump on {plan.host} will be deleted; there is no way back then",
-        (prepare.release,),
+        (snapshot.release, prepare.release),
     ),
     rollback_does="to go back to the old release",
     once="took mail with the new release and went back: what was changed meanwhile is not in the old one",
@@ -123,6 +125,7 @@ UPDATE_HOST = Itinerary(
     secrets_back=secrets_back,
     service=look,
     by_hand=by_hand,
+    vms=lambda plan, state: {"host": plan.vm.id} if plan.vm else {},
     outside=outside,
     guard=guard,
 )

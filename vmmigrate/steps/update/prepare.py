@@ -89,14 +89,15 @@ def keep(run: Run) -> None:
         if version and (package is not None or tool_of(plan).keep(shell, f"{folder(run)}/old", name, version)):
             kept[name] = version
     gone = [f"{name} {version}" for name, version in plan.installed.items() if version and name not in kept]
-    if gone and not plan.no_way_back:
+    if gone and not plan.no_way_back and plan.vm is None:
         raise ApplianceError(
             f"no package of the installed release is left on {plan.host}: {', '.join(gone)}",
             hint=f"give them with --old-packages DIR, or install {_REPACKS[plan.format]} there; without them the only"
             " way back is a copy of the whole machine, and --no-way-back must be given",
         )
     if gone:
-        run.remark(f"without a way back by packages: {', '.join(gone)} could not be kept")
+        by_snapshot = "; by the snapshot there is one, until mail is taken again" if plan.vm else ""
+        run.remark(f"without a way back by packages: {', '.join(gone)} could not be kept{by_snapshot}")
     run.learn(KeptPackages(kept))
 
 

@@ -9,7 +9,7 @@ from vmmigrate.appliance.units import boot_id, unit_states
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.update import prepare
-from vmmigrate.steps.update.facts import DumpedDatabase, HostIntake, HostStopped
+from vmmigrate.steps.update.facts import DumpedDatabase, HostIntake, HostStopped, Installing
 from vmmigrate.steps.update.host import plan_of, shell_of
 from vmmigrate.updating import services
 
@@ -139,7 +139,7 @@ def runs_again(run: Run) -> Iterator[Check]:
 
 
 def dump(run: Run) -> None:
-    """Once: after a crash the database may be half migrated already."""
-    if run.facts.find(DumpedDatabase) is not None:
+    """Not once the installation began: the database may be half migrated by then."""
+    if run.facts.find(DumpedDatabase) is not None and run.facts.find(Installing) is not None:
         return
     run.learn(DumpedDatabase(prepare.dumped(run)))

@@ -10,7 +10,7 @@ from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.update import install, services
-from vmmigrate.steps.update.facts import HostState, OpenedHost, VerifiedUpdate
+from vmmigrate.steps.update.facts import HostSnapshot, HostState, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, shell_of, tool_of
 
 _SMTP = (25, 465, 587)  # they are served once Postfix runs
@@ -61,7 +61,8 @@ def _drift(run: Run) -> tuple[str, ...]:
 def open_(run: Run) -> None:
     """Recorded first: from now on the gateway may have taken mail, and the queue may leave."""
     if run.facts.find(OpenedHost) is None:
-        run.learn(OpenedHost(run.wall()))
+        taken = run.facts.find(HostSnapshot)
+        run.learn(OpenedHost(run.wall(), taken.name if taken else ""))
     services.start_mta(run)
     services.open_again(run)
 
