@@ -122,6 +122,14 @@ SSH_GREETING = Limit(
     "the lines before a server's first packet", "the network", 1 << 16, "bytes", "a legal notice has a page"
 )
 SSH_PACKET = Limit("a packet of SSH", "the network", 1 << 18, "bytes", "OpenSSH's own limit; we ask for 32 KiB at most")
+SSH_WINDOW = Limit(
+    "what an SSH server sends into one channel before it is read",
+    "the network",
+    2 << 20,
+    "bytes",
+    "the window that we give; one that is honest waits there",
+)
+HTTP_HEAD = Limit("the headers of an HTTP answer", "the network", 1 << 16, "bytes", "Tomcat's own limit is 8 KiB")
 SSH = Limit(
     "a connection to an SSH server, its key exchange, and each proof of who we are",
     "the network",

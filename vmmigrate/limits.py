@@ -31,6 +31,9 @@ REDIRECTS = Limit("redirects in a row", "a console", 30, "steps", "browsers foll
 REDIRECT_PAGE = Limit(
     "the page that comes with a redirect", "a console", 1 << 16, "bytes", "a line of text; the rest is left out"
 )
+COOKIES = Limit(
+    "all cookies of a console at once", "a console", 1 << 16, "bytes", "Tomcat takes 8 KiB of headers with a request"
+)
 WEB_PAGE = Limit("a page of a web console", "a console", 1 << 20, "bytes", "it has some hundred kilobytes at most")
 WEB_REFRESHES = Limit("automatic refreshes in a row", "a console", 5, "steps", "a log-in has one or two")
 WEB_FRAMES = Limit("frames of a page", "a console", 8, "things", "a menu, a head and the page itself")

@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from threading import Lock, local
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from hypervisors.vmware.target import Target, target_of
 from hypervisors.vmware.versions import OLDEST, newest_common
 from hypervisors.waiting import REAL_TIME, NotYet, Pace, wait_for
 from hypervisors.wire import Allowance, ended_by, proxies
+from hypervisors.wire.bounded import HttpAnswer
 
 T = TypeVar("T")
 _Collector = vmodl.query.PropertyCollector
@@ -197,7 +198,7 @@ def _connection(target: Target, *, context: ssl.SSLContext, **_: object) -> prox
     return made
 
 
-class _Bounded(HTTPResponse):
+class _Bounded(HttpAnswer):
     """An answer that ends: pyvmomi reads, and keeps, whatever comes."""
 
     _taken = 0

@@ -12,10 +12,12 @@ from urllib.request import getproxies, proxy_bypass
 from hypervisors.errors import NotSupported
 from hypervisors.secrets import Secret
 from hypervisors.wire.allowance import Allowance, ended_by, shut
+from hypervisors.wire.bounded import HttpAnswer
 from hypervisors.wire.dialling import dial_straight, is_loopback
 from hypervisors.wire.faults import plainly
 
 C = TypeVar("C", bound=HTTPConnection)
+_PLAIN = "name one as http://HOST:PORT in https_proxy, or leave this server out with no_proxy"
 _BLOCK = 1 << 20  # of http.client's reads of a file-like body; sockets take what they are given
 
 
@@ -39,13 +41,25 @@ def proxy_for(host: str) -> Proxy | None:
     named = getproxies().get("https")
     if not named or is_loopback(host) or proxy_bypass(host):
         return None
-    parts = urlsplit(named if "://" in named else f"http://{named}")
-    if parts.scheme != "http":
-        raise NotSupported(
-            f"the environment's HTTPS proxy {parts.scheme}://{parts.hostname} is not a plain HTTP proxy",
-            hint="name one as http://HOST:PORT, or leave this server out with no_proxy",
-        )
+    parts = proxy_address(named, "http")
     return Proxy(parts.hostname, parts.port or 8080, _login(parts)) if parts.hostname else None
+
+
+def proxy_address(named: str, *schemes: str) -> SplitResult:
+    """Of a proxy that the environment names; `schemes`: those by which one can be spoken to. Raises NotSupported.
+
+    The name itself is in no message, for it may hold a password.
+    """
+    try:
+        parts = urlsplit(named if "://" in named else f"http://{named}")
+        parts.port  # noqa: B018 -- it is what raises
+    except ValueError:
+        raise NotSupported("the address of the environment's HTTPS proxy cannot be read", hint=_PLAIN) from None
+    if parts.scheme not in schemes:
+        raise NotSupported(
+            f"the environment's HTTPS proxy {parts.scheme}://{parts.hostname} is not a plain HTTP proxy", hint=_PLAIN
+        )
+    return parts
 
 
 def _login(parts: SplitResult) -> Secret | None:
@@ -57,6 +71,7 @@ def _login(parts: SplitResult) -> Secret | None:
 class Connection(HTTPSConnection):
     """One that can be shut under whoever waits at it, also when it has forgotten its socket for the last answer."""
 
+    response_class = HttpAnswer
     _held: socket.socket | None = None
 
     def connect(self) -> None:

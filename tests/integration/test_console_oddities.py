@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from odd_console import ADMIN, BACKUP, HOME, LOGIN, RESTORE, OddConsole, Route, answer, hang_up, page, redirect
 
+from fixtures.appliance.listener import Listener
 from hypervisors import LoginRefused, Secret, TimedOut, TlsTrust, TrustRefused, Unreachable, no_progress
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
@@ -24,7 +25,14 @@ BINARY = {"Content-Type": "application/gzip"}
 
 
 def test_a_redirect_to_another_origin_gets_nothing_of_ours(tmp_path: Path) -> None:
-    for target in ("https://127.0.0.2:1/x", "http://127.0.0.1/x", "//127.0.0.2/x"):
+    odd_ones = (
+        "https://127.0.0.2:1\\@127.0.0.1/x",
+        "https://[",
+        "https://h:x/",
+        "/\xff",
+        "//\u212b".encode().decode("latin-1"),
+    )
+    for target in ("https://127.0.0.2:1/x", "http://127.0.0.1/x", "//127.0.0.2/x", *odd_ones):
         odd = OddConsole({"POST /in": redirect(target, 307)})
         with odd.running(tmp_path) as console, pytest.raises(ApplianceError, match="where nothing of ours is sent"):
             console.log_in(ADMIN)
@@ -35,6 +43,38 @@ def test_a_form_that_points_elsewhere_gets_nothing_of_ours(tmp_path: Path) -> No
     with odd.running(tmp_path) as console, pytest.raises(ApplianceError, match="points to https"):
         console.log_in(ADMIN)
     assert odd.seen == ["GET /"]
+
+
+@pytest.mark.parametrize(
+    ("what", "target"),
+    [
+        ("a form", "https://{there}\\@{here}/in"),
+        ("a form", "//{there}\\@{here}/in"),
+        ("a link", "https://{there}\t\\@{here}/in"),
+        ("a frame", "https://{there}\\@{here}/in"),
+        ("a refresh", "https://{there}\\@{here}/in"),
+    ],
+)
+def test_an_address_that_others_read_otherwise_leads_nowhere(tmp_path: Path, what: str, target: str) -> None:
+    """By the standard library its host is this console, by RFC 3986 with a backslash (urllib3) it is the other one."""
+    came: list[object] = []
+    other = Listener("127.0.0.2", 0, lambda connection, peer: came.append(peer))
+    odd = OddConsole()
+    with odd.running(tmp_path) as console:
+        url = target.format(there=f"127.0.0.2:{other.port}", here=f"127.0.0.1:{odd.port}")
+        home = {"a link": f'<a href="{url}">Backup</a>', "a frame": f'<iframe src="{url}">'}.get(what, HOME)
+        odd.routes["POST /in"] = page(home, **({"Refresh": f"0; url={url}"} if what == "a refresh" else {}))
+        if what == "a form":
+            odd.routes["GET /"] = page(LOGIN.replace("/in", url))
+        with pytest.raises(ApplianceError):
+            back_up(console)
+    other.close()
+    assert came == []
+
+
+def back_up(console: WebConsole) -> None:
+    console.log_in(ADMIN)
+    console.export_backup(io.BytesIO(), None, no_progress)
 
 
 def test_redirects_in_a_circle_come_to_an_end(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from hypervisors import REAL_TIME, Problem, TlsTrust, Unreachable
-from tests.limits.dripping import BEAT, HTTP, NO_HELLO, dripping, over_tls, serving
+from tests.limits.dripping import BEAT, CHUNKED, HEAD, HTTP, NO_HELLO, dripping, over_tls, serving
 from tests.limits.twin import Endless, most, steps, twin
 from vmmigrate.appliance.backup import streams
 from vmmigrate.appliance.https import HttpsOrigin
@@ -269,6 +269,64 @@ def test_redirects_without_end_and_pages_with_them(tmp_path: Path) -> None:
     ):
         http.request("GET", f"https://127.0.0.1:{port}/x", timeout=20)
     assert len(asked) == 1 + most("REDIRECTS")
+
+
+def _headers(*lines: bytes) -> bytes:
+    return HEAD + b"".join(line + b"\r\n" for line in lines) + b"Content-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "match"),
+    [
+        (_headers(*[b"X: " + b"a" * 60_000] * 2), "a head of more than 64 KiB"),
+        (CHUNKED + b"-1\r\n" + b"x" * (4 << 20), "in the middle of its answer"),
+    ],
+)
+@twin("HTTP_HEAD")
+def test_headers_of_any_size_and_a_chunk_without_one(tmp_path: Path, sent: bytes, match: str) -> None:
+    talk, trust = over_tls(tmp_path, _saying(sent))
+    with (
+        serving(talk) as port,
+        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        pytest.raises(Unreachable, match=match),
+    ):
+        _body(http, f"https://127.0.0.1:{port}/x", "GET", 5)
+
+
+def _saying(answer: bytes) -> Callable[[socket.socket], None]:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(answer)
+
+    return talk
+
+
+def _ask_ten_times(http: HttpsOrigin, url: str) -> None:
+    for _ in range(10):
+        _body(http, url, "GET", 5)
+
+
+@twin("COOKIES")
+def test_a_console_that_sets_cookies_without_end(tmp_path: Path) -> None:
+    """Each request would carry all of them."""
+    sizes: list[int] = []
+
+    def talk(connection: socket.socket) -> None:
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n"):
+            asked += connection.recv(1 << 20)
+        sizes.append(len(asked))
+        new = (b"Set-Cookie: c%d-%d=%s" % (len(sizes), at, b"x" * 3000) for at in range(10))
+        connection.sendall(_headers(b"Connection: close", *new))
+
+    shown, trust = over_tls(tmp_path, talk)
+    with (
+        serving(shown) as port,
+        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        pytest.raises(ApplianceError, match="more than 64 KiB of cookies"),
+    ):
+        _ask_ten_times(http, f"https://127.0.0.1:{port}/x")
+    assert max(sizes) < 2 * most("COOKIES")
 
 
 # ---- elements ------------------------------------------------------------------------------------------------

@@ -110,6 +110,31 @@ def test_input_that_is_never_taken(window: int, monkeypatch: pytest.MonkeyPatch)
             connection.pour_in("cat", b"", io.BytesIO(bytes(1 << 24)), 0.3)
 
 
+@twin("SSH_WINDOW")
+def test_a_server_that_sends_more_than_it_may() -> None:
+    """While a long input is sent, nobody reads what it says meanwhile."""
+    over = Event()
+
+    def flood(line: str, channel: paramiko.Channel) -> None:
+        for _ in range(4 * most("SSH_WINDOW") >> 15):
+            channel.out_window_size = 1 << 30  # it does as if it had one
+            channel.sendall(bytes(1 << 15))
+        over.set()
+
+    class Slow(io.RawIOBase):
+        def read(self, size: int = -1, /) -> bytes:
+            over.wait(2)
+            return b"x"
+
+    held: list[paramiko.Channel] = []
+    with logged_in(OddSshd(flood)) as connection:
+        opened = connection.transport.open_session
+        connection.transport.open_session = lambda **how: held.append(opened(**how)) or held[-1]  # type: ignore
+        with pytest.raises(BrokeOff):
+            connection.pour_in("cat", b"", Slow(), 3)  # type: ignore[arg-type]
+    assert len(held[0].in_buffer) <= most("SSH_WINDOW") + most("SSH_PACKET")
+
+
 def test_output_that_drips_is_given_up() -> None:
     with logged_in(OddSshd(_chatty)) as connection, pytest.raises(execution.Unfinished):
         connection.pour_out("cat", b"", io.BytesIO(), _SHORT)

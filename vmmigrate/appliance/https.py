@@ -4,12 +4,14 @@ import http.client
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import Cookie
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
 from requests.utils import get_environ_proxies, select_proxy
 
 from hypervisors import (
@@ -30,15 +32,17 @@ from hypervisors.wire import (
     how_to_pin,
     is_loopback,
     plainly,
+    proxy_address,
     root_of,
 )
 from vmmigrate.appliance.line import Line, NoSession, PinningAdapter
-from vmmigrate.appliance.urls import host_of, origin_of, path_of
+from vmmigrate.appliance.urls import host_of, joined, origin_of, path_of
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
-from vmmigrate.limits import DIALLING, REDIRECT_PAGE, REDIRECTS
+from vmmigrate.limits import COOKIES, DIALLING, REDIRECT_PAGE, REDIRECTS
 
 _DIALLING = DIALLING.most
 _LARGEST = REDIRECT_PAGE.most
+_COOKIES = COOKIES.most
 _SHOWN = 200  # characters of what is no answer
 _READING = ("GET", "HEAD")  # what changes nothing, so that a wait may ask it again
 _TRY_AGAIN = "is the console starting, or very busy? see its service and log, and try again in a minute"
@@ -53,18 +57,54 @@ class _OneOrigin(requests.Session):
     def __init__(self, origin: str) -> None:
         super().__init__()
         self._origin = origin
+        self._as_sent = _as_sent(origin)
         self.max_redirects = REDIRECTS.most
+        self.cookies = _FewCookies(origin)
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        """What is looked at is the address that is connected to: an odd one is read otherwise by others."""
+        if request.url is None or origin_of(request.url) != self._as_sent:
+            raise elsewhere(self._origin, "points", request.url or "")
+        return super().send(request, **how)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target = super().get_redirect_target(resp)
-        if target and urlsplit(target).netloc and origin_of(target) != self._origin:
-            raise ApplianceError(
-                f"{self._origin} redirects to {origin_of(target)}, where nothing of ours is sent",
-                hint="give the console's final URL",
-            )
+        try:
+            target = super().get_redirect_target(resp)
+        except ValueError:  # it is not UTF-8
+            raise elsewhere(self._origin, "redirects", "") from None
+        if target and origin_of(joined(resp.url, target)) != self._origin:
+            raise elsewhere(self._origin, "redirects", joined(resp.url, target))
         if target and not resp.raw.closed and len(resp.raw.read(_LARGEST, decode_content=False)) == _LARGEST:
             resp.close()  # requests would read all of it, for the connection's sake
         return target
+
+
+class _FewCookies(RequestsCookieJar):
+    """Each request carries all of them, and the server says how many there are."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__()
+        self._origin = origin
+
+    def set_cookie(self, cookie: Cookie, *args: Any, **how: Any) -> None:
+        super().set_cookie(cookie, *args, **how)
+        if sum(len(each.name) + len(each.value or "") for each in self) > _COOKIES:
+            raise ApplianceError(
+                f"{self._origin} sets more than {_COOKIES >> 10} KiB of cookies",
+                hint="is this the gateway's own console? open it in a browser",
+            )
+
+
+def _as_sent(origin: str) -> str:
+    """As requests has it: a name of other letters encoded."""
+    return origin_of(requests.Request("GET", origin).prepare().url or "")
+
+
+def elsewhere(origin: str, verb: str, url: str) -> ApplianceError:
+    there = origin_of(url) if url else "what is no address"
+    return ApplianceError(
+        f"{origin} {verb} to {there}, where nothing of ours is sent", hint="give the console's final URL"
+    )
 
 
 class HttpsOrigin:
@@ -85,7 +125,7 @@ class HttpsOrigin:
         straight = dial is dial_straight and not is_loopback(host_of(url))
         self._proxies = get_environ_proxies(url) if straight else {}
         proxy = select_proxy(url, self._proxies)
-        self._through = f" through the proxy {urlsplit(proxy).hostname}" if proxy else ""
+        self._through = f" through the proxy {proxy_address(proxy, 'http', 'https').hostname}" if proxy else ""
 
     def request(self, method: str, url: str, *, timeout: float, **kwargs: Any) -> requests.Response:
         """One request with redirects, the body unread (`stream`).
@@ -95,10 +135,7 @@ class HttpsOrigin:
         `verify` is given on every call: as the session's attribute requests lets the environment override it.
         """
         if origin_of(url) != self.origin:
-            raise ApplianceError(
-                f"{self.origin} points to {origin_of(url)}, where nothing of ours is sent",
-                hint="give the console's final URL",
-            )
+            raise elsewhere(self.origin, "points", url)
         with self._translated(method, path_of(url), answering=False), self._line.exchange(timeout):
             return self._session.request(
                 method,
@@ -129,7 +166,7 @@ class HttpsOrigin:
                 f"{self.origin} redirects in a circle or away from https: {error}",
                 hint="give the console's final URL",
             ) from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             said = f"{self.origin} {_breach(error, f'{method} {path}', answering=answering)}"
             if method in _READING:
                 raise Unreachable(said, hint=_TRY_AGAIN) from error

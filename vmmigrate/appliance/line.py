@@ -16,7 +16,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.ssl_ import create_urllib3_context
 
 from hypervisors import Dial
-from hypervisors.wire import Allowance, ended_by, shut
+from hypervisors.wire import Allowance, HttpAnswer, ended_by, shut
 from vmmigrate.limits import DIALLING, TRANSFER
 
 _LONGEST = TRANSFER.most
@@ -96,6 +96,8 @@ def _pool_through(dial: Dial, line: Line) -> type[HTTPSConnectionPool]:
     """Connections that begin with a socket of `dial`'s, and show what goes wrong before something is sent."""
 
     class Connection(HTTPSConnection):
+        response_class = HttpAnswer
+
         def __init__(self, host: str, *more: Any, **named: Any) -> None:
             super().__init__(host.replace("%25", "%"), *more, **named)  # a zone, which a URL has percent-encoded
 

@@ -62,7 +62,7 @@ def joined(base: str, target: str) -> str:
         origin_of(url)
     except ValueError:
         return ""
-    return url
+    return "" if "\\" in urlsplit(url).netloc else url  # who reads it as a slash has another host
 
 
 def path_of(url: str) -> str:

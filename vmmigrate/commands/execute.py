@@ -1,5 +1,6 @@
 """Run what a command does with this process's signals, and end with its exit code."""
 
+import logging
 import os
 import resource
 import signal
@@ -36,6 +37,7 @@ def carry_out(
     from vmmigrate.settings.load import load
 
     os.umask(0o077)
+    logging.lastResort = None  # what a library says of a hostile page would pass our one door of output
     _without_core_dumps()
     session, code, ended_by = Session(json=json, run_id=run_id, config=config), 0, None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

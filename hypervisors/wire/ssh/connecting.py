@@ -16,7 +16,7 @@ from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.faults import plainly
 from hypervisors.wire.ssh.connection import Connection
 from hypervisors.wire.ssh.login import Login, Refused, is_refusal, prove
-from hypervisors.wire.ssh.packets import Packets
+from hypervisors.wire.ssh.packets import Packets, within_its_window
 from hypervisors.wire.ssh.server import HostKey, SshServer, family_of, known_types, shown_by, verify
 from hypervisors.words import in_one_line
 
@@ -31,6 +31,7 @@ _KEEPALIVE = 30  # seconds
 class _Transport(paramiko.Transport):
     """Keeps the words with which a server hangs up; paramiko only logs them."""
 
+    _channel_handler_table = within_its_window(paramiko.Transport._channel_handler_table)  # type: ignore[attr-defined]
     farewell = ""
 
     def _parse_disconnect(self, m: paramiko.Message) -> None:

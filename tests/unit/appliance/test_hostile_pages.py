@@ -127,3 +127,17 @@ def test_menus_are_still_menus() -> None:
 def test_a_sentence_is_read_up_to_its_bound() -> None:
     assert says("end$", "x" * (LONGEST - 3) + "end")
     assert not says("end", "x" * LONGEST + "end")
+
+
+@pytest.mark.parametrize("name", ["punycode", "Punycode!", "idna", "unicode_escape", "rot13", "zlib", "utf-7", "a\0b"])
+@pytest.mark.parametrize("place", ["header", "page"])
+def test_an_encoding_that_browsers_do_not_know_is_not_used(name: str, place: str) -> None:
+    """Python knows it: to decode a mebibyte of `punycode` takes minutes, in which nothing is heard."""
+    html = b"<meta charset='%s'><title>one</title>-" % (name.encode() if place == "page" else b"")
+    page = Markup(html, name if place == "header" else None)
+    assert page.original_encoding in ("ascii", "utf-8")
+
+
+@pytest.mark.parametrize("name", ["latin1", "windows-1252", "Shift_JIS", "gb2312", "koi8-r", "euc-kr", "big5"])
+def test_one_that_browsers_know_is(name: str) -> None:
+    assert str(Markup(b"<p>caf" + bytes([0xC0, 0xD1]), name).original_encoding).lower() == name.lower()

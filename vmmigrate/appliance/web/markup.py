@@ -8,6 +8,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
+from vmmigrate.appliance.web import charsets
 from vmmigrate.errors import ApplianceError
 from vmmigrate.limits import WEB_CONTROLS, WEB_ELEMENTS, WEB_NESTING
 
@@ -43,7 +44,12 @@ class Markup(BeautifulSoup):
 
     def __init__(self, html: bytes | str, charset: str | None = None) -> None:
         self._start_again()
-        super().__init__(html, "html.parser", from_encoding=charset if isinstance(html, bytes) else None)
+        if isinstance(html, str):
+            super().__init__(html, "html.parser")
+        else:
+            odd = charsets.unknown(html, charset)
+            named = None if charset in odd else charset
+            super().__init__(html, "html.parser", from_encoding=named, exclude_encodings=odd)
 
     def reset(self) -> None:
         """Called before each encoding that is tried."""

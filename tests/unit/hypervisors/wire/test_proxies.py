@@ -1,11 +1,13 @@
 """The HTTPS proxy that the environment names: whether there is one for a host, and whom its password is for."""
 
+import traceback
 from base64 import b64encode
 
 import pytest
 
-from hypervisors import NotSupported
+from hypervisors import NotSupported, TlsTrust
 from hypervisors.wire import proxies
+from vmmigrate.appliance.https import HttpsOrigin
 
 FAR = "vc.example"
 
@@ -51,3 +53,23 @@ def test_its_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found is not None
     assert "ss-word" not in repr(found)
     assert found.headers == {"Proxy-Authorization": "Basic " + b64encode(b"me:p@ss-word").decode()}
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["http://me:se-cret@px:99999", "http://me:se/cret@px:3128", "http://[me:se-cret@px", "me:se-cret\u2100@px:1"],
+)
+def test_an_address_that_cannot_be_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("https_proxy", named)
+    with pytest.raises(NotSupported, match="cannot be read") as told:
+        proxies.proxy_for(FAR)
+    with pytest.raises(NotSupported, match="cannot be read") as by_console:
+        HttpsOrigin(f"https://{FAR}", TlsTrust("00" * 32))
+    for each in (told, by_console):
+        assert "se-cret" not in "".join(traceback.format_exception(each.value))
+
+
+def test_a_console_is_reached_through_none_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://px:1080")
+    with pytest.raises(NotSupported, match="socks5://px is not a plain HTTP proxy"):
+        HttpsOrigin(f"https://{FAR}", TlsTrust("00" * 32))
