@@ -14,6 +14,7 @@ from vmmigrate.run.rundir import new_run_id
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 from vmmigrate.taking_up import fetch_secrets
+from vmmigrate.updating.logs import Limits
 from vmmigrate.updating.planning import UpdatePlan, update_to_json
 
 
@@ -28,12 +29,17 @@ def plan(
     old_packages: Path | None = None,
     no_way_back: bool = False,
     vm: str | None = None,
+    log_limits: Limits | None = None,
     run_id: str | None = None,
 ) -> UpdatePlan:
     """What `update` would do; changes nothing. Raises PlanRefused."""
     old = planned.read(old_packages) if old_packages else ()
     made = planned.plan(host, folder, settings, parts, sums, key, vm)
-    return replace(made, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back)
+    if log_limits is not None and made.acts:
+        made = replace(made, acts=(*made.acts[:-1], f"set the log's limits: {log_limits}", made.acts[-1]))
+    return replace(
+        made, log_limits=log_limits, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back
+    )
 
 
 def update(made: UpdatePlan, settings: Settings, parts: Parts, *, yes: bool = False, shown: bool = False) -> str:

@@ -61,10 +61,14 @@ def tale(tell: Callable[[], Tale]) -> Tale:
 
 
 def test_a_host_is_updated_and_finished(tale: Tale) -> None:
-    told = tale.update()
+    (tale.host.root / "etc/journal").write_text("INFO ready\nERROR no template\n")
+    told = tale.update("--log-limits", "30,10000")
     assert told.status == DONE, told.err
+    assert "lines with ERROR in the log since the services stopped: 1" in told.out
     assert is_new(tale)
     world = tale.world()
+    assert world["drop-ins"] == ["etc/rsyslog.d/90-vmmigrate.conf", "etc/systemd/journald.conf.d/90-vmmigrate.conf"]
+    assert "RateLimitBurst=10000" in tale.host.text(f"/{world['drop-ins'][1]}")
     assert "cm_logs" in world["rows"]
     assert world["units"]["rsyslog"] == "active"
     assert "ciphermail-gateway-backend" in world["enabled"]
@@ -76,7 +80,7 @@ def test_a_host_is_updated_and_finished(tale: Tale) -> None:
 
 def test_what_was_updated_goes_back_when_it_is_asked_for(tale: Tale) -> None:
     before = tale.world()
-    assert tale.update().status == DONE
+    assert tale.update("--log-limits", "30,10000").status == DONE
     told = tale("rollback", tale.run_id, "--yes")
     assert told.status == DONE, told.err
     assert tale.world() == before

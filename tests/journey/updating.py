@@ -71,6 +71,7 @@ class Tale:
         packages = host.run(host.kind.installed).stdout
         tables = cluster.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").split()
         listed = host.run(("ls", "-A", "/var/lib/vmmigrate")).stdout.split()
+        drop_ins = host.root.glob("etc/**/90-vmmigrate.conf")
         return {
             "packages": sorted(line for line in packages.splitlines() if " un" not in line),
             "rows": {table: cluster.sql(f"SELECT t FROM {table} t ORDER BY 1") for table in tables},  # noqa: S608
@@ -79,6 +80,7 @@ class Tale:
             "main.cf": host.text("/etc/postfix/main.cf"),
             "conffiles": sorted(path.name for path in (host.root / "etc/djigzo").iterdir()),
             "conffile": host.text("/etc/djigzo/djigzo.properties"),
+            "drop-ins": sorted(str(path.relative_to(host.root)) for path in drop_ins),
             "takes mail": host.takes_mail,
             "left": sorted(name if name == "claim" else "RUN" for name in listed),
         }

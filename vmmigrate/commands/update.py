@@ -84,6 +84,14 @@ def start(
     no_way_back: Annotated[
         bool, typer.Option("--no-way-back", help="Update also where no package of the installed release is left.")
     ] = False,
+    log_limits: Annotated[
+        str | None,
+        typer.Option(
+            "--log-limits",
+            metavar="SECONDS,MESSAGES",
+            help="Have journald, and rsyslog where it can be set beside, drop nothing below this.",
+        ),
+    ] = None,
     no_snapshot: Annotated[
         bool, typer.Option("--no-snapshot", help="In place of --vm: no copy of the whole machine is made.")
     ] = False,
@@ -105,6 +113,7 @@ def start(
     from vmmigrate import update
     from vmmigrate.errors import UsageProblem
     from vmmigrate.show.update import plan_json, plan_lines
+    from vmmigrate.updating.logs import limits_of
 
     def act(parts: "Parts", settings: Any) -> None:
         if no_snapshot is (vm is not None):
@@ -122,6 +131,7 @@ def start(
             old_packages=old_packages,
             no_way_back=no_way_back,
             vm=vm,
+            log_limits=limits_of(log_limits) if log_limits else None,
         )
         if made.nothing_to_do:
             show_result(plan_lines(made), plan_json(made), json=json)

@@ -9,6 +9,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import whole
+from vmmigrate.updating import logs
 from vmmigrate.updating.chosen import BACKEND, CORE, WEB, Host
 from vmmigrate.updating.distributions import distribution_of
 from vmmigrate.updating.family import Distribution
@@ -23,7 +24,6 @@ _ARCH = {"deb": ("dpkg", "--print-architecture"), "rpm": ("uname", "-m")}
 _EDITED = {"deb": ("dpkg", "--verify", BACKEND, WEB), "rpm": ("rpm", "-V", BACKEND, WEB)}
 _LOCKS = ("lslocks", "--noheadings", "--output", "PATH,PID,COMMAND")
 _ROOM = ("df", "--output=avail", "-B1", "/usr", "/var", "/tmp")  # noqa: S108 -- it is only measured
-_SUPPRESSED = ("journalctl", "--quiet", "--lines", "1", "--output", "cat", "--grep", "Suppressed [0-9]+ messages from")
 _ADMINS = ("getent", "group", "sudo", "wheel")
 _SYSTEMD = ("test", "-d", "/run/systemd/system")
 # Held by whoever installs or removes packages just now.
@@ -45,6 +45,7 @@ class Seen:
     `edited`: configuration files of the gateway's packages that differ from what was installed. `room`: bytes that are
     free, by folder. `caches`: what stands where an update clears a folder, in stat's words; "" for nothing.
     `admins`: who may log in to the console by PAM from 5.0 on. `states`: of the units.
+    `suppressed`: the last line that says that messages were dropped. `log_limits`: in words.
     """
 
     host: Host
@@ -58,7 +59,8 @@ class Seen:
     caches: dict[str, str]
     other_apps: tuple[str, ...]
     admins: tuple[str, ...]
-    suppressed: bool
+    suppressed: str
+    log_limits: str
     systemd: bool
 
     @property
@@ -79,7 +81,9 @@ def look_at(shell: Shell) -> Seen:
     look.ahead(listing, _ARCH[kind], _ROOM, _ADMINS, _SYSTEMD, states, apps, user="root")
     if kind == "rpm":
         look.ahead(_RPM_PROVIDERS, HOLDERS, user="root")
-    look.ahead(_EDITED[kind], _LOCKS, _SUPPRESSED, *stats, user="root", timeout=120)
+    look.ahead(
+        _EDITED[kind], _LOCKS, logs.DROPPED, logs.JOURNALD_NOW, logs.RSYSLOG_NOW, *stats, user="root", timeout=120
+    )
 
     def said(question: tuple[str, ...]) -> str:
         return look.run(question, user="root", check=False).stdout
@@ -98,7 +102,8 @@ def look_at(shell: Shell) -> Seen:
         caches={path: said(stat).strip() for path, stat in zip(caches, stats, strict=True)},
         other_apps=_others(said(apps)),
         admins=_members(said(_ADMINS)),
-        suppressed=bool(said(_SUPPRESSED).strip()),
+        suppressed=said(logs.DROPPED).strip()[:120],
+        log_limits=logs.now(said(logs.JOURNALD_NOW), said(logs.RSYSLOG_NOW)),
         systemd=look.run(_SYSTEMD, user="root", check=False).status == 0,
     )
 

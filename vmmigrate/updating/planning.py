@@ -11,6 +11,7 @@ from hypervisors import VmRef
 from vmmigrate.findings import Finding, error, errors, info, warning
 from vmmigrate.updating.chosen import BACKEND, Chosen
 from vmmigrate.updating.family import BACKEND_UNITS
+from vmmigrate.updating.logs import Limits
 from vmmigrate.updating.look import Seen
 from vmmigrate.updating.packages import Package
 
@@ -53,6 +54,7 @@ class UpdatePlan:
     old: tuple[Package, ...] = ()
     no_way_back: bool = False
     vm: VmRef | None = None
+    log_limits: Limits | None = None
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -196,11 +198,13 @@ def _to_know(seen: Seen) -> Iterator[Finding]:
     if seen.other_apps:
         apps = ", ".join(seen.other_apps)
         yield warning("other-applications", f"in the same Tomcat: {apps}", f"they are restarted with {seen.tomcat}")
+    if seen.log_limits:
+        yield info("log-limits", f"the log's limits: {seen.log_limits}")
     if seen.suppressed:
         yield warning(
             "log-incomplete",
-            "the journal dropped messages (Suppressed … messages)",
-            "raise RateLimitBurst in journald.conf, or what goes wrong may not be in the log",
+            f"the log dropped messages: {seen.suppressed}",
+            "raise its limits (--log-limits 30,100000), or what goes wrong may not be in the log",
         )
 
 

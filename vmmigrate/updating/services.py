@@ -38,6 +38,12 @@ def _refuse_running(shell: Shell, unit: str) -> None:
         raise NotYet(f"{unit} is {state}")
 
 
+def restart(shell: Shell, unit: str) -> None:
+    """One that was never stopped, to read what the packages have put there for it; "": nothing."""
+    if unit:
+        shell.run(("systemctl", "restart", unit), user="root", timeout=UNITS.most)
+
+
 def start(shell: Shell, units: Iterable[str], *, timeout: float, pace: Pace) -> None:
     """In this order, each waited for until it is active. Raises ApplianceError for one that failed."""
     for unit in filter(None, units):

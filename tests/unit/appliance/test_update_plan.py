@@ -1,5 +1,6 @@
 """The plan of a package update, against real package databases: a host's answers to dpkg and rpm are the tools' own."""
 
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from scripted_shell import Answer, ScriptedShell
 from fixtures.packages import Stub, build_deb, build_rpm, core_os
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, CommandFailed
+from vmmigrate.updating import logs
 from vmmigrate.updating.chosen import choose
 from vmmigrate.updating.look import Seen, look_at
 from vmmigrate.updating.packages import packages_in, read_package
@@ -48,6 +50,7 @@ COMMON: dict[str, Answer] = {
     f"{UNIT_FILES} rsyslog.service": "rsyslog.service enabled enabled\n",
     "systemctl is-active rsyslog tomcat9 djigzo postfix": "active\nactive\nactive\nactive\n",
     "package-holders": "",
+    **{shlex.join(asked): "" for asked in (logs.JOURNALD_NOW, logs.RSYSLOG_NOW)},
     "df --output=avail -B1 /usr /var /tmp": ROOM,
     "getent group sudo wheel": "sudo:x:27:sa,anna\n",
     "test -d /run/systemd/system": 0,
@@ -126,7 +129,7 @@ def test_from_four_to_five_on_debian(deb_host: Path, given: Callable[[str], Path
         "systemctl daemon-reload; enable ciphermail-gateway-backend",
         "start rsyslog, tomcat9, ciphermail-gateway-backend, postfix, in this order",
     )
-    assert ids(made) == {"five-database", "five-pam", "five-log", "five-unit"}
+    assert ids(made) == {"log-limits", "five-database", "five-pam", "five-log", "five-unit"}
     assert any("anna, sa" in finding.seen for finding in made.findings)
 
 
@@ -182,7 +185,7 @@ def test_what_dpkg_left_half_done_is_in_the_way(
             "other-applications",
         ),
         (
-            "journalctl --quiet --lines 1 --output cat --grep 'Suppressed [0-9]+ messages from'",
+            shlex.join(logs.DROPPED),
             "Suppressed 12 messages from djigzo.service\n",
             "log-incomplete",
         ),
@@ -252,6 +255,7 @@ def test_nothing_but_looks_is_run(deb_host: Path) -> None:
         "ls",
         "lslocks",
         "journalctl",
+        "grep",
         "stat",
         "dpkg",
     )

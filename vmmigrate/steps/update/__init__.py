@@ -166,7 +166,7 @@ UPDATE = Phase(
             verify.do,
             _READS,
             learns=(VerifiedUpdate,),
-            needs=(HostState,),
+            needs=(HostState, HostIntake),
             holds=Nothing("right after it the gateway takes mail, which changes what was compared"),
         ),
         Step(

@@ -7,11 +7,14 @@ from vmmigrate.facts import Checked
 
 @dataclass(frozen=True)
 class HostState:
-    """The gateway before anything was done. `settings`: `postconf -n`, name → keyed digest. Learnt by `note`."""
+    """The gateway before anything was done. `settings`: `postconf -n`, name → keyed digest.
+
+    `certificates`: port → SHA-256 of the leaf that it shows. Learnt by `note`."""
 
     banner: str
     settings: dict[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
+    certificates: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from vmmigrate.steps.update.host import (
     tool_of,
     wanted,
 )
-from vmmigrate.updating import copying, dumping, services
+from vmmigrate.updating import copying, dumping, logs, services
 from vmmigrate.updating.tools import Busy, Tool, differing
 
 _WHOLE = "installed whole"
@@ -160,7 +160,10 @@ def clear(run: Run) -> None:
 
 
 def enable(run: Run) -> None:
-    services.enable(shell_of(run), plan_of(run).units.after)
+    plan, shell = plan_of(run), shell_of(run)
+    services.enable(shell, plan.units.after)
+    if plan.log_limits and (left := logs.lay(shell, plan.log_limits)):
+        run.remark(left)
 
 
 def stop_new(run: Run) -> None:
@@ -173,5 +176,7 @@ def disable(run: Run) -> None:
     if snapshot.brings_back(run):
         return
     shell, unit, known = shell_of(run), plan_of(run).units.after, run.facts.find(HostStopped)
+    if plan_of(run).log_limits:
+        logs.take_away(shell)
     if known is not None and unit not in known.enabled and services.existing(shell, (unit,)):
         shell.run(("systemctl", "disable", unit), user="root")

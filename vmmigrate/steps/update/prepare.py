@@ -9,6 +9,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import DIGESTS
+from vmmigrate.steps.update import shown
 from vmmigrate.steps.update.facts import HostState, KeptPackages
 from vmmigrate.steps.update.host import (
     dump_path,
@@ -53,11 +54,13 @@ def note(run: Run) -> None:
         return
     shell, host, key = shell_of(run), plan_of(run).host, run.rundir.sealed.digest_key()
     dial = run.doors.old.dial
+    served = ports.served(shell, run.doors.old.software(shell), host, dial)
     run.learn(
         HostState(
             mail.banner(host, run.settings.old.smtp_port, dial=dial),
             mail.settings_digest(mail.settings(shell), key),
-            ports.served(shell, run.doors.old.software(shell), host, dial),
+            served,
+            shown.fingerprints(run, served),
         )
     )
 

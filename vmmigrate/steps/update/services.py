@@ -99,6 +99,7 @@ def start_old(run: Run) -> None:
     shell.run(("systemctl", "daemon-reload"), user="root")
     if known.enabled:
         shell.run(("systemctl", "enable", *known.enabled), user="root")
+    services.restart(shell, units.syslog)
     services.start(shell, (units.syslog, units.tomcat, units.before, MTA), timeout=_patience(run), pace=run.pace)
 
 
@@ -109,6 +110,7 @@ def _patience(run: Run) -> float:
 def start_new(run: Run) -> None:
     """All but Postfix: until all is verified no mail leaves by the new release."""
     shell, units = shell_of(run), plan_of(run).units
+    services.restart(shell, units.syslog)
     services.start(shell, (units.syslog, units.tomcat, units.after), timeout=_patience(run), pace=run.pace)
 
 

@@ -1,6 +1,6 @@
 """Verify an updated gateway before it takes mail, open it, and see that it takes mail."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import lost, read_database
@@ -9,9 +9,10 @@ from vmmigrate.appliance.tls import ports
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
-from vmmigrate.steps.update import install, services
-from vmmigrate.steps.update.facts import HostSnapshot, HostState, OpenedHost, VerifiedUpdate
+from vmmigrate.steps.update import install, services, shown
+from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, HostState, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, shell_of, tool_of
+from vmmigrate.updating import logs
 
 _SMTP = (25, 465, 587)  # they are served once Postfix runs
 
@@ -24,6 +25,9 @@ def do(run: Run) -> None:
     hint = "see the back end's log: what became of these rows?"
     checks.compare("database", "the database", hint, lambda: _database(run))
     checks.compare("ports", "ports", "see Tomcat's log there", lambda: _ports(run))
+    hint = "see server.xml there: the file with the certificate, and its password"
+    checks.compare("shown-as-before", "certificates", hint, lambda: _certificates(run, _console_ports(run)))
+    _errors(run)
     names = checks.ask("main-cf", "main.cf", lambda: _drift(run)) or ()
     if names:
         run.remark("main.cf differs from before the update: " + ", ".join(names))
@@ -44,8 +48,26 @@ def _database(run: Run) -> Iterator[Check]:
 
 def _ports(run: Run) -> Iterator[Check]:
     """Those of Tomcat: each is waited for until it is served."""
-    served = [port for port in run.facts.of(HostState).ports if port not in _mail_ports(run)]
-    return ports.compared(served, plan_of(run).host, run.doors.old.dial, run.settings.limits.restart, run.pace)
+    return ports.compared(
+        _console_ports(run), plan_of(run).host, run.doors.old.dial, run.settings.limits.restart, run.pace
+    )
+
+
+def _console_ports(run: Run) -> list[int]:
+    return [port for port in run.facts.of(HostState).ports if port not in _mail_ports(run)]
+
+
+def _certificates(run: Run, numbers: Collection[int]) -> Iterator[Check]:
+    return shown.compared(run, run.facts.of(HostState).certificates, numbers)
+
+
+def _errors(run: Run) -> None:
+    """Words of a log prove nothing, so they stop nothing."""
+    units, began = plan_of(run).units, run.facts.of(HostIntake).closed_at
+    found = logs.errors_since(shell_of(run), (units.after, units.tomcat), run.wall() - began)
+    if found:
+        see = f"journalctl --unit {units.after} --unit {units.tomcat}"
+        run.remark(f"lines with ERROR in the log since the services stopped: {found}; see there: {see}")
 
 
 def _mail_ports(run: Run) -> tuple[int, ...]:
@@ -83,6 +105,8 @@ def see(run: Run) -> None:
     """By its greeting, as the world sees it."""
     checks = Checks()
     checks.compare("opened", "the updated gateway", "", lambda: is_open(run))
+    hint = "see smtpd_tls_cert_file there: postconf -n"
+    checks.compare("shown-as-before", "certificates", hint, lambda: _certificates(run, _mail_ports(run)))
     before = run.facts.of(HostState).banner
     seen = mail.banner(plan_of(run).host, run.settings.old.smtp_port, dial=run.doors.old.dial)
     if seen != before:
