@@ -2,6 +2,7 @@
 
 from hypervisors.access import Access, SshAccess
 from hypervisors.again import Lasting, lasting, until_reachable
+from hypervisors.altering import Altered
 from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, revert_by_hand, start_by_hand
 from hypervisors.carried import Carried, Fate
 from hypervisors.connect import check_url, connect
@@ -64,6 +65,7 @@ __all__ = [
     "REAL_TIME",
     "Access",
     "Address",
+    "Altered",
     "Ambiguous",
     "BadImage",
     "Cancelled",

@@ -1,9 +1,10 @@
 """A hypervisor whose connection may break: connect again and make the same call once more, for a bounded time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
+from hypervisors.altering import Altered, Call, Hears, unheard
 from hypervisors.errors import Problem, TimedOut, Unreachable
 from hypervisors.port import Hypervisor, Rename
 from hypervisors.waiting import REAL_TIME, Pace, once_reachable, wait_for
@@ -58,10 +59,15 @@ class Lasting:
         self._adapter: Hypervisor | None = first
         self._seconds = seconds
         self._pace: Callable[[], Pace] = lambda: pace
+        self._hears: Hears = unheard
 
     def keep_to(self, pace: Callable[[], Pace]) -> None:
         """Who hears of a wait for the hypervisor, and may stop it; asked at each wait."""
         self._pace = pace
+
+    def report_to(self, hears: Hears) -> None:
+        """Who hears what each call has altered. It costs each setter a look before it."""
+        self._hears = hears
 
     def close(self) -> None:
         adapter, self._adapter = self._adapter, None
@@ -69,11 +75,28 @@ class Lasting:
             adapter.close()
 
     def _call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        calls: list[Call] = []  # this one, once it was looked at
+
         def act() -> Any:
             if self._adapter is None:
                 self._adapter = self._connect()
+            if self._hears is not unheard and not calls:
+                calls.append(Call(self._adapter, name, arguments, named))
             return getattr(self._adapter, name)(*arguments, **named)
 
+        try:
+            result = self._repeated(act)
+        except BaseException:
+            self._report(altered for call in calls for altered in call.broken_off())
+            raise
+        self._report(altered for call in calls for altered in call.altered(result))
+        return result
+
+    def _report(self, all_altered: Iterable[Altered]) -> None:
+        for altered in all_altered:
+            self._hears(altered)
+
+    def _repeated(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
         except Unreachable as error:

@@ -1,7 +1,8 @@
 """How the two appliances are reached: a side has an account, a jump host, a way to be trusted, and its sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from hypervisors import Dial, TlsTrust, dial_straight
@@ -11,7 +12,7 @@ from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
 from vmmigrate.appliance.ssh.session import Elsewhere, nowhere
-from vmmigrate.appliance.ssh.shell import SshShell
+from vmmigrate.appliance.ssh.shell import SshShell, unheard
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import Secrets
@@ -19,6 +20,7 @@ from vmmigrate.settings.sides import JumpSettings, NewSettings, OldSettings, Ssh
 
 Jumps = dict[JumpSettings, Jump]
 LogsIn = SshSettings | JumpSettings
+Hears = Callable[[str, str, str], None]  # of which side's guest, what may have changed it, how that ended
 
 
 class Side:
@@ -35,6 +37,11 @@ class Side:
         self._open: dict[tuple[str, str | None], Shell] = {}
         self._software: dict[Shell, Software] = {}
         self._found: dict[Shell, tuple[str, TlsTrust]] = {}  # its console
+        self._hears: Callable[[str, str], None] = unheard
+
+    def report_to(self, hears: Hears) -> None:
+        """Who hears of each command that may change the guest: in every session."""
+        self._hears = partial(hears, self.name)
 
     # ---- the shell -----------------------------------------------------------------------------------------
 
@@ -66,7 +73,7 @@ class Side:
             ssh.insecure_ssh_rsa,
             dial=self.dial,
         )
-        return SshShell(server, self._login("ssh", ssh), elsewhere)
+        return SshShell(server, self._login("ssh", ssh), elsewhere, lambda what, ended: self._hears(what, ended))
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: read once, because nothing here changes it."""
@@ -172,6 +179,10 @@ class Doors:
     @property
     def sides(self) -> tuple[Side, Side]:
         return self.old, self.new
+
+    def report_to(self, hears: Hears) -> None:
+        for side in self.sides:
+            side.report_to(hears)
 
     def wanted(self) -> Iterator[str]:
         """The secrets for the log-ins over SSH."""

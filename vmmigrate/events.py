@@ -69,6 +69,19 @@ class Warned(Reported, Words):
 
 
 @dataclass(frozen=True)
+class Changed(Reported, Words):
+    """A virtual machine, or its guest, was changed. `vm`: 'old' or 'new'. `before`: "" where nobody looked.
+
+    `after`: of a command, how it ended.
+    """
+
+    vm: str
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class StepEnded(Reported):
     step: str
     title: str
@@ -201,6 +214,7 @@ Event = (
     | StepWaits
     | StepRemark
     | Warned
+    | Changed
     | StepEnded
     | StepFailed
     | DirectionTaken

@@ -24,7 +24,7 @@ from hypervisors import (
 )
 from vmmigrate.doors import Doors
 from vmmigrate.errors import UsageProblem
-from vmmigrate.events import Listener, StepBegan, StepEnded, StepProgress, StepWaits, silent
+from vmmigrate.events import Changed, Listener, StepBegan, StepEnded, StepProgress, StepWaits, silent
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.model import Plan
@@ -169,4 +169,6 @@ def made_run(rundir: RunDir, plan: Plan, settings: Settings, hypervisor: Hypervi
     )
     if isinstance(hypervisor, Lasting):
         hypervisor.keep_to(lambda: run.pace)  # nothing stops a way back, nor its wait for the hypervisor
+        hypervisor.report_to(lambda each: parts.listen(Changed(each.vm.id, each.what, each.before, each.after)))
+    doors.report_to(lambda side, what, ended: parts.listen(Changed(side, what, "", ended)))
     return run

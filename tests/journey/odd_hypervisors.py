@@ -1,17 +1,33 @@
 """Hypervisors that lack or do one thing, by name, for the child of the journeys."""
 
+import functools
+import json
 import logging
 import os
 import signal
 import socket
 import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fixtures.appliance import seed, state
 from fixtures.memory import Entry, MemoryHypervisor
 from hypervisors import DeploySpec, HypervisorError, Network, ProgressListener, Store, Unreachable, VmRef
+
+SETTERS = {
+    "start",
+    "shut_down",
+    "power_off",
+    "set_nic",
+    "remove_nic",
+    "set_notes",
+    "set_autostart",
+    "deploy",
+    "destroy",
+}
+SETTERS |= {"rename"}
 
 
 class WithoutAgent(MemoryHypervisor):
@@ -33,6 +49,46 @@ class Buggy(MemoryHypervisor):
 
     def start(self, vm: VmRef) -> None:
         raise ZeroDivisionError("division by nothing")
+
+
+class Watched(MemoryHypervisor):
+    """Writes down what each call altered in the state of its machines: seen in that state, not by what was asked."""
+
+    LOG = "hypervisor-altered.jsonl"
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return functools.partial(self._watched, found) if name in SETTERS else found
+
+    def _watched(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        before = state.read(self.folder)[1]["vms"]
+        try:
+            return call(*arguments, **named)
+        finally:
+            after = state.read(self.folder)[1]["vms"]
+            with (self.folder / self.LOG).open("a") as log:
+                for vm in before.keys() | after.keys():
+                    for what in _altered(before.get(vm), after.get(vm)):
+                        log.write(json.dumps([vm, what]) + "\n")
+
+
+def _altered(before: Entry | None, after: Entry | None) -> Iterator[str]:
+    if before is None or after is None:
+        yield "virtual machine"
+        return
+    for name in ("power", "notes", "autostart", "name"):
+        if before[name] != after[name]:
+            yield name
+    nics = {nic["mac"]: nic for nic in before["nics"]}, {nic["mac"]: nic for nic in after["nics"]}
+    for mac in nics[0].keys() | nics[1].keys():
+        was, now = (each.get(mac) for each in nics)
+        if was is None or now is None:
+            yield f"NIC {mac}"
+        elif before["power"] == after["power"] and (was["link_up"], was["stored_link_up"]) != (
+            now["link_up"],
+            now["stored_link_up"],
+        ):
+            yield f"link of {mac}"
 
 
 class CtrlC(MemoryHypervisor):
@@ -212,7 +268,7 @@ _ALL = {
     for kind in (
         *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
         *(LosesAnswers, AwayInTheSwitch, AwayForGood, ActsLate, FillsTheDisk, OtherCertificate, LeasesAnew),
-        *(RenamesOff, Hangs),
+        *(RenamesOff, Hangs, Watched),
     )
 }
 

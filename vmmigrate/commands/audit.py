@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def audit(run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or last.")], json: Json = False) -> None:
-    """Show what a run changed in either virtual machine: when, what, what it had noted before, and how it ended.
+    """Show what a run changed in either virtual machine: when, what, how it was before and after.
 
     It reads the run's journal alone, and checks its chain: each record has the SHA-256 of the one before. A broken
     chain is an error. The last SHA-256, written down elsewhere, proves later that nothing before it was altered.

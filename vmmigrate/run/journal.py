@@ -15,7 +15,7 @@ from vmmigrate.errors import JournalFailed, RunFolderFailed
 from vmmigrate.interrupts import INTERRUPTS
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState, fold
-from vmmigrate.run.record import SCHEMA, START, UP_SINCE, Kind, Record, parse
+from vmmigrate.run.record import CHANGED, SCHEMA, START, UP_SINCE, Kind, Record, parse
 from vmmigrate.run.room import FULL, Room
 from vmmigrate.run.rundir import to_write_there
 
@@ -36,6 +36,7 @@ class Journal:
         self._state: RunState | None = None
         self._added = 0  # how many records are in `_state`
         self.room = Room(path.with_name("journal.room"))
+        self._changes: list[dict[str, str]] = []  # what was changed since the last record, for the next one
         self._one_at_a_time = Lock()  # a warning may come from a thread that transfers
 
     @classmethod
@@ -79,6 +80,19 @@ class Journal:
         with INTERRUPTS.whole(), self._one_at_a_time:
             return self._append(kind, data or {})
 
+    def changed(self, **change: str) -> None:
+        """What was changed in a virtual machine just now: it is in the next record, whatever that is about.
+
+        Not in one of its own, each of which costs an fsync: a process that is killed before it leaves the step begun,
+        and what it did is done again or undone.
+        """
+        self._changes.append({"at": self._now(), **change})
+
+    def keep_changes(self) -> None:
+        """Have them on the disk now, where no other record is due. Raises JournalFailed."""
+        if self._changes and self.schema >= Kind.LOOKED.since:
+            self.append(Kind.LOOKED, {"step": "", "checks": []})
+
     def rest(self, kind: Kind, **data: Any) -> None:
         """Record where the run came to rest; the room for a way back is given up."""
         self.append(kind, data)
@@ -89,9 +103,10 @@ class Journal:
             raise self._failure
         prev = self.records[-1].hash if self.records else START
         seq = len(self.records)
-        at = datetime.fromtimestamp(self._clocks.wall(), UTC).isoformat(timespec="milliseconds")
+        changes, self._changes = self._changes, []
+        data = {**data, CHANGED: changes} if changes else data
         up = self._up(data)
-        body = {"seq": seq, "at": at, **up, "kind": kind.value, **data, "prev": prev}
+        body = {"seq": seq, "at": (at := self._now()), **up, "kind": kind.value, **data, "prev": prev}
         line = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
         try:
             self._write_with_room(line + b"\n")
@@ -104,6 +119,9 @@ class Journal:
         record = Record(seq, at, kind, dict(data), hashlib.sha256(line).hexdigest(), **up)
         self.records.append(record)
         return record
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self._clocks.wall(), UTC).isoformat(timespec="milliseconds")
 
     def _up(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Of this machine's boot; a journal that an earlier version began gets none."""

@@ -14,6 +14,7 @@ from vmmigrate.errors import JournalDamaged
 
 SCHEMA = 3  # a journal stays in the schema that it was begun in, so that the version which began it can go on
 UP_SINCE = 3  # the schema whose records have `up` and `boot`
+CHANGED = "changed"  # of any record: what was changed in a virtual machine since the one before
 START = "0" * 64  # `prev` of the first record
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from vmmigrate.errors import JournalFailed
-from vmmigrate.events import Event, Listener, StepBegan, StepEnded, StepRemark, Warned, unfailing
+from vmmigrate.events import Changed, Event, Listener, StepBegan, StepEnded, StepRemark, Warned, unfailing
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
@@ -28,7 +28,8 @@ class Recorder:
         self.listen = unfailing(self.listen)
 
     def __call__(self, event: Event) -> None:
-        self._show(self._stamped(event))
+        event = self._stamped(event)
+        self._show(event)
         match event:
             case StepBegan():
                 self._step = event.step
@@ -38,6 +39,8 @@ class Recorder:
                 self._note(Kind.REMARK, {"step": event.step, "text": event.text})
             case Warned():
                 self._note(Kind.WARNING, {"step": self._step, "text": event.text})
+            case Changed() if self._journal:
+                self._journal.changed(vm=event.vm, what=event.what, before=event.before, after=event.after)
 
     @contextmanager
     def into(self, journal: Journal, vms: VirtualMachines = lambda state: {}) -> Iterator[None]:
@@ -59,7 +62,10 @@ class Recorder:
         if journal is None:
             return event
         state = journal.state()
-        return replace(event, run_id=state.run_id, vms=self._vms(state))
+        vms = self._vms(state)
+        if isinstance(event, Changed):
+            event = replace(event, vm=_label(event.vm, vms))
+        return replace(event, run_id=state.run_id, vms=vms)
 
     def _show(self, event: Event) -> None:
         """While a run is under way a bug in the listener waits for its end: half of an act is worse than a late bug."""
@@ -78,3 +84,8 @@ class Recorder:
         elif journal.schema >= kind.since:
             with suppress(JournalFailed):
                 journal.append(kind, data)
+
+
+def _label(vm: str, vms: Mapping[str, str]) -> str:
+    """Of an id, or of a label itself. One that is not known yet is being made."""
+    return vm if vm in ("old", "new") else next((label for label, known in vms.items() if known == vm), "new")

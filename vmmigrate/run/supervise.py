@@ -147,6 +147,7 @@ def finish(engine: Engine, run: Run) -> None:
     if end and end.acts:
         for act in end.acts:
             act(run)
+            engine.journal.keep_changes()
     else:
         scope = engine.standing.to_finish
         engine.back(

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from hypervisors import recordable
 from vmmigrate.events import (
+    Changed,
     DirectionTaken,
     Event,
     RunEnded,
@@ -54,6 +55,8 @@ class PlainLines:
                 self._label = f"{count} {titled(event)}"
                 self._in_step, self._named = True, False
                 return []
+            case Changed():
+                return []  # for `audit`
             case StepProgress() | StepWaits():
                 return self._sometimes(event)
             case StepRemark():

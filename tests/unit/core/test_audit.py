@@ -67,6 +67,40 @@ def test_each_act_on_either_machine_is_shown_with_what_was_there_before(tmp_path
     assert audit_json("r1", seen)["acts"][0]["what"] == "notes: the claim"
 
 
+def test_changes_stand_with_the_step_in_which_they_were_made(tmp_path: Path) -> None:
+    """Those of a `finish` with none; those of a machine of which the step says nothing, beside it."""
+    journal = begun(tmp_path)
+    journal.append(Kind.BEGIN, {"step": "switch"})
+    for vm in ("old", "new"):
+        journal.changed(vm=vm, what="link of x", before="up", after="down\x1b[2J")
+    journal.append(Kind.DONE, {"step": "switch"})
+    journal.append(Kind.BEGIN, {"step": "verify"})
+    journal.changed(vm="old", what="rm x", before="", after="ended with 0")
+    journal.append(Kind.PAUSED, {"reason": "interrupted"})
+    journal.changed(vm="old", what="power", before="running", after="off")
+    journal.keep_changes()
+    journal.keep_changes()
+    journal.append(Kind.FINISHED)
+    seen = audit(read(journal.path), MIGRATE)
+    assert [(act.vm, act.step, [made.what for made in act.made]) for act in seen.acts] == [
+        ("old", "switch", ["link of x"]),
+        ("new", "switch", ["link of x"]),
+        ("old", "verify", ["rm x"]),
+        ("old", "", ["power"]),
+        ("both", "", []),
+    ]
+    lines = audit_lines("r1", PLAN.names, seen)
+    assert "\x1b" not in "".join(lines)
+    assert sum("power: running → off" in line for line in lines) == 1
+
+
+def test_changes_of_no_shape_end_no_audit(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    for odd in (7, "x", [7, None, {"vm": ["old"]}], {"at": 1}):
+        journal.append(Kind.BEGIN, {"step": "switch", "changed": odd})
+    assert audit_lines("r1", PLAN.names, audit(read(journal.path), MIGRATE))
+
+
 def test_an_altered_record_is_refused(tmp_path: Path) -> None:
     journal = begun(tmp_path)
     for step in ("claim", "deploy"):

@@ -3,13 +3,14 @@
 import re
 import secrets
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from hypervisors import LoginRefused, Problem
 from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.addressing import plain
+from vmmigrate.appliance.changing import changes_of
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.several import Line, commands_of, status_as_of_sh
 from vmmigrate.appliance.ssh import installing, streaming, sudo
@@ -22,22 +23,33 @@ _KEYS, _MUCH = "/var/run", "/var/lib"
 _INCOMING = "vmmigrate-in"
 SEEN_AS = ("printenv", "SSH_CONNECTION")
 _PATIENCE = 60.0  # seconds for files on their way
+Hears = Callable[[str, str], None]  # of what may change the guest, and how it ended
+
+
+def unheard(what: str, ended: str) -> None:
+    """Nobody listens."""
 
 
 class SshShell:
     """port.Shell over paramiko. Nothing is connected before the first call; a dead session is replaced by a new one."""
 
-    def __init__(self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere) -> None:
-        """With a key the log-in is by that key; the password is for sudo, or for the server if it requires both."""
+    def __init__(self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere, hears: Hears = unheard) -> None:
+        """With a key the log-in is by that key; the password is for sudo, or for the server if it requires both.
+
+        `hears`: each command that may change the guest, once it has ended, however it has.
+        """
         self._session = Session(server, login, elsewhere)
         self._sudo: sudo.Sudo | None = None
+        self._hears = hears
 
     @property
     def host(self) -> str:
         return self._session.host
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
-        output = self._run(argv, user, check, timeout)
+        with self._heard(argv) as ended:
+            output = self._run(argv, user, check, timeout)
+            ended.append(output.status)
         error = text_of(output.stderr)
         return Result(status_as_of_sh(output.status, error), text_of(output.stdout), error)
 
@@ -55,7 +67,9 @@ class SshShell:
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         mark = f"vmmigrate-{secrets.token_hex(8)}"
         line, given = installing.script(files, folders, mark), installing.stream(files, mark)
-        output = self._given(line, given)
+        with self._heard(("install", *(file.path for file in files))) as ended:
+            output = self._given(line, given)
+            ended.append(output.status)
         if output.status != 0:
             named = ("install", *(file.path for file in files))
             raise self._session.failed(named, output.status, text_of(output.stderr))
@@ -73,6 +87,26 @@ class SshShell:
     # ---- streams -----------------------------------------------------------------------------------------------
 
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+        with self._heard(argv) as ended:
+            self._take(argv, sink, timeout)
+            ended.append(0)
+
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+        with self._heard(argv) as ended:
+            self._give(argv, source, timeout)
+            ended.append(0)
+
+    @contextmanager
+    def _heard(self, argv: Sequence[str]) -> Iterator[list[int]]:
+        """What is yielded takes the status of what runs within."""
+        ended: list[int] = []
+        try:
+            yield ended
+        finally:
+            for what in changes_of(argv):
+                self._hears(what, f"ended with {ended[0]}" if ended else "did not end well")
+
+    def _take(self, argv: Sequence[str], sink: BinaryIO, timeout: float) -> None:
         if self._session.login.user == "root":
             self._checked(argv, self._session.pour_out(argv, b"", sink, timeout))
         elif not self._found_out().tty:
@@ -83,7 +117,7 @@ class SshShell:
                 self._checked(argv, self._by_sudo(("sh", "-c", streaming.into_file(argv, path)), "root", timeout))
                 self._checked(argv, self._session.pour_out(("cat", path), b"", sink, timeout))
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+    def _give(self, argv: Sequence[str], source: BinaryIO, timeout: float) -> None:
         if self._session.login.user == "root":
             self._checked(argv, self._session.pour_in(argv, b"", source, timeout))
         elif self._found_out().of_each:
