@@ -16,6 +16,7 @@ from hypervisors.secrets import without_secrets
 from hypervisors.types import Image, Progress, ProgressListener
 from hypervisors.wire.allowance import Allowance, Late, ended_by
 
+_PIECE = 4096
 _PERCENT = re.compile(rb"\(\s*([0-9.]+)/100%\)")
 _SECTOR = 512
 _MIB = 1 << 20
@@ -100,12 +101,13 @@ def _started(arguments: tuple[str, ...]) -> Iterator["subprocess.Popen[bytes]"]:
 def _percentages(stream: IO[bytes]) -> Iterator[float]:
     """The percentages that qemu-img prints, each after a carriage return."""
     rest = b""
-    while piece := stream.read(4096):
+    while piece := stream.read(_PIECE):
         rest += piece
         found = list(_PERCENT.finditer(rest))
         if found:
             rest = rest[found[-1].end() :]
             yield float(found[-1].group(1))
+        rest = rest[-_PIECE:]  # of a number that is not whole yet
 
 
 def _run(*arguments: str | Path) -> bytes:

@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from hypervisors import Problem
 from vmmigrate.errors import JournalDamaged, UsageProblem
@@ -94,10 +96,31 @@ def existing(run_id: str, parts: Parts) -> RunDir:
 
 
 def _refuse_foreign(rundir: RunDir) -> None:
-    """What is in it is done: its settings name programs and hosts. Raises UsageProblem."""
-    if why := foreign(rundir.path.stat()):
-        raise UsageProblem(
-            f"run {rundir.run_id} is not read, because {rundir.path} {why}",
-            hint=f"is it a run of yours? then make its folder yours alone: chown -R {os.geteuid()}"
-            f" {shlex.quote(str(rundir.path))}; chmod -R go= {shlex.quote(str(rundir.path))}",
-        )
+    """What is in it is done: its settings name programs and hosts. Raises UsageProblem.
+
+    One look at all of the folder, and at the run's key, before anything is opened: then it stays so.
+    """
+    for path, why in _foreign(rundir):
+        if why:
+            at = shlex.quote(str(path))
+            raise UsageProblem(
+                f"run {rundir.run_id} is not read, because {path} {why}",
+                hint=f"is it a run of yours? then make it yours alone: chown -hR {os.geteuid()} {at};"
+                f" chmod -R go= {at}; what is not a file there was not made by this program: see ls -la {at}",
+            )
+
+
+def _foreign(rundir: RunDir) -> Iterator[tuple[Path, str]]:
+    keys = rundir.key_path.parent
+    for folder in (rundir.path, keys):
+        if folder.exists():
+            yield folder, foreign(folder.stat())
+    for file in (*sorted(rundir.path.iterdir()), rundir.key_path):
+        with suppress(FileNotFoundError):  # another process has just let it go
+            seen = file.lstat()
+            yield file, foreign(seen) if stat.S_ISREG(seen.st_mode) else _KINDS.get(stat.S_IFMT(seen.st_mode), "")
+
+
+# A folder has nothing to be read; who expects a file in its place says so.
+_KINDS = {stat.S_IFLNK: "is a link", stat.S_IFIFO: "is a pipe", stat.S_IFSOCK: "is a socket"}
+_KINDS |= {stat.S_IFCHR: "is a device", stat.S_IFBLK: "is a device"}

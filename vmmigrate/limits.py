@@ -220,6 +220,13 @@ STORE_KEYS = Limit(
     "bytes",
     "one of RSA with 8,192 bits has 4,700, and takes half a minute to check",
 )
+WATCHED = Limit(
+    "gaps, and changes, of a watched service that are listed; the rest is counted",
+    "the network",
+    1000,
+    "steps",
+    "a watch may last for days, and a service may fail each second",
+)
 CONFIGURATION = Limit(
     "a configuration file, or a profile", "the workstation", 1 << 20, "bytes", "one with every setting has 10 KiB"
 )

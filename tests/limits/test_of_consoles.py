@@ -42,6 +42,8 @@ from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.wizard import Wizard
 from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
+from vmmigrate.watch.asking import Service
+from vmmigrate.watch.samples import Sample, Tally
 
 HOME = "https://gw.example.org/ciphermail/"
 LOGIN = "<form><input name=user><input name=password type=password><button>Log in</button></form>"
@@ -445,3 +447,16 @@ def test_questions_without_end() -> None:
     with pytest.raises(NotDiscovered, match="one question after another"):
         restore.send(before.forms[0], io.BytesIO(b"x"), "b.zip", 1, lambda progress: None)
     assert len(console.asked) == 1 + most("WEB_QUESTIONS")
+
+
+@twin("WATCHED")
+def test_a_service_that_fails_each_second_for_a_day() -> None:
+    smtp, most_listed = Service("smtp", 25), most("WATCHED")
+    tally = Tally(smtp)
+    for second in range(0, 86_400, 4):
+        for after, sign in ((0, f"a{second}"), (1, "")):
+            tally.add(Sample(smtp, second + after, second + after + 0.01, sign, ""))
+    found = tally.seen()
+    assert len(found.gaps) <= most_listed + 2 < len(found.gaps) + found.more_gaps
+    assert len(found.changes) == most_listed < found.more_changes
+    assert len(tally._kept) < 1000

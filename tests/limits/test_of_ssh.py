@@ -11,12 +11,13 @@ import pytest
 
 from hypervisors import LoginRefused, Problem, Secret, Unreachable
 from hypervisors.wire.allowance import Allowance
-from hypervisors.wire.ssh import Login, SshServer, connect, execution, pouring
+from hypervisors.wire.ssh import Login, SshServer, TooMuch, connect, execution, pouring
 from hypervisors.wire.ssh.connecting import host_key_seen
 from hypervisors.wire.ssh.connection import BrokeOff, Connection
 from tests.integration.odd_sshd import OddSshd
 from tests.limits.dripping import BEAT, dripping, serving
-from tests.limits.twin import most, twin
+from tests.limits.twin import most, steps, twin
+from vmmigrate.appliance.ssh.streaming import beyond
 
 _SHORT = 0.2
 _HELLO = b"SSH-2.0-x\r\n"
@@ -149,3 +150,25 @@ def test_a_stream_that_keeps_coming_is_given_up_at_last() -> None:
         now += 50
         allowed.moved(1 << 30)
     assert now == most("SSH_TRANSFER")
+
+
+@twin("SSH_OUTPUT")
+def test_an_account_that_prints_on_and_on_before_a_stream() -> None:
+    """Twice as much takes twice as many steps, and what was kept is given up at the limit."""
+    piece = bytes(1 << 15)
+
+    def printed(pieces: int) -> int:
+        through = beyond(io.BytesIO(), "canary")
+        return steps(lambda: [through.write(piece) for _ in range(pieces)])
+
+    assert printed(200) < 2.5 * printed(100)
+    through, pieces = beyond(io.BytesIO(), "canary"), most("SSH_OUTPUT") // len(piece)
+    for _ in range(pieces):
+        through.write(piece)
+    with pytest.raises(TooMuch):
+        through.write(piece)
+    sink = io.BytesIO()
+    through = beyond(sink, "canary")
+    for part in (b"Welcome\ncan", b"ary /bin/ba", b"sh\nwhat ", b"follows\n"):
+        through.write(part)
+    assert sink.getvalue() == b"what follows\n"

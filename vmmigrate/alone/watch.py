@@ -9,7 +9,7 @@ from vmmigrate.errors import NeedsAttention
 from vmmigrate.parts import Parts
 from vmmigrate.watch.asking import USUAL, Service, at
 from vmmigrate.watch.prober import Prober
-from vmmigrate.watch.samples import Sample, Seen, seen
+from vmmigrate.watch.samples import Sample, Seen, Tally
 
 _PAUSE = 0.2  # seconds
 
@@ -78,12 +78,13 @@ def watch(
     seconds: float | None = None,
 ) -> Watched:
     """Until `seconds` have passed, or the pace is cancelled: that is its usual end. `hear` gets each turn at once."""
-    clock, samples = parts.pace.clock, list[Sample]()
+    clock, tallies = parts.pace.clock, tuple(map(Tally, services or USUAL))
     turns = Turns(parts.wall, clock.now, hear)
     began = clock.now()
 
     def both(sample: Sample) -> None:
-        samples.append(sample)
+        for tally in tallies:
+            tally.add(sample)
         turns(sample)
 
     prober = Prober(host, services or USUAL, both, clock=clock)
@@ -92,7 +93,7 @@ def watch(
         _wait(parts, None if seconds is None else began + seconds)
     finally:
         prober.stop()
-    found = tuple(seen(each, samples) for each in services or USUAL)
+    found = tuple(tally.seen() for tally in tallies)
     named = tuple(each for each in found if each.answered or each.service.expected)
     return Watched(host, clock.now() - began, named)
 

@@ -50,7 +50,10 @@ def _script(words: list[str]) -> bool:
         return False
     if len(words) > 2:
         return words[2] in _SCRIPTS
-    return _SIMPLE.fullmatch(words[1]) is not None and _only_reads(shlex.split(words[1]))
+    try:
+        return _SIMPLE.fullmatch(words[1]) is not None and _only_reads(shlex.split(words[1]))
+    except ValueError:  # a quote that is not closed, or no word
+        return False
 
 
 def _query(words: list[str]) -> bool:

@@ -95,7 +95,8 @@ def _acts(records: Sequence[Record], changes: dict[str, tuple[Change, ...]]) -> 
     for record in records:
         under_way.made += _made(record)
         if record.kind is Kind.LEARNT:
-            under_way.noted.append(f"{record.data['group']} {json.dumps(record.data['value'], ensure_ascii=False)}")
+            value = json.dumps(record.data.get("value"), ensure_ascii=False)
+            under_way.noted.append(f"{record.data.get('group')} {value}")
         elif record.kind in (*_BEGINS, *_ENDS, *_BROKEN_OFF):
             yield from under_way.closed(record, _ENDS.get(record.kind, ""))
             under_way = _begun(record, changes) if record.kind in _BEGINS else _Open([])

@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from hypervisors import NotYet, TimedOut, Words, wait_for
 from vmmigrate.errors import RunFolderFailed, UsageProblem
+from vmmigrate.reading import from_json
 from vmmigrate.run.rundir import RunDir, to_write_there
 
 # Whoever looks at a lock has it for a moment itself.
@@ -122,9 +123,17 @@ def _say(lock: BinaryIO, text: str) -> None:
 def _words_in(lock: BinaryIO) -> Holder | None:
     """None where there are none, or none that can be read."""
     try:
-        return Holder(**json.loads(os.pread(lock.fileno(), 4096, 0)))
+        return _holder(from_json(os.pread(lock.fileno(), 4096, 0)))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _holder(said: dict[str, Any]) -> Holder:
+    """Raises TypeError for words of another form: who may write the file may put anything there."""
+    found = Holder(**said)
+    if not all(isinstance(each, str) for each in (found.host, found.verb, found.since)) or type(found.pid) is not int:
+        raise TypeError("not the words of a lock")
+    return found
 
 
 def _held_open(path: Path) -> BinaryIO:

@@ -9,7 +9,7 @@ from hypervisors import Dial, dial_straight
 from vmmigrate.events import SeenOutside, Silence
 from vmmigrate.watch.asking import Service
 from vmmigrate.watch.prober import Prober
-from vmmigrate.watch.samples import Gap, Sample, Seen, seen
+from vmmigrate.watch.samples import Gap, Sample, Seen, Tally
 
 _FIRST = 3.0  # seconds for the first answer, so that a gap has a beginning
 _SETTLES = 5.0  # seconds for an answer at the end, so that a gap has an end
@@ -28,14 +28,14 @@ class Outside:
     wall: Callable[[], float]
     dial: Dial = dial_straight
     alone: bool = False
-    _samples: list[Sample] = field(default_factory=list, init=False)
+    _tallies: tuple[Tally, ...] = field(default=(), init=False)
     _heard: threading.Event = field(default_factory=threading.Event, init=False)
     _prober: Prober | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Once; what follows goes on with it."""
         if self._prober is None:
-            self._samples.clear()
+            self._tallies = tuple(map(Tally, self.services))
             self._heard.clear()
             self._prober = Prober(self.host, self.services, self._hear, self.dial)
             self._prober.start()
@@ -48,12 +48,13 @@ class Outside:
         self._settle(self._prober)
         self._prober.stop(at_once=True)
         now, wall, self._prober = self._prober.clock.now(), self.wall(), None
-        found = (seen(service, self._samples) for service in self.services)
+        found = (tally.seen() for tally in self._tallies)
         return tuple(_reported(each, wall - now) for each in found if each.answered)
 
     def _hear(self, sample: Sample) -> None:
         shut_out = sample.good and self.alone
-        self._samples.append(replace(sample, sign="", why=_ALONE) if shut_out else sample)
+        for tally in self._tallies:
+            tally.add(replace(sample, sign="", why=_ALONE) if shut_out else sample)
         self._heard.set()
 
     def _settle(self, prober: Prober) -> None:
@@ -64,7 +65,7 @@ class Outside:
             self._heard.wait(max(each.every for each in self.services))
 
     def _silent(self) -> bool:
-        found = [seen(service, self._samples) for service in self.services if service.expected]
+        found = [tally.seen() for tally in self._tallies if tally.service.expected]
         return any(each.answered and not each.answers for each in found)
 
 

@@ -39,7 +39,7 @@ def _gaps(each: Seen) -> str:
         return f"never an answer: {each.gaps[0].why}" if each.gaps else "not asked"
     if each.longest is None:
         return _open_end(each) or "no gap"
-    count = sum(gap.seconds is not None for gap in each.gaps)
+    count = sum(gap.seconds is not None for gap in each.gaps) + each.more_gaps
     longest = f"longest gap {each.longest.seconds:.1f} s" + (f" of {count}" if count > 1 else "")
     return "; ".join(filter(None, (longest, _open_end(each))))
 
@@ -74,7 +74,8 @@ def watched_json(watched: Watched) -> dict[str, object]:
                 "shown": each.sign,
                 "longest_gap": _seconds(each.longest),
                 "gaps": [{"seconds": _seconds(gap), "why": gap.why} for gap in each.gaps],
-                "changes": len(each.changes),
+                "more_gaps": each.more_gaps,
+                "changes": len(each.changes) + each.more_changes,
             }
             for each in watched.services
         ],

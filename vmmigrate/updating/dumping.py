@@ -2,6 +2,7 @@
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.reading import whole
 from vmmigrate.updating.place import PATIENCE
 
 _DATABASE = "djigzo"
@@ -27,11 +28,12 @@ runuser -u postgres -- pg_restore --create --exit-on-error --dbname=postgres < "
 def dump(shell: Shell, path: str) -> int:
     """The number of tables in it, as it was read back. Raises CommandFailed, ApplianceError."""
     said = shell.run(("sh", "-c", _DUMP, "dump", path), user="root", timeout=PATIENCE).stdout.strip()
-    if not said.isdecimal() or int(said) == 0:
+    tables = whole(said)
+    if not tables:
         raise ApplianceError(
             f"the dump of the database of {shell.host} has no tables", hint=f"see there: pg_restore --list {path}"
         )
-    return int(said)
+    return tables
 
 
 def restore(shell: Shell, path: str) -> None:

@@ -15,7 +15,8 @@ def existing(shell: Shell, units: Iterable[str]) -> tuple[str, ...]:
     """Those of which there is a unit file, in their order."""
     units = tuple(dict.fromkeys(filter(None, units)))
     asked = ("systemctl", "list-unit-files", "--no-legend", "--plain", *(f"{unit}.service" for unit in units))
-    listed = {line.split()[0] for line in shell.run(asked, user="root", check=False).stdout.splitlines() if line}
+    lines = shell.run(asked, user="root", check=False).stdout.splitlines()
+    listed = {words[0] for line in lines if (words := line.split())}
     return tuple(unit for unit in units if f"{unit}.service" in listed)
 
 

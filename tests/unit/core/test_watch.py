@@ -6,7 +6,9 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from typer.testing import CliRunner
@@ -18,7 +20,7 @@ from vmmigrate.errors import UsageProblem
 from vmmigrate.show.watch import turn_line
 from vmmigrate.watch.asking import USUAL, Service, service_of
 from vmmigrate.watch.prober import Prober, _ticks
-from vmmigrate.watch.samples import Change, Gap, Sample, seen
+from vmmigrate.watch.samples import LISTED, Change, Gap, Sample, Seen, Tally, seen
 
 SMTP = Service("smtp", 25)
 
@@ -65,6 +67,48 @@ def test_nobody_ever_answered_and_nobody_was_ever_asked() -> None:
 
 def test_answers_at_the_usual_distance_are_no_gap() -> None:
     assert seen(SMTP, [sample(0.25 * n, "a") for n in range(100)]).gaps == ()
+
+
+@pytest.mark.parametrize("chance", range(6))
+def test_a_watch_of_any_length_keeps_so_much_and_shows_the_same(chance: int) -> None:
+    """Questions that overlap, fail late, and come in another order; the reference keeps them all."""
+    random = Random(chance)  # noqa: S311 -- a play, not keys
+    all_samples, tally, kept = [], Tally(SMTP), 0
+    for number in range(5000):
+        after = random.choice((0.01, 0.01, 0.3, 7.0))
+        sign = random.choice(("a", "a", "a", "b")) if random.random() > random.choice((0.0, 0.02, 0.5)) else ""
+        all_samples.append(sample(number * 0.25 + random.random(), sign, after, f"why {number}"))
+    all_samples.sort(key=lambda each: each.answered)
+    for each in all_samples:
+        tally.add(each)
+        kept = max(kept, len(tally._kept))
+    found, reference = tally.seen(), by_all_of_them(all_samples)
+    assert found.gaps[-LISTED:] == reference.gaps[-LISTED:]
+    assert len(found.gaps) + found.more_gaps == len(reference.gaps)
+    assert len(found.changes) + found.more_changes == len(reference.changes)
+    names = ("asked", "answered", "first", "last", "sign", "answers", "longest")
+    assert [getattr(found, name) for name in names] == [getattr(reference, name) for name in names]
+    assert (kept < 1000, tally.seen()) == (True, found)
+    assert len(found.gaps) <= LISTED + 2
+    assert len(found.changes) <= LISTED
+
+
+def by_all_of_them(samples: list[Sample]) -> Seen:
+    """As it is defined: every answer and every failure, in order."""
+    good = [each for each in samples if each.good]
+    bad = sorted((each for each in samples if not each.good), key=lambda each: each.asked)
+    ends = [None, *(each.answered for each in good), None]
+    gaps = []
+    for before, after in pairwise(ends):
+        failed = [each for each in bad if after is None or each.asked < after]
+        bad = bad[len(failed) :]
+        if failed:
+            gaps.append(Gap(before, after, failed[0].why))
+        elif before is not None and after is not None and after - before > 0.75:
+            gaps.append(Gap(before, after, "its answers came late"))
+    changes = [Change(b.answered, a.sign, b.sign) for a, b in pairwise(good) if a.sign != b.sign]
+    first, last = good[0].answered, good[-1].answered
+    return Seen(SMTP, len(samples), len(good), first, last, tuple(gaps), tuple(changes), good[-1].sign)
 
 
 @pytest.mark.parametrize("text", ["smtp:0", "smtp:65536", "smtp:", "smtp:x", "imap:143", "", ":25", "smtp:²"])

@@ -5,10 +5,12 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from vmmigrate.appliance.queues.carrying import Arrived
 from vmmigrate.appliance.queues.listing import Message
+from vmmigrate.errors import RunFolderFailed
+from vmmigrate.reading import from_json
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,22 @@ def as_file(found: Sequence[Line]) -> BinaryIO:
 
 
 def from_file(data: bytes) -> tuple[Line, ...]:
-    """Raises ValueError, TypeError for another file."""
-    entries = (json.loads(line) for line in data.splitlines())
-    return tuple(Line(**{**entry, "recipients": tuple(entry["recipients"])}) for entry in entries)
+    """Raises RunFolderFailed for another file than `as_file` makes."""
+    try:
+        return tuple(_read(from_json(line)) for line in data.splitlines())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunFolderFailed(
+            f"the list of the mail that was carried is another one than this program writes: {error}",
+            hint="restore queue-manifest.age in the run's folder from a backup, then run this again",
+        ) from error
+
+
+def _read(entry: dict[str, Any]) -> Line:
+    line = Line(**{**entry, "recipients": tuple(entry["recipients"])})
+    words = (line.queue, line.old_id, line.new_id, line.sender, *line.recipients)
+    if not all(isinstance(each, str) for each in words):
+        raise TypeError("a message has a field that is not text")
+    return line
 
 
 def digest(found: Sequence[Line], key: bytes) -> str:

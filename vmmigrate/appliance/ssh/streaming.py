@@ -4,6 +4,9 @@ import shlex
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol, cast
 
+from hypervisors.wire.ssh import TooMuch
+from vmmigrate.limits import LIMITS
+
 
 def after_mark(mark: str, argv: Sequence[str]) -> str:
     """The command, once a line of its input is the mark: a sudo that asks for no password leaves the one that was sent
@@ -26,22 +29,32 @@ class Sink(Protocol):
 
 
 class Beyond:
-    """A sink that passes on what comes after the line with `nonce`: a noisy account prints something before it."""
+    """A sink that passes on what comes after the line with `nonce`: a noisy account prints something before it.
+
+    `write` raises TooMuch where it prints on and on.
+    """
 
     def __init__(self, sink: Sink, nonce: bytes) -> None:
         self._sink, self._nonce = sink, nonce
-        self._held: bytearray | None = bytearray()
+        self._held = bytearray()
+        self._found = self._through = False
 
     def write(self, data: bytes) -> int:
-        if self._held is None:
+        if self._through:
             self._sink.write(data)
             return len(data)
+        searched = max(0, len(self._held) - len(self._nonce))  # not all of it again for each piece
         self._held += data
-        _, found, rest = bytes(self._held).partition(self._nonce)
-        _, ended, rest = rest.partition(b"\n")
-        if found and ended:
-            self._held = None
-            self._sink.write(rest)
+        if not self._found and (at := self._held.find(self._nonce, searched)) >= 0:
+            self._found = True
+            del self._held[: at + len(self._nonce)]
+            searched = 0
+        if self._found and (end := self._held.find(b"\n", searched)) >= 0:
+            self._through = True
+            self._sink.write(bytes(self._held[end + 1 :]))
+            self._held.clear()
+        if len(self._held) > LIMITS["SSH_OUTPUT"].most:
+            raise TooMuch(bytes(self._held))
         return len(data)
 
 
