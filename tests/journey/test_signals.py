@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from fixtures.appliance import config
 from tests.journey.conftest import Worlds
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, Story, Told, assert_same
 
@@ -26,11 +27,17 @@ def until(seen: Callable[[], object]) -> None:
 class Hanging:
     """A story's command that hangs in that call of the hypervisor."""
 
-    def __init__(self, story: Story, call: str, *argv: str) -> None:
+    def __init__(self, story: Story, call: str, *argv: str, after: tuple[str, str] | None = None) -> None:
+        """`after`: a record, before which nothing hangs."""
         story.hypervisor = "Hangs"
         self._story, self._mark = story, story.folder / "hanging"
-        (story.folder / "hangs").write_text(call)
+        self._mark.unlink(missing_ok=True)
+        if after is None:
+            (story.folder / "hangs").write_text(call)
         self._end = story.begin(*argv)
+        if after is not None:
+            until(lambda: _has(story, after))
+            (story.folder / "hangs").write_text(call)
         until(self._mark.exists)
 
     def hangs_again(self, call: str) -> None:
@@ -45,12 +52,24 @@ class Hanging:
         os.kill(self._story.child.running(), number)
         time.sleep(0.2)  # two at once are one
 
-    def told(self) -> Told:
+    def let_go(self) -> None:
         (self._story.folder / "hangs").unlink(missing_ok=True)
+        time.sleep(0.1)  # a guest looks again each hundredth of a second
+
+    def ended(self) -> Told:
+        """While it still hangs."""
+        return self._end()
+
+    def told(self) -> Told:
+        self.let_go()
         began = time.monotonic()
         told = self._end()
         assert time.monotonic() - began < PATIENCE
         return told
+
+
+def _has(story: Story, line: tuple[str, str]) -> bool:
+    return bool(story.run_ids) and (story.run_folder / "journal.jsonl").exists() and line in story.recorded
 
 
 def migrating(story: Story) -> tuple[str, ...]:
@@ -123,6 +142,77 @@ def test_a_rollback_that_hangs_is_left_by_the_second_one(story: Story) -> None:
     assert (told.status, "goes on, so that somebody takes mail" in told.err) == (ATTENTION, True)
     assert story.rollback("--leave-mail").status == DONE
     assert story.live() == ["old"]
+
+
+# What hangs, in which command, after which record, and by which signals it is ended. All of it before a live phase.
+PREPARING = [
+    ("ssh ifquery", "migrate", None, "SIGHUP"),
+    ("console POST", "migrate", ("begin", "deploy"), "SIGINT"),
+    ("ssh sha256sum", "prepare", None, "SIGTERM"),
+]
+
+
+@pytest.mark.parametrize(("what", "verb", "after", "number"), PREPARING)
+def test_what_hangs_in_a_guest_is_ended_too(
+    story: Story, undisturbed: Worlds, what: str, verb: str, after: tuple[str, str] | None, number: str
+) -> None:
+    """And so it is in the `resume` of that run, and in the `cutover` of one that stands prepared."""
+    hanging = Hanging(story, what, verb, *migrating(story)[1:], after=after)
+    _end(story, hanging, number)
+    again = Hanging(story, what, "resume", story.run_id) if after is None else None
+    if again is not None:
+        _end(story, again, number)
+    assert story.resume().status == DONE
+    if verb == "prepare":
+        cutover = Hanging(story, "ssh nft -f /run", "cutover", story.run_id, "--yes")
+        for _time in range(2):
+            cutover.press(signal.SIGTERM)
+        assert (cutover.told().status, story.live()) == (INTERRUPTED, ["old"])
+        assert story.resume().status == DONE
+    assert_same(story.world(), undisturbed.migrated)
+
+
+def _end(story: Story, hanging: Hanging, number: str) -> None:
+    """By the second signal, at once: what hangs is still there, and the run can be resumed."""
+    for _time in range(2):
+        hanging.press(signal.Signals[number])
+    began = time.monotonic()
+    told = hanging.ended()
+    assert time.monotonic() - began < PATIENCE / 2
+    assert (told.status, story.live(), story.journal[-1]["kind"]) == (INTERRUPTED, ["old"], "paused")
+    assert f"vmmigrate resume {story.run_id}" in told.err
+    hanging.let_go()
+
+
+def test_a_finish_and_a_rollback_that_hang(story: Story) -> None:
+    """A `finish` is run again; what makes somebody live is left only by the second."""
+    assert story.migrate().status == DONE
+    hanging = Hanging(story, "ssh nft delete table inet vmmigrate_intake", "rollback", story.run_id, "--yes")
+    for _time in range(2):
+        hanging.press(signal.SIGHUP)
+    told = hanging.told()
+    assert (told.status, "goes on, so that somebody takes mail" in told.err) == (ATTENTION, True)
+    assert story.rollback().status == DONE
+    assert story.live() == ["old"]
+    hanging = Hanging(story, "ssh postqueue", "finish", story.run_id, "--yes")
+    for _time in range(2):
+        hanging.press(signal.SIGTERM)
+    told = hanging.told()
+    assert (told.status, story.live()) == (INTERRUPTED, ["old"])
+    assert story.finish().status == DONE
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_watch_of_a_greeting_without_end_is_ended_by_one(story: Story, number: signal.Signals) -> None:
+    config.change(story.lab.root_of(story.lab.old_id).at(config.CONSOLE_TOML), {"hostile": "endless@smtp"})
+    end = story.begin("watch", story.lab.address, "--ask", f"smtp:{story.lab.smtp_port}")
+    time.sleep(1.5)
+    os.kill(story.child.running(), number)
+    began = time.monotonic()
+    told = end()
+    assert time.monotonic() - began < PATIENCE
+    assert told.status in (DONE, ATTENTION, INTERRUPTED), told.err
+    assert "Traceback" not in told.err
 
 
 def test_one_signal_is_enough_before_a_run_has_begun(story: Story) -> None:
