@@ -135,10 +135,15 @@ def _rename(adapter: Hypervisor, vm: VmRef, name: str) -> Iterator[Altered]:
 
 def _snapshot(after: str) -> Callable[..., Iterator[Altered]]:
     def look(adapter: Any, vm: VmRef, name: str, *_: object) -> Iterator[Altered]:
-        before = _seen(lambda: THERE if name in adapter.snapshots(vm) else GONE)
+        before = _seen(lambda: THERE if name in {each.name for each in adapter.snapshots(vm)} else GONE)
         yield Altered(vm, f"snapshot {name}", before, after)
 
     return look
+
+
+def _revert(adapter: Any, vm: VmRef, name: str) -> Iterator[Altered]:
+    """Whatever it was: nothing of it is kept."""
+    yield Altered(vm, "disks, memory and settings", "as they were just before", f"as in the snapshot {name}")
 
 
 _LOOKS: dict[str, Callable[..., Iterator[Altered]]] = {
@@ -154,5 +159,6 @@ _LOOKS: dict[str, Callable[..., Iterator[Altered]]] = {
     "rename": _rename,
     "create_snapshot": _snapshot(THERE),
     "remove_snapshot": _snapshot(GONE),
+    "revert_snapshot": _revert,
 }
 SETTERS = frozenset(_LOOKS)  # all others of the port alter nothing
