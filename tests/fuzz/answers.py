@@ -40,11 +40,13 @@ from vmmigrate.settings import accepting
 from vmmigrate.show.audit import audit_lines
 from vmmigrate.steps import claim
 from vmmigrate.steps.migration import MIGRATE
-from vmmigrate.updating import chosen, debs, dumping, place, services
+from vmmigrate.updating import chosen, dumping, place, services, tools
+from vmmigrate.updating.debs import _QUIETLY, Dpkg
 from vmmigrate.updating.distributions import distribution_of
 from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package
 from vmmigrate.updating.planning import UpdatePlan, update_from_json, update_to_json
+from vmmigrate.updating.rpms import Rpm
 
 _MARK = "vmmigrate-0123456789abcdef"
 _RUN = "20260101-000000-abcd"
@@ -136,11 +138,12 @@ _SMALL = {
 
 def _host(shell: Shell) -> None:
     """What is asked while an update acts."""
-    debs.differing(shell, {"djigzo": "5.5.3", "djigzo-web": ""})
+    for tool in (Dpkg(), Rpm()):
+        tools.differing(tool, shell, {"djigzo": "5.5.3", "djigzo-web": ""})
+        with suppress(tools.Busy):
+            tool.complete(shell)
     services.existing(shell, ("tomcat9", "djigzo"))
     place.claimed_by(shell)
-    with suppress(debs.Busy):
-        debs.run(shell, debs.CONFIGURING)
     dumping.dump(shell, "/x")
 
 
@@ -148,7 +151,7 @@ _ACTS = {
     "dpkg-query -W -f '${Package}\\t${db:Status-Abbrev}\\t${Version}\\n' djigzo djigzo-web": "djigzo\tii \t5.5.3\n",
     "systemctl list-unit-files --no-legend --plain tomcat9.service djigzo.service": "tomcat9.service enabled enabled\n",
     "cat /var/lib/vmmigrate/claim": f"{_RUN} an update\n",
-    " ".join(debs.CONFIGURING): "",
+    f"{' '.join(_QUIETLY)} --configure -a": "",
     "dump /x": "54\n",
 }
 
