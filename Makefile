@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check test faults fuzz lock audit mutants matrix demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix demo lab-up lab-down man docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ lint: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-check: lint ## Lint, types, and the quick tests, which need no root: under a minute
+check: ## Lint, types, and the quick tests, which need no root: under a minute
+	@$(MAKE) --no-print-directory -j 2 lint quick
+
+quick: setup
 	$(PY) -m pytest -q -n 3 --dist worksteal -m "not lab and not slow and not vsphere"
 
 test: lint ## All tests, including the lab of real guests

@@ -153,7 +153,7 @@ def play() -> Iterator[Callable[[Schedule], Played]]:
 
 # Every third is quick: `make check` has something of each kind of move.
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if at % 3 else []) for at, name in enumerate(FOUND)]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if at % 9 else []) for at, name in enumerate(FOUND)]
 )
 def test_found(play: Callable[[Schedule], Played], name: str) -> None:
     played = play(Schedule(1, FOUND[name]))

@@ -50,6 +50,7 @@ def test_a_new_gateway_that_is_isolated_again_takes_no_mail() -> None:
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_rules_that_could_not_be_looked_at_are_said() -> None:
     model = Model()
     model.desk.command("migrate")
@@ -59,6 +60,7 @@ def test_rules_that_could_not_be_looked_at_are_said() -> None:
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_what_is_finished_is_its_owners_and_not_looked_into() -> None:
     model = Model()
     model.desk.command("migrate")
@@ -67,6 +69,7 @@ def test_what_is_finished_is_its_owners_and_not_looked_into() -> None:
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_a_closed_intake_of_the_new_gateway_is_down_too() -> None:
     model = Model()
     model.desk.command("migrate")
@@ -76,6 +79,7 @@ def test_a_closed_intake_of_the_new_gateway_is_down_too() -> None:
 
 @pytest.mark.parametrize("verbs", [("migrate", "rollback"), ("prepare", "cutover", "rollback")])
 @in_a_copy
+@pytest.mark.slow
 def test_rules_that_are_back_in_the_old_gateway_after_a_way_back_are_lifted_by_it(verbs: tuple[str, ...]) -> None:
     model = Model()
     for verb in verbs:
@@ -94,6 +98,7 @@ def test_rules_that_are_back_in_the_old_gateway_after_a_way_back_are_lifted_by_i
 
 @pytest.mark.parametrize("options", [{}, {"leave_behind": True}, {"scope": "switch"}])
 @in_a_copy
+@pytest.mark.slow
 def test_a_way_back_after_which_nobody_takes_mail_needs_attention(options: dict[str, object]) -> None:
     """All of it was undone, and then somebody switched the old VM off: the look at its end decides, not its records."""
     model = Model()

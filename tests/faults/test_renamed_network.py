@@ -45,6 +45,7 @@ def test_nics_that_follow_their_network_go_on_in_it() -> None:
 
 @pytest.mark.parametrize("verbs", [("migrate", "finish"), ("prepare", "cutover"), ("prepare", "rollback")])
 @in_a_copy
+@pytest.mark.slow
 def test_between_two_commands_too(verbs: tuple[str, str]) -> None:
     model = Model()
     assert model.desk.command(verbs[0]).error is None
@@ -56,6 +57,7 @@ def test_between_two_commands_too(verbs: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"scope": "links"}])
 @in_a_copy
+@pytest.mark.slow
 def test_no_way_back_is_begun_where_no_link_could_be_set(options: dict[str, str]) -> None:
     """The live gateway stays so, where it would have been unplugged or switched off and nobody live after it."""
     model = Model()
@@ -73,6 +75,7 @@ def test_no_way_back_is_begun_where_no_link_could_be_set(options: dict[str, str]
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_the_old_gateway_stays_live_where_no_link_could_be_set() -> None:
     model = Model()
     assert model.desk.command("prepare").error is None
@@ -89,6 +92,7 @@ def test_the_old_gateway_stays_live_where_no_link_could_be_set() -> None:
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_a_machine_that_was_moved_into_another_network_is_not_live() -> None:
     """That one was not renamed: it is still there."""
     model = Model()

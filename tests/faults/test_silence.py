@@ -76,6 +76,7 @@ def test_a_silent_staging_network_in_the_switch_gives_mail_back_in_seconds(monke
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_one_answer_that_the_hypervisor_owes_takes_no_switch_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(model: Model) -> None:
         raise HypervisorError("libvirt is busy", hint="wait")
@@ -93,6 +94,7 @@ def test_one_answer_that_the_hypervisor_owes_takes_no_switch_back(monkeypatch: p
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_a_way_back_that_is_refused_with_nobody_live_says_so_and_names_what_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_way_back_that_is_refused_with_nobody_live_says_so_and_names_what_ends
 
 
 @in_a_copy
+@pytest.mark.slow
 def test_after_the_commit_a_file_that_nothing_needs_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def die(model: Model) -> None:
         model.desks.process.alive = False

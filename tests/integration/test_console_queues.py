@@ -54,7 +54,11 @@ def agent(counted: dict[str, int]) -> dict[str, int]:
     return {queue: counted[queue] for queue in queue_pages.AGENT}
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(shape.values()))
+@pytest.mark.parametrize(
+    "shape",
+    [pytest.param(shape, marks=[pytest.mark.slow] if at % 5 else []) for at, shape in enumerate(SHAPES)],
+    ids=lambda shape: "-".join(shape.values()),
+)
 def test_each_form_is_counted(shaped_roots: Roots, shape: dict[str, str]) -> None:  # noqa: F811
     with shaped_roots.fresh(shape) as shaped:
         assert agent(count(shaped)[0]) == dict.fromkeys(queue_pages.AGENT, NONE)
@@ -65,6 +69,7 @@ def test_each_form_is_counted(shaped_roots: Roots, shape: dict[str, str]) -> Non
         assert not shaped.console.root.at(queue_pages.ACTED).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("menu", ["home", "admin", "maintenance", "frames"])
 def test_it_is_found_in_each_menu(shaped_roots: Roots, menu: str) -> None:  # noqa: F811
     with shaped_roots.fresh({"menu": menu, "queues": "tabs"}) as shaped:

@@ -51,6 +51,7 @@ def test_a_new_vm_that_was_deleted_is_made_again(story: Story) -> None:
     assert undone(story)[-1] == "deploy"
 
 
+@pytest.mark.slow
 def test_an_isolation_that_is_gone_is_set_again_before_the_new_vm_is_plugged_in(story: Story) -> None:
     def lose(story: Story) -> None:
         unit = "/etc/systemd/system/sysinit.target.wants/vmmigrate-isolation.service"

@@ -19,6 +19,7 @@ def refused(story: Story) -> str:
     return root.text(sudoers.REFUSED) if root.has(sudoers.REFUSED) else ""
 
 
+@pytest.mark.slow
 def test_a_whole_run_asks_for_nothing_else(story: Story) -> None:
     permit(story, *PHASES)
     for act in (story.plan, story.migrate, story.rollback, story.finish, story.migrate, story.finish):

@@ -243,6 +243,7 @@ def assert_is_over(story: Story) -> None:
     assert_same(story.world(), world)
 
 
+@pytest.mark.slow
 def test_the_outage_is_measured_from_this_workstation_too(story: Story) -> None:
     """The new VM lets this workstation in before the world: what it answers here before it is opened does not count."""
     what = ("migrate", story.lab.old_name, str(story.lab.image), "--yes", "--json")

@@ -15,6 +15,7 @@ from vmmigrate.appliance.tls.keys import Pair, to_pem
 from vmmigrate.findings import Finding
 
 RSA, ECDSA, OTHER = pair(kind="RSA"), pair(), pair()
+PATIENCE = 0.5  # seconds for a port that never says what is waited for
 BUNDLE = TlsBundle({"web": (RSA, ECDSA), "smtp": (RSA,)})
 
 
@@ -51,7 +52,7 @@ def found(held: ExitStack, ports: dict[int, tuple[Pair, bool]]) -> tuple[Finding
     def dial(host: str, port: int, timeout: float) -> socket.socket:
         if port not in real:
             raise ConnectionRefusedError(port)
-        return socket.create_connection(("127.0.0.1", real[port]), timeout)
+        return socket.create_connection(("127.0.0.1", real[port]), min(timeout, PATIENCE))
 
     return otherwise("gw.example.test", BUNDLE, dial)
 

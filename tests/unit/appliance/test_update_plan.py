@@ -198,6 +198,7 @@ def test_each_thing_that_is_seen_is_a_finding(
 
 
 @needs_rpm
+@pytest.mark.slow
 def test_an_installed_provider_stays_on_red_hat(rpm_host: Path, given: Callable[[str], Path]) -> None:
     tomcat = {
         "cat /etc/os-release": REDHAT,

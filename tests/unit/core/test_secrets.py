@@ -100,7 +100,8 @@ def test_every_program_that_is_started_gets_no_password() -> None:
     """By its environment: each call in the product says which it gives."""
     without = []
     for path in [*Path("vmmigrate").rglob("*.py"), *Path("hypervisors").rglob("*.py")]:
-        for call in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        for call in ast.walk(ast.parse(text if "subprocess." in text else "")):
             if isinstance(call, ast.Call) and ast.unparse(call.func) in ("subprocess.run", "subprocess.Popen"):
                 environ = next((ast.unparse(each.value) for each in call.keywords if each.arg == "env"), "")
                 if not ("without_secrets" in environ or environ.startswith("{'PATH'")):
@@ -278,6 +279,7 @@ def test_a_password_that_is_set_by_it_is_typed_twice(tmp_path: Path) -> None:
     assert ProcessSecrets({}, ask).of(by_hand).get("backup.password").reveal() == "one"
 
 
+@pytest.mark.slow
 def test_a_command_leaves_no_core_dump(tmp_path: Path) -> None:
     """A dump would have every password: neither a file nor one that is piped to a program."""
     words = "import resource, ctypes; print(resource.getrlimit(4)[0], ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"

@@ -436,6 +436,7 @@ class TestSparse:
             "it is large: its SHA-256 is that of its pieces with data (--sha256 is compared with that of all of it)",
         )
 
+    @pytest.mark.slow
     def test_a_preallocated_qcow2_neither(self, tmp_path: Path) -> None:
         if not shutil.which("qemu-img"):
             pytest.skip("needs qemu-img to make the image")
