@@ -3,13 +3,18 @@
 import fcntl
 import json
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fixtures.appliance import state
+from fixtures.appliance import seed, state
+from fixtures.appliance.config import Config
+from fixtures.appliance.console import Console
+from fixtures.appliance.listener import Listener
+from fixtures.appliance.root import write_old_root
 from fixtures.packagehost import database
 from fixtures.packagehost.host import DEBIAN, NEW, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
@@ -315,3 +320,54 @@ def test_another_machine_than_the_host_is_refused_and_so_is_one_that_can_have_no
     for words in ("another machine answers at 127.0.0.1", "packaged can have no snapshot: vda is no qcow2"):
         assert words in told.err
     assert tale.world() == before
+
+
+# ---- the console ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def console(tale: Tale, tmp_path: Path) -> Iterator[Callable[[str], Listener]]:
+    """The stand-in's, at the port that the host's Tomcat is set to; `address`: of its certificate."""
+    open_: list[Listener] = []
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    connector = f'<Server><Service><Connector port="{port}" SSLEnabled="true"/></Service></Server>'
+    (tale.host.root / "etc/tomcat9/server.xml").write_text(connector)
+
+    def serve(address: str) -> Listener:
+        for each in open_:
+            each.close()
+        root = tmp_path / address
+        write_old_root(root, seed.OLD_RELEASE, address=address, gateway="127.0.0.1")
+        configuration = Config(seed.OLD_RELEASE, root=str(root), store="file", pam="off", port=port)
+        open_.append(Console(configuration).listen("127.0.0.1", lambda peer: True))
+        return open_[-1]
+
+    tale.settings |= {
+        "VMMIGRATE_OLD__CONSOLE__URL": f"https://127.0.0.1:{port}/ciphermail",
+        "VMMIGRATE_OLD__CONSOLE__FINGERPRINT": seed.fingerprint(seed.web_chain("127.0.0.1")),
+        "VMMIGRATE_OLD__CONSOLE__PASSWORD__ENV": "CONSOLE_PASSWORD",
+        "CONSOLE_PASSWORD": seed.ADMIN_OLD.password,
+    }
+    yield serve
+    for each in open_:
+        each.close()
+
+
+def test_the_console_makes_a_backup_and_opens_afterwards(tale: Tale, console: Callable[[str], Listener]) -> None:
+    console("127.0.0.1")
+    told = tale.update()
+    assert told.status == DONE, told.err
+    assert "a backup by the console is kept" in told.out
+    assert (tale.host.folder / "runs" / tale.run_id / "archive.age").exists()
+
+
+def test_another_certificate_than_before_goes_back(tale: Tale, console: Callable[[str], Listener]) -> None:
+    console("127.0.0.1")
+    before = tale.world()
+    assert tale.update(stop=("SIGKILL", "after", ("begin", "install"))).status == KILLED
+    console("127.0.0.2")
+    told = tale("resume", tale.run_id)
+    assert told.status == WENT_BACK, told.err
+    assert "shows the certificate: expected" in told.err
+    assert {**tale.world(), "left": []} == {**before, "left": []}

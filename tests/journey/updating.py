@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ class Tale:
 
     host: PackageHost
     child: Child
+    settings: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *argv: str, stop: Stop | None = None) -> Told:
         folder = self.host.folder
@@ -35,6 +36,7 @@ class Tale:
             "VMMIGRATE_KEYS_FOLDER": str(folder / "keys"),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "HOST_OF_PACKAGES": str(folder / "host.json"),
+            **self.settings,
         }
         request = {"folder": str(folder), "out": str(out), "err": str(err), "argv": argv, "stop": stop}
         status = self.child.ask({**request, "environ": {**os.environ, **settings}, "hypervisor": ""})

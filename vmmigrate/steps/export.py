@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from hypervisors import Secret
 from vmmigrate.appliance.backup.archive import pass_through
 from vmmigrate.appliance.database import DatabaseFacts, read_database, unchanged
-from vmmigrate.appliance.port import Exported
+from vmmigrate.appliance.port import Console, Exported
 from vmmigrate.disk import leaving_room
 from vmmigrate.errors import ApplianceError, JournalDamaged
 from vmmigrate.facts import Backup, Reboot, TableDigest
@@ -29,9 +29,9 @@ def do(run: Run) -> None:
         return
     for attempt in range(1, ATTEMPTS + 1):
         before = read_database(run.old_shell, run.rundir.sealed.digest_key())
-        exported = _export(run)
+        archive = exported(run, run.old_console)
         if unchanged(before, read_database(run.old_shell, run.rundir.sealed.digest_key(), before)):
-            _keep(run, before, exported, attempt, by_hand=False)
+            _keep(run, before, archive, attempt, by_hand=False)
             return
         run.remark(f"the database changed during export {attempt}: exporting again")
     raise ApplianceError(
@@ -67,8 +67,8 @@ def archive_password(run: Run) -> Secret | None:
     return run.doors.secrets.get("backup.password") if run.settings.backup.password else None
 
 
-def _export(run: Run) -> Exported:
-    console = run.old_console
+def exported(run: Run, console: Console) -> Exported:
+    """A new backup in the run's folder, encrypted. `console`: not yet logged in; it is closed."""
     password = archive_password(run)
     try:
         console.log_in(run.doors.old.account)

@@ -1,7 +1,7 @@
 """The phases of an update on one screen: the steps, their order, and their undo."""
 
 from vmmigrate.step import Change, Nothing, Phase, Step
-from vmmigrate.steps.update import install, prepare, services, snapshot, verify
+from vmmigrate.steps.update import console, install, prepare, services, snapshot, verify
 from vmmigrate.steps.update.facts import (
     DumpedDatabase,
     HostIntake,
@@ -57,9 +57,9 @@ PREPARE = Phase(
         ),
         Step(
             "save",
-            "Copy the settings",
+            "Copy the settings, and have the console make a backup",
             prepare.save,
-            _IN_FOLDER,
+            console.forget,
             holds=prepare.is_saved,
             remedy="run this again: they are copied again",
             changes=(Change("old", "copies of configuration files, in that folder"),),

@@ -12,7 +12,7 @@ from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, prepare, services, snapshot
+from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, console, prepare, services, snapshot
 from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
@@ -59,7 +59,9 @@ def checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def secrets(doors: Doors, plan: UpdatePlan, state: RunState | None) -> Iterable[str]:
-    return doors.old.wanted()
+    yield from doors.old.wanted()
+    if console.is_given(doors):
+        yield console.PASSWORD
 
 
 def secrets_back(doors: Doors, steps: Collection[str]) -> Iterable[str]:

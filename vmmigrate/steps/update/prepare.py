@@ -9,7 +9,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import DIGESTS
-from vmmigrate.steps.update import shown
+from vmmigrate.steps.update import console, shown
 from vmmigrate.steps.update.facts import HostState, KeptPackages
 from vmmigrate.steps.update.host import (
     dump_path,
@@ -112,6 +112,7 @@ def is_kept(run: Run) -> Iterator[Check]:
 
 def save(run: Run) -> None:
     plan = plan_of(run)
+    console.backup(run)
     copying.save_settings(shell_of(run), settings_path(run), tool_of(plan).configuration, tuple(plan.installed))
 
 

@@ -9,7 +9,7 @@ from vmmigrate.appliance.tls import ports
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
-from vmmigrate.steps.update import install, services, shown
+from vmmigrate.steps.update import console, install, services, shown
 from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, HostState, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, shell_of, tool_of
 from vmmigrate.updating import logs
@@ -27,6 +27,7 @@ def do(run: Run) -> None:
     checks.compare("ports", "ports", "see Tomcat's log there", lambda: _ports(run))
     hint = "see server.xml there: the file with the certificate, and its password"
     checks.compare("shown-as-before", "certificates", hint, lambda: _certificates(run, _console_ports(run)))
+    checks.compare("console-opens", "the console", "", lambda: console.opens(run))
     _errors(run)
     names = checks.ask("main-cf", "main.cf", lambda: _drift(run)) or ()
     if names:
