@@ -4,6 +4,8 @@ libvirtd does so with `access_drivers = ["polkit"]`. From the `@acl` of each pro
 src/remote/remote_protocol.x (https://libvirt.org/acl.html has the objects and their permissions).
 """
 
+# The port of a NIC at one of libvirt's own networks: made and removed by the driver, as whoever starts the machine.
+_PORTS = ("network-port.create", "network-port.delete", "network-port.getattr", "network-port.read")
 _OF_DEVICES = ("domain.write", "domain.save")
 
 CALLS: dict[str, tuple[str, ...]] = {
@@ -43,11 +45,11 @@ CALLS: dict[str, tuple[str, ...]] = {
     "state": ("domain.read",),
     "interfaceAddresses": ("domain.read", "domain.write"),  # `write`: by the guest's agent
     "qemuAgentCommand": ("domain.write",),
-    "create": ("domain.start",),
-    "destroy": ("domain.stop",),
+    "create": ("domain.start", *_PORTS),
+    "destroy": ("domain.stop", *_PORTS),
     "shutdown": ("domain.init-control",),
-    "detachDeviceFlags": _OF_DEVICES,
-    "updateDeviceFlags": _OF_DEVICES,
+    "detachDeviceFlags": (*_OF_DEVICES, *_PORTS),
+    "updateDeviceFlags": (*_OF_DEVICES, *_PORTS),
     "setMetadata": _OF_DEVICES,
     "setAutostart": ("domain.write",),
     "rename": ("domain.write",),
