@@ -72,6 +72,9 @@ AGENT_PIECES = Limit(
     "the answers that one file comes in", "a new guest", 1 << 10, "steps", "a file of /proc comes in pieces of 1 KiB"
 )
 AGENT = Limit("one answer of the guest agent", "a new guest", 5, "seconds", "it answers from memory")
+AGENT_TOTAL = Limit(
+    "a file through the guest agent, from its opening to its end", "a new guest", 60, "seconds", "a file has a few KiB"
+)
 LIBVIRT = Limit(
     "one call of libvirt",
     "a hypervisor",
@@ -99,6 +102,27 @@ VSPHERE = Limit(
     120,
     "seconds",
     "a vCenter under load takes half a minute",
+)
+VSPHERE_TASK = Limit(
+    "a task of vSphere's, but for snapshots and for a guest that shuts down",
+    "a hypervisor",
+    300,
+    "seconds",
+    "a busy vCenter queues what else takes a second",
+)
+VSPHERE_LEASE = Limit(
+    "an upload's lease of vSphere's, until it is ready",
+    "a hypervisor",
+    300,
+    "seconds",
+    "it makes the disks first",
+)
+VSPHERE_HELD = Limit(
+    "a virtual machine that vSphere holds while it is to be removed",
+    "a hypervisor",
+    400,
+    "seconds",
+    "a lease whose holder died holds its machine for about five minutes",
 )
 SLOWEST = Limit(
     "each MiB that goes or comes in an exchange: at less speed it is given up",

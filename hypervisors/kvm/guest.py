@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import libvirt
@@ -16,6 +17,7 @@ from hypervisors.kvm.faults import NO_AGENT, NONSENSE, door, has_code
 _TIMEOUT = limits.AGENT.most
 _LARGEST = limits.AGENT_FILE.most
 _PIECE = 1 << 18
+_TOTAL = limits.AGENT_TOTAL.most
 _MOST_PIECES = limits.AGENT_PIECES.most
 NO_ANSWER = (
     "AGENT_UNRESPONSIVE",
@@ -72,10 +74,12 @@ def _open(domain: libvirt.virDomain, path: str) -> int:
 
 def _pieces(domain: libvirt.virDomain, handle: int) -> Iterator[bytes]:
     """Until the end, or past the limit by one piece at most. A guest may say that there is more, and give nothing."""
-    total = 0
+    total, ends = 0, monotonic() + _TOTAL
     for _ in range(_MOST_PIECES):
         if total > _LARGEST:
             return
+        if monotonic() > ends:
+            break
         answer = _ask(domain, "guest-file-read", handle=handle, count=_PIECE)
         piece = base64.b64decode(answer["buf-b64"])
         total += len(piece)

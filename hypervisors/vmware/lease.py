@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pyVmomi import vim
 
+from hypervisors import limits
 from hypervisors.errors import HypervisorError, NotFound, Problem, Unreachable
 from hypervisors.vmware import properties
 from hypervisors.vmware.faults import problem_of
@@ -17,7 +18,7 @@ from hypervisors.vmware.session import Session
 from hypervisors.vmware.target import Target
 from hypervisors.waiting import NotYet, wait_for
 
-_READY = 300.0  # seconds
+_READY = limits.VSPHERE_LEASE.most
 _RENEWALS = 4  # in the life of a lease, which is about five minutes
 _AT_LEAST, _AT_MOST = 0.05, 60.0  # seconds between two of them
 _State = vim.HttpNfcLease.State

@@ -2,13 +2,14 @@
 
 from pyVmomi import vim
 
+from hypervisors import limits
 from hypervisors.errors import NotFound
 from hypervisors.vmware import power, tasks
 from hypervisors.vmware.faults import Busy, WrongState
 from hypervisors.vmware.session import Session
 from hypervisors.waiting import REAL_TIME, NotYet, Pace, wait_for
 
-_LEASE = 400.0  # seconds: a lease whose holder died holds its machine for about five minutes
+_LEASE = limits.VSPHERE_HELD.most
 
 
 def remove(session: Session, machine: vim.VirtualMachine, name: str, *, pace: Pace = REAL_TIME) -> None:

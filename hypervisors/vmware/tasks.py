@@ -4,18 +4,20 @@ from collections.abc import Callable
 
 from pyVmomi import vim
 
+from hypervisors import limits
 from hypervisors.errors import NotFound, Unreachable
 from hypervisors.vmware import properties
 from hypervisors.vmware.faults import problem_of
 from hypervisors.vmware.session import Session
 from hypervisors.waiting import NotYet, wait_for
 
+_LONGEST = limits.VSPHERE_TASK.most
 _PATHS = ("info.state", "info.error", "info.result", "info.progress")  # never whole `info`: it holds its arguments
 
 
-def run(session: Session, what: str, begin: Callable[[], vim.Task], *, timeout: float = 300.0) -> object:
-    """Begin a task and wait for it; see `finish`."""
-    return finish(session, session.write(what, begin), what, timeout=timeout)
+def run(session: Session, what: str, begin: Callable[[], vim.Task], *, timeout: float | None = None) -> object:
+    """Begin a task and wait for it, as long as any may take or for so many seconds; see `finish`."""
+    return finish(session, session.write(what, begin), what, timeout=_LONGEST if timeout is None else timeout)
 
 
 def finish(session: Session, task: vim.Task, what: str, *, timeout: float) -> object:

@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import count
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import paramiko
@@ -10,7 +12,7 @@ from asn1crypto import algos, keys, pem
 from asn1crypto import pkcs12 as asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from hypervisors import Secret, Unreachable
+from hypervisors import HypervisorError, Secret, Unreachable
 from hypervisors.kvm import guest
 from hypervisors.wire.ssh import execution
 from tests.integration.odd_sshd import OddSshd
@@ -200,6 +202,24 @@ def test_a_file_without_end_through_the_agent(monkeypatch: pytest.MonkeyPatch, p
         guest.read_file(Domain(), "/etc/os-release")
     assert len(seconds) <= 2 + min(most("AGENT_PIECES"), 2 + most("AGENT_FILE") // max(1, len(piece) * 3 // 4))
     assert set(seconds) == {most("AGENT")}
+
+
+@twin("AGENT_TOTAL")
+def test_an_agent_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer comes just in time, with one byte."""
+    clock = count(0, most("AGENT") - 1)
+    asked: list[str] = []
+
+    def command(domain: object, request: str, timeout: int, flags: int) -> str:
+        asked.append(request)
+        return '{"return": 7}' if "file-read" not in request else '{"return": {"buf-b64": "YQ==", "eof": false}}'
+
+    monkeypatch.setattr(guest, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(guest.libvirt_qemu, "qemuAgentCommand", command)
+    with pytest.raises(HypervisorError, match="does not come to the file's end"):
+        guest.read_file(SimpleNamespace(name=lambda: "mailgw"), "/etc/os-release")  # type: ignore[arg-type]
+    assert len(asked) <= 3 + most("AGENT_TOTAL") // (most("AGENT") - 1)
+    assert "guest-file-close" in asked[-1]
 
 
 # ---- Tomcat --------------------------------------------------------------------------------------------------

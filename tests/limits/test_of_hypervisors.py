@@ -12,14 +12,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyVmomi import vim
 
-from hypervisors import HypervisorError, Secret, Unreachable, VmRef, limits
+from hypervisors import HypervisorError, Secret, TimedOut, Unreachable, VmRef, limits
 from hypervisors.access import Access
 from hypervisors.kvm import adapter, snapshots
 from hypervisors.kvm import session as kvm_session
 from hypervisors.kvm.tunnel import Tunnel
+from hypervisors.vmware import lease, removing, tagging, tasks
 from hypervisors.vmware import session as vsphere
-from hypervisors.vmware import tagging
+from hypervisors.vmware.faults import Busy
 from hypervisors.vmware.target import target_of
 from hypervisors.wire import Allowance, proxies
 from tests.limits.dripping import HTTP, dripping, over_tls, serving
@@ -159,6 +161,39 @@ def test_a_snapshot_of_which_libvirt_says_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(snapshots, "limits", SimpleNamespace(SNAPSHOT=bound))
     with pytest.raises(Unreachable, match=r"snapshot s of old: libvirt gave no answer for 0\.05 s"):
         snapshots._long(VmRef("1", "old"), "s", lambda: threading.Event().wait(3))
+
+
+@twin("VSPHERE_TASK", "VSPHERE_LEASE", "VSPHERE_HELD")
+def test_what_vsphere_begins_and_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that runs on, a lease that is not ready, a machine that is held: each shortened, and given up."""
+    bounds = {tasks: ("_LONGEST", "VSPHERE_TASK"), lease: ("_READY", "VSPHERE_LEASE")}
+    bounds[removing] = ("_LEASE", "VSPHERE_HELD")
+    for module, (name, limit) in bounds.items():
+        assert getattr(module, name) == most(limit)
+        monkeypatch.setattr(module, name, 0.15)
+    looks: list[str] = []
+
+    def state(*_: object) -> dict[str, object]:
+        looks.append("state")
+        return {"info.state": vim.TaskInfo.State.running}
+
+    def held(*_: object) -> None:
+        looks.append("held")
+        raise Busy("an upload holds it", hint="x")
+
+    monkeypatch.setattr(tasks, "_seen", state)
+    monkeypatch.setattr(removing.power, "cut", held)
+    session: Any = SimpleNamespace(write=lambda what, begin: begin())
+    waiting = lease.Lease(session, None, "new")
+    monkeypatch.setattr(waiting, "_read", lambda *paths: {"state": vim.HttpNfcLease.State.initializing})
+    for act in (
+        lambda: tasks.run(session, "start of new", lambda: None),
+        waiting.begin,
+        lambda: removing.remove(session, None, "new"),
+    ):
+        with pytest.raises(TimedOut):
+            act()
+    assert len(looks) < 20
 
 
 @twin("LIBVIRT_CONNECTING")
