@@ -19,6 +19,7 @@ from fixtures.packagehost import database
 from fixtures.packagehost.host import DEBIAN, NEW, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Told
+from tests.journey.transplant import transplant
 from tests.journey.updating import Tale, failing, is_new
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 
@@ -371,3 +372,26 @@ def test_another_certificate_than_before_goes_back(tale: Tale, console: Callable
     assert told.status == WENT_BACK, told.err
     assert "shows the certificate: expected" in told.err
     assert {**tale.world(), "left": []} == {**before, "left": []}
+
+
+# ---- runs that an earlier version began ----------------------------------------------------------------------
+
+STORED = Path(__file__).parents[1] / "journals" / "update-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "verb"),
+    [
+        ("killed-in-the-installation", ("learnt", "install"), "resume"),
+        ("killed-in-the-installation", ("learnt", "install"), "rollback"),
+        ("killed-after-the-commit", ("learnt", "open"), "resume"),
+    ],
+)
+def test_a_run_of_an_earlier_version_goes_on(tale: Tale, name: str, record: tuple[str, str], verb: str) -> None:
+    before = tale.world()
+    assert tale.update(stop=("SIGKILL", "after", record)).status == KILLED
+    transplant(STORED / name, tale)
+    told = tale(verb, tale.run_id, *(("--yes",) if verb == "rollback" else ()))
+    assert told.status == DONE, told.err
+    assert tale.world() == before if verb == "rollback" else is_new(tale)
+    assert "snapshot" not in [step["name"] for step in tale.journal[0]["steps"]]

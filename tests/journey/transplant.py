@@ -9,14 +9,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from tests.journey.story import Story
+from typing import Any, Protocol
 
 START = "0" * 64
 
 
-def transplant(stored: Path, story: Story) -> None:
+class Told(Protocol):
+    """A story of one run, of whatever kind."""
+
+    @property
+    def run_folder(self) -> Path: ...
+
+    @property
+    def journal(self) -> list[dict[str, Any]]: ...
+
+
+def transplant(stored: Path, story: Told) -> None:
     """Into the story's one run, which was stopped where the stored one was."""
     folder = story.run_folder
     for name in ("plan.json", "settings.json"):

@@ -63,6 +63,14 @@ class Tale:
         return next(path.name for path in (self.host.folder / "runs").iterdir())
 
     @property
+    def run_folder(self) -> Path:
+        return self.host.folder / "runs" / self.run_id
+
+    @property
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.run_folder / "journal.jsonl").read_text().splitlines()]
+
+    @property
     def recorded(self) -> tuple[tuple[str, str], ...]:
         lines = (self.host.folder / "runs" / self.run_id / "journal.jsonl").read_text().splitlines()
         return tuple((record["kind"], record.get("step", "")) for record in map(json.loads, lines))
