@@ -30,6 +30,7 @@ def plan(
     no_way_back: bool = False,
     vm: str | None = None,
     log_limits: Limits | None = None,
+    from_repository: bool = False,
     run_id: str | None = None,
 ) -> UpdatePlan:
     """What `update` would do; changes nothing. Raises PlanRefused."""
@@ -38,7 +39,12 @@ def plan(
     if log_limits is not None and made.acts:
         made = replace(made, acts=(*made.acts[:-1], f"set the log's limits: {log_limits}", made.acts[-1]))
     return replace(
-        made, log_limits=log_limits, run_id=run_id or new_run_id(parts.wall), old=old, no_way_back=no_way_back
+        made,
+        log_limits=log_limits,
+        from_repository=from_repository,
+        run_id=run_id or new_run_id(parts.wall),
+        old=old,
+        no_way_back=no_way_back,
     )
 
 

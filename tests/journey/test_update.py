@@ -20,7 +20,7 @@ from fixtures.packagehost.host import DEBIAN, NEW, PackageHost, build, made, new
 from fixtures.packages import build_deb
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Told
 from tests.journey.transplant import transplant
-from tests.journey.updating import Tale, failing, is_new
+from tests.journey.updating import Tale, failing, is_new, needing_another
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
@@ -372,6 +372,17 @@ def test_another_certificate_than_before_goes_back(tale: Tale, console: Callable
     assert told.status == WENT_BACK, told.err
     assert "shows the certificate: expected" in told.err
     assert {**tale.world(), "left": []} == {**before, "left": []}
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-scanpackages"), reason="needs a repository's tools")
+def test_dependencies_come_from_the_repositories_of_the_host(tale: Tale, tmp_path: Path) -> None:
+    new = needing_another(tmp_path / "new", tale.host)
+    told = tale.update("--from-repository", packages=new)
+    assert told.status == DONE, told.err
+    assert is_new(tale)
+    assert any(line.startswith("another ii 1-1") for line in tale.world()["packages"])
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
 
 
 # ---- runs that an earlier version began ----------------------------------------------------------------------

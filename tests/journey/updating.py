@@ -2,14 +2,16 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fixtures.memory import MemoryHypervisor
 from fixtures.packagehost import machine
 from fixtures.packagehost.host import DEBIAN, NEW, Kind, PackageHost, new_stubs
-from fixtures.packages import build_deb, build_rpm
+from fixtures.packages import Stub, build_deb, build_rpm, core_os
 from hypervisors import VmRef
 from tests.journey.story import Child, Stop, Told
 
@@ -115,3 +117,27 @@ def failing(folder: Path, scripts: dict[str, dict[str, str]], kind: Kind = DEBIA
     for stub in new_stubs(scripts):
         (build_deb if kind.format == "deb" else build_rpm)(stub, folder)
     return folder
+
+
+def needing_another(folder: Path, host: PackageHost) -> Path:
+    """The new release, whose dependencies need a package that only the host's repository has."""
+    new = failing(folder, {}, host.kind)
+    make = build_deb if host.kind.format == "deb" else build_rpm
+    for path in new.glob(f"*core-os*.{host.kind.format}"):
+        path.unlink()
+    shutil.rmtree(next(new.glob(".*core-os*")))
+    make(replace(core_os("no-deps", NEW), depends="another"), new)
+    repository = host.root / "repository"
+    repository.mkdir()
+    make(Stub("another", "1-1"), repository)
+    if host.kind.format == "deb":
+        scanned = subprocess.run(["dpkg-scanpackages", "."], cwd=repository, check=True, capture_output=True)
+        (repository / "Packages").write_bytes(scanned.stdout)
+        (host.root / "etc/apt").mkdir()
+        (host.root / "etc/apt/sources.list").write_text("deb [trusted=yes] file:/repository ./\n")
+    else:
+        subprocess.run(["createrepo_c", "--quiet", str(repository)], check=True)
+        (host.root / "etc/yum.repos.d").mkdir()
+        text = "[own]\nname=own\nbaseurl=file:///repository\ngpgcheck=0\n"
+        (host.root / "etc/yum.repos.d/own.repo").write_text(text)
+    return new

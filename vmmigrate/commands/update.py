@@ -92,6 +92,13 @@ def start(
             help="Have journald, and rsyslog where it can be set beside, drop nothing below this.",
         ),
     ] = None,
+    from_repository: Annotated[
+        bool,
+        typer.Option(
+            "--from-repository",
+            help="Fetch what ciphermail-core-os-… depends on from the repositories that HOST is set to.",
+        ),
+    ] = False,
     no_snapshot: Annotated[
         bool, typer.Option("--no-snapshot", help="In place of --vm: no copy of the whole machine is made.")
     ] = False,
@@ -131,6 +138,7 @@ def start(
             old_packages=old_packages,
             no_way_back=no_way_back,
             vm=vm,
+            from_repository=from_repository,
             log_limits=limits_of(log_limits) if log_limits else None,
         )
         if made.nothing_to_do:

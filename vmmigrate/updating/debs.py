@@ -8,16 +8,17 @@ from vmmigrate.updating.tools import Keeping, State
 
 _STATES = ("dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n")
 # Nobody is there to be asked; what was edited stays, and the new one is laid beside it (dpkg(1), debconf(7)).
-_QUIETLY = (
+_ENVIRONMENT = (
     "env",
     "LC_ALL=C",
     "DEBIAN_FRONTEND=noninteractive",
     "DEBIAN_PRIORITY=critical",
     "UCF_FORCE_CONFFOLD=1",
-    "dpkg",
-    "--force-confold",
-    "--force-confdef",
 )
+_KEEP_EDITED = ("--force-confold", "--force-confdef")
+_QUIETLY = (*_ENVIRONMENT, "dpkg", *_KEEP_EDITED)
+_APT = ("apt-get", "--yes", "--no-remove", *(f"--option=Dpkg::Options::={option}" for option in _KEEP_EDITED))
+_HINT = "see /var/log/dpkg.log and journalctl there; what is half done: dpkg --audit"
 _KEEPING = Keeping(
     ending="deb",
     caches=("/var/cache/apt/archives",),
@@ -46,6 +47,11 @@ class Dpkg:
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         _run(shell, *(("--force-downgrade",) if back else ()), "--install", *paths)
 
+    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
+        """By apt, whose lists are renewed first."""
+        for words in (("apt-get", "update"), (*_APT, "install", *paths)):
+            tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT)
+
     def remove(self, shell: Shell, names: Sequence[str]) -> None:
         _run(shell, "--purge", *names)
 
@@ -57,9 +63,8 @@ class Dpkg:
 
 
 def _run(shell: Shell, *words: str) -> None:
-    hint = "see /var/log/dpkg.log and journalctl there; what is half done: dpkg --audit"
-    tools.run(shell, (*_QUIETLY, *words), busy=_is_locked, shown=("dpkg", *words), hint=hint)
+    tools.run(shell, (*_QUIETLY, *words), busy=_is_locked, shown=("dpkg", *words), hint=_HINT)
 
 
 def _is_locked(said: str) -> bool:
-    return "lock" in said and "another process" in said
+    return "lock" in said and ("another process" in said or "held by process" in said)

@@ -55,6 +55,7 @@ class UpdatePlan:
     no_way_back: bool = False
     vm: VmRef | None = None
     log_limits: Limits | None = None
+    from_repository: bool = False
 
     @property
     def names(self) -> Mapping[str, str]:

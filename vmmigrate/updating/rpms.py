@@ -69,9 +69,15 @@ class Rpm:
 
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         """Also what is there already: its scripts may not have run to their end."""
-        names = " ".join(path.rpartition("/")[2].removesuffix(".rpm") for path in paths)
         argv = ("rpm", "-U", "--replacepkgs", *(("--oldpackage",) if back else ()), *paths)
-        _run(shell, argv, _within(names))
+        _run(shell, argv, _within(_names(paths)))
+
+    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
+        """By dnf, or on SUSE by zypper; the files themselves are the operator's, whose digests were compared."""
+        dnf = ("dnf", "--assumeyes", "--setopt=install_weak_deps=False", "--setopt=localpkg_gpgcheck=False", "install")
+        zypper = ("zypper", "--non-interactive", "install", "--no-recommends", "--allow-unsigned-rpm")
+        has_dnf = shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0
+        _run(shell, (*(dnf if has_dnf else zypper), *paths), _within(_names(paths)))
 
     def remove(self, shell: Shell, names: Sequence[str]) -> None:
         _run(shell, ("rpm", "-e", *names), _within(" ".join(names)))
@@ -81,6 +87,11 @@ class Rpm:
 
     def keep(self, shell: Shell, folder: str, name: str, version: str) -> bool:
         return tools.keep(shell, folder, name, version, _KEEPING)
+
+
+def _names(paths: Sequence[str]) -> str:
+    """Each file is called as its package."""
+    return " ".join(path.rpartition("/")[2].removesuffix(".rpm") for path in paths)
 
 
 def _within(names: str) -> tuple[str, ...]:

@@ -48,6 +48,12 @@ class Tool(Protocol):
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         """All in one transaction. `back`: to a release that is older. Raises CommandFailed, Busy."""
 
+    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
+        """What these need comes from the repositories that the host is set to; nothing is removed for it.
+
+        Raises CommandFailed, Busy.
+        """
+
     def remove(self, shell: Shell, names: Sequence[str]) -> None:
         """Raises CommandFailed, Busy."""
 

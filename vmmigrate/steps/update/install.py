@@ -38,7 +38,9 @@ def do(run: Run) -> None:
     for group in ([p for p in plan.packages if p.name not in PAIR], [p for p in plan.packages if p.name in PAIR]):
         if group and differing(tool, shell, {package.name: package.version for package in group}):
             paths = [new_path(run, package) for package in group]
-            _alone(run, lambda paths=paths: tool.install(shell, paths))  # type: ignore[misc]
+            fetches = plan.from_repository and not set(PAIR).intersection(package.name for package in group)
+            act = tool.install_with_dependencies if fetches else tool.install
+            _alone(run, lambda act=act, paths=paths: act(shell, paths))  # type: ignore[misc]
     _refuse_half(tool, shell, wanted(plan))
     gateway.stop_all(run)  # what the packages' scripts have started
 

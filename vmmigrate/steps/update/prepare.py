@@ -70,7 +70,8 @@ def copy(run: Run) -> None:
     plan, shell = plan_of(run), shell_of(run)
     for package in plan.packages:
         copying.upload(shell, package.path, new_path(run, package), package.sha256)
-    tool_of(plan).rehearse(shell, [new_path(run, package) for package in plan.packages])
+    if not plan.from_repository:  # what is missing then is fetched first
+        tool_of(plan).rehearse(shell, [new_path(run, package) for package in plan.packages])
 
 
 def is_copied(run: Run) -> Iterator[Check]:
