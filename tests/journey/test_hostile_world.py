@@ -158,9 +158,9 @@ def test_an_old_gateway_that_turns_hostile_under_way(
     with watched(story, tmp_path, monkeypatch):
         assert story.migrate(stop=("SIGKILL", "before", number("begin", "export")), **QUICKLY).status == KILLED
         turn(story, story.lab.old_id, kind)
-        resumed = in_words(story.resume())
+        resumed = in_words(story.command("resume", story.run_id, **QUICKLY))
         if resumed.status != DONE:
-            in_words(story.rollback())
+            in_words(story.command("rollback", story.run_id, "--yes", **QUICKLY))
         assert len(live(story)) == 1
 
 
@@ -174,5 +174,5 @@ def test_a_new_gateway_that_turns_hostile_after_the_commit(
         assert story.migrate(**QUICKLY).status == DONE
         [new] = gateways(story).keys() - {story.lab.old_id}
         turn(story, new, kind)
-        in_words(story.rollback())
+        in_words(story.command("rollback", story.run_id, "--yes", **QUICKLY))
         assert len(live(story)) == 1
