@@ -55,7 +55,7 @@ from hypervisors.types import (
     VmRef,
     no_progress,
 )
-from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, let_settle, once_reachable, wait_for
+from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, let_settle, once_reachable, patient, wait_for
 from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.tls import fetch_leaf
 from hypervisors.words import Words, in_one_line, recordable
@@ -134,6 +134,7 @@ __all__ = [
     "no_progress",
     "normal_fingerprint",
     "once_reachable",
+    "patient",
     "plug_by_hand",
     "printable",
     "recordable",

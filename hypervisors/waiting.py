@@ -10,6 +10,8 @@ from hypervisors.types import Progress, ProgressListener, no_progress
 
 T = TypeVar("T")
 
+_PATIENCE = 30.0  # seconds: a connection whose other end was switched off meanwhile says nothing
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -87,6 +89,25 @@ def once_reachable(look: Callable[[], T]) -> Callable[[], T]:
             raise NotYet(str(error)) from error
 
     return probe
+
+
+def patient(look: Callable[[float], T], *, first: float, timeout: float, clock: Clock) -> Callable[[], T]:
+    """A look that is given `first` seconds; after one that took them all, half of what is left of `timeout`, up to 30.
+
+    A busy machine accepts a connection at once and greets late: to hang up and call again only adds to its work.
+    """
+    ends, given = clock.now() + timeout, first
+
+    def attempt() -> T:
+        nonlocal given
+        began = clock.now()
+        try:
+            return look(given)
+        finally:
+            if clock.now() - began >= given:
+                given = max(first, min((ends - clock.now()) / 2, _PATIENCE))
+
+    return attempt
 
 
 def wait_for(

@@ -125,6 +125,11 @@ FOUND = {
         Leg("rollback --scope links"),
         Leg("rollback", before=(move("off-new"),)),
     ),
+    "a way back is killed after it closed the new intake, and refused when it is taken up again": (
+        Leg("migrate"),
+        Leg("rollback", during=(("after guest 198.51.100.100: sudo -k -S -p vmmigrate-asks: -- nft -f", KILL),)),
+        Leg("resume", before=(move("staging-down"),)),
+    ),
 }
 
 

@@ -81,6 +81,7 @@ class RunState:
     until: float | None = None  # Unix seconds: how long it may stand at its stop
     ended: str | None = None
     finished: bool = False
+    unseen: tuple[str, ...] = ()  # what its `finish` could not see
     ever_learnt: frozenset[str] = frozenset()  # groups, also of steps that were undone since
     learnt_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)  # step → what a person must do because its undo failed
@@ -235,7 +236,7 @@ def _end(state: RunState, record: Record) -> RunState:
 
 
 def _finished(state: RunState, record: Record) -> RunState:
-    return _with(state, finished=True)
+    return _with(state, finished=True, unseen=tuple(record.data.get("unseen", ())))
 
 
 def _note(state: RunState, record: Record) -> RunState:

@@ -1,5 +1,6 @@
 """What cannot be continued, and from which step it is done again; what a refused way back has left as it was."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vmmigrate.itinerary import REDO
@@ -27,11 +28,14 @@ def redo(state: RunState, first: str, reason: str) -> Back:
 def left_as_it_was(steps: Sequence[Step], state: RunState, records: Sequence[Record]) -> Iterator[Step]:
     """Where an undo was refused before it changed anything: that step, and those that this way back only recorded as
     undone, because there is nothing to undo. Of those that were done before: one that was only begun is not done by it.
+    Nor is one whose undo an earlier process had begun: that one may have changed something.
     """
     turned = max(at for at, record in enumerate(records) if record.kind is Kind.DIRECTION)
     before, since = fold(records[:turned]), records[turned:]
     undone = {record.data["step"] for record in since if record.kind is Kind.UNDONE}
+    begun = Counter(record.data["step"] for record in since if record.kind is Kind.UNDO)
     for step in steps:
         idle = step.name in undone and isinstance(step.undo, Nothing) and not step.learns
-        if before.steps[step.name] is Status.DONE and (idle or state.steps[step.name] is Status.UNDOING):
+        refused = state.steps[step.name] is Status.UNDOING and begun[step.name] == 1
+        if before.steps[step.name] is Status.DONE and (idle or refused):
             yield step

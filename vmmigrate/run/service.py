@@ -26,11 +26,12 @@ def at_once(look: Looking) -> Service:
 
 def offered(verbs: tuple[tuple[str, str], ...], mail: Service | None) -> tuple[tuple[str, str], ...]:
     """Those that would not be refused, as far as was seen: nothing is made final while it is not as it should be."""
-    if mail is None or mail.state == NOT_LOOKED_AT:
+    if mail is None:
         return verbs
     if mail.barred:
         return ()
-    return tuple(verb for verb in verbs if verb[0] not in mail.impossible and (verb[0] != "finish" or mail.expected))
+    ends = mail.expected or mail.state == NOT_LOOKED_AT
+    return tuple(verb for verb in verbs if verb[0] not in mail.impossible and (ends or verb[0] != "finish"))
 
 
 def looked_at(look: Looking, within: Within) -> Service:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from hypervisors import (
@@ -12,6 +13,7 @@ from hypervisors import (
     Pace,
     TlsTrust,
     once_reachable,
+    patient,
     wait_for,
 )
 from hypervisors.wire.ssh import host_key_seen
@@ -30,6 +32,7 @@ from vmmigrate.settings.models import Settings
 
 T = TypeVar("T")
 
+_CONNECTS = 5.0  # seconds
 UNSEEN = "unseen"  # in place of a number, where nobody could count
 
 
@@ -68,6 +71,7 @@ class Run:
     step: str = ""
     leave_behind: bool = False
     discard: Discard = Discard()
+    unseen: tuple[str, ...] = ()  # what a `finish` could not see, for its record
     accepts: tuple[str, ...] = ()  # ids of what may stay otherwise than it should be, by the command itself
     _learn: Callable[[object], None] = lambda value: None
     _found: dict[str, str] = field(default_factory=dict)  # by host key: where this process found the new guest
@@ -117,6 +121,12 @@ class Run:
         """As `wait`, for something that does not answer yet: unreachable is tolerated, a refusal is final."""
         return self.wait(what, once_reachable(look), timeout=timeout, clears=clears)
 
+    def wait_for_host_key(self, what: str, host: str, *, first: float, timeout: float, clears: str) -> str:
+        """As `new_host_key`, of a guest that may be slow: a first try is given `first` seconds, and later ones more."""
+        ask = partial(self._host_key, host)
+        look = patient(ask, first=first, timeout=timeout, clock=self.pace.clock)
+        return self.wait_for_answer(what, look, timeout=timeout, clears=clears)
+
     # ---- the two appliances --------------------------------------------------------------------------------
 
     @property
@@ -137,9 +147,17 @@ class Run:
 
     def new_host_key(self, host: str, *, timeout: float) -> str:
         """The fingerprint that the new VM's SSH shows at `host`, nobody logged in. Raises Unreachable."""
-        ssh = self.settings.new.ssh
-        rsa, dial = ssh.insecure_ssh_rsa, self.dial_to(host)
-        return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=dial).fingerprint
+        return self._host_key(host, timeout)
+
+    def _host_key(self, host: str, timeout: float) -> str:
+        """To connect has a time of its own: a guest's kernel does that, however busy it is."""
+        ssh, dial = self.settings.new.ssh, self.dial_to(host)
+
+        def soon(to: str, port: int, within: float) -> socket.socket:
+            return dial(to, port, min(within, _CONNECTS))
+
+        rsa = ssh.insecure_ssh_rsa
+        return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=soon).fingerprint
 
     @property
     def new_guest(self) -> NewGuest:

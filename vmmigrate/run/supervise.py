@@ -159,7 +159,7 @@ def finish(engine: Engine, run: Run) -> None:
         )
         refuse_left_over(engine, run)
     run.rundir.drop_secrets()
-    engine.journal.append(Kind.FINISHED)
+    engine.journal.append(Kind.FINISHED, {"unseen": run.unseen} if run.unseen else {})
     report(engine, run, FINISHED)
 
 

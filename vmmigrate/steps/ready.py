@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused, Unreachable
+from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, TrustRefused, Unreachable, patient
 from hypervisors.wire.ssh import fingerprint_of_key
 from vmmigrate import hardware
 from vmmigrate.appliance.family import Software
@@ -19,7 +19,7 @@ from vmmigrate.run.whereabouts import is_ipv6, leases
 from vmmigrate.steps import deploy, guards
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
-_LOOK = 5.0  # seconds for one answer
+_LOOK, _AGAIN = 5.0, 10.0  # seconds: for its first answer, and for one from a guest that has answered before
 BOOTS = "check the new VM's screen: does it boot, does it get an address on the staging network?"
 
 
@@ -60,11 +60,11 @@ def holds(run: Run) -> Iterator[Check]:
     yield Check("new-vm-runs", what, "running", guards.power_in_words(power), Verdict.of(power is PowerState.RUNNING))
     if power is PowerState.RUNNING:
         try:
-            seen = run.new_host_key(run.new_guest.staging_address, timeout=_LOOK)
+            seen = run.new_host_key(run.new_guest.staging_address, timeout=_AGAIN)
         except Unreachable:
             if not run.found_again(guest.host_key, run.new_guest.staging_address):
                 raise
-            seen = run.new_host_key(run.new_guest.staging_address, timeout=_LOOK)
+            seen = run.new_host_key(run.new_guest.staging_address, timeout=_AGAIN)
         what = f"SSH host key at {run.new_guest.staging_address}"
         yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(seen == guest.host_key))
 
@@ -72,21 +72,22 @@ def holds(run: Run) -> Iterator[Check]:
 def _leased(run: Run, new: NewVm) -> str:
     known = run.facts.find(NewGuest)
 
-    def probe() -> str:
+    def probe(seconds: float) -> str:
         """One of IPv6 must answer: a guest has several, and an IPv4 address may still be coming."""
         found = leases(run.hypervisor, new)
         for address in found:
             if known is None and not is_ipv6(address):
                 return address
             with suppress(Unreachable):
-                seen = run.new_host_key(address, timeout=_LOOK)
+                seen = run.new_host_key(address, timeout=seconds)
                 if known is None or seen == known.host_key:
                     return address
         raise NotYet(f"nothing answers at {', '.join(found)}" if found else "no address on the staging NIC")
 
     clears = f"{_boots(run, new)} If the hypervisor cannot find the address, set new.staging_address."
     limit = run.settings.limits.boot
-    return run.wait_for_answer("the new VM's address on staging", probe, timeout=limit, clears=clears)
+    look = patient(probe, first=_LOOK, timeout=limit, clock=run.pace.clock)
+    return run.wait_for_answer("the new VM's address on staging", look, timeout=limit, clears=clears)
 
 
 def _boots(run: Run, new: NewVm) -> str:
@@ -97,12 +98,9 @@ def _boots(run: Run, new: NewVm) -> str:
 
 def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     """The host key's fingerprint, and who vouches for it. Raises TrustRefused if nobody does."""
-
-    def look() -> str:
-        return run.new_host_key(address, timeout=_LOOK)
-
+    limit, clears = run.settings.limits.boot, _boots(run, new)
     # a lease is no proof: it exists before the guest has booted
-    seen = run.wait_for_answer("SSH on the new VM", look, timeout=run.settings.limits.boot, clears=_boots(run, new))
+    seen = run.wait_for_host_key("SSH on the new VM", address, first=_LOOK, timeout=limit, clears=clears)
     if known := run.facts.find(NewGuest):
         return known.host_key, known.trusted_by  # the same VM as before: nobody may vouch for another key
     pinned = run.settings.new.ssh.host_key

@@ -30,7 +30,7 @@ def look(run: Run, standing: Standing, past: Sequence[Outage]) -> Service:
 
     Raises what the hypervisor raises.
     """
-    rules = elsewhere.keeps_out(run) if _is_committed(standing) else ""
+    rules = _rules(run, standing)
     held = guards.holders(run)
     for _ in range(_MOST_LOOKS):
         found = _look(Seen(run, standing, {holder.vm.id: holder for holder in held}, rules), past)
@@ -53,9 +53,13 @@ def _look(seen: Seen, past: Sequence[Outage]) -> Service:
     return replace(found, barred="; ".join(map(str, barred)), now=found.now and now)
 
 
-def _is_committed(standing: Standing) -> bool:
-    """It opened the new VM, and that is as it left it: from `finish` on that guest is its owner's."""
-    return standing.state.steps[standing.itinerary.commit] is Status.DONE and not standing.state.finished
+def _rules(run: Run, standing: Standing) -> str | None:
+    """Which keep the world out of the new guest that the run has opened. From `finish` on that guest is its owner's: it
+    is not logged in to any more, and counts as the `finish` saw it.
+    """
+    if standing.state.finished:
+        return None if standing.state.unseen else ""
+    return elsewhere.keeps_out(run) if standing.state.steps[standing.itinerary.commit] is Status.DONE else ""
 
 
 def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
@@ -94,12 +98,20 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
     closed = _refusal(seen.run)
     if closed is not None:
         return _unanswered(seen, name, closed, past)
-    if is_new and commit is not Status.DONE:
-        why = f"{name} is plugged in and answers this workstation; it is not recorded that it is open to all"
+    if is_new and (why := _unknown(seen, commit)):
+        why = f"{name} is plugged in and answers this workstation; {why}"
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
     since, right = _since(seen, one, past), _is_expected(seen, one)
-    rules = f"the firewall of {name} was not looked at" if is_new and seen.rules is None else ""
-    return Service(FLOWING, (name,), since, rules, expected=right, machines=_machines(seen, open_=True))
+    return Service(FLOWING, (name,), since, expected=right, machines=_machines(seen, open_=True))
+
+
+def _unknown(seen: Seen, commit: Status) -> str:
+    """What a greeting does not show: an isolated gateway greets this workstation, and nobody else."""
+    if commit is not Status.DONE:
+        return "it is not recorded that it is open to all"
+    if seen.rules is None:
+        return "whether its firewall lets the world in was not looked at (no password at hand, or no answer on staging)"
+    return ""
 
 
 def _of_an_unopened(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:

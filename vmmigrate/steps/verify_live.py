@@ -7,7 +7,7 @@ from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.verify import CERTIFICATES, GREETING, compare_all
 
-_LOOK = 3.0  # seconds for one answer
+_LOOK, _AGAIN = 3.0, 10.0  # seconds: for its first answer, and for one from a guest that has answered before
 _WHAT = "SSH host key at the live address"
 _ANOTHER = "another machine answers at this address: find it before you try again"
 
@@ -28,14 +28,10 @@ def do(run: Run) -> None:
 def holds(run: Run) -> Iterator[Check]:
     """The new VM, and no other, is at the live address."""
     expected = run.facts.of(NewGuest).host_key
-    seen = run.new_host_key(run.plan.identity.host, timeout=_LOOK)
+    seen = run.new_host_key(run.plan.identity.host, timeout=_AGAIN)
     yield Check("live-host-key", _WHAT, expected, seen, Verdict.of(seen == expected), _ANOTHER)
 
 
 def _host_key(run: Run, host: str) -> str:
-    clears = "is the new VM's NIC on the right network, and is its address configured?"
-
-    def look() -> str:
-        return run.new_host_key(host, timeout=_LOOK)
-
-    return run.wait_for_answer(f"the new gateway at {host}", look, timeout=run.settings.limits.network, clears=clears)
+    clears, limit = "is the new VM's NIC on the right network, and is its address configured?", run.settings.limits
+    return run.wait_for_host_key(f"the new gateway at {host}", host, first=_LOOK, timeout=limit.network, clears=clears)

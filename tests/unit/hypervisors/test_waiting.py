@@ -16,6 +16,7 @@ from hypervisors import (
     Unreachable,
     Wait,
     once_reachable,
+    patient,
     wait_for,
 )
 
@@ -121,3 +122,37 @@ def test_what_is_not_reachable_yet_is_asked_again_and_a_refusal_is_final() -> No
 def test_any_other_exception_ends_the_wait() -> None:
     with pytest.raises(ZeroDivisionError):
         wait_for("it", lambda: 1 // 0, timeout=9, clears="x")
+
+
+@pytest.mark.parametrize(
+    ("first", "total", "given"),
+    [(3, 60, [3, 28.5, 14.25]), (5, 300, [5, 30, 30]), (3, 8, [3, 3, 3]), (20, 10, [20, 20, 20])],
+)
+def test_one_that_is_slow_is_given_more_of_what_is_left(first: float, total: float, given: list[float]) -> None:
+    time, asked = Time(), list[float]()
+
+    def silent(seconds: float) -> str:
+        asked.append(seconds)
+        time.slept.append(seconds)
+        raise NotYet("nothing")
+
+    look = patient(silent, first=first, timeout=total, clock=time.pace().clock)
+    for _ in given:
+        with pytest.raises(NotYet):
+            look()
+    assert asked == given
+
+
+def test_one_that_refuses_at_once_is_asked_as_before() -> None:
+    time, asked = Time(), list[float]()
+
+    def refuses(seconds: float) -> str:
+        asked.append(seconds)
+        time.slept.append(0.1)
+        raise Unreachable("refused", hint="")
+
+    look = patient(refuses, first=3, timeout=60, clock=time.pace().clock)
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            look()
+    assert asked == [3, 3, 3]
