@@ -89,4 +89,11 @@ def do_notes(run: Run) -> None:
 def undo_notes(run: Run) -> None:
     for vm in run.hypervisor.find_tagged(run.run_id):
         run.hypervisor.set_notes(vm, "")
-    claim.note(run, f"run {run.run_id}: switched back; {run.plan.new_name} is kept, unplugged, until finish")
+    note_went_back(run)
+
+
+def note_went_back(run: Run) -> None:
+    """On the old VM, of a run whose new one was open. Also where the record of the other note was lost."""
+    words = f"run {run.run_id}: switched back; {run.plan.new_name} is kept, unplugged, until finish"
+    if words not in run.hypervisor.inventory(run.plan.old).notes:
+        claim.note(run, words)

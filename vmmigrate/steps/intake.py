@@ -10,11 +10,11 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing
 from vmmigrate.appliance.units import BOOT_ID, boot_id
 from vmmigrate.errors import QueueHoldsMail
-from vmmigrate.facts import Backup, Intake, NewVm, Plugged
+from vmmigrate.facts import Backup, Intake, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import agent, frozen, guards, links, note_old
+from vmmigrate.steps import agent, close, frozen, guards, links, note_old
 
 BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # opens it again
 
@@ -59,6 +59,8 @@ def _ports(run: Run, look: LookingShell) -> tuple[int, ...]:
 
 def undo(run: Run) -> None:
     answering(run, lambda: _open(run))
+    if run.facts.last(Opened) is not None:
+        close.note_went_back(run)
 
 
 def _open(run: Run) -> None:
