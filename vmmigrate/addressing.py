@@ -14,6 +14,7 @@ from ipaddress import (
     ip_interface,
     ip_network,
 )
+from itertools import chain, count
 from typing import TypeVar
 
 Address = IPv4Address | IPv6Address
@@ -172,13 +173,14 @@ def addressing(cidr: str, gateway: str | None = None, dns: Sequence[str] = ()) -
 class LiveNic:
     """A NIC of the guest, by its name there, and what it gets. `beside`: name and MAC of the guest's other NICs.
 
-    Raises ValueError for a name or MAC that is none.
+    `taken`: names that a VLAN of ours may not have. Raises ValueError for a name or MAC that is none.
     """
 
     name: str
     mac: str
     addressing: Addressing
     beside: tuple[tuple[str, str], ...] = ()
+    taken: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         interface_name(self.name)
@@ -190,5 +192,5 @@ class LiveNic:
         vlan = self.addressing.vlan
         if vlan is None:
             return self.name
-        named = f"{self.name}.{vlan}"
-        return named if _NAME.fullmatch(named) else f"vlan{vlan}"
+        names = chain((f"{self.name}.{vlan}", f"vlan{vlan}"), (f"live{number}.{vlan}" for number in count()))
+        return next(name for name in names if _NAME.fullmatch(name) and name not in self.taken)

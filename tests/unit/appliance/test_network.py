@@ -362,6 +362,30 @@ def test_netplan_gets_a_file_of_our_own() -> None:
     assert shell.ran.count("netplan generate") == 1
 
 
+TAGGED = LiveNic("eth0", LIVE, replace(WHOLE, vlan=100))
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("network:\n  vlans:\n    eth1.100:\n      id: 100\n", "eth0.100"),
+        ("network:\n  vlans:\n    eth0.100:\n      id: 100\n      link: eth0\n", "eth0.100"),  # the same: taken over
+        ("network:\n  vlans: {eth0.100: {id: 100, link: eth0}}\n", "eth0.100"),
+        ("network:\n  vlans:\n    eth0.100:\n      id: 7\n    b:\n      id: 100\n", "vlan100"),
+        ("network: {vlans: {'eth0.100': {id: 1000}}}\n", "vlan100"),
+        ("network:\n  bridges:\n    eth0.100:\n      interfaces: [eth1]\n", "vlan100"),
+        ('{"network": {"bridges": {"eth0.100": {}}, "vlans": {"vlan100": {"id": 9}}}}', "live0.100"),
+        ("network:\n  ethernets:\n    eth0x100: {}\n    neth0.100: {}\n", "eth0.100"),
+    ],
+)
+def test_a_vlan_has_no_name_that_the_image_gives_to_something_else(image: str, name: str) -> None:
+    """Netplan joins what has one name, addresses too, and refuses all where two kinds have it."""
+    shell = guest({shlex.join(netplan.OTHERS): image})
+    assert netplan.named_apart(look_at(shell), TAGGED).device == name
+    untagged = LiveNic("eth0", LIVE, WHOLE)
+    assert netplan.named_apart(look_at(shell), untagged) is untagged
+
+
 @pytest.mark.parametrize(
     ("image", "expected"),
     [

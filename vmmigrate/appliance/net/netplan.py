@@ -1,7 +1,9 @@
 """Configure a NIC by netplan and systemd-networkd: a file of our own, `netplan generate`, and networkctl."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from vmmigrate.addressing import LiveNic, Route
@@ -17,6 +19,11 @@ STAGING_PATH = "/etc/netplan/91-vmmigrate-staging.yaml"
 IDS = ("00-vmmigrate-live", "!00-vmmigrate-live")  # the second where the image has one that goes before the first
 _FOLDER = "/etc/netplan"
 _LISTING = ("ls", "-1", _FOLDER)
+# Each line of them ends: the first of one file is no end of another's last.
+OTHERS = (
+    *("find", "/lib/netplan", _FOLDER, "/run/netplan", "-name", "*.y*ml", "!", "-name", PurePosixPath(PATH).name),
+    *("-exec", "grep", "-h", "", "{}", "+"),
+)
 QUESTIONS = (question("netplan"), _LISTING)
 _META = FileMeta("0600", "root", "root")
 _PATIENCE = 120.0
@@ -43,6 +50,28 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
     shell.install(*ours, *resolvers, folders=(str(PurePosixPath(beside.path).parent),))
     shell.run(("netplan", "generate"), user="root", timeout=_PATIENCE)
     networkd.apply(shell, live)
+
+
+def named_apart(look: LookingShell, live: LiveNic) -> LiveNic:
+    """Its VLAN under a name that the image's files do not give to anything else: netplan joins what has one name, and
+    refuses all where the two are of different kinds. One of that name and number is ours to take over.
+    """
+    if live.addressing.vlan is None:
+        return live
+    said = look.run(OTHERS, user="root", check=False).stdout
+    while _is_another(said, live.device, live.addressing.vlan):
+        live = replace(live, taken=(*live.taken, live.device))
+    return live
+
+
+def _is_another(said: str, name: str, number: int) -> bool:
+    """Whether that YAML defines something of that name which is not this VLAN."""
+    for found in re.finditer(rf"""^([ \t]*)(.*[{{,\s])?["']?{re.escape(name)}["']?[ \t]*:(.*)$""", said, re.MULTILINE):
+        deeper = re.match(rf"(\n{found[1]}[ \t]+\S.*|\n[ \t]*(?=\n|$))*", said[found.end() :])
+        inside = found[3].partition("}")[0] + (deeper[0] if deeper else "")
+        if not re.search(rf"""(^|[{{,\s])["']?id["']?[ \t]*:[ \t]*{number}\b""", inside):
+            return True
+    return False
 
 
 def _beside(live: LiveNic, own: str) -> NewFile:

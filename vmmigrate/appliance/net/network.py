@@ -115,6 +115,8 @@ def configure_live(
     _refuse_own_branch(look, network.by_mac(mac), live)
     _refuse_second_default(shell, network, live)
     stack = stack_of(look, live.name)
+    if stack is NETPLAN:
+        live = netplan.named_apart(look, live)
     shell_files = tuple(cloudinit.kept_off(look))
     if shell_files:
         shell.install(*shell_files)
