@@ -13,7 +13,7 @@ from hypervisors.vmware.carrying import Around
 from hypervisors.vmware.session import Session
 
 _PATHS = (
-    *("config", "customValue", "parentVApp", "runtime.host", "runtime.minRequiredEVCModeKey"),
+    *("config", "customValue", "parentVApp", "resourcePool", "runtime.host", "runtime.minRequiredEVCModeKey"),
     "declaredAlarmState",
 )
 
@@ -42,7 +42,7 @@ def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
         alarms=asked("alarms", lambda: _alarms(session, machine, found.get("declaredAlarmState") or ())),
         snapshots=asked("snapshots", lambda: (s.name for s in snapshots.snapshots(session, machine, spec.like.name))),
         evc=found.get("runtime.minRequiredEVCModeKey") or "",
-        in_vapp=found.get("parentVApp") is not None,
+        in_vapp=found.get("parentVApp") is not None or isinstance(found.get("resourcePool"), vim.VirtualApp),
         is_vcenter=session.is_vcenter,
         unread=unread,
     )

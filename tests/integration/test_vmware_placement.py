@@ -25,6 +25,7 @@ from hypervisors import (
     identify_image,
     no_progress,
 )
+from hypervisors.carried import Fate
 from hypervisors.vmware import autostart, placement, properties, stores
 from tests.unit.hypervisors.small_ova import stream_optimized, write_ova
 
@@ -176,6 +177,51 @@ class TestOldOneInAVapp:
         new = vcenter.hypervisor.deploy(vcenter.spec(disk, like=like, nics=nics), no_progress)
         assert vcenter.machine(new).resourcePool == pool
         assert isinstance(vcenter.machine(new).parent, vim.Folder)
+        spec = dataclasses.replace(vcenter.spec(disk, like=like, nics=nics), name="another")
+        assert vcenter.hypervisor.rehearse(spec) == ()
+        [said] = [each for each in vcenter.hypervisor.carried(spec) if each.what == "parentVApp"]
+        assert (said.fate, "start order" in said.why) == (Fate.DROPPED, True)
+
+
+class TestOldOneOnASegmentOfNsx:
+    def test_its_card_is_read_and_the_new_one_is_plugged_into_the_same(self, vcenter: World, disk: Image) -> None:
+        """No API plugs a card of the simulator into one: its answers and the list of networks have it."""
+        vcenter.simulator.add_segment("seg-mail", "4f1c-mail")
+        segment = Network("seg-mail", "opaque")
+        assert segment in vcenter.hypervisor.networks()
+        backing = vim.vm.device.VirtualEthernetCard.OpaqueNetworkBackingInfo
+        spec = furniture._shape(vcenter.service, "nsx", [("00:50:56:0a:00:41", "lan", True)])
+        card = next(each.device for each in spec.deviceChange if hasattr(each.device, "macAddress"))
+        card.backing = backing(opaqueNetworkId="4f1c-mail", opaqueNetworkType="nsx.LogicalSwitch")
+        folder, pool = vcenter.machine(vcenter.old).parent, vcenter.machine(vcenter.old).resourcePool
+        old = furniture._done(folder.CreateVM_Task(spec, pool))
+        like = VmRef(old.config.instanceUuid, "nsx")
+        assert [nic.network for nic in vcenter.hypervisor.inventory(like).nics] == [segment]
+        nics = (NicSpec(segment, NEW_MAC, link_up=False),)
+        wanted = vcenter.spec(disk, like=like, nics=nics)
+        assert vcenter.hypervisor.rehearse(wanted) == ()
+        assert not [each for each in vcenter.hypervisor.carried(wanted) if "4f1c" in each.what + each.why]
+        new = vcenter.hypervisor.deploy(wanted, no_progress)
+        [made] = vcenter.hypervisor.inventory(new).nics
+        assert (made.network, made.link_up) == (segment, False)
+        for up in (True, False):
+            vcenter.hypervisor.set_nic(new, NEW_MAC, link_up=up)
+            [holder] = vcenter.hypervisor.holders(NEW_MAC)
+            assert (holder.network, holder.stored_link_up) == (segment, up)
+
+
+class TestEncryptedOldOne:
+    def test_the_plan_names_it_and_its_disk(self, vcenter: World, disk: Image) -> None:
+        """The simulator encrypts nothing: its answers say so."""
+        key = b"<keyId>%s<keyId>k-1</keyId><providerId><id>kms</id></providerId></keyId>"
+        vcenter.proxy.rewrite(rb'(<val [^>]*type="VirtualMachineConfigInfo"[^>]*>)', rb"\1" + key % b"")
+        vcenter.proxy.rewrite(rb'(<backing [^>]*type="VirtualDiskFlatVer2BackingInfo"[^>]*>)', rb"\1" + key % b"")
+        wanted = vcenter.spec(disk)
+        found = {each.what: each for each in vcenter.hypervisor.carried(wanted)}
+        encrypted = [what for what, each in found.items() if what.endswith("keyId")]
+        assert [found[what].fate for what in encrypted] == [Fate.NOT_POSSIBLE] * 2, found
+        assert all("encrypting storage policy" in found[what].why for what in encrypted)
+        assert vcenter.hypervisor.rehearse(wanted) == ()
 
 
 UP = {"runtime.connectionState": "connected", "runtime.inMaintenanceMode": False}

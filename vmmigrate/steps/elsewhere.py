@@ -10,7 +10,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import claim, links
 
-_SOON = 4.0  # seconds for its host key: whoever asks after mail waits for this
+_SOON = 6.0  # seconds for its host key: whoever asks after mail waits for this
 
 
 def is_here(run: Run) -> Iterator[Check]:

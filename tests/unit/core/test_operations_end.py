@@ -801,7 +801,8 @@ class TestFinishLooksFirst:
         tiny.plugged_in = {NEW.id}
         told: list[Event] = []
         operations.finish("r1", parts(tmp_path, tiny, listen=told.append), yes=True)
-        [said] = [event.text for event in told if isinstance(event, StepRemark)]
+        unseen, said = [event.text for event in told if isinstance(event, StepRemark)]
+        assert unseen.startswith(f"the firewall of {NEW.name} was not looked at")  # there is no guest here
         assert said.startswith(
             "mailgw's mail queue was empty when it was unplugged, after its intake was closed at 1970-"
         )
