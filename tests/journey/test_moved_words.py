@@ -61,6 +61,9 @@ def test_what_cannot_be_asked_is_not_looked_at(story: Story) -> None:
     assert story.migrate().status == DONE
     story.only_port = NOWHERE
     assert not first_line(status(story)).startswith("MAIL: flowing")
+    story.only_port, story.secrets = 0, {}  # its greeting alone, without a password at hand, proves nothing
+    said = f"MAIL: not looked at: {moving.new(story).name} is plugged in and answers this workstation; whether"
+    assert first_line(status(story)).startswith(said)
 
 
 # ---- who works on it -----------------------------------------------------------------------------------------

@@ -203,3 +203,17 @@ def test_a_new_guest_that_is_lost_right_before_it_is_closed_stays_as_it_is(story
     assert len(json.loads(outages)["outages"]) == 1
     assert f"vmmigrate finish {story.run_id}" in story.command("status", story.run_id).out
     assert story.rollback().status == DONE
+
+
+def test_a_way_back_after_which_nobody_takes_mail_has_an_exit_code_of_its_own(story: Story) -> None:
+    """All of it is recorded as undone, and then somebody switches the old VM off: the look at the end decides."""
+    assert story.migrate().status == DONE
+    going_back = story.begin("rollback", story.run_id, "--yes", stop=("SIGSTOP", "after", ("paused", "")))
+    process = moving.wait_stopped(story.child)
+    moving.switch_off(story, moving.old(story))
+    os.kill(process, signal.SIGCONT)
+    told = going_back()
+    assert told.status == ATTENTION, told.err
+    assert "switched back, and no mail is taken yet" in told.err
+    assert told.out.splitlines()[-1].startswith("MAIL: DOWN since ")
+    assert "mailgw is switched off" in told.out.splitlines()[-1]
