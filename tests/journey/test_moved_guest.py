@@ -71,7 +71,7 @@ def test_a_way_back_that_cannot_ask_the_new_guest_is_refused_before_it_begins(st
     assert told.status == ATTENTION
     for words in (f"vmmigrate finish {story.run_id}", "--leave-mail"):
         assert words in told.err
-    assert "MAIL: flowing through " + moving.new(story).name in told.out
+    assert f"{moving.new(story).name} is plugged in and answers this workstation" in told.out
     assert story.everything() == before
     assert story.recorded[recorded:] == (("looked", "rollback"),)
     assert "\nrollback was refused: 20" in story.command("status", "last").out
