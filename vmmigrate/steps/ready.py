@@ -9,6 +9,7 @@ from hypervisors import GuestAgent, NotYet, PowerState, Problem, TlsTrust, Trust
 from hypervisors.wire.ssh import fingerprint_of_key
 from vmmigrate import hardware
 from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.net.guest import interfaces
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
@@ -32,6 +33,7 @@ def do(run: Run) -> None:
     host_key, trusted_by = _first_contact(run, new, address)
     shell = run.staging_shell(address, host_key)
     software = _answering(run, shell)
+    _refuse_another(shell, run.plan.new_name, new)
     refuse_six(software)
     _refuse_older(run.plan.old_version, software.version)
     known = run.facts.find(NewGuest)
@@ -137,6 +139,19 @@ def _reported_by_agent(run: Run, new: NewVm) -> str | None:
         run.remark(f"no guest agent: {problem}")
         return None
     return fingerprint_of_key(line)
+
+
+def _refuse_another(shell: Shell, name: str, new: NewVm) -> None:
+    """Raises ApplianceError where the machine is another one. Which address the new VM has, and which host key, is
+    said by what runs in it; that may be another's, such as the old gateway's, where our password may fit as well.
+    """
+    macs = [each.mac for each in interfaces(shell, detailed=False)]
+    if new.staging_mac not in macs:
+        raise ApplianceError(
+            f"the machine at {shell.host} is not the new VM {name}: it has {', '.join(macs) or 'no NIC'}, and not"
+            f" {new.staging_mac}",
+            hint="nothing was changed in it. Whose address is that? Who made the image? Else set new.staging_address",
+        )
 
 
 def refuse_six(software: Software) -> None:
