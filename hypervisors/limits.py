@@ -146,6 +146,13 @@ SSH_GREETING = Limit(
     "the lines before a server's first packet", "the network", 1 << 16, "bytes", "a legal notice has a page"
 )
 SSH_PACKET = Limit("a packet of SSH", "the network", 1 << 18, "bytes", "OpenSSH's own limit; we ask for 32 KiB at most")
+VSPHERE_PAGES = Limit(
+    "pages of one list of vSphere's",
+    "a hypervisor",
+    200,
+    "steps",
+    "of 500 things each; a vCenter has 45,000 machines at most",
+)
 SSH_WINDOW = Limit(
     "what an SSH server sends into one channel before it is read",
     "the network",

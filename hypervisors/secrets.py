@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from html import escape
 from urllib.parse import quote, quote_plus
 
 _KNOWN: list[str] = []  # the longest first: it may hold a shorter one
@@ -23,8 +24,10 @@ def redacted(text: str) -> str:
 
 
 def _know(value: str) -> None:
-    """With the forms in which URLs and JSON write it."""
-    forms = (value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1])
+    """With the forms in which URLs, JSON, Python's messages and HTML write it."""
+    in_json = (json.dumps(value, ensure_ascii=ascii_alone)[1:-1] for ascii_alone in (True, False))
+    quoted = (quote(value, safe=""), quote_plus(value), escape(value), repr(value)[1:-1])
+    forms = (value, *quoted, *in_json)
     _KNOWN[:] = sorted({*_KNOWN, *forms}, key=len, reverse=True)
 
 

@@ -1,6 +1,6 @@
 """Read libvirt's XML into the port's types. Pure: XML in, values out."""
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -90,8 +90,13 @@ def interfaces_with(domain: ET.Element, mac: str) -> list[ET.Element]:
 
 def _by_mac(domain: ET.Element) -> dict[tuple[str, int], ET.Element]:
     """By MAC, and which of those with this MAC it is."""
-    found = ((mac_of(one), one) for one in interfaces_of(domain))
-    return {(mac, interfaces_with(domain, mac).index(one)): one for mac, one in found}
+    before = Counter[str]()
+    found: dict[tuple[str, int], ET.Element] = {}
+    for one in interfaces_of(domain):
+        mac = mac_of(one)
+        found[mac, before[mac]] = one
+        before[mac] += 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -103,26 +108,21 @@ class Definitions:
 
     def nics(self) -> tuple[Nic, ...]:
         """In the stored order, then those that only the running domain has. Two may have one MAC."""
-        found = dict.fromkeys(key for domain in self._both() for key in _by_mac(domain))
-        return tuple(self._nic(key) for key in found)
+        stored = _by_mac(self.stored)
+        now = stored if self.live is None else _by_mac(self.live)
+        return tuple(_nic(key[0], stored.get(key), now.get(key)) for key in {**stored, **now})
 
-    def _both(self) -> Iterator[ET.Element]:
-        yield self.stored
-        if self.live is not None:
-            yield self.live
 
-    def _nic(self, key: tuple[str, int]) -> Nic:
-        stored = _by_mac(self.stored).get(key)
-        now = _by_mac(self.stored if self.live is None else self.live).get(key)
-        seen = stored if now is None else now
-        assert seen is not None
-        return Nic(
-            mac=key[0],
-            network=network_of(seen),
-            model=attribute(seen, "model", "type"),
-            link_up=now is not None and link_up(now),
-            stored_link_up=stored is not None and link_up(stored),
-        )
+def _nic(mac: str, stored: ET.Element | None, now: ET.Element | None) -> Nic:
+    seen = stored if now is None else now
+    assert seen is not None
+    return Nic(
+        mac=mac,
+        network=network_of(seen),
+        model=attribute(seen, "model", "type"),
+        link_up=now is not None and link_up(now),
+        stored_link_up=stored is not None and link_up(stored),
+    )
 
 
 def disks_of(domain: ET.Element) -> list[ET.Element]:

@@ -7,10 +7,12 @@ from typing import Any
 from pyVmomi import vim, vmodl
 
 from hypervisors.errors import HypervisorError, NotFound
+from hypervisors.limits import VSPHERE_PAGES
 from hypervisors.vmware.faults import NONSENSE, TRANSPORT, words_of
 from hypervisors.vmware.session import Session
 
 _PAGE = 500  # things in one answer
+_MOST_PAGES = VSPHERE_PAGES.most
 _Collector: Any = vmodl.query.PropertyCollector
 
 
@@ -135,7 +137,12 @@ def _pages(session: Session, spec: Any, what: str) -> list[Row]:
     collector = session.content.propertyCollector
     page = collector.RetrievePropertiesEx([spec], _Collector.RetrieveOptions(maxObjects=_PAGE))
     rows: list[Row] = []
-    while page:
-        rows += [(each.obj, Properties(what, each)) for each in page.objects]
-        page = collector.ContinueRetrievePropertiesEx(page.token) if page.token else None
-    return rows
+    for _ in range(_MOST_PAGES):
+        rows += [(each.obj, Properties(what, each)) for each in page.objects] if page else []
+        if not page or not page.token:
+            return rows
+        page = collector.ContinueRetrievePropertiesEx(page.token)
+    raise HypervisorError(
+        f"{what}: the server's list does not end: {_MOST_PAGES} pages came",
+        hint="is it a vCenter? name a datacenter in the URL's path, so that less is listed",
+    )

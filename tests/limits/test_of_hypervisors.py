@@ -19,7 +19,7 @@ from hypervisors.access import Access
 from hypervisors.kvm import adapter, snapshots
 from hypervisors.kvm import session as kvm_session
 from hypervisors.kvm.tunnel import Tunnel
-from hypervisors.vmware import lease, removing, tagging, tasks
+from hypervisors.vmware import lease, properties, removing, tagging, tasks
 from hypervisors.vmware import session as vsphere
 from hypervisors.vmware.faults import Busy
 from hypervisors.vmware.target import target_of
@@ -66,6 +66,26 @@ def test_an_answer_of_vsphere_without_end(head: bytes, monkeypatch: pytest.Monke
     assert stream.taken < (1 << 20) + (1 << 17)
     with pytest.raises(HTTPException):
         _answer(b"Content-Length: 99999999999\r\n")[0].read()
+
+
+def test_a_chunk_of_less_than_nothing_is_not_read_to_the_end_of_all() -> None:
+    answer, stream = _answer(b"Transfer-Encoding: chunked\r\n\r\n-1\r\n")
+    with pytest.raises(HTTPException):
+        answer.read(1 << 10)
+    assert stream.taken < 1 << 17
+
+
+@twin("VSPHERE_PAGES")
+def test_a_list_of_vsphere_of_pages_without_end() -> None:
+    asked: list[object] = []
+    page = SimpleNamespace(objects=[], token="more")
+    collector = SimpleNamespace(
+        RetrievePropertiesEx=lambda *_: page, ContinueRetrievePropertiesEx=lambda token: asked.append(token) or page
+    )
+    session: Any = SimpleNamespace(content=SimpleNamespace(propertyCollector=collector))
+    with pytest.raises(HypervisorError, match="the server's list does not end"):
+        properties._pages(session, None, "the list of machines")
+    assert len(asked) == most("VSPHERE_PAGES")
 
 
 def test_what_is_compressed_unasked_is_refused() -> None:

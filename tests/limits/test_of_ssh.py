@@ -1,6 +1,7 @@
 """An SSH server that stalls at any stage, or sends without end, keeps nobody: each is a real socket."""
 
 import io
+import socket
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -52,6 +53,46 @@ def test_a_log_in_that_stalls(begin: bytes, piece: bytes) -> None:
 def test_a_greeting_or_a_packet_of_any_size_is_not_read(begin: bytes, words: str) -> None:
     with serving(dripping(begin, b"x")) as port, pytest.raises(Unreachable, match=words):
         host_key_seen("127.0.0.1", port, timeout=5)
+
+
+def _packet(payload: bytes) -> bytes:
+    padding = 16 - (len(payload) + 5) % 8
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
+
+
+def _string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def _offer(kex: bytes) -> bytes:
+    lists = (kex, b"ssh-ed25519", *[b"aes128-ctr"] * 2, *[b"hmac-sha2-256"] * 2, *[b"none"] * 2, b"", b"")
+    return _packet(b"\x14" + bytes(16) + b"".join(map(_string, lists)) + bytes(5))
+
+
+_KEY = _string(_string(b"ssh-ed25519") + _string(bytes(32)))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [_offer(b"\xff\xfe")],
+        [struct.pack(">IB", 12, 11) + bytes(11)],
+        [_packet(b"\x01" + bytes(4) + _string(b"\xff\x1b[2J"))],
+        [_offer(b"ecdh-sha2-nistp256"), _packet(b"\x1f" + _KEY + _string(b"\x04" + bytes(64)) + _string(b""))],
+        [_offer(b"curve25519-sha256@libssh.org"), _packet(b"\x1f" + _string(b"\xff") + _string(b"x") + _string(b""))],
+    ],
+    ids=["no UTF-8", "nothing", "a farewell", "no point", "no key"],
+)
+def test_packets_that_cannot_be_read(sent: list[bytes]) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(_HELLO)
+        for packet in sent:
+            connection.sendall(packet)
+            Event().wait(0.1)
+        connection.recv(1 << 16)
+
+    with serving(talk) as port, pytest.raises(Unreachable, match="no SSH session with"):
+        host_key_seen("127.0.0.1", port, timeout=2)
 
 
 @contextmanager

@@ -57,13 +57,13 @@ class _OneOrigin(requests.Session):
     def __init__(self, origin: str) -> None:
         super().__init__()
         self._origin = origin
-        self._as_sent = _as_sent(origin)
+        self._ours = (origin, _as_sent(origin))
         self.max_redirects = REDIRECTS.most
         self.cookies = _FewCookies(origin)
 
     def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
         """What is looked at is the address that is connected to: an odd one is read otherwise by others."""
-        if request.url is None or origin_of(request.url) != self._as_sent:
+        if request.url is None or origin_of(request.url) not in self._ours:
             raise elsewhere(self._origin, "points", request.url or "")
         return super().send(request, **how)
 
@@ -72,7 +72,7 @@ class _OneOrigin(requests.Session):
             target = super().get_redirect_target(resp)
         except ValueError:  # it is not UTF-8
             raise elsewhere(self._origin, "redirects", "") from None
-        if target and origin_of(joined(resp.url, target)) != self._origin:
+        if target and origin_of(joined(resp.url, target)) not in self._ours:
             raise elsewhere(self._origin, "redirects", joined(resp.url, target))
         if target and not resp.raw.closed and len(resp.raw.read(_LARGEST, decode_content=False)) == _LARGEST:
             resp.close()  # requests would read all of it, for the connection's sake

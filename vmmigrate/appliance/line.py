@@ -41,6 +41,10 @@ class Line:
         with self._watched():
             yield
 
+    @property
+    def is_over(self) -> bool:
+        return self._allowed.is_over
+
     def made(self, plain: socket.socket | None) -> None:
         """A connection forgets its socket as soon as it knows that the answer is the last one there."""
         if plain is not None:
@@ -114,7 +118,7 @@ def _pool_through(dial: Dial, line: Line) -> type[HTTPSConnectionPool]:
                 super().connect()
                 line.made(self.sock)
             except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
-                raise NoSession(error) from error
+                raise NoSession(TimeoutError("timed out") if line.is_over else error) from error
 
         def send(self, data: Any) -> None:
             super().send(data)

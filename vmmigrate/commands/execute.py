@@ -37,7 +37,7 @@ def carry_out(
     from vmmigrate.settings.load import load
 
     os.umask(0o077)
-    logging.lastResort = None  # what a library says of a hostile page would pass our one door of output
+    logging.getLogger().addHandler(logging.NullHandler())  # else libraries print past our one door
     _without_core_dumps()
     session, code, ended_by = Session(json=json, run_id=run_id, config=config), 0, None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -5,6 +5,7 @@ from typing import Any
 
 import tomlkit
 
+from hypervisors import printable
 from vmmigrate.settings.models import Settings
 
 _TABLES = ("hypervisor", "old", "old.ssh", "old.console", "new", "new.ssh", "new.console")
@@ -17,10 +18,10 @@ class Answers:
         self._known: dict[str, tuple[Any, str]] = {}
 
     def put(self, path: str, value: Any, remark: str) -> None:
-        """None removes the answer."""
+        """None removes the answer. A remark may name what another machine calls itself: it is one line."""
         self._known.pop(path, None)
         if value is not None:
-            self._known[path] = (value, remark)
+            self._known[path] = (value, printable(remark))
 
     def get(self, path: str) -> Any:
         """None if nothing is known."""

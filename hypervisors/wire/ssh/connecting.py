@@ -28,11 +28,27 @@ _NOT_NOW = re.compile(rb"not permitted to log in|booting up|going down", re.IGNO
 _KEEPALIVE = 30  # seconds
 
 
+_KNOWN = (paramiko.SSHException, OSError, EOFError)  # what a broken session raises
+
+
 class _Transport(paramiko.Transport):
-    """Keeps the words with which a server hangs up; paramiko only logs them."""
+    """Keeps the words with which a server hangs up, which paramiko only logs; and what it reads raises in its own kind.
+
+    A server's packets may raise anything (no UTF-8, no point of the curve, no byte at all), for whoever waits for it.
+    """
 
     _channel_handler_table = within_its_window(paramiko.Transport._channel_handler_table)  # type: ignore[attr-defined]
     farewell = ""
+    _saved: Exception | None = None
+
+    @property
+    def saved_exception(self) -> Exception | None:
+        return self._saved
+
+    @saved_exception.setter
+    def saved_exception(self, error: Exception | None) -> None:
+        odd = error is not None and not isinstance(error, _KNOWN)
+        self._saved = paramiko.SSHException(f"it sends what cannot be read: {error}") if odd else error
 
     def _parse_disconnect(self, m: paramiko.Message) -> None:
         m.get_int()

@@ -40,6 +40,8 @@ def _send(channel: paramiko.Channel, first: bytes, source: BinaryIO, allowed: Al
         channel.shutdown_write()
     except Unfinished:
         raise
+    except TimeoutError as error:  # the channel's own clock was the first of the two
+        raise Unfinished(b"") from error
     except OSError:  # the command ended before it read all: its status says why
         if not channel.exit_status_ready():
             raise

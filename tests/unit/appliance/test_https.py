@@ -220,3 +220,25 @@ def test_a_page_that_a_post_was_redirected_to_counts_as_its_answer(tmp_path: Pat
 
 def _fingerprint(leaf: Issuer) -> str:
     return fingerprint_of(leaf[0].public_bytes(Encoding.DER))
+
+
+@pytest.mark.parametrize("target", ["/there", "https://xn--mller-kva.example:8443/there"])
+def test_a_name_of_other_letters_is_its_own_origin(tmp_path: Path, target: str) -> None:
+    asked: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        asked.append(connection.recv(1 << 16).split(b"\r\n")[0])
+        moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\nLocation: " + target.encode()
+        there = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close"
+        connection.sendall((there if b"/there" in asked[-1] else moved) + b"\r\n\r\n")
+
+    leaf = certificate("here")
+    pin = TlsTrust(fingerprint_of(leaf[0].public_bytes(Encoding.DER)))
+    with serving(over_tls(tmp_path, talk, (leaf,))) as port:
+
+        def dial(host: str, _port: int, timeout: float) -> socket.socket:
+            return socket.create_connection(("127.0.0.1", port), timeout)
+
+        with closing(HttpsOrigin("https://m\u00fcller.example:8443/", pin, dial)) as http:
+            assert http.request("GET", "https://m\u00fcller.example:8443/", timeout=5).status_code == 200
+    assert [line.split()[1] for line in asked] == [b"/", b"/there"]

@@ -1,6 +1,7 @@
 """libvirt's XML read into the port's types."""
 # ruff: noqa: S314 -- the XML is the test's own
 
+import cProfile
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -153,3 +154,13 @@ def test_boot_disk_is_the_one_with_the_lowest_order_else_the_first() -> None:
 def test_agent_connected(state: str, expected: bool) -> None:
     target = f"<target type='virtio' name='org.qemu.guest_agent.0' state='{state}'/>"
     assert reading.agent_connected(devices(f"<channel type='unix'>{target}</channel>")) is expected
+
+
+def test_twice_the_nics_take_twice_the_steps() -> None:
+    def steps(number: int) -> int:
+        domain = devices(*[nic(f"52:54:00:00:{at // 256:02x}:{at % 256:02x}") for at in range(number)])
+        counting = cProfile.Profile()
+        counting.runcall(reading.Definitions(domain, domain).nics)
+        return sum(entry.callcount for entry in counting.getstats())
+
+    assert steps(200) < 3 * steps(100)

@@ -1,6 +1,7 @@
 """Where a secret must not get: others' words, other programs' environment; and what is no secret of ours."""
 
 import json
+from html import escape
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -14,9 +15,9 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_KNOWN", [])
 
 
-@pytest.mark.parametrize("written", [str, lambda word: quote(word, safe=""), quote_plus, json.dumps])
+@pytest.mark.parametrize("written", [str, lambda word: quote(word, safe=""), quote_plus, json.dumps, repr, escape])
 def test_a_password_is_taken_out_however_it_is_written(written) -> None:  # type: ignore[no-untyped-def]
-    word = 'pass wörd/"+&'
+    word = "pass wörd/\"+&'\\"
     Secret(word)
     said = redacted(f"no: {written(word)}!")
     assert "pass" not in said

@@ -140,13 +140,18 @@ def is_undone(run: Run) -> Iterator[Check]:
         yield Check("packages", "the old packages", _WHOLE, odd or _WHOLE, Verdict.of(not odd))
 
 
-# $1…: folders. Each must be a folder by its own whole name, so that nothing is cleared behind a link.
+# $1…: folders. Each must be a folder by its own whole name, so that nothing is cleared behind a link. They are of
+# Tomcat, whose account may put a link above them between look and act: so each is cleared from where we stand.
 _CLEAR = """\
 for d in "$@"; do
   test -e "$d" || test -L "$d" || continue
   if test -L "$d" || ! test -d "$d" || test "$(readlink -f "$d")" != "$d"; then echo "$d" >&2; exit 9; fi
 done
-rm -rf --one-file-system -- "$@"
+for d in "$@"; do
+  test -e "$d" || continue
+  (cd -P -- "${d%/*}" && test "$(env pwd -P)" = "${d%/*}" && rm -rf --one-file-system -- "./${d##*/}") ||
+    { echo "$d" >&2; exit 9; }
+done
 """
 
 
