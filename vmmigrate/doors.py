@@ -81,6 +81,11 @@ class Side:
             self._software[shell] = detect(shell)
         return self._software[shell]
 
+    def keeps_first_password(self, shell: Shell) -> bool:
+        """Whether the server has just taken the password that the image had, and not a new one; a key says nothing."""
+        accepted = shell.accepted if isinstance(shell, SshShell) else None
+        return accepted is not None and accepted == self._secrets.get(f"{self.name}.ssh.password")
+
     def hang_up(self, host: str) -> None:
         for key in [key for key in self._open if key[0] == host]:
             self._open.pop(key).close()

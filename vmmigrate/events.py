@@ -192,7 +192,7 @@ class RunEnded(Concerning):
     `outage`: seconds in which nobody took mail, in all of `outages` that ended; None where there was none. `machines`:
     by label, what stands where now. `next`: the verbs that can follow, each with what it does. `mail`: looked at at the
     end; None for a kind of run that serves none. `seen`: the services as this workstation saw them, where it watched.
-    `account`: what became of the mail that waited at the switch, "" where none did.
+    `account`: what became of the mail that waited at the switch, "" where none did. `left`: what is left to a person.
     """
 
     run_id: str
@@ -205,6 +205,7 @@ class RunEnded(Concerning):
     mail: Service | None = None
     seen: tuple[SeenOutside, ...] = ()
     account: str = ""
+    left: tuple[str, ...] = ()
 
 
 Event = (

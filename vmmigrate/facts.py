@@ -133,6 +133,17 @@ class Verified:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What `verify` saw differ, looked at again. What does not pass, the operator accepts. Learnt by `decide`."""
+
+    checks: Checked = ()
+
+    @property
+    def accepted(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True)
 class VerifiedLive:
     """The same over the live network, after the switch. Learnt by `verify-live`."""
 

@@ -72,6 +72,11 @@ class Check(Words):
     verdict: Verdict
     hint: str = ""
 
+    @property
+    def passed(self) -> bool:
+        """What is not known has not."""
+        return self.verdict is Verdict.PASS
+
     def __str__(self) -> str:
         """What was proved, or what was expected and what was seen instead."""
         match self.verdict:

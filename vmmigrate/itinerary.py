@@ -134,6 +134,9 @@ class Itinerary:
     unplugs: Collection[str] = ()
     # What became of what was under way at the switch, in one line; "" where nothing was. Of what was known last.
     account: Callable[["Facts"], str] = lambda facts: ""
+    # What did not pass, and the operator accepted; what follows every such run, for a person: plan, facts.
+    accepted: Callable[["Facts"], tuple[Check, ...]] = lambda facts: ()
+    follows: Callable[[Any, "Facts"], Iterable[str]] = lambda plan, facts: ()
     # Whether the world is served now: the run, its standing, its outages. None: it is a kind that serves nobody.
     service: Callable[[Any, Any, Sequence["Outage"]], "Service"] | None = None
     # A command of this program that may do in place of those that follow: state.

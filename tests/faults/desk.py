@@ -78,6 +78,7 @@ class Desk:
                 "hypervisor": {"url": "memory:///", "store": "default"},
                 "old": {"address": ADDRESS, "ssh": {"host_key": self.world.host_key(self.world.old.id)}},
                 "new": {"staging": "staging"},
+                "switch": {"accept": "main-cf,maps,first-password"},
                 # as long as the model's guests need, and not longer: each second is a look
                 "limits": {"boot": 60, "restart": 60, "drain": 12, "network": 30, "shutdown": 30, "answer": 10},
             }

@@ -17,7 +17,8 @@ REDONE = STEPS[STEPS.index("deploy") : STEPS.index("import") + 1]  # what a half
 ONCE = ("claim", "deploy", "restart", "close-intake", "carry", "switch", "open")
 REMARK = ("verify",)  # those that have something to say in this lab: an edit of main.cf is missing
 LOOKS = tuple(step.name for step in MIGRATE.steps if step.looks_back)  # a look is recorded right before these
-LEARN = (*ONCE, "autostart", "note-old", "export", "collect-tls", "ready", "install-tls", "verify", "verify-live")
+SEEN = ("note-old", "ready", "verify", "decide", "verify-live")
+LEARN = (*ONCE, *SEEN, "autostart", "export", "collect-tls", "install-tls")
 
 
 def forward(steps: Sequence[str], known: Collection[str] = ()) -> Iterator[Line]:

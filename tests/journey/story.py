@@ -261,6 +261,7 @@ class Story:
                 "ssh": {"port": lab.ssh_port, "host_key": lab.host_key},
             },
             "new": {"staging": lab.staging, "ssh": {"port": lab.ssh_port}},
+            "switch": {"accept": "main-cf,maps,first-password"},  # what every migration of this lab leaves
             "outage": {"watch": False},  # it would be one more client of every guest
             "limits": {"drain": 0.3, "network": 20, "boot": 30, "restart": 30, "answer": 10},
         }

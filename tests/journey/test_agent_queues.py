@@ -30,7 +30,7 @@ def test_what_it_could_not_handle_stops_the_switch_until_it_is_accepted(story: S
     told = story.resume("--accept", "mpa-error")
     assert told.status == DONE, told.err
     assert "accepted (mpa-error): 1 in the error queue of mailgw" in told.out
-    assert next(line["value"]["accepted"] for line in story.journal if line.get("group") == "Intake") == ["mpa-error"]
+    assert "mpa-error" in next(line["value"]["accepted"] for line in story.journal if line.get("group") == "Intake")
     assert not acted(story)
 
 
@@ -80,8 +80,8 @@ def test_pages_that_are_not_found_are_for_the_operator_to_accept(tell: Tell) -> 
 def test_an_id_that_there_is_not_is_a_wrong_command(story: Story) -> None:
     told = story.migrate("--accept", "mpa-error,hope")
     assert told.status == REFUSED
-    assert "hope: nothing that can be accepted; there are mpa-error, mpa-unknown" in told.err
+    assert "hope: nothing that can be accepted; there are main-cf, maps, " in told.err
     assert not story.run_ids
     told = story.migrate(switch={"accept": "hope"})
     assert told.status == REFUSED
-    assert "there are mpa-error, mpa-unknown" in told.err
+    assert "there are main-cf, maps, " in told.err

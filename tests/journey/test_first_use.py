@@ -12,7 +12,7 @@ import pytest
 
 from tests.journey.conftest import Tell
 from tests.journey.played import Answer, Played, play
-from tests.journey.story import CHECKOUT, DONE, Story
+from tests.journey.story import ATTENTION, CHECKOUT, DONE, Story
 
 pytestmark = pytest.mark.slow
 
@@ -121,17 +121,20 @@ def run_answers(story: Story) -> list[Answer]:
 def transcript(story: Story) -> list[str]:
     """What stands on the screen: init, plan, the run."""
     image = str(story.lab.image)
-    commands: list[tuple[list[str], list[Answer]]] = [
-        (["init", "mailgw"], init_answers(story)),
-        (["plan", "mailgw", image], run_answers(story)[:2]),
-        (["mailgw", image], run_answers(story)),
+    commands: list[tuple[list[str], list[Answer], int]] = [
+        (["init", "mailgw"], init_answers(story), DONE),
+        (["plan", "mailgw", image], run_answers(story)[:2], DONE),
+        (["mailgw", image], run_answers(story), ATTENTION),
     ]
-    return [_block(story, argv, answers) for argv, answers in commands]
+    shown = [_block(story, *command) for command in commands]
+    accepted = ["resume", story.run_id, "--accept", "main-cf,maps,first-password"]
+    old_ssh, old_console, _, new_ssh, new_console = run_answers(story)
+    return [*shown, _block(story, accepted, [old_ssh, new_ssh, old_console, new_console], DONE)]
 
 
-def _block(story: Story, argv: list[str], answers: list[Answer]) -> str:
+def _block(story: Story, argv: list[str], answers: list[Answer], status: int) -> str:
     played: Played = play(story, answers, *argv, environ=environ(story))
-    assert played.status == DONE, played.screen
+    assert played.status == status, played.screen
     return normal(f"$ vmmigrate {' '.join(argv)}\n{played.screen}", story)
 
 

@@ -6,7 +6,7 @@ A run that asks for more is refused by such rules, and tests/journey/test_privil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vmmigrate.appliance import mailports, sources, transports
+from vmmigrate.appliance import authorized, listeners, mailports, maps, sources, transports
 from vmmigrate.appliance.database import PSQL
 from vmmigrate.appliance.mail import FLUSH, SESSIONS, SETTINGS
 from vmmigrate.appliance.net import firewall, iptables, nft
@@ -22,6 +22,7 @@ PHASES = (READING, SWITCHING, GOING_BACK)
 
 # Where a gateway as installed has them; another path of main.cf or server.xml is one more of each of the four.
 FILES = ("/etc/tomcat9/server.xml", "/usr/share/djigzo-web/ssl/sslCertificate.p12", "/etc/postfix/tls.pem")
+HOMES = ("/root", "/home/sa")  # of whoever logs in; of another account its home is one more
 _RULES = f"{firewall.RUN_FOLDER}/intake.nft"
 
 
@@ -52,6 +53,12 @@ def _reading() -> Iterator[Privilege]:
         if argv != SETTINGS:
             yield Privilege(READING, "Postfix's services", argv)
     yield Privilege(READING, "where its maps are, if the new one lacks a transport", transports.FOLDER)
+    yield Privilege(
+        READING, "whether its maps are in the new gateway", (maps.DIGEST, ANYTHING), gives="digests of any file"
+    )
+    yield Privilege(READING, "at which ports it listens", listeners.QUESTION)
+    for home in HOMES:
+        yield Privilege(READING, "which keys may log in there", authorized.question(home))
     yield Privilege(READING, "what waits in its queues", listing.COMMAND, gives="who writes to whom")
     yield Privilege(
         READING,

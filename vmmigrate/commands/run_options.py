@@ -60,7 +60,7 @@ Drain = Annotated[
 ]
 Accept = Annotated[
     str | None,
-    typer.Option("--accept", metavar="ID,…", help="What may stay otherwise than it should be: mpa-error, mpa-unknown."),
+    typer.Option("--accept", metavar="ID,…", help="What may stay otherwise than it should be, by its id."),
 ]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 

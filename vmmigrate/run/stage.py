@@ -72,6 +72,7 @@ class Run:
     leave_behind: bool = False
     discard: Discard = Discard()
     unseen: tuple[str, ...] = ()  # what a `finish` could not see, for its record
+    onward: str = "resume"  # the command that goes forward again where this process stops
     accepts: tuple[str, ...] = ()  # ids of what may stay otherwise than it should be, by the command itself
     _learn: Callable[[object], None] = lambda value: None
     _found: dict[str, str] = field(default_factory=dict)  # by host key: where this process found the new guest

@@ -12,6 +12,7 @@ from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.run.fold import RunState, fold
+from vmmigrate.run.left import left_to_you
 from vmmigrate.run.lock import Holder, holder_of
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind, Record, read
@@ -159,11 +160,7 @@ class RunStatus:
 
     @property
     def left_to_you(self) -> tuple[str, ...]:
-        """What a person has to do, most urgent first: undos that failed, then, after its end, the plan's remedies."""
-        troubles = [f"{self.titles.get(step, step)}: {text}" for step, text in self.state.troubles.items()]
-        ended = self.standing.came_to_its_end
-        remedies = [each.remedy for each in self._planned if each.remedy] if ended else []
-        return tuple(dict.fromkeys([*troubles, *remedies]))
+        return left_to_you(self.standing, self.plan)
 
     @property
     def _planned(self) -> tuple[Finding, ...]:
@@ -176,7 +173,14 @@ class RunStatus:
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if check.verdict is not Verdict.PASS)
+        """Those that did not pass, and that nobody has accepted."""
+        ids = {check.id for check in self.accepted}
+        return tuple(check for check in self.checks if not check.passed and check.id not in ids)
+
+    @property
+    def accepted(self) -> tuple[Check, ...]:
+        """What did not pass, and the operator has left as it is."""
+        return self.itinerary.accepted(self.state.facts)
 
     @property
     def titles(self) -> Mapping[str, str]:

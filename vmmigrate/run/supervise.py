@@ -7,6 +7,7 @@ from vmmigrate.errors import BudgetSpent, JournalFailed, NeedsAttention, NoLonge
 from vmmigrate.events import DOWN, RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
+from vmmigrate.run.left import left_to_you
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.outside import in_words
 from vmmigrate.run.record import Kind
@@ -21,6 +22,8 @@ from vmmigrate.step import UndoRefused
 
 def supervise(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
     """Do it; on failure before the commit go back; report how it ended."""
+    stop = engine.itinerary.stop if engine.standing.state.stood else None
+    run.onward = stop.verb if stop else "resume"
     try:
         _to_its_end(engine, run, act)
     except JournalFailed as failed:
@@ -188,6 +191,7 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
             mail=mail,
             seen=watched,
             account=engine.itinerary.account(standing.state.facts),
+            left=left_to_you(standing, run.plan),
         )
     )
     return mail

@@ -6,6 +6,13 @@ from vmmigrate.errors import UsageProblem
 
 MPA_ERROR, MPA_UNKNOWN = "mpa-error", "mpa-unknown"
 DECISIONS = {
+    "main-cf": "main.cf of the new gateway differs from the old one's",
+    "maps": "files in which Postfix looks things up differ, or are missing",
+    "authorized-keys": "not the same keys may log in over SSH",
+    "listeners": "the guests do not listen at the same ports",
+    "ports": "ports at which the old gateway answers, and the new one does not",
+    "first-password": "the password that the image had at first still opens the account of the shell",
+    "first-account": "the account that the image's console had at first is still valid",
     MPA_ERROR: "mail that the old mail agent could not handle stays in its error queue",
     MPA_UNKNOWN: "nobody knows what the old mail agent's queues hold: what is in them stays in the old VM",
 }

@@ -99,7 +99,7 @@ class SwitchSettings(Strict):
     accept: Annotated[tuple[str, ...], BeforeValidator(split), AfterValidator(known)] = Field(
         examples=[[MPA_ERROR]],
         default=(),
-        description=f"What may stay otherwise than it should be: {', '.join(DECISIONS)} (docs/mail.md).",
+        description=f"What may stay otherwise than it should be: {', '.join(DECISIONS)} (docs/cutover.md).",
     )
 
 

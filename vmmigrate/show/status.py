@@ -9,7 +9,7 @@ from vmmigrate.run.clocks import span
 from vmmigrate.run.record import Record
 from vmmigrate.run.service import offered
 from vmmigrate.run.status import Failure, RunStatus, Stood
-from vmmigrate.show.ending import next_lines
+from vmmigrate.show.ending import left_lines, next_lines
 from vmmigrate.show.mail import mail_json
 from vmmigrate.show.outages import clock, outage_line
 
@@ -35,7 +35,7 @@ def status_lines(run: RunStatus, mail: Service | None = None) -> list[str]:
     lines += [f"looked: {_held(run.looks[-1])}"] if run.looks else []
     lines += [f"warning: {warning}" for warning in run.warnings]
     lines += [f"note: {remark}" for remark in run.remarks]
-    lines += [f"left to you: {number}. {each}" for number, each in enumerate(run.left_to_you, start=1)]
+    lines += left_lines(run.left_to_you)
     lines += [f"insecure, as asked: {flag}" for flag in run.plan.insecure]
     lines += [f"in the way: {mail.barred}"] if mail and mail.barred else []
     return lines + next_lines(run.run_id, offered(run.verbs, mail))
@@ -67,7 +67,15 @@ def _proved(run: RunStatus) -> list[str]:
     proved = (
         f"proved: {len(passed)} of {len(run.checks)} checks{at}; each of them: vmmigrate status {run.run_id} --json"
     )
-    return [*([proved] if passed else []), *(_failed(run, check) for check in run.failed)]
+    return [
+        *([proved] if passed else []),
+        *(_accepted(check) for check in run.accepted),
+        *(_failed(run, check) for check in run.failed),
+    ]
+
+
+def _accepted(check: Check) -> str:
+    return f"accepted ({check.id}): {check}"
 
 
 def _failed(run: RunStatus, check: Check) -> str:
@@ -102,6 +110,7 @@ def status_json(run: RunStatus, mail: Service | None = None) -> dict[str, object
         "outages": [asdict(each) for each in run.outages],
         "proofs": list(run.proofs),
         "checks": [{**asdict(check), "at": run.proved_at.get(check)} for check in run.checks],
+        "accepted": [check.id for check in run.accepted],
         "looks": [{"at": look.at, **look.data} for look in run.looks],
         "refused": [
             {"at": look.at, "command": look.data["step"], "checks": look.data["checks"]} for look in run.refused

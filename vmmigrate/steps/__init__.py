@@ -5,6 +5,7 @@ from vmmigrate.facts import (
     CarriedBack,
     CarriedMail,
     Claim,
+    Decided,
     Frozen,
     Intake,
     MailAccount,
@@ -28,6 +29,7 @@ from vmmigrate.steps import (
     claim,
     close,
     collect_tls,
+    decide,
     deploy,
     export,
     import_,
@@ -173,6 +175,21 @@ PREPARE = Phase(
     ),
 )
 
+DECIDE = Phase(
+    "decide",
+    (
+        Step(
+            "decide",
+            "Settle what differs from the old gateway",
+            decide.do,
+            READ_ONLY,
+            learns=(Decided,),
+            needs=(OldState, NewGuest, Verified),
+            holds=Nothing("`verify` is looked at; what was accepted is recorded"),
+        ),
+    ),
+)
+
 SWITCH = Phase(
     "switch",
     live=True,
@@ -187,7 +204,7 @@ SWITCH = Phase(
             holds=intake.holds,
             undone=intake.is_undone,
             remedy="see the old gateway's firewall, mail server and queue, as root: nft list ruleset; postqueue -p",
-            looks_back=tuple(step.name for step in PREPARE.steps),
+            looks_back=tuple(step.name for step in (*PREPARE.steps, *DECIDE.steps)),
             changes=(
                 Change("old", "firewall rules that close its intake, until a restart; fetchmail and cron stopped"),
             ),

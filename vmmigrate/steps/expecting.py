@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from hypervisors import Problem
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.net import firewall
-from vmmigrate.facts import NewVm, Verified
+from vmmigrate.facts import NewVm
 from vmmigrate.findings import Severity
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import guards
+from vmmigrate.steps import decide, guards
 
 _ANSWERS = 3.0  # seconds for one answer over staging
 
@@ -53,5 +53,5 @@ def _timed(run: Run, act: Callable[[], object]) -> float:
 def _decisions(run: Run) -> str:
     """What blocks would have stopped the plan, or the comparison of both gateways, before this."""
     warned = [finding for finding in run.plan.findings if finding.severity is Severity.WARNING]
-    number = len(warned) + bool(run.facts.of(Verified).drift)
+    number = len(warned) + decide.number(run)
     return f"0 blocking, {number} to decide" + (f": vmmigrate status {run.run_id} lists them" if number else "")

@@ -14,7 +14,6 @@ from vmmigrate.facts import (
     NewVm,
     Opened,
     Plugged,
-    Verified,
     VerifiedLive,
 )
 from vmmigrate.findings import Check, Verdict
@@ -25,10 +24,13 @@ from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import (
     CLOSE,
+    DECIDE,
     PREPARE,
     SWITCH,
     carry,
+    decide,
     expecting,
+    follows,
     gone,
     guards,
     inside,
@@ -158,9 +160,9 @@ def vms(plan: Plan, state: RunState) -> Mapping[str, str]:
 
 def checks(facts: Facts) -> tuple[Check, ...]:
     """What was compared, in the order of the run."""
-    guest, verified, live = facts.find(NewGuest), facts.find(Verified), facts.find(VerifiedLive)
+    guest, live = facts.find(NewGuest), facts.find(VerifiedLive)
     trusted = (_trusted(guest),) if guest else ()
-    return (*trusted, *(verified.checks if verified else ()), *(live.checks if live else ()), *_mail(facts))
+    return (*trusted, *decide.checks(facts), *(live.checks if live else ()), *_mail(facts))
 
 
 def _mail(facts: Facts) -> Iterator[Check]:
@@ -246,7 +248,7 @@ MIGRATE = Itinerary(
     name="migrate",
     outcome="migrated",
     doing="migrating",
-    phases=(PREPARE, SWITCH, CLOSE),
+    phases=(PREPARE, DECIDE, SWITCH, CLOSE),
     commit="open",
     relied_on=("claim", "deploy", "ready", "switch", "autostart", "open"),
     scopes=(ALL, KEEPING_NEW, LINKS),
@@ -271,6 +273,8 @@ MIGRATE = Itinerary(
     machines=machines,
     checks=checks,
     account=carry.account,
+    accepted=decide.accepted,
+    follows=follows.follows,
     secrets=secrets,
     service=service.look,
     secrets_back=secrets_back,

@@ -1,46 +1,36 @@
 """Verify the prepared appliance against the old one: versions, units, certificates, greeting, database, accounts."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 
 from hypervisors import LoginRefused
 from vmmigrate.appliance import mail, transports
 from vmmigrate.appliance.database import lost, read_database
-from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import address, install_tls
+from vmmigrate.steps import address, decide, differences, install_tls
+from vmmigrate.steps.comparing import Comparison, compare_all
 from vmmigrate.steps.export import DIGESTS, load_digests
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One question about both gateways. `limit`: seconds that it may wait, none where an earlier one failed."""
-
-    id: str
-    what: str
-    compare: Callable[[Run, str, float], Iterator[Check]]
-    hint: str
-
-
 def do(run: Run) -> None:
-    """Each comparison is made, also after one that failed; then all that did not pass stop the run."""
-    host = run.new_guest.staging_address
-    checks = compare_all(COMPARISONS, run, host, run.settings.limits.restart, Checks())
-    names = checks.ask("main-cf", "main.cf of both gateways", lambda: _drift(run)) or ()
-    if names:
-        run.remark("main.cf differs from the old one; check whether manual changes are missing: " + ", ".join(names))
-    run.learn(Verified(tuple(checks.all), names))
+    """Each comparison is made, also after one that failed; then all that did not pass stop the run, but for what the
+    operator may accept.
+    """
+    host, limit = run.new_guest.staging_address, run.settings.limits.restart
+    checks = compare_all(COMPARISONS, run, host, limit, Checks())
+    differing = differences.compared(run, 0.0 if checks.failed else limit)
+    compare_all((DATABASE,), run, host, limit, checks)
+    decide.say(run, differing.failed)
+    run.learn(Verified((*checks.all, *differing.all), differences.names(differing)))
     checks.refuse_if_failed()
 
 
 def holds(run: Run) -> Iterator[Check]:
     """All is as it was when it was compared."""
     yield from _same_database(run)
-    noted, now = run.facts.of(Verified).drift, _drift(run)
+    noted, now = run.facts.of(Verified).drift, differences.drift(run)
     seen = ", ".join(sorted(set(noted) ^ set(now))) or "the same parameters differ from the old one's"
     yield Check("new-settings", "main.cf of the new gateway", "as verified", seen, Verdict.of(noted == now))
 
@@ -56,14 +46,6 @@ def _same_database(run: Run) -> Iterator[Check]:
     changed = ", ".join(sorted(name for name in names if before.tables.get(name) != now.tables.get(name)))
     seen = "; ".join(lost(before, now)) or (f"changed in {changed}" if changed else "as verified")
     yield Check("new-database", "the new gateway's database", "as verified", seen, Verdict.of(before == now))
-
-
-def compare_all(table: tuple[Comparison, ...], run: Run, host: str, limit: float, checks: Checks) -> Checks:
-    """Adds what the comparisons at `host` give to `checks`."""
-    for each in table:
-        patience = 0.0 if checks.failed else limit
-        checks.compare(each.id, each.what, each.hint, partial(each.compare, run, host, patience))
-    return checks
 
 
 def _packages(run: Run, host: str, limit: float) -> Iterator[Check]:
@@ -90,10 +72,6 @@ def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 def _network(run: Run, host: str, limit: float) -> Iterator[Check]:
     return address.in_force(run, limit)
-
-
-def _ports(run: Run, host: str, limit: float) -> Iterator[Check]:
-    return ports.compared(run.facts.of(OldState).ports, host, run.dial_to(host), limit, run.pace)
 
 
 def _transports(run: Run, host: str, limit: float) -> Iterator[Check]:
@@ -130,13 +108,6 @@ def _account(run: Run, host: str, limit: float) -> Iterator[Check]:
     yield Check("console-account", what, "accepted", seen or "accepted", Verdict.of(not seen))
 
 
-def _drift(run: Run) -> tuple[str, ...]:
-    """Names of the main.cf parameters that differ."""
-    now = mail.settings_digest(mail.settings(run.new_shell), run.rundir.sealed.digest_key())
-    drift = mail.drift(run.facts.of(OldState).settings, now)
-    return tuple(sorted({*drift.missing, *drift.changed}))
-
-
 CERTIFICATES = Comparison("tls-certificate", "certificates", install_tls.shown_at, install_tls.HINT)
 GREETING = Comparison(
     "smtp-greeting", "SMTP greeting", _greeting, "compare myhostname and smtpd_banner in both main.cf"
@@ -152,7 +123,6 @@ COMPARISONS = (
         _network,
         "log in over staging and see what else configures this NIC (docs/network.md)",
     ),
-    Comparison("ports", "ports", _ports, "add the service to master.cf, or the connector to server.xml, of the image"),
     Comparison(
         "console-account",
         "console log-in with the old password",
@@ -166,11 +136,11 @@ COMPARISONS = (
         _transports,
         "add them to master.cf of the image, with the program that they lead to; or take them out of the old settings",
     ),
-    # last: whatever a log-in leaves there is no change since
-    Comparison(
-        "database",
-        "database",
-        _database,
-        "the import was incomplete; export again, or check the new console's log",
-    ),
+)
+# last: whatever a log-in leaves there is no change since
+DATABASE = Comparison(
+    "database",
+    "database",
+    _database,
+    "the import was incomplete; export again, or check the new console's log",
 )

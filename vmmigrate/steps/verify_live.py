@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from vmmigrate.facts import NewGuest, VerifiedLive
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps.verify import CERTIFICATES, GREETING, compare_all
+from vmmigrate.steps.comparing import compare_all
+from vmmigrate.steps.verify import CERTIFICATES, GREETING
 
 _LOOK, _AGAIN = 3.0, 10.0  # seconds: for its first answer, and for one from a guest that has answered before
 _WHAT = "SSH host key at the live address"

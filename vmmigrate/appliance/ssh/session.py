@@ -54,6 +54,11 @@ class Session:
     def login(self) -> Login:
         return self._login
 
+    @property
+    def accepted(self) -> Secret | None:
+        """The password that the server has taken, if it took one."""
+        return self._accepted
+
     def own_address(self) -> str:
         with self._talking(("getsockname",)):
             return self._live().own_address

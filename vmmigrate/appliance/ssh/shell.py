@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from hypervisors import LoginRefused, Problem
+from hypervisors import LoginRefused, Problem, Secret
 from hypervisors.wire.ssh import Login, Output, SshServer
 from vmmigrate.addressing import plain
 from vmmigrate.appliance.changing import changes_of
@@ -45,6 +45,11 @@ class SshShell:
     @property
     def host(self) -> str:
         return self._session.host
+
+    @property
+    def accepted(self) -> Secret | None:
+        """The password that the server has taken; None before the log-in, and where a key was enough."""
+        return self._session.accepted
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         with self._heard(argv) as ended:

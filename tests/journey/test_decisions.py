@@ -1,0 +1,130 @@
+"""What differs stops the switch until the operator accepts it or fixes it; nothing is lost by that."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fixtures.appliance import machine, seed
+from fixtures.appliance.files import Root
+from fixtures.appliance.store import FILE_STORE
+from tests.journey.story import ATTENTION, DONE, KILLED, Stop, Story, Told
+
+pytestmark = pytest.mark.slow
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8mU2nUBd0Kc0dQmHn4X9f2jv3pB7y1c2d3e4f5g6h7"
+KEYS = "/home/sa/.ssh/authorized_keys"
+UNDECIDED = {"switch": {"accept": ""}}
+IDS = "main-cf,maps,first-password"  # of every migration of this lab
+HEADER_CHECKS = "/etc/postfix/header_checks is missing"
+
+
+def status(story: Story) -> dict[str, Any]:
+    seen: dict[str, Any] = json.loads(story.command("status", story.run_id, "--json").out)
+    return seen
+
+
+def old_root(story: Story) -> Root:
+    return story.lab.root_of(story.lab.old_id)
+
+
+def new_root(story: Story) -> Root:
+    return story.lab.root_of(story.new_vm()["id"])
+
+
+def resume(story: Story, *flags: str) -> Told:
+    return story.command("resume", story.run_id, *flags, **UNDECIDED)
+
+
+def cutover(story: Story, *flags: str, stop: Stop | None = None) -> Told:
+    return story.command("cutover", story.run_id, "--yes", *flags, stop=stop, **UNDECIDED)
+
+
+def untouched(story: Story) -> bool:
+    begun = ("begin", "close-intake") in story.recorded
+    return story.live() == ["old"] and story.answers_the_world() and not begun
+
+
+def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story: Story) -> None:
+    old_root(story).write(KEYS, f'from="192.0.2.7" {KEY} admin@desk\n'.encode(), 0o600)
+    old_root(story).write(machine.OTHER_LISTENERS, b"161\n")
+    told = story.migrate(**UNDECIDED)
+    assert (told.status, untouched(story)) == (ATTENTION, True), told.err
+    as_old = "expected as in the old gateway; seen:"
+    for words in (
+        f"main-cf: main.cf: {as_old} header_checks, maximal_queue_lifetime, smtpd_client",
+        f"maps: files in which Postfix looks things up: {as_old} {HEADER_CHECKS}",
+        f"authorized-keys: keys that may log in over SSH: {as_old} sa: 1 key missing",
+        f"listeners: ports at which the guests listen: {as_old} only in the old one: 161",
+        "first-password: the image's first password of 'sa': expected changed; seen: still valid",
+        f"vmmigrate resume {story.run_id} --accept main-cf,maps,authorized-keys,listeners,first-password",
+    ):
+        assert words in told.err
+    assert "to decide (listeners)" in told.out  # said when it was compared
+
+    new_root(story).write(KEYS, f"{KEY} somebody else\n".encode(), 0o600)  # fixed
+    told = resume(story, "--accept", IDS)
+    assert (told.status, untouched(story)) == (ATTENTION, True)
+    assert "authorized-keys" not in told.err
+    assert "seen: only in the old one: 161" in told.err
+    assert told.err.rstrip().endswith("--accept listeners")
+
+    told = resume(story, "--accept", f"{IDS},listeners")
+    assert told.status == DONE, told.err
+    seen = status(story)
+    assert seen["accepted"] == ["main-cf", "maps", "listeners", "first-password"]
+    numbered = [line for line in told.out.splitlines() if line.startswith("left to you: ")]
+    assert numbered == [f"left to you: {number}. {each}" for number, each in enumerate(seen["to_do"], start=1)]
+    said = "\n".join(numbered)
+    for words in (
+        "accepted (listeners): ports at which the guests listen",
+        "restarts the browser or clears its cache",
+        f"the SSH host key at {story.lab.address} is another one",
+        f"by its id ({story.lab.old_id})",
+        story.new_vm()["id"],
+    ):
+        assert words in said
+    assert "exported by hand" not in said
+    told = story.command("status", story.run_id)
+    assert "did not pass" not in told.out
+    assert "accepted (listeners): " in told.out
+    assert "left to you: 1. " in told.out
+
+
+def test_a_prepared_run_stays_so_until_it_is_decided_and_knows_it_after_a_kill(story: Story) -> None:
+    assert story.prepare(**UNDECIDED).status == DONE
+    told = cutover(story)
+    assert (told.status, untouched(story)) == (ATTENTION, True)
+    assert f"vmmigrate cutover {story.run_id} --accept {IDS}" in told.err
+    assert status(story)["status"] == "prepared"
+    assert cutover(story, "--accept", IDS, stop=("SIGKILL", "after", ("learnt", "decide"))).status == KILLED
+    told = resume(story)
+    assert told.status == DONE, told.err
+    assert status(story)["accepted"] == IDS.split(",")
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_the_first_account_of_the_image_is_tried_after_the_import(story: Story, *, both: bool) -> None:
+    """One that the old gateway has too; one that an import left where it was."""
+    first = seed.ADMIN_FRESH if both else seed.Account("first", "first-of-the-image")
+    if both:
+        story.secrets["VMMIGRATE_OLD_CONSOLE_PASSWORD"] = first.password
+        known(old_root(story), seed.admin_row(first))
+        told = story.prepare(**UNDECIDED)
+    else:
+        story.secrets["VMMIGRATE_NEW_CONSOLE_PASSWORD"] = first.password
+        known(old_root(story), seed.admin_row(seed.ADMIN_OLD), seed.admin_row(first))
+        only = {"new": {"console": {"user": first.user}}}
+        assert story.prepare(stop=("SIGKILL", "after", ("done", "ready")), **UNDECIDED, **only).status == KILLED
+        known(new_root(story), seed.admin_row(first))
+        told = resume(story)
+    assert told.status == DONE, told.err
+    seen = "the old gateway has it too" if both else "accepted"
+    assert f"to decide (first-account): console log-in of {first.user!r}" in told.out
+    assert f"expected refused; seen: {seen}" in told.out
+
+
+def known(root: Root, *rows: tuple[str, ...]) -> None:
+    """These accounts, and no others."""
+    tables = json.loads(root.read(FILE_STORE))
+    tables["cm_admins"]["rows"] = rows
+    root.write(FILE_STORE, json.dumps(tables).encode(), 0o600)

@@ -1,0 +1,57 @@
+"""Who may log in over SSH with which key: the authorized_keys of a guest's own accounts."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from vmmigrate.appliance.port import Shell
+from vmmigrate.reading import whole
+
+ACCOUNTS = ("cat", "/etc/passwd")
+_FILE = ".ssh/authorized_keys"
+_FIRST = 1000  # uids below it are the system's own, but for root
+_NOBODY = 65534
+_CLOSED = ("nologin", "false", "sync")
+_KEY = re.compile(r"\b((?:sk-)?(?:ssh|ecdsa)-[\w.@-]+ [A-Za-z0-9+/=]{20,})")
+
+Keys = Mapping[str, frozenset[str]]
+
+
+def homes(passwd: str) -> dict[str, str]:
+    """Account → home, of root and of those that people log in as."""
+    found = {}
+    for line in passwd.splitlines():
+        name, *_, home, shell = line.split(":") if line.count(":") == 6 else ("", "", "")
+        uid = whole(line.split(":")[2]) if name else None
+        people = uid is not None and (uid == 0 or _FIRST <= uid < _NOBODY)
+        if people and home.startswith("/") and shell.rpartition("/")[2] not in _CLOSED:
+            found[name] = home
+    return found
+
+
+def question(home: str) -> tuple[str, ...]:
+    """What is asked of one account's home."""
+    return ("cat", f"{home.rstrip('/')}/{_FILE}")
+
+
+def keys(shell: Shell, accounts: Mapping[str, str]) -> Keys:
+    """Account → its keys, without options and comments; none where there is no such file."""
+    said = {name: shell.run(question(home), user="root", check=False).stdout for name, home in accounts.items()}
+    return {name: frozenset(_KEY.findall(_uncommented(text))) for name, text in said.items()}
+
+
+def _uncommented(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+
+def differing(old: Keys, new: Keys) -> Iterator[str]:
+    """'sa: 1 key missing'; an account that is missing has none."""
+    for name in dict.fromkeys((*old, *new)):
+        before, now = old.get(name, frozenset()), new.get(name, frozenset())
+        if before - now:
+            yield f"{name}: {_keys(len(before - now))} missing"
+        if now - before:
+            yield f"{name}: {_keys(len(now - before))} only in the new one"
+
+
+def _keys(number: int) -> str:
+    return f"{number} key{'s' if number > 1 else ''}"

@@ -1,0 +1,70 @@
+"""Before anything of the old gateway is touched: what differs has been accepted by the operator, or is no more."""
+
+from collections.abc import Iterable
+
+from vmmigrate.errors import Undecided
+from vmmigrate.facts import Decided, Facts, Verified
+from vmmigrate.findings import Check, Checks, in_words
+from vmmigrate.run.stage import Run
+from vmmigrate.settings.accepting import DECISIONS
+from vmmigrate.steps import differences
+
+_OPEN = "things are to be decided before the switch"
+
+
+def do(run: Run) -> None:
+    """What did not pass is looked at once more: it may have been fixed meanwhile. Raises Undecided."""
+    asked = {check.id for check in failed(run.facts)}
+    now = differences.compared(run, 0.0, asked) if asked else Checks()
+    if undecided := _undecided(run, now.failed):
+        raise _refusal(run, undecided)
+    run.learn(Decided(tuple(now.all)))
+
+
+def say(run: Run, differing: Iterable[Check]) -> None:
+    """In one remark, long before it stops anything."""
+    listed = tuple(differing)
+    open_ = _undecided(run, listed)
+    lines = [f"{'to decide' if each in open_ else 'accepted'} ({each.id}): {each}" for each in listed]
+    if lines:
+        run.remark("; ".join(lines))
+
+
+def number(run: Run) -> int:
+    """How many are to be decided, as `verify` saw them."""
+    return len(_undecided(run, failed(run.facts)))
+
+
+def failed(facts: Facts) -> tuple[Check, ...]:
+    """What the operator may accept; an earlier version made no such checks, and stopped at a missing port itself."""
+    verified = facts.find(Verified)
+    checks = verified.checks if verified else ()
+    return tuple(check for check in checks if check.id in DECISIONS and not check.passed)
+
+
+def checks(facts: Facts) -> tuple[Check, ...]:
+    """What `verify` compared, and of what was looked at again only that."""
+    verified, decided = facts.find(Verified), facts.find(Decided)
+    again = decided.checks if decided else ()
+    ids = {check.id for check in again}
+    return (*(each for each in (verified.checks if verified else ()) if each.id not in ids), *again)
+
+
+def accepted(facts: Facts) -> tuple[Check, ...]:
+    """What the operator has left as it is."""
+    decided = facts.find(Decided)
+    return decided.accepted if decided else ()
+
+
+def _undecided(run: Run, checks: Iterable[Check]) -> tuple[Check, ...]:
+    """An id accepts whatever it names; what a killed process had accepted counts as long as it is the same."""
+    before = run.facts.last(Decided)
+    same = {(each.id, each.seen) for each in before.accepted} if before else set()
+    return tuple(each for each in checks if each.id not in run.accepted and (each.id, each.seen) not in same)
+
+
+def _refusal(run: Run, checks: tuple[Check, ...]) -> Undecided:
+    message, hint = in_words(_OPEN, [(f"{check.id}: {check}", check.hint) for check in checks])
+    ids = ",".join(dict.fromkeys(check.id for check in checks))
+    fix, on = hint if len(checks) == 1 else "fix them", f"vmmigrate {run.onward} {run.run_id}"
+    return Undecided(message, hint=f"{fix}, then: {on}; or leave it so: {on} --accept {ids}")

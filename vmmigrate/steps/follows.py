@@ -1,0 +1,25 @@
+"""What follows every change of the machine, for a person: what no program here can do."""
+
+from collections.abc import Iterator
+
+from vmmigrate.facts import Backup, Facts, NewGuest, NewVm
+from vmmigrate.model import Plan
+
+
+def follows(plan: Plan, facts: Facts) -> Iterator[str]:
+    """The vendor's page asks for the first [F-PROC-2] and the last of it [F-BACKUP-3]."""
+    yield "whoever uses the console or the portal restarts the browser or clears its cache: it may show the old pages"
+    guest, new, backup = facts.find(NewGuest), facts.find(NewVm), facts.find(Backup)
+    if guest is not None:
+        yield f"the SSH host key at {plan.identity.host} is another one, {guest.host_key}: {_forget(plan)}"
+    if new is not None:
+        yield (
+            f"backup jobs, monitoring, replication and rules that follow {plan.old.name} by its id ({plan.old.id}) do"
+            f" not follow the new VM: {new.vm.name} has the id {new.vm.id}"
+        )
+    if backup is not None and backup.by_hand:
+        yield "the archive that was exported by hand has keys and passwords: keep it safe, or delete it"
+
+
+def _forget(plan: Plan) -> str:
+    return f"forget the old one where people log in: ssh-keygen -R {plan.identity.host}"
