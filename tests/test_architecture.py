@@ -129,7 +129,7 @@ def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
 # A room sees the floors below its own. What is imported for the type checker alone does not count.
 FLOORS = (
     ("errors", "events", "interrupts", "invalid", "limits", "reading", "step"),
-    ("findings", "disk", "durable", "settings", "addressing"),
+    ("findings", "disk", "durable", "settings", "addressing", "offered"),
     ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
     ("archives", "doors", "updating", "watch"),
     ("run",),

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from hypervisors import VmRef
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.findings import Check, Verdict
+from vmmigrate.offered import Offered
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class OldState:
     workstation: str  # our own address on the way there, "" behind a jump host; earlier versions: as `seen_as`
     ports: tuple[int, ...] = ()  # that it serves, seen from here; earlier versions did not look
     seen_as: str = ""  # our address as the old guest says it sees it: it decides nothing
+    offers: tuple[Offered, ...] = ()  # of SMTP, seen from here; earlier versions did not ask
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,6 @@ class Verified:
 
     checks: Checked
     drift: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Decided:
-    """What `verify` saw differ, looked at again. What does not pass, the operator accepts. Learnt by `decide`."""
-
-    checks: Checked = ()
-
-    @property
-    def accepted(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if not check.passed)
 
 
 @dataclass(frozen=True)

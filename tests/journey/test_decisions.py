@@ -8,7 +8,8 @@ import pytest
 from fixtures.appliance import machine, seed
 from fixtures.appliance.files import Root
 from fixtures.appliance.store import FILE_STORE
-from tests.journey.story import ATTENTION, DONE, KILLED, Stop, Story, Told
+from tests.journey import moving
+from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Stop, Story, Told
 
 pytestmark = pytest.mark.slow
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8mU2nUBd0Kc0dQmHn4X9f2jv3pB7y1c2d3e4f5g6h7"
@@ -128,3 +129,24 @@ def known(root: Root, *rows: tuple[str, ...]) -> None:
     tables = json.loads(root.read(FILE_STORE))
     tables["cm_admins"]["rows"] = rows
     root.write(FILE_STORE, json.dumps(tables).encode(), 0o600)
+
+
+def test_smtp_is_compared_behind_the_switch_before_it_is_open(story: Story) -> None:
+    """By hand edits the old one relays for nobody, and takes larger mail: a restore brings neither."""
+    path = "/etc/postfix/main.cf"
+    edits = b"smtpd_relay_restrictions = reject_unauth_destination\nmessage_size_limit = 99000000\n"
+    old_root(story).write(path, old_root(story).read(path) + edits)
+    moving.restart(story, moving.old(story))
+    told = story.migrate()
+    assert told.status == WENT_BACK, told.err
+    assert (story.live(), story.answers_the_world(), story.conflicts()) == (["old"], True, [])
+    port = story.lab.smtp_port
+    assert f"it takes mail for any other domain at port {port}, the old one refuses it" in told.err
+    assert f"SIZE 31457280 at port {port}, the old one 99000000" in told.err
+    assert f"SIZE 31457280 after STARTTLS at port {port}" in told.err
+    assert f"vmmigrate resume {story.run_id} --accept smtp-offers,smtp-takes" in told.err
+    assert moving.mail_in(story, moving.old(story)) == (0, 0)  # nothing was sent by asking
+    told = story.resume("--accept", "smtp-offers,smtp-takes")
+    assert told.status == DONE, told.err
+    assert status(story)["accepted"][-2:] == ["smtp-offers", "smtp-takes"]
+    assert story.command("status", story.run_id).out.count("did not pass") == 0

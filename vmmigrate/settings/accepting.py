@@ -13,6 +13,8 @@ DECISIONS = {
     "ports": "ports at which the old gateway answers, and the new one does not",
     "first-password": "the password that the image had at first still opens the account of the shell",
     "first-account": "the account that the image's console had at first is still valid",
+    "smtp-offers": "SMTP of the new gateway offers less than the old one's",
+    "smtp-takes": "SMTP of the new gateway takes recipients that the old one refuses, or the other way round",
     MPA_ERROR: "mail that the old mail agent could not handle stays in its error queue",
     MPA_UNKNOWN: "nobody knows what the old mail agent's queues hold: what is in them stays in the old VM",
 }

@@ -5,7 +5,6 @@ from vmmigrate.facts import (
     CarriedBack,
     CarriedMail,
     Claim,
-    Decided,
     Frozen,
     Intake,
     MailAccount,
@@ -175,20 +174,7 @@ PREPARE = Phase(
     ),
 )
 
-DECIDE = Phase(
-    "decide",
-    (
-        Step(
-            "decide",
-            "Settle what differs from the old gateway",
-            decide.do,
-            READ_ONLY,
-            learns=(Decided,),
-            needs=(OldState, NewGuest, Verified),
-            holds=Nothing("`verify` is looked at; what was accepted is recorded"),
-        ),
-    ),
-)
+DECIDE = Phase("decide", (decide.STEP,))  # `prepare` stops before it
 
 SWITCH = Phase(
     "switch",

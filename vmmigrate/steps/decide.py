@@ -1,24 +1,43 @@
 """Before anything of the old gateway is touched: what differs has been accepted by the operator, or is no more."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from vmmigrate.errors import Undecided
-from vmmigrate.facts import Decided, Facts, Verified
+from vmmigrate.facts import Checked, Facts, NewGuest, OldState, Opened, Verified, VerifiedLive
 from vmmigrate.findings import Check, Checks, in_words
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.accepting import DECISIONS
+from vmmigrate.step import Nothing, Step
 from vmmigrate.steps import differences
 
-_OPEN = "things are to be decided before the switch"
+_OPEN = "things are to be decided before the new gateway serves"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What `verify` saw differ, looked at again. What does not pass, the operator accepts. Learnt by `decide`."""
+
+    checks: Checked = ()
+
+    @property
+    def accepted(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
 
 
 def do(run: Run) -> None:
     """What did not pass is looked at once more: it may have been fixed meanwhile. Raises Undecided."""
     asked = {check.id for check in failed(run.facts)}
     now = differences.compared(run, 0.0, asked) if asked else Checks()
-    if undecided := _undecided(run, now.failed):
-        raise _refusal(run, undecided)
+    require(run, now)
     run.learn(Decided(tuple(now.all)))
+
+
+def require(run: Run, checks: Checks) -> None:
+    """Raises ChecksFailed for what nobody may accept, else Undecided for what nobody has accepted."""
+    Checks([check for check in checks.failed if check.id not in DECISIONS]).refuse_if_failed()
+    if undecided := _undecided(run, (check for check in checks.failed if check.id in DECISIONS)):
+        raise _refusal(run, undecided)
 
 
 def say(run: Run, differing: Iterable[Check]) -> None:
@@ -51,9 +70,11 @@ def checks(facts: Facts) -> tuple[Check, ...]:
 
 
 def accepted(facts: Facts) -> tuple[Check, ...]:
-    """What the operator has left as it is."""
-    decided = facts.find(Decided)
-    return decided.accepted if decided else ()
+    """What the operator has left as it is; at the live address, what did not keep it from being opened."""
+    decided, live = facts.find(Decided), facts.find(VerifiedLive) if facts.find(Opened) else None
+    shown = live.checks if live else ()
+    left = (check for check in shown if check.id in DECISIONS and not check.passed)
+    return (*(decided.accepted if decided else ()), *left)
 
 
 def _undecided(run: Run, checks: Iterable[Check]) -> tuple[Check, ...]:
@@ -68,3 +89,14 @@ def _refusal(run: Run, checks: tuple[Check, ...]) -> Undecided:
     ids = ",".join(dict.fromkeys(check.id for check in checks))
     fix, on = hint if len(checks) == 1 else "fix them", f"vmmigrate {run.onward} {run.run_id}"
     return Undecided(message, hint=f"{fix}, then: {on}; or leave it so: {on} --accept {ids}")
+
+
+STEP = Step(
+    "decide",
+    "Settle what differs from the old gateway",
+    do,
+    Nothing("it only reads"),
+    learns=(Decided,),
+    needs=(OldState, NewGuest, Verified),
+    holds=Nothing("`verify` is looked at; what was accepted is recorded"),
+)

@@ -10,6 +10,7 @@ from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import Backup, OldState, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import proof
 from vmmigrate.steps.export import load_digests
 
 _AS_NOTED = "as noted"
@@ -18,6 +19,7 @@ _AS_NOTED = "as noted"
 def do(run: Run) -> None:
     shell = run.old_shell
     software = run.doors.old.software(shell)
+    served = ports.served(shell, software, run.old_host, run.doors.old.dial)
     run.learn(
         OldState(
             packages=software.packages,
@@ -26,7 +28,8 @@ def do(run: Run) -> None:
             settings=_settings(run),
             workstation=shell.own_address(),
             seen_as=shell.seen_address(),
-            ports=ports.served(shell, software, run.old_host, run.doors.old.dial),
+            ports=served,
+            offers=proof.offered(run, run.old_host, served),
         )
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from vmmigrate.facts import NewGuest, VerifiedLive
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import decide, proof
 from vmmigrate.steps.comparing import compare_all
 from vmmigrate.steps.verify import CERTIFICATES, GREETING
 
@@ -21,9 +22,9 @@ def do(run: Run) -> None:
         expected = run.facts.of(NewGuest).host_key
         verdict, hint = (Verdict.PASS, "") if seen == expected else (Verdict.FAIL, _ANOTHER)
         checks.all.append(Check("live-host-key", _WHAT, expected, seen, verdict, hint))
-        compare_all((CERTIFICATES, GREETING), run, host, run.settings.limits.network, checks)
+        compare_all((CERTIFICATES, GREETING, proof.MAIL), run, host, run.settings.limits.network, checks)
     run.learn(VerifiedLive(tuple(checks.all)))
-    checks.refuse_if_failed()
+    decide.require(run, checks)
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -164,18 +164,18 @@ def is_closed(host: str, port: int, dial: Dial = dial_straight) -> bool:
 
 
 def _direct(host: str, plain: socket.socket, offer: Offer) -> Served:
-    with _reading_context(offer).wrap_socket(plain, server_hostname=named_in_tls(host)) as tls:
+    with reading_context(offer).wrap_socket(plain, server_hostname=named_in_tls(host)) as tls:
         return _shown(tls)
 
 
 def _after_starttls(host: str, port: int, plain: socket.socket, timeout: float, offer: Offer) -> Served:
     with Smtp(host, port, plain, timeout) as smtp:
-        smtp.starttls(context=_reading_context(offer))
+        smtp.starttls(context=reading_context(offer))
         assert isinstance(smtp.sock, ssl.SSLSocket)
         return _shown(smtp.sock)
 
 
-def _reading_context(offer: Offer) -> ssl.SSLContext:
+def reading_context(offer: Offer = Offer.ANY) -> ssl.SSLContext:
     """Trusts every certificate and permits the oldest protocols: only to read certificates, nothing is sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
