@@ -25,6 +25,10 @@ four reading lines for those. You need not look for them: a command that sudo re
 very lines that are missing, all of that look at once. `plan` needs the lines under *read* alone; so give these first,
 and the rest before `migrate`.
 
+Each map that `main.cf` names, and the home of each account that people log in to, is one more line (`sha256sum`,
+`cat`). What may not be read is not known, and is then yours to decide
+([cutover.md](cutover.md#what-is-yours-to-decide)): the run names the line.
+
 **What a list does not give you.** Whoever has the account can do with these lines what the last column says; a key
 store in strange hands is the gateway's identity, and whoever stops Postfix or sets the firewall has an outage. None
 of them is a shell of root or writes outside `/run/vmmigrate`.

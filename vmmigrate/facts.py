@@ -136,9 +136,10 @@ class Verified:
 
 @dataclass(frozen=True)
 class VerifiedLive:
-    """The same over the live network, after the switch. Learnt by `verify-live`."""
+    """The same over the live network, after the switch; its line of known_hosts. Learnt by `verify-live`."""
 
     checks: Checked
+    known_hosts: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.appliance import machine, seed
+from fixtures.appliance import hostkey, machine, seed
 from fixtures.appliance.files import Root
 from fixtures.appliance.store import FILE_STORE
 from tests.journey import moving
@@ -80,6 +80,7 @@ def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story:
         "accepted (listeners): ports at which the guests listen",
         "restarts the browser or clears its cache",
         f"the SSH host key at {story.lab.address} is another one",
+        f", and add: [{story.lab.address}]:{story.lab.ssh_port} {hostkey.public_line(new_root(story))}",
         f"by its id ({story.lab.old_id})",
         story.new_vm()["id"],
     ):

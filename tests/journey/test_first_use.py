@@ -31,6 +31,7 @@ VARIES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\d{8}-\d{6}-[0-9a-f]{4}", "20261122-133919-9268"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "6c2c9c9e-8d0f-4c4e-9d0e-3f1f5a6f0b11"),
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:NUkyzTvIZfGTdlzBsNVBz5Z6d2W1nDj5Mn0o3Y1xT0M"),
+    (r"ssh-ed25519 [A-Za-z0-9+/=]{60,}", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG…"),
     (r"SHA-256 [0-9a-f]{16}", "SHA-256 0123456789abcdef"),
     (r"\b20\d\d-\d\d-\d\d\b", "2026-11-22"),
     (r"\b\d\d:\d\d:\d\d UTC", "13:41:07 UTC"),

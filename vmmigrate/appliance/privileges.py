@@ -22,6 +22,7 @@ PHASES = (READING, SWITCHING, GOING_BACK)
 
 # Where a gateway as installed has them; another path of main.cf or server.xml is one more of each of the four.
 FILES = ("/etc/tomcat9/server.xml", "/usr/share/djigzo-web/ssl/sslCertificate.p12", "/etc/postfix/tls.pem")
+MAPS = ("/etc/postfix/header_checks", "/etc/postfix/smtp_client_passwd")  # another that main.cf names is one more line
 HOMES = ("/root", "/home/sa")  # of whoever logs in; of another account its home is one more
 _RULES = f"{firewall.RUN_FOLDER}/intake.nft"
 
@@ -53,9 +54,8 @@ def _reading() -> Iterator[Privilege]:
         if argv != SETTINGS:
             yield Privilege(READING, "Postfix's services", argv)
     yield Privilege(READING, "where its maps are, if the new one lacks a transport", transports.FOLDER)
-    yield Privilege(
-        READING, "whether its maps are in the new gateway", (maps.DIGEST, ANYTHING), gives="digests of any file"
-    )
+    for path in MAPS:
+        yield Privilege(READING, "whether the new gateway has that map", maps.question(path))
     yield Privilege(READING, "at which ports it listens", listeners.QUESTION)
     for home in HOMES:
         yield Privilege(READING, "which keys may log in there", authorized.question(home))

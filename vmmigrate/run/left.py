@@ -8,7 +8,7 @@ from vmmigrate.run.standing import Standing
 
 
 def left_to_you(standing: Standing, plan: Any) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*_troubles(standing), *_afterwards(standing, plan))))
+    return tuple(dict.fromkeys((*_troubles(standing), *afterwards(standing, plan))))
 
 
 def _troubles(standing: Standing) -> Iterator[str]:
@@ -17,8 +17,8 @@ def _troubles(standing: Standing) -> Iterator[str]:
         yield f"{titles.get(step, step)}: {text}"
 
 
-def _afterwards(standing: Standing, plan: Any) -> Iterator[str]:
-    """What was accepted, the remedies of the plan's warnings, and what follows every such run."""
+def afterwards(standing: Standing, plan: Any) -> Iterator[str]:
+    """Once it has come to its end: what was accepted, remedies of the plan's warnings, what follows every such run."""
     if not standing.came_to_its_end:
         return
     for check in standing.itinerary.accepted(standing.state.facts):

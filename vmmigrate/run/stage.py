@@ -16,7 +16,7 @@ from hypervisors import (
     patient,
     wait_for,
 )
-from hypervisors.wire.ssh import host_key_seen
+from hypervisors.wire.ssh import HostKey, host_key_seen
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
@@ -151,6 +151,9 @@ class Run:
         return self._host_key(host, timeout)
 
     def _host_key(self, host: str, timeout: float) -> str:
+        return self.host_key_at(host, timeout).fingerprint
+
+    def host_key_at(self, host: str, timeout: float) -> HostKey:
         """To connect has a time of its own: a guest's kernel does that, however busy it is."""
         ssh, dial = self.settings.new.ssh, self.dial_to(host)
 
@@ -158,7 +161,7 @@ class Run:
             return dial(to, port, min(within, _CONNECTS))
 
         rsa = ssh.insecure_ssh_rsa
-        return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=soon).fingerprint
+        return host_key_seen(host, ssh.port, insecure_ssh_rsa=rsa, timeout=timeout, dial=soon)
 
     @property
     def new_guest(self) -> NewGuest:

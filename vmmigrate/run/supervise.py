@@ -7,7 +7,7 @@ from vmmigrate.errors import BudgetSpent, JournalFailed, NeedsAttention, NoLonge
 from vmmigrate.events import DOWN, RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
 from vmmigrate.run.engine import Engine
-from vmmigrate.run.left import left_to_you
+from vmmigrate.run.left import afterwards
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.outside import in_words
 from vmmigrate.run.record import Kind
@@ -191,7 +191,7 @@ def report(engine: Engine, run: Run, outcome: str) -> Service | None:
             mail=mail,
             seen=watched,
             account=engine.itinerary.account(standing.state.facts),
-            left=left_to_you(standing, run.plan),
+            left=tuple(dict.fromkeys(afterwards(standing, run.plan))),
         )
     )
     return mail

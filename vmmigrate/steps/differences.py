@@ -94,6 +94,8 @@ def _main_cf(run: Run, new: LookingShell) -> Check:
 def _maps(old: LookingShell, new: LookingShell) -> Check:
     old.ahead(*maps.QUESTIONS, user="root")
     paths = maps.named(old)
+    for shell in (old, new):
+        shell.ahead(*map(maps.question, paths), user="root")
     seen = maps.differing(paths, maps.digests(old, paths), maps.digests(new, paths))
     return _check("maps", "files in which Postfix looks things up", "; ".join(seen))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vmmigrate.facts import Backup, Facts, NewGuest, NewVm
+from vmmigrate.facts import Backup, Facts, NewGuest, NewVm, VerifiedLive
 from vmmigrate.model import Plan
 
 
@@ -11,7 +11,7 @@ def follows(plan: Plan, facts: Facts) -> Iterator[str]:
     yield "whoever uses the console or the portal restarts the browser or clears its cache: it may show the old pages"
     guest, new, backup = facts.find(NewGuest), facts.find(NewVm), facts.find(Backup)
     if guest is not None:
-        yield f"the SSH host key at {plan.identity.host} is another one, {guest.host_key}: {_forget(plan)}"
+        yield f"the SSH host key at {plan.identity.host} is another one, {guest.host_key}: {_forget(plan, facts)}"
     if new is not None:
         yield (
             f"backup jobs, monitoring, replication and rules that follow {plan.old.name} by its id ({plan.old.id}) do"
@@ -21,5 +21,8 @@ def follows(plan: Plan, facts: Facts) -> Iterator[str]:
         yield "the archive that was exported by hand has keys and passwords: keep it safe, or delete it"
 
 
-def _forget(plan: Plan) -> str:
-    return f"forget the old one where people log in: ssh-keygen -R {plan.identity.host}"
+def _forget(plan: Plan, facts: Facts) -> str:
+    """An earlier version recorded no line."""
+    live = facts.find(VerifiedLive)
+    line = f", and add: {live.known_hosts}" if live and live.known_hosts else ""
+    return f"forget the old one where people log in, ssh-keygen -R {plan.identity.host}{line}"

@@ -1,7 +1,9 @@
 """Verify over the live network that the new gateway, and no other, answers at the old address."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from hypervisors import Unreachable
 from vmmigrate.facts import NewGuest, VerifiedLive
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
@@ -9,6 +11,7 @@ from vmmigrate.steps import decide, proof
 from vmmigrate.steps.comparing import compare_all
 from vmmigrate.steps.verify import CERTIFICATES, GREETING
 
+SSH = 22
 _LOOK, _AGAIN = 3.0, 10.0  # seconds: for its first answer, and for one from a guest that has answered before
 _WHAT = "SSH host key at the live address"
 _ANOTHER = "another machine answers at this address: find it before you try again"
@@ -23,7 +26,7 @@ def do(run: Run) -> None:
         verdict, hint = (Verdict.PASS, "") if seen == expected else (Verdict.FAIL, _ANOTHER)
         checks.all.append(Check("live-host-key", _WHAT, expected, seen, verdict, hint))
         compare_all((CERTIFICATES, GREETING, proof.MAIL), run, host, run.settings.limits.network, checks)
-    run.learn(VerifiedLive(tuple(checks.all)))
+    run.learn(VerifiedLive(tuple(checks.all), _line(run, host) if seen else ""))
     decide.require(run, checks)
 
 
@@ -32,6 +35,14 @@ def holds(run: Run) -> Iterator[Check]:
     expected = run.facts.of(NewGuest).host_key
     seen = run.new_host_key(run.plan.identity.host, timeout=_AGAIN)
     yield Check("live-host-key", _WHAT, expected, seen, Verdict.of(seen == expected), _ANOTHER)
+
+
+def _line(run: Run, host: str) -> str:
+    """As OpenSSH writes it: another port than 22 stands behind brackets (sshd(8)). For people: it stops nothing."""
+    port = run.settings.new.ssh.port
+    with suppress(Unreachable):
+        return f"{host if port == SSH else f'[{host}]:{port}'} {run.host_key_at(host, _AGAIN).line}"
+    return ""
 
 
 def _host_key(run: Run, host: str) -> str:

@@ -16,7 +16,8 @@ from vmmigrate.show.audit import audit_json, audit_lines
 from vmmigrate.steps.migration import MIGRATE
 
 STORED = sorted((Path(__file__).parents[2] / "journals").glob("*/*"))
-HERE_ALONE = {"note-old", "export", "collect-tls", "verify", "verify-live", "note", "see"}  # on the workstation
+ON_THE_WORKSTATION = ("note-old", "export", "collect-tls", "verify", "decide", "verify-live")
+HERE_ALONE = {*ON_THE_WORKSTATION, "note", "see"}
 
 
 def begun(folder: Path) -> Journal:

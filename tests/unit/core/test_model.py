@@ -36,6 +36,7 @@ from vmmigrate.facts import (
 )
 from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.model import Premise, plan_from_json, plan_to_json
+from vmmigrate.steps.decide import Decided
 from vmmigrate.steps.migration import MIGRATE
 
 GUEST = NewGuest(
@@ -59,6 +60,7 @@ ONE_OF_EACH = (
     Reboot("8e7c"),
     TlsInstalled((TlsPort("SMTP", 25, True, {"RSA": "a" * 64, "ECDSA": "b" * 64}),)),
     Verified((PASSED, FAILED), ("myhostname",)),
+    Decided((PASSED, FAILED)),
     VerifiedLive((PASSED,)),
     Intake(1.5, "3f8a", ("fetchmail",)),
     Frozen(1.75),
