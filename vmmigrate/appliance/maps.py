@@ -8,7 +8,7 @@ from vmmigrate.appliance.port import Shell
 SETTINGS, OVERRIDES, FOLDER = ("postconf", "-n"), ("postconf", "-P"), ("postconf", "-h", "config_directory")
 QUESTIONS = (SETTINGS, OVERRIDES, FOLDER)
 # TYPE:/PATH (postconf(5), "lookup table"); a socket is named alike, and a URL has two strokes
-_NAMED = re.compile(r"(?<![\w:.-])\$?\{?(?!unix:|local:|inet6?:|fifo:|pass:)\w+\}?:(/(?!/)[^\s,{}]+)")
+_NAMED = re.compile(r"(?<![\w.-])\$?\{?(?!unix:|local:|inet6?:|fifo:|pass:)\w+\}?:(/(?!/)[^\s,{}]+)")
 
 
 def named(shell: Shell) -> tuple[str, ...]:
