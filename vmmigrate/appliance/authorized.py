@@ -11,7 +11,7 @@ _FILE = ".ssh/authorized_keys"
 _FIRST = 1000  # uids below it are the system's own, but for root
 _NOBODY = 65534
 _CLOSED = ("nologin", "false", "sync")
-_KEY = re.compile(r"\b((?:sk-)?(?:ssh|ecdsa)-[\w.@-]+ [A-Za-z0-9+/=]{20,})")
+_KEY = re.compile(r"\b((?:sk-)?(?:ssh|ecdsa)-[\w.@-]{1,64} [A-Za-z0-9+/=]{20,9000})")
 
 Keys = Mapping[str, frozenset[str]]
 
