@@ -24,7 +24,7 @@ from tests.journey.records import (
 )
 from tests.journey.story import DONE, KILLED, REFUSED, Stop, Story, Told, World, assert_same
 
-RECORDS = 61
+RECORDS = 64
 EDITS = 12
 
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
