@@ -30,10 +30,10 @@ def drift(run: Run, shell: LookingShell | None = None) -> tuple[str, ...]:
     return tuple(sorted({*differs.missing, *differs.changed}))
 
 
-def names(checks: Checks) -> tuple[str, ...]:
-    """The same, of what was compared."""
-    seen = (check.seen for check in checks.failed if check.id == "main-cf" and check.verdict is Verdict.FAIL)
-    return tuple(name for listed in seen for name in listed.split(", "))
+def names(run: Run, checks: Checks) -> tuple[str, ...]:
+    """The same, where a check has found some: as they are, and not as a check shows them."""
+    found = any(check.id == "main-cf" and check.verdict is Verdict.FAIL for check in checks.failed)
+    return drift(run) if found else ()
 
 
 def _table(old: LookingShell, new: LookingShell) -> tuple[Comparison, ...]:

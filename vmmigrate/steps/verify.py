@@ -23,7 +23,7 @@ def do(run: Run) -> None:
     differing = differences.compared(run, 0.0 if checks.failed else limit)
     compare_all((DATABASE,), run, host, limit, checks)
     decide.say(run, differing.failed)
-    run.learn(Verified((*checks.all, *differing.all), differences.names(differing)))
+    run.learn(Verified((*checks.all, *differing.all), differences.names(run, differing)))
     checks.refuse_if_failed()
 
 
