@@ -46,7 +46,7 @@ def _asked(smtp: Smtp, port: int, recipients: Mapping[str, str]) -> Offered:
     return Offered(port, keywords, secured, answers)
 
 
-def lacking(old: Offered, new: Offered) -> Iterator[str]:
+def missing(old: Offered, new: Offered) -> Iterator[str]:
     """What the old one offers and the new one does not; a smaller size too."""
     for when, before, now in (("", old.keywords, new.keywords), (" after STARTTLS", old.secured, new.secured)):
         for word in sorted(before.keys() - now.keys()):

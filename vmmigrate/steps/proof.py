@@ -40,7 +40,7 @@ def _compare(run: Run, host: str, limit: float) -> Iterator[Check]:
     pairs = [(old, offers.ask(host, old.port, _recipients(run), run.dial_to(host))) for old in noted]
     if not pairs:
         return
-    lacks = "; ".join(text for old, new in pairs for text in offers.lacking(old, new))
+    lacks = "; ".join(text for old, new in pairs for text in offers.missing(old, new))
     differs = "; ".join(text for old, new in pairs for text in offers.otherwise(old, new))
     yield Check("smtp-offers", _OFFERS, _AS_OLD, lacks or _AS_OLD, Verdict.of(not lacks))
     yield Check("smtp-takes", _TAKES, _AS_OLD, differs or _AS_OLD, Verdict.of(not differs))

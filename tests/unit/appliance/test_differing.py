@@ -74,7 +74,7 @@ def test_keys_of_people_are_compared_without_options_and_comments() -> None:
 def test_what_smtp_offers_less_and_takes_otherwise() -> None:
     old = Offered(25, {"size": "100", "dsn": ""}, {"auth": "PLAIN"}, {"own": 250, "strange": 554, "late": 250})
     new = Offered(25, {"size": "50", "chunking": ""}, {}, {"own": 550, "strange": 250, "late": 450})
-    assert list(offers.lacking(old, new)) == [
+    assert list(offers.missing(old, new)) == [
         "no DSN at port 25",
         "SIZE 50 at port 25, the old one 100",
         "no AUTH after STARTTLS at port 25",
@@ -84,7 +84,7 @@ def test_what_smtp_offers_less_and_takes_otherwise() -> None:
         "it takes strange at port 25, the old one refuses it",
     ]
     assert list(offers.put_off(new, old)) == ["late at port 25 (450)"]
-    assert not [*offers.lacking(new, new), *offers.otherwise(new, new), *offers.put_off(new, new)]
+    assert not [*offers.missing(new, new), *offers.otherwise(new, new), *offers.put_off(new, new)]
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_what_smtp_offers_less_and_takes_otherwise() -> None:
     [("0", "100", True), ("", "100", True), ("100", "0", False), ("100", "", False), ("100", "x", False)],
 )
 def test_a_size_of_nothing_is_any_size(before: str, now: str, *, less: bool) -> None:
-    assert bool(list(offers.lacking(Offered(25, {"size": before}), Offered(25, {"size": now})))) is less
+    assert bool(list(offers.missing(Offered(25, {"size": before}), Offered(25, {"size": now})))) is less
