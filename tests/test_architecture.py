@@ -199,6 +199,7 @@ def test_what_runs_and_shows_runs_names_no_step_phase_scope_or_group(path: Path)
 GROUND = (
     "vmmigrate.errors",
     "vmmigrate.findings",
+    "vmmigrate.offered",
     "vmmigrate.invalid",
     "vmmigrate.limits",
     "vmmigrate.reading",
