@@ -35,7 +35,11 @@ class _Folder:
         return Result(said.returncode, said.stdout, said.stderr)
 
     def take(self, argv: Sequence[str], sink: BinaryIO, **_: Any) -> None:
-        subprocess.run(self._in(argv), stdout=sink, stderr=subprocess.DEVNULL, check=True)
+        with subprocess.Popen(self._in(argv), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as packing:
+            assert packing.stdout is not None
+            shutil.copyfileobj(packing.stdout, sink)
+        if packing.returncode:
+            raise subprocess.CalledProcessError(packing.returncode, argv)
 
     def give(self, argv: Sequence[str], source: BinaryIO, **_: Any) -> None:
         subprocess.run(self._in(argv), stdin=source, capture_output=True, check=True)
@@ -52,7 +56,8 @@ def measure() -> Iterator[Figure]:
         folder = Path(place)
         folder.chmod(0o755)
         old, new = (_Folder(_made(folder / name)) for name in ("old", "new"))
-        _fill(old.postfix)
+        _fill(old.postfix, MESSAGES)
+        _fill(new.postfix, 0)  # it has run once, so it has its folders
         ours_s, peer_s = in_turn(lambda: _carry(old, new, folder / "queue"), lambda: _rsync(old, folder), rounds=3)
     yield Figure("carry_seconds", round(ours_s, 3), "s", "rsync -a of the spool", round(peer_s / ours_s, 3))
 
@@ -67,7 +72,7 @@ def _made(folder: Path) -> real.Postfix:
     return postfix
 
 
-def _fill(postfix: real.Postfix) -> None:
+def _fill(postfix: real.Postfix, messages: int) -> None:
     """With mail whose relay does not answer."""
     port = free_port()
     postfix.configure(
@@ -76,13 +81,13 @@ def _fill(postfix: real.Postfix) -> None:
     )
     with postfix.running(), _connected(port) as smtp:
         text = "Subject: carried\r\n\r\n" + ("x" * 70 + "\r\n") * (SIZE // 72)
-        for number in range(MESSAGES):
+        for number in range(messages):
             smtp.sendmail("a@example.test", [f"b{number}@example.org"], text)
         time.sleep(5)
 
 
 def _connected(port: int) -> smtplib.SMTP:
-    for _ in range(100):
+    for _ in range(600):
         try:
             return smtplib.SMTP("127.0.0.1", port, timeout=30)
         except OSError:

@@ -11,7 +11,6 @@ from vmmigrate.events import StepWaits
 from vmmigrate.itinerary import Stop
 from vmmigrate.parts import Parts, reported
 from vmmigrate.run import way_out
-from vmmigrate.run.budget import keep_to, say_if_exceeded
 from vmmigrate.run.clocks import in_clock, span
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.guarded import require
@@ -40,6 +39,7 @@ class Terms:
     accept_old: bool = False
     rounds: int = OFTEN
     accept: tuple[str, ...] = ()  # as of `Run.accepts`
+    accept_outage: bool = False
 
 
 Agree = Callable[[str], None]
@@ -62,14 +62,11 @@ def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Agree | No
             agree = None
         with connected(recorded, parts) as (engine, run):
             _may(engine, run, stop, agree)
-            engine.often, run.accepts = terms.rounds, terms.accept
-            if terms.budget is not None:
-                keep_to(engine, run, terms.budget)
+            engine.often, run.accepts, run.permits = terms.rounds, terms.accept, terms.budget
+            run.longer = terms.accept_outage
             report_start(run, stop.verb)
             engine.turn_forward("asked for by the operator", past=stop.stands_as)
             supervise(engine, run, Engine.go_on)
-            if terms.budget is not None:
-                say_if_exceeded(engine, run, terms.budget)
             return outcome_of(engine.standing)
 
 

@@ -143,6 +143,18 @@ class VerifiedLive:
 
 
 @dataclass(frozen=True)
+class ConsoleClosed:
+    """When the old console was closed to all others (Unix seconds), and the boot whose kernel has those rules.
+
+    Learnt by `close-console` before it acts.
+    """
+
+    since: ClassVar[int] = 3
+    closed_at: float
+    boot_id: str
+
+
+@dataclass(frozen=True)
 class Intake:
     """When the old intake was closed (Unix seconds), and the boot whose kernel has those rules.
 

@@ -113,12 +113,20 @@ def _refuse_foreign(rundir: RunDir) -> None:
 def _foreign(rundir: RunDir) -> Iterator[tuple[Path, str]]:
     keys = rundir.key_path.parent
     for folder in (rundir.path, keys):
-        if folder.exists():
+        with suppress(FileNotFoundError, PermissionError):
             yield folder, foreign(folder.stat())
-    for file in (*sorted(rundir.path.iterdir()), rundir.key_path):
-        with suppress(FileNotFoundError):  # another process has just let it go
+    for file in (*_files(rundir.path), rundir.key_path):
+        with suppress(FileNotFoundError, PermissionError):  # let go by another process; or nobody here can read it
             seen = file.lstat()
             yield file, foreign(seen) if stat.S_ISREG(seen.st_mode) else _KINDS.get(stat.S_IFMT(seen.st_mode), "")
+
+
+def _files(folder: Path) -> list[Path]:
+    """None of one that this user may not look into: who reads a file of it says so."""
+    try:
+        return sorted(folder.iterdir())
+    except PermissionError:
+        return []
 
 
 # A folder has nothing to be read; who expects a file in its place says so.

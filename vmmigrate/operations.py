@@ -96,15 +96,17 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder, *, verb
 # ---- resume, rollback, finish ----------------------------------------------------------------------------
 
 
-def resume(run_id: str, parts: Parts, *, accepts: tuple[str, ...] = ()) -> str:
-    """Continue in the recorded direction; returns the outcome. `accepts`: as of `Run`."""
+def resume(
+    run_id: str, parts: Parts, *, accepts: tuple[str, ...] = (), permits: float | None = None, longer: bool = False
+) -> str:
+    """Continue in the recorded direction; returns the outcome. `accepts`, `permits`, `longer`: as of `Run`."""
     with run_taken_up(run_id, "resume", parts) as recorded:
         _refuse_to_resume(recorded.standing)
         with connected(recorded, parts) as (engine, run):
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
-            run.discard, run.accepts = _permitted(standing), accepts
+            run.discard, run.accepts, run.permits, run.longer = _permitted(standing), accepts, permits, longer
             amiss = _undone_no_more(engine, standing.itinerary.everything) if standing.finishing else False
             require(run, engine.journal, standing, "resume", *_guards(standing, amiss=amiss))
             if standing.paused_at:

@@ -1,4 +1,4 @@
-"""What must hold whatever moves (I1 to I10), looked up in the model's world, not asked of the program."""
+"""What must hold whatever moves (I1 to I11), looked up in the model's world, not asked of the program."""
 
 import json
 from collections.abc import Iterator
@@ -111,6 +111,21 @@ def healed(model: "Model", word: str) -> Iterator[Broken]:
         yield "I2", f"healed and taken up again, the run comes to no end: {word}"
 
 
+def came_along(model: "Model", word: str) -> Iterator[Broken]:
+    """I11: what was saved in the old console before the switch is in the new VM; where the old one serves again, its
+    console is open to all. Whoever moves a VM by hand answers for it.
+    """
+    if BY_HAND & set(model.moves.made):
+        return
+    world, old, new = model.world, model.moves.old, model.moves.new
+    if word == "migrated" and new:
+        for row in [row for row, vm in world.rows.items() if vm == world.old.id and not world.has_row(row, new)]:
+            yield "I11", f"{row}, added in the old console, is not in the new VM"
+    guest = world.guest(old) if old and word in ("rolled-back", "rehearsed", "switched back") else None
+    if guest is not None and ("inet", "vmmigrate_console") in guest.ruleset.tables:
+        yield "I11", f"the run is {word}, and the old console is closed"
+
+
 # ---- at the end ----------------------------------------------------------------------------------------------
 
 
@@ -187,8 +202,12 @@ def old_as_before(model: "Model") -> Iterator[Broken]:
     if changed := sorted(_differing(model.old_files, files_of(model.world, vm))):
         yield "I3", f"the old VM's files differ: {changed}"
     guest = model.world.guest(vm)
-    if guest is not None and ("inet", "vmmigrate_intake") in guest.ruleset.tables:
-        yield "I3", "the old VM's intake is closed"
+    closed = set(guest.ruleset.tables) & _CLOSES if guest is not None else ()
+    for _, table in closed:
+        yield "I3", f"the old VM has the rules of {table}"
+
+
+_CLOSES = {("inet", "vmmigrate_intake"), ("inet", "vmmigrate_console")}
 
 
 def _links(nic: dict[str, object]) -> tuple[object, ...]:

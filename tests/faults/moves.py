@@ -184,9 +184,9 @@ class Moves:
         self.daemon.unread = 1 + int(number * 3)
 
     def _row(self, number: float) -> None:
-        serving = self.world.serving()
-        if serving:
-            self.world.add_row(f"user-{self.count}@example.test", serving[0])
+        reached = self.world.administered()
+        if reached:
+            self.world.add_row(f"user-{self.count}@example.test", reached[0])
 
     def _deaf(self, number: float) -> None:
         self.world.deaf |= set(self.world.vms)

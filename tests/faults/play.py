@@ -52,7 +52,7 @@ def measured() -> Measured:
 def _measure() -> dict[str, Any]:
     model = Model()
     live_from = [0]
-    _on_step(model, "close-intake", lambda: live_from.__setitem__(0, model.effects))
+    _on_step(model, "close-console", lambda: live_from.__setitem__(0, model.effects))
     ended = model.command(Leg("migrate"))
     if ended.error:
         raise ended.error
@@ -165,6 +165,7 @@ def _to_an_end(model: Model, command: Any) -> None:
         model.end = _word(model)
     model.world.time.pass_by(60)
     model.broken += invariants.healed(model, model.end)
+    model.broken += invariants.came_along(model, model.end)
 
 
 def _permitting(model: Model) -> str:

@@ -120,6 +120,14 @@ FOUND = {
         Leg("migrate"),
         Leg("rollback --leave-mail", before=(move("staging-down"), move("untag"))),
     ),
+    "a user is added in the old console after the last comparison": (
+        Leg(
+            "migrate",
+            during=(
+                ("after guest 192.0.2.10: sudo -k -S -p vmmigrate-asks: -- nft -f /run/vmmigrate/intake", move("row")),
+            ),
+        ),
+    ),
     "the new guest does not answer after a way back by links alone": (
         Leg("migrate"),
         Leg("rollback --scope links"),

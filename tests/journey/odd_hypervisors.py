@@ -44,6 +44,15 @@ class SilentAgent(MemoryHypervisor):
         return False
 
 
+class DiesBeforePlugging(MemoryHypervisor):
+    """The process is killed when a link is to be set up: the other one's is down by then."""
+
+    def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
+        if link_up:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().set_nic(vm, mac, link_up=link_up, network=network)
+
+
 class Buggy(MemoryHypervisor):
     """What no adapter should raise."""
 
@@ -266,7 +275,7 @@ class Hangs(MemoryHypervisor):
 _ALL = {
     kind.__name__: kind
     for kind in (
-        *(MemoryHypervisor, WithoutAgent, SilentAgent, Buggy, CtrlC),
+        *(MemoryHypervisor, WithoutAgent, SilentAgent, DiesBeforePlugging, Buggy, CtrlC),
         *(LosesAnswers, AwayInTheSwitch, AwayForGood, ActsLate, FillsTheDisk, OtherCertificate, LeasesAnew),
         *(RenamesOff, Hangs, Watched),
     )

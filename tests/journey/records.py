@@ -14,7 +14,7 @@ PREPARED = tuple(step.name for step in PREPARE.steps)
 REDONE = STEPS[STEPS.index("deploy") : STEPS.index("import") + 1]  # what a half import costs
 
 # Steps that learn something; those of ONCE look first whether they knew it, and then do not learn it again.
-ONCE = ("claim", "deploy", "restart", "close-intake", "carry", "switch", "open")
+ONCE = ("claim", "deploy", "restart", "close-console", "close-intake", "carry", "switch", "open")
 REMARK = ("verify",)  # those that have something to say in this lab: an edit of main.cf is missing
 LOOKS = tuple(step.name for step in MIGRATE.steps if step.looks_back)  # a look is recorded right before these
 SEEN = ("note-old", "ready", "verify", "decide", "verify-live")

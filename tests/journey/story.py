@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import smtplib
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -228,6 +230,19 @@ class Story:
             with smtplib.SMTP(self.lab.address, self.lab.smtp_port, "localhost", 5, elsewhere) as client:
                 return client.ehlo()[0] == 250
         except (OSError, smtplib.SMTPException):
+            return False
+
+    def console_answers_the_world(self) -> bool:
+        """Whether a browser elsewhere reaches the console at the gateway's address: an isolated one, or a closed one,
+        ends the connection.
+        """
+        at = (self.lab.address, self.lab.console_port)
+        try:
+            with socket.create_connection(at, 5, ("127.0.0.2", 0)) as plain:
+                context = ssl._create_unverified_context()  # noqa: S323 -- whose it is does not matter here
+                with context.wrap_socket(plain) as tls:
+                    return tls.version() is not None
+        except OSError:
             return False
 
     def new_vm(self) -> dict[str, Any]:

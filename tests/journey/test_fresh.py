@@ -1,6 +1,9 @@
 """What changed in the old gateway since its export is not lost: it is exported again, into a freshly deployed VM."""
 
 import json
+import os
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from fixtures.appliance import seed
 from fixtures.appliance.store import FILE_STORE
 from tests.journey import moving
-from tests.journey.story import ATTENTION, DONE, REFUSED, Story, Told
+from tests.journey.story import ATTENTION, DONE, KILLED, REFUSED, WENT_BACK, Stop, Story, Told
 from tests.journey.test_moved_looks import moved
 
 pytestmark = pytest.mark.slow
@@ -56,6 +59,85 @@ def test_a_change_between_the_first_look_and_the_last_one_comes_along(story: Sto
     assert told.status == DONE, told.err
     assert DORA in users(story)
     assert story.live() == ["new"]
+
+
+CLOSED: Stop = ("SIGKILL", "after", ("done", "close-console"))
+
+
+def test_the_old_console_is_closed_to_others_for_the_last_look_and_what_it_shows_opens_it_again(story: Story) -> None:
+    """Who has root there can change something all the same: it is named, and the next attempt takes it along."""
+    assert story.prepare().status == DONE
+    assert story.console_answers_the_world()
+    assert story.cutover(stop=CLOSED).status == KILLED
+    story.lab.settle()
+    assert (story.console_answers_the_world(), story.answers_the_world()) == (False, True)
+    user(story)
+    told = story.resume()
+    assert told.status == WENT_BACK, told.out
+    assert "seen: changed: cm_users" in told.err
+    assert not any(step == "close-intake" for _, step in story.recorded)
+    assert (story.console_answers_the_world(), story.answers_the_world()) == (True, True)
+    assert story.cutover().status == DONE
+    assert DORA in users(story)
+
+
+def changed_to_the_last(story: Story, change: Callable[[Story], None]) -> tuple[int, Callable[[], Told]]:
+    """A cutover that accepts an outage; the old gateway changes though its console is closed. Its process, its end."""
+    assert story.prepare().status == DONE
+    stop: Stop = ("SIGSTOP", "after", ("done", "close-console"))
+    ended = story.begin("cutover", story.run_id, "--yes", "--accept-outage", stop=stop)
+    process = moving.wait_stopped(story.child)
+    change(story)
+    os.kill(process, signal.SIGCONT)
+    return process, ended
+
+
+def test_where_an_outage_is_accepted_it_is_prepared_once_more_with_the_intake_closed(story: Story) -> None:
+    told = changed_to_the_last(story, user)[1]()
+    assert told.status == DONE, told.err
+    assert "and an outage is accepted: " in told.out
+    steps = story.recorded
+    second = len(steps) - 1 - steps[::-1].index(("begin", "export"))
+    assert steps.index(("done", "close-intake")) < second < steps.index(("begin", "switch"))
+    assert ("undone", "close-intake") not in steps
+    assert DORA in users(story)
+    assert (story.live(), story.answers_the_world(), len(story.world()), story.conflicts()) == (["new"], True, 2, [])
+
+
+@pytest.mark.parametrize(("verb", "live"), [("resume", ["new"]), ("rollback", ["old"])])
+def test_one_that_is_killed_in_that_outage_comes_to_its_end(story: Story, verb: str, live: list[str]) -> None:
+    process, ended = changed_to_the_last(story, user)
+    while ("undone", "deploy") not in story.recorded:
+        time.sleep(0.02)
+    os.kill(process, signal.SIGKILL)
+    assert ended().status == KILLED
+    assert not story.answers_the_world()
+    told = getattr(story, verb)()
+    story.lab.settle()
+    assert told.status == DONE, told.err
+    assert (story.live(), story.answers_the_world(), story.console_answers_the_world()) == (live, True, True)
+    assert verb != "resume" or DORA in users(story)
+
+
+@pytest.mark.parametrize("back", [("rollback",), ("rollback", "--scope", "switch")], ids=" ".join)
+def test_each_way_back_opens_the_old_console(story: Story, back: tuple[str, ...]) -> None:
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "carry"))).status == KILLED
+    assert not story.console_answers_the_world()
+    assert story.command(back[0], story.run_id, "--yes", *back[1:]).status == DONE
+    story.lab.settle()
+    assert (story.console_answers_the_world(), story.answers_the_world()) == (True, True)
+
+
+def test_an_old_guest_that_was_restarted_has_its_console_closed_again(story: Story) -> None:
+    def restart(story: Story) -> None:
+        moving.restart(story, moving.old(story))
+        assert story.console_answers_the_world()
+
+    told = moved(story, ("done", "close-console"), restart)
+    assert told.status == DONE, told.err
+    assert "the old gateway's console, to others: expected closed; seen: open: the old guest was restarted" in told.out
+    assert story.live() == ["new"]
+    assert story.console_answers_the_world()
 
 
 def users(story: Story) -> list[str]:

@@ -77,7 +77,7 @@ def test_an_old_guest_that_was_restarted_has_its_intake_closed_again(story: Stor
     told = moved(story, ("done", "close-intake"), lambda story: moving.restart(story, moving.old(story)))
     assert_migrated(story, told)
     assert "expected closed; seen: open: the old guest was restarted" in told.out
-    assert undone(story) == ["close-intake"]
+    assert undone(story) == ["close-intake", "close-console"]
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_an_old_vm_that_was_plugged_in_by_hand_is_closed_and_unplugged_again(sto
     told = moved(story, ("done", "switch"), lambda story: moving.plug(story, moving.old(story)))
     assert_migrated(story, told)
     assert "seen: plugged in again beside the new VM" in told.out
-    assert undone(story) == ["switch", "carry", "close-intake"]
+    assert undone(story) == ["switch", "carry", "close-intake", "close-console"]
 
 
 @pytest.mark.slow

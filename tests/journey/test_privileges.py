@@ -4,7 +4,7 @@ import pytest
 
 from fixtures.appliance import mailspool, sudoers
 from tests.journey import moving
-from tests.journey.story import DONE, WENT_BACK, Story
+from tests.journey.story import DONE, WENT_BACK, Story, Told
 from vmmigrate.appliance.privileges import GOING_BACK, PHASES, READING, SWITCHING, rules
 
 
@@ -12,6 +12,13 @@ def permit(story: Story, *phases: str, without: str = "") -> None:
     lines = rules(story.lab.sa_old.user, *phases).splitlines()
     kept = [line for line in lines if not without or without not in line]
     story.lab.root_of(story.lab.old_id).write(sudoers.PATH, "".join(f"{line}\n" for line in kept).encode())
+
+
+NOT_CARRIED = "does not let this account run the scripts that carry mail"
+
+
+def unwrapped(told: Told) -> str:
+    return " ".join(told.out.split())
 
 
 def refused(story: Story) -> str:
@@ -29,9 +36,12 @@ def test_a_whole_run_asks_for_nothing_else(story: Story) -> None:
 
 @pytest.mark.slow
 def test_a_plan_only_reads(story: Story) -> None:
+    assert NOT_CARRIED not in unwrapped(story.plan())
     permit(story, READING)
     told = story.plan()
     assert (told.status, told.err, refused(story)) == (DONE, "", "")
+    assert NOT_CARRIED in unwrapped(told)
+    assert NOT_CARRIED not in unwrapped(story.plan("--queue", "leave"))
 
 
 @pytest.mark.slow
@@ -58,7 +68,7 @@ def test_a_rule_that_is_missing_is_named_as_it_must_be_written(story: Story) -> 
 
 @pytest.mark.slow
 def test_where_the_switch_is_not_permitted_the_old_gateway_serves_on(story: Story) -> None:
-    permit(story, READING, GOING_BACK, SWITCHING, without="nft -f")
+    permit(story, READING, GOING_BACK, SWITCHING, without="nft -f /run/vmmigrate/intake")
     told = story.migrate()
     assert told.status == WENT_BACK
     assert "sa ALL=(root) NOPASSWD: /usr/sbin/nft -f /run/vmmigrate/intake.nft" in told.err

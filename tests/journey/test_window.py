@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.journey.story import DONE, INTERRUPTED, REFUSED, WENT_BACK, Story
+from tests.journey.story import DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Stop, Story
 
 pytestmark = pytest.mark.slow
 
@@ -69,3 +69,17 @@ def test_a_budget_that_is_spent_before_the_commit_brings_the_old_gateway_back(st
     assert word(story) == "switched back"
     assert story.cutover("--budget", "2m").status == DONE
     assert (story.live(), story.new_vm()["id"]) == (["new"], new)
+
+
+def test_a_migration_in_one_go_keeps_to_its_budget_and_after_the_commit_only_says_so(story: Story) -> None:
+    told = story.migrate("--budget", "0.01s")
+    assert told.status == WENT_BACK, told.out
+    assert "error: the outage budget of 0.01 s is spent: nobody has taken mail for " in told.err
+    assert (story.live(), story.answers_the_world(), word(story)) == (["old"], True, "switched back")
+    assert story.resume().status == WENT_BACK  # what the run was begun with counts
+    stop: Stop = ("SIGKILL", "after", ("done", "open"))
+    assert story.resume("--budget", "10m", stop=stop).status == KILLED
+    told = story.resume()
+    assert told.status == DONE, told.err
+    assert " s, and its budget 0.01 s" in told.out
+    assert story.live() == ["new"]

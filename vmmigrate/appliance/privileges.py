@@ -10,7 +10,7 @@ from vmmigrate.appliance import authorized, listeners, mailports, maps, sources,
 from vmmigrate.appliance.database import PSQL
 from vmmigrate.appliance.mail import FLUSH, SESSIONS, SETTINGS
 from vmmigrate.appliance.net import firewall, iptables, nft
-from vmmigrate.appliance.net.rules import INTAKE, ISOLATION
+from vmmigrate.appliance.net.rules import CONSOLE, INTAKE, ISOLATION
 from vmmigrate.appliance.queues import carrying, listing
 from vmmigrate.appliance.ssh.sudoers import ANYTHING, rule
 from vmmigrate.appliance.stat import QUESTION as STAT
@@ -24,7 +24,7 @@ PHASES = (READING, SWITCHING, GOING_BACK)
 FILES = ("/etc/tomcat9/server.xml", "/usr/share/djigzo-web/ssl/sslCertificate.p12", "/etc/postfix/tls.pem")
 MAPS = ("/etc/postfix/header_checks", "/etc/postfix/smtp_client_passwd")  # another that main.cf names is one more line
 HOMES = ("/root", "/home/sa")  # of whoever logs in; of another account its home is one more
-_RULES = f"{firewall.RUN_FOLDER}/intake.nft"
+_RULES, _CONSOLE_RULES = (f"{firewall.RUN_FOLDER}/{name}.nft" for name in ("intake", "console"))
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,14 @@ def _switching() -> Iterator[Privilege]:
         ("nft", "-f", _RULES),
         gives="besides: nft prints lines of any file that such rules include",
     )
+    yield Privilege(SWITCHING, "whether its console is closed", nft.listing(CONSOLE))
+    yield Privilege(
+        SWITCHING,
+        "write the rules that close its console to others",
+        firewall.laying("console.nft"),
+        gives="as with the rules of the intake",
+    )
+    yield Privilege(SWITCHING, "load them", ("nft", "-f", _CONSOLE_RULES), gives="as with the rules of the intake")
     for units in sources.sets():
         for argv in sources.stopping(units):
             yield Privilege(SWITCHING, "stop what brings mail by itself", argv)
@@ -101,11 +109,13 @@ def _switching() -> Iterator[Privilege]:
 
 def _by_iptables() -> Iterator[Privilege]:
     """Of a gateway without nft, instead of the commands that begin so."""
-    for kind in ("v4", "v6"):
-        argv = firewall.laying(f"intake.{kind}")
-        yield Privilege(SWITCHING, "where there is no nft: write the rules", argv, gives="any firewall, as above")
-    for argv in iptables.Iptables.commands(INTAKE, firewall.RUN_FOLDER):
-        yield Privilege(SWITCHING, "where there is no nft: set, look at and remove them", argv)
+    for name in ("intake", "console"):
+        for kind in ("v4", "v6"):
+            argv = firewall.laying(f"{name}.{kind}")
+            yield Privilege(SWITCHING, "where there is no nft: write the rules", argv, gives="any firewall, as above")
+    for table in (INTAKE, CONSOLE):
+        for argv in iptables.Iptables.commands(table, firewall.RUN_FOLDER):
+            yield Privilege(SWITCHING, "where there is no nft: set, look at and remove them", argv)
 
 
 def _going_back() -> Iterator[Privilege]:
@@ -113,6 +123,8 @@ def _going_back() -> Iterator[Privilege]:
     yield Privilege(GOING_BACK, "start Postfix", carrying.START)
     yield Privilege(GOING_BACK, "open its intake", nft.deleting(INTAKE))
     yield Privilege(GOING_BACK, "whether it is open", nft.listing(INTAKE))
+    yield Privilege(GOING_BACK, "open its console to all", nft.deleting(CONSOLE))
+    yield Privilege(GOING_BACK, "whether it is open to all", nft.listing(CONSOLE))
     yield Privilege(GOING_BACK, "remove the rules' folder", firewall.REMOVE_RUN_FOLDER)
     for units in sources.sets():
         yield Privilege(GOING_BACK, "start what brought mail by itself", sources.starting(units))

@@ -11,7 +11,7 @@ from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Config, Discarded, Json, Yes
 from vmmigrate.commands.plan_file import read_plan, write_plan
-from vmmigrate.commands.run_options import Accept, Agreed, Given, Image, Old, RunId, matching_runs
+from vmmigrate.commands.run_options import Accept, AcceptOutage, Agreed, Budget, Given, Image, Old, RunId, matching_runs
 from vmmigrate.commands.terminal import confirm, echo, show_result
 
 if TYPE_CHECKING:
@@ -87,7 +87,14 @@ def plan(
     carry_out(act, json=json, config=given.config, flags=given.flags())
 
 
-def resume(run: RunId, accept: Accept = None, config: Config = None, json: Json = False) -> None:
+def resume(
+    run: RunId,
+    accept: Accept = None,
+    budget: Budget = None,
+    accept_outage: AcceptOutage = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Continue an interrupted run, in the same direction.
 
     What you have changed in the file or the environment since it began counts, as a hint may have asked for: limits,
@@ -96,10 +103,12 @@ def resume(run: RunId, accept: Accept = None, config: Config = None, json: Json 
     Example: vmmigrate resume 20261122-133919-9268
     """
     from vmmigrate import operations
+    from vmmigrate.commands.times import seconds
     from vmmigrate.settings.accepting import accepted
 
     def act(parts: "Parts", _: Any) -> None:
-        operations.resume(run, parts, accepts=accepted(accept))
+        permits = seconds(budget) if budget else None
+        operations.resume(run, parts, accepts=accepted(accept), permits=permits, longer=accept_outage)
 
     carry_out(act, json=json, config=config, run_id=run)
 

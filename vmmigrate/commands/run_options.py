@@ -62,6 +62,17 @@ Accept = Annotated[
     str | None,
     typer.Option("--accept", metavar="ID,…", help="What may stay otherwise than it should be, by its id."),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Go back where no mail is taken for longer before it is open: 60s, 2m."),
+]
+AcceptOutage = Annotated[
+    bool,
+    typer.Option(
+        "--accept-outage",
+        help="Where the old gateway changes to the last, prepare once more, its intake closed: no mail for minutes.",
+    ),
+]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 
 
@@ -80,6 +91,8 @@ class Given:
     queue: Queue = None
     drain: Drain = None
     accept: Accept = None
+    budget: Budget = None
+    accept_outage: AcceptOutage = False
     trust_staging: TrustStaging = False
 
     def flags(self) -> dict[str, Any]:
@@ -92,5 +105,5 @@ class Given:
             "backup": {"file": self.backup_file},
             "mail": {"queue": self.queue},
             "limits": {"drain": self.drain},
-            "switch": {"accept": self.accept},
+            "switch": {"accept": self.accept, "budget": self.budget, "accept_outage": self.accept_outage or None},
         }

@@ -1,9 +1,6 @@
 """Times as they are typed: a moment to come, and a length."""
 
-import re
 from datetime import date, datetime, time
-
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def moment(text: str, now: datetime) -> float:
@@ -36,9 +33,9 @@ def _read(text: str, today: date) -> datetime:
 def seconds(text: str) -> float:
     """Of `60s`, `2m`, `1h`, or a number of seconds. Raises UsageProblem."""
     from vmmigrate.errors import UsageProblem
+    from vmmigrate.settings import lengths
 
-    if found := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smh]?)", text):
-        length = float(found[1]) * _UNITS[found[2]]
-        if length > 0:
-            return length
-    raise UsageProblem(f"--budget {text!r} is no length of time", hint="give it as 60s, 2m or 1h")
+    try:
+        return float(str(lengths.seconds(text)))
+    except ValueError:
+        raise UsageProblem(f"--budget {text!r} is no length of time", hint="give it as 60s, 2m or 1h") from None

@@ -10,7 +10,7 @@ from vmmigrate.commands.execute import carry_out
 from vmmigrate.commands.migration import begin
 from vmmigrate.commands.option_groups import grouped
 from vmmigrate.commands.options import Config, Json, Yes
-from vmmigrate.commands.run_options import Accept, Agreed, Given, Image, Old, RunId
+from vmmigrate.commands.run_options import Accept, AcceptOutage, Agreed, Budget, Given, Image, Old, RunId
 from vmmigrate.commands.terminal import confirm
 from vmmigrate.commands.times import moment, seconds
 
@@ -52,10 +52,7 @@ class Window:
             help="Wait until then: 22:00, or 2026-12-05T22:00; local time, unless a zone follows (+01:00).",
         ),
     ] = None
-    budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Go back where no mail is taken for longer before it is open: 60s, 2m."),
-    ] = None
+    budget: Budget = None
     rounds: Annotated[
         int,
         typer.Option(
@@ -67,6 +64,7 @@ class Window:
     ] = False
 
     accept: Accept = None
+    accept_outage: AcceptOutage = False
 
     def terms(self) -> "Terms":
         """Raises UsageProblem for what is no time."""
@@ -74,9 +72,8 @@ class Window:
         from vmmigrate.settings.accepting import accepted
 
         at = moment(self.at, datetime.now().astimezone()) if self.at else None
-        return Terms(
-            at, seconds(self.budget) if self.budget else None, self.accept_old, self.rounds, accepted(self.accept)
-        )
+        budget = seconds(self.budget) if self.budget else None
+        return Terms(at, budget, self.accept_old, self.rounds, accepted(self.accept), self.accept_outage)
 
 
 @grouped

@@ -12,6 +12,7 @@ from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
 from vmmigrate.appliance.port import Console, Shell
+from vmmigrate.appliance.queues import carrying
 from vmmigrate.appliance.tls import as_shown
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.errors import NotDiscovered, PlanRefused
@@ -123,6 +124,13 @@ def _agent_queues(look: Look, opened: Console) -> None:
 
 
 def queues(look: Look) -> None:
+    if look.settings.mail.queue == CARRY and not carrying.is_permitted(_shell(look)):
+        look.findings.warn(
+            "carry-not-permitted",
+            "sudo on the old gateway does not let this account run the scripts that carry mail: where some waits at the"
+            " switch, the run goes back",
+            "permit all in sudoers for the time of the switch (docs/privileges.md); or give --queue leave, or refuse",
+        )
     if look.settings.mail.queue == REFUSE:
         refuse_stuck_mail(_shell(look))
     elif (waiting := mail.queues(_shell(look))).total:

@@ -9,9 +9,13 @@ from vmmigrate.run.outages import lasting, outages, total
 from vmmigrate.run.stage import Run
 
 
-def keep_to(engine: Engine, run: Run, seconds: float) -> None:
-    """From now on, whatever asks whether it may go on is stopped where they are spent. Nothing stops the commit."""
-    asked = run.pace.cancelled
+def keep_to(engine: Engine, run: Run) -> None:
+    """From now on, whatever asks whether it may go on is stopped where they are spent. Nothing stops the commit, nor a
+    way back.
+    """
+    seconds, asked = run.budget, run.pace.cancelled
+    if seconds is None:
+        return
 
     def cancelled() -> None:
         asked()
@@ -27,8 +31,11 @@ def keep_to(engine: Engine, run: Run, seconds: float) -> None:
     run.pace = replace(run.pace, cancelled=cancelled)
 
 
-def say_if_exceeded(engine: Engine, run: Run, seconds: float) -> None:
+def say_if_exceeded(engine: Engine, run: Run) -> None:
     """After the commit nothing goes back because of it."""
+    seconds = run.budget
+    if seconds is None or not engine.standing.came_to_its_end:
+        return
     lasted = total(outages(engine.itinerary, engine.journal.records)) or 0.0
-    if engine.standing.committed and lasted > seconds:
+    if lasted > seconds:
         run.emit(StepRemark("", f"the outage was {lasted:.1f} s, and its budget {seconds:g} s"))

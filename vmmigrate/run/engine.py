@@ -84,15 +84,6 @@ class Engine:
         self.journal.append(Kind.DIRECTION, {"to": "forward", "reason": reason, **terms})
         self.emit(DirectionTaken("forward", "", reason, words))
 
-    def commits(self) -> bool:
-        """Whether the commit can be done: once more, where no record says that it was."""
-        number, step = next((n, s) for n, s in enumerate(self._steps, start=1) if s.name == self.itinerary.commit)
-        try:
-            self._do(step, number)
-        except Exception:  # it is recorded, and what follows is the way back
-            return False
-        return True
-
     @property
     def standing(self) -> Standing:
         return Standing(self.itinerary, self.journal.state())
@@ -102,6 +93,9 @@ class Engine:
     @property
     def _state(self) -> RunState:
         return self.journal.state()
+
+    def do_named(self, name: str) -> None:
+        self._do(*next((step, n) for n, step in enumerate(self._steps, start=1) if step.name == name))
 
     def _do(self, step: Step, number: int) -> None:
         if self._is_live(step) and not self.standing.committed:
@@ -140,16 +134,17 @@ class Engine:
                 if seen.wrong:
                     record(self.journal, cause, passed)
                     passed.clear()
-                    if not self._answered(seen, number):
+                    if not self._answered(seen, number, cause):
                         return False
         record(self.journal, cause, passed)
         return True
 
-    def _answered(self, seen: Seen, number: int) -> bool:
+    def _answered(self, seen: Seen, number: int, cause: str) -> bool:
         """Whether the run can go on from here after what was seen. Raises NoLonger."""
-        state, committed = self._state, self.standing.committed
-        step, otherwise = seen.step, seen.otherwise
+        state, committed, step, otherwise = self._state, self.standing.committed, seen.step, seen.otherwise
         if self.standing.between and not (self._is_live(step) and seen.failed):
+            if cause and otherwise is Otherwise.FROM_HERE and self.stage.accepts_outage:
+                return self._in_the_outage(cause, seen)
             raise seen.no_longer(self.standing)  # first somebody must be live
         if self._is_live(step) and not committed:
             first = next(name for name, phase in state.phases.items() if phase in self.itinerary.live)
@@ -163,6 +158,13 @@ class Engine:
         if (again := look_at(step, self.stage)).wrong:
             raise again.no_longer(self.standing, "done again, and it still does not hold: ")
         return True
+
+    def _in_the_outage(self, cause: str, seen: Seen) -> bool:
+        """The step `cause` is done, by which nothing changes any more; then what was prepared is prepared once more."""
+        self.do_named(cause)
+        why = f"{seen.step.title!r} does not hold any more, and an outage is accepted: {seen}"
+        self._walk_back_by(redo(self._state, seen.step.name, why, keeps=self.itinerary.live))
+        return False
 
     def serves(self) -> bool:
         """Whether the new side serves, by a look."""
@@ -188,7 +190,7 @@ class Engine:
         self.emit(DirectionTaken("back", back.scope, back.reason, words))
 
     def _walk_back(self, back: Back) -> None:
-        pace, exposes = self.stage.pace, self.standing.exposes(back.steps)
+        pace, exposes = self.stage.pace, self.standing.exposes(back.steps) or self.standing.between
         if exposes:
             self.stage.pace = self.stage.pace.undisturbed()  # with half of a live phase no gateway takes mail
             with suppress(RunFolderFailed):

@@ -1,7 +1,7 @@
 """What cannot be continued, and from which step it is done again; what a refused way back has left as it was."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from vmmigrate.itinerary import REDO
 from vmmigrate.run.fold import Back, RunState, Status, fold
@@ -18,10 +18,10 @@ def half_done(steps: Sequence[Step], state: RunState) -> Back | None:
     return None
 
 
-def redo(state: RunState, first: str, reason: str) -> Back:
-    """Back to that step, over all that was begun since."""
+def redo(state: RunState, first: str, reason: str, keeps: Collection[str] = ()) -> Back:
+    """Back to that step, over all that was begun since, but for the phases that it `keeps`."""
     names = list(state.steps)
-    later = names[names.index(first) + 1 :]
+    later = (name for name in names[names.index(first) + 1 :] if state.phases[name] not in keeps)
     return Back(REDO.name, reason, (first, *(name for name in later if state.steps[name] is not Status.PENDING)))
 
 

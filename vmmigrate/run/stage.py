@@ -73,6 +73,8 @@ class Run:
     discard: Discard = Discard()
     unseen: tuple[str, ...] = ()  # what a `finish` could not see, for its record
     onward: str = "resume"  # the command that goes forward again where this process stops
+    permits: float | None = None  # seconds without mail, by the command itself
+    longer: bool = False  # whether an outage of minutes is accepted, by the command itself
     accepts: tuple[str, ...] = ()  # ids of what may stay otherwise than it should be, by the command itself
     _learn: Callable[[object], None] = lambda value: None
     _found: dict[str, str] = field(default_factory=dict)  # by host key: where this process found the new guest
@@ -108,6 +110,16 @@ class Run:
         """What the operator permits, by a setting, by this command, or by one that was killed in the switch."""
         closed = self.facts.find(Intake)
         return (*self.settings.switch.accept, *self.accepts, *(closed.accepted if closed else ()))
+
+    @property
+    def budget(self) -> float | None:
+        """Seconds without mail that the operator permits before the commit. None: as long as it takes."""
+        return self.permits or self.settings.switch.budget
+
+    @property
+    def accepts_outage(self) -> bool:
+        """Whether all may be prepared once more while nobody takes mail."""
+        return self.longer or self.settings.switch.accept_outage
 
     # ---- reporting and waiting -------------------------------------------------------------------------------
 

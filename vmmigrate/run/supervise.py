@@ -6,6 +6,7 @@ from hypervisors import Cancelled, Problem
 from vmmigrate.errors import BudgetSpent, JournalFailed, NeedsAttention, NoLonger, RolledBack, describe
 from vmmigrate.events import DOWN, RunEnded, Service, StepRemark
 from vmmigrate.itinerary import Scope
+from vmmigrate.run.budget import keep_to, say_if_exceeded
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.left import afterwards
 from vmmigrate.run.outages import outages, total
@@ -31,6 +32,7 @@ def supervise(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
 
 
 def _to_its_end(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
+    keep_to(engine, run)
     try:
         act(engine)
     except BudgetSpent as spent:
@@ -41,6 +43,7 @@ def _to_its_end(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None
         raise
     except Exception as error:
         _failed(engine, run, error)
+    say_if_exceeded(engine, run)
     _refuse_down(engine, _report_end(engine, run))
 
 

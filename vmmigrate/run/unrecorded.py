@@ -36,7 +36,7 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
     if not standing.exposed or standing.state.steps[itinerary.commit] is Status.DONE:
         return failed
     unwritten = Engine(Unwritten(engine.journal), itinerary, run, run.emit)
-    if standing.committed and standing.state.back is None and unwritten.commits():
+    if standing.committed and standing.state.back is None and _commits(unwritten):
         return failed  # it stands, although no record says that it was done
     troubles = _gone_back(unwritten, failed)
     words, by_hand = "the run went back out of its live phase, without a record", ""
@@ -48,6 +48,15 @@ def back_unrecorded(engine: Engine, run: Run, failed: JournalFailed) -> JournalF
         f"{words}\n  because {failed}",
         hint=f"free space there, or permit writing, then run `vmmigrate rollback {run.run_id}`{by_hand}",
     )
+
+
+def _commits(engine: Engine) -> bool:
+    """Whether the commit can be done: once more, where no record says that it was."""
+    try:
+        engine.do_named(engine.itinerary.commit)
+    except Exception:  # it is recorded, and what follows is the way back
+        return False
+    return True
 
 
 def _gone_back(engine: Engine, failed: JournalFailed) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from vmmigrate.settings.accepting import DECISIONS, MPA_ERROR, known, split
+from vmmigrate.settings.lengths import seconds
 from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
 from vmmigrate.settings.sources import FullPath, SecretSource, Strict
 
@@ -100,6 +101,17 @@ class SwitchSettings(Strict):
         examples=[[MPA_ERROR]],
         default=(),
         description=f"What may stay otherwise than it should be: {', '.join(DECISIONS)} (docs/cutover.md).",
+    )
+    budget: Annotated[float | None, BeforeValidator(seconds)] = Field(
+        examples=["60s"],
+        default=None,
+        gt=0,
+        description="Seconds without mail that are permitted: spent before the new gateway is open, the run goes back.",
+    )
+    accept_outage: bool = Field(
+        default=False,
+        description="Where the old gateway changes even while its console is closed: export and import once more with"
+        " its intake closed, so that nobody takes mail for minutes. Else the run goes back.",
     )
 
 

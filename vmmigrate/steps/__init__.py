@@ -5,6 +5,7 @@ from vmmigrate.facts import (
     CarriedBack,
     CarriedMail,
     Claim,
+    ConsoleClosed,
     Frozen,
     Intake,
     MailAccount,
@@ -27,6 +28,7 @@ from vmmigrate.steps import (
     carry,
     claim,
     close,
+    close_console,
     collect_tls,
     decide,
     deploy,
@@ -66,7 +68,7 @@ PREPARE = Phase(
             READ_ONLY,
             learns=(OldState,),
             holds=note_old.holds,
-            remedy="see who changes the old gateway's settings, and let them wait",
+            remedy="see who changes the old gateway's settings, and let them wait; where mail does: --accept-outage",
             otherwise=Otherwise.FROM_HERE,  # what changed is not in the new VM, and an import into it is never repeated
         ),
         Step(
@@ -181,6 +183,18 @@ SWITCH = Phase(
     live=True,
     steps=(
         Step(
+            "close-console",
+            "Close the old console to all others",
+            close_console.do,
+            close_console.undo,
+            learns=(ConsoleClosed,),
+            holds=close_console.holds,
+            undone=Nothing("it lets this workstation in, closed or not"),
+            remedy="see the old gateway's firewall, as root: nft list ruleset",
+            looks_back=tuple(step.name for step in (*PREPARE.steps, *DECIDE.steps)),
+            changes=(Change("old", "firewall rules that close its console to all but this workstation"),),
+        ),
+        Step(
             "close-intake",
             "Close the old mail intake",
             intake.do,
@@ -190,10 +204,8 @@ SWITCH = Phase(
             holds=intake.holds,
             undone=intake.is_undone,
             remedy="see the old gateway's firewall, mail server and queue, as root: nft list ruleset; postqueue -p",
-            looks_back=tuple(step.name for step in (*PREPARE.steps, *DECIDE.steps)),
-            changes=(
-                Change("old", "firewall rules that close its intake, until a restart; fetchmail and cron stopped"),
-            ),
+            looks_back=("claim", "note-old"),
+            changes=(Change("old", "firewall rules that close its intake; fetchmail and cron stopped"),),
         ),
         Step(
             "carry",
@@ -220,10 +232,7 @@ SWITCH = Phase(
             undone=switch.is_undone,
             remedy="see who changes the links and the autostart of both VMs",
             looks_back=("deploy", "ready", "isolate", "close-intake"),
-            changes=(
-                Change("old", "link down, autostart off"),
-                Change("new", "link up"),
-            ),
+            changes=(Change("old", "link down, autostart off"), Change("new", "link up")),
         ),
         Step(
             "verify-live",
@@ -287,10 +296,7 @@ CLOSE = Phase(
             needs=(NewVm,),
             holds=(words := Nothing("they are words for people; the claim in them is looked at")),
             undone=words,
-            changes=(
-                Change("old", "notes: what became of it"),
-                Change("new", "notes: what it is"),
-            ),
+            changes=(Change("old", "notes: what became of it"), Change("new", "notes: what it is")),
         ),
     ),
 )

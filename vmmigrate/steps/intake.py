@@ -16,7 +16,9 @@ from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import agent, close, frozen, guards, links, note_old
 
-BY_HAND = "nft delete table inet vmmigrate_intake; systemctl start postfix"  # opens it again
+BY_HAND = (  # opens it again, and its console
+    "nft delete table inet vmmigrate_console; nft delete table inet vmmigrate_intake; systemctl start postfix"
+)
 
 
 def do(run: Run) -> None:

@@ -187,7 +187,7 @@ def secrets(doors: Doors, plan: Plan, state: RunState | None) -> Iterator[str]:
 
 def secrets_back(doors: Doors, steps: Collection[str]) -> Iterator[str]:
     """Only what undoing these steps wants: links and power need no guest."""
-    if "close-intake" in steps:
+    if "close-console" in steps or "close-intake" in steps:
         yield from doors.old.wanted()
     if "open" in steps:
         yield from doors.new.wanted()

@@ -7,7 +7,7 @@ from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
-from vmmigrate.facts import Backup, OldState, Plugged
+from vmmigrate.facts import Backup, Intake, OldState, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import proof
@@ -19,17 +19,20 @@ _AS_NOTED = "as noted"
 def do(run: Run) -> None:
     shell = run.old_shell
     software = run.doors.old.software(shell)
-    served = ports.served(shell, software, run.old_host, run.doors.old.dial)
+    known = run.facts.last(OldState) if run.facts.find(Intake) else None  # a closed intake shows this workstation none
+    served = known.ports if known else ports.served(shell, software, run.old_host, run.doors.old.dial)
     run.learn(
         OldState(
             packages=software.packages,
-            banner=mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.old.dial),
+            banner=known.banner
+            if known
+            else mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.old.dial),
             units=unit_states(shell, software.units.restart_order),
             settings=_settings(run),
             workstation=shell.own_address(),
             seen_as=shell.seen_address(),
             ports=served,
-            offers=proof.offered(run, run.old_host, served),
+            offers=known.offers if known else proof.offered(run, run.old_host, served),
         )
     )
 

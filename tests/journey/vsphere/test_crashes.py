@@ -22,7 +22,6 @@ from tests.journey.conftest import Worlds
 from tests.journey.records import MIGRATION, is_committed
 from tests.journey.story import DONE, KILLED, World, assert_same
 from tests.journey.test_crashes import (
-    RECORDS,
     Crash,
     as_noted,
     assert_ended,
@@ -54,7 +53,7 @@ def _case(there: int) -> Case:
     return Case(crash, ("vpx", "esx")[there // 8 % 2])
 
 
-ROLLED_BACK = [_case(there) for there in range(1, RECORDS) if there // 2 % 4 == 1]
+ROLLED_BACK = [_case(there) for there in range(1, len(MIGRATION)) if there // 2 % 4 == 1]
 
 
 def test_the_sample_has_each_way_often() -> None:

@@ -6,9 +6,11 @@ from typing import cast
 import pytest
 from scripted_shell import Answer, ScriptedShell
 
-from vmmigrate.appliance.net import iptables
+from vmmigrate.appliance.net import iptables, nft
 from vmmigrate.appliance.net.firewall import (
+    close_console,
     close_intake,
+    console_closed,
     intake_closed,
     intake_rules,
     is_isolated,
@@ -17,10 +19,12 @@ from vmmigrate.appliance.net.firewall import (
     isolation_rules,
     lay_intake,
     let_the_world_in,
+    open_console,
     open_intake,
     remove_isolation,
     unit_text,
 )
+from vmmigrate.appliance.net.rules import Addresses
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
 from vmmigrate.facts import Facts
@@ -48,12 +52,13 @@ def nft_guest() -> ScriptedShell:
         return Result(0 if known else 1, "", "")
 
     answers: dict[str, Answer] = {"which nft": "/usr/sbin/nft\n", "systemctl daemon-reload": ""}
-    for table in ("isolation", "intake"):
+    for table in ("isolation", "intake", "console"):
         answers |= {
             f"nft list table inet vmmigrate_{table}": listing,
             f"nft delete table inet vmmigrate_{table}": delete,
         }
     answers |= {"nft -f /etc/vmmigrate/isolation.nft": load, "nft -f /run/vmmigrate/intake.nft": load}
+    answers["nft -f /run/vmmigrate/console.nft"] = load
     answers |= {"systemctl enable --now vmmigrate-isolation.service": "", "sync": ""}
     answers |= {"systemctl stop vmmigrate-isolation.service": ""}
     return ScriptedShell(answers)
@@ -192,6 +197,49 @@ def test_the_intake_closes_opens_and_leaves_no_file() -> None:
     open_intake(shell)
     assert not intake_closed(shell)
     assert shell.files == {}
+
+
+def test_a_closed_console_resets_all_others_and_their_sessions() -> None:
+    """A session that is under way could save a setting after the last comparison."""
+    assert (
+        nft.console(Addresses.of(OURS), (443, 8443))
+        == """\
+table inet vmmigrate_console
+delete table inet vmmigrate_console
+table inet vmmigrate_console {
+  chain input {
+    type filter hook input priority -10; policy accept;
+    iifname "lo" accept
+    ip saddr { 198.51.100.1 } tcp dport { 443, 8443 } accept
+    tcp dport { 443, 8443 } reject with tcp reset
+  }
+}
+"""
+    )
+    assert (
+        iptables.console(OURS, (443, 8443))
+        == """\
+*filter
+:vmmigrate_console_input - [0:0]
+-A vmmigrate_console_input -i lo -j RETURN
+-A vmmigrate_console_input -s 198.51.100.1 -p tcp -m multiport --dports 443,8443 -j RETURN
+-A vmmigrate_console_input -p tcp -m multiport --dports 443,8443 -j REJECT --reject-with tcp-reset
+COMMIT
+"""
+    )
+
+
+def test_the_console_closes_opens_and_leaves_no_file() -> None:
+    for shell in (nft_guest(), IptablesGuest()):
+        open_console(shell)
+        for _time in range(2):
+            close_console(shell, OURS, (443, 8443))
+            assert console_closed(shell)
+        assert not intake_closed(shell)
+        for _time in range(2):
+            open_console(shell)
+            assert not console_closed(shell)
+        assert shell.files == {}
 
 
 def test_a_guest_with_neither_program_is_refused() -> None:

@@ -43,6 +43,7 @@ class Bench:
     facts: Facts = field(default_factory=Facts)
     pace: Pace = HASTY
     leave_behind: bool = False
+    accepts_outage: bool = False
     learn: Callable[[object], None] = lambda value: None
     watched: list[bool] = field(default_factory=list)
 

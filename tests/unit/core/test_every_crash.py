@@ -151,7 +151,7 @@ MOVES: dict[str, Callable[[frozenset[str]], frozenset[str]]] = {
     "the new VM is deleted": loses("deploy", *IN_THE_VM, NEW_LIVE, "autostart", "open"),
     "the isolation is gone": loses("isolate"),
     "the address is gone": loses("address"),
-    "the old guest restarts": loses("close-intake"),
+    "the old guest restarts": loses("close-console", "close-intake"),
     "the old VM is plugged in": lambda before: before | {OLD_LIVE},
     "the new VM is unplugged": loses(NEW_LIVE),
     "its autostart is off": loses("autostart"),

@@ -115,6 +115,8 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
     standing = Standing(MIGRATE, fold(read(record(tmp_path, "r1", []).journal)))
     assert standing.covered(ALL) == tuple(standing.state.steps)
     assert standing.covered(KEEPING_NEW) == (
+        "decide",
+        "close-console",
         "close-intake",
         "carry",
         "switch",

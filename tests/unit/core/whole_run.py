@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from small_steps import VM, Bench, World
 
-from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot
+from vmmigrate.facts import Claim, ConsoleClosed, Intake, NewVm, Opened, Plugged, StartsAtBoot
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.step import Nothing, Step, UndoRefused
@@ -28,6 +28,7 @@ SWITCHED_BACK = PREPARED | BEFORE
 LEARNT: dict[str, object] = {
     "claim": Claim("the owner's words", autostart=True),
     "deploy": VM,
+    "close-console": ConsoleClosed(1_700_000_000.0, ""),
     "close-intake": Intake(1_700_000_000.0),
     "switch": Plugged("52:54:00:00:00:01", True, True, ""),
     "autostart": StartsAtBoot(new=True),

@@ -1,20 +1,31 @@
-"""The guest's own firewall: isolate a new appliance until it may be live, close an old one's mail intake."""
+"""The guest's own firewall: isolate a new appliance, close an old one's mail intake and its console."""
 
 from io import BytesIO
 from posixpath import dirname
 
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import iptables, nft
-from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, MANAGED_PORTS, Addresses
+from vmmigrate.appliance.net.rules import (
+    CONSOLE,
+    CONSOLE_PORTS,
+    INTAKE,
+    INTAKE_PORTS,
+    ISOLATION,
+    MANAGED_PORTS,
+    Addresses,
+)
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import which
 from vmmigrate.errors import ApplianceError
 
 __all__ = [
+    "CONSOLE_PORTS",
     "INTAKE_PORTS",
     "MANAGED_PORTS",
     "TRACES",
+    "close_console",
     "close_intake",
+    "console_closed",
     "intake_closed",
     "intake_rules",
     "is_isolated",
@@ -25,6 +36,7 @@ __all__ = [
     "let_the_world_in",
     "look_at",
     "nothing_isolates",
+    "open_console",
     "open_intake",
     "refuse_without_firewall",
     "remove_isolation",
@@ -95,7 +107,7 @@ def remove_isolation(shell: Shell) -> None:
 def look_at(shell: Shell, *more: tuple[str, ...]) -> LookingShell:
     """All that the questions below ask, and `more`, in one command as root."""
     look = LookingShell(shell)
-    look.ahead(nft.listing(ISOLATION), nft.listing(INTAKE), AT_BOOT, *more, user="root")
+    look.ahead(*map(nft.listing, (ISOLATION, INTAKE, CONSOLE)), AT_BOOT, *more, user="root")
     return look
 
 
@@ -120,10 +132,14 @@ def lay_intake(shell: Shell, allowed: tuple[str, ...] = (), ports: tuple[int, ..
     The result can load them without asking anything: when the intake is closed there is no time for that.
     """
     dialect = _dialect(shell)
-    shell.run(MAKE_RUN_FOLDER, user="root")
-    for name, text in dialect.intake_files(Addresses.of(allowed), ports).items():
-        shell.give(laying(name), BytesIO(text.encode()))  # not `install`: rules of sudoers can name this one
+    _lay(shell, dialect.intake_files(Addresses.of(allowed), ports))
     return dialect
+
+
+def _lay(shell: Shell, files: dict[str, str]) -> None:
+    shell.run(MAKE_RUN_FOLDER, user="root")
+    for name, text in files.items():
+        shell.give(laying(name), BytesIO(text.encode()))  # not `install`: rules of sudoers can name this one
 
 
 def laying(name: str) -> tuple[str, ...]:
@@ -148,6 +164,24 @@ def open_intake(shell: Shell) -> None:
 def intake_closed(shell: Shell) -> bool:
     """Whether the rules are loaded now."""
     return _loaded(shell, INTAKE)
+
+
+def close_console(shell: Shell, allowed: tuple[str, ...], ports: tuple[int, ...]) -> None:
+    """Only `allowed` reach these ports from outside, until `open_console` or a reboot; sessions of others end."""
+    dialect = _dialect(shell)
+    _lay(shell, dialect.console_files(Addresses.of(allowed), ports))
+    dialect.load(shell, CONSOLE, RUN_FOLDER)
+
+
+def open_console(shell: Shell) -> None:
+    """For all, as before; nothing if it was open."""
+    _unload(shell, CONSOLE)
+    shell.run(REMOVE_RUN_FOLDER, user="root", check=False)
+
+
+def console_closed(shell: Shell) -> bool:
+    """Whether the rules are loaded now."""
+    return _loaded(shell, CONSOLE)
 
 
 def _loaded(shell: Shell, table: str) -> bool:

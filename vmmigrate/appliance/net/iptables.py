@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname
 
-from vmmigrate.appliance.net.rules import INTAKE, INTAKE_PORTS, ISOLATION, Addresses
+from vmmigrate.appliance.net.rules import CONSOLE, INTAKE, INTAKE_PORTS, ISOLATION, Addresses
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 from vmmigrate.limits import IPTABLES_JUMPS
 
-_HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",)}
+_HOOKS = {ISOLATION: ("INPUT", "FORWARD", "OUTPUT"), INTAKE: ("INPUT",), CONSOLE: ("INPUT",)}
 _MOST_JUMPS = IPTABLES_JUMPS.most
 _PROGRAMS = {"v4": "iptables", "v6": "ip6tables"}
 _PORTS_OF_A_RULE = 15  # of one rule with multiport
@@ -33,6 +33,9 @@ class Iptables:
 
     def intake_files(self, allowed: Addresses, ports: tuple[int, ...] = INTAKE_PORTS) -> dict[str, str]:
         return {"intake.v4": intake(allowed.v4, ports), "intake.v6": intake(allowed.v6, ports)}
+
+    def console_files(self, allowed: Addresses, ports: tuple[int, ...]) -> dict[str, str]:
+        return {"console.v4": console(allowed.v4, ports), "console.v6": console(allowed.v6, ports)}
 
     def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
         """For a boot, when no rule of ours is there yet. The jumps come last: the chains are whole by then."""
@@ -136,6 +139,13 @@ def intake(allowed: tuple[str, ...], ports: tuple[int, ...] = INTAKE_PORTS) -> s
     inside = [f"-i lo {each} -j RETURN" for each in _dports(others)]
     closed = [f"{each} --syn -j REJECT --reject-with tcp-reset" for each in _dports(ports)]
     return _restore({_chain(INTAKE, "INPUT"): [*accepted, *inside, *closed]})
+
+
+def console(allowed: tuple[str, ...], ports: tuple[int, ...]) -> str:
+    """Reset whatever comes to these ports, as nft.console does."""
+    accepted = [f"-s {address} {each} -j RETURN" for address in allowed for each in _dports(ports)]
+    closed = [f"{each} -j REJECT --reject-with tcp-reset" for each in _dports(ports)]
+    return _restore({_chain(CONSOLE, "INPUT"): ["-i lo -j RETURN", *accepted, *closed]})
 
 
 def _dports(ports: tuple[int, ...]) -> list[str]:

@@ -32,6 +32,9 @@ class Nft:
     def intake_files(self, allowed: Addresses, ports: tuple[int, ...] = INTAKE_PORTS) -> dict[str, str]:
         return {"intake.nft": intake(allowed, ports)}
 
+    def console_files(self, allowed: Addresses, ports: tuple[int, ...]) -> dict[str, str]:
+        return {"console.nft": console(allowed, ports)}
+
     def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
         return (f"{self.binary} -f {folder}/{_file(table)}",)
 
@@ -124,6 +127,22 @@ def intake(allowed: Addresses, ports: tuple[int, ...] = INTAKE_PORTS) -> str:
                 *([f'iifname "lo" tcp dport {_set(others)} accept'] if others else ()),
                 "tcp flags & (fin | syn | rst | ack) != syn accept",
                 f"tcp dport {_set(ports)} ct state new reject with tcp reset",
+            ],
+        ),
+    )
+
+
+def console(allowed: Addresses, ports: tuple[int, ...]) -> str:
+    """Reset whatever comes to these ports but from `allowed` and the machine itself: sessions under way end too."""
+    return _table(
+        "vmmigrate_console",
+        _chain(
+            "input",
+            "policy accept",
+            [
+                'iifname "lo" accept',
+                *_each("saddr", allowed, f"tcp dport {_set(ports)} accept"),
+                f"tcp dport {_set(ports)} reject with tcp reset",
             ],
         ),
     )

@@ -7,8 +7,10 @@ from vmmigrate.errors import UsageProblem
 
 ISOLATION = "vmmigrate_isolation"
 INTAKE = "vmmigrate_intake"
+CONSOLE = "vmmigrate_console"
 MANAGED_PORTS = (22, 25, 443, 465, 587, 8443)
 INTAKE_PORTS = (25, 465, 587)
+CONSOLE_PORTS = (443, 8443)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,52 @@
+"""Close the old console to all others: no setting is changed there between the last comparison and the switch."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.units import BOOT_ID, boot_id
+from vmmigrate.facts import ConsoleClosed, Plugged
+from vmmigrate.findings import Check, Verdict
+from vmmigrate.run.stage import Run
+from vmmigrate.steps import guards, intake
+
+
+def do(run: Run) -> None:
+    guards.before_closing(run)
+    shell = run.old_shell
+    boot, known = boot_id(shell, user="root"), run.facts.find(ConsoleClosed)
+    if known is None or known.boot_id != boot:
+        run.learn(ConsoleClosed(run.wall(), boot))
+    firewall.close_console(shell, _ours(run), _ports(run))
+
+
+def _ours(run: Run) -> tuple[str, ...]:
+    """This workstation as it sees itself, and as the old guest sees it: behind NAT or a jump host they differ.
+
+    As it is now: it may have moved since the run was prepared. That guest's word is enough for its own firewall.
+    """
+    shell = run.old_shell
+    seen = shell.seen_address(), shell.own_address(), run.settings.old.seen_as
+    return tuple(dict.fromkeys(address for address in seen if address))
+
+
+def _ports(run: Run) -> tuple[int, ...]:
+    """Where a console is looked for, and where the settings say that it is."""
+    given = run.settings.old.console.url
+    named = {urlsplit(given).port or 443} if given else set[int]()
+    return tuple(sorted({*firewall.CONSOLE_PORTS, *run.doors.old.profile.console.ports, *named}))
+
+
+def undo(run: Run) -> None:
+    intake.answering(run, lambda: firewall.open_console(run.old_shell))
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """Closed, by the same boot. Behind a link that is down nobody reaches it."""
+    if run.facts.find(Plugged) is not None:
+        return
+    look = firewall.look_at(run.old_shell, BOOT_ID)
+    restarted = boot_id(look, user="root") != run.facts.of(ConsoleClosed).boot_id
+    closed = firewall.console_closed(look) and not restarted
+    seen = "open: the old guest was restarted" if restarted else "closed" if closed else "open"
+    yield Check("console-closed", "the old gateway's console, to others", "closed", seen, Verdict.of(closed))
