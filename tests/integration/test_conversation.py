@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_sshd import NEEDS_SSHD, USER, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
+from fixtures.openssh import USER, make_key, public, running
 from hypervisors import LoginRefused, Secret
 from hypervisors.wire.ssh import Connection, Login, Questions, SshKey, SshServer, Unfinished, connect
 from vmmigrate.appliance.ssh.new_password import change

@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
 from fixtures.memory import MemoryHypervisor
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from vmmigrate.init import shell
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.init.conversation import Conversation

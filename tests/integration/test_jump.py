@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from odd_sshd import OddSshd, ended
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 from stand_in import Guest, login_of, old_guest
 
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from fixtures.ports import free_port
 from hypervisors import (
     LoginRefused,

@@ -12,8 +12,9 @@ pytest.importorskip("libvirt", reason="needs libvirt-python")
 
 from daemons import Daemon, daemon
 from libvirt_certificates import issue, make_authority
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from fixtures.ports import free_port
 from hypervisors import LoginRefused, NotYet, Problem, TrustRefused, Unreachable, Unusable, connect, wait_for
 

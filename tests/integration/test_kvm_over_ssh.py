@@ -18,8 +18,9 @@ import pytest
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
 from daemons import Daemon, daemon
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from hypervisors import (
     Access,
     Hypervisor,

@@ -18,8 +18,9 @@ pytest.importorskip("libvirt", reason="needs libvirt-python")
 
 import libvirt
 from daemons import daemon, pool_folder, url_at
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from hypervisors import (
     Access,
     BadImage,

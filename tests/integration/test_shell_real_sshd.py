@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from hypervisors import LoginRefused, NotYet, Secret, TrustRefused, Unusable, wait_for
 from hypervisors.wire.ssh import Login, SshKey, SshServer
 from vmmigrate.appliance.port import FileMeta

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from real_sshd import NEEDS_SSHD, USER, RealSshd, make_key, public, running
+from real_sshd import NEEDS_SSHD
 from stand_in import Guest, fresh_guest, old_guest
 from typer.testing import CliRunner, Result
 
 from fixtures.appliance import ca, config, hostile, keys, root, seed
 from fixtures.appliance.hostkey import fingerprint
 from fixtures.appliance.machine import SMTP_PORT, SSH_PORT
+from fixtures.openssh import USER, RealSshd, make_key, public, running
 from hypervisors import Cancelled, Pace, Unreachable, Wait
 from vmmigrate.alone import tls_copy
 from vmmigrate.appliance.tls import placing

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from real_sshd import NEEDS_SSHD, USER, make_key, public, running
+from real_sshd import NEEDS_SSHD
 
+from fixtures.openssh import USER, make_key, public, running
 from tests.journey.conftest import Worlds
 from tests.journey.records import number
 from tests.journey.story import DONE, INTERRUPTED, KILLED, Story, assert_same

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from real_sshd import make_key, public, running
 
 from fixtures.lab import Folders, folders, namespace
 from fixtures.lab.lab import down, start_empty
 from fixtures.lab.places import LAN, OLD_VM
+from fixtures.openssh import make_key, public, running
 from hypervisors import (
     Access,
     DeploySpec,

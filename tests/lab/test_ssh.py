@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
-from real_sshd import RealSshd, make_key, public, running
 
+from fixtures.openssh import RealSshd, make_key, public, running
 from hypervisors import LoginRefused, Secret
 from hypervisors.wire.ssh import Login, SshKey, SshServer
 from hypervisors.wire.ssh.execution import OUTPUT_LIMIT
