@@ -9,6 +9,7 @@ from hypervisors.connect import check_url, connect
 from hypervisors.errors import (
     Ambiguous,
     BadImage,
+    Busy,
     Cancelled,
     Changed,
     HypervisorError,
@@ -24,6 +25,7 @@ from hypervisors.errors import (
     TrustRefused,
     Unreachable,
     Unusable,
+    WrongState,
     printable,
 )
 from hypervisors.images import identify_image, refuse_unreadable
@@ -33,6 +35,7 @@ from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots, VappProp
 from hypervisors.secrets import Secret, redacted, without_secrets
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
 from hypervisors.types import (
+    NOWHERE,
     Address,
     DeploySpec,
     Disk,
@@ -62,12 +65,14 @@ from hypervisors.words import Words, in_one_line, recordable
 
 __all__ = [
     "LIMITS",
+    "NOWHERE",
     "REAL_TIME",
     "Access",
     "Address",
     "Altered",
     "Ambiguous",
     "BadImage",
+    "Busy",
     "Cancelled",
     "Carried",
     "Changed",
@@ -120,6 +125,7 @@ __all__ = [
     "VmRef",
     "Wait",
     "Words",
+    "WrongState",
     "autostart_by_hand",
     "check_url",
     "connect",

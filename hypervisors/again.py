@@ -53,6 +53,7 @@ class Lasting:
     ) -> None:
         self.url = url
         self.settling = first.settling
+        self.keeps_network = first.keeps_network
         if isinstance(first, Rename):
             self.renames_running = first.renames_running
         self._connect = connect

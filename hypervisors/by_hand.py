@@ -9,7 +9,7 @@ from hypervisors.types import VmRef
 
 @dataclass(frozen=True)
 class _Words:
-    """Templates of {url}, {vm}, {mac}, which `quoted` makes safe; `up`: plugs in, running and stored.
+    """Templates of {url}, {vm}, {mac}, {network}, which `quoted` makes safe; `up`: plugs in, running and stored.
 
     {vm} is the machine's id: its name may be another one's by now. It is added for whoever reads it.
     """
@@ -23,6 +23,7 @@ class _Words:
     quoted: Callable[[str], str]
     beside: str = ""  # how else it is done
     resumed_else: str = ""  # the same of one that is paused
+    bare_mac: bool = False  # as 00155D012345
 
 
 _VIRSH = _Words(
@@ -41,6 +42,16 @@ _VIRSH = _Words(
     quoted=shlex.quote,
     resumed_else="; of one that sleeps: dompmwakeup in place of resume",
 )
+
+
+@dataclass(frozen=True)
+class _At:
+    """What the commands are about."""
+
+    url: str
+    vm: VmRef
+    mac: str = ""
+    network: str = ""
 
 
 def _powershell(text: str) -> str:
@@ -62,29 +73,48 @@ _VSPHERE = _Words(
 )
 
 
-def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool) -> tuple[str, ...]:
-    """The commands that plug one NIC in or out, in the running and in the stored definition."""
+# Microsoft's cmdlets, as documented. A NIC that is disconnected has no switch: where it is to go is named beside it.
+_HYPERV_VM = "Get-VM | Where-Object {{ $_.Id -eq {vm} }}"
+_HYPERV_NIC = f"{_HYPERV_VM} | Get-VMNetworkAdapter | Where-Object MacAddress -eq {{mac}}"
+_HYPERV = _Words(
+    up=(f"{_HYPERV_NIC} | Connect-VMNetworkAdapter -SwitchName {{network}}",),
+    down=(f"{_HYPERV_NIC} | Disconnect-VMNetworkAdapter",),
+    start=f"{_HYPERV_VM} | Start-VM",
+    autostart=f"{_HYPERV_VM} | Set-VM -AutomaticStartAction Start",
+    resume=f"{_HYPERV_VM} | Start-VM",  # it resumes one that is saved
+    revert=f"{_HYPERV_VM} | Get-VMSnapshot -Name {{snapshot}} | Restore-VMSnapshot -Confirm:$false",
+    quoted=_powershell,
+    beside="; in Hyper-V Manager: Settings, Network Adapter, Virtual switch",
+    bare_mac=True,
+)
+
+
+def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool, network: str = "") -> tuple[str, ...]:
+    """The commands that plug one NIC in or out, in the running and in the stored definition.
+
+    `network`: the name of where it is plugged into, which only Hyper-V asks for.
+    """
     words = _words(url)
     *before, last = words.up if up else words.down
-    filled = (_filled(words, line, url, vm, mac) for line in before)
-    return (*filled, _filled(words, last, url, vm, mac, words.beside))
+    at = _At(url, vm, mac, network)
+    return (*(_filled(words, line, at) for line in before), _filled(words, last, at, words.beside))
 
 
 def start_by_hand(url: str, vm: VmRef) -> str:
     words = _words(url)
-    return _filled(words, words.start, url, vm, "")
+    return _filled(words, words.start, _At(url, vm))
 
 
 def autostart_by_hand(url: str, vm: VmRef) -> str:
     """Have its host start it at boot."""
     words = _words(url)
-    return _filled(words, words.autostart, url, vm, "")
+    return _filled(words, words.autostart, _At(url, vm))
 
 
 def resume_by_hand(url: str, vm: VmRef) -> str:
     """Let one go on that is paused or suspended."""
     words = _words(url)
-    return _filled(words, words.resume, url, vm, "", words.resumed_else)
+    return _filled(words, words.resume, _At(url, vm), words.resumed_else)
 
 
 def revert_by_hand(url: str, vm: VmRef, snapshot: str) -> str:
@@ -95,10 +125,15 @@ def revert_by_hand(url: str, vm: VmRef, snapshot: str) -> str:
 
 
 def _words(url: str) -> _Words:
-    return _VSPHERE if url.lower().startswith("vsphere:") else _VIRSH
+    return _BY_SCHEME.get(url.partition(":")[0].lower(), _VIRSH)
 
 
-def _filled(words: _Words, line: str, url: str, vm: VmRef, mac: str, else_: str = "") -> str:
+_BY_SCHEME = {"vsphere": _VSPHERE, "hyperv+ssh": _HYPERV}
+
+
+def _filled(words: _Words, line: str, at: _At, else_: str = "") -> str:
     """`else_`: another way to do it, in words."""
-    command = line.format(url=words.quoted(url), vm=words.quoted(vm.id), mac=words.quoted(mac))
-    return f"{command} ({vm.name}{else_})"
+    mac = at.mac.replace(":", "").upper() if words.bare_mac else at.mac
+    named = {"url": at.url, "vm": at.vm.id, "mac": mac, "network": at.network}
+    command = line.format(**{name: words.quoted(value) for name, value in named.items()})
+    return f"{command} ({at.vm.name}{else_})"

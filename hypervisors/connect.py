@@ -7,6 +7,7 @@ from typing import cast
 
 from hypervisors.access import Access
 from hypervisors.errors import NotSupported
+from hypervisors.hyperv import target
 from hypervisors.kvm import transports
 from hypervisors.port import Hypervisor
 
@@ -20,12 +21,13 @@ class _Adapter:
 
 _KVM = _Adapter("hypervisors.kvm.adapter", "kvm", "libvirt")
 _VMWARE = _Adapter("hypervisors.vmware.adapter", "vmware", "vSphere")
-_ADAPTERS = {"qemu": _KVM, "test": _KVM, "vsphere": _VMWARE}
+_HYPERV = _Adapter("hypervisors.hyperv.adapter", "all", "Hyper-V")
+_ADAPTERS = {"qemu": _KVM, "test": _KVM, "vsphere": _VMWARE, "hyperv": _HYPERV}
 _NO_ACCESS = Access()
 
 
 def connect(url: str, access: Access = _NO_ACCESS) -> Hypervisor:
-    """Connect to the hypervisor at `url`, as in qemu:///system, qemu+ssh://root@host/system or vsphere://user@vc/DC/C.
+    """Connect to the hypervisor at `url`, as in qemu:///system, vsphere://user@vc/DC/C or hyperv+ssh://user@host.
 
     Raises NotSupported (scheme unknown, SDK not installed), Unreachable, LoginRefused, TrustRefused.
     """
@@ -34,8 +36,11 @@ def connect(url: str, access: Access = _NO_ACCESS) -> Hypervisor:
 
 def check_url(url: str) -> None:
     """Raises NotSupported for what no adapter takes, as `connect` does, and connects to nothing."""
-    if _adapter_of(url) is _KVM:
+    adapter = _adapter_of(url)
+    if adapter is _KVM:
         transports.checked(url)
+    elif adapter is _HYPERV:
+        target.parsed(url)
 
 
 def _adapter_of(url: str) -> _Adapter:
@@ -44,7 +49,8 @@ def _adapter_of(url: str) -> _Adapter:
     if adapter is None:
         raise NotSupported(
             f"{url!r} names no hypervisor known here",
-            hint="give qemu:///system, qemu+ssh://USER@HOST/system or vsphere://USER@HOST/DATACENTER/CLUSTER-OR-HOST",
+            hint="give qemu:///system, qemu+ssh://USER@HOST/system, vsphere://USER@HOST/DATACENTER/CLUSTER-OR-HOST or"
+            " hyperv+ssh://USER@HOST",
         )
     return adapter
 

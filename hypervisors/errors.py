@@ -63,6 +63,14 @@ class NotOurs(HypervisorError):
     """Refused: the virtual machine does not carry the tag of this run."""
 
 
+class Busy(HypervisorError):
+    """Something else works with it now, as a backup, a merge, a scanner: in a while it may go through."""
+
+
+class WrongState(HypervisorError):
+    """Not while it runs, or not while it is off."""
+
+
 class Changed(HypervisorError):
     """What was to be replaced is not what it was when it was read: nothing was written."""
 

@@ -96,6 +96,13 @@ LIBVIRT_CONNECTING = Limit(
     "seconds",
     "a daemon that was just started learns first what its QEMU can do",
 )
+HYPERV = Limit(
+    "a script on a Hyper-V host, from its request to the end of its answer",
+    "a hypervisor",
+    120,
+    "seconds",
+    "PowerShell takes a second and a half to start; the digest of a disk has a second more for each MiB",
+)
 VSPHERE = Limit(
     "a call of vSphere's to the end of its answer, beside what its bytes take at the slowest speed",
     "a hypervisor",

@@ -31,6 +31,8 @@ class Hypervisor(Protocol):
 
     0.0 where the hypervisor itself compares in the act of writing.
     """
+    keeps_network: bool
+    """Whether a NIC whose link is down is still in its network; else it is NOWHERE, and only a record says where."""
 
     def find(self, name_or_id: str) -> VmRef:
         """The virtual machine of that name or id. Raises NotFound, Ambiguous."""
@@ -85,12 +87,16 @@ class Hypervisor(Protocol):
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
         """Set link and network of one NIC, in the running and in the stored definition. Raises NotFound.
 
+        A NIC that is NOWHERE needs `network` to be linked up.
         Link down is set in the stored definition first, link up in the running one first: a crash between
         the two never leaves a definition that would come up connected when it should not.
         """
 
     def remove_nic(self, vm: VmRef, mac: str, run_id: str) -> None:
-        """Remove one NIC of a virtual machine of our own, running and stored. Raises NotOurs."""
+        """Remove one NIC of a virtual machine of our own, running and stored. Raises NotOurs.
+
+        TimedOut, WrongState: the guest keeps it until it is off, or the hypervisor does; it is linked down for good.
+        """
 
     def set_notes(self, vm: VmRef, notes: str, *, over: str | None = None) -> None:
         """Replace the free text that an administrator sees beside the virtual machine.

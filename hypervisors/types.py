@@ -28,22 +28,33 @@ class VmRef:
 class Network:
     """Something a NIC can be plugged into.
 
-    `kind`: 'network' (libvirt's own), 'bridge' (the host's); 'portgroup', 'dvportgroup', 'opaque' (vSphere's).
+    `kind`: 'network' (libvirt's own), 'bridge' (the host's); 'portgroup', 'dvportgroup', 'opaque' (vSphere's); 'switch'
+    (Hyper-V's). `id`: where a name may be given twice. `vlan`: the NIC's own, where it is not the network's; 0: none.
     """
 
     name: str
     kind: str
     active: bool = True
+    id: str = ""
+    vlan: int = 0
 
     def __str__(self) -> str:
-        return self.name if self.kind == "network" else f"{self.kind}:{self.name}"
+        if not self.name:
+            return "no network"
+        named = self.name if self.kind == "network" else f"{self.kind}:{self.name}"
+        return f"{named}, VLAN {self.vlan}" if self.vlan else named
+
+
+NOWHERE = Network("", "none", active=False)
+"""Where a NIC is whose link is down, on a hypervisor that keeps no network for it."""
 
 
 @dataclass(frozen=True)
 class Nic:
     """A NIC, in the order of the stored definition. `link_up` is the running state where the VM runs.
 
-    `stored_link_up` is what a restart of the VM would bring.
+    `stored_link_up` is what a restart of the VM would bring. "Link" is what the hypervisor has: libvirt's link state,
+    vSphere's "connected", on Hyper-V a connection to a switch. `id`: the hypervisor's own, '' where the MAC is all.
     """
 
     mac: str  # lower case, colons
@@ -51,6 +62,7 @@ class Nic:
     model: str
     link_up: bool
     stored_link_up: bool
+    id: str = ""
 
 
 @dataclass(frozen=True)

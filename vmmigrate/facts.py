@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
-from hypervisors import VmRef
+from hypervisors import Network, VmRef
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.offered import Offered
@@ -227,6 +227,7 @@ class Plugged:
     old_autostart: bool
     old_autostart_entry: str = ""  # as Inventory.autostart_entry
     new_id: str = ""  # of the VM that was to be plugged in; "": an earlier version did not record it
+    old_network: Network | None = None  # with its VLAN; None: an earlier version did not record it
 
 
 @dataclass(frozen=True)

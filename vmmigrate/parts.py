@@ -70,6 +70,7 @@ class NoHypervisor:
     """In place of one, for a run that is about a host alone."""
 
     settling = 0.0
+    keeps_network = True
 
     def __getattr__(self, name: str) -> NoReturn:
         raise UsageProblem("no hypervisor is given", hint="give its URL with --hypervisor, or as hypervisor.url")

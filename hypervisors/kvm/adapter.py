@@ -52,6 +52,7 @@ class KvmHypervisor:
 
     renames_running = False
     settling = 2.0  # between look and write are two calls
+    keeps_network = True
 
     def __init__(self, url: str, session: Session) -> None:
         self.url = url

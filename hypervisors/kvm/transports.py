@@ -87,6 +87,6 @@ def refuse_ssh_settings(url: str, access: SshAccess) -> None:
     given = [name for name, value in vars(access).items() if value is not None]
     if given:
         raise Unusable(
-            f"hypervisor.{given[0]} is for qemu+ssh:// alone, and the URL is {url}",
+            f"hypervisor.{given[0]} is for qemu+ssh:// and hyperv+ssh:// alone, and the URL is {url}",
             hint="leave it out, or reach libvirt by qemu+ssh://USER@HOST/system",
         )

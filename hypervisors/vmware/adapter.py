@@ -56,6 +56,7 @@ class VmwareHypervisor:
 
     renames_running = True
     settling = 0.0
+    keeps_network = True
 
     def __init__(self, url: str, session: Session) -> None:
         self.url = url

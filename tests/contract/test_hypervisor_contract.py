@@ -9,6 +9,7 @@ import pytest
 from worlds import MEBI, NEW_MAC, OLD_MAC, OTHER_RUN, RUN, World
 
 from hypervisors import (
+    NOWHERE,
     BadImage,
     Cancelled,
     Changed,
@@ -40,6 +41,7 @@ GONE = VmRef("00000000-0000-4000-8000-000000000000", "gone")
 
 def nics_of(world: World, vm: VmRef) -> list[tuple[str, str, bool, bool]]:
     found: tuple[Nic, ...] = world.hypervisor.inventory(vm).nics
+    assert all(nic.network == NOWHERE for nic in found if not world.keeps_network and not nic.link_up)
     return [(nic.mac, nic.network.name, nic.link_up, nic.stored_link_up) for nic in found]
 
 
@@ -66,7 +68,9 @@ class TestLooking:
         assert seen.memory % MEBI == 0
         assert seen.firmware == "bios"
         assert seen.autostart is False
-        assert seen.nics == (Nic(OLD_MAC, world.lan, world.nic_model, link_up=True, stored_link_up=True),)
+        assert [dataclasses.replace(nic, id="") for nic in seen.nics] == [
+            Nic(OLD_MAC, world.lan, world.nic_model, link_up=True, stored_link_up=True)
+        ]
 
     def test_networks_and_stores(self, world: World) -> None:
         assert {world.lan, world.staging} <= set(world.hypervisor.networks())
@@ -145,7 +149,10 @@ class TestDeploying:
         assert [getattr(new, name) for name in same] == [getattr(old, name) for name in same]
         assert (new.power, new.autostart, new.notes) == (PowerState.OFF, False, "")
         assert [disk.capacity for disk in new.disks] == [world.image.virtual_size]
-        assert nics_of(world, vm) == [(OLD_MAC, "lan", False, False), (NEW_MAC, "staging", True, True)]
+        assert nics_of(world, vm) == [
+            (OLD_MAC, world.shown(world.lan).name, False, False),
+            (NEW_MAC, "staging", True, True),
+        ]
         assert world.hypervisor.find_tagged(RUN) == (vm,)
         assert world.hypervisor.find_tagged(RUN[:-1]) == ()
 
@@ -302,9 +309,9 @@ class TestNics:
             world.hypervisor.start(world.old)
         for _ in range(2):
             world.hypervisor.set_nic(world.old, OLD_MAC.upper(), link_up=False)
-            assert nics_of(world, world.old) == [(OLD_MAC, "lan", False, False)]
+            assert nics_of(world, world.old) == [(OLD_MAC, world.shown(world.lan).name, False, False)]
         for _ in range(2):
-            world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True)
+            world.hypervisor.set_nic(world.old, OLD_MAC, link_up=True, network=world.lan)
             assert nics_of(world, world.old) == [(OLD_MAC, "lan", True, True)]
         for _ in range(2):
             world.hypervisor.set_nic(world.old, OLD_MAC, network=world.staging)
@@ -314,11 +321,14 @@ class TestNics:
         world.needs("links")
         ours = world.ours()
         world.hypervisor.start(ours)
-        world.hypervisor.set_nic(ours, OLD_MAC, link_up=True)
+        world.hypervisor.set_nic(ours, OLD_MAC, link_up=True, network=world.lan)
         world.hypervisor.set_nic(ours, NEW_MAC, link_up=False)
         world.hypervisor.power_off(ours, RUN)
         world.hypervisor.start(ours)
-        assert nics_of(world, ours) == [(OLD_MAC, "lan", True, True), (NEW_MAC, "staging", False, False)]
+        assert nics_of(world, ours) == [
+            (OLD_MAC, "lan", True, True),
+            (NEW_MAC, world.shown(world.staging).name, False, False),
+        ]
 
     def test_no_such_nic(self, world: World) -> None:
         with pytest.raises(NotFound, match=f"has no NIC {NEW_MAC}"):
@@ -368,7 +378,7 @@ class TestHolders:
         world.needs("links")
         world.hypervisor.start(world.old)
         world.hypervisor.set_nic(world.old, OLD_MAC, link_up=False)
-        down = Holder(world.old, PowerState.RUNNING, False, False, world.lan)
+        down = Holder(world.old, PowerState.RUNNING, False, False, world.shown(world.lan))
         assert self.held(world, OLD_MAC)[world.old.name] == down
         assert not down.is_live
 

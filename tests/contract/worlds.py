@@ -3,7 +3,7 @@
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import (
+    NOWHERE,
     Access,
     DeploySpec,
     Hypervisor,
@@ -21,6 +22,7 @@ from hypervisors import (
     Network,
     NicSpec,
     Secret,
+    SshAccess,
     TlsTrust,
     VmRef,
     connect,
@@ -79,6 +81,7 @@ class World:
     staging: Network = STAGING
     store: str = STORE
     nic_model: str = "virtio"
+    keeps_network: bool = True  # that of a NIC whose link is down
     tidies: bool = False  # what a refused deployment left is removed at once, not by the next call
 
     def needs(self, *abilities: str) -> None:
@@ -90,6 +93,10 @@ class World:
         nics = (NicSpec(self.lan, OLD_MAC, link_up=False), NicSpec(self.staging, NEW_MAC, link_up=True))
         given = {"run_id": RUN, "name": f"{self.old.name}-new", "image": self.image, "like": self.old}
         return DeploySpec(**{**given, "store": self.store, "nics": nics, **change})
+
+    def shown(self, network: Network) -> Network:
+        """Where a NIC of that network is said to be, once its link is down."""
+        return network if self.keeps_network else NOWHERE
 
     def ours(self) -> VmRef:
         """A new machine of RUN's, switched off."""
@@ -313,6 +320,39 @@ def _vsphere(folder: Path, kind: str, *, distributed: tuple[str, ...]) -> Iterat
             )
         finally:
             hypervisor.close()
+
+
+@contextmanager
+def hyperv(folder: Path) -> Iterator[World]:
+    """The stand-in host, behind a real sshd."""
+    from fixtures.hyperv import lab, windows
+    from fixtures.hyperv.host import switch_id
+
+    place = folder / "host"
+    with ExitStack() as stack:
+        lab.small_host(place, OLD_MAC, 16 * MEBI)
+        way = stack.enter_context(lab.reached(place))
+        ssh = SshAccess(host_key=way.host_key, key_file=way.key)
+        hypervisor = connect(way.url, Access(ssh=ssh))
+        stack.callback(hypervisor.close)
+        drive = place / windows.DRIVE
+        yield World(
+            hypervisor,
+            hypervisor.find("old"),
+            small_image(folder),
+            volumes=lambda: sorted(str(path) for path in drive.rglob("*.vhdx")),
+            lacks={
+                "a guest that obeys": "nobody watches here: the process lab has guests",
+                "an agent": "the host reads no file of a Linux guest",
+            },
+            copy=lambda vm, name: lab.copied(place, vm, name),
+            larger_than=larger_file,
+            lan=Network("lan", "switch", id=switch_id("lan")),
+            staging=Network("staging", "switch", id=switch_id("staging")),
+            store="C:\\VMs",
+            nic_model="synthetic",
+            keeps_network=False,
+        )
 
 
 def _vsphere_clone(running: Any, vm: VmRef, name: str) -> VmRef:

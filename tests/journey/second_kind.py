@@ -186,6 +186,7 @@ class NoHypervisor:
     """Is connected and closed, and nothing else."""
 
     settling = 0.0
+    keeps_network = True
 
     def close(self) -> None:
         """There is nothing to close."""

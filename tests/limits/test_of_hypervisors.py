@@ -16,6 +16,8 @@ from pyVmomi import vim
 
 from hypervisors import HypervisorError, Secret, TimedOut, Unreachable, VmRef, limits
 from hypervisors.access import Access
+from hypervisors.hyperv.session import Session
+from hypervisors.hyperv.target import Target
 from hypervisors.kvm import adapter, snapshots
 from hypervisors.kvm import session as kvm_session
 from hypervisors.kvm.tunnel import Tunnel
@@ -23,7 +25,7 @@ from hypervisors.vmware import lease, properties, removing, tagging, tasks
 from hypervisors.vmware import session as vsphere
 from hypervisors.vmware.faults import Busy
 from hypervisors.vmware.target import target_of
-from hypervisors.wire import Allowance, proxies
+from hypervisors.wire import Allowance, proxies, ssh
 from tests.limits.dripping import HTTP, dripping, over_tls, serving
 from tests.limits.twin import Endless, most, twin
 
@@ -242,3 +244,34 @@ def test_what_ssh_says_without_end_is_kept_in_part_and_in_no_file(tmp_path: Path
     assert said.endswith("the end")
     assert len(said) == most("SSH_TO_LIBVIRT")
     assert files == ["s"]
+
+
+class _Silent:
+    """A Hyper-V host: its files are as they were sent, and no script of its ends."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.waited: list[float] = []
+
+    def files(self, quiet: float) -> Any:
+        return SimpleNamespace(
+            listed=lambda path: [],
+            make_folder=lambda path: None,
+            write=self.kept.__setitem__,
+            read=lambda path, most: self.kept[path],
+            remove=self.kept.pop,
+        )
+
+    def execute(self, line: str, given: bytes, timeout: float) -> ssh.Output:
+        self.waited.append(timeout)
+        raise ssh.Unfinished(b"")
+
+
+@twin("HYPERV")
+def test_a_script_on_a_hyperv_host_that_never_ends() -> None:
+    host = _Silent()
+    session = Session(Target("admin", "hv1", 22), host, 1.0)  # type: ignore[arg-type]
+    with pytest.raises(TimedOut, match="whether it had its effect is not known"):
+        session.ask("host")
+    assert host.waited == [most("HYPERV")]
+    assert not [path for path in host.kept if path.endswith(".json")]

@@ -38,7 +38,12 @@ RunId = Annotated[
 ]
 Connect = Annotated[
     str | None,
-    typer.Option("--connect", "-c", metavar="URL", help="The hypervisor: qemu:///system, qemu+ssh://…, vsphere://…"),
+    typer.Option(
+        "--connect",
+        "-c",
+        metavar="URL",
+        help="The hypervisor: qemu:///system, qemu+ssh://…, vsphere://…, hyperv+ssh://…",
+    ),
 ]
 Store = Annotated[str | None, typer.Option("--store", help="The storage pool or datastore for the new disk.")]
 Staging = Annotated[str | None, typer.Option("--staging", help="The staging network, which this workstation reaches.")]

@@ -92,12 +92,22 @@ def _is_trusted(talk: Conversation, where: str, problem: TrustRefused) -> bool:
     """Whether the operator has compared what it shows; then it is pinned."""
     if where.startswith("vsphere://"):
         return _compared(talk, where)
-    return "+ssh://" in where and problem.seen is not None and _host_key_compared(talk, problem.seen)
+    return (
+        "+ssh://" in where
+        and problem.seen is not None
+        and _host_key_compared(talk, where.partition(":")[0], problem.seen)
+    )
 
 
-def _host_key_compared(talk: Conversation, seen: str) -> bool:
+_SHOWS_KEYS = {
+    "": "for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done",
+    "hyperv+ssh": r"Get-ChildItem $env:ProgramData\ssh\ssh_host_*_key.pub | ForEach-Object { ssh-keygen -lf $_ }",
+}
+
+
+def _host_key_compared(talk: Conversation, scheme: str, seen: str) -> bool:
     talk.dialogue.note(f"it shows the SSH host key {seen}; compare it on that host's own screen:")
-    talk.dialogue.note("    for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done")
+    talk.dialogue.note(f"    {_SHOWS_KEYS.get(scheme, _SHOWS_KEYS[''])}")
     if not talk.dialogue.yes("Is it among those?", default=False):
         return False
     talk.answers.put(HOST_KEY, seen, "shown, and compared by you")

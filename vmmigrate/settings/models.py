@@ -15,7 +15,7 @@ class HypervisorSettings(Strict):
 
     url: str = Field(
         default="qemu:///system",
-        description="Where the virtual machines run: qemu:///system, qemu+ssh://…, vsphere://…",
+        description="Where the virtual machines run: qemu:///system, qemu+ssh://…, vsphere://…, hyperv+ssh://…",
     )
     store: str | None = Field(
         examples=["default"],
@@ -24,7 +24,7 @@ class HypervisorSettings(Strict):
         " the old VM's first disk, if it has room.",
     )
     password: SecretSource | None = Field(
-        default=None, description="Where the password of the account in a vsphere:// URL comes from."
+        default=None, description="Where the password of the account in a vsphere:// or hyperv+ssh:// URL comes from."
     )
     fingerprint: str | None = Field(
         examples=["0123456789abcdef" * 4],
@@ -39,8 +39,8 @@ class HypervisorSettings(Strict):
     host_key: HostKeyPin | None = Field(
         examples=["SHA256:czAIcfRMFo58lJ3ix1DmDCybuP9TABfFomcjTpy0244"],
         default=None,
-        description="The SSH host key of a qemu+ssh:// URL's host: SHA256:… as `ssh-keygen -lf` prints it. Left out:"
-        " known_hosts decides.",
+        description="The SSH host key of a qemu+ssh:// or hyperv+ssh:// URL's host: SHA256:… as `ssh-keygen -lf` prints"
+        " it. Left out: known_hosts decides.",
     )
     known_hosts: FullPath | None = Field(
         examples=["~/.ssh/known_hosts"],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hypervisors import Network, NotFound, VmRef
+from hypervisors import NOWHERE, Network, NotFound, VmRef
 from vmmigrate.facts import Claim, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
@@ -65,7 +65,7 @@ def _has_its_nic(run: Run) -> Iterator[Check]:
     if plugged is None or not plugged.old_link_up:
         return
     nic = links.with_mac(run.hypervisor.inventory(old).nics, plugged.old_mac)
-    if nic is not None and (nic.network in _networks_of_the_new(run) or live_network.is_it(run, nic.network)):
+    if nic is not None and _is_in_its_network(run, nic.network):
         yield from live_network.is_there(run, *_both(run))
         return
     what, seen = f"the NIC {plugged.old_mac} of {old.name}", "there is none" if nic is None else f"on {nic.network}"
@@ -76,6 +76,11 @@ def _has_its_nic(run: Run) -> Iterator[Check]:
 def _both(run: Run) -> tuple[VmRef, ...]:
     new = run.facts.find(NewVm)
     return (run.plan.old, *([new.vm] if new else []))
+
+
+def _is_in_its_network(run: Run, network: Network) -> bool:
+    """Or in none, where the hypervisor keeps none for a link that is down."""
+    return network in (NOWHERE, *_networks_of_the_new(run)) or live_network.is_it(run, network)
 
 
 def _networks_of_the_new(run: Run) -> tuple[Network, ...]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from hypervisors import Holder, Nic, VmRef
+from hypervisors import NOWHERE, Holder, Nic, VmRef
+from vmmigrate.facts import Plugged
 from vmmigrate.run.stage import Run
 
 
@@ -20,6 +21,16 @@ def live_nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
 def with_mac(nics: Iterable[Nic], mac: str) -> Nic | None:
     """None where none has it; of two the one that is plugged in, which is the one that counts."""
     return max((nic for nic in nics if nic.mac == mac), key=lambda nic: (nic.link_up, nic.stored_link_up), default=None)
+
+
+def plug(run: Run, vm: VmRef, mac: str) -> None:
+    """Link up; where a NIC that was down is in no network, into the one that the old VM was in at the switch."""
+    plugged = run.facts.last(Plugged)
+    recorded = plugged.old_network if plugged else None
+    planned = run.plan.identity.network
+    network = planned if recorded in (None, NOWHERE) else recorded  # it may have been down already
+    where = {} if run.hypervisor.keeps_network else {"network": network}
+    run.hypervisor.set_nic(vm, mac, link_up=True, **where)
 
 
 def is_down(run: Run, vm: VmRef, mac: str) -> bool:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from hypervisors import Network, Nic, NotFound, VmRef
+from hypervisors import NOWHERE, Network, Nic, NotFound, VmRef
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import links
 
-_LISTED = ("network", "portgroup", "dvportgroup", "opaque")  # kinds of which a hypervisor lists every one
+_LISTED = ("network", "portgroup", "dvportgroup", "opaque", "switch")  # kinds of which a hypervisor lists every one
 
 
 def is_it(run: Run, network: Network) -> bool:
@@ -21,19 +21,20 @@ def is_it(run: Run, network: Network) -> bool:
 
 def is_there(run: Run, *vms: VmRef) -> Iterator[Check]:
     """What their live NICs name is there: else neither a link can be set nor a machine started. One that is gone has
-    none.
+    none; one that is NOWHERE goes where the old VM was.
     """
     known = run.hypervisor.networks()
     for vm in vms:
         for nic in _nics(run, vm):
-            there = _has(known, nic.network)
+            network = run.plan.identity.network if nic.network == NOWHERE else nic.network
+            there = _has(known, network)
             hint = (
                 f"give that network its name back and start it, or plug the NIC {nic.mac} of {vm.name} into the one"
                 " that it is now; then run this again"
             )
-            seen = f"{nic.network} is not there, or not active"
+            seen = f"{network} is not there, or not active"
             what = f"the network of the live NIC of {vm.name}"
-            yield Check("live-network", what, "there", str(nic.network) if there else seen, Verdict.of(there), hint)
+            yield Check("live-network", what, "there", str(network) if there else seen, Verdict.of(there), hint)
 
 
 def _nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
@@ -44,5 +45,5 @@ def _nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
 
 
 def _has(known: tuple[Network, ...], network: Network) -> bool:
-    same = [each for each in known if (each.name, each.kind) == (network.name, network.kind)]
+    same = [each for each in known if (each.id or each.name, each.kind) == (network.id or network.name, network.kind)]
     return network.kind not in _LISTED or any(each.active for each in same)

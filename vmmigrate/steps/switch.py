@@ -19,7 +19,8 @@ def do(run: Run) -> None:
     if run.facts.find(Plugged) is None:
         inventory = hypervisor.inventory(old)
         nic = next(nic for nic in inventory.nics if nic.mac == mac)
-        run.learn(Plugged(mac, nic.link_up, inventory.autostart, inventory.autostart_entry, new.vm.id))
+        entry = inventory.autostart_entry
+        run.learn(Plugged(mac, nic.link_up, inventory.autostart, entry, new.vm.id, nic.network))
     if run.facts.find(Opened) is not None:
         _refuse_where_it_was_undone_by_hand(run, new)
     run.doors.hang_up(run.old_host)
@@ -27,7 +28,7 @@ def do(run: Run) -> None:
         hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
         hypervisor.set_nic(old, mac, link_up=False)
     guards.before_plugging_in(run, new.vm, down=(old,))
-    hypervisor.set_nic(deploy.ours(run), new.live_mac, link_up=True)
+    links.plug(run, deploy.ours(run), new.live_mac)
     _unplug_beside_another(run, new)
     _announce(run, new)
 
@@ -64,7 +65,10 @@ def undo(run: Run) -> None:
         _unplug(run, vm)
     if plugged.old_link_up:
         guards.before_plugging_in(run, old, down=ours, going_back=True)
-    hypervisor.set_nic(old, plugged.old_mac, link_up=plugged.old_link_up)
+    if plugged.old_link_up:
+        links.plug(run, old, plugged.old_mac)
+    else:
+        hypervisor.set_nic(old, plugged.old_mac, link_up=False)
     naming.give_back(run)  # libvirt renames only what is off
     if hypervisor.power_state(old) is PowerState.OFF:  # by a person, or by a `finish` that was interrupted
         hypervisor.start(old)

@@ -9,13 +9,11 @@ import paramiko
 
 from hypervisors.secrets import Secret
 from hypervisors.wire.ssh.answers import Unanswerable
+from hypervisors.wire.ssh.breaking import BrokeOff
 from hypervisors.wire.ssh.conversation import Questions, converse
 from hypervisors.wire.ssh.execution import Output, execute
 from hypervisors.wire.ssh.pouring import pour_in, pour_out
-
-
-class BrokeOff(ConnectionError):
-    """The session, or one command's channel in it, ended before its answer was complete."""
+from hypervisors.wire.ssh.sftp import Files, opened
 
 
 class Connection:
@@ -64,6 +62,11 @@ class Connection:
         """Run a command line; what it prints goes into `sink`, however much that is. Raises as `pour_in`."""
         with _door():
             return pour_out(self.transport, line, first, sink, quiet)
+
+    def files(self, quiet: float) -> Files:
+        """SFTP in this session. `quiet`: seconds in which nothing moves. Raises BrokeOff."""
+        with _door():
+            return opened(self.transport, quiet)
 
     def close(self) -> None:
         self.transport.close()

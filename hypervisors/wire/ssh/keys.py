@@ -72,6 +72,11 @@ def _opens(key: SshKey) -> bool:
     return True
 
 
+def agent_holds_any() -> bool:
+    """Whether an agent runs here and has keys."""
+    return bool(paramiko.Agent().get_keys())
+
+
 def _from_agent(only: Path | None, settings: str) -> list[paramiko.PKey]:
     """The agent's keys; if a key file is named too, only the agent's copy of that one."""
     held: list[paramiko.PKey] = list(paramiko.Agent().get_keys())

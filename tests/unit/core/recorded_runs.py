@@ -33,6 +33,7 @@ class TinyHypervisor:
 
     url: str = "test:///tiny"
     settling: float = 0.0
+    keeps_network: bool = True
     notes: str = "the owner's words\n[vmmigrate] run r1 begun on workstation here: a migration is in progress"
     old: VmRef = PLAN.old
     new: VmRef = NEW

@@ -41,3 +41,13 @@ def test_no_sdk_is_loaded_for_it() -> None:
         "sys.exit('libvirt' in sys.modules or 'pyVmomi' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_hyper_v_is_told_the_switch_and_a_bare_mac() -> None:
+    url = "hyperv+ssh://admin@hv1"
+    [up] = plug_by_hand(url, VM, MAC, up=True, network="LAN's")
+    assert f"-eq '{VM.id}'" in up
+    assert f"-eq '{MAC.replace(':', '').upper()}' | Connect-VMNetworkAdapter -SwitchName 'LAN''s' (mail gw;" in up
+    [down] = plug_by_hand(url, VM, MAC, up=False)
+    assert "| Disconnect-VMNetworkAdapter (" in down
+    assert start_by_hand(url, VM).startswith("Get-VM | Where-Object { $_.Id -eq ")

@@ -1,0 +1,166 @@
+"""Deploy an image as a new machine: ask everything, define it with its tag, convert and upload its disk, attach it."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypervisors import qemu_img, refusals, unchanged
+from hypervisors.carried import Carried
+from hypervisors.errors import HypervisorError, Problem
+from hypervisors.hyperv import asking, carrying, machines, notes, reading, removing, sending
+from hypervisors.hyperv.asking import Shape
+from hypervisors.hyperv.faults import door
+from hypervisors.hyperv.reading import Facts
+from hypervisors.hyperv.session import Session
+from hypervisors.types import DeploySpec, Image, NicSpec, Progress, ProgressListener, VmRef
+
+# Microsoft's advice for Linux guests; qemu-img's own default would be far larger
+_NEARLY = 16  # a volume with less room than that part of what was sent is taken for full
+_INTO = ("-O", "vhdx", "-o", "subformat=dynamic,block_size=1M")
+
+
+def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
+    """A complete machine of this run is returned unchanged; any other of its name is made anew."""
+    done = _look_for_earlier(session, spec)
+    if done is not None:
+        return done
+    shape = asking.shape_of(session, spec)
+    asking.refuse_full(shape, spec.image.virtual_size)
+    vm = _create(session, shape)
+    _fill(session, shape, vm, progress)
+    _add_empty_disks(session, shape, vm)
+    _mark_complete(session, vm)
+    return vm
+
+
+def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
+    """All that can be asked without making anything; whether the account may is only seen in the act."""
+    if machines.named(session, spec.name):
+        raise refusals.name_taken(spec.name)
+    shape = asking.shape_of(session, spec)
+    asking.refuse_full(shape, spec.image.virtual_size)
+    return tuple(asking.problems(shape))
+
+
+def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
+    return carrying.carried(machines.details(session, spec.like), spec)
+
+
+def _look_for_earlier(session: Session, spec: DeploySpec) -> VmRef | None:
+    """The machine, if an earlier call finished it; what an interrupted one left is removed."""
+    for facts in machines.named(session, spec.name):
+        vm, tag = reading.ref_of(facts), reading.tag_of(facts)
+        if tag is None or not tag.may_be_of(spec.run_id, vm.id):
+            raise refusals.name_taken(spec.name)
+        if tag.complete:
+            return vm
+        removing.destroy(session, vm, spec.run_id)
+    return None
+
+
+def _create(session: Session, shape: Shape) -> VmRef:
+    spec = shape.spec
+    with door(f"definition of {spec.name}"):
+        made = session.ask("create", **_asked(shape))
+    vm = reading.ref_of(made)
+    _stay_alone(session, vm, spec.run_id)
+    return vm
+
+
+def _stay_alone(session: Session, vm: VmRef, run_id: str) -> None:
+    """Hyper-V takes a name twice. A script whose connection broke may run on, and make one beside the next call's."""
+    for facts in machines.named(session, vm.name):
+        other, tag = reading.ref_of(facts), reading.tag_of(facts)
+        if other.id == vm.id:
+            continue
+        if tag is None or not tag.may_be_of(run_id, other.id):
+            removing.destroy(session, vm, run_id)
+            raise refusals.name_taken(vm.name)
+        removing.destroy(session, other, run_id)
+
+
+def _asked(shape: Shape) -> dict[str, Any]:
+    spec, old = shape.spec, shape.old
+    firmware = reading.of(old, "firmware", dict)
+    kept = ("dynamic_memory", "memory_minimum", "memory_maximum", "stop_action", "checkpoint_type")
+    processor = ("compatible_processor", "nested", "reserve", "maximum", "weight")
+    return {
+        **{name: old[name] for name in (*kept, *processor)},
+        **_memory(shape),
+        "folder": shape.above,
+        "name": spec.name,
+        "generation": shape.generation,
+        "notes": notes.line_of(spec.run_id, "<id>", complete=False),
+        "processors": spec.vcpus or reading.of(old, "processors", int),
+        "secure_boot": reading.of(firmware, "secure_boot", str) if shape.generation == 2 else "",
+        "template": carrying.template_of(firmware),
+        "nics": [_nic(shape, nic) for nic in spec.nics],
+    }
+
+
+def _memory(shape: Shape) -> dict[str, int]:
+    """The bounds of dynamic memory enclose what it starts with."""
+    least, most = (reading.of(shape.old, f"memory_{end}", int) for end in ("minimum", "maximum"))
+    start = shape.memory
+    return {"memory": start, "memory_minimum": min(least, start), "memory_maximum": max(most, start)}
+
+
+def _nic(shape: Shape, nic: NicSpec) -> dict[str, Any]:
+    like = _like(shape.old, nic.mac)
+    return {
+        "mac": reading.bare(nic.mac) if nic.mac else "",
+        "connected": nic.link_up,
+        "switch_id": nic.network.id,
+        "vlan": nic.network.vlan,
+        "spoofing": reading.of(like, "spoofing", str) if like else "",
+    }
+
+
+def _like(old: Facts, mac: str | None) -> Facts | None:
+    return reading.nic_facts(reading.of(old, "machine", dict), mac) if mac else None
+
+
+def _fill(session: Session, shape: Shape, vm: VmRef, progress: ProgressListener) -> None:
+    """Counted as the disk's bytes twice: once converted, once sent."""
+    half = shape.spec.image.disk.size
+    with tempfile.TemporaryDirectory(prefix="vmmigrate.") as folder:
+        converted = _converted(shape.spec.image, Path(folder), lambda now: progress(Progress(now.done, 2 * half)))
+        path = f"{shape.folder}\\{shape.spec.name}.vhdx"
+
+        def sent(now: Progress) -> None:
+            progress(Progress(half + (half * now.done // now.total if now.total else half), 2 * half))
+
+        try:
+            sending.send(session, converted, f"{path}.part", sent)
+        except HypervisorError:  # SFTP has one word for all that can go wrong
+            asking.refuse_full(asking.with_room_now(session, shape), converted.stat().st_size // _NEARLY)
+            raise
+    _attach(session, shape, vm, path)
+
+
+def _converted(image: Image, folder: Path, progress: ProgressListener) -> Path:
+    target = folder / "disk.vhdx"
+    qemu_img.convert(image, target, _INTO, progress)
+    unchanged.refuse_changed(image)
+    return target
+
+
+def _attach(session: Session, shape: Shape, vm: VmRef, path: str) -> None:
+    with door(f"disk of {vm.name}"):
+        asked: dict[str, Any] = {"vm": vm.id, "uploaded": f"{path}.part", "path": path}
+        found = session.ask("attach", **asked, controller=shape.controller, location=0)
+    machines.there(found, vm)
+
+
+def _add_empty_disks(session: Session, shape: Shape, vm: VmRef) -> None:
+    for number, disk in enumerate(shape.spec.image.empty_disks, start=1):
+        path = f"{shape.folder}\\{shape.spec.name}-empty{number}.vhdx"
+        with door(f"empty disk {number} of {vm.name}"):
+            asked: dict[str, Any] = {"vm": vm.id, "path": path, "size": disk.capacity}
+            machines.there(session.ask("empty-disk", **asked, controller=shape.controller, location=number), vm)
+
+
+def _mark_complete(session: Session, vm: VmRef) -> None:
+    before = reading.of(machines.one(session, vm), "notes", str)
+    with door(f"notes of {vm.name}"):
+        machines.there(session.ask("set-notes", vm=vm.id, notes=notes.completed(before), over=before), vm)

@@ -1,0 +1,31 @@
+"""Upload a disk over SFTP, go on where an earlier upload broke off, and prove the whole by its SHA-256."""
+
+from pathlib import Path
+
+from hypervisors import limits, unchanged
+from hypervisors.errors import HypervisorError
+from hypervisors.hyperv import reading
+from hypervisors.hyperv.faults import door
+from hypervisors.hyperv.session import Session
+from hypervisors.types import Extent, ProgressListener, no_progress
+
+_EACH_MIB = 1.0  # seconds: a disk that is read at a MiB a second
+
+
+def send(session: Session, source: Path, path: str, progress: ProgressListener) -> None:
+    """`path` as Windows writes it. Raises HypervisorError where what is there is not what was sent."""
+    size = source.stat().st_size
+    session.upload(source, sftp_path(path), progress)
+    digest = unchanged.sha256_of(Extent(source, 0, size, ""), no_progress)
+    with door(f"digest of {path}"):
+        found = session.ask("hash", path=path, seconds=limits.HYPERV.most + _EACH_MIB * (size >> 20))
+    if reading.of(found, "sha256", str) != digest:
+        raise HypervisorError(
+            f"{path} is not what was sent: it has {reading.of(found, 'length', int)} bytes of {size}, or others",
+            hint="run this again; a virus scanner there may have changed it",
+        )
+
+
+def sftp_path(path: str) -> str:
+    """C:\\x as OpenSSH on Windows has it: without the slash before the drive it would lie below the home folder."""
+    return "/" + path.replace("\\", "/")

@@ -1,0 +1,96 @@
+"""Files over SFTP: small ones at once, a large one in a stream that goes on where an earlier one broke off."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+
+from hypervisors.limits import SSH_TRANSFER
+from hypervisors.wire.allowance import Allowance
+from hypervisors.wire.ssh.breaking import BrokeOff
+from hypervisors.wire.ssh.execution import ended
+
+_PIECE = 1 << 18
+_LONGEST = SSH_TRANSFER.most
+
+
+def opened(transport: paramiko.Transport, quiet: float) -> "Files":
+    """Raises what paramiko raises; an SFTP server that is switched off closes the channel."""
+    channel = transport.open_session(timeout=quiet)
+    channel.settimeout(quiet)
+    with ended(Allowance(quiet), channel):
+        channel.invoke_subsystem("sftp")
+        return Files(paramiko.SFTPClient(channel), channel, quiet)
+
+
+class Files:
+    """Paths as the server's SFTP has them. Each method may raise OSError, BrokeOff, Unfinished."""
+
+    def __init__(self, client: paramiko.SFTPClient, channel: paramiko.Channel, quiet: float) -> None:
+        self._client, self._channel, self._quiet = client, channel, quiet
+
+    def write(self, path: str, data: bytes) -> None:
+        with self._within(), self._client.open(path, "wb") as file:
+            file.write(data)
+
+    def read(self, path: str, most: int) -> bytes:
+        with self._within(), self._client.open(path, "rb") as file:
+            return bytes(file.read(most))
+
+    def size(self, path: str) -> int:
+        """Bytes; 0 where there is no such file."""
+        with self._within():
+            try:
+                return int(self._client.stat(path).st_size or 0)
+            except FileNotFoundError:
+                return 0
+
+    def send(self, source: Path, path: str, moved: Callable[[int, int], None]) -> None:
+        """All of `source`, from where the file there ends: many pieces are under way at once.
+
+        `moved` hears how many bytes of how many are there.
+        """
+        total = source.stat().st_size
+        allowed = Allowance(self._quiet, at_most=_LONGEST)
+        start = self.size(path)
+        start = 0 if start > total else start
+        with source.open("rb") as file, self._within(allowed):
+            file.seek(start)
+            with self._client.open(path, "r+b" if start else "wb") as there:
+                there.seek(start)
+                there.set_pipelined(True)
+                while piece := file.read(_PIECE):
+                    there.write(piece)
+                    allowed.moved(len(piece))
+                    moved(file.tell(), total)
+
+    def remove(self, path: str) -> None:
+        with self._within():
+            self._client.remove(path)
+
+    def make_folder(self, path: str) -> None:
+        with self._within():
+            self._client.mkdir(path, 0o700)
+
+    def remove_folder(self, path: str) -> None:
+        with self._within():
+            self._client.rmdir(path)
+
+    def listed(self, path: str) -> list[tuple[str, float]]:
+        """The names in a folder, and when each was changed (Unix seconds)."""
+        with self._within():
+            return [(each.filename, float(each.st_mtime or 0)) for each in self._client.listdir_attr(path)]
+
+    @contextmanager
+    def _within(self, allowed: Allowance | None = None) -> Iterator[None]:
+        """An error of a file is OSError, and so is one of a channel that was closed."""
+        try:
+            with ended(allowed or Allowance(self._quiet), self._channel):
+                yield
+        except TimeoutError:
+            raise
+        except (paramiko.SSHException, paramiko.SFTPError, EOFError, OSError) as error:
+            if isinstance(error, OSError) and not self._channel.closed:
+                raise
+            raise BrokeOff(str(error) or type(error).__name__) from error
