@@ -1,0 +1,119 @@
+"""Whole runs through the stand-in Hyper-V host, whose machines are gateways that live: forth, back, to the end.
+
+What is shown is the adapter and the steps; no PowerShell runs (fixtures/hyperv/README.md).
+"""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures import openssh
+from fixtures.hyperv import faults, scripts
+from fixtures.hyperv.lab import hyperv_lab
+from tests.journey.conftest import MEMORY
+from tests.journey.hyperv_story import HypervStory
+from tests.journey.story import ATTENTION, DONE, WENT_BACK, Child
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not openssh.SSHD, reason="needs openssh-server"),
+    pytest.mark.skipif(shutil.which("qemu-img") is None, reason="needs qemu-utils"),
+]
+Tell = Callable[[int], HypervStory]
+
+
+@pytest.fixture
+def tell(child: Child) -> Iterator[Tell]:
+    """`tell(2)`: an old VM of generation 2."""
+    with contextlib.ExitStack() as stack:
+        yield lambda generation: stack.enter_context(_story(child, generation))
+
+
+@contextlib.contextmanager
+def _story(child: Child, generation: int) -> Iterator[HypervStory]:
+    folder = Path(tempfile.mkdtemp(prefix="vmmigrate-hyperv-", dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        with hyperv_lab(folder / "lab", generation=generation) as lab:
+            yield HypervStory(lab, folder, child)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_plan_changes_nothing_there(tell: Tell) -> None:
+    story = tell(1)
+    before = story.world()
+    told = story.plan()
+    assert (told.status, told.err) == (DONE, "")
+    assert "switch:lan" in told.out
+    assert story.world() == before
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_forth_and_finished(tell: Tell, generation: int) -> None:
+    """Generation 1 keeps its staging NIC, disconnected, as long as it runs."""
+    story = tell(generation)
+    told = story.migrate()
+    assert (told.status, told.err) == (DONE, "")
+    world = story.world()
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["new"], [], True)
+    assert [up for _, *up in world["old"]["nics"]] == [[False, False]]
+    finished = story.finish()
+    assert finished.status == DONE
+    assert ("keeps its staging NIC for now" in finished.out) is (generation == 1)
+    nics = story.new_vm()["nics"]
+    assert [nic["network"] for nic in nics if nic["link_up"]] == ["lan"]
+    assert (story.live(), story.answers_the_world()) == (["new"], True)
+
+
+def test_forth_and_back(tell: Tell) -> None:
+    """Each side is linked up into the switch that was recorded: Hyper-V knows none for a NIC that is down."""
+    story = tell(2)
+    before = story.world()["old"]
+    assert story.migrate().status == DONE
+    assert story.rollback().status == DONE
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["old"], [], True)
+    old = story.world()["old"]
+    assert (old["nics"], old["autostart"]) == (before["nics"], before["autostart"])
+
+
+@pytest.mark.parametrize("script", ["attach", "set-nic"])
+def test_a_call_that_fails_for_good_goes_back_by_itself(tell: Tell, script: str) -> None:
+    story = tell(2)
+    before = story.world()["old"]
+    error = {"category": "NotSpecified", "reason": "X", "id": "OperationFailed", "hresult": "0x80131500", "codes": []}
+    faults.add(story.lab.folder, script, error={**error, "message": "Fehler beim Vorgang."})
+    told = story.migrate()
+    assert told.status in (WENT_BACK, ATTENTION)
+    assert "Fehler beim Vorgang." in told.err
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["old"], [], True)
+    assert story.world()["old"]["nics"] == before["nics"]
+
+
+@pytest.mark.parametrize(("script", "when"), [("start", "before"), ("set-nic", "after"), ("create", "late")])
+def test_a_connection_that_breaks_off_is_made_again(tell: Tell, script: str, when: str) -> None:
+    story = tell(2)
+    faults.add(story.lab.folder, script, drop=when)
+    told = story.migrate()
+    assert (told.status, told.err) == (DONE, "")
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["new"], [], True)
+
+
+def test_without_a_kvp_daemon_in_the_guest_the_plan_or_the_run_says_so(tell: Tell) -> None:
+    story = tell(2)
+    faults.set_switch(story.lab.folder, "keeps_silent", True)
+    told = story.migrate()
+    assert told.status != DONE
+    assert "address" in told.err
+    assert (story.live(), story.answers_the_world()) == (["old"], True)
+
+
+def test_a_store_that_is_not_there_is_refused_by_the_plan(tell: Tell) -> None:
+    story = tell(2)
+    told = story.plan(hypervisor={"store": f"{scripts.STORE}-2"})
+    assert told.status != DONE
+    assert f"no active storage pool or datastore '{scripts.STORE}-2'" in told.err.replace("\\\\", "\\")
+    assert "--store NAME" in told.err
