@@ -22,6 +22,7 @@ from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, W
 from tests.journey.transplant import transplant
 from tests.journey.updating import Tale, failing, is_new, needing_another
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
+from vmmigrate.steps.update.services import BY_HAND
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
@@ -309,6 +310,41 @@ def test_a_host_that_booted_since_may_have_taken_mail_and_goes_back_by_packages(
     assert told.status == DONE, told.err
     assert tale.host.text("/etc/since") == "the boot"
     assert tale.world() == before
+
+
+def test_the_snapshot_is_kept_and_named_until_the_old_release_is_back(tale: Tale) -> None:
+    vm, before = tale.virtual(), tale.world()
+    assert tale.update(stop=("SIGKILL", "before", ("done", "install")), vm=vm).status == KILLED
+    tale.host.reboot()
+    dump = tale.host.root / f"var/lib/vmmigrate/{tale.run_id}/database.dump"
+    dump.rename(dump.with_suffix(".away"))
+    fails = tale.host.root / "etc/fails"
+    fails.mkdir()
+    (fails / "djigzo").touch()  # so nobody takes mail
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == ATTENTION, told.err
+    (kept,) = tale.snapshots
+    assert f"the snapshot {kept} is kept" in told.err
+    assert kept in told.err.partition("if 127.0.0.1 took no mail since its snapshot: ")[2]
+    dump.with_suffix(".away").rename(dump)
+    (fails / "djigzo").unlink()
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.world() == before
+    assert tale.snapshots == []
+
+
+def test_a_host_that_a_person_has_opened_may_have_taken_mail_and_goes_back_by_packages(tale: Tale) -> None:
+    vm, before = tale.virtual(), tale.world()
+    assert tale.update(stop=("SIGKILL", "after", ("done", "install")), vm=vm).status == KILLED
+    tale.host.run(("sh", "-c", BY_HAND), check=True)
+    assert tale.host.takes_mail
+    (tale.host.root / "etc/since").write_text("the mail")
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.host.text("/etc/since") == "the mail"
+    assert tale.world() == before
+    assert tale.snapshots == []
 
 
 def test_another_machine_than_the_host_is_refused_and_so_is_one_that_can_have_no_snapshot(tale: Tale) -> None:

@@ -13,7 +13,7 @@ from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
 from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, console, prepare, services, snapshot
-from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, OpenedHost, VerifiedUpdate
+from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, Installing, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
 from vmmigrate.watch.asking import Service as Asked
@@ -95,8 +95,9 @@ def outside(run: Run) -> Outside | None:
 
 
 def by_hand(plan: UpdatePlan, url: str, state: RunState) -> Iterator[str]:
-    units, taken = plan.units, state.facts.last(HostSnapshot)
-    if plan.vm and taken and OpenedHost.__name__ not in state.ever_learnt:
+    """The snapshot while it is the way back: it was there when `install` began, and is kept until that is undone."""
+    units, taken = plan.units, state.facts.find(HostSnapshot)
+    if plan.vm and taken and state.facts.find(Installing) and OpenedHost.__name__ not in state.ever_learnt:
         yield f"if {plan.host} took no mail since its snapshot: {revert_by_hand(url, plan.vm, taken.name)}"
     yield f"on {plan.host}, as root: {tool_of(plan).audit}"
     yield f"there: systemctl start {units.tomcat} {units.before}, or {units.after} of {plan.after}"

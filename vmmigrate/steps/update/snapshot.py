@@ -2,16 +2,19 @@
 
 It is made once the intake is closed and the services are stopped, not before: then no mail that was accepted is newer
 than it. It has the memory (hypervisors/port.py), so a guest that went back stands where it stood, its intake closed:
-going back twice loses nothing. A guest that booted since may have taken mail, and does not go back by it.
+going back twice loses nothing. A guest that booted since, or whose intake is not seen to be closed, may have taken mail
+and does not go back by it.
 """
 
 from collections.abc import Iterator
 
 from hypervisors import Problem, VmRef
+from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.units import boot_id
+from vmmigrate.errors import NeedsAttention
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps.update.facts import HostSnapshot, OpenedHost
+from vmmigrate.steps.update.facts import HostSnapshot, Installing, OpenedHost
 from vmmigrate.steps.update.host import plan_of, shell_of
 from vmmigrate.updating import machine
 
@@ -58,8 +61,16 @@ def release(run: Run) -> None:
 
 
 def undo(run: Run) -> None:
-    if run.facts.find(HostSnapshot) is not None:
-        release(run)
+    """Not while what was installed is not undone: then it is the only whole copy. Raises NeedsAttention."""
+    known = run.facts.find(HostSnapshot)
+    if known is None:
+        return
+    if run.facts.find(Installing) is not None:
+        raise NeedsAttention(
+            f"the snapshot {known.name} is kept: the old release is not back without it",
+            hint="it is removed as soon as the old release is back",
+        )
+    release(run)
 
 
 def holds(run: Run) -> Iterator[Check]:
@@ -70,22 +81,20 @@ def holds(run: Run) -> Iterator[Check]:
 
 
 def brings_back(run: Run) -> bool:
-    """Whether going back to it loses no mail. What is not known is no."""
+    """Whether going back to it loses no mail. What is not known is no.
+
+    That the intake is closed is looked at each time: a person may have opened it, and so may a way back that was not
+    complete. Postfix alone shows nothing: the packages' scripts start it, and a closed intake lets nobody in.
+    """
     vm, known, opened = plan_of(run).vm, run.facts.find(HostSnapshot), run.facts.last(OpenedHost)
     if vm is None or known is None or (opened and opened.snapshot == known.name):
         return False
     try:
-        return known.name in _names(run, vm) and _boot_of(run, vm) == known.boot_id
+        shell = shell_of(run)
+        same_boot = boot_id(shell, user="root") == known.boot_id
+        return known.name in _names(run, vm) and same_boot and firewall.intake_closed(shell)
     except Problem:
         return False
-
-
-def _boot_of(run: Run, vm: VmRef) -> str:
-    """As the guest says; one that is not reached by SSH is asked through its agent."""
-    try:
-        return boot_id(shell_of(run), user="root")
-    except Problem:
-        return machine.boot_by_agent(run.hypervisor, vm)
 
 
 def brought_back(run: Run) -> bool:
