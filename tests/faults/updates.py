@@ -248,7 +248,7 @@ class Dpkg:
 class Hypervisor:
     """One machine, and its snapshots."""
 
-    url, settling = "memory://update", 0.0
+    url, settling, keeps_network = "memory://update", 0.0, True
 
     def __init__(self, world: World) -> None:
         self.world = world
