@@ -34,8 +34,7 @@ def plan(
     run_id: str | None = None,
 ) -> UpdatePlan:
     """What `update` would do; changes nothing. Raises PlanRefused."""
-    old = planned.read(old_packages) if old_packages else ()
-    made = planned.plan(host, folder, settings, parts, sums, key, vm)
+    made = planned.plan(host, folder, settings, parts, sums, key, vm, old_packages)
     if log_limits is not None and made.acts:
         made = replace(made, acts=(*made.acts[:-1], f"set the log's limits: {log_limits}", made.acts[-1]))
     return replace(
@@ -43,7 +42,6 @@ def plan(
         log_limits=log_limits,
         from_repository=from_repository,
         run_id=run_id or new_run_id(parts.wall),
-        old=old,
         no_way_back=no_way_back,
     )
 

@@ -16,13 +16,14 @@ from fixtures.appliance.console import Console
 from fixtures.appliance.listener import Listener
 from fixtures.appliance.root import write_old_root
 from fixtures.packagehost import database
-from fixtures.packagehost.host import DEBIAN, NEW, PackageHost, build, made, new_stubs, why_not
+from fixtures.packagehost.host import DEBIAN, NEW, OLD, PackageHost, build, made, new_stubs, why_not
 from fixtures.packages import build_deb
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Told
 from tests.journey.transplant import transplant
 from tests.journey.updating import Tale, failing, is_new, needing_another
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 from vmmigrate.steps.update.services import BY_HAND
+from vmmigrate.updating.packages import sha256_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
@@ -136,7 +137,7 @@ STEPS = tuple(step.name for step in UPDATE_HOST.steps)
 def test_killed_at_each_record_it_is_resumed(tale: Tale, when: str) -> None:
     assert tale.update(stop=("SIGKILL", "after", 2)).status == KILLED
     lines = [line for step in STEPS for line in (("begin", step), ("done", step))][1:]
-    learnt = {step.name for step in UPDATE_HOST.steps if step.learns}
+    learnt = {step.name for step in UPDATE_HOST.steps if step.learns} - {"snapshot"}  # there is no --vm
     lines = [
         each
         for line in lines
@@ -310,6 +311,47 @@ def test_a_host_that_booted_since_may_have_taken_mail_and_goes_back_by_packages(
     assert told.status == DONE, told.err
     assert tale.host.text("/etc/since") == "the boot"
     assert tale.world() == before
+
+
+def test_what_serves_is_left_alone_where_no_old_package_is_kept(tale: Tale, stubs: Path) -> None:
+    vm, before = tale.virtual(), tale.world()
+    for path in (tale.host.root / "var/cache/apt/archives").glob("*.deb"):
+        path.unlink()
+    told = tale.update(vm=vm)
+    assert told.status == DONE, told.err
+    assert "nothing goes back by the snapshot once mail is taken again" in told.out
+    after = tale.world()
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == ATTENTION
+    assert "install djigzo, djigzo-web of before by hand" in told.err
+    assert tale.world() == after
+    assert ("undo", "open") not in tale.recorded
+    for path in (stubs / "old").glob("djigzo*.deb"):
+        shutil.copy(path, tale.host.root / "tmp")
+    tale.host.run(("sh", "-c", "dpkg --install /tmp/*.deb; dpkg --purge ciphermail-core-os-no-deps"), check=True)
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    again = tale.world()
+    for what in ("packages", "rows", "main.cf", "takes mail"):
+        assert again[what] == before[what]
+
+
+def test_packages_of_the_installed_release_are_held_to_the_same_digests(
+    tale: Tale, tmp_path: Path, stubs: Path
+) -> None:
+    old, sums = tmp_path / "old", tmp_path / "SHA256SUMS"
+    shutil.copytree(stubs / "old", old)
+    _write_digests(sums, tale.host.new)
+    given = ("--old-packages", str(old), "--sha256sums", str(sums))
+    told = tale.update(*given)
+    assert told.status == REFUSED
+    assert f"djigzo_{OLD}_all.deb: not in SHA256SUMS" in told.err
+    _write_digests(old / "SHA256SUMS", old)
+    assert tale.update(*given).status == DONE
+
+
+def _write_digests(file: Path, folder: Path) -> None:
+    file.write_text("".join(f"{sha256_of(path)}  {path.name}\n" for path in folder.glob("*.deb")))
 
 
 def test_the_snapshot_is_kept_and_named_until_the_old_release_is_back(tale: Tale) -> None:

@@ -25,30 +25,26 @@ def plan(
     sums: Path | None = None,
     key: Path | None = None,
     vm: str | None = None,
+    old_folder: Path | None = None,
 ) -> UpdatePlan:
     """Changes nothing, here or there. `sums`: a SHA256SUMS file that must name every package.
 
     `key`: a file with the public key by which each must be signed, or `sums`. `vm`: the virtual machine that the host
-    is, by name or id, of which a snapshot is to be made.
+    is, by name or id, of which a snapshot is to be made. `old_folder`: the installed release's packages, which are
+    held to the same.
 
     Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
     """
-    if sums is not None:
-        _refuse_others(_digests(folder), sums)  # before any tool reads them
-    signed = _signed(folder, key, sums) if key else None
-    given = read(folder)
-    if sums is not None:
-        _refuse_others({package.path: package.sha256 for package in given}, sums)
-    if signed is not None and signed.digests != {package.path: package.sha256 for package in given}:
-        raise UsageProblem(f"what is in {folder} changed meanwhile", hint="see who writes there; then run this again")
+    given, signer = _given(folder, key, sums)
+    old = _given(old_folder, key, _sums_of(old_folder, sums))[0] if old_folder else ()
     with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
         shell = doors.old.shell(host)
         seen = look_at(shell)
-        made = plan_of(host, seen, choose(given, seen.host))
+        made = replace(plan_of(host, seen, choose(given, seen.host)), old=old)
         if vm is not None and not made.nothing_to_do:
             made = _with_machine(made, vm, settings, parts, shell)
-    if signed is not None:
-        made = replace(made, why=(*made.why, f"each package is signed by the key {signed.key}"))
+    if signer:
+        made = replace(made, why=(*made.why, f"each package is signed by the key {signer}"))
     if made.blocked:
         raise refusal(made.blocked)
     return made
@@ -58,6 +54,25 @@ def _with_machine(made: UpdatePlan, name: str, settings: Settings, parts: Parts,
     with hypervisor_of(settings, parts) as hypervisor:
         vm = hypervisor.find(name)
         return made.with_machine(vm, machine.findings(hypervisor, vm, shell, parts.wall()))
+
+
+def _given(folder: Path, key: Path | None, sums: Path | None) -> tuple[tuple[Package, ...], str]:
+    """The packages there, and the fingerprint of the key that signed them; "" where none is asked for."""
+    if sums is not None:
+        _refuse_others(_digests(folder), sums)  # before any tool reads them
+    signed = _signed(folder, key, sums) if key else None
+    given = read(folder)
+    if sums is not None:
+        _refuse_others({package.path: package.sha256 for package in given}, sums)
+    if signed is not None and signed.digests != {package.path: package.sha256 for package in given}:
+        raise UsageProblem(f"what is in {folder} changed meanwhile", hint="see who writes there; then run this again")
+    return given, signed.key if signed else ""
+
+
+def _sums_of(old_folder: Path, sums: Path | None) -> Path | None:
+    """Each release has a file of its own: the old one's is beside its packages, or `sums` names both."""
+    beside = old_folder / "SHA256SUMS"
+    return beside if sums is not None and beside.is_file() else sums
 
 
 def read(folder: Path) -> tuple[Package, ...]:

@@ -78,7 +78,8 @@ def start(
         typer.Option(
             "--old-packages",
             metavar="DIR",
-            help="The installed release's packages, for a way back. [default: HOST's cache, dpkg-repack, rpmrebuild]",
+            help="The installed release's packages, for a way back; signed and named as the new ones, by DIR/SHA256SUMS"
+            " if it is there. [default: HOST's cache, dpkg-repack, rpmrebuild]",
         ),
     ] = None,
     no_way_back: Annotated[

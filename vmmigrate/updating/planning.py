@@ -82,7 +82,16 @@ class UpdatePlan:
         """With a snapshot of it, between what stops and what is installed; `seen`: what was seen of it."""
         first, *others = self.acts
         acts = (first, f"make a snapshot of {vm.name}, with its memory", *others)
-        return replace(self, vm=vm, acts=acts, findings=(*self.findings, *seen))
+        return replace(self, vm=vm, acts=acts, findings=(*self.findings, *seen, *self._until_mail()))
+
+    def _until_mail(self) -> Iterator[Finding]:
+        given = {(package.name, package.version) for package in self.old}
+        if left := [name for name, version in self.installed.items() if version and (name, version) not in given]:
+            yield warning(
+                "snapshot-until-mail",
+                "nothing goes back by the snapshot once mail is taken again: only by the packages that are kept",
+                f"give them with --old-packages DIR, or have them in the host's cache: {', '.join(left)}",
+            )
 
 
 def plan_of(host: str, seen: Seen, chosen: Chosen) -> UpdatePlan:

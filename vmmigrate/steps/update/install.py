@@ -11,7 +11,7 @@ from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.update import services as gateway
 from vmmigrate.steps.update import snapshot
-from vmmigrate.steps.update.facts import HostStopped, Installing, KeptPackages
+from vmmigrate.steps.update.facts import HostStopped, Installing, KeptPackages, OpenedHost
 from vmmigrate.steps.update.host import (
     PAIR,
     dump_path,
@@ -93,6 +93,7 @@ def undo(run: Run) -> None:
 
 
 def _by_packages(run: Run, before: dict[str, str]) -> None:
+    _refuse_without_old(run, before)
     gateway.stop_all(run)
     _old_packages(run, before)
     shell = shell_of(run)
@@ -103,15 +104,10 @@ def _by_packages(run: Run, before: dict[str, str]) -> None:
 
 
 def _old_packages(run: Run, before: dict[str, str]) -> None:
-    shell, tool, kept = shell_of(run), tool_of(plan_of(run)), run.facts.of(KeptPackages).versions
+    shell, tool = shell_of(run), tool_of(plan_of(run))
     if not differing(tool, shell, before):
         return
     back = [name for name, version in before.items() if version]
-    if gone := [name for name in back if name not in kept]:
-        raise NeedsAttention(
-            f"{', '.join(gone)} cannot go back: no package of the old release is kept (--no-way-back)",
-            hint=f"on the host, as root: {tool.audit}; the database of before is {dump_path(run)}",
-        )
     _alone(run, lambda: tool.install(shell, [old_path(run, name) for name in back], back=True))
     new = [name for name, version in before.items() if not version]
     if present := [name for name in new if name in tool.states(shell, new)]:
@@ -119,6 +115,34 @@ def _old_packages(run: Run, before: dict[str, str]) -> None:
     _alone(run, lambda: tool.complete(shell))
     gateway.stop_all(run)
     _refuse_half(tool_of(plan_of(run)), shell, before)
+
+
+def _refuse_without_old(run: Run, before: dict[str, str]) -> None:
+    """Before anything stops. Raises NeedsAttention with the packages that have to come from a person."""
+    if gone := _without_old(run, before):
+        tool, why = tool_of(plan_of(run)), "--no-way-back" if plan_of(run).no_way_back else "--vm alone"
+        raise NeedsAttention(
+            f"{gone} cannot go back: no package of the old release is kept ({why})",
+            hint=f"install it by hand, then run this again; on the host, as root: {tool.audit}; the database of before"
+            f" is {dump_path(run)}",
+        )
+
+
+def _without_old(run: Run, before: dict[str, str]) -> str:
+    """The packages that are not as before, where one of them is not kept; "" where all can go back."""
+    kept = run.facts.of(KeptPackages).versions
+    gone = [name for name, version in before.items() if version and name not in kept]
+    return ", ".join(gone) if gone and differing(tool_of(plan_of(run)), shell_of(run), before) else ""
+
+
+def can_go_back(run: Run) -> Iterator[Check]:
+    """Once it took mail with the new release it goes back by packages alone: asked before it stops serving."""
+    known = run.facts.find(Installing)
+    if known is None or run.facts.last(OpenedHost) is None:
+        return
+    gone, what = _without_old(run, known.before), f"packages of the old release, kept on {plan_of(run).host}"
+    hint = f"it took mail, so nothing goes back by a snapshot; install {gone} of before by hand, then run this again"
+    yield Check("old-packages", what, "all", f"none of {gone}" if gone else "all", Verdict.of(not gone), hint)
 
 
 def _prove(run: Run, before: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, console, prepare, services, snapshot
+from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, console, install, prepare, services, snapshot
 from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, Installing, OpenedHost, VerifiedUpdate
 from vmmigrate.steps.update.host import plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
@@ -33,13 +33,14 @@ def _everything(plan: UpdatePlan, state: RunState) -> Iterator[str]:
     yield f"the copies in /var/lib/vmmigrate on {plan.host} will be deleted"
 
 
-ALL = Scope("all", "going back to the old release, undoing everything", takes=_everything)
+ALL = Scope("all", "going back to the old release, undoing everything", takes=_everything, guard=install.can_go_back)
 OLD_RELEASE = Scope(
     "release",
     "going back to the old release, keeping what was prepared",
     keeps=(PREPARE.name,),
     pauses_as="old release again",
     takes=_takes,
+    guard=install.can_go_back,
     finish=Finish(
         "deletes what was prepared on the host; it stays with the old release",
         lambda plan: f"the copies in /var/lib/vmmigrate on {plan.host} will be deleted",
