@@ -313,6 +313,23 @@ def test_a_host_that_booted_since_may_have_taken_mail_and_goes_back_by_packages(
     assert tale.world() == before
 
 
+def test_where_the_snapshot_does_not_bring_it_back_packages_bring_all_of_it(tale: Tale) -> None:
+    """The unit of the new release, and the log's limits as an earlier update left them."""
+    earlier = tale.host.root / "etc/systemd/journald.conf.d/90-vmmigrate.conf"
+    earlier.parent.mkdir()
+    earlier.write_text("[Journal]\nRateLimitBurst=5\n")
+    vm, before = tale.virtual(), tale.world()
+    stop = ("SIGKILL", "after", ("done", "enable"))
+    assert tale.update("--log-limits", "30,10000", stop=stop, vm=vm).status == KILLED
+    with state.edit(tale.host.folder / "hypervisor") as now:
+        now["vms"][vm.id]["revert_refused"] = "no right for that"
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert "does not go back by its snapshot, so it does by packages" in told.out
+    assert tale.world() == before
+    assert earlier.read_text() == "[Journal]\nRateLimitBurst=5\n"
+
+
 def test_what_serves_is_left_alone_where_no_old_package_is_kept(tale: Tale, stubs: Path) -> None:
     vm, before = tale.virtual(), tale.world()
     for path in (tale.host.root / "var/cache/apt/archives").glob("*.deb"):

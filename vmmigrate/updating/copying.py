@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.updating.logs import DROP_INS
 from vmmigrate.updating.place import PATIENCE
 
 # $1: the archive, then the packages. Their configuration files, and what is known to be set by hand beside them.
@@ -14,8 +15,8 @@ umask 077
 archive=$1; shift
 rm -f "$archive.part"
 { CONFIGURATION
-  ls -1d /etc/postfix/main.cf /etc/postfix/master.cf /etc/tomcat*/server.xml 2>/dev/null
-  ls -1d /etc/default/tomcat* /etc/sysconfig/tomcat* 2>/dev/null
+  for f in /etc/postfix/main.cf /etc/postfix/master.cf /etc/tomcat*/server.xml /etc/default/tomcat* \\
+    /etc/sysconfig/tomcat* DROP_INS; do printf '%s\\n' "$f"; done
 } | sort -u | while read -r f; do if test -f "$f"; then printf '%s\n' "${f#/}"; fi; done > "$archive.list"
 tar -C / -cpf "$archive.part" -T "$archive.list"
 tar -tf "$archive.part" | cmp - "$archive.list"
@@ -44,11 +45,12 @@ def digest_of(shell: Shell, path: str) -> str:
 
 
 def save_settings(shell: Shell, archive: str, configuration: str, packages: Sequence[str]) -> None:
-    """The packages' configuration files, main.cf, master.cf, and Tomcat's, with mode and owner, in one tar.
+    """The packages' configuration files, main.cf, master.cf, Tomcat's, and an earlier update's limits of the log, with
+    mode and owner, in one tar.
 
     `configuration`: a line of the shell that prints the first, of the packages "$@".
     """
-    script = _SAVE.replace("CONFIGURATION", configuration)
+    script = _SAVE.replace("CONFIGURATION", configuration).replace("DROP_INS", " ".join(DROP_INS))
     shell.run(("sh", "-c", script, "save", archive, *packages), user="root", timeout=PATIENCE)
 
 

@@ -13,6 +13,7 @@ from vmmigrate.limits import UNITS
 from vmmigrate.reading import whole
 
 _JOURNALD, _RSYSLOG = "/etc/systemd/journald.conf.d/90-vmmigrate.conf", "/etc/rsyslog.d/90-vmmigrate.conf"
+DROP_INS = (_JOURNALD, _RSYSLOG)
 _META = FileMeta("0644", "root", "root")
 _JOURNALDS = ("/usr/lib/systemd/journald.conf.d", "/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d")
 JOURNALD_NOW = ("grep", "-rhsE", "^[[:space:]]*RateLimit(Interval|IntervalSec|Burst)[[:space:]]*=", *_JOURNALDS)
@@ -72,7 +73,7 @@ def lay(shell: Shell, limits: Limits) -> str:
         _install(shell, _RSYSLOG, words)
     elif re.search(r'(?i)load="?imjournal', loaded):
         left = f'rsyslog\'s own limit stays: Ratelimit.Interval and .Burst in module(load="imjournal"), on {shell.host}'
-    _read_again(shell)
+    read_again(shell)
     return left
 
 
@@ -80,16 +81,17 @@ def _install(shell: Shell, path: str, text: str) -> None:
     shell.install(NewFile(path, text.encode(), _META), folders=(path.rpartition("/")[0],))
 
 
-def _read_again(shell: Shell) -> None:
+def read_again(shell: Shell) -> None:
+    """journald its own; rsyslog is started again later."""
     shell.run(("systemctl", "restart", "systemd-journald"), user="root", timeout=UNITS.most)
 
 
 def take_away(shell: Shell) -> None:
     """Both, if they are there."""
     there = shell.run(("test", "-e", _JOURNALD), user="root", check=False).status == 0
-    shell.run(("rm", "-f", _JOURNALD, _RSYSLOG), user="root")
+    shell.run(("rm", "-f", *DROP_INS), user="root")
     if there:
-        _read_again(shell)
+        read_again(shell)
 
 
 def errors_since(shell: Shell, units: Sequence[str], seconds: float) -> int:

@@ -95,11 +95,14 @@ def undo(run: Run) -> None:
 def _by_packages(run: Run, before: dict[str, str]) -> None:
     _refuse_without_old(run, before)
     gateway.stop_all(run)
+    _disable(run)  # left to the snapshot, which did not bring it back
     _old_packages(run, before)
     shell = shell_of(run)
     if beside := laid_beside(run):
         shell.run(("rm", "-f", "--", *beside), user="root")
     copying.restore_settings(shell, settings_path(run))
+    if plan_of(run).log_limits:
+        logs.read_again(shell)
     dumping.restore(shell, dump_path(run))
 
 
@@ -203,9 +206,12 @@ def stop_new(run: Run) -> None:
 
 
 def disable(run: Run) -> None:
+    if not snapshot.brings_back(run):
+        _disable(run)
+
+
+def _disable(run: Run) -> None:
     """Only what did not start at a boot before; while its unit is there."""
-    if snapshot.brings_back(run):
-        return
     shell, unit, known = shell_of(run), plan_of(run).units.after, run.facts.find(HostStopped)
     if plan_of(run).log_limits:
         logs.take_away(shell)
