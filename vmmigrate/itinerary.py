@@ -150,6 +150,7 @@ class Itinerary:
     outside: Callable[[Any], "Outside | None"] = lambda run: None
     guard: Look = unguarded  # may this run act at all? asked before a recorded run is touched
     stop: Stop | None = None  # where a run that was begun so stands still
+    budgeted: bool = False  # the setting `switch.budget` is for it; else only what a command is given for that run
 
     @property
     def steps(self) -> tuple[Step, ...]:

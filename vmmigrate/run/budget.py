@@ -9,11 +9,16 @@ from vmmigrate.run.outages import lasting, outages, total
 from vmmigrate.run.stage import Run
 
 
+def _permitted(engine: Engine, run: Run) -> float | None:
+    """Seconds; None: as long as it takes. A kind of run without a budget keeps to one that a command is given."""
+    return run.budget if engine.itinerary.budgeted else run.permits
+
+
 def keep_to(engine: Engine, run: Run) -> None:
     """From now on, whatever asks whether it may go on is stopped where they are spent. Nothing stops the commit, nor a
     way back.
     """
-    seconds, asked = run.budget, run.pace.cancelled
+    seconds, asked = _permitted(engine, run), run.pace.cancelled
     if seconds is None:
         return
 
@@ -33,7 +38,7 @@ def keep_to(engine: Engine, run: Run) -> None:
 
 def say_if_exceeded(engine: Engine, run: Run) -> None:
     """After the commit nothing goes back because of it."""
-    seconds = run.budget
+    seconds = _permitted(engine, run)
     if seconds is None or not engine.standing.came_to_its_end:
         return
     lasted = total(outages(engine.itinerary, engine.journal.records)) or 0.0

@@ -254,6 +254,7 @@ MIGRATE = Itinerary(
     scopes=(ALL, KEEPING_NEW, LINKS),
     interrupted=KEEPING_NEW,
     outage_from=Intake,
+    budgeted=True,
     unplugs=("switch",),
     finish=Finish(
         "when satisfied: shuts the old VM down; no way back after that",
