@@ -6,6 +6,7 @@ from hypervisors.altering import Altered
 from hypervisors.by_hand import autostart_by_hand, plug_by_hand, resume_by_hand, revert_by_hand, start_by_hand
 from hypervisors.carried import Carried, Fate
 from hypervisors.connect import check_url, connect
+from hypervisors.description import Extent, Image, OvfDescription, OvfDisk, OvfNic, OvfProperty
 from hypervisors.errors import (
     Ambiguous,
     BadImage,
@@ -39,17 +40,11 @@ from hypervisors.types import (
     Address,
     DeploySpec,
     Disk,
-    Extent,
     Holder,
-    Image,
     Inventory,
     Network,
     Nic,
     NicSpec,
-    OvfDescription,
-    OvfDisk,
-    OvfNic,
-    OvfProperty,
     PowerState,
     Progress,
     ProgressListener,

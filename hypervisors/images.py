@@ -8,12 +8,13 @@ from functools import cache, partial
 from hashlib import sha256 as new_sha256
 from pathlib import Path
 
+from hypervisors.description import Extent, Image
 from hypervisors.errors import BadImage
 from hypervisors.formats import disk, ova, ovf, package, scattered
 from hypervisors.formats.digests import Wanted, make_digests
 from hypervisors.formats.package import Package, Parts
 from hypervisors.formats.source import Source
-from hypervisors.types import Extent, Image, ProgressListener
+from hypervisors.types import ProgressListener
 from hypervisors.unchanged import stamp_of
 
 _GIB = 1 << 30

@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from hypervisors.carried import Carried
+from hypervisors.description import OvfProperty
 from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
@@ -10,7 +11,6 @@ from hypervisors.types import (
     Holder,
     Inventory,
     Network,
-    OvfProperty,
     PowerState,
     ProgressListener,
     Snapshot,

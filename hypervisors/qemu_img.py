@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from hypervisors.description import Image
 from hypervisors.errors import HypervisorError, NoRoom, NotSupported
 from hypervisors.limits import QEMU_IMG
 from hypervisors.secrets import without_secrets
-from hypervisors.types import Image, Progress, ProgressListener
+from hypervisors.types import Progress, ProgressListener
 from hypervisors.wire.allowance import Allowance, Late, ended_by
 
 _PIECE = 4096

@@ -3,9 +3,10 @@
 import hashlib
 import os
 
+from hypervisors.description import Extent, Image
 from hypervisors.errors import BadImage
 from hypervisors.formats import scattered
-from hypervisors.types import Extent, Image, Progress, ProgressListener, no_progress
+from hypervisors.types import Progress, ProgressListener, no_progress
 
 _PIECE = 1 << 20
 

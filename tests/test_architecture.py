@@ -96,6 +96,15 @@ def test_the_migration_sees_hypervisors_through_its_facades_alone() -> None:
         assert named & inside <= {"connect"}, facade  # the façade's function has the name of its file
 
 
+def test_no_file_of_the_product_is_longer_than_300_lines() -> None:
+    long = {str(path): lines for path in files("vmmigrate", "hypervisors") if (lines := _lines(path)) > 300}
+    assert long == {}
+
+
+def _lines(path: Path) -> int:
+    return len((ROOT / path).read_text().splitlines())
+
+
 def test_the_wire_stands_on_the_ground_alone() -> None:
     """So that any adapter and any appliance may use it; nothing of it knows either."""
     ground = (
@@ -130,7 +139,7 @@ def test_the_rooms_of_the_appliance_do_not_know_each_other(room: str) -> None:
 FLOORS = (
     ("errors", "events", "interrupts", "invalid", "limits", "reading", "step"),
     ("findings", "disk", "durable", "settings", "addressing", "offered"),
-    ("facts", "model", "itinerary", "hardware", "properties", "appliance"),
+    ("facts", "learnt", "model", "itinerary", "hardware", "properties", "appliance"),
     ("archives", "doors", "updating", "watch"),
     ("run",),
     ("steps",),

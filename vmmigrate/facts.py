@@ -1,14 +1,12 @@
 """What steps learn: one frozen group per concern, stored by its type and recorded as JSON."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, TypeVar, cast
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator
 
 from hypervisors import Network, VmRef
-from vmmigrate.errors import JournalDamaged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.offered import Offered
 
@@ -247,67 +245,3 @@ class Opened:
 
     opened_at: float
     own: tuple[str, ...] = ()
-
-
-G = TypeVar("G")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that a run knows by now: at most one value of each group, as JSON, read as its type when it is asked for."""
-
-    _groups: Mapping[str, Any] = field(default_factory=dict)
-    _ever: Mapping[str, Any] = field(default_factory=dict, compare=False)  # also of steps that were undone since
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(self._groups)
-
-    def find(self, group: type[G]) -> G | None:
-        """None where it is not known. Raises JournalDamaged where this version cannot read it."""
-        return self.of(group) if group.__name__ in self._groups else None
-
-    def of(self, group: type[G]) -> G:
-        """The group's value; a KeyError here is a bug in the order of the steps."""
-        try:
-            return cast("G", _adapter(group).validate_python(self._groups[group.__name__]))
-        except ValidationError as error:
-            wrong = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
-            raise JournalDamaged(
-                f"what the journal has as {group.__name__} cannot be read: {wrong}",
-                hint="use the version that wrote it",
-            ) from error
-
-    def last(self, group: type[G]) -> G | None:
-        """What was known last, even if the step that learnt it was undone since. None where it never was known."""
-        return Facts(self._ever).find(group)
-
-    def with_json(self, name: str, data: object) -> "Facts":
-        return Facts({**self._groups, name: data}, {**self._ever, name: data})
-
-    def again(self, names: Iterable[str]) -> "Facts":
-        """With what was known of these groups last."""
-        return Facts({**self._groups, **{name: self._ever[name] for name in names}}, self._ever)
-
-    def without(self, names: Iterable[str]) -> "Facts":
-        gone = set(names)
-        return Facts({name: value for name, value in self._groups.items() if name not in gone}, self._ever)
-
-
-def _adapter(group: type) -> TypeAdapter[Any]:
-    if group not in _ADAPTERS:
-        _ADAPTERS[group] = TypeAdapter(group)
-    return _ADAPTERS[group]
-
-
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
-
-def since(group: type) -> int:
-    """The journal's schema that has it first."""
-    return int(getattr(group, "since", 1))
-
-
-def group_to_json(value: object) -> tuple[str, Any]:
-    """A group's name and its JSON form."""
-    return type(value).__name__, _adapter(type(value)).dump_python(value, mode="json")

@@ -9,7 +9,7 @@ from vmmigrate.step import Act, Look, Phase, Step
 
 if TYPE_CHECKING:
     from vmmigrate.events import Outage, Service
-    from vmmigrate.facts import Facts
+    from vmmigrate.learnt import Facts
     from vmmigrate.run.fold import RunState
     from vmmigrate.run.outside import Outside
 

@@ -9,6 +9,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hypervisors import limits
+from hypervisors.description import Extent, OvfDescription, OvfDisk
 from hypervisors.formats.elements import attribute, child, children, descendants, local, text
 from hypervisors.formats.encodings import decoded, encoding_of
 from hypervisors.formats.firmware import read_firmware
@@ -16,7 +17,6 @@ from hypervisors.formats.product import read_product, read_properties
 from hypervisors.formats.references import DiskFile, File, read_disks, read_files
 from hypervisors.formats.source import Source
 from hypervisors.formats.virtual_hardware import Hardware, default_configuration, read_hardware
-from hypervisors.types import Extent, OvfDescription, OvfDisk
 
 _LARGEST = limits.OVF.most
 _HEAD = 1 << 16

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
+from hypervisors.description import OvfProperty
 from hypervisors.formats.elements import attribute, attributes, children, text
-from hypervisors.types import OvfProperty
 
 
 def read_product(system: Element) -> tuple[str, str, str]:

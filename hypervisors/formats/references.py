@@ -6,12 +6,12 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from hypervisors import limits
+from hypervisors.description import OvfDisk
 from hypervisors.formats.elements import attribute, child, children
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
 from hypervisors.formats.units import bytes_in
 from hypervisors.formats.virtual_hardware import Attachment, amount
-from hypervisors.types import OvfDisk
 
 _LARGEST_DISK = limits.DISK.most
 _FORMATS = (("vmdk", "vmdk"), ("qcow", "qcow2"))  # a word in the URI that names the format, and our name for it

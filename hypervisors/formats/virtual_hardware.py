@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from hypervisors.description import OvfNic
 from hypervisors.formats.elements import attribute, child, descendants, local, text
 from hypervisors.formats.units import bytes_in
-from hypervisors.types import OvfNic
 
 # CIM_ResourceAllocationSettingData.ResourceType
 _CPU, _MEMORY, _IDE, _SCSI, _NIC, _DISK, _OTHER_STORAGE = "3", "4", "5", "6", "10", "17", "20"

@@ -6,13 +6,14 @@ from typing import Any
 
 from hypervisors import qemu_img, refusals, unchanged
 from hypervisors.carried import Carried
+from hypervisors.description import Image
 from hypervisors.errors import HypervisorError, Problem
 from hypervisors.hyperv import asking, carrying, machines, notes, reading, removing, sending
 from hypervisors.hyperv.asking import Shape
 from hypervisors.hyperv.faults import door
 from hypervisors.hyperv.reading import Facts
 from hypervisors.hyperv.session import Session
-from hypervisors.types import DeploySpec, Image, NicSpec, Progress, ProgressListener, VmRef
+from hypervisors.types import DeploySpec, NicSpec, Progress, ProgressListener, VmRef
 
 # Microsoft's advice for Linux guests; qemu-img's own default would be far larger
 _NEARLY = 16  # a volume with less room than that part of what was sent is taken for full

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from hypervisors import limits, unchanged
+from hypervisors.description import Extent
 from hypervisors.errors import HypervisorError
 from hypervisors.hyperv import reading
 from hypervisors.hyperv.faults import door
 from hypervisors.hyperv.session import Session
-from hypervisors.types import Extent, ProgressListener, no_progress
+from hypervisors.types import ProgressListener, no_progress
 
 _EACH_MIB = 1.0  # seconds: a disk that is read at a MiB a second
 

@@ -9,6 +9,7 @@ import libvirt
 
 from hypervisors import refusals, unchanged
 from hypervisors.carried import Carried
+from hypervisors.description import Image
 from hypervisors.errors import HypervisorError, NameTaken, NotSupported, Problem, printable
 from hypervisors.kvm import beside, building, carrying, checking, pools, tags, transfer
 from hypervisors.kvm.elements import parsed, xml
@@ -16,7 +17,7 @@ from hypervisors.kvm.faults import door
 from hypervisors.kvm.removing import destroy
 from hypervisors.kvm.session import Session, ref_of, tag_on
 from hypervisors.tag import Tag
-from hypervisors.types import DeploySpec, Image, ProgressListener, VmRef
+from hypervisors.types import DeploySpec, ProgressListener, VmRef
 from hypervisors.waiting import NotYet, wait_for
 
 _LONGEST_NAME = 255  # bytes of a file's

@@ -9,11 +9,12 @@ from pathlib import Path
 import libvirt
 
 from hypervisors import qemu_img
+from hypervisors.description import Image
 from hypervisors.errors import Unreachable
 from hypervisors.formats import holes
 from hypervisors.kvm.deadline import within
 from hypervisors.kvm.moving import moving
-from hypervisors.types import Image, Progress, ProgressListener
+from hypervisors.types import Progress, ProgressListener
 
 # -W with 8 coroutines wrote 1440 MB/s where plain conversion made 410 and a stream 532
 _INTO = ("-W", "-m", "8", "-O", "qcow2")

@@ -4,6 +4,7 @@ from pyVmomi import vim
 
 from hypervisors.access import Access
 from hypervisors.carried import Carried
+from hypervisors.description import OvfProperty
 from hypervisors.errors import Problem
 from hypervisors.types import (
     Address,
@@ -11,7 +12,6 @@ from hypervisors.types import (
     Holder,
     Inventory,
     Network,
-    OvfProperty,
     PowerState,
     ProgressListener,
     Snapshot,

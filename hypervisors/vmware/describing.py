@@ -7,10 +7,11 @@ from typing import Any
 
 from pyVmomi import vim
 
+from hypervisors.description import Extent, OvfDescription
 from hypervisors.errors import BadImage, HypervisorError
 from hypervisors.formats.empty_disks import without_empty_disks
 from hypervisors.formats.encodings import decoded, undeclared
-from hypervisors.types import DeploySpec, Extent, OvfDescription
+from hypervisors.types import DeploySpec
 from hypervisors.vmware import building, controllers, reading, vapp
 from hypervisors.vmware.building import Like
 from hypervisors.vmware.faults import words_of

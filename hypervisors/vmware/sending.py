@@ -10,8 +10,8 @@ from contextlib import closing
 from itertools import cycle
 from urllib.parse import urlsplit
 
+from hypervisors.description import Extent
 from hypervisors.errors import BadImage, HypervisorError, Problem, Unreachable
-from hypervisors.types import Extent
 from hypervisors.vmware import trusting
 from hypervisors.wire import Allowance, ended_by, proxies
 from hypervisors.wire.faults import plainly

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hypervisors import qemu_img, unchanged
+from hypervisors.description import Extent, Image
 from hypervisors.errors import NoRoom
 from hypervisors.formats.vmdk import MAGIC
-from hypervisors.types import Extent, Image, Progress, ProgressListener, no_progress
+from hypervisors.types import Progress, ProgressListener, no_progress
 
 _HEADER = "<4sII"  # magic, version, flags
 _COMPRESSED, _MARKERS = 1 << 16, 1 << 17

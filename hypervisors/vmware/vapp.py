@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from hypervisors.description import Image, OvfProperty
 from hypervisors.errors import HypervisorError, NotFound, Problem, printable
 from hypervisors.secrets import Secret
-from hypervisors.types import DeploySpec, Image, OvfProperty
+from hypervisors.types import DeploySpec
 
 _BOOLEAN = ("boolean", "bool")
 _MAY_BE_EMPTY = ("string", "password", *_BOOLEAN)  # of these a vCenter switches the machine on without a value

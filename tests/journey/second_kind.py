@@ -15,10 +15,10 @@ from pydantic import TypeAdapter
 from tests.journey import child
 from vmmigrate import operations, parts
 from vmmigrate.commands import process as terminal
-from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Finding, Verdict
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.itinerary import Finish, Itinerary, Scope
+from vmmigrate.learnt import Facts
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.recorder import Recorder
 from vmmigrate.settings.models import Settings

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from vmmigrate.errors import JournalDamaged
-from vmmigrate.facts import Facts
+from vmmigrate.learnt import Facts
 from vmmigrate.run.record import Kind, Record
 
 _EDITED = "this file was edited: check both virtual machines, and restore it from a copy"

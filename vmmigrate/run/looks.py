@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from hypervisors import Pace, Problem
 from vmmigrate.errors import NoLonger
-from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
+from vmmigrate.learnt import Facts
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.outside import Outside

@@ -12,8 +12,8 @@ from hypervisors import Problem
 from vmmigrate import limits, reading
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import StepRemark, Warned
-from vmmigrate.facts import Facts
 from vmmigrate.itinerary import Itinerary, Plan
+from vmmigrate.learnt import Facts
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal

@@ -4,7 +4,7 @@ from typing import Any
 
 from vmmigrate.errors import describe
 from vmmigrate.events import StepFailed
-from vmmigrate.facts import group_to_json, since
+from vmmigrate.learnt import group_to_json, since
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
 from vmmigrate.step import Step

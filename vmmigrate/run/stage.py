@@ -20,7 +20,8 @@ from hypervisors.wire.ssh import HostKey, host_key_seen
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
-from vmmigrate.facts import Facts, Intake, NewGuest
+from vmmigrate.facts import Intake, NewGuest
+from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.outside import Outside

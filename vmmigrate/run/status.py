@@ -8,9 +8,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from vmmigrate.events import Outage
-from vmmigrate.facts import Facts
 from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
+from vmmigrate.learnt import Facts
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.left import left_to_you
 from vmmigrate.run.lock import Holder, holder_of

@@ -5,7 +5,8 @@ from collections import Counter
 from hypervisors import Problem
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import carrying, listing, manifest
-from vmmigrate.facts import CarriedMail, Facts, Frozen, MailAccount, MailBack, Opened
+from vmmigrate.facts import CarriedMail, Frozen, MailAccount, MailBack, Opened
+from vmmigrate.learnt import Facts
 from vmmigrate.model import CARRY, REFUSE
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import carry_back, intake

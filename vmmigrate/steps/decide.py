@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vmmigrate.errors import Undecided
-from vmmigrate.facts import Checked, Facts, NewGuest, OldState, Opened, Verified, VerifiedLive
+from vmmigrate.facts import Checked, NewGuest, OldState, Opened, Verified, VerifiedLive
 from vmmigrate.findings import Check, Checks, in_words
+from vmmigrate.learnt import Facts
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.accepting import DECISIONS
 from vmmigrate.step import Nothing, Step

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from vmmigrate.facts import Backup, Facts, NewGuest, NewVm, VerifiedLive
+from vmmigrate.facts import Backup, NewGuest, NewVm, VerifiedLive
+from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
 
 

@@ -6,18 +6,10 @@ from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_b
 from vmmigrate import properties
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND
 from vmmigrate.doors import Doors
-from vmmigrate.facts import (
-    CarriedMail,
-    Facts,
-    Intake,
-    NewGuest,
-    NewVm,
-    Opened,
-    Plugged,
-    VerifiedLive,
-)
+from vmmigrate.facts import CarriedMail, Intake, NewGuest, NewVm, Opened, Plugged, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
+from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan, plan_from_json
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside

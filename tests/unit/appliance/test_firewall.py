@@ -27,8 +27,8 @@ from vmmigrate.appliance.net.firewall import (
 from vmmigrate.appliance.net.rules import Addresses
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import ApplianceError, CommandFailed, UsageProblem
-from vmmigrate.facts import Facts
 from vmmigrate.findings import Verdict
+from vmmigrate.learnt import Facts
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import isolate as steps_isolate
 

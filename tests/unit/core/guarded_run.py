@@ -13,7 +13,8 @@ from fixtures.ports import free_port
 from hypervisors import NicSpec, VmRef
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepRemark
-from vmmigrate.facts import Claim, Facts, Intake, NewVm, Plugged, group_to_json
+from vmmigrate.facts import Claim, Intake, NewVm, Plugged
+from vmmigrate.learnt import Facts, group_to_json
 from vmmigrate.run.clocks import THIS_MACHINE
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Run

@@ -12,8 +12,9 @@ from small_plan import LAN, PLAN
 from hypervisors import Address, Clock, Dial, Holder, Inventory, Network, Nic, NotFound, Pace, PowerState, VmRef
 from vmmigrate import operations
 from vmmigrate.doors import Doors, Side
-from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot, group_to_json
+from vmmigrate.facts import Claim, Intake, NewVm, Opened, Plugged, StartsAtBoot
 from vmmigrate.itinerary import Itinerary, unguarded
+from vmmigrate.learnt import group_to_json
 from vmmigrate.model import plan_to_json
 from vmmigrate.parts import Parts
 from vmmigrate.run.record import Kind

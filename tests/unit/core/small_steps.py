@@ -7,9 +7,10 @@ from typing import Any
 
 from hypervisors import Clock, Pace, Problem, VmRef
 from vmmigrate.events import Event
-from vmmigrate.facts import Claim, Facts, NewVm, Opened
+from vmmigrate.facts import Claim, NewVm, Opened
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Finish, Itinerary, Scope
+from vmmigrate.learnt import Facts
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind, Record

@@ -6,8 +6,9 @@ import pytest
 from small_plan import PLAN
 
 from vmmigrate.errors import JournalDamaged
-from vmmigrate.facts import Claim, Plugged, group_to_json
+from vmmigrate.facts import Claim, Plugged
 from vmmigrate.itineraries import ITINERARIES
+from vmmigrate.learnt import group_to_json
 from vmmigrate.model import plan_to_json
 from vmmigrate.run.audit import audit
 from vmmigrate.run.journal import Journal

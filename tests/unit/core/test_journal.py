@@ -12,7 +12,8 @@ import pytest
 from small_steps import HEADER, NAMES, STEPS, VM
 
 from vmmigrate.errors import JournalDamaged, JournalFailed
-from vmmigrate.facts import Claim, NewVm, group_to_json
+from vmmigrate.facts import Claim, NewVm
+from vmmigrate.learnt import group_to_json
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import Back, Note, RunState, Status, fold
 from vmmigrate.run.journal import Journal

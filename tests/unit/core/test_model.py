@@ -15,7 +15,6 @@ from vmmigrate.facts import (
     CarriedMail,
     Claim,
     ConsoleClosed,
-    Facts,
     Frozen,
     Intake,
     MailAccount,
@@ -33,9 +32,9 @@ from vmmigrate.facts import (
     TlsPort,
     Verified,
     VerifiedLive,
-    group_to_json,
 )
 from vmmigrate.findings import Check, Finding, Severity, Verdict
+from vmmigrate.learnt import Facts, group_to_json
 from vmmigrate.model import Premise, plan_from_json, plan_to_json
 from vmmigrate.steps.decide import Decided
 from vmmigrate.steps.migration import MIGRATE

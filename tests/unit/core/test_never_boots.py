@@ -9,7 +9,8 @@ from small_plan import LAN, PLAN
 from fixtures.memory import MemoryHypervisor, add_vm, create_lab
 from hypervisors import Clock, NicSpec, Pace, PowerState, TimedOut
 from vmmigrate.events import silent
-from vmmigrate.facts import Facts, NewVm, group_to_json
+from vmmigrate.facts import NewVm
+from vmmigrate.learnt import Facts, group_to_json
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.models import Settings

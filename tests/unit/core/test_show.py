@@ -29,9 +29,10 @@ from vmmigrate.events import (
     Warned,
     unfailing,
 )
-from vmmigrate.facts import Verified, VerifiedLive, group_to_json
+from vmmigrate.facts import Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO
+from vmmigrate.learnt import group_to_json
 from vmmigrate.run.fold import fold
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind

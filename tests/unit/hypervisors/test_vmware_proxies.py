@@ -11,7 +11,7 @@ pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 from tls_host import connect_proxy, listening, tls_host
 
 from hypervisors import Access, Secret, TlsTrust, Unreachable, connect
-from hypervisors.types import Extent
+from hypervisors.description import Extent
 from hypervisors.vmware import sending, trusting
 
 FAR = "vc.example"

@@ -14,7 +14,7 @@ pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 from tls_host import Host, tls_host
 
 from hypervisors import BadImage, Cancelled, HypervisorError, TlsTrust, TrustRefused, Unreachable
-from hypervisors.types import Extent
+from hypervisors.description import Extent
 from hypervisors.vmware import sending, trusting
 
 MEBI = 1 << 20

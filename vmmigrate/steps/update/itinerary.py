@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hypervisors import Unreachable, revert_by_hand
 from vmmigrate.doors import Doors
 from vmmigrate.events import DOWN, FLOWING, Outage, Service
-from vmmigrate.facts import Facts
 from vmmigrate.findings import Check
 from vmmigrate.itinerary import Finish, Itinerary, Scope
+from vmmigrate.learnt import Facts
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.stage import Run
