@@ -21,7 +21,7 @@ _INTO = ("-O", "vhdx", "-o", "subformat=dynamic,block_size=1M")
 
 
 def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> VmRef:
-    """A complete machine of this run is returned unchanged; any other of its name is made anew."""
+    """A complete machine of this run is returned unchanged; any other of its name is recreated."""
     done = _look_for_earlier(session, spec)
     if done is not None:
         return done

@@ -60,10 +60,12 @@ class Files:
             with self._client.open(path, "r+b" if start else "wb") as there:
                 there.seek(start)
                 there.set_pipelined(True)
+                done = start
                 while piece := file.read(_PIECE):
                     there.write(piece)
                     allowed.moved(len(piece))
-                    moved(file.tell(), total)
+                    done += len(piece)
+                    moved(done, total)
 
     def remove(self, path: str) -> None:
         with self._within():
