@@ -9,6 +9,7 @@ from hypervisors.port import Hypervisor
 from hypervisors.types import DeploySpec, Network, Nic, VmRef
 
 NOT_KNOWN, THERE, GONE = "not known", "there", "gone"
+_SHOWN = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,21 @@ def _remove_nic(adapter: Hypervisor, vm: VmRef, mac: str, run_id: str) -> Iterat
 
 
 def _set_notes(adapter: Hypervisor, vm: VmRef, notes: str, **_: object) -> Iterator[Altered]:
-    yield Altered(vm, "notes", _seen(lambda: adapter.inventory(vm).notes), notes)
+    before = _seen(lambda: adapter.inventory(vm).notes)
+    yield Altered(vm, "notes", *((before, "written") if before == NOT_KNOWN else _other_lines(before, notes)))
+
+
+def _other_lines(before: str, after: str) -> tuple[str, str]:
+    """What only the one has and what only the other: the rest is the owner's, who may keep secrets there."""
+    lines = before.splitlines(), after.splitlines()
+    gone, new = ([line for line in mine if line not in other] for mine, other in (lines, lines[::-1]))
+    return _shortened(gone), _shortened(new)
+
+
+def _shortened(lines: list[str]) -> str:
+    """The journal's room for a way back is reserved before the switch: no text of any length goes in."""
+    text = " · ".join(lines)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 def _set_autostart(adapter: Hypervisor, vm: VmRef, autostart: bool, entry: str = "") -> Iterator[Altered]:

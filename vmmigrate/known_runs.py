@@ -102,12 +102,16 @@ def _refuse_foreign(rundir: RunDir) -> None:
     """
     for path, why in _foreign(rundir):
         if why:
-            at = shlex.quote(str(path))
-            raise UsageProblem(
-                f"run {rundir.run_id} is not read, because {path} {why}",
-                hint=f"is it a run of yours? then make it yours alone: chown -hR {os.geteuid()} {at};"
-                f" chmod -R go= {at}; what is not a file there was not made by this program: see ls -la {at}",
-            )
+            raise UsageProblem(f"run {rundir.run_id} is not read, because {path} {why}", hint=_cure(path))
+
+
+def _cure(path: Path) -> str:
+    """chmod follows a link that it is given: it is named for files and folders alone."""
+    at = shlex.quote(str(path))
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return f"it was not made by this program: see what it is, ls -la {at}, and remove it"
+    modes = f"find {at} -type f,d -exec chmod go= {{}} +"
+    return f"is it a run of yours? then make it yours alone: chown -hR {os.geteuid()} {at}; {modes}"
 
 
 def _foreign(rundir: RunDir) -> Iterator[tuple[Path, str]]:

@@ -47,6 +47,18 @@ def test_what_is_so_already_is_no_change(vm: VmRef, tmp_path: Path) -> None:
     assert {each.vm for each in found} == {vm}
 
 
+def test_of_notes_only_the_lines_that_change_are_reported(vm: VmRef, tmp_path: Path) -> None:
+    """The owner's own may hold a secret, and the journal has no room for a text of any length."""
+    made, found = heard(vm, tmp_path)
+    made.set_notes(vm, "root: hunter2\n[vmmigrate] claimed")
+    made.set_notes(vm, "root: hunter2")
+    made.set_notes(vm, "root: hunter2\n" + "x" * 9000)
+    assert [(each.before, each.after) for each in found[1:2]] == [("[vmmigrate] claimed", "")]
+    assert "hunter2" not in f"{found[1]}{found[2]}"
+    assert found[2].after.endswith("… (9000 characters)")
+    assert len(found[2].after) < 400
+
+
 class Fails(MemoryHypervisor):
     """Its guest does not shut down, its NICs cannot be read, and its notes cannot be written."""
 
