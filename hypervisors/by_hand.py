@@ -4,12 +4,12 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypervisors.types import VmRef
+from hypervisors.types import NOWHERE, Network, VmRef
 
 
 @dataclass(frozen=True)
 class _Words:
-    """Templates of {url}, {vm}, {mac}, {network}, which `quoted` makes safe; `up`: plugs in, running and stored.
+    """Templates of {url}, {vm}, {mac}, {switch}, {vlan}, which `quoted` makes safe; `up`: plugs in, running and stored.
 
     {vm} is the machine's id: its name may be another one's by now. It is added for whoever reads it.
     """
@@ -51,7 +51,11 @@ class _At:
     url: str
     vm: VmRef
     mac: str = ""
-    network: str = ""
+    network: Network = NOWHERE
+
+    @property
+    def vlan(self) -> str:
+        return f"-Access -VlanId {self.network.vlan}" if self.network.vlan else "-Untagged"
 
 
 def _powershell(text: str) -> str:
@@ -77,11 +81,14 @@ _VSPHERE = _Words(
 _HYPERV_VM = "Get-VM | Where-Object {{ $_.Id -eq {vm} }}"
 _HYPERV_NIC = f"{_HYPERV_VM} | Get-VMNetworkAdapter | Where-Object MacAddress -eq {{mac}}"
 _HYPERV = _Words(
-    up=(f"{_HYPERV_NIC} | Connect-VMNetworkAdapter -SwitchName {{network}}",),
+    up=(
+        f"{_HYPERV_NIC} | Set-VMNetworkAdapterVlan {{vlan}}",
+        f"{_HYPERV_NIC} | Connect-VMNetworkAdapter -VMSwitch (Get-VMSwitch -Id {{switch}})",
+    ),
     down=(f"{_HYPERV_NIC} | Disconnect-VMNetworkAdapter",),
     start=f"{_HYPERV_VM} | Start-VM",
     autostart=f"{_HYPERV_VM} | Set-VM -AutomaticStartAction Start",
-    resume=f"{_HYPERV_VM} | Start-VM",  # it resumes one that is saved
+    resume=f"{_HYPERV_VM} | Resume-VM",
     revert=f"{_HYPERV_VM} | Get-VMSnapshot -Name {{snapshot}} | Restore-VMSnapshot -Confirm:$false",
     quoted=_powershell,
     beside="; in Hyper-V Manager: Settings, Network Adapter, Virtual switch",
@@ -89,14 +96,14 @@ _HYPERV = _Words(
 )
 
 
-def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool, network: str = "") -> tuple[str, ...]:
+def plug_by_hand(url: str, vm: VmRef, mac: str, *, up: bool, network: Network | None = None) -> tuple[str, ...]:
     """The commands that plug one NIC in or out, in the running and in the stored definition.
 
-    `network`: the name of where it is plugged into, which only Hyper-V asks for.
+    `network`: where it is plugged into, which only Hyper-V asks for.
     """
     words = _words(url)
     *before, last = words.up if up else words.down
-    at = _At(url, vm, mac, network)
+    at = _At(url, vm, mac, network or NOWHERE)
     return (*(_filled(words, line, at) for line in before), _filled(words, last, at, words.beside))
 
 
@@ -134,6 +141,6 @@ _BY_SCHEME = {"vsphere": _VSPHERE, "hyperv+ssh": _HYPERV}
 def _filled(words: _Words, line: str, at: _At, else_: str = "") -> str:
     """`else_`: another way to do it, in words."""
     mac = at.mac.replace(":", "").upper() if words.bare_mac else at.mac
-    named = {"url": at.url, "vm": at.vm.id, "mac": mac, "network": at.network}
-    command = line.format(**{name: words.quoted(value) for name, value in named.items()})
+    named = {"url": at.url, "vm": at.vm.id, "mac": mac, "switch": at.network.id}
+    command = line.format(**{name: words.quoted(value) for name, value in named.items()}, vlan=at.vlan)
     return f"{command} ({at.vm.name}{else_})"

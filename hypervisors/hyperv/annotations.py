@@ -15,6 +15,6 @@ def write(session: Session, vm: VmRef, text: str, over: str | None) -> None:
         raise refusals.changed(vm.name)
     wanted = notes.with_text(before, text)
     with door(f"notes of {vm.name}"):
-        found = session.ask("set-notes", vm=vm.id, notes=wanted, over=before.replace("\r\n", "\n"))
+        found = session.ask("set-notes", vm=vm.id, notes=wanted, over=notes.folded(before))
     if reading.of(machines.there(found, vm), "changed", bool):
         raise refusals.changed(vm.name)

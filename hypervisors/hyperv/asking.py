@@ -16,6 +16,7 @@ _GENERATIONS = {"bios": 1, "efi": 2}
 _BUSES = {1: "ide", 2: "scsi"}  # what each generation boots from
 _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^\s')
 _LONGEST_NAME = 100  # characters, which Hyper-V's manager takes
+_LONGEST_PATH = 259  # characters
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,27 @@ def shape_of(session: Session, spec: DeploySpec) -> Shape:
     old = machines.details(session, spec.like)
     _refuse_odd(old, spec)
     _refuse_networks(session, spec)
-    return Shape(spec, old, store, _generation(spec, old))
+    shape = Shape(spec, old, store, _generation(spec, old))
+    _refuse_long(shape)
+    return shape
 
 
 def problems(shape: Shape) -> Iterator[Problem]:
     """What a person has to know, and does not keep it from being made."""
+    name = shape.spec.like.name
+    if reading.of(shape.old, "has_checkpoints", bool):
+        yield NotSupported(
+            f"{name} has checkpoints, which stay with it: its disk grows until they are merged",
+            hint="merge them when the migration is finished: Remove-VMSnapshot",
+        )
+    if any(reading.of(disk, "pass_through", bool) for disk in reading.each(shape.old, "disks")):
+        yield NotSupported(
+            f"{name} has a disk of the host itself, which the new machine does not get",
+            hint="copy what is on it by hand",
+        )
     if reading.of(reading.of(shape.old, "machine", dict), "replication", str) not in ("", "Disabled"):
         yield NotSupported(
-            f"{shape.spec.like.name} is replicated; the new machine is not",
+            f"{name} is replicated; the new machine is not",
             hint="set up the replication of the new one when the migration is finished",
         )
 
@@ -100,6 +114,16 @@ def _refuse_unfit(name: str) -> None:
             f"the new VM's name {name!r} cannot be the name of a folder on Windows",
             hint=f'choose one of at most {_LONGEST_NAME} characters without < > : " / \\ | ? *, which does not end in a'
             " dot or a space",
+        )
+
+
+def _refuse_long(shape: Shape) -> None:
+    """Windows PowerShell 5.1 takes no longer paths."""
+    longest = f"{shape.folder}\\{shape.spec.name}-empty9.vhdx.part"
+    if len(longest) > _LONGEST_PATH:
+        raise NotSupported(
+            f"the new VM's disk would have a path of {len(longest)} characters, and Windows takes {_LONGEST_PATH}",
+            hint="choose a shorter name with new.name, or a store with a shorter path",
         )
 
 

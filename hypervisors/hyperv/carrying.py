@@ -31,6 +31,8 @@ def _hardware(old: Facts, spec: DeploySpec) -> Iterator[Carried]:
         yield Carried(what, Fate.KEPT)
     if wanted == generation == 2:
         yield Carried("SecureBoot", Fate.KEPT)
+    elif wanted == 2:
+        yield Carried("SecureBoot", Fate.CHANGED, "off: a machine of generation 1 has none")
     yield Carried("Version", Fate.CHANGED, "the newest that this host has")
 
 
@@ -52,7 +54,7 @@ def _nics(old: Facts, spec: DeploySpec) -> Iterator[Carried]:
 
 def _storage(old: Facts) -> Iterator[Carried]:
     for number, disk in enumerate(reading.each(old, "disks")):
-        what = f"HardDiskDrive[{reading.disk_of(disk).target}]"
+        what = f"HardDiskDrive[{reading.disk_of(disk, '').target}]"
         yield Carried(what, *((Fate.CHANGED, "the image's") if not number else (Fate.DROPPED, _STAYS)))
     if reading.of(old, "dvd_drives", int):
         yield Carried("DvdDrive", Fate.DROPPED, "the new one has none")

@@ -1,6 +1,9 @@
 """Deploy an image as a new machine: ask everything, define it with its tag, convert and upload its disk, attach it."""
 
+import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,11 @@ from hypervisors.hyperv.asking import Shape
 from hypervisors.hyperv.faults import door
 from hypervisors.hyperv.reading import Facts
 from hypervisors.hyperv.session import Session
+from hypervisors.roomy import folders, roomy_folder
 from hypervisors.types import DeploySpec, NicSpec, Progress, ProgressListener, VmRef
 
 # Microsoft's advice for Linux guests; qemu-img's own default would be far larger
+_BY_HAND = "qemu-img convert -O vhdx -o subformat=dynamic"
 _NEARLY = 16  # a volume with less room than that part of what was sent is taken for full
 _INTO = ("-O", "vhdx", "-o", "subformat=dynamic,block_size=1M")
 
@@ -27,8 +32,9 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
         return done
     shape = asking.shape_of(session, spec)
     asking.refuse_full(shape, spec.image.virtual_size)
-    vm = _create(session, shape)
-    _fill(session, shape, vm, progress)
+    with _converted(spec.image, progress) as disk:
+        vm = _create(session, shape)
+        _fill(session, shape, vm, disk, progress)
     _add_empty_disks(session, shape, vm)
     _mark_complete(session, vm)
     return vm
@@ -109,7 +115,7 @@ def _memory(shape: Shape) -> dict[str, int]:
 def _nic(shape: Shape, nic: NicSpec) -> dict[str, Any]:
     like = _like(shape.old, nic.mac)
     return {
-        "mac": reading.bare(nic.mac) if nic.mac else "",
+        "mac": reading.bare(nic.mac or _own_mac()),
         "connected": nic.link_up,
         "switch_id": nic.network.id,
         "vlan": nic.network.vlan,
@@ -117,51 +123,64 @@ def _nic(shape: Shape, nic: NicSpec) -> dict[str, Any]:
     }
 
 
+def _own_mac() -> str:
+    """Locally administered: what Hyper-V gives itself is zeros until the first start, and then not promised to stay."""
+    return f"02{secrets.token_hex(5)}"
+
+
 def _like(old: Facts, mac: str | None) -> Facts | None:
     return reading.nic_facts(reading.of(old, "machine", dict), mac) if mac else None
 
 
-def _fill(session: Session, shape: Shape, vm: VmRef, progress: ProgressListener) -> None:
-    """Counted as the disk's bytes twice: once converted, once sent."""
-    half = shape.spec.image.disk.size
-    with tempfile.TemporaryDirectory(prefix="vmmigrate.") as folder:
-        converted = _converted(shape.spec.image, Path(folder), lambda now: progress(Progress(now.done, 2 * half)))
-        path = f"{shape.folder}\\{shape.spec.name}.vhdx"
+@contextmanager
+def _converted(image: Image, progress: ProgressListener) -> Iterator[Path]:
+    """A VHDX of it. Counted as the first of two times the disk's bytes: converted, then sent."""
+    size = image.disk.size
+    folder = roomy_folder(qemu_img.measured(image, "qcow2"), folders(), by_hand=_BY_HAND)
+    with tempfile.TemporaryDirectory(prefix="vmmigrate.", dir=folder) as private:  # 0700
+        target = Path(private, "disk.vhdx")
+        qemu_img.convert(image, target, _INTO, lambda now: progress(Progress(now.done, 2 * size)))
+        unchanged.refuse_changed(image)
+        yield target
 
-        def sent(now: Progress) -> None:
-            progress(Progress(half + (half * now.done // now.total if now.total else half), 2 * half))
 
-        try:
-            sending.send(session, converted, f"{path}.part", sent)
-        except HypervisorError:  # SFTP has one word for all that can go wrong
-            asking.refuse_full(asking.with_room_now(session, shape), converted.stat().st_size // _NEARLY)
-            raise
+def _fill(session: Session, shape: Shape, vm: VmRef, disk: Path, progress: ProgressListener) -> None:
+    size = shape.spec.image.disk.size
+    path = f"{shape.folder}\\{shape.spec.name}.vhdx"
+
+    def sent(now: Progress) -> None:
+        progress(Progress(size + (size * now.done // now.total if now.total else size), 2 * size))
+
+    try:
+        sending.send(session, disk, f"{path}.part", sent)
+    except HypervisorError:  # SFTP has one word for all that can go wrong
+        asking.refuse_full(asking.with_room_now(session, shape), disk.stat().st_size // _NEARLY)
+        raise
     _attach(session, shape, vm, path)
 
 
-def _converted(image: Image, folder: Path, progress: ProgressListener) -> Path:
-    target = folder / "disk.vhdx"
-    qemu_img.convert(image, target, _INTO, progress)
-    unchanged.refuse_changed(image)
-    return target
-
-
 def _attach(session: Session, shape: Shape, vm: VmRef, path: str) -> None:
-    with door(f"disk of {vm.name}"):
-        asked: dict[str, Any] = {"vm": vm.id, "uploaded": f"{path}.part", "path": path}
-        found = session.ask("attach", **asked, controller=shape.controller, location=0)
-    machines.there(found, vm)
+    asked: dict[str, Any] = {"vm": vm.id, "uploaded": f"{path}.part", "path": path}
+
+    def attach() -> Facts:
+        return session.ask("attach", **asked, controller=shape.controller, location=0)
+
+    machines.there(sending.let_go(f"disk of {vm.name}", attach), vm)
 
 
 def _add_empty_disks(session: Session, shape: Shape, vm: VmRef) -> None:
+    """At the SCSI controller, which both generations have; one of IDE takes two in all."""
     for number, disk in enumerate(shape.spec.image.empty_disks, start=1):
         path = f"{shape.folder}\\{shape.spec.name}-empty{number}.vhdx"
         with door(f"empty disk {number} of {vm.name}"):
             asked: dict[str, Any] = {"vm": vm.id, "path": path, "size": disk.capacity}
-            machines.there(session.ask("empty-disk", **asked, controller=shape.controller, location=number), vm)
+            machines.there(session.ask("empty-disk", **asked, controller="SCSI", location=number), vm)
 
 
 def _mark_complete(session: Session, vm: VmRef) -> None:
     before = reading.of(machines.one(session, vm), "notes", str)
     with door(f"notes of {vm.name}"):
-        machines.there(session.ask("set-notes", vm=vm.id, notes=notes.completed(before), over=before), vm)
+        asked: dict[str, Any] = {"notes": notes.completed(before), "over": notes.folded(before)}
+        found = machines.there(session.ask("set-notes", vm=vm.id, **asked), vm)
+    if reading.of(found, "changed", bool):
+        raise refusals.changed(vm.name)

@@ -47,7 +47,11 @@ def problem(what: str, fault: Fault) -> HypervisorError | Unreachable:
         return NotPermitted(said, hint="a policy forbids scripts there: permit them for this account")
     if codes & _FULL:
         return NoRoom(said, hint="free room on that volume, or choose another store")
-    if codes & _LOCKED or (fault.category == "InvalidOperation" and fault.name == "InvalidState"):
+    if (
+        codes & _LOCKED
+        or fault.name == "FileReadError"
+        or (fault.category == "InvalidOperation" and fault.name == "InvalidState")
+    ):
         return Busy(said, hint="wait until a merge, a backup or another program is through, then run this again")
     if codes & _IMAGE:
         return BadImage(said, hint="is the store compressed, encrypted, or a ReFS volume with integrity? take another")
@@ -59,7 +63,9 @@ def _by_rights(fault: Fault, said: str, codes: set[str]) -> HypervisorError | Un
         return HypervisorError(said, hint="its disk does not admit the machine's own account: attach the disk again")
     if fault.category == "PermissionDenied" or fault.name == "AccessDenied" or codes & _DENIED:
         return NotPermitted(said, hint="the account needs to be in Hyper-V Administrators, or an administrator")
-    if fault.category == "ObjectNotFound" and fault.id.endswith(("GetVM", "GetVMNetworkAdapter", "GetVMHost")):
+    if fault.category == "ObjectNotFound" and fault.id.endswith(
+        ("GetVM", "GetVMNetworkAdapter", "GetVMNetworkAdapterVlan", "GetVMHost")
+    ):
         return Unreachable(said, hint="is the service vmms running, and is the account in Hyper-V Administrators?")
     if codes & _MEMORY or fault.name == "OutOfMemory":
         return HypervisorError(said, hint="the host has too little memory left: free some, or give the new VM less")

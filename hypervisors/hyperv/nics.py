@@ -36,6 +36,11 @@ def _refuse_missing(found: Facts, vm: VmRef, mac: str, target: Network) -> None:
         raise NotFound(f"{vm.name} has no NIC {mac} any more", hint="see: Get-VMNetworkAdapter")
     if not reading.of(found, "switch", bool):
         raise NotFound(f"there is no switch {target} any more", hint="see: Get-VMSwitch")
+    if not reading.of(found, "kept", bool):
+        raise HypervisorError(
+            f"the NIC {mac} of {vm.name} did not keep the VLAN of {target}: it was disconnected again",
+            hint="connect it by hand, and compare: Get-VMNetworkAdapterVlan",
+        )
 
 
 def remove_nic(session: Session, vm: VmRef, mac: str, run_id: str) -> None:

@@ -12,15 +12,18 @@ ABOVE = "vmmigrate-"
 
 def text_of(notes: str) -> str:
     """Without our tag."""
-    return _LINE.sub("", _folded(notes)).strip("\n")
+    return _LINE.sub("", folded(notes)).strip("\n")
 
 
-def tag_of(notes: str, path: str) -> Tag | None:
-    """By the notes; by the folder, without an id, for one that has no notes yet."""
-    found = _LINE.search(_folded(notes))
+def tag_of(notes: str, path: str, *, unnamed: bool) -> Tag | None:
+    """By the notes; by the folder, without an id, for one that was left in the act (`unnamed`: neither notes nor disk).
+
+    Who empties or replaces the notes of a machine has made it another's.
+    """
+    found = _LINE.search(folded(notes))
     if found:
         return Tag(found.group(1), complete=found.group(3) == "complete", vm=found.group(2).lower())
-    run_id = run_of_path(path)
+    run_id = run_of_path(path) if unnamed else ""
     return Tag(run_id, complete=False) if run_id else None
 
 
@@ -43,13 +46,14 @@ def prefix_of(run_id: str, vm_id: str) -> str:
 
 def with_text(notes: str, text: str) -> str:
     """`notes` with another text of the administrator's."""
-    found = _LINE.search(_folded(notes))
+    found = _LINE.search(folded(notes))
     return "\n".join(part for part in (text, found.group(0) if found else "") if part)
 
 
 def completed(notes: str) -> str:
-    return _folded(notes).replace(" incomplete]", " complete]")
+    return folded(notes).replace(" incomplete]", " complete]")
 
 
-def _folded(notes: str) -> str:
+def folded(notes: str) -> str:
+    """With the line breaks that we write."""
     return notes.replace("\r\n", "\n").replace("\r", "\n")

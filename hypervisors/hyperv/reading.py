@@ -38,12 +38,13 @@ def ref_of(facts: Facts) -> VmRef:
 
 
 def power_of(facts: Facts) -> PowerState:
+    """One that is saved is off, with its memory kept: it holds no address, and a start resumes it."""
     state = of(facts, "state", str)
-    return PowerState.OFF if state == "Off" else _POWER.get(state, PowerState.OTHER)
+    return PowerState.OFF if state in ("Off", "Saved", "FastSaved") else _POWER.get(state, PowerState.OTHER)
 
 
 def tag_of(facts: Facts) -> Tag | None:
-    return notes.tag_of(of(facts, "notes", str), of(facts, "path", str))
+    return notes.tag_of(of(facts, "notes", str), of(facts, "path", str), unnamed=of(facts, "unnamed", bool))
 
 
 def mac_of(facts: Facts) -> str:
@@ -105,26 +106,31 @@ def inventory_of(facts: Facts) -> Inventory:
         cpu="the host's",
         firmware="efi" if of(facts, "generation", int) == 2 else "bios",
         nics=nics_of(machine),
-        disks=tuple(disk_of(disk) for disk in each(facts, "disks")),
+        disks=tuple(disk_of(disk, of(machine, "path", str)) for disk in each(facts, "disks")),
         autostart=action != "Nothing",
         autostart_entry=f"{action}:{delay}",
         notes=notes.text_of(of(machine, "notes", str)),
     )
 
 
-def disk_of(facts: Facts) -> Disk:
+def disk_of(facts: Facts, machine_folder: str) -> Disk:
     path = of(facts, "path", str)
     bus = of(facts, "controller", str).lower()
     target = f"{bus}{of(facts, 'number', int)}:{of(facts, 'location', int)}"
-    return Disk(target, bus, path, of(facts, "format", str).lower(), of(facts, "size", int), folder_of(path))
+    return Disk(
+        target, bus, path, of(facts, "format", str).lower(), of(facts, "size", int), folder_of(path, machine_folder)
+    )
 
 
-def folder_of(path: str) -> str:
+def folder_of(path: str, machine_folder: str) -> str:
     """The folder of a disk's file that could hold another; '' for a disk of the host itself.
 
-    Of a machine that a run of ours made it is the folder above the run's.
+    It is beside the machine's own folder, which may be deleted some day, and above a run's.
     """
-    return re.sub(rf"\\{notes.ABOVE}[^\\]+\\[^\\]+$", "", path.rpartition("\\")[0])
+    folder = path.rpartition("\\")[0]
+    if machine_folder and (folder == machine_folder or folder.startswith(f"{machine_folder}\\")):
+        folder = machine_folder.rpartition("\\")[0]
+    return re.sub(rf"\\{notes.ABOVE}[^\\]+(\\[^\\]+)?$", "", folder)
 
 
 def switch_of(facts: Facts) -> Network:

@@ -18,7 +18,9 @@ def destroy(session: Session, vm: VmRef, run_id: str) -> None:
     facts = machines.one_or_none(session, vm)
     if facts is not None:
         machines.require_ours(facts, run_id)
-    folders = [f"{store.path}\\{notes.ABOVE}{run_id}\\{vm.name}" for store in asking.stores(session)]
+    folders = [f"{store.path}\\{notes.ABOVE}{run_id}\\{vm.name}" for store in asking.stores(session) if store.active]
+    if facts is not None:  # it may have another name by now; and a second attempt finds the machine gone
+        folders.append(reading.of(facts, "path", str))
     wait_for(
         f"the files of {vm.name} to be let go",
         lambda: _remove(session, vm, run_id, folders),
@@ -31,9 +33,7 @@ def _remove(session: Session, vm: VmRef, run_id: str, folders: list[str]) -> Non
     """A copy has the tag of what it was made from, with that one's id; one without notes yet is known by its folder."""
     try:
         with door(f"removal of {vm.name}"):
-            facts = machines.one_or_none(session, vm)
-            by_folder = facts is not None and not reading.of(facts, "notes", str)
-            asked: dict[str, Any] = {"vm": vm.id, "tag": notes.prefix_of(run_id, vm.id), "by_folder": by_folder}
+            asked: dict[str, Any] = {"vm": vm.id, "tag": notes.prefix_of(run_id, vm.id)}
             found = session.ask("remove", **asked, folders=folders, above=f"{notes.ABOVE}{run_id}")
     except Busy as error:
         raise NotYet(str(error)) from error
@@ -41,4 +41,4 @@ def _remove(session: Session, vm: VmRef, run_id: str, folders: list[str]) -> Non
         raise refusals.not_ours(vm, None, run_id, removal="Remove-VM")
     left = found.get("left")
     if left:
-        raise HypervisorError(f"a folder of {vm.name} is left: {left}", hint="remove it by hand: Remove-Item -Recurse")
+        raise HypervisorError(f"files of {vm.name} are left: {left}", hint="remove them by hand: Remove-Item -Recurse")

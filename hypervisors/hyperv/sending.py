@@ -1,15 +1,19 @@
-"""Upload a disk over SFTP, go on where an earlier upload broke off, and prove the whole by its SHA-256."""
+"""Upload a disk over SFTP, and prove the whole by its SHA-256."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from hypervisors import limits, unchanged
 from hypervisors.description import Extent
-from hypervisors.errors import HypervisorError
+from hypervisors.errors import Busy, HypervisorError
 from hypervisors.hyperv import reading
 from hypervisors.hyperv.faults import door
+from hypervisors.hyperv.reading import Facts
 from hypervisors.hyperv.session import Session
 from hypervisors.types import ProgressListener, no_progress
+from hypervisors.waiting import NotYet, wait_for
 
+_HELD = 120.0  # seconds that a scanner may hold a file
 _EACH_MIB = 1.0  # seconds: a disk that is read at a MiB a second
 
 
@@ -18,13 +22,26 @@ def send(session: Session, source: Path, path: str, progress: ProgressListener) 
     size = source.stat().st_size
     session.upload(source, sftp_path(path), progress)
     digest = unchanged.sha256_of(Extent(source, 0, size, ""), no_progress)
-    with door(f"digest of {path}"):
-        found = session.ask("hash", path=path, seconds=limits.HYPERV.most + _EACH_MIB * (size >> 20))
+    seconds = limits.HYPERV.most + _EACH_MIB * (size >> 20)
+    found = let_go(f"digest of {path}", lambda: session.ask("hash", path=path, seconds=seconds))
     if reading.of(found, "sha256", str) != digest:
         raise HypervisorError(
             f"{path} is not what was sent: it has {reading.of(found, 'length', int)} bytes of {size}, or others",
             hint="run this again; a virus scanner there may have changed it",
         )
+
+
+def let_go(what: str, ask: Callable[[], Facts]) -> Facts:
+    """What a script answers, once nothing holds the file: a scanner opens what is new. Raises TimedOut."""
+
+    def act() -> Facts:
+        try:
+            with door(what):
+                return ask()
+        except Busy as error:
+            raise NotYet(str(error)) from error
+
+    return wait_for(what, act, timeout=_HELD, clears="see who holds that file, then run this again")
 
 
 def sftp_path(path: str) -> str:

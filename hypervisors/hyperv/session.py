@@ -17,7 +17,7 @@ from hypervisors.types import Progress, ProgressListener
 from hypervisors.wire import ssh
 
 FOLDER = ".vmmigrate-"
-_ABANDONED = 86_400  # seconds: a folder that a killed program left
+_ABANDONED = 7 * 86_400  # seconds: a folder that a killed program left; a run may wait for its window for days
 _POWERSHELL = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -File"
 
 
@@ -35,9 +35,13 @@ class Session:
         self._connection = connection
         self._folder = f"{FOLDER}{secrets.token_hex(8)}"
         self.files = connection.files(stall)
-        with self._working():
-            self._remove_abandoned()
-            self._upload_scripts()
+        try:
+            with self._working():
+                self._remove_abandoned()
+                self._upload_scripts()
+        except Problem:
+            self.close()
+            raise
 
     def ask(self, script: str, *, seconds: float = limits.HYPERV.most, **asked: Any) -> Mapping[str, Any]:
         """What that script answers. Raises requests.Failed, Unreachable, TimedOut, NotSupported, HypervisorError."""
@@ -90,7 +94,8 @@ class Session:
     def _remove_abandoned(self) -> None:
         for name, changed in self.files.listed("."):
             if name.startswith(FOLDER) and changed < time.time() - _ABANDONED:
-                self._remove_folder(name)
+                with suppress(OSError):  # held, or another program removes it now
+                    self._remove_folder(name)
 
     def _remove_folder(self, folder: str) -> None:
         for name, _ in self.files.listed(folder):

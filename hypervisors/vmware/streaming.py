@@ -10,16 +10,16 @@ from pathlib import Path
 
 from hypervisors import qemu_img, unchanged
 from hypervisors.description import Extent, Image
-from hypervisors.errors import NoRoom
 from hypervisors.formats.vmdk import MAGIC
+from hypervisors.roomy import folders, roomy_folder
 from hypervisors.types import Progress, ProgressListener, no_progress
 
 _HEADER = "<4sII"  # magic, version, flags
 _COMPRESSED, _MARKERS = 1 << 16, 1 << 17
 # a VMDK's header says which adapter it is for; vSphere hangs the disk where the import spec says
 _INTO = ("-O", "vmdk", "-o", "subformat=streamOptimized,adapter_type=lsilogic")
+_BY_HAND = "qemu-img convert -O vmdk -o subformat=streamOptimized"
 _OVERHEAD = 16 << 20  # headers, grain tables and markers of any disk of ours
-_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def streamed(image: Image, progress: ProgressListener) -> Iterator[Stream]:
     if is_streamable(image):
         yield Stream(image.disk, progress)
         return
-    folder = roomy_folder(qemu_img.measured(image, "raw") + _OVERHEAD, folders())
+    folder = roomy_folder(qemu_img.measured(image, "raw") + _OVERHEAD, folders(), by_hand=_BY_HAND)
     with tempfile.TemporaryDirectory(prefix="vmmigrate.", dir=folder) as private:  # 0700
         yield _converted(image, Path(private, "disk.vmdk"), progress)
 
@@ -76,30 +76,3 @@ def _converted(image: Image, target: Path, progress: ProgressListener) -> Stream
     unchanged.refuse_other_bytes(image, third(1))
     made = Extent(target, 0, target.stat().st_size, "")
     return Stream(replace(made, sha256=unchanged.sha256_of(made, no_progress)), third(2))
-
-
-def folders() -> list[Path]:
-    """Where temporary files may lie: TMPDIR first; /tmp is often memory, /var/tmp is not."""
-    return list(dict.fromkeys([Path(tempfile.gettempdir()), Path("/var/tmp")]))  # noqa: S108 -- a fresh folder in it
-
-
-def roomy_folder(needed: int, places: list[Path]) -> Path:
-    """The first with room. Raises NoRoom."""
-    free = {place: _free(place) for place in places}
-    for place, room in free.items():
-        if room >= needed:
-            return place
-    rooms = ", ".join(f"{place} has {room / _GIB:.2f} GiB" for place, room in free.items())
-    raise NoRoom(
-        f"the image is converted before it is sent, for which {needed / _GIB:.2f} GiB may be needed; {rooms} free",
-        hint="set TMPDIR to a folder with room, or convert it elsewhere: qemu-img convert -O vmdk -o "
-        "subformat=streamOptimized",
-    )
-
-
-def _free(place: Path) -> int:
-    try:
-        found = os.statvfs(place)
-    except OSError:
-        return 0
-    return found.f_bavail * found.f_frsize

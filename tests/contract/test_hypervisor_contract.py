@@ -42,7 +42,8 @@ GONE = VmRef("00000000-0000-4000-8000-000000000000", "gone")
 def nics_of(world: World, vm: VmRef) -> list[tuple[str, str, bool, bool]]:
     found: tuple[Nic, ...] = world.hypervisor.inventory(vm).nics
     assert all(nic.network == NOWHERE for nic in found if not world.keeps_network and not nic.link_up)
-    return [(nic.mac, nic.network.name, nic.link_up, nic.stored_link_up) for nic in found]
+    nics = [(nic.mac, nic.network.name, nic.link_up, nic.stored_link_up) for nic in found]
+    return nics if world.keeps_order else sorted(nics)
 
 
 class TestLooking:

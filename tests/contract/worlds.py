@@ -82,6 +82,7 @@ class World:
     store: str = STORE
     nic_model: str = "virtio"
     keeps_network: bool = True  # that of a NIC whose link is down
+    keeps_order: bool = True  # of the NICs
     tidies: bool = False  # what a refused deployment left is removed at once, not by the next call
 
     def needs(self, *abilities: str) -> None:
@@ -352,6 +353,8 @@ def hyperv(folder: Path) -> Iterator[World]:
             store="C:\\VMs",
             nic_model="synthetic",
             keeps_network=False,
+            keeps_order=False,
+            tidies=True,
         )
 
 

@@ -4,6 +4,7 @@ The stand-in runs no PowerShell: see fixtures/hyperv/README.md.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,9 +27,13 @@ from hypervisors import (
     NicSpec,
     NoRoom,
     NotFound,
+    NotOurs,
     NotPermitted,
     NotSupported,
+    OvfDescription,
+    OvfDisk,
     PowerState,
+    Progress,
     SshAccess,
     TimedOut,
     TrustRefused,
@@ -101,7 +106,7 @@ def test_nothing_is_left_on_the_host_at_the_end(hyperv: Host) -> None:
     old = windows.home(hyperv.folder) / f"{sessions.FOLDER}0123"
     old.mkdir()
     (old / "host.ps1").write_text("left by a program that was killed")
-    os.utime(old, (0, time.time() - 2 * 86_400))
+    os.utime(old, (0, time.time() - 8 * 86_400))
     young = windows.home(hyperv.folder) / f"{sessions.FOLDER}4567"
     young.mkdir()
     hypervisor = hyperv.first()
@@ -193,7 +198,7 @@ def test_a_call_whose_connection_breaks_is_made_again(hyperv: Host, when: str) -
     faults.add(hyperv.folder, "create", drop=when)
     vm = hypervisor.deploy(hyperv.spec(), no_progress)
     assert hypervisor.find_tagged(RUN) == (vm,)
-    assert [store.name for store in hypervisor.stores()] == [scripts.STORE]
+    assert [store.name for store in hypervisor.stores() if store.active] == [scripts.STORE]
     hypervisor.destroy(vm, RUN)
     assert not [path for path in hyperv.left() if path.startswith("VMs")]
     hypervisor.close()
@@ -285,10 +290,62 @@ def test_a_nic_of_a_running_machine_is_removed_in_generation_2_alone(hyperv: Hos
 def test_files_that_are_held_are_waited_for(hyperv: Host) -> None:
     hypervisor = hyperv.first()
     vm = hypervisor.deploy(hyperv.spec(), no_progress)
-    faults.add(hyperv.folder, "remove", error=errors.held("RemoveItem").record)
+    hypervisor.rename(vm, "another")
     faults.add(hyperv.folder, "remove", error=errors.busy("RemoveVM").record)
+    held = hyperv.folder / windows.HELD
+    held.write_text(f"{scripts.STORE}\\vmmigrate-run-1\\new\\new.vhdx\n")
+    threading.Timer(1.0, held.unlink).start()  # the machine is gone by then, and its folder is not
     hypervisor.destroy(vm, RUN)
     assert not [path for path in hyperv.left() if path.startswith("VMs")]
+    hypervisor.close()
+
+
+def test_a_machine_whose_notes_were_emptied_is_somebody_elses(hyperv: Host) -> None:
+    hypervisor = hyperv.first()
+    vm = hypervisor.deploy(hyperv.spec(), no_progress)
+    for notes in ("", "ours now"):
+        with state.edit(hyperv.folder) as now:
+            now["vms"][vm.id]["notes"] = notes
+        assert hypervisor.find_tagged(RUN) == ()
+        for refused in (hypervisor.destroy, hypervisor.power_off):
+            with pytest.raises(NotOurs):
+                refused(vm, RUN)
+    assert len([path for path in hyperv.left() if path.endswith(".vhdx")]) == 1
+    hypervisor.close()
+
+
+def test_notes_that_somebody_wrote_during_the_upload_stay(hyperv: Host) -> None:
+    hypervisor = hyperv.first()
+
+    def note(progress: Progress) -> None:
+        with state.edit(hyperv.folder) as now:
+            for entry in now["vms"].values():
+                if entry["name"] == "new" and "Owner" not in entry["notes"]:
+                    entry["notes"] = f"Owner:\r\nmail team\r\n{entry['notes']}"
+
+    vm = hypervisor.deploy(hyperv.spec(), note)
+    assert hypervisor.inventory(vm).notes == "Owner:\nmail team"
+    assert hypervisor.deploy(hyperv.spec(), no_progress) == vm
+    hypervisor.close()
+
+
+def test_a_vlan_that_is_lost_disconnects_the_nic_again(hyperv: Host) -> None:
+    hypervisor = hyperv.first()
+    hypervisor.set_nic(hyperv.old, lab.OLD_MAC, link_up=False)
+    faults.set_switch(hyperv.folder, "loses_vlan", True)
+    with pytest.raises(HypervisorError, match="did not keep the VLAN of switch:lan, VLAN 30"):
+        hypervisor.set_nic(hyperv.old, lab.OLD_MAC, link_up=True, network=replace(LAN, vlan=30))
+    assert not hypervisor.inventory(hyperv.old).nics[0].link_up
+    hypervisor.close()
+
+
+def test_empty_disks_are_made_beside_the_images(hyperv: Host) -> None:
+    hypervisor = hyperv.first()
+    image = hyperv.spec().image
+    empty = tuple(OvfDisk("", size * MEBI, "scsi", "") for size in (8, 16))
+    ovf = OvfDescription("gw", *[""] * 3, 1, MEBI, empty[0], (), (), "", "", "", (), False, image.disk, empty)
+    vm = hypervisor.deploy(hyperv.spec(image=replace(image, ovf=ovf)), no_progress)
+    assert [disk.capacity >> 20 for disk in hypervisor.inventory(vm).disks] == [3, 8, 16]
     hypervisor.close()
 
 
@@ -302,11 +359,12 @@ def test_a_second_machine_of_the_run_keeps_its_folder(hyperv: Host) -> None:
     hypervisor.close()
 
 
-def test_one_that_is_saved_after_a_reboot_of_the_host_is_neither_running_nor_off(hyperv: Host) -> None:
+def test_one_that_is_saved_after_a_reboot_of_the_host_is_off_and_can_be_started(hyperv: Host) -> None:
     hypervisor = hyperv.first()
     with state.edit(hyperv.folder) as now:
         now["vms"][hyperv.old.id]["power"] = "other"
-    assert hypervisor.power_state(hyperv.old) is PowerState.OTHER
+    assert hypervisor.power_state(hyperv.old) is PowerState.OFF
+    hypervisor.shut_down(hyperv.old, 0)
     hypervisor.start(hyperv.old)
     assert hypervisor.power_state(hyperv.old) is PowerState.RUNNING
     hypervisor.close()

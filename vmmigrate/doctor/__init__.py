@@ -53,15 +53,16 @@ def examine(here: Workstation) -> Iterator[Finding]:
     """What each check found, in order. Changes nothing."""
     configuration, settings = places.configuration(here.config, here.environ)
     url = here.url or settings.hypervisor.url
-    vmware = not url.startswith(("qemu", "test"))
+    scheme = url.partition("://")[0].partition("+")[0].lower()
+    vmware, libvirt = scheme == "vsphere", scheme not in ("vsphere", "hyperv")
     text = settings.model_dump_json(exclude_none=True)
     yield packages.python(here.version)
-    yield packages.libvirt(here.interpreter, here.system, needed=not vmware)
+    yield packages.libvirt(here.interpreter, here.system, needed=libvirt)
     yield packages.pyvmomi(here.interpreter, needed=vmware)
     yield packages.qemu_img(here.path, here.system)
     yield packages.keyring(here.interpreter, needed='"keyring":' in text)
     yield network.ssh_agent(here.path, here.environ, here.system, needed='"agent":true' in text)
-    if "+ssh://" in url:
+    if url.lower().startswith("qemu+ssh://"):
         yield network.ssh(here.path, here.system)
     yield network.known_hosts(here.known_hosts)
     yield places.folder("runs-folder", here.runs, RUNS)

@@ -80,7 +80,8 @@ def hypervisor(connect: Callable[[str], Hypervisor], url: str) -> Finding:
         return missing(id_, str(problem), problem.hint, needed=True)
     seen = f"{url} answers; pools: {len(stores)}, networks: {len(networks)}"
     if len(networks) < 2:
-        remedy = "define a network for staging (virsh net-define), or use a bridge of the host: --staging bridge:NAME"
+        kvm = "define a network for staging (virsh net-define), or use a bridge of the host: --staging bridge:NAME"
+        remedy = "make a switch for staging there: New-VMSwitch" if url.lower().startswith("hyperv") else kvm
         return warning(id_, f"{seen}; staging needs one beside the live network", remedy)
     return info(id_, seen)
 

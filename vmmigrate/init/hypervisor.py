@@ -107,7 +107,7 @@ _SHOWS_KEYS = {
 
 def _host_key_compared(talk: Conversation, scheme: str, seen: str) -> bool:
     talk.dialogue.note(f"it shows the SSH host key {seen}; compare it on that host's own screen:")
-    talk.dialogue.note(f"    {_SHOWS_KEYS.get(scheme, _SHOWS_KEYS[''])}")
+    talk.dialogue.note(f"    {_SHOWS_KEYS.get(scheme.lower(), _SHOWS_KEYS[''])}")
     if not talk.dialogue.yes("Is it among those?", default=False):
         return False
     talk.answers.put(HOST_KEY, seen, "shown, and compared by you")
@@ -142,7 +142,9 @@ def choose_staging(talk: Conversation, hypervisor: Hypervisor, identity: Identit
             talk.dialogue.note(f"not {network}: {why}")
         else:
             fit.append(network)
-    chosen = talk.dialogue.one_of("Staging network", [*map(str, fit), "another: a bridge of the host, by its name"])
+    has_bridges = not any(network.kind == "switch" for network in hypervisor.networks())
+    bridge = ["another: a bridge of the host, by its name"] if has_bridges else []
+    chosen = talk.dialogue.one_of("Staging network", [*map(str, fit), *bridge])
     if chosen < len(fit):
         talk.answers.put("new.staging", str(fit[chosen]), "chosen from the hypervisor's list")
         return

@@ -29,8 +29,14 @@ def plug(run: Run, vm: VmRef, mac: str) -> None:
     recorded = plugged.old_network if plugged else None
     planned = run.plan.identity.network
     network = planned if recorded in (None, NOWHERE) else recorded  # it may have been down already
-    where = {} if run.hypervisor.keeps_network else {"network": network}
-    run.hypervisor.set_nic(vm, mac, link_up=True, **where)
+    is_nowhere = not run.hypervisor.keeps_network and _is_nowhere(run, vm, mac)
+    run.hypervisor.set_nic(vm, mac, link_up=True, **({"network": network} if is_nowhere else {}))
+
+
+def _is_nowhere(run: Run, vm: VmRef, mac: str) -> bool:
+    """One that a person has connected stays where it is."""
+    nic = with_mac(run.hypervisor.inventory(vm).nics, mac)
+    return nic is not None and nic.network == NOWHERE
 
 
 def is_down(run: Run, vm: VmRef, mac: str) -> bool:

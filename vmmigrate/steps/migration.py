@@ -200,7 +200,7 @@ def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
     if plugged is not None or state.steps["switch"] is not Status.PENDING:
         if new is not None:
             yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
-        yield from plug_by_hand(url, plan.old, mac, up=True, network=plan.identity.network.name)
+        yield from plug_by_hand(url, plan.old, mac, up=True, network=plan.identity.network)
     if plugged is not None and plugged.old_autostart:
         yield autostart_by_hand(url, plan.old)
     if closed is not None or state.steps["close-intake"] is not Status.PENDING:

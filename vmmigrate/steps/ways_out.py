@@ -57,9 +57,7 @@ def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
     if holder.power is PowerState.OTHER:
         yield resume_by_hand(url, holder.vm)
     if not (holder.stored_link_up if holder.power is PowerState.OFF else holder.link_up):
-        yield from plug_by_hand(
-            url, holder.vm, _mac_of(seen, holder), up=True, network=seen.run.plan.identity.network.name
-        )
+        yield from plug_by_hand(url, holder.vm, _mac_of(seen, holder), up=True, network=seen.run.plan.identity.network)
 
 
 def _was_closed(seen: Seen) -> bool:

@@ -3,9 +3,9 @@ param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
 
 function Set-Hardware($Vm, $Asked) {
-    $known = (Microsoft.PowerShell.Core\Get-Command -Name 'Hyper-V\Set-VM').Parameters
+    $known = @((Microsoft.PowerShell.Core\Get-Command -Name 'Hyper-V\Set-VM').Parameters.Keys)
     $more = @{}
-    if ($known.ContainsKey('AutomaticCheckpointsEnabled')) { $more['AutomaticCheckpointsEnabled'] = $false }
+    if ($known -contains 'AutomaticCheckpointsEnabled') { $more['AutomaticCheckpointsEnabled'] = $false }
     if ($Asked.dynamic_memory) {
         $more['DynamicMemory'] = $true
         $more['MemoryMinimumBytes'] = [int64]$Asked.memory_minimum
@@ -40,11 +40,7 @@ function Remove-Stock($Vm) {
 }
 
 function Add-Nic($Vm, $Wanted) {
-    if ($Wanted.mac -eq '') {
-        $nic = Hyper-V\Add-VMNetworkAdapter -VM $Vm -DynamicMacAddress -Passthru -Confirm:$false
-    } else {
-        $nic = Hyper-V\Add-VMNetworkAdapter -VM $Vm -StaticMacAddress $Wanted.mac -Passthru -Confirm:$false
-    }
+    $nic = Hyper-V\Add-VMNetworkAdapter -VM $Vm -StaticMacAddress $Wanted.mac -Passthru -Confirm:$false
     Set-Vlan $nic ([int]$Wanted.vlan)
     if ($Wanted.spoofing -ne '') {
         Hyper-V\Set-VMNetworkAdapter -VMNetworkAdapter $nic -MacAddressSpoofing $Wanted.spoofing -Confirm:$false

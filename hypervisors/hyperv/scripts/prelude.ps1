@@ -70,7 +70,7 @@ function Get-Switch([string]$Id) {
 }
 
 function Get-NicFacts($Nic) {
-    $vlan = Hyper-V\Get-VMNetworkAdapterVlan -VMNetworkAdapter $Nic
+    $vlan = $Nic.VlanSetting   # in the object already: no call for each NIC of a whole host
     @{
         id = "$($Nic.Id)"
         name = "$($Nic.Name)"
@@ -86,6 +86,12 @@ function Get-NicFacts($Nic) {
     }
 }
 
+# New-VM takes no notes: one in a folder of ours that has neither notes nor a disk was left in the act.
+function Test-Unnamed($Vm) {
+    if ("$($Vm.Notes)" -ne '' -or "$($Vm.Path)" -notmatch '[\\/]vmmigrate-[^\\/]+[\\/][^\\/]+$') { return $false }
+    return (@(Hyper-V\Get-VMHardDiskDrive -VM $Vm).Count -eq 0)
+}
+
 function Get-MachineFacts($Vm) {
     @{
         id = "$($Vm.Id)"
@@ -93,6 +99,7 @@ function Get-MachineFacts($Vm) {
         state = "$($Vm.State)"
         notes = "$($Vm.Notes)"
         path = "$($Vm.Path)"
+        unnamed = (Test-Unnamed $Vm)
         clustered = [bool]$Vm.IsClustered
         replication = "$($Vm.ReplicationState)"
         nics = @(foreach ($nic in @(Hyper-V\Get-VMNetworkAdapter -VM $Vm)) { Get-NicFacts $nic })

@@ -20,13 +20,16 @@ function Remove-Folder([string]$Folder, [string]$Above) {
 Complete-Request $RequestFile {
     param($asked)
     $folders = @($asked.folders)
+    $disks = @()
     $vm = Get-Machine $asked.vm
     if ($null -ne $vm) {
-        if (-not "$($vm.Notes)".Contains($asked.tag) -and -not $asked.by_folder) { return @{ ours = $false } }
-        $folders += "$($vm.Path)"
-        if ("$($vm.State)" -ne 'Off') { Hyper-V\Stop-VM -VM $vm -TurnOff -Force -Confirm:$false }
+        $unnamed = (Test-Unnamed $vm) -and "$($vm.Path)" -match ('[\\/]' + [regex]::Escape($asked.above) + '[\\/][^\\/]+$')
+        if (-not "$($vm.Notes)".Contains($asked.tag) -and -not $unnamed) { return @{ ours = $false } }
+        $disks = @(foreach ($drive in @(Hyper-V\Get-VMHardDiskDrive -VM $vm)) { "$($drive.Path)" })
+        if (@('Off', 'Saved') -notcontains "$($vm.State)") { Hyper-V\Stop-VM -VM $vm -TurnOff -Force -Confirm:$false }
         Hyper-V\Remove-VM -VM $vm -Force -Confirm:$false
     }
-    $left = foreach ($folder in $folders) { if (Remove-Folder $folder $asked.above) { $folder } }
+    $left = @(foreach ($folder in $folders) { if (Remove-Folder $folder $asked.above) { $folder } })
+    $left += @(foreach ($disk in $disks) { if (Microsoft.PowerShell.Management\Test-Path -LiteralPath $disk) { $disk } })
     @{ ours = $true; left = @($left) }
 }

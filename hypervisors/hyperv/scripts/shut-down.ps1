@@ -10,7 +10,12 @@ Complete-Request $RequestFile {
     $component = CimCmdlets\Get-CimInstance -Namespace 'root/virtualization/v2' -ClassName 'Msvm_ShutdownComponent' `
         -Filter "SystemName='$id'"
     if ($null -eq $component) { return @{ found = $true; state = "$($vm.State)"; result = -1 } }
-    $said = CimCmdlets\Invoke-CimMethod -InputObject $component -MethodName 'InitiateShutdown' `
-        -Arguments @{ Force = $false; Reason = 'vmmigrate' }
+    try {
+        $said = CimCmdlets\Invoke-CimMethod -InputObject $component -MethodName 'InitiateShutdown' `
+            -Arguments @{ Force = $false; Reason = 'vmmigrate' }
+    } catch {
+        if ("$($_.CategoryInfo.Category)" -eq 'PermissionDenied') { throw }
+        return @{ found = $true; state = "$($vm.State)"; result = -1 }   # it throws while the guest boots
+    }
     @{ found = $true; state = "$($vm.State)"; result = [int64]$said.ReturnValue }
 }

@@ -4,11 +4,15 @@ param([Parameter(Mandatory = $true)][string]$RequestFile)
 
 function Get-StoreFacts([string]$Path) {
     $facts = @{ path = $Path; size = [int64]0; room = [int64]0; is_there = $false }
-    if (-not (Microsoft.PowerShell.Management\Test-Path -LiteralPath $Path -PathType Container)) { return $facts }
-    $volume = Storage\Get-Volume -FilePath $Path
-    $facts.size = [int64]$volume.Size
-    $facts.room = [int64]$volume.SizeRemaining
-    $facts.is_there = $true
+    try {
+        if (-not (Microsoft.PowerShell.Management\Test-Path -LiteralPath $Path -PathType Container)) { return $facts }
+        $volume = Storage\Get-Volume -FilePath $Path
+        $facts.size = [int64]$volume.Size
+        $facts.room = [int64]$volume.SizeRemaining
+        $facts.is_there = $true
+    } catch {
+        $facts.is_there = $false   # a share, or no right: its room is not known
+    }
     return $facts
 }
 
@@ -19,7 +23,14 @@ Complete-Request $RequestFile {
     foreach ($vm in @(Hyper-V\Get-VM)) {
         foreach ($drive in @(Hyper-V\Get-VMHardDiskDrive -VM $vm)) {
             # of a machine that a run made, the folder above the run's
-            if ("$($drive.Path)" -match '^(.+?)([\\/]vmmigrate-[^\\/]+[\\/][^\\/]+)?[\\/][^\\/]+$') { $paths += $Matches[1] }
+            if ("$($drive.Path)" -match '^(.+?)([\\/]vmmigrate-[^\\/]+[\\/][^\\/]+)?[\\/][^\\/]+$') {
+                $folder = $Matches[1]
+                # beside a machine's own folder, not within it: that one may be deleted some day
+                if ($folder -eq "$($vm.Path)" -or $folder.StartsWith("$($vm.Path)\")) {
+                    $folder = Microsoft.PowerShell.Management\Split-Path -Path "$($vm.Path)" -Parent
+                }
+                $paths += $folder
+            }
         }
     }
     if ($asked.store -ne '') { $paths = @($asked.store) }

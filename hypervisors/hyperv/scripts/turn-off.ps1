@@ -6,6 +6,6 @@ Complete-Request $RequestFile {
     $vm = Get-Machine $asked.vm
     if ($null -eq $vm) { return @{ found = $false } }
     if (-not "$($vm.Notes)".Contains($asked.tag)) { return @{ found = $true; ours = $false } }
-    if ("$($vm.State)" -ne 'Off') { Hyper-V\Stop-VM -VM $vm -TurnOff -Force -Confirm:$false }
+    if (@('Off', 'Saved') -notcontains "$($vm.State)") { Hyper-V\Stop-VM -VM $vm -TurnOff -Force -Confirm:$false }
     @{ found = $true; ours = $true }
 }

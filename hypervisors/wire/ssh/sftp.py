@@ -1,4 +1,4 @@
-"""Files over SFTP: small ones at once, a large one in a stream that goes on where an earlier one broke off."""
+"""Files over SFTP: small ones at once, a large one in a stream."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,34 +38,21 @@ class Files:
         with self._within(), self._client.open(path, "rb") as file:
             return bytes(file.read(most))
 
-    def size(self, path: str) -> int:
-        """Bytes; 0 where there is no such file."""
-        with self._within():
-            try:
-                return int(self._client.stat(path).st_size or 0)
-            except FileNotFoundError:
-                return 0
-
     def send(self, source: Path, path: str, moved: Callable[[int, int], None]) -> None:
-        """All of `source`, from where the file there ends: many pieces are under way at once.
+        """All of `source`, many pieces under way at once.
 
         `moved` hears how many bytes of how many are there.
         """
         total = source.stat().st_size
         allowed = Allowance(self._quiet, at_most=_LONGEST)
-        start = self.size(path)
-        start = 0 if start > total else start
-        with source.open("rb") as file, self._within(allowed):
-            file.seek(start)
-            with self._client.open(path, "r+b" if start else "wb") as there:
-                there.seek(start)
-                there.set_pipelined(True)
-                done = start
-                while piece := file.read(_PIECE):
-                    there.write(piece)
-                    allowed.moved(len(piece))
-                    done += len(piece)
-                    moved(done, total)
+        done = 0
+        with source.open("rb") as file, self._within(allowed), self._client.open(path, "wb") as there:
+            there.set_pipelined(True)
+            while piece := file.read(_PIECE):
+                there.write(piece)
+                allowed.moved(len(piece))
+                done += len(piece)
+                moved(done, total)
 
     def remove(self, path: str) -> None:
         with self._within():

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
-from hypervisors import VmRef, autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import Network, VmRef, autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 
 VM = VmRef("id-1", "mail gw")
 MAC = "52:54:00:00:00:01"
@@ -45,9 +46,12 @@ def test_no_sdk_is_loaded_for_it() -> None:
 
 def test_hyper_v_is_told_the_switch_and_a_bare_mac() -> None:
     url = "hyperv+ssh://admin@hv1"
-    [up] = plug_by_hand(url, VM, MAC, up=True, network="LAN's")
+    lan = Network("LAN", "switch", id="5e'1", vlan=30)
+    vlan, up = plug_by_hand(url, VM, MAC, up=True, network=lan)
     assert f"-eq '{VM.id}'" in up
-    assert f"-eq '{MAC.replace(':', '').upper()}' | Connect-VMNetworkAdapter -SwitchName 'LAN''s' (mail gw;" in up
+    assert f"-eq '{MAC.replace(':', '').upper()}' | Set-VMNetworkAdapterVlan -Access -VlanId 30 (mail gw)" in vlan
+    assert "| Connect-VMNetworkAdapter -VMSwitch (Get-VMSwitch -Id '5e''1') (mail gw;" in up
+    assert "-Untagged" in plug_by_hand(url, VM, MAC, up=True, network=replace(lan, vlan=0))[0]
     [down] = plug_by_hand(url, VM, MAC, up=False)
     assert "| Disconnect-VMNetworkAdapter (" in down
     assert start_by_hand(url, VM).startswith("Get-VM | Where-Object { $_.Id -eq ")

@@ -121,7 +121,7 @@ def test_our_tag_is_kept_and_hidden() -> None:
     assert notes.text_of(both.replace("\n", "\r\n")) == "Owner:\nmail team"
     assert notes.with_text(both, "another") == f"another\n{line}"
     assert notes.with_text("only theirs", "") == ""
-    tag = notes.tag_of(notes.completed(both), "")
+    tag = notes.tag_of(notes.completed(both), "", unnamed=False)
     assert tag is not None
     assert (tag.run_id, tag.vm, tag.complete) == ("run-1", "0a-b", True)
     assert both.find(notes.prefix_of("run-1", "0A-b")) > 0
@@ -138,7 +138,8 @@ def test_our_tag_is_kept_and_hidden() -> None:
     ],
 )
 def test_before_there_are_notes_the_folder_is_the_tag(path: str, run: str) -> None:
-    tag = notes.tag_of("", path)
+    assert notes.tag_of("", path, unnamed=False) is None
+    tag = notes.tag_of("", path, unnamed=True)
     assert (tag.run_id if tag else "") == run
     assert tag is None or (tag.vm == "" and not tag.complete)
 
@@ -180,23 +181,33 @@ def test_a_list_of_one_may_come_unwrapped() -> None:
 
 @pytest.mark.parametrize(
     ("state", "power"),
-    [("Running", "running"), ("Off", "off"), ("Stopping", "running"), ("Saved", "other"), ("OffCritical", "other")],
+    [
+        ("Running", "running"),
+        ("Off", "off"),
+        ("Stopping", "running"),
+        ("Saved", "off"),
+        ("Paused", "other"),
+        ("OffCritical", "other"),
+    ],
 )
 def test_what_is_neither_running_nor_off_is_neither(state: str, power: str) -> None:
     assert reading.power_of({"state": state}) is PowerState(power)
 
 
 @pytest.mark.parametrize(
-    ("path", "folder"),
+    ("path", "machine", "folder"),
     [
-        ("C:\\VMs\\gw\\gw.vhdx", "C:\\VMs\\gw"),
-        ("C:\\VMs\\vmmigrate-run-1\\gw\\gw.vhdx", "C:\\VMs"),
-        ("D:\\gw.vhdx", "D:"),
-        ("", ""),
+        ("D:\\disks\\gw.vhdx", "C:\\VMs\\gw", "D:\\disks"),
+        ("C:\\VMs\\gw\\Virtual Hard Disks\\gw.vhdx", "C:\\VMs\\gw", "C:\\VMs"),
+        ("C:\\VMs\\gw\\gw.vhdx", "C:\\VMs\\gw", "C:\\VMs"),
+        ("C:\\VMs\\gw-2\\gw.vhdx", "C:\\VMs\\gw", "C:\\VMs\\gw-2"),
+        ("C:\\VMs\\vmmigrate-run-1\\gw\\gw.vhdx", "C:\\VMs\\vmmigrate-run-1\\gw", "C:\\VMs"),
+        ("D:\\gw.vhdx", "", "D:"),
+        ("", "", ""),
     ],
 )
-def test_the_store_of_a_disk_is_the_folder_that_could_hold_another(path: str, folder: str) -> None:
-    assert reading.folder_of(path) == folder
+def test_the_store_of_a_disk_is_the_folder_that_could_hold_another(path: str, machine: str, folder: str) -> None:
+    assert reading.folder_of(path, machine) == folder
 
 
 # ---- the URL -------------------------------------------------------------------------------------------------

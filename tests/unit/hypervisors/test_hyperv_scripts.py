@@ -24,7 +24,7 @@ CMDLETS = {
     },
     "Hyper-V": {
         "Add-VMHardDiskDrive": "VM ControllerType ControllerNumber ControllerLocation Path Passthru Confirm",
-        "Add-VMNetworkAdapter": "VM DynamicMacAddress StaticMacAddress Passthru Confirm",
+        "Add-VMNetworkAdapter": "VM StaticMacAddress Passthru Confirm",
         "Connect-VMNetworkAdapter": "VMNetworkAdapter VMSwitch Confirm",
         "Disconnect-VMNetworkAdapter": "VMNetworkAdapter Confirm",
         "Get-VHD": "Path",

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from small_ova import DISK_SIZE, stream_optimized, write_folder, write_ova
 
+from hypervisors import roomy
+
 pytest.importorskip("pyVmomi", reason="needs pyvmomi")
 
 from hypervisors import (
@@ -141,11 +143,11 @@ def test_a_whole_file_has_the_digest_of_its_bytes(tmp_path: Path) -> None:
 class TestRoom:
     def test_the_first_folder_that_has_it(self, tmp_path: Path) -> None:
         nowhere = tmp_path / "nowhere"
-        assert streaming.roomy_folder(1, [nowhere, tmp_path]) == tmp_path
+        assert roomy.roomy_folder(1, [nowhere, tmp_path], by_hand="qemu-img") == tmp_path
 
     def test_none_has_it(self, tmp_path: Path) -> None:
         with pytest.raises(NoRoom, match="the image is converted before it is sent") as caught:
-            streaming.roomy_folder(1 << 60, [tmp_path, tmp_path / "nowhere"])
+            roomy.roomy_folder(1 << 60, [tmp_path, tmp_path / "nowhere"], by_hand="qemu-img")
         assert f"{tmp_path} has" in str(caught.value)
         assert "TMPDIR" in caught.value.hint
 
@@ -153,7 +155,7 @@ class TestRoom:
         self, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         image = an_image(tmp_path, "raw")
-        monkeypatch.setattr(streaming, "_free", lambda place: 0)
+        monkeypatch.setattr(roomy, "_free", lambda place: 0)
         with pytest.raises(NoRoom), streaming.streamed(image, no_progress):
             raise AssertionError("it went on")
         assert list(scratch.iterdir()) == []
@@ -161,7 +163,7 @@ class TestRoom:
     def test_tmpdir_is_the_first_choice(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.undo()
         monkeypatch.setattr(streaming.tempfile, "tempdir", str(tmp_path))
-        assert streaming.folders() == [tmp_path, Path("/var/tmp")]
+        assert roomy.folders() == [tmp_path, Path("/var/tmp")]
 
 
 def test_without_qemu_img_only_what_is_streamable_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
