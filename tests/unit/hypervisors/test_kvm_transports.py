@@ -67,5 +67,5 @@ def test_are_refused(url: str, why: str) -> None:
 def test_a_pin_that_nobody_looks_at_is_refused() -> None:
     for url in ("qemu:///system", "qemu+libssh://kvm1/system", "qemu+tls://kvm1/system"):
         transports.refuse_ssh_settings(url, SshAccess())
-        with pytest.raises(Unusable, match=r"hypervisor\.host_key is for qemu\+ssh:// alone"):
+        with pytest.raises(Unusable, match=r"hypervisor\.host_key is for qemu\+ssh:// and hyperv\+ssh:// alone"):
             transports.refuse_ssh_settings(url, SshAccess(host_key="SHA256:x"))
