@@ -81,10 +81,10 @@ class Side:
             self._software[shell] = detect(shell)
         return self._software[shell]
 
-    def keeps_first_password(self, shell: Shell) -> bool:
-        """Whether the server has just taken the password that the image had, and not a new one; a key says nothing."""
+    def keeps_first_password(self, shell: Shell) -> bool | None:
+        """Whether the server has just taken the password that the image had, and not a new one. None: it took a key."""
         accepted = shell.accepted if isinstance(shell, SshShell) else None
-        return accepted is not None and accepted == self._secrets.get(f"{self.name}.ssh.password")
+        return None if accepted is None else accepted == self._secrets.get(f"{self.name}.ssh.password")
 
     def hang_up(self, host: str) -> None:
         for key in [key for key in self._open if key[0] == host]:

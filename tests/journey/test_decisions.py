@@ -7,6 +7,7 @@ import pytest
 
 from fixtures.appliance import hostkey, machine, seed
 from fixtures.appliance.files import Root
+from fixtures.appliance.root import password_line
 from fixtures.appliance.store import FILE_STORE
 from tests.journey import moving
 from tests.journey.story import ATTENTION, DONE, KILLED, WENT_BACK, Stop, Story, Told
@@ -102,6 +103,39 @@ def test_a_prepared_run_stays_so_until_it_is_decided_and_knows_it_after_a_kill(s
     told = resume(story)
     assert told.status == DONE, told.err
     assert status(story)["accepted"] == IDS.split(",")
+
+
+def test_what_passed_when_it_was_prepared_is_compared_again_days_later(story: Story) -> None:
+    """In either gateway, at the cutover, and where that was killed after all was settled."""
+    assert story.prepare(**UNDECIDED).status == DONE
+    old_root(story).write(KEYS, f"{KEY} admin@desk\n".encode(), 0o600)
+    new_root(story).write(machine.OTHER_LISTENERS, b"161\n")
+    told = cutover(story, "--accept", IDS)
+    assert (told.status, untouched(story)) == (ATTENTION, True)
+    assert "authorized-keys: keys that may log in over SSH: expected as in the old gateway; seen: sa: 1 key" in told.err
+    assert "listeners: ports at which the guests listen" in told.err
+    assert "--accept authorized-keys,listeners" in told.err
+    both = f"{IDS},authorized-keys,listeners"
+    assert cutover(story, "--accept", both, stop=("SIGKILL", "after", ("done", "decide"))).status == KILLED
+    old_root(story).write(KEYS, f"{KEY} admin@desk\n{KEY[:-1]}8 another\n".encode(), 0o600)
+    told = resume(story)
+    assert (told.status, untouched(story)) == (ATTENTION, True)
+    assert "seen: sa: 2 keys missing" in told.err
+    new_root(story).write(KEYS, old_root(story).read(KEYS), 0o600)
+    told = cutover(story)
+    assert told.status == DONE, told.err
+    assert status(story)["accepted"] == ["main-cf", "maps", "listeners", "first-password"]
+
+
+def test_what_was_fixed_meanwhile_did_pass(story: Story) -> None:
+    assert story.prepare(**UNDECIDED).status == DONE
+    account = seed.Account("sa", "fixed-meanwhile")
+    new_root(story).write("/etc/standin/passwords", password_line(account), 0o600)
+    story.secrets["VMMIGRATE_NEW_SSH_NEW_PASSWORD"] = account.password
+    told = cutover(story, "--accept", IDS)
+    assert told.status == DONE, told.err
+    assert "did not pass" not in story.command("status", story.run_id).out
+    assert status(story)["accepted"] == ["main-cf", "maps"]
 
 
 @pytest.mark.parametrize("both", [True, False])

@@ -170,7 +170,7 @@ SWITCH = Phase(
             holds=close_console.holds,
             undone=Nothing("it lets this workstation in, closed or not"),
             remedy="see the old gateway's firewall, as root: nft list ruleset",
-            looks_back=tuple(step.name for step in (*PREPARE.steps, *DECIDE.steps)),
+            looks_back=tuple(step.name for step in PREPARE.steps),
             changes=(Change("old", "firewall rules that close its console to all but this workstation"),),
         ),
         Step(

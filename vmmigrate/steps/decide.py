@@ -1,10 +1,10 @@
 """Before anything of the old gateway is touched: what differs has been accepted by the operator, or is no more."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from vmmigrate.errors import Undecided
-from vmmigrate.facts import Checked, NewGuest, OldState, Opened, Verified, VerifiedLive
+from vmmigrate.facts import Checked, Intake, NewGuest, OldState, Opened, Verified, VerifiedLive
 from vmmigrate.findings import Check, Checks, in_words
 from vmmigrate.learnt import Facts
 from vmmigrate.run.stage import Run
@@ -17,7 +17,7 @@ _OPEN = "things are to be decided before the new gateway serves"
 
 @dataclass(frozen=True)
 class Decided:
-    """What `verify` saw differ, looked at again. What does not pass, the operator accepts. Learnt by `decide`."""
+    """What `verify` compared, looked at again. What does not pass, the operator accepts. Learnt by `decide`."""
 
     checks: Checked = ()
 
@@ -27,11 +27,33 @@ class Decided:
 
 
 def do(run: Run) -> None:
-    """What did not pass is looked at once more: it may have been fixed meanwhile. Raises Undecided."""
-    asked = {check.id for check in failed(run.facts)}
-    now = differences.compared(run, 0.0, asked) if asked else Checks()
+    """All is looked at once more: days may lie between, and either guest may have been edited. Raises Undecided."""
+    now = _now(run)
     require(run, now)
     run.learn(Decided(tuple(now.all)))
+
+
+def holds(run: Run) -> Iterator[Check]:
+    """Nothing differs that was not settled. With its intake closed the old guest listens at fewer ports."""
+    if run.facts.find(Intake) is None:
+        now = _now(run)
+        undecided = _undecided(run, now.failed)
+        yield from (check for check in now.all if check.passed or check in undecided)
+
+
+def _now(run: Run) -> Checks:
+    """What nobody can answer any more stays as `verify` saw it.
+
+    The image's first account is tried again only where it was valid: a log-in leaves traces in the database, and who
+    makes it valid again changes that, which `verify` looks at.
+    """
+    before = failed(run.facts)
+    ids = {check.id for check in before}
+    asked = [each for each in DECISIONS if each in ids or each != "first-account"]
+    now = differences.compared(run, 0.0 if "ports" in ids else run.settings.limits.restart, asked)
+    answered = {check.id for check in now.all}
+    now.all += [check for check in before if check.id not in answered]
+    return now
 
 
 def require(run: Run, checks: Checks) -> None:
@@ -63,7 +85,7 @@ def failed(facts: Facts) -> tuple[Check, ...]:
 
 
 def checks(facts: Facts) -> tuple[Check, ...]:
-    """What `verify` compared, and of what was looked at again only that."""
+    """What `verify` compared, each as it was seen last."""
     verified, decided = facts.find(Verified), facts.find(Decided)
     again = decided.checks if decided else ()
     ids = {check.id for check in again}
@@ -99,5 +121,6 @@ STEP = Step(
     Nothing("it only reads"),
     learns=(Decided,),
     needs=(OldState, NewGuest, Verified),
-    holds=Nothing("`verify` is looked at; what was accepted is recorded"),
+    holds=holds,
+    remedy="see who changes either gateway",
 )

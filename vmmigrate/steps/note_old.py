@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
+from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import ports
 from vmmigrate.appliance.units import unit_states
@@ -18,9 +19,9 @@ _AS_NOTED = "as noted"
 
 def do(run: Run) -> None:
     shell = run.old_shell
-    software = run.doors.old.software(shell)
+    software, look = run.doors.old.software(shell), looking(shell)
     known = run.facts.last(OldState) if run.facts.find(Intake) else None  # a closed intake shows this workstation none
-    served = known.ports if known else ports.served(shell, software, run.old_host, run.doors.old.dial)
+    served = known.ports if known else ports.served(look, software, run.old_host, run.doors.old.dial)
     run.learn(
         OldState(
             packages=software.packages,
@@ -28,7 +29,7 @@ def do(run: Run) -> None:
             if known
             else mail.banner(run.old_host, run.settings.old.smtp_port, dial=run.doors.old.dial),
             units=unit_states(shell, software.units.restart_order),
-            settings=_settings(run),
+            settings=_settings(run, look),
             workstation=shell.own_address(),
             seen_as=shell.seen_address(),
             ports=served,
@@ -43,15 +44,19 @@ def holds(run: Run) -> Iterator[Check]:
     """
     if run.facts.find(Plugged) is not None:
         return
-    drift = mail.drift(run.facts.of(OldState).settings, _settings(run))
+    look, with_tls = looking(run.old_shell), run.rundir.tls.exists()
+    if with_tls:  # with its questions go those about the settings
+        tls.look_at(look, run.doors.old.software(run.old_shell), web=True, smtp=True)
+    drift = mail.drift(run.facts.of(OldState).settings, _settings(run, look))
     changed = {*drift.missing, *drift.added, *drift.changed}
     yield Check("old-settings", "main.cf of the old gateway", _AS_NOTED, *_seen(changed))
     backup = run.facts.find(Backup)
     if backup is not None and not backup.by_hand:  # such an archive cannot be exported again: `close-intake` reports it
         yield Check("old-database", "the old gateway's database", _AS_NOTED, *_seen(changed_tables(run)))
-    if run.rundir.tls.exists():
+    if with_tls:
         kept = tls.TlsBundle.from_bytes(run.rundir.sealed.decrypt_small(run.rundir.tls)).fingerprints
-        yield Check("old-tls", "the old gateway's certificates", _AS_NOTED, *_seen(_differing(kept, _leaves(run))))
+        now = _differing(kept, _leaves(run, look))
+        yield Check("old-tls", "the old gateway's certificates", _AS_NOTED, *_seen(now))
 
 
 def changed_tables(run: Run) -> set[str]:
@@ -61,13 +66,12 @@ def changed_tables(run: Run) -> set[str]:
     return _differing(before.tables, now.tables)
 
 
-def _settings(run: Run) -> dict[str, str]:
-    return mail.settings_digest(mail.settings(run.old_shell), run.rundir.sealed.digest_key())
+def _settings(run: Run, look: LookingShell) -> dict[str, str]:
+    return mail.settings_digest(mail.settings(look), run.rundir.sealed.digest_key())
 
 
-def _leaves(run: Run) -> Mapping[str, object]:
-    shell = run.old_shell
-    return tls.collect(shell, run.doors.old.software(shell)).fingerprints
+def _leaves(run: Run, look: LookingShell) -> Mapping[str, object]:
+    return tls.collect(look, run.doors.old.software(run.old_shell)).fingerprints
 
 
 def _differing(before: Mapping[str, object], now: Mapping[str, object]) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hypervisors import LoginRefused
 from vmmigrate.appliance import mail, transports
 from vmmigrate.appliance.database import lost, read_database
+from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
@@ -20,10 +21,11 @@ def do(run: Run) -> None:
     """
     host, limit = run.new_guest.staging_address, run.settings.limits.restart
     checks = compare_all(COMPARISONS, run, host, limit, Checks())
-    differing = differences.compared(run, 0.0 if checks.failed else limit)
+    new = looking(run.new_shell)
+    differing = differences.compared(run, 0.0 if checks.failed else limit, new=new)
     compare_all((DATABASE,), run, host, limit, checks)
     decide.say(run, differing.failed)
-    run.learn(Verified((*checks.all, *differing.all), differences.names(run, differing)))
+    run.learn(Verified((*checks.all, *differing.all), differences.names(run, differing, new)))
     checks.refuse_if_failed()
 
 
