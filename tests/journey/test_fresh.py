@@ -128,6 +128,24 @@ def test_each_way_back_opens_the_old_console(story: Story, back: tuple[str, ...]
     assert (story.console_answers_the_world(), story.answers_the_world()) == (True, True)
 
 
+def test_a_console_that_stays_closed_is_named_with_what_opens_it_though_mail_flows(story: Story) -> None:
+    assert story.prepare().status == DONE
+    assert story.cutover(stop=CLOSED).status == KILLED
+    password = story.secrets["VMMIGRATE_OLD_SSH_PASSWORD"]
+    story.secrets["VMMIGRATE_OLD_SSH_PASSWORD"] = "another by now"
+    told = story.rollback()
+    story.lab.settle()
+    assert (told.status, story.answers_the_world(), story.console_answers_the_world()) == (ATTENTION, True, False)
+    assert "as root: nft delete table inet vmmigrate_console" in told.err
+    assert "old VM: live, but its console may be closed to others\n" in told.out
+    shown = story.command("status", story.run_id).out
+    assert "as root: nft delete table inet vmmigrate_console" in shown
+    story.secrets["VMMIGRATE_OLD_SSH_PASSWORD"] = password
+    told = story.rollback()
+    assert (told.status, story.console_answers_the_world()) == (DONE, True), told.err
+    assert "may be closed" not in told.out
+
+
 def test_an_old_guest_that_was_restarted_has_its_console_closed_again(story: Story) -> None:
     def restart(story: Story) -> None:
         moving.restart(story, moving.old(story))

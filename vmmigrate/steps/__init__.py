@@ -168,7 +168,7 @@ SWITCH = Phase(
             close_console.undo,
             learns=(facts.ConsoleClosed,),
             holds=close_console.holds,
-            undone=Nothing("it lets this workstation in, closed or not"),
+            undone=Nothing("without a password nobody sees it from here; an undo that failed is recorded, and done again"),
             remedy="see the old gateway's firewall, as root: nft list ruleset",
             looks_back=tuple(step.name for step in PREPARE.steps),
             changes=(Change("old", "firewall rules that close its console to all but this workstation"),),

@@ -6,7 +6,7 @@ from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_b
 from vmmigrate import properties
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND
 from vmmigrate.doors import Doors
-from vmmigrate.facts import CarriedMail, Intake, NewGuest, NewVm, Opened, Plugged, VerifiedLive
+from vmmigrate.facts import CarriedMail, ConsoleClosed, Intake, NewGuest, NewVm, Opened, Plugged, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.learnt import Facts
@@ -20,6 +20,7 @@ from vmmigrate.steps import (
     PREPARE,
     SWITCH,
     carry,
+    close_console,
     decide,
     expecting,
     follows,
@@ -136,7 +137,7 @@ def machines(state: RunState, outcome: str) -> Mapping[str, str]:
     switch, unknown = state.steps["switch"], "unknown: check its link"
     unplugged_old = "kept, switched off" if outcome == "finished" else "kept, unplugged"
     closed = state.steps["close-intake"] is not Status.PENDING
-    live_old = "plugged in, but its mail intake may be closed" if closed else "live"
+    live_old = "plugged in, but its mail intake may be closed" if closed else service.live_in_words(state)
     unplugged = "kept, unplugged" if state.facts.find(NewVm) else "deleted or never made"
     return {
         "old VM": {Status.DONE: unplugged_old, Status.PENDING: live_old}.get(switch, unknown),
@@ -207,6 +208,8 @@ def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
         yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
         yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"
         yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
+    elif state.facts.last(ConsoleClosed) is not None or close_console.may_be_closed(state):
+        yield f"on the screen of {plan.old.name}, as root: {close_console.BY_HAND}"
 
 
 def alone(state: RunState) -> bool:

@@ -9,10 +9,10 @@ from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
 from vmmigrate.facts import Claim, NewVm, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
-from vmmigrate.run.fold import Status
+from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
-from vmmigrate.steps import elsewhere, gone, guards
+from vmmigrate.steps import close_console, elsewhere, gone, guards
 from vmmigrate.steps.seen import Seen, serves
 from vmmigrate.steps.ways_out import to_one, way_out
 
@@ -172,16 +172,21 @@ def _since(seen: Seen, one: Holder, past: Sequence[Outage]) -> str:
 def _machines(seen: Seen, *, open_: bool) -> dict[str, str]:
     """`open_`: the one that is plugged in takes mail."""
     return {
-        "old VM": _old_in_words(seen.old, open_=open_),
+        "old VM": _old_in_words(seen.old, open_=open_, live=live_in_words(seen.standing.state)),
         "new VM": _new_in_words(seen, seen.new, open_=open_),
     }
 
 
-def _old_in_words(old: Holder | None, *, open_: bool) -> str:
+def live_in_words(state: RunState) -> str:
+    """Of an old VM that takes mail."""
+    return "live, but its console may be closed to others" if close_console.may_be_closed(state) else "live"
+
+
+def _old_in_words(old: Holder | None, *, open_: bool, live: str) -> str:
     if old is None:
         return "not seen with this MAC: check its NIC"
     if serves(old):
-        return "live" if open_ else "plugged in, but its mail intake may be closed"
+        return live if open_ else "plugged in, but its mail intake may be closed"
     if old.is_live:
         return _PAUSED
     return "kept, unplugged" if old.power is not PowerState.OFF else "kept, switched off"
