@@ -62,8 +62,8 @@ def cutover(run_id: str, parts: Parts, terms: Terms = Terms(), agree: Agree | No
             agree = None
         with connected(recorded, parts) as (engine, run):
             _may(engine, run, stop, agree)
-            engine.often, run.accepts, run.permits = terms.rounds, terms.accept, terms.budget
-            run.longer = terms.accept_outage
+            engine.often, run.accepts = terms.rounds, terms.accept
+            run.permitted_outage, run.outage_accepted = terms.budget, terms.accept_outage
             report_start(run, stop.verb)
             engine.turn_forward("asked for by the operator", past=stop.stands_as)
             supervise(engine, run, Engine.go_on)

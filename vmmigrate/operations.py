@@ -97,16 +97,22 @@ def start(itinerary: Itinerary, plan: str, run: Run, recorder: Recorder, *, verb
 
 
 def resume(
-    run_id: str, parts: Parts, *, accepts: tuple[str, ...] = (), permits: float | None = None, longer: bool = False
+    run_id: str,
+    parts: Parts,
+    *,
+    accept: tuple[str, ...] = (),
+    budget: float | None = None,
+    accept_outage: bool = False,
 ) -> str:
-    """Continue in the recorded direction; returns the outcome. `accepts`, `permits`, `longer`: as of `Run`."""
+    """Continue in the recorded direction; returns the outcome. `accept`, `budget`, `accept_outage`: as of `Terms`."""
     with run_taken_up(run_id, "resume", parts) as recorded:
         _refuse_to_resume(recorded.standing)
         with connected(recorded, parts) as (engine, run):
             standing = engine.standing
             _fetch_for_the_recorded_way(run, standing)
             report_start(run, "resume")
-            run.discard, run.accepts, run.permits, run.longer = _permitted(standing), accepts, permits, longer
+            run.discard, run.accepts = _permitted(standing), accept
+            run.permitted_outage, run.outage_accepted = budget, accept_outage
             amiss = _undone_no_more(engine, standing.itinerary.everything) if standing.finishing else False
             require(run, engine.journal, standing, "resume", *_guards(standing, amiss=amiss))
             if standing.paused_at:

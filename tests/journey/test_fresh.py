@@ -75,6 +75,8 @@ def test_the_old_console_is_closed_to_others_for_the_last_look_and_what_it_shows
     told = story.resume()
     assert told.status == WENT_BACK, told.out
     assert "seen: changed: cm_users" in told.err
+    assert f"add --accept-outage (no mail for minutes); then: vmmigrate cutover {story.run_id}, or" in told.err
+    assert "vmmigrate resume" not in told.err + told.out
     assert not any(step == "close-intake" for _, step in story.recorded)
     assert (story.console_answers_the_world(), story.answers_the_world()) == (True, True)
     assert story.cutover().status == DONE

@@ -107,8 +107,8 @@ def resume(
     from vmmigrate.settings.accepting import accepted
 
     def act(parts: "Parts", _: Any) -> None:
-        permits = seconds(budget) if budget else None
-        operations.resume(run, parts, accepts=accepted(accept), permits=permits, longer=accept_outage)
+        longest = seconds(budget) if budget else None
+        operations.resume(run, parts, accept=accepted(accept), budget=longest, accept_outage=accept_outage)
 
     carry_out(act, json=json, config=config, run_id=run)
 

@@ -296,5 +296,5 @@ class Engine:
             record_learnt(self.journal, step, value)
             self.stage.facts = self._state.facts
 
-        back = self._state.back
+        back, self.stage.onward = self._state.back, self.standing.onward
         self.stage.enter(step.name, learn, leave_behind=back is not None and back.leave_behind)

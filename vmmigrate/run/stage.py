@@ -73,9 +73,9 @@ class Run:
     leave_behind: bool = False
     discard: Discard = Discard()
     unseen: tuple[str, ...] = ()  # what a `finish` could not see, for its record
-    onward: str = "resume"  # the command that goes forward again where this process stops
-    permits: float | None = None  # seconds without mail, by the command itself
-    longer: bool = False  # whether an outage of minutes is accepted, by the command itself
+    onward: str = "resume"  # the command that goes forward again where this step stops the run
+    permitted_outage: float | None = None  # seconds without mail, by the command itself
+    outage_accepted: bool = False  # one of minutes, by the command itself
     accepts: tuple[str, ...] = ()  # ids of what may stay otherwise than it should be, by the command itself
     _learn: Callable[[object], None] = lambda value: None
     _found: dict[str, str] = field(default_factory=dict)  # by host key: where this process found the new guest
@@ -115,12 +115,12 @@ class Run:
     @property
     def budget(self) -> float | None:
         """Seconds without mail that the operator permits before the commit. None: as long as it takes."""
-        return self.permits or self.settings.switch.budget
+        return self.permitted_outage or self.settings.switch.budget
 
     @property
     def accepts_outage(self) -> bool:
         """Whether all may be prepared once more while nobody takes mail."""
-        return self.longer or self.settings.switch.accept_outage
+        return self.outage_accepted or self.settings.switch.accept_outage
 
     # ---- reporting and waiting -------------------------------------------------------------------------------
 

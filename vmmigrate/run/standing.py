@@ -119,9 +119,9 @@ class Standing:
 
     @property
     def onward(self) -> str:
-        """The command that goes forward from here."""
-        stop = self.stands_again or self.may_go_past if self.state.stood else None
-        return stop.verb if stop else "resume"
+        """The command that goes forward from here; of what was begun beyond its stop, once that is undone."""
+        stop, again = self.itinerary.stop, self.state.stood and self.prepared and not self.committed
+        return stop.verb if stop and again else "resume"
 
     @property
     def prepared(self) -> bool:

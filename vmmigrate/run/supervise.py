@@ -23,8 +23,6 @@ from vmmigrate.step import UndoRefused
 
 def supervise(engine: Engine, run: Run, act: Callable[[Engine], None]) -> None:
     """Do it; on failure before the commit go back; report how it ended."""
-    stop = engine.itinerary.stop if engine.standing.state.stood else None
-    run.onward = stop.verb if stop else "resume"
     try:
         _to_its_end(engine, run, act)
     except JournalFailed as failed:

@@ -47,7 +47,8 @@ PREPARE = Phase(
             READ_ONLY,
             learns=(facts.OldState,),
             holds=note_old.holds,
-            remedy="see who changes the old gateway's settings, and let them wait; where mail does: --accept-outage",
+            remedy="see who changes the old gateway, and let them wait; if the changes come from mail itself, add"
+            " --accept-outage (no mail for minutes)",
             otherwise=Otherwise.FROM_HERE,  # what changed is not in the new VM, and an import into it is never repeated
         ),
         Step(
@@ -168,7 +169,9 @@ SWITCH = Phase(
             close_console.undo,
             learns=(facts.ConsoleClosed,),
             holds=close_console.holds,
-            undone=Nothing("without a password nobody sees it from here; an undo that failed is recorded, and done again"),
+            undone=Nothing(
+                "without a password nobody sees it from here; an undo that failed is recorded, and done again"
+            ),
             remedy="see the old gateway's firewall, as root: nft list ruleset",
             looks_back=tuple(step.name for step in PREPARE.steps),
             changes=(Change("old", "firewall rules that close its console to all but this workstation"),),
