@@ -8,11 +8,12 @@ import pytest
 
 from tests.journey.conftest import Worlds
 from tests.journey.records import number
-from tests.journey.story import DONE, INTERRUPTED, KILLED, Stop, Story, assert_same
+from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, Stop, Story, assert_same
 from tests.journey.transplant import transplant
 
 JOURNALS = Path(__file__).parents[1] / "journals"
 SCHEMA_1 = JOURNALS / "schema-1"
+ACCEPTED = "--accept", "main-cf,maps,first-password"  # as of every migration of this lab
 KINDS_OF_SCHEMA_1 = frozenset(
     ("run", "begin", "learnt", "done", "failed", "direction", "undo", "undone", "paused", "end", "finished")
 )
@@ -61,7 +62,7 @@ def taken_over(story: Story, name: str) -> None:
 @pytest.mark.parametrize("name", STOPS)
 def test_a_run_of_an_earlier_version_is_resumed(story: Story, name: str, undisturbed: Worlds) -> None:
     taken_over(story, name)
-    told = story.resume()
+    told = story.resume(*ACCEPTED)
     assert told.status == DONE, told.err
     assert_same(story.world(), undisturbed.migrated)
     assert (story.live(), story.conflicts(), story.answers_the_world()) == (["new"], [], True)
@@ -81,10 +82,23 @@ def test_a_run_of_an_earlier_version_is_rolled_back(story: Story, name: str, und
 @pytest.mark.slow
 def test_what_resumes_an_earlier_journal_writes_nothing_that_its_version_cannot_read(story: Story) -> None:
     taken_over(story, "interrupted")
-    assert story.resume().status == DONE
+    assert story.resume(*ACCEPTED).status == DONE
     assert {record["kind"] for record in story.journal} <= KINDS_OF_SCHEMA_1
     groups = {record["group"] for record in story.journal if record["kind"] == "learnt"}
     assert groups <= {record["group"] for record in records_of("migrated") if record["kind"] == "learnt"}
+
+
+@pytest.mark.slow
+def test_a_run_that_has_no_step_for_it_stops_for_what_is_to_be_decided_too(story: Story) -> None:
+    taken_over(story, "interrupted")
+    nothing = {"switch": {"accept": ""}}
+    told = story.command("resume", story.run_id, **nothing)
+    assert (told.status, story.live(), story.answers_the_world()) == (ATTENTION, ["old"], True), told.err
+    assert f"vmmigrate resume {story.run_id} --accept main-cf,maps,first-password" in told.err
+    told = story.command("resume", story.run_id, *ACCEPTED, **nothing)
+    assert told.status == DONE, told.err
+    seen = json.loads(story.command("status", story.run_id, "--json").out)
+    assert seen["accepted"] == ["main-cf", "maps", "first-password"]
 
 
 @pytest.mark.slow

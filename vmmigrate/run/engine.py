@@ -40,7 +40,7 @@ class Engine:
         self._steps = readable_steps(self.itinerary, state, self.journal.records)
         if state.back:
             self.standing.scope_of(state.back)
-        self.stage.facts = state.facts
+        self.stage.facts, self.stage.steps = state.facts, tuple(state.steps)
 
     # ---- the three verbs ---------------------------------------------------------------------------------
 

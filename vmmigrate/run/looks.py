@@ -24,13 +24,15 @@ OFTEN = 2  # so many times a process goes back because of a look and forward aga
 class Stage(Protocol):
     """Where a step acts: the engine sets its facts and the way to learn before each act.
 
-    `pace`: what may stop the run, also between steps. `onward`: as of `Standing`. `accepts_outage`: whether what was prepared may be prepared once
+    `pace`: what may stop the run, also between steps. `onward`: as of `Standing`. `steps`: those
+    that the run was begun with. `accepts_outage`: whether what was prepared may be prepared once
     more while nobody serves.
     """
 
     facts: Facts
     pace: Pace
     onward: str
+    steps: Collection[str]
 
     @property
     def accepts_outage(self) -> bool: ...

@@ -148,7 +148,7 @@ def _read(path: Path, parse: Callable[[str], T]) -> T:
 
 def readable_steps(itinerary: Itinerary, state: RunState, records: Sequence[Record]) -> list[Step]:
     """The recorded steps in their order. Raises if this version lacks one, or cannot read what one learnt."""
-    known = {step.name: step for step in itinerary.steps}
+    known = {step.name: step for step in _with_looks_of_missing(itinerary, state)}
     missing = [name for name in state.steps if name not in known]
     if missing:
         raise Problem(
@@ -163,6 +163,16 @@ def readable_steps(itinerary: Itinerary, state: RunState, records: Sequence[Reco
         )
     refuse_unreadable(itinerary, records)
     return [known[name] for name in state.steps]
+
+
+def _with_looks_of_missing(itinerary: Itinerary, state: RunState) -> Iterator[Step]:
+    """What is to be looked at before a step that an earlier version lacked is looked at before the next that it had."""
+    owed: tuple[str, ...] = ()
+    for step in itinerary.steps:
+        owed = (*owed, *step.looks_back)
+        if step.name in state.steps:
+            yield replace(step, looks_back=tuple(dict.fromkeys(owed)))
+            owed = ()
 
 
 def refuse_unreadable(itinerary: Itinerary, records: Sequence[Record]) -> None:

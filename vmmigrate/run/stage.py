@@ -1,7 +1,7 @@
 """What a step uses: the plan, the facts so far, and the real parts."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -67,6 +67,7 @@ class Run:
     within: Within = at_once  # how long the look at the service may take
     workstation: Callable[[], str] = socket.gethostname
     facts: Facts = field(default_factory=Facts)
+    steps: Collection[str] = ()  # names of those that it was begun with
     watches: bool = False  # whether the services are asked from here in a live phase
     outside: Outside | None = None  # who does
     step: str = ""

@@ -94,10 +94,12 @@ def checks(facts: Facts) -> tuple[Check, ...]:
 
 def accepted(facts: Facts) -> tuple[Check, ...]:
     """What the operator has left as it is; at the live address, what did not keep it from being opened."""
-    decided, live = facts.find(Decided), facts.find(VerifiedLive) if facts.find(Opened) else None
+    decided, opened = facts.find(Decided), facts.find(Opened)
+    live = facts.find(VerifiedLive) if opened else None
     shown = live.checks if live else ()
     left = (check for check in shown if check.id in DECISIONS and not check.passed)
-    return (*(decided.accepted if decided else ()), *left)
+    without_step = failed(facts) if opened else ()  # a run that an earlier version began, before there was `decide`
+    return (*(decided.accepted if decided else without_step), *left)
 
 
 def _undecided(run: Run, checks: Iterable[Check]) -> tuple[Check, ...]:

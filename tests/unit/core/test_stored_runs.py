@@ -15,10 +15,12 @@ from vmmigrate.errors import UsageProblem
 from vmmigrate.facts import Backup, NewVm, TlsKept
 from vmmigrate.run.fold import fold
 from vmmigrate.run.record import read
+from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Discard
 from vmmigrate.show.status import status_json, status_lines
 from vmmigrate.steps.export import DIGESTS
+from vmmigrate.steps.migration import MIGRATE
 
 JOURNALS = Path(__file__).parents[2] / "journals"
 STORED = sorted(path.parent for path in JOURNALS.glob("*/*/journal.jsonl"))
@@ -106,6 +108,14 @@ def hypervisor_of(stored: Path) -> TinyHypervisor:
     known = state.facts.find(NewVm)
     claim = f"[vmmigrate] run {state.run_id} on elsewhere: a migration is in progress"
     return TinyHypervisor(notes=f"the owner's words\n{claim}", old=old, new=known.vm if known else NEW)
+
+
+def test_what_is_looked_at_before_a_step_that_a_run_lacks_is_looked_at_before_the_next_one() -> None:
+    records = read(JOURNALS / "schema-2" / "migrated" / "journal.jsonl")
+    steps = {step.name: step for step in readable_steps(MIGRATE, fold(records), records)}
+    assert "close-console" not in steps
+    assert {"claim", "note-old", "deploy", "import", "verify"} <= set(steps["close-intake"].looks_back)
+    assert steps["switch"].looks_back == next(step for step in MIGRATE.steps if step.name == "switch").looks_back
 
 
 @pytest.mark.parametrize("name", ["interrupted", "killed-in-the-deployment", "killed-in-the-import"])
