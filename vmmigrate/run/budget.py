@@ -11,7 +11,7 @@ from vmmigrate.run.stage import Run
 
 def _permitted(engine: Engine, run: Run) -> float | None:
     """Seconds; None: as long as it takes. A kind of run without a budget keeps to one that a command is given."""
-    return run.budget if engine.itinerary.budgeted else run.permits
+    return run.budget if engine.itinerary.budgeted else run.permitted_outage
 
 
 def keep_to(engine: Engine, run: Run) -> None:
