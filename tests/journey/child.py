@@ -21,7 +21,7 @@ import vmmigrate as product
 from fixtures.appliance import state
 from hypervisors import Clock, Pace
 from tests.journey import odd_hypervisors
-from vmmigrate import cli, facts, model
+from vmmigrate import cli, learnt, model
 from vmmigrate.commands import process
 from vmmigrate.itineraries import ITINERARIES
 from vmmigrate.run import clocks
@@ -170,7 +170,7 @@ def warm_up() -> None:
     typer.main.get_command = functools.cache(typer.main.get_command)
     typer.main.get_command(cli.app)
     for group in {group for one in ITINERARIES for step in one.steps for group in step.learns}:
-        facts._adapter(group)
+        learnt._adapter(group)
     model._plans()
 
 
