@@ -546,26 +546,28 @@ class TestAbilities:
 
     def test_snapshots_are_made_and_removed_by_name(self, world: World) -> None:
         self.skip_without(world, Snapshots)
-        assert world.hypervisor.snapshot_fault(world.old) == ""
+        ours = world.ours()  # it has a disk on every hypervisor
+        assert world.hypervisor.snapshot_fault(ours) == ""
         for name in ("before", "before", "after"):
-            world.hypervisor.create_snapshot(world.old, name, "of the contract")
-        before, after = world.hypervisor.snapshots(world.old)
+            world.hypervisor.create_snapshot(ours, name, "of the contract")
+        before, after = world.hypervisor.snapshots(ours)
         assert (before.name, after.name, after.description) == ("before", "after", "of the contract")
         assert abs(before.taken - time.time()) < 60
         assert not after.memory  # it is off
         for _ in range(2):
-            world.hypervisor.remove_snapshot(world.old, "before")
-            assert [one.name for one in world.hypervisor.snapshots(world.old)] == ["after"]
+            world.hypervisor.remove_snapshot(ours, "before")
+            assert [one.name for one in world.hypervisor.snapshots(ours)] == ["after"]
 
     def test_a_snapshot_brings_back_what_was(self, world: World) -> None:
         self.skip_without(world, Snapshots)
+        ours = world.ours()  # it has a disk on every hypervisor
         world.needs("going back")
-        world.hypervisor.create_snapshot(world.old, "off", "")
+        world.hypervisor.create_snapshot(ours, "off", "")
         for _ in range(2):
-            world.hypervisor.start(world.old)
-            world.hypervisor.revert_snapshot(world.old, "off")
-            assert world.hypervisor.power_state(world.old) is PowerState.OFF
-        assert [one.name for one in world.hypervisor.snapshots(world.old)] == ["off"]
+            world.hypervisor.start(ours)
+            world.hypervisor.revert_snapshot(ours, "off")
+            assert world.hypervisor.power_state(ours) is PowerState.OFF
+        assert [one.name for one in world.hypervisor.snapshots(ours)] == ["off"]
 
     def test_a_machine_that_runs_has_its_memory_in_its_snapshot_and_goes_on_from_there(self, world: World) -> None:
         self.skip_without(world, Snapshots)
@@ -578,6 +580,7 @@ class TestAbilities:
 
     def test_a_snapshot_that_is_not_there(self, world: World) -> None:
         self.skip_without(world, Snapshots)
-        world.hypervisor.create_snapshot(world.old, "there", "")
-        with pytest.raises(NotFound, match=f"no snapshot 'elsewhere' of {world.old.name} .there are: there."):
-            world.hypervisor.revert_snapshot(world.old, "elsewhere")
+        ours = world.ours()  # it has a disk on every hypervisor
+        world.hypervisor.create_snapshot(ours, "there", "")
+        with pytest.raises(NotFound, match=f"no snapshot 'elsewhere' of {ours.name} .there are: there."):
+            world.hypervisor.revert_snapshot(ours, "elsewhere")

@@ -397,5 +397,5 @@ def test_all_that_waits_is_held(make: Make) -> None:
     old = make("old", 1)
     filled(old)
     with old.running():
-        waits(lambda: len(old.listed()) == 5)
+        waits(lambda: len([one for one in old.listed() if one.queue != "maildrop"]) == 5)  # picked up
         assert {message.queue for message in carrying.hold_all(old)} == {"hold"}  # type: ignore[arg-type]

@@ -23,7 +23,6 @@ from tests.journey.records import MIGRATION, is_committed
 from tests.journey.story import DONE, KILLED, World, assert_same
 from tests.journey.test_crashes import (
     Crash,
-    as_noted,
     assert_ended,
     killed_at_each,
     nobody_came_too_early,
@@ -88,7 +87,7 @@ def test_a_crashed_run_is_rolled_back(tell: Tell, case: Case, undisturbed: Calla
     last = story.rollback()
     if is_committed(past):
         assert_ended(story, last, "switched back")
-        assert_same(kept(story.world()), kept(as_noted(past, worlds.switched_back)))
+        assert_same(kept(story.world()), kept(worlds.switched_back))
     else:
         assert_ended(story, last, "rolled-back")
         assert_same(story.world(), worlds.before)
@@ -116,7 +115,7 @@ def test_a_run_killed_after_a_change_of_the_hypervisor_ends_well(
     else:
         assert story.rollback().status == DONE
         committed = is_committed(past)
-        expected = kept(as_noted(past, worlds.switched_back)) if committed else worlds.before
+        expected = kept(worlds.switched_back) if committed else worlds.before
         assert_same(kept(story.world()) if committed else story.world(), expected)
         assert committed or story.files() == files
         assert (story.live(), story.conflicts()) == (["old"], [])
