@@ -13,9 +13,9 @@ import pytest
 
 SECONDS = {
     "tests/unit": 800,
-    "tests/contract": 120,
+    "tests/contract": 300,
     "tests/integration": 1500,
-    "tests/journey": 3500,
+    "tests/journey": 5000,
     "tests/journey/vsphere": 1500,
     "tests/lab": 2500,
     "tests/fuzz": 300,

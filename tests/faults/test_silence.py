@@ -70,7 +70,8 @@ def test_a_silent_staging_network_in_the_switch_gives_mail_back_in_seconds(monke
     monkeypatch.setattr(intake.mail, "wait_until_quiet", first(model, cut_staging, intake.mail.wait_until_quiet))
     ended = model.desk.command("migrate")
     assert isinstance(ended.error, RolledBack), ended.text
-    assert (serving(model), undone(ended), ended.reported) == (["mailgw"], ["carry", "close-intake"], "switched-back")
+    assert (serving(model), ended.reported) == (["mailgw"], "switched-back")
+    assert undone(ended)[:2] == ["carry", "close-intake"]
     (outage,) = next(event.outages for event in reversed(ended.events) if type(event).__name__ == "RunEnded")  # type: ignore[attr-defined]
     assert outage.seconds < 10
 

@@ -45,6 +45,8 @@ class Bench:
     pace: Pace = HASTY
     leave_behind: bool = False
     accepts_outage: bool = False
+    permitted_outage: float | None = None
+    budget: float | None = None
     learn: Callable[[object], None] = lambda value: None
     watched: list[bool] = field(default_factory=list)
 

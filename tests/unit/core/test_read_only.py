@@ -32,12 +32,14 @@ def folder() -> Iterator[Path]:
 
 
 def shut(folder: Path, *, lock: bool) -> None:
-    """`lock`: the lock's file can be written, as one that another user made for all."""
+    """`lock`: the lock's file alone can be written, by whoever runs the command."""
     (folder / "runs" / "r1" / "lock").touch()
     for path in folder.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     if lock:
-        (folder / "runs" / "r1" / "lock").chmod(0o666)
+        (folder / "runs" / "r1" / "lock").chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(folder / "runs" / "r1" / "lock", NOBODY, NOBODY)
 
 
 def as_somebody_else(folder: Path, *argv: str) -> tuple[int, str]:
