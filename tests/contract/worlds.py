@@ -265,7 +265,7 @@ def _clean_up(connection: Any, pool: Any, name: str) -> None:
         if domain.name().startswith(name):
             with suppress(libvirt.libvirtError):
                 domain.destroy()
-            domain.undefine()
+            domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
     for volume in pool.listAllVolumes(0):
         if volume.name().startswith(name):
             volume.delete(0)
