@@ -130,10 +130,16 @@ def opening(url: str) -> Iterator[None]:
     try:
         yield
     except libvirt.libvirtError as error:
-        verdict = _verdict(error) if error.get_error_code() else UNREACHABLE
+        verdict = UNREACHABLE if _has_no_cause(error) else _verdict(error)
         if verdict is UNREACHABLE and urlsplit(url).scheme.endswith(("+libssh", "+libssh2")):
             verdict = NOTHING_THERE
         raise _as(verdict, error, f"connection to {url}", url) from error
+
+
+def _has_no_cause(error: libvirt.libvirtError) -> bool:
+    """No code at all, or the internal error of nobody's, which libvirt makes up where a layer failed without a word."""
+    of_nobody = error.get_error_domain() == libvirt.VIR_FROM_NONE and has_code(error, "INTERNAL_ERROR")
+    return of_nobody or not error.get_error_code()
 
 
 @contextmanager
