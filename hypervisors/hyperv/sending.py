@@ -13,7 +13,7 @@ from hypervisors.hyperv.session import Session
 from hypervisors.types import ProgressListener, no_progress
 from hypervisors.waiting import NotYet, wait_for
 
-_HELD = 120.0  # seconds that a scanner may hold a file
+_HELD = 120.0  # seconds that a scanner or a merge may hold a file
 _EACH_MIB = 1.0  # seconds: a disk that is read at a MiB a second
 
 
