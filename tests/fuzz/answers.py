@@ -83,7 +83,7 @@ def _sudo(data: bytes) -> object:
     output = talk.plain((), b"", 1)
     seen = sudo.does_not_permit(output), sudo.in_sudos_words(output), sudo.without_prompt(output)
     with suppress(sudo.Refused):
-        return found, seen, sudo.find_out(talk, lambda: (Secret("x" * 12),))
+        return found, seen, sudo.find_out(talk, lambda: (Secret("the password of sudo"),))
     return found, seen, sudo.what_to_permit("sa", "old.ssh", found)
 
 
