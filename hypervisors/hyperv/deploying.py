@@ -56,10 +56,10 @@ def carried(session: Session, spec: DeploySpec) -> tuple[Carried, ...]:
 def _look_for_earlier(session: Session, spec: DeploySpec) -> VmRef | None:
     """The machine, if an earlier call finished it; what an interrupted one left is removed."""
     for facts in machines.named(session, spec.name):
-        vm, tag = reading.ref_of(facts), reading.tag_of(facts)
-        if tag is None or not tag.may_be_of(spec.run_id, vm.id):
+        vm = reading.ref_of(facts)
+        if not reading.is_of(facts, spec.run_id):
             raise refusals.name_taken(spec.name)
-        if tag.complete:
+        if reading.is_complete(facts):
             return vm
         removing.destroy(session, vm, spec.run_id)
     return None
@@ -77,10 +77,10 @@ def _create(session: Session, shape: Shape) -> VmRef:
 def _stay_alone(session: Session, vm: VmRef, run_id: str) -> None:
     """Hyper-V takes a name twice. A script whose connection broke may run on, and make one beside the next call's."""
     for facts in machines.named(session, vm.name):
-        other, tag = reading.ref_of(facts), reading.tag_of(facts)
+        other = reading.ref_of(facts)
         if other.id == vm.id:
             continue
-        if tag is None or not tag.may_be_of(run_id, other.id):
+        if not reading.is_of(facts, run_id):
             removing.destroy(session, vm, run_id)
             raise refusals.name_taken(vm.name)
         removing.destroy(session, other, run_id)

@@ -69,12 +69,11 @@ def named(session: Session, name: str) -> tuple[Facts, ...]:
 
 def require_ours(facts: Facts, run_id: str) -> str:
     """What a script looks for in its notes. Raises NotOurs."""
-    vm, tag = reading.ref_of(facts), reading.tag_of(facts)
-    if tag is None or not tag.may_be_of(run_id, vm.id):
-        raise refusals.not_ours(vm, tag, run_id, removal=f"Remove-VM; its id is {vm.id}")
+    vm = reading.ref_of(facts)
+    if not reading.is_of(facts, run_id):
+        raise refusals.not_ours(vm, reading.tag_of(facts), run_id, removal=f"Remove-VM; its id is {vm.id}")
     return notes.prefix_of(run_id, vm.id)
 
 
 def tagged(session: Session, run_id: str) -> tuple[VmRef, ...]:
-    found = ((reading.ref_of(facts), reading.tag_of(facts)) for facts in all_of(session))
-    return tuple(vm for vm, tag in found if tag is not None and tag.may_be_of(run_id, vm.id))
+    return tuple(reading.ref_of(facts) for facts in all_of(session) if reading.is_of(facts, run_id))

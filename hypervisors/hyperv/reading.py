@@ -47,6 +47,18 @@ def tag_of(facts: Facts) -> Tag | None:
     return notes.tag_of(of(facts, "notes", str), of(facts, "path", str), unnamed=of(facts, "unnamed", bool))
 
 
+def is_of(facts: Facts, run_id: str) -> bool:
+    """Whether that run made the machine: by its tag and its id, which a copy does not have."""
+    tag = tag_of(facts)
+    return tag is not None and tag.may_be_of(run_id, ref_of(facts).id)
+
+
+def is_complete(facts: Facts) -> bool:
+    """Whether its disk holds all of the image."""
+    tag = tag_of(facts)
+    return tag is not None and tag.complete
+
+
 def mac_of(facts: Facts) -> str:
     """Lower case, colons; a dynamic one before its first start has zeros alone."""
     text = of(facts, "mac", str)

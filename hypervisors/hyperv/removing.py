@@ -16,9 +16,10 @@ def destroy(session: Session, vm: VmRef, run_id: str) -> None:
     facts = machines.one_or_none(session, vm)
     if facts is not None:
         machines.require_ours(facts, run_id)
-    folders = [f"{store.path}\\{notes.ABOVE}{run_id}\\{vm.name}" for store in asking.stores(session) if store.active]
-    if facts is not None:  # it may have another name by now; and a second attempt finds the machine gone
-        folders.append(reading.of(facts, "path", str))
+        folders = [reading.of(facts, "path", str)]  # it may have another name by now
+    else:  # an earlier attempt may have left its files: where, nobody knows any more
+        stores = (store.path for store in asking.stores(session) if store.active)
+        folders = [f"{store}\\{notes.ABOVE}{run_id}\\{vm.name}" for store in stores]
     _remove(session, vm, run_id, folders)
 
 
