@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 from hypervisors.formats.elements import attribute, child, children, descendants, text
 
-_VMWARE = {"bios": "bios", "efi": "efi"}
+_NAMES = {"bios": "bios", "efi": "efi", "uefi": "efi"}  # the last one in files that are written by hand
 _OVIRT = {"1": "bios", "2": "bios", "3": "efi", "4": "efi"}  # BiosType; 0: as the cluster has it
 
 
@@ -18,13 +18,15 @@ def _said(system: Element) -> Iterator[str]:
     section = child(system, "VirtualHardwareSection")
     for config in [] if section is None else [*children(section, "Config"), *children(section, "ExtraConfig")]:
         if attribute(config, "key") == "firmware":
-            yield _VMWARE.get(attribute(config, "value").lower(), "")
+            yield _NAMES.get(attribute(config, "value").lower(), "")
     for machine in children(system, "Machine"):
-        for each in descendants(machine, "Firmware"):
-            yield _virtualbox(attribute(each, "type").lower())
+        yield _virtualbox(machine)
     yield _OVIRT.get(text(system, "BiosType"), "")
 
 
-def _virtualbox(kind: str) -> str:
-    """BIOS, or one of EFI, EFI32, EFI64, EFIDUAL."""
-    return "efi" if kind.startswith("efi") else "bios" if kind == "bios" else ""
+def _virtualbox(machine: Element) -> str:
+    """BIOS, or one of EFI, EFI32, EFI64, EFIDUAL. VirtualBox writes nothing of a BIOS, which is the usual one."""
+    kinds = [attribute(each, "type").lower() for each in descendants(machine, "Firmware")]
+    if not kinds:
+        return "bios" if children(machine, "Hardware") else ""
+    return "efi" if kinds[0].startswith("efi") else "bios" if kinds[0] == "bios" else ""

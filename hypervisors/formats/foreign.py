@@ -9,6 +9,13 @@ from hypervisors.formats.source import Source
 _UNPACK = "unpack it and give the disk image that is inside"
 _CONVERT = "convert it first: qemu-img convert -O qcow2 THIS-IMAGE new.qcow2"
 
+_PACKAGE = "give the new release's disk image; `vmmigrate update` takes packages"
+_SYSTEM = "give the whole disk, with its boot loader"
+_FROM_VMWARE = "export the machine without snapshots, as an OVF or OVA"
+_DECRYPT = (
+    "decrypt it first: qemu-img convert --object secret,id=k,file=PASSPHRASE-FILE --image-opts"
+    " driver=luks,key-secret=k,file.filename=THIS-IMAGE -O qcow2 new.qcow2"
+)
 _CONVERT_VHD = "convert it first: qemu-img convert -f vpc -O qcow2 THIS-IMAGE new.qcow2"
 
 
@@ -30,6 +37,17 @@ _KINDS = (
     _Kind(0, b"\xfd7zXZ\x00", "is an xz file", "unpack it (unxz) and give the disk image inside"),
     _Kind(0, b"\x28\xb5\x2f\xfd", "is a zstd file", "unpack it (unzstd) and give the disk image inside"),
     _Kind(0, b"BZh", "is a bzip2 file", "unpack it (bunzip2) and give the disk image inside"),
+    _Kind(0, b"\x04\x22\x4d\x18", "is an lz4 file", "unpack it (unlz4) and give the disk image inside"),
+    _Kind(0, b"LZIP", "is an lzip file", "unpack it (lzip -d) and give the disk image inside"),
+    _Kind(0, b"]\0\0", "is an lzma file", "unpack it (unlzma) and give the disk image inside"),
+    _Kind(0, b"\x1f\x9d", "is a file of compress", "unpack it (uncompress) and give the disk image inside"),
+    _Kind(0, b"Rar!\x1a\x07", "is a RAR archive", _UNPACK),
+    _Kind(0, b"07070", "is a cpio archive", _UNPACK),
+    _Kind(0, b"!<arch>\ndebian", "is a Debian package", _PACKAGE),
+    _Kind(0, b"\xed\xab\xee\xdb", "is an RPM package", _PACKAGE),
+    _Kind(0, b"version https://git-lfs", "is a pointer of Git LFS", "fetch the file itself: git lfs pull"),
+    _Kind(0, b"hsqs", "is a file system (SquashFS)", _SYSTEM),
+    _Kind(0, b"XFSB", "is a file system (XFS)", _SYSTEM),
     _Kind(0, b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive", _UNPACK),
     _Kind(0, b"vhdxfile", "is a Hyper-V disk (VHDX)", _CONVERT),
     _Kind(0, b"conectix", "is a Hyper-V or Virtual PC disk (VHD)", _CONVERT),
@@ -40,8 +58,9 @@ _KINDS = (
     _Kind(0, b"WithoutFreeSpace", "is a Parallels disk (HDD)", _CONVERT),
     _Kind(0, b"WithouFreSpacExt", "is a Parallels disk (HDD)", _CONVERT),
     _Kind(0, b"QED\0", "is a QEMU disk of an old format (QED)", _CONVERT),
-    _Kind(0, b"LUKS\xba\xbe", "is an encrypted disk (LUKS)", "decrypt it, and give the disk image that is inside"),
+    _Kind(0, b"LUKS\xba\xbe", "is an encrypted disk (LUKS)", _DECRYPT),
     _Kind(0x40, b"\x7f\x10\xda\xbe", "is a VirtualBox disk (VDI)", _CONVERT),
+    _Kind(0, b"\xbe\xba\xfe\xca\0\0\0\0", "is one extent of a VMware snapshot (SESparse)", _FROM_VMWARE),
     _Kind(0, b"COWD", "is one extent of a VMware disk (COWD)", _CONVERT),
     _Kind(32769, b"BEA01", "is a DVD or Blu-ray image (UDF)", "give the appliance's disk image, not its installer"),
     # before the boot signature is checked: installation media have one too

@@ -39,14 +39,21 @@ def small(source: Source) -> bytes:
 
 def read_manifest(source: Source) -> tuple[Entry, ...]:
     """In order. Raises BadImage for an invalid line, and for a file with two digests of one kind."""
-    data = small(source)
-    text = data.decode(encoding_of(data), "replace")
-    entries = tuple(_entry(source, line.strip()) for line in text.splitlines() if line.strip())
+    lines = map(str.strip, _text(small(source)).splitlines())
+    entries = tuple(dict.fromkeys(_entry(source, line) for line in lines if line))
     if not entries:
         raise source.damaged("it names no file")
     if len({(entry.name, entry.algorithm) for entry in entries}) < len(entries):
         raise source.damaged("it names a file twice")
     return entries
+
+
+def _text(data: bytes) -> str:
+    """What is not UTF-8 is of a Western Windows: only a name can have such letters."""
+    try:
+        return data.decode(encoding_of(data))
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
 
 
 def _entry(source: Source, line: str) -> Entry:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from hypervisors.errors import BadImage, printable
 from hypervisors.formats import disk, manifest, ova, ovf
+from hypervisors.formats.manifest import Entry
 from hypervisors.formats.names import is_plain
 from hypervisors.formats.references import File
 from hypervisors.formats.source import FETCH_AGAIN, Source
@@ -30,6 +32,10 @@ class Parts:
         """The file, None if there is none, or if the name leads elsewhere: nothing there is ever opened."""
         return self.find(name) if is_plain(name) else None
 
+    def meant(self, entry: Entry) -> Source | None:
+        """The file that a manifest names, as it is or as the address that a descriptor writes ('%20')."""
+        return self.there(entry.name) or self.there(unquote(entry.name))
+
     @property
     def in_folder(self) -> bool:
         return self.named is self.descriptor
@@ -40,7 +46,7 @@ class Promise:
     """The manifest's entry for a file of the package."""
 
     file: Source
-    entry: manifest.Entry
+    entry: Entry
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,13 @@ def in_archive(archive: Source) -> Parts:
 
 def in_folder(descriptor: Source, find: Find) -> Parts:
     """`find` opens a file beside the descriptor, None if there is none."""
-    stem = descriptor.path.stem
-    return Parts(descriptor, descriptor, find(stem + _MANIFEST), find(stem + _CERTIFICATE), find)
+
+    def beside(suffix: str) -> Source | None:
+        """Windows' tools write such names in capitals too."""
+        stem = descriptor.path.stem
+        return find(stem + suffix) or find(stem + suffix.upper())
+
+    return Parts(descriptor, descriptor, beside(_MANIFEST), beside(_CERTIFICATE), find)
 
 
 def _only(archive: Source, members: dict[str, Source], suffix: str) -> Source | None:
@@ -100,7 +111,7 @@ def read_package(parts: Parts) -> Package:
     form, size = disk.format_and_size(image)
     _compare(image, descriptor, form, size)
     entries = () if parts.manifest is None else manifest.read_manifest(parts.manifest)
-    there = {**files, **{entry.name: parts.there(entry.name) for entry in entries}}
+    there = {**files, **{entry.name: parts.meant(entry) for entry in entries}}
     left_out = tuple(name for name, file in files.items() if file not in (None, image))
     absent = tuple(printable(name) for name, file in there.items() if file is None)
     return Package(parts, descriptor, image, form, size, _promises(parts, entries, image), left_out, absent)
@@ -131,11 +142,11 @@ def _compare(file: Source, descriptor: ovf.Descriptor, form: str, size: int) -> 
         raise file.damaged(f"its disk has {size} bytes, its descriptor says {said.disk.capacity}")
 
 
-def _promises(parts: Parts, entries: tuple[manifest.Entry, ...], image: Source) -> tuple[Promise, ...]:
+def _promises(parts: Parts, entries: tuple[Entry, ...], image: Source) -> tuple[Promise, ...]:
     """The digests to check; () without a manifest. A manifest without the files that matter is refused."""
     if parts.manifest is None:
         return ()
-    found = [(parts.there(entry.name), entry) for entry in entries]
+    found = [(parts.meant(entry), entry) for entry in entries]
     promises = tuple(Promise(file, entry) for file, entry in found if file is not None)
     for needed in (parts.descriptor, image):
         if needed not in [promise.file for promise in promises]:

@@ -16,6 +16,10 @@ _COMPRESSED = 1 << 62
 _LARGEST_TABLE = limits.QCOW2_TABLES.most
 _READS_AS_ZEROS = 1
 
+_DECRYPT = (
+    "decrypt it first: qemu-img convert --object secret,id=k,file=PASSPHRASE-FILE --image-opts"
+    " driver=qcow2,encrypt.key-secret=k,file.filename=THIS-IMAGE -O qcow2 new.qcow2"
+)
 _FLATTEN = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, in the folder of its other file"
 
 
@@ -76,7 +80,7 @@ def _refuse_dependants(source: Source, header: Header) -> None:
 
 def _refuse_unreadable(source: Source, header: Header) -> None:
     if header.encryption:
-        raise source.refused("is an encrypted qcow2", hint="decrypt it first: qemu-img convert with --object secret")
+        raise source.refused("is an encrypted qcow2", hint=_DECRYPT)
     if header.incompatible & _CORRUPT:
         raise source.damaged("its qcow2 header is marked corrupt")
     if header.incompatible & ~_KNOWN_INCOMPATIBLE:

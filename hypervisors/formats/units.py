@@ -3,13 +3,20 @@
 import math
 import re
 
+_SHORT = ("{}b", "{}ib", "{}byte", "{}bytes")
+_LONG = {"k": ("kilo", "kibi"), "m": ("mega", "mebi"), "g": ("giga", "gibi"), "t": ("tera", "tebi")}
 _WORDS = {
     **dict.fromkeys(("", "b", "byte", "bytes"), 1),
-    **{f"{letter}b": 1 << 10 * power for power, letter in enumerate("kmgt", start=1)},
-    **{f"{word}bytes": 1 << 10 * power for power, word in enumerate(("kilo", "mega", "giga", "tera"), start=1)},
+    **{form.format(short): 1 << 10 * power for power, short in enumerate(_LONG, start=1) for form in _SHORT},
+    **{
+        f"{word}{byte}": 1 << 10 * power
+        for power, words in enumerate(_LONG.values(), start=1)
+        for word in words
+        for byte in ("byte", "bytes")
+    },
 }
 _FACTORS = 4
-_FACTOR = re.compile(r"(\d{1,9})(?:\^(\d{1,2}))?")
+_FACTOR = re.compile(r"(\d{1,9})(?:\s*\^\s*(\d{1,2}))?", re.ASCII)
 
 
 def bytes_in(unit: str) -> int:

@@ -11,8 +11,9 @@ from hypervisors.formats.units import bytes_in
 # CIM_ResourceAllocationSettingData.ResourceType
 _CPU, _MEMORY, _IDE, _SCSI, _NIC, _DISK, _OTHER_STORAGE = "3", "4", "5", "6", "10", "17", "20"
 ITEMS = ("Item", "StorageItem", "EthernetPortItem")  # the latter two since version 2
-_DISK_RESOURCE = re.compile(r"(?:ovf:)?/{0,2}(disk|file)/(.+)")
-_OTHER_BUSES = (("nvme", "nvme"), ("scsi", "scsi"), ("sas", "scsi"))  # a word of a controller's model, and its bus
+_DISK_RESOURCE = re.compile(r"(?:(?i:ovf):)?/{0,2}(disk|file)/(.+)")
+# A word of a controller's model or name, and its bus.
+_OTHER_BUSES = (("nvme", "nvme"), ("ahci", "sata"), ("sata", "sata"), ("scsi", "scsi"), ("sas", "scsi"))
 _MEMORY_UNIT = "byte * 2^20"  # where old tools give none
 
 
@@ -140,9 +141,9 @@ def _bus(controller: _Item) -> str:
 
 
 def _other_bus(controller: Element) -> str:
-    """VirtualBox writes its SAS and virtio controllers so too."""
-    words = " ".join(text(controller, name) for name in ("ResourceSubType", "ElementName", "Caption")).lower()
-    return next((bus for word, bus in _OTHER_BUSES if word in words), "sata")
+    """VirtualBox writes its SAS and virtio controllers so too. A model goes before a name."""
+    said = [text(controller, name).lower() for name in ("ResourceSubType", "ElementName", "Caption")]
+    return next((bus for words in said for word, bus in _OTHER_BUSES if word in words), "sata")
 
 
 def default_configuration(envelope: Element) -> str:

@@ -369,8 +369,10 @@ TAGGED = LiveNic("eth0", LIVE, replace(WHOLE, vlan=100))
     ("image", "name"),
     [
         ("network:\n  vlans:\n    eth1.100:\n      id: 100\n", "eth0.100"),
-        ("network:\n  vlans:\n    eth0.100:\n      id: 100\n      link: eth0\n", "eth0.100"),  # the same: taken over
-        ("network:\n  vlans: {eth0.100: {id: 100, link: eth0}}\n", "eth0.100"),
+        ("network:\n  vlans:\n    eth0.100:\n      id: 100\n      link: eth0\n", "vlan100"),  # its addresses are joined
+        ("network:\n  vlans: {eth0.100: {id: 100, link: eth0}}\n", "vlan100"),
+        ("network:\n  vlans:\n    eth0.100: # tag\n      # id: 100\n      id: 8\n", "vlan100"),
+        ("network:\n  vlans:\n    ? eth0.100\n    : id: 7\n", "vlan100"),
         ("network:\n  vlans:\n    eth0.100:\n      id: 7\n    b:\n      id: 100\n", "vlan100"),
         ("network: {vlans: {'eth0.100': {id: 1000}}}\n", "vlan100"),
         ("network:\n  bridges:\n    eth0.100:\n      interfaces: [eth1]\n", "vlan100"),
@@ -384,6 +386,26 @@ def test_a_vlan_has_no_name_that_the_image_gives_to_something_else(image: str, n
     assert netplan.named_apart(look_at(shell), TAGGED).device == name
     untagged = LiveNic("eth0", LIVE, WHOLE)
     assert netplan.named_apart(look_at(shell), untagged) is untagged
+
+
+def test_a_vlan_of_the_image_with_the_same_number_makes_way() -> None:
+    """A kernel has one VLAN of a number on a NIC, and the image's may have addresses of its own."""
+    there = [nic("eth0", LIVE), nic("eth1", STAGING, ("198.51.100.100", 24)), nic("eth0.100", LIVE) | {"link": "eth0"}]
+    tagged = {"ifname": "eth0.100", "linkinfo": {"info_kind": "vlan", "info_data": {"id": 100}}}
+    shell = guest(
+        {
+            "ip -json address show": json.dumps(there),
+            "ip -details -json link show": json.dumps([{"ifname": "eth0"}, tagged]),
+            "which netplan": "/usr/sbin/netplan",
+            shlex.join(netplan.OTHERS): "network: {vlans: {eth0.100: {id: 100, link: eth0}}}\n",
+            "ip link delete eth0.100": "",
+        },
+        {"/etc/netplan/a.yaml": ""},
+    )
+    with pytest.raises(CommandFailed, match="netplan generate"):
+        configure_live(shell, look_at(shell), LIVE, replace(WHOLE, vlan=100))
+    assert shell.changes()[1] == "ip link delete eth0.100"  # the first one reads the image's files
+    assert set(json.loads(shell.files[netplan.PATH])["network"]["vlans"]) == {"vlan100"}
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ class TestFirmware:
     )
 
     @pytest.mark.parametrize("kind", ["Config", "ExtraConfig"])
-    @pytest.mark.parametrize(("said", "firmware"), [("efi", "efi"), ("EFI", "efi"), ("bios", "bios"), ("x", "")])
+    @pytest.mark.parametrize(
+        ("said", "firmware"), [("efi", "efi"), ("EFI", "efi"), ("UEFI", "efi"), ("bios", "bios"), ("x", "")]
+    )
     def test_in_vmwares_words(self, tmp_path: Path, kind: str, said: str, firmware: str) -> None:
         ovf = changed((self.VMWARE, self.VMWARE.replace("vmw:Config", f"vmw:{kind}").replace('"efi"', f'"{said}"')))
         assert described(tmp_path, ovf).firmware == firmware
@@ -98,7 +100,7 @@ class TestFirmware:
             ('<Firmware type="EFI64"/>', "efi"),
             ('<Firmware type="EFIDUAL"/>', "efi"),
             ('<Firmware type="BIOS"/>', "bios"),
-            ("<BIOS/>", ""),
+            ("<BIOS/>", "bios"),  # it writes no Firmware for the usual one
         ],
     )
     def test_in_virtualboxs_words(self, tmp_path: Path, said: str, firmware: str) -> None:
@@ -139,6 +141,14 @@ class TestControllers:
         found = described(tmp_path, ovf).disk
         assert (found.bus, found.controller) == (bus, model)
 
+    def test_a_model_goes_before_a_name(self, tmp_path: Path) -> None:
+        controller = (
+            "<rasd:ElementName>SCSI Controller 1</rasd:ElementName><rasd:InstanceID>4</rasd:InstanceID>"
+            "<rasd:ResourceSubType>AHCI</rasd:ResourceSubType><rasd:ResourceType>20</rasd:ResourceType>"
+        )
+        ovf = changed((self.IDE, controller), ("<rasd:Parent>3", "<rasd:Parent>4"))
+        assert described(tmp_path, ovf).disk.bus == "sata"
+
     def test_or_by_its_name_where_it_has_no_model(self, tmp_path: Path) -> None:
         controller = self.IDE.replace("IDE Controller 0", "sasController0").replace("Type>5", "Type>20")
         ovf = changed((self.IDE, controller), ("<rasd:Parent>3", "<rasd:Parent>4"))
@@ -146,7 +156,7 @@ class TestControllers:
 
 
 class TestDisk:
-    @pytest.mark.parametrize("resource", ["ovf:/file/file1", "/file/file1", "ovf://disk/vmdisk1", "disk/vmdisk1"])
+    @pytest.mark.parametrize("resource", ["ovf:/file/file1", "/file/file1", "ovf://disk/vmdisk1", "OVF:/disk/vmdisk1"])
     def test_is_named_by_itself_or_by_its_file(self, tmp_path: Path, resource: str) -> None:
         found = described(tmp_path, changed(("ovf:/disk/vmdisk1", resource))).disk
         assert (found.href, found.capacity, found.bus) == (DISK, DISK_SIZE, "scsi")
@@ -353,6 +363,37 @@ class TestManifest:
         text = members()["mailgw.mf"].replace(b"SHA256", named.encode())
         with pytest.raises(BadImage, match=f"uses {named}, which is not supported"):
             identify_image(write_ova(tmp_path / "x.ova", {**members(), "mailgw.mf": text}), no_progress)
+
+    @pytest.mark.parametrize("named", [(NAME, "mailgw.MF"), ("mailgw.OVF", "mailgw.MF"), ("mailgw.OVF", "mailgw.mf")])
+    def test_beside_its_descriptor_in_capitals(self, tmp_path: Path, named: tuple[str, str]) -> None:
+        given, beside = named
+        altered = {given: descriptor(), beside: members()["mailgw.mf"].replace(NAME.encode(), given.encode())}
+        path = write_folder(tmp_path, {**altered, DISK: disk()}).with_name(given)
+        assert identify_image(path, no_progress).remarks[0] == "its manifest (SHA256) agrees; it is not signed"
+        with (tmp_path / DISK).open("r+b") as file:
+            file.seek(-600, 2)
+            file.write(b"x")
+        with pytest.raises(BadImage, match="its SHA256 is"):
+            identify_image(path, no_progress)
+
+    @pytest.mark.parametrize("named", ["mail gw.vmdk", "mail%20gw.vmdk"])
+    def test_names_a_file_as_it_is_or_as_its_address(self, tmp_path: Path, named: str) -> None:
+        text = descriptor(OVF.replace(DISK, "mail%20gw.vmdk"))
+        files = {NAME: text, "mailgw.mf": manifest([(NAME, text), (named, disk())]), "mail gw.vmdk": disk()}
+        image = identify_image(write_ova(tmp_path / "x.ova", files), no_progress)
+        assert image.remarks[0] == "its manifest (SHA256) agrees; it is not signed"
+
+    def test_that_says_the_same_twice(self, tmp_path: Path) -> None:
+        text = members()["mailgw.mf"] * 2
+        image = identify_image(write_ova(tmp_path / "x.ova", {**members(), "mailgw.mf": text}), no_progress)
+        assert image.remarks[0] == "its manifest (SHA256) agrees; it is not signed"
+
+    def test_with_a_name_in_a_western_code_page(self, tmp_path: Path) -> None:
+        text = descriptor(OVF.replace(DISK, "gerät.vmdk"))
+        listed = manifest([(NAME, text), ("gerät.vmdk", disk())]).decode().encode("cp1252")
+        files = {NAME: text, "mailgw.mf": listed, "gerät.vmdk": disk()}
+        image = identify_image(write_ova(tmp_path / "x.ova", files), no_progress)
+        assert image.remarks[0] == "its manifest (SHA256) agrees; it is not signed"
 
     @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
     def test_as_windows_writes_it(self, tmp_path: Path, encoding: str) -> None:

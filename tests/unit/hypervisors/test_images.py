@@ -241,6 +241,17 @@ OTHERS = [
         "is a DVD or Blu-ray image (UDF), not a disk image",
     ),
     (lambda path: path.write_bytes(b"\xfd7zXZ\x00more"), "is an xz file, not a disk image"),
+    (lambda path: path.write_bytes(b"\x04\x22\x4d\x18more"), "is an lz4 file, not a disk image"),
+    (lambda path: path.write_bytes(b"]\0\0\x80\0more"), "is an lzma file, not a disk image"),
+    (lambda path: path.write_bytes(b"070701000"), "is a cpio archive, not a disk image"),
+    (lambda path: path.write_bytes(b"Rar!\x1a\x07\x01\0"), "is a RAR archive, not a disk image"),
+    (lambda path: path.write_bytes(b"!<arch>\ndebian-binary   "), "is a Debian package, not a disk image"),
+    (lambda path: path.write_bytes(b"\xed\xab\xee\xdb\3\0"), "is an RPM package, not a disk image"),
+    (lambda path: path.write_bytes(b"version https://git-lfs.x\n"), "is a pointer of Git LFS, not a disk image"),
+    (
+        lambda path: path.write_bytes(b"\xbe\xba\xfe\xca\0\0\0\0"),
+        "is one extent of a VMware snapshot (SESparse), not a disk image",
+    ),
     (lambda path: path.write_bytes(b"vhdxfile"), "is a Hyper-V disk (VHDX), not a disk image"),
     (lambda path: path.write_bytes(b"\n <!DOCTYPE HTML><html>"), "is a web page, not a disk image"),
     (

@@ -195,10 +195,10 @@ class TestManifest:
         [
             (b"", "mailgw.mf in PATH is damaged: it names no file"),
             (b"\xff\xfe", "mailgw.mf in PATH is damaged: it names no file"),
-            (b"\xff\x00", "mailgw.mf in PATH is damaged: '\ufffd\\x00' is no line of a manifest"),
+            (b"\xff\x00", "mailgw.mf in PATH is damaged: '\xff\\x00' is no line of a manifest"),
             (b"MD5(a)= 00\n", "mailgw.mf in PATH uses MD5, which is not supported"),
             (
-                manifest([(NAME, b"")]) * 2,
+                manifest([(NAME, b""), (NAME, b"x")]),
                 "mailgw.mf in PATH is damaged: it names a file twice",
             ),
             (b"SHA256(../../etc/passwd)= 00", f"mailgw.mf in PATH says nothing of {NAME}"),
@@ -270,6 +270,7 @@ OTHERWISE = [
     ('ovf:capacity="4"', 'ovf:capacity="999999999"', "is damaged: its disk is said to have 1048575998951424 bytes"),
     ('ovf:capacity="4"', f'ovf:capacity="{"9" * 5000}"', f"is damaged: '{'9' * 40}' is no number"),
     ("byte * 2^20", "furlong", "is damaged: 'furlong' is not a unit of bytes"),
+    *(("byte * 2^20", unit, None) for unit in ("mebibyte", "MegaByte", "MiB", "byte * 2 ^ 20", "byte*1024*1024")),
     ("vmdk.html", "vhdx.html", "has a disk of the format 'http://www.vmware.com/interfaces/specifications/vhdx."),
     ('ovf:size="@SIZE@"', 'ovf:compression="gzip"', f"has its disk in a compressed file ('gzip'): {DISK}"),
     ('ovf:size="@SIZE@"', 'ovf:chunkSize="1000"', f"has its disk in a file in pieces: {DISK}"),

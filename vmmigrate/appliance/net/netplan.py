@@ -53,25 +53,15 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
 
 
 def named_apart(look: LookingShell, live: LiveNic) -> LiveNic:
-    """Its VLAN under a name that the image's files do not give to anything else: netplan joins what has one name, and
-    refuses all where the two are of different kinds. One of that name and number is ours to take over.
+    """Its VLAN under a name that no file of the image has: netplan joins what has one name, its addresses and routes
+    too, and refuses all where the two are of different kinds.
     """
     if live.addressing.vlan is None:
         return live
     said = look.run(OTHERS, user="root", check=False).stdout
-    while _is_another(said, live.device, live.addressing.vlan):
+    while re.search(rf"(?<![\w.-]){re.escape(live.device)}(?![\w.-])", said):
         live = replace(live, taken=(*live.taken, live.device))
     return live
-
-
-def _is_another(said: str, name: str, number: int) -> bool:
-    """Whether that YAML defines something of that name which is not this VLAN."""
-    for found in re.finditer(rf"""^([ \t]*)(.*[{{,\s])?["']?{re.escape(name)}["']?[ \t]*:(.*)$""", said, re.MULTILINE):
-        deeper = re.match(rf"(\n{found[1]}[ \t]+\S.*|\n[ \t]*(?=\n|$))*", said[found.end() :])
-        inside = found[3].partition("}")[0] + (deeper[0] if deeper else "")
-        if not re.search(rf"""(^|[{{,\s])["']?id["']?[ \t]*:[ \t]*{number}\b""", inside):
-            return True
-    return False
 
 
 def _beside(live: LiveNic, own: str) -> NewFile:

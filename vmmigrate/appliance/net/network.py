@@ -120,6 +120,7 @@ def configure_live(
     shell_files = tuple(cloudinit.kept_off(look))
     if shell_files:
         shell.install(*shell_files)
+    _remove_same_tag(shell, network, live)
     stack.configure(shell, look, live, not tuple(kernel.differences(network, live)))
     _refuse_unproved(shell, stack, live)
     if hostname:
@@ -199,6 +200,14 @@ def _refuse_second_default(shell: Shell, network: GuestNetwork, live: LiveNic) -
                 hint=f"let the staging network's {'DHCP' if version == 4 else 'router advertisements'} hand out no"
                 " router",
             )
+
+
+def _remove_same_tag(shell: Shell, network: GuestNetwork, live: LiveNic) -> None:
+    """A VLAN that the image made under another name: a kernel makes no second one of a number on a NIC."""
+    tag = live.addressing.vlan
+    for each in network.interfaces:
+        if tag and each.vlan == tag and each.below == live.name and each.name != live.device:
+            shell.run(("ip", "link", "delete", each.name), user="root")
 
 
 def _refuse_unproved(shell: Shell, stack: Stack, live: LiveNic) -> None:
