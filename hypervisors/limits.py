@@ -37,6 +37,13 @@ OVF = Limit(
     "bytes",
     "vendors' files have tens of KiB; with every licence in every language, some hundreds",
 )
+OVF_ITEMS = Limit(
+    "the items of an OVF's hardware, and the entries of its disk section",
+    "an image",
+    1000,
+    "things",
+    "a machine of vSphere has some 400 devices at most",
+)
 OVA_MEMBERS = Limit("the members of an OVA", "an image", 1000, "things", "packages have a few")
 OVA_HEADERS = Limit(
     "all tar headers of an OVA: names, long names, extended attributes",

@@ -11,7 +11,7 @@ from hypervisors.formats.elements import attribute, child, children
 from hypervisors.formats.names import plain_name
 from hypervisors.formats.source import Source
 from hypervisors.formats.units import bytes_in
-from hypervisors.formats.virtual_hardware import Attachment, amount
+from hypervisors.formats.virtual_hardware import Attachment, amount, few
 
 _LARGEST_DISK = limits.DISK.most
 _FORMATS = (("vmdk", "vmdk"), ("qcow", "qcow2"))  # a word in the URI that names the format, and our name for it
@@ -111,7 +111,8 @@ def _unit(disk: Element) -> int:
 def _entry(envelope: Element, attached: Attachment) -> Element:
     section = child(envelope, "DiskSection")
     named, wanted = "fileRef" if attached.by_file else "diskId", attached.reference
-    found = [] if section is None else [disk for disk in section if attribute(disk, named) == wanted]
+    entries = () if section is None else few(section, "disk")
+    found = [disk for disk in entries if attribute(disk, named) == wanted]
     if len(found) != 1:
         of_file = "of the file " if attached.by_file else ""
         raise ValueError(f"its disk section has {len(found)} disks {of_file}{wanted!r}")

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from hypervisors import limits
 from hypervisors.description import OvfNic
 from hypervisors.formats.elements import attribute, child, descendants, local, text
 from hypervisors.formats.units import bytes_in
@@ -65,6 +66,13 @@ def read_hardware(section: Element, configuration: str) -> Hardware:
     )
 
 
+def few(section: Element, what: str) -> Element:
+    """The section itself. Raises ValueError if it has more entries than any machine."""
+    if len(section) > limits.OVF_ITEMS.most:
+        raise ValueError(f"its {what} section has {len(section)} entries")
+    return section
+
+
 def amount(words: str) -> int:
     """A whole number, 0 for none. Raises ValueError."""
     if not re.fullmatch(r"\d{0,18}", words, re.ASCII):
@@ -75,7 +83,7 @@ def amount(words: str) -> int:
 def _items(section: Element, configuration: str) -> list[_Item]:
     """In order. An item for this deployment option replaces the one for all options."""
     found: list[_Item] = []
-    for element in section:
+    for element in few(section, "hardware"):
         item = _Item(_identity(element), text(element, "ResourceType"), attribute(element, "configuration"), element)
         if _counts(item, configuration):
             _add(found, item)

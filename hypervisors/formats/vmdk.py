@@ -21,7 +21,8 @@ _NO_PARENT = "ffffffff"
 _MOST_ENTRIES = limits.VMDK_TABLE.most
 _LARGEST_DIRECTORY = limits.VMDK_DIRECTORY.most
 _LARGEST_DESCRIPTOR = limits.VMDK_DESCRIPTOR.most
-_DESCRIPTOR = 20 * SECTOR  # where QEMU searches for a parent, whatever length the header gives
+# QEMU searches for a parent here, whatever place and length the header gives (vmdk_parent_open in block/vmdk.c)
+_SEARCHED_AT, _SEARCHED = SECTOR, 20 * SECTOR
 
 _ONE_FILE = "make one file of it: qemu-img convert -O qcow2 THIS-IMAGE whole.qcow2, in the folder of its other files"
 
@@ -81,9 +82,10 @@ def _refuse_other_kinds(source: Source, header: Header) -> None:
 
 def _refuse_parents(source: Source, header: Header) -> None:
     """Search for a parent's name wherever QEMU would find one: it opens that file, whatever it is."""
-    descriptor = source.peek(header.descriptor_at * SECTOR, _DESCRIPTOR)
-    if b"parentFileNameHint" in descriptor or _value(_text(descriptor), "parentCID") not in ("", _NO_PARENT):
-        raise source.refused("is only a delta: a VMDK with a parent disk", hint=_ONE_FILE)
+    for place in {header.descriptor_at * SECTOR, _SEARCHED_AT}:
+        descriptor = source.peek(place, _SEARCHED)
+        if b"parentFileNameHint" in descriptor or _value(_text(descriptor), "parentCID") not in ("", _NO_PARENT):
+            raise source.refused("is only a delta: a VMDK with a parent disk", hint=_ONE_FILE)
 
 
 def _text(descriptor: bytes) -> str:

@@ -43,6 +43,20 @@ def test_a_descriptor_within_its_size_costs_steps_in_proportion(tmp_path: Path, 
     assert file.taken <= source.size
 
 
+_ITEM = "<Item><ResourceType>{}</ResourceType><HostResource>ovf:/disk/d</HostResource></Item>"
+
+
+@pytest.mark.parametrize(("kind", "disks"), [(9, 0), (17, 1), (17, most("OVF_ITEMS") + 1)])
+@twin("OVF_ITEMS")
+def test_hardware_without_end_is_not_compared_item_by_item(tmp_path: Path, kind: int, disks: int) -> None:
+    items = _ITEM.format(kind) * (most("OVF_ITEMS") + (disks < 2))
+    hardware = f"<VirtualSystem><VirtualHardwareSection>{items}</VirtualHardwareSection></VirtualSystem>"
+    text = f"<Envelope><DiskSection>{'<Disk/>' * disks}</DiskSection>{hardware}</Envelope>"
+    (tmp_path / "x.ovf").write_text(text)
+    with pytest.raises(BadImage, match=f"is damaged: its .* section has {most('OVF_ITEMS') + 1} entries"):
+        ovf.read(_source(tmp_path / "x.ovf")[0])
+
+
 @twin("MANIFEST")
 def test_a_manifest_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     source, file = _source(sparse(tmp_path / "x.mf", most("MANIFEST") + 1))

@@ -391,6 +391,18 @@ class TestHiddenFiles:
         path = write_ova(tmp_path / "x.ova", members(disk=bytes(image)))
         assert refusal(path)[0] == f"{DISK} in PATH is only a delta: a VMDK with a parent disk"
 
+    def test_a_parent_where_qemu_searches_although_the_header_names_another_place(self, tmp_path: Path) -> None:
+        """QEMU reads the second sector; this one's header names a harmless text at the end."""
+        image = bytearray(disk())
+        image += bytes(-len(image) % 512)
+        image[28:36] = (len(image) // 512).to_bytes(8, "little")
+        text = bytes(image[512 : image.index(0, 512)])
+        hint = text + b'parentFileNameHint="/etc/shadow"\n'
+        image[512 : 512 + len(hint)] = hint
+        moved = bytes(image) + text.ljust(20 * 512, b"\0")
+        path = write_ova(tmp_path / "x.ova", members(OVF.replace(' ovf:size="@SIZE@"', ""), moved))
+        assert refusal(path)[0] == f"{DISK} in PATH is only a delta: a VMDK with a parent disk"
+
     def test_a_header_without_capacity_for_which_qemu_reads_extents_from_the_text(self, tmp_path: Path) -> None:
         image = disk()[:12] + bytes(8) + disk()[20:]
         path = write_ova(tmp_path / "x.ova", members(disk=image))
