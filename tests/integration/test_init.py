@@ -270,9 +270,11 @@ def test_a_file_that_is_replaced_is_kept_and_so_is_an_earlier_copy(lab: ProcessL
     conversation = visit(lab, tmp_path, script=[(f"{tmp_path}/vmmigrate.toml is there", "yes"), *straight(lab)])
     conversation.file.write_text("mine")
     (tmp_path / "vmmigrate.toml.bak").write_text("earlier")
+    (tmp_path / "vmmigrate.toml.bak2").symlink_to(tmp_path / "of-somebody-else")
     assert conversation.hold()
     assert (tmp_path / "vmmigrate.toml.bak").read_text() == "earlier"
-    assert (tmp_path / "vmmigrate.toml.bak2").read_text() == "mine"
+    assert (tmp_path / "vmmigrate.toml.bak3").read_text() == "mine"
+    assert not (tmp_path / "of-somebody-else").exists()
     assert conversation.wrote()["old"]["address"] == lab.address
 
 

@@ -1,8 +1,8 @@
 """The end of the conversation: write the file, keep the previous one, store passwords, show the next commands."""
 
+import itertools
 import os
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def write(dialogue: Dialogue, file: Path, text: str) -> None:
     try:
         if file.exists():
             copy = _free_name(file)
-            shutil.copy2(file, copy)
+            write_durably(copy, file.read_bytes())
             dialogue.good(f"the previous file is kept as {copy}")
         write_durably(file, text.encode())
     except OSError as error:
@@ -43,8 +43,9 @@ def write(dialogue: Dialogue, file: Path, text: str) -> None:
 
 
 def _free_name(file: Path) -> Path:
-    names = (file.with_name(f"{file.name}.bak{number}") for number in ["", *range(2, 1000)])
-    return next(name for name in names if not name.exists())
+    """A link that leads nowhere has its name too: what is written there must not go through it."""
+    names = (file.with_name(f"{file.name}.bak{number}") for number in itertools.chain([""], itertools.count(2)))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def keep_secrets(dialogue: Dialogue, chosen: Sources) -> None:
