@@ -135,6 +135,8 @@ def odd_shapes(made: Tomcat) -> None:
     (at / "conf" / "catalina.properties").write_text(STOCK_PROPERTIES + properties)
     store = f'keystoreFile="{at}/c.p12"'
     made.add_connector("older, an alias without a name", f'{store} keystorePass="word" keyAlias="1"')
+    named = pem_host(at / "pem", "other.example.test")
+    made.add_connector("older, beside a named host", f'{store} keystorePass="word"', named)
     made.add_connector("a URL", f'keystoreFile="file:{at}/c.p12" keystorePass="word"')
     made.add_connector("properties", 'keystoreFile="${store.at}" keystorePass="${store.word}"')
     made.add_connector("a default", 'keystoreFile="${store.at}" keystorePass="${no.such:-word}"')
@@ -159,12 +161,15 @@ def odd_shapes(made: Tomcat) -> None:
     made.add_connector("RSA-PSS in PEM", "", pem_host(windows.with_name("rsa-pss.pem")))
     (at / "mixed").write_bytes(to_pem(FIRST).replace(b"\n", b"\r\n"))
     made.add_connector("Windows' line ends", "", pem_host(at / "mixed"))
+    (at / "mac").write_bytes(to_pem(FIRST).replace(b"\n", b"\r"))
+    made.add_connector("a Macintosh's line ends", "", pem_host(at / "mac"))
     made.add_connector("a store that trusts too", f'keystoreFile="{at}/trusting" keystorePass="word"')
 
 
 UNREAD = ("Ed25519 in PEM", "RSA-PSS in PEM")
 ODD = (
     "older, an alias without a name",
+    "older, beside a named host",
     "a URL",
     "properties",
     "a default",
@@ -176,6 +181,7 @@ ODD = (
     "Ed25519 in a store",
     "a store of Windows",
     "Windows' line ends",
+    "a Macintosh's line ends",
 )
 STOCK_PROPERTIES = "common.loader=\nserver.loader=\nshared.loader=\n"
 

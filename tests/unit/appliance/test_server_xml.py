@@ -76,6 +76,30 @@ def test_hosts_have_names_in_any_case(default: str, host: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("own", ['keystoreFile="/e/own" keystorePass="djigzo"', 'SSLCertificateFile="/e/pem"'])
+def test_what_the_connector_itself_names_is_the_default_host_s(own: str) -> None:
+    """Tomcat makes a default host of the older attributes, whatever hosts stand inside."""
+    one, other = pair(), pair()
+    host = '<SSLHostConfig hostName="b.example"><Certificate certificateFile="/e/b"/></SSLHostConfig>'
+    files = {"/e/own": to_pkcs12(one, WORD, "x"), "/e/pem": to_pem(one), "/e/b": to_pem(other)}
+    found = web(server_xml(f'SSLEnabled="true" {own}', host), files)
+    assert found.fingerprints == {"web": (one.fingerprint,)}
+    assert [each.id for each in found.findings] == ["tls-virtual-host"]
+
+
+def test_names_have_no_namespace_for_tomcat() -> None:
+    one = pair()
+    xml = connector('certificateFile="/b"').replace("<Server>", '<Server xmlns="urn:any">')
+    assert web(xml, {"/b": to_pem(one)}).fingerprints == {"web": (one.fingerprint,)}
+
+
+@pytest.mark.parametrize("encoding", ["Shift_JIS", "GB18030", "nonsense"])
+def test_an_encoding_that_is_not_read_is_refused_as_such(encoding: str) -> None:
+    with pytest.raises(ApplianceError, match="is in an encoding that is not read here") as refused:
+        web(f'<?xml version="1.0" encoding="{encoding}"?>{server_xml(EMPTY_STORE)}', {})
+    assert "in UTF-8" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     "entity", ['<!ENTITY part SYSTEM "part.xml">', '<!ENTITY part "text">', '<!ENTITY % part SYSTEM "part.dtd">']
 )

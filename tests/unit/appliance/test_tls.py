@@ -117,6 +117,20 @@ def test_a_virtual_host_is_not_carried_over_and_a_second_connector_is() -> None:
     assert [finding.id for finding in bundle.findings] == ["tls-virtual-host"]
 
 
+def test_a_password_file_may_be_in_any_encoding() -> None:
+    """Only a password of ASCII opens a store, but the file has more lines."""
+    said = 'certificateKeystoreFile="/s" certificateKeystorePasswordFile="/word"'
+    one = pair()
+    files = {"/s": to_pkcs12(one, PASSWORD, "x"), "/word": b"djigzo\r\nf\xfcr Tomcat\n"}
+    assert leaves(*web_of(Gateway(server_xml=connector(said), files=files))) == leaves(one)
+
+
+def test_a_file_of_macintosh_lines_is_read_as_java_reads_lines() -> None:
+    one = pair()
+    files = {"/e": to_pem(one).replace(b"\n", b"\r")}
+    assert leaves(*web_of(Gateway(server_xml=connector('certificateFile="/e"'), files=files))) == leaves(one)
+
+
 # ---- Postfix's pairs ---------------------------------------------------------------------------------------
 
 
@@ -174,6 +188,29 @@ def test_each_overriding_service_has_a_pair_of_its_own() -> None:
         "submission": (submission.fingerprint,),
         "smtps": (smtps.fingerprint,),
     }
+
+
+@pytest.mark.parametrize(
+    ("main", "path"),
+    [
+        ("smtpd_tls_cert_file = tls.pem\n", "/var/spool/postfix/tls.pem"),
+        ("smtpd_tls_chain_files = a/tls.pem\n", "/var/spool/postfix/a/tls.pem"),
+        ("queue_directory = /q\nsmtpd_tls_cert_file = tls.pem\n", "/q/tls.pem"),
+    ],
+)
+def test_a_relative_path_counts_from_the_queue(main: str, path: str) -> None:
+    one = pair()
+    gateway = Gateway(f"{main}smtpd_tls_security_level = may\n", files={path: to_pem(one)})
+    assert leaves(*smtp_of(gateway)) == leaves(one)
+
+
+@pytest.mark.parametrize(("name", "role"), [("ssmtp", "smtps"), ("urd", "smtps"), ("[2001:db8::1]:587", "submission")])
+def test_a_service_is_known_by_each_name_of_its_port(name: str, role: str) -> None:
+    one, own = pair(), pair()
+    services = f"{name} inet n - n - - smtpd -o smtpd_tls_cert_file=/own.pem\n"
+    gateway = Gateway(COMBINED, services, files={TLS_PEM: to_pem(one), "/own.pem": to_pem(own)})
+    found = collect(gateway, DEBIAN, web=False).fingerprints
+    assert found == {"smtp": (one.fingerprint,), role: (own.fingerprint,)}
 
 
 def test_an_override_by_the_key_of_main_cf_follows_its_dollar() -> None:

@@ -72,7 +72,11 @@ def load_pem(data: bytes, password: Secret | None = None) -> Pair:
 
 
 def load_as_tomcat(certificates: bytes, key: bytes, password: Secret | None = None) -> Pair:
-    """Of a file of certificates and one of a key; of several keys Tomcat would fit the wrong one. Raises BadKeys."""
+    """Of a file of certificates and one of a key; of several keys Tomcat would fit the wrong one. Raises BadKeys.
+
+    A carriage return alone ends a line for Java.
+    """
+    certificates, key = (data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for data in (certificates, key))
     keys = list(dict.fromkeys(key_blocks(key)))
     if len(keys) != 1:
         raise BadKeys(

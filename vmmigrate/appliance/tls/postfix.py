@@ -20,7 +20,8 @@ FILES = (
 )
 TEMPLATE = "/etc/postfix/tls.pem"  # the packages' own path [F-TLS-3]
 QUESTIONS = (("postconf", "-n"), ("postconf", "-M"), ("postconf", "-P"))
-_PORTS = {"smtp": 25, "smtps": 465, "submissions": 465, "urd": 465, "submission": 587}
+_PORTS = {"smtp": 25, "mail": 25, "smtps": 465, "ssmtp": 465, "submissions": 465, "urd": 465, "submission": 587}
+_QUEUES = "/var/spool/postfix"  # where a daemon of Postfix is when it reads its files
 _ROLES = {25: "smtp", 465: "smtps", 587: "submission"}
 _UNKNOWN_MASTER = warning(
     "tls-master-unknown",
@@ -178,14 +179,19 @@ def _service(shell: Shell, main: Mapping[str, str], over: Mapping[str, str], nam
 
 
 def _files(value: Callable[..., str]) -> Files:
-    chain = tuple(path for path in re.split(r"[,\s]+", value(CHAIN)) if path)
+    chain = tuple(_full(value, path) for path in re.split(r"[,\s]+", value(CHAIN)) if path)
     apart = {}
     for cert_name, key_name in FILES:
         cert = value(cert_name)
         if cert and cert.lower() != "none":
-            apart[cert_name] = (cert, value(key_name, f"${cert_name}") or cert)
+            apart[cert_name] = (_full(value, cert), _full(value, value(key_name, f"${cert_name}") or cert))
     authorities, folder = value("smtpd_tls_CAfile"), value("smtpd_tls_CApath")
     return Files(chain, {} if chain else apart, authorities, folder)
+
+
+def _full(value: Callable[..., str], path: str) -> str:
+    """A relative one counts from the queue's folder."""
+    return path if path.startswith("/") else f"{value('queue_directory', _QUEUES)}/{path}"
 
 
 def _port(name: str) -> int | None:

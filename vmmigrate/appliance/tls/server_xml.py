@@ -95,6 +95,8 @@ def _parsed(shell: Shell, software: Software) -> Element:
     path = software.server_xml
     try:
         root: Element = defusedxml.ElementTree.fromstring(shell.read_file(path))
+        for element in root.iter():  # Tomcat looks at no namespaces
+            element.tag = element.tag.rpartition("}")[2]
         return root
     except DefusedXmlException as error:
         raise ApplianceError(
@@ -104,6 +106,11 @@ def _parsed(shell: Shell, software: Software) -> Element:
     except ParseError as error:
         raise ApplianceError(
             f"{shell.host}: {path} is not XML: {error}", hint="repair it; Tomcat needs it too"
+        ) from error
+    except (ValueError, LookupError) as error:  # Java reads such an encoding, the parser here does not
+        raise ApplianceError(
+            f"{shell.host}: {path} is in an encoding that is not read here: {error}",
+            hint='write it in UTF-8, with encoding="UTF-8" in its first line; Tomcat reads it the same',
         ) from error
 
 

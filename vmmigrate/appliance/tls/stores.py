@@ -155,16 +155,20 @@ def _add(found: list[Connectors], new: Connectors) -> None:
 
 
 def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
-    """What is shown to a client that asks for no known name, and the names of the virtual hosts beside."""
+    """What is shown to a client that asks for no known name, and the names of the virtual hosts beside.
+
+    What the connector itself names, by its older attributes, is the default host's.
+    """
     hosts = {host.get("hostName", _DEFAULT_HOST).lower(): host for host in connector.iter("SSLHostConfig")}
     name = connector.get("defaultSSLHostConfigName", _DEFAULT_HOST).lower()  # Tomcat lowers both
-    chosen = hosts.get(name) if name in hosts or not hosts else next(iter(hosts.values()))
+    own = any(connector.get(each) is not None for each in (*_NAMES["store"], *_NAMES["cert"]))
+    chosen = hosts.get(name) if name in hosts or own or not hosts else next(iter(hosts.values()))
     others = tuple(other for other, host in hosts.items() if host is not chosen)
     return (connector if chosen is None else chosen), others
 
 
 def _places(shell: Shell, software: Software, element: Element) -> Iterator[Place]:
-    certificates = list(element.iter("Certificate"))
+    certificates = [] if element.tag == "Connector" else list(element.iter("Certificate"))
     for each in certificates or [element]:
         yield _place(shell, software, each)
 
@@ -192,7 +196,9 @@ def _said(element: Element, spelled: Sequence[str]) -> str | None:
 def _password(shell: Shell, software: Software, word: str | None, file: str | None) -> Secret | None:
     """A file's first line wins, as with Tomcat. An empty password is one."""
     if file:
-        return Secret(shell.read_file(full(software, file)).decode().partition("\n")[0].rstrip("\r"), ours=False)
+        return Secret(
+            shell.read_file(full(software, file)).decode(errors="replace").partition("\n")[0].rstrip("\r"), ours=False
+        )
     return None if word is None else Secret(word, ours=False)
 
 
