@@ -180,6 +180,13 @@ QUESTIONS = Limit(
 )
 UNITS = Limit("one command about a service", "a guest", 30, "seconds", "the machine may be busy starting")
 DATABASE = Limit("one question to the database", "a guest", 300, "seconds", "a digest reads whole tables")
+TABLES = Limit(
+    "tables of the database",
+    "a guest",
+    500,
+    "things",
+    "a gateway has some 20; all are named in one command, which Linux bounds at 128 KiB",
+)
 SUDO = Limit("sudo itself", "a guest", 60, "seconds", "on a machine that is busy booting")
 KEY_ROUNDS = Limit(
     "rounds of key derivation, of all keys of a file together",

@@ -143,6 +143,14 @@ def test_commands_have_so_many_seconds() -> None:
     assert shell.seconds[:3] == [5 + 2 * most("QUESTIONS"), most("UNITS"), most("DATABASE")]
 
 
+@twin("TABLES")
+def test_so_many_tables_are_read() -> None:
+    shell = Answering("".join(f"cm_{number}\n" for number in range(most("TABLES") + 1)))
+    with pytest.raises(ApplianceError, match=f"gave {most('TABLES') + 1} tables"):
+        database.read_database(shell, b"key")  # type: ignore[arg-type]
+    assert len(shell.asked) == 1
+
+
 @twin("SUDO")
 def test_sudo_has_so_many_seconds() -> None:
     class Talk:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
-from vmmigrate.limits import DATABASE
+from vmmigrate.limits import DATABASE, TABLES
 from vmmigrate.reading import from_json
 
 _TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"
@@ -47,16 +47,23 @@ def read_database(shell: Shell, key: bytes, like: DatabaseFacts | None = None) -
     if status != 0:
         expected, (_, lines) = [], _query(shell, _TABLES)
     names = [line for line in lines if "|" not in line]
-    odd = sum(not re.fullmatch(r"cm_[a-z0-9_]+", name) for name in names)
-    if odd or not names:  # an odd line may hold contents, so it is only counted
+    if odd := _odd(names):
         raise ApplianceError(
-            f"the database of {shell.host} "
-            + (f"gave {odd} lines that are no name of a table" if odd else "has no tables cm_*"),
-            hint="is this the gateway's PostgreSQL, with its database djigzo?",
+            f"the database of {shell.host} {odd}", hint="is this the gateway's PostgreSQL, with its database djigzo?"
         )
     if names != expected:
         _, lines = _query(shell, *_contents(names))
     return _facts(shell, names, [line for line in lines if "|" in line], key)
+
+
+def _odd(names: list[str]) -> str:
+    """What is wrong with a list of tables. An odd line may hold contents, so it is only counted."""
+    known = {name for name in names if re.fullmatch(r"cm_[a-z0-9_]+", name)}
+    if not names:
+        return "has no tables cm_*"
+    if len(known) < len(names):
+        return f"gave {len(names) - len(known)} lines that are no name of a table, or one that was named before"
+    return f"gave {len(names)} tables cm_*; at most {TABLES.most} are read" if len(names) > TABLES.most else ""
 
 
 def unchanged(a: DatabaseFacts, b: DatabaseFacts) -> bool:

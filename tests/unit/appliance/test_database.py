@@ -178,6 +178,7 @@ def test_what_is_lost_is_said_in_words() -> None:
     [
         ({TABLES: ""}, "no tables"),
         ({TABLES: "cm_x; DROP TABLE y\n"}, "gave 1 lines that are no name"),
+        ({**ROWS, TABLES: ROWS[TABLES] + "cm_users\n" * 2}, "gave 2 lines that are no name of a table, or one"),
         ({TABLES: "cm_users\n", digest_of("cm_users"): "three\n"}, "answered 0 rows to 1 counts, and 0 of 0 lists"),
         ({**ROWS, digest_of("cm_users"): "three|cc\n"}, "answered 3 rows to 3 counts"),
         ({**ROWS, digest_of("cm_users"): "\n"}, "answered 2 rows to 3 counts"),
