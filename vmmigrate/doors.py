@@ -1,6 +1,6 @@
 """How the two appliances are reached: a side has an account, a jump host, a way to be trusted, and its sessions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from vmmigrate.settings.sides import JumpSettings, NewSettings, OldSettings, Ssh
 
 Jumps = dict[JumpSettings, Jump]
 LogsIn = SshSettings | JumpSettings
+Keys = Callable[[], Sequence[str]]  # host keys, as lines of their public half
 Hears = Callable[[str, str, str], None]  # of which side's guest, what may have changed it, how that ended
 
 
@@ -56,14 +57,23 @@ class Side:
             self._jumps[via] = Jump(server, self._login("via", via))
         return self._jumps[via].dial
 
-    def shell(self, host: str, host_key: str | None = None, elsewhere: Elsewhere = nowhere) -> Shell:
-        """A shell at `host`; `host_key` pins it if the settings do not. `elsewhere`: where else it may be by now."""
+    def shell(
+        self, host: str, host_key: str | None = None, elsewhere: Elsewhere = nowhere, also: Keys = tuple
+    ) -> Shell:
+        """A shell at `host`; `host_key` pins it if the settings do not, and each of `also` does by then.
+
+        `elsewhere`: where else it may be by now.
+        """
         key = (host, host_key)
         if key not in self._open:
-            self._open[key] = self._shell(host, host_key, elsewhere)
+            self._open[key] = self._shell(host, host_key, elsewhere, also)
         return self._open[key]
 
-    def _shell(self, host: str, host_key: str | None, elsewhere: Elsewhere) -> Shell:
+    def another(self, host: str, host_keys: Sequence[str]) -> Shell:
+        """A session beside those that are open, for the caller to close: a log-in of its own, by one of these keys."""
+        return self._shell(host, host_keys[0], nowhere, lambda: host_keys[1:])
+
+    def _shell(self, host: str, host_key: str | None, elsewhere: Elsewhere, also: Keys) -> Shell:
         ssh = self.settings.ssh
         server = SshServer(
             host,
@@ -72,6 +82,7 @@ class Side:
             ssh.known_hosts or own_known_hosts(),
             ssh.insecure_ssh_rsa,
             dial=self.dial,
+            also=also,
         )
         return SshShell(server, self._login("ssh", ssh), elsewhere, lambda what, ended: self._hears(what, ended))
 

@@ -64,6 +64,14 @@ class TlsKept:
 
 
 @dataclass(frozen=True)
+class KeptHostKeys:
+    """The stored SSH host keys of the old gateway, by kind, as lines of their public half. Learnt by `collect-tls`."""
+
+    since: ClassVar[int] = 3
+    lines: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TlsPort:
     """A port that shows old leaves. `fingerprints`: by kind of key ('RSA', 'ECDSA')."""
 
@@ -245,3 +253,15 @@ class Opened:
 
     opened_at: float
     own: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostKeys:
+    """The new gateway's lines of known_hosts. `kept`: the old one's public keys that it may show from then on.
+
+    Learnt by `host-keys` before it acts.
+    """
+
+    since: ClassVar[int] = 3
+    lines: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()

@@ -78,7 +78,7 @@ class RootShell:
 
 
 class _Side(Side):
-    def shell(self, host: str, host_key: str | None = None, elsewhere: Any = None) -> Shell:
+    def shell(self, host: str, host_key: str | None = None, elsewhere: Any = None, also: Any = ()) -> Shell:
         note = json.loads(Path(os.environ[_KNOWN]).read_text())
         return RootShell(host, note)
 

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import psutil
 import pytest
 
-from fixtures.appliance import keys, seed, sshd
+from fixtures.appliance import hostkey, keys, seed, sshd
 from tests.journey.conftest import Tell
 from tests.journey.records import number
 from tests.journey.story import CHECKOUT, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Story
@@ -52,13 +53,16 @@ def found(data: bytes) -> list[str]:
     return sorted({name for form, name in NEEDLES.items() if form in data})
 
 
+def written(story: Story) -> list[Path]:
+    """All files that were written and said, each command in a guest too."""
+    files = [*story.folder.glob("*.txt"), *story.lab.folder.glob(f"vms/*/{sshd.LOG}")]
+    files += [path for path in (story.folder / "runs", story.folder / "told") for path in path.rglob("*")]
+    return [path for path in files if path.is_file()]
+
+
 def assert_kept_secret(story: Story) -> None:
-    """All that was written and said, each command in a guest too; the key's folder holds nothing but the key."""
-    written = [*story.folder.glob("*.txt"), *story.lab.folder.glob(f"vms/*/{sshd.LOG}")]
-    written += [path for path in (story.folder / "runs", story.folder / "told") for path in path.rglob("*")]
-    assert [
-        (path.name, found(path.read_bytes())) for path in written if path.is_file() and found(path.read_bytes())
-    ] == []
+    """The key's folder holds nothing but the key."""
+    assert [(path.name, found(path.read_bytes())) for path in written(story) if found(path.read_bytes())] == []
     for path in [*(story.folder / "runs").rglob("*"), *(story.folder / "keys").rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
@@ -83,12 +87,15 @@ def test_the_search_finds_what_it_looks_for() -> None:
 @pytest.mark.parametrize("flags", [(), ("--json",)], ids=["lines", "json"])
 def test_after_a_migration_a_switch_back_and_its_end(story: Story, flags: tuple[str, ...]) -> None:
     assert story.migrate(*flags).status == DONE
-    assert {path.name for path in story.run_folder.glob("*.age")} == {"archive.age", "tls.age"}
+    assert {path.name for path in story.run_folder.glob("*.age")} == {"archive.age", "tls.age", "host-keys.age"}
     assert_kept_secret(story)
     assert story.rollback(*flags).status == DONE
     assert story.command("status", story.run_id, *flags).status == DONE
     assert story.finish().status == DONE
     assert_kept_secret(story)
+    host_key = story.lab.root_of(story.lab.old_id).text(hostkey.HOST_KEY).splitlines()[2:-1]  # its private lines
+    assert host_key
+    assert [path.name for path in written(story) for line in host_key if line.encode() in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)], ids=["lines", "json"])

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from fixtures import guest_commands
-from fixtures.appliance import mailspool, state
+from fixtures.appliance import hostkey, mailspool, state
 from tests.journey import moving
 from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
@@ -62,6 +62,8 @@ def test_a_migration_puts_the_new_vm_in_the_old_ones_place(story: Story) -> None
     assert old["files"] == before["files"]
     assert (story.live(), story.conflicts(), story.old_boot()) == (["new"], [], boot)
     assert story.answers_the_world()
+    assert hostkey.fingerprint(story.lab.root_of(moving.new(story).id)) == story.lab.host_key
+    assert "are still the old gateway's; for known_hosts: [" in " ".join(told.out.split())
     commands = guest_commands.of_run(story.lab.folder, story.journal)
     assert len(commands) <= GUEST_COMMANDS, guest_commands.listed(commands)
     in_outage = [each for each in commands if each.in_outage]

@@ -6,7 +6,7 @@ A run that asks for more is refused by such rules, and tests/journey/test_privil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vmmigrate.appliance import authorized, listeners, mailports, maps, sources, transports
+from vmmigrate.appliance import authorized, hostkeys, listeners, mailports, maps, sources, transports
 from vmmigrate.appliance.database import PSQL
 from vmmigrate.appliance.mail import FLUSH, SESSIONS, SETTINGS
 from vmmigrate.appliance.net import firewall, iptables, nft
@@ -59,6 +59,9 @@ def _reading() -> Iterator[Privilege]:
     yield Privilege(READING, "at which ports it listens", listeners.QUESTION)
     for home in HOMES:
         yield Privilege(READING, "which keys may log in there", authorized.question(home))
+    for kind in hostkeys.KINDS:
+        keys = "the gateway's identity over SSH"
+        yield Privilege(READING, "its SSH host keys", hostkeys.question(kind), gives=keys)
     yield Privilege(READING, "what waits in its queues", listing.COMMAND, gives="who writes to whom")
     yield Privilege(
         READING,

@@ -8,7 +8,7 @@ from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import CommandFailed
 
-_SERVICES, _SETTINGS, FOLDER = ("postconf", "-M"), ("postconf", "-n"), ("postconf", "-h", "config_directory")
+SERVICES, _SETTINGS, FOLDER = ("postconf", "-M"), ("postconf", "-n"), ("postconf", "-h", "config_directory")
 _SHOWN = 400  # characters of what was said
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # Values that are a transport with nothing behind it, or TRANSPORT:NEXTHOP (postconf(5)).
@@ -21,7 +21,7 @@ def missing(old: Shell, new: Shell) -> Mapping[str, tuple[str, ...]]:
     A map that is asked over a network (LDAP, SQL) is not looked into. Raises CommandFailed, also where its files cannot
     be searched.
     """
-    gone = sorted(_transports(_asked(old, _SERVICES)) - _transports(_asked(new, _SERVICES)))
+    gone = sorted(_transports(_asked(old, SERVICES)) - _transports(_asked(new, SERVICES)))
     if not gone:
         return {}
     found = {name: (*_in_settings(old, name), *_in_files(old, name)) for name in gone}
@@ -40,7 +40,7 @@ def _transports(listed: str) -> set[str]:
 
 def _in_settings(old: Shell, name: str) -> Iterator[str]:
     look = looking(old)
-    for question, file in ((_SETTINGS, "main.cf"), (_SERVICES, "master.cf")):
+    for question, file in ((_SETTINGS, "main.cf"), (SERVICES, "master.cf")):
         if _says(look.run(question, user="root").stdout.splitlines(), name):
             yield file
 

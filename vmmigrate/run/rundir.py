@@ -69,6 +69,11 @@ class RunDir:
         return self.path / "tls.age"
 
     @property
+    def host_keys(self) -> Path:
+        """The old gateway's SSH host keys, encrypted."""
+        return self.path / "host-keys.age"
+
+    @property
     def digests(self) -> Path:
         return self.path / "digests.json"
 
@@ -107,6 +112,7 @@ class RunDir:
         return (
             self.archive,
             self.tls,
+            self.host_keys,
             self.queue,
             self.manifest,
             self.returned,

@@ -16,11 +16,11 @@ from hypervisors import (
     patient,
     wait_for,
 )
-from hypervisors.wire.ssh import HostKey, host_key_seen
+from hypervisors.wire.ssh import HostKey, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
-from vmmigrate.facts import Intake, NewGuest
+from vmmigrate.facts import HostKeys, Intake, NewGuest
 from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
 from vmmigrate.run.clocks import Clocks
@@ -190,11 +190,26 @@ class Run:
 
     def staging_shell(self, address: str, host_key: str) -> Shell:
         """Pinned at first contact. Where the guest does not answer there any more, it is looked for."""
-        return self.doors.new.shell(address, host_key, lambda tried: self.found_again(host_key, tried))
+        again = partial(self.found_again, host_key)
+        return self.doors.new.shell(address, host_key, again, self._given_keys)
+
+    def shell_by(self, keys: tuple[str, ...]) -> Shell:
+        """A session of its own with the new guest, which has to show one of these keys. The caller closes it."""
+        return self.doors.new.another(self.new_guest.staging_address, keys)
+
+    def _given_keys(self) -> tuple[str, ...]:
+        """The old gateway's host keys that the new guest was given, as lines; also where that step was undone since."""
+        given = self.facts.last(HostKeys)
+        return given.kept if given else ()
+
+    def is_new_guest(self, seen: str) -> bool:
+        """Whether that is a fingerprint of the new guest's host keys: by its own, or by one that it was given."""
+        guest = self.facts.last(NewGuest)
+        return guest is not None and seen in {guest.host_key, *map(fingerprint_of_key, self._given_keys())}
 
     def found_again(self, host_key: str, tried: str) -> str:
         """Where the new guest answers, other than `tried`; "" where it is not found."""
-        address = elsewhere(self, host_key, tried)
+        address = elsewhere(self, tried)
         if address:
             self._found[host_key] = address
             self.remark(f"{self.plan.new_name} has the address {address} on staging now, and not {tried}")

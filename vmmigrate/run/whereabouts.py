@@ -25,12 +25,12 @@ def is_ipv6(address: str) -> bool:
     return ":" in address
 
 
-def elsewhere(run: "Run", host_key: str, tried: str) -> str:
+def elsewhere(run: "Run", tried: str) -> str:
     """The address where the new guest answers, other than `tried`; "" where none is found."""
     for address in _known(run):
         if address != tried:
             with suppress(Problem):  # nobody there, or another machine
-                if run.new_host_key(address, timeout=_LOOK) == host_key:
+                if run.is_new_guest(run.new_host_key(address, timeout=_LOOK)):
                     return address
     return ""
 

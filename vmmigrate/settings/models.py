@@ -94,6 +94,16 @@ class MailSettings(Strict):
     )
 
 
+class CarrySettings(Strict):
+    """What the new gateway's guest gets of the old one's, which no backup has."""
+
+    host_keys: Literal["keep", "new"] = Field(
+        default="keep",
+        description="SSH host keys: keep the old gateway's, so that nobody who logs in there is warned; or let the new"
+        " one have those of its image.",
+    )
+
+
 class SwitchSettings(Strict):
     """What an operator has decided before the switch."""
 
@@ -155,5 +165,6 @@ class Settings(Strict):
     backup: BackupSettings = BackupSettings()
     outage: OutageSettings = OutageSettings()
     mail: MailSettings = MailSettings()
+    carry: CarrySettings = CarrySettings()
     switch: SwitchSettings = SwitchSettings()
     limits: Limits = Limits()

@@ -1,4 +1,4 @@
-"""Collect the old TLS certificates and keys, which no backup contains, and store them encrypted."""
+"""Collect the old certificates, TLS keys and SSH host keys, which no backup has, and store them encrypted."""
 
 import io
 from collections.abc import Iterator
@@ -7,11 +7,13 @@ from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.facts import TlsInstalled, TlsKept
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import host_keys
 
 
 def do(run: Run) -> None:
-    shell = run.old_shell
-    bundle = tls.collect(shell, run.doors.old.software(shell))
+    software = run.doors.old.software(run.old_shell)
+    look = tls.look_at(run.old_shell, software, web=True, smtp=True, beside=host_keys.asked(run))
+    bundle = tls.collect(look, software)
     findings = tls.refuse_unusable(bundle, run.plan.identity.mail_name)
     remarks = tuple(finding.seen for finding in findings)
     for remark in remarks:
@@ -19,10 +21,12 @@ def do(run: Run) -> None:
     run.rundir.sealed.encrypt(run.rundir.tls, io.BytesIO(bundle.to_bytes()))
     smtp = bundle.smtp[0].fingerprint if bundle.smtp else ""
     run.learn(TlsKept(bundle.web[0].fingerprint, smtp, remarks))
+    host_keys.collect(run, look)
 
 
 def undo(run: Run) -> None:
     run.rundir.tls.unlink(missing_ok=True)
+    run.rundir.host_keys.unlink(missing_ok=True)
 
 
 def holds(run: Run) -> Iterator[Check]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 
 from hypervisors import LoginRefused, Problem
-from vmmigrate.appliance import authorized, listeners, mail, maps
+from vmmigrate.appliance import authorized, listeners, mail, maps, transports
 from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.port import Account
 from vmmigrate.appliance.tls import ports
@@ -18,11 +18,16 @@ _AS_OLD = "as in the old gateway"
 _STAGING = "over staging, as root"
 
 
-def compared(
-    run: Run, limit: float, ids: Collection[str] = tuple(DECISIONS), *, new: LookingShell | None = None
-) -> Checks:
+Looks = tuple[LookingShell, LookingShell]  # at the old guest and at the new one
+
+
+def looks(run: Run) -> Looks:
+    return looking(run.old_shell), looking(run.new_shell)
+
+
+def compared(run: Run, limit: float, ids: Collection[str] = tuple(DECISIONS), *, by: Looks | None = None) -> Checks:
     """Those of these ids, as they are now. `limit`: seconds to wait for a port that does not answer yet."""
-    old, new = looking(run.old_shell), new or looking(run.new_shell)
+    old, new = by or looks(run)
     with suppress(Problem):  # each asks what is not known yet, and says itself why it got no answer
         _ask_ahead(old, new)
     table = [each for each in _table(old, new) if each.id in ids]
@@ -31,11 +36,11 @@ def compared(
 
 def _ask_ahead(old: LookingShell, new: LookingShell) -> None:
     """All that they ask of a guest, in three commands: on an emulated one each takes a second or two."""
-    old.ahead(*maps.QUESTIONS, listeners.QUESTION, user="root")
-    new.ahead(maps.SETTINGS, listeners.QUESTION, user="root")
+    old.ahead(*maps.QUESTIONS, listeners.QUESTION, transports.SERVICES, user="root")
+    new.ahead(maps.SETTINGS, listeners.QUESTION, transports.SERVICES, authorized.ACCOUNTS, user="root")
     paths = maps.named(old)
-    for shell in (old, new):
-        shell.ahead(*map(maps.question, paths), *map(authorized.question, _homes(shell).values()), user="root")
+    for shell, homes in _homes(old, new):
+        shell.ahead(*map(maps.question, paths), *map(authorized.question, homes.values()), user="root")
 
 
 def drift(run: Run, shell: LookingShell | None = None) -> tuple[str, ...]:
@@ -112,16 +117,14 @@ def _maps(old: LookingShell, new: LookingShell) -> Check:
 
 
 def _keys(old: LookingShell, new: LookingShell) -> Check:
-    seen = authorized.differing(*(_keys_of(shell) for shell in (old, new)))
+    seen = authorized.differing(*(authorized.keys(shell, homes) for shell, homes in _homes(old, new)))
     return _check("authorized-keys", "keys that may log in over SSH", "; ".join(seen))
 
 
-def _keys_of(shell: LookingShell) -> authorized.Keys:
-    return authorized.keys(shell, _homes(shell))
-
-
-def _homes(shell: LookingShell) -> dict[str, str]:
-    return authorized.homes(shell.run(authorized.ACCOUNTS).stdout)
+def _homes(old: LookingShell, new: LookingShell) -> Iterator[tuple[LookingShell, dict[str, str]]]:
+    """Anybody may read who has an account; in the new guest root reads it in one command with more."""
+    for shell, user in ((old, None), (new, "root")):
+        yield shell, authorized.homes(shell.run(authorized.ACCOUNTS, user=user).stdout)
 
 
 def _listeners(old: LookingShell, new: LookingShell) -> Check:

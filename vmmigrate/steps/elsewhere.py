@@ -79,7 +79,7 @@ def keeps_out(run: Run) -> str | None:
     """Which of our rules keep the world out of it, '' where none do. None: not looked at, or no answer soon."""
     guest = run.facts.find(NewGuest)
     try:
-        if guest is None or run.new_host_key(run.new_guest.staging_address, timeout=_SOON) != guest.host_key:
+        if guest is None or not run.is_new_guest(run.new_host_key(run.new_guest.staging_address, timeout=_SOON)):
             return None
     except Problem:
         return None

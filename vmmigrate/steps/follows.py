@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vmmigrate.facts import Backup, NewGuest, NewVm, VerifiedLive
+from vmmigrate.facts import Backup, HostKeys, NewGuest, NewVm, VerifiedLive
 from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
 
@@ -12,7 +12,7 @@ def follows(plan: Plan, facts: Facts) -> Iterator[str]:
     yield "whoever uses the console or the portal restarts the browser or clears its cache: it may show the old pages"
     guest, new, backup = facts.find(NewGuest), facts.find(NewVm), facts.find(Backup)
     if guest is not None:
-        yield f"the SSH host key at {plan.identity.host} is another one, {guest.host_key}: {_forget(plan, facts)}"
+        yield _host_keys(plan, facts, guest)
     if new is not None:
         yield (
             f"backup jobs, monitoring, replication and rules that follow {plan.old.name} by its id ({plan.old.id}) do"
@@ -22,8 +22,13 @@ def follows(plan: Plan, facts: Facts) -> Iterator[str]:
         yield "the archive that was exported by hand has keys and passwords: keep it safe, or delete it"
 
 
-def _forget(plan: Plan, facts: Facts) -> str:
-    """An earlier version recorded no line."""
-    live = facts.find(VerifiedLive)
-    line = f", and add: {live.known_hosts}" if live and live.known_hosts else ""
-    return f"forget the old one where people log in, ssh-keygen -R {plan.identity.host}{line}"
+def _host_keys(plan: Plan, facts: Facts, guest: NewGuest) -> str:
+    """An earlier version recorded one line, or none."""
+    host, given, live = plan.identity.host, facts.find(HostKeys), facts.find(VerifiedLive)
+    noted = given.lines if given else (live.known_hosts,) if live and live.known_hosts else ()
+    lines = "; ".join(noted)
+    if given and given.kept:
+        return f"the SSH host keys at {host} are still the old gateway's; for known_hosts: {lines}"
+    add = f", and add: {lines}" if lines else ""
+    forget = f"forget the old one where people log in, ssh-keygen -R {host}{add}"
+    return f"the SSH host key at {host} is another one, {guest.host_key}: {forget}"

@@ -68,7 +68,7 @@ def holds(run: Run) -> Iterator[Check]:
                 raise
             seen = run.new_host_key(run.new_guest.staging_address, timeout=_AGAIN)
         what = f"SSH host key at {run.new_guest.staging_address}"
-        yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(seen == guest.host_key))
+        yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(run.is_new_guest(seen)))
 
 
 def _leased(run: Run, new: NewVm) -> str:
@@ -82,7 +82,7 @@ def _leased(run: Run, new: NewVm) -> str:
                 return address
             with suppress(Unreachable):
                 seen = run.new_host_key(address, timeout=seconds)
-                if known is None or seen == known.host_key:
+                if known is None or run.is_new_guest(seen):
                     return address
         raise NotYet(f"nothing answers at {', '.join(found)}" if found else "no address on the staging NIC")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypervisors import LoginRefused
 from vmmigrate.appliance import mail, transports
 from vmmigrate.appliance.database import lost, read_database
-from vmmigrate.appliance.looking import looking
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.units import unit_states
 from vmmigrate.facts import OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
@@ -21,9 +21,9 @@ def do(run: Run) -> None:
     """
     host, limit = run.new_guest.staging_address, run.settings.limits.restart
     checks = compare_all(COMPARISONS, run, host, limit, Checks())
-    new = looking(run.new_shell)
-    differing = differences.compared(run, 0.0 if checks.failed else limit, new=new)
-    compare_all((DATABASE,), run, host, limit, checks)
+    old, new = looks = differences.looks(run)
+    differing = differences.compared(run, 0.0 if checks.failed else limit, by=looks)
+    compare_all((_transports(old, new), DATABASE), run, host, limit, checks)
     decide.say(run, differing.failed)
     run.learn(Verified((*checks.all, *differing.all), differences.names(run, differing, new)))
     checks.refuse_if_failed()
@@ -78,12 +78,19 @@ def _network(run: Run, host: str, limit: float) -> Iterator[Check]:
     return address.in_force(run, limit)
 
 
-def _transports(run: Run, host: str, limit: float) -> Iterator[Check]:
+def _transports(old: LookingShell, new: LookingShell) -> Comparison:
     """What is carried has its transport's name in it, and so have the settings that were imported."""
-    gone = transports.missing(run.old_shell, run.new_shell)
-    seen = "; ".join(f"{name}, named in {', '.join(places)}" for name, places in gone.items()) or "all are there"
-    what = "transports that the old configuration names"
-    yield Check("transports", what, "in the new master.cf", seen, Verdict.of(not gone))
+
+    def compared(run: Run, host: str, limit: float) -> Iterator[Check]:
+        gone = transports.missing(old, new)
+        seen = "; ".join(f"{name}, named in {', '.join(places)}" for name, places in gone.items()) or "all are there"
+        what = "transports that the old configuration names"
+        yield Check("transports", what, "in the new master.cf", seen, Verdict.of(not gone))
+
+    remedy = (
+        "add them to master.cf of the image, with the program that they lead to; or take them out of the old settings"
+    )
+    return Comparison("transports", "transports of master.cf", compared, remedy)
 
 
 def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
@@ -133,12 +140,6 @@ COMPARISONS = (
         _account,
         "see that old.console.password is right; if it is, the import did not bring the accounts: see the new"
         " console's log",
-    ),
-    Comparison(
-        "transports",
-        "transports of master.cf",
-        _transports,
-        "add them to master.cf of the image, with the program that they lead to; or take them out of the old settings",
     ),
 )
 # last: whatever a log-in leaves there is no change since

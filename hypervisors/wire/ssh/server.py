@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class HostKey:
 class SshServer:
     """Where to connect and what to trust. `timeout` in seconds, for connecting and for logging in.
 
+    `also`: lines of the keys that the same machine may show instead of `host_key` by then.
     `called`: what it is for, in a message ('the jump host').
     """
 
@@ -36,6 +38,7 @@ class SshServer:
     timeout: float = SSH.most
     dial: Dial = dial_straight
     called: str = ""
+    also: Callable[[], Sequence[str]] = tuple
 
     def __str__(self) -> str:
         return f"{self.called} {bracketed(self.host)}:{self.port}".strip()
@@ -93,7 +96,8 @@ def verify(server: SshServer, shown: HostKey, settings: str) -> None:
             f"the SSH host key of {server}, {shown.fingerprint}, is revoked in {server.known_hosts}",
             hint=f"whoever has it may be anybody: give the machine a new one, and pin that with {settings}.host_key",
         )
-    wanted = [_pinned(server.host_key)] if server.host_key else [_digest(blob) for _, blob in held.keys]
+    pins = [server.host_key, *server.also()] if server.host_key else []
+    wanted = [_pinned(pin) for pin in pins] or [_digest(blob) for _, blob in held.keys]
     if shown.fingerprint in wanted:
         return
     kind = shown.line.split()[0]

@@ -124,6 +124,7 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
         "autostart",
         "open",
         "tidy",
+        "host-keys",
         "notes",
     )
 

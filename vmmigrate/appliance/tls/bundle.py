@@ -92,11 +92,16 @@ def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = 
     return TlsBundle(whole, (*findings, *said))
 
 
-def look_at(shell: Shell, software: Software, *, web: bool, smtp: bool) -> LookingShell:
-    """All that is asked first, in one command; with it what the packages' own files hold, which is mostly all."""
+def look_at(
+    shell: Shell, software: Software, *, web: bool, smtp: bool, beside: Sequence[tuple[str, ...]] = ()
+) -> LookingShell:
+    """All that is asked first, in one command; with it what the packages' own files hold, which is mostly all.
+
+    `beside`: what else is asked of root in that command.
+    """
     look = looking(shell)
     files = ((software.server_xml, stores.STORE) if web else ()) + ((postfix_tls.TEMPLATE,) if smtp else ())
-    look.ahead(*(postfix_tls.QUESTIONS if smtp else ()), files=files, user="root")
+    look.ahead(*(postfix_tls.QUESTIONS if smtp else ()), *beside, files=files, user="root")
     return look
 
 

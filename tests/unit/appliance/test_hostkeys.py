@@ -1,0 +1,96 @@
+"""SSH host keys of a guest: what is a key, what is put in place and put back, and lines of known_hosts."""
+
+import functools
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from scripted_shell import ScriptedShell
+
+from vmmigrate.appliance import hostkeys
+from vmmigrate.appliance.port import FileMeta
+
+MADE = {
+    "ed25519": ed25519.Ed25519PrivateKey.generate(),
+    "ecdsa": ec.generate_private_key(ec.SECP256R1()),
+    "rsa": rsa.generate_private_key(65537, 2048),
+}
+
+
+@functools.cache  # OpenSSH's form has a random part
+def text(kind: str, form: PrivateFormat = PrivateFormat.OpenSSH) -> str:
+    return MADE[kind].private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_the_public_line_is_the_one_of_ssh_keygen(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(text(kind))
+    file.chmod(0o600)
+    told = subprocess.run(["ssh-keygen", "-y", "-f", file], capture_output=True, text=True, check=True).stdout
+    key = hostkeys.parsed(kind, text(kind))
+    assert key is not None
+    assert key.line == " ".join(told.split()[:2])
+    assert "PRIVATE" not in repr(key)
+
+
+def test_older_forms_are_keys_too() -> None:
+    assert hostkeys.parsed("rsa", text("rsa", PrivateFormat.TraditionalOpenSSL))
+    assert hostkeys.parsed("ecdsa", text("ecdsa", PrivateFormat.PKCS8))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "ssh-ed25519 AAAA",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+        text("rsa")[:400],
+        "\ud800",
+        MADE["rsa"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")).decode(),
+        MADE["rsa"].private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(b"x")).decode(),
+    ],
+)
+def test_what_nobody_could_use_is_no_key(damaged: str) -> None:
+    assert hostkeys.parsed("rsa", damaged) is None
+
+
+def guest(**keys: str) -> ScriptedShell:
+    return ScriptedShell({shlex.join(hostkeys.USE): ""}, {hostkeys.path(kind): data for kind, data in keys.items()})
+
+
+OLD = {kind: hostkeys.HostKey(kind, f"ssh-{kind} OLD", f"old {kind}".encode()) for kind in hostkeys.KINDS}
+
+
+def test_its_own_stay_beside_whatever_is_interrupted() -> None:
+    shell = guest(ed25519=text("ed25519"))
+    shell.metas[hostkeys.path("ed25519")] = FileMeta("0640", "root", "ssh_keys")
+    for _ in range(2):  # the second time it finds what the first has put there
+        hostkeys.place(shell, hostkeys.look_at(shell), [OLD["ed25519"], OLD["rsa"]])
+        assert shell.files[hostkeys.path("ed25519")] == b"old ed25519"
+        assert shell.files[hostkeys.path("rsa") + ".pub"] == b"ssh-rsa OLD\n"
+        assert shell.files[hostkeys.path("ed25519") + ".vmmigrate-own"] == text("ed25519").encode()
+        assert shell.metas[hostkeys.path("ed25519")] == FileMeta("0640", "root", "ssh_keys")
+    hostkeys.put_back(shell, ("ed25519", "rsa"))
+    assert shell.files[hostkeys.path("ed25519")] == text("ed25519").encode()
+    assert shell.files[hostkeys.path("ed25519") + ".pub"].split()[0] == b"ssh-ed25519"
+    assert shell.ran[-2] == f"rm -f {hostkeys.path('rsa')} {hostkeys.path('rsa')}.pub"
+
+
+def test_where_nothing_was_put_in_place_nothing_is_taken_away() -> None:
+    shell = guest(ed25519=text("ed25519"))
+    hostkeys.put_back(shell, ("ed25519", "rsa"))
+    assert not any("rm" in line.split() for line in shell.ran)
+    assert shell.files[hostkeys.path("ed25519")] == text("ed25519").encode()
+
+
+def test_another_port_stands_behind_brackets() -> None:
+    own, kept = {"ed25519": "ssh-ed25519 N", "rsa": "ssh-rsa N"}, {"ed25519": "ssh-ed25519 O"}
+    assert hostkeys.lines("192.0.2.1", 22, own, kept) == ("192.0.2.1 ssh-ed25519 O", "192.0.2.1 ssh-rsa N")
+    assert hostkeys.lines("192.0.2.1", 2222, own, {}) == (
+        "[192.0.2.1]:2222 ssh-ed25519 N",
+        "[192.0.2.1]:2222 ssh-rsa N",
+    )

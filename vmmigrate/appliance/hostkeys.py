@@ -1,0 +1,125 @@
+"""The SSH host keys of a guest: read, put in place of its own, and its own put back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
+
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.units import BOOT_ID
+
+KINDS = ("ed25519", "ecdsa", "rsa")  # as clients prefer them; sshd takes no DSA key since OpenSSH 7.0
+# The unit has one of both names; where sshd is started for each connection there is nothing to reload. Sessions go on.
+USE = ("sh", "-c", "/usr/sbin/sshd -t || exit 1; systemctl reload ssh.service; systemctl reload sshd.service; true")
+_OWN = ".vmmigrate-own"
+_OPENSSH = "BEGIN OPENSSH PRIVATE KEY"
+_PRIVATE, _PUBLIC = FileMeta("0600", "root", "root"), FileMeta("0644", "root", "root")
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """`kind`: as in the file's name. `line`: the public key, `ssh-ed25519 AAAA…`."""
+
+    kind: str
+    line: str
+    private: bytes = field(repr=False)
+
+
+def path(kind: str) -> str:
+    """Where sshd looks for it, unless sshd_config says otherwise (sshd_config(5), HostKey)."""
+    return f"/etc/ssh/ssh_host_{kind}_key"
+
+
+def question(kind: str) -> tuple[str, ...]:
+    return ("cat", path(kind))
+
+
+QUESTIONS = tuple(question(kind) for kind in KINDS)  # of the old gateway, as root
+
+
+def read(look: LookingShell) -> tuple[HostKey, ...]:
+    """Those that are there, and that anybody could use."""
+    said = {kind: look.run(question(kind), user="root", check=False) for kind in KINDS}
+    found = (parsed(kind, answer.stdout) for kind, answer in said.items() if answer.status == 0)
+    return tuple(key for key in found if key)
+
+
+def look_at(shell: Shell) -> LookingShell:
+    """All of the new gateway, in one command: what it has, what lies beside, and which boot this is."""
+    look = LookingShell(shell)
+    files = [name for kind in KINDS for name in (path(kind), f"{path(kind)}{_OWN}")]
+    look.ahead(BOOT_ID, *(("cat", f"{path(kind)}.pub") for kind in KINDS), files=files, user="root")
+    return look
+
+
+def parsed(kind: str, text: str) -> HostKey | None:
+    """None for what is no private key, or one behind a passphrase."""
+    data = text.encode(errors="replace")
+    load = load_ssh_private_key if _OPENSSH in text else load_pem_private_key
+    try:
+        public = load(data, None).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return HostKey(kind, public.decode(), data)
+
+
+def public(look: LookingShell) -> dict[str, str]:
+    """By kind, the public key's line of each that is there."""
+    asked = {kind: ("cat", f"{path(kind)}.pub") for kind in KINDS}
+    said = {kind: look.run(question, user="root", check=False).stdout.split()[:2] for kind, question in asked.items()}
+    return {kind: " ".join(words) for kind, words in said.items() if len(words) == 2}
+
+
+def place(shell: Shell, look: LookingShell, keys: Sequence[HostKey]) -> None:
+    """In place of the guest's own ones, which stay beside; sshd has them from now on. Raises CommandFailed."""
+    metas = {key.kind: look.file_meta(path(key.kind)) for key in keys}
+    files = (file for key in keys for file in _files(key, metas[key.kind] or _PRIVATE))
+    shell.install(*_beside(look, keys), *files)
+    shell.run(USE, user="root")
+
+
+def _beside(look: LookingShell, keys: Sequence[HostKey]) -> Iterator[NewFile]:
+    """Of those kinds the guest's own, as far as they do not lie beside yet."""
+    for key in keys:
+        here, meta = path(key.kind), look.file_meta(path(key.kind))
+        if meta and look.file_meta(f"{here}{_OWN}") is None and look.read_file(here) != key.private:
+            yield NewFile(f"{here}{_OWN}", look.read_file(here), meta)
+
+
+def put_back(shell: Shell, kinds: Sequence[str]) -> None:
+    """The guest's own ones of these kinds, as far as they lie beside; then what it had none of goes."""
+    look = look_at(shell)
+    metas = {kind: look.file_meta(f"{path(kind)}{_OWN}") for kind in kinds}
+    own = [file for kind, meta in metas.items() if meta for file in _own(look, kind, meta)]
+    gone = [name for kind, meta in metas.items() if not meta for name in (path(kind), f"{path(kind)}.pub")]
+    if not own:
+        return  # nothing was put in place, or without it sshd has no key at all
+    shell.install(*own)
+    if gone:
+        shell.run(("rm", "-f", *gone), user="root")
+    shell.run(USE, user="root")
+
+
+def _own(look: LookingShell, kind: str, meta: FileMeta) -> tuple[NewFile, ...]:
+    data = look.read_file(f"{path(kind)}{_OWN}")
+    key = parsed(kind, data.decode(errors="replace"))
+    return _files(key, meta) if key else (NewFile(path(kind), data, meta),)
+
+
+def lines(host: str, port: int, own: Mapping[str, str], kept: Mapping[str, str]) -> tuple[str, ...]:
+    """For known_hosts: another port than 22 stands behind brackets (sshd(8)). Of one kind it has one."""
+    name = host if port == 22 else f"[{host}]:{port}"
+    shown = {**own, **kept}
+    return tuple(f"{name} {shown[kind]}" for kind in KINDS if kind in shown)
+
+
+def _files(key: HostKey, meta: FileMeta) -> tuple[NewFile, NewFile]:
+    where = path(key.kind)
+    return NewFile(where, key.private, meta), NewFile(f"{where}.pub", f"{key.line}\n".encode(), _PUBLIC)
