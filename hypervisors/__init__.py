@@ -32,12 +32,13 @@ from hypervisors.errors import (
 from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.limits import LIMITS, Limit
 from hypervisors.limits import in_module as limits_in
-from hypervisors.port import GuestAgent, Hypervisor, Rename, Snapshots, VappProperties
+from hypervisors.port import GuestAgent, Hypervisor, Probed, Probes, Rename, Snapshots, VappProperties
 from hypervisors.secrets import Secret, redacted, without_secrets
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
 from hypervisors.types import (
     NOWHERE,
     Address,
+    Answer,
     DeploySpec,
     Disk,
     Holder,
@@ -46,6 +47,7 @@ from hypervisors.types import (
     Nic,
     NicSpec,
     PowerState,
+    Probe,
     Progress,
     ProgressListener,
     Snapshot,
@@ -66,6 +68,7 @@ __all__ = [
     "Address",
     "Altered",
     "Ambiguous",
+    "Answer",
     "BadImage",
     "Busy",
     "Cancelled",
@@ -102,6 +105,9 @@ __all__ = [
     "OvfProperty",
     "Pace",
     "PowerState",
+    "Probe",
+    "Probed",
+    "Probes",
     "Problem",
     "Progress",
     "ProgressListener",

@@ -27,6 +27,7 @@ REPEATABLE = {
             "read_guest_file",
             "snapshots",
             "snapshot_fault",
+            "probed",
             "rehearse_rename",
         ),
         _READS,

@@ -110,6 +110,9 @@ HYPERV = Limit(
     "seconds",
     "PowerShell takes a second and a half to start; the digest of a disk has a second more for each MiB",
 )
+HYPERV_PROBE = Limit(
+    "what a probe recorded on a Hyper-V host", "a hypervisor", 1 << 16, "bytes", "it has some twenty answers"
+)
 VSPHERE = Limit(
     "a call of vSphere's to the end of its answer, beside what its bytes take at the slowest speed",
     "a hypervisor",

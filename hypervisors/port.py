@@ -12,6 +12,7 @@ from hypervisors.types import (
     Inventory,
     Network,
     PowerState,
+    Probe,
     ProgressListener,
     Snapshot,
     Store,
@@ -189,3 +190,23 @@ class Snapshots(Protocol):
 
     def remove_snapshot(self, vm: VmRef, name: str) -> None:
         """The disks keep what was written since."""
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """An ability some adapters have: what a host answered to what no documentation says."""
+
+    def probed(self) -> Probe | None:
+        """What `probe` recorded there; None where nobody has asked, or not this version of it. Nothing is changed."""
+
+
+@runtime_checkable
+class Probes(Probed, Protocol):
+    """The same, with the asking itself, which is nothing for a call that is repeated when its connection breaks."""
+
+    def probe(self, store: str, token: str) -> Probe:
+        """Make small machines of its own in that store, ask, remove all of it, and record the answers there.
+
+        `token`: hexadecimal; what an earlier call with it left is removed first. `store` '': the first there is.
+        Raises NotFound (no such store), and what keeps it from removing what it made.
+        """

@@ -33,6 +33,11 @@ def measured(image: Image, form: str) -> int:
     return int(json.loads(_run("measure", "--output", "json", "-O", form, *source_of(image)))["required"])
 
 
+def make_empty(target: Path, form: str, size: int) -> None:
+    """A disk of so many bytes with nothing in it. Raises as `convert`."""
+    _run("create", "-q", "-f", form, target, str(size))
+
+
 def source_of(image: Image) -> tuple[str, ...]:
     """The image as qemu-img's argument, also inside an archive: nothing is unpacked.
 

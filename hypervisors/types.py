@@ -185,6 +185,31 @@ class Address:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a host did when it was asked.
+
+    `holds`: whether that is what the adapter relies on, None where it was not asked. `needed`: where it does not hold,
+    no migration comes through. `seen` may have words of the host.
+    """
+
+    id: str
+    asked: str
+    expected: str
+    seen: str
+    holds: bool | None
+    needed: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """All that a host answered. `at`: Unix seconds by the clock of who asked; `host`: what it is, with its versions."""
+
+    at: int
+    host: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
 class Progress:
     """So many of so many bytes; total 0 = unknown."""
 

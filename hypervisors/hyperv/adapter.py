@@ -5,17 +5,20 @@ from hypervisors.carried import Carried
 from hypervisors.errors import Problem
 from hypervisors.hyperv import (
     annotations,
+    answered,
     asking,
     deploying,
     machines,
     nics,
     power,
+    probing,
     reading,
     removing,
     renaming,
     starting,
 )
 from hypervisors.hyperv.faults import door
+from hypervisors.hyperv.reading import Facts
 from hypervisors.hyperv.session import Session, open_session
 from hypervisors.hyperv.target import parsed
 from hypervisors.types import (
@@ -25,6 +28,7 @@ from hypervisors.types import (
     Inventory,
     Network,
     PowerState,
+    Probe,
     ProgressListener,
     Store,
     VmRef,
@@ -43,7 +47,7 @@ def open_hypervisor(url: str, access: Access) -> "HypervHypervisor":
 
 
 class HypervHypervisor:
-    """One SSH session with a host; the ability Rename is among its methods.
+    """One SSH session with a host; the abilities Rename and Probes are among its methods.
 
     No GuestAgent: the host cannot read a file of a Linux guest.
     """
@@ -55,11 +59,12 @@ class HypervHypervisor:
     def __init__(self, url: str, session: Session) -> None:
         self.url = url
         self._session = session
+        self._facts: Facts = {}
 
     def look(self) -> None:
         """Whether the role is there and its service answers. Raises NotSupported, NotPermitted, Unreachable."""
         with door(f"Hyper-V on {self._session.target.host}"):
-            self._session.ask("host")
+            self._facts = self._session.ask("host")
 
     def find(self, name_or_id: str) -> VmRef:
         return machines.find(self._session, name_or_id)
@@ -130,6 +135,12 @@ class HypervHypervisor:
 
     def rehearse_rename(self, vm: VmRef, name: str) -> None:
         renaming.rehearse(self._session, vm, name)
+
+    def probed(self) -> Probe | None:
+        return answered.recorded(self._session, answered.host_of(self._facts))
+
+    def probe(self, store: str, token: str) -> Probe:
+        return probing.probe(self._session, answered.host_of(self._facts), store, token)
 
     def close(self) -> None:
         self._session.close()

@@ -60,6 +60,20 @@ class Session:
         _refuse_without_powershell(ended)
         return requests.answer(mark, ended.stdout, ended.stderr)
 
+    def read(self, path: str, most: int) -> bytes:
+        """A small file below the account's folder. Raises FileNotFoundError, and as `ask`."""
+        with self._working():
+            try:
+                return self.files.read(path, most)
+            except FileNotFoundError as error:
+                absent = error
+        raise absent
+
+    def write(self, path: str, data: bytes) -> None:
+        """Raises as `ask`."""
+        with self._working():
+            self.files.write(path, data)
+
     def upload(self, source: Path, path: str, progress: ProgressListener) -> None:
         """`path` as SFTP has it. Raises as `ask`."""
         with self._working():

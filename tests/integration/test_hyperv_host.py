@@ -3,6 +3,7 @@
 The stand-in runs no PowerShell: see fixtures/hyperv/README.md.
 """
 
+import json
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from real_sshd import NEEDS_SSHD
+from typer.testing import CliRunner
 
 from fixtures.appliance import state
 from fixtures.hyperv import errors, faults, host, lab, scripts, windows
@@ -33,6 +35,8 @@ from hypervisors import (
     OvfDescription,
     OvfDisk,
     PowerState,
+    Probed,
+    Probes,
     Progress,
     SshAccess,
     TimedOut,
@@ -45,7 +49,10 @@ from hypervisors import (
     lasting,
     no_progress,
 )
+from hypervisors.hyperv import answered
 from hypervisors.hyperv import session as sessions
+from hypervisors.hyperv.questions import QUESTIONS
+from vmmigrate.cli import app
 
 pytestmark = [NEEDS_SSHD, pytest.mark.slow]
 RUN, MEBI, NEW_MAC = "run-1", 1 << 20, "00:15:5d:0a:01:02"
@@ -427,3 +434,75 @@ def test_two_of_one_name_are_distinguished_by_id(hyperv: Host) -> None:
         hypervisor.find("old")
     assert hypervisor.find(twin.id.upper()) == twin
     hypervisor.close()
+
+
+# ---- what no documentation says -------------------------------------------------------------------------------
+
+
+def test_a_host_is_asked_and_nothing_but_the_answers_is_left(
+    hyperv: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a reader with a host would do it; the answers are there for the next connection."""
+    url, report = hyperv.way.url, tmp_path / "report.json"
+    for name, value in (("HOST_KEY", hyperv.way.host_key.strip()), ("KEY_FILE", str(hyperv.way.key))):
+        monkeypatch.setenv(f"VMMIGRATE_HYPERVISOR__{name}", value)
+    before, machines_before = state.read(hyperv.folder)[1], hyperv.left()
+    told = CliRunner().invoke(app, ["doctor", "--hypervisor", url, "--report", str(report)])
+    assert "probe          Windows 10.0.20348, PowerShell 5.1.20348.2227, FullLanguage, asked on" in told.stdout
+    answers = json.loads(report.read_text())["answers"]
+    assert [(each["id"], each["seen"]) for each in answers if each["holds"] is not True] == []
+    assert state.read(hyperv.folder)[1] == before
+    assert [path for path in hyperv.left() if path not in machines_before] == [f"{windows.HOME}/{answered.FILE}"]
+    hypervisor = hyperv.connect()
+    assert isinstance(hypervisor, Probed)
+    probe = hypervisor.probed()
+    assert probe is not None
+    assert [each.id for each in probe.answers] == [each["id"] for each in answers]
+    place = windows.home(hyperv.folder) / answered.FILE
+    whole = place.read_bytes()
+    for other in (
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        whole.replace(b"20348", b"26100"),
+        whole.replace(b'"seen"', b'"saw"'),
+        b"[" * 9**5,
+    ):
+        place.write_bytes(other)
+        assert hypervisor.probed() is None, other[:80]
+    hypervisor.close()
+
+
+def test_a_host_that_refuses_a_second_machine_of_a_mac_says_so_when_it_is_asked(hyperv: Host) -> None:
+    hypervisor = hyperv.first()
+    assert isinstance(hypervisor, Probes)
+    before = state.read(hyperv.folder)[1]
+    faults.set_switch(hyperv.folder, "refuses_same_mac", True)
+    answers = {each.id: each for each in hypervisor.probe("", "ab12").answers}
+    crux = answers["same-mac-starts"]
+    assert (crux.holds, crux.needed, "0x800701E7" in crux.seen) == (False, True, True)
+    assert (answers["hand-over"].holds, answers["starts"].holds, answers["removed"].holds) == (None, True, True)
+    assert state.read(hyperv.folder)[1] == before
+    with pytest.raises(NotFound, match="no store 'D:"):
+        hypervisor.probe("D:\\none", "ab12")
+    hypervisor.close()
+
+
+def test_what_a_probe_left_that_was_cut_off_is_removed_by_the_next(hyperv: Host) -> None:
+    before, hypervisor = state.read(hyperv.folder)[1], hyperv.first()
+    assert isinstance(hypervisor, Probes)
+    faults.add(hyperv.folder, "start", drop="before")
+    with pytest.raises(Unreachable):
+        hypervisor.probe("", "ab12")
+    assert len(state.read(hyperv.folder)[1]["vms"]) == len(before["vms"]) + 2
+    hypervisor.close()
+    again = hyperv.first()
+    assert isinstance(again, Probes)
+    faults.add(hyperv.folder, "create", error=errors.busy("NewVM").record)
+    assert [each.holds for each in again.probe("", "ab12").answers if each.id != "made"] == [None] * (
+        len(QUESTIONS) - 1
+    )
+    assert state.read(hyperv.folder)[1] == before
+    assert not [path for path in hyperv.left() if path.startswith("VMs")]
+    again.close()

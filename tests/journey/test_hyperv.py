@@ -4,6 +4,7 @@ What is shown is the adapter and the steps; no PowerShell runs (fixtures/hyperv/
 """
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from fixtures import openssh
-from fixtures.hyperv import faults, scripts
+from fixtures.hyperv import faults, scripts, windows
 from fixtures.hyperv.lab import hyperv_lab
+from hypervisors.hyperv.answered import FILE, host_of
+from hypervisors.hyperv.questions import QUESTIONS
 from tests.journey.conftest import MEMORY
 from tests.journey.hyperv_story import HypervStory
-from tests.journey.story import ATTENTION, DONE, WENT_BACK, Child
+from tests.journey.story import ATTENTION, DONE, REFUSED, WENT_BACK, Child
 
 pytestmark = [
     pytest.mark.slow,
@@ -50,6 +53,23 @@ def test_a_plan_changes_nothing_there(tell: Tell) -> None:
     assert (told.status, told.err) == (DONE, "")
     assert "switch:lan" in told.out
     assert story.world() == before
+    assert "nobody has asked this host" in told.out
+    assert f"vmmigrate doctor --hypervisor {story.lab.reached.url}" in told.out
+
+
+@pytest.mark.parametrize(("seen", "holds", "status"), [("yes", True, DONE), ("0x800701E7", False, REFUSED)])
+def test_a_plan_has_what_the_host_answered_when_it_was_asked(tell: Tell, seen: str, holds: bool, status: int) -> None:
+    """The record is written as the probe writes it; tests/integration/test_hyperv_host.py has the probe itself."""
+    story = tell(2)
+    answers = [{"id": each.id, "seen": each.expected, "holds": True} for each in QUESTIONS]
+    crux = next(one for one in answers if one["id"] == "same-mac-starts")
+    crux.update(seen=seen, holds=holds)
+    record = {"form": 1, "at": 1_796_000_000, "host": host_of(scripts.host(story.lab.folder, {})), "answers": answers}
+    (windows.home(story.lab.folder) / FILE).write_text(json.dumps(record))
+    told = story.plan()
+    assert told.status == status
+    asked = f"may a second machine with the MAC of one that runs be started, disconnected? {seen}"
+    assert asked in " ".join((told.out if holds else told.err).split())
 
 
 @pytest.mark.parametrize("generation", [1, 2])

@@ -16,6 +16,7 @@ from pyVmomi import vim
 
 from hypervisors import HypervisorError, Secret, TimedOut, Unreachable, VmRef, limits
 from hypervisors.access import Access
+from hypervisors.hyperv import answered
 from hypervisors.hyperv.session import Session
 from hypervisors.hyperv.target import Target
 from hypervisors.kvm import adapter, snapshots
@@ -275,3 +276,16 @@ def test_a_script_on_a_hyperv_host_that_never_ends() -> None:
         session.ask("host")
     assert host.waited == [most("HYPERV")]
     assert not [path for path in host.kept if path.endswith(".json")]
+
+
+@twin("HYPERV_PROBE")
+def test_a_record_of_a_probe_without_end() -> None:
+    asked: list[int] = []
+
+    def read(_path: str, size: int) -> bytes:
+        asked.append(size)
+        return b'{"form": 1, "answers": [' + b" " * size
+
+    session = SimpleNamespace(read=read)
+    assert answered.recorded(session, "Windows") is None  # type: ignore[arg-type]
+    assert asked == [most("HYPERV_PROBE")]

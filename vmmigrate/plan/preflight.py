@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from vmmigrate.model import Plan
-from vmmigrate.plan import deciding, gateway, hypervisor, image, placement, risks
+from vmmigrate.plan import deciding, gateway, hypervisor, image, placement, probed, risks
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.questions import Question, ask_all
 
@@ -40,6 +40,7 @@ LOOKS = (
     Q("seen-as", "As whom does the live network see us?", gateway.seen_as, _GUEST),
     Q("nics", "Would it stay live on another NIC?", gateway.nics, (gateway.network, gateway.live)),
     Q("mac-holder", "Does another VM have its MAC?", hypervisor.others_with_its_mac),
+    Q("probed", "Was the hypervisor asked what no documentation says?", probed.answers),
     Q("disks", "Does it have more than one disk?", hypervisor.disks),
     Q("trust-staging", "Is a host key trusted as the network shows it?", risks.trust_staging),
     Q("via", "Who else comes from a jump host?", risks.via),

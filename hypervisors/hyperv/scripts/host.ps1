@@ -1,10 +1,21 @@
 # What this host is: versions, the language mode, and how many machines are seen.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
+
+# '' where the account may not ask.
+function Get-WindowsVersion {
+    try {
+        return "$((CimCmdlets\Get-CimInstance -Namespace 'root/cimv2' -ClassName 'Win32_OperatingSystem').Version)"
+    } catch {
+        return ''
+    }
+}
+
 Complete-Request $RequestFile {
     $vmHost = Hyper-V\Get-VMHost
     @{
         name = "$($vmHost.ComputerName)"
+        windows = (Get-WindowsVersion)
         powershell = "$($PSVersionTable.PSVersion)"
         language_mode = "$($ExecutionContext.SessionState.LanguageMode)"
         machines = @(Hyper-V\Get-VM).Count

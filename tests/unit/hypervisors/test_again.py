@@ -19,6 +19,7 @@ from hypervisors import (
     NicSpec,
     NotFound,
     Pace,
+    Probed,
     Rename,
     Snapshots,
     Unreachable,
@@ -29,7 +30,7 @@ from hypervisors import (
 from hypervisors.again import REPEATABLE
 
 MAC = "52:54:00:00:00:01"
-PORT = (Hypervisor, GuestAgent, Rename, Snapshots, VappProperties)
+PORT = (Hypervisor, GuestAgent, Probed, Rename, Snapshots, VappProperties)
 
 
 class Moved:
