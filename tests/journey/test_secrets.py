@@ -21,7 +21,7 @@ from tests.journey.story import CHECKOUT, DONE, INTERRUPTED, KILLED, REFUSED, WE
 pytestmark = pytest.mark.slow
 
 PRIVATE: tuple[keys.PrivateKey, ...] = (
-    keys.rsa_key("web"),
+    keys.ec_key("web"),
     keys.ec_key("smtp"),
     *(keys.ec_key(email) for email in seed.USERS),
 )
@@ -80,7 +80,7 @@ def test_the_search_finds_what_it_looks_for() -> None:
         base64.b64encode(b"admin12:" + text.encode() + b"\n").decode(),
     ):
         assert found(said.encode()) == [name], said
-    assert "private key 0" in found(keys.pem(keys.rsa_key("web")))
+    assert "private key 0" in found(keys.pem(keys.ec_key("web")))
     assert found(b"nothing of the kind") == []
 
 
