@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix demo lab-up lab-down man docs bench clean
+.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix demo lab-up lab-down man docs powershell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ docs: man ## Generate the manual page, the pages of limits and privileges and th
 	$(PY) docs/limits.py > docs/limits.md
 	$(PY) docs/privileges.py > docs/privileges.md
 	VMMIGRATE_WRITE_DOCS=1 $(PY) -m pytest -q tests/journey/test_first_use.py
+
+powershell: ## Run the scripts for Hyper-V under PowerShell 7 with Pester, where there is one
+	@if command -v pwsh > /dev/null; then pwsh -NoProfile -NonInteractive -Command "Invoke-Pester -CI -Path tests/powershell"; \
+	else echo "powershell: SKIPPED: no pwsh on PATH (tests/powershell/README.md)"; fi
 
 bench: setup ## Measure against other tools: a table, then one JSON line per figure
 	@$(PY) -m benchmarks

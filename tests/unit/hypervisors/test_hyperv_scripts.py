@@ -15,7 +15,7 @@ from fixtures.hyperv.scripts import SCRIPTS
 from hypervisors.hyperv.session import scripts
 
 FOLDER = Path(__file__).parents[3] / "hypervisors" / "hyperv"
-_PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
 
 CMDLETS = {
     "CimCmdlets": {
@@ -96,7 +96,7 @@ def nodes(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
 
 def commands(text: bytes) -> Iterator[tuple[str, set[str]]]:
     """Each command's name, and its parameters without the dash and the value."""
-    for node in nodes(_PARSER.parse(text).root_node):
+    for node in nodes(PARSER.parse(text).root_node):
         if node.type == "command":
             name = node.child_by_field_name("command_name")
             elements = [each for child in node.children if child.type == "command_elements" for each in child.children]
@@ -108,7 +108,7 @@ def commands(text: bytes) -> Iterator[tuple[str, set[str]]]:
 def test_a_script_parses_and_is_ascii(name: str) -> None:
     text = _TEXTS[name]
     text.decode("ascii")
-    wrong = [each for each in nodes(_PARSER.parse(text).root_node) if each.type == "ERROR" or each.is_missing]
+    wrong = [each for each in nodes(PARSER.parse(text).root_node) if each.type == "ERROR" or each.is_missing]
     assert [(each.start_point, each.text) for each in wrong] == []
 
 
