@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix demo lab-up lab-down man docs powershell bench clean
+.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix updates demo lab-up lab-down man docs powershell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,11 @@ mutants: setup ## Try small errors of the product on a copy of the tree: which t
 matrix: setup ## Migrate a real guest of each network stack and firmware, and print the table (slow; VARIANT=efi: one of them)
 	@$(SUDO) $(PY) -m fixtures.demo.matrix $(VARIANT)
 
-demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator)
-	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR))
+updates: setup ## Update the packages of a real guest: scripts that fail, kills, restarts, each way back (slow)
+	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m "lab and long" --durations=20 tests/lab
+
+demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator; SCENARIO=update: its packages)
+	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 lab-up: setup ## Start the lab: libvirtd in its own namespaces, with the old gateway running
 	@$(LAB) up

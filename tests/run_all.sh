@@ -19,7 +19,7 @@ stop() {  # the lab takes itself down
 }
 trap stop EXIT
 # Guests that are starved answer too late for their tests; processes only take longer.
-beside lab fixtures/lab/with_lab.sh .venv/bin/python -m pytest -q -m lab --durations=8 tests/lab tests/contract
+beside lab fixtures/lab/with_lab.sh .venv/bin/python -m pytest -q -m "lab and not long" --durations=8 tests/lab tests/contract
 beside model nice -n 19 .venv/bin/python -m tests.faults --schedules 10000
 status=0
 nice -n 10 .venv/bin/python -m pytest -q -n 3 --dist worksteal -m "not lab" || status=$?
