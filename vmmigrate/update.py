@@ -1,7 +1,6 @@
 """Begin the update of a host: plan it, refuse what blocks, then take the run to its end."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from vmmigrate.alone import update as planned
 from vmmigrate.errors import NeedsConfirmation
@@ -14,35 +13,24 @@ from vmmigrate.run.rundir import new_run_id
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 from vmmigrate.taking_up import fetch_secrets
-from vmmigrate.updating.logs import Limits
 from vmmigrate.updating.planning import UpdatePlan, update_to_json
+from vmmigrate.updating.request import Request
 
 
-def plan(
-    host: str,
-    folder: Path,
-    settings: Settings,
-    parts: Parts,
-    *,
-    sums: Path | None = None,
-    key: Path | None = None,
-    old_packages: Path | None = None,
-    no_way_back: bool = False,
-    vm: str | None = None,
-    log_limits: Limits | None = None,
-    from_repository: bool = False,
-    run_id: str | None = None,
-) -> UpdatePlan:
+def plan(request: Request, settings: Settings, parts: Parts, *, run_id: str | None = None) -> UpdatePlan:
     """What `update` would do; changes nothing. Raises PlanRefused."""
-    made = planned.plan(host, folder, settings, parts, sums, key, vm, old_packages)
+    made, log_limits = planned.plan(request, settings, parts), request.log_limits
     if log_limits is not None and made.acts:
         made = replace(made, acts=(*made.acts[:-1], f"set the log's limits: {log_limits}", made.acts[-1]))
+    if made.pam is not None and made.acts:
+        word = "on" if made.pam else "off"
+        made = replace(made, acts=(*made.acts, f"switch log-ins to the console by PAM {word}, before mail is taken"))
     return replace(
         made,
         log_limits=log_limits,
-        from_repository=from_repository,
+        from_repository=request.from_repository,
         run_id=run_id or new_run_id(parts.wall),
-        no_way_back=no_way_back,
+        no_way_back=request.no_way_back,
     )
 
 

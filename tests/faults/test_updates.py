@@ -20,7 +20,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import ProcessSecrets
-from vmmigrate.steps.update import host, install, prepare, services, verify
+from vmmigrate.steps.update import console, host, install, prepare, services, verify
 from vmmigrate.updating import copying, dumping, machine
 
 RUN = "20260101-000000-abcd"
@@ -58,6 +58,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[World], None]:
 
             return act
 
+        def console_kept(*_: object) -> None:
+            with world.effect("switch PAM") as there:
+                there.tables["cm_properties"] = 1
+
         def greeting(*_: object, **__: object) -> str:
             if world.dead:
                 raise Killed
@@ -82,6 +86,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[World], None]:
             (services.mail, "wait_until_quiet", lambda *_, **__: None),
             (services.mail, "banner", greeting),
             (services.mail, "settings", lambda shell: dict(world.machine.settings)),
+            (console, "_within", console_kept),
             (prepare.ports, "served", lambda *_: ()),
             (verify.ports, "compared", lambda *_: iter(())),
             (machine, "is_the_host", lambda *_: iter((Check("vm-is-host", MAC, "", "", Verdict.PASS),))),

@@ -304,5 +304,12 @@ def database(world: World) -> DatabaseFacts:
 def plan(run_id: str, *, vm: bool) -> UpdatePlan:
     packages = tuple(Package(Path(f"/{name}.deb"), "deb", name, NEW, "all", (), name) for name in (CORE, BACKEND, WEB))
     installed = {CORE: "", BACKEND: OLD, WEB: OLD}
-    given = {"format": "deb", "packages": packages, "installed": installed, "units": UNITS, "run_id": run_id}
+    given = {
+        "format": "deb",
+        "packages": packages,
+        "installed": installed,
+        "units": UNITS,
+        "run_id": run_id,
+        "pam": True,
+    }
     return UpdatePlan(HOST, "Debian", OLD, NEW, ("all",), (), (), **given, vm=VM if vm else None)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import ast
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,27 @@ def restore(key: str, pin: Any, more: str, holds: Callable[[OddConsole], bool], 
 
 def answered(key: str, pin: str, answer: str, holds: Callable[[OddConsole], bool], act: str = "restore") -> Row:
     return Row(key, pin, {"GET /backup": page(RESTORE), "POST /put": page(answer)}, holds, act)
+
+
+PAM = '<form method="post" action="/pam"><label>{}<input type="checkbox" name="x" value="1"></label>{}</form>'
+
+
+def pam(key: str, pin: Any, form: str, home: str = '<a href="/a">Authentication</a>', at: str = "/a") -> Row:
+    """Its box is ticked once the form was sent, until the next log-in."""
+    ticked = list[str]()
+
+    def log_in(handler: BaseHTTPRequestHandler) -> None:
+        ticked.clear()
+        page(home)(handler)
+
+    def keep(handler: BaseHTTPRequestHandler) -> None:
+        ticked.append(" checked")
+        page("kept")(handler)
+
+    def show(handler: BaseHTTPRequestHandler) -> None:
+        page(form.replace('name="x"', 'name="x"' + "".join(ticked[:1])))(handler)
+
+    return Row(key, pin, {"POST /in": log_in, f"GET {at}": show, "POST /pam": keep}, sent("POST /pam"), "pam")
 
 
 WIZARD = (
@@ -246,6 +268,11 @@ ROWS = (
         sent("POST /yes b="),
         "restore",
     ),
+    pam("pam.page", "/b;x", PAM.format("PAM", ""), "Home", "/b"),
+    pam("pam.menu", ("Verwaltung",), PAM.format("PAM", ""), '<a href="/a">Verwaltung</a>'),
+    pam("pam.action", "/pam", PAM.format("PAM", "").replace("/pam", "/other") + PAM.format("PAM", "")),
+    pam("pam.enabled", "x", PAM.format("PAM", '<label>PAM<input type="checkbox" name="y" value="1"></label>')),
+    pam("pam.button", "Beta", PAM.format("PAM", BUTTONS)),
     answered("restore.success", "alles gut", "<p>Alles gut</p>", sent("POST /put")),
     answered("restore.failure", "ging schief", "<p>Das ging schief</p>", sent("POST /put"), "be refused"),
 )
@@ -254,7 +281,9 @@ ROWS = (
 def run(row: Row, console: WebConsole) -> None:
     secret = Secret(row.password) if row.password else None
     console.log_in(ADMIN)
-    if row.act == "export":
+    if row.act == "pam":
+        console.switch_pam(on=True)
+    elif row.act == "export":
         console.export_backup(io.BytesIO(), secret, no_progress)
     else:
         console.import_backup(io.BytesIO(ARCHIVE), "b", len(ARCHIVE), secret, no_progress)

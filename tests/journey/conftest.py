@@ -1,6 +1,7 @@
-"""The fixtures of the journeys: a preloaded child a session, a fresh lab a story."""
+"""The fixtures of the journeys: a preloaded child a session, a fresh lab a story, a fresh host of packages a tale."""
 
 import contextlib
+import functools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from fixtures.packagehost import database
+from fixtures.packagehost.host import DEBIAN, REDHAT, Kind, build, made
 from fixtures.processlab import process_lab
 from tests.journey.story import DONE, Child, Story, World
+from tests.journey.updating import Tale
 
 MEMORY = Path("/dev/shm")
 Tell = Callable[..., Story]
@@ -65,3 +69,48 @@ def undisturbed(child: Child) -> Worlds:
         migrated = story.world()
         assert story.rollback().status == DONE
         return Worlds(before, migrated, story.world())
+
+
+# ---- hosts of packages ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[database.Cluster]:
+    cluster = database.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
+    """The packages of both releases, built once for each format."""
+
+    @functools.cache
+    def built(kind: Kind) -> Path:
+        folder = tmp_path_factory.mktemp("stubs")
+        build(folder, kind)
+        return folder
+
+    return lambda kind: built(DEBIAN if kind.format == "deb" else REDHAT)
+
+
+@pytest.fixture(scope="session")
+def host_child() -> Iterator[Child]:
+    child = Child("tests.journey.host_commands")
+    yield child
+    child.close()
+
+
+@pytest.fixture
+def tell_host(
+    cluster: database.Cluster, stubs: Callable[[Kind], Path], host_child: Child
+) -> Iterator[Callable[[Kind], Tale]]:
+    with contextlib.ExitStack() as stack:
+
+        def begin(kind: Kind) -> Tale:
+            host = made(stubs(kind), cluster, kind)
+            stack.callback(shutil.rmtree, host.folder)
+            stack.callback(host.stop)
+            return Tale(host, host_child)
+
+        yield begin

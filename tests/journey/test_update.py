@@ -3,22 +3,16 @@
 import fcntl
 import json
 import shutil
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fixtures.appliance import seed, state
-from fixtures.appliance.config import Config
-from fixtures.appliance.console import Console
-from fixtures.appliance.listener import Listener
-from fixtures.appliance.root import write_old_root
-from fixtures.packagehost import database
-from fixtures.packagehost.host import DEBIAN, NEW, OLD, PackageHost, build, made, new_stubs, why_not
+from fixtures.appliance import state
+from fixtures.packagehost.host import DEBIAN, NEW, OLD, Kind, new_stubs, why_not
 from fixtures.packages import build_deb
-from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Child, Told
+from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Told
 from tests.journey.transplant import transplant
 from tests.journey.updating import Tale, failing, is_new, needing_another
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
@@ -28,44 +22,9 @@ from vmmigrate.updating.packages import sha256_of
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[database.Cluster]:
-    cluster = database.start()
-    yield cluster
-    cluster.stop()
-
-
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stubs")
-    build(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def host_child() -> Iterator[Child]:
-    child = Child("tests.journey.host_commands")
-    yield child
-    child.close()
-
-
 @pytest.fixture
-def tell(cluster: database.Cluster, stubs: Path, host_child: Child) -> Iterator[Callable[[], Tale]]:
-    hosts: list[PackageHost] = []
-
-    def begin() -> Tale:
-        hosts.append(made(stubs, cluster))
-        return Tale(hosts[-1], host_child)
-
-    yield begin
-    for host in hosts:
-        host.stop()
-        shutil.rmtree(host.folder)
-
-
-@pytest.fixture
-def tale(tell: Callable[[], Tale]) -> Tale:
-    return tell()
+def tale(tell_host: Callable[[Kind], Tale]) -> Tale:
+    return tell_host(DEBIAN)
 
 
 def test_a_host_is_updated_and_finished(tale: Tale) -> None:
@@ -220,7 +179,7 @@ def test_the_claim_of_another_run_is_respected(tale: Tale) -> None:
 
 
 def test_without_the_installed_packages_it_refuses_or_says_what_is_left(
-    tale: Tale, tmp_path: Path, stubs: Path
+    tale: Tale, tmp_path: Path, stubs: Callable[[Kind], Path]
 ) -> None:
     before = tale.world()
     for path in (tale.host.root / "var/cache/apt/archives").glob("*.deb"):
@@ -231,7 +190,7 @@ def test_without_the_installed_packages_it_refuses_or_says_what_is_left(
     assert tale.world() == before
     shutil.rmtree(tale.host.folder / "runs")
     bad = failing(tmp_path / "new", {"djigzo-web": _FAILS})
-    told = tale.update("--old-packages", str(stubs / "old"), packages=bad)
+    told = tale.update("--old-packages", str(stubs(DEBIAN) / "old"), packages=bad)
     assert told.status == WENT_BACK, told.err
     assert tale.world() == before
     shutil.rmtree(tale.host.folder / "runs")
@@ -332,7 +291,7 @@ def test_where_the_snapshot_does_not_bring_it_back_packages_bring_all_of_it(tale
     assert earlier.read_text() == "[Journal]\nRateLimitBurst=5\n"
 
 
-def test_what_serves_is_left_alone_where_no_old_package_is_kept(tale: Tale, stubs: Path) -> None:
+def test_what_serves_is_left_alone_where_no_old_package_is_kept(tale: Tale, stubs: Callable[[Kind], Path]) -> None:
     vm, before = tale.virtual(), tale.world()
     for path in (tale.host.root / "var/cache/apt/archives").glob("*.deb"):
         path.unlink()
@@ -345,7 +304,7 @@ def test_what_serves_is_left_alone_where_no_old_package_is_kept(tale: Tale, stub
     assert "install djigzo, djigzo-web of before by hand" in told.err
     assert tale.world() == after
     assert ("undo", "open") not in tale.recorded
-    for path in (stubs / "old").glob("djigzo*.deb"):
+    for path in (stubs(DEBIAN) / "old").glob("djigzo*.deb"):
         shutil.copy(path, tale.host.root / "tmp")
     tale.host.run(("sh", "-c", "dpkg --install /tmp/*.deb; dpkg --purge ciphermail-core-os-no-deps"), check=True)
     told = tale("rollback", tale.run_id, "--yes")
@@ -356,10 +315,10 @@ def test_what_serves_is_left_alone_where_no_old_package_is_kept(tale: Tale, stub
 
 
 def test_packages_of_the_installed_release_are_held_to_the_same_digests(
-    tale: Tale, tmp_path: Path, stubs: Path
+    tale: Tale, tmp_path: Path, stubs: Callable[[Kind], Path]
 ) -> None:
     old, sums = tmp_path / "old", tmp_path / "SHA256SUMS"
-    shutil.copytree(stubs / "old", old)
+    shutil.copytree(stubs(DEBIAN) / "old", old)
     _write_digests(sums, tale.host.new)
     given = ("--old-packages", str(old), "--sha256sums", str(sums))
     told = tale.update(*given)
@@ -418,57 +377,6 @@ def test_another_machine_than_the_host_is_refused_and_so_is_one_that_can_have_no
     for words in ("another machine answers at 127.0.0.1", "packaged can have no snapshot: vda is no qcow2"):
         assert words in told.err
     assert tale.world() == before
-
-
-# ---- the console ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def console(tale: Tale, tmp_path: Path) -> Iterator[Callable[[str], Listener]]:
-    """The stand-in's, at the port that the host's Tomcat is set to; `address`: of its certificate."""
-    open_: list[Listener] = []
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    connector = f'<Server><Service><Connector port="{port}" SSLEnabled="true"/></Service></Server>'
-    (tale.host.root / "etc/tomcat9/server.xml").write_text(connector)
-
-    def serve(address: str) -> Listener:
-        for each in open_:
-            each.close()
-        root = tmp_path / address
-        write_old_root(root, seed.OLD_RELEASE, address=address, gateway="127.0.0.1")
-        configuration = Config(seed.OLD_RELEASE, root=str(root), store="file", pam="off", port=port)
-        open_.append(Console(configuration).listen("127.0.0.1", lambda peer: True))
-        return open_[-1]
-
-    tale.settings |= {
-        "VMMIGRATE_OLD__CONSOLE__URL": f"https://127.0.0.1:{port}/ciphermail",
-        "VMMIGRATE_OLD__CONSOLE__FINGERPRINT": seed.fingerprint(seed.web_chain("127.0.0.1")),
-        "VMMIGRATE_OLD__CONSOLE__PASSWORD__ENV": "CONSOLE_PASSWORD",
-        "CONSOLE_PASSWORD": seed.ADMIN_OLD.password,
-    }
-    yield serve
-    for each in open_:
-        each.close()
-
-
-def test_the_console_makes_a_backup_and_opens_afterwards(tale: Tale, console: Callable[[str], Listener]) -> None:
-    console("127.0.0.1")
-    told = tale.update()
-    assert told.status == DONE, told.err
-    assert "a backup by the console is kept" in told.out
-    assert (tale.host.folder / "runs" / tale.run_id / "archive.age").exists()
-
-
-def test_another_certificate_than_before_goes_back(tale: Tale, console: Callable[[str], Listener]) -> None:
-    console("127.0.0.1")
-    before = tale.world()
-    assert tale.update(stop=("SIGKILL", "after", ("begin", "install"))).status == KILLED
-    console("127.0.0.2")
-    told = tale("resume", tale.run_id)
-    assert told.status == WENT_BACK, told.err
-    assert "shows the certificate: expected" in told.err
-    assert {**tale.world(), "left": []} == {**before, "left": []}
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-scanpackages"), reason="needs a repository's tools")

@@ -3,16 +3,15 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fixtures.packagehost import database
-from fixtures.packagehost.host import NEW, REDHAT, SUSE, Kind, PackageHost, build, made, new_stubs, why_not
+from fixtures.packagehost.host import NEW, REDHAT, SUSE, Kind, new_stubs, why_not
 from fixtures.packages import build_rpm
-from tests.journey.story import DONE, KILLED, WENT_BACK, Child
+from tests.journey.story import DONE, KILLED, WENT_BACK
 from tests.journey.updating import Tale, failing, is_new, needing_another
 
 pytestmark = [
@@ -21,49 +20,16 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[database.Cluster]:
-    cluster = database.start()
-    yield cluster
-    cluster.stop()
-
-
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stubs")
-    build(folder, REDHAT)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def host_child() -> Iterator[Child]:
-    child = Child("tests.journey.host_commands")
-    yield child
-    child.close()
-
-
 @pytest.fixture
-def tell(cluster: database.Cluster, stubs: Path, host_child: Child) -> Iterator[Callable[[Kind], Tale]]:
-    hosts: list[PackageHost] = []
-
-    def begin(kind: Kind) -> Tale:
-        hosts.append(made(stubs, cluster, kind))
-        return Tale(hosts[-1], host_child)
-
-    yield begin
-    for host in hosts:
-        host.stop()
-        shutil.rmtree(host.folder)
-
-
-@pytest.fixture
-def tale(tell: Callable[[Kind], Tale]) -> Tale:
-    return tell(REDHAT)
+def tale(tell_host: Callable[[Kind], Tale]) -> Tale:
+    return tell_host(REDHAT)
 
 
 @pytest.mark.parametrize("kind", [REDHAT, SUSE], ids=lambda kind: kind.name)
-def test_an_edited_host_is_updated_and_goes_back_when_it_is_asked_for(tell: Callable[[Kind], Tale], kind: Kind) -> None:
-    tale = tell(kind)
+def test_an_edited_host_is_updated_and_goes_back_when_it_is_asked_for(
+    tell_host: Callable[[Kind], Tale], kind: Kind
+) -> None:
+    tale = tell_host(kind)
     (tale.host.root / "etc/djigzo/djigzo.properties").write_text("by hand\n")
     before = tale.world()
     told = tale.update()

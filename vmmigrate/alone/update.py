@@ -10,39 +10,31 @@ from vmmigrate.errors import UsageProblem
 from vmmigrate.findings import Findings, refusal
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, reported
 from vmmigrate.settings.models import Settings
+from vmmigrate.steps.update import console
 from vmmigrate.updating import machine, signatures
 from vmmigrate.updating.chosen import choose
 from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package, sha256_of
 from vmmigrate.updating.planning import UpdatePlan, plan_of
+from vmmigrate.updating.request import Request
 
 
-def plan(
-    host: str,
-    folder: Path,
-    settings: Settings,
-    parts: Parts,
-    sums: Path | None = None,
-    key: Path | None = None,
-    vm: str | None = None,
-    old_folder: Path | None = None,
-) -> UpdatePlan:
-    """Changes nothing, here or there. `sums`: a SHA256SUMS file that must name every package.
-
-    `key`: a file with the public key by which each must be signed, or `sums`. `vm`: the virtual machine that the host
-    is, by name or id, of which a snapshot is to be made. `old_folder`: the installed release's packages, which are
-    held to the same.
+def plan(request: Request, settings: Settings, parts: Parts) -> UpdatePlan:
+    """Changes nothing, here or there.
 
     Raises PlanRefused with all that is in the way, UsageProblem, and what a log-in raises.
     """
-    given, signer = _given(folder, key, sums)
-    old = _given(old_folder, key, _sums_of(old_folder, sums))[0] if old_folder else ()
+    key, sums, before = request.key, request.sums, request.old_packages
+    given, signer = _given(request.packages, key, sums)
+    old = _given(before, key, _sums_of(before, sums))[0] if before else ()
     with reported(parts, "plan", "Check everything, change nothing"), doors_of(settings, parts) as doors:
-        shell = doors.old.shell(host)
+        shell = doors.old.shell(request.host)
         seen = look_at(shell)
-        made = replace(plan_of(host, seen, choose(given, seen.host)), old=old)
-        if vm is not None and not made.nothing_to_do:
-            made = _with_machine(made, vm, settings, parts, shell)
+        made = replace(plan_of(request.host, seen, choose(given, seen.host)), old=old, pam=request.pam)
+        if not made.nothing_to_do:
+            made = made.having(*console.findings(doors, shell, made))
+            if request.vm is not None:
+                made = _with_machine(made, request.vm, settings, parts, shell)
     if signer:
         made = replace(made, why=(*made.why, f"each package is signed by the key {signer}"))
     if made.blocked:

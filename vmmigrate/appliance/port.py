@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from hypervisors import ProgressListener, Secret
 
@@ -60,6 +60,17 @@ class Console(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class SwitchesPam(Protocol):
+    """A console that says whether Unix accounts may log in to it by PAM, and changes that (5.x)."""
+
+    def pam(self) -> bool:
+        """Raises NotDiscovered."""
+
+    def switch_pam(self, *, on: bool) -> None:
+        """And see it kept. Raises NotDiscovered; ApplianceError where the console keeps the other."""
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,16 @@ class QueuesProfile(_Strict):
     menu: tuple[Caption, ...] = ()
 
 
+class PamProfile(_Strict):
+    """The form that lets Unix accounts log in: on `page`, or behind the links `menu`. `enabled`: its box or choice."""
+
+    page: UrlPath | None = None
+    menu: tuple[Caption, ...] = ()
+    action: UrlPath | None = None
+    enabled: Name | None = None
+    button: Caption | None = None
+
+
 class ConsoleProfile(_Strict):
     """The web console of 4.x and 5.x. What is None or empty is discovered.
 
@@ -116,6 +126,7 @@ class ConsoleProfile(_Strict):
     backup: BackupProfile = BackupProfile()
     restore: RestoreProfile = RestoreProfile()
     queues: QueuesProfile = QueuesProfile()
+    pam: PamProfile = PamProfile()
 
 
 UNPINNED = ConsoleProfile()

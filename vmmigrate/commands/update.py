@@ -1,5 +1,6 @@
 """The commands about the package update of a gateway that was installed from packages."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from vmmigrate.parts import Parts
 
 _START = "start"
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
 
 
 class _StartsByDefault(TyperGroup):
@@ -100,6 +106,13 @@ def start(
             help="Fetch what ciphermail-core-os-… depends on from the repositories that HOST is set to.",
         ),
     ] = False,
+    pam: Annotated[
+        Switch | None,
+        typer.Option(
+            "--pam",
+            help="Let Unix accounts of sudo and wheel log in to the console of 5.x, or not. [default: as it is]",
+        ),
+    ] = None,
     no_snapshot: Annotated[
         bool, typer.Option("--no-snapshot", help="In place of --vm: no copy of the whole machine is made.")
     ] = False,
@@ -122,6 +135,7 @@ def start(
     from vmmigrate.errors import UsageProblem
     from vmmigrate.show.update import plan_json, plan_lines
     from vmmigrate.updating.logs import limits_of
+    from vmmigrate.updating.request import Request
 
     def act(parts: "Parts", settings: Any) -> None:
         if no_snapshot is (vm is not None):
@@ -129,19 +143,19 @@ def start(
                 "a snapshot first, or none: which?",
                 hint="give --vm NAME and --hypervisor URL if HOST is a virtual machine; else --no-snapshot",
             )
-        made = update.plan(
+        request = Request(
             host,
             packages,
-            settings,
-            parts,
-            sums=sha256sums,
-            key=signed_by,
-            old_packages=old_packages,
-            no_way_back=no_way_back,
-            vm=vm,
-            from_repository=from_repository,
-            log_limits=limits_of(log_limits) if log_limits else None,
+            sha256sums,
+            signed_by,
+            vm,
+            old_packages,
+            no_way_back,
+            limits_of(log_limits) if log_limits else None,
+            from_repository,
+            None if pam is None else pam is Switch.ON,
         )
+        made = update.plan(request, settings, parts)
         if made.nothing_to_do:
             show_result(plan_lines(made), plan_json(made), json=json)
             return
@@ -173,9 +187,10 @@ def plan(
     """
     from vmmigrate.alone import update
     from vmmigrate.show.update import plan_json, plan_lines
+    from vmmigrate.updating.request import Request
 
     def act(parts: "Parts", settings: Any) -> None:
-        made = update.plan(host, packages, settings, parts, sha256sums, signed_by, vm)
+        made = update.plan(Request(host, packages, sha256sums, signed_by, vm), settings, parts)
         show_result(plan_lines(made), plan_json(made), json=json)
 
     carry_out(act, json=json, config=config, flags={"hypervisor": {"url": hypervisor}})

@@ -17,6 +17,7 @@ rm -f "$archive.part"
 { CONFIGURATION
   for f in /etc/postfix/main.cf /etc/postfix/master.cf /etc/tomcat*/server.xml /etc/default/tomcat* \\
     /etc/sysconfig/tomcat* DROP_INS; do printf '%s\\n' "$f"; done
+  find /usr/share/djigzo/conf -type f -name '*.properties' 2>/dev/null
 } | sort -u | while read -r f; do if test -f "$f"; then printf '%s\n' "${f#/}"; fi; done > "$archive.list"
 tar -C / -cpf "$archive.part" -T "$archive.list"
 tar -tf "$archive.part" | cmp - "$archive.list"
@@ -45,8 +46,8 @@ def digest_of(shell: Shell, path: str) -> str:
 
 
 def save_settings(shell: Shell, archive: str, configuration: str, packages: Sequence[str]) -> None:
-    """The packages' configuration files, main.cf, master.cf, Tomcat's, and an earlier update's limits of the log, with
-    mode and owner, in one tar.
+    """The packages' configuration files, main.cf, master.cf, Tomcat's, the console's properties [F-CONSOLE-5], and an
+    earlier update's limits of the log, with mode and owner, in one tar.
 
     `configuration`: a line of the shell that prints the first, of the packages "$@".
     """

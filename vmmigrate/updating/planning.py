@@ -35,7 +35,8 @@ class UpdatePlan:
 
     `packages`: in the order of their installation. `installed`: name → version of those that they replace; "" of one
     that is new. `old`: the installed release's packages as the operator gave them. `no_way_back`: the operator goes
-    without them. `vm`: the virtual machine that the host is, where a snapshot of it is made.
+    without them. `vm`: the virtual machine that the host is, where a snapshot of it is made. `pam`: whether Unix
+    accounts may log in to the console afterwards; None: as the release has it.
     """
 
     host: str
@@ -56,6 +57,12 @@ class UpdatePlan:
     vm: VmRef | None = None
     log_limits: Limits | None = None
     from_repository: bool = False
+    pam: bool | None = None
+
+    @property
+    def family(self) -> int:
+        """The first number of the release that it becomes."""
+        return max((package.family for package in self.packages if package.name == BACKEND), default=0)
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -77,6 +84,9 @@ class UpdatePlan:
     @property
     def blocked(self) -> tuple[Finding, ...]:
         return errors(self.findings)
+
+    def having(self, *seen: Finding) -> "UpdatePlan":
+        return replace(self, findings=(*self.findings, *seen))
 
     def with_machine(self, vm: VmRef, seen: Iterable[Finding]) -> "UpdatePlan":
         """With a snapshot of it, between what stops and what is installed; `seen`: what was seen of it."""
@@ -229,7 +239,7 @@ def _four_to_five(seen: Seen) -> Iterator[Finding]:
     yield warning(
         "five-pam",
         f"from 5.0 on members of sudo and wheel may log in to the console, with all rights: {admins}",
-        "take those out of the groups who must not",
+        "take those out of the groups who must not, or give --pam off",
     )
     yield info("five-log", f"the back end's log becomes root-only: journalctl -u {BACKEND_UNITS[5]}")
     yield info(

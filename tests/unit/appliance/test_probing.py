@@ -73,7 +73,7 @@ def test_what_was_not_found_is_there_and_commented_out() -> None:
     assert "# menu = []  # links from the home page to it" in lines
     for key in keys_of(ConsoleProfile):
         assert any(line.startswith(f"# {key.rpartition('.')[2]} = ") for line in lines)
-    assert tomllib.loads(text({})) == {"console": {"login": {}, "backup": {}, "restore": {}, "queues": {}}}
+    assert tomllib.loads(text({})) == {"console": {"login": {}, "backup": {}, "restore": {}, "queues": {}, "pam": {}}}
 
 
 @pytest.mark.parametrize(

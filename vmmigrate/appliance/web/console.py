@@ -10,19 +10,20 @@ from vmmigrate.appliance.https import HttpsOrigin
 from vmmigrate.appliance.port import Account, Exported
 from vmmigrate.appliance.profile import UNPINNED, ConsoleProfile
 from vmmigrate.appliance.urls import path_of
-from vmmigrate.appliance.web import backup_form, login, restore_form
+from vmmigrate.appliance.web import backup_form, login, pam_form, restore_form
 from vmmigrate.appliance.web.browser import Browser
 from vmmigrate.appliance.web.decisions import Decisions
 from vmmigrate.appliance.web.downloads import Download
 from vmmigrate.appliance.web.finding import Finder, Found
+from vmmigrate.appliance.web.forms import Field
 from vmmigrate.appliance.web.locating import find_console
 from vmmigrate.appliance.web.login import Entry, SessionEnded
-from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_RESTORE
+from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_PAM, TO_RESTORE
 from vmmigrate.appliance.web.pages import Page
 from vmmigrate.appliance.web.queues import Queues
 from vmmigrate.appliance.web.restoring import Restore
-from vmmigrate.appliance.web.roles import BACKUP, RESTORE
-from vmmigrate.errors import NotDiscovered
+from vmmigrate.appliance.web.roles import BACKUP, PAM, RESTORE
+from vmmigrate.errors import ApplianceError, NotDiscovered
 from vmmigrate.limits import ANSWER, SLOW_ANSWER
 
 __all__ = ["WebConsole", "find_console"]
@@ -96,6 +97,16 @@ class WebConsole:
             lambda: Queues(self._browser, self._decisions, self._finder(press=False), self._queues).counts()
         )
 
+    def pam(self) -> bool:
+        return pam_form.is_on(self._renewing(self._pam_box)[1])
+
+    def switch_pam(self, *, on: bool) -> None:
+        """Only what is otherwise is sent. What counts is the page as it is served afterwards."""
+        news = self._renewing(lambda: self._send_pam(on=on))
+        if self.pam() is not on:
+            word, said = "on" if on else "off", f"; it says: {' '.join(news)[:200]}" if news else ""
+            raise ApplianceError(f"the console does not keep log-ins by PAM {word}{said}", hint=pam_form.BY_HAND)
+
     def findings(self) -> ConsoleProfile:
         """What is known so far, from discovery or the profile: only names, captions and paths."""
         self._decisions.note("ports", (urlsplit(self.url).port or 443,))
@@ -111,6 +122,19 @@ class WebConsole:
 
     def _backup_form(self) -> Found:
         return self._finder(press=False).find(BACKUP, TO_BACKUP)
+
+    def _pam_box(self) -> tuple[Found, Field]:
+        found = self._finder(press=False).find(PAM, TO_PAM)
+        return found, pam_form.box(self._decisions, found.form)
+
+    def _send_pam(self, *, on: bool) -> tuple[str, ...]:
+        """What the console says then."""
+        found, box = self._pam_box()
+        if pam_form.is_on(box) is on:
+            return ()
+        button = pam_form.button(self._decisions, found.form)
+        answer = self._browser.submit(found.form, pam_form.filled(box, on=on), button)
+        return self._browser.arrive(self._browser.read(answer)).news(found.page)
 
     def _restore_form(self) -> Found:
         return self._finder(press=True).find(RESTORE, TO_RESTORE)

@@ -131,7 +131,6 @@ class Finder:
         keys = [f"{role.section}.{key}" for key in ("page", "menu", "action")]
         return NotDiscovered(
             f"{wizard}no {role.what} found at {self._browser.origin}; seen: {described}{more}{shunned}",
-            hint="is the backup feature on (JVM option ciphermail.backup.enabled)? is a set-up wizard in the way?"
-            " may this account use Admin ‣ Backup?",
+            hint=role.hint,
             keys=full(*([WIZARD_SKIP] if wizard else []), *keys),
         )

@@ -65,6 +65,13 @@ TO_QUEUES: Signs = (
     Sign(-13, "mentions settings", lambda link: says(words.QUEUE, link.text) and says(words.SETTINGS, link.text)),
     *_MENUS,
 )
+TO_PAM: Signs = (
+    Sign(12, "says PAM", lambda link: says(words.PAM, link.text, link.title)),
+    Sign(6, "leads to PAM", lambda link: says(words.PAM_NAME, path_of(link.url))),
+    Sign(5, "says how to log in", lambda link: says(words.ACCOUNTS, link.text, link.title)),
+    Sign(2, "mentions settings", lambda link: says(words.SETTINGS, link.text)),
+    *_MENUS,
+)
 TO_LOGIN: Signs = (
     Sign(8, "says log in", lambda link: says(words.LOGIN, link.text, link.title)),
     Sign(6, "leads to the console", lambda link: says(r"/(ciphermail|djigzo)(/|$)", path_of(link.url))),

@@ -56,8 +56,16 @@ MEANINGS: Mapping[str, str] = {
     "queues.spool": "path of the list of what it is handling",
     "queues.respool": "path of the list of what it handles again",
     "queues.menu": "links from the home page to the page that has or leads to all of them",
+    "pam.page": "path of the page with the box for log-ins by PAM; visible only to update --pam",
+    "pam.menu": "links from the home page to it",
+    "pam.action": "path to which its form is sent",
+    "pam.enabled": "that box, or a choice of on and off",
+    "pam.button": "button that keeps it",
 }
-_LATE = ("backup.result", "restore.yes", "restore.success", "restore.failure")
+_LATE = (
+    *("backup.result", "restore.yes", "restore.success", "restore.failure"),
+    *(f"pam.{name}" for name in ("page", "menu", "action", "enabled", "button")),  # `update --pam` looks for it
+)
 _WIDTH = 110  # of a comment
 _RELEASE = re.compile(r"([456])\.\d+\.\d+(?:[-.]\w+)*")
 _SAYS_RELEASE = re.compile(
@@ -218,7 +226,7 @@ def differences(pinned: Profile, settled: ConsoleProfile, failed: tuple[str, ...
 
 
 def untried(pinned: Profile) -> tuple[str, ...]:
-    """Keys of the file that only a real backup or restore can test."""
+    """Keys of the file that only a real backup, restore or switch of PAM can test."""
     return tuple(f"console.{key}" for key in pins(pinned.console) if key in _LATE)
 
 

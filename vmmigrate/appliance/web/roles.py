@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from vmmigrate.appliance.urls import path_of
 from vmmigrate.appliance.web import vocabulary as words
 from vmmigrate.appliance.web.decisions import Decisions, full
-from vmmigrate.appliance.web.forms import Form
+from vmmigrate.appliance.web.forms import Field, Form
 from vmmigrate.appliance.web.pages import Page
 from vmmigrate.appliance.web.scoring import Candidate, Sign, outstanding, rank, says
 from vmmigrate.errors import NotDiscovered
@@ -19,7 +19,7 @@ class Role:
     """A purpose of a form. `section` of the profile; `fields`, `action`: the keys that identify the form.
 
     `must`: what a form needs, unless it has a field of the profile; `enough` points make it likely; with
-    `sure` points the search stops.
+    `sure` points the search stops. `hint`: what to do where no page has it.
     """
 
     section: str
@@ -30,6 +30,10 @@ class Role:
     enough: int
     sure: int
     action: tuple[str, ...] = ("action",)
+    hint: str = (
+        "is the backup feature on (JVM option ciphermail.backup.enabled)? is a set-up wizard in the way?"
+        " may this account use Admin ‣ Backup?"
+    )
 
 
 def best(role: Role, page: Page, decisions: Decisions) -> Candidate[Form] | None:
@@ -210,6 +214,33 @@ RESTORE = Role(
     enough=6,
     sure=6,
 )
+
+PAM = Role(
+    "pam",
+    "form with a box for log-ins by PAM",
+    (
+        Sign(5, "asks about PAM", lambda form: says(words.PAM, *_asked(form))),
+        Sign(3, "has a field called PAM", lambda form: says(words.PAM_NAME, *(each.name for each in _on_or_off(form)))),
+        Sign(2, "is under a heading of PAM", lambda form: says(words.PAM, form.about)),
+        Sign(2, "keeps what is set", lambda form: says(words.SAVE, _captions(form))),
+        Sign(-20, "may delete or restart something", lambda form: form.buttons and not _harmless(form)),
+        _HAS_FILE,
+        _SEARCHES,
+    ),
+    ("enabled",),
+    lambda form: bool(_on_or_off(form)),
+    enough=5,
+    sure=7,
+    hint="look in a browser whether this release's console has such a page; a set-up wizard may be in the way",
+)
+
+
+def _on_or_off(form: Form) -> tuple[Field, ...]:
+    return tuple(field for field in form.shown if field.kind == "checkbox" or len(field.choices) == 2)
+
+
+def _asked(form: Form) -> tuple[str, ...]:
+    return tuple(text for field in _on_or_off(form) for text in (field.label, field.group))
 
 
 def _harmless(form: Form) -> bool:

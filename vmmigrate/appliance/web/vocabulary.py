@@ -60,6 +60,17 @@ _JOINS = r"and|of|the|or|for|from|to|an?|your|page|area|section|centre|center|fi
 PURE_MENU = rf"(\b({MENU}|{_JOINS})\b\s*)+"
 PURE_BACKUP = rf"(\b({BACKUP}|{RESTORE}|export|upload|{MENU}|{_JOINS})\b\s*)+"
 
+# `spam` is no PAM, in a label or in a name as `enablePam`.
+PAM = r"\bPAM\b"
+PAM_NAME = r"(?<![a-z])pam|(enable|allow|use|with)pam"
+ON = r"\b(on|true|enabled?|allow(ed)?|active|activated?)\b"
+OFF = r"\b(off|false|disabled?|den(y|ied)|forbid(den)?|inactive|deactivated?|no|not|without|block(ed)?)\b"
+BESIDE_PAM = (
+    r"\bonly\b|debug|\bgroups?\b|\bservice\b|\btest|\bsync|\bcreat|\bfall[\s-]?back|\blog(ging|file)?\b(?![\s-]?in)"
+)
+ACCOUNTS = r"\bauthenticat\w*|\blog[\s-]?ins?\b|\baccounts?\b|\badministrators?\b|\baccess\b"
+SAVE = r"\b(save|apply|update|ok|submit|store|set|change)\b"
+
 LATER = r"\bskip|\blater\b|\bnot now\b|no,? thanks|remind me"
 LEAVE = (
     r"\bcancel|\bdismiss|\b(exit|leave|quit|close) (the )?(wizard|assistant|set-?up)|without"

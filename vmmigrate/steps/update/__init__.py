@@ -170,6 +170,14 @@ UPDATE = Phase(
             holds=Nothing("right after it the gateway takes mail, which changes what was compared"),
         ),
         Step(
+            "pam",
+            "Switch log-ins to the console by PAM, if --pam says so",
+            console.pam,
+            Nothing("the settings and the database of before come back"),
+            holds=Nothing("it was read again there; a person may change it since"),
+            changes=(Change("old", "whether Unix accounts may log in to the console, if --pam says so"),),
+        ),
+        Step(
             "open",
             "Start Postfix, and take mail again",
             verify.open_,
