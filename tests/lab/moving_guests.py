@@ -14,9 +14,9 @@ import libvirt
 
 from fixtures import lab as labs
 from fixtures.demo.worlds import CHECKOUT, RealGuests, environment
-from fixtures.lab.namespace import first_process
+from fixtures.lab import daemon
 from fixtures.lab.places import LAN
-from hypervisors import Inventory, NotYet, PowerState, connect, wait_for
+from hypervisors import Inventory, NotYet, PowerState, connect
 
 CLAIM = "[vmmigrate]"
 
@@ -87,33 +87,19 @@ def _is_live(machine: Inventory) -> bool:
 # ---- libvirtd ------------------------------------------------------------------------------------------------
 
 
-def libvirtd() -> int:
-    """Its process, a child of the lab's first one."""
-    parent = first_process(labs.folders())
-    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        if Path(f"/proc/{child}/comm").read_text().strip() == "libvirtd":
-            return int(child)
-    raise NotYet("no libvirtd")
-
-
 def restart_libvirtd(uri: str) -> None:
-    before = libvirtd()
-    os.kill(before, signal.SIGTERM)
-
     def look() -> None:
-        if libvirtd() == before:
-            raise NotYet("the old one still runs")
         try:
             libvirt.open(uri).close()
         except libvirt.libvirtError as error:
             raise NotYet(str(error)) from error
 
-    wait_for("another libvirtd", look, timeout=60, clears="see the lab's log")
+    daemon.restart_libvirtd(labs.folders(), look)
 
 
 @contextlib.contextmanager
 def hung_libvirtd() -> Iterator[None]:
-    process = libvirtd()
+    process = daemon.libvirtd(labs.folders())
     os.kill(process, signal.SIGSTOP)
     try:
         yield

@@ -30,7 +30,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folders]:
     made = Folders(tmp_path_factory.mktemp("lab"), folders().cache)
     made.cache.mkdir(parents=True, exist_ok=True)
     _lay_out(made)
-    polkit.ask(made, rule(polkit.ACCOUNT))
+    polkit.lay(made, rule(polkit.ACCOUNT))
+    polkit.ask(made)
     namespace.start(made)
     try:
         wait_for("libvirtd", lambda: _prepared(made), timeout=90, clears=f"see {made.log}", pause=1.0)
