@@ -157,7 +157,7 @@ class Service(Words):
     `through`: the names of the machines that take it. `since`: as a journal has times, or in words.
     `seen`: what is in the way, or why it was not looked at. `now`: what ends it. `expected`: the one
     that takes it is the one that the run would have. `barred`: why no command may act on the run now. `impossible`:
-    verbs that nothing makes possible again. `machines`: by label, what stands where.
+    verbs that would be refused whatever else is put right. `machines`: by label, what stands where.
     """
 
     state: str

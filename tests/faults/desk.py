@@ -14,10 +14,12 @@ from hypervisors import Cancelled, Clock, Pace, Problem
 from tests.faults.process import Desks, Killed, Process
 from vmmigrate import cutting_over, known_runs, migrating, operations
 from vmmigrate.cutting_over import Terms
-from vmmigrate.events import Event, RunEnded
+from vmmigrate.events import Event, RunEnded, Service
 from vmmigrate.parts import Parts
+from vmmigrate.service import service
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import ProcessSecrets
+from vmmigrate.show.status import status_lines
 
 SECRETS = {
     "VMMIGRATE_OLD_CONSOLE_PASSWORD": seed.ADMIN_OLD.password,
@@ -36,6 +38,7 @@ class Ended:
     error: BaseException | None = None
     outcome: str = ""
     command: str = ""
+    mail: Service | None = None  # as `status` said
 
     @property
     def killed(self) -> bool:
@@ -66,6 +69,7 @@ class Desk:
     run_id: str = ""
     boots: int = 0
     booted_at: float = 0.0
+    _looked: Service | None = None
     folder: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,13 +114,14 @@ class Desk:
         self.desks.running.append(process)
         ended = Ended((verb, *map(str, given), *(f"{k}={v}" for k, v in options.items())), events)
         try:
+            self._looked = None
             ended.outcome = str(VERBS[verb](self, self.parts(events.append), *given, **options))
         except (Problem, Cancelled, Killed) as error:
             ended.error = error
         except Exception as error:
             ended.error = error
         finally:
-            process.alive = False
+            ended.mail, process.alive = self._looked, False
             self.desks.running.remove(process)
         return ended
 
@@ -150,7 +155,11 @@ class Desk:
         return operations.finish(self.run_id, parts, yes=True, **options)
 
     def _status(self, parts: Parts) -> str:
-        return known_runs.status(self.run_id, parts).word
+        """With its first line, for which it looks."""
+        seen = known_runs.status(self.run_id, parts)
+        self._looked = service(seen, parts)
+        status_lines(seen, self._looked)
+        return seen.word
 
 
 VERBS: dict[str, Callable[..., Any]] = {

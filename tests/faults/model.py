@@ -53,7 +53,8 @@ class Model:
         self.used = [self.desk]
         self.moves = Moves(self.world, self.daemon, self.desks)
         self.moves.second_run, self.moves.desk_reboots = self.second_run, self.desk.reboots
-        self.moves.run_id = lambda: self.desk.run_id
+        self.moves.run_id, self.moves.folder = lambda: self.desk.run_id, lambda: str(self.desk.folder)
+        self.moves.other_terminal = self.other_terminal
         self.desk.cancelled = lambda: cancel_if_asked(self.moves)
         self.old_before = copy.deepcopy(self.world.entry(self.world.old.id))
         self.old_files = invariants.files_of(self.world, self.world.old.id)
@@ -113,7 +114,8 @@ class Model:
     @property
     def old_was_touched(self) -> bool:
         return any(
-            name.endswith("-old") or name in ("notes", "unclaim", "reboot-host", "second-run")
+            name.endswith("-old")
+            or name in ("notes", "empty-notes", "unclaim", "reboot-host", "second-run", "older-folder")
             for name in self.moves.made
         )
 
@@ -231,6 +233,18 @@ class Model:
         ended = other.command("migrate")
         self.tell(f"  elsewhere: migrate → {ended.text[:150]}")
         self.ended.append(ended)
+        self._outside = outside
+
+    def other_terminal(self) -> None:
+        """Of the same workstation, while a command is at work: what would act on the run is refused."""
+        process = self.desks.process
+        if process is None or not process.alive:
+            return
+        outside, self._outside = self._outside, True
+        ended = self.desk.command("resume")
+        self.tell(f"  in another terminal: resume → {ended.text[:150]}")
+        if not isinstance(ended.error, UsageProblem):
+            self.broken.append(("I1", f"two commands at once: {ended.text}"))
         self._outside = outside
 
     def _after(self, ended: Ended) -> None:

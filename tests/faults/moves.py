@@ -5,23 +5,27 @@ import uuid
 from collections.abc import Callable
 from random import Random
 
+from fixtures.model.disk import Folder
 from fixtures.model.host import Daemon, LostAnswer
 from fixtures.model.world import LAN_NET, STAGING_NET, World
 from hypervisors import Cancelled
+from tests.faults import by_hand
 from tests.faults.process import Desks, Killed
 
 # What people do to a VM that no command can be asked to put right: it may refuse, and say so.
 BY_HAND = frozenset(
     {
         *("off-old", "off-new", "on-old", "on-new", "plug-old", "unplug-old", "plug-new", "unplug-new"),
-        *("delete-old", "delete-new", "untag", "second-run"),
+        *("delete-old", "delete-new", "untag", "second-run", "twin-old", "twin-new", "revert-old", "revert-new"),
+        *("boots-old", "boots-new", "remac-old", "older-folder"),
     }
 )
 # Moves after which somebody else is answerable for a VM's links and power, for its existence, for its notes.
 TOUCHES_LINKS = frozenset(
     {
         *("reboot-host", "off-old", "off-new", "on-old", "on-new", "plug-old", "unplug-old", "plug-new", "unplug-new"),
-        *("clone-old", "clone-new", "delete-old", "delete-new", "untag"),
+        *("clone-old", "clone-new", "delete-old", "delete-new", "untag", "twin-old", "twin-new"),
+        *("revert-old", "revert-new", "boots-old", "boots-new", "remac-old", "pause-old", "pause-new", "go-on"),
     }
 )
 
@@ -32,7 +36,11 @@ class Moves:
     def __init__(self, world: World, daemon: Daemon, desks: Desks) -> None:
         self.world, self.daemon, self.desks = world, daemon, desks
         self.made: list[str] = []  # every move that was made, by name
-        self.touched: set[str] = set()  # VMs that an operator deleted
+        self.touched: set[str] = set()  # VMs that an operator deleted, or took back to a snapshot
+        self.snapshots: by_hand.Snapshots = {}
+        self.kept: Folder | None = None  # the workstation's disk, as somebody keeps it
+        self.folder: Callable[[], str] = lambda: ""  # of the workstation
+        self.other_terminal: Callable[[], None] = lambda: None
         self.second_run: Callable[[], None] = lambda: None
         self.desk_reboots: Callable[[], None] = lambda: None
         self.run_id: Callable[[], str] = lambda: ""
@@ -71,6 +79,7 @@ class Moves:
         self.daemon.unread = 0
         self.world.relay_down = self.world.staging_down = False
         self.world.deaf.clear()
+        by_hand.let_go_on(self.world)
         self.world.flush()
 
     # ---- what each does --------------------------------------------------------------------------------------
@@ -127,11 +136,33 @@ class Moves:
         for number, nic in enumerate(entry["nics"]):
             nic["mac"] = f"52:54:00:cc:{self.count:02x}:{number:02x}"
         self.world.vms[identity] = entry
-        source, target = self.world.root_of(vm).folder, self.world.root_of(identity).folder
-        node = self.world.disk.find(str(source))
-        if node is not None:
-            self.world.disk.make_folders(str(target.parent))
-            self.world.disk.put(str(target), copy.deepcopy(node))
+        by_hand.copy_disk(self.world, vm, identity)
+
+    def _twin(self, vm: str) -> None:
+        """Plugged in, as often as not."""
+        name = f"{self.world.entry(vm)['name']}-twin{self.count}"
+        by_hand.copy_whole(self.world, vm, name, plugged=bool(self.count % 2))
+
+    def _revert(self, vm: str) -> None:
+        if vm in self.snapshots:
+            self.touched.add(vm)
+            by_hand.revert(self.world, vm, self.snapshots)
+
+    def _empty_notes(self, number: float) -> None:
+        if self.old:
+            self.world.entry(self.old)["notes"] = ""
+
+    def _keep_folder(self, number: float) -> None:
+        if not self.desks.running:
+            self.kept = copy.deepcopy(self.world.disk.folder(self.folder()))
+
+    def _older_folder(self, number: float) -> None:
+        if self.kept is not None and not self.desks.running:
+            by_hand.put_back(self.world, self.folder(), self.kept)
+
+    def _lose_file(self, number: float) -> None:
+        if not self.desks.running:
+            by_hand.lose_a_file(self.world, f"{self.folder()}/runs/{self.run_id()}", number)
 
     def _delete(self, vm: str) -> None:
         if vm:
@@ -226,6 +257,18 @@ _ACTS: dict[str, Callable[[Moves, float], object]] = {
     **_pair("rename", lambda moves, vm: moves._rename(vm)),
     **_pair("clone", lambda moves, vm: moves._clone(vm)),
     **_pair("delete", lambda moves, vm: moves._delete(vm)),
+    **_pair("pause", lambda moves, vm: by_hand.pause(moves.world, vm)),
+    **_pair("twin", lambda moves, vm: moves._twin(vm)),
+    **_pair("snapshot", lambda moves, vm: by_hand.take_snapshot(moves.world, vm, moves.snapshots)),
+    **_pair("revert", lambda moves, vm: moves._revert(vm)),
+    **_pair("boots", lambda moves, vm: moves.world.entry(vm).update(autostart=True)),
+    "remac-old": _on("old", lambda moves, vm: by_hand.change_mac(moves.world, vm, "52:54:00:dd:00:01")),
+    "go-on": lambda moves, number: by_hand.let_go_on(moves.world),
+    "empty-notes": Moves._empty_notes,
+    "keep-folder": Moves._keep_folder,
+    "older-folder": Moves._older_folder,
+    "lose-file": Moves._lose_file,
+    "other-terminal": lambda moves, number: moves.other_terminal(),
     "reboot-host": lambda moves, number: moves.world.reboot_host(),
     "cancel": Moves._cancel,
     "full": Moves._full,

@@ -1,6 +1,6 @@
 """A schedule: which commands are run, by whom, and what moves when. A seed gives one; each is printed as a story."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -8,7 +8,7 @@ Move = tuple[str, float]  # its name, and a number in 0..1 for what it needs by 
 
 # name → how often, relative to the others. See tests/faults/moves.py for what each does.
 FAULTS = {"kill": 14, "lost": 8, "away": 6, "power-loss": 5, "cancel": 3, "full": 4, "fsync": 3}
-WORLD = {
+WORLD: dict[str, float] = {
     "reboot-host": 5,
     "reboot-old": 4,
     "reboot-new": 4,
@@ -42,6 +42,23 @@ WORLD = {
     "row": 4,
     "deaf": 1,
     "room": 1,
+    "pause-old": 1,
+    "pause-new": 1,
+    "go-on": 1,
+    "empty-notes": 1,
+    "twin-old": 1,
+    "twin-new": 1,
+    "snapshot-old": 1,
+    "snapshot-new": 1,
+    "revert-old": 1,
+    "revert-new": 1,
+    "boots-old": 1,
+    "boots-new": 1,
+    "remac-old": 0.5,
+    "keep-folder": 1,
+    "older-folder": 1,
+    "lose-file": 1,
+    "other-terminal": 1,
 }
 COMMANDS = {
     "resume": 10,
@@ -127,11 +144,11 @@ def _during(chance: Random, at: int) -> Iterator[tuple[int, Move]]:
         yield at, _move(chance, FAULTS if chance.random() < 0.4 else WORLD)
 
 
-def _move(chance: Random, table: dict[str, int]) -> Move:
+def _move(chance: Random, table: Mapping[str, float]) -> Move:
     return _drawn(chance, table), round(chance.random(), 3)
 
 
-def _drawn(chance: Random, table: dict[str, int]) -> str:
+def _drawn(chance: Random, table: Mapping[str, float]) -> str:
     return chance.choices(list(table), list(table.values()))[0]
 
 

@@ -43,6 +43,23 @@ WORDS = {
     "unread": "one to three looks at machines get no answer from the hypervisor",
     "row": "a user is added at whoever serves",
     "deaf": "guests do not heed a request to shut down",
+    "pause-old": "somebody pauses the old VM",
+    "pause-new": "somebody pauses the new VM",
+    "go-on": "somebody lets paused VMs go on",
+    "empty-notes": "somebody empties the old VM's notes",
+    "twin-old": "a whole copy of the old VM is switched on, with its MAC, as often as not plugged in",
+    "twin-new": "a whole copy of the new VM is switched on, with its MAC and tag, as often as not plugged in",
+    "snapshot-old": "somebody takes a snapshot of the old VM",
+    "snapshot-new": "somebody takes a snapshot of the new VM",
+    "revert-old": "somebody takes the old VM back to a snapshot: links, notes, autostart and disk",
+    "revert-new": "somebody takes the new VM back to a snapshot",
+    "boots-old": "somebody gives the old VM its host's autostart",
+    "boots-new": "somebody gives the new VM its host's autostart",
+    "remac-old": "somebody gives the old VM's NIC another MAC",
+    "keep-folder": "somebody keeps a copy of the workstation's disk",
+    "older-folder": "the workstation's disk is put back from that copy",
+    "lose-file": "a file of the run's folder is lost, which a run can do without",
+    "other-terminal": "`resume` in another terminal, while a command is at work",
 }
 _ENDS = ("migrated", "finished", "rolled-back", "rehearsed", "switched back", "needs-attention")
 

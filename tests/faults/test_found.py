@@ -138,6 +138,22 @@ FOUND = {
         Leg("rollback", during=(("after guest 198.51.100.100: sudo -k -S -p vmmigrate-asks: -- nft -f", KILL),)),
         Leg("resume", before=(move("staging-down"),)),
     ),
+    "the old VM's NIC is replaced while what was prepared waits": (
+        Leg("prepare"),
+        Leg("cutover", before=(move("remac-old"),)),
+    ),
+    "the old VM's NIC is replaced after its intake was closed": (
+        Leg(
+            "migrate",
+            during=(
+                ("nft -f /run/vmmigrate/intake.nft", move("mail")),
+                ("before hypervisor inventory mailgw", move("remac-old")),
+            ),
+        ),
+    ),
+    "the old VM gets its host's autostart back in the switch": (
+        Leg("migrate", during=(("before guest 198.51.100.100: ping", move("boots-old")),)),
+    ),
 }
 
 
@@ -147,6 +163,7 @@ ENDS = {
     "the host reboots after the commit, and somebody goes back at once": "switched back",
     "the new VM is plugged in by hand while what is in it is counted": "rolled-back",
     "the old VM does not serve where the new one is to be deleted": "switched back",
+    "the old VM gets its host's autostart back in the switch": "migrated",
 }
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from hypervisors import VmRef
+from tests.faults import by_hand
 from tests.faults.model import Model
-from tests.faults.test_silence import in_a_copy, serving
+from tests.faults.test_silence import in_a_copy, serving, undone
 from vmmigrate import known_runs
 from vmmigrate.appliance.net.firewall import intake_rules, isolation_rules
 from vmmigrate.errors import NeedsAttention
@@ -80,6 +81,37 @@ def test_a_closed_intake_of_the_new_gateway_is_down_too() -> None:
     model.desk.command("migrate")
     load(model, model.moves.new, intake_rules())
     assert look(model).state == DOWN
+
+
+@in_a_copy
+def test_a_gateway_whose_nic_was_replaced_is_not_called_down() -> None:
+    """It greets at its address, by another MAC: who that is, no hypervisor says. The cut-over leaves it live."""
+    model = Model()
+    model.desk.command("prepare")
+    by_hand.change_mac(model.world, model.moves.old, "52:54:00:dd:00:01")
+    found = look(model)
+    assert (found.state, found.impossible) == (NOT_LOOKED_AT, ("finish",))
+    assert "somebody greets at 192.0.2.10, but" in found.seen
+    assert "see whose MAC it is: ip neigh show 192.0.2.10" in found.seen
+    ended = model.desk.command("cutover")
+    assert "the NIC 52:54:00:0a:00:01 of mailgw: expected on lan; seen: there is none" in ended.text
+    assert serving(model) == ["mailgw"]
+    assert {"switch", "carry"}.isdisjoint(undone(ended))  # its intake was never closed
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_a_copy_of_the_new_gateway_is_not_said_to_take_mail() -> None:
+    """It answers this workstation as the isolated one does of which it was made."""
+    model = Model()
+    model.desk.command("prepare")
+    by_hand.copy_whole(model.world, model.moves.new, "copy", plugged=True)
+    model.world.time.pass_by(60)
+    model.world.switch_off(model.moves.old)
+    assert serving(model) == []
+    found = look(model)
+    assert (found.state, found.through) == (NOT_LOOKED_AT, ())
+    assert "copy, a copy of the new VM, is plugged in and answers this workstation" in found.seen
 
 
 @pytest.mark.parametrize("verbs", [("migrate", "rollback"), ("prepare", "cutover", "rollback")])

@@ -11,11 +11,20 @@ from vmmigrate.steps import claim, deploy, gone
 
 
 def do_autostart(run: Run) -> None:
-    """In the old VM's place in the host's autostart list, with its delays."""
+    """In the old VM's place in the host's autostart list, with its delays. At no time both have one."""
     starts = run.facts.of(Claim).autostart
     if starts:
+        _take_it_again(run)
         starts = start_at_boot(run, deploy.ours(run), run.facts.of(Plugged).old_autostart_entry)
     run.learn(StartsAtBoot(starts))
+
+
+def _take_it_again(run: Run) -> None:
+    """Somebody may have given it back to the old VM since the switch took it."""
+    old = run.plan.old
+    if not gone.old_is_gone(run) and run.hypervisor.inventory(old).autostart:
+        run.remark(f"{old.name} would start with its host again: its autostart is switched off once more")
+        run.hypervisor.set_autostart(old, autostart=False)
 
 
 def autostart_holds(run: Run) -> Iterator[Check]:

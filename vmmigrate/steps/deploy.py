@@ -95,5 +95,10 @@ def spec(plan: Plan, run_id: str, handed: Mapping[str, str | Secret]) -> DeployS
 def _learnt(run: Run, vm: VmRef) -> NewVm:
     nics = run.hypervisor.inventory(vm).nics
     live = run.plan.live_mac
-    staging = next(nic.mac for nic in nics if nic.mac != live)
+    staging = next((nic.mac for nic in nics if nic.mac != live), None)
+    if staging is None:
+        raise NeedsAttention(
+            f"{vm.name} has no NIC on staging: it was removed as soon as the VM was made",
+            hint=f"see who changes it; to begin again: vmmigrate rollback {run.run_id}",
+        )
     return NewVm(vm, live, staging)

@@ -51,25 +51,23 @@ def may_go_back(run: Run) -> Iterator[Check]:
             f" run where it is migrated, `vmmigrate resume {run.run_id}` where it is not yet"
         )
         yield _there(run, "deleted", hint)
-    else:
-        yield from _has_its_nic(run)
+    elif (plugged := run.facts.find(Plugged)) and plugged.old_link_up:
+        yield from has_its_nic(run)
 
 
 def _there(run: Run, seen: str, hint: str) -> Check:
     return Check("old-vm-there", f"the old VM {run.plan.old.name}", "there", seen, Verdict.FAIL, hint)
 
 
-def _has_its_nic(run: Run) -> Iterator[Check]:
-    """Else nobody would be live: the new one is unplugged first."""
-    plugged, old, network = run.facts.find(Plugged), run.plan.old, run.plan.identity.network
-    if plugged is None or not plugged.old_link_up:
-        return
-    nic = links.with_mac(run.hypervisor.inventory(old).nics, plugged.old_mac)
+def has_its_nic(run: Run) -> Iterator[Check]:
+    """The NIC by which it is live. Without it nobody would be live: who serves is unplugged first."""
+    old, mac, network = run.plan.old, run.plan.identity.mac, run.plan.identity.network
+    nic = links.with_mac(run.hypervisor.inventory(old).nics, mac)
     if nic is not None and _is_in_its_network(run, nic.network):
         yield from live_network.is_there(run, *_both(run))
         return
-    what, seen = f"the NIC {plugged.old_mac} of {old.name}", "there is none" if nic is None else f"on {nic.network}"
-    hint = f"put it there, then run this again; nothing was changed: {run.plan.new_name} stays as it is"
+    what, seen = f"the NIC {mac} of {old.name}", "there is none" if nic is None else f"on {nic.network}"
+    hint = "put it there, then run this again; nothing was changed: who is live stays so"
     yield Check("old-vm-nic", what, f"on {network}", seen, Verdict.FAIL, hint)
 
 

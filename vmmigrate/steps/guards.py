@@ -11,7 +11,7 @@ from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, elsewhere, gone, links, live_network
+from vmmigrate.steps import claim, elsewhere, gone, links
 
 # As below: where they could not be asked.
 CLAIM, OTHERS, ANSWERS, NETWORK = "claim", "sole-holder", "address-free", "live-network"
@@ -119,7 +119,7 @@ def before_closing(run: Run) -> None:
     checks = Checks()
     checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
     checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old,)))
-    checks.compare(NETWORK, "the live network", "", lambda: live_network.is_there(run, run.plan.old, *_made(run)))
+    checks.compare(NETWORK, "the live network", "", lambda: gone.has_its_nic(run))
     require(run, checks)
 
 

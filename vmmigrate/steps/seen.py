@@ -59,6 +59,12 @@ class Seen:
         except NotFound:
             return False
 
+    def is_a_copy(self, holder: Holder) -> bool:
+        """Somebody's, of the new VM: it has the tag, and may be isolated as that one was."""
+        if holder in (self.old, self.new):
+            return False
+        return any(vm.id == holder.vm.id for vm in self.run.hypervisor.find_tagged(self.run.run_id))
+
     @property
     def unknown(self) -> str:
         """Machines with the MAC that are not known to be either one."""

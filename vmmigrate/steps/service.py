@@ -2,12 +2,13 @@
 
 import smtplib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from hypervisors import Holder, PowerState, Unreachable
+from hypervisors import Holder, PowerState, Problem, Unreachable
 from vmmigrate.appliance import mail
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, TWICE, Outage, Service
-from vmmigrate.facts import Claim, NewVm, Plugged
+from vmmigrate.facts import Claim, Intake, NewVm, Plugged
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.fold import RunState, Status
 from vmmigrate.run.stage import Run
@@ -46,7 +47,7 @@ def _look(seen: Seen, past: Sequence[Outage]) -> Service:
     barred, lost = _in_the_way(seen.run, seen.holders.values()), seen.has_no_way_back
     found = _judged(seen, past)
     if lost:
-        found = replace(found, impossible=("rollback",))
+        found = replace(found, impossible=(*found.impossible, "rollback"))
     if not barred:
         return found
     now = found.now if barred[0].id == guards.THERE else barred[0].hint
@@ -70,7 +71,7 @@ def _in_the_way(run: Run, held: Collection[Holder]) -> tuple[Check, ...]:
         checks.compare(guards.CLAIM, "the claim", "", lambda: guards.claim_is_ours(run))
     if not checks.failed:
         checks.compare(guards.HERE, "whether it went on elsewhere", "", lambda: elsewhere.is_here(run))
-    if run.facts.find(Plugged):
+    if run.facts.find(Intake) or run.facts.find(Plugged):
         new = run.facts.find(NewVm)
         ours = (run.plan.old, *([new.vm] if new else []))
         checks.compare(guards.OTHERS, "other machines", "", lambda: guards.sole_holder(held, ours))
@@ -82,9 +83,18 @@ def _judged(seen: Seen, past: Sequence[Outage]) -> Service:
     if len(live) > 1:
         names = tuple(holder.vm.name for holder in live)
         return Service(TWICE, names, now=to_one(seen), machines=_machines(seen, open_=True))
-    if not live:
-        return _down(seen, past, "; ".join(_states(seen)) or "no machine has the address's MAC")
-    return _of_the_one(seen, live[0], past)
+    return _of_the_one(seen, live[0], past) if live else _of_nobody(seen, past)
+
+
+def _of_nobody(seen: Seen, past: Sequence[Outage]) -> Service:
+    """None that is plugged in has the MAC. A NIC may have another one by now: who greets at the address is somebody."""
+    why = "; ".join(_states(seen)) or "no machine has the address's MAC"
+    with suppress(Problem):
+        if _refusal(seen.run) is None:
+            host = seen.run.plan.identity.host
+            words = f"somebody greets at {host}, but {why}; see whose MAC it is: ip neigh show {host}"
+            return Service(NOT_LOOKED_AT, seen=words, impossible=("finish",), machines=_machines(seen, open_=False))
+    return _down(seen, past, why)
 
 
 def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
@@ -101,6 +111,9 @@ def _of_the_one(seen: Seen, one: Holder, past: Sequence[Outage]) -> Service:
     if is_new and (why := _unknown(seen, commit)):
         why = f"{name} is plugged in and answers this workstation; {why}"
         return Service(NOT_LOOKED_AT, seen=why, machines=_machines(seen, open_=False))
+    if seen.is_a_copy(one):
+        why = f"{name}, a copy of the new VM, is plugged in and answers this workstation; whether it is open to all is"
+        return Service(NOT_LOOKED_AT, seen=f"{why} not known", machines=_machines(seen, open_=False))
     since, right = _since(seen, one, past), _is_expected(seen, one)
     return Service(FLOWING, (name,), since, expected=right, machines=_machines(seen, open_=True))
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from hypervisors import HypervisorError, Nic, PowerState, Unreachable, VmRef
 from vmmigrate.appliance.net import network
-from vmmigrate.errors import NeedsAttention
+from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
@@ -18,7 +18,7 @@ def do(run: Run) -> None:
     mac = run.plan.identity.mac
     if run.facts.find(Plugged) is None:
         inventory = hypervisor.inventory(old)
-        nic = next(nic for nic in inventory.nics if nic.mac == mac)
+        nic = _its_nic(old, inventory.nics, mac)
         entry = inventory.autostart_entry
         run.learn(Plugged(mac, nic.link_up, inventory.autostart, entry, new.vm.id, nic.network))
     if run.facts.find(Opened) is not None:
@@ -31,6 +31,15 @@ def do(run: Run) -> None:
     links.plug(run, deploy.ours(run), new.live_mac)
     _unplug_beside_another(run, new)
     _announce(run, new)
+
+
+def _its_nic(old: VmRef, nics: tuple[Nic, ...], mac: str) -> Nic:
+    """Raises Guarded where somebody removed it, or gave it another MAC, since the intake was closed."""
+    found = links.with_mac(nics, mac)
+    if found is None:
+        hint = "see who changes its NICs; what it is live by is not known, so nothing was unplugged"
+        raise Guarded(f"{old.name} has no NIC with the MAC {mac} any more", hint=hint)
+    return found
 
 
 def _unplug_beside_another(run: Run, new: NewVm) -> None:
