@@ -52,6 +52,9 @@ AGAINST = {
     "networkmanager": """
         nmcli connection add type ethernet ifname eth1 con-name image connection.autoconnect-priority 999 \\
             ipv4.method manual ipv4.addresses 192.0.2.99/24 ipv6.method disabled
+        nmcli connection add type bridge ifname br0 con-name br0 connection.autoconnect-slaves 1 \\
+            ipv4.method disabled ipv6.method disabled
+        nmcli connection add type ethernet ifname eth1 con-name port master br0
         """,
     "netplan": """
         printf '%s' 'network: {ethernets: {0-all: {match: {name: e*}, dhcp4: true, optional: true},' \\

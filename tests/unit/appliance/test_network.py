@@ -258,12 +258,12 @@ def test_network_manager_gets_a_profile_that_does_not_wait_for_its_link() -> Non
     add = f"nmcli connection add type ethernet ifname '*' con-name vmmigrate-live {settings}"
     modify = f"nmcli connection modify vmmigrate-live {settings}"
     up = "nmcli --wait 30 connection up vmmigrate-live"
-    listing = "nmcli -t -f UUID,AUTOCONNECT-PRIORITY,NAME connection show"
+    listing = shlex.join(networkmanager.LISTING)
     shown: dict[str, Answer] = {
         "systemctl is-active NetworkManager": "active\n",
         "systemctl reload NetworkManager": "",
         "nmcli -g GENERAL.STATE,GENERAL.CONNECTION device show eth0": "100 (connected)\nvmmigrate-live\n",
-        listing: f"{UUID}:0:Wired connection 1\n",
+        listing: f"{UUID}:0:802-3-ethernet::Wired connection 1\n",
     }
     shell = guest(shown | {add: "", modify: "", up: ""})
     configure_live(shell, look_at(shell), LIVE, WHOLE)
@@ -276,7 +276,7 @@ def test_network_manager_gets_a_profile_that_does_not_wait_for_its_link() -> Non
     assert "ipv4.gateway 192.0.2.1" in add
     assert "802-3-ethernet.mac-address 52:54:00:00:00:01" in add
     shell.answers |= {
-        listing: f"{UUID}:999:vmmigrate-live\n",
+        listing: f"{UUID}:999:802-3-ethernet::vmmigrate-live\n",
         "ip -json address show": addresses(("192.0.2.10", 24)),
         "ip -json route show": ROUTED,
     }
@@ -295,15 +295,22 @@ def test_a_default_route_on_the_link_itself_is_no_gateway() -> None:
         assert said[f"ipv{version}.routes"] == str(DEFAULTS[version])
 
 
-def test_a_profile_of_the_image_with_the_highest_priority_is_lowered() -> None:
-    shell = ScriptedShell(
-        {
-            "nmcli -t -f UUID,AUTOCONNECT-PRIORITY,NAME connection show": f"{UUID}:999:site: eth\n{OTHER}:998:x\n",
-            "systemctl reload NetworkManager": "",
-        }
-    )
-    with pytest.raises(CommandFailed, match=f"nmcli connection modify {UUID} connection.autoconnect-priority 998"):
+@pytest.mark.parametrize(
+    ("profile", "setting"),
+    [
+        ("999:802-3-ethernet::site\\: eth", "connection.autoconnect-priority 998"),
+        ("999:vlan::site", "connection.autoconnect-priority 998"),
+        ("0:802-3-ethernet:bridge:br0-port", f"+802-3-ethernet.mac-address-blacklist {LIVE}"),
+        ("-5:802-3-ethernet:bond:b", f"+802-3-ethernet.mac-address-blacklist {LIVE}"),
+    ],
+)
+def test_a_profile_of_the_image_that_would_go_first_makes_way(profile: str, setting: str) -> None:
+    """By its priority, or because a bridge or bond brings its ports up whatever theirs is."""
+    listed = f"{OTHER}:998:802-3-ethernet::x\n{OTHER}:0:bridge::br0\n{UUID}:{profile}\n"
+    shell = ScriptedShell({shlex.join(networkmanager.LISTING): listed, "systemctl reload NetworkManager": ""})
+    with pytest.raises(CommandFailed) as refused:
         networkmanager.configure(shell, LookingShell(shell), STATIC, False)
+    assert str(refused.value).startswith(f"nmcli connection modify {UUID} {setting}:")
 
 
 BESIDE_NETPLAN = "/etc/systemd/network/10-netplan-00-vmmigrate-live.network.d/vmmigrate.conf"

@@ -15,7 +15,11 @@ PROFILE, VLAN_PROFILE = "vmmigrate-live", "vmmigrate-live-vlan"
 CONF = "/etc/NetworkManager/conf.d/zz-vmmigrate.conf"
 HIGHEST = 999  # of autoconnect-priority
 _META = FileMeta("0644", "root", "root")
-_LISTING = ("nmcli", "-t", "-f", "UUID,AUTOCONNECT-PRIORITY,NAME", "connection", "show")
+LISTING = ("nmcli", "-t", "-f", "UUID,AUTOCONNECT-PRIORITY,TYPE,SLAVE,NAME", "connection", "show")
+_LISTED = re.compile(
+    r"(?P<uuid>[0-9a-f-]{36}):(?P<priority>-?[0-9]{1,10}):(?P<type>[^:]*):(?P<part_of>[^:]*):(?P<name>.*)"
+)
+_NEVER = "+802-3-ethernet.mac-address-blacklist"
 _UP = 90.0  # seconds
 
 
@@ -35,12 +39,11 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
     NetworkManager would not set the addresses of a NIC without a link; for this one it is to ignore that.
     """
     _ignore_its_link(shell, look, live)
-    listed = look.run(_LISTING, user="root").stdout.splitlines()
+    listed = list(filter(None, map(_LISTED.fullmatch, look.run(LISTING, user="root").stdout.splitlines())))
     wanted = profiles(live)
-    for uuid in _as_high(listed):
-        lower = ("connection.autoconnect-priority", str(HIGHEST - 1))
+    for uuid, lower in _out_of_the_way(listed, live):
         shell.run(("nmcli", "connection", "modify", uuid, *lower), user="root")
-    names = {line.split(":", 2)[2] for line in listed}
+    names = {each["name"] for each in listed}
     for name, (kind, settings) in wanted.items():
         verb = ("modify", name) if name in names else ("add", *kind, "con-name", name)
         shell.run(("nmcli", "connection", *verb, *settings), user="root")
@@ -130,11 +133,18 @@ def _words(pairs: dict[str, str]) -> tuple[str, ...]:
     return tuple(word for pair in pairs.items() for word in pair)
 
 
-def _as_high(listed: list[str]) -> list[str]:
-    """The profiles of others that could go before ours."""
-    found = [re.fullmatch(r"([0-9a-f-]{36}):(-?[0-9]{1,10}):(.*)", line) for line in listed]
-    others = [each for each in found if each and each[3] not in (PROFILE, VLAN_PROFILE)]
-    return [each[1] for each in others if int(each[2]) >= HIGHEST]
+def _out_of_the_way(listed: list[re.Match[str]], live: LiveNic) -> Iterator[tuple[str, tuple[str, str]]]:
+    """UUID and setting of the profiles of others that could go before ours.
+
+    A bridge or bond that brings its ports up by itself (autoconnect-slaves) asks for no priority.
+    """
+    for each in listed:
+        if each["name"] in (PROFILE, VLAN_PROFILE):
+            continue
+        if int(each["priority"]) >= HIGHEST:
+            yield each["uuid"], ("connection.autoconnect-priority", str(HIGHEST - 1))
+        if each["part_of"] and each["type"] == "802-3-ethernet":
+            yield each["uuid"], (_NEVER, live.mac)
 
 
 def _ignore_its_link(shell: Shell, look: LookingShell, live: LiveNic) -> None:
