@@ -18,7 +18,7 @@ def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 def redacted(text: str) -> str:
     """The text without any secret of this process: for words that others wrote, such as a page or a traceback."""
-    for value in _KNOWN:
+    for value in _KNOWN if len(text) >= _WORTH_HIDING else ():
         text = text.replace(value, "…")
     return text
 

@@ -14,7 +14,8 @@ def in_one_line(text: str) -> str:
 
 def recordable(text: str) -> str:
     """The words without a secret, and without what steers a terminal."""
-    return "\n".join(map(printable, redacted(text).split("\n")))
+    shown = redacted(text)
+    return shown if shown.isprintable() else "\n".join(map(printable, shown.split("\n")))
 
 
 @dataclass(frozen=True)
@@ -23,5 +24,5 @@ class Words:
 
     def __post_init__(self) -> None:
         for name, value in tuple(vars(self).items()):
-            if type(value) is str:
-                object.__setattr__(self, name, recordable(value))
+            if type(value) is str and (fit := recordable(value)) != value:
+                object.__setattr__(self, name, fit)

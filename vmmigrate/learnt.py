@@ -17,6 +17,7 @@ class Facts:
 
     _groups: Mapping[str, Any] = field(default_factory=dict)
     _ever: Mapping[str, Any] = field(default_factory=dict, compare=False)  # also of steps that were undone since
+    _read: dict[type, tuple[object, object]] = field(default_factory=dict, compare=False, repr=False)  # JSON, value
 
     @property
     def names(self) -> frozenset[str]:
@@ -27,9 +28,13 @@ class Facts:
         return self.of(group) if group.__name__ in self._groups else None
 
     def of(self, group: type[G]) -> G:
-        """The group's value; a KeyError here is a bug in the order of the steps."""
+        """The group's value; a KeyError here is a bug in the order of the steps. What was read is not read again."""
+        data = self._groups[group.__name__]
+        if group in self._read and self._read[group][0] is data:
+            return cast("G", self._read[group][1])
         try:
-            return cast("G", _adapter(group).validate_python(self._groups[group.__name__]))
+            self._read[group] = data, _adapter(group).validate_python(data)
+            return cast("G", self._read[group][1])
         except ValidationError as error:
             wrong = "; ".join(": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors())
             raise JournalDamaged(
@@ -39,18 +44,18 @@ class Facts:
 
     def last(self, group: type[G]) -> G | None:
         """What was known last, even if the step that learnt it was undone since. None where it never was known."""
-        return Facts(self._ever).find(group)
+        return Facts(self._ever, _read=self._read).find(group)
 
     def with_json(self, name: str, data: object) -> "Facts":
-        return Facts({**self._groups, name: data}, {**self._ever, name: data})
+        return Facts({**self._groups, name: data}, {**self._ever, name: data}, self._read)
 
     def again(self, names: Iterable[str]) -> "Facts":
         """With what was known of these groups last."""
-        return Facts({**self._groups, **{name: self._ever[name] for name in names}}, self._ever)
+        return Facts({**self._groups, **{name: self._ever[name] for name in names}}, self._ever, self._read)
 
     def without(self, names: Iterable[str]) -> "Facts":
         gone = set(names)
-        return Facts({name: value for name, value in self._groups.items() if name not in gone}, self._ever)
+        return Facts({name: value for name, value in self._groups.items() if name not in gone}, self._ever, self._read)
 
 
 def _adapter(group: type) -> TypeAdapter[Any]:

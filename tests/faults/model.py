@@ -126,7 +126,7 @@ class Model:
     # ---- an effect -------------------------------------------------------------------------------------------
 
     def hook(self, kind: str, what: str, when: str) -> None:
-        if self._outside or threading.current_thread() is not threading.main_thread():
+        if self._outside or threading.get_ident() != threading.main_thread().ident:
             return
         process = self.desks.process
         if process is None:

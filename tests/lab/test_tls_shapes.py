@@ -146,6 +146,6 @@ def test_the_stand_in_s_postconf_prints_what_the_real_one_does(guest: Guest, tmp
     said = guest.root(f"postconf -M; echo ==; postconf -P; postconf -P {shlex.quote(setting)}; echo ==; cat {MASTER}")
     real = [[line.rstrip() for line in part.splitlines()] for part in said.split("==\n")]
     text = guest.master + overriding_services(tmp_path).new.services
-    assert mastercf.listed(text) == real[0]
-    assert mastercf.overrides_listed(text) == real[1]
+    assert list(mastercf.listed(text)) == real[0]
+    assert list(mastercf.overrides_listed(text)) == real[1]
     assert [line.rstrip() for line in mastercf.changed(text, [setting]).splitlines()] == real[2]
