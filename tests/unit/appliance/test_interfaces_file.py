@@ -108,6 +108,33 @@ def test_a_file_that_is_sourced_from_anywhere(line: str) -> None:
     assert files == {MAIN: f"{line}\n\n{OURS}", "/etc/network/site/eth": "iface eth1 inet dhcp\n"}
 
 
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("source-directory interfaces.d", "eth0.cfg"),
+        ("source-directory interfaces.d", "eth0~"),
+        ("source interfaces.d/*.cfg", "eth0"),
+        ("", "eth0"),
+    ],
+)
+def test_a_file_that_ifupdown_does_not_read_is_none(line: str, name: str) -> None:
+    """`ifquery --list` of Debian 12 passes over each: it configures nothing, and is left as it is."""
+    left = "auto eth0\niface eth0 inet dhcp\n"
+    files = {MAIN: f"{line}\n", f"/etc/network/interfaces.d/{name}": left}
+    assert written(dict(files))[f"/etc/network/interfaces.d/{name}"] == left
+    shell = ScriptedShell({"which ifup": "/sbin/ifup"}, dict(files))  # type: ignore[arg-type]
+    assert not ifupdown.configures(LookingShell(shell), "eth0")
+
+
+def test_a_folder_among_what_is_sourced_is_passed_over() -> None:
+    folder = "/etc/network/interfaces.d"
+    answers = {"which ifup": "/sbin/ifup", f"ls -1 {folder}": "eth0\nold\n"}
+    answers |= {f"stat -c '%a %U %G' {folder}/old": "755 root root\n"}
+    files = {MAIN: "source interfaces.d/*\n", f"{folder}/eth0": "iface eth0 inet dhcp\n"}
+    shell = ScriptedShell(answers, files)  # type: ignore[arg-type]
+    assert ifupdown.configures(LookingShell(shell), "eth0")
+
+
 def test_a_file_that_a_sourced_file_sources() -> None:
     files = written({MAIN: "source a\n", "/etc/network/a": "source b\n", "/etc/network/b": "auto eth0\n"})
     assert files["/etc/network/b"] == "\n"

@@ -1,5 +1,6 @@
 """Configure a NIC by Debian's ifupdown: /etc/network/interfaces, ifup and ifdown."""
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -10,6 +11,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import interfaces_file, networkd, resolving
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
+from vmmigrate.errors import CommandFailed
 from vmmigrate.limits import INTERFACES_DEPTH
 
 MAIN = "/etc/network/interfaces"
@@ -19,6 +21,7 @@ _LISTING = ("ls", "-1", _FOLDER)
 QUESTIONS = (question("ifup"), _LISTING)
 _META = FileMeta("0644", "root", "root")
 _PATIENCE = 120.0  # seconds: ifdown waits for a DHCP client that is still looking for a server
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _DEPTH = INTERFACES_DEPTH.most
 
 
@@ -168,25 +171,40 @@ def _without_volatile(text: str) -> str:
 
 
 def _files(look: LookingShell) -> dict[str, str]:
-    """interfaces, what lies in interfaces.d, and what either sources: path → text. Bytes of any encoding stay."""
+    """interfaces, and what it sources: path → text. Bytes of any encoding stay.
+
+    interfaces.d is read ahead, but what is there counts only where it is sourced.
+    """
     listing = look.run(_LISTING, check=False).stdout.splitlines()
+    look.ahead(files=[MAIN, *(f"{_FOLDER}/{name}" for name in listing if name)])
     found: dict[str, str] = {}
-    paths = [MAIN, *(f"{_FOLDER}/{name}" for name in listing if name)]
+    paths = [MAIN]
     for _ in range(_DEPTH):
         look.ahead(files=paths)
-        new = [path for path in paths if path not in found and look.file_meta(path)]
-        found |= {path: look.read_file(path).decode(errors="surrogateescape") for path in new}
-        paths = [
-            name for path in new for words in interfaces_file.sources(found[path]) for name in _named(look, path, words)
-        ]
+        there = [path for path in paths if path not in found and look.file_meta(path)]
+        new = {path: text for path in there if (text := _text(look, path)) is not None}
+        found |= new
+        sources = [(path, words) for path, text in new.items() for words in interfaces_file.sources(text)]
+        paths = [name for path, words in sources for name in _named(look, path, words)]
     return found
 
 
+def _text(look: LookingShell, path: str) -> str | None:
+    """None of what ifupdown passes over where it is sourced: a folder, a link that leads nowhere."""
+    try:
+        return look.read_file(path).decode(errors="surrogateescape")
+    except CommandFailed:
+        if path == MAIN:
+            raise
+        return None
+
+
 def _named(look: LookingShell, path: str, words: tuple[str, ...]) -> list[str]:
-    """The files that a `source` or `source-directory` line of `path` means."""
-    folder = PurePosixPath(path).parent
-    ending = ["*"] if words[0] == "source-directory" else []
-    return [name for word in words[1:] for name in _expanded(look, [*(folder / word).parts[1:], *ending])]
+    """The files that a `source` or `source-directory` line of `path` means; the latter takes plain names alone."""
+    folder, whole = PurePosixPath(path).parent, words[0] == "source-directory"
+    ending = ["*"] if whole else []
+    named = [name for word in words[1:] for name in _expanded(look, [*(folder / word).parts[1:], *ending])]
+    return [name for name in named if not whole or _PLAIN.fullmatch(PurePosixPath(name).name)]
 
 
 def _expanded(look: LookingShell, parts: list[str], there: str = "") -> list[str]:
