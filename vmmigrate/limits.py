@@ -134,6 +134,13 @@ PACKAGE_TIME = Limit(
     "seconds",
     "one of 200 MB is read to its end",
 )
+PACKAGE_NEEDS = Limit(
+    "what a set of packages requires beyond each other",
+    "an update",
+    50_000,
+    "bytes",
+    "two hundred requirements have 6 KiB; they go into one command",
+)
 QUEUE_RECORDS = Limit(
     "what is said of one queue file beside its header",
     "an old guest",

@@ -2,14 +2,17 @@
 
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 from scripted_shell import ScriptedShell
 
 from tests.fuzz.guest import of_guest
 from tests.fuzz.parser import SECTION, Parser, sections, text
+from vmmigrate.appliance.port import Result
 from vmmigrate.appliance.queues import carrying, programs
+from vmmigrate.updating import needs
 from vmmigrate.updating.distributions import distribution_of
-from vmmigrate.updating.packages import Ran, digests_of, read_package
+from vmmigrate.updating.packages import Package, Ran, digests_of, read_package
 
 _MAGIC = {"deb": b"!<arch>\n", "rpm": b"\xed\xab\xee\xdb"}
 _DEB = b"Package: djigzo\nVersion: 5.0.3-0\nArchitecture: all\nProvides: a (= 1), b\n"
@@ -28,6 +31,16 @@ def _package(data: bytes) -> object:
     return found.family, str(found), digests_of(text(data))
 
 
+def _needs(data: bytes) -> object:
+    """Status and first word say which tool; the others what it prints."""
+    kind, out, err = sections(data, 3)
+    package = Package(Path("/x"), "rpm" if kind.startswith(b"rpm") else "deb", "x", "5", "all", (), "", ("a", "b | c"))
+    shell = SimpleNamespace(run=lambda argv, **_: Result(len(kind) % 4, text(out), text(err)))
+    return list(needs.findings(needs.look(shell, (package,)), fetches=False))  # type: ignore[arg-type]
+
+
+_UNMET = b" satisfy:command-line : Depends: a (>= 1) but it is not installable\nInst b (1 x [all])\nRemv c [1]\n"
+
 _LOOK = f"vmmigrate-queue-look {programs.FOLDER}"
 _arrived, _arrived_honest = of_guest(lambda: ScriptedShell({_LOOK: _LISTED}), carrying.arrived)
 
@@ -41,6 +54,14 @@ PARSERS = (
         "os-release",
         lambda data: distribution_of(text(data)),
         lambda: (b'ID=debian\nVERSION_ID="12"\n', b"ID='rocky'\nID_LIKE=\"rhel centos fedora\"\nPRETTY_NAME=x\n"),
+    ),
+    Parser(
+        "package-needs",
+        _needs,
+        lambda: (
+            SECTION.join((b"deb", _UNMET, b"E: Invalid operation satisfy")),
+            SECTION.join((b"rpm", b"no package provides a\n", b"error: file /b: No such file or directory\n")),
+        ),
     ),
     Parser("queue-arrived", _arrived, _arrived_honest),
 )

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.appliance import state
 from fixtures.packagehost.host import DEBIAN, NEW, OLD, Kind, new_stubs, why_not
-from fixtures.packages import build_deb
+from fixtures.packages import Stub, build_deb, core_os
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Told
 from tests.journey.transplant import transplant
 from tests.journey.updating import Tale, failing, is_new, needing_another
@@ -381,13 +381,75 @@ def test_another_machine_than_the_host_is_refused_and_so_is_one_that_can_have_no
 
 @pytest.mark.skipif(not shutil.which("dpkg-scanpackages"), reason="needs a repository's tools")
 def test_dependencies_come_from_the_repositories_of_the_host(tale: Tale, tmp_path: Path) -> None:
-    new = needing_another(tmp_path / "new", tale.host)
-    told = tale.update("--from-repository", packages=new)
+    """They are fetched before anything stops: the repository is not there any more when they are installed."""
+    new, before = needing_another(tmp_path / "new", tale.host), tale.world()
+    told = tale.update(packages=new)
+    assert told.status == REFUSED
+    assert "dependencies: needed, and not on the host: another but it is not installable" in told.err
+    told = tale.update("--from-repository", packages=new, stop=("SIGKILL", "after", ("done", "copy")))
+    assert told.status == KILLED, told.err
+    assert tale.world()["packages"] == before["packages"]
+    (tale.host.root / "repository").rename(tale.host.root / "gone")
+    told = tale("resume", tale.run_id)
     assert told.status == DONE, told.err
     assert is_new(tale)
     assert any(line.startswith("another ii 1-1") for line in tale.world()["packages"])
     told = tale("rollback", tale.run_id, "--yes")
     assert told.status == DONE, told.err
+    assert tale.world() == before
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-scanpackages"), reason="needs a repository's tools")
+def test_what_was_fetched_and_something_else_needs_by_now_stays_and_is_said(tale: Tale, tmp_path: Path) -> None:
+    new = needing_another(tmp_path / "new", tale.host)
+    assert tale.update("--from-repository", packages=new).status == DONE
+    build_deb(Stub("local", "1-1", depends="another"), tale.host.root / "root")
+    tale.host.run(("sh", "-c", "dpkg --install /root/local_*.deb"), check=True)
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert "what was fetched with the update stays: another" in told.out
+    packages = tale.world()["packages"]
+    assert any(line.startswith("another ii") for line in packages)
+    assert f"djigzo ii {OLD}" in packages
+
+
+# ---- a host that is not as it should be ----------------------------------------------------------------------
+
+
+def test_packages_that_are_half_installed_are_named_and_an_update_follows_their_repair(tale: Tale) -> None:
+    """dpkg was interrupted before we came."""
+    build_deb(Stub("local", "1-1"), tale.host.root / "root")
+    tale.host.run(("sh", "-c", "dpkg --unpack /root/local_*.deb"), check=True)
+    before = tale.world()
+    told = tale.update()
+    assert told.status == REFUSED
+    assert "package-broken: half installed: local" in told.err
+    assert tale.world() == before
+    tale.host.run(("dpkg", "--configure", "-a"), check=True)
+    assert tale.update().status == DONE
+    assert is_new(tale)
+
+
+def test_of_two_installed_providers_none_is_chosen(tale: Tale) -> None:
+    for kind in ("debian", "no-deps"):
+        build_deb(replace(core_os(kind, "5.0"), conflicts=""), tale.host.root / "root")
+    tale.host.run(("sh", "-c", "dpkg --install /root/ciphermail-core-os-*.deb"), check=True)
+    before = tale.world()
+    told = tale.update()
+    assert told.status == REFUSED
+    assert "core-os-twice" in told.err
+    assert "ciphermail-core-os-debian" in told.err
+    assert tale.world() == before
+
+
+def test_the_installed_provider_stays_and_no_second_one_comes(tale: Tale) -> None:
+    build_deb(core_os("debian", "5.0"), tale.host.root / "root")
+    tale.host.run(("sh", "-c", "dpkg --install /root/ciphermail-core-os-*.deb"), check=True)
+    told = tale.update()
+    assert told.status == DONE, told.err
+    packages = tale.world()["packages"]
+    assert "ciphermail-core-os-debian ii 5.0" in packages
+    assert not any("no-deps" in line for line in packages)
 
 
 # ---- runs that an earlier version began ----------------------------------------------------------------------

@@ -134,7 +134,7 @@ def needing_another(folder: Path, host: PackageHost) -> Path:
         scanned = subprocess.run(["dpkg-scanpackages", "."], cwd=repository, check=True, capture_output=True)
         (repository / "Packages").write_bytes(scanned.stdout)
         (host.root / "etc/apt").mkdir()
-        (host.root / "etc/apt/sources.list").write_text("deb [trusted=yes] file:/repository ./\n")
+        (host.root / "etc/apt/sources.list").write_text("deb [trusted=yes] copy:/repository ./\n")
     else:
         subprocess.run(["createrepo_c", "--quiet", str(repository)], check=True)
         (host.root / "etc/yum.repos.d").mkdir()

@@ -6,6 +6,8 @@ import struct
 import tarfile
 import zipfile
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO, cast
 
 import pytest
@@ -14,7 +16,8 @@ from tests.limits.twin import Endless, most, twin
 from vmmigrate.appliance.backup import bounded, contents
 from vmmigrate.appliance.queues.passing import QueueFiles
 from vmmigrate.errors import ApplianceError, NoBackup
-from vmmigrate.updating import running
+from vmmigrate.updating import needs, running
+from vmmigrate.updating.packages import Package
 from vmmigrate.updating.running import here
 
 
@@ -128,6 +131,14 @@ def test_a_tool_that_does_not_end_is_ended_with_all_that_it_started(monkeypatch:
     monkeypatch.setattr(running, "PACKAGE_TIME", replace(running.PACKAGE_TIME, most=0.2))
     ran = here(("sh", "-c", "sleep 60 & sleep 60"))
     assert (ran.code, "takes longer" in ran.err) == (126, True)
+
+
+@twin("PACKAGE_NEEDS")
+def test_requirements_without_end_are_asked_of_no_host() -> None:
+    requires = tuple(f"lib{number}" for number in range(most("PACKAGE_NEEDS") // 5))
+    package = Package(Path("/x"), "deb", "x", "5", "all", (), "", requires)
+    found = needs.look(SimpleNamespace(run=None), (package,))  # type: ignore[arg-type]
+    assert "requirements" in found.unknown
 
 
 @twin("QUEUE_RECORDS")

@@ -11,7 +11,7 @@ from vmmigrate.findings import Findings, refusal
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, reported
 from vmmigrate.settings.models import Settings
 from vmmigrate.steps.update import console
-from vmmigrate.updating import machine, signatures
+from vmmigrate.updating import machine, needs, signatures
 from vmmigrate.updating.chosen import choose
 from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package, digests_of, packages_in, read_package, sha256_of
@@ -32,7 +32,8 @@ def plan(request: Request, settings: Settings, parts: Parts) -> UpdatePlan:
         seen = look_at(shell)
         made = replace(plan_of(request.host, seen, choose(given, seen.host)), old=old, pam=request.pam)
         if not made.nothing_to_do:
-            made = made.having(*console.findings(doors, shell, made))
+            missing = needs.findings(needs.look(shell, made.packages), fetches=request.from_repository)
+            made = made.having(*missing, *console.findings(doors, shell, made))
             if request.vm is not None:
                 made = _with_machine(made, request.vm, settings, parts, shell)
     if signer:

@@ -67,6 +67,13 @@ Vm = Annotated[
     str | None,
     typer.Option("--vm", metavar="NAME", help="HOST is this virtual machine: a snapshot of it is made first."),
 ]
+FromRepository = Annotated[
+    bool,
+    typer.Option(
+        "--from-repository",
+        help="Fetch what ciphermail-core-os-… depends on from the repositories that HOST is set to.",
+    ),
+]
 Hypervisor = Annotated[
     str | None,
     typer.Option("--hypervisor", metavar="URL", help="Where it runs. [default: hypervisor.url, or qemu:///system]"),
@@ -99,13 +106,7 @@ def start(
             help="Have journald, and rsyslog where it can be set beside, drop nothing below this.",
         ),
     ] = None,
-    from_repository: Annotated[
-        bool,
-        typer.Option(
-            "--from-repository",
-            help="Fetch what ciphermail-core-os-… depends on from the repositories that HOST is set to.",
-        ),
-    ] = False,
+    from_repository: FromRepository = False,
     pam: Annotated[
         Switch | None,
         typer.Option(
@@ -173,6 +174,7 @@ def plan(
     packages: Packages,
     sha256sums: Sums = None,
     signed_by: Key = None,
+    from_repository: FromRepository = False,
     vm: Vm = None,
     hypervisor: Hypervisor = None,
     config: Config = None,
@@ -190,7 +192,9 @@ def plan(
     from vmmigrate.updating.request import Request
 
     def act(parts: "Parts", settings: Any) -> None:
-        made = update.plan(Request(host, packages, sha256sums, signed_by, vm), settings, parts)
+        made = update.plan(
+            Request(host, packages, sha256sums, signed_by, vm, from_repository=from_repository), settings, parts
+        )
         show_result(plan_lines(made), plan_json(made), json=json)
 
     carry_out(act, json=json, config=config, flags={"hypervisor": {"url": hypervisor}})

@@ -33,6 +33,7 @@ class Dpkg:
     name = "dpkg"
     audit = "dpkg --audit; dpkg --configure -a"
     configuration = "dpkg-query -W -f '${Conffiles}\\n' \"$@\" 2>/dev/null | sed -n 's/^ \\(\\/[^ ]*\\) .*/\\1/p'"
+    listing = "dpkg-query -W -f '${db:Status-Abbrev}${Package}\\n' | sed -n 's/^ii //p'"
     laid_beside: tuple[str, ...] = (".dpkg-dist", ".dpkg-new", ".ucf-dist")
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
@@ -47,13 +48,18 @@ class Dpkg:
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         _run(shell, *(("--force-downgrade",) if back else ()), "--install", *paths)
 
-    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
+    def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
         """By apt, whose lists are renewed first."""
-        for words in (("apt-get", "update"), (*_APT, "install", *paths)):
-            tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT)
+        _apt(shell, "apt-get", "update")
+        _apt(shell, *_APT, "--download-only", "install", *paths)
+
+    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
+        _apt(shell, *_APT, "install", *paths)
 
     def remove(self, shell: Shell, names: Sequence[str]) -> None:
-        _run(shell, "--purge", *names)
+        """Tried first: one that cannot go would be marked, and go as soon as it can."""
+        for words in (("--simulate", "--purge"), ("--purge",)):
+            _run(shell, *words, *names)
 
     def complete(self, shell: Shell) -> None:
         _run(shell, "--configure", "-a")
@@ -64,6 +70,10 @@ class Dpkg:
 
 def _run(shell: Shell, *words: str) -> None:
     tools.run(shell, (*_QUIETLY, *words), busy=_is_locked, shown=("dpkg", *words), hint=_HINT)
+
+
+def _apt(shell: Shell, *words: str) -> None:
+    tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT)
 
 
 def _is_locked(said: str) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,15 @@ from vmmigrate.reading import whole
 from vmmigrate.updating.running import Ran, Runs, here
 
 _MAGIC = {b"!<arch>\ndebian-binary": "deb", b"\xed\xab\xee\xdb": "rpm"}
-_FIELDS = ("Package", "Version", "Architecture", "Provides")
+_FIELDS = ("Package", "Version", "Architecture", "Provides", "Pre-Depends", "Depends")
 RPM_VERSION = "%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}"
-_QUERY = f"%{{NAME}}\\n{RPM_VERSION}\\n%{{ARCH}}\\n[%{{PROVIDES}} ]\\n"
+_REQUIRES = "[%{REQUIRENAME} %{REQUIREFLAGS:depflags} %{REQUIREVERSION}\\n]"
+_QUERY = f"%{{NAME}}\\n{RPM_VERSION}\\n%{{ARCH}}\\n[%{{PROVIDES}} ]\\n{_REQUIRES}"
 
 
 @dataclass(frozen=True)
 class Package:
-    """`format`: 'deb' or 'rpm'. `provides`: names, without versions. `sha256`: hex."""
+    """`format`: 'deb' or 'rpm'. `provides`: names, without versions. `sha256`: hex. `requires`: in its tool's words."""
 
     path: Path
     format: str
@@ -26,6 +28,7 @@ class Package:
     arch: str
     provides: tuple[str, ...]
     sha256: str
+    requires: tuple[str, ...] = ()
 
     @property
     def family(self) -> int:
@@ -70,24 +73,41 @@ def read_package(path: Path, run: Runs = here) -> Package:
     if kind is None:
         raise UsageProblem(f"{path} is neither a .deb nor a .rpm", hint="give the vendor's packages")
     read = _read_deb if kind == "deb" else _read_rpm
-    name, version, arch, provides = read(path.absolute(), run)
-    return Package(path, kind, name, version, arch, provides, sha256_of(path))
+    name, version, arch, provides, requires = read(path.absolute(), run)
+    return Package(path, kind, name, version, arch, provides, sha256_of(path), requires)
 
 
-def _read_deb(path: Path, run: Runs) -> tuple[str, str, str, tuple[str, ...]]:
+_Read = tuple[
+    str, str, str, tuple[str, ...], tuple[str, ...]
+]  # name, version, architecture, what it provides, requires
+
+
+def _read_deb(path: Path, run: Runs) -> _Read:
     _answer(path, run(("dpkg-deb", "--ctrl-tarfile", str(path))))  # what --field unpacks to the disk has a bound
     fields = _answer(path, run(("dpkg-deb", "--field", str(path), *_FIELDS)))
     _answer(path, run(("dpkg-deb", "--contents", str(path))))  # unpacks all of it
-    values = dict(line.split(": ", 1) for line in fields.splitlines() if ": " in line)
-    provides = tuple(each.split("(")[0].strip() for each in values.get("Provides", "").split(",") if each.strip())
-    return values.get("Package", ""), values.get("Version", ""), values.get("Architecture", ""), provides
+    unfolded = re.sub(r"\n[ \t]+", " ", fields)
+    values = dict(line.split(": ", 1) for line in unfolded.splitlines() if ": " in line)
+    provides = tuple(each.split("(")[0].strip() for each in _listed(values, "Provides"))
+    requires = (*_listed(values, "Pre-Depends"), *_listed(values, "Depends"))
+    return values.get("Package", ""), values.get("Version", ""), values.get("Architecture", ""), provides, requires
 
 
-def _read_rpm(path: Path, run: Runs) -> tuple[str, str, str, tuple[str, ...]]:
+def _listed(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(" ".join(each.split()) for each in values.get(name, "").split(",") if each.strip())
+
+
+def _read_rpm(path: Path, run: Runs) -> _Read:
     _answer(path, run(("rpm", "--checksig", "--nosignature", str(path))))  # the digests of header and payload
     answer = _answer(path, run(("rpm", "--query", "--package", "--nosignature", "--queryformat", _QUERY, str(path))))
-    name, version, arch, provides, *_ = [*answer.split("\n"), "", "", "", ""]
-    return name, version, arch, tuple(provides.split())
+    name, version, arch, provides, *requires = [*answer.split("\n"), "", "", "", ""]
+    return (
+        name,
+        version,
+        arch,
+        tuple(provides.split()),
+        tuple(" ".join(each.split()) for each in requires if each.strip()),
+    )
 
 
 def _answer(path: Path, ran: Ran) -> str:

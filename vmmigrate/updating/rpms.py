@@ -52,6 +52,7 @@ class Rpm:
     name = "rpm"
     audit = "rpm -q djigzo djigzo-web; rpm -V djigzo djigzo-web"
     configuration = "rpm -qc \"$@\" 2>/dev/null | grep '^/'"
+    listing = "rpm -qa --qf '%{NAME}\\n'"
     laid_beside: tuple[str, ...] = (".rpmnew", ".rpmsave", ".rpmorig")
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
@@ -72,14 +73,15 @@ class Rpm:
         argv = ("rpm", "-U", "--replacepkgs", *(("--oldpackage",) if back else ()), *paths)
         _run(shell, argv, _within(_names(paths)))
 
+    def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
+        _run(shell, (*_repositories(shell, fetches=True), *paths), ("env", "LC_ALL=C"))
+
     def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
-        """By dnf, or on SUSE by zypper; the files themselves are the operator's, whose digests were compared."""
-        dnf = ("dnf", "--assumeyes", "--setopt=install_weak_deps=False", "--setopt=localpkg_gpgcheck=False", "install")
-        zypper = ("zypper", "--non-interactive", "install", "--no-recommends", "--allow-unsigned-rpm")
-        has_dnf = shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0
-        _run(shell, (*(dnf if has_dnf else zypper), *paths), _within(_names(paths)))
+        _run(shell, (*_repositories(shell), *paths), _within(_names(paths)))
 
     def remove(self, shell: Shell, names: Sequence[str]) -> None:
+        """Tried first: one that cannot go is no transaction that was begun."""
+        _run(shell, ("rpm", "-e", "--test", *names), ("env", "LC_ALL=C"))
         _run(shell, ("rpm", "-e", *names), _within(" ".join(names)))
 
     def complete(self, shell: Shell) -> None:
@@ -87,6 +89,15 @@ class Rpm:
 
     def keep(self, shell: Shell, folder: str, name: str, version: str) -> bool:
         return tools.keep(shell, folder, name, version, _KEEPING)
+
+
+def _repositories(shell: Shell, *, fetches: bool = False) -> tuple[str, ...]:
+    """By dnf, or on SUSE by zypper; the files themselves are the operator's, whose digests were compared."""
+    if shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0:
+        settings = ("--setopt=install_weak_deps=False", "--setopt=localpkg_gpgcheck=False")
+        return ("dnf", "--assumeyes", *settings, *(("--downloadonly",) if fetches else ()), "install")
+    only = ("--download-only",) if fetches else ()
+    return ("zypper", "--non-interactive", "install", *only, "--no-recommends", "--allow-unsigned-rpm")
 
 
 def _names(paths: Sequence[str]) -> str:

@@ -30,13 +30,15 @@ class State:
 class Tool(Protocol):
     """dpkg or rpm. `audit`: what a person types to see what is half done, and to end it. `name`: of the program.
 
-    `configuration`: a line of the shell that prints the configuration files of the packages "$@". `laid_beside`: the
-    endings of files that the tool puts beside edited ones.
+    `configuration`: a line of the shell that prints the configuration files of the packages "$@"; `listing`: one that
+    prints the names of all that are installed. `laid_beside`: the endings of files that the tool puts beside edited
+    ones.
     """
 
     name: str
     audit: str
     configuration: str
+    listing: str
     laid_beside: tuple[str, ...]
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
@@ -48,6 +50,12 @@ class Tool(Protocol):
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         """All in one transaction. `back`: to a release that is older. Raises CommandFailed, Busy."""
 
+    def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
+        """Bring what these need from the repositories into the host's cache; install nothing.
+
+        Raises CommandFailed, Busy.
+        """
+
     def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
         """What these need comes from the repositories that the host is set to; nothing is removed for it.
 
@@ -55,7 +63,7 @@ class Tool(Protocol):
         """
 
     def remove(self, shell: Shell, names: Sequence[str]) -> None:
-        """Raises CommandFailed, Busy."""
+        """All, or none where something else needs one. Raises CommandFailed, Busy."""
 
     def complete(self, shell: Shell) -> None:
         """End what another transaction left half done. Raises CommandFailed, Busy."""

@@ -4,6 +4,7 @@ from vmmigrate.step import Change, Nothing, Phase, Step
 from vmmigrate.steps.update import console, install, prepare, services, snapshot, verify
 from vmmigrate.steps.update.facts import (
     DumpedDatabase,
+    Fetched,
     HostIntake,
     HostSnapshot,
     HostState,
@@ -43,7 +44,7 @@ PREPARE = Phase(
             _IN_FOLDER,
             holds=prepare.is_copied,
             remedy="run this again: they are brought there again",
-            changes=(Change("old", "copies of the new packages, in that folder"),),
+            changes=(Change("old", "copies of the new packages, in that folder; what they need, in the host's cache"),),
         ),
         Step(
             "keep",
@@ -127,7 +128,7 @@ UPDATE = Phase(
             "Install the new packages",
             install.do,
             install.undo,
-            learns=(Installing,),
+            learns=(Installing, Fetched),
             needs=(KeptPackages,),
             holds=install.holds,
             looks_back=("close-intake", "stop", "dump", "snapshot"),

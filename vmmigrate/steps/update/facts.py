@@ -71,6 +71,13 @@ class Installing:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """Names of packages that came from the host's repositories with the update. Learnt by `install`."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class VerifiedUpdate:
     """What was compared; `drift`: names of main.cf parameters that differ from before. Learnt by `verify`."""
 

@@ -51,6 +51,11 @@ def settings_path(run: Run) -> str:
     return f"{folder(run)}/settings.tar"
 
 
+def names_path(run: Run) -> str:
+    """The packages that were installed before any was fetched."""
+    return f"{folder(run)}/names"
+
+
 def wanted(plan: UpdatePlan) -> dict[str, str]:
     """Name → version after the update."""
     return {package.name: package.version for package in plan.packages}

@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator
 from hypervisors import NotYet
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.port import Shell
-from vmmigrate.errors import ApplianceError, NeedsAttention
+from vmmigrate.errors import ApplianceError, CommandFailed, NeedsAttention
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
 from vmmigrate.steps.update import services as gateway
 from vmmigrate.steps.update import snapshot
-from vmmigrate.steps.update.facts import HostStopped, Installing, KeptPackages, OpenedHost
+from vmmigrate.steps.update.facts import Fetched, HostStopped, Installing, KeptPackages, OpenedHost
 from vmmigrate.steps.update.host import (
     PAIR,
     dump_path,
+    names_path,
     new_path,
     old_path,
     plan_of,
@@ -23,7 +24,7 @@ from vmmigrate.steps.update.host import (
     tool_of,
     wanted,
 )
-from vmmigrate.updating import copying, dumping, logs, services
+from vmmigrate.updating import copying, dumping, fetched, logs, services
 from vmmigrate.updating.tools import Busy, Tool, differing
 
 _WHOLE = "installed whole"
@@ -35,14 +36,24 @@ def do(run: Run) -> None:
     tool = tool_of(plan)
     if run.facts.find(Installing) is None:
         run.learn(Installing(dict(plan.installed)))
+    if plan.from_repository:
+        fetched.note(shell, names_path(run), tool.listing)
     for group in ([p for p in plan.packages if p.name not in PAIR], [p for p in plan.packages if p.name in PAIR]):
         if group and differing(tool, shell, {package.name: package.version for package in group}):
             paths = [new_path(run, package) for package in group]
             fetches = plan.from_repository and not set(PAIR).intersection(package.name for package in group)
             act = tool.install_with_dependencies if fetches else tool.install
             _alone(run, lambda act=act, paths=paths: act(shell, paths))  # type: ignore[misc]
+    if plan.from_repository:
+        run.learn(Fetched(_came(run)))
     _refuse_half(tool, shell, wanted(plan))
     gateway.stop_all(run)  # what the packages' scripts have started
+
+
+def _came(run: Run) -> tuple[str, ...]:
+    """Beside the packages that were given."""
+    names = fetched.since(shell_of(run), names_path(run), tool_of(plan_of(run)).listing)
+    return tuple(name for name in names if name not in plan_of(run).installed)
 
 
 def _alone(run: Run, act: Callable[[], None]) -> None:
@@ -97,6 +108,8 @@ def _by_packages(run: Run, before: dict[str, str]) -> None:
     gateway.stop_all(run)
     _disable(run)  # left to the snapshot, which did not bring it back
     _old_packages(run, before)
+    if plan_of(run).from_repository:
+        _remove_fetched(run)
     shell = shell_of(run)
     if beside := laid_beside(run):
         shell.run(("rm", "-f", "--", *beside), user="root")
@@ -118,6 +131,17 @@ def _old_packages(run: Run, before: dict[str, str]) -> None:
     _alone(run, lambda: tool.complete(shell))
     gateway.stop_all(run)
     _refuse_half(tool_of(plan_of(run)), shell, before)
+
+
+def _remove_fetched(run: Run) -> None:
+    """Not what came later; and what something else needs by now stays, which is said."""
+    shell, tool, known = shell_of(run), tool_of(plan_of(run)), run.facts.find(Fetched)
+    names = known.names if known else _came(run)
+    if present := tuple(tool.states(shell, names)) if names else ():
+        try:
+            _alone(run, lambda: tool.remove(shell, present))
+        except CommandFailed as failed:
+            run.remark(f"what was fetched with the update stays: {', '.join(present)}: {failed}")
 
 
 def _refuse_without_old(run: Run, before: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from vmmigrate.steps.export import DIGESTS
 from vmmigrate.steps.update import console, shown
 from vmmigrate.steps.update.facts import HostState, KeptPackages
 from vmmigrate.steps.update.host import (
+    PAIR,
     dump_path,
     folder,
     new_path,
@@ -66,12 +67,17 @@ def note(run: Run) -> None:
 
 
 def copy(run: Run) -> None:
-    """Then the tool there sees whether they could be installed together, before anything stops."""
+    """Then the tool there sees whether they could be installed together, before anything stops.
+
+    What comes from repositories is fetched then too: a network that fails is no outage.
+    """
     plan, shell = plan_of(run), shell_of(run)
     for package in plan.packages:
         copying.upload(shell, package.path, new_path(run, package), package.sha256)
-    if not plan.from_repository:  # what is missing then is fetched first
+    if not plan.from_repository:
         tool_of(plan).rehearse(shell, [new_path(run, package) for package in plan.packages])
+    elif fetching := [new_path(run, package) for package in plan.packages if package.name not in PAIR]:
+        tool_of(plan).fetch(shell, fetching)
 
 
 def is_copied(run: Run) -> Iterator[Check]:
