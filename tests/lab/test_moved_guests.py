@@ -158,7 +158,7 @@ def test_a_gateway_is_replaced(first: Migration) -> None:
     assert (ended["old_vm"], ended["new_vm"]) == ("kept, unplugged", "live")
     assert ended["outage"] > 0
     before, after = first.before, first.guests.look(first.guests.new)
-    assert after.host_key != before.host_key
+    assert after.host_key == before.host_key  # kept
     assert after.version != before.version
     assert dataclasses.replace(before, host_key="", version="") == dataclasses.replace(after, host_key="", version="")
     assert 0 < max(map(int, (first.guests.folder / PEAK).read_text().split())) < 200 * MIB

@@ -39,6 +39,13 @@ def keys(shell: Shell, accounts: Mapping[str, str]) -> Keys:
     return {name: frozenset(_KEY.findall(_uncommented(text))) for name, text in said.items()}
 
 
+def missing(here: str, keys: str) -> tuple[str, ...]:
+    """Of the second authorized_keys the lines, with their options, whose keys the first one has not."""
+    known = frozenset(_KEY.findall(_uncommented(here)))
+    lines = (line.strip() for line in _uncommented(keys).split("\n"))
+    return tuple(line for line in lines if (key := _KEY.search(line)) and key[1] not in known)
+
+
 def _uncommented(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
 

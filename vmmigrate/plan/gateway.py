@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from hypervisors import Address, Carried
-from vmmigrate.appliance import mail
+from hypervisors import Address, Carried, Fate
+from vmmigrate.appliance import authorized, mail, programs
+from vmmigrate.appliance.accounts import of_people
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
@@ -23,6 +24,8 @@ from vmmigrate.plan.live import Live, facing_the_world, find
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.placement import staging as chosen_staging
 from vmmigrate.settings.accepting import MPA_ERROR, MPA_UNKNOWN
+from vmmigrate.steps.accounts import chosen
+from vmmigrate.steps.host_keys import KEEP
 from vmmigrate.steps.intake import refuse_stuck_mail
 
 
@@ -138,8 +141,35 @@ def queues(look: Look) -> None:
         look.findings.note("queues", f"mail that waits now: {waiting}; what waits at the switch is {becomes}")
 
 
+def plainly(look: Look) -> LookingShell:
+    """What needs no sudo, in one command."""
+    plain = LookingShell(_shell(look))
+    plain.ahead(programs.question("nft"), authorized.ACCOUNTS)
+    return plain
+
+
 def firewall(look: Look) -> None:
-    filtering.refuse_without_firewall(_shell(look))
+    filtering.refuse_without_firewall(look.of(plainly))
+
+
+def accounts(look: Look) -> tuple[Carried, ...]:
+    """What becomes of those that people log in as, and of the host keys that they know."""
+    wanted, people = look.settings.carry, of_people(look.of(plainly).run(authorized.ACCOUNTS).stdout)
+    names = chosen(wanted.accounts, people)
+    if unknown := [name for name in names if name not in people]:
+        look.findings.error(
+            "accounts",
+            f"carry.accounts names {', '.join(unknown)}: the old gateway has no such account of people",
+            f"it has {', '.join(people)}",
+        )
+    fate = Fate.KEPT if wanted.host_keys == KEEP else Fate.DROPPED
+    why = "" if fate is Fate.KEPT else "carry.host_keys; who logs in there is warned of another machine"
+    return (Carried("guest/SSH host keys", fate, why), *(_account(name, name in names) for name in people))
+
+
+def _account(name: str, carried: bool) -> Carried:
+    why = "if the image has none; its authorized_keys too" if carried else "carry.accounts does not name it"
+    return Carried(f"guest/account[{name}]", Fate.KEPT if carried else Fate.DROPPED, why)
 
 
 def database(look: Look) -> None:

@@ -32,7 +32,9 @@ LOOKS = (
     Q("guest-network", "What becomes of all that its network has?", gateway.carried, (gateway.network, gateway.live)),
     Q("console", "Can we log in to its console, and is the backup page there?", gateway.console, _GUEST),
     Q("queues", "Does mail wait in its queues?", gateway.queues, _GUEST),
-    Q("firewall", "Can its intake be closed?", gateway.firewall, _GUEST),
+    Q("plainly", "What does it say without sudo?", gateway.plainly, _GUEST),
+    Q("firewall", "Can its intake be closed?", gateway.firewall, (*_GUEST, gateway.plainly)),
+    Q("accounts", "Who logs in there, and is carried?", gateway.accounts, (*_GUEST, gateway.plainly)),
     Q("database", "Can its database be read?", gateway.database, _GUEST),
     Q("staging-is-live", "Is staging another network?", gateway.staging_is_not_live, (*_KNOWN, placement.staging)),
     Q("tls", "Can its certificates and keys be read, and used?", gateway.certificates, _KNOWN),
@@ -63,5 +65,5 @@ def preflight(look: Look) -> Plan:
         look.findings.refuse_if_blocked()
     ask_all(LAST, look)
     carried = look.of(deciding.carried) if look.has(deciding.carried) else ()
-    carried += look.of(gateway.carried)
+    carried += look.of(gateway.carried) + look.of(gateway.accounts)
     return replace(look.of(deciding.plan), findings=tuple(look.findings.all), carried=carried)

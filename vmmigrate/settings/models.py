@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from vmmigrate.settings.accepting import DECISIONS, MPA_ERROR, known, split
+from vmmigrate.settings.carrying import named
 from vmmigrate.settings.lengths import seconds
 from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
 from vmmigrate.settings.sources import FullPath, SecretSource, Strict
@@ -101,6 +102,12 @@ class CarrySettings(Strict):
         default="keep",
         description="SSH host keys: keep the old gateway's, so that nobody who logs in there is warned; or let the new"
         " one have those of its image.",
+    )
+    accounts: Annotated[tuple[str, ...], BeforeValidator(split), AfterValidator(named)] = Field(
+        examples=[["alice"]],
+        default=(),
+        description="Accounts that people log in as over SSH: names, or * for all. What the new one lacks is made, with"
+        " uid, groups and password; authorized_keys are added to. Others are only listed in the plan.",
     )
 
 

@@ -3,6 +3,7 @@
 from vmmigrate import facts
 from vmmigrate.step import Change, Nothing, Otherwise, Phase, Step
 from vmmigrate.steps import (
+    accounts,
     address,
     carry,
     claim,
@@ -144,6 +145,7 @@ PREPARE = Phase(
             remedy="restart the service in the new guest and see its log",
             changes=(Change("new", "certificates and keys, copies beside; services restarted"),),
         ),
+        accounts.STEP,
         Step(
             "verify",
             "Verify the new gateway",

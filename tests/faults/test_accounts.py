@@ -1,0 +1,90 @@
+"""Accounts of people are carried as the operator wants it: made, with their keys; what is there keeps its password."""
+
+import pytest
+
+from fixtures.appliance.files import Root
+from tests.faults.model import Model
+from tests.faults.test_host_keys import remarks
+from tests.faults.test_silence import in_a_copy
+from vmmigrate.settings.models import CarrySettings
+
+KEY, OTHER = (f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{letter * 43}" for letter in "AB")
+HASH = "$6$salt$abcdefghijklmnop"
+
+
+def rooted(model: Model, vm: str) -> Root:
+    guest = model.world.guest(vm)
+    assert guest is not None
+    return guest.root
+
+
+def with_people(model: Model, wanted: tuple[str, ...]) -> None:
+    root = rooted(model, model.world.old.id)
+
+    def more(path: str, text: str) -> None:
+        root.write(path, root.text(path).encode() + text.encode())
+
+    more("/etc/passwd", "alice:x:1000:1001:Alice A.:/home/alice:/bin/zsh\ntoor:x:0:0::/root:/bin/sh\n")
+    more("/etc/passwd", "bob:x:1002:1002::/srv/bob:/bin/bash\n")
+    more("/etc/shadow", f"alice:{HASH}:19000:0:99999:7::20000:\nbob:!{HASH}:19000::::::\n")
+    root.write("/etc/group", b"root:x:0:\nsudo:x:27:sa,alice\noperators:x:900:alice\nalice:x:1001:\n")
+    root.write("/home/alice/.ssh/authorized_keys", f'from="192.0.2.7" {KEY} alice\n# {OTHER}\n'.encode())
+    root.write("/home/sa/.ssh/authorized_keys", f"{OTHER}\n".encode())
+    given = model.desk.settings().model_copy(update={"carry": CarrySettings(accounts=wanted)})
+    model.desk.settings = lambda: given  # type: ignore[method-assign]
+
+
+def rows(root: Root, path: str) -> dict[str, list[str]]:
+    return {line.split(":")[0]: line.split(":") for line in root.text(path).splitlines()}
+
+
+def prepared(wanted: tuple[str, ...]) -> tuple[Model, Root]:
+    model = Model()
+    with_people(model, wanted)
+    ended = model.desk.command("prepare")
+    assert ended.error is None, ended.text
+    return model, rooted(model, model.moves.new)
+
+
+@in_a_copy
+def test_all_of_them_but_no_second_root() -> None:
+    model, root = prepared(("*",))
+    there, shadow = rows(root, "/etc/passwd"), rows(root, "/etc/shadow")
+    assert there["alice"][4:] == ["Alice A.", "/home/alice", "/bin/bash"]  # zsh is not there
+    assert there["alice"][2] != there["sa"][2] == "1000"
+    assert (there["bob"][2], there["bob"][5]) == ("1002", "/home/bob")
+    assert "toor" not in there
+    assert (shadow["alice"][1], shadow["alice"][7]) == (HASH, "2024-10-04")
+    assert shadow["bob"][1] == "!"
+    assert shadow["sa"][1] != HASH
+    assert rows(root, "/etc/group")["sudo"][3] == "sa,alice"
+    assert root.text("/home/alice/.ssh/authorized_keys") == f'from="192.0.2.7" {KEY} alice\n'
+    assert root.text("/home/sa/.ssh/authorized_keys") == f"{OTHER}\n"
+    said = remarks(model)
+    assert "alice, uid 1001 and not 1000, not in operators, which it has not, bob; keys added: 2" in said
+    assert "authorized-keys" not in said
+
+
+@in_a_copy
+def test_no_more_than_those_that_are_named_and_what_is_there_already_stays() -> None:
+    _, root = prepared(("sa",))
+    assert "alice" not in rows(root, "/etc/passwd")
+    assert rows(root, "/etc/shadow")["sa"][1].startswith("$y$")
+    assert root.text("/home/sa/.ssh/authorized_keys") == f"{OTHER}\n"
+
+
+@in_a_copy
+def test_none_unless_they_are_wanted() -> None:
+    _, root = prepared(())
+    assert "alice" not in rows(root, "/etc/passwd")
+    assert not root.has("/home/sa/.ssh/authorized_keys")
+
+
+@pytest.mark.parametrize("name", ["carol", "toor", "postgres"])
+@in_a_copy
+def test_one_that_is_no_account_of_people_is_refused_by_the_plan(name: str) -> None:
+    model = Model()
+    with_people(model, (name,))
+    ended = model.desk.command("prepare")
+    assert f"carry.accounts names {name}: the old gateway has no such account of people" in ended.text
+    assert "alice" in ended.text

@@ -1,0 +1,107 @@
+"""What the client runs to make accounts, run by the real programs, in a mount namespace with an /etc of its own."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from vmmigrate.appliance import accounts
+from vmmigrate.appliance.accounts import Account
+from vmmigrate.appliance.port import FileMeta, NewFile, Result
+from vmmigrate.appliance.ssh import installing
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace needs root")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" + "A" * 43
+HASH = "$6$saltsalt$" + "a" * 86
+PARTS = (
+    "passwd",
+    "group",
+    "shadow",
+    "gshadow",
+    "login.defs",
+    "shells",
+    "nsswitch.conf",
+    "pam.d",
+    "security",
+    "default",
+)
+
+
+class Namespace:
+    """As much of port.Shell as making accounts takes."""
+
+    host = "here"
+
+    def __init__(self, process: int) -> None:
+        self._enter = ("nsenter", "-t", str(process), "-m", "--")
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        done = subprocess.run((*self._enter, *argv), capture_output=True, text=True, check=False, timeout=timeout)
+        assert not check or done.returncode == 0, (argv, done.stderr)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+        subprocess.run((*self._enter, *argv), input=source.read(), check=True, timeout=timeout)
+
+    def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
+        line = installing.script(files, folders, "mark")
+        subprocess.run((*self._enter, "sh", "-c", line), input=installing.stream(files, "mark"), check=True)
+
+    def read_file(self, path: str) -> bytes:
+        return self.run(("cat", path)).stdout.encode()
+
+    def file_meta(self, path: str) -> FileMeta | None:
+        return None
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[Namespace]:
+    etc, home = tmp_path / "etc", tmp_path / "home"
+    etc.mkdir()
+    home.mkdir()
+    for name in PARTS:
+        source = Path("/etc", name)
+        if source.is_dir():
+            shutil.copytree(source, etc / name, symlinks=True)
+        elif source.exists():
+            shutil.copy(source, etc / name)
+    mounts = f"mount --bind {etc} /etc && mount --bind {home} /home && echo ready && exec sleep 300"
+    with subprocess.Popen(["unshare", "-m", "sh", "-c", mounts], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield Namespace(process.pid)
+        finally:
+            process.kill()
+
+
+def test_the_real_programs_take_it_and_it_may_be_done_again(guest: Namespace) -> None:
+    made = (
+        Account("carried.first", 0x7FFF, "Alice, A.", "/home/carried.first", "/bin/zsh", ("sudo", "nobody-has-it")),
+        Account("carried_second", 0, "", "/etc", "/bin/sh", (), "2031-01-02", HASH, f'from="192.0.2.1" {KEY} her\n'),
+    )
+    for _ in range(2):
+        there = accounts.room(guest)
+        accounts.make(guest, there, made)
+        accounts.give_keys(guest, accounts.room(guest), made)
+    rows = {line.split(":")[0]: line.split(":") for line in guest.run(("cat", "/etc/passwd")).stdout.splitlines()}
+    shadow = {line.split(":")[0]: line.split(":") for line in guest.run(("cat", "/etc/shadow")).stdout.splitlines()}
+    assert rows["carried.first"][2:3] + rows["carried.first"][4:] == [
+        "32767",
+        "Alice, A.",
+        "/home/carried.first",
+        "/bin/bash",
+    ]
+    assert rows["carried_second"][5:] == ["/home/carried_second", "/bin/sh"]
+    assert int(rows["carried_second"][2]) > 0
+    assert (shadow["carried_second"][1], shadow["carried_second"][7]) == (HASH, "22281")
+    assert shadow["carried.first"][1].startswith("!")
+    assert "carried.first" in guest.run(("sh", "-c", "grep ^sudo: /etc/group")).stdout
+    keys = "/home/carried_second/.ssh/authorized_keys"
+    assert guest.run(("cat", keys)).stdout == f'from="192.0.2.1" {KEY} her\n'
+    owners = guest.run(("stat", "-c", "%a %U", "/home/carried_second/.ssh", keys)).stdout.splitlines()
+    assert owners == ["700 carried_second", "600 carried_second"]
