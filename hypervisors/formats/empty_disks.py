@@ -8,7 +8,7 @@ from xml.parsers.expat import ParserCreate
 from defusedxml.ElementTree import fromstring
 
 from hypervisors.formats.elements import attribute, child, local
-from hypervisors.formats.virtual_hardware import ITEMS, disk_reference
+from hypervisors.formats.virtual_hardware import ITEMS, disk_reference, own_size
 
 
 def without_empty_disks(text: str) -> str:
@@ -27,7 +27,7 @@ def _is_of(element: Element, empty: Collection[str]) -> bool:
     if local(element.tag) not in ITEMS:
         return False
     kind, reference = disk_reference(element)
-    return kind == "disk" and reference in empty
+    return own_size(element) > 0 or (kind == "disk" and reference in empty)
 
 
 def _without(text: str, places: Collection[int]) -> str:

@@ -71,15 +71,15 @@ def read_disks(
     source: Source, envelope: Element, attached: tuple[Attachment, ...], files: tuple[File, ...]
 ) -> tuple[DiskFile, tuple[OvfDisk, ...]]:
     """The disk that has a file, and the empty ones beside it. Raises BadImage, ValueError."""
-    entries = [(each, _entry(envelope, each)) for each in attached]
-    with_file = [(each, disk) for each, disk in entries if attribute(disk, "fileRef")]
+    entries = [(each, None if each.size else _entry(envelope, each)) for each in attached]
+    with_file = [(each, disk) for each, disk in entries if disk is not None and attribute(disk, "fileRef")]
     if not entries:
         raise source.refused("describes a machine without a disk", hint="give the appliance's disk image")
     if not with_file:
         raise source.refused("describes a machine whose disks are all empty", hint="give the appliance's disk image")
     if len(with_file) > 1:
         raise source.refused(f"describes a machine with {len(with_file)} disks that have files", hint=_ONE_DISK)
-    empty = [(each, disk) for each, disk in entries if not attribute(disk, "fileRef")]
+    empty = (each for each in entries if each not in with_file)
     return _disk(source, *with_file[0], files), tuple(_described(source, each, disk, "") for each, disk in empty)
 
 
@@ -95,10 +95,10 @@ def _disk(source: Source, attached: Attachment, disk: Element, files: tuple[File
     return DiskFile(described, file, _format(source, disk), _unit(disk))
 
 
-def _described(source: Source, attached: Attachment, disk: Element, name: str) -> OvfDisk:
-    if attribute(disk, "parentRef"):
+def _described(source: Source, attached: Attachment, disk: Element | None, name: str) -> OvfDisk:
+    if disk is not None and attribute(disk, "parentRef"):
         raise source.refused("has a disk that is only a delta of another", hint="export the machine without snapshots")
-    capacity = _capacity(source, disk) * _unit(disk)
+    capacity = attached.size if disk is None else _capacity(source, disk) * _unit(disk)
     if not 0 < capacity <= _LARGEST_DISK:
         raise ValueError(f"its disk is said to have {capacity} bytes")
     return OvfDisk(name, capacity, attached.bus, attached.controller)

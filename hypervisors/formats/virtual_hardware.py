@@ -36,13 +36,15 @@ class _Item:
 class Attachment:
     """A disk of the hardware section; for `bus` and `controller` see OvfDisk.
 
-    `reference`: its id in the disk section, or that of its file, as `by_file` says.
+    `reference`: its id in the disk section, or that of its file, as `by_file` says. `size`: bytes of an empty disk
+    that the item itself has, which is in no section; else 0.
     """
 
     reference: str
     by_file: bool
     bus: str
     controller: str
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,21 @@ def _model(item: Element) -> str:
 def _attachment(item: Element, items: list[_Item]) -> Attachment:
     parent = text(item, "Parent")
     kind, reference = disk_reference(item)
-    if not kind:
-        raise ValueError(f"a disk of its hardware is backed by {text(item, 'HostResource')!r}, which names no disk")
+    size = own_size(item)
+    if not kind and not size:
+        backed = text(item, "HostResource")
+        said = f"is backed by {backed!r}, which names no disk" if backed else "has neither a file nor a size"
+        raise ValueError(f"a disk of its hardware {said}")
     controller = next((each for each in items if parent and each.identity == parent), None)
     bus, model = ("", "") if controller is None else (_bus(controller), _model(controller.element))
-    return Attachment(reference, kind == "file", bus, model)
+    return Attachment(reference, kind == "file", bus, model, size)
+
+
+def own_size(item: Element) -> int:
+    """Of a disk that is backed by nothing, in bytes; 0 of all else. Raises ValueError."""
+    if text(item, "ResourceType") != _DISK or text(item, "HostResource"):
+        return 0
+    return amount(text(item, "VirtualQuantity")) * bytes_in(text(item, "AllocationUnits"))
 
 
 def disk_reference(item: Element) -> tuple[str, str]:

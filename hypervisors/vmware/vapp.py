@@ -17,7 +17,10 @@ _INTEGER = re.compile(r"[su]?int(8|16|32|64)?")
 _QUALIFIER = re.compile(r"""(\w+)\s*([({](?:[^"')}]|"[^"]*"|'[^']*')*[)}])?""")
 # VMware's own: a vCenter takes the value from the network protocol profile of the property's network, or from itself
 _FILLED_IN = frozenset(
-    ("autoip", "dns", "domainname", "gateway", "hostprefix", "httpproxy", "netmask", "searchpath", "subnet", "vimip")
+    (
+        *("autoip", "dns", "domainname", "gateway", "hostprefix", "httpproxy"),
+        *("net", "netmask", "searchpath", "subnet", "vimip"),
+    )
 )
 
 
@@ -88,7 +91,7 @@ def _misfits(known: OvfProperty, value: str) -> Iterator[str]:
         yield f"takes {least} characters or more"
     if most is not None and len(value) > most:
         yield f"takes {most} characters at most"
-    choices = re.findall(r'"([^"]*)"', asked.get("valuemap", ""))
+    choices = [quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([^,\s"]+)', asked.get("valuemap", ""))]
     if choices and value not in choices:
         yield f"takes one of {', '.join(choices)}"
 

@@ -18,7 +18,27 @@ def image_of(folder: Path, text: str) -> Image:
     return identify_image(write_folder(folder, {NAME: descriptor(text), DISK: stream_optimized()}), no_progress)
 
 
+def in_its_item(size: str, unit: str = "byte*1024*1024") -> str:
+    """A disk that is in no section: its item has the size [DSP0243, table 8; VMware's own appliances]."""
+    item = (
+        "<Item><rasd:ElementName>Hard disk 2</rasd:ElementName><rasd:InstanceID>17</rasd:InstanceID>"
+        f"<rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType><rasd:AllocationUnits>{unit}"
+        f"</rasd:AllocationUnits><rasd:VirtualQuantity>{size}</rasd:VirtualQuantity></Item>"
+    )
+    return OVF.replace("    </VirtualHardwareSection>", f"{item}    </VirtualHardwareSection>")
+
+
 class TestRead:
+    @pytest.mark.parametrize(("size", "unit"), [("10240", "byte*1024*1024"), ("10", "GigaBytes"), ("10737418240", "")])
+    def test_one_whose_size_is_in_its_item(self, tmp_path: Path, size: str, unit: str) -> None:
+        (disk,) = image_of(tmp_path, in_its_item(size, unit)).empty_disks
+        assert (disk.capacity, disk.bus, disk.href) == (10 * GIB, "scsi", "")
+
+    @pytest.mark.parametrize("size", ["0", ""])
+    def test_one_without_file_and_size_is_refused(self, tmp_path: Path, size: str) -> None:
+        with pytest.raises(BadImage, match="a disk of its hardware has neither a file nor a size"):
+            image_of(tmp_path, in_its_item(size))
+
     @pytest.mark.parametrize("before", [False, True])
     def test_sizes_in_order(self, tmp_path: Path, before: bool) -> None:
         image = image_of(tmp_path, with_disks(empty("data", 20), empty("swap", 2, more=""), before=before))
@@ -57,6 +77,9 @@ class TestText:
     def test_nor_where_an_entry_has_children(self) -> None:
         entry = empty("data", 20).replace("/>", "><Description>a > b</Description></Disk>")
         assert without_empty_disks(with_disks(entry)) == OVF
+
+    def test_nor_where_its_item_has_its_size(self) -> None:
+        assert without_empty_disks(in_its_item("10240")) == OVF
 
     def test_nothing_where_none_is_empty(self) -> None:
         assert without_empty_disks(OVF) == OVF

@@ -440,7 +440,7 @@ class TestProperties:
             ("int", 'HostPrefix("lan")', "", False),
             *(
                 ("string", f'MinLen(1) {name}("lan")', "", False)
-                for name in ("Subnet", "AutoIp", "DomainName", "HttpProxy")
+                for name in ("Subnet", "AutoIp", "DomainName", "HttpProxy", "Net")
             ),
             ("string", 'MinLen(1) SearchPath("lan")', "", False),
             ("string", 'MinLen(1) Ip("lan")', "", True),
@@ -468,6 +468,8 @@ class TestProperties:
             ("string", "MinLen(2) MaxLen(3)", "abcd", "takes 3 characters at most"),
             ("string", 'ValueMap{"a b", "ip"}', "a b", ""),
             ("string", 'ValueMap{"a b", "ip"}', "c", "takes one of a b, ip"),
+            ("int", "ValueMap{1, 2}", "2", ""),
+            ("int", "ValueMap{1,2}", "3", "takes one of 1, 2"),
             ("string", 'Ip("VM Network")', "192.0.2", "takes an IP address"),
             ("string", 'Ip("VM Network") MinLen(9)', "192.0.2.7", ""),
             ("string", 'Ip("a MinLen(99) b")', "192.0.2.7", ""),
