@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from hypervisors import Dial, TlsTrust, dial_straight
+from hypervisors import Dial, Problem, TlsTrust, dial_straight
 from hypervisors.wire.ssh import Jump, Login, SshKey, SshServer
 from vmmigrate.appliance import consoles
 from vmmigrate.appliance.family import Software, detect
@@ -204,6 +204,16 @@ class Doors:
         """The secrets for the log-ins over SSH."""
         for side in self.sides:
             yield from side.wanted()
+
+    def is_at_hand(self, side: Side) -> bool:
+        """Whether a log-in there makes nobody type a password, and runs no program for it."""
+        quietly = self.secrets.without_asking()
+        try:
+            for name in side.wanted():
+                quietly.get(name)
+        except Problem:
+            return False
+        return True
 
     def hang_up(self, host: str) -> None:
         """Drop the sessions with one host, because another machine is about to answer there."""

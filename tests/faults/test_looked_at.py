@@ -10,7 +10,9 @@ from tests.faults import by_hand
 from tests.faults.model import Model
 from tests.faults.test_silence import in_a_copy, serving, undone
 from vmmigrate import known_runs
-from vmmigrate.appliance.net.firewall import intake_rules, isolation_rules
+from vmmigrate.appliance.net import nft
+from vmmigrate.appliance.net.firewall import CONSOLE_PORTS, intake_rules, isolation_rules
+from vmmigrate.appliance.net.rules import CONSOLE, Addresses
 from vmmigrate.errors import NeedsAttention
 from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, RunEnded, Service, silent
 from vmmigrate.run import supervise
@@ -47,6 +49,24 @@ def test_a_new_gateway_that_is_isolated_again_takes_no_mail() -> None:
     assert f"now on the screen of {name}, as root: nft delete table inet vmmigrate_isolation" in str(found)
     assert f"or vmmigrate rollback {model.desk.run_id}" in found.now
     assert model.desk.command("rollback").error is None
+    assert serving(model) == ["mailgw"]
+
+
+@in_a_copy
+def test_an_old_console_that_is_closed_again_after_a_way_back_is_opened_by_the_next() -> None:
+    """As a snapshot from within the switch leaves it."""
+    model = Model()
+    model.desk.command("migrate")
+    assert model.desk.command("rollback").error is None
+    again = model.desk.command("rollback")
+    assert again.error is not None  # there is nothing to go back from
+    me = Addresses.of(tuple(model.world.me.values()))
+    load(model, model.world.old.id, nft.console(me, CONSOLE_PORTS))
+    opened = model.desk.command("rollback")
+    assert opened.error is None, opened.text
+    guest = model.world.guest(model.world.old.id)
+    assert guest is not None
+    assert ("inet", CONSOLE) not in guest.ruleset.tables
     assert serving(model) == ["mailgw"]
 
 

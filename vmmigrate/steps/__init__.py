@@ -172,9 +172,7 @@ SWITCH = Phase(
             close_console.undo,
             learns=(facts.ConsoleClosed,),
             holds=close_console.holds,
-            undone=Nothing(
-                "without a password nobody sees it from here; an undo that failed is recorded, and done again"
-            ),
+            undone=close_console.is_undone,
             remedy="see the old gateway's firewall, as root: nft list ruleset",
             looks_back=tuple(step.name for step in PREPARE.steps),
             changes=(Change("old", "firewall rules that close its console to all but this workstation"),),

@@ -52,6 +52,18 @@ def undo(run: Run) -> None:
         raise
 
 
+def is_undone(run: Run) -> Iterator[Check]:
+    """Open to all, also where a snapshot or somebody else brought the rules back. Nobody sees that from here: that
+    guest is asked, where no password has to be typed for it.
+    """
+    known = run.facts.last(ConsoleClosed)
+    if known is None or not run.doors.is_at_hand(run.doors.old):
+        return
+    look = firewall.look_at(run.old_shell)
+    seen = "closed" if firewall.console_closed(look) else "open"
+    yield Check("console-open", "the old gateway's console, to others", "open", seen, Verdict.of(seen == "open"))
+
+
 def may_be_closed(state: RunState) -> bool:
     """An earlier version did not close it."""
     return state.steps.get("close-console", Status.PENDING) is not Status.PENDING
