@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,9 +39,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[World], None]:
 
             return act
 
-        def brought(shell: object, local: object, remote: str, sha256: str) -> None:
-            with world.effect(f"copy {remote}") as there:
-                there.files[remote] = sha256
+        def brought(shell: object, files: Sequence[copying.Brought]) -> None:
+            for file in files:
+                with world.effect(f"copy {file.remote}") as there:
+                    there.files[file.remote] = file.sha256
+
+        def digests(shell: object, paths: Sequence[str]) -> dict[str, str]:
+            return {path: str(world.machine.files[path]) for path in paths if path in world.machine.files}
 
         def restored(shell: object, path: str) -> None:
             with world.effect("restore settings") as there:
@@ -71,7 +75,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[World], None]:
 
         for owner, name, value in (
             (copying, "upload", brought),
-            (copying, "digest_of", lambda shell, path: str(world.machine.files.get(path, ""))),
+            (copying, "digests", digests),
             (copying, "save_settings", kept("save")),
             (copying, "restore_settings", restored),
             (copying, "laid_beside", lambda *_: ()),

@@ -1,6 +1,7 @@
 """Bring files to the host, and keep copies there of what an update may change: digests compared, on the disk."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vmmigrate.appliance.port import Shell
@@ -26,23 +27,44 @@ mv "$archive.part" "$archive"
 """
 
 
-def upload(shell: Shell, local: Path, remote: str, sha256: str) -> None:
+@dataclass(frozen=True)
+class Brought:
+    """A file of this workstation, where it is to lie on the host, and its SHA-256, hex."""
+
+    local: Path
+    remote: str
+    sha256: str
+
+
+def upload(shell: Shell, files: Sequence[Brought]) -> None:
     """Raises ApplianceError where what arrived is another. Nothing is sent twice that is there already."""
-    if digest_of(shell, remote) == sha256:
-        return
-    part = f"{remote}.part"
-    with local.open("rb") as source:
-        shell.give(("dd", f"of={part}", "bs=1M", "conv=fsync", "status=none"), source, timeout=PATIENCE)
-    if digest_of(shell, part) != sha256:
-        raise ApplianceError(
-            f"{local.name} arrived on {shell.host} as another file", hint="is its disk full? free some room there"
-        )
-    shell.run(("mv", "-f", "-T", part, remote), user="root")
+    there = digests(shell, [file.remote for file in files])
+    coming = [file for file in files if there.get(file.remote) != file.sha256]
+    for file in coming:
+        with file.local.open("rb") as source:
+            argv = ("dd", f"of={file.remote}.part", "bs=1M", "conv=fsync", "status=none")
+            shell.give(argv, source, timeout=PATIENCE)
+    arrived = digests(shell, [f"{file.remote}.part" for file in coming])
+    for file in coming:
+        if arrived.get(f"{file.remote}.part") != file.sha256:
+            raise ApplianceError(
+                f"{file.local.name} arrived on {shell.host} as another file",
+                hint="is its disk full? free some room there",
+            )
+    if coming:
+        shell.run(("sh", "-c", _PLACE, "place", *(file.remote for file in coming)), user="root")
 
 
-def digest_of(shell: Shell, path: str) -> str:
-    """SHA-256, hex; "" where there is no such file."""
-    return shell.run(("sha256sum", path), user="root", check=False, timeout=PATIENCE).stdout[:64]
+_PLACE = 'for f in "$@"; do mv -f -T "$f.part" "$f" || exit; done'
+
+
+def digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
+    """SHA-256, hex, by path; of what is not there none."""
+    if not paths:
+        return {}
+    said = shell.run(("sha256sum", *paths), user="root", check=False, timeout=PATIENCE).stdout
+    found = (line.split("  ", 1) for line in said.splitlines() if line[64:66] == "  ")
+    return {path: digest for digest, path in found}
 
 
 def save_settings(shell: Shell, archive: str, configuration: str, packages: Sequence[str]) -> None:

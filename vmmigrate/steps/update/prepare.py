@@ -23,6 +23,7 @@ from vmmigrate.steps.update.host import (
     tool_of,
 )
 from vmmigrate.updating import copying, dumping, place
+from vmmigrate.updating.copying import Brought
 
 _REPACKS = {"deb": "dpkg-repack", "rpm": "rpmrebuild"}
 _THERE, _OTHER = "as it was put there", "another, or none"
@@ -72,8 +73,7 @@ def copy(run: Run) -> None:
     What comes from repositories is fetched then too: a network that fails is no outage.
     """
     plan, shell = plan_of(run), shell_of(run)
-    for package in plan.packages:
-        copying.upload(shell, package.path, new_path(run, package), package.sha256)
+    copying.upload(shell, [Brought(each.path, new_path(run, each), each.sha256) for each in plan.packages])
     if not plan.from_repository:
         tool_of(plan).rehearse(shell, [new_path(run, package) for package in plan.packages])
     elif fetching := [new_path(run, package) for package in plan.packages if package.name not in PAIR]:
@@ -81,8 +81,10 @@ def copy(run: Run) -> None:
 
 
 def is_copied(run: Run) -> Iterator[Check]:
-    for package in plan_of(run).packages:
-        same = copying.digest_of(shell_of(run), new_path(run, package)) == package.sha256
+    packages = plan_of(run).packages
+    there = copying.digests(shell_of(run), [new_path(run, package) for package in packages])
+    for package in packages:
+        same = there.get(new_path(run, package)) == package.sha256
         seen = _THERE if same else _OTHER
         yield Check("package-there", f"{package.name} on {plan_of(run).host}", _THERE, seen, Verdict.of(same))
 
@@ -90,13 +92,11 @@ def is_copied(run: Run) -> Iterator[Check]:
 def keep(run: Run) -> None:
     """Raises ApplianceError where a package is not given, not in a cache there, and cannot be made of what is there."""
     plan, shell = plan_of(run), shell_of(run)
-    given = {(package.name, package.version): package for package in plan.old}
-    kept = dict[str, str]()
+    given = {each.name: each for each in plan.old if plan.installed.get(each.name) == each.version}
+    copying.upload(shell, [Brought(each.path, old_path(run, name), each.sha256) for name, each in given.items()])
+    kept = {name: package.version for name, package in given.items()}
     for name, version in plan.installed.items():
-        package = given.get((name, version))
-        if package is not None:
-            copying.upload(shell, package.path, old_path(run, name), package.sha256)
-        if version and (package is not None or tool_of(plan).keep(shell, f"{folder(run)}/old", name, version)):
+        if version and name not in kept and tool_of(plan).keep(shell, f"{folder(run)}/old", name, version):
             kept[name] = version
     gone = [f"{name} {version}" for name, version in plan.installed.items() if version and name not in kept]
     if gone and not plan.no_way_back and plan.vm is None:
@@ -112,8 +112,10 @@ def keep(run: Run) -> None:
 
 
 def is_kept(run: Run) -> Iterator[Check]:
-    for name, version in run.facts.of(KeptPackages).versions.items():
-        there = bool(copying.digest_of(shell_of(run), old_path(run, name)))
+    versions = run.facts.of(KeptPackages).versions
+    found = copying.digests(shell_of(run), [old_path(run, name) for name in versions])
+    for name, version in versions.items():
+        there = old_path(run, name) in found
         yield Check("package-kept", f"{name} {version}", "kept", "kept" if there else "gone", Verdict.of(there))
 
 
@@ -124,7 +126,7 @@ def save(run: Run) -> None:
 
 
 def is_saved(run: Run) -> Iterator[Check]:
-    there = bool(copying.digest_of(shell_of(run), settings_path(run)))
+    there = bool(copying.digests(shell_of(run), [settings_path(run)]))
     yield Check("settings-kept", "copies of the settings", "kept", "kept" if there else "gone", Verdict.of(there))
 
 
@@ -143,5 +145,5 @@ def dumped(run: Run) -> int:
 
 
 def is_dumped(run: Run) -> Iterator[Check]:
-    there = bool(copying.digest_of(shell_of(run), dump_path(run)))
+    there = bool(copying.digests(shell_of(run), [dump_path(run)]))
     yield Check("dump-kept", "the dump of the database", "kept", "kept" if there else "gone", Verdict.of(there))
