@@ -1,13 +1,13 @@
 """Signatures of packages, by the real gpg and rpm: the operator's key, in a keyring that goes."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fixtures.packages import Stub, build_deb, build_rpm
+from fixtures.publisher import Publisher
 from vmmigrate.errors import PlanRefused, UsageProblem
 from vmmigrate.updating.signatures import verify
 
@@ -16,34 +16,6 @@ needs = pytest.mark.skipif(
 )
 pytestmark = [pytest.mark.slow, needs]
 STUB = Stub("djigzo", "5.5.3-1")
-
-
-class Publisher:
-    """Has a key pair of its own."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.home = folder / name
-        self.home.mkdir(mode=0o700)
-        self._gpg("--passphrase", "", "--quick-gen-key", name, "ed25519", "sign", "never")
-        self.key = folder / f"{name}.asc"
-        self._gpg("--armor", "--output", str(self.key), "--export")
-        self.name = name
-
-    def _gpg(self, *words: str) -> None:
-        gpg = ("gpg", "--homedir", str(self.home), "--batch", "--yes", "--pinentry-mode", "loopback")
-        subprocess.run([*gpg, *words], check=True, capture_output=True)
-
-    def sign(self, path: Path) -> None:
-        self._gpg("--armor", "--detach-sign", "--output", f"{path}.asc", str(path))
-
-    def sign_rpm(self, path: Path) -> None:
-        words = ("--define", f"_gpg_name {self.name}", "--define", "__gpg /usr/bin/gpg", "--addsign", str(path))
-        subprocess.run(
-            ["rpmsign", *words], check=True, capture_output=True, env={"GNUPGHOME": str(self.home), "PATH": "/usr/bin"}
-        )
-
-    def stop(self) -> None:
-        subprocess.run(["gpgconf", "--homedir", str(self.home), "--kill", "all"], check=True)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from fixtures.appliance import state
 from fixtures.packagehost.host import DEBIAN, NEW, OLD, Kind, new_stubs, why_not
 from fixtures.packages import Stub, build_deb, core_os
+from fixtures.publisher import Publisher
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Told
 from tests.journey.transplant import transplant
 from tests.journey.updating import Tale, failing, is_new, needing_another
@@ -326,6 +327,26 @@ def test_packages_of_the_installed_release_are_held_to_the_same_digests(
     assert f"djigzo_{OLD}_all.deb: not in SHA256SUMS" in told.err
     _write_digests(old / "SHA256SUMS", old)
     assert tale.update(*given).status == DONE
+
+
+@pytest.mark.skipif(not shutil.which("gpg"), reason="needs gpg")
+def test_packages_of_the_installed_release_are_held_to_the_same_key(
+    tale: Tale, tmp_path: Path, stubs: Callable[[Kind], Path]
+) -> None:
+    vendor, new, old = Publisher(tmp_path, "vendor"), tmp_path / "new", tmp_path / "old"
+    shutil.copytree(stubs(DEBIAN) / "new", new)
+    shutil.copytree(stubs(DEBIAN) / "old", old)
+    for path in new.glob("*.deb"):
+        vendor.sign(path)
+    given = ("--old-packages", str(old), "--signed-by", str(vendor.key))
+    told = tale.update(*given, packages=new)
+    assert told.status == REFUSED
+    assert f"package-unsigned: djigzo_{OLD}_all.deb" in told.err
+    for path in old.glob("*.deb"):
+        vendor.sign(path)
+    told = tale.update(*given, packages=new, stop=("SIGKILL", "after", ("done", "keep")))
+    vendor.stop()
+    assert told.status == KILLED, told.err
 
 
 def _write_digests(file: Path, folder: Path) -> None:
