@@ -55,8 +55,8 @@ matrix: setup ## Migrate a real guest of each network stack and firmware, and pr
 updates: setup ## Update the packages of a real guest: scripts that fail, kills, restarts, each way back (slow)
 	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m "lab and long" --durations=20 tests/lab
 
-demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator; SCENARIO=update: its packages)
-	@$(if $(filter vmware esxi,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR)) $(if $(SCENARIO),--scenario $(SCENARIO))
+demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator, hyperv: a stand-in host; SCENARIO=update: its packages)
+	@$(if $(filter vmware esxi hyperv,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 lab-up: setup ## Start the lab: libvirtd in its own namespaces, with the old gateway running
 	@$(LAB) up

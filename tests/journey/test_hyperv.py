@@ -5,45 +5,24 @@ What is shown is the adapter and the steps; no PowerShell runs (fixtures/hyperv/
 
 import contextlib
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from fixtures import openssh
 from fixtures.hyperv import faults, scripts, windows
-from fixtures.hyperv.lab import hyperv_lab
 from hypervisors.hyperv.answered import FILE, host_of
 from hypervisors.hyperv.questions import QUESTIONS
-from tests.journey.conftest import MEMORY
-from tests.journey.hyperv_story import HypervStory
+from tests.journey.hyperv_story import NEEDS, Tell, a_hyperv_story
 from tests.journey.story import ATTENTION, DONE, REFUSED, WENT_BACK, Child
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not openssh.SSHD, reason="needs openssh-server"),
-    pytest.mark.skipif(shutil.which("qemu-img") is None, reason="needs qemu-utils"),
-]
-Tell = Callable[[int], HypervStory]
+pytestmark = [pytest.mark.slow, *NEEDS]
 
 
 @pytest.fixture
 def tell(child: Child) -> Iterator[Tell]:
     """`tell(2)`: an old VM of generation 2."""
     with contextlib.ExitStack() as stack:
-        yield lambda generation: stack.enter_context(_story(child, generation))
-
-
-@contextlib.contextmanager
-def _story(child: Child, generation: int) -> Iterator[HypervStory]:
-    folder = Path(tempfile.mkdtemp(prefix="vmmigrate-hyperv-", dir=MEMORY if MEMORY.is_dir() else None))
-    try:
-        with hyperv_lab(folder / "lab", generation=generation) as lab:
-            yield HypervStory(lab, folder, child)
-    finally:
-        shutil.rmtree(folder)
+        yield lambda generation: stack.enter_context(a_hyperv_story(child, generation))
 
 
 def test_a_plan_changes_nothing_there(tell: Tell) -> None:
