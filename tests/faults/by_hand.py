@@ -2,9 +2,12 @@
 
 import copy
 import uuid
+from collections.abc import Callable, Mapping
 
+from fixtures.appliance.commands import Caller, run_line
 from fixtures.model.disk import Folder
-from fixtures.model.world import State, World
+from fixtures.model.guest import Guest
+from fixtures.model.world import STAGING_NET, State, World
 
 Snapshots = dict[str, tuple[State, Folder | None]]
 
@@ -18,6 +21,17 @@ def let_go_on(world: World) -> None:
     """All that are paused."""
     for entry in world.vms.values():
         entry["power"] = "running" if entry["power"] == "other" else entry["power"]
+
+
+def clone(world: World, vm: str, number: int) -> None:
+    """As virt-clone does: the definition with its notes and tag, new MACs, switched off."""
+    identity, entry = str(uuid.uuid4()), copy.deepcopy(world.entry(vm))
+    entry.update(name=f"{entry['name']}-clone{number}", power="off", booted=False, clone=True, leases={})
+    entry.update(shutdown_requested=False, power_on_seen=False, autostart=False)
+    for at, nic in enumerate(entry["nics"]):
+        nic["mac"] = f"52:54:00:cc:{number:02x}:{at:02x}"
+    world.vms[identity] = entry
+    copy_disk(world, vm, identity)
 
 
 def copy_whole(world: World, vm: str, name: str, *, plugged: bool) -> None:
@@ -57,6 +71,25 @@ def revert(world: World, vm: str, taken: Snapshots) -> None:
         world.disk.put(str(world.root_of(vm).folder), node)
     if ran:
         world.switch_on(vm)
+
+
+IN_GUEST: Mapping[str, Callable[[Guest], object]] = {
+    "flush": lambda guest: guest.ruleset.tables.clear(),  # as a start of another firewall does
+    "start-postfix": lambda guest: guest.units.start("postfix"),
+    "let-go": lambda guest: run_line(Caller(guest, "root", {}), "postsuper -H ALL"),
+}
+
+
+def act_in_guest(world: World, vm: str, act: Callable[[Guest], object]) -> None:
+    guest = world.guest(vm)
+    if guest is not None:
+        act(guest)
+        world.note_delivered(vm)
+
+
+def lease_again(world: World, vm: str, number: int) -> None:
+    leases = world.entry(vm).get("leases", {})
+    leases.update(dict.fromkeys(leases, f"{STAGING_NET}{100 + number}"))
 
 
 def change_mac(world: World, vm: str, mac: str) -> None:

@@ -1,7 +1,6 @@
 """What may happen in the world of the model: each move by its name. One that does not apply does nothing."""
 
 import copy
-import uuid
 from collections.abc import Callable
 from random import Random
 
@@ -126,17 +125,7 @@ class Moves:
             self.world.entry(vm)["name"] += "-renamed"
 
     def _clone(self, vm: str) -> None:
-        """As virt-clone does: the definition with its notes and tag, new MACs, switched off."""
-        if not vm:
-            return
-        identity = str(uuid.uuid4())
-        entry = copy.deepcopy(self.world.entry(vm))
-        entry.update(name=f"{entry['name']}-clone{self.count}", power="off", booted=False, clone=True, leases={})
-        entry.update(shutdown_requested=False, power_on_seen=False, autostart=False)
-        for number, nic in enumerate(entry["nics"]):
-            nic["mac"] = f"52:54:00:cc:{self.count:02x}:{number:02x}"
-        self.world.vms[identity] = entry
-        by_hand.copy_disk(self.world, vm, identity)
+        by_hand.clone(self.world, vm, self.count)
 
     def _twin(self, vm: str) -> None:
         """Plugged in, as often as not."""
@@ -248,6 +237,10 @@ def _pair(name: str, act: Callable[[Moves, str], object]) -> dict[str, Callable[
     return {f"{name}-{vm}": _on(vm, act) for vm in ("old", "new")}
 
 
+def _within(verb: str) -> Callable[[Moves, str], object]:
+    return lambda moves, vm: by_hand.act_in_guest(moves.world, vm, by_hand.IN_GUEST[verb])
+
+
 _ACTS: dict[str, Callable[[Moves, float], object]] = {
     **_pair("reboot", lambda moves, vm: moves.world.reboot(vm)),
     **_pair("off", lambda moves, vm: moves.world.switch_off(vm)),
@@ -262,6 +255,8 @@ _ACTS: dict[str, Callable[[Moves, float], object]] = {
     **_pair("snapshot", lambda moves, vm: by_hand.take_snapshot(moves.world, vm, moves.snapshots)),
     **_pair("revert", lambda moves, vm: moves._revert(vm)),
     **_pair("boots", lambda moves, vm: moves.world.entry(vm).update(autostart=True)),
+    **{name: move for verb in by_hand.IN_GUEST for name, move in _pair(verb, _within(verb)).items()},
+    "lease-new": _on("new", lambda moves, vm: by_hand.lease_again(moves.world, vm, moves.count)),
     "remac-old": _on("old", lambda moves, vm: by_hand.change_mac(moves.world, vm, "52:54:00:dd:00:01")),
     "go-on": lambda moves, number: by_hand.let_go_on(moves.world),
     "empty-notes": Moves._empty_notes,

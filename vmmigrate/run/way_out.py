@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from hypervisors import Problem
-from vmmigrate.errors import RunFolderFailed
+from vmmigrate.errors import JournalDamaged, RunFolderFailed
 from vmmigrate.events import DOWN, FLOWING, TWICE, Service
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.fold import Status
@@ -23,13 +23,17 @@ def by_hand(
 
     `reached`: a command of this program gets as far as the hypervisor.
     """
+    return _typed(standing, plan, settings.hypervisor.url, mail, reached=reached)
+
+
+def _typed(standing: Standing, plan: Any, url: str, mail: Service | None = None, *, reached: bool) -> str:
     state, itinerary = standing.state, standing.itinerary
     seen = mail is not None and mail.state in (FLOWING, TWICE)
     down = mail is not None and mail.state == DOWN and standing.undid(itinerary.everything)
     if seen or not (standing.exposed or down) or state.steps[itinerary.commit] is Status.DONE:
         return ""
     shortcut = itinerary.shortcut(state) if reached else ()
-    lines = [*shortcut, *itinerary.by_hand(plan, settings.hypervisor.url, state)]
+    lines = [*shortcut, *itinerary.by_hand(plan, url, state)]
     numbered = [f"\n    {number}. {line}" for number, line in enumerate(lines, start=1)]
     return "\n  meanwhile perhaps nobody takes mail; by hand, in this order:" + "".join(numbered) if lines else ""
 
@@ -46,12 +50,21 @@ def said(standing: Standing, plan: Any, settings: Settings, *, reached: bool = T
 
 @contextmanager
 def said_of(rundir: RunDir, itineraries: Sequence[Itinerary]) -> Iterator[None]:
-    """The same of a run that cannot be taken up, because its folder cannot be written: as far as it can be read."""
+    """The same of a run that cannot be taken up, because a file of its folder cannot be read or written: as far as
+    journal and plan can be read.
+    """
     try:
         yield
-    except RunFolderFailed as failed:
+    except (RunFolderFailed, JournalDamaged) as failed:
         with suppress(Problem):
             seen = read_status(rundir, itineraries)
-            settings = read_stored(rundir.settings).settings
-            failed.hint += by_hand(seen.standing, seen.plan, settings, reached=False)
+            failed.hint += _typed(seen.standing, seen.plan, _url(rundir, seen.plan), reached=False)
         raise
+
+
+def _url(rundir: RunDir, plan: Any) -> str:
+    """Of the hypervisor. The settings have it, and a migration's plan."""
+    try:
+        return read_stored(rundir.settings).settings.hypervisor.url
+    except JournalDamaged:
+        return str(getattr(plan, "hypervisor", ""))

@@ -59,7 +59,18 @@ def holds(run: Run) -> Iterator[Check]:
 
 def load_digests(run: Run) -> DatabaseFacts:
     """The content of the old database when it was exported."""
-    return DIGESTS.validate_json(run.rundir.digests.read_bytes())
+    return read_digests(run.rundir.digests)
+
+
+def read_digests(path: Path) -> DatabaseFacts:
+    """Raises JournalDamaged for a file that is gone, or is not as this program wrote it."""
+    hint = "restore that file from a copy; see who changes the run's folder"
+    try:
+        return DIGESTS.validate_json(path.read_bytes())
+    except OSError as error:
+        raise JournalDamaged(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise JournalDamaged(f"{path} does not have the digests that were written there", hint=hint) from error
 
 
 def archive_password(run: Run) -> Secret | None:

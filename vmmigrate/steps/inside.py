@@ -149,7 +149,7 @@ def _settings(run: Run, vm: VmRef) -> Held:
 def _imported(run: Run) -> DatabaseFacts | None:
     """The new database right after the import; None where an earlier version did not keep that."""
     path = run.rundir.imported
-    return export.DIGESTS.validate_json(path.read_bytes()) if path.exists() else None
+    return export.read_digests(path) if path.exists() else None
 
 
 def _shell(run: Run, vm: VmRef) -> Shell:

@@ -12,7 +12,7 @@ from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import address, decide, differences, install_tls
 from vmmigrate.steps.comparing import Comparison, compare_all
-from vmmigrate.steps.export import DIGESTS, load_digests
+from vmmigrate.steps.export import DIGESTS, load_digests, read_digests
 
 
 def do(run: Run) -> None:
@@ -44,7 +44,7 @@ def _same_database(run: Run) -> Iterator[Check]:
     noted = next((path for path in (run.rundir.verified, run.rundir.imported) if path.exists()), None)
     if noted is None:
         return
-    before = DIGESTS.validate_json(noted.read_bytes())
+    before = read_digests(noted)
     now = read_database(run.new_shell, run.rundir.sealed.digest_key(), like=before)
     names = before.tables.keys() | now.tables.keys()
     changed = ", ".join(sorted(name for name in names if before.tables.get(name) != now.tables.get(name)))
