@@ -1,12 +1,15 @@
 """OVA, a tar archive: find each member in it. Nothing is unpacked, and forged headers are not trusted."""
 
 import tarfile
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from hypervisors import limits
-from hypervisors.formats.names import plain_name
+from hypervisors.errors import printable
+from hypervisors.formats.names import is_plain, plain_name
 from hypervisors.formats.source import Source
 
+RESOURCE_FORK = "._"  # macOS adds one for each file
 _AT, _MAGIC = 257, b"ustar"
 _BLOCK = tarfile.BLOCKSIZE
 _MOST_MEMBERS = limits.OVA_MEMBERS.most
@@ -28,13 +31,18 @@ def _is_header(block: bytes) -> bool:
 
 
 def members(source: Source) -> dict[str, Source]:
-    """Each file of the archive by its name, in place and in order. Raises BadImage."""
+    """Each file of the archive by its name, in place and in order; of one folder with all files, as if they lay beside.
+
+    Raises BadImage.
+    """
     found: dict[str, Source] = {}
     try:
         with tarfile.open(fileobj=cast(BinaryIO, _Headers(source)), mode="r:") as archive:
-            while (info := archive.next()) is not None:
-                if not _is_own_folder(info):
-                    _add(source, found, info)
+            infos = list(_infos(source, archive))
+            folder = _only_folder(infos)
+            for info in infos:
+                if not _is_own_folder(info, folder):
+                    _add(source, found, info, folder)
             _require_end(source, archive.offset)
     except _NONSENSE as error:
         raise source.damaged(f"its tar headers are not valid ({error})") from error
@@ -63,21 +71,41 @@ class _Headers:
         return data
 
 
-def _is_own_folder(info: tarfile.TarInfo) -> bool:
-    """The first member of `tar -c .`."""
-    return info.isdir() and info.name in (".", "./")
+def _infos(source: Source, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Each is looked at before the next one is read: it says where that is."""
+    while (info := archive.next()) is not None:
+        if _is_plain(info):
+            if info.size < 0:
+                raise source.damaged(f"the member {printable(info.name)} has a negative size")
+            source.require(info.offset_data + info.size)
+        yield info
 
 
-def _add(source: Source, found: dict[str, Source], info: tarfile.TarInfo) -> None:
-    name = plain_name(source, info.name, "its archive")
-    if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
+def _is_plain(info: tarfile.TarInfo) -> bool:
+    return info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not info.issparse()
+
+
+def _only_folder(infos: Sequence[tarfile.TarInfo]) -> str:
+    """In which `tar -c FOLDER` packed all files; '' where they are not in one."""
+    names = [info.name.removeprefix("./") for info in infos if not info.isdir()]
+    heads = {name.rpartition("/")[0] for name in names if not name.rpartition("/")[2].startswith(RESOURCE_FORK)}
+    head = heads.pop() if len(heads) == 1 else ""
+    return head if is_plain(head) else ""
+
+
+def _is_own_folder(info: tarfile.TarInfo, folder: str) -> bool:
+    """The first member of `tar -c .`, or of that folder."""
+    return info.isdir() and info.name in (".", "./", folder, f"./{folder}")
+
+
+def _add(source: Source, found: dict[str, Source], info: tarfile.TarInfo, folder: str) -> None:
+    written = info.name.removeprefix("./").removeprefix(f"{folder}/") if folder else info.name
+    name = plain_name(source, written, "its archive")
+    if not _is_plain(info):
         raise source.refused(
             f"has a member {name!r} that is not a plain file ({_kind(info)})",
             hint="an OVA contains only plain files: pack it again with `tar --format=ustar -cf`, or fetch it again",
         )
-    if info.size < 0:
-        raise source.damaged(f"the member {name} has a negative size")
-    source.require(info.offset_data + info.size)
     if name in found:
         raise source.refused(
             f"has two members {name!r}, and programs differ in which one they use",

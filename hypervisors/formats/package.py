@@ -14,7 +14,6 @@ from hypervisors.formats.source import FETCH_AGAIN, Source
 Find = Callable[[str], Source | None]
 
 _DESCRIPTOR, _MANIFEST, _CERTIFICATE = ".ovf", ".mf", ".cert"
-_RESOURCE_FORK = "._"  # macOS adds one for each file
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Package:
 
 def in_archive(archive: Source) -> Parts:
     """Raises BadImage."""
-    members = {name: member for name, member in ova.members(archive).items() if not name.startswith(_RESOURCE_FORK)}
+    members = {name: member for name, member in ova.members(archive).items() if not name.startswith(ova.RESOURCE_FORK)}
     descriptor = _only(archive, members, _DESCRIPTOR)
     if descriptor is None:
         raise archive.refused(

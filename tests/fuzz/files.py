@@ -67,9 +67,16 @@ def _stack(shell: Shell) -> object:
     return stack_of(look_at(shell), "eth0")
 
 
+_UUID = b"2e9c47f4-a1db-4d04-866f-de732bdd409b"
+_LISTED = (
+    b"  Network File: /run/x\n=====\n" + _UUID + b":999:802-3-ethernet:bridge:eth0\n" + _UUID + b":-1:vlan::a\\:b\n"
+)
+
+
 def _listed(data: bytes) -> object:
     shown, connections = (text(each) for each in sections(data, 2))
-    return networkd.file_in(shown), networkmanager._as_high(connections.splitlines())
+    listed = networkmanager.listed_in(connections)
+    return networkd.file_in(shown), tuple(networkmanager.out_of_the_way(listed, "52:54:00:00:00:01"))
 
 
 def _tomcat(data: bytes) -> object:
@@ -108,6 +115,6 @@ PARSERS = (
         "hosts-resolv", _names, lambda: (b"192.0.2.1 gw.x gw # c\n=====\nnameserver ::1%eth0\nsearch a b\n=====\ngw",)
     ),
     Parser("network-stack", _STACK, _STACK_SEEDS),
-    Parser("networkd-nmcli", _listed, lambda: (b"  Network File: /run/x\n=====\nuuid-1:100:yes:eth0\nuuid-2:-1::\n",)),
+    Parser("networkd-nmcli", _listed, lambda: (_LISTED,)),
     Parser("server-xml", _tomcat, lambda: (SECTION.join((_SERVER, b"a=/srv\nb : ${a}\\\n x\n")),)),
 )

@@ -91,7 +91,7 @@ FOUND = {
     "a number of many digits": ("main-cf", _sections(b"", b"${{" + _LONG + b"} == {" + _LONG + b"} ? a : b}", b"")),
     "an answer of errors within errors": ("rest", b'{"error":' * 900 + b'"x"' + b"}" * 900),
     "a pointer of many digits": ("rest", _sections(b'{"data":[1]}', b"/data/" + _LONG)),
-    "a priority of many digits": ("networkd-nmcli", _sections(b"", b"0" * 36 + b":" + _LONG + b":x")),
+    "a priority of many digits": ("networkd-nmcli", _sections(b"", b"0" * 36 + b":" + _LONG + b":vlan::x")),
     "a place in a list in another script": ("interfaces", "auto /mac/*/²\n".encode()),
     "an expression that is deep": (
         "interfaces",

@@ -16,6 +16,7 @@ from small_ova import stream_optimized as disk
 from hypervisors import BadImage, identify_image, no_progress
 
 ODD = "a publisher's file does not look like this: fetch it again from its publisher, or give only the disk image"
+APART = "unpack the package, put all its files into one folder, and give the .ovf there, or only the disk image"
 Change = Callable[[tarfile.TarInfo], object]
 
 
@@ -67,7 +68,8 @@ NAMES = [
 def test_path_tricks(tmp_path: Path, name: str, reason: str) -> None:
     path = tmp_path / "x.ova"
     path.write_bytes(with_member(named(name), tarfile.GNU_FORMAT))
-    assert refusal(path) == (f"PATH names a file {name!r} in its archive, which {reason}", ODD)
+    hint = APART if reason.endswith("folder of its own") else ODD
+    assert refusal(path) == (f"PATH names a file {name!r} in its archive, which {reason}", hint)
 
 
 KINDS = [

@@ -110,6 +110,29 @@ class TestArchive:
             archive.add(tmp_path / "in", ".")
         assert identify_image(tmp_path / "x.ova", no_progress).virtual_size == DISK_SIZE
 
+    @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+    @pytest.mark.parametrize("folder", ["gateway", "./gateway", "mail gateway 5.5"])
+    def test_an_archive_with_all_in_one_folder(self, tmp_path: Path, folder: str, form: int) -> None:
+        """As `tar -cf x.ova FOLDER` packs it, with macOS' forks."""
+        inside = {f"{folder}/{name}": data for name, data in members().items()}
+        path = tmp_path / "x.ova"
+        path.write_bytes(packed({f"{folder}/._{NAME}": b"fork", **inside}, form))
+        image = identify_image(path, no_progress)
+        assert (image.virtual_size, image.remarks[0]) == (DISK_SIZE, "its manifest (SHA256) agrees; it is not signed")
+
+    def test_an_archive_of_a_named_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        write_folder(tmp_path / "in")
+        with tarfile.open(tmp_path / "x.ova", "w") as archive:
+            archive.add(tmp_path / "in", "gateway")
+        assert identify_image(tmp_path / "x.ova", no_progress).virtual_size == DISK_SIZE
+
+    @pytest.mark.parametrize("stray", ["other/more", "gateway/../more", "/gateway/more", "gateway/b/more"])
+    def test_one_file_elsewhere_than_the_others(self, tmp_path: Path, stray: str) -> None:
+        files = {f"gateway/{name}": data for name, data in members().items()}
+        with pytest.raises(BadImage, match="names a file"):
+            identify_image(write_ova(tmp_path / "x.ova", {**files, stray: b""}), no_progress)
+
     def test_what_is_told_and_borne(self, tmp_path: Path) -> None:
         iso = OVF.replace("</References>", '<File ovf:href="tools%20.iso" ovf:id="file2"/></References>')
         files = {"._" + NAME: b"fork", DISK: disk(), "tools .iso": b"CD", NAME: descriptor(iso), "README": b""}

@@ -39,9 +39,9 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
     NetworkManager would not set the addresses of a NIC without a link; for this one it is to ignore that.
     """
     _ignore_its_link(shell, look, live)
-    listed = list(filter(None, map(_LISTED.fullmatch, look.run(LISTING, user="root").stdout.splitlines())))
+    listed = listed_in(look.run(LISTING, user="root").stdout)
     wanted = profiles(live)
-    for uuid, lower in _out_of_the_way(listed, live):
+    for uuid, lower in out_of_the_way(listed, live.mac):
         shell.run(("nmcli", "connection", "modify", uuid, *lower), user="root")
     names = {each["name"] for each in listed}
     for name, (kind, settings) in wanted.items():
@@ -133,7 +133,11 @@ def _words(pairs: dict[str, str]) -> tuple[str, ...]:
     return tuple(word for pair in pairs.items() for word in pair)
 
 
-def _out_of_the_way(listed: list[re.Match[str]], live: LiveNic) -> Iterator[tuple[str, tuple[str, str]]]:
+def listed_in(said: str) -> list[re.Match[str]]:
+    return [found for line in said.splitlines() if (found := _LISTED.fullmatch(line))]
+
+
+def out_of_the_way(listed: list[re.Match[str]], mac: str) -> Iterator[tuple[str, tuple[str, str]]]:
     """UUID and setting of the profiles of others that could go before ours.
 
     A bridge or bond that brings its ports up by itself (autoconnect-slaves) asks for no priority.
@@ -144,7 +148,7 @@ def _out_of_the_way(listed: list[re.Match[str]], live: LiveNic) -> Iterator[tupl
         if int(each["priority"]) >= HIGHEST:
             yield each["uuid"], ("connection.autoconnect-priority", str(HIGHEST - 1))
         if each["part_of"] and each["type"] == "802-3-ethernet":
-            yield each["uuid"], (_NEVER, live.mac)
+            yield each["uuid"], (_NEVER, mac)
 
 
 def _ignore_its_link(shell: Shell, look: LookingShell, live: LiveNic) -> None:
