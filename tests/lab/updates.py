@@ -9,7 +9,7 @@ from typing import Any
 from migrating import vmmigrate
 
 from fixtures.demo.worlds import RealGuests
-from fixtures.lab.accounted import Account, numbered_mail
+from fixtures.lab.accounted import Account
 from fixtures.lab.packaged import Packaged, build, new_stubs
 from fixtures.packages import Stub
 
@@ -38,7 +38,7 @@ class Updates:
         return "--config", str(self.guests.folder / "vmmigrate.toml")
 
     def mail(self) -> AbstractContextManager[Account]:
-        return numbered_mail(self.guest.place, self.guests.old.address)
+        return self.guest.mail()
 
 
 def words_of(events: Events) -> str:
