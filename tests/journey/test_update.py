@@ -71,6 +71,17 @@ def test_a_script_that_fails_goes_back_by_itself(tale: Tale, tmp_path: Path, pac
     assert tale.world() == before
 
 
+def test_a_mail_agent_that_does_not_listen_goes_back_before_mail_is_taken(tale: Tale, tmp_path: Path) -> None:
+    """Its unit is active; Postfix would put mail off for minutes."""
+    before = tale.world()
+    deaf = {"postinst": "#!/bin/sh\ntouch /etc/deaf\n", "postrm": "#!/bin/sh\nrm -f /etc/deaf\n"}
+    told = tale.update(packages=failing(tmp_path / "new", {"djigzo-web": deaf}))
+    assert told.status == WENT_BACK, told.err
+    assert "the mail agent to listen at port 10025" in told.err
+    assert tale.world() == before
+    assert "puts mail off" not in told.out
+
+
 def test_an_edited_configuration_file_stays(tale: Tale) -> None:
     edited = tale.host.root / "etc/djigzo/djigzo.properties"
     edited.write_text("by hand\n")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from hypervisors import NotYet, Pace, wait_for
+from vmmigrate.appliance.mailports import AGENT
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import unit_states, wait_until_active
 from vmmigrate.errors import CommandFailed
@@ -60,3 +61,9 @@ def enable(shell: Shell, unit: str) -> None:
     """As it may have a new name, systemd reads its units again first [F-UPDATE-1]."""
     shell.run(("systemctl", "daemon-reload"), user="root", timeout=UNITS.most)
     shell.run(("systemctl", "enable", unit), user="root", timeout=UNITS.most)
+
+
+def agent_listens(shell: Shell) -> bool:
+    """Where Postfix hands mail over; what it cannot hand over is put off for minutes."""
+    asked = ("ss", "-Hltn", "sport", "=", f":{AGENT[0]}")
+    return bool(shell.run(asked, user="root", check=False).stdout.strip())

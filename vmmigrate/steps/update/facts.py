@@ -9,12 +9,14 @@ from vmmigrate.facts import Checked
 class HostState:
     """The gateway before anything was done. `settings`: `postconf -n`, name → keyed digest.
 
-    `certificates`: port → SHA-256 of the leaf that it shows. Learnt by `note`."""
+    `certificates`: port → SHA-256 of the leaf that it shows. `agent`: whether the mail agent listens where Postfix
+    hands mail over. Learnt by `note`."""
 
     banner: str
     settings: dict[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     certificates: dict[str, str] = field(default_factory=dict)
+    agent: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from vmmigrate.steps.update.host import (
     shell_of,
     tool_of,
 )
-from vmmigrate.updating import copying, dumping, place
+from vmmigrate.updating import copying, dumping, place, services
 from vmmigrate.updating.copying import Brought
 
 _REPACKS = {"deb": "dpkg-repack", "rpm": "rpmrebuild"}
@@ -63,6 +63,7 @@ def note(run: Run) -> None:
             mail.settings_digest(mail.settings(shell), key),
             served,
             shown.fingerprints(run, served),
+            services.agent_listens(shell),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hypervisors import NotYet, TimedOut
 from vmmigrate.appliance import mail, mailports, sources
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
@@ -9,7 +10,7 @@ from vmmigrate.appliance.units import boot_id, unit_states
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.update import prepare
-from vmmigrate.steps.update.facts import DumpedDatabase, HostIntake, HostStopped, Installing
+from vmmigrate.steps.update.facts import DumpedDatabase, HostIntake, HostState, HostStopped, Installing
 from vmmigrate.steps.update.host import plan_of, shell_of
 from vmmigrate.updating import services
 
@@ -100,7 +101,30 @@ def start_old(run: Run) -> None:
     if known.enabled:
         shell.run(("systemctl", "enable", *known.enabled), user="root")
     services.restart(shell, units.syslog)
-    services.start(shell, (units.syslog, units.tomcat, units.before, MTA), timeout=_patience(run), pace=run.pace)
+    services.start(shell, (units.syslog, units.tomcat, units.before), timeout=_patience(run), pace=run.pace)
+    try:
+        _wait_for_agent(run)
+    except TimedOut as late:
+        run.remark(f"Postfix starts all the same, and puts mail off: {late}")
+    start_mta(run)
+
+
+def _wait_for_agent(run: Run) -> None:
+    """If it listened there before. Raises TimedOut."""
+    known, shell, units = run.facts.find(HostState), shell_of(run), plan_of(run).units
+    if known is None or not known.agent:
+        return
+
+    def look() -> None:
+        if not services.agent_listens(shell):
+            raise NotYet("nothing listens there")
+
+    run.wait(
+        f"the mail agent to listen at port {mailports.AGENT[0]} of {shell.host}",
+        look,
+        timeout=_patience(run),
+        clears=f"see there: journalctl -u {units.after} -u {units.before}",
+    )
 
 
 def _patience(run: Run) -> float:
@@ -112,6 +136,7 @@ def start_new(run: Run) -> None:
     shell, units = shell_of(run), plan_of(run).units
     services.restart(shell, units.syslog)
     services.start(shell, (units.syslog, units.tomcat, units.after), timeout=_patience(run), pace=run.pace)
+    _wait_for_agent(run)
 
 
 def start_mta(run: Run) -> None:
