@@ -1,5 +1,6 @@
 """Pages, forms and addresses of a web console; answers of a REST back end; greetings of SMTP."""
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator
@@ -10,15 +11,16 @@ from vmmigrate.appliance.profile import ConsoleProfile
 from vmmigrate.appliance.rest import answer, pointer
 from vmmigrate.appliance.rest.find import is_application
 from vmmigrate.appliance.urls import host_of, joined, origin_of, path_of
-from vmmigrate.appliance.web import counting, roles
+from vmmigrate.appliance.web import counting, pam_form, roles
 from vmmigrate.appliance.web.decisions import Decisions
 from vmmigrate.appliance.web.listing import Listing, ways
 from vmmigrate.appliance.web.login import message_of
-from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_LOGIN, Walk, may_act
+from vmmigrate.appliance.web.navigation import TO_BACKUP, TO_LOGIN, TO_PAM, Walk, may_act
 from vmmigrate.appliance.web.pages import Page, lasting_action, lasting_path
 from vmmigrate.appliance.web.patience import asks_to_wait, is_busy
 from vmmigrate.appliance.web.reading import read_page
 from vmmigrate.appliance.web.wizard import stands_in_the_way
+from vmmigrate.errors import NotDiscovered
 
 _HERE = "https://gw.example.org/ciphermail/"
 _PAGE = """<!DOCTYPE html><html><head><meta charset=utf-8><title>Backup</title><base href="/ciphermail/">
@@ -26,7 +28,8 @@ _PAGE = """<!DOCTYPE html><html><head><meta charset=utf-8><title>Backup</title><
 <form action=login method=post enctype=multipart/form-data accept-charset=iso-8859-1><fieldset><legend>Log in</legend>
 <label for=u>User</label><input id=u name=username><input type=password name=password><input type=file name=f>
 <select name=s><option value=1 selected>one<option>two</select><textarea name=t>x</textarea>
-<input type=checkbox name=c checked><input type=radio name=r value=a>
+<label>PAM<input type=checkbox name=c checked></label><input type=radio name=r value=a>
+<select name=pam><option value=1 selected>on<option value=0>off</select>
 <button formaction=other>Log in</button></fieldset></form>
 <table><thead><tr><th>Name<th>Size</thead><tr><td>
 <a href="backup-2026-01-01.zip">backup-2026-01-01.zip</a><td>1 MB</table>
@@ -39,7 +42,7 @@ def _page(data: bytes) -> Page:
     page = read_page(html, _HERE, charset="utf-8" if len(html) % 3 else None, refresh=text(header))
     before = read_page(_PAGE.encode(), _HERE)
     decisions = Decisions(ConsoleProfile())
-    for role in (roles.LOGIN, roles.USER_FIRST, roles.BACKUP, roles.RESTORE):
+    for role in (roles.LOGIN, roles.USER_FIRST, roles.BACKUP, roles.RESTORE, roles.PAM):
         roles.best(role, page, decisions)
     list(Listing(page, [before]).likely(ways(page)))
     Listing(page, [before]).announced("backup.tar.gz")
@@ -49,7 +52,11 @@ def _page(data: bytes) -> Page:
             form.sent_to(button), form.sent_as(button)
             [name.encode(form.encoding, "xmlcharrefreplace") for name, _ in form.submission({}, button)]
         lasting_action(form.action)
-    for signs in (TO_BACKUP, TO_LOGIN):
+        for box in pam_form.candidates(form):
+            form.submission(pam_form.filled(box, on=True), None)
+            with contextlib.suppress(NotDiscovered):  # neither on nor off
+                pam_form.is_on(box)
+    for signs in (TO_BACKUP, TO_LOGIN, TO_PAM):
         list(Walk(lambda url: before, signs).visits(page))
     [may_act(link) for link in page.links]
     [section.count for section in counting.sections(page, "error")]
