@@ -41,7 +41,27 @@ def test_what_waits_is_carried_and_delivered_by_the_new_gateway(waiting: Story) 
     assert delivered(waiting) == Counter(["one", "two"])
     assert queued(waiting, new) == Counter([("three", "hold")])
     assert queued(waiting, old) == Counter([(name, "hold") for name in ("one", "two", "three")])
-    assert "2 carried, 1 held" in waiting.finish().out
+    finished = waiting.finish()
+    assert "2 carried, 1 held" in finished.out
+    each = f"{2 * len(TO)} sent, 0 bounced, {len(TO)} waiting there, 0 unaccounted"
+    assert f"of the mail that was carried, 3 messages, by recipients: {each}" in " ".join(finished.out.split())
+
+
+def test_what_nobody_knows_of_is_named(waiting: Story) -> None:
+    """Taken out of the queue by hand, and with no line in the log; of another the log is lost, and it was bounced."""
+    assert waiting.migrate().status == DONE
+    root = waiting.lab.root_of(moving.new(waiting).id)
+    held = next(iter(mailspool.waiting(root)))
+    mailspool.drop(root, held)
+    log = root.text(mailspool.LOG).splitlines()
+    gone = log[0].split(": ")[1]
+    kept = [line for line in log if line.split(": ")[1] != gone]
+    expired = f"Nov 30 12:00:00 mailgw postfix/qmgr[9]: {gone}: from=<a@b>, status=expired, returned to sender"
+    root.write(mailspool.LOG, "\n".join((*kept, expired, "")).encode())
+    said = " ".join(waiting.finish().out.split())
+    number = len(TO)
+    assert f"{number} sent, {number} bounced, 0 waiting there, {number} unaccounted" in said
+    assert f"neither in its queue nor in its log: {held.id}" in said
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -19,6 +19,7 @@ from vmmigrate.steps import (
     DECIDE,
     PREPARE,
     SWITCH,
+    became,
     carry,
     close_console,
     decide,
@@ -257,6 +258,7 @@ MIGRATE = Itinerary(
         (
             naming.go_on,
             retire.see_who_serves,
+            became.say,
             retire.shut_down_old,
             naming.hand_over,
             retire.release_old,

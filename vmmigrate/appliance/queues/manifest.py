@@ -33,11 +33,12 @@ def lines(came: Iterable[Arrived], waiting: Iterable[Message], key: bytes) -> tu
 
 
 def _line(each: Arrived, message: Message, key: bytes) -> Line:
-    sender, *recipients = (_digest(key, address) for address in (message.sender, *message.recipients))
+    sender, *recipients = (of(key, address) for address in (message.sender, *message.recipients))
     return Line(each.queue, each.old_id, each.new_id, message.arrived, message.size, sender, tuple(recipients))
 
 
-def _digest(key: bytes, text: str) -> str:
+def of(key: bytes, text: str) -> str:
+    """The keyed digest by which an address is known in it."""
     return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 

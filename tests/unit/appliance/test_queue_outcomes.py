@@ -1,0 +1,70 @@
+"""What Postfix's log says of a message, by recipient: lines as 2.x to 3.x write them, by several programs of it."""
+
+import pytest
+from scripted_shell import ScriptedShell
+
+from vmmigrate.appliance.port import Result
+from vmmigrate.appliance.queues import outcomes
+from vmmigrate.appliance.queues.outcomes import BOUNCED, SENT
+
+HEAD = "Nov 30 10:00:00 mailgw"
+LOG = f"""\
+{HEAD} postfix/smtp[12]: 4AbcDe0Fgh: to=<bob@example.net>, relay=mx.example.net[203.0.113.9]:25, delay=1.2, \
+delays=0.1/0/1/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77)
+{HEAD} postfix/smtp[12]: 4AbcDe0Fgh: to=<eve@example.net>, relay=none, dsn=5.1.1, status=bounced (5 status=sent)
+{HEAD} postfix/submission/smtp[12]: 5AAAAA: to=<a@example.net>, orig_to=<all@example.net>, relay=x, status=sent (250)
+{HEAD} postfix-out/lmtp[12]: 6AAAAA: to=<c@example.net>, relay=x, status=deferred (450)
+{HEAD} postfix/error[12]: 6AAAAA: to=<c@example.net>, relay=none, dsn=5.0.0, status=bounced (x)
+{HEAD} postfix/smtp[13]: 6AAAAA: to=<c@example.net>, relay=x, status=sent (250)
+{HEAD} postfix/smtp[13]: 6AAAAA: to=<c@example.net>, relay=x, status=bounced (late)
+{HEAD} postfix/qmgr[9]: 7AAAAA: from=<s@example.org>, status=expired, returned to sender
+{HEAD} postfix/qmgr[9]: 8AAAAA: from=<>, status=force-expired, returned to sender
+{HEAD} postfix/qmgr[9]: 9AAAAA: removed
+{HEAD} sshd[1]: 0AAAAA: to=<x@example.net>, relay=x, status=sent (forged)
+"""
+
+
+def test_of_each_recipient_it_says_what_became_of_it() -> None:
+    found = outcomes.parsed(LOG)
+    assert found.seen == {
+        ("4AbcDe0Fgh", "bob@example.net"): SENT,
+        ("4AbcDe0Fgh", "eve@example.net"): BOUNCED,
+        ("5AAAAA", "a@example.net"): SENT,
+        ("5AAAAA", "all@example.net"): SENT,
+        ("6AAAAA", "c@example.net"): SENT,
+    }
+    assert found.given_up == {"7AAAAA", "8AAAAA"}
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", LOG[:77], "postfix/smtp[1]: : to=<>, status=sent", "\ud800" * 9])
+def test_what_says_nothing_is_nothing(text: str) -> None:
+    assert outcomes.parsed(text) == outcomes.Outcomes({})
+
+
+def test_only_ids_are_asked_about_so_many_at_a_time() -> None:
+    asked: list[list[str]] = []
+
+    def say(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
+        asked.append(argv[1].split("|"))
+        return Result(0, "", "")
+
+    class Named(ScriptedShell):
+        def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
+            return say(self, argv)
+
+    outcomes.read(Named(), [*(f"4{number:06}" for number in range(700)), "*", ".*", ") (", "$(id)"])
+    assert [len(each) for each in asked] == [300, 300, 100]
+    assert all(each.isalnum() for ids in asked for each in ids)
+
+
+def test_the_program_finds_the_lines_of_these_ids_alone(tmp_path: object) -> None:
+    """By the real grep: of a log that another program writes to as well."""
+    import subprocess
+    from pathlib import Path
+
+    log = Path(str(tmp_path), "mail.log")
+    log.write_text(LOG)
+    program = outcomes._LINES.replace("/var/log/mail.log ", f"{log} ").replace("journalctl", "false")
+    argv = ["sh", "-c", program, "vmmigrate-mail-log", "6AAAAA|7AAAAA|9AAAAA"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert [line.split(": ")[1] for line in done.stdout.splitlines()] == ["6AAAAA"] * 3 + ["7AAAAA"]

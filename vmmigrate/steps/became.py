@@ -1,0 +1,59 @@
+"""Before a run is finished: what became of the mail that was carried, by recipient, as the new gateway's log says."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from hypervisors import Problem
+from vmmigrate.appliance.queues import listing, manifest, outcomes
+from vmmigrate.appliance.queues.manifest import Line
+from vmmigrate.appliance.queues.outcomes import BOUNCED, SENT, Outcomes
+from vmmigrate.facts import CarriedMail
+from vmmigrate.run.stage import Run
+
+_WAITS, _UNKNOWN = "waiting there", "unaccounted"
+_NAMED = 20  # ids in a remark
+
+
+def say(run: Run) -> None:
+    """The list of what was carried goes with the run's key, so it is the last moment. It stops nothing."""
+    carried = run.facts.find(CarriedMail)
+    if carried is None or not carried.messages:
+        return
+    if not run.doors.is_at_hand(run.doors.new):
+        run.remark("what became of the mail that was carried was not looked at: a password would have to be typed")
+        return
+    try:
+        run.remark(_in_words(run))
+    except Problem as problem:
+        run.remark(f"what became of the mail that was carried could not be looked at: {problem}")
+
+
+def _in_words(run: Run) -> str:
+    lines = manifest.from_file(run.rundir.sealed.decrypt_small(run.rundir.manifest))
+    waiting = {message.id for message in listing.parse(run.plan.new_name, _queue(run))}
+    known = outcomes.read(run.new_shell, [line.new_id for line in lines])
+    found = list(_each(lines, _by_digest(known, run.rundir.sealed.digest_key()), known.given_up, waiting))
+    number = Counter(outcome for _, outcome in found)
+    said = ", ".join(f"{number[each]} {each}" for each in (SENT, BOUNCED, _WAITS, _UNKNOWN))
+    ids = tuple(dict.fromkeys(queue_id for queue_id, outcome in found if outcome == _UNKNOWN))
+    more = " …" if len(ids) > _NAMED else ""
+    named = f"; neither in its queue nor in its log: {', '.join(ids[:_NAMED])}{more}" if ids else ""
+    return f"of the mail that was carried, {len(lines)} messages, by recipients: {said}{named}"
+
+
+def _queue(run: Run) -> str:
+    return run.new_shell.run(listing.QUESTION, user="root").stdout
+
+
+def _by_digest(known: Outcomes, key: bytes) -> dict[tuple[str, str], str]:
+    return {(queue_id, manifest.of(key, address)): each for (queue_id, address), each in known.seen.items()}
+
+
+def _each(
+    lines: tuple[Line, ...], seen: Mapping[tuple[str, str], str], given_up: frozenset[str], waiting: set[str]
+) -> Iterator[tuple[str, str]]:
+    """Queue id and outcome, once for each recipient. One without a list of them counts once."""
+    for line in lines:
+        rest = _WAITS if line.new_id in waiting else BOUNCED if line.new_id in given_up else _UNKNOWN
+        for recipient in line.recipients or ("",):
+            yield line.new_id, seen.get((line.new_id, recipient), rest)
