@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from fixtures.model.clock import Time
-from fixtures.model.disk import Disk
+from fixtures.model.disk import Disk, File
 from fixtures.model.host import READS, Daemon, LostAnswer, keep_in_memory
 from fixtures.model.mount import mount
 from fixtures.model.world import World
@@ -238,8 +238,9 @@ class Model:
     def other_terminal(self) -> None:
         """Of the same workstation, while a command is at work: what would act on the run is refused."""
         process = self.desks.process
-        if process is None or not process.alive:
-            return
+        lock = self.world.disk.find(f"{self.desk.folder}/runs/{self.desk.run_id}/lock")
+        if process is None or not process.alive or not isinstance(lock, File) or lock.locked_by is None:
+            return  # it has let go of the run by then, or only looks
         outside, self._outside = self._outside, True
         ended = self.desk.command("resume")
         self.tell(f"  in another terminal: resume → {ended.text[:150]}")
