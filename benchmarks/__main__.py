@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from benchmarks import carry, guest_commands, help_time, local_upload, many_machines, ova_put, remote_upload
+from benchmarks import carry, guest_commands, help_time, local_upload, many_machines, ova_put, remote_upload, sftp_put
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
         *local_upload.measure(),
         *remote_upload.measure(),
         *ova_put.measure(),
+        *sftp_put.measure(),
         *many_machines.measure(),
         *carry.measure(),
     ]

@@ -222,6 +222,7 @@ def test_an_upload_that_breaks_off_is_made_anew_and_proved(hyperv: Host) -> None
 
 def test_a_disk_that_is_not_what_was_sent_is_refused(hyperv: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     hypervisor = hyperv.first()
+    assert "gcm" in hypervisor._session._connection.transport.local_cipher  # type: ignore[attr-defined]  # the faster
     real = sessions.Session.upload
 
     def spoiled(self: sessions.Session, source: Path, path: str, progress: object) -> None:
