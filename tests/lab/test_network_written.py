@@ -58,7 +58,8 @@ AGAINST = {
         """,
     "netplan": """
         printf '%s' 'network: {ethernets: {0-all: {match: {name: e*}, dhcp4: true, optional: true},' \\
-            ' eth1: {addresses: [192.0.2.99/24]}}}' > /etc/netplan/99-installer.yaml
+            ' eth1: {addresses: [192.0.2.99/24]}}, bridges: {br0: {interfaces: [eth1]}}}' \\
+            > /etc/netplan/99-installer.yaml
         chmod 600 /etc/netplan/99-installer.yaml
         netplan generate
         """
@@ -69,7 +70,10 @@ AGAINST = {
             > "/etc/systemd/network/10-netplan-!00-vmmigrate-live.network.d/container.conf"
         """,
     "networkd": """
-        printf '[Match]\\nName=eth1\\n\\n[Network]\\nAddress=192.0.2.99/24\\n' > /etc/systemd/network/00-image.network
+        printf '[NetDev]\\nName=br0\\nKind=bridge\\n' > /etc/systemd/network/br0.netdev
+        printf '[Match]\\nName=eth1\\n\\n[Network]\\nAddress=192.0.2.99/24\\nBridge=br0\\n' \\
+            > /etc/systemd/network/00-image.network
+        networkctl reload
         """,
 }
 
@@ -148,17 +152,29 @@ def by_ifupdown(guest: Guest, live: LiveNic) -> None:
     assert "ip -6 route replace 2001:db8:9::/48 via 2001:db8:2::fe dev eth1.100" in said
 
 
+TAKEN = """network:
+  bridges: {eth1.100: {}}
+  vlans: {vlan100: {id: 100, link: eth1, addresses: [192.0.2.99/24]}}
+"""
+
+
 def by_netplan(guest: Guest, live: LiveNic) -> None:
+    """Beside an image's things that have the names a VLAN would be given first, one of its own number."""
+    guest.root(f"printf %s {shlex.quote(TAKEN)} > /etc/netplan/99-taken.yaml; chmod 600 /etc/netplan/99-taken.yaml")
+    live = netplan.named_apart(network.look_at(guest.shell), live)
     said = guest.root(
-        "rm -rf /tmp/root; mkdir -p /tmp/root/etc/netplan; cp /etc/netplan/*installer* /tmp/root/etc/netplan;"
+        "rm -rf /tmp/root; mkdir -p /tmp/root/etc/netplan; mv /etc/netplan/99-taken.yaml /tmp/root/etc/netplan;"
+        " cp /etc/netplan/*installer* /tmp/root/etc/netplan;"
         f"printf %s {shlex.quote(netplan.document(live, netplan.IDS[1]))} > /tmp/root/etc/netplan/zz.yaml;"
         "chmod 600 /tmp/root/etc/netplan/*; netplan generate --root-dir /tmp/root;"
-        "cd /tmp/root/run/systemd/network; ls *.network | LC_ALL=C sort | head -1; cat *eth1.100*"
+        f"cd /tmp/root/run/systemd/network; ls *.network | LC_ALL=C sort | head -1; cat 10-netplan-{live.device}.*"
     )
+    assert live.device == "live0.100"
     assert said.startswith("10-netplan-!00-vmmigrate-live.network\n")
     assert "Kind=vlan\n" in said
     assert "Id=100\n" in said
     assert "Address=2001:db8:2::10/64\n" in said
+    assert "192.0.2.99" not in said
 
 
 def by_nmcli(guest: Guest, live: LiveNic) -> None:

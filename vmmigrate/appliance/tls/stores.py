@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from shlex import quote
 from xml.etree.ElementTree import Element
 
 from hypervisors import Secret
@@ -221,8 +222,8 @@ def _entries(shell: Shell, place: StorePlace) -> tuple[pkcs12.Entry, ...]:
 def _only_java(path: str) -> BadKeys:
     return BadKeys(
         "this is a Java key store (JKS or JCEKS), which only Java reads",
-        hint=f"make PKCS#12 of it there: `keytool -importkeystore -srckeystore {path} -destkeystore "
-        f"{path}.p12 -deststoretype PKCS12`, and name that in server.xml",
+        hint=f"make PKCS#12 of it there: `keytool -importkeystore -srckeystore {quote(path)} -destkeystore "
+        f"{quote(f'{path}.p12')} -deststoretype PKCS12`, and name that in server.xml",
     )
 
 
