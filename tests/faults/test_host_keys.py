@@ -5,8 +5,12 @@ import pytest
 from fixtures.appliance import commands, hostkey
 from fixtures.appliance.commands import Caller, Outcome
 from tests.faults.model import Model
+from tests.faults.process import Killed
+from tests.faults.test_looked_at import look
 from tests.faults.test_silence import in_a_copy, serving
-from vmmigrate.run.record import read
+from vmmigrate.errors import Guarded
+from vmmigrate.events import FLOWING
+from vmmigrate.run.record import Record, read
 from vmmigrate.settings.models import CarrySettings
 
 OWN = f"{hostkey.HOST_KEY}.vmmigrate-own"
@@ -78,3 +82,43 @@ def test_what_sshd_does_not_take_is_taken_back_and_mail_flows(fault: str) -> Non
     assert ("no SSH host key of the old gateway can be read" in remarks(model)) == (fault != "check")
     assert serving(model) == [model.world.entry(model.moves.new)["name"]]
     assert model.desk.command("finish").error is None
+
+
+@in_a_copy
+def test_the_old_vm_that_was_plugged_in_by_hand_is_not_taken_for_the_new_one() -> None:
+    """It shows the very keys that the new one was given."""
+    model = Model()
+    assert model.desk.command("migrate").error is None
+    for vm, up in ((model.moves.new, False), (model.world.old.id, True)):
+        model.moves._link(vm, up)
+    found = look(model)
+    assert found.state != FLOWING or found.through == ("mailgw",), found
+    finished = model.desk.command("finish")
+    assert isinstance(finished.error, Guarded), finished.text
+    assert model.desk.command("rollback").error is None
+    assert (serving(model), model.world.plugged(model.moves.new)) == (["mailgw"], False)
+
+
+@in_a_copy
+def test_nor_where_a_run_that_was_killed_before_them_goes_on() -> None:
+    """Killed with the keys in place, and not yet recorded as done: the old VM is plugged in beside by hand."""
+    model = Model()
+    steps = [record.data.get("step") for record in _until(model, "host-keys")]
+    assert steps.count("host-keys") == 2, steps  # begun, and learnt
+    for vm, up in ((model.moves.new, False), (model.world.old.id, True)):
+        model.moves._link(vm, up)
+    model.desk.command("resume")
+    assert len(serving(model)) <= 1
+    assert look(model).state != FLOWING or look(model).through == tuple(serving(model))
+
+
+def _until(model: Model, step: str) -> list[Record]:
+    """Its records, of a run that ended by a fault of its guest within this step."""
+
+    def broken(caller: Caller, words: list[str]) -> Outcome:
+        raise Killed
+
+    commands.COMMANDS["sshd"] = broken
+    model.desk.command("migrate")
+    commands.COMMANDS["sshd"] = lambda caller, words: Outcome()
+    return read(model.desk.folder / "runs" / model.desk.run_id / "journal.jsonl")
