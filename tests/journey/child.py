@@ -197,12 +197,12 @@ def take_patterns(pipe: int) -> None:
 def serve(command: Command = command_line) -> None:
     """A request a line; answers the exit status of the fork, or -signal. This process never has a second thread."""
     warm_up()
-    gc.freeze()  # a collection in a fork would go through all that is loaded, and copy its pages
     for line in sys.stdin:
         request = json.loads(line)
         if not request["hypervisor"]:
             importlib.import_module("hypervisors.vmware.adapter")  # once, not in each fork
         reads, writes = os.pipe()
+        gc.freeze()  # a collection in a fork would go through all that is loaded, and copy its pages
         child = os.fork()
         if not child:
             os.close(reads)
