@@ -18,6 +18,7 @@ from hypervisors.wire import ssh
 
 FOLDER = ".vmmigrate-"
 _ABANDONED = 7 * 86_400  # seconds: a folder that a killed program left; a run may wait for its window for days
+_SHOWS_KEYS = r"ssh-keygen -lf $env:ProgramData\ssh\ssh_host_ed25519_key.pub"
 _POWERSHELL = "powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -File"
 
 
@@ -132,6 +133,7 @@ def open_session(target: Target, access: Access) -> Session:
         host_key=access.ssh.host_key,
         known_hosts=access.ssh.known_hosts or _known_hosts(),
         called="the Hyper-V host",
+        shows_keys=_SHOWS_KEYS,
     )
     key = ssh.SshKey(access.ssh.key_file) if access.ssh.key_file else None
     login = ssh.Login(

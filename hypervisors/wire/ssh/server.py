@@ -27,7 +27,7 @@ class SshServer:
     """Where to connect and what to trust. `timeout` in seconds, for connecting and for logging in.
 
     `also`: lines of the keys that the same machine may show instead of `host_key` by then.
-    `called`: what it is for, in a message ('the jump host').
+    `called`: what it is for, in a message ('the jump host'). `shows_keys`: the command that shows its own keys there.
     """
 
     host: str
@@ -38,6 +38,7 @@ class SshServer:
     timeout: float = SSH.most
     dial: Dial = dial_straight
     called: str = ""
+    shows_keys: str = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
     also: Callable[[], Sequence[str]] = tuple
 
     def __str__(self) -> str:
@@ -104,9 +105,9 @@ def verify(server: SshServer, shown: HostKey, settings: str) -> None:
     expected = f"expected was {' or '.join(wanted)}" if wanted else "it is not known here"
     raise TrustRefused(
         f"the SSH host key of {server} is {kind} {shown.fingerprint}; {expected}",
-        hint="compare with the machine's own (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at the machine's"
-        f" screen) and pin the right one with {settings}.host_key"
-        + ("" if server.host_key else ", or add it to known_hosts"),  # a pin decides first
+        hint=f"compare with the machine's own (`{server.shows_keys}` at the machine's screen) and pin the right one"
+        f" with {settings}.host_key" + ("" if server.host_key else ", or add it to known_hosts"),  # a pin decides first
+        seen=shown.fingerprint,
     )
 
 
