@@ -42,6 +42,7 @@ class TinyHypervisor:
     plugged_in: set[str] = field(default_factory=set)  # ids
     off: set[str] = field(default_factory=set)
     others: list[Holder] = field(default_factory=list)  # machines of nobody's run with the gateway's MAC
+    old_autostart: bool = True
     calls: list[str] = field(default_factory=list)
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
 
@@ -72,7 +73,7 @@ class TinyHypervisor:
             "bios",
             nics,
             (),
-            autostart=vm == self.old,
+            autostart=vm == self.old and self.old_autostart,
             notes=self.notes,
         )
 

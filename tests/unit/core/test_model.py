@@ -16,7 +16,9 @@ from vmmigrate.facts import (
     Claim,
     ConsoleClosed,
     Frozen,
+    HostKeys,
     Intake,
+    KeptHostKeys,
     MailAccount,
     MailBack,
     NewGuest,
@@ -36,6 +38,7 @@ from vmmigrate.facts import (
 from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.learnt import Facts, group_to_json
 from vmmigrate.model import Premise, plan_from_json, plan_to_json
+from vmmigrate.steps.accounts import AccountsMade
 from vmmigrate.steps.decide import Decided
 from vmmigrate.steps.migration import MIGRATE
 
@@ -55,6 +58,9 @@ ONE_OF_EACH = (
     OldState({"djigzo": "5.4.1"}, "mailgw ESMTP", {"postfix": "active"}, {"myhostname": "ab"}, "192.0.2.1"),
     Backup("b.tgz", "gzip", 2**33, "e" * 64, 2, {"cm_users": TableDigest(3, "d")}, by_hand=True),
     TlsKept("a" * 64, "", ("expires soon",)),
+    KeptHostKeys({"ed25519": "ssh-ed25519 AAAA"}),
+    AccountsMade(("anna",)),
+    HostKeys(("mailgw ssh-ed25519 AAAA",), ("ssh-ed25519 AAAA",)),
     NewVm(VmRef("id", "new"), "52:54:00:00:00:01", "52:54:00:00:00:02"),
     GUEST,
     Reboot("8e7c"),

@@ -651,6 +651,7 @@ def before_autostart(folder: Path) -> None:
 
 def test_the_new_vm_starts_as_the_old_one_did(tmp_path: Path, tiny: TinyHypervisor) -> None:
     before_autostart(tmp_path)
+    tiny.old_autostart = False
     assert operations.resume("r1", parts(tmp_path, tiny, itineraries=(alone("autostart"),))) == "migrated"
     assert changes(tiny)[0] == f"set_autostart {NEW.name} True second"
 
@@ -658,6 +659,7 @@ def test_the_new_vm_starts_as_the_old_one_did(tmp_path: Path, tiny: TinyHypervis
 def test_a_host_that_starts_nothing_is_told_and_hinders_no_migration(tmp_path: Path, tiny: TinyHypervisor) -> None:
     before_autostart(tmp_path)
     told: list[Event] = []
+    tiny.old_autostart = False
     tiny.before["set_autostart"] = raises(NOT_HERE)
     assert (
         operations.resume("r1", parts(tmp_path, tiny, listen=told.append, itineraries=(alone("autostart"),)))

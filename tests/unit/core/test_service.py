@@ -99,7 +99,7 @@ def test_mail_flows_through_the_one_that_greets(
 @pytest.mark.parametrize(
     ("records", "plugged", "off", "refused", "why"),
     [
-        (done(LIVE), (), (), None, f"mailgw is running, unplugged; {NEW.name} is running, unplugged"),
+        (done(LIVE), (), (), REFUSED, f"mailgw is running, unplugged; {NEW.name} is running, unplugged"),
         (done(LIVE), (NEW,), (), None, f"{NEW.name} is plugged in, and the run has not opened it"),
         (done(CLOSED), (OLD,), (), REFUSED, "mailgw is plugged in, but no SMTP at 192.0.2.10:25: "),
         (
@@ -150,7 +150,7 @@ def test_while_another_process_works_no_command_is_offered(tmp_path: Path) -> No
     tiny = TinyHypervisor(plugged_in={"nobody"})
     rundir = record(tmp_path, "r1", done(LIVE))
     with locked(rundir, "migrate"):
-        given = parts(tmp_path, tiny)
+        given = parts(tmp_path, tiny, open_doors=doors_to(Porter(tiny, REFUSED)))
         found = service(known_runs.status("r1", given), given)
     assert found is not None
     assert re.match(r"MAIL: DOWN since 2.* UTC: now wait for it: migrate on \S+ \(process \d+\) since ", str(found))
