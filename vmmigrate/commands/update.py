@@ -147,14 +147,14 @@ def start(
         request = Request(
             host,
             packages,
-            sha256sums,
-            signed_by,
-            vm,
-            old_packages,
-            no_way_back,
-            limits_of(log_limits) if log_limits else None,
-            from_repository,
-            None if pam is None else pam is Switch.ON,
+            sums=sha256sums,
+            key=signed_by,
+            vm=vm,
+            old_packages=old_packages,
+            no_way_back=no_way_back,
+            log_limits=limits_of(log_limits) if log_limits else None,
+            from_repository=from_repository,
+            pam=None if pam is None else pam is Switch.ON,
         )
         made = update.plan(request, settings, parts)
         if made.nothing_to_do:
@@ -193,7 +193,9 @@ def plan(
 
     def act(parts: "Parts", settings: Any) -> None:
         made = update.plan(
-            Request(host, packages, sha256sums, signed_by, vm, from_repository=from_repository), settings, parts
+            Request(host, packages, sums=sha256sums, key=signed_by, vm=vm, from_repository=from_repository),
+            settings,
+            parts,
         )
         show_result(plan_lines(made), plan_json(made), json=json)
 
