@@ -152,7 +152,7 @@ FOUND = {
         ),
     ),
     "the old VM gets its host's autostart back in the switch": (
-        Leg("migrate", during=(("before guest 198.51.100.100: ping", move("boots-old")),)),
+        Leg("migrate", during=((1, move("snapshot-old")), ("before guest 198.51.100.100: ping", move("revert-old")))),
     ),
 }
 
