@@ -1,6 +1,7 @@
 """Hand over the host's autostart, which only one of both may have, and leave a note on each VM."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from hypervisors import NotFound, NotSupported, VmRef
 from vmmigrate.errors import NeedsAttention
@@ -23,8 +24,9 @@ def _take_it_again(run: Run) -> None:
     """Somebody may have given it back to the old VM since the switch took it."""
     old = run.plan.old
     if not gone.old_is_gone(run) and run.hypervisor.inventory(old).autostart:
-        run.remark(f"{old.name} would start with its host again: its autostart is switched off once more")
-        run.hypervisor.set_autostart(old, autostart=False)
+        with suppress(NotSupported):  # by a host that starts nothing
+            run.hypervisor.set_autostart(old, autostart=False)
+            run.remark(f"{old.name} would have started with its host again: its autostart was switched off once more")
 
 
 def autostart_holds(run: Run) -> Iterator[Check]:
