@@ -59,8 +59,7 @@ def is_undone(run: Run) -> Iterator[Check]:
     known = run.facts.last(ConsoleClosed)
     if known is None or not run.doors.is_at_hand(run.doors.old):
         return
-    look = firewall.look_at(run.old_shell)
-    seen = "closed" if firewall.console_closed(look) else "open"
+    seen = "closed" if firewall.console_closed(run.old_shell) else "open"  # no more is asked: rules of sudoers name it
     yield Check("console-open", "the old gateway's console, to others", "open", seen, Verdict.of(seen == "open"))
 
 
