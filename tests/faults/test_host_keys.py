@@ -4,12 +4,14 @@ import pytest
 
 from fixtures.appliance import commands, hostkey
 from fixtures.appliance.commands import Caller, Outcome
+from fixtures.model.world import ADDRESS
 from tests.faults.model import Model
 from tests.faults.process import Killed
 from tests.faults.test_looked_at import look
 from tests.faults.test_silence import in_a_copy, serving
+from vmmigrate import known_runs
 from vmmigrate.errors import Guarded
-from vmmigrate.events import FLOWING
+from vmmigrate.events import FLOWING, silent
 from vmmigrate.run.record import Record, read
 from vmmigrate.settings.models import CarrySettings
 
@@ -57,6 +59,9 @@ def test_they_are_left_where_the_settings_say_so() -> None:
     old, new = keys(model)
     assert new != old
     assert not (model.desk.folder / "runs" / model.desk.run_id / "host-keys.age").exists()
+    said = "; ".join(known_runs.status(model.desk.run_id, model.desk.parts(silent)).left_to_you)
+    assert "is another one" in said
+    assert f"ssh-keygen -R {ADDRESS}, and add: {ADDRESS} {new}" in said
 
 
 @pytest.mark.parametrize("fault", ["check", "no key"])

@@ -80,8 +80,8 @@ def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story:
     for words in (
         "accepted (listeners): ports at which the guests listen",
         "restarts the browser or clears its cache",
-        f"the SSH host key at {story.lab.address} is another one",
-        f", and add: [{story.lab.address}]:{story.lab.ssh_port} {hostkey.public_line(new_root(story))}",
+        f"the SSH host keys at {story.lab.address} are still the old gateway's",
+        f"; for known_hosts: [{story.lab.address}]:{story.lab.ssh_port} {hostkey.public_line(new_root(story))}",
         f"by its id ({story.lab.old_id})",
         story.new_vm()["id"],
     ):
