@@ -259,9 +259,10 @@ class Opened:
 class HostKeys:
     """The new gateway's lines of known_hosts. `kept`: the old one's public keys that it may show from then on.
 
-    Learnt by `host-keys` before it acts.
+    `settled`: they are in place and proved, or are not to be. Learnt by `host-keys` before it acts, and at its end.
     """
 
     since: ClassVar[int] = 3
     lines: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    settled: bool = False

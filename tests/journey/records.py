@@ -19,7 +19,7 @@ REMARK = ("verify",)  # those that have something to say in this lab: an edit of
 LOOKS = tuple(step.name for step in MIGRATE.steps if step.looks_back)  # a look is recorded right before these
 SEEN = ("note-old", "ready", "verify", "decide", "verify-live")
 LEARN = (*ONCE, *SEEN, "autostart", "export", "collect-tls", "install-tls", "host-keys")
-TWICE = ("collect-tls",)  # those that learn two things
+TWICE = ("collect-tls", "host-keys")  # those that learn two things
 
 
 def forward(steps: Sequence[str], known: Collection[str] = ()) -> Iterator[Line]:

@@ -38,19 +38,24 @@ def collect(run: Run, look: LookingShell) -> None:
 
 def do(run: Run) -> None:
     """Last of all that is copied, with mail flowing: what of it fails is no reason to go back, and is said."""
+    before = run.facts.last(HostKeys)
+    if before is not None and before.settled:
+        run.learn(before)  # a way back took nothing of it, and was refused: the guest need not answer for this
+        return
     first, kept = run.new_shell, run.facts.find(KeptHostKeys)
     look = hostkeys.look_at(first)
     own = hostkeys.public(look)
     if kept is None:
-        run.learn(HostKeys(_lines(run, own, {})))
+        run.learn(HostKeys(_lines(run, own, {}), settled=True))
         return
     run.learn(HostKeys(_lines(run, own, kept.lines), tuple(kept.lines.values())))  # from now on it may show either
     try:
         hostkeys.place(first, look, _collected(run))
         _prove(run, look, kept)
+        run.learn(HostKeys(_lines(run, own, kept.lines), tuple(kept.lines.values()), settled=True))
     except Problem as problem:
         hostkeys.put_back(first, tuple(kept.lines))
-        run.learn(HostKeys(_lines(run, hostkeys.public(hostkeys.look_at(first)), {})))
+        run.learn(HostKeys(_lines(run, hostkeys.public(hostkeys.look_at(first)), {}), settled=True))
         run.remark(f"the new gateway keeps its own SSH host keys: those of the old one are not taken: {problem}")
 
 
