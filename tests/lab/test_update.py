@@ -56,6 +56,7 @@ def is_new(updates: Updates) -> bool:
     return f"djigzo ii {NEW}" in state["packages"] and set(state["units"].values()) == {"active", "inactive"}
 
 
+@pytest.mark.long
 def test_a_guest_is_updated_under_mail_and_finished(updates: Updates) -> None:
     updates.guest.put(CONFFILE, b"by hand\n")
     with updates.mail() as account:
@@ -70,7 +71,6 @@ def test_a_guest_is_updated_under_mail_and_finished(updates: Updates) -> None:
     assert (updates.guest.snapshots, updates.guest.state()["left"]) == ([], "")
 
 
-@pytest.mark.long
 def test_packages_that_somebody_else_works_on_are_left_alone(updates: Updates) -> None:
     """lslocks of a real kernel: the plan says who it is."""
     updates.guest.put("/root/holds.py", HOLDS_LOCK.encode())
