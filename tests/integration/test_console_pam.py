@@ -30,6 +30,9 @@ BESIDE_OTHERS = FORM.format(
 SELECT = FORM.format(
     '<label>PAM<select name="x"><option value="1"{}>Enabled<option value="0">Disabled</select></label>'
 )
+SELECT_OFF = FORM.format(
+    '<label>Disable PAM<select name="x"><option value="1"{}>Yes<option value="0">No</select></label>'
+)
 
 
 class Kept:
@@ -66,8 +69,14 @@ class Kept:
         (BESIDE_SPAM, "x", False),
         (BESIDE_OTHERS, "x", False),
         (SELECT, "x", False),
+        (SELECT_OFF, "x", True),
+        (TURNS_OFF.replace("Disable PAM", "PAM login is disabled"), "x", True),
+        (TURNS_OFF.replace("Disable PAM", "No PAM"), "x", True),
     ],
-    ids=["plain", "turns-off", "heading", "no-label", "beside-spam", "beside-others", "choice"],
+    ids=[
+        *("plain", "turns-off", "heading", "no-label", "beside-spam", "beside-others", "choice"),
+        *("choice-turns-off", "is-disabled", "no-pam"),
+    ],
 )
 def test_it_is_switched_once_and_read_again(tmp_path: Path, form: str, field: str, inverse: bool, on: bool) -> None:
     kept = Kept(form, field, ticked=on is inverse)
@@ -111,3 +120,39 @@ def test_what_only_sounds_like_it_is_not_taken(tmp_path: Path, form: str) -> Non
             console.switch_pam(on=True)
     assert "POST /keep" not in odd.lines
     assert any(key.startswith("console.pam.") for key in failed.value.keys)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(
+            PLAIN.replace("Enable PAM login", label)
+            for label in (
+                "Enable PAM authentication for users without a local account",
+                "PAM authentication (not for LDAP)",
+                "Disable PAM for users that are not local",
+                "Do not disable PAM",
+                "Enable blocking of PAM",
+                "Prevent log-ins by PAM",
+                "Use local accounts instead of PAM",
+                "PAM log-ins where LDAP is off",
+            )
+        ),
+        UNLABELLED.replace("enablePam", "pamDisabledFor"),
+        PLAIN.replace("Enable PAM login", "PAM").replace('"x"', '"disablePam"'),
+        NAMED.replace("<legend>PAM<", "<legend>PAM is not used<"),
+        SELECT.replace(">PAM<", ">PAM, not LDAP<"),
+    ],
+)
+@pytest.mark.parametrize("ticked", [True, False])
+def test_what_could_mean_either_is_neither_read_nor_set(tmp_path: Path, form: str, ticked: bool) -> None:
+    odd = OddConsole(Kept(form, ticked=ticked).routes)
+    with odd.running(tmp_path) as console:
+        console.log_in(ADMIN)
+        with pytest.raises(NotDiscovered) as failed:
+            console.pam()
+        for on in (True, False):
+            with pytest.raises(NotDiscovered):
+                console.switch_pam(on=on)
+    assert "POST /keep" not in odd.lines
+    assert "leave --pam out" in failed.value.hint

@@ -1,5 +1,6 @@
 """The form that says whether Unix accounts may log in to the console by PAM: read, filled in, its button found."""
 
+import re
 from collections.abc import Iterator
 
 from vmmigrate.appliance.web import vocabulary as words
@@ -10,6 +11,7 @@ from vmmigrate.appliance.web.scoring import Sign, says
 from vmmigrate.errors import NotDiscovered
 
 BY_HAND = "set it in a browser, and leave --pam out"
+_WORDS_OF_A_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")  # `disablePam`, `pam_disabled`
 _BOX = Decision[Field](
     "pam.enabled",
     "box that lets Unix accounts log in by PAM",
@@ -50,7 +52,7 @@ def button(decisions: Decisions, form: Form) -> Field | None:
 
 
 def is_on(field: Field) -> bool:
-    """As it was served. Raises NotDiscovered where neither choice is chosen."""
+    """As it was served. Raises NotDiscovered where neither choice is chosen, or a tick could mean either."""
     if not field.choices:
         return field.chosen is not _turns_off(field)
     chosen = next((choice for choice in field.choices if choice.chosen), None)
@@ -58,18 +60,32 @@ def is_on(field: Field) -> bool:
         raise NotDiscovered(
             f"{field.label or field.name} is neither on nor off", hint=BY_HAND, keys=full("pam.enabled")
         )
-    return chosen == _choice(field, on=True)
+    return chosen == _choice(field, on=not _turns_off(field))
 
 
 def filled(field: Field, *, on: bool) -> Filled:
+    """Raises NotDiscovered where a tick could mean either."""
+    ticked = on is not _turns_off(field)
     if field.choices:
-        return {field: _choice(field, on=on).value}
-    return {field: (field.value or "on") if on is not _turns_off(field) else ""}
+        return {field: _choice(field, on=ticked).value}
+    return {field: (field.value or "on") if ticked else ""}
 
 
 def _turns_off(field: Field) -> bool:
-    """`Disable PAM`: a tick there means off."""
-    return says(words.OFF, field.label)
+    """`Disable PAM`: a tick there means off. Raises NotDiscovered where the words could mean either.
+
+    A profile cannot settle that: it names the field, not what a tick there means.
+    """
+    name = _WORDS_OF_A_NAME.sub(" ", field.name)
+    said = field.label or name
+    if not any(says(words.DENIES, text) for text in (field.label, name, field.group)):
+        return False
+    denials = re.findall(words.DENIES, f"{said} {field.group}", re.IGNORECASE)
+    if len(denials) == 1 and says(words.TURNS_OFF, said) and not says(words.ON, said):
+        return True
+    raise NotDiscovered(
+        f'a tick at "{said}" could turn log-ins by PAM on or off: its words say neither for sure', hint=BY_HAND
+    )
 
 
 def _both(field: Field) -> bool:

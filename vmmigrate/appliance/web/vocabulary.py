@@ -65,6 +65,17 @@ PAM = r"\bPAM\b"
 PAM_NAME = r"(?<![a-z])pam|(enable|allow|use|with)pam"
 ON = r"\b(on|true|enabled?|allow(ed)?|active|activated?)\b"
 OFF = r"\b(off|false|disabled?|den(y|ied)|forbid(den)?|inactive|deactivated?|no|not|without|block(ed)?)\b"
+# Of "Allow PAM for users without a local account" nobody can say by its words alone what a tick does: what denies, at
+# any place, and what surely turns PAM off.
+DENIES = (
+    rf"{OFF}|\b(disabl|deni(es|al)|forbid|deactivat|block|prevent|prohibit|refus|reject|restrict|exclud|suppress|bypass"
+    r"|ignor|skip|hid(e|den)\b|lock|replac|(non|never|except|unless|instead|rather|stop|nobody|none)\b)"
+    r"|n['\u2019]t\b"
+)
+TURNS_OFF = (
+    r"^\W*(disable|deactivate|deny|forbid|block|no)\s+(\w+\s+(by|with|through|via)\s+)?PAM\b"
+    r"|^\W*PAM\s+(\w+[\s-]+){0,2}(is\s+|are\s+)?(disabled|deactivated|denied|forbidden|blocked|off)\W*$"
+)
 BESIDE_PAM = (
     r"\bonly\b|debug|\bgroups?\b|\bservice\b|\btest|\bsync|\bcreat|\bfall[\s-]?back|\blog(ging|file)?\b(?![\s-]?in)"
 )
