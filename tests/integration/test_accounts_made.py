@@ -13,6 +13,7 @@ from vmmigrate.appliance import accounts
 from vmmigrate.appliance.accounts import Account
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing
+from vmmigrate.errors import CommandFailed
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace needs root")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" + "A" * 43
@@ -41,7 +42,8 @@ class Namespace:
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         done = subprocess.run((*self._enter, *argv), capture_output=True, text=True, check=False, timeout=timeout)
-        assert not check or done.returncode == 0, (argv, done.stderr)
+        if check and done.returncode != 0:
+            raise CommandFailed(f"{argv}: {done.stderr}", hint="")
         return Result(done.returncode, done.stdout, done.stderr)
 
     def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
@@ -49,7 +51,10 @@ class Namespace:
 
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         line = installing.script(files, folders, "mark")
-        subprocess.run((*self._enter, "sh", "-c", line), input=installing.stream(files, "mark"), check=True)
+        given = installing.stream(files, "mark")
+        done = subprocess.run((*self._enter, "sh", "-c", line), input=given, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise CommandFailed(f"install: {done.stderr!r}", hint="")
 
     def read_file(self, path: str) -> bytes:
         return self.run(("cat", path)).stdout.encode()
@@ -105,3 +110,23 @@ def test_the_real_programs_take_it_and_it_may_be_done_again(guest: Namespace) ->
     assert guest.run(("cat", keys)).stdout == f'from="192.0.2.1" {KEY} her\n'
     owners = guest.run(("stat", "-c", "%a %U", "/home/carried_second/.ssh", keys)).stdout.splitlines()
     assert owners == ["700 carried_second", "600 carried_second"]
+
+
+def test_what_an_account_puts_in_its_home_leads_root_nowhere(guest: Namespace) -> None:
+    """Its folder a link to another's, its file a link to what it may not read; the others get theirs all the same."""
+    made = tuple(
+        Account(name, 0, "", "/etc", "/bin/sh", keys=f"{KEY} {name}\n") for name in ("linked", "reads", "ordinary")
+    )
+    accounts.make(guest, accounts.room(guest), made)
+    before = guest.run(("stat", "-c", "%a %U", "/etc")).stdout
+    guest.run(("ln", "-s", "/etc", "/home/linked/.ssh"))
+    guest.run(("runuser", "-u", "reads", "--", "mkdir", "/home/reads/.ssh"))
+    guest.run(("sh", "-c", f"umask 077; echo {KEY[:-1]}B of-root > /etc/of-root"))
+    guest.run(("ln", "-s", "/etc/of-root", "/home/reads/.ssh/authorized_keys"))
+    given = accounts.give_keys(guest, accounts.room(guest), made)
+    assert guest.run(("stat", "-c", "%a %U", "/etc")).stdout == before
+    assert guest.run(("test", "-e", "/etc/authorized_keys"), check=False).status == 1
+    assert guest.run(("cat", "/home/reads/.ssh/authorized_keys")).stdout == f"{KEY} reads\n"
+    assert guest.run(("cat", "/home/ordinary/.ssh/authorized_keys")).stdout == f"{KEY} ordinary\n"
+    assert given.number == 2
+    assert [words.split(" ")[0] for words in given.refused] == ["linked"]

@@ -10,6 +10,7 @@ from vmmigrate.appliance import authorized
 from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.errors import CommandFailed
 from vmmigrate.reading import whole
 
 _SHADOW, _GROUPS, _SHELLS = ("cat", "/etc/shadow"), ("cat", "/etc/group"), ("cat", "/etc/shells")
@@ -138,25 +139,43 @@ def _making(there: Room, account: Account, taken: Collection[str]) -> Iterator[t
         yield ("usermod", "-a", "-G", ",".join(groups), account.name)
 
 
-def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> int:
-    """What is missing in each authorized_keys, behind what is there; how many keys. All these accounts are there.
+@dataclass(frozen=True)
+class Given:
+    """`number`: keys that were added. `refused`: whose keys could not be, and why."""
 
-    May be done again. Raises CommandFailed.
+    number: int
+    refused: tuple[str, ...]
+
+
+def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> Given:
+    """What is missing in each authorized_keys, behind what is there. All these accounts are there.
+
+    An account may put links in its home at any moment: so its file is read, and the folder made, with its own rights.
+    May be done again.
     """
-    look, homes = LookingShell(shell), [there.home(each) for each in accounts]
-    look.ahead(*map(authorized.question, homes), user="root")
-    files, owned, number = [], [], 0
-    for account, home in zip(accounts, homes, strict=True):
-        here = look.run(authorized.question(home), user="root", check=False).stdout
-        missing, group = authorized.missing(here, account.keys), there.accounts[account.name][3]
-        if missing:
-            text = "\n".join((*here.split("\n"), *missing)).strip("\n")
-            meta = FileMeta("0600", account.name, group)
-            files.append(NewFile(f"{home}/.ssh/authorized_keys", f"{text}\n".encode(errors="replace"), meta))
-            owned.append(("chown", f"{account.name}:{group}", f"{home}/.ssh"))
+    look = LookingShell(shell)
+    asked = {each.name: _by(each.name, authorized.question(there.home(each))) for each in accounts}
+    look.ahead(*asked.values(), user="root")
+    number, refused = 0, []
+    for account in accounts:
+        here = look.run(asked[account.name], user="root", check=False).stdout
+        missing = authorized.missing(here, account.keys)
+        try:
+            if missing:
+                _add(shell, there, account, "\n".join((*here.split("\n"), *missing)).strip("\n"))
             number += len(missing)
-    if files:
-        folders = [argv[2] for argv in owned]
-        shell.install(*files, folders=folders)
-        shell.run(in_order(*owned, ("chmod", "700", *folders)), user="root")
-    return number
+        except CommandFailed as failed:
+            refused.append(f"{account.name} ({failed})")
+    return Given(number, tuple(refused))
+
+
+def _add(shell: Shell, there: Room, account: Account, text: str) -> None:
+    """`install` follows no link: it sees from within the folder where that is."""
+    folder, meta = f"{there.home(account)}/.ssh", FileMeta("0600", account.name, there.accounts[account.name][3])
+    shell.run(_by(account.name, ("mkdir", "-p", "-m", "700", folder)), user="root")
+    shell.install(NewFile(f"{folder}/authorized_keys", f"{text}\n".encode(errors="replace"), meta))
+
+
+def _by(name: str, argv: Sequence[str]) -> tuple[str, ...]:
+    """Run by root, with no more than that account's rights."""
+    return ("runuser", "-u", name, "--", *argv)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vmmigrate.appliance import accounts, authorized
-from vmmigrate.appliance.accounts import Account, Room
+from vmmigrate.appliance.accounts import Account, Given, Room
 from vmmigrate.appliance.looking import looking
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest
@@ -41,17 +41,19 @@ def do(run: Run) -> None:
         run.learn(AccountsMade(tuple(each.name for each in made)))
     accounts.make(run.new_shell, there, made)
     after = accounts.room(run.new_shell) if made else there
-    number = accounts.give_keys(run.new_shell, after, read)
-    _say(run, made, after, number)
+    _say(run, made, after, accounts.give_keys(run.new_shell, after, read))
 
 
 def chosen(wanted: tuple[str, ...], people: dict[str, Account]) -> tuple[str, ...]:
     return tuple(people) if wanted == ALL_ACCOUNTS else wanted
 
 
-def _say(run: Run, made: tuple[Account, ...], there: Room, keys: int) -> None:
+def _say(run: Run, made: tuple[Account, ...], there: Room, keys: Given) -> None:
     named = ", ".join(_in_words(each, there) for each in made) or "none"
-    run.remark(f"accounts made in the new gateway: {named}; keys added: {keys}; files of sudoers are not carried")
+    lacks = f"; no key could be added for {', '.join(keys.refused)}" if keys.refused else ""
+    run.remark(
+        f"accounts made in the new gateway: {named}; keys added: {keys.number}{lacks}; files of sudoers are not carried"
+    )
 
 
 def _in_words(account: Account, there: Room) -> str:
