@@ -36,8 +36,13 @@ def transplant(stored: Path, story: Told) -> None:
 
 
 def grafted(then: Any, now: Any) -> Any:
-    """`then`, with each value that `now` has at the same place and of the same kind."""
+    """`then`, with each value that `now` has at the same place and of the same kind.
+
+    Where no key is in both it is by what a lab has, as a leaf by its kind of key.
+    """
     if isinstance(then, dict) and isinstance(now, dict):
+        if then and now and not then.keys() & now.keys():
+            return now
         return {key: grafted(value, now[key]) if key in now else value for key, value in then.items()}
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         return [grafted(one, other) for one, other in zip(then, now, strict=True)]
