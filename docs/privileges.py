@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from hypervisors.kvm.privileges import CALLS, rule
 from hypervisors.vmware.privileges import METHODS, role
-from vmmigrate.appliance.privileges import GOING_BACK, PHASES, PRIVILEGES, READING, SWITCHING, rules
+from vmmigrate.appliance.privileges import ACCOUNTS, GOING_BACK, PHASES, PRIVILEGES, READING, SWITCHING, rules
 from vmmigrate.appliance.ssh.sudoers import command
 
 _BEFORE = """# What it may do, and no more
@@ -24,6 +24,9 @@ shows. A gateway whose `main.cf` or `server.xml` names other files, or that has 
 four reading lines for those. You need not look for them: a command that sudo refuses ends `vmmigrate plan` with the
 very lines that are missing, all of that look at once. `plan` needs the lines under *read* alone; so give these first,
 and the rest before `migrate`.
+
+Whoever leaves `carry.accounts` empty leaves out the line of `/etc/shadow`; `plan` asks sudo whether it may be run.
+The three lines of SSH host keys may be left out too: then the new gateway keeps its own, and the plan says so.
 
 Each map that `main.cf` names, and the home of each account that people log in to, is one more line (`sha256sum`,
 `cat`). What may not be read is not known, and is then yours to decide
@@ -48,6 +51,7 @@ is root's equal, whatever a list says. Remove it or its rights there when the ru
 """
 _TITLES = {
     READING: "Read: `plan`, `backup`, `probe`, and until the switch",
+    ACCOUNTS: "Accounts: only with `carry.accounts`, besides",
     SWITCHING: "The switch: `migrate`, `cutover`, `rehearse`, besides",
     GOING_BACK: "Going back: `rollback`, and a run that goes back by itself",
 }

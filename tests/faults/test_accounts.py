@@ -6,6 +6,10 @@ from fixtures.appliance.files import Root
 from tests.faults.model import Model
 from tests.faults.test_host_keys import remarks
 from tests.faults.test_silence import in_a_copy
+from vmmigrate.appliance import authorized
+from vmmigrate.appliance.privileges import ACCOUNTS, PHASES, READING, rules
+from vmmigrate.appliance.ssh.sudoers import rule
+from vmmigrate.errors import PlanRefused
 from vmmigrate.settings.models import CarrySettings
 
 KEY, OTHER = (f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{letter * 43}" for letter in "AB")
@@ -71,6 +75,37 @@ def test_no_more_than_those_that_are_named_and_what_is_there_already_stays() -> 
     assert "alice" not in rows(root, "/etc/passwd")
     assert rows(root, "/etc/shadow")["sa"][1].startswith("$y$")
     assert root.text("/home/sa/.ssh/authorized_keys") == f"{OTHER}\n"
+
+
+LISTED = "/etc/sudoers.d/vmmigrate"
+
+
+@in_a_copy
+def test_by_a_list_of_sudoers_it_takes_the_lines_that_are_documented_for_it() -> None:
+    """And what the plan does not find permitted ends there, with the lines, and not after the import."""
+    model = Model()
+    with_people(model, ("alice",))
+    root = rooted(model, model.world.old.id)
+    root.write(LISTED, rules("sa", READING).encode())
+    ended = model.desk.command("prepare")
+    assert isinstance(ended.error, PlanRefused), ended.text
+    for line in ("/usr/bin/cat /etc/shadow; ", "/usr/bin/cat /home/alice/.ssh/authorized_keys; or leave"):
+        assert f"sa ALL=(root) NOPASSWD: {line}" in ended.text
+    more = rule("sa", "root", authorized.question("/home/alice"))
+    root.write(LISTED, f"{rules('sa', READING, ACCOUNTS)}{more}\n".encode())
+    assert model.desk.command("prepare").error is None
+    assert rows(rooted(model, model.moves.new), "/etc/shadow")["alice"][1] == HASH
+
+
+@in_a_copy
+def test_a_list_of_sudoers_without_the_host_keys_leaves_the_new_gateway_its_own() -> None:
+    model = Model()
+    given = "".join(line for line in rules("sa", *PHASES).splitlines(keepends=True) if "ssh_host" not in line)
+    rooted(model, model.world.old.id).write(LISTED, given.encode())
+    assert model.desk.command("migrate").error is None
+    assert "the new gateway keeps its own SSH host keys: sudo on " in remarks(model)
+    assert "sa ALL=(root) NOPASSWD: /usr/bin/cat /etc/ssh/ssh_host_ed25519_key" in remarks(model)
+    assert not rooted(model, model.moves.new).has("/etc/ssh/ssh_host_ed25519_key.vmmigrate-own")
 
 
 @in_a_copy

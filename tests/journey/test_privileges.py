@@ -29,7 +29,11 @@ def refused(story: Story) -> str:
 @pytest.mark.slow
 def test_a_whole_run_asks_for_nothing_else(story: Story) -> None:
     permit(story, *PHASES)
-    for act in (story.plan, story.migrate, story.rollback, story.finish, story.migrate, story.finish):
+
+    def with_accounts() -> Told:
+        return story.migrate(carry={"accounts": ["*"]})
+
+    for act in (story.plan, story.migrate, story.rollback, story.finish, with_accounts, story.finish):
         told = act()
         assert (told.status, told.err, refused(story)) == (DONE, "", "")
 

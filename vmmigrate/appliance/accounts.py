@@ -13,7 +13,8 @@ from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import CommandFailed
 from vmmigrate.reading import whole
 
-_SHADOW, _GROUPS, _SHELLS = ("cat", "/etc/shadow"), ("cat", "/etc/group"), ("cat", "/etc/shells")
+SHADOW = ("cat", "/etc/shadow")
+_GROUPS, _SHELLS = ("cat", "/etc/group"), ("cat", "/etc/shells")
 _NAMED = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")  # what useradd takes, and no option (useradd(8), CAVEATS)
 _HOME = re.compile(r"/home(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 _HASH = re.compile(r"[$][A-Za-z0-9./$=,_-]{8,400}")  # crypt(5): anything else lets nobody in
@@ -50,12 +51,16 @@ def of_people(passwd: str) -> dict[str, Account]:
     return found
 
 
+def questions(people: Iterable[Account]) -> tuple[tuple[str, ...], ...]:
+    """What is asked of the old gateway as root."""
+    return (SHADOW, *(authorized.question(each.home) for each in people))
+
+
 def read(look: LookingShell, people: Mapping[str, Account]) -> tuple[Account, ...]:
-    """All of these, in one command as root."""
-    questions = [authorized.question(each.home) for each in people.values()]
-    look.ahead(_SHADOW, _GROUPS, *questions, user="root")
-    shadow = _by_name(look.run(_SHADOW, user="root").stdout)
-    groups = tuple(_by_name(look.run(_GROUPS, user="root").stdout).values())
+    """All of these."""
+    look.ahead(*questions(people.values()), user="root")
+    shadow = _by_name(look.run(SHADOW, user="root").stdout)
+    groups = tuple(_by_name(look.run(_GROUPS).stdout).values())
     return tuple(_read(look, each, shadow.get(each.name, []), groups) for each in people.values())
 
 

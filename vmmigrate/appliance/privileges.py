@@ -6,7 +6,7 @@ A run that asks for more is refused by such rules, and tests/journey/test_privil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vmmigrate.appliance import authorized, hostkeys, listeners, mailports, maps, sources, transports
+from vmmigrate.appliance import accounts, authorized, hostkeys, listeners, mailports, maps, sources, transports
 from vmmigrate.appliance.database import PSQL
 from vmmigrate.appliance.mail import FLUSH, SESSIONS, SETTINGS
 from vmmigrate.appliance.net import firewall, iptables, nft
@@ -17,8 +17,8 @@ from vmmigrate.appliance.stat import QUESTION as STAT
 from vmmigrate.appliance.tls import postfix
 from vmmigrate.appliance.units import BOOT_ID
 
-READING, SWITCHING, GOING_BACK = "read", "switch", "go back"
-PHASES = (READING, SWITCHING, GOING_BACK)
+READING, ACCOUNTS, SWITCHING, GOING_BACK = "read", "carry accounts", "switch", "go back"
+PHASES = (READING, ACCOUNTS, SWITCHING, GOING_BACK)
 
 # Where a gateway as installed has them; another path of main.cf or server.xml is one more of each of the four.
 FILES = ("/etc/tomcat9/server.xml", "/usr/share/djigzo-web/ssl/sslCertificate.p12", "/etc/postfix/tls.pem")
@@ -72,6 +72,11 @@ def _reading() -> Iterator[Privilege]:
     )
     for path in FILES:
         yield from of_files(path)
+
+
+def _accounts() -> Iterator[Privilege]:
+    """Their homes are asked anyway."""
+    yield Privilege(ACCOUNTS, "their passwords", accounts.SHADOW, gives="the hash of every password, root's too")
 
 
 def _switching() -> Iterator[Privilege]:
@@ -133,7 +138,7 @@ def _going_back() -> Iterator[Privilege]:
         yield Privilege(GOING_BACK, "start what brought mail by itself", sources.starting(units))
 
 
-PRIVILEGES = (*_reading(), *_switching(), *_by_iptables(), *_going_back())
+PRIVILEGES = (*_reading(), *_accounts(), *_switching(), *_by_iptables(), *_going_back())
 
 
 def rules(user: str, *phases: str) -> str:

@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hypervisors import Address, Carried, Fate
-from vmmigrate.appliance import authorized, mail, programs
+from vmmigrate.appliance import authorized, hostkeys, mail, programs
 from vmmigrate.appliance.accounts import of_people
+from vmmigrate.appliance.accounts import questions as accounts_as_root
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
+from vmmigrate.appliance.permitted import denied
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.queues import carrying
+from vmmigrate.appliance.ssh.sudoers import rule
 from vmmigrate.appliance.tls import as_shown
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.errors import NotDiscovered, PlanRefused
@@ -162,9 +165,24 @@ def accounts(look: Look) -> tuple[Carried, ...]:
             f"carry.accounts names {', '.join(unknown)}: the old gateway has no such account of people",
             f"it has {', '.join(people)}",
         )
-    fate = Fate.KEPT if wanted.host_keys == KEEP else Fate.DROPPED
-    why = "" if fate is Fate.KEPT else "carry.host_keys; who logs in there is warned of another machine"
+    asked = accounts_as_root([people[name] for name in names if name in people]) if names else ()
+    keys = hostkeys.QUESTIONS if wanted.host_keys == KEEP else ()
+    refused = denied(_shell(look), *asked, *keys)
+    if lines := _lines(look, [each for each in asked if each in refused]):
+        look.findings.error(
+            "accounts",
+            "sudo on the old gateway does not let this account read what is carried with accounts",
+            f"permit in sudoers (docs/privileges.md): {lines}; or leave carry.accounts empty",
+        )
+    why = "" if keys else "carry.host_keys; who logs in there is warned of another machine"
+    if lines := _lines(look, [each for each in keys if each in refused]):
+        why = f"sudo there does not let this account read them: {lines}"
+    fate = Fate.DROPPED if why else Fate.KEPT
     return (Carried("guest/SSH host keys", fate, why), *(_account(name, name in names) for name in people))
+
+
+def _lines(look: Look, commands: Sequence[Sequence[str]]) -> str:
+    return "; ".join(rule(look.settings.old.ssh.user, "root", each) for each in commands)
 
 
 def _account(name: str, carried: bool) -> Carried:

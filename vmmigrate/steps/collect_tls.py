@@ -3,6 +3,9 @@
 import io
 from collections.abc import Iterator
 
+from hypervisors import LoginRefused
+from vmmigrate.appliance.family import Software
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.facts import TlsInstalled, TlsKept
 from vmmigrate.findings import Check, Verdict
@@ -12,7 +15,7 @@ from vmmigrate.steps import host_keys
 
 def do(run: Run) -> None:
     software = run.doors.old.software(run.old_shell)
-    look = tls.look_at(run.old_shell, software, web=True, smtp=True, beside=host_keys.asked(run))
+    look = _look(run, software)
     bundle = tls.collect(look, software)
     findings = tls.refuse_unusable(bundle, run.plan.identity.mail_name)
     remarks = tuple(finding.seen for finding in findings)
@@ -22,6 +25,14 @@ def do(run: Run) -> None:
     smtp = bundle.smtp[0].fingerprint if bundle.smtp else ""
     run.learn(TlsKept(bundle.web[0].fingerprint, smtp, remarks))
     host_keys.collect(run, look)
+
+
+def _look(run: Run, software: Software) -> LookingShell:
+    """A list of sudoers as of an earlier version lacks the host keys: these are asked apart then."""
+    try:
+        return tls.look_at(run.old_shell, software, web=True, smtp=True, beside=host_keys.asked(run))
+    except LoginRefused:
+        return tls.look_at(run.old_shell, software, web=True, smtp=True)
 
 
 def undo(run: Run) -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 
-from hypervisors import NotYet, Problem, TrustRefused
+from hypervisors import LoginRefused, NotYet, Problem, TrustRefused
 from vmmigrate.appliance import hostkeys
 from vmmigrate.appliance.hostkeys import HostKey
 from vmmigrate.appliance.looking import LookingShell
@@ -27,7 +27,11 @@ def collect(run: Run, look: LookingShell) -> None:
     """While the old gateway can be asked: they are stored encrypted, as the TLS keys are."""
     if not asked(run):
         return
-    keys = hostkeys.read(look)
+    try:
+        keys = hostkeys.read(look)
+    except LoginRefused as refused:
+        run.remark(f"the new gateway keeps its own SSH host keys: {refused}; {refused.hint}")
+        return
     if not keys:
         run.remark("no SSH host key of the old gateway can be read: the new one keeps its own")
         return
