@@ -31,7 +31,7 @@ def test_a_whole_run_asks_for_nothing_else(story: Story) -> None:
     permit(story, *PHASES)
 
     def with_accounts() -> Told:
-        return story.migrate(carry={"accounts": ["*"]})
+        return story.migrate(carry={"accounts": "*"})
 
     for act in (story.plan, story.migrate, story.rollback, story.finish, with_accounts, story.finish):
         told = act()
