@@ -15,13 +15,15 @@ from hypervisors import Holder, Network, PowerState, Snapshot, VmRef
 from tests.faults.process import Killed
 from vmmigrate.appliance.database import DatabaseFacts, TableDigest
 from vmmigrate.appliance.port import NewFile, Result
-from vmmigrate.errors import CommandFailed
+from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.updating.packages import Package
 from vmmigrate.updating.planning import ServiceUnits, UpdatePlan
-from vmmigrate.updating.tools import State
+from vmmigrate.updating.tools import Coming, State
 
 HOST, VM, MAC = "mailgw.example.test", VmRef("0001", "mailgw"), "52:54:00:00:00:01"
 OLD, NEW = "4.6.2-0", "5.5.3"
+FETCHED = "another"  # what the packages need, and only a repository has
+THEIRS = "munin"  # a person's
 BACKEND, WEB, CORE = "djigzo", "djigzo-web", "ciphermail-core-os-no-deps"
 UNITS = ServiceUnits("rsyslog", "tomcat9", "djigzo", "ciphermail-gateway-backend")
 _OK = Result(0, "", "")
@@ -73,6 +75,7 @@ class World:
     snapshots: dict[str, Machine] = field(default_factory=dict)
     effects: int = 0
     dead: bool = False  # the process was killed: nothing of it has an effect any more
+    theirs: bool = False  # a person has installed a package of their own, on the machine without a snapshot
     story: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -213,6 +216,28 @@ class Dpkg:
     def rehearse(self, shell: object, paths: Sequence[str]) -> None:
         """All would fit."""
 
+    def fetch(self, shell: object, paths: Sequence[str]) -> None:
+        with self.world.effect("fetch") as machine:
+            machine.files[FETCHED] = "1"
+
+    def coming(self, shell: object, paths: Sequence[str]) -> Coming:
+        if self.world.dead:
+            raise Killed
+        if FETCHED in self.world.machine.packages:
+            return Coming((), ())
+        if FETCHED not in self.world.machine.files:
+            raise ApplianceError("not in the cache", hint="fetch it")
+        return Coming((FETCHED,), (FETCHED,))
+
+    def install_fetched(self, shell: object, names: Sequence[str]) -> None:
+        """Meanwhile a person installs something too."""
+        for name in names:
+            with self.world.effect(f"unpack {name}") as machine:
+                machine.packages[name] = State("iU", "1")
+            self._set_up(name)
+        self.world.theirs = True
+        self.world.machine.packages.setdefault(THEIRS, State("ii", "1"))
+
     def install(self, shell: object, paths: Sequence[str], *, back: bool = False) -> None:
         version = OLD if back else NEW
         names = [Path(path).stem for path in paths]
@@ -235,7 +260,7 @@ class Dpkg:
                 raise CommandFailed(f"{name}: its script failed", hint="look there")
             machine.packages[name] = State("ii", version)
 
-    def remove(self, shell: object, names: Sequence[str]) -> None:
+    def remove(self, shell: object, names: Sequence[str], *, purge: bool) -> None:
         for name in names:
             with self.world.effect(f"remove {name}") as machine:
                 machine.packages.pop(name, None)
@@ -317,5 +342,6 @@ def plan(run_id: str, *, vm: bool) -> UpdatePlan:
         "units": UNITS,
         "run_id": run_id,
         "pam": True,
+        "from_repository": not vm,
     }
     return UpdatePlan(HOST, "Debian", OLD, NEW, ("all",), (), (), **given, vm=VM if vm else None)  # type: ignore[arg-type]

@@ -445,6 +445,30 @@ def test_what_was_fetched_and_something_else_needs_by_now_stays_and_is_said(tale
     assert f"djigzo ii {OLD}" in packages
 
 
+@pytest.mark.skipif(not shutil.which("dpkg-scanpackages"), reason="needs a repository's tools")
+def test_what_the_gateway_itself_needs_is_fetched_and_no_package_of_a_person_goes(tale: Tale, tmp_path: Path) -> None:
+    """Its provider is there already. The cache is cleaned in between; then a person installs something."""
+    new = needing_another(tmp_path / "new", tale.host, "djigzo")
+    build_deb(core_os("debian", "5.0"), tale.host.root / "root")
+    tale.host.run(("sh", "-c", "dpkg --install /root/ciphermail-core-os-*.deb"), check=True)
+    told = tale.update("--from-repository", packages=new, stop=("SIGKILL", "after", ("done", "copy")))
+    assert told.status == KILLED, told.err
+    next((tale.host.root / "var/cache/apt/archives").glob("another_*.deb")).unlink()
+    told = tale("resume", tale.run_id, stop=("SIGKILL", "after", ("done", "install")))
+    assert told.status == KILLED, told.err
+    assert "another ii 1-1" in tale.world()["packages"]
+    assert tale("rollback", tale.run_id, "--yes", "--scope", "release").status == DONE
+    assert not any(line.startswith("another") for line in tale.world()["packages"])
+    build_deb(Stub("local", "1-1", conffile="/etc/local.conf"), tale.host.root / "root")
+    tale.host.run(("sh", "-c", "dpkg --install /root/local_*.deb"), check=True)
+    before = tale.world()
+    told = tale("resume", tale.run_id)
+    assert told.status == DONE, told.err
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert {**tale.world(), "left": []} == {**before, "left": []}
+
+
 # ---- a host that is not as it should be ----------------------------------------------------------------------
 
 

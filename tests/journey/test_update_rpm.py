@@ -5,7 +5,10 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -126,15 +129,36 @@ def test_a_disk_that_is_full_goes_back(tale: Tale, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (shutil.which("dnf") and shutil.which("createrepo_c")), reason="needs a repository's tools")
 def test_dependencies_come_from_the_repositories_of_the_host(tale: Tale, tmp_path: Path) -> None:
+    """They are fetched before anything stops: nobody serves them any more when they are installed."""
     new = needing_another(tmp_path / "new", tale.host)
     before = tale.world()
+    server = _serving(tale.host.root)
     told = tale.update(packages=new)
     assert told.status == REFUSED
     assert "dependencies: needed, and not on the host: another" in told.err
-    told = tale.update("--from-repository", packages=new)
+    told = tale.update("--from-repository", packages=new, stop=("SIGKILL", "after", ("done", "copy")))
+    server.shutdown()
+    server.server_close()
+    assert told.status == KILLED, told.err
+    told = tale("resume", tale.run_id)
     assert told.status == DONE, told.err
     assert is_new(tale)
     assert any(line.startswith("another ii 1-1") for line in tale.world()["packages"])
     told = tale("rollback", tale.run_id, "--yes")
     assert told.status == DONE, told.err
     assert tale.world() == before
+
+
+def _serving(root: Path) -> ThreadingHTTPServer:
+    """The host's repository, over HTTP: dnf keeps no copy of files that are on the host itself."""
+    handler = partial(Silent, directory=str(root / "repository"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    text = f"[own]\nname=own\nbaseurl=http://127.0.0.1:{server.server_port}\ngpgcheck=0\n"
+    (root / "etc/yum.repos.d/own.repo").write_text(text)
+    return server
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        """Nothing."""

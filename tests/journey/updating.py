@@ -11,7 +11,7 @@ from typing import Any
 from fixtures.memory import MemoryHypervisor
 from fixtures.packagehost import machine
 from fixtures.packagehost.host import DEBIAN, NEW, Kind, PackageHost, new_stubs
-from fixtures.packages import Stub, build_deb, build_rpm, core_os
+from fixtures.packages import Stub, build_deb, build_rpm
 from hypervisors import VmRef
 from tests.journey.story import Child, Stop, Told
 
@@ -119,14 +119,14 @@ def failing(folder: Path, scripts: dict[str, dict[str, str]], kind: Kind = DEBIA
     return folder
 
 
-def needing_another(folder: Path, host: PackageHost) -> Path:
-    """The new release, whose dependencies need a package that only the host's repository has."""
+def needing_another(folder: Path, host: PackageHost, name: str = "ciphermail-core-os-no-deps") -> Path:
+    """The new release, of which one package needs a package that only the host's repository has."""
     new = failing(folder, {}, host.kind)
     make = build_deb if host.kind.format == "deb" else build_rpm
-    for path in new.glob(f"*core-os*.{host.kind.format}"):
+    for path in new.glob(f"{name}[-_]5*.{host.kind.format}"):
         path.unlink()
-    shutil.rmtree(next(new.glob(".*core-os*")))
-    make(replace(core_os("no-deps", NEW), depends="another"), new)
+    shutil.rmtree(next(new.glob(f".{name}-5*")))
+    make(replace(next(stub for stub in new_stubs() if stub.name == name), depends="another"), new)
     repository = host.root / "repository"
     repository.mkdir()
     make(Stub("another", "1-1"), repository)

@@ -71,7 +71,7 @@ FromRepository = Annotated[
     bool,
     typer.Option(
         "--from-repository",
-        help="Fetch what ciphermail-core-os-… depends on from the repositories that HOST is set to.",
+        help="Fetch what the packages need and HOST lacks from the repositories that HOST is set to.",
     ),
 ]
 Hypervisor = Annotated[

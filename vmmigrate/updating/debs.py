@@ -1,10 +1,12 @@
 """The package tool of Debian and Ubuntu on the host: dpkg."""
 
+import re
 from collections.abc import Sequence
 
 from vmmigrate.appliance.port import Shell
+from vmmigrate.errors import ApplianceError
 from vmmigrate.updating import tools
-from vmmigrate.updating.tools import Keeping, State
+from vmmigrate.updating.tools import Coming, Keeping, State
 
 _STATES = ("dpkg-query", "-W", "-f", "${Package}\\t${db:Status-Abbrev}\\t${Version}\\n")
 # Nobody is there to be asked; what was edited stays, and the new one is laid beside it (dpkg(1), debconf(7)).
@@ -17,7 +19,14 @@ _ENVIRONMENT = (
 )
 _KEEP_EDITED = ("--force-confold", "--force-confdef")
 _QUIETLY = (*_ENVIRONMENT, "dpkg", *_KEEP_EDITED)
-_APT = ("apt-get", "--yes", "--no-remove", *(f"--option=Dpkg::Options::={option}" for option in _KEEP_EDITED))
+# As the plan asks it: without what is only recommended.
+_APT = (
+    *("apt-get", "--yes", "--no-remove", "--no-install-recommends"),
+    *(f"--option=Dpkg::Options::={option}" for option in _KEEP_EDITED),
+)
+# apt-get(8): `Inst NAME [OLD VERSION] (VERSION …`; of another architecture NAME:ARCH, which a name alone does not mean.
+_COMES = re.compile(r"^Inst (\S+)( \[[^\]]*\])? \(", re.MULTILINE)
+_ABROAD = re.compile(r"^'(?!file:)\S+' (\S+)", re.MULTILINE)  # what is not in the cache, nor on a disk of the host
 _HINT = "see /var/log/dpkg.log and journalctl there; what is half done: dpkg --audit"
 _KEEPING = Keeping(
     ending="deb",
@@ -33,7 +42,6 @@ class Dpkg:
     name = "dpkg"
     audit = "dpkg --audit; dpkg --configure -a"
     configuration = "dpkg-query -W -f '${Conffiles}\\n' \"$@\" 2>/dev/null | sed -n 's/^ \\(\\/[^ ]*\\) .*/\\1/p'"
-    listing = "dpkg-query -W -f '${db:Status-Abbrev}${Package}\\n' | sed -n 's/^ii //p'"
     laid_beside: tuple[str, ...] = (".dpkg-dist", ".dpkg-new", ".ucf-dist")
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
@@ -53,12 +61,22 @@ class Dpkg:
         _apt(shell, "apt-get", "update")
         _apt(shell, *_APT, "--download-only", "install", *paths)
 
-    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
-        _apt(shell, *_APT, "install", *paths)
+    def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
+        if gone := _ABROAD.findall(_apt(shell, *_APT, "--print-uris", "install", *paths)):
+            raise ApplianceError(f"on {shell.host}: not in apt's cache: {', '.join(gone)}", hint="fetch them again")
+        found = _COMES.findall(_apt(shell, *_APT, "--simulate", "install", *paths))
+        return Coming(
+            tuple(name for name, _ in found), tuple(name for name, old in found if not old and ":" not in name)
+        )
 
-    def remove(self, shell: Shell, names: Sequence[str]) -> None:
+    def install_fetched(self, shell: Shell, names: Sequence[str]) -> None:
+        """Marked as what other packages need, as apt does by itself: so `autoremove` knows it."""
+        _apt(shell, *_APT, "--no-download", "--option=APT::Get::Mark-Auto=true", "install", *names)
+
+    def remove(self, shell: Shell, names: Sequence[str], *, purge: bool) -> None:
         """Tried first: one that cannot go would be marked, and go as soon as it can."""
-        for words in (("--simulate", "--purge"), ("--purge",)):
+        act = "--purge" if purge else "--remove"
+        for words in (("--simulate", act), (act,)):
             _run(shell, *words, *names)
 
     def complete(self, shell: Shell) -> None:
@@ -72,8 +90,8 @@ def _run(shell: Shell, *words: str) -> None:
     tools.run(shell, (*_QUIETLY, *words), busy=_is_locked, shown=("dpkg", *words), hint=_HINT)
 
 
-def _apt(shell: Shell, *words: str) -> None:
-    tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT)
+def _apt(shell: Shell, *words: str) -> str:
+    return tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT)
 
 
 def _is_locked(said: str) -> bool:

@@ -1,12 +1,13 @@
 """The package tool of RHEL, its kin and SUSE on the host: rpm."""
 
+import re
 from collections.abc import Sequence
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.updating import tools
 from vmmigrate.updating.packages import RPM_VERSION
 from vmmigrate.updating.place import FOLDER
-from vmmigrate.updating.tools import WHOLE, Keeping, State
+from vmmigrate.updating.tools import WHOLE, Coming, Keeping, State
 
 _BEGUN = f"{FOLDER}/rpm-transaction"  # names of what a transaction of ours works on; it goes when all went well
 _STATES = ("rpm", "-q", "--qf", f"%{{NAME}}\\t{RPM_VERSION}\\n")
@@ -38,6 +39,11 @@ case $code:$said in
 esac
 exit "$code"
 """.replace("HOLDERS", _HOLDERS)
+# dnf's table of a transaction: a heading, then a line for each package that begins with one space. zypper's is XML.
+_HEADING = re.compile(r"^(Installing|Upgrading)[^:\n]*:\n((?: .*\n)*)", re.MULTILINE)
+_ROW = re.compile(r"^ (\S+)", re.MULTILINE)
+_SUMMARY = re.compile(r"<to-(install|upgrade)>(.*?)</to-\1>", re.DOTALL)
+_SOLVABLE = re.compile(r'<solvable type="package" name="([^"]+)"')
 _KEEPING = Keeping(
     ending="rpm",
     caches=("/var/cache/dnf", "/var/cache/yum", "/var/cache/zypp/packages"),
@@ -52,7 +58,6 @@ class Rpm:
     name = "rpm"
     audit = "rpm -q djigzo djigzo-web; rpm -V djigzo djigzo-web"
     configuration = "rpm -qc \"$@\" 2>/dev/null | grep '^/'"
-    listing = "rpm -qa --qf '%{NAME}\\n'"
     laid_beside: tuple[str, ...] = (".rpmnew", ".rpmsave", ".rpmorig")
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
@@ -74,13 +79,26 @@ class Rpm:
         _run(shell, argv, _within(_names(paths)))
 
     def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
-        _run(shell, (*_repositories(shell, fetches=True), *paths), ("env", "LC_ALL=C"))
+        by_zypper = (*_ZYPPER, "install", "--download-only", *_ALONE)
+        words = (*_DNF, "--downloadonly", "install") if _has_dnf(shell) else by_zypper
+        _run(shell, (*words, *paths), _ENGLISH)
 
-    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
-        _run(shell, (*_repositories(shell), *paths), _within(_names(paths)))
+    def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
+        """dnf goes as far as its cache has all; of zypper it is not asked."""
+        if _has_dnf(shell):
+            said = _run(shell, (*_DNF, "--cacheonly", "--downloadonly", "install", *paths), _ENGLISH)
+            return _resolved([(word, _ROW.findall(rows)) for word, rows in _HEADING.findall(said)])
+        words = (*_ZYPPER, "--no-refresh", "--xmlout", "install", "--dry-run", *_ALONE)
+        said = _run(shell, (*words, *paths), _ENGLISH)
+        return _resolved([(word, _SOLVABLE.findall(rows)) for word, rows in _SUMMARY.findall(said)])
 
-    def remove(self, shell: Shell, names: Sequence[str]) -> None:
-        """Tried first: one that cannot go is no transaction that was begun."""
+    def install_fetched(self, shell: Shell, names: Sequence[str]) -> None:
+        offline = (*_DNF, "--cacheonly", "install")
+        words = offline if _has_dnf(shell) else (*_ZYPPER, "--no-refresh", "install", *_ALONE)
+        _run(shell, (*words, *names), _within(" ".join(names)))
+
+    def remove(self, shell: Shell, names: Sequence[str], *, purge: bool) -> None:
+        """Tried first: one that cannot go is no transaction that was begun. rpm has no other way for `purge`."""
         _run(shell, ("rpm", "-e", "--test", *names), ("env", "LC_ALL=C"))
         _run(shell, ("rpm", "-e", *names), _within(" ".join(names)))
 
@@ -91,13 +109,21 @@ class Rpm:
         return tools.keep(shell, folder, name, version, _KEEPING)
 
 
-def _repositories(shell: Shell, *, fetches: bool = False) -> tuple[str, ...]:
-    """By dnf, or on SUSE by zypper; the files themselves are the operator's, whose digests were compared."""
-    if shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0:
-        settings = ("--setopt=install_weak_deps=False", "--setopt=localpkg_gpgcheck=False")
-        return ("dnf", "--assumeyes", *settings, *(("--downloadonly",) if fetches else ()), "install")
-    only = ("--download-only",) if fetches else ()
-    return ("zypper", "--non-interactive", "install", *only, "--no-recommends", "--allow-unsigned-rpm")
+_ENGLISH = ("env", "LC_ALL=C")
+# The files themselves are the operator's, whose digests were compared.
+_DNF = ("dnf", "--assumeyes", "--setopt=install_weak_deps=False", "--setopt=localpkg_gpgcheck=False")
+_ZYPPER, _ALONE = ("zypper", "--non-interactive"), ("--no-recommends", "--allow-unsigned-rpm")
+
+
+def _has_dnf(shell: Shell) -> bool:
+    """Else zypper, as on SUSE."""
+    return shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0
+
+
+def _resolved(found: Sequence[tuple[str, list[str]]]) -> Coming:
+    """`found`: what is done, and to which packages."""
+    names = tuple(name for _, rows in found for name in rows)
+    return Coming(names, tuple(name for word, rows in found if word.lower().startswith("install") for name in rows))
 
 
 def _names(paths: Sequence[str]) -> str:
@@ -115,9 +141,9 @@ def _status(name: str, versions: Sequence[str], begun: Sequence[str]) -> str:
     return "begun" if name in begun else WHOLE
 
 
-def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...]) -> None:
+def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...]) -> str:
     hint = "see /var/log/dnf.rpm.log, /var/log/zypp/history and journalctl there; what is installed: rpm -q djigzo"
-    tools.run(shell, (*before, *argv), busy=_is_locked, shown=argv, hint=hint)
+    return tools.run(shell, (*before, *argv), busy=_is_locked, shown=argv, hint=hint)
 
 
 def _is_locked(said: str) -> bool:

@@ -27,18 +27,24 @@ class State:
         return f"{self.version or 'no version'} ({self.status})"
 
 
+@dataclass(frozen=True)
+class Coming:
+    """Names of packages. `names`: all that would be installed or made newer; `new`: those that were not installed."""
+
+    names: tuple[str, ...]
+    new: tuple[str, ...]
+
+
 class Tool(Protocol):
     """dpkg or rpm. `audit`: what a person types to see what is half done, and to end it. `name`: of the program.
 
-    `configuration`: a line of the shell that prints the configuration files of the packages "$@"; `listing`: one that
-    prints the names of all that are installed. `laid_beside`: the endings of files that the tool puts beside edited
-    ones.
+    `configuration`: a line of the shell that prints the configuration files of the packages "$@". `laid_beside`: the
+    endings of files that the tool puts beside edited ones.
     """
 
     name: str
     audit: str
     configuration: str
-    listing: str
     laid_beside: tuple[str, ...]
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
@@ -56,14 +62,20 @@ class Tool(Protocol):
         Raises CommandFailed, Busy.
         """
 
-    def install_with_dependencies(self, shell: Shell, paths: Sequence[str]) -> None:
-        """What these need comes from the repositories that the host is set to; nothing is removed for it.
+    def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
+        """What these would bring with them, as the tool itself resolves it; changes nothing.
+
+        Raises ApplianceError where some of it is not in the host's cache, CommandFailed, Busy.
+        """
+
+    def install_fetched(self, shell: Shell, names: Sequence[str]) -> None:
+        """These, of the host's cache alone: no network. Nothing is removed for it. Raises CommandFailed, Busy."""
+
+    def remove(self, shell: Shell, names: Sequence[str], *, purge: bool) -> None:
+        """All, or none where something else needs one. `purge`: with what they configured.
 
         Raises CommandFailed, Busy.
         """
-
-    def remove(self, shell: Shell, names: Sequence[str]) -> None:
-        """All, or none where something else needs one. Raises CommandFailed, Busy."""
 
     def complete(self, shell: Shell) -> None:
         """End what another transaction left half done. Raises CommandFailed, Busy."""
@@ -83,14 +95,14 @@ def differing(tool: Tool, shell: Shell, wanted: Mapping[str, str]) -> str:
     return "; ".join(odd)
 
 
-def run(shell: Shell, argv: Sequence[str], *, busy: Callable[[str], bool], shown: Sequence[str], hint: str) -> None:
-    """Raises Busy where `busy` finds in the tool's words that another program is at work; CommandFailed with them.
+def run(shell: Shell, argv: Sequence[str], *, busy: Callable[[str], bool], shown: Sequence[str], hint: str) -> str:
+    """What it prints. Raises Busy where `busy` finds in its words that another program is at work; CommandFailed.
 
     `shown`: the command as a person reads it.
     """
     done = shell.run(argv, user="root", check=False, timeout=PATIENCE)
     if done.status == 0:
-        return
+        return done.stdout
     words = " ".join((done.stderr or done.stdout).split())
     if busy(words):
         raise Busy(f"on {shell.host} another program works on the packages", hint="see it there: lslocks")

@@ -128,7 +128,7 @@ UPDATE = Phase(
             "Install the new packages",
             install.do,
             install.undo,
-            learns=(Installing, Fetched),
+            learns=(Fetched, Installing),
             needs=(KeptPackages,),
             holds=install.holds,
             looks_back=("close-intake", "stop", "dump", "snapshot"),

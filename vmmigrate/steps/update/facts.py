@@ -74,7 +74,10 @@ class Installing:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Names of packages that came from the host's repositories with the update. Learnt by `install`."""
+    """Names of packages that come from the host's repositories with the update, as its package tool resolved them.
+
+    Learnt by `install` before it acts.
+    """
 
     names: tuple[str, ...]
 

@@ -10,7 +10,7 @@ from vmmigrate.updating.packages import Package
 from vmmigrate.updating.place import folder_of
 from vmmigrate.updating.planning import UpdatePlan
 from vmmigrate.updating.rpms import Rpm
-from vmmigrate.updating.tools import Tool
+from vmmigrate.updating.tools import Coming, Tool, differing
 
 PAIR = (BACKEND, WEB)
 _TOOLS: dict[str, Tool] = {"deb": Dpkg(), "rpm": Rpm()}
@@ -51,11 +51,18 @@ def settings_path(run: Run) -> str:
     return f"{folder(run)}/settings.tar"
 
 
-def names_path(run: Run) -> str:
-    """The packages that were installed before any was fetched."""
-    return f"{folder(run)}/names"
-
-
 def wanted(plan: UpdatePlan) -> dict[str, str]:
     """Name → version after the update."""
     return {package.name: package.version for package in plan.packages}
+
+
+def untouched(run: Run) -> bool:
+    """Whether none of the packages is replaced yet, nor half of one."""
+    return not differing(tool_of(plan_of(run)), shell_of(run), plan_of(run).installed)
+
+
+def coming(run: Run) -> Coming:
+    """What they need beside each other, once it was fetched. Raises ApplianceError, as for an empty cache."""
+    plan = plan_of(run)
+    found = tool_of(plan).coming(shell_of(run), [new_path(run, package) for package in plan.packages])
+    return Coming(*(tuple(name for name in names if name not in plan.installed) for names in (found.names, found.new)))

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from hypervisors import NotYet
+from hypervisors import NotYet, Problem
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.port import Shell
-from vmmigrate.errors import ApplianceError, CommandFailed, NeedsAttention
+from vmmigrate.errors import ApplianceError, NeedsAttention
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.export import load_digests
@@ -14,46 +14,54 @@ from vmmigrate.steps.update import snapshot
 from vmmigrate.steps.update.facts import Fetched, HostStopped, Installing, KeptPackages, OpenedHost
 from vmmigrate.steps.update.host import (
     PAIR,
+    coming,
     dump_path,
-    names_path,
     new_path,
     old_path,
     plan_of,
     settings_path,
     shell_of,
     tool_of,
+    untouched,
     wanted,
 )
-from vmmigrate.updating import copying, dumping, fetched, logs, services
+from vmmigrate.updating import copying, dumping, logs, services
 from vmmigrate.updating.tools import Busy, Tool, differing
 
 _WHOLE = "installed whole"
 
 
 def do(run: Run) -> None:
-    """First what the others depend on, then both of the gateway at once."""
+    """First what the others depend on, then both of the gateway at once.
+
+    Which packages come from repositories is noted before anything is: no other of them ever goes on a way back.
+    """
     plan, shell = plan_of(run), shell_of(run)
     tool = tool_of(plan)
+    fetched = _noted(run) if plan.from_repository and untouched(run) else ()
     if run.facts.find(Installing) is None:
         run.learn(Installing(dict(plan.installed)))
-    if plan.from_repository:
-        fetched.note(shell, names_path(run), tool.listing)
+    if fetched:
+        _alone(run, lambda: tool.install_fetched(shell, fetched))
     for group in ([p for p in plan.packages if p.name not in PAIR], [p for p in plan.packages if p.name in PAIR]):
         if group and differing(tool, shell, {package.name: package.version for package in group}):
             paths = [new_path(run, package) for package in group]
-            fetches = plan.from_repository and not set(PAIR).intersection(package.name for package in group)
-            act = tool.install_with_dependencies if fetches else tool.install
-            _alone(run, lambda act=act, paths=paths: act(shell, paths))  # type: ignore[misc]
-    if plan.from_repository:
-        run.learn(Fetched(_came(run)))
+            _alone(run, lambda paths=paths: tool.install(shell, paths))  # type: ignore[misc]
     _refuse_half(tool, shell, wanted(plan))
     gateway.stop_all(run)  # what the packages' scripts have started
 
 
-def _came(run: Run) -> tuple[str, ...]:
-    """Beside the packages that were given."""
-    names = fetched.since(shell_of(run), names_path(run), tool_of(plan_of(run)).listing)
-    return tuple(name for name in names if name not in plan_of(run).installed)
+def _noted(run: Run) -> tuple[str, ...]:
+    """What is still to come from repositories. One that is there already, as of another architecture, is not noted."""
+    shell, tool, known = shell_of(run), tool_of(plan_of(run)), run.facts.find(Fetched)
+    if known is not None:
+        _alone(run, lambda: tool.complete(shell))  # it was begun
+    found = coming(run)
+    there = tool.states(shell, found.new) if found.new else {}
+    names = dict.fromkeys((*(known.names if known else ()), *(name for name in found.new if name not in there)))
+    if known is None or known.names != tuple(names):
+        run.learn(Fetched(tuple(names)))
+    return found.names
 
 
 def _alone(run: Run, act: Callable[[], None]) -> None:
@@ -98,9 +106,12 @@ def undo(run: Run) -> None:
     known = run.facts.find(Installing)
     if known is None:
         return
-    if not snapshot.brought_back(run):
+    by_packages = not snapshot.brought_back(run)
+    if by_packages:
         _by_packages(run, known.before)
     _prove(run, known.before)
+    if by_packages and plan_of(run).from_repository:
+        _remove_fetched(run)
 
 
 def _by_packages(run: Run, before: dict[str, str]) -> None:
@@ -108,8 +119,6 @@ def _by_packages(run: Run, before: dict[str, str]) -> None:
     gateway.stop_all(run)
     _disable(run)  # left to the snapshot, which did not bring it back
     _old_packages(run, before)
-    if plan_of(run).from_repository:
-        _remove_fetched(run)
     shell = shell_of(run)
     if beside := laid_beside(run):
         shell.run(("rm", "-f", "--", *beside), user="root")
@@ -127,21 +136,27 @@ def _old_packages(run: Run, before: dict[str, str]) -> None:
     _alone(run, lambda: tool.install(shell, [old_path(run, name) for name in back], back=True))
     new = [name for name, version in before.items() if not version]
     if present := [name for name in new if name in tool.states(shell, new)]:
-        _alone(run, lambda: tool.remove(shell, present))
+        _alone(run, lambda: tool.remove(shell, present, purge=True))
     _alone(run, lambda: tool.complete(shell))
     gateway.stop_all(run)
     _refuse_half(tool_of(plan_of(run)), shell, before)
 
 
 def _remove_fetched(run: Run) -> None:
-    """Not what came later; and what something else needs by now stays, which is said."""
+    """What was noted before it came, and no other; what something else needs by now stays, which is said.
+
+    Last: what fails of it is no reason to leave the old release half back.
+    """
     shell, tool, known = shell_of(run), tool_of(plan_of(run)), run.facts.find(Fetched)
-    names = known.names if known else _came(run)
-    if present := tuple(tool.states(shell, names)) if names else ():
-        try:
-            _alone(run, lambda: tool.remove(shell, present))
-        except CommandFailed as failed:
-            run.remark(f"what was fetched with the update stays: {', '.join(present)}: {failed}")
+    if known is None:
+        run.remark("what was fetched with the update stays: which packages that was is not recorded")
+        return
+    try:
+        there = tool.states(shell, known.names) if known.names else {}
+        if present := [name for name in known.names if name in there]:
+            _alone(run, lambda: tool.remove(shell, present, purge=False))
+    except Problem as failed:
+        run.remark(f"what was fetched with the update stays: {', '.join(known.names)}: {failed}")
 
 
 def _refuse_without_old(run: Run, before: dict[str, str]) -> None:

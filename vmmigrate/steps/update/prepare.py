@@ -12,7 +12,7 @@ from vmmigrate.steps.export import DIGESTS
 from vmmigrate.steps.update import console, shown
 from vmmigrate.steps.update.facts import HostState, KeptPackages
 from vmmigrate.steps.update.host import (
-    PAIR,
+    coming,
     dump_path,
     folder,
     new_path,
@@ -21,11 +21,14 @@ from vmmigrate.steps.update.host import (
     settings_path,
     shell_of,
     tool_of,
+    untouched,
 )
 from vmmigrate.updating import copying, dumping, place, services
 from vmmigrate.updating.copying import Brought
+from vmmigrate.updating.tools import Busy
 
 _REPACKS = {"deb": "dpkg-repack", "rpm": "rpmrebuild"}
+_FETCHED = "fetched"
 _THERE, _OTHER = "as it was put there", "another, or none"
 
 
@@ -71,14 +74,16 @@ def note(run: Run) -> None:
 def copy(run: Run) -> None:
     """Then the tool there sees whether they could be installed together, before anything stops.
 
-    What comes from repositories is fetched then too: a network that fails is no outage.
+    What comes from repositories is fetched then too: a network that fails is no outage. To fetch, all is resolved.
     """
     plan, shell = plan_of(run), shell_of(run)
     copying.upload(shell, [Brought(each.path, new_path(run, each), each.sha256) for each in plan.packages])
-    if not plan.from_repository:
-        tool_of(plan).rehearse(shell, [new_path(run, package) for package in plan.packages])
-    elif fetching := [new_path(run, package) for package in plan.packages if package.name not in PAIR]:
-        tool_of(plan).fetch(shell, fetching)
+    paths = [new_path(run, package) for package in plan.packages]
+    if plan.from_repository and untouched(run):
+        tool_of(plan).fetch(shell, paths)
+        if coming(run).names:
+            return
+    tool_of(plan).rehearse(shell, paths)
 
 
 def is_copied(run: Run) -> Iterator[Check]:
@@ -88,6 +93,21 @@ def is_copied(run: Run) -> Iterator[Check]:
         same = there.get(new_path(run, package)) == package.sha256
         seen = _THERE if same else _OTHER
         yield Check("package-there", f"{package.name} on {plan_of(run).host}", _THERE, seen, Verdict.of(same))
+    if plan_of(run).from_repository and untouched(run):
+        missing = _missing(run)
+        what = f"what they need, on {plan_of(run).host}"
+        yield Check("dependencies-there", what, _FETCHED, missing or _FETCHED, Verdict.of(not missing))
+
+
+def _missing(run: Run) -> str:
+    """In words; "" where nothing is."""
+    try:
+        coming(run)
+    except Busy:
+        raise
+    except ApplianceError as problem:
+        return str(problem)
+    return ""
 
 
 def keep(run: Run) -> None:
