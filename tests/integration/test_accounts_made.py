@@ -13,7 +13,7 @@ from vmmigrate.appliance import accounts
 from vmmigrate.appliance.accounts import Account
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing
-from vmmigrate.errors import CommandFailed
+from vmmigrate.errors import ApplianceError, CommandFailed
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace needs root")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA" + "A" * 43
@@ -110,6 +110,39 @@ def test_the_real_programs_take_it_and_it_may_be_done_again(guest: Namespace) ->
     assert guest.run(("cat", keys)).stdout == f'from="192.0.2.1" {KEY} her\n'
     owners = guest.run(("stat", "-c", "%a %U", "/home/carried_second/.ssh", keys)).stdout.splitlines()
     assert owners == ["700 carried_second", "600 carried_second"]
+
+
+def test_two_of_them_never_share_a_uid_or_a_home(guest: Namespace) -> None:
+    """The old ones may: the second useradd refused the uid, and the keys of one locked out the other."""
+    guest.run(("useradd", "-m", "-d", "/home/there", "there"))
+    guest.run(("useradd", "-M", "-d", "/home/there", "beside"))
+    wanted = {
+        "first": (30001, "/home/both"),
+        "second": (30001, "/home/both"),
+        "third": (30002, "/home/there"),
+        "fourth": (30003, "/home/there/below"),
+        "fifth": (30004, "/home/first"),
+    }
+    made = [Account(name, uid, "", home, "/bin/sh", keys=f"{KEY} {name}\n") for name, (uid, home) in wanted.items()]
+    given: list[int] = []
+    for _ in range(2):
+        accounts.make(guest, accounts.room(guest), made)
+        given.append(accounts.give_keys(guest, accounts.room(guest), made).number)
+    rows = {line.split(":")[0]: line.split(":") for line in guest.run(("cat", "/etc/passwd")).stdout.splitlines()}
+    assert [rows[name][2] for name in ("first", "third", "fourth", "fifth")] == ["30001", "30002", "30003", "30004"]
+    assert len({rows[name][2] for name in wanted}) == len(wanted)
+    assert [rows[name][5] for name in wanted] == ["/home/both", *(f"/home/{name}" for name in list(wanted)[1:])]
+    assert given == [len(wanted), 0]
+    shared = accounts.give_keys(guest, accounts.room(guest), [Account("beside", 0, "", "/", "/bin/sh", keys=KEY)])
+    assert shared.refused == ("beside (its home is also that of there)",)
+    assert guest.run(("test", "-e", "/home/there/.ssh"), check=False).status == 1
+
+
+def test_a_home_that_another_has_is_refused_before_anything_is_made(guest: Namespace) -> None:
+    guest.run(("useradd", "-m", "-d", "/home/late", "early"))
+    with pytest.raises(ApplianceError, match="another account with the home /home/late"):
+        accounts.make(guest, accounts.room(guest), [Account("late", 30001, "", "/home/late", "/bin/sh")])
+    assert "late:" not in guest.run(("cat", "/etc/shadow")).stdout
 
 
 def test_what_an_account_puts_in_its_home_leads_root_nowhere(guest: Namespace) -> None:

@@ -1,7 +1,7 @@
 """The accounts of a guest that people log in as: read in the old one, made in the new one."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from io import BytesIO
@@ -10,7 +10,7 @@ from vmmigrate.appliance import authorized
 from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
-from vmmigrate.errors import CommandFailed
+from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.reading import whole
 
 SHADOW = ("cat", "/etc/shadow")
@@ -97,11 +97,14 @@ class Room:
     groups: Mapping[str, Sequence[str]]
     shells: Sequence[str]
 
-    def home(self, account: Account) -> str:
-        """Where it is; of one that is to be made nowhere but below /home, whatever the old guest says."""
-        if account.name in self.accounts:
-            return self.accounts[account.name][5].rstrip("/")
-        return account.home if _HOME.fullmatch(account.home) else f"/home/{account.name}"
+    def home(self, name: str) -> str:
+        return self.accounts[name][5].rstrip("/")
+
+    def sharing(self, name: str) -> tuple[str, ...]:
+        """Those of another uid with the same home: sshd lets only one of them in by a key that lies there."""
+        uid = self.accounts[name][2]
+        others = (other for other, words in self.accounts.items() if words[2] != uid)
+        return tuple(other for other in others if self.home(other) == self.home(name))
 
     def joined(self, account: Account) -> tuple[str, ...]:
         """Of its groups those that there are."""
@@ -120,11 +123,13 @@ def room(shell: Shell) -> Room:
 def make(shell: Shell, there: Room, made: Sequence[Account]) -> None:
     """Each with its uid where that is free, in those of its groups that there are. No argument shows a password.
 
-    May be done again. Raises CommandFailed.
+    May be done again. Raises CommandFailed, ApplianceError for a home that is another's.
     """
-    taken = {words[2] for words in there.accounts.values()}
-    in_turn = sorted(made, key=lambda each: str(each.uid) in taken)  # else one without its own takes another's
-    commands = [command for each in in_turn for command in _making(there, each, taken)]
+    uids, homes = _uids(there, made), _homes(there, made)
+    in_turn = sorted(made, key=lambda each: each.name not in uids)  # else one without its own takes another's
+    commands = [
+        command for each in in_turn for command in _making(there, each, uids.get(each.name), homes.get(each.name))
+    ]
     if commands:
         shell.run(in_order(*commands), user="root")
     hashes = "".join(f"{each.name}:{each.hashed}\n" for each in made if each.hashed)
@@ -132,13 +137,46 @@ def make(shell: Shell, there: Room, made: Sequence[Account]) -> None:
         shell.give(("chpasswd", "-e"), BytesIO(hashes.encode()))
 
 
-def _making(there: Room, account: Account, taken: Collection[str]) -> Iterator[tuple[str, ...]]:
-    if account.name not in there.accounts:
+def _uids(there: Room, made: Iterable[Account]) -> dict[str, str]:
+    """By name, of each whose own is free: of two old accounts with one uid the first keeps it."""
+    taken, found = {words[2] for words in there.accounts.values()}, dict[str, str]()
+    for each in made:
+        if str(each.uid) not in taken:
+            found[each.name] = str(each.uid)
+            taken.add(str(each.uid))
+    return found
+
+
+def _homes(there: Room, made: Iterable[Account]) -> dict[str, str]:
+    """By name, of each that is to be made: below /home, and nobody else's, whatever the old guest says."""
+    fresh = [each for each in made if each.name not in there.accounts]
+    taken, found = {there.home(name) for name in there.accounts}, dict[str, str]()
+    for each in fresh:
+        usual = f"/home/{each.name}"
+        if _meets(usual, taken):
+            raise ApplianceError(
+                f"the new gateway has another account with the home {usual}: {each.name} cannot be made there",
+                hint=f"leave {each.name} out of carry.accounts, and make it by hand when the run has ended",
+            )
+        others = taken | {f"/home/{other.name}" for other in fresh if other is not each}
+        found[each.name] = each.home if _HOME.fullmatch(each.home) and not _meets(each.home, others) else usual
+        taken.add(found[each.name])
+    return found
+
+
+def _meets(home: str, others: Iterable[str]) -> bool:
+    """Whether one of these is the same, or above or below it."""
+    below = [f"{other}/" for other in others if other.startswith("/home/")]
+    return any(f"{home}/".startswith(other) or other.startswith(f"{home}/") for other in below)
+
+
+def _making(there: Room, account: Account, uid: str | None, home: str | None) -> Iterator[tuple[str, ...]]:
+    if home:
         own = ("-g", account.name) if account.name in there.groups else ("-U",)
-        uid = () if str(account.uid) in taken else ("-u", str(account.uid))
+        number = ("-u", uid) if uid else ()
         expires = ("-e", account.expires) if account.expires else ()
         program = account.shell if account.shell in there.shells else "/bin/bash"
-        words = ("-m", "-d", there.home(account), "-s", program, "-c", account.comment, *uid, *own, *expires)
+        words = ("-m", "-d", home, "-s", program, "-c", account.comment, *number, *own, *expires)
         yield ("useradd", *words, account.name)
     if groups := there.joined(account):
         yield ("usermod", "-a", "-G", ",".join(groups), account.name)
@@ -159,7 +197,7 @@ def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> Given:
     May be done again.
     """
     look = LookingShell(shell)
-    asked = {each.name: _by(each.name, authorized.question(there.home(each))) for each in accounts}
+    asked = {each.name: _by(each.name, authorized.question(there.home(each.name))) for each in accounts}
     look.ahead(*asked.values(), user="root")
     number, refused = 0, []
     for account in accounts:
@@ -176,7 +214,9 @@ def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> Given:
 
 def _add(shell: Shell, there: Room, account: Account, text: str) -> None:
     """`install` follows no link: it sees from within the folder where that is."""
-    folder, meta = f"{there.home(account)}/.ssh", FileMeta("0600", account.name, there.accounts[account.name][3])
+    if others := there.sharing(account.name):
+        raise CommandFailed(f"its home is also that of {', '.join(others)}", hint="give it one of its own there")
+    folder, meta = f"{there.home(account.name)}/.ssh", FileMeta("0600", account.name, there.accounts[account.name][3])
     shell.run(_by(account.name, ("mkdir", "-p", "-m", "700", folder)), user="root")
     shell.install(NewFile(f"{folder}/authorized_keys", f"{text}\n".encode(errors="replace"), meta))
 
