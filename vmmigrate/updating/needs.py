@@ -83,19 +83,21 @@ def _listed(names: Sequence[str]) -> str:
 def _beyond(packages: Sequence[Package]) -> tuple[str, ...]:
     given = {name for package in packages for name in (package.name, *package.provides)}
     wanted = dict.fromkeys(each for package in packages for each in package.requires)
-    return tuple(each for each in wanted if not _met_by(each, given))
+    met = _met_by if packages[0].format == "deb" else _met_by_rpm
+    return tuple(each for each in wanted if not met(each, given))
 
 
 def _met_by(requirement: str, given: Collection[str]) -> bool:
-    """rpm's own features are of the rpm that installs; a condition (`a or b`) is left to it."""
-    if requirement.startswith(("rpmlib(", "(", "config(")):
-        return True
-    return any(_name(each) in given for each in requirement.split("|"))
+    """Alternatives, as `tomcat9:any (>= 9.0) [amd64] | tomcat10`."""
+    return any(re.split(r"[\s(\[:]", each.strip())[0] in given for each in requirement.split("|"))
 
 
-def _name(alternative: str) -> str:
-    """`tomcat9:any (>= 9.0) [amd64]`, or rpm's `tomcat >= 9.0`."""
-    return (re.split(r"[\s(\[:]", alternative.strip()) or [""])[0]
+def _met_by_rpm(requirement: str, given: Collection[str]) -> bool:
+    """`tomcat >= 9.0`, `user(djigzo)`, `libx.so()(64bit)`: the whole first word is the name.
+
+    rpm's own features are of the rpm that installs; a condition (`a or b`) is left to it.
+    """
+    return requirement.startswith(("rpmlib(", "(", "config(")) or requirement.split()[0] in given
 
 
 def _by_apt(said: Result) -> Needs:

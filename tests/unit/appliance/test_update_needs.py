@@ -45,6 +45,7 @@ RPM = (
     package("djigzo", "rpmlib(PayloadIsZstd) <= 5.4.18-1", "(a or b)", "tomcat >= 9.0", "/usr/bin/java", kind="rpm"),
     package("djigzo-web", "djigzo = 5.5.3", "bash", kind="rpm"),
 )
+OWN = ("user(djigzo)", "libx.so()(64bit)", "group(djigzo)")
 
 
 def test_of_a_deb_only_what_is_not_given_is_asked_and_nothing_is_changed() -> None:
@@ -75,6 +76,14 @@ def test_of_an_rpm_by_name_and_file() -> None:
     host = Host(Result(2, RPM_SAYS, "error: file /no/such: No such file or directory\n"))
     assert look(host, RPM) == Needs(("tomcat", "/usr/bin/java", "/no/such"))  # type: ignore[arg-type]
     assert host.asked[0][-3:] == ("tomcat", "/usr/bin/java", "bash")
+
+
+def test_what_an_rpm_provides_is_compared_by_its_whole_name() -> None:
+    """As user(djigzo) and user(tomcat) are two things."""
+    needing = package("djigzo-web", *OWN, "user(djigzo) = 1", "user(tomcat)", kind="rpm")
+    host = Host(Result(0, "", ""))
+    look(host, (package("djigzo", kind="rpm", provides=OWN), needing))  # type: ignore[arg-type]
+    assert host.asked[0][-2:] == ("--", "user(tomcat)")
 
 
 def test_a_set_that_needs_nothing_asks_nothing() -> None:
