@@ -29,13 +29,14 @@ from tests.faults.updates import (
 )
 from vmmigrate import operations, update
 from vmmigrate.appliance.net import firewall
-from vmmigrate.errors import NeedsAttention
+from vmmigrate.errors import CommandFailed, NeedsAttention, RolledBack
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.parts import Parts
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.secrets import ProcessSecrets
 from vmmigrate.steps.update import console, host, install, prepare, services, verify
 from vmmigrate.updating import copying, dumping, machine
+from vmmigrate.updating.tools import State
 
 RUN = "20260101-000000-abcd"
 
@@ -218,3 +219,36 @@ def test_an_update_killed_at_any_effect(
         if wrong := broken(world, error):
             found.append("\n  ".join((f"{number} {after=} {boots=}: {wrong}", *world.story)))
     assert not found, f"{len(found)} broken; the first:\n{found[0]}"
+
+
+def test_what_no_record_names_stays_and_all_else_goes_back(
+    tmp_path: Path, stand_in: Callable[[World], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of an earlier version noted nothing."""
+    world = World(Moves(fails="djigzo-web"))
+    stand_in(world)
+    monkeypatch.setattr(install, "_noted", lambda run: ())
+    world.machine.packages[FETCHED] = State("ii", "1")
+    error = begun(tmp_path, world, vm=False)
+    assert isinstance(error, RolledBack), error
+    assert broken(world, error) == []
+    assert FETCHED in world.machine.packages
+
+
+def test_what_was_fetched_and_does_not_go_stops_no_way_back(
+    tmp_path: Path, stand_in: Callable[[World], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(Moves(fails="djigzo-web"))
+    stand_in(world)
+    remove = host._TOOLS["deb"].remove
+
+    def refuse(shell: Any, names: Sequence[str], *, purge: bool) -> None:
+        if FETCHED in names:
+            raise CommandFailed("something needs it", hint="look there")
+        remove(shell, names, purge=purge)
+
+    monkeypatch.setattr(host._TOOLS["deb"], "remove", refuse)
+    error = begun(tmp_path, world, vm=False)
+    assert isinstance(error, RolledBack), error
+    assert broken(world, error) == []
+    assert FETCHED in world.machine.packages
