@@ -1,5 +1,6 @@
 """Begin the update of a host: plan it, refuse what blocks, then take the run to its end."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from vmmigrate.alone import update as planned
@@ -25,6 +26,8 @@ def plan(request: Request, settings: Settings, parts: Parts, *, run_id: str | No
     if made.pam is not None and made.acts:
         word = "on" if made.pam else "off"
         made = replace(made, acts=(*made.acts, f"switch log-ins to the console by PAM {word}, before mail is taken"))
+    if made.nothing_to_do:
+        made = replace(made, why=(*made.why, *_passed_over(request)))
     return replace(
         made,
         log_limits=log_limits,
@@ -32,6 +35,13 @@ def plan(request: Request, settings: Settings, parts: Parts, *, run_id: str | No
         run_id=run_id or new_run_id(parts.wall),
         no_way_back=request.no_way_back,
     )
+
+
+def _passed_over(request: Request) -> Iterator[str]:
+    """What was asked for beside the packages, and is done with an installation alone."""
+    for option, given in (("--pam", request.pam), ("--log-limits", request.log_limits)):
+        if given is not None:
+            yield f"{option} was not looked at: it is set while a release is installed, and none is"
 
 
 def update(made: UpdatePlan, settings: Settings, parts: Parts, *, yes: bool = False, shown: bool = False) -> str:

@@ -44,6 +44,11 @@ def test_a_host_is_updated_and_finished(tale: Tale) -> None:
     assert "djigzo_new" in told.out  # main.cf differs
     assert tale("finish", tale.run_id, "--yes").status == DONE
     assert tale.world()["left"] == []
+    told = tale.update("--pam", "off", "--log-limits", "30,10000")
+    assert told.status == DONE, told.err
+    assert "nothing to do" in told.out
+    assert "--pam was not looked at" in told.out
+    assert "--log-limits was not looked at" in told.out
 
 
 def test_what_was_updated_goes_back_when_it_is_asked_for(tale: Tale) -> None:
