@@ -188,8 +188,8 @@ class Address:
 class Answer:
     """What a host did when it was asked.
 
-    `holds`: whether that is what the adapter relies on, None where it was not asked. `needed`: where it does not hold,
-    no migration comes through. `seen` may have words of the host.
+    `holds`: whether that is what the adapter relies on, None where it was not asked or nothing was learnt. `needed`:
+    where it does not hold, no migration comes through. `seen` may have words of the host.
     """
 
     id: str

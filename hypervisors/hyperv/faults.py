@@ -13,6 +13,8 @@ from hypervisors.errors import (
     NoRoom,
     NotPermitted,
     NotSupported,
+    Problem,
+    TimedOut,
     Unreachable,
 )
 from hypervisors.hyperv.requests import Failed, Fault
@@ -58,6 +60,17 @@ def problem(what: str, fault: Fault) -> HypervisorError | Unreachable:
     return _by_rights(fault, said, codes)
 
 
+def passes(problem: Problem) -> bool:
+    """Whether it says nothing of the host as such: late, busy, full, out of memory, or a transfer that failed."""
+    cause = problem.__cause__
+    short = isinstance(cause, Failed) and _lacks_memory(cause.fault)
+    return short or isinstance(problem, (TimedOut, Busy, NoRoom)) or isinstance(cause, OSError)
+
+
+def _lacks_memory(fault: Fault) -> bool:
+    return bool(_MEMORY.intersection(fault.codes)) or fault.name == "OutOfMemory"
+
+
 def _by_rights(fault: Fault, said: str, codes: set[str]) -> HypervisorError | Unreachable:
     if codes & _DENIED and fault.id.endswith(("StartVM", "AddVMHardDiskDrive")):
         return HypervisorError(said, hint="its disk does not admit the machine's own account: attach the disk again")
@@ -67,6 +80,6 @@ def _by_rights(fault: Fault, said: str, codes: set[str]) -> HypervisorError | Un
         ("GetVM", "GetVMNetworkAdapter", "GetVMNetworkAdapterVlan", "GetVMHost")
     ):
         return Unreachable(said, hint="is the service vmms running, and is the account in Hyper-V Administrators?")
-    if codes & _MEMORY or fault.name == "OutOfMemory":
+    if _lacks_memory(fault):
         return HypervisorError(said, hint="the host has too little memory left: free some, or give the new VM less")
     return HypervisorError(said, hint="see the event log Hyper-V-VMMS of that host")

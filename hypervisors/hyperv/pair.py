@@ -2,7 +2,8 @@
 
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Pair:
     run_id: str
     store: str
     switch: str
+    disk: Path  # a file of this workstation, to be sent
     mac: str = field(default_factory=lambda: f"02{secrets.token_hex(5)}")
     spare: str = field(default_factory=lambda: f"02{secrets.token_hex(5)}")
     made: dict[int, VmRef] = field(default_factory=dict)
@@ -64,6 +66,15 @@ class Pair:
         """As the host shows it now. Raises NotFound."""
         facts = machines.one(self.session, self.made[generation])
         return reading.nic_facts(facts, _spaced(self.mac)) or {}
+
+
+@contextmanager
+def disk_to_send() -> Iterator[Path]:
+    """An empty one. Raises NotSupported, NoRoom, HypervisorError: of this workstation."""
+    with tempfile.TemporaryDirectory(prefix="vmmigrate.") as private:
+        disk = Path(private, "probe.vhdx")
+        qemu_img.make_empty(disk, "vhdx", _DISK)
+        yield disk
 
 
 def _make(pair: Pair, generation: int, nics_wanted: list[dict[str, Any]]) -> Facts:
@@ -107,10 +118,7 @@ def make_second(pair: Pair) -> str:
 def give_disks(pair: Pair) -> str:
     """One that was converted and sent, one that is made there."""
     path = f"{pair.folder}\\{pair.name(1)}\\probe.vhdx"
-    with tempfile.TemporaryDirectory(prefix="vmmigrate.") as private:
-        disk = Path(private, "probe.vhdx")
-        qemu_img.make_empty(disk, "vhdx", _DISK)
-        sending.send(pair.session, disk, f"{path}.part", no_progress)
+    sending.send(pair.session, pair.disk, f"{path}.part", no_progress)
     with door(f"disk of {pair.name(1)}"):
         asked: dict[str, Any] = {"vm": pair.made[1].id, "uploaded": f"{path}.part", "path": path}
         pair.session.ask("attach", **asked, controller="IDE", location=0)

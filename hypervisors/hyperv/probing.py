@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from hypervisors import refusals
 from hypervisors.hyperv import answered, asking, machines, notes, questions, reading, removing
 from hypervisors.hyperv.faults import door
-from hypervisors.hyperv.pair import Pair
+from hypervisors.hyperv.pair import Pair, disk_to_send
 from hypervisors.hyperv.session import Session
 from hypervisors.types import Probe
 
@@ -22,9 +22,9 @@ def probe(session: Session, host: str, store: str, token: str) -> Probe:
     folder = _folder(session, store)
     _remove_left(session, token)
     run_id = f"probe-{now}-{token}"
-    with _switch(session, run_id) as switch:
+    with disk_to_send() as disk, _switch(session, run_id) as switch:
         try:
-            answers = questions.answers(Pair(session, run_id, folder, switch))
+            answers = questions.answers(Pair(session, run_id, folder, switch, disk))
         finally:
             _remove_machines(session, run_id)
     made = Probe(now, host, answers)

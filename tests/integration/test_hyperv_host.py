@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from fixtures.appliance import state
 from fixtures.hyperv import errors, faults, host, lab, scripts, windows
+from fixtures.hyperv.errors import HostError
 from fixtures.openssh import make_key
 from hypervisors import (
     NOWHERE,
@@ -490,6 +491,27 @@ def test_a_host_that_refuses_a_second_machine_of_a_mac_says_so_when_it_is_asked(
     hypervisor.close()
 
 
+def test_what_passes_and_what_this_workstation_lacks_are_no_answers_of_the_host(
+    hyperv: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hypervisor = hyperv.first()
+    assert isinstance(hypervisor, Probes)
+    before = state.read(hyperv.folder)[1]
+    memory = HostError("ResourceUnavailable", "OutOfMemory,Microsoft.HyperV.StartVM", "Zu wenig", code="0x8007000E")
+    for script, error in (("attach", errors.full("AddVMHardDiskDrive")), ("start", memory), ("save", errors.busy("V"))):
+        faults.add(hyperv.folder, script, error=error.record)
+    answers = {each.id: each for each in hypervisor.probe("", "ab12").answers}
+    assert [id for id, each in answers.items() if each.holds is False] == []
+    assert [answers[id].holds for id in ("disks", "starts", "same-mac-starts", "removed")] == [None] * 4
+    assert "0x8007000E" in answers["starts"].seen
+    assert "0x80070070" in answers["disks"].seen
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(NotSupported, match="qemu-img"):
+        hypervisor.probe("", "ab12")
+    assert state.read(hyperv.folder)[1] == before
+    hypervisor.close()
+
+
 def test_what_a_probe_left_that_was_cut_off_is_removed_by_the_next(hyperv: Host) -> None:
     before, hypervisor = state.read(hyperv.folder)[1], hyperv.first()
     assert isinstance(hypervisor, Probes)
@@ -501,9 +523,7 @@ def test_what_a_probe_left_that_was_cut_off_is_removed_by_the_next(hyperv: Host)
     again = hyperv.first()
     assert isinstance(again, Probes)
     faults.add(hyperv.folder, "create", error=errors.busy("NewVM").record)
-    assert [each.holds for each in again.probe("", "ab12").answers if each.id != "made"] == [None] * (
-        len(QUESTIONS) - 1
-    )
+    assert [each.holds for each in again.probe("", "ab12").answers] == [None] * len(QUESTIONS)
     assert state.read(hyperv.folder)[1] == before
     assert not [path for path in hyperv.left() if path.startswith("VMs")]
     again.close()

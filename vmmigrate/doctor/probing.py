@@ -37,7 +37,7 @@ def _finding(answer: Answer) -> Finding:
     if answer.holds:
         return info("probe", seen)
     if answer.holds is None:
-        return warning("probe", seen, "fix what the other answer says, then ask again")
+        return warning("probe", seen, "nothing was learnt there: fix what is said, then ask again")
     wrong = f"{seen}\n(relied on: {answer.expected})"
     return (
         error("probe", wrong, f"no migration comes through there: {_SEND}")
