@@ -13,6 +13,7 @@ from hypervisors.types import Answer, Probe
 
 FILE = "vmmigrate-probe.json"
 _FORM = 1
+_LATEST = 1 << 33  # Unix seconds: the year 2242
 
 
 def host_of(facts: Mapping[str, Any]) -> str:
@@ -41,7 +42,10 @@ def _probe(text: bytes, host: str) -> Probe | None:
     if not isinstance(read, dict) or read.get("form") != _FORM or reading.of(read, "host", str) != host:
         return None
     said = {reading.of(one, "id", str): one for one in reading.each(read, "answers")}
-    return Probe(reading.of(read, "at", int), host, tuple(_answer(each, said) for each in questions.QUESTIONS))
+    at = reading.of(read, "at", int)
+    if not 0 <= at < _LATEST:
+        return None
+    return Probe(at, host, tuple(_answer(each, said) for each in questions.QUESTIONS))
 
 
 def _answer(question: questions.Question, said: Mapping[str, Mapping[str, Any]]) -> Answer:
