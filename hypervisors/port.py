@@ -210,3 +210,6 @@ class Probes(Probed, Protocol):
         `token`: hexadecimal; what an earlier call with it left is removed first. `store` '': the first there is.
         Raises NotFound (no such store), and what keeps it from removing what it made.
         """
+
+    def remove_probe(self, token: str) -> None:
+        """Remove what a call of `probe` with that token left, and what ones that were cut off long ago did."""

@@ -202,11 +202,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Probe:
-    """All that a host answered. `at`: Unix seconds by the clock of who asked; `host`: what it is, with its versions."""
+    """All that a host answered. `at`: Unix seconds by the clock of who asked; `host`: what it is, with its versions.
+
+    `unkept`: why the host does not keep it, '' where it does; `others`: what other probes have there now, by name.
+    """
 
     at: int
     host: str
     answers: tuple[Answer, ...]
+    unkept: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

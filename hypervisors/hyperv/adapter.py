@@ -142,5 +142,8 @@ class HypervHypervisor:
     def probe(self, store: str, token: str) -> Probe:
         return probing.probe(self._session, answered.host_of(self._facts), store, token)
 
+    def remove_probe(self, token: str) -> None:
+        probing.remove_left(self._session, token)
+
     def close(self) -> None:
         self._session.close()

@@ -13,6 +13,7 @@ from hypervisors.types import Answer, Probe
 
 FILE = "vmmigrate-probe.json"
 _FORM = 1
+_SEEN = 500  # characters of an answer, a few bytes each: all together are less than may be read
 _LATEST = 1 << 33  # Unix seconds: the year 2242
 
 
@@ -24,9 +25,9 @@ def host_of(facts: Mapping[str, Any]) -> str:
 
 def record(session: Session, probe: Probe) -> None:
     """Raises HypervisorError, Unreachable."""
-    answers = [{"id": each.id, "seen": each.seen, "holds": each.holds} for each in probe.answers]
+    answers = [{"id": each.id, "seen": each.seen[:_SEEN], "holds": each.holds} for each in probe.answers]
     said = {"form": _FORM, "at": probe.at, "host": probe.host, "answers": answers}
-    session.write(FILE, json.dumps(said).encode("ascii"))
+    session.write(FILE, json.dumps(said, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
 def recorded(session: Session, host: str) -> Probe | None:

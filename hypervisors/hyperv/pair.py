@@ -20,6 +20,7 @@ _MEMORY = 64 << 20  # bytes
 _DISK = 1 << 20  # bytes
 TEXT = "\u00fc" + "notes of some length, " * 90 + "\nand a second line"  # about as long as a claim with a reason
 _NOT_READY = {-1, 32775, 32780}  # what the shutdown component says while nothing boots there: power.py
+NAMES = {generation: f"{notes.ABOVE}probe-{generation}" for generation in (1, 2)}
 _PLAIN = {
     "dynamic_memory": False,
     "memory_minimum": _MEMORY,
@@ -60,7 +61,7 @@ class Pair:
         return f"{self.store}\\{notes.ABOVE}{self.run_id}"
 
     def name(self, generation: int) -> str:
-        return f"{notes.ABOVE}probe-{generation}"
+        return NAMES[generation]
 
     def nic(self, generation: int) -> Facts:
         """As the host shows it now. Raises NotFound."""

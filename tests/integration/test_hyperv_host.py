@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from real_sshd import NEEDS_SSHD
@@ -51,7 +52,7 @@ from hypervisors import (
     lasting,
     no_progress,
 )
-from hypervisors.hyperv import answered
+from hypervisors.hyperv import answered, probing
 from hypervisors.hyperv import session as sessions
 from hypervisors.hyperv.questions import QUESTIONS
 from vmmigrate.cli import app
@@ -503,8 +504,8 @@ def test_what_passes_and_what_this_workstation_lacks_are_no_answers_of_the_host(
     for script, error in (("attach", errors.full("AddVMHardDiskDrive")), ("start", memory), ("save", errors.busy("V"))):
         faults.add(hyperv.folder, script, error=error.record)
     answers = {each.id: each for each in hypervisor.probe("", "ab12").answers}
-    assert [id for id, each in answers.items() if each.holds is False] == []
-    assert [answers[id].holds for id in ("disks", "starts", "same-mac-starts", "removed")] == [None] * 4
+    assert [name for name, each in answers.items() if each.holds is False] == []
+    assert [answers[name].holds for name in ("disks", "starts", "same-mac-starts", "removed")] == [None] * 4
     assert "0x8007000E" in answers["starts"].seen
     assert "0x80070070" in answers["disks"].seen
     monkeypatch.setenv("PATH", "")
@@ -514,18 +515,48 @@ def test_what_passes_and_what_this_workstation_lacks_are_no_answers_of_the_host(
     hypervisor.close()
 
 
-def test_what_a_probe_left_that_was_cut_off_is_removed_by_the_next(hyperv: Host) -> None:
-    before, hypervisor = state.read(hyperv.folder)[1], hyperv.first()
-    assert isinstance(hypervisor, Probes)
+def _doctor(hyperv: Host, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    for name, value in (("HOST_KEY", hyperv.way.host_key.strip()), ("KEY_FILE", str(hyperv.way.key))):
+        monkeypatch.setenv(f"VMMIGRATE_HYPERVISOR__{name}", value)
+    told = CliRunner().invoke(app, ["doctor", "--hypervisor", hyperv.way.url, *words])
+    return " ".join(told.stdout.split())
+
+
+def test_what_a_probe_made_that_broke_off_is_removed_at_once(hyperv: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = state.read(hyperv.folder)[1]
     faults.add(hyperv.folder, "start", drop="before")
-    with pytest.raises(Unreachable):
-        hypervisor.probe("", "ab12")
-    assert len(state.read(hyperv.folder)[1]["vms"]) == len(before["vms"]) + 2
-    hypervisor.close()
-    again = hyperv.first()
-    assert isinstance(again, Probes)
-    faults.add(hyperv.folder, "create", error=errors.busy("NewVM").record)
-    assert [each.holds for each in again.probe("", "ab12").answers] == [None] * len(QUESTIONS)
+    told = _doctor(hyperv, monkeypatch)
+    assert "broke off" in told
+    assert "may be left" not in told
     assert state.read(hyperv.folder)[1] == before
     assert not [path for path in hyperv.left() if path.startswith("VMs")]
-    again.close()
+
+
+def test_what_a_probe_could_not_remove_is_named_and_removed_by_one_an_hour_later(
+    hyperv: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = state.read(hyperv.folder)[1]
+    faults.add(hyperv.folder, "start", drop="before")
+    faults.add(hyperv.folder, "remove", error=HostError("NotSpecified", "OperationFailed", "Fehler").record)
+    told = _doctor(hyperv, monkeypatch)
+    assert "what was made there may be left: " in told
+    assert "whose names begin with vmmigrate-probe-" in told
+    assert len(state.read(hyperv.folder)[1]["vms"]) == len(before["vms"]) + 2
+    faults.set_switch(hyperv.folder, "makes_no_machine", True)
+    home, now = windows.home(hyperv.folder), time.time()
+    (home / answered.FILE).mkdir()  # no file can be written there
+    report = home.parent / "report.json"
+    at_once = _doctor(hyperv, monkeypatch, "--report", str(report))
+    assert "another asks this host now, or was cut off less than an hour ago" in at_once
+    assert "the host keeps no answers, so no plan has them" in at_once
+    assert [each["holds"] for each in json.loads(report.read_text())["answers"]] == [False] + [None] * (
+        len(QUESTIONS) - 1
+    )
+    assert len(state.read(hyperv.folder)[1]["vms"]) == len(before["vms"]) + 2
+    monkeypatch.setattr(probing, "time", SimpleNamespace(time=lambda: now + 3700))
+    hypervisor = hyperv.first()
+    assert isinstance(hypervisor, Probes)
+    assert hypervisor.probe("", "ab12").others == ()
+    assert state.read(hyperv.folder)[1] == before
+    assert not [path for path in hyperv.left() if path.startswith("VMs")]
+    hypervisor.close()

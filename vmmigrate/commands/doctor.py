@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,7 @@ def doctor(
             for finding in examine(here):
                 hear(finding)
             if hypervisor and "hypervisor" not in absent:
-                for finding in _asked(here.connect(hypervisor), settings.hypervisor.store or "", sink):
+                for finding in _asked(partial(here.connect, hypervisor), settings.hypervisor.store or "", sink):
                     hear(finding)
 
     carry_out(act, json=json)
@@ -102,15 +103,15 @@ def _into(report: Path | None, *, force: bool) -> "Iterator[Sink | None]":
             yield sink
 
 
-def _asked(hypervisor: "Hypervisor", store: str, sink: "Sink | None") -> "Iterator[Finding]":
+def _asked(connect: "Callable[[], Hypervisor]", store: str, sink: "Sink | None") -> "Iterator[Finding]":
     """What the probe found; a probe that failed is a finding too, and stands in the report."""
     from hypervisors import Problem
     from vmmigrate.doctor import probing
 
-    made: Probe | None = None
+    hypervisor, made = connect(), None
     try:
-        made = probing.probe(hypervisor, store)
-        _write(sink, made, "")
+        made = probing.probe(hypervisor, connect, store)
+        _write(sink, made, made.unkept if made else "")
         yield from probing.findings(made)
     except Problem as problem:
         _write(sink, made, str(problem))

@@ -51,13 +51,25 @@ function Add-Nic($Vm, $Wanted) {
     }
 }
 
+# Only an empty one: what New-VM left in it is looked at when the run removes its own.
+function Remove-Empty([string]$Folder) {
+    if (@(Microsoft.PowerShell.Management\Get-ChildItem -LiteralPath $Folder -Force).Count -eq 0) {
+        Microsoft.PowerShell.Management\Remove-Item -LiteralPath $Folder -Force -Confirm:$false
+    }
+}
+
 Complete-Request $RequestFile {
     param($asked)
-    if (-not (Microsoft.PowerShell.Management\Test-Path -LiteralPath $asked.folder -PathType Container)) {
-        $made = Microsoft.PowerShell.Management\New-Item -Path $asked.folder -ItemType Directory
+    $is_new = -not (Microsoft.PowerShell.Management\Test-Path -LiteralPath $asked.folder -PathType Container)
+    if ($is_new) { $made = Microsoft.PowerShell.Management\New-Item -Path $asked.folder -ItemType Directory }
+    try {
+        $vm = Hyper-V\New-VM -Name $asked.name -Generation ([int]$asked.generation) -NoVHD -Path $asked.folder `
+            -MemoryStartupBytes ([int64]$asked.memory) -Confirm:$false
+    } catch {
+        $failed = $_
+        if ($is_new) { try { Remove-Empty $asked.folder } catch { $is_new = $false } }
+        throw $failed
     }
-    $vm = Hyper-V\New-VM -Name $asked.name -Generation ([int]$asked.generation) -NoVHD -Path $asked.folder `
-        -MemoryStartupBytes ([int64]$asked.memory) -Confirm:$false
     Hyper-V\Set-VM -VM $vm -Notes ($asked.notes -replace '<id>', "$($vm.Id)") -Confirm:$false
     Remove-Stock $vm
     Set-Hardware $vm $asked
