@@ -11,7 +11,7 @@ from vmmigrate.appliance import consoles
 from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
-from vmmigrate.appliance.ssh.session import Elsewhere, nowhere
+from vmmigrate.appliance.ssh.session import Elsewhere, Proof, by_its_key, nowhere
 from vmmigrate.appliance.ssh.shell import SshShell, unheard
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.settings.models import Settings
@@ -58,22 +58,31 @@ class Side:
         return self._jumps[via].dial
 
     def shell(
-        self, host: str, host_key: str | None = None, elsewhere: Elsewhere = nowhere, also: Keys = tuple
+        self,
+        host: str,
+        host_key: str | None = None,
+        elsewhere: Elsewhere = nowhere,
+        also: Keys = tuple,
+        proof: Proof = by_its_key,
     ) -> Shell:
         """A shell at `host`; `host_key` pins it if the settings do not, and each of `also` does by then.
 
-        `elsewhere`: where else it may be by now.
+        `elsewhere`: where else it may be by now. `proof`: what each log-in there has to show besides.
         """
         key = (host, host_key)
         if key not in self._open:
-            self._open[key] = self._shell(host, host_key, elsewhere, also)
+            self._open[key] = self._shell(self.dial, host, host_key, elsewhere, also, proof)
         return self._open[key]
 
-    def another(self, host: str, host_keys: Sequence[str]) -> Shell:
+    def another(
+        self, host: str, host_keys: Sequence[str], dial: Dial | None = None, proof: Proof = by_its_key
+    ) -> Shell:
         """A session beside those that are open, for the caller to close: a log-in of its own, by one of these keys."""
-        return self._shell(host, host_keys[0], nowhere, lambda: host_keys[1:])
+        return self._shell(dial or self.dial, host, host_keys[0], nowhere, lambda: host_keys[1:], proof)
 
-    def _shell(self, host: str, host_key: str | None, elsewhere: Elsewhere, also: Keys) -> Shell:
+    def _shell(
+        self, dial: Dial, host: str, host_key: str | None, elsewhere: Elsewhere, also: Keys, proof: Proof
+    ) -> Shell:
         ssh = self.settings.ssh
         server = SshServer(
             host,
@@ -81,10 +90,11 @@ class Side:
             host_key or ssh.host_key,
             ssh.known_hosts or own_known_hosts(),
             ssh.insecure_ssh_rsa,
-            dial=self.dial,
+            dial=dial,
             also=also,
         )
-        return SshShell(server, self._login("ssh", ssh), elsewhere, lambda what, ended: self._hears(what, ended))
+        login = self._login("ssh", ssh)
+        return SshShell(server, login, elsewhere, lambda what, ended: self._hears(what, ended), proof)
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: read once, because nothing here changes it."""

@@ -1,10 +1,13 @@
 """The old gateway's SSH host keys in the new one: kept, left, refused by its sshd; whoever goes back reaches both."""
 
+from typing import Any
+
 import pytest
 
 from fixtures.appliance import commands, hostkey
 from fixtures.appliance.commands import Caller, Outcome
-from fixtures.model.world import ADDRESS
+from fixtures.model.world import ADDRESS, BOOTS
+from tests.faults import by_hand
 from tests.faults.model import Model
 from tests.faults.process import Killed
 from tests.faults.test_looked_at import look
@@ -12,8 +15,11 @@ from tests.faults.test_silence import in_a_copy, serving
 from vmmigrate import known_runs
 from vmmigrate.errors import Guarded
 from vmmigrate.events import FLOWING, silent
+from vmmigrate.findings import Verdict
 from vmmigrate.run.record import Record, read
 from vmmigrate.settings.models import CarrySettings
+from vmmigrate.steps import verify_live
+from vmmigrate.taking_up import connected, run_taken_up
 
 OWN = f"{hostkey.HOST_KEY}.vmmigrate-own"
 
@@ -115,6 +121,78 @@ def test_nor_where_a_run_that_was_killed_before_them_goes_on() -> None:
     model.desk.command("resume")
     assert len(serving(model)) <= 1
     assert look(model).state != FLOWING or look(model).through == tuple(serving(model))
+
+
+@in_a_copy
+def test_a_way_back_does_not_take_the_new_gateway_for_the_old_one() -> None:
+    """It has the old one's host keys, and nobody could unplug it: a person removed its tag."""
+    model = Model()
+    assert model.desk.command("migrate").error is None
+    model.world.relay_down = True
+    model.world.mail("accepted by the new one")
+    new = model.moves.new
+    model.world.entry(new)["tag"] = ""
+    _trust_alike(model, model.world.old.id)
+    ended = model.desk.command("rollback")
+    assert "is not mailgw" in "; ".join(_failures(model)), ended.text
+    assert "accepted by the new one" in model.world.queued(new)
+    assert not _learnt(model, "MailBack")
+    model.world.entry(new)["tag"] = model.desk.run_id
+    model.world.relay_down = False
+    ended = model.desk.command("rollback")
+    assert ended.error is None, ended.text
+    assert serving(model) == ["mailgw"]
+    model.world.flush()
+    assert model.world.delivered["accepted by the new one"] == 1
+
+
+@in_a_copy
+def test_a_clone_of_the_old_vm_at_the_live_address_is_not_taken_for_the_new_one() -> None:
+    """By the keys that the new guest was given both look alike. The links of both are not all that there is."""
+    model = Model()
+    assert model.desk.command("migrate").error is None
+    assert _answers(model) is Verdict.PASS
+    model.moves._link(model.moves.new, False)
+    by_hand.clone(model.world, model.world.old.id, 1)
+    clone = list(model.world.vms)[-1]
+    model.world.switch_on(clone)
+    for nic in model.world.entry(clone)["nics"]:
+        nic.update(link_up=True, stored_link_up=True)
+    model.world.time.pass_by(BOOTS)
+    _trust_alike(model, clone)
+    assert _answers(model) is Verdict.FAIL
+    model.world.switch_off(clone)
+    model.moves._link(model.moves.new, True)
+    assert _answers(model) is Verdict.PASS
+
+
+def _answers(model: Model) -> Verdict:
+    """Whether it is the new guest that answers at the live address."""
+    parts = model.desk.parts(silent)
+    with run_taken_up(model.desk.run_id, "resume", parts) as recorded, connected(recorded, parts) as (_, run):
+        (check,) = verify_live.holds(run)
+    return check.verdict
+
+
+def _trust_alike(model: Model, vm: str) -> None:
+    """That VM and the new one have one account `sa`, with the passwords of both."""
+    one, other = (model.world.root_of(each) for each in (vm, model.moves.new))
+    both = one.read("/etc/standin/passwords") + other.read("/etc/standin/passwords")
+    for root in (one, other):
+        root.write("/etc/standin/passwords", both)
+
+
+def _records(model: Model) -> list[Record]:
+    return read(model.desk.folder / "runs" / model.desk.run_id / "journal.jsonl")
+
+
+def _failures(model: Model) -> list[str]:
+    return [str(record.data) for record in _records(model) if "error" in str(record.data)]
+
+
+def _learnt(model: Model, group: str) -> list[Any]:
+    learnt = (record.data for record in _records(model) if record.kind == "learnt")
+    return [data["value"] for data in learnt if data["group"] == group]
 
 
 def _until(model: Model, step: str) -> list[Record]:

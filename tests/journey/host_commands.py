@@ -78,7 +78,9 @@ class RootShell:
 
 
 class _Side(Side):
-    def shell(self, host: str, host_key: str | None = None, elsewhere: Any = None, also: Any = ()) -> Shell:
+    def shell(
+        self, host: str, host_key: str | None = None, elsewhere: Any = None, also: Any = (), proof: Any = None
+    ) -> Shell:
         note = json.loads(Path(os.environ[_KNOWN]).read_text())
         return RootShell(host, note)
 

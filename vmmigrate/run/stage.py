@@ -23,6 +23,7 @@ from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
 from vmmigrate.facts import HostKeys, Intake, NewGuest
 from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
+from vmmigrate.run import apart
 from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.outside import Outside
 from vmmigrate.run.rundir import RunDir
@@ -150,7 +151,7 @@ class Run:
 
     @property
     def old_shell(self) -> Shell:
-        return self.doors.old.shell(self.old_host)
+        return self.doors.old.shell(self.old_host, proof=partial(apart.prove_old, self))
 
     @property
     def old_console(self) -> Console:
@@ -191,21 +192,28 @@ class Run:
     def staging_shell(self, address: str, host_key: str) -> Shell:
         """Pinned at first contact. Where the guest does not answer there any more, it is looked for."""
         again = partial(self.found_again, host_key)
-        return self.doors.new.shell(address, host_key, again, self._given_keys)
+        return self.doors.new.shell(address, host_key, again, self.given_keys, partial(apart.prove_new, self))
 
     def shell_by(self, keys: tuple[str, ...]) -> Shell:
         """A session of its own with the new guest, which has to show one of these keys. The caller closes it."""
         return self.doors.new.another(self.new_guest.staging_address, keys)
 
-    def _given_keys(self) -> tuple[str, ...]:
+    def shell_at(self, host: str) -> Shell:
+        """A session of its own with whoever shows one of the new guest's host keys there. The caller closes it."""
+        keys = (self.facts.of(NewGuest).host_key, *self.given_keys())
+        return self.doors.new.another(host, keys, self.dial_to(host), partial(apart.prove_new, self))
+
+    def given_keys(self) -> tuple[str, ...]:
         """The old gateway's host keys that the new guest was given, as lines; also where that step was undone since."""
         given = self.facts.last(HostKeys)
         return given.kept if given else ()
 
     def is_new_guest(self, seen: str) -> bool:
-        """Whether that is a fingerprint of the new guest's host keys: by its own, or by one that it was given."""
+        """Whether that is a fingerprint of the new guest's host keys: its own, or one that it was given. By the latter
+        alone it is not known apart from the old gateway: see `apart`.
+        """
         guest = self.facts.last(NewGuest)
-        return guest is not None and seen in {guest.host_key, *map(fingerprint_of_key, self._given_keys())}
+        return guest is not None and seen in {guest.host_key, *map(fingerprint_of_key, self.given_keys())}
 
     def found_again(self, host_key: str, tried: str) -> str:
         """Where the new guest answers, other than `tried`; "" where it is not found."""

@@ -15,6 +15,7 @@ from vmmigrate.appliance.units import wait_until_active
 from vmmigrate.errors import ApplianceError
 from vmmigrate.facts import NewGuest, NewVm, Opened
 from vmmigrate.findings import Check, Verdict
+from vmmigrate.run import apart
 from vmmigrate.run.stage import Run
 from vmmigrate.run.whereabouts import is_ipv6, leases
 from vmmigrate.steps import deploy, guards
@@ -67,8 +68,9 @@ def holds(run: Run) -> Iterator[Check]:
             if not run.found_again(guest.host_key, run.new_guest.staging_address):
                 raise
             seen = run.new_host_key(run.new_guest.staging_address, timeout=_AGAIN)
-        what = f"SSH host key at {run.new_guest.staging_address}"
-        yield Check("new-vm-answers", what, guest.host_key, seen, Verdict.of(run.is_new_guest(seen)))
+        address = run.new_guest.staging_address
+        is_it = Verdict.of(apart.is_new_at(run, address, seen))
+        yield Check("new-vm-answers", f"SSH host key at {address}", guest.host_key, seen, is_it)
 
 
 def _leased(run: Run, new: NewVm) -> str:

@@ -13,11 +13,13 @@ from vmmigrate.steps.ready import BOOTS
 
 def do(run: Run) -> None:
     """Off and on by the hypervisor, not a restart of services: the state after it is that of a host's reboot."""
+    seen: list[str] = []
     if run.facts.find(Reboot) is None:
         address.do(run)  # an archive may contain network settings: that is unknown, so they are set again
-        run.learn(Reboot(boot_id(run.new_shell)))
+        seen.append(boot_id(run.new_shell))
+        run.learn(Reboot(seen[0]))
     timeout = run.settings.limits.restart
-    run.wait("the new VM to restart", lambda: _another_boot(run), timeout=timeout, clears=BOOTS)
+    run.wait("the new VM to restart", lambda: _another_boot(run, seen), timeout=timeout, clears=BOOTS)
     shell = run.new_shell
     units = run.doors.new.software(shell).units.restart_order
     wait_until_active(shell, units, timeout=timeout, pace=run.pace)
@@ -30,15 +32,18 @@ def holds(run: Run) -> Iterator[Check]:
     yield Check("new-units", "the new gateway's units", "active", down or "active", Verdict.of(not down))
 
 
-def _another_boot(run: Run) -> None:
-    """Check the state and do the next action; after a crash anywhere in between it is checked again."""
+def _another_boot(run: Run, seen: list[str]) -> None:
+    """Check the state and do the next action; after a crash anywhere in between it is checked again.
+
+    `seen`: the boot that the guest had a moment ago, so that it is not asked twice.
+    """
     vm = run.facts.of(NewVm).vm
     if guards.refuse_paused(run, vm) is PowerState.OFF:
         guards.before_starting(run, vm)
         run.hypervisor.start(deploy.ours(run))
         raise NotYet("it boots")
     try:
-        same = boot_id(run.new_shell) == run.facts.of(Reboot).boot_id
+        same = (seen.pop() if seen else boot_id(run.new_shell)) == run.facts.of(Reboot).boot_id
     except Unreachable as error:
         raise NotYet(str(error)) from error
     if same:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from hypervisors import Unreachable
 from vmmigrate.facts import NewGuest, VerifiedLive
 from vmmigrate.findings import Check, Checks, Verdict
+from vmmigrate.run import apart
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import decide, proof
 from vmmigrate.steps.comparing import compare_all
@@ -14,6 +15,7 @@ from vmmigrate.steps.verify import CERTIFICATES, GREETING
 SSH = 22
 _LOOK, _AGAIN = 3.0, 10.0  # seconds: for its first answer, and for one from a guest that has answered before
 _WHAT = "SSH host key at the live address"
+_WHO = "who shows the old gateway's SSH host key at the live address"
 _ANOTHER = "another machine answers at this address: find it before you try again"
 
 
@@ -23,8 +25,10 @@ def do(run: Run) -> None:
     seen = checks.ask("live-host-key", _WHAT, lambda: _host_key(run, host))
     if seen is not None:
         expected = run.facts.of(NewGuest).host_key
-        verdict, hint = (Verdict.PASS, "") if run.is_new_guest(seen) else (Verdict.FAIL, _ANOTHER)
-        checks.all.append(Check("live-host-key", _WHAT, expected, seen, verdict, hint))
+        is_it = checks.ask("live-host-key", _WHO, lambda: apart.is_new_at(run, host, seen))
+        if is_it is not None:
+            verdict, hint = (Verdict.PASS, "") if is_it else (Verdict.FAIL, _ANOTHER)
+            checks.all.append(Check("live-host-key", _WHAT, expected, seen, verdict, hint))
         compare_all((CERTIFICATES, GREETING, proof.MAIL), run, host, run.settings.limits.network, checks)
     run.learn(VerifiedLive(tuple(checks.all), _line(run, host) if seen else ""))
     decide.require(run, checks)
@@ -33,8 +37,10 @@ def do(run: Run) -> None:
 def holds(run: Run) -> Iterator[Check]:
     """The new VM, and no other, is at the live address."""
     expected = run.facts.of(NewGuest).host_key
-    seen = run.new_host_key(run.plan.identity.host, timeout=_AGAIN)
-    yield Check("live-host-key", _WHAT, expected, seen, Verdict.of(run.is_new_guest(seen)), _ANOTHER)
+    host = run.plan.identity.host
+    seen = run.new_host_key(host, timeout=_AGAIN)
+    verdict = Verdict.of(apart.is_new_at(run, host, seen))
+    yield Check("live-host-key", _WHAT, expected, seen, verdict, _ANOTHER)
 
 
 def _line(run: Run, host: str) -> str:

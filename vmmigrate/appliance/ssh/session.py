@@ -28,6 +28,8 @@ from vmmigrate.errors import ApplianceError, CommandFailed
 _SHOWN = 400  # characters of a failed command's words
 
 Elsewhere = Callable[[str], str]  # from the address that does not answer to the one where the machine is now, or ""
+Ask = Callable[[Sequence[str]], str]  # a command to what it prints
+Proof = Callable[[str, Ask], None]  # of the machine at an address, by more than its key; raises TrustRefused
 
 
 def nowhere(tried: str) -> str:
@@ -35,11 +37,17 @@ def nowhere(tried: str) -> str:
     return ""
 
 
+def by_its_key(host: str, ask: Ask) -> None:
+    """Of a machine whose host key nobody else has: no more is asked."""
+
+
 class Session:
     """Commands of one account, as that account. A refusal is remembered, never repeated."""
 
-    def __init__(self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere) -> None:
-        self._server, self._login, self._elsewhere = server, login, elsewhere
+    def __init__(
+        self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere, proof: Proof = by_its_key
+    ) -> None:
+        self._server, self._login, self._elsewhere, self._proof = server, login, elsewhere, proof
         self._nonce = f"vmmigrate-{secrets.token_hex(8)}"
         self._connection: Connection | None = None
         self._accepted: Secret | None = None
@@ -207,15 +215,25 @@ class Session:
         return self._connection
 
     def _connected(self) -> Connection:
-        """There, or where the machine is by now: nothing was sent yet, and the pinned key decides who it is."""
+        """There, or where the machine is by now: nothing was sent yet, and its key and the proof decide who it is."""
         try:
-            return connect(self._server, self._login)
+            return self._proved(connect(self._server, self._login))
         except (Unreachable, TrustRefused):
             found = self._elsewhere(self._server.host)
             if not found:
                 raise
         self._server = replace(self._server, host=found)
-        return connect(self._server, self._login)
+        return self._proved(connect(self._server, self._login))
+
+    def _proved(self, connection: Connection) -> Connection:
+        """Before anything else is run there."""
+        execute = connection.execute
+        try:
+            self._proof(self.host, lambda argv: text_of(execute(shlex.join(argv), b"", sudo.PATIENCE).stdout))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _has_expired(self, output: Output) -> bool:
         return new_password.says_expired(text_of(output.stdout + output.stderr))

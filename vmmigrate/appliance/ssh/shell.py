@@ -14,7 +14,7 @@ from vmmigrate.appliance.changing import changes_of
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.several import Line, commands_of, status_as_of_sh
 from vmmigrate.appliance.ssh import installing, streaming, sudo
-from vmmigrate.appliance.ssh.session import Elsewhere, Session, in_words, nowhere, text_of
+from vmmigrate.appliance.ssh.session import Elsewhere, Proof, Session, by_its_key, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import ApplianceError
 
@@ -33,12 +33,19 @@ def unheard(what: str, ended: str) -> None:
 class SshShell:
     """port.Shell over paramiko. Nothing is connected before the first call; a dead session is replaced by a new one."""
 
-    def __init__(self, server: SshServer, login: Login, elsewhere: Elsewhere = nowhere, hears: Hears = unheard) -> None:
+    def __init__(
+        self,
+        server: SshServer,
+        login: Login,
+        elsewhere: Elsewhere = nowhere,
+        hears: Hears = unheard,
+        proof: Proof = by_its_key,
+    ) -> None:
         """With a key the log-in is by that key; the password is for sudo, or for the server if it requires both.
 
         `hears`: each command that may change the guest, once it has ended, however it has.
         """
-        self._session = Session(server, login, elsewhere)
+        self._session = Session(server, login, elsewhere, proof)
         self._sudo: sudo.Sudo | None = None
         self._hears = hears
 
