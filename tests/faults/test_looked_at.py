@@ -8,16 +8,18 @@ import pytest
 from hypervisors import VmRef
 from tests.faults import by_hand
 from tests.faults.model import Model
-from tests.faults.test_silence import in_a_copy, serving, undone
+from tests.faults.test_silence import cut_staging, first, in_a_copy, serving, undone
 from vmmigrate import known_runs
 from vmmigrate.appliance.net import nft
 from vmmigrate.appliance.net.firewall import CONSOLE_PORTS, intake_rules, isolation_rules
 from vmmigrate.appliance.net.rules import CONSOLE, Addresses
-from vmmigrate.errors import NeedsAttention
-from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, RunEnded, Service, silent
+from vmmigrate.errors import NeedsAttention, RolledBack
+from vmmigrate.events import DOWN, FLOWING, NOT_LOOKED_AT, RunEnded, Service, StepRemark, silent
 from vmmigrate.run import supervise
 from vmmigrate.service import service
 from vmmigrate.settings.secrets import ProcessSecrets
+from vmmigrate.steps import intake
+from vmmigrate.steps.close_console import BY_HAND
 
 
 def look(model: Model, *, passwords: bool = True) -> Service:
@@ -68,6 +70,22 @@ def test_an_old_console_that_is_closed_again_after_a_way_back_is_opened_by_the_n
     assert guest is not None
     assert ("inet", CONSOLE) not in guest.ruleset.tables
     assert serving(model) == ["mailgw"]
+
+
+@in_a_copy
+def test_an_old_guest_that_lets_nobody_in_any_more_keeps_no_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was undone in the switch needs its log-in no more: its console is not looked at, and that is said."""
+    model = Model()
+    monkeypatch.setattr(intake.mail, "wait_until_quiet", first(model, cut_staging, intake.mail.wait_until_quiet))
+    assert isinstance(model.desk.command("migrate").error, RolledBack)
+    model.heal()
+    guest = model.world.guest(model.world.old.id)
+    assert guest is not None
+    guest.root.write("/etc/standin/passwords", b"")
+    back = model.desk.command("rollback")
+    assert (back.error, model.world.guests.get(model.moves.new)) == (None, None), back.text
+    said = [event.text for event in back.events if isinstance(event, StepRemark)]
+    assert any("console is still open could not be looked at" in text and BY_HAND in text for text in said)
 
 
 @in_a_copy
