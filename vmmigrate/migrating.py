@@ -71,7 +71,6 @@ def migrate(
     parts = replace(parts, listen=recorder)
     with hypervisor_of(settings, parts) as hypervisor, doors_of(settings, parts) as doors:
         made = _look(hypervisor, settings, doors, parts, old, image, run_id)
-        _refuse_blocked(made)
         if agreed is not None:
             _refuse_broken(agreed, made)
         if not shown:
@@ -115,11 +114,6 @@ def _report_warnings(made: Plan, recorder: Recorder) -> None:
     for finding in made.findings:
         if finding.severity is Severity.WARNING:
             recorder(Warned(f"{finding.id}: {finding.seen} → {finding.remedy}"))
-
-
-def _refuse_blocked(made: Plan) -> None:
-    if made.blocking():
-        raise refusal(made.blocking())
 
 
 def _refuse_broken(agreed: Plan, now: Plan) -> None:

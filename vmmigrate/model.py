@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from hypervisors import Carried, Image, Network, VmRef
 from vmmigrate.addressing import Addressing, addressing
-from vmmigrate.findings import Finding, errors
+from vmmigrate.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,6 @@ class Plan:
     def live_mac(self) -> str:
         """Of the new VM's live NIC."""
         return self.new_mac or self.identity.mac
-
-    def blocking(self) -> tuple[Finding, ...]:
-        return errors(self.findings)
 
     def broken_premises(self, now: "Plan") -> tuple[tuple[Premise, Premise | None], ...]:
         """Premises of this plan that no longer hold, each with its present value."""

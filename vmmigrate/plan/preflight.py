@@ -59,11 +59,9 @@ LAST = (
 
 
 def preflight(look: Look) -> Plan:
-    """Raises PlanRefused if too much is wrong to make a plan; else the plan, with its findings."""
-    for table in (FIRST, LOOKS, DECISIONS):
+    """Raises PlanRefused with all errors that were found; else the plan, with its other findings."""
+    for table in (FIRST, LOOKS, DECISIONS, LAST):
         ask_all(table, look)
         look.findings.refuse_if_blocked()
-    ask_all(LAST, look)
-    carried = look.of(deciding.carried) if look.has(deciding.carried) else ()
-    carried += look.of(gateway.carried) + look.of(gateway.accounts)
+    carried = look.of(deciding.carried) + look.of(gateway.carried) + look.of(gateway.accounts)
     return replace(look.of(deciding.plan), findings=tuple(look.findings.all), carried=carried)

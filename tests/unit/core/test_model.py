@@ -35,7 +35,7 @@ from vmmigrate.facts import (
     Verified,
     VerifiedLive,
 )
-from vmmigrate.findings import Check, Finding, Severity, Verdict
+from vmmigrate.findings import Check, Verdict
 from vmmigrate.learnt import Facts, group_to_json
 from vmmigrate.model import Premise, plan_from_json, plan_to_json
 from vmmigrate.steps.accounts import AccountsMade
@@ -140,15 +140,6 @@ def test_the_list_of_what_is_carried_is_in_the_plan_and_an_earlier_plan_has_none
 def test_what_is_no_plan_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="Plan"):
         plan_from_json(text)
-
-
-def test_errors_block_and_nothing_else_does() -> None:
-    found = (
-        Finding("a", Severity.WARNING, "x"),
-        Finding("b", Severity.ERROR, "y", "z"),
-        Finding("c", Severity.INFO, ""),
-    )
-    assert replace(PLAN, findings=found).blocking() == (found[1],)
 
 
 def test_premises_that_no_longer_hold_are_named_with_what_is_there_now() -> None:
