@@ -8,6 +8,8 @@ from typing import Any
 
 from hypervisors import Limit
 
+ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")  # what useradd takes, and no option (useradd(8), CAVEATS)
+
 
 def data(path: Path, limit: Limit) -> bytes:
     """All of it. Raises ValueError for more than the limit, OSError."""

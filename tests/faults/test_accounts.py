@@ -13,6 +13,7 @@ from vmmigrate.errors import PlanRefused
 from vmmigrate.settings.models import CarrySettings
 
 KEY, OTHER = (f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{letter * 43}" for letter in "AB")
+DAEMON = "daemon:x:1004:1004::/home/daemon:/bin/bash"
 HASH = "$6$salt$abcdefghijklmnop"
 
 
@@ -30,8 +31,13 @@ def with_people(model: Model, wanted: tuple[str, ...]) -> None:
 
     more("/etc/passwd", "alice:x:1000:1001:Alice A.:/home/alice:/bin/zsh\ntoor:x:0:0::/root:/bin/sh\n")
     more("/etc/passwd", "bob:x:1002:1002::/srv/bob:/bin/bash\n")
+    more("/etc/passwd", "carol:x:1003:4::/home/carol:/bin/bash\n")
+    of_a_person = root.text("/etc/passwd").replace("daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin", DAEMON)
+    root.write("/etc/passwd", of_a_person.encode())
+    more("/etc/shadow", "carol:abJnggxhB/yWI:0:0:90:7:::\n")
+    root.write("/home/daemon/.ssh/authorized_keys", f"{KEY}\n".encode())
     more("/etc/shadow", f"alice:{HASH}:19000:0:99999:7::20000:\nbob:!{HASH}:19000::::::\n")
-    root.write("/etc/group", b"root:x:0:\nsudo:x:27:sa,alice\noperators:x:900:alice\nalice:x:1001:\n")
+    root.write("/etc/group", b"root:x:0:\nadm:x:4:\nsudo:x:27:sa,alice\noperators:x:900:alice\nalice:x:1001:\n")
     root.write("/home/alice/.ssh/authorized_keys", f'from="192.0.2.7" {KEY} alice\n# {OTHER}\n'.encode())
     root.write("/home/sa/.ssh/authorized_keys", f"{OTHER}\n".encode())
     given = model.desk.settings().model_copy(update={"carry": CarrySettings(accounts=wanted)})
@@ -65,8 +71,13 @@ def test_all_of_them_but_no_second_root() -> None:
     assert root.text("/home/alice/.ssh/authorized_keys") == f'from="192.0.2.7" {KEY} alice\n'
     assert root.text("/home/sa/.ssh/authorized_keys") == f"{OTHER}\n"
     said = remarks(model)
-    assert "alice, uid 1001 and not 1000, not in operators, which it has not, bob; keys added: 2" in said
-    assert "authorized-keys" not in said
+    alice = "alice, uid 1001 and not 1000, shell /bin/bash and not /bin/zsh, not in operators, which it has not"
+    assert f"{alice}; bob, home /home/bob and not /srv/bob, not in 1002, which it has not; carol" in said
+    carol = "carol, no password: its hash is of another kind, its password need not be changed at the next log-in"
+    assert f"{carol}, its password does not age; keys added: 2; no key could be added for daemon (the new" in said
+    assert not root.has("/usr/sbin/.ssh/authorized_keys")
+    assert rows(root, "/etc/group")["adm"][3] == "carol"  # its first group there
+    assert "seen: daemon: 1 key missing; " in said
 
 
 @in_a_copy
@@ -115,7 +126,7 @@ def test_none_unless_they_are_wanted() -> None:
     assert not root.has("/home/sa/.ssh/authorized_keys")
 
 
-@pytest.mark.parametrize("name", ["carol", "toor", "postgres"])
+@pytest.mark.parametrize("name", ["dave", "toor", "postgres"])
 @in_a_copy
 def test_one_that_is_no_account_of_people_is_refused_by_the_plan(name: str) -> None:
     model = Model()

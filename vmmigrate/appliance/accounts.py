@@ -1,8 +1,8 @@
 """The accounts of a guest that people log in as: read in the old one, made in the new one."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from io import BytesIO
 
@@ -11,11 +11,10 @@ from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
-from vmmigrate.reading import whole
+from vmmigrate.reading import ACCOUNT, whole
 
 SHADOW = ("cat", "/etc/shadow")
 _GROUPS, _SHELLS = ("cat", "/etc/group"), ("cat", "/etc/shells")
-_NAMED = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")  # what useradd takes, and no option (useradd(8), CAVEATS)
 _HOME = re.compile(r"/home(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 _HASH = re.compile(r"[$][A-Za-z0-9./$=,_-]{8,400}")  # crypt(5): anything else lets nobody in
 _EPOCH = date(1970, 1, 1)
@@ -26,7 +25,8 @@ _FOREVER = 2_932_896  # days to the end of the year 9999
 class Account:
     """`keys`: its authorized_keys. `hashed`: its password as /etc/shadow has it, '' where it has none.
 
-    `groups`: those that it is in besides its own. `expires`: ISO date, '' for never.
+    `groups`: those that it is in besides one of its own name. `expires`: ISO date, '' for never. `lost`: in words, what
+    its line of /etc/shadow has that is not carried.
     """
 
     name: str
@@ -38,6 +38,8 @@ class Account:
     expires: str = ""
     hashed: str = field(default="", repr=False)
     keys: str = ""
+    lost: tuple[str, ...] = ()
+    gid: str = ""
 
 
 def of_people(passwd: str) -> dict[str, Account]:
@@ -46,8 +48,8 @@ def of_people(passwd: str) -> dict[str, Account]:
     homes = authorized.homes(passwd)
     for line in passwd.splitlines():
         words = line.split(":")
-        if words[0] in homes and _NAMED.fullmatch(words[0]) and (words[0] == "root" or words[2].strip("0")):
-            found[words[0]] = Account(words[0], whole(words[2]) or 0, words[4], words[5], words[6])
+        if words[0] in homes and ACCOUNT.fullmatch(words[0]) and (words[0] == "root" or words[2].strip("0")):
+            found[words[0]] = Account(words[0], whole(words[2]) or 0, words[4], words[5], words[6], gid=words[3])
     return found
 
 
@@ -65,18 +67,27 @@ def read(look: LookingShell, people: Mapping[str, Account]) -> tuple[Account, ..
 
 
 def _read(look: LookingShell, known: Account, shadow: Sequence[str], groups: Iterable[Sequence[str]]) -> Account:
-    hashed = shadow[1] if len(shadow) > 1 and _HASH.fullmatch(shadow[1]) else ""
-    return Account(
-        known.name,
-        known.uid,
-        known.comment,
-        known.home,
-        known.shell,
-        tuple(words[0] for words in groups if len(words) > 3 and known.name in words[3].split(",")),
-        _expiry(shadow),
-        hashed,
-        look.run(authorized.question(known.home), user="root", check=False).stdout,
+    of_each = [words for words in groups if len(words) > 3]
+    own = [words[0] for words in of_each if words[2] == known.gid] or [known.gid]
+    others = (words[0] for words in of_each if known.name in words[3].split(","))
+    return replace(
+        known,
+        groups=tuple(dict.fromkeys(name for name in (own[0], *others) if name != known.name)),
+        expires=_expiry(shadow),
+        hashed=shadow[1] if len(shadow) > 1 and _HASH.fullmatch(shadow[1]) else "",
+        keys=look.run(authorized.question(known.home), user="root", check=False).stdout,
+        lost=tuple(_lost([*shadow, *[""] * 7])),
     )
+
+
+def _lost(shadow: Sequence[str]) -> Iterator[str]:
+    """shadow(5): 1 the hash, 2 the day of its last change (0: due now), 3 to 6 its ages and what follows them."""
+    if not shadow[1] or (shadow[1][0] not in "!*" and not _HASH.fullmatch(shadow[1])):
+        yield "no password: its hash is of another kind" if shadow[1] else "locked: it has no password"
+    if shadow[2] == "0":
+        yield "its password need not be changed at the next log-in"
+    if shadow[3] not in ("", "0") or shadow[4] not in ("", "99999") or shadow[6]:
+        yield "its password does not age"
 
 
 def _expiry(shadow: Sequence[str]) -> str:
@@ -96,6 +107,7 @@ class Room:
     accounts: Mapping[str, Sequence[str]]
     groups: Mapping[str, Sequence[str]]
     shells: Sequence[str]
+    people: Collection[str]
 
     def home(self, name: str) -> str:
         return self.accounts[name][5].rstrip("/")
@@ -108,7 +120,7 @@ class Room:
 
     def joined(self, account: Account) -> tuple[str, ...]:
         """Of its groups those that there are."""
-        return tuple(group for group in account.groups if group in self.groups and _NAMED.fullmatch(group))
+        return tuple(group for group in account.groups if group in self.groups and ACCOUNT.fullmatch(group))
 
 
 def room(shell: Shell) -> Room:
@@ -117,7 +129,8 @@ def room(shell: Shell) -> Room:
     listed = _by_name(look.run(authorized.ACCOUNTS, user="root").stdout)
     accounts = {name: words for name, words in listed.items() if len(words) > 6}
     shells = look.run(_SHELLS, user="root", check=False).stdout.split()
-    return Room(accounts, _by_name(look.run(_GROUPS, user="root").stdout), shells)
+    people = authorized.homes(look.run(authorized.ACCOUNTS, user="root").stdout)
+    return Room(accounts, _by_name(look.run(_GROUPS, user="root").stdout), shells, people)
 
 
 def make(shell: Shell, there: Room, made: Sequence[Account]) -> None:
@@ -214,6 +227,8 @@ def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> Given:
 
 def _add(shell: Shell, there: Room, account: Account, text: str) -> None:
     """`install` follows no link: it sees from within the folder where that is."""
+    if account.name not in there.people:
+        raise CommandFailed("the new gateway has an account of the system by that name", hint="give them by hand")
     if others := there.sharing(account.name):
         raise CommandFailed(f"its home is also that of {', '.join(others)}", hint="give it one of its own there")
     folder, meta = f"{there.home(account.name)}/.ssh", FileMeta("0600", account.name, there.accounts[account.name][3])

@@ -1,8 +1,7 @@
 """What an operator may call an account that is carried: its name, or all of them."""
 
-import re
+from vmmigrate.reading import ACCOUNT
 
-ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")  # what useradd takes, and no option (useradd(8), CAVEATS)
 ALL_ACCOUNTS = ("*",)
 
 

@@ -49,7 +49,7 @@ def chosen(wanted: tuple[str, ...], people: dict[str, Account]) -> tuple[str, ..
 
 
 def _say(run: Run, made: tuple[Account, ...], there: Room, keys: Given) -> None:
-    named = ", ".join(_in_words(each, there) for each in made) or "none"
+    named = "; ".join(_in_words(each, there) for each in made) or "none"
     lacks = f"; no key could be added for {', '.join(keys.refused)}" if keys.refused else ""
     run.remark(
         f"accounts made in the new gateway: {named}; keys added: {keys.number}{lacks}; files of sudoers are not carried"
@@ -57,10 +57,11 @@ def _say(run: Run, made: tuple[Account, ...], there: Room, keys: Given) -> None:
 
 
 def _in_words(account: Account, there: Room) -> str:
-    uid, lacks = there.accounts[account.name][2], set(account.groups) - set(there.joined(account))
-    other = f", uid {uid} and not {account.uid}" if uid != str(account.uid) else ""
-    groups = f", not in {', '.join(sorted(lacks))}, which it has not" if lacks else ""
-    return f"{account.name}{other}{groups}"
+    row, lacks = there.accounts[account.name], set(account.groups) - set(there.joined(account))
+    pairs = (("uid", row[2], str(account.uid)), ("home", row[5], account.home), ("shell", row[6], account.shell))
+    others = [f"{what} {now} and not {before}" for what, now, before in pairs if now != before]
+    groups = [f"not in {', '.join(sorted(lacks))}, which it has not"] if lacks else []
+    return ", ".join((account.name, *others, *groups, *account.lost))
 
 
 STEP = Step(
