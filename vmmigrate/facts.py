@@ -259,10 +259,13 @@ class Opened:
 class HostKeys:
     """The new gateway's lines of known_hosts. `kept`: the old one's public keys that it may show from then on.
 
-    `settled`: they are in place and proved, or are not to be. Learnt by `host-keys` before it acts, and at its end.
+    `settled`: they are in place and proved, or are not to be. `vm`: the id of the new VM. `added`: the kinds
+    of which it had none. Learnt by `host-keys` before it acts, and at its end.
     """
 
     since: ClassVar[int] = 3
     lines: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     settled: bool = False
+    vm: str = ""
+    added: tuple[str, ...] = ()

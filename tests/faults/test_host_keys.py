@@ -46,6 +46,7 @@ def test_they_are_kept_and_whoever_goes_back_or_finishes_still_reaches_the_new_g
     assert model.desk.command("migrate").error is None
     old, new = keys(model)
     assert new == old
+    assert _learnt(model, "HostKeys")[-1]["vm"] == model.moves.new
     guest = model.world.guest(model.moves.new)
     assert guest is not None
     assert guest.root.has(OWN)
@@ -70,11 +71,13 @@ def test_they_are_left_where_the_settings_say_so() -> None:
     assert f"ssh-keygen -R {ADDRESS}, and add: {ADDRESS} {new}" in said
 
 
-@pytest.mark.parametrize("fault", ["check", "no key"])
+@pytest.mark.parametrize("fault", ["check", "always", "no key"])
 @in_a_copy
 def test_what_sshd_does_not_take_is_taken_back_and_mail_flows(fault: str) -> None:
     model = Model()
-    if fault == "check":
+    if fault == "always":
+        commands.COMMANDS["sshd"] = lambda caller, words: Outcome(255, error="Missing privilege separation directory")
+    elif fault == "check":
         known = model.world.host_key(model.world.old.id)
 
         def sshd(caller: Caller, words: list[str]) -> Outcome:
@@ -89,8 +92,11 @@ def test_what_sshd_does_not_take_is_taken_back_and_mail_flows(fault: str) -> Non
     assert model.desk.command("migrate").error is None
     old, new = keys(model)
     assert new != old
-    assert ("the new gateway keeps its own SSH host keys" in remarks(model)) == (fault == "check"), remarks(model)
-    assert ("no SSH host key of the old gateway can be read" in remarks(model)) == (fault != "check")
+    assert ("the new gateway keeps its own SSH host keys" in remarks(model)) == (fault != "no key"), remarks(model)
+    assert ("no SSH host key of the old gateway can be read" in remarks(model)) == (fault == "no key")
+    said = "; ".join(known_runs.status(model.desk.run_id, model.desk.parts(silent)).left_to_you)
+    assert f"is another one, {model.world.host_key(model.moves.new)}" in said
+    assert f"add: {ADDRESS} {new}" in said
     assert serving(model) == [model.world.entry(model.moves.new)["name"]]
     assert model.desk.command("finish").error is None
 
@@ -198,7 +204,12 @@ def _learnt(model: Model, group: str) -> list[Any]:
 def _until(model: Model, step: str) -> list[Record]:
     """Its records, of a run that ended by a fault of its guest within this step."""
 
+    asked: list[str] = []
+
     def broken(caller: Caller, words: list[str]) -> Outcome:
+        asked.append(" ".join(words))
+        if len(asked) == 1:
+            return Outcome()  # before anything is put in place
         raise Killed
 
     commands.COMMANDS["sshd"] = broken

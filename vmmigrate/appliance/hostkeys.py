@@ -18,6 +18,7 @@ from vmmigrate.appliance.units import BOOT_ID
 KINDS = ("ed25519", "ecdsa", "rsa")  # as clients prefer them; sshd takes no DSA key since OpenSSH 7.0
 # The unit has one of both names; where sshd is started for each connection there is nothing to reload. Sessions go on.
 USE = ("sh", "-c", "/usr/sbin/sshd -t || exit 1; systemctl reload ssh.service; systemctl reload sshd.service; true")
+TEST = ("/usr/sbin/sshd", "-t")
 _OWN = ".vmmigrate-own"
 _OPENSSH = "BEGIN OPENSSH PRIVATE KEY"
 _PRIVATE, _PUBLIC = FileMeta("0600", "root", "root"), FileMeta("0644", "root", "root")
@@ -55,7 +56,7 @@ def look_at(shell: Shell) -> LookingShell:
     """All of the new gateway, in one command: what it has, what lies beside, and which boot this is."""
     look = LookingShell(shell)
     files = [name for kind in KINDS for name in (path(kind), f"{path(kind)}{_OWN}")]
-    look.ahead(BOOT_ID, *(("cat", f"{path(kind)}.pub") for kind in KINDS), files=files, user="root")
+    look.ahead(BOOT_ID, TEST, *(("cat", f"{path(kind)}.pub") for kind in KINDS), files=files, user="root")
     return look
 
 
@@ -78,7 +79,10 @@ def public(look: LookingShell) -> dict[str, str]:
 
 
 def place(shell: Shell, look: LookingShell, keys: Sequence[HostKey]) -> None:
-    """In place of the guest's own ones, which stay beside; sshd has them from now on. Raises CommandFailed."""
+    """In place of the guest's own ones, which stay beside; sshd has them from now on. Raises CommandFailed, also where
+    its sshd would not start as it was: nothing is changed then.
+    """
+    look.run(TEST, user="root")
     metas = {key.kind: look.file_meta(path(key.kind)) for key in keys}
     files = (file for key in keys for file in _files(key, metas[key.kind] or _PRIVATE))
     shell.install(*_beside(look, keys), *files)
@@ -93,18 +97,25 @@ def _beside(look: LookingShell, keys: Sequence[HostKey]) -> Iterator[NewFile]:
             yield NewFile(f"{here}{_OWN}", look.read_file(here), meta)
 
 
-def put_back(shell: Shell, kinds: Sequence[str]) -> None:
-    """The guest's own ones of these kinds, as far as they lie beside; then what it had none of goes."""
+def put_back(shell: Shell, placed: Mapping[str, str], added: Sequence[str]) -> tuple[str, ...]:
+    """The guest's own ones, as far as they lie beside, and sshd reads them again, if it can; the kinds that stay.
+
+    `placed`: by kind, the line of what was put in place. `added`: those of which the guest had none. They go where
+    they still are that, and where another key is left: without any sshd does not start.
+    """
     look = look_at(shell)
-    metas = {kind: look.file_meta(f"{path(kind)}{_OWN}") for kind in kinds}
-    own = [file for kind, meta in metas.items() if meta for file in _own(look, kind, meta)]
-    gone = [name for kind, meta in metas.items() if not meta for name in (path(kind), f"{path(kind)}.pub")]
-    if not own:
-        return  # nothing was put in place, or without it sshd has no key at all
-    shell.install(*own)
-    if gone:
-        shell.run(("rm", "-f", *gone), user="root")
-    shell.run(USE, user="root")
+    metas = {kind: look.file_meta(f"{path(kind)}{_OWN}") for kind in placed}
+    own = {kind: _own(look, kind, meta) for kind, meta in metas.items() if meta}
+    here = public(look)
+    ours = [kind for kind in placed if kind not in own and here.get(kind) == placed[kind]]
+    goes = [kind for kind in ours if kind in added] if own or set(here) - set(ours) else []
+    if own:
+        shell.install(*(file for files in own.values() for file in files))
+    if goes:
+        shell.run(("rm", "-f", *(name for kind in goes for name in (path(kind), f"{path(kind)}.pub"))), user="root")
+    if own or goes:
+        shell.run(USE, user="root", check=False)
+    return tuple(kind for kind in ours if kind not in goes)
 
 
 def _own(look: LookingShell, kind: str, meta: FileMeta) -> tuple[NewFile, ...]:

@@ -20,7 +20,7 @@ from hypervisors.wire.ssh import HostKey, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
-from vmmigrate.facts import HostKeys, Intake, NewGuest
+from vmmigrate.facts import HostKeys, Intake, NewGuest, NewVm
 from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
 from vmmigrate.run import apart
@@ -205,8 +205,8 @@ class Run:
 
     def given_keys(self) -> tuple[str, ...]:
         """The old gateway's host keys that the new guest was given, as lines; also where that step was undone since."""
-        given = self.facts.last(HostKeys)
-        return given.kept if given else ()
+        given, new = self.facts.last(HostKeys), self.facts.last(NewVm)
+        return given.kept if given and new and given.vm in ("", new.vm.id) else ()
 
     def is_new_guest(self, seen: str) -> bool:
         """Whether that is a fingerprint of the new guest's host keys: its own, or one that it was given. By the latter

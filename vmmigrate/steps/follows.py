@@ -23,11 +23,14 @@ def follows(plan: Plan, facts: Facts) -> Iterator[str]:
 
 
 def _host_keys(plan: Plan, facts: Facts, guest: NewGuest) -> str:
-    """An earlier version recorded one line, or none."""
+    """An earlier version recorded one line, or none; so does an image whose public keys lie elsewhere."""
     host, given, live = plan.identity.host, facts.find(HostKeys), facts.find(VerifiedLive)
-    noted = given.lines if given else (live.known_hosts,) if live and live.known_hosts else ()
-    lines = "; ".join(noted)
-    if given and given.kept:
+    if given and given.kept and not given.settled:
+        look = f"ssh-keyscan {host}; those of the old gateway: {', '.join(given.kept)}"
+        return f"whether the SSH host keys at {host} are the old gateway's was not seen: {look}"
+    seen = (live.known_hosts,) if live and live.known_hosts else ()
+    lines = "; ".join((given.lines if given else ()) or seen)
+    if given and given.kept and all(any(line.endswith(f" {key}") for line in given.lines) for key in given.kept):
         return f"the SSH host keys at {host} are still the old gateway's; for known_hosts: {lines}"
     add = f", and add: {lines}" if lines else ""
     forget = f"forget the old one where people log in, ssh-keygen -R {host}{add}"

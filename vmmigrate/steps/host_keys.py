@@ -2,14 +2,16 @@
 
 import io
 import json
+from dataclasses import replace
 
 from hypervisors import LoginRefused, NotYet, Problem, TrustRefused
 from vmmigrate.appliance import hostkeys
 from vmmigrate.appliance.hostkeys import HostKey
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.units import boot_id
-from vmmigrate.errors import ApplianceError
-from vmmigrate.facts import HostKeys, KeptHostKeys, NewGuest
+from vmmigrate.errors import ApplianceError, JournalFailed
+from vmmigrate.facts import HostKeys, KeptHostKeys, NewGuest, NewVm
+from vmmigrate.run.persistent import persistently
 from vmmigrate.run.stage import Run
 from vmmigrate.step import Change, Nothing, Step
 
@@ -42,25 +44,47 @@ def collect(run: Run, look: LookingShell) -> None:
 
 def do(run: Run) -> None:
     """Last of all that is copied, with mail flowing: what of it fails is no reason to go back, and is said."""
-    before = run.facts.last(HostKeys)
-    if before is not None and before.settled:
-        run.learn(before)  # a way back took nothing of it, and was refused: the guest need not answer for this
+    before, vm = run.facts.last(HostKeys), run.facts.of(NewVm).vm.id
+    known = before if before is not None and before.vm == vm else None  # another VM's keys are no word of this one's
+    if known is not None and known.settled:
+        run.learn(known)  # a way back took nothing of it, and was refused: the guest need not answer for this
         return
+    try:
+        persistently("the SSH host keys to be settled", lambda: _settle(run, known or HostKeys(vm=vm)), run.pace)
+    except JournalFailed:
+        raise
+    except Problem as problem:
+        run.remark(f"which SSH host keys the new gateway has by now could not be settled: {problem}; {problem.hint}")
+
+
+def _settle(run: Run, known: HostKeys) -> None:
     first, kept = run.new_shell, run.facts.find(KeptHostKeys)
     look = hostkeys.look_at(first)
     own = hostkeys.public(look)
     if kept is None:
-        run.learn(HostKeys(_lines(run, own, {}), settled=True))
+        run.learn(replace(known, lines=_lines(run, own, {}), settled=True))
         return
-    run.learn(HostKeys(_lines(run, own, kept.lines), tuple(kept.lines.values())))  # from now on it may show either
+    lines, none = _lines(run, own, kept.lines), tuple(kind for kind in kept.lines if kind not in own)
+    may = replace(known, lines=lines, kept=tuple(kept.lines.values()), added=known.added if known.kept else none)
+    run.learn(may)  # from now on it may show either
     try:
         hostkeys.place(first, look, _collected(run))
         _prove(run, look, kept)
-        run.learn(HostKeys(_lines(run, own, kept.lines), tuple(kept.lines.values()), settled=True))
+    except JournalFailed:
+        raise
     except Problem as problem:
-        hostkeys.put_back(first, tuple(kept.lines))
-        run.learn(HostKeys(_lines(run, hostkeys.public(hostkeys.look_at(first)), {}), settled=True))
-        run.remark(f"the new gateway keeps its own SSH host keys: those of the old one are not taken: {problem}")
+        _go_without(run, may, kept, problem)
+    else:
+        run.learn(replace(may, settled=True))
+
+
+def _go_without(run: Run, may: HostKeys, kept: KeptHostKeys, problem: Problem) -> None:
+    """Whether sshd has read its own again is not known: it may still show either."""
+    stay = hostkeys.put_back(run.new_shell, kept.lines, may.added)
+    run.learn(replace(may, lines=_lines(run, hostkeys.public(hostkeys.look_at(run.new_shell)), {}), settled=True))
+    run.remark(f"the new gateway keeps its own SSH host keys: those of the old one are not taken: {problem}")
+    if stay:
+        run.remark(f"of the old one's these stay, because nobody knows that it had others: {', '.join(stay)}")
 
 
 def _collected(run: Run) -> tuple[HostKey, ...]:
@@ -97,7 +121,7 @@ STEP = Step(
     do,
     Nothing("they stay in the new VM, which nobody reaches then but we, who trust both; `finish` deletes it"),
     learns=(HostKeys,),
-    needs=(NewGuest,),
+    needs=(NewVm, NewGuest),
     holds=(later := Nothing("it is the administrator's by then")),
     undone=later,
     changes=(Change("new", "SSH host keys, the own ones beside; sshd reads them again"),),

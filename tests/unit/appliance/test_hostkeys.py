@@ -12,6 +12,7 @@ from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance import hostkeys
 from vmmigrate.appliance.port import FileMeta
+from vmmigrate.errors import CommandFailed
 
 MADE = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
@@ -59,10 +60,42 @@ def test_what_nobody_could_use_is_no_key(damaged: str) -> None:
 
 
 def guest(**keys: str) -> ScriptedShell:
-    return ScriptedShell({shlex.join(hostkeys.USE): ""}, {hostkeys.path(kind): data for kind, data in keys.items()})
+    return ScriptedShell(
+        {shlex.join(hostkeys.USE): "", shlex.join(hostkeys.TEST): ""},
+        {hostkeys.path(kind): data for kind, data in keys.items()},
+    )
 
 
 OLD = {kind: hostkeys.HostKey(kind, f"ssh-{kind} OLD", f"old {kind}".encode()) for kind in hostkeys.KINDS}
+
+
+PLACED = {kind: OLD[kind].line for kind in ("ed25519", "rsa")}
+
+
+def answers(shell: ScriptedShell, **lines: str) -> None:
+    """What its public halves hold."""
+    shell.answers |= {f"cat {hostkeys.path(kind)}.pub": line for kind, line in lines.items()}
+
+
+def test_of_another_kind_than_its_own_they_go_again_and_never_the_last_one() -> None:
+    """The image has one of ed25519, the old gateway one of RSA."""
+    shell, placed = guest(ed25519=text("ed25519")), {"rsa": OLD["rsa"].line}
+    hostkeys.place(shell, hostkeys.look_at(shell), [OLD["rsa"]])
+    answers(shell, ed25519="ssh-ed25519 N", rsa="ssh-rsa OLD")
+    assert hostkeys.put_back(shell, placed, ()) == ("rsa",)  # whose it is, is not known
+    assert hostkeys.put_back(shell, placed, ("rsa",)) == ()
+    assert shell.ran[-2] == f"rm -f {hostkeys.path('rsa')} {hostkeys.path('rsa')}.pub"
+    alone = guest()
+    answers(alone, rsa="ssh-rsa OLD")
+    assert hostkeys.put_back(alone, placed, ("rsa",)) == ("rsa",)
+    assert not any("rm" in line.split() for line in alone.ran)
+
+
+def test_where_sshd_would_not_start_as_it_is_nothing_is_put_in_place() -> None:
+    shell = ScriptedShell({}, {hostkeys.path("ed25519"): text("ed25519")})
+    with pytest.raises(CommandFailed):
+        hostkeys.place(shell, hostkeys.look_at(shell), [OLD["ed25519"]])
+    assert shell.files[hostkeys.path("ed25519")] == text("ed25519").encode()
 
 
 def test_its_own_stay_beside_whatever_is_interrupted() -> None:
@@ -74,7 +107,8 @@ def test_its_own_stay_beside_whatever_is_interrupted() -> None:
         assert shell.files[hostkeys.path("rsa") + ".pub"] == b"ssh-rsa OLD\n"
         assert shell.files[hostkeys.path("ed25519") + ".vmmigrate-own"] == text("ed25519").encode()
         assert shell.metas[hostkeys.path("ed25519")] == FileMeta("0640", "root", "ssh_keys")
-    hostkeys.put_back(shell, ("ed25519", "rsa"))
+    answers(shell, rsa="ssh-rsa OLD")
+    assert hostkeys.put_back(shell, PLACED, ("rsa",)) == ()
     assert shell.files[hostkeys.path("ed25519")] == text("ed25519").encode()
     assert shell.files[hostkeys.path("ed25519") + ".pub"].split()[0] == b"ssh-ed25519"
     assert shell.ran[-2] == f"rm -f {hostkeys.path('rsa')} {hostkeys.path('rsa')}.pub"
@@ -82,7 +116,8 @@ def test_its_own_stay_beside_whatever_is_interrupted() -> None:
 
 def test_where_nothing_was_put_in_place_nothing_is_taken_away() -> None:
     shell = guest(ed25519=text("ed25519"))
-    hostkeys.put_back(shell, ("ed25519", "rsa"))
+    answers(shell, ed25519="ssh-ed25519 N", rsa="ssh-rsa N")
+    assert hostkeys.put_back(shell, PLACED, ("rsa",)) == ()
     assert not any("rm" in line.split() for line in shell.ran)
     assert shell.files[hostkeys.path("ed25519")] == text("ed25519").encode()
 

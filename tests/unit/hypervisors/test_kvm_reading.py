@@ -94,7 +94,7 @@ def test_links_of_a_domain_that_is_off_are_the_stored_ones() -> None:
     assert nics(devices(nic("a"), nic("b", DOWN)), None) == [("a", True, True), ("b", False, False)]
 
 
-def test_links_of_a_running_domain_are_apart() -> None:
+def test_links_of_a_running_domain_are_told_apart() -> None:
     stored, live = devices(nic("a", DOWN), nic("b")), devices(nic("b", DOWN), nic("a"))
     assert nics(stored, live) == [("a", True, False), ("b", False, True)]
 

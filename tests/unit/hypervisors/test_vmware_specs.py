@@ -282,7 +282,7 @@ class TestAnOvf:
         ]
         assert [card.backing for card in devices(config, Device.VirtualEthernetCard)] == list(BACKINGS)
 
-    def test_keys_are_apart(self, image: Image) -> None:
+    def test_keys_are_told_apart(self, image: Image) -> None:
         keys = [change.device.key for change in self.adapted(image).deviceChange]
         assert len(set(keys)) == len(keys)
 
