@@ -21,10 +21,8 @@ STUB = Stub("djigzo", "5.5.3-1")
 @pytest.fixture(scope="module")
 def publishers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Publisher, Publisher]]:
     folder = tmp_path_factory.mktemp("keys")
-    both = Publisher(folder, "vendor"), Publisher(folder, "stranger")
-    yield both
-    for each in both:
-        each.stop()
+    with Publisher(folder, "vendor") as vendor, Publisher(folder, "stranger") as stranger:
+        yield vendor, stranger
 
 
 def test_packages_are_signed_by_the_named_key_or_refused(

@@ -349,19 +349,19 @@ def test_packages_of_the_installed_release_are_held_to_the_same_digests(
 def test_packages_of_the_installed_release_are_held_to_the_same_key(
     tale: Tale, tmp_path: Path, stubs: Callable[[Kind], Path]
 ) -> None:
-    vendor, new, old = Publisher(tmp_path, "vendor"), tmp_path / "new", tmp_path / "old"
-    shutil.copytree(stubs(DEBIAN) / "new", new)
-    shutil.copytree(stubs(DEBIAN) / "old", old)
-    for path in new.glob("*.deb"):
-        vendor.sign(path)
-    given = ("--old-packages", str(old), "--signed-by", str(vendor.key))
-    told = tale.update(*given, packages=new)
-    assert told.status == REFUSED
-    assert f"package-unsigned: djigzo_{OLD}_all.deb" in told.err
-    for path in old.glob("*.deb"):
-        vendor.sign(path)
-    told = tale.update(*given, packages=new, stop=("SIGKILL", "after", ("done", "keep")))
-    vendor.stop()
+    new, old = tmp_path / "new", tmp_path / "old"
+    with Publisher(tmp_path, "vendor") as vendor:
+        shutil.copytree(stubs(DEBIAN) / "new", new)
+        shutil.copytree(stubs(DEBIAN) / "old", old)
+        for path in new.glob("*.deb"):
+            vendor.sign(path)
+        given = ("--old-packages", str(old), "--signed-by", str(vendor.key))
+        told = tale.update(*given, packages=new)
+        assert told.status == REFUSED
+        assert f"package-unsigned: djigzo_{OLD}_all.deb" in told.err
+        for path in old.glob("*.deb"):
+            vendor.sign(path)
+        told = tale.update(*given, packages=new, stop=("SIGKILL", "after", ("done", "keep")))
     assert told.status == KILLED, told.err
 
 

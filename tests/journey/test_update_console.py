@@ -1,7 +1,9 @@
 """An update and the host's console: its backup, its certificate, and log-ins by PAM switched before mail is taken."""
 
+import random
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -38,12 +40,19 @@ def set_console(tale: Tale, port: int, path: str, fingerprint: str, password: st
     }
 
 
+def _free_port() -> int:
+    """It is listened on later, and once more after a kill: so none that the system gives to others meanwhile."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no free port from 20000 to 30000")
+
+
 @pytest.fixture
 def console(tale: Tale, tmp_path: Path) -> Iterator[Callable[[str], Listener]]:
     """The stand-in's; `address`: of its certificate."""
     open_: list[Listener] = []
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
 
     def serve(address: str) -> Listener:
         for each in open_:

@@ -37,10 +37,12 @@ def laid(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Updates
     place = labs.folders()
     guests, guest = without_console(world_of(lab, place.lab)), packaged(place)
     (guests.folder / "vmmigrate.toml").write_text(guests.settings())
-    guest.lay(tmp_path_factory.mktemp("packages") / "old")
-    yield Updates(guests, guest, tmp_path_factory.mktemp("new"))
-    guest.forget()
-    labs.reset(place)
+    try:  # the lab is shared: half of the old packages may be laid
+        guest.lay(tmp_path_factory.mktemp("packages") / "old")
+        yield Updates(guests, guest, tmp_path_factory.mktemp("new"))
+    finally:
+        guest.forget()
+        labs.reset(place)
 
 
 @pytest.fixture
