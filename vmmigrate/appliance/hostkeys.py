@@ -43,6 +43,7 @@ def question(kind: str) -> tuple[str, ...]:
 
 
 QUESTIONS = tuple(question(kind) for kind in KINDS)  # of the old gateway, as root
+PUBLIC = tuple(("cat", f"{path(kind)}.pub") for kind in KINDS)
 
 
 def read(look: LookingShell) -> tuple[HostKey, ...]:
@@ -56,7 +57,7 @@ def look_at(shell: Shell) -> LookingShell:
     """All of the new gateway, in one command: what it has, what lies beside, and which boot this is."""
     look = LookingShell(shell)
     files = [name for kind in KINDS for name in (path(kind), f"{path(kind)}{_OWN}")]
-    look.ahead(BOOT_ID, TEST, *(("cat", f"{path(kind)}.pub") for kind in KINDS), files=files, user="root")
+    look.ahead(BOOT_ID, TEST, *PUBLIC, files=files, user="root")
     return look
 
 
@@ -71,10 +72,10 @@ def parsed(kind: str, text: str) -> HostKey | None:
     return HostKey(kind, public.decode(), data)
 
 
-def public(look: LookingShell) -> dict[str, str]:
+def public(look: LookingShell, *, user: str | None = "root") -> dict[str, str]:
     """By kind, the public key's line of each that is there."""
-    asked = {kind: ("cat", f"{path(kind)}.pub") for kind in KINDS}
-    said = {kind: look.run(question, user="root", check=False).stdout.split()[:2] for kind, question in asked.items()}
+    asked = dict(zip(KINDS, PUBLIC, strict=True))
+    said = {kind: look.run(question, user=user, check=False).stdout.split()[:2] for kind, question in asked.items()}
     return {kind: " ".join(words) for kind, words in said.items() if len(words) == 2}
 
 

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 
-from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
 
 _SILENT = ("sudo", "-k", "-n")
 
 
+def questions(*commands: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """For a look that asks them beside others; the first one is whether sudo wants no password."""
+    return ((*_SILENT, "true"), *((*_SILENT, "-l", "--", *command) for command in commands))
+
+
 def denied(shell: Shell, *commands: Sequence[str]) -> tuple[Sequence[str], ...]:
     """As root. Asked of a sudo that wants no password: one that does has no list of commands here."""
-    each = ((*_SILENT, "-l", "--", *command) for command in commands)
-    silent, *said = ask_all(shell, ((*_SILENT, "true"), *each))
-    if silent.status != 0:
+    look, (silent, *each) = looking(shell), questions(*commands)
+    look.ahead(silent, *each)
+    if look.run(silent, check=False).status != 0:
         return ()
-    return tuple(command for command, answer in zip(commands, said, strict=True) if answer.status != 0)
+    answers = zip(commands, each, strict=True)
+    return tuple(command for command, asked in answers if look.run(asked, check=False).status != 0)

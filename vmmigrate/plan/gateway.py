@@ -13,7 +13,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
-from vmmigrate.appliance.permitted import denied
+from vmmigrate.appliance.permitted import denied, questions
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.queues import carrying
 from vmmigrate.appliance.ssh.sudoers import rule
@@ -147,7 +147,8 @@ def queues(look: Look) -> None:
 def plainly(look: Look) -> LookingShell:
     """What needs no sudo, in one command."""
     plain = LookingShell(_shell(look))
-    plain.ahead(programs.question("nft"), authorized.ACCOUNTS)
+    keys = hostkeys.QUESTIONS if look.settings.carry.host_keys == KEEP else ()
+    plain.ahead(programs.question("nft"), authorized.ACCOUNTS, *hostkeys.PUBLIC, *questions(*keys))
     return plain
 
 
@@ -167,7 +168,7 @@ def accounts(look: Look) -> tuple[Carried, ...]:
         )
     asked = accounts_as_root([people[name] for name in names if name in people]) if names else ()
     keys = hostkeys.QUESTIONS if wanted.host_keys == KEEP else ()
-    refused = denied(_shell(look), *asked, *keys)
+    refused = denied(look.of(plainly), *asked, *keys)
     if lines := _lines(look, [each for each in asked if each in refused]):
         look.findings.error(
             "accounts",
@@ -177,7 +178,10 @@ def accounts(look: Look) -> tuple[Carried, ...]:
     why = "" if keys else "carry.host_keys; who logs in there is warned of another machine"
     if lines := _lines(look, [each for each in keys if each in refused]):
         why = f"sudo there does not let this account read them: {lines}"
-    fate = Fate.DROPPED if why else Fate.KEPT
+    fate, kinds = Fate.DROPPED if why else Fate.KEPT, ", ".join(hostkeys.public(look.of(plainly), user=None))
+    why = why or (
+        f"seen: {kinds}" if kinds else "their public halves are not where they are looked for: seen in the run"
+    )
     return (Carried("guest/SSH host keys", fate, why), *(_account(name, name in names) for name in people))
 
 
