@@ -148,6 +148,15 @@ QUEUE_RECORDS = Limit(
     "bytes",
     "three times, and an owner whose number is large",
 )
+MAIL_LOG = Limit(
+    "the look for carried mail in the log, all of it", "a guest", 180, "seconds", "a log of weeks is read once"
+)
+MAIL_LOG_IDS = Limit(
+    "messages that are looked for in the log", "a guest", 5_000, "things", "all ids are in one command, 13 bytes each"
+)
+MAIL_LOG_LINES = Limit(
+    "lines of the log about carried mail", "a guest", 20_000, "things", "the earliest are left out, and that is said"
+)
 ZIP_DIRECTORY = Limit("the directory of a zip", "an archive", 8 << 20, "bytes", "some hundred thousand members")
 ARCHIVE_LISTED = Limit(
     "members, and oddities, that are listed by name", "an archive", 200, "things", "the rest is counted"

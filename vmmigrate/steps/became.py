@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from hypervisors import Problem
 from vmmigrate.appliance.queues import listing, manifest, outcomes
 from vmmigrate.appliance.queues.manifest import Line
-from vmmigrate.appliance.queues.outcomes import BOUNCED, SENT, Outcomes
-from vmmigrate.facts import CarriedMail
+from vmmigrate.appliance.queues.outcomes import BOUNCED, HANDED, SENT, Outcomes
+from vmmigrate.facts import CarriedMail, Opened
 from vmmigrate.run.stage import Run
 
 _WAITS, _UNKNOWN = "waiting there", "unaccounted"
+_CUT = "; not all of its log was looked at: there is more than is read, so some of the unaccounted may be in it"
 _NAMED = 20  # ids in a remark
 
 
@@ -31,14 +32,17 @@ def say(run: Run) -> None:
 def _in_words(run: Run) -> str:
     lines = manifest.from_file(run.rundir.sealed.decrypt_small(run.rundir.manifest))
     waiting = {message.id for message in listing.parse(run.plan.new_name, _queue(run))}
-    known = outcomes.read(run.new_shell, [line.new_id for line in lines])
+    opened = run.facts.find(Opened)
+    known = outcomes.read(run.new_shell, [line.new_id for line in lines], opened.opened_at if opened else 0)
     found = list(_each(lines, _by_digest(known, run.rundir.sealed.digest_key()), known.given_up, waiting))
     number = Counter(outcome for _, outcome in found)
-    said = ", ".join(f"{number[each]} {each}" for each in (SENT, BOUNCED, _WAITS, _UNKNOWN))
+    words = (SENT, *([HANDED] if number[HANDED] else ()), BOUNCED, _WAITS, _UNKNOWN)
+    said = ", ".join(f"{number[each]} {each}" for each in words)
     ids = tuple(dict.fromkeys(queue_id for queue_id, outcome in found if outcome == _UNKNOWN))
     more = " …" if len(ids) > _NAMED else ""
     named = f"; neither in its queue nor in its log: {', '.join(ids[:_NAMED])}{more}" if ids else ""
-    return f"of the mail that was carried, {len(lines)} messages, by recipients: {said}{named}"
+    cut = _CUT if known.cut else ""
+    return f"of the mail that was carried, {len(lines)} messages, by recipients: {said}{named}{cut}"
 
 
 def _queue(run: Run) -> str:

@@ -5,7 +5,8 @@ from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance.port import Result
 from vmmigrate.appliance.queues import outcomes
-from vmmigrate.appliance.queues.outcomes import BOUNCED, SENT
+from vmmigrate.appliance.queues.outcomes import BOUNCED, HANDED, SENT
+from vmmigrate.limits import MAIL_LOG_IDS, MAIL_LOG_LINES
 
 HEAD = "Nov 30 10:00:00 mailgw"
 LOG = f"""\
@@ -41,30 +42,43 @@ def test_what_says_nothing_is_nothing(text: str) -> None:
     assert outcomes.parsed(text) == outcomes.Outcomes({})
 
 
-def test_only_ids_are_asked_about_so_many_at_a_time() -> None:
-    asked: list[list[str]] = []
-
-    def say(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
-        asked.append(argv[1].split("|"))
-        return Result(0, "", "")
+def test_only_ids_are_asked_about_and_all_in_one_pass() -> None:
+    asked: list[tuple[str, ...]] = []
+    said = [""]
 
     class Named(ScriptedShell):
         def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
-            return say(self, argv)
+            asked.append(argv)
+            return Result(0, said[0], "")
 
-    outcomes.read(Named(), [*(f"4{number:06}" for number in range(700)), "*", ".*", ") (", "$(id)"])
-    assert [len(each) for each in asked] == [300, 300, 100]
-    assert all(each.isalnum() for ids in asked for each in ids)
+    known = [f"4{number:06}" for number in range(700)]
+    assert not outcomes.read(Named(), [*known, "*", ".*", ") (", "$(id)"], 1_700_000_000.5).cut
+    assert [(argv[1].split(), argv[2]) for argv in asked] == [(known, "1699913600")]
+    assert outcomes.read(Named(), ["*"], 0) == outcomes.Outcomes({})
+    assert len(asked) == 1
+    assert outcomes.read(Named(), [f"5{number:06}" for number in range(MAIL_LOG_IDS.most + 1)], 0).cut
+    said[0] = "\n" * MAIL_LOG_LINES.most
+    assert outcomes.read(Named(), known, 0).cut
+
+
+@pytest.mark.parametrize("relay", ["127.0.0.1[127.0.0.1]:10025", "localhost[127.0.0.1]:10025", "::1[::1]:10025"])
+def test_what_the_mail_agent_took_is_not_sent_yet(relay: str) -> None:
+    handed = f"{HEAD} postfix/smtp[1]: 7AAAAA: to=<a@example.net>, relay={relay}, delay=1, status=sent (250 queued)\n"
+    assert outcomes.parsed(handed).seen == {("7AAAAA", "a@example.net"): HANDED}
+    sent = handed.replace(relay, "mx.example.net[203.0.113.9]:25")
+    assert outcomes.parsed(sent + handed).seen == {("7AAAAA", "a@example.net"): SENT}
 
 
 def test_the_program_finds_the_lines_of_these_ids_alone(tmp_path: object) -> None:
-    """By the real grep: of a log that another program writes to as well."""
+    """By the real grep: of a log that another program writes to as well; of too many the last."""
     import subprocess
     from pathlib import Path
 
     log = Path(str(tmp_path), "mail.log")
     log.write_text(LOG)
     program = outcomes._LINES.replace("/var/log/mail.log ", f"{log} ").replace("journalctl", "false")
-    argv = ["sh", "-c", program, "vmmigrate-mail-log", "6AAAAA|7AAAAA|9AAAAA"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True)
-    assert [line.split(": ")[1] for line in done.stdout.splitlines()] == ["6AAAAA"] * 3 + ["7AAAAA"]
+    for most, found in (("99", ["6AAAAA"] * 3 + ["7AAAAA"] * 1), ("1", ["7AAAAA"])):
+        argv = ["sh", "-c", program, "vmmigrate-mail-log", "6AAAAA 7AAAAA 9AAAAA", "0", most]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True)
+        seen = [line.split(": ")[1] for line in done.stdout.splitlines()]
+        assert (seen, done.stderr) == (found, "")

@@ -3,55 +3,66 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from vmmigrate.appliance.port import Shell
+from vmmigrate.limits import MAIL_LOG, MAIL_LOG_IDS, MAIL_LOG_LINES
 
-SENT, BOUNCED = "sent", "bounced"
-_AT_ONCE = 300  # ids in one question: each has twelve letters at most
+SENT, HANDED, BOUNCED = "sent", "handed to the mail agent", "bounced"
+_WEIGHT = {BOUNCED: 0, HANDED: 1, SENT: 2}
 _ID = re.compile(r"[A-Za-z0-9]{5,20}")
 # Up to the first parenthesis: what stands within is another server's words.
 _RECIPIENT = re.compile(
-    r"postfix[\w/-]*\[\d+\]: (\w+): to=<([^>]*)>,(?: orig_to=<([^>]*)>,)? [^(\n]*?\bstatus=(sent|bounced)\b"
+    r"postfix[\w/-]*\[\d+\]: (\w+): to=<([^>]*)>,(?: orig_to=<([^>]*)>,)?(?: relay=([^,(\n]*),)?"
+    r" [^(\n]*?\bstatus=(sent|bounced)\b"
 )
+_BY_ITSELF = re.compile(r"(127\.|localhost\b|\[?::1\b)")  # a filter, from where it goes on by another id
 _GIVEN_UP = re.compile(r"postfix[\w/-]*\[\d+\]: (\w+): from=<[^>]*>, status=(?:force-)?expired, returned to sender")
-# Files and journal: a guest has one of them, or both. A line may come twice.
+# Files and journal: a guest has one of them, or both. A line may come twice. $1: ids, $2: Unix seconds.
 _LINES = """{
     for f in /var/log/mail.log.1 /var/log/mail.log /var/log/maillog /var/log/mail; do test -f $f && cat $f; done
-    journalctl -q --no-pager SYSLOG_FACILITY=2 2>/dev/null
-} | grep -aE "postfix[^ ]*: ($1): .*status=(sent|bounced|expired|force-expired)" | tail -n 20000
+    journalctl -q --no-pager --since "@$2" SYSLOG_FACILITY=2 2>/dev/null
+} | grep -awF -f /dev/fd/3 3<<IDS | grep -aE "postfix.*: .*status=(sent|bounced|expired|force-expired)" | tail -n "$3"
+$(printf '%s\\n' $1)
+IDS
 true
 """
+_A_DAY = 86_400  # that guest's clock may be another
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """`seen`: (queue id, recipient) → SENT or BOUNCED. `given_up`: ids of which the rest went back to the sender."""
+    """`seen`: (queue id, recipient) → SENT, HANDED or BOUNCED. `given_up`: ids of which the rest went back to the
+    sender. `cut`: more was carried, or logged, than is looked at.
+    """
 
     seen: Mapping[tuple[str, str], str]
     given_up: frozenset[str] = frozenset()
+    cut: bool = False
 
 
-def read(shell: Shell, ids: Sequence[str]) -> Outcomes:
-    """Raises CommandFailed. What is no id is not asked about."""
-    asked = iter([each for each in ids if _ID.fullmatch(each)])
-    text = ""
-    while part := list(islice(asked, _AT_ONCE)):
-        program = ("sh", "-c", _LINES, "vmmigrate-mail-log", "|".join(part))
-        text += shell.run(program, user="root").stdout
-    return parsed(text)
+def read(shell: Shell, ids: Sequence[str], since: float) -> Outcomes:
+    """`since`: Unix seconds. In one pass. Raises CommandFailed, TimedOut. What is no id is not asked about."""
+    wanted = [each for each in dict.fromkeys(ids) if _ID.fullmatch(each)]
+    asked = wanted[: MAIL_LOG_IDS.most]
+    if not asked:
+        return Outcomes({})
+    after = str(max(int(since) - _A_DAY, 0))
+    program = ("sh", "-c", _LINES, "vmmigrate-mail-log", " ".join(asked), after, str(MAIL_LOG_LINES.most))
+    text = shell.run(program, user="root", timeout=MAIL_LOG.most).stdout
+    cut = len(asked) < len(wanted) or text.count("\n") >= MAIL_LOG_LINES.most
+    return parsed(text, cut=cut)
 
 
-def parsed(text: str) -> Outcomes:
+def parsed(text: str, *, cut: bool = False) -> Outcomes:
     """What was sent once was sent, whatever an earlier or a later line says."""
     seen: dict[tuple[str, str], str] = {}
     for key, outcome in _said(text):
-        if seen.get(key) != SENT:
-            seen[key] = outcome
-    return Outcomes(seen, frozenset(_GIVEN_UP.findall(text)))
+        seen[key] = max(seen.get(key, outcome), outcome, key=lambda each: _WEIGHT[each])
+    return Outcomes(seen, frozenset(_GIVEN_UP.findall(text)), cut)
 
 
 def _said(text: str) -> Iterator[tuple[tuple[str, str], str]]:
-    for queue_id, recipient, original, status in _RECIPIENT.findall(text):
+    for queue_id, recipient, original, relay, status in _RECIPIENT.findall(text):
+        outcome = HANDED if status == SENT and _BY_ITSELF.match(relay) else status
         for address in {recipient, original or recipient}:
-            yield (queue_id, address), status
+            yield (queue_id, address), outcome
