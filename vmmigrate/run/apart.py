@@ -16,7 +16,7 @@ NICS = ("ip", "-json", "address", "show")
 def prove_old(run: "Run", host: str, ask: Ask) -> None:
     """It has the old VM's MAC, and not the new one's of staging. Raises TrustRefused."""
     given, new = run.facts.last(HostKeys), run.facts.last(NewVm)
-    if given is None or not given.kept or new is None:
+    if new is None or not (given.kept if given else run.given_keys()):
         return
     seen = ask(NICS).lower()
     if new.staging_mac.lower() in seen or run.plan.identity.mac.lower() not in seen:

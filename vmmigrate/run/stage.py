@@ -20,7 +20,7 @@ from hypervisors.wire.ssh import HostKey, fingerprint_of_key, host_key_seen
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.doors import Doors
 from vmmigrate.events import Event, StepProgress, StepRemark, StepWaits
-from vmmigrate.facts import HostKeys, Intake, NewGuest, NewVm
+from vmmigrate.facts import HostKeys, Intake, KeptHostKeys, NewGuest, NewVm, Opened
 from vmmigrate.learnt import Facts
 from vmmigrate.model import Plan
 from vmmigrate.run import apart
@@ -204,9 +204,11 @@ class Run:
         return self.doors.new.another(host, keys, self.dial_to(host), partial(apart.prove_new, self))
 
     def given_keys(self) -> tuple[str, ...]:
-        """The old gateway's host keys that the new guest was given, as lines; also where that step was undone since."""
-        given, new = self.facts.last(HostKeys), self.facts.last(NewVm)
-        return given.kept if given and new and given.vm in ("", new.vm.id) else ()
+        """The old gateway's host keys that the new guest may have, as lines; also where that step was undone since."""
+        given, new, stored = self.facts.last(HostKeys), self.facts.last(NewVm), self.facts.last(KeptHostKeys)
+        if given is None:  # its record may be lost, in an older copy of the folder: it comes after the opening
+            return tuple(stored.lines.values()) if stored and self.facts.last(Opened) else ()
+        return given.kept if new and given.vm in ("", new.vm.id) else ()
 
     def is_new_guest(self, seen: str) -> bool:
         """Whether that is a fingerprint of the new guest's host keys: its own, or one that it was given. By the latter
