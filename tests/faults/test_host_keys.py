@@ -1,5 +1,6 @@
 """The old gateway's SSH host keys in the new one: kept, left, refused by its sshd; whoever goes back reaches both."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -99,6 +100,20 @@ def test_what_sshd_does_not_take_is_taken_back_and_mail_flows(fault: str) -> Non
     assert f"add: {ADDRESS} {new}" in said
     assert serving(model) == [model.world.entry(model.moves.new)["name"]]
     assert model.desk.command("finish").error is None
+
+
+@in_a_copy
+def test_keys_that_the_old_sshd_does_not_show_are_not_carried() -> None:
+    """Its sshd_config names others; in /etc/ssh are those of an installation before."""
+    model = Model()
+    root, other = (model.world.root_of(model.world.old.id), model.world.root_of(str(uuid.uuid4())))
+    hostkey.make(other)
+    root.write(hostkey.HOST_KEY, other.read(hostkey.HOST_KEY), 0o600)
+    assert model.desk.command("migrate").error is None
+    assert "shows another than those in /etc/ssh" in remarks(model)
+    assert not (model.desk.folder / "runs" / model.desk.run_id / "host-keys.age").exists()
+    said = "; ".join(known_runs.status(model.desk.run_id, model.desk.parts(silent)).left_to_you)
+    assert "is another one" in said
 
 
 @in_a_copy

@@ -153,6 +153,12 @@ class Run:
     def old_shell(self) -> Shell:
         return self.doors.old.shell(self.old_host, proof=partial(apart.prove_old, self))
 
+    def old_host_key(self) -> str:
+        """The line of the key that the old gateway's SSH shows, nobody logged in. Raises Unreachable."""
+        ssh, rsa, dial = self.settings.old.ssh, self.settings.old.ssh.insecure_ssh_rsa, self.doors.old.dial
+        limit = self.settings.limits.answer
+        return host_key_seen(self.old_host, ssh.port, insecure_ssh_rsa=rsa, timeout=limit, dial=dial).line
+
     @property
     def old_console(self) -> Console:
         return self.doors.old.console_of(self.old_shell)

@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import replace
 
-from hypervisors import LoginRefused, NotYet, Problem, TrustRefused
+from hypervisors import NotYet, Problem, TrustRefused
 from vmmigrate.appliance import hostkeys
 from vmmigrate.appliance.hostkeys import HostKey
 from vmmigrate.appliance.looking import LookingShell
@@ -31,11 +31,18 @@ def collect(run: Run, look: LookingShell) -> None:
         return
     try:
         keys = hostkeys.read(look)
-    except LoginRefused as refused:
+        shown = run.old_host_key() if keys else ""
+    except Problem as refused:
         run.remark(f"the new gateway keeps its own SSH host keys: {refused}; {refused.hint}")
         return
     if not keys:
         run.remark("no SSH host key of the old gateway can be read: the new one keeps its own")
+        return
+    if shown not in {key.line for key in keys}:
+        run.remark(
+            "the new gateway keeps its own SSH host keys: the old one's sshd shows another than those in /etc/ssh; see"
+            " HostKey in its sshd_config"
+        )
         return
     data = {key.kind: key.private.decode() for key in keys}
     run.rundir.sealed.encrypt(run.rundir.host_keys, io.BytesIO(json.dumps(data).encode()))
