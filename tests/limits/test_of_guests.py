@@ -26,6 +26,7 @@ from vmmigrate.appliance.net import ifupdown, interfaces_file
 from vmmigrate.appliance.net.iptables import Iptables
 from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.appliance.postconf import expanded
+from vmmigrate.appliance.queues import outcomes
 from vmmigrate.appliance.ssh import sudo
 from vmmigrate.appliance.tls import chains, derivation, pkcs12, server_xml
 from vmmigrate.appliance.tls import keys as tls_keys
@@ -149,6 +150,19 @@ def test_so_many_tables_are_read() -> None:
     with pytest.raises(ApplianceError, match=f"gave {most('TABLES') + 1} tables"):
         database.read_database(shell, b"key")  # type: ignore[arg-type]
     assert len(shell.asked) == 1
+
+
+@twin("MAIL_LOG", "MAIL_LOG_IDS", "MAIL_LOG_LINES")
+def test_the_log_of_carried_mail_is_read_once_and_what_is_left_out_is_known() -> None:
+    """The guest's own `tail` bounds the lines: it is given the number."""
+    ids = [f"4{number:06}" for number in range(most("MAIL_LOG_IDS") + 1)]
+    shell, full = Answering(), Answering("a line\n" * most("MAIL_LOG_LINES"))
+    assert not outcomes.read(shell, ids[1:], 0).cut  # type: ignore[arg-type]
+    assert outcomes.read(shell, ids, 0).cut  # type: ignore[arg-type]
+    assert outcomes.read(full, ids[:1], 0).cut  # type: ignore[arg-type]
+    assert [len(argv[4].split()) for argv in shell.asked] == [most("MAIL_LOG_IDS")] * 2
+    assert {argv[6] for argv in shell.asked} == {str(most("MAIL_LOG_LINES"))}
+    assert shell.seconds == [most("MAIL_LOG")] * 2
 
 
 @twin("SUDO")
