@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from hypervisors import PowerState
 from vmmigrate.appliance import mail
 from vmmigrate.appliance.database import read_database
 from vmmigrate.appliance.looking import LookingShell, looking
@@ -44,9 +45,10 @@ def holds(run: Run) -> Iterator[Check]:
     """
     if run.facts.find(Plugged) is not None:
         return
-    look, with_tls = looking(run.old_shell), run.rundir.tls.exists()
-    if with_tls:  # with its questions go those about the settings
-        tls.look_at(look, run.doors.old.software(run.old_shell), web=True, smtp=True)
+    look, with_tls = (
+        _asked(run) if run.facts.find(Intake) is None else _asked_in_the_outage(run),
+        run.rundir.tls.exists(),
+    )
     drift = mail.drift(run.facts.of(OldState).settings, _settings(run, look))
     changed = {*drift.missing, *drift.added, *drift.changed}
     yield Check("old-settings", "main.cf of the old gateway", _AS_NOTED, *_seen(changed))
@@ -57,6 +59,26 @@ def holds(run: Run) -> Iterator[Check]:
         kept = tls.TlsBundle.from_bytes(run.rundir.sealed.decrypt_small(run.rundir.tls)).fingerprints
         now = _differing(kept, _leaves(run, look))
         yield Check("old-tls", "the old gateway's certificates", _AS_NOTED, *_seen(now))
+
+
+def _asked(run: Run) -> LookingShell:
+    """With the questions about the settings, and about TLS, asked in one command."""
+    look = looking(run.old_shell)
+    if run.rundir.tls.exists():
+        tls.look_at(look, run.doors.old.software(run.old_shell), web=True, smtp=True)
+    _settings(run, look)
+    return look
+
+
+def _asked_in_the_outage(run: Run) -> LookingShell:
+    """A guest that runs may be booting, and then it takes mail again: to go back would wait for its shell too."""
+    runs = run.hypervisor.inventory(run.plan.old).power is PowerState.RUNNING
+    return run.wait_for_answer(
+        "the old gateway's shell",
+        lambda: _asked(run),
+        timeout=run.settings.limits.boot if runs else 0.0,
+        clears=f"see the screen of {run.plan.old.name}",
+    )
 
 
 def changed_tables(run: Run) -> set[str]:
