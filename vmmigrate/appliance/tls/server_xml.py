@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
@@ -25,21 +26,31 @@ _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
 def tls_connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
-    """The connectors with SSLEnabled. Raises ApplianceError."""
-    return tuple(connector for connector in _connectors(shell, software) if _has_tls(connector))
+    """The connectors with SSLEnabled. Of these at the guest's own address only where the network reaches none.
+
+    Raises ApplianceError.
+    """
+    found = tuple(connector for connector in _connectors(shell, software) if _has_tls(connector))
+    return tuple(connector for connector in found if not _is_inside(connector)) or found
 
 
 def ports(shell: Shell, software: Software) -> Iterator[int]:
     """Of all connectors that the network reaches, with TLS or without. Raises as `tls_connectors`."""
     for connector in _connectors(shell, software):
-        inside = connector.get("address", "").startswith(("127.", "localhost", "::1"))
-        if (port := port_of(connector)) and not inside:
+        if (port := port_of(connector)) and not _is_inside(connector):
             yield port
 
 
 def port_of(connector: Element) -> int | None:
     """None of one that Tomcat chooses itself."""
     return whole(connector.get("port", "")) or None
+
+
+def _is_inside(connector: Element) -> bool:
+    address = connector.get("address", "").strip().strip("[]").lower().removeprefix("::ffff:")
+    with suppress(ValueError):
+        return ip_address(address).is_loopback
+    return address.startswith(("127.", "localhost"))  # Java takes 127.1 too
 
 
 def _connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
