@@ -1,9 +1,11 @@
 """How the two appliances are reached: a side has an account, a jump host, a way to be trusted, and its sessions."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hypervisors import Dial, Problem, TlsTrust, dial_straight
 from hypervisors.wire.ssh import Jump, Login, SshKey, SshServer
@@ -125,9 +127,12 @@ class Side:
             return TlsTrust(console.fingerprint, console.ca_file)
         return TlsTrust(fingerprint=self.console_pin(shell))
 
-    def console_pin(self, shell: Shell) -> str:
-        """The certificate that the verified shell sees in the appliance's own key store, by its fingerprint."""
-        return tls.console_pin(shell, self.software(shell), self.dial)
+    def console_pin(self, shell: Shell, url: str = "") -> str:
+        """The certificate that the verified shell sees in the appliance's own key store, by its fingerprint.
+
+        `url`: where the console was found, if it was; else the settings may have it.
+        """
+        return tls.console_pin(shell, self.software(shell), self.dial, _port(url or self.settings.console.url))
 
     def console_url(self, host: str, trust: TlsTrust) -> str:
         """From the settings, else searched for at `host`."""
@@ -242,3 +247,10 @@ def own_known_hosts() -> Path | None:
     """The operator's file, if it exists: what `ssh` trusts is trusted here."""
     path = Path.home() / ".ssh" / "known_hosts"
     return path if path.exists() else None
+
+
+def _port(url: str | None) -> int | None:
+    """Of a console. None without a URL, and of one that has no such port: what opens it says so."""
+    with suppress(ValueError):
+        return (urlsplit(url).port or 443) if url else None
+    return None

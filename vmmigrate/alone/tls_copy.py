@@ -102,7 +102,7 @@ def look(old: Gateway, new: Gateway, *, web: bool, smtp: bool) -> Copy:
             role,
             paths,
             present.get(role, ()),
-            bundle.pairs.get(role) or (bundle.web if tls.is_web(role) else bundle.smtp),
+            made.pairs[role] or bundle.pairs.get(role, ()),
         )
         for role, paths in made.replaced.items()
     )

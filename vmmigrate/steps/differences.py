@@ -150,7 +150,7 @@ def _first_account(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 
 def _opens(run: Run, account: Account) -> bool:
-    console = run.new_console(run.doors.new.console_pin(run.new_shell))
+    console = run.new_console(run.doors.new.console_pin(run.new_shell, run.new_guest.console_url))
     try:
         console.log_in(account)
     except LoginRefused:

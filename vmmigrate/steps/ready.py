@@ -43,13 +43,14 @@ def do(run: Run) -> None:
         return
     wait_until_active(shell, software.units.restart_order, timeout=run.settings.limits.boot, pace=run.pace)
     trust = run.doors.new.trust(shell)
+    url = _console(run, shell.host, trust)
     run.learn(
         NewGuest(
             staging_address=shell.host,
             host_key=host_key,
             trusted_by=trusted_by,
-            console_url=_console(run, shell.host, trust),
-            console_fingerprint=run.doors.new.console_pin(shell),
+            console_url=url,
+            console_fingerprint=run.doors.new.console_pin(shell, url),
             workstation=shell.seen_address(),
             packages=software.packages,
         )

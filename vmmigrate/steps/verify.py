@@ -107,7 +107,7 @@ def _database(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 def _account(run: Run, host: str, limit: float) -> Iterator[Check]:
     """After the import the old accounts are valid: the old administrator's log-in proves that they arrived."""
-    console = run.new_console(run.doors.new.console_pin(run.new_shell))
+    console = run.new_console(run.doors.new.console_pin(run.new_shell, run.new_guest.console_url))
     account, seen = run.doors.old.account, ""
     try:
         console.log_in(account)

@@ -8,7 +8,7 @@ from scripted_gateway import DEBIAN, RHEL, Gateway, connector
 from small_ca import pair
 
 from hypervisors import Secret
-from vmmigrate.appliance.tls.bundle import TlsBundle, collect, console_pin
+from vmmigrate.appliance.tls.bundle import TlsBundle, collect
 from vmmigrate.appliance.tls.chains import name_of
 from vmmigrate.appliance.tls.keys import load_pem, to_pem
 from vmmigrate.appliance.tls.layout import install
@@ -55,24 +55,6 @@ def test_neither_does_ajp() -> None:
     one = pair()
     live = connector('certificateFile="/b"').removeprefix("<Server>")
     assert web(f"<Server>{ajp}{live}", {"/b": to_pem(one)}).fingerprints == {"web": (one.fingerprint,)}
-
-
-def https(*connectors: tuple[int, str, str]) -> str:
-    """server.xml with these: port, PEM file, other attributes."""
-    form = '<Connector port="{}" SSLEnabled="true" SSLCertificateFile="{}" {}/>'
-    return f"<Server><Service>{''.join(form.format(*each) for each in connectors)}</Service></Server>"
-
-
-@pytest.mark.parametrize("inside", ["127.0.0.1", "127.1", "localhost", "::1", "[::1]", "0:0:0:0:0:0:0:1", "${own}"])
-def test_a_connector_for_the_guest_alone_is_not_the_console(inside: str) -> None:
-    """As Postfix's services at 127.0.0.1: nobody outside sees its pair. Alone it is the console, behind a proxy."""
-    own, shown = pair(), pair()
-    files = {"/own": to_pem(own), "/shown": to_pem(shown), "/etc/tomcat9/catalina.properties": b"own=127.0.0.1\n"}
-    first, second = (8444, "/own", f'address="{inside}"'), (8443, "/shown", 'address="0.0.0.0"')
-    gateway = Gateway(server_xml=https(first, second), files=files)
-    assert collect(gateway, DEBIAN, smtp=False).fingerprints == {"web": (shown.fingerprint,)}
-    assert console_pin(gateway, DEBIAN) == shown.fingerprint
-    assert web(https(first), files).fingerprints == {"web": (own.fingerprint,)}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from vmmigrate.findings import Finding, errors, in_words, info, warning
 WEB, SMTP = "web", "smtp"  # roles that every appliance has
 CONSOLE, PORT_25 = "console", "SMTP"  # what their ports are called
 _CALLED = {WEB: CONSOLE, SMTP: PORT_25}
-_SECTION = re.compile(rb"^# vmmigrate-tls: ([^\s]+)\n", re.MULTILINE)
+_SECTION = re.compile(rb"^# vmmigrate-tls: ([^\s]+)(?: ([0-9,]{1,999}))?\n", re.MULTILINE)
 
 Pairs = Mapping[str, tuple[Pair, ...]]
 
@@ -31,10 +31,12 @@ Pairs = Mapping[str, tuple[Pair, ...]]
 class TlsBundle:
     """Pairs by role. 'web': the console; 'smtp': port 25; 'smtps', 'submission', …: services with pairs of their own.
 
+    `ports`: of the console's roles, at which ports their pairs were shown; what earlier versions stored has none.
     `findings`: what was completed or cannot be copied; shown once, not stored with the keys.
     """
 
     pairs: Pairs
+    ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict, kw_only=True)
     findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     @property
@@ -57,19 +59,24 @@ class TlsBundle:
     def to_bytes(self) -> bytes:
         """All pairs in PEM, private keys in clear text: it must be encrypted before it is stored anywhere."""
         sections = [(role, pair) for role, pairs in self.pairs.items() for pair in pairs]
-        return b"".join(b"# vmmigrate-tls: " + role.encode() + b"\n" + to_pem(pair) for role, pair in sections)
+        return b"".join(f"# vmmigrate-tls: {self._named(role)}\n".encode() + to_pem(pair) for role, pair in sections)
+
+    def _named(self, role: str) -> str:
+        return " ".join(filter(None, (role, ",".join(map(str, self.ports.get(role, ()))))))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "TlsBundle":
         """Raises BadKeys. What earlier versions wrote has at most one section 'web' and one 'smtp'."""
         _before, *rest = _SECTION.split(data)
         pairs: dict[str, tuple[Pair, ...]] = {}
-        for role, text in zip(rest[::2], rest[1::2], strict=True):
+        ports: dict[str, tuple[int, ...]] = {}
+        for role, numbers, text in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
             name = role.decode(errors="replace")
             pairs[name] = (*pairs.get(name, ()), load_pem(text))
+            ports |= {name: tuple(map(int, filter(None, numbers.split(b","))))} if numbers else {}
         if not pairs:
             raise BadKeys("this is no bundle of TLS keys of ours", hint="collect it again from the old appliance")
-        return cls(pairs)
+        return cls(pairs, ports=ports)
 
 
 # ---- collecting ------------------------------------------------------------------------------------------
@@ -80,7 +87,8 @@ def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = 
     look = look_at(shell, software, web=web, smtp=smtp)
     pairs: dict[str, tuple[Pair, ...]] = {}
     findings: list[Finding] = []
-    for connectors in stores.connectors(look, software) if web else ():
+    at = stores.connectors(look, software) if web else ()
+    for connectors in at:
         pairs[connectors.role] = tuple(stores.read(look, place) for place in connectors.places)
         findings += [_other_host(name) for name in connectors.other_hosts]
         findings += [_trusted(connectors.role, path) for path in connectors.trusted]
@@ -89,7 +97,7 @@ def collect(shell: Shell, software: Software, *, web: bool = True, smtp: bool = 
         pairs |= found
         findings += said
     whole, said = _completed(pairs)
-    return TlsBundle(whole, (*findings, *said))
+    return TlsBundle(whole, (*findings, *said), ports={each.role: each.ports for each in at})
 
 
 def look_at(
@@ -154,10 +162,14 @@ def refuse_unusable(bundle: TlsBundle, host: str) -> tuple[Finding, ...]:
     return found
 
 
-def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight) -> str:
-    """The leaf to trust for the console: of several pairs the one that it shows to clients like this one."""
+def console_pin(shell: Shell, software: Software, dial: Dial = dial_straight, port: int | None = None) -> str:
+    """The leaf to trust for the console: of several pairs the one that it shows to clients like this one.
+
+    `port`: of its URL; without one, or where Tomcat itself has no such port, the first connector's pairs count.
+    """
     look = look_at(shell, software, web=True, smtp=False)
-    connectors = stores.connectors(look, software)[0]
+    all_ = stores.connectors(look, software)
+    connectors = next((each for each in all_ if port in each.ports), all_[0])
     known = [stores.read(look, place).fingerprint for place in connectors.places]
     for port in connectors.ports if len(known) > 1 else ():
         with suppress(Unreachable):

@@ -9,7 +9,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import NewFile, Shell
 from vmmigrate.appliance.tls import placing, postfix_layout, stores
 from vmmigrate.appliance.tls import postfix as postfix_tls
-from vmmigrate.appliance.tls.bundle import CONSOLE, PORT_25, SMTP, TlsBundle, collect, is_web, look_at
+from vmmigrate.appliance.tls.bundle import CONSOLE, PORT_25, SMTP, WEB, TlsBundle, collect, is_web, look_at
 from vmmigrate.appliance.tls.handshake import Expected
 from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.placing import Change, Edit
@@ -22,12 +22,13 @@ _NO_OVERRIDE = "master.cf there has no smtpd_tls_… of its own for it"
 class Installation:
     """What is to be done in the new appliance, and what it will show then.
 
-    `replaced`: role → the paths that its pairs go to.
+    `replaced`: role → the paths that its pairs go to; `pairs`: role → these.
     """
 
     change: Change
     expected: tuple[Expected, ...]
     replaced: Mapping[str, tuple[str, ...]]
+    pairs: Mapping[str, tuple[Pair, ...]]
     findings: tuple[Finding, ...] = ()
 
 
@@ -44,6 +45,7 @@ def lay_out(shell: Shell, software: Software, bundle: TlsBundle) -> Installation
     findings: list[Finding] = []
     expected: list[Expected] = []
     replaced: dict[str, tuple[str, ...]] = {}
+    pairs: dict[str, tuple[Pair, ...]] = {}
     owned: dict[str, tuple[str, tuple[str, ...]]] = {}
     for draft in drafts:
         findings += draft.findings
@@ -55,9 +57,11 @@ def lay_out(shell: Shell, software: Software, bundle: TlsBundle) -> Installation
         files |= {file.path: file for file in draft.files}
         edits += [edit for edit in draft.edits if edit not in edits]
         expected += draft.expected
-        replaced[draft.role] = draft.paths
+        if draft.paths or draft.role not in replaced:  # one without a place may have the name of one of the new roles
+            replaced[draft.role], pairs[draft.role] = draft.paths, draft.pairs
         findings += [_readable(shell, path) for path in draft.key_paths if _is_readable(shell, path)]
-    return Installation(Change(tuple(files.values()), tuple(edits)), tuple(expected), replaced, tuple(findings))
+    change = Change(tuple(files.values()), tuple(edits))
+    return Installation(change, tuple(expected), replaced, pairs, tuple(findings))
 
 
 def install(shell: Shell, software: Software, bundle: TlsBundle) -> Installation:
@@ -99,11 +103,12 @@ class _Draft:
 
 
 def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator[_Draft]:
-    """Each connector gets its own role's pairs, or the first one's if the old appliance had no such connector."""
-    connectors = stores.connectors(shell, software)
-    for each in connectors:
-        pairs = bundle.pairs.get(each.role, bundle.web)
-        wanted, findings = _matched(each, pairs)
+    """Each connector gets what the old appliance showed at its port; else its role's pairs, else the first one's."""
+    left = {role: pairs for role, pairs in bundle.pairs.items() if is_web(role)}
+    for each in stores.connectors(shell, software):
+        role = _old_role(each, bundle)
+        left.pop(role, None)
+        wanted, findings = _matched(each, bundle.pairs[role])
         files = stores.new_files(shell, wanted)
         findings += _unkept(shell, wanted) if files else []
         expected = tuple(_expected(CONSOLE, port, False, [pair for _, pair in wanted]) for port in each.ports)
@@ -117,8 +122,16 @@ def _web_drafts(shell: Shell, software: Software, bundle: TlsBundle) -> Iterator
             expected=expected,
             findings=tuple(findings),
         )
-    for role in [role for role in bundle.pairs if is_web(role) and role not in {each.role for each in connectors}]:
-        yield _Draft(role, (), findings=(_no_place(role, bundle.pairs[role], "server.xml has no such connector"),))
+    for role, pairs in left.items():
+        yield _Draft(role, (), findings=(_no_place(role, pairs, "server.xml has no such connector"),))
+
+
+def _old_role(new: stores.Connectors, bundle: TlsBundle) -> str:
+    """By the order in server.xml only where no port agrees: a client knows a port, and not that order."""
+    same = (
+        role for role, ports in bundle.ports.items() if role in bundle.pairs and not set(ports).isdisjoint(new.ports)
+    )
+    return next(same, new.role if new.role in bundle.pairs else WEB)
 
 
 def _unkept(shell: Shell, wanted: Sequence[tuple[stores.Place, Pair]]) -> list[Finding]:
