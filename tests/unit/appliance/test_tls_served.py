@@ -69,6 +69,17 @@ def test_what_stands_around_pem_is_not_read(main: str, before: bytes) -> None:
     assert [to_pem(each) for each in smtp(main, {"/e/tls.pem": before + to_pem(one)}).smtp] == [to_pem(one)]
 
 
+@pytest.mark.parametrize("main", [CERT, CHAIN])
+def test_files_with_byte_order_marks_may_be_joined(main: str) -> None:
+    """What `cat key leaf authority` makes of files of Windows: OpenSSL skips a mark at the start of each object."""
+    one, mark = pair(), b"\xef\xbb\xbf"
+    joined = to_pem(one).replace(b"-----BEGIN", mark + b"-----BEGIN")
+    for text in (joined, joined.replace(b"\n", b"\r\n")):
+        assert [to_pem(each) for each in smtp(main, {"/e/tls.pem": text}).smtp] == [to_pem(one)]
+    behind_words = to_pem(one) + b"words\n" + mark + leaf_pem(pair())  # which OpenSSL does not read
+    assert [to_pem(each) for each in smtp(main, {"/e/tls.pem": behind_words}).smtp] == [to_pem(one)]
+
+
 def test_lines_may_end_as_they_do_on_windows_or_in_blanks() -> None:
     one = pair()
     for text in (to_pem(one).replace(b"\n", b"\r\n"), to_pem(one).replace(b"-----\n", b"-----  \n")):

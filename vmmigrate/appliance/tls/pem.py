@@ -7,12 +7,13 @@ from collections import defaultdict
 # As OpenSSL reads: a label stands alone on its line, so that what is commented out is no PEM.
 _LABEL = rb"(?:RSA |EC |DSA |ENCRYPTED )?PRIVATE KEY|(?:X509 |TRUSTED )?CERTIFICATE"
 _LINE = re.compile(rb"^-----(?:(BEGIN)|END) (" + _LABEL + rb")-----[ \t\r]*$", re.MULTILINE)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # which OpenSSL skips
+# OpenSSL skips one in the first line that it reads for an object: of the file, and behind the last line of another.
+_BYTE_ORDER_MARK = re.compile(rb"(\A|^-----END [^\n]*\n)\xef\xbb\xbf", re.MULTILINE)
 
 
 def blocks(data: bytes) -> list[bytes]:
     """Keys and certificates in their order, each from its first line to the next last line of its kind."""
-    data = data.removeprefix(_BYTE_ORDER_MARK)
+    data = _BYTE_ORDER_MARK.sub(rb"\1", data)
     begins: list[re.Match[bytes]] = []
     ends: defaultdict[bytes, list[re.Match[bytes]]] = defaultdict(list)
     for line in _LINE.finditer(data):
