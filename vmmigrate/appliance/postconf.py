@@ -24,7 +24,9 @@ _OPERATORS: dict[str, Callable[[int, int], bool] | Callable[[str, str], bool]] =
     "<": operator.lt,
     ">": operator.gt,
 }
-_OPERATOR = re.compile(r"\s*([=!<>]=|[<>])\s*(?=\{)")
+_OPERATOR = re.compile(r"\s*([=!<>]=|[<>])(level)?\s*(?=\{)")
+_LEVEL = re.compile(r"\s*([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?")
+_HIGHEST = 1023  # minor number or patch of a level
 _CLOSING = {"{": "}", "(": ")"}
 
 
@@ -113,7 +115,17 @@ class _Expansion:
         sides = self.of(left, depth), self.of(right, depth)
         numbers = all(re.fullmatch(r"[0-9]{1,20}", side) for side in sides)  # longer ones Postfix cannot read either
         compare: Callable[[object, object], bool] = _OPERATORS[found[1]]  # type: ignore[assignment]
+        if found[2]:
+            return compare(*map(self._level, sides)), inside[at:]
         return compare(*map(int, sides)) if numbers else compare(*sides), inside[at:]
+
+    def _level(self, text: str) -> tuple[int, ...]:
+        """Of compatibility_level, since Postfix 3.6: 3.10 is above 3.9, and 3 is 3.0.0."""
+        found = _LEVEL.fullmatch(text)
+        level = tuple(int(number or 0) for number in found.groups()) if found else (0, _HIGHEST + 1)
+        if max(level[1:]) > _HIGHEST:
+            raise self._bad("compare a compatibility level that is not understood")
+        return level
 
     def _raw(self, name: str) -> str:
         if name in self.values:

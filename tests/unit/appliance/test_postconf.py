@@ -40,6 +40,20 @@ PRINTED = {
     "${relayhost?{a}:${myhostname}}|": "x|",
     "${{$mydestination}=={}?{t}:{f}}": "t",
 }
+# Since 3.6, from postconf(5) and compat_level.c: levels of up to three numbers.
+LEVELS = {
+    "${{3.10} >level {3.9} ? {t} : {f}}": "t",
+    "${{$compatibility_level} <level {3.6} ? {t} : {f}}": "t",
+    "${{3}==level{3.0.0}?{t}:{f}}": "t",
+    "${{3.6.1}<=level{3.6}?{t}:{f}}": "f",
+    "${{3.6}!=level {3.6.0}?{t}:{f}}": "f",
+    "${{ 10}>=level{9}?{t}:{f}}": "t",
+}
+
+
+@pytest.mark.parametrize("value", LEVELS)
+def test_levels_are_compared_number_by_number(value: str) -> None:
+    assert expanded(Gateway(), {**VALUES, "compatibility_level": "3"}, value) == LEVELS[value]
 
 
 @pytest.mark.parametrize("value", PRINTED)
@@ -52,6 +66,10 @@ def test_a_value_is_what_postconf_prints(value: str) -> None:
     [
         ("${myhostname?{a}", "a bracket that is not closed"),
         ("${{a} ~ {b} ? {c}}", "a comparison that is not understood"),
+        ("${{a} <size {b} ? {c}}", "a comparison that is not understood"),
+        ("${{3.x} <level {3.6} ? {c}}", "a compatibility level that is not understood"),
+        ("${{3.6} <level {} ? {c}}", "a compatibility level that is not understood"),
+        ("${{3.1024} <level {3.6} ? {c}}", "a compatibility level that is not understood"),
         ("${myhostname!x}", "a condition that is not understood"),
         ("$loop", "refer to themselves"),
     ],
