@@ -101,7 +101,19 @@ def written(files: dict[str, bytes | str], live: LiveNic = NIC) -> dict[str, str
     return {path: data.decode(errors="surrogateescape") for path, data in shell.files.items()}
 
 
-@pytest.mark.parametrize("line", ["source site/*", "source ./site/et?", "source-directory site"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "source site/*",
+        "source ./site/et?",
+        "source-directory site",
+        "source-dir /etc/network/site",
+        "source 'site/eth'",
+        'source "site"/e*',
+        "source /etc/network/si\\te/eth",
+        "source-directory 'site'",
+    ],
+)
 def test_a_file_that_is_sourced_from_anywhere(line: str) -> None:
     site = "auto eth0\niface eth0 inet dhcp\niface eth1 inet dhcp\n"
     files = written({MAIN: f"{line}\n", "/etc/network/site/eth": site})
@@ -111,6 +123,9 @@ def test_a_file_that_is_sourced_from_anywhere(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "name"),
     [
+        ("source-dir interfaces.d", "eth0.cfg"),
+        ('source "/etc/network/interfaces.d/eth0"', "eth0"),  # it begins with no "/", so it counts from that folder
+        ('source "interfaces.d/eth0', "eth0"),
         ("source-directory interfaces.d", "eth0.cfg"),
         ("source-directory interfaces.d", "eth0~"),
         ("source interfaces.d/*.cfg", "eth0"),
@@ -138,6 +153,12 @@ def test_a_folder_among_what_is_sourced_is_passed_over() -> None:
 def test_a_file_that_a_sourced_file_sources() -> None:
     files = written({MAIN: "source a\n", "/etc/network/a": "source b\n", "/etc/network/b": "auto eth0\n"})
     assert files["/etc/network/b"] == "\n"
+
+
+def test_a_line_that_sources_is_no_option_of_the_stanza_above() -> None:
+    """Debian's ifupdown takes both names; unknown, the line went with the live NIC's stanza."""
+    image = "iface eth0 inet dhcp\nsource-dir interfaces.d\n"
+    assert left_of(image) == "source-dir interfaces.d\n"
 
 
 def test_a_bridge_in_one_file_and_its_start_in_another() -> None:

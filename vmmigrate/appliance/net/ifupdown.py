@@ -1,6 +1,7 @@
 """Configure a NIC by Debian's ifupdown: /etc/network/interfaces, ifup and ifdown."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -201,10 +202,23 @@ def _text(look: LookingShell, path: str) -> str | None:
 
 def _named(look: LookingShell, path: str, words: tuple[str, ...]) -> list[str]:
     """The files that a `source` or `source-directory` line of `path` means; the latter takes plain names alone."""
-    folder, whole = PurePosixPath(path).parent, words[0] == "source-directory"
+    whole = words[0] in interfaces_file.FOLDERS
     ending = ["*"] if whole else []
-    named = [name for word in words[1:] for name in _expanded(look, [*(folder / word).parts[1:], *ending])]
+    patterns = _patterns(PurePosixPath(path).parent, " ".join(words[1:]))
+    named = [name for each in patterns for name in _expanded(look, [*each.parts[1:], *ending])]
     return [name for name in named if not whole or _PLAIN.fullmatch(PurePosixPath(name).name)]
+
+
+def _patterns(folder: PurePosixPath, said: str) -> list[PurePosixPath]:
+    """As a shell takes the words apart [wordexp(3)]; nothing where it cannot.
+
+    ifupdown puts the folder before all of it, unless it begins with "/": a quoted path counts from the folder too.
+    """
+    try:
+        words = shlex.split(said if said.startswith("/") else f"{folder}/{said}")
+    except ValueError:
+        return []
+    return [folder / word for word in words]
 
 
 def _expanded(look: LookingShell, parts: list[str], there: str = "") -> list[str]:

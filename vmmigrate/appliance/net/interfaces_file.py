@@ -11,7 +11,8 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import whole
 
 _LISTS = ("auto", "no-auto-down", "no-scripts")  # and allow-…: words that name NICs
-_HEADS = ("iface", "mapping", "source", "source-directory", "rename", "template", *_LISTS)
+FOLDERS = ("source-directory", "source-dir")  # one line by two names
+_HEADS = ("iface", "mapping", "source", *FOLDERS, "rename", "template", *_LISTS)
 _PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves", "ovs_ports")
 _BELOW = ("vlan-raw-device", "vlan_raw_device")
 _PRIMARY = ("bond-primary", "bond_primary")  # in the bond's stanza, or in each of its ports'
@@ -72,9 +73,9 @@ def stanzas(text: str) -> tuple[Stanza, ...]:
 
 
 def sources(text: str) -> tuple[tuple[str, ...], ...]:
-    """`source` or `source-directory`, each with its patterns."""
+    """`source` or one of FOLDERS, each with its patterns."""
     heads = (stanza.head.words for stanza in stanzas(text) if stanza.head)
-    return tuple(words for words in heads if words[0] in ("source", "source-directory") and words[1:])
+    return tuple(words for words in heads if words[0] in ("source", *FOLDERS) and words[1:])
 
 
 def without(text: str, live: LiveNic, going: frozenset[str]) -> str:
