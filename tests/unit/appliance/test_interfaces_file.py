@@ -44,6 +44,15 @@ LO = "auto lo\niface lo inet loopback\n"
         ("auto br0\niface br0 inet dhcp\n  bridge-ports regex eth[0]\n", ""),
         ("auto bond0\niface bond0 inet dhcp\n  bond-slaves eth0\n", ""),
         ("auto vlan7\niface vlan7 inet dhcp\n  vlan-raw-device eth0\n", ""),
+        ("auto br0.5\niface br0.5 inet dhcp\niface br0 inet manual\n  bridge_ports eth0\n", ""),
+        (
+            "iface br5 inet dhcp\n bridge_ports bond0.5\niface bond0.5 inet dhcp\niface bond0 inet x\n slaves eth0\n",
+            "",
+        ),
+        ("iface br5 inet dhcp\n  bridge_ports regex bond.*\niface eth0 inet manual\n  bond-master bond0\n", ""),
+        ("auto top\niface top inet dhcp\n  vlan-raw-device v7\niface v7 inet manual\n  vlan-raw-device eth0\n", ""),
+        ("iface br0 inet dhcp\n  bridge_ports eth0.5\n", ""),
+        ("iface br1 inet dhcp\n  bridge_ports eth1.5\n", "iface br1 inet dhcp\n  bridge_ports eth1.5\n"),
         ("auto \\\n  eth0 \\\n  eth1\n", "auto eth1\n"),
         ("no-scripts eth0\n", ""),
         ("allow-ovs br0\niface br0 inet dhcp\n  ovs_ports eth0\n", ""),
@@ -60,6 +69,20 @@ def test_what_configures_it_goes(image: str, left: str) -> None:
 def test_a_bridge_that_has_our_way_in_as_a_port_is_refused(ports: str) -> None:
     with pytest.raises(ApplianceError, match="the image joins the live NIC eth0 and eth1 in br0"):
         left_of(f"iface br0 inet dhcp\n  bridge_ports {ports}\n")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "iface br0 inet dhcp\n  bridge_ports eth0.100 eth1\niface eth0.100 inet manual\n",
+        "iface br0 inet dhcp\n  bridge_ports eth0 eth1.5\n",
+        "iface br0 inet x\n bridge_ports b v5\niface b inet x\n slaves eth0\niface v5 inet x\n vlan_raw_device eth1\n",
+        "iface br0 inet dhcp\n  bridge_ports bond0 eth1\niface eth0 inet manual\n  bond-master bond0\n",
+    ],
+)
+def test_so_is_one_that_has_what_stands_over_it(image: str) -> None:
+    with pytest.raises(ApplianceError, match="the image joins the live NIC eth0 and eth1 in br0"):
+        left_of(image)
 
 
 PORT = "iface {} inet manual\n  bond-master bond0\n"

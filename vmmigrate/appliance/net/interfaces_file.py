@@ -1,7 +1,9 @@
 """Debian's /etc/network/interfaces as text [interfaces(5)]: what it sources, and the file without one NIC."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -17,6 +19,7 @@ _PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves"
 _BELOW = ("vlan-raw-device", "vlan_raw_device")
 _PRIMARY = ("bond-primary", "bond_primary")  # in the bond's stanza, or in each of its ports'
 _MASTER = ("bond-master", "bond_master")
+_LONGEST_NAME = 16  # characters of a NIC, and the sign behind it
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,23 @@ def without(text: str, live: LiveNic, going: frozenset[str]) -> str:
 
 
 def over_it(texts: Iterable[str], live: LiveNic) -> frozenset[str]:
-    """The names of the stanzas that configure it: its own, aliases, VLANs on it, bridges and bonds that have it.
+    """The names of the stanzas that configure it: its own, and what stands on it at any height: aliases, VLANs, bridges
+    and bonds.
 
-    Raises ApplianceError where a bridge or bond has it and another NIC as ports, or where another NIC inherits from it:
+    Raises ApplianceError where a bridge or bond stands on it and on another NIC, or where another NIC inherits from it:
     to take that apart could cut our own way to the guest.
     """
     known = [stanza for text in texts for stanza in stanzas(text) if stanza.name]
-    masters = frozenset(name for stanza in known if stanza.name == live.name for name in stanza.said(_MASTER))
-    going = frozenset(stanza.name for stanza in known if stanza.name in masters or _concerns(stanza, live))
+    others = frozenset(name for name, _ in live.beside)
+    stack = _Stack(known)
+    going = stack.over(live.name, others)
+    joined = {name: going & stack.over(name, others - {name} | {live.name}) for name in sorted(others)}
+    if names := frozenset().union(*joined.values()):
+        raise _joined(live, [name for name, both in joined.items() if both], ", ".join(sorted(names)))
     for stanza in known:
-        _refuse_shared(stanza, live, masters)
         if stanza.parent in going and stanza.name not in going:
             raise _joined(live, (stanza.name,), f"what {stanza.name} inherits")
-    return going - {name for name, _ in live.beside}
+    return going
 
 
 def _kept(stanza: Stanza, live: LiveNic, going: frozenset[str]) -> Iterator[str]:
@@ -130,36 +137,53 @@ def _lines(text: str) -> Iterator[Line]:
         yield Line("\n".join(raw), tuple(" ".join(each.removesuffix("\\") for each in raw).split()))
 
 
-def _concerns(stanza: Stanza, live: LiveNic) -> bool:
-    if stanza.name == live.name or stanza.name.startswith((f"{live.name}:", f"{live.name}.")):
-        return True
-    return live.name in stanza.said((*_BELOW, *_PRIMARY)) or _is_port(live.name, stanza.said(_PORTS))
+class _Stack:
+    """Which name stands right on which: a VLAN or alias on its NIC, a bridge or bond on its ports."""
+
+    def __init__(self, known: Iterable[Stanza]) -> None:
+        self._on: defaultdict[str, set[str]] = defaultdict(set)
+        self._choosing: defaultdict[re.Pattern[str], set[str]] = defaultdict(set)
+        for stanza in known:
+            self._add(stanza)
+
+    def _add(self, stanza: Stanza) -> None:
+        """A port names its bond, and maybe the bond's first port; a bond or bridge names its ports."""
+        masters, ports = stanza.said(_MASTER), stanza.said(_PORTS)
+        belows = (*stanza.said(_BELOW), *ports)
+        for name in (stanza.name, *belows):  # of a VLAN that is a port no stanza is needed
+            for sign in re.finditer("[.:]", name[:_LONGEST_NAME]):
+                self._on[name[: sign.start()]].add(name)
+        for below in belows:
+            self._on[below].add(stanza.name)
+        for first in stanza.said(_PRIMARY):
+            self._on[first].update(masters or (stanza.name,))
+        self._on[stanza.name].update(masters)
+        for pattern in _patterns(ports):
+            self._choosing[pattern].add(stanza.name)
+
+    def over(self, name: str, others: frozenset[str]) -> frozenset[str]:
+        """The name itself and what stands on it at any height, without these NICs and what stands on them alone."""
+        found, left = set[str](), [name]
+        while left:
+            one = left.pop()
+            if one not in found and one not in others:
+                found.add(one)
+                left += self._on.get(one, ())
+                left += self._chosen_by(one, found)
+        return frozenset(found)
+
+    def _chosen_by(self, name: str, known: set[str]) -> Iterator[str]:
+        for pattern, choosers in self._choosing.items():
+            if not choosers <= known and pattern.fullmatch(name):
+                yield from choosers
 
 
-def _is_port(name: str, words: tuple[str, ...]) -> bool:
-    """As bridge-utils-interfaces(5) has it: names, `all`, or `regex` and an expression."""
-    patterns = [after for word, after in pairwise(words) if word == "regex"]
-    return name in words or "all" in words or any(_matches(pattern, name) for pattern in patterns)
-
-
-def _matches(pattern: str, name: str) -> bool:
-    try:
-        return re.fullmatch(pattern, name) is not None
-    except (re.error, RecursionError, OverflowError):  # the latter two of nesting, and of {99999999999}
-        return False
-
-
-def _refuse_shared(stanza: Stanza, live: LiveNic, masters: frozenset[str]) -> None:
-    """A bridge or bond names its ports, or a port its bond, and maybe the bond's first port."""
-    ports = stanza.said(_PORTS)
-    shared = [name for name, _ in live.beside if _is_port(name, ports)] if _is_port(live.name, ports) else []
-    if shared:
-        raise _joined(live, shared, stanza.name)
-    of_bond = masters.intersection(stanza.said(_MASTER)) or (
-        live.name in stanza.said(_PRIMARY) and stanza.said(_MASTER)
-    )
-    if stanza.name in dict(live.beside) and of_bond:
-        raise _joined(live, [stanza.name], ", ".join(of_bond))
+def _patterns(ports: Sequence[str]) -> Iterator[re.Pattern[str]]:
+    """Of `all`, and of `regex` and an expression [bridge-utils-interfaces(5)]; ports by name are none."""
+    for word, after in pairwise((*ports, "")):
+        with suppress(re.error, RecursionError, OverflowError):  # the latter two of nesting, and of {99999999999}
+            if word in ("all", "regex"):
+                yield re.compile(".*" if word == "all" else after)
 
 
 def _joined(live: LiveNic, others: Sequence[str], name: str) -> ApplianceError:
