@@ -125,7 +125,7 @@ class Addressing:
         _ = [domain(one) for one in self.search]
         if not self.addresses:
             raise ValueError("no address")
-        if self.mtu is not None and not 576 <= self.mtu <= 65535:
+        if self.mtu is not None and not 68 <= self.mtu <= 65535:
             raise ValueError(f"an MTU of {self.mtu}")
         if self.vlan is not None and not 1 <= self.vlan <= 4094:
             raise ValueError(f"a VLAN of the number {self.vlan}")

@@ -22,7 +22,14 @@ class Live:
     nic: Nic
 
     def carry(self, guest: GuestNetwork) -> Carry:
-        return carry(guest, self.top, self.stands, self.first)
+        """Raises PlanRefused for what no new guest can be given."""
+        try:
+            return carry(guest, self.top, self.stands, self.first)
+        except ValueError as error:
+            raise PlanRefused(
+                f"{self.top.name} of the old guest has {error}: the new guest cannot be given the same",
+                hint=f"change that in the old guest first, or {_SETTING}: {_choices(guest)}",
+            ) from error
 
 
 def find(guest: GuestNetwork, host: str, inventory: Inventory, named: str | None = None) -> Live:
@@ -33,7 +40,10 @@ def find(guest: GuestNetwork, host: str, inventory: Inventory, named: str | None
     if named is None:
         _refuse_beside_the_way_out(guest, top, host, inventory)
     own = next((each for each in top.addresses if str(each.ip) == host), None)
-    return Live(top, own or _best(guest, top), stands, nic)
+    lasting = _best(guest, top)
+    found = Live(top, own or lasting, stands, nic)
+    found.carry(guest)
+    return found
 
 
 def _with_address(guest: GuestNetwork, host: str) -> Interface:

@@ -153,6 +153,34 @@ def test_what_cannot_be_the_same_is_refused(details: list[dict[str, Any]] | None
         live(guest(addresses, [GATE | {"dev": "eth0.100"}], details=details))
 
 
+@pytest.mark.parametrize("mtu", [68, 552, 1280, 9000, 65535])
+def test_what_the_kernel_takes_as_an_mtu_is_carried(mtu: int) -> None:
+    assert carried(guest([nic("eth0", "192.0.2.10/24", mtu=mtu)], [GATE]))[0].mtu == mtu
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (nic("eth0", "192.0.2.10/24", mtu=67), "eth0 of the old guest has an MTU of 67"),
+        (nic("eth0", "192.0.2.10/24", mtu=70000), "eth0 of the old guest has an MTU of 70000"),
+        (
+            nic("eth0") | {"addr_info": [held("192.0.2.10/24", temporary=True)]},
+            "eth0 of the old guest has no lasting address",
+        ),
+    ],
+)
+def test_what_no_new_guest_can_have_is_refused_with_the_nic(entry: dict[str, Any], words: str) -> None:
+    with pytest.raises(PlanRefused, match=words):
+        live(guest([entry], [GATE]))
+
+
+def test_vlan_0_is_none() -> None:
+    addresses = [nic("eth0"), nic("eth0.0", "192.0.2.10/24", link="eth0")]
+    details = [kind("eth0.0", "vlan", info_data={"protocol": "802.1Q", "id": 0})]
+    with pytest.raises(ApplianceError, match=r"the live address is on eth0\.0, whose number is 0: that is no VLAN"):
+        live(guest(addresses, [GATE | {"dev": "eth0.0"}], details=details))
+
+
 def test_a_vlan_on_a_vlan_is_refused() -> None:
     addresses = [nic("eth0"), nic("a", link="eth0"), nic("b", "192.0.2.10/24", link="a")]
     data = {"protocol": "802.1Q", "id": 7}

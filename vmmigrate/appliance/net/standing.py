@@ -55,6 +55,11 @@ def _of_vlan(network: GuestNetwork, top: Interface) -> Standing:
             f" ({top.vlan_protocol}): the new guest cannot be given the same",
             hint=_BY_HAND,
         )
+    if not 1 <= top.vlan <= 4094:
+        raise ApplianceError(
+            f"the live address is on {top.name}, whose number is {top.vlan}: that is no VLAN, only a priority",
+            hint=_BY_HAND,
+        )
     return Standing(inner.ends, top.vlan, inner.between)
 
 
