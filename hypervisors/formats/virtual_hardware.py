@@ -99,8 +99,8 @@ def _identity(element: Element) -> str:
 
 
 def _counts(item: _Item, configuration: str) -> bool:
-    """A bound limits the choice, it is not a choice."""
-    is_item = local(item.element.tag) in ITEMS and not attribute(item.element, "bound")
+    """A bound limits the choice, it is not a choice; one that is `normal` is none [DSP0243, 8.3]."""
+    is_item = local(item.element.tag) in ITEMS and attribute(item.element, "bound").lower() in ("", "normal")
     return is_item and (not item.options or configuration in item.options.split())
 
 

@@ -77,6 +77,13 @@ class TestIdentityOfItems:
         text = OVF.replace(general, "".join(items)).replace("<NetworkSection>", options)
         assert described(tmp_path, text.replace("InstanceID", spelled)).vcpus == 8
 
+    @pytest.mark.parametrize(("bound", "vcpus"), [("normal", 8), ("Normal", 8), ("", 8), ("min", 0), ("max", 0)])
+    def test_a_bound_that_is_normal_is_none(self, tmp_path: Path, bound: str, vcpus: int) -> None:
+        """DSP0243: an item without one is the regular description too."""
+        item = OVF[OVF.index("<Item>") : OVF.index("</Item>")]
+        ovf = changed((item, item.replace("<Item>", f'<Item ovf:bound="{bound}">').replace(">2<", ">8<")))
+        assert described(tmp_path, ovf).vcpus == vcpus
+
 
 class TestFirmware:
     VMWARE = '<vmw:Config ovf:required="false" vmw:key="firmware" vmw:value="efi"/>'
