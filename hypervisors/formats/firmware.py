@@ -9,15 +9,17 @@ _NAMES = {"bios": "bios", "efi": "efi", "uefi": "efi"}  # the last one in files 
 _OVIRT = {"1": "bios", "2": "bios", "3": "efi", "4": "efi"}  # BiosType; 0: as the cluster has it
 
 
-def read_firmware(system: Element) -> str:
-    """'bios' or 'efi', '' if the descriptor does not say."""
-    return next((found for found in _said(system) if found), "")
+def read_firmware(system: Element, configuration: str) -> str:
+    """'bios' or 'efi' in the deployment option `configuration`, '' if the descriptor does not say."""
+    return next((found for found in _said(system, configuration) if found), "")
 
 
-def _said(system: Element) -> Iterator[str]:
+def _said(system: Element, configuration: str) -> Iterator[str]:
     section = child(system, "VirtualHardwareSection")
-    for config in [] if section is None else [*children(section, "Config"), *children(section, "ExtraConfig")]:
-        if attribute(config, "key") == "firmware":
+    every = [] if section is None else [*children(section, "Config"), *children(section, "ExtraConfig")]
+    for config in sorted(every, key=lambda each: not attribute(each, "configuration")):  # an option's own goes first
+        options = attribute(config, "configuration").split()
+        if attribute(config, "key") == "firmware" and (not options or configuration in options):
             yield _NAMES.get(attribute(config, "value").lower(), "")
     for machine in children(system, "Machine"):
         yield _virtualbox(machine)

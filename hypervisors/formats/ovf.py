@@ -119,7 +119,7 @@ def _description(
         disk=disks[0],
         networks=_networks(envelope),
         nics=hardware.nics,
-        firmware=read_firmware(system),
+        firmware=read_firmware(system, configuration),
         guest_os=text(guest, "Description"),
         guest_os_id="" if guest is None else attribute(guest, "osType"),
         properties=read_properties(system, configuration),

@@ -62,9 +62,9 @@ def _file(reference: Element) -> File:
 
 def _packed(reference: Element) -> str:
     compression = attribute(reference, "compression")
-    if compression not in ("", "identity"):
+    if compression.lower() not in ("", "identity"):
         return f"a compressed file ({compression!r})"
-    return "a file in pieces" if attribute(reference, "chunkSize") else ""
+    return "a file in pieces" if attribute(reference, "chunkSize").strip("0") else ""
 
 
 def read_disks(

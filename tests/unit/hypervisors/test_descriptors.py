@@ -100,6 +100,18 @@ class TestFirmware:
         ovf = changed((self.VMWARE, self.VMWARE.replace("vmw:Config", f"vmw:{kind}").replace('"efi"', f'"{said}"')))
         assert described(tmp_path, ovf).firmware == firmware
 
+    @pytest.mark.parametrize("general_first", [True, False])
+    @pytest.mark.parametrize(
+        ("options", "firmware"), [("large", "efi"), ("huge large", "efi"), ("huge", "bios"), ("", "bios")]
+    )
+    def test_of_the_deployment_option(self, tmp_path: Path, options: str, firmware: str, general_first: bool) -> None:
+        general = self.VMWARE.replace('"efi"', '"bios"')
+        special = self.VMWARE.replace("required", f'configuration="{options}" ovf:required') if options else ""
+        choice = '<DeploymentOptionSection><Configuration ovf:id="large"/><Configuration ovf:id="huge"/>'
+        both = general + special if general_first else special + general
+        ovf = changed((self.VMWARE, both), ("<NetworkSection>", f"{choice}</DeploymentOptionSection><NetworkSection>"))
+        assert described(tmp_path, ovf).firmware == firmware
+
     @pytest.mark.parametrize(
         ("said", "firmware"),
         [
@@ -186,6 +198,19 @@ class TestDisk:
     def test_that_is_not_what_ovirt_says(self, tmp_path: Path) -> None:
         with pytest.raises(BadImage, match="its format is vmdk, its descriptor says qcow2"):
             image_of(tmp_path, changed((FORMAT, ' ovf:volume-format="COW" ovf:format="x"')))
+
+
+class TestPackedFiles:
+    @pytest.mark.parametrize("said", ['compression="Identity"', 'compression="identity" ovf:chunkSize="0"'], ids=str)
+    def test_what_is_plain_is_taken(self, tmp_path: Path, said: str) -> None:
+        assert image_of(tmp_path, changed(("<File ", f"<File ovf:{said} "))).format == "vmdk"
+
+    @pytest.mark.parametrize(
+        ("said", "words"), [('compression="Gzip"', "a compressed file"), ('chunkSize="10"', "a file in pieces")]
+    )
+    def test_what_is_not_is_refused(self, tmp_path: Path, said: str, words: str) -> None:
+        with pytest.raises(BadImage, match=words):
+            image_of(tmp_path, changed(("<File ", f"<File ovf:{said} ")))
 
 
 class TestOtherFiles:
