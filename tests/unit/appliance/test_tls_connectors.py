@@ -4,6 +4,7 @@ import pytest
 from scripted_gateway import DEBIAN, Gateway
 from small_ca import pair
 
+from vmmigrate.appliance.tls import server_xml
 from vmmigrate.appliance.tls.bundle import TlsBundle, collect, console_pin
 from vmmigrate.appliance.tls.keys import to_pem
 from vmmigrate.appliance.tls.layout import install
@@ -56,3 +57,24 @@ def test_a_port_keeps_its_pair_wherever_it_stands(
     assert {port: console_pin(gateway, DEBIAN, port=port) for port in new} == wanted
     assert console_pin(gateway, DEBIAN) == console_pin(gateway, DEBIAN, port=1) == wanted[new[0]]
     assert [each.id for each in made.findings] == ["tls-no-place"] * (len(old) > len(set(shown.values())))
+
+
+@pytest.mark.parametrize(
+    ("offset", "port", "seen"),
+    [
+        ("1000", "7443", 8443),
+        ("-1000", "8443", 8443),  # which Tomcat does not take
+        ("${away}", "7443", 8443),
+        ("0", "8443", 8443),
+        ("x", "8443", 8443),
+        ("1000", "0", None),
+    ],
+)
+def test_the_server_s_offset_is_part_of_each_port(offset: str, port: str, seen: int | None) -> None:
+    """What is proved, pinned and matched is what clients see; of port 0 Tomcat chooses another one itself."""
+    one = pair()
+    xml = https((0, "/a", "")).replace('port="0"', f'port="{port}"')
+    files = {"/a": to_pem(one), "/etc/tomcat9/catalina.properties": b"away=1000\n"}
+    gateway = Gateway(server_xml=xml.replace("<Server>", f'<Server portOffset="{offset}" port="8005">'), files=files)
+    assert list(server_xml.ports(gateway, DEBIAN)) == [seen] * bool(seen)
+    assert collect(gateway, DEBIAN, smtp=False).ports == {"web": (seen,) * bool(seen)}

@@ -54,14 +54,19 @@ def _is_inside(connector: Element) -> bool:
 
 
 def _connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
-    """Properties are put into their attributes."""
-    found = tuple(_parsed(shell, software).iter("Connector"))
+    """Properties are put into their attributes, and the server's offset into their ports."""
+    server = _parsed(shell, software)
+    found = tuple(server.iter("Connector"))
     known: dict[str, str] = {}
-    for element in (inner for connector in found for inner in connector.iter()):
+    for element in (server, *(inner for connector in found for inner in connector.iter())):
         for name, value in element.attrib.items():
             if "${" in value:
                 known = known or _properties(shell, software)
                 element.set(name, _filled(value, known))
+    if offset := whole(server.get("portOffset", "")):
+        for connector in found:
+            if port := port_of(connector):
+                connector.set("port", str(port + offset))
     return found
 
 
