@@ -1,6 +1,7 @@
 """The signature of an OVF package: a .cert signs the manifest, and an authority of the operator's vouches for it."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ def verify(manifest: Source, certificate: Source, ca_file: Path) -> str:
 
 def _certificates(source: Source, text: bytes) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(text)
+        return _read(text)
     except _NONSENSE as error:
         raise source.damaged(f"it contains no certificate ({error})") from error
 
@@ -50,11 +51,18 @@ def _certificates(source: Source, text: bytes) -> list[x509.Certificate]:
 def _authorities(ca_file: Path) -> list[x509.Certificate]:
     hint = "image.ca_file names a PEM file of the authority that signs the publisher's packages"
     try:
-        return x509.load_pem_x509_certificates(ca_file.read_bytes())
+        return _read(ca_file.read_bytes())
     except OSError as error:
         raise Problem(f"{ca_file}: {error.strerror}", hint=hint) from error
     except _NONSENSE as error:
         raise Problem(f"{ca_file} contains no certificate", hint=hint) from error
+
+
+def _read(text: bytes) -> list[x509.Certificate]:
+    """cryptography warns developers of a serial number of 0, with a line of our source."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return x509.load_pem_x509_certificates(text)
 
 
 def _check_signature(source: Source, text: bytes, signer: x509.Certificate, signed: bytes) -> None:

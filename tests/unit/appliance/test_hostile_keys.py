@@ -2,6 +2,7 @@
 
 import cProfile
 import subprocess
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -193,6 +194,34 @@ def _damaged(change: str) -> bytes:
 def test_a_damaged_certificate_cannot_be_read(change: str) -> None:
     with pytest.raises(BadKeys):
         from_der(_damaged(change))
+
+
+def _with_serial(number: int) -> bytes:
+    """In PEM."""
+    info = asn1_x509.Certificate.load(pair().leaf.public_bytes(Encoding.DER))
+    info["tbs_certificate"]["serial_number"] = number
+    return bytes(pem.armor("CERTIFICATE", info.dump(force=True)))
+
+
+def _in_ber(store: bytes) -> bytes:
+    """Of a length that is not given."""
+    return b"\x30\x80" + store[2 + (store[1] & 0x7F) :] + b"\0\0"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: load_certificates(_with_serial(0)),
+        lambda: load_certificates(_with_serial(-7)),
+        lambda: load_certificates(_with_serial(0).replace(b" CERT", b" TRUSTED CERT")),
+        lambda: entries(_in_ber(to_pkcs12(pair(), _WORD, "x")), _WORD),
+    ],
+)
+def test_what_a_library_warns_of_is_not_printed(read: Callable[[], object]) -> None:
+    """Python would print it among our own lines, with a line of our source."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read()
 
 
 def test_names_that_cannot_be_read_are_none() -> None:

@@ -1,10 +1,13 @@
 """Signed packages: believed where the signature holds and an authority of the operator's vouches for the signer."""
 
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import pem
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -85,6 +88,15 @@ class TestBelieved:
     def test_a_signer_that_is_named_itself(self, tmp_path: Path) -> None:
         signer = holder("Publisher")
         assert "CN=Publisher" in trust(ova(tmp_path, certificate(signer)), ca_file(tmp_path, signer))
+
+    def test_a_serial_number_of_0_is_no_warning_on_the_screen(self, tmp_path: Path, root: Holder) -> None:
+        info = asn1_x509.Certificate.load(root[0].public_bytes(Encoding.DER))
+        info["tbs_certificate"]["serial_number"] = 0
+        authorities = ca_file(tmp_path, root)
+        authorities.write_bytes(pem.armor("CERTIFICATE", info.dump(force=True)) + authorities.read_bytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert "CN=Publisher" in trust(ova(tmp_path, certificate(holder("Publisher", root))), authorities)
 
     def test_nobody_asks_without_a_ca_file(self, tmp_path: Path) -> None:
         image = identify_image(ova(tmp_path, b"nonsense"), no_progress)

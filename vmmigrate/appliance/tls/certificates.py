@@ -1,7 +1,9 @@
 """Read a certificate so that nothing that is asked of it later can fail: whoever sent it may have damaged it."""
 
 import base64
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from asn1crypto import parser
 from cryptography import x509
@@ -13,6 +15,14 @@ from vmmigrate.limits import PEM_CERTIFICATES
 
 MOST = PEM_CERTIFICATES.most
 _UNREADABLE = (ValueError, TypeError, OverflowError, x509.InvalidVersion)
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Without what cryptography warns of: a serial number of 0, a store in BER. It is for developers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def from_der(der: bytes) -> x509.Certificate:
@@ -45,6 +55,7 @@ def unusable(error: Exception) -> BadKeys:
     )
 
 
+@unwarned()
 def _read(load: Callable[[], x509.Certificate]) -> x509.Certificate:
     """cryptography reads most parts when they are first asked for: here they all are."""
     try:

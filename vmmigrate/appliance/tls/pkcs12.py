@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hypervisors import Secret
-from vmmigrate.appliance.tls.certificates import unusable
+from vmmigrate.appliance.tls.certificates import unusable, unwarned
 from vmmigrate.appliance.tls.chains import name_of, path_above
 from vmmigrate.appliance.tls.derivation import refuse_costly_store
 from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of
@@ -135,6 +135,7 @@ def is_old_way(data: bytes) -> bool:
 
 
 @lru_cache(maxsize=8)  # a run opens the same few again and again, and the check of an RSA key takes 40 ms
+@unwarned()
 def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     refuse_costly_store(data)
     try:
