@@ -149,10 +149,10 @@ def test_what_could_mean_either_is_neither_read_nor_set(tmp_path: Path, form: st
     odd = OddConsole(Kept(form, ticked=ticked).routes)
     with odd.running(tmp_path) as console:
         console.log_in(ADMIN)
-        with pytest.raises(NotDiscovered) as failed:
+        with pytest.raises(ApplianceError) as failed:
             console.pam()
         for on in (True, False):
-            with pytest.raises(NotDiscovered):
+            with pytest.raises(ApplianceError, match="could turn log-ins by PAM on or off"):
                 console.switch_pam(on=on)
     assert "POST /keep" not in odd.lines
     assert "leave --pam out" in failed.value.hint

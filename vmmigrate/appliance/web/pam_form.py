@@ -8,7 +8,7 @@ from vmmigrate.appliance.web.choices import TURNS_ASIDE, button_for, caption, fi
 from vmmigrate.appliance.web.decisions import Decision, Decisions, full
 from vmmigrate.appliance.web.forms import Choice, Field, Filled, Form
 from vmmigrate.appliance.web.scoring import Sign, says
-from vmmigrate.errors import NotDiscovered
+from vmmigrate.errors import ApplianceError, NotDiscovered
 
 BY_HAND = "set it in a browser, and leave --pam out"
 _WORDS_OF_A_NAME = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")  # `disablePam`, `pam_disabled`
@@ -52,7 +52,7 @@ def button(decisions: Decisions, form: Form) -> Field | None:
 
 
 def is_on(field: Field) -> bool:
-    """As it was served. Raises NotDiscovered where neither choice is chosen, or a tick could mean either."""
+    """As it was served. Raises NotDiscovered where neither choice is chosen, ApplianceError as `filled`."""
     if not field.choices:
         return field.chosen is not _turns_off(field)
     chosen = next((choice for choice in field.choices if choice.chosen), None)
@@ -64,7 +64,7 @@ def is_on(field: Field) -> bool:
 
 
 def filled(field: Field, *, on: bool) -> Filled:
-    """Raises NotDiscovered where a tick could mean either."""
+    """Raises ApplianceError where a tick could mean either."""
     ticked = on is not _turns_off(field)
     if field.choices:
         return {field: _choice(field, on=ticked).value}
@@ -72,7 +72,7 @@ def filled(field: Field, *, on: bool) -> Filled:
 
 
 def _turns_off(field: Field) -> bool:
-    """`Disable PAM`: a tick there means off. Raises NotDiscovered where the words could mean either.
+    """`Disable PAM`: a tick there means off. Raises ApplianceError where the words could mean either.
 
     A profile cannot settle that: it names the field, not what a tick there means.
     """
@@ -83,7 +83,7 @@ def _turns_off(field: Field) -> bool:
     denials = re.findall(words.DENIES, f"{said} {field.group}", re.IGNORECASE)
     if len(denials) == 1 and says(words.TURNS_OFF, said) and not says(words.ON, said):
         return True
-    raise NotDiscovered(
+    raise ApplianceError(
         f'a tick at "{said}" could turn log-ins by PAM on or off: its words say neither for sure', hint=BY_HAND
     )
 
