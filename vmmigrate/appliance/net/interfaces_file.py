@@ -19,7 +19,7 @@ _PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves"
 _BELOW = ("vlan-raw-device", "vlan_raw_device")
 _PRIMARY = ("bond-primary", "bond_primary")  # in the bond's stanza, or in each of its ports'
 _MASTER = ("bond-master", "bond_master")
-_LONGEST_NAME = 16  # characters of a NIC, and the sign behind it
+_IFNAMSIZ = 16  # of Linux: 15 characters of a name, and here the sign behind it
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Stack:
         masters, ports = stanza.said(_MASTER), stanza.said(_PORTS)
         belows = (*stanza.said(_BELOW), *ports)
         for name in (stanza.name, *belows):  # of a VLAN that is a port no stanza is needed
-            for sign in re.finditer("[.:]", name[:_LONGEST_NAME]):
+            for sign in re.finditer("[.:]", name[:_IFNAMSIZ]):
                 self._on[name[: sign.start()]].add(name)
         for below in belows:
             self._on[below].add(stanza.name)
