@@ -33,6 +33,7 @@ from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.limits import LIMITS, Limit
 from hypervisors.limits import in_module as limits_in
 from hypervisors.port import GuestAgent, Hypervisor, Probed, Probes, Rename, Snapshots, VappProperties
+from hypervisors.quiet import unwarned
 from hypervisors.secrets import Secret, redacted, without_secrets
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
 from hypervisors.types import (
@@ -151,6 +152,7 @@ __all__ = [
     "revert_by_hand",
     "start_by_hand",
     "until_reachable",
+    "unwarned",
     "wait_for",
     "without_secrets",
 ]

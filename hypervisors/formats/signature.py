@@ -1,7 +1,6 @@
 """The signature of an OVF package: a .cert signs the manifest, and an authority of the operator's vouches for it."""
 
 import re
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from hypervisors import limits
 from hypervisors.errors import BadImage, Problem
 from hypervisors.formats.manifest import algorithm, small
 from hypervisors.formats.source import Source
+from hypervisors.quiet import unwarned
 
 _SIGNATURE = re.compile(rb"^(?:\xef\xbb\xbf)?([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)\s*$", re.MULTILINE)
 _HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha512": hashes.SHA512()}  # noqa: S303 -- ovftool's default once
@@ -58,11 +58,9 @@ def _authorities(ca_file: Path) -> list[x509.Certificate]:
         raise Problem(f"{ca_file} contains no certificate", hint=hint) from error
 
 
+@unwarned()
 def _read(text: bytes) -> list[x509.Certificate]:
-    """cryptography warns developers of a serial number of 0, with a line of our source."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return x509.load_pem_x509_certificates(text)
+    return x509.load_pem_x509_certificates(text)
 
 
 def _check_signature(source: Source, text: bytes, signer: x509.Certificate, signed: bytes) -> None:

@@ -1,28 +1,19 @@
 """Read a certificate so that nothing that is asked of it later can fail: whoever sent it may have damaged it."""
 
 import base64
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from asn1crypto import parser
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from hypervisors import unwarned
 from vmmigrate.appliance.tls.pem import is_key, is_trusted
 from vmmigrate.errors import BadKeys
 from vmmigrate.limits import PEM_CERTIFICATES
 
 MOST = PEM_CERTIFICATES.most
 _UNREADABLE = (ValueError, TypeError, OverflowError, x509.InvalidVersion)
-
-
-@contextmanager
-def unwarned() -> Iterator[None]:
-    """Without what cryptography warns of: a serial number of 0, a store in BER. It is for developers."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
 
 
 def from_der(der: bytes) -> x509.Certificate:

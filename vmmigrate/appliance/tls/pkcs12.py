@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from hypervisors import Secret
-from vmmigrate.appliance.tls.certificates import unusable, unwarned
+from hypervisors import Secret, unwarned
+from vmmigrate.appliance.tls.certificates import unusable
 from vmmigrate.appliance.tls.chains import name_of, path_above
 from vmmigrate.appliance.tls.derivation import refuse_costly_store
 from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of
