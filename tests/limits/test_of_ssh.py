@@ -12,9 +12,8 @@ import pytest
 
 from hypervisors import LoginRefused, Problem, Secret, Unreachable
 from hypervisors.wire.allowance import Allowance
-from hypervisors.wire.ssh import Login, SshServer, TooMuch, connect, execution, pouring
+from hypervisors.wire.ssh import BrokeOff, Connection, Login, SshServer, TooMuch, connect, execution, pouring
 from hypervisors.wire.ssh.connecting import host_key_seen
-from hypervisors.wire.ssh.connection import BrokeOff, Connection
 from tests.integration.odd_sshd import OddSshd
 from tests.limits.dripping import BEAT, dripping, serving
 from tests.limits.twin import most, steps, twin

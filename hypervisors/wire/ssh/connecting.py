@@ -47,8 +47,9 @@ class _Transport(paramiko.Transport):
 
     @saved_exception.setter
     def saved_exception(self, error: Exception | None) -> None:
-        odd = error is not None and not isinstance(error, _KNOWN)
-        self._saved = paramiko.SSHException(f"it sends what cannot be read: {error}") if odd else error
+        if error is not None and not isinstance(error, _KNOWN):
+            error = paramiko.SSHException(f"it sends what cannot be read: {str(error) or type(error).__name__}")
+        self._saved = error
 
     def _parse_disconnect(self, m: paramiko.Message) -> None:
         m.get_int()

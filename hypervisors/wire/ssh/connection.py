@@ -9,7 +9,7 @@ import paramiko
 
 from hypervisors.secrets import Secret
 from hypervisors.wire.ssh.answers import Unanswerable
-from hypervisors.wire.ssh.breaking import BrokeOff
+from hypervisors.wire.ssh.breaking import broke_off
 from hypervisors.wire.ssh.conversation import Questions, converse
 from hypervisors.wire.ssh.execution import Output, execute
 from hypervisors.wire.ssh.pouring import pour_in, pour_out
@@ -31,7 +31,7 @@ class Connection:
     @property
     def own_address(self) -> str:
         """This end's address, by our own socket; "" where a jump host makes the connection. Raises BrokeOff."""
-        with _door():
+        with self._door():
             sock = self.transport.sock
             if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
                 return ""
@@ -39,7 +39,7 @@ class Connection:
 
     def execute(self, line: str, given: bytes, timeout: float) -> Output:
         """Run a command line with `given` as its standard input. Raises Unfinished, TooMuch, BrokeOff."""
-        with _door():
+        with self._door():
             return execute(self.transport, line, given, timeout)
 
     def converse(self, line: str, questions: Questions, timeout: float) -> tuple[str, int | None]:
@@ -47,7 +47,7 @@ class Connection:
 
         Raises as `execute` does, and what `questions.answer` raises.
         """
-        with _door():
+        with self._door():
             return converse(self.transport, line, questions, timeout)
 
     def pour_in(self, line: str, first: bytes, source: BinaryIO, quiet: float) -> Output:
@@ -55,28 +55,27 @@ class Connection:
 
         `quiet`: seconds in which nothing moves.
         """
-        with _door():
+        with self._door():
             return pour_in(self.transport, line, first, source, quiet)
 
     def pour_out(self, line: str, first: bytes, sink: BinaryIO, quiet: float) -> Output:
         """Run a command line; what it prints goes into `sink`, however much that is. Raises as `pour_in`."""
-        with _door():
+        with self._door():
             return pour_out(self.transport, line, first, sink, quiet)
 
     def files(self, quiet: float) -> Files:
         """SFTP in this session. `quiet`: seconds in which nothing moves. Raises BrokeOff."""
-        with _door():
+        with self._door():
             return opened(self.transport, quiet)
 
     def close(self) -> None:
         self.transport.close()
 
-
-@contextmanager
-def _door() -> Iterator[None]:
-    try:
-        yield
-    except (TimeoutError, Unanswerable):
-        raise
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        raise BrokeOff(str(error) or type(error).__name__) from error
+    @contextmanager
+    def _door(self) -> Iterator[None]:
+        try:
+            yield
+        except (TimeoutError, Unanswerable):
+            raise
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise broke_off(self.transport, error) from error

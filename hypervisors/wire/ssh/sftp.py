@@ -8,7 +8,7 @@ import paramiko
 
 from hypervisors.limits import SSH_TRANSFER
 from hypervisors.wire.allowance import Allowance
-from hypervisors.wire.ssh.breaking import BrokeOff
+from hypervisors.wire.ssh.breaking import broke_off
 from hypervisors.wire.ssh.execution import ended
 
 _PIECE = 1 << 18
@@ -82,4 +82,4 @@ class Files:
         except (paramiko.SSHException, paramiko.SFTPError, EOFError, OSError) as error:
             if isinstance(error, OSError) and not self._channel.closed:
                 raise
-            raise BrokeOff(str(error) or type(error).__name__) from error
+            raise broke_off(self._channel.get_transport(), error) from error
