@@ -333,6 +333,7 @@ def hyperv(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         lab.small_host(place, OLD_MAC, 16 * MEBI)
         way = stack.enter_context(lab.reached(place))
+        stack.callback(lambda: print(way.sshd.log))  # shown of a test that failed: why a session ended
         ssh = SshAccess(host_key=way.host_key, key_file=way.key)
         hypervisor = connect(way.url, Access(ssh=ssh))
         stack.callback(hypervisor.close)
