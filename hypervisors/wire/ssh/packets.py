@@ -1,9 +1,16 @@
 """SSH's greeting, packets and channels within a size: paramiko awaits a packet of any length, and keeps what comes."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import paramiko
+from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_FAILURE,
+    MSG_CHANNEL_OPEN_SUCCESS,
+    MSG_CHANNEL_WINDOW_ADJUST,
+)
 from paramiko.packet import Packetizer
 
 from hypervisors.limits import SSH_GREETING, SSH_PACKET, SSH_WINDOW
@@ -11,14 +18,40 @@ from hypervisors.limits import SSH_GREETING, SSH_PACKET, SSH_WINDOW
 _LARGEST = SSH_PACKET.most
 _LONGEST = SSH_GREETING.most
 _WINDOW = SSH_WINDOW.most
+_OF_A_CHANNEL = range(MSG_CHANNEL_WINDOW_ADJUST, MSG_CHANNEL_FAILURE + 1)  # they begin with its number
 
 Handler = Callable[[paramiko.Channel, paramiko.Message], Any]
 
 
 class Packets(Packetizer):
-    """Raises SSHException for what is larger, before it is read."""
+    """Raises SSHException for what is larger, before it is read. Sends nothing to a channel after its close."""
 
     _greeted = 0
+
+    def __init__(self, socket: Any) -> None:
+        super().__init__(socket)
+        self._order = Lock()
+        self._closed: set[int] = set()  # channels, by the server's numbers
+
+    def send_message(self, data: paramiko.Message) -> None:
+        """Or leave it: a thread had it ready when another one answered the server's close.
+
+        paramiko makes a message under the channel's lock and sends it without. OpenSSH ends the whole session for one
+        that comes too late ("ieof packet referred to nonexistent channel"), as after a command that ends at once.
+        """
+        kind, channel = data.asbytes()[0], int.from_bytes(data.asbytes()[1:5])
+        with self._order:
+            if kind in _OF_A_CHANNEL and channel in self._closed:
+                return
+            if kind == MSG_CHANNEL_CLOSE:
+                self._closed.add(channel)
+            super().send_message(data)
+
+    def read_message(self) -> tuple[int, paramiko.Message]:
+        kind, message = super().read_message()
+        if kind == MSG_CHANNEL_OPEN_SUCCESS:
+            self._closed.discard(_number_there(message))
+        return kind, message
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         if n > _LARGEST:
@@ -32,6 +65,14 @@ class Packets(Packetizer):
         if self._greeted > _LONGEST:
             raise paramiko.SSHException(f"its greeting has more than {_LONGEST >> 10} KiB")
         return piece
+
+
+def _number_there(opened: paramiko.Message) -> int:
+    """The server's number of a channel that it opens, which may be that of one that was closed."""
+    opened.get_int()  # ours
+    number = opened.get_int()
+    opened.rewind()
+    return number
 
 
 def within_its_window(handlers: dict[int, Handler]) -> dict[int, Handler]:
