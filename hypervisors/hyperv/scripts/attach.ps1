@@ -1,10 +1,8 @@
 # Move an uploaded disk into its place, attach it, and boot from it. Convergent.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     if (Microsoft.PowerShell.Management\Test-Path -LiteralPath $asked.uploaded -PathType Leaf) {
         Microsoft.PowerShell.Management\Move-Item -LiteralPath $asked.uploaded -Destination $asked.path
     }

@@ -1,10 +1,8 @@
 # Make an empty disk and attach it. Convergent.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     if (-not (Microsoft.PowerShell.Management\Test-Path -LiteralPath $asked.path -PathType Leaf)) {
         $made = Hyper-V\New-VHD -Path $asked.path -SizeBytes ([int64]$asked.size) -Dynamic -Confirm:$false
     }

@@ -32,10 +32,8 @@ function Get-FirmwareFacts($Vm) {
     @{ secure_boot = "$($firmware.SecureBoot)"; template = "$($firmware.SecureBootTemplate)" }
 }
 
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     $processor = Hyper-V\Get-VMProcessor -VM $vm
     $services = foreach ($service in @(Hyper-V\Get-VMIntegrationService -VM $vm)) {
         @{ id = "$($service.Id)"; enabled = [bool]$service.Enabled }

@@ -17,6 +17,26 @@ function Complete-Request([string]$File, [scriptblock]$Act) {
     }
 }
 
+# The same for what is asked of one machine, which is looked up by its id. Its parameter has a name of its own: a block
+# sees the variables of whoever runs it, so within $Act another $Act would be that block itself.
+function Complete-MachineRequest([string]$File, [scriptblock]$ActOnMachine) {
+    Complete-Request $File {
+        param($asked)
+        $vm = Get-Machine $asked.vm
+        if ($null -eq $vm) { return @{ found = $false } }
+        & $ActOnMachine $asked $vm
+    }
+}
+
+# The same for what only a machine of our own suffers: its notes have the tag.
+function Complete-OwnMachineRequest([string]$File, [scriptblock]$ActOnOwn) {
+    Complete-MachineRequest $File {
+        param($asked, $vm)
+        if (-not "$($vm.Notes)".Contains($asked.tag)) { return @{ found = $true; ours = $false } }
+        & $ActOnOwn $asked $vm
+    }
+}
+
 # One line between marks: a console may wrap it, and other programs may write around it.
 function Write-Answer([string]$Mark, $Answer) {
     $json = Microsoft.PowerShell.Utility\ConvertTo-Json -InputObject $Answer -Depth 8 -Compress

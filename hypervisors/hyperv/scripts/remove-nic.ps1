@@ -1,11 +1,8 @@
 # Remove one NIC of a machine of our own; one of generation 1 that runs is disconnected instead, and so reported.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
-    if (-not "$($vm.Notes)".Contains($asked.tag)) { return @{ found = $true; ours = $false } }
+Complete-OwnMachineRequest $RequestFile {
+    param($asked, $vm)
     $nic = Get-Nic $vm $asked.nic
     if ($null -eq $nic) { return @{ found = $true; ours = $true; removed = $true } }
     if ([int]$vm.Generation -ne 2 -and "$($vm.State)" -ne 'Off') {

@@ -1,10 +1,8 @@
 # How the host starts a machine at boot, and after how many seconds. Convergent.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     if ("$($vm.AutomaticStartAction)" -ne $asked.action -or [int]$vm.AutomaticStartDelay -ne [int]$asked.delay) {
         Hyper-V\Set-VM -VM $vm -AutomaticStartAction $asked.action -AutomaticStartDelay ([int]$asked.delay) `
             -Confirm:$false

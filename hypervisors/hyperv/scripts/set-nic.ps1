@@ -1,10 +1,8 @@
 # Connect one NIC to a switch with its VLAN, or disconnect it: running and stored are one definition. Convergent.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     $nic = Get-Nic $vm $asked.nic
     if ($null -eq $nic) { return @{ found = $true; nic = $false } }
     if (-not [bool]$asked.connected) {

@@ -1,10 +1,8 @@
 # Ask the guest to shut down, by its shutdown component alone: Stop-VM may force it. Answers the component's word.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     if ("$($vm.State)" -eq 'Off') { return @{ found = $true; state = 'Off'; result = 0 } }
     $id = [guid]$asked.vm
     $component = CimCmdlets\Get-CimInstance -Namespace 'root/virtualization/v2' -ClassName 'Msvm_ShutdownComponent' `

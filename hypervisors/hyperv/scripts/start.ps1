@@ -1,10 +1,8 @@
 # Switch on, or let one go on that is paused; nothing where it runs.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
-Complete-Request $RequestFile {
-    param($asked)
-    $vm = Get-Machine $asked.vm
-    if ($null -eq $vm) { return @{ found = $false } }
+Complete-MachineRequest $RequestFile {
+    param($asked, $vm)
     $state = "$($vm.State)"
     if ($state -eq 'Paused') {
         Hyper-V\Resume-VM -VM $vm -Confirm:$false

@@ -85,6 +85,7 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 _TEXTS = scripts()
+_BLOCKS = ('"$PSScriptRoot/prelude.ps1"', "$Act", "$ActOnMachine", "$ActOnOwn")  # run with `.` and `&`
 _ALL = pytest.mark.parametrize("name", sorted(_TEXTS))
 
 
@@ -118,7 +119,7 @@ def test_it_calls_what_is_listed_with_documented_parameters(name: str) -> None:
     own = set(re.findall(r"^function ([\w-]+)", _TEXTS["prelude.ps1"].decode() + _TEXTS[name].decode(), re.MULTILINE))
     for command, given in commands(_TEXTS[name]):
         module, _, cmdlet = command.rpartition("\\")
-        if command in own or command in ('"$PSScriptRoot/prelude.ps1"', "$Act"):
+        if command in own or command in _BLOCKS:
             continue
         assert cmdlet in CMDLETS.get(module, {}), command
         assert given <= set(CMDLETS[module][cmdlet].split()), command
@@ -134,12 +135,29 @@ def test_force_stands_only_where_it_kills_what_is_ours(name: str) -> None:
     """Stop-VM -Force pulls the plug of a guest that is merely slow."""
     stops = [given for command, given in commands(_TEXTS[name]) if command.endswith("Stop-VM")]
     assert all("TurnOff" in given for given in stops)
-    assert not stops or "ours = $false" in _TEXTS[name].decode()
+    text = _TEXTS[name].decode()
+    assert not stops or "ours = $false" in text or "\nComplete-OwnMachineRequest" in text
 
 
 @_ALL
 def test_its_first_line_is_its_one_job(name: str) -> None:
     assert re.match(r"# [A-Z].*[.:,]", _TEXTS[name].decode())
+
+
+def test_each_frame_runs_a_block_of_its_own_name() -> None:
+    """A block sees the variables of whoever runs it: `$Act` in a block that is run as `$Act` is that block."""
+    prelude = _TEXTS["prelude.ps1"].decode()
+    taken = re.findall(r"\[scriptblock\]\$(\w+)", prelude)
+    assert len(taken) == len({name.lower() for name in taken}) == len(_BLOCKS) - 1
+    for name in taken:
+        assert len(re.findall(rf"& \${name}\b", prelude)) == 1, name
+
+
+def test_only_a_script_that_needs_no_machine_is_framed_by_itself() -> None:
+    """What becomes of one that is gone, or not ours, is said once, in the prelude."""
+    for name, text in _TEXTS.items():
+        if name != "prelude.ps1":
+            assert "if ($null -eq $vm)" not in text.decode(), name
 
 
 def test_each_script_is_asked_for_and_imitated() -> None:
