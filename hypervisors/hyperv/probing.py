@@ -24,16 +24,15 @@ def probe(session: Session, host: str, store: str, token: str) -> Probe:
 
     An answer that cannot be kept there is an answer all the same.
     """
-    now = int(time.time())
     folder = _folder(session, store)
     others = remove_left(session, token)
-    run_id = f"probe-{now}-{token}"
+    run_id = f"probe-{_time_of_host(session)}-{token}"
     with disk_to_send() as disk, _switch(session, run_id) as switch:
         try:
             answers = questions.answers(Pair(session, run_id, folder, switch, disk))
         finally:
             _remove_machines(session, run_id)
-    return _kept(session, Probe(now, host, answers, others=others))
+    return _kept(session, Probe(int(time.time()), host, answers, others=others))
 
 
 def _kept(session: Session, made: Probe) -> Probe:
@@ -49,6 +48,12 @@ def _folder(session: Session, store: str) -> str:
     if not there or (store and store not in there):
         raise refusals.missing("store", store, there)
     return store or there[0]
+
+
+def _time_of_host(session: Session) -> int:
+    """Unix seconds: of two workstations that ask one host, neither knows the other's clock."""
+    with door(f"clock of {session.target.host}"):
+        return reading.of(session.ask("host"), "time", int)
 
 
 @contextmanager
@@ -83,13 +88,14 @@ def remove_left(session: Session, token: str) -> tuple[str, ...]:
     runs = {tag.run_id for tag in tags if tag is not None}
     runs |= {name.removeprefix(notes.ABOVE) for name in named if name.startswith(notes.ABOVE)}
     probes = {run: found for run in sorted(runs) if (found := _MINE.fullmatch(run))}
-    left = [run for run, found in probes.items() if _is_left(found, token)]
+    now = _time_of_host(session) if probes else 0
+    left = [run for run, found in probes.items() if _is_left(found, token, now)]
     for run in left:
         _remove_machines(session, run)
         _remove_switch(session, f"{notes.ABOVE}{run}")
     return tuple(f"{notes.ABOVE}{run}" for run in probes if run not in left)
 
 
-def _is_left(found: re.Match[str], token: str) -> bool:
+def _is_left(found: re.Match[str], token: str, now: int) -> bool:
     """The time is in its name, so that a probe that works beside this one is left alone."""
-    return found.group(2) == token or int(found.group(1)) < time.time() - _ABANDONED
+    return found.group(2) == token or int(found.group(1)) < now - _ABANDONED

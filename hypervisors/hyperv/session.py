@@ -1,7 +1,6 @@
 """One connection to a Hyper-V host: scripts uploaded into a folder of ours, one run a call, all removed at the end."""
 
 import secrets
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -38,6 +37,7 @@ class Session:
         self.files = connection.files(stall)
         try:
             with self._working():
+                self.files.make_folder(self._folder)
                 self._remove_abandoned()
                 self._upload_scripts()
         except Problem:
@@ -96,7 +96,6 @@ class Session:
 
     def _upload_scripts(self) -> None:
         """Read back: what runs there is what was sent."""
-        self.files.make_folder(self._folder)
         for name, text in scripts().items():
             path = f"{self._folder}/{name}"
             self.files.write(path, text)
@@ -107,8 +106,10 @@ class Session:
                 )
 
     def _remove_abandoned(self) -> None:
-        for name, changed in self.files.listed("."):
-            if name.startswith(FOLDER) and changed < time.time() - _ABANDONED:
+        """By the host's own clock, which has just dated our folder: this machine's may be another."""
+        folders = {name: changed for name, changed in self.files.listed(".") if name.startswith(FOLDER)}
+        for name, changed in folders.items():
+            if changed < folders[self._folder] - _ABANDONED:
                 with suppress(OSError):  # held, or another program removes it now
                     self._remove_folder(name)
 

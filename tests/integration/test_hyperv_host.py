@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from real_sshd import NEEDS_SSHD
@@ -52,7 +51,7 @@ from hypervisors import (
     lasting,
     no_progress,
 )
-from hypervisors.hyperv import answered, probing
+from hypervisors.hyperv import answered
 from hypervisors.hyperv import session as sessions
 from hypervisors.hyperv.questions import QUESTIONS
 from vmmigrate.cli import app
@@ -124,6 +123,30 @@ def test_nothing_is_left_on_the_host_at_the_end(hyperv: Host) -> None:
     assert not old.exists()
     hypervisor.close()
     assert hyperv.left() == [str(young.relative_to(hyperv.folder / windows.DRIVE))]  # another program's, at work
+
+
+@pytest.mark.parametrize("ahead", [-30 * 86_400, 30 * 86_400], ids=["behind", "ahead"])
+def test_what_is_old_there_is_so_by_the_clock_of_the_host(hyperv: Host, ahead: int) -> None:
+    """Of a workstation, or a host, whose clock is a month off."""
+    faults.set_switch(hyperv.folder, "clock", ahead)
+    at_work = windows.home(hyperv.folder) / f"{sessions.FOLDER}4567"
+    left = windows.home(hyperv.folder) / f"{sessions.FOLDER}0123"
+    for folder in (at_work, left):
+        folder.mkdir()
+    os.utime(left, (0, time.time() - 8 * 86_400))
+    hypervisor = hyperv.first()
+    assert at_work.exists()
+    assert not left.exists()
+    now = int(faults.clock(hyperv.folder))
+    at_work_too, left_too = (f"vmmigrate-probe-{now - seconds}-cd34" for seconds in (60, 7200))
+    with state.edit(hyperv.folder) as there:
+        for name in (at_work_too, left_too):
+            there["networks"].append({"name": name, "kind": "network", "active": True, "private": True})
+    assert isinstance(hypervisor, Probes)
+    hypervisor.remove_probe("ab12")
+    names = {one["name"] for one in state.read(hyperv.folder)[1]["networks"]}
+    assert names & {at_work_too, left_too} == {at_work_too}
+    hypervisor.close()
 
 
 @pytest.mark.parametrize(
@@ -543,7 +566,7 @@ def test_what_a_probe_could_not_remove_is_named_and_removed_by_one_an_hour_later
     assert "whose names begin with vmmigrate-probe-" in told
     assert len(state.read(hyperv.folder)[1]["vms"]) == len(before["vms"]) + 2
     faults.set_switch(hyperv.folder, "makes_no_machine", True)
-    home, now = windows.home(hyperv.folder), time.time()
+    home = windows.home(hyperv.folder)
     (home / answered.FILE).mkdir()  # no file can be written there
     report = home.parent / "report.json"
     at_once = _doctor(hyperv, monkeypatch, "--report", str(report))
@@ -553,7 +576,7 @@ def test_what_a_probe_could_not_remove_is_named_and_removed_by_one_an_hour_later
         len(QUESTIONS) - 1
     )
     assert len(state.read(hyperv.folder)[1]["vms"]) == len(before["vms"]) + 2
-    monkeypatch.setattr(probing, "time", SimpleNamespace(time=lambda: now + 3700))
+    faults.set_switch(hyperv.folder, "clock", 3700)
     hypervisor = hyperv.first()
     assert isinstance(hypervisor, Probes)
     assert hypervisor.probe("", "ab12").others == ()

@@ -1,4 +1,4 @@
-# What this host is: versions, the language mode, and how many machines are seen.
+# What this host is: versions, the language mode, its clock (Unix seconds), and how many machines are seen.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
 
@@ -18,6 +18,7 @@ Complete-Request $RequestFile {
         windows = (Get-WindowsVersion)
         powershell = "$($PSVersionTable.PSVersion)"
         language_mode = "$($ExecutionContext.SessionState.LanguageMode)"
+        time = [int64]([datetime]::UtcNow - [datetime]'1970-01-01').TotalSeconds
         machines = @(Hyper-V\Get-VM).Count
         mac_minimum = "$($vmHost.MacAddressMinimum)"
         mac_maximum = "$($vmHost.MacAddressMaximum)"
