@@ -101,8 +101,9 @@ class Tunnel:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     for sent in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            return  # it was waited for, and its number may be another's by now
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sent)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_SETTLING)
-            return
