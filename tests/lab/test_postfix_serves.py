@@ -191,6 +191,49 @@ smtpd pass - - n - - smtpd -o smtpd_tls_security_level=may -o smtpd_tls_chain_fi
 tlsproxy unix - - n - 0 tlsproxy -o tlsproxy_tls_security_level=may -o tlsproxy_tls_chain_files=/screen/own.pem
 dnsblog unix - - n - 0 dnsblog
 """
+QUEUES = "/var/spool/postfix"
+UNDER = {"root": AUTHORITY.root_pem, "middle": ONE.middle_pem}
+LEAF, BOTH = ONE.key_pem() + ONE.leaf_pem, AUTHORITY.root_pem + ONE.middle_pem
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where files lie that a service names, and how many certificates it then finds above the leaf."""
+
+    options: str
+    above: int
+    files: dict[str, bytes]
+    chroot: str = "n"
+
+    def entry(self, port: int) -> str:
+        return f"{port} inet n - {self.chroot} - - smtpd -o smtpd_tls_security_level=may -o {self.options}\n"
+
+
+def by_folder(folder: str) -> dict[str, bytes]:
+    return {"/leaf.pem": LEAF, **{f"{folder}/{name}.pem": pem for name, pem in UNDER.items()}}
+
+
+ALONE = "smtpd_tls_cert_file=/leaf.pem -o smtpd_tls_"
+PLACED = {
+    "a relative pair": Placed("smtpd_tls_cert_file=own.pem", 1, {f"{QUEUES}/own.pem": ONE.pem}),
+    "a relative pair, in a chroot": Placed("smtpd_tls_chain_files=own.pem", 1, {f"{QUEUES}/own.pem": ONE.pem}, "y"),
+    "a relative CA file": Placed(f"{ALONE}CAfile=ca.pem", 2, {"/leaf.pem": LEAF, f"{QUEUES}/ca.pem": BOTH}),
+    "a CA file, in a chroot": Placed(f"{ALONE}CAfile=/ca.pem", 2, {"/leaf.pem": LEAF, "/ca.pem": BOTH}, "y"),
+    "a relative CA folder": Placed(f"{ALONE}CApath=cas", 2, by_folder(f"{QUEUES}/cas")),
+    "a relative CA folder, in a chroot": Placed(f"{ALONE}CApath=cas", 2, by_folder(f"{QUEUES}/cas"), "y"),
+    "a CA folder inside the chroot": Placed(f"{ALONE}CApath=/inside", 2, by_folder(f"{QUEUES}/inside"), "y"),
+    "a CA folder outside the chroot": Placed(f"{ALONE}CApath=/outside", 0, by_folder("/outside"), "y"),
+    "half in OpenSSL's own file": Placed(
+        f"{ALONE}CAfile=/half.pem -o tls_append_default_CA=yes",
+        2,
+        {"/half.pem": ONE.middle_pem, "/usr/lib/ssl/cert.pem": AUTHORITY.root_pem},
+    ),
+    "all in OpenSSL's own folder, which counts beside another": Placed(
+        "smtpd_tls_cert_file=/leaf.pem -o tls_append_default_CA=yes", 0, by_folder("/usr/lib/ssl/certs")
+    ),
+}
+FOLDERS = (f"{QUEUES}/cas", f"{QUEUES}/inside", "/outside", "/usr/lib/ssl/certs")
+PLACED_PORTS = {place: free_port() for place in PLACED}
 ODD_PORTS = {shape: free_port() for shape in ODD}
 PAIRS = {kind: AUTHORITY.issue(kind) for kind in FACTORS["kind"]}
 
@@ -234,6 +277,11 @@ def postfix(tmp_path_factory: pytest.TempPathFactory) -> real.Postfix:
         entries.append(
             f"{ODD_PORTS[name]} inet n - n - - smtpd -o smtpd_tls_security_level=may -o {odd.option}={path}\n"
         )
+    for place, placed in PLACED.items():
+        made.write(placed.files)
+        entries.append(placed.entry(PLACED_PORTS[place]))
+    for folder in FOLDERS:
+        made.run(("openssl", "rehash", folder))
     made.write({"/screen/behind.pem": BEHIND.pem, "/screen/own.pem": OWN.pem})
     made.configure("shapes = /e\n", "".join(entries) + SCREENED.lstrip())
     return made
@@ -250,7 +298,7 @@ def at_first(postfix: real.Postfix) -> dict[int, list[x509.Certificate] | None]:
             found[port] = None
             with suppress(Unreachable):
                 found[port] = sent(port)
-        found |= {port: sent(port) for port in (PASSING, KEEPING)}
+        found |= {port: sent(port) for port in (PASSING, KEEPING, *PLACED_PORTS.values())}
     return found
 
 
@@ -295,6 +343,16 @@ def test_what_is_read_otherwise_than_it_lies_there_is_said(
     shows = x509.load_pem_x509_certificates(odd.shows) if odd.shows else None
     assert at_first[port] == shows
     assert [pair.leaf, *pair.chain] == (shows or [ONE.leaf, ONE.middle])
+
+
+@pytest.mark.parametrize("place", PLACED)
+def test_where_files_lie(
+    postfix: real.Postfix, services: dict[int, Service], at_first: dict[int, list[x509.Certificate] | None], place: str
+) -> None:
+    port = PLACED_PORTS[place]
+    (pair,) = read_pairs(Chroot(postfix), services[port].files)  # type: ignore[arg-type]
+    path = [ONE.leaf, ONE.middle, *x509.load_pem_x509_certificates(AUTHORITY.root_pem)]
+    assert [pair.leaf, *pair.chain] == at_first[port] == path[: PLACED[place].above + 1]
 
 
 def test_behind_postscreen_smtpd_s_pair_is_read_and_tlsproxy_s_is_said(

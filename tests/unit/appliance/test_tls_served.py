@@ -195,6 +195,36 @@ def test_a_leaf_alone_is_sent_with_what_the_ca_file_has_above_it() -> None:
         assert ids(found) == ["tls-chain-of-authorities"]
 
 
+@pytest.mark.parametrize(
+    ("chroot", "level", "looked_in"),
+    [("n", "0", "/e/folder"), ("y", "3.6", "/var/spool/postfix/e/folder"), ("-", "2", "/e/folder")]
+    + [("-", level, "/var/spool/postfix/e/folder") for level in ("0", "")],
+)
+def test_in_a_chroot_postfix_looks_for_authorities_inside(chroot: str, level: str, looked_in: str) -> None:
+    """What is at the other place was never sent."""
+    middle, root = authority()
+    one = dataclasses.replace(pair(issuer=middle), chain=())
+    main = f"{CERT}smtpd_tls_CApath = /e/folder\ncompatibility_level = {level}\n"
+    gateway = Gateway(main, files={"/e/tls.pem": to_pem(one)})
+    gateway.files[MASTER] = f"smtp inet n - {chroot} - - smtpd\n".encode()
+    for folder in ("/e/folder", "/var/spool/postfix/e/folder"):
+        there = chain_pem([middle[0], root[0]]).decode() if folder == looked_in else ""
+        gateway.answers[f"sh -c 'cat {folder}/*.[0-9]'"] = there
+    found = collect(gateway, DEBIAN, web=False)
+    assert [names(each) for each in found.smtp] == [["mailgw.example.test", "Intermediate", "Root"]]
+
+
+def test_authorities_that_openssl_takes_by_itself() -> None:
+    middle, root = authority()
+    one = dataclasses.replace(pair(issuer=middle), chain=())
+    files = {"/e/tls.pem": to_pem(one), "/e/ca": chain_pem([middle[0]]), "/etc/pki/tls/cert.pem": chain_pem([root[0]])}
+    gateway = Gateway(f"{CERT}smtpd_tls_CAfile = /e/ca\ntls_append_default_CA = yes\n", files=files)
+    gateway.answers["openssl version -d"] = 'OPENSSLDIR: "/etc/pki/tls"\n'
+    gateway.answers["sh -c 'cat /etc/pki/tls/certs/*.[0-9]'"] = ""
+    found = collect(gateway, DEBIAN, web=False)
+    assert [names(each) for each in found.smtp] == [["mailgw.example.test", "Intermediate", "Root"]]
+
+
 def test_a_chain_that_is_there_gains_nothing_from_the_ca_file() -> None:
     middle, root = authority()
     one = pair(issuer=middle)

@@ -21,6 +21,7 @@ FILES = (
 TEMPLATE = "/etc/postfix/tls.pem"  # the packages' own path [F-TLS-3]
 QUESTIONS = (("postconf", "-n"), ("postconf", "-M"), ("postconf", "-P"))
 _PORTS = {"smtp": 25, "mail": 25, "smtps": 465, "ssmtp": 465, "submissions": 465, "urd": 465, "submission": 587}
+_CHROOT = 4  # which word of an entry
 _QUEUES = "/var/spool/postfix"  # where a daemon of Postfix is when it reads its files
 _ROLES = {25: "smtp", 465: "smtps", 587: "submission"}
 _UNKNOWN_MASTER = warning(
@@ -38,13 +39,17 @@ _INSIDE = ("127.", "localhost", "::1", "[::1]")
 class Files:
     """What a service names: files of chains in order, or else files of certificate and key, by parameter.
 
-    `authorities`, `folder`: where OpenSSL finds the chain of a leaf that is alone in its file.
+    `authorities`, `folder`: where OpenSSL finds the chain of a leaf that is alone in its file; `usual`: also where it
+    looks by itself. `jail`: what is the root of a service in a chroot: it has read all files before that, but looks
+    into folders of authorities, such as `folder`, only when a client comes.
     """
 
     chain: tuple[str, ...] = ()
     apart: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the certificate's parameter → both paths
     authorities: str = field(default="", compare=False)
     folder: str = field(default="", compare=False)
+    usual: bool = field(default=False, compare=False)
+    jail: str = field(default="", compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.chain or self.apart)
@@ -102,7 +107,11 @@ def read_postfix(shell: Shell) -> PostfixTls:
     main, master = settings(shell), _master(shell)
     listed, overrides = master or ([], {})
     entries = _entries(listed)
-    found = [_service(shell, main, overrides.get(name, {}), name, port) for name, port in entries.items()]
+    jails = {f"{words[0]}/{words[1]}": words[_CHROOT] for words in listed}
+    found = [
+        _service(shell, main, overrides.get(name, {}), name, port, jails.get(name, "n"))
+        for name, port in entries.items()
+    ]
     ports = [service.port for service in found]
     services = [replace(each, beside=bool(each.port) and each.port in ports[:at]) for at, each in enumerate(found)]
     itself = _service(shell, main, {}, "", 25)
@@ -164,7 +173,10 @@ def _answered_by_postscreen(paths: Sequence[str]) -> Finding:
     )
 
 
-def _service(shell: Shell, main: Mapping[str, str], over: Mapping[str, str], name: str, port: int | None) -> Service:
+def _service(
+    shell: Shell, main: Mapping[str, str], over: Mapping[str, str], name: str, port: int | None, chroot: str = "n"
+) -> Service:
+    """`chroot`: as master.cf has it: 'y', 'n' or '-'."""
     values = {**main, **over}
 
     def value(parameter: str, default: str = "") -> str:
@@ -175,7 +187,16 @@ def _service(shell: Shell, main: Mapping[str, str], over: Mapping[str, str], nam
     old_words = any(is_yes(value(each)) for each in _OLD_WORDS)
     tls = implicit or required in _ON or (not required and old_words)
     off = not tls and (bool(required) or any(each in values for each in _OLD_WORDS))
-    return Service(name, port, tls, implicit, _files(value), frozenset(over), off=off)
+    files = _files(value)
+    if files.folder and _is_jailed(value, chroot):
+        jail = value("queue_directory", _QUEUES)
+        files = replace(files, jail=jail, folder=f"{jail}/{value('smtpd_tls_CApath').lstrip('/')}")
+    return Service(name, port, tls, implicit, files, frozenset(over), off=off)
+
+
+def _is_jailed(value: Callable[..., str], chroot: str) -> bool:
+    """Before Postfix 3.0, and in one whose level says so, a service is in a chroot where nothing is said."""
+    return chroot == "y" or (chroot == "-" and value("compatibility_level", "$compatibility_level") in ("", "0"))
 
 
 def _files(value: Callable[..., str]) -> Files:
@@ -185,13 +206,14 @@ def _files(value: Callable[..., str]) -> Files:
         cert = value(cert_name)
         if cert and cert.lower() != "none":
             apart[cert_name] = (_full(value, cert), _full(value, value(key_name, f"${cert_name}") or cert))
-    authorities, folder = value("smtpd_tls_CAfile"), value("smtpd_tls_CApath")
-    return Files(chain, {} if chain else apart, authorities, folder)
+    authorities, folder = _full(value, value("smtpd_tls_CAfile")), _full(value, value("smtpd_tls_CApath"))
+    usual = bool(authorities or folder) and is_yes(value("tls_append_default_CA"))
+    return Files(chain, {} if chain else apart, authorities, folder, usual)
 
 
 def _full(value: Callable[..., str], path: str) -> str:
     """A relative one counts from the queue's folder."""
-    return path if path.startswith("/") else f"{value('queue_directory', _QUEUES)}/{path}"
+    return path if path.startswith("/") or not path else f"{value('queue_directory', _QUEUES)}/{path}"
 
 
 def _port(name: str) -> int | None:

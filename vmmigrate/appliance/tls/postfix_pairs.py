@@ -72,12 +72,24 @@ def _with_chain(shell: Shell, files: Files, pair: Pair) -> Pair:
 
 def _authorities(shell: Shell, files: Files) -> tuple[x509.Certificate, ...]:
     """Those that can be read: where Postfix cannot read them either, it finds no chain."""
+    places = [(files.authorities, files.folder), *([_usual(shell, files.jail)] if files.usual else ())]
     found: list[x509.Certificate] = []
-    with suppress(BadKeys, CommandFailed):
-        if files.authorities:
-            found += load_certificates(shell.read_file(files.authorities))
-    with suppress(BadKeys, CommandFailed):
-        if files.folder:
-            listed = shell.run(("sh", "-c", f"cat {shlex.quote(files.folder)}/*.[0-9]"), user="root", check=False)
-            found += load_certificates(listed.stdout.encode())
+    for file, folder in places:
+        with suppress(BadKeys, CommandFailed):
+            found += load_certificates(shell.read_file(file) if file else b"")
+        with suppress(BadKeys):
+            found += load_certificates(_in_folder(shell, folder) if folder else b"")
     return tuple(found)
+
+
+def _usual(shell: Shell, jail: str) -> tuple[str, str]:
+    """OpenSSL's own file and folder."""
+    said = shell.run(("openssl", "version", "-d"), check=False).stdout
+    folder = said.partition('"')[2].partition('"')[0]
+    return (f"{folder}/cert.pem", f"{jail}{folder}/certs") if folder else ("", "")
+
+
+def _in_folder(shell: Shell, folder: str) -> bytes:
+    """By the names that OpenSSL looks for."""
+    every = f"cat {shlex.quote(folder)}/*.[0-9]"
+    return shell.run(("sh", "-c", every), user="root", check=False).stdout.encode()
