@@ -121,7 +121,10 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`taken`: Unix seconds by the hypervisor's clock, 0.0: not said. `memory`: with the guest's memory."""
+    """`taken`: Unix seconds by the hypervisor's clock, 0.0: not said. `memory`: with the guest's memory.
+
+    `description`: '' where the hypervisor keeps none.
+    """
 
     name: str
     taken: float

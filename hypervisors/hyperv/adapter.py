@@ -15,6 +15,7 @@ from hypervisors.hyperv import (
     reading,
     removing,
     renaming,
+    snapshots,
     starting,
 )
 from hypervisors.hyperv.faults import door
@@ -30,6 +31,7 @@ from hypervisors.types import (
     PowerState,
     Probe,
     ProgressListener,
+    Snapshot,
     Store,
     VmRef,
 )
@@ -47,7 +49,7 @@ def open_hypervisor(url: str, access: Access) -> "HypervHypervisor":
 
 
 class HypervHypervisor:
-    """One SSH session with a host; the abilities Rename and Probes are among its methods.
+    """One SSH session with a host; the abilities Rename, Snapshots and Probes are among its methods.
 
     No GuestAgent: the host cannot read a file of a Linux guest.
     """
@@ -135,6 +137,22 @@ class HypervHypervisor:
 
     def rehearse_rename(self, vm: VmRef, name: str) -> None:
         renaming.rehearse(self._session, vm, name)
+
+    def snapshots(self, vm: VmRef) -> tuple[Snapshot, ...]:
+        return snapshots.snapshots(self._session, vm)
+
+    def snapshot_fault(self, vm: VmRef) -> str:
+        return snapshots.fault(self._session, vm)
+
+    def create_snapshot(self, vm: VmRef, name: str, description: str) -> None:
+        """Hyper-V keeps no description of one."""
+        snapshots.make(self._session, vm, name)
+
+    def revert_snapshot(self, vm: VmRef, name: str) -> None:
+        snapshots.revert(self._session, vm, name)
+
+    def remove_snapshot(self, vm: VmRef, name: str) -> None:
+        snapshots.remove(self._session, vm, name)
 
     def probed(self) -> Probe | None:
         return answered.recorded(self._session, answered.host_of(self._facts))

@@ -551,7 +551,8 @@ class TestAbilities:
         for name in ("before", "before", "after"):
             world.hypervisor.create_snapshot(ours, name, "of the contract")
         before, after = world.hypervisor.snapshots(ours)
-        assert (before.name, after.name, after.description) == ("before", "after", "of the contract")
+        assert (before.name, after.name) == ("before", "after")
+        assert after.description == ("of the contract" if world.describes else "")
         assert abs(before.taken - time.time()) < 60
         assert not after.memory  # it is off
         for _ in range(2):

@@ -83,6 +83,7 @@ class World:
     nic_model: str = "virtio"
     keeps_network: bool = True  # that of a NIC whose link is down
     keeps_order: bool = True  # of the NICs
+    describes: bool = True  # a snapshot has the words that it was made with
     tidies: bool = False  # what a refused deployment left is removed at once, not by the next call
 
     def needs(self, *abilities: str) -> None:
@@ -331,7 +332,7 @@ def hyperv(folder: Path) -> Iterator[World]:
 
     place = folder / "host"
     with ExitStack() as stack:
-        lab.small_host(place, OLD_MAC, 16 * MEBI)
+        lab.small_host(place, OLD_MAC, 16 * MEBI, checkpoint_type="Standard")
         way = stack.enter_context(lab.reached(place))
         stack.callback(lambda: print(way.sshd.log))  # shown of a test that failed: why a session ended
         ssh = SshAccess(host_key=way.host_key, key_file=way.key)
@@ -355,6 +356,7 @@ def hyperv(folder: Path) -> Iterator[World]:
             nic_model="synthetic",
             keeps_network=False,
             keeps_order=False,
+            describes=False,
             tidies=True,
         )
 

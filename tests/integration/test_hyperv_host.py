@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from hypervisors import (
     Probed,
     Probes,
     Progress,
+    Snapshots,
     SshAccess,
     TimedOut,
     TrustRefused,
@@ -583,3 +585,60 @@ def test_what_a_probe_could_not_remove_is_named_and_removed_by_one_an_hour_later
     assert state.read(hyperv.folder)[1] == before
     assert not [path for path in hyperv.left() if path.startswith("VMs")]
     hypervisor.close()
+
+
+# ---- checkpoints ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _checkpointed(hyperv: Host, kind: str) -> Iterator[Snapshots]:
+    """The old machine, which runs, with checkpoints of that type."""
+    lab.as_hyperv(hyperv.folder, hyperv.old, checkpoint_type=kind)
+    with closing(hyperv.first()) as hypervisor:
+        hypervisor.start(hyperv.old)
+        assert isinstance(hypervisor, Snapshots)
+        yield hypervisor
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("Production", "of type Production, without its memory; with it: Set-VM -CheckpointType Standard"),
+        ("ProductionOnly", "of type ProductionOnly, without its memory"),
+        ("Disabled", "are disabled; this permits them"),
+    ],
+)
+def test_a_checkpoint_without_the_memory_is_refused_before_it_is_made(hyperv: Host, kind: str, why: str) -> None:
+    """Going back to it would boot a guest, which begins what was stopped."""
+    with _checkpointed(hyperv, kind) as hypervisor:
+        before = state.read(hyperv.folder)[1]["vms"]
+        assert why in hypervisor.snapshot_fault(hyperv.old)
+        with pytest.raises(NotSupported, match="can have no snapshot"):
+            hypervisor.create_snapshot(hyperv.old, "before", "")
+        assert state.read(hyperv.folder)[1]["vms"] == before
+
+
+def test_one_that_the_host_made_without_the_memory_is_removed_again(hyperv: Host) -> None:
+    """What its type promises is looked at: no documentation says that it holds on every host."""
+    with _checkpointed(hyperv, "Standard") as hypervisor:
+        faults.set_switch(hyperv.folder, "forgets_memory", True)
+        with pytest.raises(NotSupported, match="without its memory, which was removed again"):
+            hypervisor.create_snapshot(hyperv.old, "before", "")
+        assert hypervisor.snapshots(hyperv.old) == ()
+
+
+def test_the_next_checkpoint_waits_for_the_merge_of_the_one_before(hyperv: Host) -> None:
+    with _checkpointed(hyperv, "Standard") as hypervisor:
+        hypervisor.create_snapshot(hyperv.old, "one", "")
+        hypervisor.remove_snapshot(hyperv.old, "one")
+        assert state.read(hyperv.folder)[1]["vms"][hyperv.old.id]["hyperv"]["merging"]
+        hypervisor.create_snapshot(hyperv.old, "two", "")
+        assert [one.name for one in hypervisor.snapshots(hyperv.old)] == ["two"]
+
+
+def test_of_one_that_is_saved_there_is_none(hyperv: Host) -> None:
+    """It would be started by going back."""
+    with _checkpointed(hyperv, "Standard") as hypervisor:
+        with state.edit(hyperv.folder) as now:
+            now["vms"][hyperv.old.id]["power"] = "other"
+        assert hypervisor.snapshot_fault(hyperv.old) == "it is Saved, neither running nor off"

@@ -81,6 +81,13 @@ function Get-Nic($Vm, [string]$Id) {
     return $null
 }
 
+# Not those that a backup or a replication keeps for itself.
+function Get-Checkpoint($Vm) {
+    foreach ($one in @(Hyper-V\Get-VMSnapshot -VM $Vm)) {
+        if ("$($one.SnapshotType)" -eq 'Standard') { $one }
+    }
+}
+
 # Names of switches may be given twice; their ids may not.
 function Get-Switch([string]$Id) {
     foreach ($switch in @(Hyper-V\Get-VMSwitch)) {

@@ -138,6 +138,37 @@ function Stop-VM {
     $VM.State = 'Off'
 }
 
+# ---- its checkpoints ----
+
+function Get-VMSnapshot {
+    [CmdletBinding()] param($VM)
+    $VM.Snapshots
+}
+
+# Of a running one the memory is in it where the type is Standard; its state says so.
+function Checkpoint-VM {
+    [CmdletBinding(SupportsShouldProcess)] param($VM, [string]$SnapshotName)
+    if ($VM.CheckpointType -eq 'Disabled') { Stop-Stub InvalidOperation InvalidState 'Los puntos de control estan deshabilitados.' }
+    $state = if ($VM.State -eq 'Running' -and $VM.CheckpointType -eq 'Standard') { 'Saved' } else { 'Off' }
+    $VM.Snapshots = @($VM.Snapshots) + [pscustomobject]@{
+        Id = [guid]::NewGuid(); Name = $SnapshotName; CreationTime = [datetime]::Now; State = $state
+        SnapshotType = 'Standard'; Vm = $VM
+    }
+    $VM.ParentSnapshotId = @($VM.Snapshots)[-1].Id
+}
+
+function Restore-VMSnapshot {
+    [CmdletBinding(SupportsShouldProcess)] param($VMSnapshot)
+    $VMSnapshot.Vm.State = $VMSnapshot.State
+}
+
+function Remove-VMSnapshot {
+    [CmdletBinding(SupportsShouldProcess)] param($VMSnapshot)
+    $vm = $VMSnapshot.Vm
+    $vm.Snapshots = @($vm.Snapshots | Where-Object { $_.Id -ne $VMSnapshot.Id })
+    $vm.ParentSnapshotId = $null
+}
+
 # ---- its parts ----
 
 function Get-VMNetworkAdapter {

@@ -25,6 +25,7 @@ CMDLETS = {
     "Hyper-V": {
         "Add-VMHardDiskDrive": "VM ControllerType ControllerNumber ControllerLocation Path Passthru Confirm",
         "Add-VMNetworkAdapter": "VM StaticMacAddress Passthru Confirm",
+        "Checkpoint-VM": "VM SnapshotName Confirm",
         "Connect-VMNetworkAdapter": "VMNetworkAdapter VMSwitch Confirm",
         "Disconnect-VMNetworkAdapter": "VMNetworkAdapter Confirm",
         "Get-VHD": "Path",
@@ -37,6 +38,7 @@ CMDLETS = {
         "Get-VMNetworkAdapter": "VM",
         "Get-VMNetworkAdapterVlan": "VMNetworkAdapter",
         "Get-VMProcessor": "VM",
+        "Get-VMSnapshot": "VM",
         "Get-VMSwitch": "",
         "New-VHD": "Path SizeBytes Dynamic Confirm",
         "New-VMSwitch": "Name SwitchType Confirm",
@@ -44,8 +46,10 @@ CMDLETS = {
         "Remove-VM": "VM Force Confirm",
         "Remove-VMDvdDrive": "VMDvdDrive Confirm",
         "Remove-VMNetworkAdapter": "VMNetworkAdapter Confirm",
+        "Remove-VMSnapshot": "VMSnapshot Confirm",
         "Remove-VMSwitch": "VMSwitch Force Confirm",
         "Rename-VM": "VM NewName Confirm",
+        "Restore-VMSnapshot": "VMSnapshot Confirm",
         "Resume-VM": "VM Confirm",
         "Save-VM": "VM Confirm",
         "Set-VM": "VM Notes ProcessorCount AutomaticStartAction AutomaticStartDelay AutomaticStopAction CheckpointType"
