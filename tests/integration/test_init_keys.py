@@ -35,7 +35,7 @@ def sshd(tmp_path: Path, key: Path) -> Iterator[RealSshd]:
     sudo.parent.mkdir()
     sudo.write_text(SUDO)
     sudo.chmod(0o755)
-    path = f"SetEnv PATH={sudo.parent}:{os.environ['PATH']}"
+    path = f"SetEnv SHLVL=1 PATH={sudo.parent}:{os.environ['PATH']}"
     with running(tmp_path / "sshd", path, authorized=public(key)) as server:
         yield server
 

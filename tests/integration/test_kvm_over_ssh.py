@@ -182,7 +182,7 @@ class TestTheOtherSide:
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
         with (
-            host(tmp_path, libvirtd, f"SetEnv PATH={tmp_path / 'bin'}") as there,
+            host(tmp_path, libvirtd, f"SetEnv SHLVL=1 PATH={tmp_path / 'bin'}") as there,
             pytest.raises(NotSupported, match="no virt-ssh-helper, and no netcat") as caught,
         ):
             there.connect()
@@ -223,7 +223,7 @@ class TestOnTheWay:
             with pytest.raises(Unreachable):
                 hypervisor.find("test")
             hypervisor.close()
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 20
 
     def test_a_server_that_hangs_is_given_up(self, there: There, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(session, "_CONNECTING", 1.0)

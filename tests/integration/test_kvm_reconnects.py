@@ -165,7 +165,7 @@ def test_each_call_to_a_daemon_that_hangs_ends_by_the_keep_alive(libvirtd: Daemo
     libvirtd.stop()
     with ThreadPoolExecutor(len(CALLS)) as pool:
         made = {name: pool.submit(ends, name) for name in CALLS}
-        ended = {name: call.result(timeout=10) for name, call in made.items()}
+        ended = {name: call.result(timeout=20) for name, call in made.items()}
     ended.pop("close")  # it may find nothing to say to it
     assert ended == dict.fromkeys(ended, "unreachable")
 
