@@ -1,12 +1,14 @@
 """Find the label text of a form's control, whatever the page's layout. Pure functions."""
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 from bs4 import NavigableString, PageElement, Tag
 from bs4.element import CData
 
 from hypervisors import printable
 from vmmigrate.appliance.web.markup import CONTROLS, Markup
+from vmmigrate.appliance.web.walking import around, first_within, within
 
 _EDGES = ("form", "fieldset", "table", "body", "html", "[document]")  # words beyond them belong to something else
 _BREAKS = ("br", "hr", "form")
@@ -54,7 +56,7 @@ def group_label(radios: list[Tag], page: Markup) -> str:
     for holder in radios[0].parents:
         if attribute(holder, "role") == "radiogroup":
             return _by_aria(holder, page) or _before(holder, page)
-        if holder.name == "fieldset" and isinstance(legend := holder.find("legend"), Tag) and _only(radios, holder):
+        if holder.name == "fieldset" and (legend := first_within(holder, ("legend",))) and _only(radios, holder):
             return words(legend)
         if holder.name == "form":
             break
@@ -63,8 +65,8 @@ def group_label(radios: list[Tag], page: Markup) -> str:
 
 def heading_of(tag: Tag, page: Markup) -> str:
     """Its heading: of a fieldset around it, else the nearest before it."""
-    fieldset = tag.find_parent("fieldset")
-    if isinstance(fieldset, Tag) and isinstance(legend := fieldset.find("legend"), Tag):
+    fieldset = around(tag, ("fieldset",))
+    if fieldset and (legend := first_within(fieldset, ("legend",))):
         return words(legend)
     return words(page.heading_before(tag))
 
@@ -92,7 +94,7 @@ def _pieces(node: PageElement | None) -> Iterator[str]:
 def _own_label(control: Tag, page: Markup) -> str:
     """By `for`, by a label around it, by ARIA; else the text beside it: after a checkbox, before a text field."""
     identity = attribute(control, "id")
-    said = words(page.labelled.get(identity) or control.find_parent("label")) or _by_aria(control, page)
+    said = words(page.labelled.get(identity) or around(control, ("label",))) or _by_aria(control, page)
     if said:
         return said
     box = kind_of(control) in ("radio", "checkbox")
@@ -133,27 +135,27 @@ def _follows_a_control(node: Tag) -> bool:
 
 
 def _holds_a_control(tag: Tag) -> bool:
-    inside = [tag, *tag.find_all(CONTROLS)]
-    return any(each.name in CONTROLS and kind_of(each) != "hidden" for each in inside)
+    inside = chain((tag,) if tag.name in CONTROLS else (), within(tag, CONTROLS))
+    return any(kind_of(each) != "hidden" for each in inside)
 
 
 def _column_heading(cell: Tag, page: Markup) -> str:
-    row = cell.find_parent("tr")
-    above = row.find_previous_sibling("tr") if isinstance(row, Tag) else None
-    head = page.head_before(row) if isinstance(row, Tag) and above is None else None
-    above = head.find("tr") if head is not None else above
-    cells = above.find_all(("td", "th"), limit=_WIDEST) if isinstance(above, Tag) else []
+    row = around(cell, ("tr",))
+    above = row.find_previous_sibling("tr") if row else None
+    head = page.head_before(row) if row and above is None else None
+    above = first_within(head, ("tr",)) if head else above
+    cells = list(islice(within(above, ("td", "th")), _WIDEST)) if isinstance(above, Tag) else []
     at = len(cell.find_previous_siblings(("td", "th"), limit=_WIDEST))
     return words(cells[at]) if at < len(cells) and len(cells) > 1 and not _holds_a_control(cells[at]) else ""
 
 
 def _rest_of_row(control: Tag) -> str:
     """The cells after the control's cell, if they have no fields."""
-    cell = control.find_parent(("td", "th"))
-    cells = cell.find_next_siblings(("td", "th"), limit=_WIDEST) if isinstance(cell, Tag) else []
+    cell = around(control, ("td", "th"))
+    cells = cell.find_next_siblings(("td", "th"), limit=_WIDEST) if cell else []
     return " ".join(words(each) for each in cells if isinstance(each, Tag) and not _holds_a_control(each))
 
 
 def _only(radios: list[Tag], holder: Tag) -> bool:
-    others = [each for each in holder.find_all(CONTROLS) if kind_of(each) not in ("hidden", "submit")]
+    others = [each for each in within(holder, CONTROLS) if kind_of(each) not in ("hidden", "submit")]
     return {id(each) for each in others} <= {id(radio) for radio in radios}

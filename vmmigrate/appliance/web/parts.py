@@ -12,10 +12,12 @@ from vmmigrate.appliance.web.labels import attribute, is_hidden, kind_of, words
 from vmmigrate.appliance.web.markup import HEADINGS, Markup
 from vmmigrate.appliance.web.scoring import says
 from vmmigrate.appliance.web.vocabulary import EMPTY, TOTALS
+from vmmigrate.appliance.web.walking import around, first_within, within
 
 INLINE = ("abbr", "b", "big", "code", "em", "font", "i", "label", "small", "span", "strong", "tt", "u")
 _UNSEEN = ("a", "area", "button", "head", "noscript", "option", "script", "select", "style", "template", "textarea")
 _LISTS = ("table", "ul", "ol")
+_PARTS = (*(name for name in HEADINGS if name != "caption"), "table", "form", "fieldset")
 _LEVELS = {"legend": 6, "caption": 7}
 _TYPED = ("text", "search", "select", "textarea", "email", "number", "file", "password")
 _STATEMENT = 80  # characters at most
@@ -69,17 +71,16 @@ def _said(line: list[str]) -> Iterator[Part]:
 
 def _is_innermost(tag: Tag) -> bool:
     """One that lays out a page has headings, tables or forms within."""
-    return tag.find((*(name for name in HEADINGS if name != "caption"), "table", "form", "fieldset")) is None
+    return first_within(tag, _PARTS) is None
 
 
 # ---- tables ------------------------------------------------------------------------------------------------
 
 
 def _table(table: Tag) -> Iterator[Part]:
-    caption = table.find("caption")
-    if isinstance(caption, Tag):
+    if caption := first_within(table, ("caption",)):
         yield Part(words(caption), _LEVELS["caption"])
-    rows = [row for row in table.find_all("tr") if not is_hidden(row)]
+    rows = [row for row in within(table, ("tr",)) if not is_hidden(row)]
     heads = [row for at, row in enumerate(rows) if _is_head(row, first=at == 0)]
     width = max((len(_cells(row)) for row in heads), default=0)
     if not heads and any(map(_is_typed_in, rows)):
@@ -89,24 +90,24 @@ def _table(table: Tag) -> Iterator[Part]:
 
 
 def _cells(row: Tag) -> list[Tag]:
-    return [cell for cell in row.find_all(("td", "th")) if isinstance(cell, Tag)]
+    return list(within(row, ("td", "th")))
 
 
 def _is_head(row: Tag, *, first: bool) -> bool:
     cells = _cells(row)
-    bold = first and len(cells) > 1 and all(isinstance(cell.find(("b", "strong")), Tag) for cell in cells)
-    return bool(cells) and (row.find_parent("thead") is not None or all(cell.name == "th" for cell in cells) or bold)
+    bold = first and len(cells) > 1 and all(first_within(cell, ("b", "strong")) is not None for cell in cells)
+    return bool(cells) and (around(row, ("thead",)) is not None or all(cell.name == "th" for cell in cells) or bold)
 
 
 def _is_typed_in(row: Tag) -> bool:
-    return any(kind_of(each) in _TYPED for each in row.find_all(("input", "select", "textarea")))
+    return any(kind_of(each) in _TYPED for each in within(row, ("input", "select", "textarea")))
 
 
 def _is_beside(row: Tag, width: int) -> bool:
     """Not an entry: the foot, one cell across the columns, a sentence about the list."""
     cells = len(_cells(row))
     about = cells == 1 or (cells == 2 and not width)
-    return row.find_parent("tfoot") is not None or (width > 1 and cells == 1) or (about and _states(words(row)))
+    return around(row, ("tfoot",)) is not None or (width > 1 and cells == 1) or (about and _states(words(row)))
 
 
 # ---- lists -------------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ def _is_beside(row: Tag, width: int) -> bool:
 def _list(tag: Tag) -> Iterator[Part]:
     """One of links alone leads elsewhere; an empty one may be for errors that have not happened."""
     named = " ".join(attribute(each, name) for each in (tag, tag.parent) if each for name in ("id", "class", "role"))
-    items = [item for item in tag.find_all("li") if not is_hidden(item)]
+    items = [item for item in within(tag, ("li",)) if not is_hidden(item)]
     if _ASIDE.search(named) or (items and not any(map(_own_words, items))):
         return
     yield from _listed([(text := words(item), _states(text)) for item in items], known=True)

@@ -29,6 +29,7 @@ from vmmigrate.appliance.web.markup import CONTROLS, HEADINGS, Markup
 from vmmigrate.appliance.web.pages import Link, Page, Refresh
 from vmmigrate.appliance.web.parts import INLINE, parts_of
 from vmmigrate.appliance.web.rows import Rows, rows_of
+from vmmigrate.appliance.web.walking import first_within, tags, within
 
 # What the families' pages mark an error with: Tapestry's t-error, Bootstrap's alert-danger, plain "error".
 _ERROR_CLASS = re.compile(r"(^|[-_])(errors?|danger|failure|failed|invalid)($|[-_])", re.IGNORECASE)
@@ -45,18 +46,18 @@ def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | 
     """Parse the answer from `url`; `charset` and `refresh` come from its headers."""
     soup = Markup(html, charset)
     rows = rows_of(soup)
-    base = soup.find("base", href=True)
-    here = joined(url, attribute(base, "href")) or url if isinstance(base, Tag) else url
+    base = next((tag for tag in within(soup, ("base",)) if tag.has_attr("href")), None)
+    here = joined(url, attribute(base, "href")) or url if base else url
     forms = tuple(_forms(soup, here, url, rows))
     return Page(
         url=url,
-        title=words(soup.title) if soup.title else "",
+        title=words(first_within(soup, ("title",))),
         forms=forms,
         links=(*_links(soup, here, rows), *_asking_buttons(forms)),
         errors=tuple(dict.fromkeys(_errors(soup))),
         text=words(soup),
         lines=tuple(_lines(soup)),
-        headings=tuple(words(tag) for tag in soup.find_all(HEADINGS)),
+        headings=tuple(words(tag) for tag in within(soup, HEADINGS)),
         frames=tuple(_frames(soup, here)),
         refresh=_refresh(soup, here, refresh),
         status=status,
@@ -66,10 +67,10 @@ def read_page(html: bytes | str, url: str, *, status: int = 200, charset: str | 
 
 def _forms(soup: Markup, here: str, url: str, rows: Rows) -> Iterator[Form]:
     own: defaultdict[int, list[Tag]] = defaultdict(list)
-    for control in soup.find_all(CONTROLS):
+    for control in within(soup, CONTROLS):
         if not _disabled(control):
             own[id(soup.owner(control))].append(control)
-    for tag in soup.find_all("form"):
+    for tag in within(soup, ("form",)):
         action = attribute(tag, "action").strip()
         yield Form(
             action=joined(here, action) if action else url,
@@ -101,12 +102,14 @@ def _carries_ascii(encoding: str) -> bool:
 
 
 def _heading(form: Tag, page: Markup) -> str:
-    inside = form.find(HEADINGS)
-    return words(inside) if isinstance(inside, Tag) else heading_of(form, page)
+    inside = first_within(form, HEADINGS)
+    return words(inside) if inside else heading_of(form, page)
 
 
 def _disabled(control: Tag) -> bool:
-    return control.has_attr("disabled") or control.find_parent("fieldset", disabled=True) is not None
+    return control.has_attr("disabled") or any(
+        each.name == "fieldset" and each.has_attr("disabled") for each in control.parents
+    )
 
 
 def _fields(controls: list[Tag], page: Markup, here: str, rows: Rows) -> Iterator[Field]:
@@ -153,7 +156,7 @@ def _button_label(control: Tag) -> str:
 
 def _options(select: Tag) -> Iterator[Choice]:
     """The first is chosen if none is, as in a browser."""
-    options = [option for option in select.find_all("option") if not option.has_attr("disabled")]
+    options = [option for option in within(select, ("option",)) if not option.has_attr("disabled")]
     preset = any(option.has_attr("selected") for option in options) or select.has_attr("multiple")
     for at, option in enumerate(options):
         value = attribute(option, "value") if option.has_attr("value") else words(option)
@@ -173,7 +176,7 @@ def _radio_group(radios: list[Tag], page: Markup) -> Field:
 
 
 def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
-    for tag in soup.find_all(lambda tag: tag.name in ("a", "area") or tag.has_attr("onclick")):
+    for tag in (tag for tag in tags(soup) if tag.name in ("a", "area") or tag.has_attr("onclick")):
         target = _target(tag)
         led = "" if re.match(r"(?i)(#|javascript:|mailto:|data:|tel:)", target) else target and joined(here, target)
         if led:
@@ -181,7 +184,9 @@ def _links(soup: Markup, here: str, rows: Rows) -> Iterator[Link]:
             said = [each for each in said if each] or [""]
             yield Link(said[0], led, " ".join(said[1:]), row=rows.get(id(tag), ""))
 
-    for select in soup.find_all("select", onchange=True):  # a menu that opens its chosen option
+    for select in (
+        tag for tag in within(soup, ("select",)) if tag.has_attr("onchange")
+    ):  # a menu that opens its chosen option
         for option in select.find_all("option", value=re.compile(r"^(/|\w[\w/]*\.\w+$)")):
             yield Link(words(option), joined(here, attribute(option, "value")))
 
@@ -208,7 +213,7 @@ def _asking_buttons(forms: tuple[Form, ...]) -> Iterator[Link]:
 
 
 def _frames(soup: Markup, here: str) -> Iterator[str]:
-    for frame in soup.find_all(("frame", "iframe")):
+    for frame in within(soup, ("frame", "iframe")):
         source = attribute(frame, "src").strip()
         if source and not re.match(r"(?i)(about|javascript|data):", source) and (shown := joined(here, source)):
             yield shown
@@ -216,7 +221,7 @@ def _frames(soup: Markup, here: str) -> Iterator[str]:
 
 def _refresh(soup: Markup, here: str, header: str) -> Refresh | None:
     """By header, by meta element, or by a script on a page without other content."""
-    meta = next((m for m in soup.find_all("meta") if attribute(m, "http-equiv").lower() == "refresh"), None)
+    meta = next((m for m in within(soup, ("meta",)) if attribute(m, "http-equiv").lower() == "refresh"), None)
     said = re.match(
         r"\s*([\d.]+)?\s*[;,]?\s*(?:url\s*=)?\s*['\"]?([^'\"]*)", attribute(meta, "content") if meta else header, re.I
     )
@@ -224,7 +229,9 @@ def _refresh(soup: Markup, here: str, header: str) -> Refresh | None:
         seconds = float(said[1].rstrip(".") or 0) if said[1] and said[1].count(".") < 2 else 0.0
         return Refresh(joined(here, said[2].strip()) or here, seconds)
     scripted = (
-        None if soup.find(("form", "a", "frame")) else _SCRIPTED.search(" ".join(map(str, soup.find_all("script"))))
+        None
+        if first_within(soup, ("form", "a", "frame"))
+        else _SCRIPTED.search(" ".join(map(str, within(soup, ("script",)))))
     )
     return Refresh(joined(here, scripted[1]) or here, 0.0) if scripted else None
 
@@ -246,7 +253,7 @@ def _block(string: object) -> Tag | None:
 
 
 def _errors(soup: Markup) -> Iterator[str]:
-    for tag in soup.find_all(True):
+    for tag in tags(soup):
         marked = attribute(tag, "role") == "alert" or any(map(_ERROR_CLASS.search, attribute(tag, "class").split()))
         if marked and tag.name not in _NEVER_ERRORS and not is_hidden(tag) and (text := words(tag)):
             yield redacted(text)[:_TEXT_LIMIT]

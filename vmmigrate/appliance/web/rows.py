@@ -8,6 +8,7 @@ from bs4 import Tag
 from vmmigrate.appliance.web.labels import attribute, kind_of, words
 from vmmigrate.appliance.web.markup import HEADINGS, Markup
 from vmmigrate.appliance.web.vocabulary import ARCHIVE_NAME
+from vmmigrate.appliance.web.walking import around, first_within, tags
 
 Rows = dict[int, str]  # by the id of a tag
 _BUTTONS = ("submit", "image", "button")
@@ -22,12 +23,12 @@ def marks(text: str) -> frozenset[str]:
 
 def rows_of(soup: Markup) -> Rows:
     """The text of each link's and button's own entry."""
-    tags = [(tag, _kind(tag)) for tag in soup.find_all(_acts)]
-    held = Counter((id(holder), kind) for tag, kind in tags for holder in (tag, *tag.parents))
+    acting = [(tag, _kind(tag)) for tag in filter(_acts, tags(soup))]
+    held = Counter((id(holder), kind) for tag, kind in acting for holder in (tag, *tag.parents))
     said: Rows = {}
     rows: Rows = {}
     whole = _Entries()
-    for tag, kind in tags:
+    for tag, kind in acting:
         entry = whole.of(tag) or _card(tag, kind, held)
         if entry is not None:
             rows[id(tag)] = said[id(entry)] if id(entry) in said else said.setdefault(id(entry), words(entry))
@@ -42,12 +43,12 @@ class _Entries:
 
     def of(self, tag: Tag) -> Tag | None:
         """The row or item around it, unless that contains a whole part of the page."""
-        entry = tag if tag.name == "tr" else tag.find_parent(("tr", "li"))
-        return entry if isinstance(entry, Tag) and not self._is_a_part(entry) else None
+        entry = tag if tag.name == "tr" else around(tag, ("tr", "li"))
+        return entry if entry is not None and not self._is_a_part(entry) else None
 
     def _is_a_part(self, entry: Tag) -> bool:
         if id(entry) not in self._parts:
-            self._parts[id(entry)] = entry.find((*HEADINGS, "tr", "li", "hr")) is not None
+            self._parts[id(entry)] = first_within(entry, (*HEADINGS, "tr", "li", "hr")) is not None
         return self._parts[id(entry)]
 
 
