@@ -79,6 +79,19 @@ def test_forth_and_back(tell: Tell) -> None:
     assert (old["nics"], old["autostart"]) == (before["nics"], before["autostart"])
 
 
+def test_prepared_today_and_cut_over_another_day(tell: Tell) -> None:
+    """Each command enters the host anew, and by the host's clock days have gone by."""
+    story = tell(2)
+    assert story.prepare().status == DONE
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["old"], [], True)
+    faults.set_switch(story.lab.folder, "clock", 6 * 86_400)
+    told = story.cutover()
+    assert (told.status, told.err) == (DONE, "")
+    assert (story.live(), story.conflicts(), story.answers_the_world()) == (["new"], [], True)
+    assert [up for _, *up in story.world()["old"]["nics"]] == [[False, False]]
+    assert story.finish().status == DONE
+
+
 @pytest.mark.parametrize("script", ["attach", "set-nic"])
 def test_a_call_that_fails_for_good_goes_back_by_itself(tell: Tell, script: str) -> None:
     story = tell(2)
