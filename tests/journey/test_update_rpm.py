@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +15,8 @@ import pytest
 
 from fixtures.packagehost.host import NEW, REDHAT, SUSE, Kind, new_stubs, why_not
 from fixtures.packages import build_rpm
-from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK
-from tests.journey.updating import Tale, failing, is_new, needing_another
+from tests.journey.story import DONE, KILLED, WENT_BACK
+from tests.journey.updating import Tale, failing, forth_and_back_with_another, is_new, needing_another
 
 pytestmark = [
     pytest.mark.slow,
@@ -131,22 +132,9 @@ def test_a_disk_that_is_full_goes_back(tale: Tale, tmp_path: Path) -> None:
 def test_dependencies_come_from_the_repositories_of_the_host(tale: Tale, tmp_path: Path) -> None:
     """They are fetched before anything stops: nobody serves them any more when they are installed."""
     new = needing_another(tmp_path / "new", tale.host)
-    before = tale.world()
     server = _serving(tale.host.root)
-    told = tale.update(packages=new)
-    assert told.status == REFUSED
-    assert "dependencies: needed, and not on the host: another" in told.err
-    told = tale.update("--from-repository", packages=new, stop=("SIGKILL", "after", ("done", "copy")))
-    server.shutdown()
-    server.server_close()
-    assert told.status == KILLED, told.err
-    told = tale("resume", tale.run_id)
-    assert told.status == DONE, told.err
-    assert is_new(tale)
-    assert any(line.startswith("another ii 1-1") for line in tale.world()["packages"])
-    told = tale("rollback", tale.run_id, "--yes")
-    assert told.status == DONE, told.err
-    assert tale.world() == before
+    with closing(server):
+        forth_and_back_with_another(tale, new, server.shutdown)
 
 
 def _serving(root: Path) -> ThreadingHTTPServer:

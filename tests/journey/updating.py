@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from fixtures.packagehost import machine
 from fixtures.packagehost.host import DEBIAN, NEW, Kind, PackageHost, new_stubs
 from fixtures.packages import Stub, build_deb, build_rpm
 from hypervisors import VmRef
-from tests.journey.story import Child, Stop, Told
+from tests.journey.story import DONE, KILLED, REFUSED, Child, Stop, Told
 
 
 @dataclass
@@ -141,3 +142,26 @@ def needing_another(folder: Path, host: PackageHost, name: str = "ciphermail-cor
         text = "[own]\nname=own\nbaseurl=file:///repository\ngpgcheck=0\n"
         (host.root / "etc/yum.repos.d/own.repo").write_text(text)
     return new
+
+
+def forth_and_back_with_another(tale: Tale, new: Path, away: Callable[[], object]) -> Told:
+    """A set that needs another package: refused (that is the answer), else with the host's repository, and undone.
+
+    It is fetched before anything stops: `away` takes the repository away before anything is installed.
+    """
+    before = tale.world()
+    refused = tale.update(packages=new)
+    assert refused.status == REFUSED
+    assert "dependencies: needed, and not on the host: another" in refused.err
+    told = tale.update("--from-repository", packages=new, stop=("SIGKILL", "after", ("done", "copy")))
+    away()
+    assert told.status == KILLED, told.err
+    assert tale.world()["packages"] == before["packages"]
+    told = tale("resume", tale.run_id)
+    assert told.status == DONE, told.err
+    assert is_new(tale)
+    assert any(line.startswith("another ii 1-1") for line in tale.world()["packages"])
+    told = tale("rollback", tale.run_id, "--yes")
+    assert told.status == DONE, told.err
+    assert tale.world() == before
+    return refused
