@@ -18,7 +18,6 @@ _FORMATS = (("vmdk", "vmdk"), ("qcow", "qcow2"))  # a word in the URI that names
 _OVIRT_FORMATS = {"RAW": "raw", "COW": "qcow2"}
 _ONE_DISK = "a gateway has one, and empty ones beside it: unpack the package and give the disk image that boots"
 _PLAIN_FILES = "export it again with plain files, as `ovftool` does by default"
-_CONVERT = "unpack the package and convert the disk: qemu-img convert -O qcow2 DISK new.qcow2"
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _disk(source: Source, attached: Attachment, disk: Element, files: tuple[File
     if file.packed:
         raise source.refused(f"has its disk in {file.packed}: {file.name}", hint=_PLAIN_FILES)
     described = _described(source, attached, disk, file.name)
-    return DiskFile(described, file, _format(source, disk), _unit(disk))
+    return DiskFile(described, file, _format(disk), _unit(disk))
 
 
 def _described(source: Source, attached: Attachment, disk: Element | None, name: str) -> OvfDisk:
@@ -128,12 +127,9 @@ def _capacity(source: Source, disk: Element) -> int:
     return amount(capacity)
 
 
-def _format(source: Source, disk: Element) -> str:
-    """As oVirt says it, whose URI names VMware's format for a raw disk; else by the URI; '' where nothing is said."""
+def _format(disk: Element) -> str:
+    """As oVirt says it, whose URI names VMware's format for a raw disk; else by the URI; '' where neither says it."""
     uri, volume = attribute(disk, "format"), attribute(disk, "volume-format")
-    if volume in _OVIRT_FORMATS or not uri:
-        return _OVIRT_FORMATS.get(volume, "")
-    for word, name in _FORMATS:
-        if word in uri.lower():
-            return name
-    raise source.refused(f"has a disk of the format {uri!r}, which is not supported", hint=_CONVERT)
+    if volume in _OVIRT_FORMATS:
+        return _OVIRT_FORMATS[volume]
+    return next((name for word, name in _FORMATS if word in uri.lower()), "")

@@ -10,7 +10,8 @@ from hypervisors.formats.elements import attribute, child, descendants, local, t
 from hypervisors.formats.units import bytes_in
 
 # CIM_ResourceAllocationSettingData.ResourceType
-_CPU, _MEMORY, _IDE, _SCSI, _NIC, _DISK, _OTHER_STORAGE = "3", "4", "5", "6", "10", "17", "20"
+_CPU, _MEMORY, _IDE, _SCSI, _NIC, _OTHER_STORAGE = "3", "4", "5", "6", "10", "20"
+_DISKS = ("17", "31")  # a disk drive; a logical disk, as the standard calls one that is only virtual
 ITEMS = ("Item", "StorageItem", "EthernetPortItem")  # the latter two since version 2
 _DISK_RESOURCE = re.compile(r"(?:(?i:ovf):)?/{0,2}(disk|file)/(.+)")
 # A word of a controller's model or name, and its bus.
@@ -64,7 +65,7 @@ def read_hardware(section: Element, configuration: str) -> Hardware:
         vcpus=sum(amount(text(item, "VirtualQuantity")) for item in _of_type(items, _CPU)),
         memory=sum(_memory(item) for item in _of_type(items, _MEMORY)),
         nics=tuple(_nic(item) for item in _of_type(items, _NIC)),
-        disks=tuple(_attachment(item, items) for item in _of_type(items, _DISK)),
+        disks=tuple(_attachment(item, items) for item in _of_type(items, *_DISKS)),
     )
 
 
@@ -114,8 +115,8 @@ def _add(found: list[_Item], item: _Item) -> None:
     found.append(item)
 
 
-def _of_type(items: list[_Item], kind: str) -> list[Element]:
-    return [item.element for item in items if item.type == kind]
+def _of_type(items: list[_Item], *kinds: str) -> list[Element]:
+    return [item.element for item in items if item.type in kinds]
 
 
 def _memory(item: Element) -> int:
@@ -145,7 +146,7 @@ def _attachment(item: Element, items: list[_Item]) -> Attachment:
 
 def own_size(item: Element) -> int:
     """Of a disk that is backed by nothing, in bytes; 0 of all else. Raises ValueError."""
-    if text(item, "ResourceType") != _DISK or text(item, "HostResource"):
+    if text(item, "ResourceType") not in _DISKS or text(item, "HostResource"):
         return 0
     return amount(text(item, "VirtualQuantity")) * bytes_in(text(item, "AllocationUnits"))
 

@@ -9,7 +9,7 @@ from hypervisors.kvm import comparing
 from hypervisors.kvm.comparing import Found
 from hypervisors.kvm.firmware import is_secure
 from hypervisors.kvm.known import KNOWN, NEW_STORE, NO_KEYS, UNKNOWN, Known
-from hypervisors.kvm.reading import firmware_of
+from hypervisors.kvm.reading import firmware_of, keeps_variables
 
 _SAY_SECURE = ("os/loader", "os/firmware")  # where the lines that are there already say that Secure Boot is off
 _SHOWN = ("bus", "dev", "device", "type", "model", "mode", "state", "autoport", "format", "enabled", "current")
@@ -33,7 +33,7 @@ def _unwritten(old: ET.Element, new: ET.Element, lines: KeysView[str]) -> Iterat
         if graphics.get("passwd"):
             place = f"devices/graphics{f'[{number}]' if len(found) > 1 else ''}/@passwd"
             yield Carried(place, Fate.KEPT, "the same password opens the new VM's screen")
-    if firmware_of(old) == "efi" and lines.isdisjoint({"os/nvram", "os/varstore"}):
+    if keeps_variables(old) and lines.isdisjoint({"os/nvram", "os/varstore"}):
         yield Carried("os/nvram", Fate.CHANGED, NEW_STORE)
     if is_secure(old) and firmware_of(new) == "efi" and not any(what.startswith(_SAY_SECURE) for what in lines):
         yield Carried("os/firmware", Fate.CHANGED, NO_KEYS)

@@ -78,7 +78,7 @@ def check_firmware(session: Session, new: ET.Element) -> None:
     """Raises NotSupported where the host has no UEFI, or no variable store for the old one's own."""
     if reading.attribute(new, "os", "firmware") == "efi":
         _refuse_without_uefi(session, new)
-    elif reading.firmware_of(new) == "efi":
+    elif reading.keeps_variables(new):
         _refuse_without_store(session, new)
 
 

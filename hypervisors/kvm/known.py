@@ -141,4 +141,4 @@ _OTHERS = (
     *(Known(f"devices/{name}", _OF_HOST) for name in ("redirdev", "redirfilter", "nvram")),
     *(Known(f"devices/{name}", _NO_USE) for name in ("sound", "audio", "crypto")),
 )
-KNOWN = (*_DOMAIN, *_SIZE, *_BOOT, *_PLACES, *_DISK, *_NIC, *_OTHERS)
+KNOWN = (*_DOMAIN, *_PLACES, *_SIZE, *_BOOT, *_DISK, *_NIC, *_OTHERS)

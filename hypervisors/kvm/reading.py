@@ -1,5 +1,6 @@
 """Read libvirt's XML into the port's types. Pure: XML in, values out."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
@@ -9,6 +10,7 @@ from hypervisors.types import Disk, Network, Nic
 # the attribute of <source> that names what an interface of this type is plugged into
 SOURCE_ATTRIBUTE = {"network": "network", "bridge": "bridge", "direct": "dev"}
 
+_UEFI = re.compile(r"ovmf|aavmf|edk2|efi", re.IGNORECASE)  # as distributions name it, or its folder
 _UNITS: dict[str, int] = {
     **dict.fromkeys(("b", "bytes"), 1),
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", start=1)},
@@ -52,9 +54,14 @@ def cpu_in_words(domain: ET.Element) -> str:
 
 
 def firmware_of(domain: ET.Element) -> str:
-    """'efi' or 'bios'."""
+    """'efi' or 'bios'. UEFI is a ROM too where it is one file without variables; only its name shows which it is."""
+    return "efi" if keeps_variables(domain) or _UEFI.search(text_of(domain, "os/loader")) else "bios"
+
+
+def keeps_variables(domain: ET.Element) -> bool:
+    """Whether its firmware is UEFI with a variable store."""
     said = attribute(domain, "os", "firmware") == "efi" or attribute(domain, "os/loader", "type") == "pflash"
-    return "efi" if said or domain.find("os/varstore") is not None else "bios"
+    return said or domain.find("os/varstore") is not None
 
 
 def mac_of(interface: ET.Element) -> str:

@@ -5,7 +5,7 @@ import libvirt
 from hypervisors.kvm import power
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.pools import delete_volumes, folder_and_name
-from hypervisors.kvm.reading import disks_of, firmware_of, source_of
+from hypervisors.kvm.reading import disks_of, keeps_variables, source_of
 from hypervisors.kvm.session import Session, none_if_missing, require_ours, stored
 from hypervisors.kvm.tags import is_volume_of, volume_name
 from hypervisors.types import VmRef
@@ -35,6 +35,6 @@ def _undefine(domain: libvirt.virDomain) -> None:
     libvirt 9.0 does not show the variable store in the definition if it chose that itself.
     """
     flags = _WITH_STATE
-    if firmware_of(stored(domain)) == "efi":  # a driver without firmware refuses the flag
+    if keeps_variables(stored(domain)):  # a driver without firmware refuses the flag
         flags |= libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
     none_if_missing(domain.undefineFlags, flags, missing="NO_DOMAIN")

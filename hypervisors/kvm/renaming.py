@@ -10,7 +10,7 @@ from hypervisors.errors import HypervisorError, NotSupported
 from hypervisors.kvm.checking import without_nics
 from hypervisors.kvm.elements import parsed, xml
 from hypervisors.kvm.faults import door
-from hypervisors.kvm.reading import firmware_of
+from hypervisors.kvm.reading import keeps_variables
 from hypervisors.kvm.session import Session
 from hypervisors.types import VmRef
 
@@ -63,7 +63,7 @@ def _pin_store(session: Session, domain: libvirt.virDomain) -> None:
     """
     definition = parsed(domain.XMLDesc(_ALL))
     os_ = definition.find("os")
-    if firmware_of(definition) != "efi" or os_ is None or os_.find("nvram") is not None:
+    if not keeps_variables(definition) or os_ is None or os_.find("nvram") is not None:
         return
     would_run = session.connection.domainXMLToNative("qemu-argv", xml(without_nics(definition)), 0)
     if path := _STORE.search(would_run):  # else it is firmware without variables

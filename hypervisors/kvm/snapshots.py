@@ -29,7 +29,7 @@ def fault(domain: libvirt.virDomain) -> str:
     definition = stored(domain)
     if power_of(domain) is PowerState.OTHER:
         return "it is neither running nor off"
-    if reading.firmware_of(definition) == "efi" and reading.attribute(definition, "os/nvram", "format") != "qcow2":
+    if reading.keeps_variables(definition) and reading.attribute(definition, "os/nvram", "format") != "qcow2":
         return "the variables of its UEFI firmware are in a flash image that keeps none"
     others = [disk for disk in reading.disks_of(definition) if not _is_qcow2(disk)]
     if others:

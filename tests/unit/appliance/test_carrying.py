@@ -317,9 +317,19 @@ def test_an_address_on_what_is_no_nic_is_a_line(beside: dict[str, Any], name: st
 
 def test_an_address_for_the_guest_itself_alone_is_a_line() -> None:
     card = nic("eth0", "192.0.2.10/24")
-    card["addr_info"].append(held("10.1.1.1/32", scope="host"))
+    card["addr_info"] += [held("10.1.1.1/32", scope="host"), held("10.1.1.2/24", scope="100")]
     assert lines(guest([card], [GATE])) == [
-        "dropped guest/address 10.1.1.1: it is for the link or the guest alone: add it in the new guest"
+        f"dropped guest/address {address}: it is not for the whole world: add it in the new guest"
+        for address in ("10.1.1.1 of scope host", "10.1.1.2 of scope 100")
+    ]
+
+
+def test_a_label_of_an_address_is_a_line() -> None:
+    """As an alias of ifupdown's has it. The NIC's own name is none."""
+    card = nic("eth0")
+    card["addr_info"] += [held("192.0.2.10/24", label="eth0"), held("192.0.2.11/24", label="eth0:web")]
+    assert lines(guest([card], [GATE])) == [
+        "dropped guest/label eth0:web of address 192.0.2.11/24: the new guest has the address alone"
     ]
 
 

@@ -1,5 +1,7 @@
 """Of several HTTPS connectors each port keeps its pair, and what only the guest itself reaches is none of them."""
 
+import dataclasses
+
 import pytest
 from scripted_gateway import DEBIAN, Gateway
 from small_ca import pair
@@ -78,3 +80,11 @@ def test_the_server_s_offset_is_part_of_each_port(offset: str, port: str, seen: 
     gateway = Gateway(server_xml=xml.replace("<Server>", f'<Server portOffset="{offset}" port="8005">'), files=files)
     assert list(server_xml.ports(gateway, DEBIAN)) == [seen] * bool(seen)
     assert collect(gateway, DEBIAN, smtp=False).ports == {"web": (seen,) * bool(seen)}
+
+
+def test_before_tomcat_9_a_server_has_no_offset() -> None:
+    old = dataclasses.replace(DEBIAN, units=dataclasses.replace(DEBIAN.units, web="tomcat8"))
+    xml = https((7443, "/a", "")).replace("<Server>", '<Server portOffset="1000">')
+    gateway = Gateway(files={"/a": to_pem(pair())})
+    gateway.files[old.server_xml] = xml.encode()
+    assert list(server_xml.ports(gateway, old)) == [7443]

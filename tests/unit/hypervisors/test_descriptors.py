@@ -189,6 +189,24 @@ class TestDisk:
         image = image_of(tmp_path, ovf, **{DISK: raw})
         assert (image.format, image.virtual_size) == ("raw", DISK_SIZE)
 
+    @pytest.mark.parametrize("uri", ["http://en.wikipedia.org/wiki/Byte", "urn:any"])
+    def test_of_a_format_that_nobody_knows_its_bytes_show_it(self, tmp_path: Path, uri: str) -> None:
+        """virt-v2v writes the first of the two for a raw disk."""
+        raw = bytes(510) + b"\x55\xaa" + bytes(DISK_SIZE - 512)
+        ovf = changed((FORMAT, f' ovf:format="{uri}"'), (' ovf:size="@SIZE@"', ""))
+        assert image_of(tmp_path, ovf, **{DISK: raw}).format == "raw"
+        assert image_of(tmp_path, ovf).format == "vmdk"
+
+    def test_of_hyper_v_is_refused_by_its_bytes(self, tmp_path: Path) -> None:
+        ovf = changed((FORMAT, ' ovf:format="http://technet.microsoft.com/x"'), (' ovf:size="@SIZE@"', ""))
+        with pytest.raises(BadImage, match="is a Hyper-V disk") as refused:
+            image_of(tmp_path, ovf, **{DISK: b"vhdxfile" + bytes(DISK_SIZE)})
+        assert "qemu-img convert" in refused.value.hint
+
+    def test_is_a_disk_drive_or_a_logical_disk(self, tmp_path: Path) -> None:
+        ovf = changed(("<rasd:ResourceType>17<", "<rasd:ResourceType>31<"))
+        assert described(tmp_path, ovf).disk.href == DISK
+
     def test_ovirt_gives_vmwares_address_to_a_raw_disk(self, tmp_path: Path) -> None:
         raw = bytes(510) + b"\x55\xaa" + bytes(DISK_SIZE - 512)
         ovirt = ' ovf:volume-format="RAW" ovf:format="http://www.vmware.com/specifications/vmdk.html#sparse"'

@@ -154,6 +154,15 @@ def test_bios_instead_of_uefi_takes_loader_and_store_away(old: str) -> None:
     assert (os.attrib, [child.tag for child in os]) == ({}, ["type"])
 
 
+ROM = BIOS.replace("<os>", "<os><loader type='rom'>/usr/share/ovmf/OVMF.fd</loader>")
+
+
+def test_uefi_in_a_rom_goes_where_a_bios_is_asked_for() -> None:
+    """An image for a BIOS would never boot by it."""
+    assert otherwise(ROM, firmware="bios").find("os/loader") is None
+    assert xml(otherwise(ROM, firmware="efi")) == xml(built(old=ROM))
+
+
 def test_the_firmware_that_is_there_already_changes_nothing() -> None:
     assert xml(otherwise(firmware="efi")) == xml(built())
     assert xml(otherwise(BIOS, firmware="bios")) == xml(built(old=BIOS))

@@ -349,6 +349,9 @@ class TestSecureBoot:
         assert {found[what].why for what in ("os/loader", "os/nvram")} == {"the new VM has a BIOS"}
         assert listed(domain(os=EFI))["os/nvram"].why == NEW_STORE
 
+    def test_uefi_in_a_rom_has_no_store(self) -> None:
+        assert "os/nvram" not in listed(domain(os="<loader type='rom'>/usr/share/ovmf/OVMF.fd</loader>"))
+
 
 class TestSizes:
     TUNED = domain(beside="<cputune><shares>512</shares><vcpupin vcpu='0' cpuset='0'/></cputune><cpu><topology/></cpu>")
@@ -378,6 +381,10 @@ class TestSizes:
             "devices/memory[1]": D,
             "devices/memory[2]": D,
         }
+
+    def test_a_module_that_stays_gets_a_place_again(self) -> None:
+        placed = self.ROOM.replace("</node></target>", "</node></target><address type='dimm' slot='0'/>")
+        assert listed(placed)["devices/*/address"].why == "libvirt gives each device a place on its bus again"
 
     def test_what_is_said_of_all_memory_stays(self) -> None:
         _, new = made_like(domain().replace("<memory unit", "<memory dumpCore='off' unit"), memory=4 << 30)

@@ -115,8 +115,12 @@ def _about_devices(stands: Standing) -> Iterator[Carried]:
 
 def _about_addresses(top: Interface) -> Iterator[Carried]:
     for local in top.of_link:
-        yield _line(f"address {local}", Fate.DROPPED, "it is for the link or the guest alone: add it in the new guest")
+        yield _line(f"address {local}", Fate.DROPPED, "it is not for the whole world: add it in the new guest")
     for each in top.held:
+        if each.label not in ("", top.name):
+            yield _line(
+                f"label {each.label} of address {each.cidr}", Fate.DROPPED, "the new guest has the address alone"
+            )
         if each.temporary:
             yield _line(f"address {each.cidr}", Fate.DROPPED, "a temporary one, which the guest made up for a day")
         elif each.dynamic:

@@ -19,6 +19,7 @@ _RULES = {4: ("ip", "-json", "rule", "show"), 6: ("ip", "-6", "-json", "rule", "
 _ODD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)  # of another shape
 _SHOWN = 300  # characters of it in a message
 _USUAL_TABLES = {"local", "main", "default"}
+_OF_THE_WORLD = ("global", "site")
 _ALIKE = {"veth", "dummy"}  # kinds that are a NIC like any other
 _USUAL_METRIC = {4: 0, 6: 1024}
 _FLAGS = {"onlink", "linkdown", "dead", "pervasive", "offload", "rt_offload", "trap", "rt_trap"}
@@ -31,7 +32,7 @@ QUESTIONS = (_ROUTES[4], _ADDRESSES, _LINKS, _ROUTES[6], *_RULES.values())
 class Held:
     """An address that an interface has. `dynamic`: by DHCP or a router's advertisement; `secret`: a temporary one.
 
-    `peer`: what is at the other end, where it is not the subnet.
+    `peer`: what is at the other end, where it is not the subnet. `label`: a name of its own, '' where it is the NIC's.
     """
 
     cidr: CidrAddress
@@ -39,6 +40,7 @@ class Held:
     temporary: bool = False
     deprecated: bool = False
     peer: Subnet | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Interface:
     """`kind`: '' for a NIC, else as the kernel has it (vlan, bridge, bond, …); None where that is not known.
 
     `below`: what a VLAN or the like stands on; `part_of`: the bridge or bond that it is a port of. `held`: global
-    addresses, IPv4 first, otherwise in the guest's order. `of_link`: of IPv4, those that are for the link or the guest
-    itself alone.
+    addresses, IPv4 first, otherwise in the guest's order. `of_link`: of IPv4, those of another scope (link, host, a
+    number).
     """
 
     name: str
@@ -204,9 +206,9 @@ def _interface(entry: dict[str, Any], details: dict[str, Any] | None) -> Interfa
         vlan_protocol=str(data.get("protocol", "802.1Q")),
         is_up="UP" in entry.get("flags", ["UP"]),
         of_link=tuple(
-            str(address(each["local"]))
+            f"{address(each['local'])} of scope {each['scope']}"
             for each in entry.get("addr_info", [])
-            if each["family"] == "inet" and each.get("scope") in ("link", "host")
+            if each["family"] == "inet" and each.get("scope", "global") not in _OF_THE_WORLD
         ),
     )
 
@@ -218,7 +220,7 @@ def _all_held(entry: dict[str, Any]) -> tuple[Held, ...]:
 
 def _held(info: dict[str, Any]) -> Held | None:
     """Of those of the whole world, and of a site."""
-    if info.get("scope", "global") not in ("global", "site"):
+    if info.get("scope", "global") not in _OF_THE_WORLD:
         return None
     peer = str(info["address"]) if "address" in info else ""
     length = 32 if info["family"] == "inet" else 128
@@ -227,6 +229,7 @@ def _held(info: dict[str, Any]) -> Held | None:
         dynamic=bool(info.get("dynamic")),
         temporary=bool(info.get("temporary")),
         deprecated=bool(info.get("deprecated")),
+        label=str(info.get("label", "")),
         peer=ip_network(f"{address(peer)}/{info['prefixlen']}", strict=False) if peer else None,
     )
 

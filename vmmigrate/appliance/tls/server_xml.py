@@ -17,6 +17,7 @@ from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.limits import TOMCAT_PROPERTIES, TOMCAT_VALUE
 from vmmigrate.reading import whole
 
+_WITHOUT_OFFSET = tuple(f"tomcat{number}" for number in range(5, 9))  # they pass over what they do not know
 _DEEPEST = TOMCAT_PROPERTIES.most
 _LONGEST = TOMCAT_VALUE.most
 _PROPERTY = re.compile(r"\$\{([^${}]+)\}")
@@ -63,7 +64,8 @@ def _connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
             if "${" in value:
                 known = known or _properties(shell, software)
                 element.set(name, _filled(value, known))
-    if offset := whole(server.get("portOffset", "")):
+    offset = 0 if software.units.web in _WITHOUT_OFFSET else whole(server.get("portOffset", ""))
+    if offset:
         for connector in found:
             if port := port_of(connector):
                 connector.set("port", str(port + offset))
