@@ -157,6 +157,16 @@ MAIL_LOG_IDS = Limit(
 MAIL_LOG_LINES = Limit(
     "lines of the log about carried mail", "a guest", 20_000, "things", "the earliest are left out, and that is said"
 )
+MAIL_TAKEN_LINES = Limit(
+    "lines of the log about all mail that came and went",
+    "a guest",
+    2_000_000,
+    "things",
+    "a million messages; the earliest are left out, and that is said",
+)
+MAIL_TAKEN_NAMED = Limit(
+    "messages that have not left, by their log", "a guest", 20_000, "things", "the rest is counted, and that is said"
+)
 ZIP_DIRECTORY = Limit("the directory of a zip", "an archive", 8 << 20, "bytes", "some hundred thousand members")
 ARCHIVE_LISTED = Limit(
     "members, and oddities, that are listed by name", "an archive", 200, "things", "the rest is counted"

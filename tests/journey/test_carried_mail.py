@@ -44,7 +44,24 @@ def test_what_waits_is_carried_and_delivered_by_the_new_gateway(waiting: Story) 
     finished = waiting.finish()
     assert "2 carried, 1 held" in finished.out
     each = f"{2 * len(TO)} sent, 0 bounced, {len(TO)} waiting there, 0 unaccounted"
-    assert f"of the mail that was carried, 3 messages, by recipients: {each}" in " ".join(finished.out.split())
+    said = " ".join(finished.out.split())
+    assert f"of the mail that was carried, 3 messages, by recipients: {each}" in said
+    assert "has taken, 2 messages: 2 delivered or returned, 0 waiting there, 0 unaccounted" in said
+
+
+def test_what_the_new_gateway_took_itself_is_in_the_account(story: Story) -> None:
+    """Nothing was carried: what it has taken since it is open leaves it, waits in it, or is named."""
+    assert story.migrate().status == DONE
+    root = story.lab.root_of(moving.new(story).id)
+    gone, waits, lost = (mailspool.put(root, SENDER, TO, name, queue="deferred") for name in ("one", "two", "three"))
+    for each in (gone, waits, lost):
+        mailspool.note_taken(root, each)
+    mailspool.note(root, gone)
+    for each in (gone, lost):
+        mailspool.drop(root, each)
+    said = " ".join(story.finish().out.split())
+    assert "has taken, 3 messages: 1 delivered or returned, 1 waiting there, 1 unaccounted" in said
+    assert f"neither in its queue nor in its log: {lost.id}" in said
 
 
 def test_what_nobody_knows_of_is_named(waiting: Story) -> None:

@@ -26,7 +26,7 @@ from vmmigrate.appliance.net import ifupdown, interfaces_file
 from vmmigrate.appliance.net.iptables import Iptables
 from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.appliance.postconf import expanded
-from vmmigrate.appliance.queues import outcomes
+from vmmigrate.appliance.queues import outcomes, taken
 from vmmigrate.appliance.ssh import sudo
 from vmmigrate.appliance.tls import chains, derivation, pkcs12, server_xml
 from vmmigrate.appliance.tls import keys as tls_keys
@@ -163,6 +163,21 @@ def test_the_log_of_carried_mail_is_read_once_and_what_is_left_out_is_known() ->
     assert [len(argv[4].split()) for argv in shell.asked] == [most("MAIL_LOG_IDS")] * 2
     assert {argv[6] for argv in shell.asked} == {str(most("MAIL_LOG_LINES"))}
     assert shell.seconds == [most("MAIL_LOG")] * 2
+
+
+@twin("MAIL_TAKEN_LINES", "MAIL_TAKEN_NAMED")
+def test_the_log_of_all_mail_is_counted_in_the_guest_and_what_is_left_out_is_known() -> None:
+    """The guest's own `tail` and awk bound it: they are given the numbers."""
+
+    class Counting(Answering):
+        def run(self, argv: Sequence[str], **how: Any) -> Result:
+            said = super().run(argv, **how)
+            return said if "vmmigrate-mail-taken" in argv else Result(0, "", "")
+
+    for counted, cut in ((f"{most('MAIL_TAKEN_LINES')} 9 9 0", True), ("9 9 8 0", True), ("9 9 9 0", False)):
+        shell = Counting(counted)
+        assert taken.account(shell, 0).cut is cut  # type: ignore[arg-type]
+        assert tuple(shell.asked[0][-2:]) == (str(most("MAIL_TAKEN_LINES")), str(most("MAIL_TAKEN_NAMED")))
 
 
 @twin("SUDO")

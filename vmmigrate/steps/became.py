@@ -1,10 +1,10 @@
-"""Before a run is finished: what became of the mail that was carried, by recipient, as the new gateway's log says."""
+"""Before a run is finished: what became of the mail that was carried, and of all that the new gateway has taken."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from hypervisors import Problem
-from vmmigrate.appliance.queues import listing, manifest, outcomes
+from vmmigrate.appliance.queues import listing, manifest, outcomes, taken
 from vmmigrate.appliance.queues.manifest import Line
 from vmmigrate.appliance.queues.outcomes import BOUNCED, HANDED, SENT, Outcomes
 from vmmigrate.facts import CarriedMail, Opened
@@ -12,21 +12,41 @@ from vmmigrate.run.stage import Run
 
 _WAITS, _UNKNOWN = "waiting there", "unaccounted"
 _CUT = "; not all of its log was looked at: there is more than is read, so some of the unaccounted may be in it"
+_CARRIED, _TAKEN = "the mail that was carried", "the mail that the new gateway has taken itself"
 _NAMED = 20  # ids in a remark
 
 
 def say(run: Run) -> None:
     """The list of what was carried goes with the run's key, so it is the last moment. It stops nothing."""
     carried = run.facts.find(CarriedMail)
-    if carried is None or not carried.messages:
-        return
+    if carried is not None and carried.messages:
+        _say(run, _CARRIED, _in_words)
+    if run.facts.find(Opened) is not None:
+        _say(run, _TAKEN, _taken_in_words)
+
+
+def _say(run: Run, what: str, in_words: Callable[[Run], str]) -> None:
     if not run.doors.is_at_hand(run.doors.new):
-        run.remark("what became of the mail that was carried was not looked at: a password would have to be typed")
+        run.remark(f"what became of {what} was not looked at: a password would have to be typed")
         return
     try:
-        run.remark(_in_words(run))
+        run.remark(in_words(run))
     except Problem as problem:
-        run.remark(f"what became of the mail that was carried could not be looked at: {problem}")
+        run.remark(f"what became of {what} could not be looked at: {problem}")
+
+
+def _taken_in_words(run: Run) -> str:
+    """All that its Postfix has had: what was carried too, and what a filter gave back, which counts once more."""
+    found = taken.account(run.new_shell, run.facts.of(Opened).opened_at)
+    deleted = f", {found.deleted} deleted by hand" if found.deleted else ""
+    said = f"{found.left} delivered or returned{deleted}, {found.waiting} waiting there"
+    unknown = f"{len(found.unaccounted)} unaccounted{_named(found.unaccounted)}{_CUT if found.cut else ''}"
+    return f"of all mail that {run.plan.new_name} has taken, {found.all} messages: {said}, {unknown}"
+
+
+def _named(ids: tuple[str, ...]) -> str:
+    more = " …" if len(ids) > _NAMED else ""
+    return f"; neither in its queue nor in its log: {', '.join(ids[:_NAMED])}{more}" if ids else ""
 
 
 def _in_words(run: Run) -> str:
@@ -39,10 +59,8 @@ def _in_words(run: Run) -> str:
     words = (SENT, *([HANDED] if number[HANDED] else ()), BOUNCED, _WAITS, _UNKNOWN)
     said = ", ".join(f"{number[each]} {each}" for each in words)
     ids = tuple(dict.fromkeys(queue_id for queue_id, outcome in found if outcome == _UNKNOWN))
-    more = " …" if len(ids) > _NAMED else ""
-    named = f"; neither in its queue nor in its log: {', '.join(ids[:_NAMED])}{more}" if ids else ""
     cut = _CUT if known.cut else ""
-    return f"of the mail that was carried, {len(lines)} messages, by recipients: {said}{named}{cut}"
+    return f"of the mail that was carried, {len(lines)} messages, by recipients: {said}{_named(ids)}{cut}"
 
 
 def _queue(run: Run) -> str:
