@@ -8,7 +8,7 @@ LAB := $(SUDO) $(PY) -m fixtures.lab
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix updates demo lab-up lab-down man docs powershell bench clean
+.PHONY: help setup lint check quick test faults fuzz lock audit mutants matrix long demo lab-up lab-down man docs powershell bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,8 @@ mutants: setup ## Try small errors of the product on a copy of the tree: which t
 matrix: setup ## Migrate a real guest of each network stack and firmware, and print the table (slow; VARIANT=efi: one of them)
 	@$(SUDO) $(PY) -m fixtures.demo.matrix $(VARIANT)
 
-updates: setup ## Update the packages of a real guest: scripts that fail, kills, restarts, each way back (slow)
-	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m "lab and long" --durations=20 tests/lab
+long: setup ## The tests of minutes on real guests, with mail all the while: updates, switches, kills, restarts, each way back (TEST=test_update: one file)
+	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m "lab and long" --durations=20 tests/lab$(if $(TEST),/$(TEST).py)
 
 demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator, hyperv: a stand-in host; SCENARIO=update: its packages)
 	@$(if $(filter vmware esxi hyperv,$(HYPERVISOR)),,$(SUDO)) $(PY) -m fixtures.demo $(if $(HYPERVISOR),--hypervisor $(HYPERVISOR)) $(if $(SCENARIO),--scenario $(SCENARIO))
