@@ -3,7 +3,17 @@
 import json
 from dataclasses import asdict
 
-from benchmarks import carry, guest_commands, help_time, local_upload, many_machines, ova_put, remote_upload, sftp_put
+from benchmarks import (
+    carry,
+    cutover,
+    guest_commands,
+    help_time,
+    local_upload,
+    many_machines,
+    ova_put,
+    remote_upload,
+    sftp_put,
+)
 
 
 def main() -> None:
@@ -16,6 +26,7 @@ def main() -> None:
         *sftp_put.measure(),
         *many_machines.measure(),
         *carry.measure(),
+        *cutover.measure(),
     ]
     print(f"{'figure':<30} {'value':>10} {'unit':<8} {'ratio':>7}  peer")
     for figure in figures:
