@@ -4,7 +4,6 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -133,7 +132,7 @@ def test_dependencies_come_from_the_repositories_of_the_host(tale: Tale, tmp_pat
     """They are fetched before anything stops: nobody serves them any more when they are installed."""
     new = needing_another(tmp_path / "new", tale.host)
     server = _serving(tale.host.root)
-    with closing(server):
+    with server:
         forth_and_back_with_another(tale, new, server.shutdown)
 
 
