@@ -395,6 +395,14 @@ def test_what_stands_behind_a_resolver_is_said_by_the_one_who_runs_it(stub: str,
     assert bool(found.stub) is not behind
 
 
+@pytest.mark.parametrize("blank", [" ", "\t"])
+def test_an_indented_line_of_resolv_conf_says_nothing(blank: str) -> None:
+    """As glibc reads it: its resolver has one server then."""
+    resolv = f"{blank}nameserver 192.0.2.54\n{blank}search x.test\n{blank}options rotate\n{RESOLV}"
+    found = guest([nic("eth0", "192.0.2.10/24")], [GATE], resolv).resolvers
+    assert ([str(each) for each in found.servers], found.search, found.not_read) == (["192.0.2.53"], (), ())
+
+
 def test_a_resolver_of_its_own_is_known_as_one() -> None:
     network = guest(
         [nic("eth0", "192.0.2.10/24")],

@@ -21,6 +21,7 @@ DROP_IN = "/etc/systemd/resolved.conf.d/vmmigrate.conf"
 _RESOLVED = ("systemctl", "is-active", "systemd-resolved")
 _DOMAINS = ("resolvectl", "domain")
 QUESTIONS = (*(("cat", path) for path in (RESOLV, *BEHIND)), _RESOLVED, _DOMAINS, question("resolvconf"))
+_SIGN = re.compile("[#;]")  # of a comment
 _META = FileMeta("0644", "root", "root")
 T = TypeVar("T")
 
@@ -75,8 +76,8 @@ def _behind(text: str, stub: tuple[Address, ...]) -> tuple[str, ...]:
 
 
 def parsed(text: str) -> Resolvers:
-    """A resolv.conf. The last `search` or `domain` counts [resolv.conf(5)]."""
-    lines = [words for line in text.split("\n") if (words := re.split(r"[#;]", line)[0].split())]
+    """A resolv.conf. The last `search` or `domain` counts, and no line that is indented [resolv.conf(5)]."""
+    lines = [words for line in text.split("\n") if not line[:1].isspace() and (words := _SIGN.split(line)[0].split())]
     servers, wrong = _each(address, [words[1] for words in lines if words[0] == "nameserver" and words[1:]])
     names: list[str] = next((words[1:] for words in reversed(lines) if words[0] in ("search", "domain")), [])
     search, bad = _each(domain, [name for name in names if name != "."])
