@@ -9,6 +9,7 @@ from stacked import Guest, booted
 from fixtures.lab.cabled import LEASE
 from fixtures.lab.stacks import IFUPDOWN
 from hypervisors import NotYet, TlsTrust, fetch_leaf, fingerprint_of, wait_for
+from vmmigrate.appliance import mailports
 from vmmigrate.appliance.mail import banner
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.tls.handshake import served
@@ -77,6 +78,41 @@ def test_a_closed_intake_resets_each_familys_new_sessions_and_no_other(free: Gue
         with session, session.makefile("rb") as answers:
             session.sendall(b"NOOP\r\n")
             assert [answers.readline()[:4], answers.readline()[:4]] == [b"220 ", b"250 "]
+
+
+def test_the_intake_is_closed_at_every_port_that_master_cf_gives_mail_by(free: Guest) -> None:
+    """Submission by 465 and 587, and one more by a number; 10099 stays open: mail under way comes back by it."""
+    master = "submission inet n - n - - smtpd\nsmtps inet n - n - - smtpd\n192.0.2.10:2525 inet n - n - - smtpd\n"
+    ports = mailports.read(f"{master}127.0.0.1:10099 inet n - n - 10 smtpd\n").all
+    assert set(ports) == {25, 465, 587, 2525}
+    free.root(f"exec setsid -f python3 -c '{_LISTENS}' </dev/null >/dev/null 2>&1")
+    try:
+        aims = [(at, port) for at in LIVE for port in (465, 587, 2525, 10099)]
+        wait_for("listeners", lambda: _all_take(free, aims), timeout=30, clears="see cabled.log", pause=0.2)
+        firewall.close_intake(free.shell, firewall.lay_intake(free.shell, ports=ports))
+        assert {aim: free.connects(*aim) for aim in aims} == {
+            (at, port): "answered" if port == 10099 else RESET for at, port in aims
+        }
+    finally:
+        free.root("kill $(cat /run/listens.pid)")
+
+
+_LISTENS = """
+import os, selectors, socket
+chosen = selectors.DefaultSelector()
+for port in (465, 587, 2525, 10099):
+    listening = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    chosen.register(listening, selectors.EVENT_READ)
+open("/run/listens.pid", "w").write(str(os.getpid()))
+while True:
+    for key, _ in chosen.select():
+        key.fileobj.accept()[0].close()
+"""
+
+
+def _all_take(guest: Guest, aims: list[tuple[str, int]]) -> None:
+    if late := [aim for aim in aims if guest.connects(*aim) != "answered"]:
+        raise NotYet(f"{late} take no connection")
 
 
 def seen(guest: Guest) -> dict[str, set[str]]:

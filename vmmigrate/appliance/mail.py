@@ -26,7 +26,7 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.appliance.queues import listing
 from vmmigrate.appliance.queues.listing import Queues
-from vmmigrate.appliance.smtp import Smtp
+from vmmigrate.appliance.smtp_begun import begun
 from vmmigrate.errors import QueueHoldsMail
 from vmmigrate.reading import whole
 
@@ -127,7 +127,7 @@ def ports_of(look: LookingShell, *more: int) -> MailPorts:
 def banner(host: str, port: int = 25, *, timeout: float = 10.0, dial: Dial = dial_straight) -> str:
     """The greeting without its code ('mailgw.example.test ESMTP CipherMail'). Raises Unreachable."""
     try:
-        with closing(Smtp(host, port, dial(host, port, timeout), timeout)) as smtp:
+        with closing(begun(host, port, dial, timeout)) as smtp:
             return _said(smtp.greeting)
     except smtplib.SMTPConnectError as error:
         raise Unreachable(

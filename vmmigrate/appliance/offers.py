@@ -7,11 +7,11 @@ from contextlib import closing
 from hypervisors import Dial, Unreachable
 from hypervisors.wire import bracketed, plainly
 from vmmigrate.appliance.smtp import Smtp
+from vmmigrate.appliance.smtp_begun import IMPLICIT_TLS, begun
 from vmmigrate.appliance.tls.handshake import reading_context
 from vmmigrate.offered import Offered
 from vmmigrate.reading import whole
 
-IMPLICIT_TLS = 465
 SUBMISSION = (IMPLICIT_TLS, 587)
 STRANGER = "postmaster@example.invalid"  # a domain that never is anybody's (RFC 2606)
 _PATIENCE = 10.0  # seconds: postscreen keeps a client that it does not know waiting for six
@@ -20,10 +20,7 @@ _PATIENCE = 10.0  # seconds: postscreen keeps a client that it does not know wai
 def ask(host: str, port: int, recipients: Mapping[str, str], dial: Dial) -> Offered:
     """`recipients`: what each stands for → its address. The session is reset before it ends. Raises Unreachable."""
     try:
-        plain = dial(host, port, _PATIENCE)
-        if port == IMPLICIT_TLS:
-            plain = reading_context().wrap_socket(plain, server_hostname=None)
-        with closing(Smtp(host, port, plain, _PATIENCE)) as smtp:
+        with closing(begun(host, port, dial, _PATIENCE)) as smtp:
             return _asked(smtp, port, recipients)
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable(

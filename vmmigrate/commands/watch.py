@@ -21,7 +21,7 @@ def watch(
         typer.Option(
             metavar="KIND:PORT",
             help="What to ask: smtp, starttls, smtps or https, each with its port; may be repeated."
-            " [default: smtp:25, and of starttls:25, https:443, https:8443 those that answer]",
+            " [default: smtp:25, and of starttls:25, smtps:465, starttls:587, https:443, https:8443 those that answer]",
         ),
     ] = None,
     seconds: Annotated[

@@ -47,6 +47,6 @@ def refuse_unseen(run: Run) -> None:
 
 
 def ports(run: Run) -> tuple[int, ...]:
-    """The usual ports and those in the settings."""
+    """The usual ports, those in the settings, and what the old gateway serves elsewhere: `verify` asks for each."""
     named = (run.settings.new.ssh.port, run.settings.old.smtp_port)
-    return tuple(sorted({*firewall.MANAGED_PORTS, *named}))
+    return tuple(sorted({*firewall.MANAGED_PORTS, *named, *run.facts.of(OldState).ports}))

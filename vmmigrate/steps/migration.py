@@ -34,7 +34,7 @@ from vmmigrate.steps import (
     service,
 )
 from vmmigrate.steps import open as open_
-from vmmigrate.watch.asking import Service
+from vmmigrate.watch.asking import PAGES, of_mail
 
 
 def _takes_all(plan: Plan, state: RunState) -> Iterator[str]:
@@ -223,10 +223,7 @@ def outside(run: Run) -> Outside | None:
     """The services at the gateway's address. None: the settings say no, or it is reached by a jump host alone."""
     if not run.settings.outage.watch or run.settings.old.via is not None:
         return None
-    port = run.settings.old.smtp_port
-    asked = (Service("smtp", port), Service("starttls", port, expected=False))
-    pages = (Service("https", 443, expected=False), Service("https", 8443, expected=False))
-    return Outside(run.plan.identity.host, (*asked, *pages), run.clocks.wall)
+    return Outside(run.plan.identity.host, (*of_mail(run.settings.old.smtp_port), *PAGES), run.clocks.wall)
 
 
 def makes_vm(state: RunState) -> bool:

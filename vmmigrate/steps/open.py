@@ -190,6 +190,10 @@ def _close_intake(run: Run, shell: Shell, *, asked: bool) -> None:
     """`asked`: it holds no mail that would not leave, or that may stay behind."""
     if not asked and not carry_back.carries(run):
         refuse_stuck_mail(shell, _QUEUES)
+    _close_every_port(run, shell)
+
+
+def _close_every_port(run: Run, shell: Shell) -> None:
     ports = mail.ports_of(looking(shell), run.settings.old.smtp_port)
     firewall.close_intake(shell, firewall.lay_intake(shell, ports=ports.all))
 
@@ -201,7 +205,7 @@ def _close_unplugged(run: Run, *, boots: bool = False) -> None:
         shell = run.new_shell
         if boots:
             run.wait_for_answer(name, lambda: boot_id(shell), timeout=run.settings.limits.boot, clears=BOOTS)
-        firewall.close_intake(shell, firewall.lay_intake(shell))
+        _close_every_port(run, shell)
         waiting = mail.queues(shell)
         firewall.isolate(shell, isolate.allowed(run), isolate.ports(run))
         if carry_back.carries(run):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hypervisors import Dial, dial_straight
 from hypervisors.wire import bracketed
 from vmmigrate.appliance import mail
+from vmmigrate.appliance.smtp_begun import IMPLICIT_TLS
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.errors import UsageProblem
 from vmmigrate.reading import whole
@@ -41,7 +42,7 @@ class Kind:
 KINDS = {
     "smtp": Kind(_greeting, OFTEN, 25),
     "starttls": Kind(_after_starttls, RARELY, 25),
-    "smtps": Kind(_at_once, RARELY, 465),
+    "smtps": Kind(_at_once, RARELY, IMPLICIT_TLS),
     "https": Kind(_at_once, RARELY, 443),
 }
 
@@ -67,12 +68,17 @@ class Service:
         return KINDS[self.kind].ask(host, self.port, timeout, dial)
 
 
-USUAL = (
-    Service("smtp", 25),
-    Service("starttls", 25, expected=False),
-    Service("https", 443, expected=False),
-    Service("https", 8443, expected=False),
-)
+PAGES = (Service("https", 443, expected=False), Service("https", 8443, expected=False))
+
+
+def of_mail(port: int) -> tuple[Service, ...]:
+    """Of a gateway that takes mail at `port`. There alone a greeting is asked for; submission shows handshakes."""
+    after = () if port == IMPLICIT_TLS else (Service("starttls", port, expected=False),)
+    submission = (Service("smtps", IMPLICIT_TLS, expected=False), Service("starttls", 587, expected=False))
+    return tuple(dict.fromkeys((Service("smtp", port), *after, *submission)))
+
+
+USUAL = (*of_mail(25), *PAGES)
 
 
 def service_of(text: str) -> Service:

@@ -290,6 +290,16 @@ def test_iptables_jumps_once_and_not_at_all_after_lifting() -> None:
     assert shell.jumps == set()
 
 
+def test_no_rule_of_iptables_names_more_ports_than_multiport_takes() -> None:
+    many = tuple(range(2000, 2040))
+    for rules in (iptables.isolation(OURS, many, v6=False), iptables.intake(OURS, many)):
+        listed = [
+            line.partition("--dports ")[2].split()[0].split(",") for line in rules.splitlines() if "dports" in line
+        ]
+        assert {int(port) for ports in listed for port in ports} == set(many)
+        assert max(map(len, listed)) <= 15
+
+
 def test_iptables_rules() -> None:
     assert (
         iptables.intake(OURS)

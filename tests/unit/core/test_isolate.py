@@ -39,6 +39,13 @@ def test_who_is_let_in(tmp_path: Path, old: OldState, seen_as: str | None, allow
     assert isolate.allowed(made) == allowed
 
 
+def test_every_port_that_the_old_gateway_serves_may_be_asked_of_the_isolated_one(tmp_path: Path) -> None:
+    """Else `verify` would miss there what the image does serve."""
+    ports = isolate.ports(run(tmp_path, replace(OLD, ports=(25, 2465, 8443))))
+    assert {22, 25, 465, 587, 2465, 8443} <= set(ports)
+    assert ports == tuple(sorted(set(ports)))
+
+
 @pytest.mark.parametrize("workstation", [LIVE, ""], ids=["direct", "jump host"])
 def test_another_word_of_the_old_gateway_stops_the_run(tmp_path: Path, workstation: str) -> None:
     made = run(tmp_path, replace(OLD, workstation=workstation, seen_as=SAID))

@@ -18,7 +18,7 @@ from vmmigrate.alone.watch import Turn, Turns
 from vmmigrate.cli import app
 from vmmigrate.errors import UsageProblem
 from vmmigrate.show.watch import turn_line
-from vmmigrate.watch.asking import USUAL, Service, service_of
+from vmmigrate.watch.asking import USUAL, Service, of_mail, service_of
 from vmmigrate.watch.prober import Prober, _ticks
 from vmmigrate.watch.samples import LISTED, Change, Gap, Sample, Seen, Tally, seen
 
@@ -121,6 +121,22 @@ def test_what_is_no_service(text: str) -> None:
 def test_services_by_kind_alone_or_with_a_port() -> None:
     assert service_of("smtps") == Service("smtps", 465)
     assert service_of("https:8443") == Service("https", 8443)
+
+
+@pytest.mark.parametrize(
+    ("port", "asked"),
+    [
+        (25, ["smtp:25", "starttls:25", "smtps:465", "starttls:587"]),
+        (2525, ["smtp:2525", "starttls:2525", "smtps:465", "starttls:587"]),
+        (587, ["smtp:587", "starttls:587", "smtps:465"]),
+        (465, ["smtp:465", "smtps:465", "starttls:587"]),  # no STARTTLS where TLS comes first
+    ],
+)
+def test_of_a_gateways_mail_every_port_that_takes_it_is_asked(port: int, asked: list[str]) -> None:
+    services = of_mail(port)
+    assert [str(each) for each in services] == asked
+    assert [each for each in services if each.expected] == [Service("smtp", port)]
+    assert sum(1 / each.every for each in services) <= 6  # a second: each is a line in its log
 
 
 def test_each_service_is_asked_at_its_own_distance() -> None:

@@ -100,14 +100,13 @@ class Iptables:
 
 def isolation(allowed: tuple[str, ...], ports: tuple[int, ...], *, v6: bool) -> str:
     """Allow traffic only with `allowed`; chains that end in a verdict for every packet."""
-    listed = ",".join(map(str, ports))
     into, through, out = (_chain(ISOLATION, hook) for hook in _HOOKS[ISOLATION])
     icmp = "ipv6-icmp" if v6 else "icmp"
     link_in, link_out = _link(v6=v6)
     rules = {
         into: [
             "-i lo -j ACCEPT",
-            *(f"-s {a} -p tcp -m multiport --dports {listed} -j ACCEPT" for a in allowed),
+            *(f"-s {a} {each} -j ACCEPT" for a in allowed for each in _dports(ports)),
             *(f"-s {a} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT" for a in allowed),
             *(f"-s {a} -p {icmp} -j ACCEPT" for a in allowed),
             *link_in,

@@ -17,6 +17,7 @@ from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, Installing, O
 from vmmigrate.steps.update.host import plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
 from vmmigrate.watch.asking import Service as Asked
+from vmmigrate.watch.asking import of_mail
 
 
 def _takes(plan: UpdatePlan, state: RunState) -> Iterator[str]:
@@ -91,7 +92,7 @@ def outside(run: Run) -> Outside | None:
     """Who asks its services meanwhile; None: the settings say no, or it is reached by a jump host alone."""
     if not run.settings.outage.watch or run.settings.old.via is not None:
         return None
-    asked = (Asked("smtp", run.settings.old.smtp_port), Asked("https", 8443, expected=False))
+    asked = (*of_mail(run.settings.old.smtp_port), Asked("https", 8443, expected=False))
     return Outside(plan_of(run).host, asked, run.clocks.wall)
 
 

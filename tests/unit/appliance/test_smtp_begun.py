@@ -1,0 +1,76 @@
+"""At 465 TLS comes before the greeting: with real sockets and a real handshake."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fixtures.appliance import seed
+from hypervisors import Dial, Unreachable, dial_straight
+from vmmigrate.appliance import offers
+from vmmigrate.appliance.mail import banner
+from vmmigrate.watch.asking import service_of
+
+
+@pytest.fixture
+def wrapped(tmp_path: Path) -> Iterator[Dial]:
+    """Dials a server with TLS from the start, whatever port is asked for."""
+    pem = tmp_path / "tls.pem"
+    pem.write_bytes(seed.smtp_pem())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=_serve, args=(listening, context), daemon=True)
+        serving.start()
+        yield lambda host, port, timeout: dial_straight("127.0.0.1", listening.getsockname()[1], timeout)
+        listening.shutdown(socket.SHUT_RDWR)
+        serving.join(10)
+
+
+def _serve(listening: socket.socket, context: ssl.SSLContext) -> None:
+    with suppress(OSError):  # of the listening socket: the test is over
+        while True:
+            plain, _ = listening.accept()
+            with suppress(OSError), context.wrap_socket(plain, server_side=True) as tls:  # a client that goes away
+                _session(tls)
+
+
+def _session(tls: ssl.SSLSocket) -> None:
+    tls.sendall(b"220 mailgw.example.test ESMTP CipherMail\r\n")
+    for line in tls.makefile("rb"):
+        word = line.split()[0].upper()
+        answers = {b"EHLO": b"250-mailgw\r\n250-AUTH PLAIN\r\n250 SIZE 100\r\n", b"RCPT": b"554 5.7.1 no\r\n"}
+        tls.sendall(answers.get(word, b"250 ok\r\n"))
+
+
+def test_the_greeting_is_read_behind_the_handshake(wrapped: Dial) -> None:
+    assert banner("mailgw", 465, timeout=5, dial=wrapped) == "mailgw.example.test ESMTP CipherMail"
+
+
+def test_what_it_offers_is_asked_there(wrapped: Dial) -> None:
+    seen = offers.ask("mailgw", 465, {"any": offers.STRANGER}, wrapped)
+    assert (seen.keywords["auth"].strip(), seen.keywords["size"], seen.answers) == ("PLAIN", "100", {"any": 554})
+    assert seen.secured == {}
+
+
+@pytest.mark.parametrize("kind", ["smtp", "smtps"])
+def test_the_prober_knows_it(wrapped: Dial, kind: str) -> None:
+    assert service_of(f"{kind}:465").ask("mailgw", wrapped, 5.0)
+
+
+def test_a_server_without_tls_there_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def dial(host: str, port: int, timeout: float) -> socket.socket:
+            ours = dial_straight("127.0.0.1", listening.getsockname()[1], timeout)
+            theirs, _ = listening.accept()
+            theirs.sendall(b"220 mailgw ESMTP\r\n")
+            theirs.close()
+            return ours
+
+        with pytest.raises(Unreachable, match="no SMTP at mailgw:465"):
+            banner("mailgw", 465, timeout=5, dial=dial)
