@@ -1,6 +1,7 @@
 """What differs stops the switch until the operator accepts it or fixes it; nothing is lost by that."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -44,6 +45,27 @@ def cutover(story: Story, *flags: str, stop: Stop | None = None) -> Told:
 def untouched(story: Story) -> bool:
     begun = ("begin", "close-intake") in story.recorded
     return story.live() == ["old"] and story.answers_the_world() and not begun
+
+
+def test_a_server_that_the_new_gateway_needs_and_that_is_silent_stops_the_switch(story: Story) -> None:
+    """It is asked from the old guest: nothing is let out of the new one, which stays isolated."""
+    with socket.socket() as closed, socket.create_server((story.lab.address, 0)) as smart:
+        closed.bind((story.lab.address, 0))
+        silent, port = closed.getsockname()[1], smart.getsockname()[1]
+        host = f"{story.lab.address}:{silent}"
+        told = story.migrate("--outgoing", f"{host},{story.lab.address}:{port}", switch={"accept": IDS})
+        assert (told.status, untouched(story)) == (ATTENTION, True), told.err
+        assert (
+            f"outgoing-other: {story.lab.address} port {silent}, asked from the old gateway: expected answers; seen: "
+            in told.err
+        )
+        assert f"port {port}, asked" not in told.err
+        assert told.err.rstrip().endswith("--accept outgoing-other")
+        assert "vmmigrate_isolation" in new_root(story).text("/etc/vmmigrate/isolation.nft")
+        told = resume(story, "--accept", f"{IDS},outgoing-other")
+    assert (told.status, story.live()) == (DONE, ["new"]), told.err
+    seen = [check for check in status(story)["checks"] if check["id"].startswith("outgoing-")]
+    assert sorted(check["verdict"] for check in seen) == ["fail", "pass"]
 
 
 def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story: Story) -> None:

@@ -78,6 +78,14 @@ AcceptOutage = Annotated[
         help="Where the old gateway changes to the last, prepare once more, its intake closed: no mail for minutes.",
     ),
 ]
+Outgoing = Annotated[
+    str | None,
+    typer.Option(
+        "--outgoing",
+        metavar="named,HOST:PORT,…",
+        help="Servers that must answer before the switch: those in the new gateway's settings; others.",
+    ),
+]
 TrustStaging = Annotated[bool, typer.Option("--trust-staging", help="INSECURE: trust the new VM's host key as seen.")]
 
 
@@ -98,6 +106,7 @@ class Given:
     accept: Accept = None
     budget: Budget = None
     accept_outage: AcceptOutage = False
+    outgoing: Outgoing = None
     trust_staging: TrustStaging = False
 
     def flags(self) -> dict[str, Any]:
@@ -110,5 +119,10 @@ class Given:
             "backup": {"file": self.backup_file},
             "mail": {"queue": self.queue},
             "limits": {"drain": self.drain},
-            "switch": {"accept": self.accept, "budget": self.budget, "accept_outage": self.accept_outage or None},
+            "switch": {
+                "accept": self.accept,
+                "budget": self.budget,
+                "accept_outage": self.accept_outage or None,
+                "outgoing": self.outgoing,
+            },
         }

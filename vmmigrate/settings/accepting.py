@@ -15,6 +15,11 @@ DECISIONS = {
     "first-account": "the account that the image's console had at first is still valid",
     "smtp-offers": "SMTP of the new gateway offers less than the old one's",
     "smtp-takes": "SMTP of the new gateway takes recipients that the old one refuses, or the other way round",
+    "outgoing-dns": "resolvers of the new gateway do not answer",
+    "outgoing-mail": "mail servers that the new gateway sends to do not answer",
+    "outgoing-lookups": "directories, databases or filters that the new gateway asks do not answer",
+    "outgoing-ntp": "clocks that the new gateway asks do not answer",
+    "outgoing-other": "other servers that you named do not answer",
     MPA_ERROR: "mail that the old mail agent could not handle stays in its error queue",
     MPA_UNKNOWN: "nobody knows what the old mail agent's queues hold: what is in them stays in the old VM",
 }

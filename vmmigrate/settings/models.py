@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from vmmigrate.settings.accepting import DECISIONS, MPA_ERROR, known, split
 from vmmigrate.settings.carrying import named
 from vmmigrate.settings.lengths import seconds
+from vmmigrate.settings.outgoing import servers
 from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
 from vmmigrate.settings.sources import FullPath, SecretSource, Strict
 
@@ -124,6 +125,12 @@ class SwitchSettings(Strict):
         default=None,
         gt=0,
         description="Seconds without mail that are permitted: spent before the new gateway is open, the run goes back.",
+    )
+    outgoing: Annotated[tuple[str, ...], BeforeValidator(split), AfterValidator(servers)] = Field(
+        examples=[["named", "proxy.example.com:3128"]],
+        default=(),
+        description="Servers that must answer before the switch, asked from the old gateway's place: named stands for"
+        " those in the new gateway's settings (resolvers, smart hosts, directories, clocks); others as HOST:PORT.",
     )
     accept_outage: bool = Field(
         default=False,

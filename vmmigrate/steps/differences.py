@@ -12,6 +12,7 @@ from vmmigrate.facts import OldState
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.accepting import DECISIONS
+from vmmigrate.steps import outgoing
 from vmmigrate.steps.comparing import Comparison, compare_all
 
 _AS_OLD = "as in the old gateway"
@@ -95,6 +96,7 @@ def _table(old: LookingShell, new: LookingShell) -> tuple[Comparison, ...]:
             _first_account,
             "delete it in the new console, or change its password",
         ),
+        *outgoing.table(old, new),
     )
 
 
