@@ -191,6 +191,13 @@ MAIN_CF_ASKED = Limit(
     "steps",
     "each default costs a command",
 )
+SERVERS_ASKED = Limit(
+    "servers that the settings name and that are asked whether they answer",
+    "a new guest",
+    200,
+    "things",
+    "a transport map leads to some dozen; forty silent ones take six seconds",
+)
 IPTABLES_JUMPS = Limit(
     "rules of ours that are deleted from one chain", "a guest", 100, "steps", "each crash may have left one"
 )

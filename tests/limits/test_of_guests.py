@@ -19,7 +19,7 @@ from tests.integration.odd_sshd import OddSshd
 from tests.limits.twin import Endless, most, steps, twin
 from tests.unit.appliance.small_ca import NOW, certificate, pair
 from vmmigrate.alone import tls_show
-from vmmigrate.appliance import asking, database, smtp, units
+from vmmigrate.appliance import asking, database, outgoing_named, smtp, units
 from vmmigrate.appliance.family import Software, Units
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import ifupdown, interfaces_file
@@ -93,6 +93,14 @@ def test_defaults_without_end_are_not_asked_for() -> None:
     with pytest.raises(ApplianceError, match="name too many others"):
         expanded(shell, {}, "".join(f"$n{n} " for n in range(500)))  # type: ignore[arg-type]
     assert len(shell.asked) == most("MAIN_CF_ASKED")
+
+
+@twin("SERVERS_ASKED")
+def test_servers_without_end_are_not_asked() -> None:
+    main = "".join(f"m{n} = inet:host{n}:1\n" for n in range(most("SERVERS_ASKED") + 1))
+    with pytest.raises(ApplianceError, match="its settings name 201 servers; 200 can be asked") as caught:
+        outgoing_named.named(LookingShell(Answering(main)), ())  # type: ignore[arg-type]
+    assert "--outgoing" in caught.value.hint
 
 
 # ---- network -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.outgoing import Kind, Server
 from vmmigrate.appliance.postconf import expanded
 from vmmigrate.errors import ApplianceError, CommandFailed
+from vmmigrate.limits import SERVERS_ASKED
 from vmmigrate.reading import whole
 
 OVERRIDES = ("postconf", "-P")
@@ -49,6 +50,11 @@ def named(look: LookingShell, resolvers: Iterable[str]) -> tuple[Server, ...]:
         *_clocks(look),
     ]
     apart = {(each.kind, each.host.lower(), each.port): each for each in reversed(found) if not _is_itself(each.host)}
+    if len(apart) > SERVERS_ASKED.most:
+        raise ApplianceError(
+            f"{look.host}: its settings name {len(apart)} servers; {SERVERS_ASKED.most} can be asked",
+            hint='name those that matter by HOST:PORT, in place of "named" (switch.outgoing, --outgoing)',
+        )
     return tuple(reversed(apart.values()))
 
 

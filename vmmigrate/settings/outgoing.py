@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from vmmigrate.reading import whole
 
 NAMED = "named"
-_MOST = 50  # each is asked at once
+_SERVERS = 50  # each is asked at once
 _ONE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?):([0-9]{1,5})")
 
 
 def servers(words: Iterable[str]) -> tuple[str, ...]:
     """Each once. Raises ValueError for what is neither `named` nor HOST:PORT."""
     given = tuple(dict.fromkeys(words))
-    if len(given) > _MOST:
-        raise ValueError(f"{len(given)} servers are named; {_MOST} can be asked")
+    if len(given) > _SERVERS:
+        raise ValueError(f"{len(given)} servers are named; {_SERVERS} can be asked")
     for each in given:
         if each != NAMED:
             host_and_port(each)
