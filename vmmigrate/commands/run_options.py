@@ -78,6 +78,14 @@ AcceptOutage = Annotated[
         help="Where the old gateway changes to the last, prepare once more, its intake closed: no mail for minutes.",
     ),
 ]
+TestMail = Annotated[
+    str | None,
+    typer.Option(
+        "--test-mail",
+        metavar="[FROM,]TO",
+        help="Hand the new gateway one message once it is open, and say what became of it.",
+    ),
+]
 Outgoing = Annotated[
     str | None,
     typer.Option(
@@ -107,6 +115,7 @@ class Given:
     budget: Budget = None
     accept_outage: AcceptOutage = False
     outgoing: Outgoing = None
+    test_mail: TestMail = None
     trust_staging: TrustStaging = False
 
     def flags(self) -> dict[str, Any]:
@@ -117,7 +126,7 @@ class Given:
             "new": {"staging": self.staging, "name": self.name, "trust_staging": self.trust_staging or None},
             "image": {"sha256": self.sha256},
             "backup": {"file": self.backup_file},
-            "mail": {"queue": self.queue},
+            "mail": {"queue": self.queue, "test": self.test_mail},
             "limits": {"drain": self.drain},
             "switch": {
                 "accept": self.accept,

@@ -17,6 +17,7 @@ from vmmigrate.settings.models import Settings
 FREE = (
     "limits",
     "switch",
+    "mail.test",
     "hypervisor.password",
     "hypervisor.fingerprint",
     "hypervisor.ca_file",

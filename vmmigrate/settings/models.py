@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from vmmigrate.settings import trial
 from vmmigrate.settings.accepting import DECISIONS, MPA_ERROR, known, split
 from vmmigrate.settings.carrying import named
 from vmmigrate.settings.lengths import seconds
@@ -93,6 +94,12 @@ class MailSettings(Strict):
         default="carry",
         description="Mail that waits in the old gateway when it is closed: carry it into the new one; leave it there;"
         " or refuse the switch, and go back.",
+    )
+    test: Annotated[str | None, AfterValidator(trial.known)] = Field(
+        examples=["postmaster@example.com"],
+        default=None,
+        description="Once the new gateway is open it is handed one message, and what became of it is said: ADDRESS,"
+        " which is sender and recipient, or FROM,TO. Left out: none.",
     )
 
 

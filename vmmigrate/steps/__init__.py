@@ -23,6 +23,7 @@ from vmmigrate.steps import (
     ready,
     restart,
     switch,
+    trial,
     verify,
     verify_live,
 )
@@ -272,6 +273,7 @@ CLOSE = Phase(
             changes=(Change("new", "the rest of the isolation removed"),),
         ),
         host_keys.STEP,
+        trial.STEP,
         Step(
             "notes",
             "Leave a note on both VMs",

@@ -13,6 +13,7 @@ from fixtures.appliance import seed
 from hypervisors import Dial, Unreachable, dial_straight
 from vmmigrate.appliance import offers
 from vmmigrate.appliance.mail import banner
+from vmmigrate.appliance.submitting import Answer, submit
 from vmmigrate.watch.asking import service_of
 
 
@@ -43,8 +44,14 @@ def _session(tls: ssl.SSLSocket) -> None:
     tls.sendall(b"220 mailgw.example.test ESMTP CipherMail\r\n")
     for line in tls.makefile("rb"):
         word = line.split()[0].upper()
-        answers = {b"EHLO": b"250-mailgw\r\n250-AUTH PLAIN\r\n250 SIZE 100\r\n", b"RCPT": b"554 5.7.1 no\r\n"}
-        tls.sendall(answers.get(word, b"250 ok\r\n"))
+        answers = {
+            b"EHLO": b"250-mailgw\r\n250-AUTH PLAIN\r\n250 SIZE 100\r\n",
+            b"DATA": b"451 4.3.0 late@example.net later\r\n",
+        }
+        if word == b"RCPT" and b"late@" not in line:
+            tls.sendall(b"554 5.7.1 <you@example.net> no\r\n")
+        else:
+            tls.sendall(answers.get(word, b"250 ok\r\n"))
 
 
 def test_the_greeting_is_read_behind_the_handshake(wrapped: Dial) -> None:
@@ -60,6 +67,14 @@ def test_what_it_offers_is_asked_there(wrapped: Dial) -> None:
 @pytest.mark.parametrize("kind", ["smtp", "smtps"])
 def test_the_prober_knows_it(wrapped: Dial, kind: str) -> None:
     assert service_of(f"{kind}:465").ask("mailgw", wrapped, 5.0)
+
+
+def test_a_message_that_it_refuses_is_said_without_the_address(wrapped: Dial) -> None:
+    """The recipient is refused first; one that says yes to it may still refuse the message."""
+    envelope = "me@example.com", "you@example.net"
+    assert submit("mailgw", 465, envelope, b"x\r\n", wrapped) == Answer("554 5.7.1 <the address> no")
+    taken = "me@example.com", "late@example.net"
+    assert submit("mailgw", 465, taken, b"x\r\n", wrapped) == Answer("451 4.3.0 the address later")
 
 
 def test_a_server_without_tls_there_does_not_answer() -> None:

@@ -41,6 +41,7 @@ from vmmigrate.model import Premise, plan_from_json, plan_to_json
 from vmmigrate.steps.accounts import AccountsMade
 from vmmigrate.steps.decide import Decided
 from vmmigrate.steps.migration import MIGRATE
+from vmmigrate.steps.trial import Trial
 
 GUEST = NewGuest(
     "198.51.100.100",
@@ -67,6 +68,7 @@ ONE_OF_EACH = (
     TlsInstalled((TlsPort("SMTP", 25, True, {"RSA": "a" * 64, "ECDSA": "b" * 64}),)),
     Verified((PASSED, FAILED), ("myhostname",)),
     Decided((PASSED, FAILED)),
+    Trial(2.0, "sent"),
     VerifiedLive((PASSED,)),
     Intake(1.5, "3f8a", ("fetchmail",)),
     ConsoleClosed(1.25, "a-boot"),

@@ -125,6 +125,7 @@ def test_a_scope_covers_recorded_steps(tmp_path: Path) -> None:
         "open",
         "tidy",
         "host-keys",
+        "test-mail",
         "notes",
     )
 
