@@ -1,17 +1,19 @@
 """The new guest's isolation and a closed intake, loaded by a real kernel, hold for IPv6 as for IPv4."""
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stacked import Guest, booted
+from stacked import LIVE_NIC, Guest, booted
 
 from fixtures.lab.cabled import LEASE
 from fixtures.lab.stacks import IFUPDOWN
 from hypervisors import NotYet, TlsTrust, fetch_leaf, fingerprint_of, wait_for
 from vmmigrate.appliance import mailports
 from vmmigrate.appliance.mail import banner
-from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.net import firewall, network
+from vmmigrate.appliance.port import Result
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.appliance.web.locating import find_console
 
@@ -21,6 +23,7 @@ LIVE = {"192.0.2.10": "192.0.2.1", "2001:db8:2::10": "2001:db8:2::1"}  # the gue
 STAGED = {LEASE: "198.51.100.1", "2001:db8:51::10": "2001:db8:51::1"}
 LINK_LOCAL = "fe80::5054:ff:fe0a:b00"  # as the kernel makes it of eth0's MAC
 PORTS = (22, 25, 8443)
+OTHER = "02:00:00:00:00:66"
 SILENT, RESET = "timed out", "[Errno 111] Connection refused"
 # To an address of ours that is not allowed: rejected at once by its own kernel.
 SPEAKS = ("python3", "-c", "import socket; socket.create_connection(('2001:db8:2::1', 25), 5)")
@@ -134,3 +137,47 @@ def test_isolated_it_is_reached_by_a_link_local_address_and_its_zone(free: Guest
     assert served(address, 25, starttls=True).chain
     assert free.connects(LEASE, 22) == SILENT
     firewall.remove_isolation(shell)
+
+
+class Within:
+    """A shell of this machine in the guest's network: a container's own root may not set what a kernel's may."""
+
+    host = "mailgw"
+
+    def __init__(self, guest: Guest) -> None:
+        self._enter = ("nsenter", f"--net=/proc/{guest.box.inside()}/ns/net")
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        done = subprocess.run((*self._enter, *argv), capture_output=True, text=True, timeout=timeout, check=check)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_whoever_knows_the_address_by_another_mac_learns_the_new_one(free: Guest) -> None:
+    """Of both families, from behind the isolation: the table of a neighbour, in the kernel of our side."""
+    shell, mac = Within(free), free.box.mac(LIVE_NIC)
+    firewall.isolate(free.shell, tuple(STAGED.values()))
+    set_before = shell.run(KNOBS).stdout
+    for address in LIVE:
+        entry = (address, "lladdr", OTHER, "dev", "live", "nud", "stale")
+        free.box.outside("ip", "neigh", "replace", *entry)
+    assert all(OTHER in line for line in known(free).values())
+    assert network.renew_neighbours(shell, mac) == ""  # type: ignore[arg-type]
+    wait_for("both tables", lambda: _learnt(free, mac), timeout=30, clears="see `ip neigh`", pause=0.2)
+    assert shell.run(KNOBS).stdout == set_before
+    firewall.remove_isolation(free.shell)
+
+
+def test_a_guest_that_cannot_announce_its_mac_says_so(free: Guest) -> None:
+    assert "Read-only file system" in network.renew_neighbours(free.shell, free.box.mac(LIVE_NIC))
+
+
+KNOBS = ("cat", "/proc/sys/net/ipv4/conf/eth1/arp_notify", "/proc/sys/net/ipv6/conf/eth1/ndisc_notify")
+
+
+def known(guest: Guest) -> dict[str, str]:
+    return {address: guest.box.outside("ip", "neigh", "show", address) for address in LIVE}
+
+
+def _learnt(guest: Guest, mac: str) -> None:
+    if any(mac not in line for line in known(guest).values()):
+        raise NotYet(str(known(guest)))

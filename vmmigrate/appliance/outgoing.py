@@ -127,4 +127,4 @@ def _in_words(status: int, words: str) -> str:
         return ""
     if status in (_GONE, _KILLED):
         return f"no answer in {_SECONDS} s"
-    return in_one_line(re.sub(r"^ask: (?:line \d+: )?", "", words))[:_SHOWN] or "no answer"
+    return in_one_line(re.sub(r"^ask: (?:line \d+: )?", "", words) or "no answer")[:_SHOWN]

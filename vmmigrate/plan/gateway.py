@@ -203,7 +203,8 @@ def staging_is_not_live(look: Look) -> None:
         look.findings.error(
             "staging-is-live",
             f"{look.of(chosen_staging)} is the live network: the new guest would answer there for the live address",
-            "choose another network with new.staging or --staging NETWORK",
+            "choose another network with new.staging or --staging NETWORK; where there is none, make one without an"
+            " uplink (docs/network.md)",
         )
 
 

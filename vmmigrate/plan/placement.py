@@ -6,6 +6,8 @@ from vmmigrate.plan.hypervisor import old_vm
 from vmmigrate.plan.image import image
 from vmmigrate.plan.look import Look
 
+SAME_LAN = "same-lan"
+
 
 def store(look: Look) -> Store:
     """As set, else the only one, else where the old VM's first disk is."""
@@ -47,6 +49,13 @@ def staging(look: Look) -> Network:
         return fitting[0]
     if wanted and wanted.startswith("bridge:"):
         return Network(wanted.removeprefix("bridge:"), "bridge")
+    if wanted == SAME_LAN:
+        raise PlanRefused(
+            "one network for staging and for the world is not supported: the new VM would answer there before it is"
+            " isolated, and for the live address beside the old one",
+            hint="make a network without an uplink on this hypervisor, name it with new.staging or --staging NETWORK,"
+            " and reach it through a host that is on both: new.via (docs/network.md)",
+        )
     listed = ", ".join(map(str, networks)) or "none"
     what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
     raise PlanRefused(

@@ -14,7 +14,7 @@ from vmmigrate.facts import Frozen, NewVm, Opened
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.step import UndoRefused
-from vmmigrate.steps import carry, carry_back, deploy, guards, isolate, links
+from vmmigrate.steps import carry, carry_back, deploy, guards, isolate, links, neighbours
 from vmmigrate.steps.intake import refuse_stuck_mail
 from vmmigrate.steps.ready import BOOTS
 
@@ -76,8 +76,12 @@ def holds(run: Run) -> Iterator[Check]:
 
 
 def tidy(run: Run) -> None:
-    """Remove the last of the isolation, and see that the new gateway is open."""
+    """Remove the last of the isolation, and see that the new gateway is open.
+
+    A network switch that was still learning lost the first announcement of another MAC: it is repeated.
+    """
     firewall.remove_isolation(run.new_shell)
+    neighbours.renew(run)
     checks = Checks()
     checks.compare("opened", "the new gateway is open", "", lambda: holds(run))
     checks.refuse_if_failed()

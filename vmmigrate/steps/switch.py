@@ -8,7 +8,7 @@ from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import deploy, gone, guards, isolate, links, naming
+from vmmigrate.steps import deploy, gone, guards, isolate, links, naming, neighbours
 from vmmigrate.steps.close import give_back_autostart
 
 
@@ -151,3 +151,4 @@ def _unplug(run: Run, vm: VmRef) -> None:
 def _announce(run: Run, new: NewVm) -> None:
     """Send a frame from the new NIC, so that switches learn the new place of the address."""
     network.announce(run.new_shell, new.live_mac, isolate.allowed(run)[-1])
+    neighbours.renew(run)

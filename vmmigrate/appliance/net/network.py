@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from hypervisors import in_one_line
 from vmmigrate.addressing import Addressing, LiveNic
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import (
@@ -24,6 +25,19 @@ from vmmigrate.errors import ApplianceError
 _CONNECTION = ("printenv", "SSH_CONNECTION")
 _QUESTIONS = (*guest.QUESTIONS, ("hostname",), ("cat", naming.HOSTS), *resolving.QUESTIONS)
 _STACKS = (ifupdown, netplan, networkmanager, networkd)
+_SHOWN = 200  # characters of what was said
+_ANNOUNCES = """
+arp=/proc/sys/net/ipv4/conf/$1/arp_notify ndp=/proc/sys/net/ipv6/conf/$1/ndisc_notify
+test -e "$ndp" || ndp=
+arp_was=$(cat "$arp") && ndp_was=${ndp:+$(cat "$ndp")} || exit
+echo 1 > "$arp" && { test -z "$ndp" || echo 1 > "$ndp"; } && ip link set dev "$1" address "$2"
+status=$?
+{
+    echo "$arp_was" > "$arp"
+    test -z "$ndp" || echo "$ndp_was" > "$ndp"
+} 2>/dev/null
+exit $status
+"""
 
 
 @dataclass(frozen=True)
@@ -160,9 +174,24 @@ def announce(shell: Shell, mac: str, peer: str) -> None:
     Before `ping` can speak to `peer` (an address of ours, which the isolation lets through) the guest broadcasts an
     ARP question. It does not have to succeed.
     """
-    having = [each for each in guest.interfaces(shell, detailed=False) if each.mac == mac.lower()]
-    name = next((each.name for each in having if each.addresses), None) or interface_of(shell, mac)
+    name = _with_addresses(shell, mac)
     shell.run(("ping", "-c", "1", "-W", "1", "-I", name, peer), check=False, timeout=10.0)
+
+
+def renew_neighbours(shell: Shell, mac: str) -> str:
+    """Have that NIC, or the VLAN on it, announce all its addresses to whoever knows them by another MAC.
+
+    The kernel sends both kinds of announcement when a NIC is given a MAC, also the one that it has (`arp_notify`,
+    `ndisc_notify`); a guest need not have arping. What it said where that failed; "" where it did not.
+    """
+    program = ("sh", "-c", _ANNOUNCES, "vmmigrate-announce", _with_addresses(shell, mac), mac)
+    said = shell.run(program, user="root", check=False, timeout=10.0)
+    return "" if said.status == 0 else in_one_line(said.stderr or f"status {said.status}")[:_SHOWN]
+
+
+def _with_addresses(shell: Shell, mac: str) -> str:
+    having = [each for each in guest.interfaces(shell, detailed=False) if each.mac == mac.lower()]
+    return next((each.name for each in having if each.addresses), None) or interface_of(shell, mac)
 
 
 def interface_of(shell: Shell, mac: str) -> str:
