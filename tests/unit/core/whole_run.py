@@ -9,7 +9,7 @@ from vmmigrate.facts import Claim, ConsoleClosed, Intake, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.step import Nothing, Step, UndoRefused
-from vmmigrate.steps import GOES_WITH_VM, READ_ONLY, host_keys
+from vmmigrate.steps import GOES_WITH_VM, READ_ONLY, host_keys, trial
 from vmmigrate.steps.migration import MIGRATE
 
 OLD_LIVE, NEW_LIVE = "old plugged in", "new plugged in"
@@ -17,7 +17,7 @@ REAL = {step.name: step for step in MIGRATE.steps}
 PHASES = {step.name: phase.name for phase in MIGRATE.phases for step in phase.steps}
 
 # Without a mark in the world: those that read, and what a way back leaves as it is.
-READING = {name for name, step in REAL.items() if step.undo in (READ_ONLY, host_keys.STEP.undo)}
+READING = {name for name, step in REAL.items() if step.undo in (READ_ONLY, host_keys.STEP.undo, trial.STEP.undo)}
 IN_THE_VM = {name for name, step in REAL.items() if step.undo == GOES_WITH_VM}
 
 BEFORE = frozenset({OLD_LIVE})
