@@ -77,6 +77,11 @@ def problems(shape: Shape) -> Iterator[Problem]:
             f"{name} has a disk of the host itself, which the new machine does not get",
             hint="copy what is on it by hand",
         )
+    if any(reading.of(disk, "format", str) == "VHDSet" for disk in reading.each(shape.old, "disks")):
+        yield NotSupported(
+            f"{name} has a VHD set, which other machines may share; the new machine does not get it",
+            hint="attach it to the new one by hand, when the old one is off for good: Add-VMHardDiskDrive",
+        )
     if reading.of(reading.of(shape.old, "machine", dict), "replication", str) not in ("", "Disabled"):
         yield NotSupported(
             f"{name} is replicated; the new machine is not",

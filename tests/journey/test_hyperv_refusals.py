@@ -66,6 +66,11 @@ def _switch(name: str, value: object) -> Callable[[HypervStory], None]:
     return lambda story: faults.set_switch(story.lab.folder, name, value)
 
 
+def _disk(**change: object) -> Callable[[HypervStory], None]:
+    disk = {"path": "C:\\VMs\\old.vhdx", "controller": "SCSI", "number": 0, "location": 1, "size": 0}
+    return _machine(disks=[{**disk, **change}])
+
+
 _ID = "Microsoft.HyperV.PowerShell.Commands.GetVMHost"
 ROWS = {
     "no role": Row(
@@ -98,6 +103,8 @@ ROWS = {
     "of a cluster": Row("belongs to a failover cluster", _machine(clustered=True)),
     "a dynamic MAC": Row("has a dynamic MAC", _nic(dynamic=True)),
     "a trunk": Row("is a VLAN trunk", _nic(vlan_mode="Trunk")),
+    "a disk of the host": Row("has a disk of the host itself", _disk(pass_through=True), done=True),
+    "a shared disk": Row("has a VHD set, which other machines may share", _disk(format="VHDSet"), done=True),
     "replicated": Row("is replicated; the new machine is not", _machine(replication="Enabled"), done=True),
     "checkpoints": Row("has checkpoints, which stay with it", _machine(checkpoints=True), done=True),
 }
