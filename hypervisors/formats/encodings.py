@@ -12,7 +12,7 @@ _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
 )
 _UNMARKED = ((b"<\0?\0", "utf-16-le"), (b"\0<\0?", "utf-16-be"))
 _DECLARED = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]{0,39})[\"']")
-_IN_TEXT = re.compile(r"(<\?xml[^>]*?\sencoding\s*=\s*[\"'])[^\"']*")
+_IN_TEXT = re.compile(r"\A(<\?xml[^>]*?\sencoding\s*=\s*[\"'])[^\"']*")
 _WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 _ASCII = (
     bytes(range(0x20, 0x5C)) + bytes(range(0x5D, 0x7F)) + rb"\x41 +AEE- ~{"

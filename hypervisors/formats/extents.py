@@ -10,7 +10,7 @@ from hypervisors.errors import BadImage
 from hypervisors.formats.source import Source
 
 _LARGEST = limits.EXTENTS.most
-_EXTENT = re.compile(rb'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\w+\s+"([^"]+)"', re.MULTILINE)
+_EXTENT = re.compile(rb'^[ \t]*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\w+\s+"([^"]+)"', re.MULTILINE)
 
 
 def in_one(descriptor: str) -> str:

@@ -93,7 +93,7 @@ def _text(descriptor: bytes) -> str:
 
 
 def _value(descriptor: str, key: str) -> str:
-    found = re.search(rf'^\s*{key}\s*=\s*"?([^"\r\n]*)"?', descriptor, re.MULTILINE | re.IGNORECASE)
+    found = re.search(rf'^[ \t]*{key}\s*=\s*"?([^"\r\n]*)"?', descriptor, re.MULTILINE | re.IGNORECASE)
     return found.group(1).strip() if found else ""
 
 

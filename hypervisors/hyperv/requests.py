@@ -54,11 +54,12 @@ def answer(mark: str, printed: bytes, complaint: bytes) -> Mapping[str, Any]:
 
     A console may wrap a long line; JSON itself has no line break.
     """
-    marked = re.compile(f"<vmmigrate:{mark}>(.*)</vmmigrate:{mark}>", re.DOTALL)
-    found = marked.search(re.sub(r"[\r\n]", "", printed.decode("ascii", "replace")))
-    if found is None:
+    said = re.sub(r"[\r\n]", "", printed.decode("ascii", "replace"))
+    _, begun, rest = said.partition(f"<vmmigrate:{mark}>")
+    inside, ended, _ = rest.rpartition(f"</vmmigrate:{mark}>")
+    if not begun or not ended:
         raise _no_answer(printed, complaint)
-    read = _json(found.group(1))
+    read = _json(inside)
     if read.get("ok") is True and isinstance(read.get("value"), dict):
         return dict(read["value"])
     raise Failed(_fault(read.get("error")))

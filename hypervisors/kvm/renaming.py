@@ -17,7 +17,7 @@ from hypervisors.types import VmRef
 _IMPOSSIBLE = re.compile(r"[/\x00-\x1f\x7f]|^\.{0,2}$")  # it names files; libvirt itself takes a line break
 _LONGEST = 200  # bytes: a file of that name and an ending, of 255
 _ALL = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE  # with a console's password
-_STORE = re.compile(r"[^\"'\s,=]+_VARS\.(?:fd|qcow2)")
+_STORE = re.compile(r"(?<![^\"'\s,=])[^\"'\s,=]+_VARS\.(?:fd|qcow2)")
 
 
 def rehearse(session: Session, name: str) -> None:

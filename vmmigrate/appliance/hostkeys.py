@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -14,12 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.units import BOOT_ID
+from vmmigrate.limits import PEM_KEY
 
 KINDS = ("ed25519", "ecdsa", "rsa")  # as clients prefer them; sshd takes no DSA key since OpenSSH 7.0
 # The unit has one of both names; where sshd is started for each connection there is nothing to reload. Sessions go on.
 USE = ("sh", "-c", "/usr/sbin/sshd -t || exit 1; systemctl reload ssh.service; systemctl reload sshd.service; true")
 TEST = ("/usr/sbin/sshd", "-t")
 _OWN = ".vmmigrate-own"
+_LARGEST = PEM_KEY.most
 _OPENSSH = "BEGIN OPENSSH PRIVATE KEY"
 _PRIVATE, _PUBLIC = FileMeta("0600", "root", "root"), FileMeta("0644", "root", "root")
 
@@ -62,14 +66,27 @@ def look_at(shell: Shell) -> LookingShell:
 
 
 def parsed(kind: str, text: str) -> HostKey | None:
-    """None for what is no private key, or one behind a passphrase."""
+    """None for what is no private key, or one behind a passphrase; and for one that is too large to be tried."""
     data = text.encode(errors="replace")
+    if len(data) > _LARGEST:
+        return None
     load = load_ssh_private_key if _OPENSSH in text else load_pem_private_key
     try:
-        public = load(data, None).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = load(data, None, unsafe_skip_rsa_key_validation=True)
+        _prove(key)
+        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
         return None
     return HostKey(kind, public.decode(), data)
+
+
+def _prove(key: object) -> None:
+    """Sign once, as `tls.keys` does and for its reason: the library's own check of an RSA key may take minutes, in
+    which nothing interrupts it. Raises ValueError, InvalidSignature.
+    """
+    if isinstance(key, rsa.RSAPrivateKey):
+        signed = key.sign(b"", padding.PKCS1v15(), hashes.SHA256())
+        key.public_key().verify(signed, b"", padding.PKCS1v15(), hashes.SHA256())
 
 
 def public(look: LookingShell, *, user: str | None = "root") -> dict[str, str]:

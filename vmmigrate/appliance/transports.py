@@ -12,7 +12,7 @@ SERVICES, _SETTINGS, FOLDER = ("postconf", "-M"), ("postconf", "-n"), ("postconf
 _SHOWN = 400  # characters of what was said
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # Values that are a transport with nothing behind it, or TRANSPORT:NEXTHOP (postconf(5)).
-_WHOLE = re.compile(r"(\w+_transport|content_filter)\s*=\s*([^\s:,]+)")
+_WHOLE = re.compile(r"\b(\w+_transport|content_filter)\s*=\s*([^\s:,]+)")
 
 
 def missing(old: Shell, new: Shell) -> Mapping[str, tuple[str, ...]]:

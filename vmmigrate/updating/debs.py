@@ -25,7 +25,7 @@ _APT = (
     *(f"--option=Dpkg::Options::={option}" for option in _KEEP_EDITED),
 )
 # apt-get(8): `Inst NAME [OLD VERSION] (VERSION …`; of another architecture NAME:ARCH, which a name alone does not mean.
-_COMES = re.compile(r"^Inst (\S+)( \[[^\]]*\])? \(", re.MULTILINE)
+_COMES = re.compile(r"^Inst (\S+)( \[[^\]\n]*\])? \(", re.MULTILINE)
 _ABROAD = re.compile(r"^'(?!file:)\S+' (\S+)", re.MULTILINE)  # what is not in the cache, nor on a disk of the host
 _HINT = "see /var/log/dpkg.log and journalctl there; what is half done: dpkg --audit"
 _KEEPING = Keeping(

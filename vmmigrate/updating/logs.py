@@ -55,7 +55,7 @@ def now(journald: str, rsyslog: str) -> str:
 
 def _rates(text: str) -> list[str]:
     """Of rsyslog's two languages: `$imjournalRatelimitBurst 9`, `module(load="imjournal" Ratelimit.Burst="9")`."""
-    return re.findall(r"(?i)\$imjournalRatelimit\w+\s+\d+|imjournal[^)]*ratelimit[^)]*", text)
+    return re.findall(r"(?i)\$imjournalRatelimit\w+\s+\d+|imjournal[^)\n]{0,400}?ratelimit[^)\n]{0,400}", text)
 
 
 def lay(shell: Shell, limits: Limits) -> str:
@@ -68,7 +68,7 @@ def lay(shell: Shell, limits: Limits) -> str:
     _install(shell, _JOURNALD, journald)
     loaded = shell.run(RSYSLOG_NOW, user="root", check=False).stdout
     left = ""
-    if re.search(r"(?im)^\s*\$ModLoad\s+imjournal", loaded):
+    if re.search(r"(?im)^[ \t]*\$ModLoad\s+imjournal", loaded):
         words = f"$imjournalRatelimitInterval {limits.interval}\n$imjournalRatelimitBurst {limits.burst}\n"
         _install(shell, _RSYSLOG, words)
     elif re.search(r'(?i)load="?imjournal', loaded):

@@ -1,7 +1,7 @@
 """The package tool of RHEL, its kin and SUSE on the host: rpm."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.updating import tools
@@ -42,8 +42,7 @@ exit "$code"
 # dnf's table of a transaction: a heading, then a line for each package that begins with one space. zypper's is XML.
 _HEADING = re.compile(r"^(Installing|Upgrading)[^:\n]*:\n((?: .*\n)*)", re.MULTILINE)
 _ROW = re.compile(r"^ (\S+)", re.MULTILINE)
-_SUMMARY = re.compile(r"<to-(install|upgrade)>(.*?)</to-\1>", re.DOTALL)
-_SOLVABLE = re.compile(r'<solvable type="package" name="([^"]+)"')
+_SOLVABLE = re.compile(r'</?(to-[a-z-]{1,30})>|<solvable type="package" name="([^"]+)"')
 _KEEPING = Keeping(
     ending="rpm",
     caches=("/var/cache/dnf", "/var/cache/yum", "/var/cache/zypp/packages"),
@@ -90,7 +89,7 @@ class Rpm:
             return _resolved([(word, _ROW.findall(rows)) for word, rows in _HEADING.findall(said)])
         words = (*_ZYPPER, "--no-refresh", "--xmlout", "install", "--dry-run", *_ALONE)
         said = _run(shell, (*words, *paths), _ENGLISH)
-        return _resolved([(word, _SOLVABLE.findall(rows)) for word, rows in _SUMMARY.findall(said)])
+        return _resolved(list(_by_heading(said)))
 
     def install_fetched(self, shell: Shell, names: Sequence[str]) -> None:
         offline = (*_DNF, "--cacheonly", "install")
@@ -118,6 +117,15 @@ _ZYPPER, _ALONE = ("zypper", "--non-interactive"), ("--no-recommends", "--allow-
 def _has_dnf(shell: Shell) -> bool:
     """Else zypper, as on SUSE."""
     return shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0
+
+
+def _by_heading(said: str) -> Iterator[tuple[str, list[str]]]:
+    """Of zypper's summary: each package below the element that it stands in."""
+    heading = ""
+    for tag, name in _SOLVABLE.findall(said):
+        heading = "" if tag and heading else tag or heading
+        if name and heading in ("to-install", "to-upgrade"):
+            yield heading.removeprefix("to-"), [name]
 
 
 def _resolved(found: Sequence[tuple[str, list[str]]]) -> Coming:

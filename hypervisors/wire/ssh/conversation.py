@@ -1,6 +1,5 @@
 """Talk with a program on a terminal: wait until it asks for something, answer, read until it ends."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
@@ -12,7 +11,7 @@ from hypervisors.wire.ssh import execution
 from hypervisors.wire.ssh.execution import TooMuch, Unfinished
 
 # What programs end a question with. Its words are in any language, so only the shape is asked for.
-_ASKS = re.compile(r"\S.*[:?>\uff1a]\s*$")
+_ASKS = (":", "?", ">", "\uff1a")
 _QUIET = 0.4  # seconds without another byte: before that it may be half of a line
 _PIECE = 1 << 15
 
@@ -30,7 +29,8 @@ class Questions:
     never: str = ""
 
     def sees(self, line: str) -> bool:
-        return bool(_ASKS.search(line)) and not (self.never and line.startswith(self.never))
+        said = line.strip()
+        return len(said) > 1 and said.endswith(_ASKS) and not (self.never and line.startswith(self.never))
 
     def is_sure(self, line: str) -> bool:
         return bool(self.known) and line.endswith(self.known)

@@ -3,6 +3,7 @@
 import functools
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,34 @@ def test_another_port_stands_behind_brackets() -> None:
         "[192.0.2.1]:2222 ssh-ed25519 N",
         "[192.0.2.1]:2222 ssh-rsa N",
     )
+
+
+# Of known primes, so that it need not be made: each is 2**p - 1.
+_LARGE = ((11213, 9941), (4423, 4253))
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.OpenSSH, PrivateFormat.TraditionalOpenSSL])
+@pytest.mark.parametrize("primes", _LARGE, ids=["of 14 KiB", "of 7 KiB"])
+def test_a_key_of_any_size_costs_no_test_of_its_primes(primes: tuple[int, int], form: PrivateFormat) -> None:
+    """That takes minutes, in C, where nothing interrupts it. In a process of its own, which is ended."""
+    p, q = (2**exponent - 1 for exponent in primes)
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    said = key.private_bytes(Encoding.PEM, form, NoEncryption())
+    read = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_CPU, (15, 15))\n"
+        "from vmmigrate.appliance import hostkeys\n"
+        "print(hostkeys.parsed('rsa', sys.stdin.read()) is not None)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", read], input=said, capture_output=True, check=True)
+    assert done.stdout.strip() == (b"True" if primes == _LARGE[1] else b"False")
+
+
+def test_a_key_whose_parts_do_not_fit_is_none() -> None:
+    own = MADE["rsa"].private_numbers()
+    d, dmp1, dmq1 = own.d - 2, own.dmp1 - 2, own.dmq1 - 2
+    other = rsa.RSAPrivateNumbers(own.p, own.q, d, dmp1, dmq1, own.iqmp, own.public_numbers)
+    key = other.private_key(unsafe_skip_rsa_key_validation=True)
+    assert hostkeys.parsed("rsa", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()) is None

@@ -37,6 +37,20 @@ def test_of_each_recipient_it_says_what_became_of_it() -> None:
     assert found.given_up == {"7AAAAA", "8AAAAA"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "postfix/cleanup[3]: 1A: warning: header Subject: postfix/smtp[1]: 6A: to=<d@example.net>, x status=sent",
+        "postfix/smtp[3]: 1A: to=<a@example.net>, relay=postfix/smtp[1]: 6A: to=<d@example.net>, x status=deferred (",
+        "postfix/qmgr[3]: 1A: from=<postfix/qmgr[9]: 6A: from=<>, status=expired, returned to sender>, size=1",
+    ],
+)
+def test_what_a_subject_or_an_address_says_is_no_line_of_the_log(line: str) -> None:
+    found = outcomes.parsed(f"{HEAD} {line}\n")
+    assert "6A" not in found.given_up
+    assert "6A" not in {queue_id for queue_id, _ in found.seen}
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", LOG[:77], "postfix/smtp[1]: : to=<>, status=sent", "\ud800" * 9])
 def test_what_says_nothing_is_nothing(text: str) -> None:
     assert outcomes.parsed(text) == outcomes.Outcomes({})

@@ -19,6 +19,9 @@ _PORTS = ("bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves"
 _BELOW = ("vlan-raw-device", "vlan_raw_device")
 _PRIMARY = ("bond-primary", "bond_primary")  # in the bond's stanza, or in each of its ports'
 _MASTER = ("bond-master", "bond_master")
+_EXPRESSION, _REPEATED = 64, 5  # characters of an expression, and what repeats in it: 16**5 steps
+_REPEATS = re.compile(r"[*+?{]")
+_NESTED = re.compile(r"\)[*+{]|\\[1-9]|\(\?P")  # a group that repeats, or one that is named again
 _IFNAMSIZ = 16  # of Linux: 15 characters of a name, and here the sign behind it
 
 
@@ -174,7 +177,7 @@ class _Stack:
 
     def _chosen_by(self, name: str, known: set[str]) -> Iterator[str]:
         for pattern, choosers in self._choosing.items():
-            if not choosers <= known and pattern.fullmatch(name):
+            if not choosers <= known and pattern.fullmatch(name[:_IFNAMSIZ]):
                 yield from choosers
 
 
@@ -183,7 +186,18 @@ def _patterns(ports: Sequence[str]) -> Iterator[re.Pattern[str]]:
     for word, after in pairwise((*ports, "")):
         with suppress(re.error, RecursionError, OverflowError):  # the latter two of nesting, and of {99999999999}
             if word in ("all", "regex"):
-                yield re.compile(".*" if word == "all" else after)
+                yield re.compile(".*" if word == "all" else _bounded(after))
+
+
+def _bounded(expression: str) -> str:
+    """Raises ApplianceError for one whose comparison with a name could take all time: groups that repeat."""
+    repeats = len(_REPEATS.findall(expression))
+    if len(expression) > _EXPRESSION or repeats > _REPEATED or _NESTED.search(expression):
+        raise ApplianceError(
+            f"/etc/network/interfaces of the new guest chooses ports by {expression[:80]!r}, which is not worked out",
+            hint="name the ports of that bridge there, or use a plainer expression",
+        )
+    return expression
 
 
 def _joined(live: LiveNic, others: Sequence[str], name: str) -> ApplianceError:

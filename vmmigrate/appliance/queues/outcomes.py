@@ -10,13 +10,12 @@ from vmmigrate.limits import MAIL_LOG, MAIL_LOG_IDS, MAIL_LOG_LINES
 SENT, HANDED, BOUNCED = "sent", "handed to the mail agent", "bounced"
 _WEIGHT = {BOUNCED: 0, HANDED: 1, SENT: 2}
 _ID = re.compile(r"[A-Za-z0-9]{5,20}")
-# Up to the first parenthesis: what stands within is another server's words.
-_RECIPIENT = re.compile(
-    r"postfix[\w/-]*\[\d+\]: (\w+): to=<([^>]*)>,(?: orig_to=<([^>]*)>,)?(?: relay=([^,(\n]*),)?"
-    r" [^(\n]*?\bstatus=(sent|bounced)\b"
-)
+# The first of a line is syslog's own; what looks so behind it is a subject, or another server's words.
+_HEAD = re.compile(r"postfix[\w/-]{0,60}\[\d{1,10}\]: (\w{1,30}): ")
+# Up to the first parenthesis, for the same reason.
+_RECIPIENT = re.compile(r"to=<([^>]*)>,(?: orig_to=<([^>]*)>,)?(?: relay=([^,(]*),)? [^(]*?\bstatus=(sent|bounced)\b")
 _BY_ITSELF = re.compile(r"(127\.|localhost\b|\[?::1\b)")  # a filter, from where it goes on by another id
-_GIVEN_UP = re.compile(r"postfix[\w/-]*\[\d+\]: (\w+): from=<[^>]*>, status=(?:force-)?expired, returned to sender")
+_GIVEN_UP = re.compile(r"from=<[^>]*>, status=(?:force-)?expired, returned to sender")
 # Files and journal: a guest has one of them, or both. A line may come twice. $1: ids, $2: Unix seconds.
 _LINES = """{
     for f in /var/log/mail.log.1 /var/log/mail.log /var/log/maillog /var/log/mail; do test -f $f && cat $f; done
@@ -56,13 +55,16 @@ def read(shell: Shell, ids: Sequence[str], since: float) -> Outcomes:
 def parsed(text: str, *, cut: bool = False) -> Outcomes:
     """What was sent once was sent, whatever an earlier or a later line says."""
     seen: dict[tuple[str, str], str] = {}
-    for key, outcome in _said(text):
-        seen[key] = max(seen.get(key, outcome), outcome, key=lambda each: _WEIGHT[each])
-    return Outcomes(seen, frozenset(_GIVEN_UP.findall(text)), cut)
+    lines = [(found[1], line[found.end() :]) for line in text.split("\n") if (found := _HEAD.search(line))]
+    for queue_id, said in lines:
+        for key, outcome in _said(queue_id, said):
+            seen[key] = max(seen.get(key, outcome), outcome, key=lambda each: _WEIGHT[each])
+    return Outcomes(seen, frozenset(queue_id for queue_id, said in lines if _GIVEN_UP.match(said)), cut)
 
 
-def _said(text: str) -> Iterator[tuple[tuple[str, str], str]]:
-    for queue_id, recipient, original, relay, status in _RECIPIENT.findall(text):
+def _said(queue_id: str, line: str) -> Iterator[tuple[tuple[str, str], str]]:
+    if found := _RECIPIENT.match(line):
+        recipient, original, relay, status = found.groups("")
         outcome = HANDED if status == SENT and _BY_ITSELF.match(relay) else status
         for address in {recipient, original or recipient}:
             yield (queue_id, address), outcome

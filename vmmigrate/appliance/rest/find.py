@@ -13,11 +13,9 @@ from vmmigrate.errors import ApplianceError, NotDiscovered
 
 KEYS = ("rest.base", "rest.login", "rest.token", "rest.export", "rest.import")
 _FORM = re.compile(rb"<form\b|<input\b", re.IGNORECASE)
-_APPLICATION = re.compile(
-    rb"<script[^>]*\bsrc=.*<div[^>]*\bid=[\"']?(root|app)\b|<div[^>]*\bid=[\"']?(root|app)\b.*<script[^>]*\bsrc="
-    rb"|<noscript>[^<]*enable javascript",
-    re.IGNORECASE | re.DOTALL,
-)
+_SCRIPT = re.compile(rb"<script\b[^<>]*\bsrc=", re.IGNORECASE)
+_ROOT = re.compile(rb"<div\b[^<>]*\bid=[\"']?(root|app)\b", re.IGNORECASE)
+_ENABLE = re.compile(rb"<noscript>[^<]*enable javascript", re.IGNORECASE)
 
 
 def find_back_end(
@@ -65,7 +63,8 @@ def serves_application(url: str, trust: TlsTrust, *, dial: Dial = dial_straight,
 
 
 def is_application(page: bytes) -> bool:
-    return bool(_APPLICATION.search(page)) and not _FORM.search(page)
+    is_filled = bool(_SCRIPT.search(page) and _ROOT.search(page)) or bool(_ENABLE.search(page))
+    return is_filled and not _FORM.search(page)
 
 
 def without_profile(url: str) -> NotDiscovered:

@@ -21,8 +21,9 @@ PROMPT = "vmmigrate-asks:"
 # `requiretty`, as old RHEL and SUSE have it: "sorry, you must have a tty to run sudo", and "tty" in each translation
 _NEEDS_TTY = re.compile(rb"\btty\b", re.IGNORECASE)
 # sudo's own words for one command: no rule names it, or none names it as NOPASSWD while others are
-_MAY_NOT_RUN = re.compile(r"not allowed to (run|execute) '.*' as |^sudo: a password is required$", re.MULTILINE)
-_LONG_COMMAND = re.compile(r"'(\S+) .{80,}' as ", re.DOTALL)
+_MAY_NOT_RUN, _NEEDS_PASSWORD = ("not allowed to run '", "not allowed to execute '"), "sudo: a password is required"
+_BEHIND = "' as "  # what comes after the command in these words
+_LONG = 80  # characters of its arguments
 _MAY_NOT = re.compile(r"not in the sudoers|not allowed to (run|execute)|may not run", re.IGNORECASE)
 
 # On a terminal both streams, sudo's own words and the echo come as one, with changed line ends. So the command's
@@ -108,7 +109,7 @@ def does_not_permit(output: Output, argv: Sequence[str] = ()) -> bool:
 
     The status is that of the last command of a `Line`, of which another may have been refused.
     """
-    said = bool(_MAY_NOT_RUN.search(output.stderr.decode("utf-8", "replace")))
+    said = any(map(_refuses, output.stderr.decode("utf-8", "replace").splitlines()))
     return said and (output.status == 1 or isinstance(argv, Line))
 
 
@@ -126,8 +127,21 @@ def which_are_denied(talk: Talk, commands: Sequence[Sequence[str]], user: str) -
 def in_sudos_words(output: Output) -> str:
     """Why it refused the command; of a long one only the program, because its line is ours."""
     said = output.stderr.decode("utf-8", "replace")
-    refusals = [line for line in said.splitlines() if _MAY_NOT_RUN.search(line)]
-    return in_one_line(_LONG_COMMAND.sub(r"'\1 …' as ", refusals[0] if refusals else said))
+    refusals = [line for line in said.splitlines() if _refuses(line)]
+    return in_one_line(_without_arguments(refusals[0] if refusals else said))
+
+
+def _refuses(line: str) -> bool:
+    """By searches for plain words: what else a line holds is the machine's, and may be as long as it likes."""
+    begins = [line.find(words) for words in _MAY_NOT_RUN if words in line]
+    return line == _NEEDS_PASSWORD or any(line.rfind(_BEHIND) > at for at in begins)
+
+
+def _without_arguments(said: str) -> str:
+    before, quote, rest = said.partition("'")
+    command, behind, after = rest.rpartition(_BEHIND)
+    program, _, arguments = command.partition(" ")
+    return f"{before}{quote}{program} …{behind}{after}" if len(arguments) >= _LONG else said
 
 
 def what_to_permit(user: str, settings: str, denied: Sequence[Sequence[str]] = (), target: str = "root") -> str:

@@ -21,7 +21,7 @@ _WITHOUT_OFFSET = tuple(f"tomcat{number}" for number in range(5, 9))  # they pas
 _DEEPEST = TOMCAT_PROPERTIES.most
 _LONGEST = TOMCAT_VALUE.most
 _PROPERTY = re.compile(r"\$\{([^${}]+)\}")
-_OPTION = re.compile(r"""-D([\w.-]+)=("[^"]*"|'[^']*'|[^\s"']*)""")
+_OPTION = re.compile(r"""(?<![\w.-])-D([\w.-]+)=("[^"]*"|'[^']*'|[^\s"']*)""")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 

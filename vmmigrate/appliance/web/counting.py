@@ -110,7 +110,7 @@ def _under_headings(page: Page, *, among: bool) -> Iterator[Section]:
 
 
 def _beside_a_name(entry: str) -> Iterator[tuple[str, int]]:
-    said = re.match(r"^(\D+?)[\s:]*(\d[\d.,']*)\b", entry)
+    said = re.match(r"^(\D+?)[\s:]*(\d[\d.,']*)\b", entry[:LONGEST])
     queue = queue_in(said[1], among=True) if said else ""
     if said and queue:
         yield queue, _whole(said[2])

@@ -72,7 +72,7 @@ _SAYS_RELEASE = re.compile(
     r"(?:ciphermail|djigzo|gateway|version|release)\D{0,30}\b(" + _RELEASE.pattern + ")", re.IGNORECASE
 )
 # Long, with letters and digits: a session's or a form's token, not a word that somebody chose.
-_TOKEN = re.compile(r"(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){3})[\w-]{20,}")
+_TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*[A-Za-z])(?=(?:[\w-]*\d){3})[\w-]{20,}")
 
 
 @dataclass(frozen=True)
