@@ -141,6 +141,16 @@ PACKAGE_NEEDS = Limit(
     "bytes",
     "two hundred requirements have 6 KiB; they go into one command",
 )
+TRANSACTION = Limit(
+    "one transaction of a package tool on the host, one dump or copy there; then it is ended there",
+    "an update",
+    3600,
+    "seconds",
+    "a package's scripts may rebuild tables",
+)
+PACKAGES_ASKED = Limit(
+    "one question of a plan to a host's package tool", "an update", 300, "seconds", "apt reads all of its lists"
+)
 QUEUE_RECORDS = Limit(
     "what is said of one queue file beside its header",
     "an old guest",

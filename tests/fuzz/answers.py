@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ from vmmigrate.updating.debs import _QUIETLY, Dpkg
 from vmmigrate.updating.distributions import distribution_of
 from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package
+from vmmigrate.updating.patience import PATIENCE
 from vmmigrate.updating.planning import UpdatePlan, update_from_json, update_to_json
 from vmmigrate.updating.rpms import Rpm
 
@@ -151,8 +153,8 @@ _ACTS = {
     "dpkg-query -W -f '${Package}\\t${db:Status-Abbrev}\\t${Version}\\n' djigzo djigzo-web": "djigzo\tii \t5.5.3\n",
     "systemctl list-unit-files --no-legend --plain tomcat9.service djigzo.service": "tomcat9.service enabled enabled\n",
     "cat /var/lib/vmmigrate/claim": f"{_RUN} an update\n",
-    f"{' '.join(_QUIETLY)} --configure -a": "",
-    "dump /x": "54\n",
+    f"timeout --kill-after=60 {PATIENCE} {' '.join(_QUIETLY)} --configure -a": "",
+    f"timeout --kill-after=60 {PATIENCE} sh -c {shlex.quote(dumping._DUMP)} dump /x": "54\n",
 }
 
 

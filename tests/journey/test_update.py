@@ -15,7 +15,7 @@ from fixtures.packages import Stub, build_deb, core_os
 from fixtures.publisher import Publisher
 from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Told
 from tests.journey.transplant import transplant
-from tests.journey.updating import Tale, failing, forth_and_back_with_another, is_new, needing_another
+from tests.journey.updating import HANGS, Tale, failing, forth_and_back_with_another, impatient, is_new, needing_another
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
 from vmmigrate.steps.update.services import BY_HAND
 from vmmigrate.updating.packages import sha256_of
@@ -164,6 +164,42 @@ def test_a_dpkg_that_was_killed_goes_back(tale: Tale, tmp_path: Path) -> None:
     before = tale.world()
     told = tale.update(packages=failing(tmp_path / "new", {"djigzo": {"postinst": "#!/bin/sh\nkill -9 $PPID\n"}}))
     assert told.status == WENT_BACK, told.err
+    assert tale.world() == before
+
+
+@pytest.mark.parametrize(
+    "waits", ["exec sleep 1000", "sleep 1000 & wait", "trap '' TERM; sleep 1000", "read -r x </dev/zero"]
+)
+def test_a_script_that_never_ends_is_ended_and_goes_back(tale: Tale, tmp_path: Path, waits: str) -> None:
+    """With all that it started: what worked on would hold dpkg's lock against the way back."""
+    impatient(tale.host)
+    before = tale.world()
+    script = f"#!/bin/sh\n{HANGS}\n{waits}\n"
+    told = tale.update(packages=failing(tmp_path / "new", {"djigzo": {"postinst": script}}))
+    assert told.status == WENT_BACK, told.err
+    assert "`dpkg` did not end within" in told.err
+    assert tale.world() == before
+
+
+def test_a_script_that_waits_for_a_person_gets_no_input_and_goes_back(tale: Tale, tmp_path: Path) -> None:
+    before = tale.world()
+    asks = "#!/bin/sh\nprintf 'Go on? '; read -r answer && exit 0\nread -r answer </dev/tty && exit 0\nexit 7\n"
+    told = tale.update(packages=failing(tmp_path / "new", {"djigzo": {"postinst": asks}}))
+    assert told.status == WENT_BACK, told.err
+    assert "status 7" in told.err
+    assert tale.world() == before
+
+
+def test_a_dump_that_waits_for_ever_is_ended(tale: Tale) -> None:
+    """As for a lock that somebody else has on a table."""
+    impatient(tale.host)
+    before = tale.world()
+    waits = tale.host.root / "usr/local/sbin/pg_dump"
+    waits.write_text(f"#!/bin/sh\n{HANGS}\nexec sleep 1000\n")
+    waits.chmod(0o755)
+    told = tale.update()
+    assert told.status == WENT_BACK, told.err
+    assert "`dump` did not end within" in told.err
     assert tale.world() == before
 
 

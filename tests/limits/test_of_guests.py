@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -31,7 +32,9 @@ from vmmigrate.appliance.ssh import sudo
 from vmmigrate.appliance.tls import chains, derivation, pkcs12, server_xml
 from vmmigrate.appliance.tls import keys as tls_keys
 from vmmigrate.appliance.tls.handshake import Served
-from vmmigrate.errors import ApplianceError, BadKeys
+from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
+from vmmigrate.updating import needs, patience
+from vmmigrate.updating.packages import Package
 
 _WORD = Secret("changeit")
 
@@ -57,6 +60,23 @@ class Answering:
 
     def file_meta(self, path: str) -> FileMeta | None:
         return FileMeta("0644", "root", "root")
+
+
+@twin("TRANSACTION", "PACKAGES_ASKED")
+def test_what_a_package_tool_does_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended on the host itself, and our own wait is longer than that; journeys of an update have tools that hang."""
+    shell = Answering("1")
+    patience.patiently(shell, ("true",))  # type: ignore[arg-type]
+    assert (shell.asked[0][0], shell.asked[0][2]) == ("timeout", str(most("TRANSACTION")))
+    assert shell.seconds[0] > most("TRANSACTION") + 60
+    for status in (124, 137):
+        monkeypatch.setattr(shell, "run", lambda *_, status=status, **__: Result(status, "", "it waits"))
+        with pytest.raises(CommandFailed, match=r"`dpkg` did not end within 60 minutes and was ended there: it waits"):
+            patience.patiently(shell, ("env", "A=b", "dpkg"), check=False)  # type: ignore[arg-type]
+    shell = Answering()
+    wants = Package(Path("/x"), "deb", "x", "5", "all", (), "", ("a",))
+    needs.look(shell, (wants,))  # type: ignore[arg-type]
+    assert shell.seconds == [most("PACKAGES_ASKED")]
 
 
 # ---- main.cf -------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "a question": (lambda text: Questions(str).sees(text), "a"),
     "a question, almost": (lambda text: Questions(str).sees(text), ": "),
     "java's options": (_options, "-D-"),
-    "apt": (_coming, "Inst a ["),
+    "apt": (_coming, "Inst a [\n"),
     "zypper": (_summary, "<to-install> "),
     "log limits": (lambda text: logs.now("", text), "imjournal"),
     "an application": (lambda text: is_application(text.encode()), "<script src= <div"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 from vmmigrate.updating.logs import DROP_INS
-from vmmigrate.updating.place import PATIENCE
+from vmmigrate.updating.patience import PATIENCE, patiently
 
 # $1: the archive, then the packages. Their configuration files, and what is known to be set by hand beside them.
 _SAVE = """\
@@ -62,7 +62,7 @@ def digests(shell: Shell, paths: Sequence[str]) -> dict[str, str]:
     """SHA-256, hex, by path; of what is not there none."""
     if not paths:
         return {}
-    said = shell.run(("sha256sum", *paths), user="root", check=False, timeout=PATIENCE).stdout
+    said = patiently(shell, ("sha256sum", *paths), check=False).stdout
     found = (line.split("  ", 1) for line in said.splitlines() if line[64:66] == "  ")
     return {path: digest for digest, path in found}
 
@@ -74,7 +74,7 @@ def save_settings(shell: Shell, archive: str, configuration: str, packages: Sequ
     `configuration`: a line of the shell that prints the first, of the packages "$@".
     """
     script = _SAVE.replace("CONFIGURATION", configuration).replace("DROP_INS", " ".join(DROP_INS))
-    shell.run(("sh", "-c", script, "save", archive, *packages), user="root", timeout=PATIENCE)
+    patiently(shell, ("sh", "-c", script, "save", archive, *packages))
 
 
 # $1: the archive, $2…: endings. What was put beside the archive's files after it was made: by the time of the inode,
@@ -92,9 +92,9 @@ done
 def laid_beside(shell: Shell, archive: str, endings: Sequence[str]) -> tuple[str, ...]:
     """The new release's configuration files that a package tool has put beside edited ones."""
     argv = ("sh", "-c", _BESIDE, "beside", archive, *endings)
-    return tuple(shell.run(argv, user="root", timeout=PATIENCE).stdout.splitlines())
+    return tuple(patiently(shell, argv).stdout.splitlines())
 
 
 def restore_settings(shell: Shell, archive: str) -> None:
     """Each as it was; a file that came since stays."""
-    shell.run(("tar", "-C", "/", "--same-owner", "-xpf", archive), user="root", timeout=PATIENCE)
+    patiently(shell, ("tar", "-C", "/", "--same-owner", "-xpf", archive))

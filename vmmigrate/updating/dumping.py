@@ -3,7 +3,7 @@
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import whole
-from vmmigrate.updating.place import PATIENCE
+from vmmigrate.updating.patience import patiently
 
 _DATABASE = "djigzo"
 # $1: the dump. It is root's alone; pg_restore --list reads its table of contents, which is at its end.
@@ -27,7 +27,7 @@ runuser -u postgres -- pg_restore --create --exit-on-error --dbname=postgres < "
 
 def dump(shell: Shell, path: str) -> int:
     """The number of tables in it, as it was read back. Raises CommandFailed, ApplianceError."""
-    said = shell.run(("sh", "-c", _DUMP, "dump", path), user="root", timeout=PATIENCE).stdout.strip()
+    said = patiently(shell, ("sh", "-c", _DUMP, "dump", path)).stdout.strip()
     tables = whole(said)
     if not tables:
         raise ApplianceError(
@@ -38,4 +38,4 @@ def dump(shell: Shell, path: str) -> int:
 
 def restore(shell: Shell, path: str) -> None:
     """Replace the database by what a dump has. Nobody else may use it: whoever does is cut off."""
-    shell.run(("sh", "-c", _RESTORE, "restore", path), user="root", timeout=PATIENCE)
+    patiently(shell, ("sh", "-c", _RESTORE, "restore", path))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.findings import Finding, error, info, warning
-from vmmigrate.limits import PACKAGE_NEEDS
+from vmmigrate.limits import PACKAGE_NEEDS, PACKAGES_ASKED
 from vmmigrate.updating.packages import Package
 
 _ENGLISH = ("env", "LC_ALL=C")
@@ -20,7 +20,7 @@ _APT = (
     *("--option=Dir::Cache::pkgcache=", "--option=Dir::Cache::srcpkgcache=", "--"),
 )
 _RPM = (*_ENGLISH, "rpm", "-q", "--whatprovides", "--")
-_PATIENCE = 300.0  # seconds: apt reads all of its lists
+_PATIENCE = PACKAGES_ASKED.most
 _SHOWN = 8
 _OLD_APT = re.compile(r"Invalid operation|Command line option|apt-get\W+(command )?(not found|No such file)")
 

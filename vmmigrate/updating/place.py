@@ -5,7 +5,6 @@ from vmmigrate.errors import Guarded
 
 FOLDER = "/var/lib/vmmigrate"  # it outlives a boot, as an update may
 CLAIM = f"{FOLDER}/claim"
-PATIENCE = 3600.0  # seconds of one transaction or one dump: a package's scripts may rebuild tables
 _META = FileMeta("0600", "root", "root")
 
 

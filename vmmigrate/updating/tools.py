@@ -7,7 +7,7 @@ from typing import Protocol
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
-from vmmigrate.updating.place import PATIENCE
+from vmmigrate.updating.patience import patiently
 
 WHOLE = "ii"
 
@@ -100,7 +100,7 @@ def run(shell: Shell, argv: Sequence[str], *, busy: Callable[[str], bool], shown
 
     `shown`: the command as a person reads it.
     """
-    done = shell.run(argv, user="root", check=False, timeout=PATIENCE)
+    done = patiently(shell, argv, check=False)
     if done.status == 0:
         return done.stdout
     words = " ".join((done.stderr or done.stdout).split())
@@ -149,7 +149,7 @@ def keep(shell: Shell, folder: str, name: str, version: str, how: Keeping) -> bo
     for word, text in words.items():
         script = script.replace(word, text)
     argv = ("sh", "-c", script, "keep", folder, name, version)
-    done = shell.run(argv, user="root", check=False, timeout=PATIENCE)
+    done = patiently(shell, argv, check=False)
     if done.status not in (0, 3):
         said = " ".join(done.stderr.split())
         raise CommandFailed(f"on {shell.host}: {name} {version} cannot be kept: {said}", hint="is its disk full?")

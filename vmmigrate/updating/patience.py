@@ -1,0 +1,40 @@
+"""Run as root on the host what may take long: ended there when its time is over, so that nothing of ours works on."""
+
+from collections.abc import Sequence
+
+from hypervisors import in_one_line
+from vmmigrate.appliance.port import Result, Shell
+from vmmigrate.errors import CommandFailed
+from vmmigrate.limits import TRANSACTION
+
+PATIENCE = TRANSACTION.most
+_GRACE = 60  # seconds between the signal that asks and the one that does not
+_ENDED = (124, 137)  # timeout(1): by the first signal, by the second
+_SHOWN = 600  # characters of what it said
+
+
+def patiently(shell: Shell, argv: Sequence[str], *, check: bool = True) -> Result:
+    """What waits for ever (a script that hangs, another's lock) would keep the packages, and the way back with them.
+
+    With all that it started in its group. Raises CommandFailed, also with `check` off where it was ended.
+    """
+    bounded = ("timeout", f"--kill-after={_GRACE}", str(PATIENCE), *argv)
+    done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + 2 * _GRACE)
+    words = in_one_line(done.stderr or done.stdout)[-_SHOWN:]
+    if done.status in _ENDED:
+        raise CommandFailed(
+            f"on {shell.host}: {named(argv)} did not end within {PATIENCE // 60} minutes and was ended there: {words}",
+            hint="see what it waited for: another program's lock, or a package's script; that tool's log says which",
+        )
+    if check and done.status:
+        raise CommandFailed(
+            f"on {shell.host}: {named(argv)} ended with status {done.status}: {words}",
+            hint=f"log in to {shell.host}, and see there as root: df -h, journalctl",
+        )
+    return done
+
+
+def named(argv: Sequence[str]) -> str:
+    """A program of ours by its name; another without what is set for it."""
+    own = [word for word in argv if word != "env" and "=" not in word]
+    return f"`{own[3] if own[:2] == ['sh', '-c'] and len(own) > 3 else own[0]}`"
