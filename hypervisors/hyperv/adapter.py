@@ -109,7 +109,7 @@ class HypervHypervisor:
     def addresses(self, vm: VmRef) -> tuple[Address, ...]:
         with door(f"addresses of {vm.name}"):
             found = machines.there(self._session.ask("addresses", vm=vm.id), vm)
-        return tuple(map(reading.address_of, reading.each(found, "addresses")))
+        return reading.addresses_of(found)
 
     def set_nic(self, vm: VmRef, mac: str, *, link_up: bool | None = None, network: Network | None = None) -> None:
         nics.set_nic(self._session, vm, mac, link_up, network)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from hypervisors.errors import HypervisorError
@@ -154,5 +155,14 @@ def store_of(facts: Facts) -> Store:
     return Store(path, path, of(facts, "size", int), of(facts, "room", int), of(facts, "is_there", bool))
 
 
-def address_of(facts: Facts) -> Address:
-    return Address(mac_of(facts), of(facts, "address", str), "agent")
+def addresses_of(found: Facts) -> tuple[Address, ...]:
+    """As the guest itself reports them: what is no address, or only of its link, is left out."""
+    listed = (Address(mac_of(facts), of(facts, "address", str), "agent") for facts in each(found, "addresses"))
+    return tuple(one for one in listed if _is_usable(one.address))
+
+
+def _is_usable(address: str) -> bool:
+    try:
+        return not ip_address(address).is_link_local
+    except ValueError:
+        return False

@@ -155,8 +155,14 @@ def slots_of(info: Any, server: Target) -> tuple[Slot, ...]:
 
 
 def at(url: str, server: Target) -> str:
-    """A `*` stands for the server that we are connected to, host and port."""
-    parts = urlsplit(url)
+    """A `*` stands for the server that we are connected to, host and port. Raises HypervisorError for no address."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.scheme == "https" and parts.hostname and parts.port != 0 and url.isascii())
+    except ValueError:  # brackets, or a port, that are none
+        usable = False
+    if not usable:
+        raise HypervisorError(f"the server names {url[:100]!r} as the disk's place", hint="report this")
     return urlunsplit(parts._replace(netloc=f"{server.bracketed}:{server.port}")) if parts.hostname == "*" else url
 
 

@@ -238,3 +238,19 @@ def test_another_url_is_refused_with_the_form(url: str) -> None:
         target.parsed(url)
     assert "hyperv+ssh://USER@HOST" in caught.value.hint
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_guest_reports_is_an_address_or_left_out() -> None:
+    """It is where we connect, and stands in a console's URL."""
+    reported = (
+        "10.0.0.7",
+        "fe80::1",
+        "2001:db8::7",
+        "old-gateway.example.org",
+        "10.0.0.7/../x",
+        "-oProxyCommand=x",
+        "",
+    )
+    listed = [{"mac": "00155D0A0101", "address": address} for address in reported]
+    found = reading.addresses_of({"addresses": listed})
+    assert [each.address for each in found] == ["10.0.0.7", "2001:db8::7"]

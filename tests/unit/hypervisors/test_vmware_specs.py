@@ -125,6 +125,14 @@ class TestUrls:
         """The fifth trap."""
         assert lease.at(url, Target("vc.example", 8443, "me", "", "", "")) == found
 
+    @pytest.mark.parametrize(
+        "url",
+        ["https://[x/", "https://h:99999/x", "https:///x", "http://esx1/x", "https://\u2100/x", "https://*/\u1234"],
+    )
+    def test_what_is_no_place_is_refused(self, url: str) -> None:
+        with pytest.raises(HypervisorError, match="the server names"):
+            lease.at(url, Target("vc.example", 8443, "me", "", "", ""))
+
     def test_a_star_may_be_an_address_of_ipv6(self) -> None:
         assert (
             lease.at("https://*/nfc/1", Target("2001:db8::1", 443, "me", "", "", ""))
