@@ -1,6 +1,7 @@
 """Run as root on the host what may take long: ended there when its time is over, so that nothing of ours works on."""
 
 from collections.abc import Sequence
+from itertools import dropwhile
 
 from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
@@ -36,5 +37,5 @@ def patiently(shell: Shell, argv: Sequence[str], *, check: bool = True) -> Resul
 
 def named(argv: Sequence[str]) -> str:
     """A program of ours by its name; another without what is set for it."""
-    own = [word for word in argv if word != "env" and "=" not in word]
+    own = list(dropwhile(lambda word: word == "env" or "=" in word, argv))
     return f"`{own[3] if own[:2] == ['sh', '-c'] and len(own) > 3 else own[0]}`"
