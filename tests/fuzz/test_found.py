@@ -52,6 +52,10 @@ def _odd_parameters() -> bytes:
 
 _OTHER_VERSION = _other_version()
 FOUND = {
+    "one account in two lines, one of them short": (
+        "accounts",
+        _sections(b"sa:x:1000:1000::/home/sa:/bin/bash\nsa:x\n"),
+    ),
     "not XML": ("libvirt-domain", b"<domain>"),
     "an entity of its own": ("libvirt-domain", b'<!DOCTYPE d [<!ENTITY a "b">]><domain>&a;</domain>'),
     "a size that is none": ("libvirt-domain", b"<domain><memory unit='MiB'>x</memory></domain>"),

@@ -17,6 +17,7 @@ SHADOW = ("cat", "/etc/shadow")
 _GROUPS, _SHELLS = ("cat", "/etc/group"), ("cat", "/etc/shells")
 _HOME = re.compile(r"/home(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 _HASH = re.compile(r"[$][A-Za-z0-9./$=,_-]{8,400}")  # crypt(5): anything else lets nobody in
+_WORDS = 7  # of a line of passwd(5); the same name may stand in a shorter one
 _EPOCH = date(1970, 1, 1)
 _FOREVER = 2_932_896  # days to the end of the year 9999
 
@@ -48,7 +49,9 @@ def of_people(passwd: str) -> dict[str, Account]:
     homes = authorized.homes(passwd)
     for line in passwd.splitlines():
         words = line.split(":")
-        if words[0] in homes and ACCOUNT.fullmatch(words[0]) and (words[0] == "root" or words[2].strip("0")):
+        if len(words) < _WORDS or words[0] not in homes or not ACCOUNT.fullmatch(words[0]):
+            continue
+        if words[0] == "root" or words[2].strip("0"):
             found[words[0]] = Account(words[0], whole(words[2]) or 0, words[4], words[5], words[6], gid=words[3])
     return found
 

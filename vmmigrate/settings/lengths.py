@@ -2,6 +2,7 @@
 
 import re
 
+A_YEAR = 31_622_400.0  # seconds, a year of 366 days: clocks and sockets refuse what is longer by far, or endless
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

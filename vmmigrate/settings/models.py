@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from vmmigrate.settings import trial
 from vmmigrate.settings.accepting import DECISIONS, MPA_ERROR, known, split
 from vmmigrate.settings.carrying import named
-from vmmigrate.settings.lengths import seconds
+from vmmigrate.settings.lengths import A_YEAR, seconds
 from vmmigrate.settings.outgoing import servers
 from vmmigrate.settings.sides import HostKeyPin, NewSettings, OldSettings
 from vmmigrate.settings.sources import FullPath, SecretSource, Strict
@@ -146,24 +146,24 @@ class SwitchSettings(Strict):
     )
 
 
+Wait = Annotated[float, Field(gt=0, le=A_YEAR)]
+
+
 class Limits(Strict):
     """How long each wait may take, in seconds."""
 
-    boot: float = Field(default=300, gt=0, description="The new VM's first start: its address, SSH, its services.")
-    restart: float = Field(default=300, gt=0, description="Its restart after the import, and that of its services.")
-    drain: float = Field(
+    boot: Wait = Field(default=300, description="The new VM's first start: its address, SSH, its services.")
+    restart: Wait = Field(default=300, description="Its restart after the import, and that of its services.")
+    drain: Wait = Field(
         default=10,
-        gt=0,
         description="Mail under way is delivered, before the switch; what waits longer is carried.",
     )
-    shutdown: float = Field(default=120, gt=0, description="A guest's own shutdown.")
-    network: float = Field(default=60, gt=0, description="The new gateway's first answer at the live address.")
-    answer: float = Field(default=30, gt=0, description="The new VM's guest agent, once it has booted.")
-    reconnect: float = Field(
-        default=60, gt=0, description="The hypervisor, when it stops answering in the middle of a run."
-    )
-    stall: float = Field(default=120, gt=0, description="While the hypervisor accepts no byte of the new VM's disk.")
-    prepared: float = Field(default=604800, gt=0, description="A prepared run, until `cutover` refuses it as too old.")
+    shutdown: Wait = Field(default=120, description="A guest's own shutdown.")
+    network: Wait = Field(default=60, description="The new gateway's first answer at the live address.")
+    answer: Wait = Field(default=30, description="The new VM's guest agent, once it has booted.")
+    reconnect: Wait = Field(default=60, description="The hypervisor, when it stops answering in the middle of a run.")
+    stall: Wait = Field(default=120, description="While the hypervisor accepts no byte of the new VM's disk.")
+    prepared: Wait = Field(default=604800, description="A prepared run, until `cutover` refuses it as too old.")
 
 
 class OutageSettings(Strict):

@@ -106,6 +106,12 @@ def test_all_problems_are_told_at_once_with_their_path(toml: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("length", ["inf", "nan", "1e400", "31622401", "0"])
+def test_a_wait_without_end_is_refused_before_anything_waits(length: str, toml: Path) -> None:
+    """No clock takes it: a run would end by it where it waits first, which may be within the switch."""
+    assert "limits.drain" in problem(f"[limits]\ndrain = {length}\n", toml)
+
+
 def test_a_password_in_the_file_is_refused_and_not_repeated(toml: Path) -> None:
     told = problem('[old.ssh]\npassword = "hunter2"\n', toml)
     assert told.splitlines()[1].startswith("  old.ssh.password: a password does not belong here: use")
