@@ -290,7 +290,7 @@ class TestPower:
     def test_shut_down_waits_for_the_guest(self, world: World) -> None:
         world.needs("a guest that obeys")
         world.hypervisor.start(world.old)
-        world.hypervisor.shut_down(world.old, timeout=5)
+        world.hypervisor.shut_down(world.old, timeout=60)
         assert world.hypervisor.power_state(world.old) is PowerState.OFF
 
     def test_a_guest_that_ignores_it_is_never_forced(self, world: World) -> None:

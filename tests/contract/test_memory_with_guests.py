@@ -53,7 +53,7 @@ def deployed(lab: ProcessLab, hypervisor: MemoryHypervisor) -> VmRef:
 
 def answers(address: str, port: int) -> bool:
     try:
-        socket.create_connection((address, port), timeout=2).close()
+        socket.create_connection((address, port), timeout=30).close()
     except OSError:
         return False
     return True
@@ -79,7 +79,7 @@ def test_a_link_that_is_down_is_heard_by_nobody_when_the_call_returns(
 
 def test_a_guest_shuts_down_and_starts_again(lab: ProcessLab, hypervisor: MemoryHypervisor) -> None:
     old = hypervisor.find(lab.old_name)
-    hypervisor.shut_down(old, timeout=5)
+    hypervisor.shut_down(old, timeout=60)
     assert hypervisor.power_state(old) is PowerState.OFF
     assert not answers(lab.address, lab.ssh_port)
     hypervisor.start(old)

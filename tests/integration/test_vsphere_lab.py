@@ -45,10 +45,12 @@ def place_of(lease: vim.HttpNfcLease, lab: VsphereLab) -> str:
     return str(lease.info.deviceUrl[0].url).replace("*", lab.proxy.api)
 
 
-def upload(url: str, body: Any, lab: VsphereLab, **headers: str) -> int:
+def upload(url: str, body: Any, lab: VsphereLab, timeout: float = 30, **headers: str) -> int:
     parts = urlsplit(url)
     context = ssl.create_default_context(cafile=lab.ca_file)
-    with closing(http.client.HTTPSConnection(parts.hostname or "", parts.port, context=context, timeout=1.5)) as there:
+    with closing(
+        http.client.HTTPSConnection(parts.hostname or "", parts.port, context=context, timeout=timeout)
+    ) as there:
         there.request("POST", parts.path, body, headers)
         return there.getresponse().status
 
@@ -62,8 +64,8 @@ def imported(service: vim.ServiceInstance, lab: VsphereLab, body: bytes) -> vim.
 
 
 def seen(what: Callable[[], Any], wanted: Any) -> None:
-    """Within five seconds."""
-    deadline = time.monotonic() + 5
+    """At once, or on a busy machine soon."""
+    deadline = time.monotonic() + 30
     while (now := what()) != wanted:
         assert time.monotonic() < deadline, f"{now!r}, never {wanted!r}"
         time.sleep(0.005)
@@ -124,7 +126,7 @@ def test_an_upload_can_stall(lab: VsphereLab, service: Any) -> None:
     lease = inventory.begin_import(service, "new", CARDS)
     lab.proxy.in_upload(0, lab.proxy.stall)
     with pytest.raises(TimeoutError):
-        upload(place_of(lease, lab), bytes(50_000_000), lab)
+        upload(place_of(lease, lab), bytes(50_000_000), lab, timeout=1.5)
     assert lab.proxy.uploads.all[0].done < 100_000
 
 

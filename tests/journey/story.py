@@ -227,7 +227,7 @@ class Story:
         """Whether mail from anywhere is taken at the gateway's address."""
         elsewhere = ("127.0.0.2", 0)  # to a guest's firewall this is not the workstation
         try:
-            with smtplib.SMTP(self.lab.address, self.lab.smtp_port, "localhost", 5, elsewhere) as client:
+            with smtplib.SMTP(self.lab.address, self.lab.smtp_port, "localhost", 30, elsewhere) as client:
                 return client.ehlo()[0] == 250
         except (OSError, smtplib.SMTPException):
             return False
@@ -238,7 +238,7 @@ class Story:
         """
         at = (self.lab.address, self.lab.console_port)
         try:
-            with socket.create_connection(at, 5, ("127.0.0.2", 0)) as plain:
+            with socket.create_connection(at, 30, ("127.0.0.2", 0)) as plain:
                 context = ssl._create_unverified_context()  # noqa: S323 -- whose it is does not matter here
                 with context.wrap_socket(plain) as tls:
                     return tls.version() is not None

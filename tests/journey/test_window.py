@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.journey.story import DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Stop, Story
+from tests.journey.test_signals import until
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def test_it_waits_for_its_time_and_a_ctrl_c_leaves_it_prepared(story: Story) -> 
     assert story.prepare().status == DONE
     before = (story.run_folder / "journal.jsonl").read_bytes()
     ended = story.begin("cutover", story.run_id, "--yes", "--at", in_seconds(120))
-    time.sleep(3)
+    until(lambda: any("Wait until 20" in said.read_text() for said in (story.folder / "told").glob("*-cutover.out")))
     os.kill(story.child.running(), signal.SIGINT)
     told = ended()
     assert told.status == INTERRUPTED, told.out

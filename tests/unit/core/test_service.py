@@ -284,8 +284,8 @@ def test_the_look_at_the_end_of_a_command_asks_for_no_password_either(tmp_path: 
 def test_a_look_ends_in_time_whatever_hangs() -> None:
     started = time.monotonic()
     with pytest.raises(TimedOut, match="no answer within 0 s"):
-        in_time(lambda: time.sleep(5) or Service(FLOWING), 0.1)  # type: ignore[func-returns-value]
-    assert time.monotonic() - started < 2
+        in_time(lambda: time.sleep(30) or Service(FLOWING), 0.1)  # type: ignore[func-returns-value]
+    assert time.monotonic() - started < 20
     with pytest.raises(KeyError):
         in_time(raises(KeyError("x")), 5)  # type: ignore[arg-type]
     assert in_time(lambda: Service(FLOWING, ("a",)), 5).through == ("a",)
