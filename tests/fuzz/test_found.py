@@ -51,11 +51,15 @@ def _odd_parameters() -> bytes:
 
 
 _OTHER_VERSION = _other_version()
+# PKCS#8 of a key of one byte, for which the library says that it has an error of its own.
+_SHORT_KEY = b"-----BEGIN PRIVATE KEY-----\nMA8CAQAwBQYDK2VwBAMEAQA=\n-----END PRIVATE KEY-----\n"
 FOUND = {
     "one account in two lines, one of them short": (
         "accounts",
         _sections(b"sa:x:1000:1000::/home/sa:/bin/bash\nsa:x\n"),
     ),
+    "a host key of Ed25519 that is too short": ("host-keys", _SHORT_KEY),
+    "a TLS key of Ed25519 that is too short": ("pem", _SHORT_KEY + certificate("x")[0].public_bytes(Encoding.PEM)),
     "not XML": ("libvirt-domain", b"<domain>"),
     "an entity of its own": ("libvirt-domain", b'<!DOCTYPE d [<!ENTITY a "b">]><domain>&a;</domain>'),
     "a size that is none": ("libvirt-domain", b"<domain><memory unit='MiB'>x</memory></domain>"),

@@ -7,7 +7,7 @@ from asn1crypto import keys as asn1
 from asn1crypto import pem
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -238,7 +238,7 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
             hint="Postfix needs its key without a password: `openssl pkey -in FILE -out NEW-FILE` takes it away; "
             "Tomcat needs certificateKeyPassword beside certificateKeyFile",
         ) from error
-    except (ValueError, InvalidSignature) as error:
+    except (ValueError, InvalidSignature, InternalError) as error:
         raise BadKeys(
             "the private key cannot be read: it is damaged" + (", or its password is another one" if shut else ""),
             hint="try `openssl pkey -in FILE -noout` on the appliance",

@@ -16,7 +16,7 @@ from typing import Any
 from asn1crypto import cms
 from asn1crypto import pkcs12 as asn1
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -62,7 +62,7 @@ def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:
     store = _opened(data, password)
     try:
         return _entries(data, password, store)
-    except (UnsupportedAlgorithm, ValueError, TypeError) as error:
+    except (UnsupportedAlgorithm, InternalError, ValueError, TypeError) as error:
         raise unusable(error) from error
 
 
@@ -140,7 +140,7 @@ def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     refuse_costly_store(data)
     try:
         return pkcs12.load_pkcs12(data, password.reveal().encode())
-    except UnsupportedAlgorithm as error:
+    except (UnsupportedAlgorithm, InternalError) as error:
         raise unusable(error) from error
     except ValueError as error:
         if "password" not in str(error):
