@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import takewhile
 from pathlib import Path
 
@@ -91,7 +91,7 @@ class RunStatus:
         """What can be done with it now: nothing while another process works on it."""
         return () if self.in_progress else self.standing.verbs
 
-    @property
+    @cached_property
     def checks(self) -> tuple[Check, ...]:
         """What was compared, in the order of the run; of what was undone since, what did not pass is kept."""
         known = self.itinerary.checks(self.state.facts)
@@ -116,7 +116,7 @@ class RunStatus:
                 last = None
         return last
 
-    @property
+    @cached_property
     def proved_at(self) -> Mapping[Check, str]:
         """When each check was made last, as the journal has times."""
         found: dict[Check, str] = {}

@@ -32,7 +32,7 @@ from vmmigrate.events import (
 from vmmigrate.facts import Verified, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO
-from vmmigrate.learnt import group_to_json
+from vmmigrate.learnt import Facts, group_to_json
 from vmmigrate.run.fold import fold
 from vmmigrate.run.journal import Journal
 from vmmigrate.run.record import Kind
@@ -539,6 +539,16 @@ def compared(tmp_path: Path, *steps: tuple[Kind, object]) -> RunStatus:
         journal.append(kind, {"step": "deploy", **learnt})
     migrating = replace(SMALL, checks=checks)
     return RunStatus("r1", tmp_path, migrating, journal.state(), PLAN, tuple(journal.records))
+
+
+def test_what_a_run_compared_is_read_once_however_much_of_it_is_shown(tmp_path: Path) -> None:
+    asked: list[Facts] = []
+    many = tuple(replace(GOOD, what=f"package {number}") for number in range(40))
+    run = compared(tmp_path, (Kind.LEARNT, Verified(many)), (Kind.LEARNT, VerifiedLive((GOOD, BAD))))
+    counting = replace(run.itinerary, checks=lambda facts: [asked.append(facts), *checks(facts)][1:])
+    lines = status_lines(replace(run, itinerary=counting))
+    assert len([line for line in lines if "of 42 checks" in line]) == 1
+    assert len(asked) == 2 + len([record for record in run.records if record.kind is Kind.LEARNT])  # known, last; each
 
 
 def test_what_did_not_pass_is_shown_also_after_the_way_back(tmp_path: Path) -> None:
