@@ -23,6 +23,10 @@ class Words:
     """Words that are recorded and shown. Some are another machine's, such as a console's page."""
 
     def __post_init__(self) -> None:
+        """First all at once: almost always there is nothing to take out."""
+        together = " ".join([value for value in vars(self).values() if type(value) is str])
+        if recordable(together) == together:
+            return
         for name, value in tuple(vars(self).items()):
             if type(value) is str and (fit := recordable(value)) != value:
                 object.__setattr__(self, name, fit)

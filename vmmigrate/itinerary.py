@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmmigrate.findings import Check, Finding
@@ -152,11 +153,11 @@ class Itinerary:
     stop: Stop | None = None  # where a run that was begun so stands still
     budgeted: bool = False  # the setting `switch.budget` is for it; else only what a command is given for that run
 
-    @property
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for phase in self.phases for step in phase.steps)
 
-    @property
+    @cached_property
     def groups(self) -> tuple[type, ...]:
         """All that a run of this kind can learn."""
         return tuple(group for step in self.steps for group in step.learns)
@@ -171,12 +172,12 @@ class Itinerary:
         names = [phase.name for phase in self.phases]
         return tuple(names[: names.index(self.stop.after) + 1]) if self.stop else ()
 
-    @property
+    @cached_property
     def live(self) -> frozenset[str]:
         """The names of the live phases."""
         return frozenset(phase.name for phase in self.phases if phase.live)
 
-    @property
+    @cached_property
     def commit_marks(self) -> frozenset[str]:
         """The groups that the commit can record: any of them, once learnt, says that the run is committed."""
         step = next(step for step in self.steps if step.name == self.commit)

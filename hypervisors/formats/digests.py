@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from hypervisors.formats import holes
 from hypervisors.formats.source import Source
@@ -38,13 +39,13 @@ def make_digests(files: Sequence[Source], wanted: Iterable[Wanted], progress: Pr
 
 def _pieces(file: Source) -> Iterator[tuple[int, memoryview]]:
     """All bytes, each piece with its offset; a piece is overwritten by the next. A hole is not read."""
-    buffer, zeros = memoryview(bytearray(_PIECE)), memoryview(bytes(_PIECE))
+    buffer = memoryview(bytearray(min(_PIECE, file.size + 1)))
     at = data = 0
     while True:
         if data <= at:
             data = holes.next_data(file.file, at, file.size)
         if at + _PIECE <= data:
-            yield at, zeros
+            yield at, _zeros()
             at += _PIECE
             continue
         file.file.seek(at)
@@ -54,6 +55,11 @@ def _pieces(file: Source) -> Iterator[tuple[int, memoryview]]:
         yield at, buffer[:got]
         at += got
     file.refuse_resized()
+
+
+@cache
+def _zeros() -> memoryview:
+    return memoryview(bytes(_PIECE))
 
 
 def _overlap(part: Source, at: int, piece: memoryview) -> memoryview:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypervisors import Pace, Problem
@@ -116,7 +116,7 @@ def record(journal: Journal, cause: str, checks: Collection[Check]) -> None:
     goes back.
     """
     if checks and journal.schema >= Kind.LOOKED.since:
-        journal.append(Kind.LOOKED, {"step": cause, "checks": [asdict(check) for check in checks]})
+        journal.append(Kind.LOOKED, {"step": cause, "checks": [dict(vars(check)) for check in checks]})
 
 
 def undone_looked_at(itinerary: Itinerary, state: RunState, steps: Sequence[Step], run: Any) -> Iterator[Seen]:

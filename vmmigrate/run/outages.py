@@ -8,6 +8,8 @@ from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.fold import UNTOUCHED
 from vmmigrate.run.record import Kind, Record
 
+_TELL = frozenset({Kind.LEARNT, Kind.DONE, Kind.UNDO, Kind.UNDONE})  # no other kind opens or closes a side
+
 
 def outages(itinerary: Itinerary, records: Iterable[Record]) -> tuple[Outage, ...]:
     """Each begins as the old side is closed, or as a way back closes or unplugs the new one; it ends as either is open.
@@ -55,6 +57,8 @@ def _intervals(itinerary: Itinerary, records: Iterable[Record]) -> Iterator[tupl
     closing = next(step.name for step in itinerary.steps if itinerary.outage_from in step.learns)
     began, opened = None, False
     for record in records:
+        if record.kind not in _TELL:
+            continue
         opened = _opened(itinerary, record, before=opened)
         if began is None:
             began = record if _begins(itinerary, record, opened=opened) else None

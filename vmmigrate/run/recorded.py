@@ -171,7 +171,8 @@ def _with_looks_of_missing(itinerary: Itinerary, state: RunState) -> Iterator[St
     for step in itinerary.steps:
         owed = (*owed, *step.looks_back)
         if step.name in state.steps:
-            yield replace(step, looks_back=tuple(dict.fromkeys(owed)))
+            looks_back = tuple(dict.fromkeys(owed))
+            yield step if looks_back == step.looks_back else replace(step, looks_back=looks_back)
             owed = ()
 
 

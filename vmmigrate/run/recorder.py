@@ -64,7 +64,7 @@ class Recorder:
         state = journal.state()
         vms = self._vms(state)
         if isinstance(event, Changed):
-            event = replace(event, vm=_label(event.vm, vms))
+            return replace(event, vm=_label(event.vm, vms), run_id=state.run_id, vms=vms)
         return replace(event, run_id=state.run_id, vms=vms)
 
     def _show(self, event: Event) -> None:

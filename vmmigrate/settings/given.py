@@ -111,6 +111,8 @@ def leaves(data: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
 
 def _with(began: Settings, changed: Mapping[str, Any]) -> Settings:
     """Raises UsageProblem."""
+    if not changed:
+        return began
     data = began.model_dump(mode="json", exclude_none=True)
     for name, value in changed.items():
         *tables, key = name.split(".")

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 
@@ -108,8 +109,12 @@ class Secrets:
     """Those that certain settings name, by the path of the setting (`old.ssh.password`)."""
 
     def __init__(self, settings: Settings, process: ProcessSecrets) -> None:
-        self._wanted = all_wanted(settings)
-        self._process = process
+        self._settings, self._process = settings, process
+
+    @cached_property
+    def _wanted(self) -> dict[str, Wanted]:
+        """Most of these are made for one secret, or for none."""
+        return all_wanted(self._settings)
 
     def get(self, name: str) -> Secret:
         """Raises UsageProblem if the source does not have it."""

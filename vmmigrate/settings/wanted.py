@@ -1,7 +1,7 @@
 """Every secret that the settings can name: where it comes from, and what a person is asked for it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def _all(settings: Settings) -> Iterator[Wanted]:
     hypervisor = settings.hypervisor
     yield _setting("hypervisor.password", hypervisor.password, f"password for {hypervisor.url}")
     made = settings.backup.file is None  # the console encrypts with it; the archive opens with no other
-    yield replace(_setting("backup.password", settings.backup.password, "password of the backup"), new=made)
+    yield _setting("backup.password", settings.backup.password, "password of the backup", new=made)
     yield from _side("old", settings.old, _at("the old gateway", settings.old.address))
     yield from _side("new", settings.new, _at("the new VM", settings.new.staging_address))
     for key, value in settings.new.properties.items():
@@ -71,17 +71,17 @@ def _side(table: str, settings: OldSettings | NewSettings, gateway: str) -> Iter
     yield _setting(f"{table}.ssh.password", ssh.password, f"SSH password of {ssh.user} on {gateway}")
     passphrase = f"passphrase of the key {ssh.key_file} for {gateway}"
     opened = partial(_passphrase_fault, ssh.key_file)
-    yield replace(_setting(f"{table}.ssh.key_passphrase", ssh.key_passphrase, passphrase), fault=opened)
+    yield _setting(f"{table}.ssh.key_passphrase", ssh.key_passphrase, passphrase, fault=opened)
     if isinstance(ssh, NewSshSettings):
         renewed = f"new SSH password for {ssh.user} on {gateway}"
-        yield replace(_setting(f"{table}.ssh.new_password", ssh.new_password, renewed), new=True)
+        yield _setting(f"{table}.ssh.new_password", ssh.new_password, renewed, new=True)
     yield _setting(f"{table}.console.password", console.password, f"console password of {console.user} on {gateway}")
     if via:
         jump = f"{via.user} on the jump host {via.host}"
         yield _setting(f"{table}.via.password", via.password, f"SSH password of {jump}")
         opened = partial(_passphrase_fault, via.key_file)
-        wanted = _setting(f"{table}.via.key_passphrase", via.key_passphrase, f"passphrase of the key for {jump}")
-        yield replace(wanted, fault=opened)
+        passphrase = f"passphrase of the key for {jump}"
+        yield _setting(f"{table}.via.key_passphrase", via.key_passphrase, passphrase, fault=opened)
 
 
 def _passphrase_fault(key_file: Path | None, typed: str) -> str:
@@ -91,9 +91,17 @@ def _passphrase_fault(key_file: Path | None, typed: str) -> str:
     return "" if opened else f"that does not open {key_file}"
 
 
-def _setting(name: str, source: SecretSource | None, question: str) -> Wanted:
+def _setting(
+    name: str,
+    source: SecretSource | None,
+    question: str,
+    *,
+    fault: Callable[[str], str] = no_fault,
+    new: bool = False,
+) -> Wanted:
     in_file = f'in vmmigrate.toml: {name} = {{ file = "/root/{name}" }}'
-    return Wanted(name, source, f"{question} ({name})", f"{given_as(variable(name))}    # or {in_file}")
+    hint = f"{given_as(variable(name))}    # or {in_file}"
+    return Wanted(name, source, f"{question} ({name})", hint, fault=fault, new=new)
 
 
 def _property(key: str, source: SecretSource) -> Wanted:
