@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from hypervisors import Secret
 from vmmigrate.model import Plan
 from vmmigrate.run import sealed
+from vmmigrate.run.fold import RunState
 from vmmigrate.run.record import Record
 
 
@@ -102,6 +103,22 @@ def remembered_records(read: Callable[[Path, int, bytes, str], Record]) -> Calla
     return act
 
 
+def remembered_states(fold: Callable[..., RunState]) -> Callable[..., RunState]:
+    """What a journal's first records add up to, as they were read from its file: the last one's hash is that of all."""
+    known: dict[str, RunState] = {}
+
+    def act(records: Iterable[Record], before: RunState | None = None) -> RunState:
+        if before is not None:  # records of this process, which has not read them
+            return fold(records, before)
+        every = tuple(records)
+        read = next((at for at in range(len(every), 0, -1) if every[at - 1].hash in known), 0)
+        state = fold(every[read:], known[every[read - 1].hash]) if read else fold(every)
+        known[every[-1].hash] = state
+        return state
+
+    return act
+
+
 def readable_once(refuse: Callable[[Record, type], None]) -> Callable[[Record, type], None]:
     """What could be read can be read again."""
     known: set[tuple[str, type]] = set()
@@ -112,6 +129,23 @@ def readable_once(refuse: Callable[[Record, type], None]) -> Callable[[Record, t
             known.add((record.hash, group))
 
     return act
+
+
+def remembered_groups(adapter: Callable[[type], Any]) -> Callable[[type], "RememberedGroup"]:
+    return functools.cache(lambda group: RememberedGroup(adapter(group)))
+
+
+class RememberedGroup:
+    """The reader of a group of facts: the same record's JSON is the same value, which nobody can change."""
+
+    def __init__(self, adapter: TypeAdapter[Any]) -> None:
+        self.dump_python, self._read = adapter.dump_python, adapter.validate_python
+        self._known: dict[int, tuple[object, Any]] = {}  # by the JSON's id, which is kept so that no other gets it
+
+    def validate_python(self, data: object) -> Any:
+        if id(data) not in self._known:
+            self._known[id(data)] = data, self._read(data)
+        return self._known[id(data)][1]
 
 
 class RememberedPlans:

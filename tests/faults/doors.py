@@ -1,12 +1,13 @@
 """The program's doors into the model: SSH, console, handshakes and dialling go to its guests, threads to none.
 
 Replaced, each at one place, because the model is about order and faults: TLS handshakes by what the served files hold,
-the web console by its archive, PKCS#12 by the same with results remembered, pipes by bytes. Shell, sudo, login shell,
-journal, engine, steps, operations are the program's own.
+the web console by its archive, PKCS#12, keys and certificates by the same with results remembered, pipes by bytes.
+Shell, sudo, login shell, journal, engine, steps, operations are the program's own.
 """
 
 import functools
 import io
+import shlex
 import socket
 from typing import Any, BinaryIO
 
@@ -26,16 +27,19 @@ from tests.faults.cheap import (
     decrypted,
     readable_once,
     remembered,
+    remembered_groups,
     remembered_records,
+    remembered_states,
     remembered_stores,
 )
 from tests.faults.console import ModelConsole
 from vmmigrate import doors as product_doors
-from vmmigrate import model
+from vmmigrate import learnt, model
 from vmmigrate.appliance import asking, consoles, entering
 from vmmigrate.appliance.ssh import session, shell
-from vmmigrate.appliance.tls import as_shown, bundle, handshake, keys, pkcs12
-from vmmigrate.run import record, recorded, sealed, stage
+from vmmigrate.appliance.tls import as_shown, bundle, chains, handshake, keys, pkcs12
+from vmmigrate.run import journal, record, recorded, sealed, stage, status
+from vmmigrate.run.fold import fold
 from vmmigrate.steps import carry, export, guards
 
 
@@ -63,10 +67,17 @@ class Doors:
         pkcs12.entries = remembered(pkcs12.entries)  # type: ignore[assignment]
         pkcs12.write = remembered_stores(pkcs12.write)  # type: ignore[assignment]
         keys._key = remembered(keys._key)  # type: ignore[assignment]
+        keys._apart = functools.lru_cache(keys._apart)  # type: ignore[assignment]
+        keys.from_pem = functools.lru_cache(keys.from_pem)  # type: ignore[attr-defined]
+        chains.is_issued = functools.lru_cache(chains.is_issued)  # type: ignore[assignment]
         record._record = remembered_records(record._record)
+        for module in (journal, status):
+            module.fold = remembered_states(fold)  # type: ignore[attr-defined]
         recorded._refuse_unreadable = readable_once(recorded._refuse_unreadable)
+        learnt._adapter = remembered_groups(learnt._adapter)  # type: ignore[assignment]
         plans = RememberedPlans(model._plans())
         model._plans = lambda: plans  # type: ignore[assignment, return-value]
+        shlex.quote = functools.lru_cache(maxsize=1 << 14)(shlex.quote)
         accounts.password_hash = functools.lru_cache(accounts.password_hash)
 
     # ---- the network -----------------------------------------------------------------------------------------
@@ -229,5 +240,6 @@ class Session:
             raise BrokeOff("the connection timed out")
 
 
+@functools.lru_cache(maxsize=4096)
 def _shortened(line: str) -> str:
     return " ".join(line.split())[-90:]

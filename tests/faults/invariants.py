@@ -31,14 +31,12 @@ def comes_up_at_boot(world: World) -> list[str]:
 
 def foreign(world: World, ours: set[str]) -> str:
     """All that is neither the old VM nor made by a run: it is nobody's but its owner's."""
-    return json.dumps(
-        {
-            vm: {key: value for key, value in entry.items() if key not in ("power_on", "power_on_seen", "booted")}
-            for vm, entry in world.vms.items()
-            if vm != world.old.id and entry["tag"] not in ours
-        },
-        sort_keys=True,
-    )
+    found = {
+        vm: {key: value for key, value in entry.items() if key not in ("power_on", "power_on_seen", "booted")}
+        for vm, entry in world.vms.items()
+        if vm != world.old.id and entry["tag"] not in ours
+    }
+    return json.dumps(found, sort_keys=True) if found else ""
 
 
 # ---- when a command has ended --------------------------------------------------------------------------------

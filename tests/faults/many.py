@@ -1,20 +1,17 @@
 """Play many schedules in several processes, and add up what they gave."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Thread
 from typing import IO
 
-from tests.faults.play import Measured, Played, measured, play_all, warm_up
+from tests.faults.play import Measured, Played, measured, play_all, played, warm_up
 
-_TOGETHER = (
-    2000  # schedules that share one undisturbed run, of which each is a copy; what was played is said after them
-)
+_TOGETHER = 2000  # schedules that share one undisturbed run, of which each is a copy
 
 
 @dataclass
@@ -44,36 +41,40 @@ def play_many(seeds: range, jobs: int, hears: Callable[[Sum], None] = lambda tot
     """
     warm_up()
     size, total = measured(), Sum()
-    streams = [_worker(list(seeds[number::jobs]), size) for number in range(jobs)]
-    played: SimpleQueue[Played | None] = SimpleQueue()
-    for stream in streams:
-        Thread(target=_read, args=(stream, played), daemon=True).start()
+    workers = [_worker(list(seeds[number::jobs]), size) for number in range(jobs)]
+    heard: SimpleQueue[Played | None] = SimpleQueue()
+    for _, stream in workers:
+        Thread(target=_read, args=(stream, heard), daemon=True).start()
     with suppress(KeyboardInterrupt):
-        for _ in streams:
-            for each in iter(played.get, None):
+        for _ in workers:
+            for each in iter(heard.get, None):
                 total.add(each)
                 hears(total)
+        for process, _ in workers:
+            os.waitpid(process, 0)  # what it used is counted as its parent's then
     return total
 
 
-def _worker(seeds: list[int], size: Measured) -> IO[bytes]:
+def _worker(seeds: list[int], size: Measured) -> tuple[int, IO[bytes]]:
     reads, writes = os.pipe()
-    if not os.fork():
+    if not (process := os.fork()):
         os.close(reads)
         with suppress(KeyboardInterrupt), os.fdopen(writes, "wb") as stream:
             for first in range(0, len(seeds), _TOGETHER):
-                for played in play_all(seeds[first : first + _TOGETHER], size):
-                    stream.write(json.dumps(asdict(played)).encode() + b"\n")
-                stream.flush()
+                play_all(seeds[first : first + _TOGETHER], size, lambda told: _pass_on(stream, told))
         os._exit(0)
     os.close(writes)
-    return os.fdopen(reads, "rb")
+    return process, os.fdopen(reads, "rb")
 
 
-def _read(stream: IO[bytes], played: "SimpleQueue[Played | None]") -> None:
+def _pass_on(stream: IO[bytes], told: bytes) -> None:
+    """At once: nothing may be in the stream where a copy is made."""
+    stream.write(told + b"\n")
+    stream.flush()
+
+
+def _read(stream: IO[bytes], heard: "SimpleQueue[Played | None]") -> None:
     with stream:
         for line in stream:
-            told = json.loads(line)
-            told["broken"] = [tuple(each) for each in told["broken"]]
-            played.put(Played(**told))
-    played.put(None)
+            heard.put(played(line))
+    heard.put(None)

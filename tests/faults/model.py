@@ -74,6 +74,7 @@ class Model:
         self._conflict = self._boots_two = False
         self._boots = 0  # of guests: each moves by itself
         self._foreign = ""
+        self._main = threading.main_thread().ident
 
     # ---- what the worker and the player call -----------------------------------------------------------------
 
@@ -126,12 +127,12 @@ class Model:
     # ---- an effect -------------------------------------------------------------------------------------------
 
     def hook(self, kind: str, what: str, when: str) -> None:
-        if self._outside or threading.get_ident() != threading.main_thread().ident:
+        if self._outside or threading.get_ident() != self._main:
             return
-        process = self.desks.process
-        if process is None:
+        running = self.desks.running
+        if not running:
             return
-        if not process.alive:
+        if not running[-1].alive:
             raise Killed
         self.effects += 1
         self._within += 1
@@ -141,7 +142,7 @@ class Model:
             self._see_call(what, when)
         if self._within > MOST or self.world.time.now - self._began > LONGEST:
             self.broken.append(("I8", f"a command does not end: {self._within} effects"))
-            process.alive = False
+            running[-1].alive = False
             raise Endless
         self.on_effect(self._within)
         if not self.effects % _MAIL_EACH:

@@ -23,6 +23,9 @@ PATIENCE = 600.0  # real seconds for one schedule, on a machine that may be busy
 _ENDS = ("migrated", "rolled-back", "rehearsed", "finished", "switched back")
 
 
+Hears = Callable[[bytes], None]  # what a copy of this process has told of one schedule, in one line
+
+
 @dataclass
 class Played:
     """What one schedule gave."""
@@ -76,29 +79,27 @@ def _on_step(model: Model, step: str, act: Any) -> None:
 # ---- many ----------------------------------------------------------------------------------------------------
 
 
-def play_all(seeds: list[int], size: Measured) -> Iterator[Played]:
+def play_all(seeds: list[int], size: Measured, hears: Hears) -> None:
     """In any order. This process is used up by it; it was warmed up."""
     schedules = sorted((of_seed(seed, size.effects, size.live_from) for seed in seeds), key=lambda each: each.first)
     for verb in sorted({schedule.legs[0].command for schedule in schedules}):
-        yield from _play_all([schedule for schedule in schedules if schedule.legs[0].command == verb], verb)
+        _play_all([schedule for schedule in schedules if schedule.legs[0].command == verb], verb, hears)
 
 
-def _play_all(left: list[Schedule], verb: str) -> list[Played]:
+def _play_all(left: list[Schedule], verb: str, hears: Hears) -> None:
     """Those that begin with the same command. In a copy this ends the process."""
-    results: list[Played] = []
     model = Model()
 
     def copy_here(number: int) -> None:
         while left and left[0].first <= number:
             schedule = left.pop(0)
-            played = _copy(model, schedule)
-            if played is None:
+            told = _copy(model, schedule)
+            if told is None:
                 return
-            results.append(played)
+            hears(told)
 
     model.on_effect = copy_here
     model.command(Leg(verb))
-    return results
 
 
 def warm_up() -> None:
@@ -114,8 +115,8 @@ def warm_up() -> None:
     gc.disable()
 
 
-def _copy(model: Model, schedule: Schedule) -> Played | None:
-    """None: this is the copy, in which the schedule goes on."""
+def _copy(model: Model, schedule: Schedule) -> bytes | None:
+    """What it gave, for `played`. None: this is the copy, in which the schedule goes on."""
     reads, writes = os.pipe()
     child = os.fork()
     if child:
@@ -198,7 +199,7 @@ def _tell(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _result(schedule: Schedule, child: int, reads: int) -> Played:
+def _result(schedule: Schedule, child: int, reads: int) -> bytes:
     pieces = bytearray()
     try:
         while select.select([reads], [], [], PATIENCE)[0]:
@@ -212,10 +213,16 @@ def _result(schedule: Schedule, child: int, reads: int) -> Played:
         os.close(reads)
         os.waitpid(child, 0)
     if not pieces:
-        return Played(schedule.seed, [("I8", "the copy of this process gave no answer")])
-    told = json.loads(pieces)
-    told["broken"] = [tuple(each) for each in told["broken"]]
-    return Played(**told)
+        return json.dumps(
+            {"seed": schedule.seed, "broken": [("I8", "the copy of this process gave no answer")]}
+        ).encode()
+    return bytes(pieces)
+
+
+def played(told: bytes) -> Played:
+    """As the copy has told it."""
+    said = json.loads(told)
+    return Played(**{**said, "broken": [tuple(each) for each in said["broken"]]})
 
 
 # ---- one -----------------------------------------------------------------------------------------------------
@@ -223,9 +230,7 @@ def _result(schedule: Schedule, child: int, reads: int) -> Played:
 
 def play(schedule: Schedule) -> Played:
     """By a copy of this process, from the beginning."""
-    told = in_copy(lambda: json.loads(_play(schedule)))
-    told["broken"] = [tuple(each) for each in told["broken"]]
-    return Played(**told)
+    return played(json.dumps(in_copy(lambda: json.loads(_play(schedule)))).encode())
 
 
 @contextmanager
