@@ -18,9 +18,10 @@ def pause(world: World, vm: str) -> None:
 
 
 def let_go_on(world: World) -> None:
-    """All that are paused."""
-    for entry in world.vms.values():
-        entry["power"] = "running" if entry["power"] == "other" else entry["power"]
+    """All that are paused; one that was paused while it booted boots."""
+    for vm, entry in world.vms.items():
+        if entry["power"] == "other":
+            entry.update(power="running", power_on_seen=vm in world.guests)
 
 
 def clone(world: World, vm: str, number: int) -> None:

@@ -151,6 +151,15 @@ FOUND = {
             ),
         ),
     ),
+    "the new guest is restarted while it is paused": (
+        Leg("migrate"),
+        Leg("rollback", during=(("before hypervisor inventory", move("pause-new")),)),
+        Leg("wait", before=(move("reboot-new"),)),
+    ),
+    "the new VM is paused while it boots": (
+        Leg("migrate"),
+        Leg("wait", before=(move("reboot-new"), move("pause-new"))),
+    ),
     "the old VM gets its host's autostart back in the switch": (
         Leg("migrate", during=((1, move("snapshot-old")), ("before guest 198.51.100.100: ping", move("revert-old")))),
     ),
