@@ -8,7 +8,7 @@ from vmmigrate.run.clocks import Clocks
 from vmmigrate.run.fold import UNTOUCHED
 from vmmigrate.run.record import Kind, Record
 
-_TELL = frozenset({Kind.LEARNT, Kind.DONE, Kind.UNDO, Kind.UNDONE})  # no other kind opens or closes a side
+_MATTERS = frozenset({Kind.LEARNT, Kind.DONE, Kind.UNDO, Kind.UNDONE})  # no other kind opens or closes a side
 
 
 def outages(itinerary: Itinerary, records: Iterable[Record]) -> tuple[Outage, ...]:
@@ -57,7 +57,7 @@ def _intervals(itinerary: Itinerary, records: Iterable[Record]) -> Iterator[tupl
     closing = next(step.name for step in itinerary.steps if itinerary.outage_from in step.learns)
     began, opened = None, False
     for record in records:
-        if record.kind not in _TELL:
+        if record.kind not in _MATTERS:
             continue
         opened = _opened(itinerary, record, before=opened)
         if began is None:
