@@ -29,7 +29,7 @@ def snapshots(session: Session, vm: VmRef) -> tuple[Snapshot, ...]:
 
 
 def _snapshot(facts: Facts) -> Snapshot:
-    taken = float(reading.of(facts, "taken", int))
+    taken = reading.of(facts, "taken", int) / 1000
     return Snapshot(reading.of(facts, "name", str), taken, "", memory=reading.of(facts, "state", str) != _OFF)
 
 

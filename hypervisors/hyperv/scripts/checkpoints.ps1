@@ -1,4 +1,4 @@
-# The checkpoints of one machine, each with its time (Unix seconds) and the state that it holds: Off has no memory.
+# The checkpoints of one machine, each with its time (Unix milliseconds: it orders them) and the state that it holds: Off has no memory.
 param([Parameter(Mandatory = $true)][string]$RequestFile)
 . "$PSScriptRoot/prelude.ps1"
 Complete-MachineRequest $RequestFile {
@@ -6,7 +6,7 @@ Complete-MachineRequest $RequestFile {
     $found = foreach ($one in @(Get-Checkpoint $vm)) {
         @{
             name = "$($one.Name)"
-            taken = [int64]($one.CreationTime.ToUniversalTime() - [datetime]'1970-01-01').TotalSeconds
+            taken = [int64]($one.CreationTime.ToUniversalTime() - [datetime]'1970-01-01').TotalMilliseconds
             state = "$($one.State)"
         }
     }
