@@ -4,6 +4,7 @@ import getpass
 import grp
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -133,13 +134,16 @@ class Local:
     host, patience = "here", 20.0
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
-        try:
-            done = subprocess.run(argv, capture_output=True, check=False, text=True, timeout=self.patience)
-        except subprocess.TimeoutExpired:  # it reads a FIFO
-            raise CommandFailed("it did not end in time", hint="see there") from None
+        piped = subprocess.PIPE
+        with subprocess.Popen(argv, stdout=piped, stderr=piped, text=True, start_new_session=True) as done:
+            try:
+                out, error = done.communicate(timeout=self.patience)
+            except subprocess.TimeoutExpired:  # what it started reads a FIFO
+                os.killpg(done.pid, signal.SIGKILL)
+                raise CommandFailed("it did not end in time", hint="see there") from None
         if check and done.returncode:
-            raise CommandFailed(done.stderr, hint="see there")
-        return Result(done.returncode, done.stdout, done.stderr)
+            raise CommandFailed(error, hint="see there")
+        return Result(done.returncode, out, error)
 
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         line, given = script(files, folders, MARK), stream(files, MARK)
