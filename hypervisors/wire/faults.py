@@ -25,6 +25,7 @@ _CERTIFICATE = {
 }
 # What OpenSSL makes of bytes that are no TLS: a greeting, a page, an error in clear text.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
+_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)  # by the release of Python and OpenSSL
 
 
 def root_of(error: BaseException) -> BaseException:
@@ -61,7 +62,7 @@ def plainly(error: BaseException) -> str:
 def _tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATE.get(error.verify_code, error.verify_message)
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, _CLOSED):
         return "the connection was closed during the TLS handshake"
     reason = error.reason or ""
     if reason in _NO_TLS:
