@@ -7,7 +7,7 @@ from hypervisors import Problem
 from vmmigrate.appliance.queues import listing, manifest, outcomes, taken
 from vmmigrate.appliance.queues.manifest import Line
 from vmmigrate.appliance.queues.outcomes import BOUNCED, HANDED, SENT, Outcomes
-from vmmigrate.facts import CarriedMail, Opened
+from vmmigrate.facts import CarriedMail, NewGuest, Opened
 from vmmigrate.run.stage import Run
 
 _WAITS, _UNKNOWN = "waiting there", "unaccounted"
@@ -21,7 +21,7 @@ def say(run: Run) -> None:
     carried = run.facts.find(CarriedMail)
     if carried is not None and carried.messages:
         _say(run, _CARRIED, _in_words)
-    if run.facts.find(Opened) is not None:
+    if run.facts.find(Opened) and run.facts.find(NewGuest):
         _say(run, _TAKEN, _taken_in_words)
 
 
