@@ -86,6 +86,7 @@ def test_while_a_child_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, so
         def __init__(self, *how: object, **more: object) -> None:
             super().__init__(*how, **more)  # type: ignore[call-overload]
             started.append(self)
+            soon()
 
     monkeypatch.setattr(subprocess, "Popen", Noted)
     (tmp_path / "qemu-img").write_text("#!/bin/sh\nexec sleep 5\n")
@@ -97,7 +98,6 @@ def test_while_a_child_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, so
         lambda: qemu_img.measured(image, "raw"),
         lambda: _from_command("old.ssh.password", ("sleep", "5")),
     ):
-        soon()
         with pytest.raises(Heard):
             act()
     assert [each.poll() is not None for each in started] == [True] * 3

@@ -95,6 +95,16 @@ class _FewCookies(RequestsCookieJar):
             )
 
 
+def _can_be_sent(url: str) -> bool:
+    """An https URL, of a host that a URL may name."""
+    try:
+        requests.Request("GET", url).prepare()
+        parts = urlsplit(url)
+        return parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # requests' InvalidURL is one
+        return False
+
+
 def _as_sent(origin: str) -> str:
     """As requests has it: a name of other letters encoded."""
     return origin_of(requests.Request("GET", origin).prepare().url or "")
@@ -112,8 +122,7 @@ class HttpsOrigin:
 
     def __init__(self, url: str, trust: TlsTrust, dial: Dial = dial_straight) -> None:
         """Raises UsageProblem (`url` is no https URL), Unusable (the authority's file, the pin)."""
-        self._parts = urlsplit(url)
-        if self._parts.scheme != "https" or not self._parts.hostname:
+        if not _can_be_sent(url):
             raise UsageProblem(f"{url!r} is not an https URL", hint="give https://HOST:PORT/ciphermail")
         self.origin = origin_of(url)
         pin = normal_fingerprint(trust.fingerprint) if trust.fingerprint else None
@@ -189,7 +198,7 @@ class HttpsOrigin:
 
     def _not_trusted(self, why: str) -> Exception:
         try:
-            seen = fingerprint_of(fetch_leaf(host_of(self.origin), self._parts.port or 443, dial=self._dial))
+            seen = fingerprint_of(fetch_leaf(host_of(self.origin), urlsplit(self.origin).port or 443, dial=self._dial))
         except OSError as error:
             return self._not_connected(error)
         return certificate_refused(self.origin, why, seen, how_to_pin(self._setting, seen))

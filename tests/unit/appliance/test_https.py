@@ -16,7 +16,7 @@ from fixtures.appliance.listener import Listener
 from fixtures.ports import free_port
 from hypervisors import Problem, TlsTrust, TrustRefused, Unreachable, fingerprint_of
 from vmmigrate.appliance.https import HttpsOrigin
-from vmmigrate.errors import Unanswered
+from vmmigrate.errors import Unanswered, UsageProblem
 
 RAW = ("HTTPSConnection", "Max retries", "_ssl.c", "urllib3", "Errno", "object at", "\x1b")
 Talk = Callable[[socket.socket], None]
@@ -102,6 +102,12 @@ def test_a_server_that_hangs_up_before_anything_was_sent() -> None:
         told = failing(f"https://127.0.0.1:{port}/x", TlsTrust(), "POST")
     assert "the connection was closed" in str(told)
     assert isinstance(told, Unreachable)
+
+
+@pytest.mark.parametrize("host", [".", " x", "x y", "[::1", "::1", "x\0y", "*.x", "\u2024.de", "x:0", "x:65536", "x:a"])
+def test_a_host_that_no_url_may_name(host: str) -> None:
+    with pytest.raises(UsageProblem, match="is not an https URL"):
+        HttpsOrigin(f"https://{host}/x", TlsTrust())
 
 
 # ---- not believed ------------------------------------------------------------------------------------------------
