@@ -68,6 +68,19 @@ def test_a_server_that_the_new_gateway_needs_and_that_is_silent_stops_the_switch
     assert sorted(check["verdict"] for check in seen) == ["fail", "pass"]
 
 
+def test_a_server_that_is_not_named_any_more_stops_nothing(story: Story) -> None:
+    """The operator has corrected the setting: what `verify` saw of the wrong one is no decision."""
+    with socket.socket() as closed:
+        closed.bind((story.lab.address, 0))
+        silent = f"{story.lab.address}:{closed.getsockname()[1]}"
+        told = story.migrate(switch={"accept": IDS, "outgoing": silent})
+        assert (told.status, untouched(story)) == (ATTENTION, True), told.err
+        told = story.command("resume", story.run_id, "--accept", IDS, switch={"accept": "", "outgoing": ""})
+    assert (told.status, story.live()) == (DONE, ["new"]), told.err
+    [seen] = [check for check in status(story)["checks"] if check["id"].startswith("outgoing-")]
+    assert (seen["verdict"], seen["seen"]) == ("pass", "no longer named")
+
+
 def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story: Story) -> None:
     old_root(story).write(KEYS, f'from="192.0.2.7" {KEY} admin@desk\n'.encode(), 0o600)
     old_root(story).write(machine.OTHER_LISTENERS, b"161\n")

@@ -35,6 +35,15 @@ def test_nobody_asked_for_it(story: Story) -> None:
     assert (told.status, said(told), sent(story)) == (DONE, [], [])
 
 
+def test_an_address_that_is_set_later_is_in_no_record(story: Story) -> None:
+    """The journal says that it was; which it is, is among the settings."""
+    assert story.prepare().status == DONE
+    told = story.command("cutover", story.run_id, "--yes", mail={"test": TO})
+    assert (told.status, len(said(told)), len(sent(story))) == (DONE, 1, 1), told.err
+    journal = "".join(map(str, story.journal))
+    assert ("mail.test was not set when the run began, and set at this " in journal, TO in journal) == (True, False)
+
+
 def test_who_is_killed_behind_it_does_not_send_it_twice(story: Story) -> None:
     """The record that it is begun is on the disk, the message is out, its end is not recorded."""
     end_of_it = MIGRATION.index(("begin", "test-mail")) + 3  # records are counted from 1, and it learns that it began

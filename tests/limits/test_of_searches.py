@@ -19,7 +19,7 @@ from hypervisors.wire.ssh import Output, Questions
 from tests.limits.test_of_guests import Answering
 from vmmigrate.appliance import transports
 from vmmigrate.appliance.net import interfaces_file
-from vmmigrate.appliance.queues import outcomes
+from vmmigrate.appliance.queues import followed, outcomes
 from vmmigrate.appliance.rest.find import is_application
 from vmmigrate.appliance.ssh import sudo
 from vmmigrate.appliance.tls import server_xml
@@ -74,6 +74,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "mail-log, one line": (outcomes.parsed, "postfix/smtp[1]: A: to=<a>, "),
     "mail-log, no end of an address": (outcomes.parsed, "postfix/smtp[1]: A: to=<\n"),
     "mail-log, no end of a sender": (outcomes.parsed, "postfix/qmgr[1]: A: from=<\n"),
+    "mail-log, a Message-ID": (followed._SAID.findall, "postfix"),
     "services": (lambda text: transports._says(text.splitlines(), "scan"), "content_filter"),
     "sudo's words": (_refusal, "not allowed to run '"),
     "sudo's command": (_refusal, "'a a"),

@@ -1,10 +1,8 @@
 """Hand one message to an SMTP server, as any other server would."""
 
-import re
 import smtplib
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
 
 from hypervisors import Dial, Unreachable, in_one_line
 from hypervisors.wire import bracketed, plainly
@@ -14,24 +12,19 @@ from vmmigrate.appliance.tls.handshake import reading_context
 
 _PATIENCE = 30.0  # seconds: a filter may look at the message before it answers
 _SHOWN = 200  # characters of an answer
-_QUEUED = re.compile(r"queued as (\w+)")
 
 
-@dataclass(frozen=True)
-class Answer:
-    """`refused`: its own words, "" where it took the message. `queue_id`: "" where it does not say one."""
-
-    refused: str = ""
-    queue_id: str = ""
-
-
-def submit(host: str, port: int, envelope: tuple[str, str], content: bytes, dial: Dial) -> Answer:
-    """`envelope`: sender and recipient. With STARTTLS where it is offered. Raises Unreachable: nobody knows what became
-    of it then.
+def submit(host: str, port: int, envelope: tuple[str, str], content: bytes, dial: Dial) -> str:
+    """In which words it refused the message; "": it took it. `envelope`: sender and recipient. With STARTTLS where it
+    is offered. Raises Unreachable: nobody knows what became of it then, unless a handshake is named.
     """
     try:
         with closing(begun(host, port, dial, _PATIENCE)) as smtp:
-            return _given(smtp, envelope, content)
+            _secure(smtp, f"{bracketed(host)}:{port}")
+            refused = _given(smtp, envelope, content)
+            with suppress(OSError, smtplib.SMTPException):  # it has answered for the message already
+                smtp.putcmd("QUIT")
+            return refused
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable(
             f"SMTP at {bracketed(host)}:{port} broke off: {plainly(error)}",
@@ -39,23 +32,30 @@ def submit(host: str, port: int, envelope: tuple[str, str], content: bytes, dial
         ) from error
 
 
-def _given(smtp: Smtp, envelope: tuple[str, str], content: bytes) -> Answer:
+def _secure(smtp: Smtp, where: str) -> None:
+    """Raises Unreachable where no handshake follows: nothing was handed over then."""
     smtp.ehlo_or_helo_if_needed()
     if smtp.has_extn("starttls"):
-        smtp.starttls(context=reading_context())
+        try:
+            smtp.starttls(context=reading_context())
+        except (OSError, smtplib.SMTPException) as error:
+            raise Unreachable(
+                f"not handed over: no TLS handshake after STARTTLS with SMTP at {where}: {plainly(error)}",
+                hint="see its log there (journalctl -u postfix), and its certificate and key: postconf -n",
+            ) from error
         smtp.ehlo_or_helo_if_needed()
+
+
+def _given(smtp: Smtp, envelope: tuple[str, str], content: bytes) -> str:
     sender, recipient = envelope
     for said in (smtp.mail(sender), smtp.rcpt(recipient)):
         if said[0] // 100 != 2:
-            return Answer(_words(said, envelope))
+            return _words(said, envelope)
     try:
         said = smtp.data(content)
     except smtplib.SMTPDataError as refused:
         said = refused.smtp_code, _bytes(refused.smtp_error)
-    if said[0] // 100 != 2:
-        return Answer(_words(said, envelope))
-    found = _QUEUED.search(said[1].decode("utf-8", "replace"))
-    return Answer(queue_id=found[1] if found else "")
+    return "" if said[0] // 100 == 2 else _words(said, envelope)
 
 
 def _bytes(said: bytes | str) -> bytes:

@@ -32,6 +32,7 @@ FREE = (
     "backup.password",
 )
 PLANNED = ("old.ssh.insecure_ssh_rsa", "new.ssh.insecure_ssh_rsa")  # of these, what the plan rests on
+PRIVATE = ("mail.test",)  # an address of a person: of these no value is shown
 # One value each, whatever tables they have inside.
 _WHOLE = ("password", "key_passphrase", "new_password", "via", "properties")
 
@@ -134,7 +135,7 @@ def _changes(began: Settings, after: Settings, changed: Mapping[str, Any]) -> It
     for name in changed:
         was, now = _value(began, name), _value(after, name)
         if was != now:
-            yield Change(name, _shown(was), _shown(now))
+            yield Change(name, _shown(name, was), _shown(name, now, before=was))
 
 
 def _value(settings: Settings, name: str) -> object:
@@ -144,8 +145,10 @@ def _value(settings: Settings, name: str) -> object:
     return value
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object, before: object = None) -> str:
     """A source of a secret as it is written; never the secret, which no setting holds."""
+    if name in PRIVATE and value is not None:
+        return "set" if before is None else "changed"
     if isinstance(value, BaseModel):
         return json.dumps(value.model_dump(mode="json", exclude_defaults=True))
     return "not set" if value is None else str(value)

@@ -160,7 +160,10 @@ class Limits(Strict):
     )
     shutdown: Wait = Field(default=120, description="A guest's own shutdown.")
     network: Wait = Field(default=60, description="The new gateway's first answer at the live address.")
-    answer: Wait = Field(default=30, description="The new VM's guest agent, once it has booted.")
+    answer: Wait = Field(
+        default=30,
+        description="The new VM's guest agent, once it has booted; and a test message, until it is delivered.",
+    )
     reconnect: Wait = Field(default=60, description="The hypervisor, when it stops answering in the middle of a run.")
     stall: Wait = Field(default=120, description="While the hypervisor accepts no byte of the new VM's disk.")
     prepared: Wait = Field(default=604800, description="A prepared run, until `cutover` refuses it as too old.")

@@ -6,10 +6,12 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Z
 
 
 def pair(text: str) -> tuple[str, str]:
-    """Sender and recipient of 'ADDRESS', which is both, or of 'FROM,TO'. Raises ValueError."""
+    """Sender and recipient of 'ADDRESS', which is both, or of 'FROM,TO'. Raises ValueError, without them: a way back records
+    what it says of a file that is not in order.
+    """
     sender, *more = [each.strip() for each in text.split(",")]
     if len(more) > 1 or not all(_ADDRESS.fullmatch(each) for each in (sender, *more)):
-        raise ValueError(f"{text!r} is no mail address: give ADDRESS, or FROM,TO")
+        raise ValueError("what is set there is no mail address: give ADDRESS, or FROM,TO")
     return sender, more[0] if more else sender
 
 

@@ -1,16 +1,16 @@
 """Before anything of the old gateway is touched: what differs has been accepted by the operator, or is no more."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vmmigrate.errors import Undecided
 from vmmigrate.facts import Checked, Intake, NewGuest, OldState, Opened, Verified, VerifiedLive
-from vmmigrate.findings import Check, Checks, in_words
+from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.learnt import Facts
 from vmmigrate.run.stage import Run
 from vmmigrate.settings.accepting import DECISIONS
 from vmmigrate.step import Nothing, Step
-from vmmigrate.steps import differences
+from vmmigrate.steps import differences, outgoing
 
 _OPEN = "things are to be decided before the new gateway serves"
 
@@ -52,8 +52,14 @@ def _now(run: Run) -> Checks:
     asked = [each for each in DECISIONS if each in ids or each != "first-account"]
     now = differences.compared(run, 0.0 if "ports" in ids else run.settings.limits.restart, asked)
     answered = {check.id for check in now.all}
-    now.all += [check for check in before if check.id not in answered]
+    now.all += [_unanswered(check) for check in before if check.id not in answered]
     return now
+
+
+def _unanswered(check: Check) -> Check:
+    """A server that is not asked any more is needed no more: nobody can settle it otherwise."""
+    gone = replace(check, seen="no longer named", verdict=Verdict.PASS, hint="")
+    return gone if check.id in outgoing.IDS.values() else check
 
 
 def require(run: Run, checks: Checks) -> None:

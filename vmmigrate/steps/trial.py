@@ -74,7 +74,7 @@ def _hand_over(run: Run) -> str:
     """What it refused it with; "": it took it."""
     host, port = run.plan.identity.host, run.settings.old.smtp_port
     envelope = pair(run.settings.mail.test or "")
-    return submit(host, port, envelope, message(run), run.dial_to(host)).refused
+    return submit(host, port, envelope, message(run), run.dial_to(host))
 
 
 def _became(run: Run, trial: Trial) -> str:

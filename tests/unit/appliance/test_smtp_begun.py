@@ -13,7 +13,7 @@ from fixtures.appliance import seed
 from hypervisors import Dial, Unreachable, dial_straight
 from vmmigrate.appliance import offers
 from vmmigrate.appliance.mail import banner
-from vmmigrate.appliance.submitting import Answer, submit
+from vmmigrate.appliance.submitting import submit
 from vmmigrate.watch.asking import service_of
 
 
@@ -72,9 +72,49 @@ def test_the_prober_knows_it(wrapped: Dial, kind: str) -> None:
 def test_a_message_that_it_refuses_is_said_without_the_address(wrapped: Dial) -> None:
     """The recipient is refused first; one that says yes to it may still refuse the message."""
     envelope = "me@example.com", "you@example.net"
-    assert submit("mailgw", 465, envelope, b"x\r\n", wrapped) == Answer("554 5.7.1 <the address> no")
+    assert submit("mailgw", 465, envelope, b"x\r\n", wrapped) == "554 5.7.1 <the address> no"
     taken = "me@example.com", "late@example.net"
-    assert submit("mailgw", 465, taken, b"x\r\n", wrapped) == Answer("451 4.3.0 the address later")
+    assert submit("mailgw", 465, taken, b"x\r\n", wrapped) == "451 4.3.0 the address later"
+
+
+def _plainly(heard: list[bytes], after_starttls: bytes) -> Dial:
+    """Dials a server that offers STARTTLS, and says this where the handshake would be."""
+
+    def serve(theirs: socket.socket) -> None:
+        with theirs, suppress(OSError):
+            theirs.sendall(b"220 mailgw ESMTP\r\n")
+            for line in theirs.makefile("rb"):
+                heard.append(line.strip())
+                offered = b"250-mailgw\r\n250 STARTTLS\r\n" if after_starttls else b"250 mailgw\r\n"
+                said = {b"ehlo": offered, b"data": b"354 go on\r\n", b"STAR": b"220 go on\r\n" + after_starttls}
+                theirs.sendall(said.get(line[:4], b"250 ok\r\n"))
+
+    def dial(host: str, port: int, timeout: float) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        serving.append(threading.Thread(target=serve, args=(theirs,)))
+        serving[-1].start()
+        return ours
+
+    serving: list[threading.Thread] = []
+    dial.serving = serving  # type: ignore[attr-defined]
+    return dial
+
+
+def test_a_handshake_that_fails_is_named() -> None:
+    """Nothing was handed over then, which `broke off` would leave open."""
+    heard: list[bytes] = []
+    dial = _plainly(heard, b"454 4.7.0 TLS not available due to local problem\r\n")
+    with pytest.raises(Unreachable, match="^not handed over: no TLS handshake after STARTTLS with SMTP at mailgw:25: "):
+        submit("mailgw", 25, ("a@b.example", "a@b.example"), b"x\r\n", dial)
+    assert not [each for each in heard if each.startswith((b"mail", b"rcpt", b"data"))]
+
+
+def test_who_has_handed_over_a_message_takes_its_leave() -> None:
+    heard: list[bytes] = []
+    dial = _plainly(heard, b"")
+    assert submit("mailgw", 25, ("a@b.example", "a@b.example"), b"x\r\n", dial) == ""
+    dial.serving[0].join(30)  # type: ignore[attr-defined]
+    assert heard[-1] == b"QUIT"
 
 
 def test_a_server_without_tls_there_does_not_answer() -> None:

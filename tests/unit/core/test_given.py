@@ -37,6 +37,21 @@ def test_what_has_changed_counts_and_the_rest_stays() -> None:
     ]
 
 
+def test_an_address_of_a_person_is_not_shown() -> None:
+    """What has changed goes into the journal."""
+    began, then = Settings.model_validate({"mail": {"test": "boss@example.com"}}), Given()
+    one, other = (now(mail={"test": f"{name}@example.com"}) for name in ("boss", "head"))
+    assert [str(each) for each in followed(BEGAN, THEN, one)[1]] == [
+        "mail.test was not set when the run began, and is set now"
+    ]
+    assert [str(each) for each in followed(began, then, Given("", {"mail": other.data["mail"]}))[1]] == [
+        "mail.test was set when the run began, and is changed now"
+    ]
+    with pytest.raises(UsageProblem) as refused:
+        followed(BEGAN, THEN, now(mail={"test": "boss @example.com"}))
+    assert "boss" not in str(refused.value)
+
+
 def test_what_is_not_given_any_more_stays_as_it_was() -> None:
     assert followed(BEGAN, now(limits={"drain": 60}), Given()) == (BEGAN, ())
 

@@ -8,7 +8,7 @@ from vmmigrate.limits import MAIL_LOG
 _PASSAGES = "50"  # lines: each passage through Postfix has one
 _A_DAY = 86_400  # that guest's clock may be another
 _WORD = re.compile(r"[A-Za-z0-9.@_-]+")
-_SAID = re.compile(r"postfix[\w/-]*\[\d+\]: (\w+): (?:resent-)?message-id=")
+_SAID = re.compile(r"postfix[\w/-]{0,60}\[\d{1,10}\]: (\w{1,30}): (?:resent-)?message-id=")
 # $1: the Message-ID without its brackets, $2: Unix seconds, $3: lines.
 _LINES = """{
     for f in /var/log/mail.log.1 /var/log/mail.log /var/log/maillog /var/log/mail; do test -f $f && cat $f; done
