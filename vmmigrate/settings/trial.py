@@ -6,8 +6,9 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Z
 
 
 def pair(text: str) -> tuple[str, str]:
-    """Sender and recipient of 'ADDRESS', which is both, or of 'FROM,TO'. Raises ValueError, without them: a way back records
-    what it says of a file that is not in order.
+    """Sender and recipient of 'ADDRESS', which is both, or of 'FROM,TO'.
+
+    Raises ValueError, which does not show them: a way back records what it says of a file that is not in order.
     """
     sender, *more = [each.strip() for each in text.split(",")]
     if len(more) > 1 or not all(_ADDRESS.fullmatch(each) for each in (sender, *more)):
