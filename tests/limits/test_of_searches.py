@@ -74,7 +74,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "mail-log, one line": (outcomes.parsed, "postfix/smtp[1]: A: to=<a>, "),
     "mail-log, no end of an address": (outcomes.parsed, "postfix/smtp[1]: A: to=<\n"),
     "mail-log, no end of a sender": (outcomes.parsed, "postfix/qmgr[1]: A: from=<\n"),
-    "mail-log, a Message-ID": (followed._SAID.findall, "postfix"),
+    "mail-log, a Message-ID": (followed.parsed, "postfix"),
     "services": (lambda text: transports._says(text.splitlines(), "scan"), "content_filter"),
     "sudo's words": (_refusal, "not allowed to run '"),
     "sudo's command": (_refusal, "'a a"),

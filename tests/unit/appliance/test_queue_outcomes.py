@@ -21,6 +21,8 @@ delays=0.1/0/1/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 77)
 {HEAD} postfix/qmgr[9]: 7AAAAA: from=<s@example.org>, status=expired, returned to sender
 {HEAD} postfix/qmgr[9]: 8AAAAA: from=<>, status=force-expired, returned to sender
 {HEAD} postfix/qmgr[9]: 9AAAAA: removed
+{HEAD} postfix/pickup[9]: 2AAAAA: uid=89 from=<s@example.org> orig_id=1AAAAA
+{HEAD} postfix/pickup[9]: 2BBBBB: uid=1000 from=<x orig_id=3AAAAA>
 {HEAD} sshd[1]: 0AAAAA: to=<x@example.net>, relay=x, status=sent (forged)
 """
 
@@ -35,11 +37,13 @@ def test_of_each_recipient_it_says_what_became_of_it() -> None:
         ("6AAAAA", "c@example.net"): SENT,
     }
     assert found.given_up == {"7AAAAA", "8AAAAA"}
+    assert found.requeued == {"1AAAAA"}
 
 
 @pytest.mark.parametrize(
     "line",
     [
+        "other[3]: postfix/smtp[1]: 6A: to=<d@example.net>, relay=x, status=sent (250)",
         "postfix/cleanup[3]: 1A: warning: header Subject: postfix/smtp[1]: 6A: to=<d@example.net>, x status=sent",
         "postfix/smtp[3]: 1A: to=<a@example.net>, relay=postfix/smtp[1]: 6A: to=<d@example.net>, x status=deferred (",
         "postfix/qmgr[3]: 1A: from=<postfix/qmgr[9]: 6A: from=<>, status=expired, returned to sender>, size=1",
@@ -47,6 +51,7 @@ def test_of_each_recipient_it_says_what_became_of_it() -> None:
 )
 def test_what_a_subject_or_an_address_says_is_no_line_of_the_log(line: str) -> None:
     found = outcomes.parsed(f"{HEAD} {line}\n")
+    assert not found.requeued
     assert "6A" not in found.given_up
     assert "6A" not in {queue_id for queue_id, _ in found.seen}
 
@@ -90,9 +95,18 @@ def test_the_program_finds_the_lines_of_these_ids_alone(tmp_path: object) -> Non
 
     log = Path(str(tmp_path), "mail.log")
     log.write_text(LOG)
-    program = outcomes._LINES.replace("/var/log/mail.log ", f"{log} ").replace("journalctl", "false")
-    for most, found in (("99", ["6AAAAA"] * 3 + ["7AAAAA"] * 1), ("1", ["7AAAAA"])):
-        argv = ["sh", "-c", program, "vmmigrate-mail-log", "6AAAAA 7AAAAA 9AAAAA", "0", most]
+    program = outcomes._LINES.replace("/var/log/", f"{log.parent}/").replace("journalctl", "false")
+    for most, found in (("99", ["6AAAAA"] * 3 + ["7AAAAA", "2AAAAA"]), ("1", ["2AAAAA"])):
+        argv = ["sh", "-c", program, "vmmigrate-mail-log", "1AAAAA 6AAAAA 7AAAAA 9AAAAA", "0", most]
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
-        seen = [line.split(": ")[1] for line in done.stdout.splitlines()]
+        seen = [line.split(": ")[1] for line in done.stdout.splitlines()[1:]]
         assert (seen, done.stderr) == (found, "")
+
+
+def test_a_log_that_begins_later_than_the_opening_says_when() -> None:
+    class Late(ScriptedShell):
+        def _answer(self, line: str, argv: tuple[str, ...]) -> Result:
+            return Result(0, "begins 1700000500\n" + LOG, "")
+
+    assert outcomes.read(Late(), ["6AAAAA"], 1_700_000_000).begins == 1_700_000_500
+    assert outcomes.read(Late(), ["6AAAAA"], 1_700_000_900).begins == 0

@@ -2,41 +2,48 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.queues import logs
 from vmmigrate.limits import MAIL_LOG, MAIL_LOG_IDS, MAIL_LOG_LINES
 
 SENT, HANDED, BOUNCED = "sent", "handed to the mail agent", "bounced"
 _WEIGHT = {BOUNCED: 0, HANDED: 1, SENT: 2}
 _ID = re.compile(r"[A-Za-z0-9]{5,20}")
-# The first of a line is syslog's own; what looks so behind it is a subject, or another server's words.
-_HEAD = re.compile(r"postfix[\w/-]{0,60}\[\d{1,10}\]: (\w{1,30}): ")
-# Up to the first parenthesis, for the same reason.
+_HEAD = re.compile(logs.HEAD + r"\[\d{1,10}\]: (\w{1,30}): ")
+# Up to the first parenthesis: behind it are another server's words.
 _RECIPIENT = re.compile(r"to=<([^>]*)>,(?: orig_to=<([^>]*)>,)?(?: relay=([^,(]*),)? [^(]*?\bstatus=(sent|bounced)\b")
 _BY_ITSELF = re.compile(r"(127\.|localhost\b|\[?::1\b)")  # a filter, from where it goes on by another id
 _GIVEN_UP = re.compile(r"from=<[^>]*>, status=(?:force-)?expired, returned to sender")
-# Files and journal: a guest has one of them, or both. A line may come twice. $1: ids, $2: Unix seconds.
-_LINES = """{
-    for f in /var/log/mail.log.1 /var/log/mail.log /var/log/maillog /var/log/mail; do test -f $f && cat $f; done
-    journalctl -q --no-pager --since "@$2" SYSLOG_FACILITY=2 2>/dev/null
-} | grep -awF -f /dev/fd/3 3<<IDS | grep -aE "postfix.*: .*status=(sent|bounced|expired|force-expired)" | tail -n "$3"
-$(printf '%s\\n' $1)
+_REQUEUED = re.compile(r"uid=.* orig_id=(\w{1,30})\Z")  # by a person (postsuper -r), under another id
+_SAYS = "to=.*status=(sent|bounced)|from=.*status=(force-)?expired|uid=.* orig_id="
+# $1: ids, $2: Unix seconds, $3: lines.
+_LINES = (
+    "since=$2\n"
+    + logs.READING
+    + rf"""begins
+{{ files; entries; }} | grep -awF -f /dev/fd/3 3<<IDS |
+$(printf '%s\n' $1)
 IDS
+    grep -aE '{logs.HEAD}\[[0-9]+\]: [A-Za-z0-9]+: ({_SAYS})' | tail -n "$3"
 true
 """
-_A_DAY = 86_400  # that guest's clock may be another
+)
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """`seen`: (queue id, recipient) → SENT, HANDED or BOUNCED. `given_up`: ids of which the rest went back to the
-    sender. `cut`: more was carried, or logged, than is looked at.
+    sender. `requeued`: those that go on by another id. `cut`: more was carried, or logged, than is looked at.
+    `begins`: Unix seconds, where its log begins later than was asked for; else 0.
     """
 
     seen: Mapping[tuple[str, str], str]
     given_up: frozenset[str] = frozenset()
     cut: bool = False
+    requeued: frozenset[str] = frozenset()
+    begins: float = 0
 
 
 def read(shell: Shell, ids: Sequence[str], since: float) -> Outcomes:
@@ -45,21 +52,23 @@ def read(shell: Shell, ids: Sequence[str], since: float) -> Outcomes:
     asked = wanted[: MAIL_LOG_IDS.most]
     if not asked:
         return Outcomes({})
-    after = str(max(int(since) - _A_DAY, 0))
-    program = ("sh", "-c", _LINES, "vmmigrate-mail-log", " ".join(asked), after, str(MAIL_LOG_LINES.most))
-    text = shell.run(program, user="root", timeout=MAIL_LOG.most).stdout
+    bounds = (logs.after(since), str(MAIL_LOG_LINES.most))
+    program = ("sh", "-c", _LINES, "vmmigrate-mail-log", " ".join(asked), *bounds)
+    begins, text = logs.begun(shell.run(program, user="root", timeout=MAIL_LOG.most).stdout, since)
     cut = len(asked) < len(wanted) or text.count("\n") >= MAIL_LOG_LINES.most
-    return parsed(text, cut=cut)
+    return replace(parsed(text), cut=cut, begins=begins)
 
 
-def parsed(text: str, *, cut: bool = False) -> Outcomes:
+def parsed(text: str) -> Outcomes:
     """What was sent once was sent, whatever an earlier or a later line says."""
     seen: dict[tuple[str, str], str] = {}
-    lines = [(found[1], line[found.end() :]) for line in text.split("\n") if (found := _HEAD.search(line))]
+    lines = [(found[2], line[found.end() :]) for line in text.split("\n") if (found := _HEAD.match(line))]
     for queue_id, said in lines:
         for key, outcome in _said(queue_id, said):
             seen[key] = max(seen.get(key, outcome), outcome, key=lambda each: _WEIGHT[each])
-    return Outcomes(seen, frozenset(queue_id for queue_id, said in lines if _GIVEN_UP.match(said)), cut)
+    given_up = frozenset(queue_id for queue_id, said in lines if _GIVEN_UP.match(said))
+    requeued = frozenset(found[1] for _, said in lines if (found := _REQUEUED.match(said)))
+    return Outcomes(seen, given_up, requeued=requeued)
 
 
 def _said(queue_id: str, line: str) -> Iterator[tuple[tuple[str, str], str]]:
