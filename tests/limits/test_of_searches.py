@@ -17,7 +17,7 @@ from hypervisors.hyperv import requests
 from hypervisors.kvm import renaming
 from hypervisors.wire.ssh import Output, Questions
 from tests.limits.test_of_guests import Answering
-from vmmigrate.appliance import transports
+from vmmigrate.appliance import outgoing_named, transports
 from vmmigrate.appliance.net import interfaces_file
 from vmmigrate.appliance.queues import followed, outcomes
 from vmmigrate.appliance.rest.find import is_application
@@ -75,6 +75,7 @@ READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "mail-log, no end of an address": (outcomes.parsed, "postfix/smtp[1]: A: to=<\n"),
     "mail-log, no end of a sender": (outcomes.parsed, "postfix/qmgr[1]: A: from=<\n"),
     "mail-log, a Message-ID": (followed.parsed, "postfix"),
+    "sockets of main.cf": (lambda text: list(outgoing_named._sockets([text])), "inet:["),
     "services": (lambda text: transports._says(text.splitlines(), "scan"), "content_filter"),
     "sudo's words": (_refusal, "not allowed to run '"),
     "sudo's command": (_refusal, "'a a"),

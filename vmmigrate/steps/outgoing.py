@@ -5,8 +5,9 @@ one stands where it will stand, with the same address and MAC, and nothing holds
 isolation. Which servers these are, the new guest's own settings say.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from hypervisors import Problem
 from vmmigrate.appliance import outgoing, outgoing_named
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.outgoing import Kind, Server
@@ -23,7 +24,7 @@ IDS = {
     Kind.OTHER: "outgoing-other",
 }
 _WHAT = {
-    Kind.RESOLVER: "the resolver {}, asked from the old gateway",
+    Kind.RESOLVER: "resolvers of {}, asked from the old gateway",
     Kind.MAIL: "mail servers named in {}, asked from the old gateway",
     Kind.LOOKUP: "servers named in {}, asked from the old gateway",
     Kind.CLOCK: "clocks named in {}, asked from the old gateway",
@@ -33,21 +34,39 @@ _REMEDY = (
     "see from the old gateway why, and whether the new one's settings name the right server (over staging); a host"
     " without brackets is asked by its address, not by its MX"
 )
+_NOT_ASKED = (
+    "of what is not asked: is it a host and a port in the new one's settings, and are bash and timeout in the old"
+    " gateway (command -v bash timeout)? what a map of LDAP or SQL answers is asked by nobody: see to it, and accept it"
+)
 _ANSWERS = "answers"
+_Ask = Callable[[Run], Mapping[Server, str | None]]
 
 
 def table(old: LookingShell, new: LookingShell) -> Iterator[Comparison]:
-    """One comparison for each kind; all servers are asked at once, in one command. Nothing where nobody wants it."""
+    """One comparison for each kind. All servers are asked in one look, forty with each command and six seconds for it.
 
-    known: list[Mapping[Server, str | None]] = []
+    Nothing where nobody wants it.
+    """
+    seen = _once(lambda run: outgoing.ask(old, servers(run, new)))
+    for kind, id_ in IDS.items():
+        yield Comparison(id_, f"servers that are needed ({kind.name.lower()})", _compare(kind, seen), "")
+
+
+def _once(ask: _Ask) -> _Ask:
+    """What was answered, or what was in the way: that is no other for the next kind, and takes its time each time."""
+    known: list[Mapping[Server, str | None] | Problem] = []
 
     def seen(run: Run) -> Mapping[Server, str | None]:
         if not known:
-            known.append(outgoing.ask(old, servers(run, new)))
+            try:
+                known.append(ask(run))
+            except Problem as problem:
+                known.append(problem)
+        if isinstance(known[0], Problem):
+            raise known[0]
         return known[0]
 
-    for kind, id_ in IDS.items():
-        yield Comparison(id_, f"servers that are needed ({kind.name.lower()})", _compare(kind, seen), _REMEDY)
+    return seen
 
 
 def servers(run: Run, new: LookingShell) -> tuple[Server, ...]:
@@ -59,9 +78,7 @@ def servers(run: Run, new: LookingShell) -> tuple[Server, ...]:
     return (*named, *(Server(Kind.OTHER, host, port, f"{host} port {port}") for host, port in others))
 
 
-def _compare(
-    kind: Kind, seen: Callable[[Run], Mapping[Server, str | None]]
-) -> Callable[[Run, str, float], Iterable[Check]]:
+def _compare(kind: Kind, seen: _Ask) -> Callable[[Run, str, float], Iterable[Check]]:
     def compare(run: Run, host: str, limit: float) -> Iterator[Check]:
         if run.settings.switch.outgoing:
             yield from checks(kind, {server: said for server, said in seen(run).items() if server.kind is kind})
@@ -77,10 +94,14 @@ def checks(kind: Kind, seen: Mapping[Server, str | None]) -> Iterator[Check]:
         silent = sum(said != "" for said in here.values())
         so = f"{silent} of {len(here)} do not: {'; '.join(words)}" if silent else _ANSWERS
         verdict = Verdict.UNKNOWN if None in here.values() else Verdict.of(not silent)
-        yield Check(IDS[kind], _WHAT[kind].format(place), _ANSWERS, so, verdict)
+        yield Check(IDS[kind], _WHAT[kind].format(place), _ANSWERS, so, verdict, _hint(here.values()))
+
+
+def _hint(said: Collection[str | None]) -> str:
+    return "; ".join([*([_REMEDY] if any(said) else ()), *([_NOT_ASKED] if None in said else ())])
 
 
 def _why(server: Server, said: str | None) -> str:
     if said is None:
-        return "not asked" if server.can_be_asked else "no name or address, or no port, that could be asked"
+        return "not asked" if server.can_be_asked else "not asked: no host and port"
     return said.replace(server.host, "its name or address")

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 from pydantic import ValidationError
 
+from hypervisors import Unreachable
 from vmmigrate.appliance import outgoing, outgoing_named
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.outgoing import Kind, Server
@@ -16,7 +17,7 @@ from vmmigrate.appliance.port import Result
 from vmmigrate.findings import Verdict
 from vmmigrate.settings.accepting import DECISIONS
 from vmmigrate.settings.models import Settings
-from vmmigrate.steps.outgoing import IDS, checks
+from vmmigrate.steps.outgoing import IDS, _once, checks
 
 LOCAL = "127.0.0.1"
 
@@ -32,6 +33,12 @@ class Bash:
             argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False
         )
         return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that answer have all the time that a busy machine takes."""
+    monkeypatch.setattr(outgoing, "_SECONDS", 60)
 
 
 def ask(*servers: Server) -> list[str | None]:
@@ -81,11 +88,12 @@ def resolver(flags: int) -> Callable[[bytes], bytes]:
     return lambda asked: asked[:2] + bytes((0x81, 0x80 | flags)) + asked[4:]
 
 
+@pytest.mark.usefixtures("patient")
 def test_each_kind_is_asked_in_its_own_protocol() -> None:
     with ExitStack() as stack:
         dns, none, refuses = (stack.enter_context(udp(resolver(flags))) for flags in (0, 3, 5))
         clock, lost = (stack.enter_context(udp(lambda asked, s=s: b"\x24" + s + asked[2:])) for s in (b"\2", b"\0"))
-        good, bad, busy = (stack.enter_context(tcp(words)) for words in (b"220 mx\r\n", b"554 no\r\n", b"421 busy\r\n"))
+        good, bad, odd = (stack.enter_context(tcp(said)) for said in (b"220 mx\r\n", b"554 mx.example\r\n", b"mx\r\n"))
         nobody = stack.enter_context(closed())
         servers = {
             Server(Kind.RESOLVER, LOCAL, dns, "a"): "",
@@ -94,8 +102,8 @@ def test_each_kind_is_asked_in_its_own_protocol() -> None:
             Server(Kind.CLOCK, LOCAL, clock, "d"): "",
             Server(Kind.CLOCK, LOCAL, lost, "e"): "it does not know the time itself",
             Server(Kind.MAIL, LOCAL, good, "f"): "",
-            Server(Kind.MAIL, LOCAL, bad, "g"): "greets with 554 no",
-            Server(Kind.MAIL, LOCAL, busy, "h"): "greets with 421 busy",
+            Server(Kind.MAIL, LOCAL, bad, "g"): "greets with 554",
+            Server(Kind.MAIL, LOCAL, odd, "h"): "it does not greet as a mail server",
             Server(Kind.LOOKUP, LOCAL, good, "i"): "",
             Server(Kind.OTHER, LOCAL, nobody, "j"): "connect: Connection refused",
             Server(Kind.RESOLVER, LOCAL, nobody, "k"): "no answer",
@@ -104,11 +112,13 @@ def test_each_kind_is_asked_in_its_own_protocol() -> None:
         assert outgoing.ask(Bash(), tuple(servers)) == servers  # type: ignore[arg-type]
 
 
-def test_one_that_keeps_silent_is_given_up() -> None:
+def test_one_that_keeps_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "_SECONDS", 0.2)
     with socket.create_server((LOCAL, 0)) as silent:
-        assert ask(Server(Kind.MAIL, LOCAL, silent.getsockname()[1], "x")) == ["no answer in 6 s"]
+        assert ask(Server(Kind.MAIL, LOCAL, silent.getsockname()[1], "x")) == ["no answer in 0.2 s"]
 
 
+@pytest.mark.usefixtures("patient")
 def test_more_than_one_command_takes_are_all_asked() -> None:
     with closed() as port:
         said = ask(*(Server(Kind.OTHER, LOCAL, port, str(number)) for number in range(45)))
@@ -136,6 +146,21 @@ def test_what_is_no_answer_is_no_pass(status: int, out: str) -> None:
     assert outgoing.ask(Odd(status, out), (server,)) == {server: None}  # type: ignore[arg-type]
     [check] = checks(Kind.OTHER, {server: None})
     assert (check.verdict, check.id) == (Verdict.UNKNOWN, "outgoing-other")
+    assert "are bash and timeout in the old gateway" in check.hint
+
+
+def test_what_is_in_the_way_is_met_once() -> None:
+    asked = []
+
+    def ask_all(_: object) -> dict[Server, str | None]:
+        asked.append(1)
+        raise Unreachable("the old gateway does not answer", hint="")
+
+    seen = _once(ask_all)
+    for _ in IDS:
+        with pytest.raises(Unreachable, match="does not answer"):
+            seen(None)  # type: ignore[arg-type]
+    assert asked == [1]
 
 
 # ---- which they are -----------------------------------------------------------------------------------------
@@ -146,8 +171,8 @@ class Settled:
 
     host = "new"
 
-    def __init__(self, main: str, files: dict[str, str], overrides: str = "") -> None:
-        self.said = {("postconf", "-n"): main, ("postconf", "-P"): overrides}
+    def __init__(self, main: str, files: dict[str, str], overrides: str = "", services: str = "") -> None:
+        self.said = {("postconf", "-n"): main, ("postconf", "-P"): overrides, ("postconf", "-M"): services}
         self.files = files
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
@@ -157,8 +182,14 @@ class Settled:
         return Result(0, self.said.get(tuple(argv), ""), "")
 
 
-def named(main: str, files: dict[str, str] | None = None, overrides: str = "", dns: tuple[str, ...] = ()) -> list[str]:
-    shell = LookingShell(Settled(main, files or {}, overrides))  # type: ignore[arg-type]
+def named(
+    main: str,
+    files: dict[str, str] | None = None,
+    overrides: str = "",
+    dns: tuple[str, ...] = (),
+    services: str = "",
+) -> list[str]:
+    shell = LookingShell(Settled(main, files or {}, overrides, services))  # type: ignore[arg-type]
     return [f"{each.kind.value} {each}" for each in outgoing_named.named(shell, dns)]
 
 
@@ -175,6 +206,11 @@ def named(main: str, files: dict[str, str] | None = None, overrides: str = "", d
         ("fallback_relay = a.example, [b]:26\n", ["smtp a.example:25 (fallback_relay)", "smtp b:26 (fallback_relay)"]),
         ("relay_transport = smtp:[in.example]\ndefault_transport = smtp\n", ["smtp in.example:25 (relay_transport)"]),
         ("content_filter = djigzo:[127.0.0.1]:10025\n", []),
+        ("content_filter = smtp:[scan.example]\n", ["smtp scan.example:25 (content_filter)"]),
+        ("virtual_transport = lmtp:inet:box.example\n", ["smtp box.example:24 (virtual_transport)"]),
+        ("virtual_transport = lmtp:inet:box.example:2424\n", ["smtp box.example:2424 (virtual_transport)"]),
+        ("mailbox_transport = lmtp:unix:/run/lmtp\ndefault_transport = uucp:relay\n", []),
+        ("transport_maps = static:smtp:[a]:26\n", ["smtp a:26 (transport_maps)"]),
         ("smtpd_milters = inet:milter.example:8891, unix:/run/m\n", ["tcp milter.example:8891 (main.cf)"]),
         ("smtpd_milters = inet:localhost:8891\n", []),
     ],
@@ -196,7 +232,7 @@ def test_servers_of_files() -> None:
         "/etc/systemd/timesyncd.conf": "[Time]\n#NTP=\nNTP=t1.example t2.example\nFallbackNTP=no.example\n",
     }  # fmt: skip
     assert named(main, files, "submission/inet/x = inet:pol.example:9000\n", ("192.0.2.53", "127.0.0.53")) == [
-        "dns 192.0.2.53:53 (resolver)",
+        "dns 192.0.2.53:53 (the live NIC)",
         "smtp in.example:2525 (/etc/postfix/transport)",
         "tcp dir.example:636 (/etc/postfix/dir.cf)",
         "tcp two.example:3890 (/etc/postfix/dir.cf)",
@@ -207,6 +243,71 @@ def test_servers_of_files() -> None:
         "ntp t2.example:123 (/etc/systemd/timesyncd.conf)",
         "ntp ntp.example:123 (/etc/chrony/chrony.conf)",
     ]
+
+
+SERVICES = """\
+smtp       inet  n       -       y       -       -       smtpd
+smtp       unix  -       -       y       -       -       smtp
+smtp-tls   unix  -       -       y       -       -       smtp -o smtp_tls_security_level=encrypt
+boxes      unix  -       -       y       -       -       lmtp
+scan       unix  -       n       n       -       -       pipe user=scan argv=/bin/scan
+"""
+MAPS = {
+    "/etc/postfix/transport": "a.example :[gateway.example]\nb.example smtp-tls:[tls.example]:587,\n"
+    "  [second.example]\n# c.example smtp:[no]\nd.example boxes:inet:box.example\ne.example scan:[no]\n"
+    "f.example boxes:unix:/run/lmtp\ng.example smtp:\nh.example :\n",
+    "/etc/postfix/patterns": "if /x/\n/@x y$/ smtp:[p.example]\n/@(.*)$/ smtp:[$1]\nendif\n",
+    "/etc/postfix/by_sender": "@a.example [smtp.provider]:587\n@b.example DUNNO\n@c.example other.example\n",
+}
+
+
+def test_next_hops_of_maps_are_read_by_the_parameter_that_names_them() -> None:
+    main = (
+        "transport_maps = hash:/etc/postfix/transport, regexp:/etc/postfix/patterns, ldap:/etc/postfix/dir.cf\n"
+        "sender_dependent_relayhost_maps = proxy:texthash:/etc/postfix/by_sender\n"
+        "virtual_alias_maps = hash:/etc/postfix/patterns\n"
+    )
+    assert named(main, MAPS, "smtp-tls/unix/relayhost = [own.example]:465\n", services=SERVICES) == [
+        "smtp gateway.example:25 (/etc/postfix/transport)",
+        "smtp tls.example:587 (/etc/postfix/transport)",
+        "smtp second.example:25 (/etc/postfix/transport)",
+        "smtp box.example:24 (/etc/postfix/transport)",
+        "smtp p.example:25 (/etc/postfix/patterns)",
+        "smtp $1:25 (/etc/postfix/patterns)",
+        "smtp [ldap:/etc/postfix/dir.cf]:0 (transport_maps)",
+        "smtp smtp.provider:587 (/etc/postfix/by_sender)",
+        "smtp other.example:25 (/etc/postfix/by_sender)",
+        "smtp own.example:465 (smtp-tls/unix/relayhost)",
+    ]
+
+
+def test_a_map_that_nobody_reads_is_said_not_to_be_asked() -> None:
+    by_ldap = Server(Kind.MAIL, "ldap:/etc/postfix/dir.cf", 0, "transport_maps")
+    [check] = checks(Kind.MAIL, outgoing.ask(Odd(0, ""), (by_ldap,)))  # type: ignore[arg-type]
+    assert (check.verdict, check.seen) == (Verdict.UNKNOWN, "1 of 1 do not: not asked: no host and port")
+
+
+def test_a_socket_of_the_machine_is_no_server_and_a_url_that_is_none_is_said() -> None:
+    files = {"/d.cf": "server_host = ldapi://%2fvar%2frun%2fldapi\n  ldap://dir.example:99999 ldaps://dir.example\n"}
+    assert named("virtual_alias_maps = ldap:/d.cf\n", files) == [
+        "tcp [ldap://dir.example:99999]:0 (/d.cf)",
+        "tcp dir.example:636 (/d.cf)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("[Time]\nNTP=\nRootDistanceMaxSec=5\n", []),
+        ("NTP = a b\n", ["a", "b"]),
+        ("server -4 a iburst\n", ["a"]),
+        ("server\npool -6 b\n", ["b"]),
+        ("Server a\n  peer b\n#pool c\n", ["a", "b"]),
+    ],
+)
+def test_clocks_are_read_line_by_line(text: str, hosts: list[str]) -> None:
+    path = "/etc/ntp.conf"
+    assert named("", {path: text}) == [f"ntp {host}:123 ({path})" for host in hosts]
 
 
 # ---- checks and settings ------------------------------------------------------------------------------------
@@ -220,6 +321,7 @@ def test_a_check_says_where_a_server_is_named_and_not_which_it_is() -> None:
     assert (check.id, check.verdict) == ("outgoing-lookups", Verdict.FAIL)
     assert check.seen == "1 of 2 do not: its name or address: Name or service not known"
     assert path in check.what
+    assert check.hint.startswith("see from the old gateway why")
     assert "secret" not in str(check)
     [check] = checks(Kind.LOOKUP, {one: "", two: ""})
     assert (check.verdict, check.seen) == (Verdict.PASS, "answers")
