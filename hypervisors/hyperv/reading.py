@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from hypervisors.errors import HypervisorError
 from hypervisors.hyperv import notes
 from hypervisors.tag import Tag
 from hypervisors.types import NOWHERE, Address, Disk, Holder, Inventory, Network, Nic, PowerState, Store, VmRef
+from hypervisors.wire.dialling import leads_to_one_machine
 
 T = TypeVar("T")
 Facts = Mapping[str, Any]
@@ -156,13 +156,6 @@ def store_of(facts: Facts) -> Store:
 
 
 def addresses_of(found: Facts) -> tuple[Address, ...]:
-    """As the guest itself reports them: what is no address, or only of its link, is left out."""
+    """As the guest itself reports them; right after a start that may be 0.0.0.0, which is left out."""
     listed = (Address(mac_of(facts), of(facts, "address", str), "agent") for facts in each(found, "addresses"))
-    return tuple(one for one in listed if _is_usable(one.address))
-
-
-def _is_usable(address: str) -> bool:
-    try:
-        return not ip_address(address).is_link_local
-    except ValueError:
-        return False
+    return tuple(one for one in listed if leads_to_one_machine(one.address))

@@ -1,7 +1,6 @@
 """The port over libvirt: qemu:///system, qemu:///session, qemu+ssh://…, and test:///… for tests."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -37,6 +36,7 @@ from hypervisors.types import (
     Store,
     VmRef,
 )
+from hypervisors.wire.dialling import leads_to_one_machine
 
 _LONGEST = limits.LIBVIRT.most
 
@@ -239,7 +239,7 @@ def _addresses(domain: libvirt.virDomain, source: str, flag: int) -> Iterator[Ad
         return
     for interface in reported.values():
         for address in interface["addrs"] or ():
-            if not ip_address(address["addr"]).is_link_local:  # of no use without the interface it is local to
+            if leads_to_one_machine(address["addr"]):
                 yield Address((interface["hwaddr"] or "").lower(), address["addr"], source)
 
 

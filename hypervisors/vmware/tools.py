@@ -1,7 +1,6 @@
 """What VMware Tools report about a guest: the addresses of each of its cards."""
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from pyVmomi import vim
@@ -9,6 +8,7 @@ from pyVmomi import vim
 from hypervisors.types import Address, PowerState
 from hypervisors.vmware import properties, reading
 from hypervisors.vmware.session import Session
+from hypervisors.wire.dialling import leads_to_one_machine
 
 _PATHS = ("guest.net", "runtime.powerState", "config.hardware.device")
 _NO_CARD = -1  # what the guest made itself: a bridge, a tunnel
@@ -28,7 +28,7 @@ def reported(nics: Any, cards: tuple[Any, ...]) -> Iterator[Address]:
     for nic in nics:
         mac = _card_of(nic, by_key)
         for address in nic.ipAddress or () if mac else ():
-            if _is_reachable(address):
+            if leads_to_one_machine(address):
                 yield Address(mac, address, "tools")
 
 
@@ -38,10 +38,3 @@ def _card_of(nic: Any, by_key: Mapping[int, str]) -> str:
         return ""
     said = (nic.macAddress or "").lower()
     return by_key.get(nic.deviceConfigId) or (said if said in by_key.values() else "")
-
-
-def _is_reachable(address: str) -> bool:
-    try:
-        return not ip_address(address).is_link_local
-    except ValueError:
-        return False

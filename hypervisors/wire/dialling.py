@@ -10,6 +10,9 @@ from typing import Any
 
 # (host, port, seconds for connecting) → a connected socket: straight, or through a jump host. Raises OSError.
 Dial = Callable[[str, int, float], socket.socket]
+_BROADCAST = ipaddress.ip_address("255.255.255.255")
+# Of 127.0.0.0/8 the one that each machine has; guests that run as processes have others.
+_OURS = ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")
 
 
 def dial_straight(host: str, port: int, timeout: float) -> socket.socket:
@@ -69,3 +72,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def leads_to_one_machine(address: str) -> bool:
+    """Whether what a guest reports as its address may be dialled: 0.0.0.0 and ::1 are this machine, which then answers.
+
+    No name, none of its link alone (of no use without the interface), none of nobody or of many.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    found = getattr(found, "ipv4_mapped", None) or found
+    of_many = found.is_multicast or found == _BROADCAST
+    return not (found.is_unspecified or found.is_link_local or of_many or found in _OURS)

@@ -245,6 +245,7 @@ def test_what_a_guest_reports_is_an_address_or_left_out() -> None:
     reported = (
         "10.0.0.7",
         "fe80::1",
+        "0.0.0.0",
         "2001:db8::7",
         "old-gateway.example.org",
         "10.0.0.7/../x",

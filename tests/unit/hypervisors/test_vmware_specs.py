@@ -664,6 +664,6 @@ class TestTools:
         assert self.told(-1, "02:42:00:00:00:01", "172.17.0.1") == ()
         assert self.told(0, "02:42:00:00:00:01", "172.17.0.1") == ()
 
-    @pytest.mark.parametrize("address", ["fe80::1", "169.254.3.4", "not an address", ""])
+    @pytest.mark.parametrize("address", ["fe80::1", "169.254.3.4", "0.0.0.0", "::1", "not an address", ""])
     def test_what_reaches_nobody_is_left_out(self, address: str) -> None:
         assert self.told(4000, None, address) == ()

@@ -1,4 +1,4 @@
-"""A connection from this machine: one limit for the name and all its addresses together."""
+"""A connection from this machine: one limit for the name and all its addresses together; which are dialled."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hypervisors.wire.dialling import dial_straight
+from hypervisors.wire.dialling import dial_straight, leads_to_one_machine
 
 LOCAL = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
 
@@ -55,3 +55,30 @@ def test_what_can_be_no_name_is_a_name_that_nobody_knows(name: str, recwarn: pyt
     with pytest.raises(socket.gaierror):
         dial_straight(name, 25, 10)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("address", "does"),
+    [
+        ("192.0.2.7", True),
+        ("2001:db8::7", True),
+        ("fd00::7", True),
+        ("127.0.66.1", True),  # a guest that is a process
+        ("0.0.0.0", False),  # of a guest that has none yet
+        ("::", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("169.254.3.4", False),
+        ("fe80::1", False),
+        ("fe80::1%eth0", False),
+        ("224.0.0.1", False),
+        ("ff02::1", False),
+        ("255.255.255.255", False),
+        ("mailgw.example.org", False),
+        ("", False),
+    ],
+)
+def test_which_address_leads_to_the_guest_that_reports_it(address: str, does: bool) -> None:
+    """Of the others some lead to this machine, whose SSH would answer in its place."""
+    assert leads_to_one_machine(address) is does
