@@ -9,7 +9,9 @@ from hypervisors.types import NOWHERE, Network, VmRef
 
 @dataclass(frozen=True)
 class _Words:
-    """Templates of {url}, {vm}, {mac}, {switch}, {vlan}, which `quoted` makes safe; `up`: plugs in, running and stored.
+    """Templates of {url}, {vm}, {mac}, {switch}, {vlan}, {snapshot}, which `quoted` makes safe.
+
+    `up`: plugs in, running and stored.
 
     {vm} is the machine's id: its name may be another one's by now. It is added for whoever reads it.
     """
@@ -19,7 +21,7 @@ class _Words:
     start: str
     autostart: str
     resume: str  # of one that is paused
-    revert: str  # to {snapshot}
+    revert: tuple[str, ...]  # to {snapshot}, and on from there
     quoted: Callable[[str], str]
     beside: str = ""  # how else it is done
     resumed_else: str = ""  # the same of one that is paused
@@ -38,7 +40,7 @@ _VIRSH = _Words(
     start="virsh -c {url} start {vm}",
     autostart="virsh -c {url} autostart {vm}",
     resume="virsh -c {url} resume {vm}",
-    revert="virsh -c {url} snapshot-revert {vm} {snapshot}",
+    revert=("virsh -c {url} snapshot-revert {vm} {snapshot}",),
     quoted=shlex.quote,
     resumed_else="; of one that sleeps: dompmwakeup in place of resume",
 )
@@ -52,13 +54,15 @@ class _At:
     vm: VmRef
     mac: str = ""
     network: Network = NOWHERE
+    snapshot: str = ""
 
     @property
     def vlan(self) -> str:
         return f"-Access -VlanId {self.network.vlan}" if self.network.vlan else "-Untagged"
 
 
-def _powershell(text: str) -> str:
+def powershell(text: str) -> str:
+    """As one word of PowerShell's."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -71,8 +75,10 @@ _VSPHERE = _Words(
     start=f"{_VM} | Start-VM",
     autostart=f"{_VM} | Get-VMStartPolicy | Set-VMStartPolicy -StartAction PowerOn",
     resume=f"{_VM} | Start-VM",  # it resumes one that is suspended
-    revert=f"{_VM} | ForEach-Object {{{{ Set-VM $_ -Snapshot (Get-Snapshot $_ -Name {{snapshot}}) -Confirm:$false }}}}",
-    quoted=_powershell,
+    revert=(
+        f"{_VM} | ForEach-Object {{{{ Set-VM $_ -Snapshot (Get-Snapshot $_ -Name {{snapshot}}) -Confirm:$false }}}}",
+    ),
+    quoted=powershell,
     beside="; in the vSphere client: Edit Settings, that network adapter, Connected and Connect At Power On",
 )
 
@@ -89,8 +95,11 @@ _HYPERV = _Words(
     start=f"{_HYPERV_VM} | Start-VM",
     autostart=f"{_HYPERV_VM} | Set-VM -AutomaticStartAction Start",
     resume=f"{_HYPERV_VM} | Resume-VM",
-    revert=f"{_HYPERV_VM} | Get-VMSnapshot -Name {{snapshot}} | Restore-VMSnapshot -Confirm:$false",
-    quoted=_powershell,
+    revert=(
+        f"{_HYPERV_VM} | Get-VMSnapshot -Name {{snapshot}} | Restore-VMSnapshot -Confirm:$false",
+        f"{_HYPERV_VM} | Start-VM",  # with its memory it is saved after that
+    ),
+    quoted=powershell,
     beside="; in Hyper-V Manager: Settings, Network Adapter, Virtual switch",
     bare_mac=True,
 )
@@ -124,11 +133,10 @@ def resume_by_hand(url: str, vm: VmRef) -> str:
     return _filled(words, words.resume, _At(url, vm), words.resumed_else)
 
 
-def revert_by_hand(url: str, vm: VmRef, snapshot: str) -> str:
-    """Go back to a snapshot: what came since is lost."""
+def revert_by_hand(url: str, vm: VmRef, snapshot: str) -> tuple[str, ...]:
+    """The commands that go back to a snapshot and on from there: what came since is lost."""
     words = _words(url)
-    command = words.revert.format(url=words.quoted(url), vm=words.quoted(vm.id), snapshot=words.quoted(snapshot))
-    return f"{command} ({vm.name})"
+    return tuple(_filled(words, line, _At(url, vm, snapshot=snapshot)) for line in words.revert)
 
 
 def _words(url: str) -> _Words:
@@ -141,6 +149,6 @@ _BY_SCHEME = {"vsphere": _VSPHERE, "hyperv+ssh": _HYPERV}
 def _filled(words: _Words, line: str, at: _At, else_: str = "") -> str:
     """`else_`: another way to do it, in words."""
     mac = at.mac.replace(":", "").upper() if words.bare_mac else at.mac
-    named = {"url": at.url, "vm": at.vm.id, "mac": mac, "switch": at.network.id}
+    named = {"url": at.url, "vm": at.vm.id, "mac": mac, "switch": at.network.id, "snapshot": at.snapshot}
     command = line.format(**{name: words.quoted(value) for name, value in named.items()}, vlan=at.vlan)
     return f"{command} ({at.vm.name}{else_})"

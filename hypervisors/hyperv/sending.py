@@ -14,6 +14,7 @@ from hypervisors.types import ProgressListener, no_progress
 from hypervisors.waiting import NotYet, wait_for
 
 _HELD = 120.0  # seconds that a scanner or a merge may hold a file
+_CLEARS = "see who holds that file, then run this again"
 _EACH_MIB = 1.0  # seconds: a disk that is read at a MiB a second
 
 
@@ -31,7 +32,7 @@ def send(session: Session, source: Path, path: str, progress: ProgressListener) 
         )
 
 
-def let_go(what: str, ask: Callable[[], Facts]) -> Facts:
+def let_go(what: str, ask: Callable[[], Facts], *, seconds: float = _HELD, clears: str = _CLEARS) -> Facts:
     """What a script answers, once nothing holds the file: a scanner opens what is new. Raises TimedOut."""
 
     def act() -> Facts:
@@ -41,7 +42,7 @@ def let_go(what: str, ask: Callable[[], Facts]) -> Facts:
         except Busy as error:
             raise NotYet(str(error)) from error
 
-    return wait_for(what, act, timeout=_HELD, clears="see who holds that file, then run this again")
+    return wait_for(what, act, timeout=seconds, clears=clears)
 
 
 def sftp_path(path: str) -> str:

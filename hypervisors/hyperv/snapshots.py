@@ -9,6 +9,8 @@ changed, so the administrator sets it.
 from collections.abc import Callable
 
 from hypervisors import limits, refusals
+from hypervisors.by_hand import powershell
+from hypervisors.errors import HypervisorError
 from hypervisors.hyperv import machines, reading
 from hypervisors.hyperv.faults import door
 from hypervisors.hyperv.reading import Facts
@@ -19,6 +21,7 @@ from hypervisors.types import Snapshot, VmRef
 _SECONDS = limits.SNAPSHOT.most
 _RUNS, _OFF = "Running", "Off"
 _LEFT_OUT = ("VHDSet",)  # of a checkpoint
+_SEES = "see that machine in Hyper-V Manager: an earlier checkpoint may still be merged there. Then run this again"
 
 
 def snapshots(session: Session, vm: VmRef) -> tuple[Snapshot, ...]:
@@ -39,13 +42,15 @@ def fault(session: Session, vm: VmRef) -> str:
 
 
 def _fault(facts: Facts) -> str:
+    named = powershell(reading.ref_of(reading.of(facts, "machine", dict)).name)
+    permits = f"Set-VM -Name {named} -CheckpointType Standard"
     state, kind = _state(facts), reading.of(facts, "checkpoint_type", str)
     if state not in (_RUNS, _OFF):
         return f"it is {state}, neither running nor off"
     if kind == "Disabled":
-        return "its checkpoints are disabled; this permits them: Set-VM -CheckpointType Standard"
+        return f"its checkpoints are disabled; this permits them: {permits}"
     if state == _RUNS and kind != "Standard":
-        return f"its checkpoints are of type {kind}, without its memory; with it: Set-VM -CheckpointType Standard"
+        return f"its checkpoints are of type {kind}, without its memory; with it: {permits}"
     if out := [reading.disk_of(disk, "").target for disk in reading.each(facts, "disks") if _is_left_out(disk)]:
         return f"{', '.join(out)} is left out of checkpoints (a disk of the host itself, or a shared one)"
     return ""
@@ -60,17 +65,26 @@ def _is_left_out(disk: Facts) -> bool:
 
 
 def make(session: Session, vm: VmRef, name: str) -> None:
-    """Nothing if it has one of that name. Raises NotSupported."""
-    if _named(session, vm, name):
-        return
+    """Only if it has none of that name; that one is looked at too: a call whose answer was lost is repeated.
+
+    Raises NotSupported.
+    """
     before = machines.details(session, vm)
+    if not _named(session, vm, name):
+        _make(session, vm, name, before)
+    made = _named(session, vm, name)
+    if not made:
+        raise HypervisorError(f"the host made no checkpoint {name} of {vm.name}", hint=_SEES)
+    if _state(before) == _RUNS and not all(one.memory for one in made):
+        remove(session, vm, name)
+        raise refusals.no_snapshot(vm, "the host made one without its memory, which was removed again")
+
+
+def _make(session: Session, vm: VmRef, name: str, before: Facts) -> None:
     if why := _fault(before):
         raise refusals.no_snapshot(vm, why)
     asked = {"vm": vm.id, "name": name}
     _settled(vm, name, lambda: session.ask("make-checkpoint", **asked, seconds=_SECONDS))
-    if _state(before) == _RUNS and not all(made.memory for made in _named(session, vm, name)):
-        remove(session, vm, name)
-        raise refusals.no_snapshot(vm, "the host made one without its memory, which was removed again")
 
 
 def revert(session: Session, vm: VmRef, name: str) -> None:
@@ -90,8 +104,9 @@ def remove(session: Session, vm: VmRef, name: str) -> None:
 
 
 def _settled(vm: VmRef, name: str, ask: Callable[[], Facts]) -> Facts:
-    """Once the merge of an earlier one is through. Raises NotFound."""
-    return machines.there(let_go(f"checkpoint {name} of {vm.name}", ask), vm)
+    """Once the merge of an earlier one is through, which may take as long as one is made. Raises NotFound, TimedOut."""
+    what = f"checkpoint {name} of {vm.name}"
+    return machines.there(let_go(what, ask, seconds=_SECONDS, clears=_SEES), vm)
 
 
 def _named(session: Session, vm: VmRef, name: str) -> list[Snapshot]:

@@ -18,7 +18,7 @@ from real_sshd import NEEDS_SSHD
 from typer.testing import CliRunner
 
 from fixtures.appliance import state
-from fixtures.hyperv import errors, faults, host, lab, scripts, windows
+from fixtures.hyperv import checkpoints, errors, faults, host, lab, scripts, windows
 from fixtures.hyperv.errors import HostError
 from fixtures.openssh import make_key
 from hypervisors import (
@@ -603,7 +603,10 @@ def _checkpointed(hyperv: Host, kind: str) -> Iterator[Snapshots]:
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("Production", "of type Production, without its memory; with it: Set-VM -CheckpointType Standard"),
+        (
+            "Production",
+            "of type Production, without its memory; with it: Set-VM -Name 'old' -CheckpointType Standard",
+        ),
         ("ProductionOnly", "of type ProductionOnly, without its memory"),
         ("Disabled", "are disabled; this permits them"),
     ],
@@ -625,6 +628,19 @@ def test_one_that_the_host_made_without_the_memory_is_removed_again(hyperv: Host
         with pytest.raises(NotSupported, match="without its memory, which was removed again"):
             hypervisor.create_snapshot(hyperv.old, "before", "")
         assert hypervisor.snapshots(hyperv.old) == ()
+
+
+def test_one_of_a_call_whose_answer_was_lost_is_looked_at_too(hyperv: Host) -> None:
+    """Such a call is repeated, and finds what it made itself."""
+    with _checkpointed(hyperv, "Standard") as hypervisor:
+        checkpoints.make_checkpoint(hyperv.folder, {"vm": hyperv.old.id, "name": "one"})
+        hypervisor.create_snapshot(hyperv.old, "one", "")
+        assert [one.name for one in hypervisor.snapshots(hyperv.old)] == ["one"]
+        faults.set_switch(hyperv.folder, "forgets_memory", True)
+        checkpoints.make_checkpoint(hyperv.folder, {"vm": hyperv.old.id, "name": "two"})
+        with pytest.raises(NotSupported, match="without its memory, which was removed again"):
+            hypervisor.create_snapshot(hyperv.old, "two", "")
+        assert [one.name for one in hypervisor.snapshots(hyperv.old)] == ["one"]
 
 
 def test_the_next_checkpoint_waits_for_the_merge_of_the_one_before(hyperv: Host) -> None:

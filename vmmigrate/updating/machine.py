@@ -58,7 +58,7 @@ def findings(hypervisor: Hypervisor, vm: VmRef, shell: Shell, wall: float) -> It
         yield error(
             "snapshot-impossible",
             f"{vm.name} can have no snapshot: {why}",
-            "copy it in another way, and give --no-snapshot",
+            "type the command in the message, if it has one; else copy it in another way, and give --no-snapshot",
         )
     if there := snapshots.snapshots(vm):
         ages = ", ".join(f"{one.name} ({_age(wall - one.taken) if one.taken else 'of unknown age'})" for one in there)

@@ -4,7 +4,15 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from hypervisors import Network, VmRef, autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import (
+    Network,
+    VmRef,
+    autostart_by_hand,
+    plug_by_hand,
+    resume_by_hand,
+    revert_by_hand,
+    start_by_hand,
+)
 
 VM = VmRef("id-1", "mail gw")
 MAC = "52:54:00:00:00:01"
@@ -55,3 +63,19 @@ def test_hyper_v_is_told_the_switch_and_a_bare_mac() -> None:
     [down] = plug_by_hand(url, VM, MAC, up=False)
     assert "| Disconnect-VMNetworkAdapter (" in down
     assert start_by_hand(url, VM).startswith("Get-VM | Where-Object { $_.Id -eq ")
+
+
+def test_each_goes_back_to_a_snapshot_and_on_from_there() -> None:
+    """Hyper-V leaves a machine saved whose checkpoint has its memory: without a start nobody serves."""
+    vm = VmRef("id-1", "mail gw")
+    assert revert_by_hand("qemu:///system", vm, "it's 1") == (
+        """virsh -c qemu:///system snapshot-revert id-1 'it'"'"'s 1' (mail gw)""",
+    )
+    [back] = revert_by_hand("vsphere://admin@vc", vm, "it's 1")
+    found = "Get-VM | Where-Object { $_.ExtensionData.Config.InstanceUuid -eq 'id-1' } | ForEach-Object { "
+    assert back == f"{found}Set-VM $_ -Snapshot (Get-Snapshot $_ -Name 'it''s 1') -Confirm:$false }} (mail gw)"
+    url = "hyperv+ssh://admin@hv1"
+    back, on = revert_by_hand(url, vm, "it's 1")
+    by_id = "Get-VM | Where-Object { $_.Id -eq 'id-1' } | "
+    assert back == f"{by_id}Get-VMSnapshot -Name 'it''s 1' | Restore-VMSnapshot -Confirm:$false (mail gw)"
+    assert on == start_by_hand(url, vm) == f"{by_id}Start-VM (mail gw)"

@@ -100,7 +100,8 @@ def by_hand(plan: UpdatePlan, url: str, state: RunState) -> Iterator[str]:
     """The snapshot while it is the way back: it was there when `install` began, and is kept until that is undone."""
     units, taken = plan.units, state.facts.find(HostSnapshot)
     if plan.vm and taken and state.facts.find(Installing) and OpenedHost.__name__ not in state.ever_learnt:
-        yield f"if {plan.host} took no mail since its snapshot: {revert_by_hand(url, plan.vm, taken.name)}"
+        back = "; then ".join(revert_by_hand(url, plan.vm, taken.name))
+        yield f"if {plan.host} took no mail since its snapshot: {back}"
     yield f"on {plan.host}, as root: {tool_of(plan).audit}"
     yield f"there: systemctl start {units.tomcat} {units.before}, or {units.after} of {plan.after}"
     yield f"there: {services.BY_HAND}"
