@@ -10,7 +10,8 @@ from hypervisors.types import Disk, Network, Nic
 # the attribute of <source> that names what an interface of this type is plugged into
 SOURCE_ATTRIBUTE = {"network": "network", "bridge": "bridge", "direct": "dev"}
 
-_UEFI = re.compile(r"ovmf|aavmf|edk2|efi", re.IGNORECASE)  # as distributions name it, or its folder
+# As distributions name it, or its folder; never within another word.
+_UEFI = re.compile(r"(?<![a-z])(ovmf|aavmf|edk2|u?efi)(?![a-z])", re.IGNORECASE)
 _UNITS: dict[str, int] = {
     **dict.fromkeys(("b", "bytes"), 1),
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", start=1)},
