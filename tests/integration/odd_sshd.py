@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import paramiko
 
@@ -20,7 +21,7 @@ class OddSshd:
     A line's canary (`echo NONCE $SHELL; …`) is answered as by `login_shell`, before `answer` gets the rest;
     with `login_shell` "" there is no shell, and `answer` gets all of it. `swallows`: no forwarding is ever answered.
     `asks`: its questions, in place of taking a password; `echoes`: the answers would show.
-    `silent`: seconds in which no request to run something is answered.
+    `silent`: seconds in which no request to run something is answered. `at_once`: `answer` comes before that request's.
     """
 
     answer: Answer
@@ -35,6 +36,7 @@ class OddSshd:
     asks: tuple[str, ...] = ()
     echoes: bool = False
     silent: float = 0.0
+    at_once: bool = False
 
     @contextmanager
     def running(self) -> Iterator["OddSshd"]:
@@ -110,7 +112,11 @@ class _Server(paramiko.ServerInterface):
         line = command.decode()[canary.end() if canary else 0 :]
         self._sshd.seen.append(line)
         threading.Event().wait(self._sshd.silent)
-        threading.Timer(0.01, self._answer, (line, channel, canary[1] if canary else "")).start()
+        answer = partial(self._answer, line, channel, canary[1] if canary else "")
+        if self._sshd.at_once:
+            answer()
+        else:
+            threading.Timer(0.01, answer).start()
         return True
 
     def _answer(self, command: str, channel: paramiko.Channel, nonce: str) -> None:

@@ -12,5 +12,6 @@ class BrokeOff(ConnectionError):
 
 def broke_off(transport: paramiko.Transport, error: BaseException) -> BrokeOff:
     """With the server's last words, or what the session's own thread met: who waits at it hears only "is closed"."""
-    farewell = getattr(transport, "farewell", "")
-    return BrokeOff(in_one_line(farewell) if farewell else plainly(transport.saved_exception or error))
+    if farewell := getattr(transport, "farewell", ""):
+        return BrokeOff(in_one_line(farewell))
+    return BrokeOff(plainly(getattr(transport, "ended_by", None) or error))

@@ -29,6 +29,7 @@ _KEEPALIVE = 30  # seconds
 
 
 _KNOWN = (paramiko.SSHException, OSError, EOFError)  # what a broken session raises
+_ANSWERS = (paramiko.AuthenticationException, paramiko.ChannelException)  # a "no", after which it goes on
 
 
 class _Transport(paramiko.Transport):
@@ -39,6 +40,7 @@ class _Transport(paramiko.Transport):
 
     _channel_handler_table = within_its_window(paramiko.Transport._channel_handler_table)  # type: ignore[attr-defined]
     farewell = ""
+    ended_by: Exception | None = None  # paramiko forgets it with the first that asks
     _saved: Exception | None = None
 
     @property
@@ -49,6 +51,8 @@ class _Transport(paramiko.Transport):
     def saved_exception(self, error: Exception | None) -> None:
         if error is not None and not isinstance(error, _KNOWN):
             error = paramiko.SSHException(f"it sends what cannot be read: {str(error) or type(error).__name__}")
+        if not isinstance(error, _ANSWERS):
+            self.ended_by = self.ended_by or error
         self._saved = error
 
     def _parse_disconnect(self, m: paramiko.Message) -> None:

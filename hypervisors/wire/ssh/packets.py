@@ -38,6 +38,7 @@ class Packets(Packetizer):
 
         paramiko makes a message under the channel's lock and sends it without. OpenSSH ends the whole session for one
         that comes too late ("ieof packet referred to nonexistent channel"), as after a command that ends at once.
+        Its number there may be the next channel's by then: but the thread that is late is the one that opens the next.
         """
         kind, channel = data.asbytes()[0], int.from_bytes(data.asbytes()[1:5])
         with self._order:
