@@ -1,7 +1,7 @@
 """How long nobody greets at a gateway's address in a switch of real guests, and in a way back before the commit.
 
-Asked from a third host of the lab. One prepared run is switched again and again. The peer
-is the bar: 10 s without a greeting, and 5 s from the old VM's link-up to its greeting.
+Asked from a third host of the lab: 0.1 s between two questions, each waits for a second at most. One prepared run is
+switched again and again. The peer is the bar: 10 s without a greeting, 5 s from the old VM's link-up to its greeting.
 """
 
 import os

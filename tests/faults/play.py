@@ -23,7 +23,7 @@ PATIENCE = 600.0  # real seconds for one schedule, on a machine that may be busy
 _ENDS = ("migrated", "rolled-back", "rehearsed", "finished", "switched back")
 
 
-Hears = Callable[[bytes], None]  # what a copy of this process has told of one schedule, in one line
+Hears = Callable[[bytes], None]  # what a copy of this process says of one schedule, in one line
 
 
 @dataclass
@@ -219,9 +219,9 @@ def _result(schedule: Schedule, child: int, reads: int) -> bytes:
     return bytes(pieces)
 
 
-def played(told: bytes) -> Played:
-    """As the copy has told it."""
-    said = json.loads(told)
+def played(line: bytes) -> Played:
+    """As the copy has reported it."""
+    said = json.loads(line)
     return Played(**{**said, "broken": [tuple(each) for each in said["broken"]]})
 
 

@@ -33,7 +33,7 @@ def comes_late(transport: paramiko.Transport, kind: int, patch: pytest.MonkeyPat
     def sent(message: paramiko.Message) -> None:
         first = message.asbytes()[0]
         if first == kind:
-            assert closed.wait(10)
+            assert closed.wait(60)
             for _ in range(2):  # it answers in turn, and lets go of a channel between two turns
                 transport.global_request("keepalive@openssh.com", wait=True)
             late.append(first)
@@ -49,7 +49,7 @@ def comes_late(transport: paramiko.Transport, kind: int, patch: pytest.MonkeyPat
 @pytest.mark.parametrize("kind", [MSG_CHANNEL_EOF, MSG_CHANNEL_DATA])
 def test_the_session_lasts(connection: Connection, kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with comes_late(connection.transport, kind, monkeypatch) as late:
-        assert connection.execute("true", b"given", 10).status == 0
+        assert connection.execute("true", b"given", 60).status == 0
     assert late == [kind]
     for _ in range(2):  # in a channel that has the closed one's number there
-        assert connection.execute("cat", b"given", 10).stdout == b"given"
+        assert connection.execute("cat", b"given", 60).stdout == b"given"

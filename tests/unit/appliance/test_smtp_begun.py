@@ -29,7 +29,7 @@ def wrapped(tmp_path: Path) -> Iterator[Dial]:
         serving.start()
         yield lambda host, port, timeout: dial_straight("127.0.0.1", listening.getsockname()[1], timeout)
         listening.shutdown(socket.SHUT_RDWR)
-        serving.join(10)
+        serving.join(30)
 
 
 def _serve(listening: socket.socket, context: ssl.SSLContext) -> None:
@@ -55,7 +55,7 @@ def _session(tls: ssl.SSLSocket) -> None:
 
 
 def test_the_greeting_is_read_behind_the_handshake(wrapped: Dial) -> None:
-    assert banner("mailgw", 465, timeout=5, dial=wrapped) == "mailgw.example.test ESMTP CipherMail"
+    assert banner("mailgw", 465, timeout=30, dial=wrapped) == "mailgw.example.test ESMTP CipherMail"
 
 
 def test_what_it_offers_is_asked_there(wrapped: Dial) -> None:
@@ -66,7 +66,7 @@ def test_what_it_offers_is_asked_there(wrapped: Dial) -> None:
 
 @pytest.mark.parametrize("kind", ["smtp", "smtps"])
 def test_the_prober_knows_it(wrapped: Dial, kind: str) -> None:
-    assert service_of(f"{kind}:465").ask("mailgw", wrapped, 5.0)
+    assert service_of(f"{kind}:465").ask("mailgw", wrapped, 30.0)
 
 
 def test_a_message_that_it_refuses_is_said_without_the_address(wrapped: Dial) -> None:
@@ -128,4 +128,4 @@ def test_a_server_without_tls_there_does_not_answer() -> None:
             return ours
 
         with pytest.raises(Unreachable, match="no SMTP at mailgw:465"):
-            banner("mailgw", 465, timeout=5, dial=dial)
+            banner("mailgw", 465, timeout=30, dial=dial)
