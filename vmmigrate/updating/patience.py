@@ -1,6 +1,7 @@
 """Run as root on the host what may take long: ended there when its time is over, so that nothing of ours works on."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from itertools import dropwhile
 
 from hypervisors import in_one_line
@@ -10,22 +11,30 @@ from vmmigrate.limits import TRANSACTION
 
 PATIENCE = TRANSACTION.most
 _GRACE = 60  # seconds between the signal that asks and the one that does not
-_ENDED = (124, 137)  # timeout(1): by the first signal, by the second
+_ENDED, _KILLED = 124, 137  # timeout(1): by the first signal; by the second, or by another's SIGKILL before that
 _SHOWN = 600  # characters of what it said
 
 
-def patiently(shell: Shell, argv: Sequence[str], *, check: bool = True) -> Result:
+def patiently(
+    shell: Shell, argv: Sequence[str], *, check: bool = True, clock: Callable[[], float] = time.monotonic
+) -> Result:
     """What waits for ever (a script that hangs, another's lock) would keep the packages, and the way back with them.
 
-    With all that it started in its group. Raises CommandFailed, also with `check` off where it was ended.
+    With all that it started in its group. Raises CommandFailed, also with `check` off where it was ended or killed.
     """
     bounded = ("timeout", f"--kill-after={_GRACE}", str(PATIENCE), *argv)
+    began = clock()
     done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + 2 * _GRACE)
     words = in_one_line(done.stderr or done.stdout)[-_SHOWN:]
-    if done.status in _ENDED:
+    if done.status == _ENDED or (done.status == _KILLED and clock() - began >= PATIENCE):
         raise CommandFailed(
             f"on {shell.host}: {named(argv)} did not end within {PATIENCE // 60} minutes and was ended there: {words}",
             hint="see what it waited for: another program's lock, or a package's script; that tool's log says which",
+        )
+    if done.status == _KILLED:
+        raise CommandFailed(
+            f"on {shell.host}: {named(argv)} was killed there (SIGKILL), perhaps for want of memory: {words}",
+            hint=f"log in to {shell.host}, and see there as root: journalctl -k, free -m; give it more memory, or swap",
         )
     if check and done.status:
         raise CommandFailed(

@@ -1,0 +1,28 @@
+"""What kills a package tool before its time is not our time-out."""
+
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from vmmigrate.appliance.port import Result
+from vmmigrate.errors import CommandFailed
+from vmmigrate.updating.patience import patiently
+
+
+class Here:
+    """This machine, by its real timeout(1)."""
+
+    host = "mailgw"
+
+    def run(self, argv: Sequence[str], *, user: str, check: bool, timeout: float) -> Result:
+        done = subprocess.run(argv, capture_output=True, text=True, check=check, timeout=timeout)
+        return Result(done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_the_kernel_killed_did_not_run_out_of_time(check: bool) -> None:
+    with pytest.raises(CommandFailed, match=r"`sh` was killed there \(SIGKILL\)") as raised:
+        patiently(Here(), ("sh", "-c", "kill -9 $$"), check=check)  # type: ignore[arg-type]
+    assert "minutes" not in str(raised.value)
+    assert "journalctl -k" in raised.value.hint
