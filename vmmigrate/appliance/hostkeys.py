@@ -50,11 +50,11 @@ QUESTIONS = tuple(question(kind) for kind in KINDS)  # of the old gateway, as ro
 PUBLIC = tuple(("cat", f"{path(kind)}.pub") for kind in KINDS)
 
 
-def read(look: LookingShell) -> tuple[HostKey, ...]:
-    """Those that are there, and that anybody could use."""
+def read(look: LookingShell) -> tuple[tuple[HostKey, ...], tuple[str, ...]]:
+    """Those that are there, and that anybody could use; the kinds of the others that are there."""
     said = {kind: look.run(question(kind), user="root", check=False) for kind in KINDS}
-    found = (parsed(kind, answer.stdout) for kind, answer in said.items() if answer.status == 0)
-    return tuple(key for key in found if key)
+    found = {kind: parsed(kind, answer.stdout) for kind, answer in said.items() if answer.status == 0}
+    return tuple(key for key in found.values() if key), tuple(kind for kind, key in found.items() if key is None)
 
 
 def look_at(shell: Shell) -> LookingShell:

@@ -11,6 +11,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.units import boot_id
 from vmmigrate.errors import ApplianceError, JournalFailed
 from vmmigrate.facts import HostKeys, KeptHostKeys, NewGuest, NewVm
+from vmmigrate.limits import PEM_KEY
 from vmmigrate.run.persistent import persistently
 from vmmigrate.run.stage import Run
 from vmmigrate.step import Change, Nothing, Step
@@ -30,7 +31,7 @@ def collect(run: Run, look: LookingShell) -> None:
     if not asked(run):
         return
     try:
-        keys = hostkeys.read(look)
+        keys, unusable = hostkeys.read(look)
         shown = run.old_host_key() if keys else ""
     except Problem as refused:
         run.remark(f"the new gateway keeps its own SSH host keys: {refused}; {refused.hint}")
@@ -44,6 +45,11 @@ def collect(run: Run, look: LookingShell) -> None:
             " HostKey in its sshd_config"
         )
         return
+    if unusable:
+        run.remark(
+            f"of the old gateway's SSH host keys these are not carried: {', '.join(unusable)}: no private key without a"
+            f" passphrase of at most {PEM_KEY.most} bytes; the new one keeps its own of that kind"
+        )
     data = {key.kind: key.private.decode() for key in keys}
     run.rundir.sealed.encrypt(run.rundir.host_keys, io.BytesIO(json.dumps(data).encode()))
     run.learn(KeptHostKeys({key.kind: key.line for key in keys}))

@@ -5,6 +5,8 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -12,8 +14,10 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance import hostkeys
-from vmmigrate.appliance.port import FileMeta
+from vmmigrate.appliance.port import FileMeta, Result
 from vmmigrate.errors import CommandFailed
+from vmmigrate.facts import KeptHostKeys
+from vmmigrate.steps import host_keys
 
 MADE = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
@@ -161,3 +165,31 @@ def test_a_key_whose_parts_do_not_fit_is_none() -> None:
     other = rsa.RSAPrivateNumbers(own.p, own.q, d, dmp1, dmq1, own.iqmp, own.public_numbers)
     key = other.private_key(unsafe_skip_rsa_key_validation=True)
     assert hostkeys.parsed("rsa", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()) is None
+
+
+@pytest.mark.parametrize("rsa_key", [text("rsa") + "\n" * 8192, "no key", ""], ids=["too large", "none", "empty"])
+def test_a_kind_that_is_there_and_not_carried_is_said(rsa_key: str) -> None:
+    """Beside one that is; a kind that is not there is none of it."""
+    remarks: list[str] = []
+
+    class Old:
+        def run(self, argv: tuple[str, ...], **_how: object) -> Result:
+            there = {hostkeys.path("ed25519"): text("ed25519"), hostkeys.path("rsa"): rsa_key}
+            return Result(0, there[argv[1]], "") if argv[1] in there else Result(1, "", "No such file")
+
+    class Run:
+        settings = SimpleNamespace(carry=SimpleNamespace(host_keys=host_keys.KEEP))
+        rundir = SimpleNamespace(host_keys=None, sealed=SimpleNamespace(encrypt=lambda *_: None))
+        remark = staticmethod(remarks.append)
+        learnt: ClassVar[list[KeptHostKeys]] = []
+        learn = learnt.append
+
+        def old_host_key(self) -> str:
+            key = hostkeys.parsed("ed25519", text("ed25519"))
+            assert key
+            return key.line
+
+    host_keys.collect(Run(), Old())  # type: ignore[arg-type]
+    assert [list(each.lines) for each in Run.learnt[-1:]] == [["ed25519"]]
+    (said,) = remarks
+    assert "not carried: rsa: no private key without a passphrase of at most 8192 bytes" in said
