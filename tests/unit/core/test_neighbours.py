@@ -1,12 +1,15 @@
 """Another MAC at the live address is announced, once at the switch and once more behind the commit."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from hypervisors import Unreachable
+from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Result
-from vmmigrate.steps import neighbours, switch
+from vmmigrate.steps import isolate, neighbours, switch
 from vmmigrate.steps import open as opening
 
 MAC = "00:50:56:00:00:07"
@@ -61,7 +64,13 @@ def test_the_same_mac_is_known_to_all() -> None:
     assert run.remarks == []
 
 
-def test_both_places_do_it() -> None:
+def test_both_places_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows a link-up, and what is done with mail flowing."""
-    assert "renew" in switch._announce.__code__.co_names
-    assert "renew" in opening.tidy.__code__.co_names
+    run: Any = Run(Guest(), MAC)
+    monkeypatch.setattr(isolate, "allowed", lambda _: ("192.0.2.1",))
+    switch._announce(run, SimpleNamespace(live_mac=MAC))  # type: ignore[arg-type]
+    assert run.new_shell.announced == [("eth1", MAC)]
+    monkeypatch.setattr(firewall, "remove_isolation", lambda _: None)
+    monkeypatch.setattr(opening, "holds", lambda _: ())
+    opening.tidy(run)
+    assert run.new_shell.announced == [("eth1", MAC)] * 2
