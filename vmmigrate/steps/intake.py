@@ -14,7 +14,7 @@ from vmmigrate.facts import Backup, Intake, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import agent, close, frozen, guards, links, note_old
+from vmmigrate.steps import agent, close, frozen, guards, links, neighbours, note_old
 
 BY_HAND = (  # opens it again, and its console
     "nft delete table inet vmmigrate_console; nft delete table inet vmmigrate_intake; systemctl start postfix"
@@ -61,6 +61,7 @@ def _ports(run: Run, look: LookingShell) -> tuple[int, ...]:
 
 def undo(run: Run) -> None:
     answering(run, lambda: _open(run))
+    neighbours.go_back(run)
     if run.facts.last(Opened) is not None:
         close.note_went_back(run)
 

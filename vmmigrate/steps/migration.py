@@ -30,6 +30,7 @@ from vmmigrate.steps import (
     inside,
     intake,
     naming,
+    neighbours,
     retire,
     service,
 )
@@ -72,6 +73,7 @@ def _links_leave(facts: Facts, committed: bool) -> tuple[str, ...]:
     return (
         f"the old gateway may still refuse mail; if it does, on its screen, as root: {intake.BY_HAND}",
         *mail,
+        *neighbours.left(facts),
         "nothing was undone in the new guest: `rollback` does that, and needs its password",
     )
 

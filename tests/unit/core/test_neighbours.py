@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from hypervisors import Unreachable
+from hypervisors import Unreachable, VmRef
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Result
-from vmmigrate.steps import isolate, neighbours, switch
+from vmmigrate.facts import NewVm, Plugged
+from vmmigrate.learnt import Facts, group_to_json
+from vmmigrate.steps import intake, isolate, migration, neighbours, switch
 from vmmigrate.steps import open as opening
 
 MAC = "00:50:56:00:00:07"
@@ -74,3 +76,74 @@ def test_both_places_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "holds", lambda _: ())
     opening.tidy(run)
     assert run.new_shell.announced == [("eth1", MAC)] * 2
+
+
+OWN = "52:54:00:00:00:01"
+ROUTES = """[{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"},
+ {"dst": "default", "gateway": "198.51.100.1", "dev": "eth1"}, {"dst": "192.0.2.0/24", "dev": "eth0"}]"""
+
+
+class Old:
+    """Its live NIC is eth0; `status`: of its ping."""
+
+    host = "mailgw"
+
+    def __init__(self, status: int = 0, silent: bool = False) -> None:
+        self.status, self.silent, self.asked = status, silent, list[tuple[str, ...]]()
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        assert user is None, "no right is needed"
+        if self.silent:
+            raise Unreachable("no answer", hint="")
+        if argv[0] == "ping":
+            self.asked.append((argv[-2], argv[-1]))
+            return Result(self.status, "", "")
+        if "route" in argv:
+            return Result(0, "[]" if "-6" in argv else ROUTES, "")
+        return Result(0, f'[{{"ifname": "eth0", "address": "{OWN}", "flags": [], "addr_info": []}}]', "")
+
+
+def _went_back(old: Old, new_mac: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    run: Any = Run(Guest(), new_mac)
+    run.facts, run.old_shell = _facts(new_mac), old
+    run.plan.old = SimpleNamespace(name="mailgw")
+    monkeypatch.setattr(intake, "answering", lambda *_: None)
+    intake.undo(run)
+    return run.remarks  # type: ignore[no-any-return]
+
+
+def _facts(new_mac: str) -> Facts:
+    facts = Facts()
+    vm = VmRef("2", "mailgw-new")
+    for fact in (NewVm(vm, new_mac, "52:54:00:00:00:09"), Plugged(OWN, True, False, "", vm.id)):
+        facts = facts.with_json(*group_to_json(fact))
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("old", "said"),
+    [
+        (Old(), []),
+        (Old(1), ["192.0.2.1 did not answer mailgw: machines beside it may send to the new VM's MAC"]),
+        (Old(silent=True), ["mailgw could not ask its routers (no answer)"]),
+    ],
+)
+def test_on_the_way_back_the_routers_learn_the_old_one_again(
+    old: Old, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an ordinary account, and it stops nothing; of another NIC's router nothing is asked."""
+    remarks = _went_back(old, MAC, monkeypatch)
+    assert len(remarks) == len(said)
+    assert all(words in remark for words, remark in zip(said, remarks, strict=True))
+    assert old.asked == ([] if old.silent else [("eth0", "192.0.2.1")])
+
+
+def test_with_one_mac_nobody_asks_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Old(silent=True)
+    assert _went_back(old, OWN, monkeypatch) == []
+
+
+@pytest.mark.parametrize(("new_mac", "said"), [(MAC, True), (OWN, False)])
+def test_by_the_links_alone_it_is_said_how_long_it_may_take(new_mac: str, said: bool) -> None:
+    leaves = migration.LINKS.leaves(_facts(new_mac), False)
+    assert any("may send to the new VM's MAC" in each for each in leaves) is said

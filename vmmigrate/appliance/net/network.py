@@ -26,6 +26,7 @@ _CONNECTION = ("printenv", "SSH_CONNECTION")
 _QUESTIONS = (*guest.QUESTIONS, ("hostname",), ("cat", naming.HOSTS), *resolving.QUESTIONS)
 _STACKS = (ifupdown, netplan, networkmanager, networkd)
 _SHOWN = 200  # characters of what was said
+_ASKED_AGAIN = "9"  # seconds
 _ANNOUNCES = """
 arp=/proc/sys/net/ipv4/conf/$1/arp_notify ndp=/proc/sys/net/ipv6/conf/$1/ndisc_notify
 test -e "$ndp" || ndp=
@@ -187,6 +188,19 @@ def renew_neighbours(shell: Shell, mac: str) -> str:
     program = ("sh", "-c", _ANNOUNCES, "vmmigrate-announce", _with_addresses(shell, mac), mac)
     said = shell.run(program, user="root", check=False, timeout=10.0)
     return "" if said.status == 0 else in_one_line(said.stderr or f"status {said.status}")[:_SHOWN]
+
+
+def silent_routers(shell: Shell, mac: str) -> tuple[str, ...]:
+    """Have that NIC, or the VLAN on it, ask its routers, who learn its MAC by the question; those that do not answer.
+
+    As an ordinary account, and nothing is changed. A router that is known by an entry of before is asked for again by
+    the kernel after five seconds without an answer.
+    """
+    name = _with_addresses(shell, mac)
+    hops = [hop for route in guest.routes(shell) if route.is_default for hop in route.hops if hop.interface == name]
+    routers = dict.fromkeys(str(hop.via) for hop in hops if hop.via)
+    asked = {router: ("ping", "-c", "1", "-w", _ASKED_AGAIN, "-I", name, router) for router in routers}
+    return tuple(router for router, ping in asked.items() if shell.run(ping, check=False, timeout=20.0).status)
 
 
 def _with_addresses(shell: Shell, mac: str) -> str:
