@@ -106,10 +106,11 @@ class Session:
                 )
 
     def _remove_abandoned(self) -> None:
-        """By the host's own clock, which has just dated our folder: this machine's may be another."""
+        """By the host's own clock, which has just dated our folder; none where a listing lacks that one."""
         folders = {name: changed for name, changed in self.files.listed(".") if name.startswith(FOLDER)}
+        now = folders.get(self._folder, 0.0)
         for name, changed in folders.items():
-            if changed < folders[self._folder] - _ABANDONED:
+            if changed < now - _ABANDONED:
                 with suppress(OSError):  # held, or another program removes it now
                     self._remove_folder(name)
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from fixtures.hyperv import host, windows
 from fixtures.hyperv.errors import HostError
 from fixtures.hyperv.scripts import SCRIPTS
 from fixtures.memory import create_lab
+from hypervisors.hyperv.session import FOLDER, Session
+from hypervisors.hyperv.target import Target
 from tests.unit.hypervisors.test_hyperv_scripts import CMDLETS, PARSER, commands, nodes
 
 FOLDER = Path(__file__).parents[2] / "powershell"
@@ -133,3 +136,19 @@ def _declared(text: bytes) -> Iterator[tuple[str, set[str]]]:
             blocks = [each for each in nodes(node) if each.type == "script_parameter"]
             variables = [each for block in blocks for each in nodes(block) if each.type == "variable"]
             yield name, {(each.text or b"").decode().lstrip("$") for each in variables}
+
+
+def test_a_listing_without_our_own_folder_removes_none() -> None:
+    """What the host's clock says is not known then, so neither is what is old."""
+    kept: dict[str, bytes] = {}
+    removed: list[str] = []
+    files = SimpleNamespace(
+        listed=lambda path: [(f"{FOLDER}old", 1.0)],
+        make_folder=lambda path: None,
+        write=kept.__setitem__,
+        read=lambda path, most: kept[path],
+        remove_folder=removed.append,
+    )
+    Session(Target("admin", "hv1", 22), SimpleNamespace(files=lambda stall: files), 1.0)  # type: ignore[arg-type]
+    assert removed == []
+    assert kept
