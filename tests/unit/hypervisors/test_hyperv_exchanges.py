@@ -19,7 +19,7 @@ from fixtures.hyperv import host, windows
 from fixtures.hyperv.errors import HostError
 from fixtures.hyperv.scripts import SCRIPTS
 from fixtures.memory import create_lab
-from hypervisors.hyperv.session import FOLDER, Session
+from hypervisors.hyperv.session import Session
 from hypervisors.hyperv.target import Target
 from tests.unit.hypervisors.test_hyperv_scripts import CMDLETS, PARSER, commands, nodes
 
@@ -143,7 +143,7 @@ def test_a_listing_without_our_own_folder_removes_none() -> None:
     kept: dict[str, bytes] = {}
     removed: list[str] = []
     files = SimpleNamespace(
-        listed=lambda path: [(f"{FOLDER}old", 1.0)],
+        listed=lambda path: [(".vmmigrate-old", 1.0)],
         make_folder=lambda path: None,
         write=kept.__setitem__,
         read=lambda path, most: kept[path],
