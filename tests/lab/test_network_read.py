@@ -136,7 +136,8 @@ def test_all_that_one_nic_can_have(guest: Namespace) -> None:
         "MTU 1400",
     )
     assert others(whole) == [
-        "dropped guest/address 169.254.7.7",
+        "dropped guest/address 169.254.7.7 of scope link",
+        "dropped guest/label eth0:1 of address 192.0.2.11/24",
         "changed guest/address 2001:db8::11/64 as deprecated",
         "dropped guest/blackhole route 10.7.0.0/16",
         "dropped guest/route 10.8.0.0/16 via 192.0.2.254 on eth0: advmss, mtu",
@@ -229,7 +230,7 @@ def test_addresses_of_the_loopback_and_of_a_tunnel(guest: Namespace) -> None:
         ip address add 10.1.1.1/32 dev eth0 scope host
         """)
     assert others(carried(guest)) == [
-        "dropped guest/address 10.1.1.1",
+        "dropped guest/address 10.1.1.1 of scope host",
         "dropped guest/lo with 203.0.113.5/32",
         "dropped guest/tun0 with 10.8.0.2/24",
     ]

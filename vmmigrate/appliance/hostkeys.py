@@ -75,8 +75,8 @@ def parsed(kind: str, text: str) -> HostKey | None:
         key = load(data, None, unsafe_skip_rsa_key_validation=True)
         _prove(key)
         public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, InternalError):
-        return None
+    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm, InvalidSignature, InternalError):
+        return None  # NotImplementedError: a point of its curve that is compressed
     return HostKey(kind, public.decode(), data)
 
 

@@ -1,5 +1,6 @@
 """SSH host keys of a guest: what is a key, what is put in place and put back, and lines of known_hosts."""
 
+import base64
 import functools
 import shlex
 import subprocess
@@ -80,6 +81,13 @@ PLACED = {kind: OLD[kind].line for kind in ("ed25519", "rsa")}
 def answers(shell: ScriptedShell, **lines: str) -> None:
     """What its public halves hold."""
     shell.answers |= {f"cat {hostkeys.path(kind)}.pub": line for kind, line in lines.items()}
+
+
+def test_a_point_that_is_compressed_is_none() -> None:
+    lines = text("ecdsa").splitlines()
+    whole = base64.b64decode("".join(lines[1:-1])).replace(b"\0\0\0\x41\x04", b"\0\0\0\x41\x02")
+    damaged = "\n".join((lines[0], base64.b64encode(whole).decode(), lines[-1], ""))
+    assert hostkeys.parsed("ecdsa", damaged) is None
 
 
 def test_of_another_kind_than_its_own_they_go_again_and_never_the_last_one() -> None:
