@@ -137,12 +137,15 @@ def test_a_gateway_whose_nic_was_replaced_is_not_called_down() -> None:
     assert {"switch", "carry"}.isdisjoint(undone(ended))  # its intake was never closed
 
 
+@pytest.mark.parametrize("tagged", [True, False])
 @in_a_copy
 @pytest.mark.slow
-def test_a_copy_of_the_new_gateway_is_not_said_to_take_mail() -> None:
-    """It answers this workstation as the isolated one does of which it was made."""
+def test_a_copy_of_the_new_gateway_is_not_said_to_take_mail(*, tagged: bool) -> None:
+    """It answers this workstation as the isolated one does of which it was made. Seed 8885: the tag was removed."""
     model = Model()
     model.desk.command("prepare")
+    if not tagged:
+        model.world.entry(model.moves.new)["tag"] = None
     by_hand.copy_whole(model.world, model.moves.new, "copy", plugged=True)
     model.world.time.pass_by(60)
     model.world.switch_off(model.moves.old)

@@ -1,6 +1,7 @@
 """What was seen of every machine with the gateway's MAC: which of them is which, and which takes its mail."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,10 +61,16 @@ class Seen:
             return False
 
     def is_a_copy(self, holder: Holder) -> bool:
-        """Somebody's, of the new VM: it has the tag, and may be isolated as that one was."""
+        """Somebody's, of the new VM, and it may be isolated as that one was: it has the tag, or the MAC on staging."""
         if holder in (self.old, self.new):
             return False
-        return any(vm.id == holder.vm.id for vm in self.run.hypervisor.find_tagged(self.run.run_id))
+        tagged = any(vm.id == holder.vm.id for vm in self.run.hypervisor.find_tagged(self.run.run_id))
+        return tagged or (self.known is not None and self._has(holder, self.known.staging_mac))
+
+    def _has(self, holder: Holder, mac: str) -> bool:
+        with suppress(NotFound):
+            return any(nic.mac == mac for nic in self.run.hypervisor.inventory(holder.vm).nics)
+        return False
 
     @property
     def unknown(self) -> str:
