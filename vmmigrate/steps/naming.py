@@ -1,10 +1,10 @@
 """Hand over the old VM's name when a migration is finished: first it gets another, for no two may have one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from hypervisors import NameTaken, NotFound, PowerState, Problem, Rename, TimedOut, VmRef, once_reachable
+from hypervisors import NameTaken, NotFound, PowerState, Problem, Rename, TimedOut, VmRef
 from vmmigrate.appliance import mail
 from vmmigrate.errors import NeedsAttention
 from vmmigrate.facts import NewVm
@@ -23,13 +23,18 @@ def in_words(plan: Plan) -> str:
 
 
 def go_on(run: Run) -> None:
-    """Start the new VM where an earlier `finish` was stopped while it was off for its name."""
+    """Start the new VM where an earlier `finish` was stopped while it was off for its name, and let it come up."""
     new = run.facts.of(NewVm).vm
     if not _restarts(run) or _name(run, run.plan.old) not in (run.plan.retired_name, None):
         return
-    if deploy.is_ours(run, new) and run.hypervisor.power_state(new) is PowerState.OFF:
+    if deploy.is_ours(run, new) and _is_off(run, new):
         run.remark(f"{_name(run, new)} is off, as an earlier finish left it: it is started")
         _name_and_start(run, new)
+
+
+def _is_off(run: Run, vm: VmRef) -> bool:
+    """Once that is settled: it may still shut down or boot, as an earlier finish asked of it."""
+    return _until_mail(run, lambda: run.hypervisor.power_state(vm) is PowerState.OFF)
 
 
 def hand_over(run: Run) -> None:
@@ -124,11 +129,18 @@ def _name_and_start(run: Run, vm: VmRef) -> None:
     finally:
         guards.before_starting(run, vm)
         run.hypervisor.start(vm)
-        _wait_for_mail(run)
+        _until_mail(run)
 
 
-def _wait_for_mail(run: Run) -> None:
+def _until_mail(run: Run, over: Callable[[], bool] = lambda: False) -> bool:
+    """Wait until its mail server greets, or it is `over` before: which of them."""
     host, port = run.plan.identity.host, run.settings.old.smtp_port
-    greets = once_reachable(lambda: mail.banner(host, port, dial=run.dial_to(host)))
+
+    def look() -> bool:
+        if over():
+            return True
+        mail.banner(host, port, dial=run.dial_to(host))
+        return False
+
     see = f"see it on its screen; then run this again: vmmigrate finish {run.run_id}"
-    run.wait(f"the mail server at {host}", greets, timeout=run.settings.limits.boot, clears=see)
+    return run.wait_for_answer(f"the mail server at {host}", look, timeout=run.settings.limits.boot, clears=see)
