@@ -153,8 +153,8 @@ _ACTS = {
     "dpkg-query -W -f '${Package}\\t${db:Status-Abbrev}\\t${Version}\\n' djigzo djigzo-web": "djigzo\tii \t5.5.3\n",
     "systemctl list-unit-files --no-legend --plain tomcat9.service djigzo.service": "tomcat9.service enabled enabled\n",
     "cat /var/lib/vmmigrate/claim": f"{_RUN} an update\n",
-    f"timeout --kill-after=60 {PATIENCE} {' '.join(_QUIETLY)} --configure -a": "",
-    f"timeout --kill-after=60 {PATIENCE} sh -c {shlex.quote(dumping._DUMP)} dump /x": "54\n",
+    f"timeout --signal=KILL {PATIENCE} {' '.join(_QUIETLY)} --configure -a": "",
+    f"timeout --signal=KILL {PATIENCE} sh -c {shlex.quote(dumping._DUMP)} dump /x": "54\n",
 }
 
 

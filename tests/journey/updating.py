@@ -114,8 +114,7 @@ def is_new(tale: Tale) -> bool:
 
 # timeout(1) itself, whose hour is over as soon as something there says that it hangs: its timer is SIGALRM.
 _IMPATIENT = """#!/bin/sh
-shift
-/usr/bin/timeout --kill-after=1 "$@" &
+/usr/bin/timeout "$@" &
 while kill -0 $! 2>/dev/null; do
   if test -e /tmp/hangs; then rm -f /tmp/hangs; kill -ALRM $!; fi
   sleep 0.1

@@ -10,8 +10,8 @@ from vmmigrate.errors import CommandFailed
 from vmmigrate.limits import TRANSACTION
 
 PATIENCE = TRANSACTION.most
-_GRACE = 60  # seconds between the signal that asks and the one that does not
-_ENDED, _KILLED = 124, 137  # timeout(1): by the first signal; by the second, or by another's SIGKILL before that
+_LONGER = 120  # seconds that our own wait is longer
+_KILLED = 137  # timeout(1): by its SIGKILL, or by another's before that
 _SHOWN = 600  # characters of what it said
 
 
@@ -20,13 +20,14 @@ def patiently(
 ) -> Result:
     """What waits for ever (a script that hangs, another's lock) would keep the packages, and the way back with them.
 
-    With all that it started in its group. Raises CommandFailed, also with `check` off where it was ended or killed.
+    With all that it started, in its group: asked to end (SIGTERM), dpkg does, and its script may work on.
+    Raises CommandFailed, also with `check` off where it was ended or killed.
     """
-    bounded = ("timeout", f"--kill-after={_GRACE}", str(PATIENCE), *argv)
+    bounded = ("timeout", "--signal=KILL", str(PATIENCE), *argv)
     began = clock()
-    done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + 2 * _GRACE)
+    done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + _LONGER)
     words = in_one_line(done.stderr or done.stdout)[-_SHOWN:]
-    if done.status == _ENDED or (done.status == _KILLED and clock() - began >= PATIENCE):
+    if done.status == _KILLED and clock() - began >= PATIENCE:
         raise CommandFailed(
             f"on {shell.host}: {named(argv)} did not end within {PATIENCE // 60} minutes and was ended there: {words}",
             hint="see what it waited for: another program's lock, or a package's script; that tool's log says which",

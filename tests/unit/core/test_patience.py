@@ -7,6 +7,7 @@ import pytest
 
 from vmmigrate.appliance.port import Result
 from vmmigrate.errors import CommandFailed
+from vmmigrate.updating import patience
 from vmmigrate.updating.patience import patiently
 
 
@@ -26,3 +27,10 @@ def test_what_the_kernel_killed_did_not_run_out_of_time(check: bool) -> None:
         patiently(Here(), ("sh", "-c", "kill -9 $$"), check=check)  # type: ignore[arg-type]
     assert "minutes" not in str(raised.value)
     assert "journalctl -k" in raised.value.hint
+
+
+def test_what_ignores_its_end_ends_with_what_it_was_started_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package's script, when dpkg has ended: its output is at its end too, so nothing of it is left."""
+    monkeypatch.setattr(patience, "PATIENCE", 1)
+    with pytest.raises(CommandFailed, match="did not end within"):
+        patiently(Here(), ("sh", "-c", "sh -c 'trap \"\" TERM; sleep 60' & wait"))  # type: ignore[arg-type]
