@@ -36,6 +36,7 @@ def deploy(session: Session, spec: DeploySpec, progress: ProgressListener) -> Vm
         vm = _create(session, shape)
         _fill(session, shape, vm, disk, progress)
     _add_empty_disks(session, shape, vm)
+    _stay_alone(session, vm, spec.run_id)  # by now, what ran on has made its own
     _mark_complete(session, vm)
     return vm
 
