@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -15,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.tls.keys import prove
 from vmmigrate.appliance.units import BOOT_ID
 from vmmigrate.limits import PEM_KEY
 
@@ -73,20 +72,11 @@ def parsed(kind: str, text: str) -> HostKey | None:
     load = load_ssh_private_key if _OPENSSH in text else load_pem_private_key
     try:
         key = load(data, None, unsafe_skip_rsa_key_validation=True)
-        _prove(key)
+        prove(key)
         public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm, InvalidSignature, InternalError):
         return None  # NotImplementedError: a point of its curve that is compressed
     return HostKey(kind, public.decode(), data)
-
-
-def _prove(key: object) -> None:
-    """Sign once, as `tls.keys` does and for its reason: the library's own check of an RSA key may take minutes, in
-    which nothing interrupts it. Raises ValueError, InvalidSignature.
-    """
-    if isinstance(key, rsa.RSAPrivateKey):
-        signed = key.sign(b"", padding.PKCS1v15(), hashes.SHA256())
-        key.public_key().verify(signed, b"", padding.PKCS1v15(), hashes.SHA256())
 
 
 def public(look: LookingShell, *, user: str | None = "root") -> dict[str, str]:

@@ -60,7 +60,7 @@ def _missing(looked_at: Taken | Outcomes) -> str:
 
 def _in_words(run: Run) -> str:
     lines = manifest.from_file(run.rundir.sealed.decrypt_small(run.rundir.manifest))
-    waiting = {message.id for message in listing.parse(run.plan.new_name, _queue(run))}
+    waiting = listing.ids(run.new_shell, run.plan.new_name)
     opened = run.facts.find(Opened)
     known = outcomes.read(run.new_shell, [line.new_id for line in lines], opened.opened_at if opened else 0)
     rest = {**dict.fromkeys(known.requeued, _REQUEUED), **dict.fromkeys(known.given_up, BOUNCED)}
@@ -71,10 +71,6 @@ def _in_words(run: Run) -> str:
     said = ", ".join(f"{number[each]} {each}" for each in words if number[each] or each not in (HANDED, _REQUEUED))
     ids = tuple(dict.fromkeys(queue_id for queue_id, outcome in found if outcome == _UNKNOWN))
     return f"of the mail that was carried, {len(lines)} messages, by recipients: {said}{_named(ids)}{_missing(known)}"
-
-
-def _queue(run: Run) -> str:
-    return run.new_shell.run(listing.QUESTION, user="root").stdout
 
 
 def _by_digest(known: Outcomes, key: bytes) -> dict[tuple[str, str], str]:

@@ -95,9 +95,9 @@ def _became(run: Run, trial: Trial) -> str:
 def _now(run: Run, trial: Trial) -> str:
     """What was sent anywhere was sent; what the mail agent took comes back by another id."""
     ids = followed.ids(run.new_shell, message_id(run), trial.begun)
-    waiting = {each.id for each in listing.parse(run.plan.new_name, _queue(run))}
+    waiting = listing.ids(run.new_shell, run.plan.new_name)
     known = outcomes.read(run.new_shell, ids, trial.begun)
-    return in_words(set(known.seen.values()), waits=bool(waiting & set(ids)))
+    return in_words(set(known.seen.values()), waits=not waiting.isdisjoint(ids))
 
 
 def in_words(found: Collection[str], *, waits: bool) -> str:
@@ -105,10 +105,6 @@ def in_words(found: Collection[str], *, waits: bool) -> str:
     if waits:
         return _WAITS
     return next((each for each in (SENT, BOUNCED, HANDED) if each in found), _LOST)
-
-
-def _queue(run: Run) -> str:
-    return run.new_shell.run(listing.QUESTION, user="root").stdout
 
 
 STEP = Step(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.several import Line
 from vmmigrate.errors import ApplianceError
 from vmmigrate.reading import from_json, whole
@@ -61,6 +62,11 @@ class Queues:
 
 def counted(messages: Iterable[Message]) -> Queues:
     return Queues(dict(Counter(message.queue for message in messages)))
+
+
+def ids(shell: Shell, host: str) -> frozenset[str]:
+    """Of all that waits there. `host`: what an error calls it. Raises CommandFailed, ApplianceError."""
+    return frozenset(message.id for message in parse(host, shell.run(QUESTION, user="root").stdout))
 
 
 def parse(host: str, listed: str) -> tuple[Message, ...]:

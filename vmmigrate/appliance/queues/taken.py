@@ -55,7 +55,7 @@ def account(shell: Shell, since: float) -> Taken:
     What leaves between the look at its log and that at its queue is looked for in the log again.
     """
     counted, rest, begins = _count(shell, since)
-    waiting = {message.id for message in listing.parse(shell.host, shell.run(listing.QUESTION, user="root").stdout)}
+    waiting = listing.ids(shell, shell.host)
     if missing := rest - waiting:
         counted, rest, begins = _count(shell, since)
         missing &= rest

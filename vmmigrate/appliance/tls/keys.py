@@ -230,7 +230,7 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
     try:
         word = password.reveal().encode() if password and shut else None
         key = load_pem_private_key(block, word, unsafe_skip_rsa_key_validation=True)
-        _prove(key)
+        prove(key)
         return key
     except TypeError as error:
         raise BadKeys(
@@ -247,8 +247,9 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
         raise unusable(error) from error
 
 
-def _prove(key: PrivateKeyTypes) -> None:
-    """Sign once: the library's own check of an RSA key tests its primes, for half a minute where they are large.
+def prove(key: object) -> None:
+    """Sign once: the library's own check of an RSA key tests its primes, for minutes where they are large, and is deaf
+    to signals meanwhile.
 
     Raises ValueError or InvalidSignature for a key whose parts do not fit each other.
     """
