@@ -54,6 +54,8 @@ def udp(answer: Callable[[bytes], bytes]) -> Iterator[int]:
             with suppress(OSError):
                 while True:
                     asked, who = bound.recvfrom(600)
+                    if who is None:  # it was closed while this waited
+                        return
                     bound.sendto(answer(asked), who)
 
         threading.Thread(target=serve, daemon=True).start()
