@@ -9,7 +9,7 @@ from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.appliance.several import Line, status_as_of_sh
 from vmmigrate.errors import ApplianceError, CommandFailed
-from vmmigrate.limits import QUESTIONS
+from vmmigrate.limits.seconds import QUESTIONS
 
 _EACH_MORE = QUESTIONS.most
 _NAMED, _SHOWN = 3, 400  # questions, and characters of what was said, in a message

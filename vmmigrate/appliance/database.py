@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
-from vmmigrate.limits import DATABASE, TABLES
+from vmmigrate.limits import TABLES
+from vmmigrate.limits.seconds import DATABASE
 from vmmigrate.reading import from_json
 
 _TABLES = r"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'cm\_%' ORDER BY 1"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
@@ -14,7 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.tls.keys import prove
+from vmmigrate.appliance.tls.magnitude import refuse_large_key
+from vmmigrate.appliance.tls.pem import key_blocks
 from vmmigrate.appliance.units import BOOT_ID
+from vmmigrate.errors import BadKeys
 from vmmigrate.limits import PEM_KEY
 
 KINDS = ("ed25519", "ecdsa", "rsa")  # as clients prefer them; sshd takes no DSA key since OpenSSH 7.0
@@ -23,7 +27,7 @@ USE = ("sh", "-c", "/usr/sbin/sshd -t || exit 1; systemctl reload ssh.service; s
 TEST = ("/usr/sbin/sshd", "-t")
 _OWN = ".vmmigrate-own"
 _LARGEST = PEM_KEY.most
-_OPENSSH = "BEGIN OPENSSH PRIVATE KEY"
+_OPENSSH = b"BEGIN OPENSSH PRIVATE KEY"
 _PRIVATE, _PUBLIC = FileMeta("0600", "root", "root"), FileMeta("0644", "root", "root")
 
 
@@ -69,14 +73,21 @@ def parsed(kind: str, text: str) -> HostKey | None:
     data = text.encode(errors="replace")
     if len(data) > _LARGEST:
         return None
-    load = load_ssh_private_key if _OPENSSH in text else load_pem_private_key
     try:
-        key = load(data, None, unsafe_skip_rsa_key_validation=True)
+        key = _loaded(data)
         prove(key)
         public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm, InvalidSignature, InternalError):
+    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm, InvalidSignature, InternalError, BadKeys):
         return None  # NotImplementedError: a point of its curve that is compressed
     return HostKey(kind, public.decode(), data)
+
+
+def _loaded(data: bytes) -> Any:
+    if _OPENSSH in data:
+        return load_ssh_private_key(data, None, unsafe_skip_rsa_key_validation=True)
+    block = next(iter(key_blocks(data)), b"")
+    refuse_large_key(block)
+    return load_pem_private_key(block, None, unsafe_skip_rsa_key_validation=True)
 
 
 def public(look: LookingShell, *, user: str | None = "root") -> dict[str, str]:

@@ -38,7 +38,8 @@ from hypervisors.wire import (
 from vmmigrate.appliance.line import Line, NoSession, PinningAdapter
 from vmmigrate.appliance.urls import host_of, joined, origin_of, path_of
 from vmmigrate.errors import ApplianceError, Unanswered, UsageProblem
-from vmmigrate.limits import COOKIES, DIALLING, REDIRECT_PAGE, REDIRECTS
+from vmmigrate.limits import COOKIES, REDIRECT_PAGE, REDIRECTS
+from vmmigrate.limits.seconds import DIALLING
 
 _DIALLING = DIALLING.most
 _LARGEST = REDIRECT_PAGE.most

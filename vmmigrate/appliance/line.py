@@ -17,7 +17,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from hypervisors import Dial
 from hypervisors.wire import Allowance, HttpAnswer, ended_by, shut
-from vmmigrate.limits import DIALLING, TRANSFER
+from vmmigrate.limits.seconds import DIALLING, TRANSFER
 
 _LONGEST = TRANSFER.most
 _BLOCK = 1 << 17  # bytes handed to the socket at a time; urllib3's own 16 KiB halves the speed of an upload

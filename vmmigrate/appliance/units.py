@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypervisors import REAL_TIME, NotYet, Pace, once_reachable, wait_for
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
-from vmmigrate.limits import UNITS
+from vmmigrate.limits.seconds import UNITS
 
 BOOT_ID = ("cat", "/proc/sys/kernel/random/boot_id")
 _PATIENCE = UNITS.most

@@ -14,10 +14,11 @@ from time import monotonic
 from hypervisors import Secret, without_secrets
 from vmmigrate import limits, reading
 from vmmigrate.errors import UsageProblem
+from vmmigrate.limits.seconds import PASSWORD_COMMAND
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.wanted import Wanted, all_wanted, given_as, variable
 
-_PATIENCE = limits.PASSWORD_COMMAND.most
+_PATIENCE = PASSWORD_COMMAND.most
 _LARGEST = limits.PASSWORD_FILE.most
 ATTEMPTS = 3  # to type a password
 Ask = Callable[[Wanted], str]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import UsageProblem
-from vmmigrate.limits import UNITS
+from vmmigrate.limits.seconds import UNITS
 from vmmigrate.reading import whole
 
 _JOURNALD, _RSYSLOG = "/etc/systemd/journald.conf.d/90-vmmigrate.conf", "/etc/rsyslog.d/90-vmmigrate.conf"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.findings import Finding, error, info, warning
-from vmmigrate.limits import PACKAGE_NEEDS, PACKAGES_ASKED
+from vmmigrate.limits import PACKAGE_NEEDS
+from vmmigrate.limits.seconds import PACKAGES_ASKED
 from vmmigrate.updating.packages import Package
 
 _ENGLISH = ("env", "LC_ALL=C")

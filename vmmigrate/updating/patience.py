@@ -7,7 +7,7 @@ from itertools import dropwhile
 from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.errors import CommandFailed
-from vmmigrate.limits import TRANSACTION
+from vmmigrate.limits.seconds import TRANSACTION
 
 PATIENCE = TRANSACTION.most
 _LONGER = 120  # seconds that our own wait is longer

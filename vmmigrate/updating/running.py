@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import IO
 
-from vmmigrate.limits import PACKAGE_SAYS, PACKAGE_TIME
+from vmmigrate.limits import PACKAGE_SAYS
+from vmmigrate.limits.seconds import PACKAGE_TIME
 
 _PIECE = 1 << 16
 

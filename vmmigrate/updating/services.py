@@ -7,7 +7,7 @@ from vmmigrate.appliance.mailports import AGENT
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import unit_states, wait_until_active
 from vmmigrate.errors import CommandFailed
-from vmmigrate.limits import UNITS
+from vmmigrate.limits.seconds import UNITS
 
 _DOWN = ("inactive", "failed", "unknown")
 

@@ -4,7 +4,7 @@ import re
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import logs
-from vmmigrate.limits import MAIL_LOG
+from vmmigrate.limits.seconds import MAIL_LOG
 
 _PASSAGES = "50"  # lines: each passage through Postfix has one
 _WORD = re.compile(r"[A-Za-z0-9.@_-]+")

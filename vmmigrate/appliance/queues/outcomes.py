@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import logs
-from vmmigrate.limits import MAIL_LOG, MAIL_LOG_IDS, MAIL_LOG_LINES
+from vmmigrate.limits import MAIL_LOG_IDS, MAIL_LOG_LINES
+from vmmigrate.limits.seconds import MAIL_LOG
 
 SENT, HANDED, BOUNCED = "sent", "handed to the mail agent", "bounced"
 _WEIGHT = {BOUNCED: 0, HANDED: 1, SENT: 2}

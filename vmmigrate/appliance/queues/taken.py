@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing, logs
 from vmmigrate.errors import ApplianceError
-from vmmigrate.limits import MAIL_LOG, MAIL_TAKEN_LINES, MAIL_TAKEN_NAMED
+from vmmigrate.limits import MAIL_TAKEN_LINES, MAIL_TAKEN_NAMED
+from vmmigrate.limits.seconds import MAIL_LOG
 
 # $1: Unix seconds, $2: lines, $3: ids that are named. An id that has left may come again, as another message. What a
 # person requeues (postsuper -r) comes again by another id, once pickup has it.

@@ -15,7 +15,7 @@ from vmmigrate.appliance.rest.pointer import as_text, fill, find
 from vmmigrate.appliance.rest.profile import RestCheck, RestExport, RestExportJob, RestImport, RestJob, RestProfile
 from vmmigrate.appliance.rest.session import LOOK, Request, RestSession, as_form, fields
 from vmmigrate.errors import ApplianceError, NoBackup, NotDiscovered, Unanswered
-from vmmigrate.limits import ANSWER, SLOW_ANSWER
+from vmmigrate.limits.seconds import ANSWER, SLOW_ANSWER
 
 
 class RestConsole:

@@ -14,7 +14,8 @@ from vmmigrate.appliance.rest.answer import Answer, read_answer
 from vmmigrate.appliance.rest.pointer import as_text, find
 from vmmigrate.appliance.rest.profile import RestProfile, RestToken
 from vmmigrate.errors import ApplianceError, NotDiscovered
-from vmmigrate.limits import ANSWER, REST_TOKEN
+from vmmigrate.limits import REST_TOKEN
+from vmmigrate.limits.seconds import ANSWER
 
 LOOK = "check which endpoint the browser calls, and what it answers (developer tools, Network)"
 _FAILURES = "five failed log-ins within 300 s block an account from this address"  # [F-REST-2]

@@ -12,7 +12,7 @@ from hypervisors import Secret, in_one_line
 from hypervisors.wire.ssh import Output
 from vmmigrate.appliance.several import Line
 from vmmigrate.appliance.ssh.sudoers import rule
-from vmmigrate.limits import SUDO
+from vmmigrate.limits.seconds import SUDO
 from vmmigrate.reading import whole
 
 PATIENCE = SUDO.most

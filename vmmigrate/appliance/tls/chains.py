@@ -4,16 +4,19 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from vmmigrate.appliance.tls.keys import Pair, belongs
 from vmmigrate.findings import Finding, error, warning
-from vmmigrate.limits import CHAIN
+from vmmigrate.limits import CHAIN, ISSUERS
 
 _SOON = timedelta(days=30)
 _HIGHEST = CHAIN.most
+_OF_A_NAME = ISSUERS.most
 
 
 def check(pair: Pair, host: str, now: datetime) -> tuple[Finding, ...]:
@@ -58,7 +61,7 @@ def path_above(leaf: x509.Certificate, known: Sequence[x509.Certificate]) -> tup
     path: list[x509.Certificate] = []
     lower = leaf
     while len(path) < _HIGHEST and not is_self_signed(lower):
-        upper = next((cert for cert in known if cert not in (leaf, *path) and is_issued(cert, lower)), None)
+        upper = _issuer((cert for cert in known if cert not in (leaf, *path)), lower)
         if upper is None:
             break
         path.append(upper)
@@ -66,6 +69,13 @@ def path_above(leaf: x509.Certificate, known: Sequence[x509.Certificate]) -> tup
     return tuple(path)
 
 
+def _issuer(known: Iterable[x509.Certificate], lower: x509.Certificate) -> x509.Certificate | None:
+    """The first that issued it. Only a few of its issuer's name are tried."""
+    named = islice((cert for cert in known if cert.subject == lower.issuer), _OF_A_NAME)
+    return next((cert for cert in named if is_issued(cert, lower)), None)
+
+
+@lru_cache(maxsize=1 << 12)  # the same are asked about for each pair and port
 def is_issued(upper: x509.Certificate, lower: x509.Certificate) -> bool:
     """Name and signature; not its dates."""
     try:
@@ -117,7 +127,7 @@ def _chain_findings(leaf: x509.Certificate, chain: Sequence[x509.Certificate]) -
 
 
 def _broken(chain: Sequence[x509.Certificate], lower: x509.Certificate, upper: x509.Certificate) -> Finding:
-    if any(is_issued(other, lower) for other in chain if other != lower):
+    if _issuer((other for other in chain if other != lower), lower):
         return warning(
             "tls-chain-order",
             f"the chain is out of order: {name_of(upper.subject)} follows {name_of(lower.subject)}, "

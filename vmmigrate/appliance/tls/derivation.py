@@ -6,6 +6,7 @@ from typing import Any
 from asn1crypto import keys, pem
 from asn1crypto import pkcs12 as asn1
 
+from vmmigrate.appliance.tls.magnitude import refuse_large
 from vmmigrate.errors import BadKeys
 from vmmigrate.limits import KEY_MEMORY, KEY_ROUNDS, PEM_KEY, STORE_KEYS
 
@@ -73,6 +74,8 @@ def _rounds_of_store(data: bytes) -> Iterator[int]:
 
 
 def _rounds_of_bag(bag: Any) -> Iterator[int]:
+    if bag["bag_id"].native == "key_bag":
+        refuse_large(bag["bag_value"].untag().dump())
     if bag["bag_id"].native == "pkcs8_shrouded_key_bag":
         yield from _rounds(bag["bag_value"]["encryption_algorithm"])
 

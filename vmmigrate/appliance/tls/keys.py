@@ -23,7 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 from hypervisors import Secret, fingerprint_of
 from vmmigrate.appliance.tls.certificates import all_of, from_pem, unusable
 from vmmigrate.appliance.tls.derivation import refuse_costly_key
+from vmmigrate.appliance.tls.magnitude import refuse_large_key, refuse_large_modulus
 from vmmigrate.appliance.tls.pem import blocks, is_key, is_trusted, key_blocks
+from vmmigrate.appliance.tls.tried import KEY, SHORT, refuse_slow
 from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, warning
 from vmmigrate.limits import PEM_KEYS
@@ -224,14 +226,28 @@ def _second_key(pair: Pair) -> Finding:
     )
 
 
-def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
+def key_of(der: bytes, password: Secret | None) -> PrivateKeyTypes:
+    """Of a key in PKCS#8; with a password, of an encrypted one. Raises BadKeys for a costly one, or as libraries do."""
+    return _opened(pem.armor("ENCRYPTED PRIVATE KEY" if password else "PRIVATE KEY", der), password)
+
+
+def _opened(block: bytes, password: Secret | None) -> PrivateKeyTypes:
     refuse_costly_key(block)
+    refuse_large_key(block)
+    word = None
+    if password and b"ENCRYPTED" in block:
+        word = password.reveal().encode()
+        if len(block) * 3 // 4 > SHORT:
+            refuse_slow(KEY, block, password)
+    key = load_pem_private_key(block, word, unsafe_skip_rsa_key_validation=True)
+    prove(key)
+    return key
+
+
+def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
     shut = b"ENCRYPTED" in block
     try:
-        word = password.reveal().encode() if password and shut else None
-        key = load_pem_private_key(block, word, unsafe_skip_rsa_key_validation=True)
-        prove(key)
-        return key
+        return _opened(block, password)
     except TypeError as error:
         raise BadKeys(
             "the private key is encrypted, and nothing here names its password",
@@ -251,9 +267,10 @@ def prove(key: object) -> None:
     """Sign once: the library's own check of an RSA key tests its primes, for minutes where they are large, and is deaf
     to signals meanwhile.
 
-    Raises ValueError or InvalidSignature for a key whose parts do not fit each other.
+    Raises ValueError or InvalidSignature for a key whose parts do not fit each other, BadKeys for a huge one.
     """
     if isinstance(key, rsa.RSAPrivateKey):
+        refuse_large_modulus(key.key_size)
         signed = key.sign(b"", padding.PKCS1v15(), hashes.SHA256())
         key.public_key().verify(signed, b"", padding.PKCS1v15(), hashes.SHA256())
 

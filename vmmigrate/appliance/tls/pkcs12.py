@@ -16,14 +16,13 @@ from typing import Any
 from asn1crypto import cms
 from asn1crypto import pkcs12 as asn1
 from cryptography import x509
-from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     KeySerializationEncryption,
     PrivateFormat,
-    load_der_private_key,
     pkcs12,
 )
 
@@ -31,7 +30,8 @@ from hypervisors import Secret, unwarned
 from vmmigrate.appliance.tls.certificates import unusable
 from vmmigrate.appliance.tls.chains import name_of, path_above
 from vmmigrate.appliance.tls.derivation import refuse_costly_store
-from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, pair_of
+from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, key_of, pair_of
+from vmmigrate.appliance.tls.tried import SHORT, STORE, refuse_slow
 from vmmigrate.errors import BadKeys
 
 _JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
@@ -62,7 +62,7 @@ def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:
     store = _opened(data, password)
     try:
         return _entries(data, password, store)
-    except (UnsupportedAlgorithm, InternalError, ValueError, TypeError) as error:
+    except (UnsupportedAlgorithm, InternalError, InvalidSignature, ValueError, TypeError) as error:
         raise unusable(error) from error
 
 
@@ -138,6 +138,8 @@ def is_old_way(data: bytes) -> bool:
 @unwarned()
 def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     refuse_costly_store(data)
+    if len(data) > SHORT:
+        refuse_slow(STORE, data, password)
     try:
         return pkcs12.load_pkcs12(data, password.reveal().encode())
     except (UnsupportedAlgorithm, InternalError) as error:
@@ -179,9 +181,9 @@ def _key(bag: Any, password: Secret) -> Any:
     """cryptography opens a key by an empty password only within a store."""
     der = bag["bag_value"].untag().dump()
     if bag["bag_id"].native == "key_bag":
-        return load_der_private_key(der, None)
-    if word := password.reveal().encode():
-        return load_der_private_key(der, word)
+        return key_of(der, None)
+    if password.reveal():
+        return key_of(der, password)
     part = cms.ContentInfo({"content_type": "data", "content": asn1.SafeContents([bag]).dump()})
     return pkcs12.load_pkcs12(_sealed([part], password, "sha256"), b"").key
 

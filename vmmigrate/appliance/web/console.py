@@ -24,7 +24,7 @@ from vmmigrate.appliance.web.queues import Queues
 from vmmigrate.appliance.web.restoring import Restore
 from vmmigrate.appliance.web.roles import BACKUP, PAM, RESTORE
 from vmmigrate.errors import ApplianceError, NotDiscovered
-from vmmigrate.limits import ANSWER, SLOW_ANSWER
+from vmmigrate.limits.seconds import ANSWER, SLOW_ANSWER
 
 __all__ = ["WebConsole", "find_console"]
 

@@ -2,31 +2,8 @@
 
 from hypervisors import LIMITS as _OF_HYPERVISORS
 from hypervisors import Limit, limits_in
+from vmmigrate.limits import seconds
 
-DIALLING = Limit(
-    "a connection to a console, and its TLS handshake",
-    "a console",
-    30,
-    "seconds",
-    "through a jump host it takes several round trips, and an emulated guest some seconds",
-)
-ANSWER = Limit(
-    "an ordinary answer of a console, from the request to its end, beside what its bytes take at the slowest speed",
-    "a console",
-    60,
-    "seconds",
-    "a page takes a second, of a busy Tomcat ten",
-)
-SLOW_ANSWER = Limit(
-    "the same of what a backup or a restore begins with or ends in, and a pause within one",
-    "a console",
-    900,
-    "seconds",
-    "a console dumps a database before the first byte",
-)
-TRANSFER = Limit(
-    "a backup or an answer that keeps coming, all of it", "a console", 86_400, "seconds", "whatever its speed"
-)
 REDIRECTS = Limit("redirects in a row", "a console", 30, "steps", "browsers follow 20")
 REDIRECT_PAGE = Limit(
     "the page that comes with a redirect", "a console", 1 << 16, "bytes", "a line of text; the rest is left out"
@@ -127,13 +104,6 @@ PACKAGE_SAYS = Limit(
     "bytes",
     "a list of twenty thousand files has 2 MiB",
 )
-PACKAGE_TIME = Limit(
-    "one look of dpkg-deb or rpm at a package",
-    "a package",
-    120,
-    "seconds",
-    "one of 200 MB is read to its end",
-)
 PACKAGE_NEEDS = Limit(
     "what a set of packages requires beyond each other",
     "an update",
@@ -141,25 +111,12 @@ PACKAGE_NEEDS = Limit(
     "bytes",
     "two hundred requirements have 6 KiB; they go into one command",
 )
-TRANSACTION = Limit(
-    "one transaction of a package tool on the host, one dump or copy there; then it is ended there",
-    "an update",
-    3600,
-    "seconds",
-    "a package's scripts may rebuild tables",
-)
-PACKAGES_ASKED = Limit(
-    "one question of a plan to a host's package tool", "an update", 300, "seconds", "apt reads all of its lists"
-)
 QUEUE_RECORDS = Limit(
     "what is said of one queue file beside its header",
     "an old guest",
     4096,
     "bytes",
     "three times, and an owner whose number is large",
-)
-MAIL_LOG = Limit(
-    "the look for carried mail in the log, all of it", "a guest", 180, "seconds", "a log of weeks is read once"
 )
 MAIL_LOG_IDS = Limit(
     "messages that are looked for in the log", "a guest", 5_000, "things", "all ids are in one command, 13 bytes each"
@@ -214,15 +171,6 @@ IPTABLES_JUMPS = Limit(
 INTERFACES_DEPTH = Limit(
     "files of /etc/network/interfaces that source files", "a new guest", 5, "depth", "ifupdown's own limit"
 )
-QUESTIONS = Limit(
-    "each further question of one command",
-    "a guest",
-    10,
-    "seconds",
-    "on an emulated guest a program takes seconds to start",
-)
-UNITS = Limit("one command about a service", "a guest", 30, "seconds", "the machine may be busy starting")
-DATABASE = Limit("one question to the database", "a guest", 300, "seconds", "a digest reads whole tables")
 TABLES = Limit(
     "tables of the database",
     "a guest",
@@ -230,7 +178,6 @@ TABLES = Limit(
     "things",
     "a gateway has some 20; all are named in one command, which Linux bounds at 128 KiB",
 )
-SUDO = Limit("sudo itself", "a guest", 60, "seconds", "on a machine that is busy booting")
 KEY_ROUNDS = Limit(
     "rounds of key derivation, of all keys of a file together",
     "an old guest",
@@ -240,6 +187,20 @@ KEY_ROUNDS = Limit(
 )
 KEY_MEMORY = Limit("memory for scrypt", "an old guest", 1 << 28, "bytes", "OpenSSL's own setting takes 16 MiB")
 PEM_KEY = Limit("a private key in PEM", "an old guest", 1 << 13, "bytes", "one of RSA with 8,192 bits has 6,300")
+KEY_MODULUS = Limit(
+    "the modulus of an RSA key; a key that is neither RSA's nor of a curve has twice that at most, all of it",
+    "an old guest",
+    1_100,
+    "bytes",
+    "a key of 8,192 bits has 1,024; what a library computes takes cubic time in them, and hears no signal meanwhile",
+)
+KEY_UNSEEN = Limit(
+    "what is encrypted of a store, or of a key, and is opened at once",
+    "an old guest",
+    3_000,
+    "bytes",
+    "RSA with 4,096 bits has 2,600; what is longer is opened in a process of its own first",
+)
 PEM_KEYS = Limit("private keys of one file", "an old guest", 20, "things", "Postfix serves one of each kind")
 PEM_CERTIFICATES = Limit(
     "certificates of one file", "an old guest", 1000, "things", "a list of all public authorities has some 150"
@@ -253,6 +214,13 @@ CHAIN = Limit(
 )
 TOMCAT_PROPERTIES = Limit("a property of Tomcat's within a property", "an old guest", 10, "depth", "a loop must end")
 TOMCAT_VALUE = Limit("the characters of a value of server.xml", "an old guest", 1 << 16, "things", "a path has 4,096")
+ISSUERS = Limit(
+    "certificates of one name that are tried as an issuer",
+    "an old guest",
+    10,
+    "things",
+    "a cross-signed authority has two or three; each costs a check of a signature, which may take 30 ms",
+)
 SHOWN_CHAIN = Limit(
     "certificates of a chain that a server shows", "the network", 100, "things", "OpenSSL's own limit of depth"
 )
@@ -281,9 +249,6 @@ CONFIGURATION = Limit(
     "a configuration file, or a profile", "the workstation", 1 << 20, "bytes", "one with every setting has 10 KiB"
 )
 PASSWORD_FILE = Limit("a file with a password", "the workstation", 1 << 16, "bytes", "it has one line")
-PASSWORD_COMMAND = Limit(
-    "a command that prints a password", "the workstation", 300, "seconds", "it may ask a person for another one"
-)
 PLAN = Limit(
     "a plan, or another small file of a run's folder",
     "the workstation",
@@ -293,4 +258,4 @@ PLAN = Limit(
 )
 JOURNAL = Limit("a journal", "the workstation", 64 << 20, "bytes", "that of a run of ten hours has 2 MiB")
 
-LIMITS = {**_OF_HYPERVISORS, **limits_in(globals())}
+LIMITS = {**_OF_HYPERVISORS, **limits_in(globals()), **limits_in(vars(seconds))}

@@ -1,0 +1,68 @@
+"""How long each reader of the program waits for what it reads; docs/limits.md is made of this too."""
+
+from hypervisors import Limit
+
+DIALLING = Limit(
+    "a connection to a console, and its TLS handshake",
+    "a console",
+    30,
+    "seconds",
+    "through a jump host it takes several round trips, and an emulated guest some seconds",
+)
+ANSWER = Limit(
+    "an ordinary answer of a console, from the request to its end, beside what its bytes take at the slowest speed",
+    "a console",
+    60,
+    "seconds",
+    "a page takes a second, of a busy Tomcat ten",
+)
+SLOW_ANSWER = Limit(
+    "the same of what a backup or a restore begins with or ends in, and a pause within one",
+    "a console",
+    900,
+    "seconds",
+    "a console dumps a database before the first byte",
+)
+TRANSFER = Limit(
+    "a backup or an answer that keeps coming, all of it", "a console", 86_400, "seconds", "whatever its speed"
+)
+PACKAGE_TIME = Limit(
+    "one look of dpkg-deb or rpm at a package",
+    "a package",
+    120,
+    "seconds",
+    "one of 200 MB is read to its end",
+)
+TRANSACTION = Limit(
+    "one transaction of a package tool on the host, one dump or copy there; then it is ended there",
+    "an update",
+    3600,
+    "seconds",
+    "a package's scripts may rebuild tables",
+)
+PACKAGES_ASKED = Limit(
+    "one question of a plan to a host's package tool", "an update", 300, "seconds", "apt reads all of its lists"
+)
+MAIL_LOG = Limit(
+    "the look for carried mail in the log, all of it", "a guest", 180, "seconds", "a log of weeks is read once"
+)
+QUESTIONS = Limit(
+    "each further question of one command",
+    "a guest",
+    10,
+    "seconds",
+    "on an emulated guest a program takes seconds to start",
+)
+UNITS = Limit("one command about a service", "a guest", 30, "seconds", "the machine may be busy starting")
+DATABASE = Limit("one question to the database", "a guest", 300, "seconds", "a digest reads whole tables")
+SUDO = Limit("sudo itself", "a guest", 60, "seconds", "on a machine that is busy booting")
+KEY_OPENING = Limit(
+    "opening a store, or a key, in that process",
+    "an old guest",
+    60,
+    "seconds",
+    "a key of RSA with 8,192 bits takes a second, its check in a store ten",
+)
+PASSWORD_COMMAND = Limit(
+    "a command that prints a password", "the workstation", 300, "seconds", "it may ask a person for another one"
+)
