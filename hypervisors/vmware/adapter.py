@@ -70,8 +70,8 @@ class VmwareHypervisor:
         found = properties.of_one(self._session, machine, reading.SHAPE, f"virtual machine {vm.name}")
         devices = found["config.hardware.device"]
         state = reading.power_of(found["runtime.powerState"])
-        names = networks.names_of_keys(self._session)
-        start = starting.read(self._session, machine, vm.name)
+        names = networks.names_for(self._session, devices, found.get("network") or ())
+        start = starting.read(self._session, found["runtime.host"], machine, vm.name)
         return Inventory(
             vm=reading.ref_of(found),
             power=state,

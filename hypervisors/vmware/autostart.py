@@ -35,8 +35,9 @@ class Autostart:
     entry: str
 
 
-def read(session: Session, machine: vim.VirtualMachine, name: str) -> Autostart:
-    _, config = _list_of(session, _host_of(session, machine, name), name)
+def read(session: Session, host: vim.HostSystem, machine: vim.VirtualMachine, name: str) -> Autostart:
+    """`host`: on which the machine is."""
+    _, config = _list_of(session, host, name)
     entry = _entry_of(config, machine)
     if config is None or not _is_enabled(config) or entry is None or not _starts(entry):
         return Autostart(is_on=False, entry="")
@@ -48,7 +49,7 @@ def switch(session: Session, machine: vim.VirtualMachine, name: str, autostart: 
 
     `entry`: from `read`. Off changes nothing if the host starts nothing: the list there belongs to its owner.
     """
-    manager, config = _list_of(session, _host_of(session, machine, name), name)
+    manager, config = _list_of(session, host_of(session, machine, name), name)
     if autostart:
         _require_list(config, name)
     wanted = _on(config, machine, entry) if autostart else _off(config, machine)
@@ -131,7 +132,7 @@ def _is_enabled(config: Any) -> bool:
     return config.defaults is None or config.defaults.enabled is not False
 
 
-def _host_of(session: Session, machine: vim.VirtualMachine, name: str) -> vim.HostSystem:
+def host_of(session: Session, machine: vim.VirtualMachine, name: str) -> vim.HostSystem:
     return properties.of_one(session, machine, ("runtime.host",), f"autostart of {name}")["runtime.host"]
 
 

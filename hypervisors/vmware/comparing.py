@@ -17,7 +17,7 @@ def read_back(session: Session, machine: vim.VirtualMachine, spec: DeploySpec, a
     """`asked`: what was imported. Raises HypervisorError if it came out otherwise."""
     found = properties.of_one(session, machine, _PATHS, f"virtual machine {spec.name}")
     devices = found["config.hardware.device"]
-    names = networks.names_of_keys(session)
+    names = networks.names_for(session, devices, found.get("network") or ())
     empty_disks.check(devices, spec)
     check_nics(reading.nics_of(devices, names, running=False), spec)
     check_plugs(reading.cards_of(devices), asked, spec.name)

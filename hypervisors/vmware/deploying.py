@@ -68,7 +68,9 @@ def rehearse(session: Session, spec: DeploySpec) -> tuple[Problem, ...]:
     """Check everything that `deploy` checks, and change nothing."""
     place = _ask(session, spec, lately=True).placement  # a plan has just asked who holds the old one's MACs
     try:
-        if autostart.read(session, inventory.machine(session, spec.like), spec.like.name).is_on:
+        old = inventory.machine(session, spec.like)
+        host = autostart.host_of(session, old, spec.like.name)
+        if autostart.read(session, host, old, spec.like.name).is_on:
             autostart.check(session, place.host, spec.name)
     except NotSupported as missing:
         return (missing,)

@@ -11,15 +11,16 @@ from hypervisors.vmware.properties import Properties
 from hypervisors.vmware.session import Session
 
 _DEVICES = "config.hardware.device"
-_PATHS = ("name", "config.instanceUuid", _DEVICES, "runtime.powerState", "runtime.connectionState")
+_PATHS = ("name", "config.instanceUuid", _DEVICES, "runtime.powerState", "runtime.connectionState", "network")
 
 
 def holders(session: Session, mac: str) -> tuple[Holder, ...]:
     """In every datacenter that the account sees: what is plugged into one network may be in several."""
-    names = networks.names_of_keys(session)
     rows = cards.that_may_have(session, frozenset([mac.lower()]), _PATHS)
-    read = (_readable(session, machine, row) for machine, row in rows)
-    return tuple(found for row in read if row for found in _holding(row, mac.lower(), names))
+    read = [row for machine, listed in rows if (row := _readable(session, machine, listed))]
+    devices = [device for row in read for device in row[_DEVICES]]
+    names = networks.names_for(session, devices, [each for row in read for each in row.get("network") or ()])
+    return tuple(found for row in read for found in _holding(row, mac.lower(), names))
 
 
 def _readable(session: Session, machine: vim.VirtualMachine, row: Properties) -> Properties | None:

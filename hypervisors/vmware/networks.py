@@ -1,7 +1,7 @@
 """What a network card can be plugged into: standard portgroups, distributed ones, and NSX's opaque networks."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyVmomi import vim
@@ -15,6 +15,8 @@ from hypervisors.vmware.session import Session
 
 _UPLINKS = "SYSTEM/DVS.UPLINKPG"
 _Card = vim.vm.device.VirtualEthernetCard
+_Group = vim.dvs.DistributedVirtualPortgroup
+_NAME_AND_KEY, _NAME_AND_SUMMARY = ("name", "key"), ("name", "summary")
 _KINDS = {vim.Network: "portgroup", vim.OpaqueNetwork: "opaque"}
 
 
@@ -28,7 +30,7 @@ def networks(session: Session) -> Found:
     for thing, row in properties.of_all(session, vim.Network, ("name",), root):
         if type(thing) in _KINDS:
             found[Network(reading.plain(row["name"]), _KINDS[type(thing)])].append(thing)
-    for thing, row in properties.of_all(session, vim.dvs.DistributedVirtualPortgroup, ("name", "tag"), root):
+    for thing, row in properties.of_all(session, _Group, ("name", "tag"), root):
         if not _is_for_uplinks(row):
             found[Network(reading.plain(row["name"]), "dvportgroup")].append(thing)
     return found
@@ -44,8 +46,34 @@ def names_of_keys(session: Session) -> dict[str, str]:
     if not session.is_vcenter:
         return {}
     root = datacenter(session)
-    groups = properties.of_all(session, vim.dvs.DistributedVirtualPortgroup, ("name", "key"), root)
-    opaque = properties.of_all(session, vim.OpaqueNetwork, ("name", "summary"), root)
+    groups = properties.of_all(session, _Group, _NAME_AND_KEY, root)
+    return _named(groups, properties.of_all(session, vim.OpaqueNetwork, _NAME_AND_SUMMARY, root))
+
+
+def names_for(session: Session, devices: Iterable[Any], near: Sequence[vim.Network]) -> dict[str, str]:
+    """Of the networks that the cards among these devices refer to by key.
+
+    `near`: those that their machines list. They are asked alone, a call for each kind; all are where one is missing.
+    """
+    keys = reading.keys_of(devices)
+    if not keys:
+        return {}
+    names = _named(
+        _near(session, _Group, _NAME_AND_KEY, near), _near(session, vim.OpaqueNetwork, _NAME_AND_SUMMARY, near)
+    )
+    return names if keys <= names.keys() else names_of_keys(session)
+
+
+def _near(
+    session: Session, kind: type[vim.Network], paths: Sequence[str], near: Sequence[vim.Network]
+) -> list[properties.Row]:
+    """Those of that kind, without what the account may not see."""
+    things = [each for each in near if isinstance(each, kind)]
+    rows = properties.of_each(session, things, paths, "the networks of a virtual machine")
+    return [(thing, row) for thing, row in rows if all(path in row for path in paths)]
+
+
+def _named(groups: Iterable[properties.Row], opaque: Iterable[properties.Row]) -> dict[str, str]:
     return {
         **{row["key"]: reading.plain(row["name"]) for _, row in groups},
         **{row["summary"].opaqueNetworkId: reading.plain(row["name"]) for _, row in opaque},

@@ -20,6 +20,8 @@ SHAPE = (
     "config.hardware.device",
     "config.extraConfig",
     "runtime.powerState",
+    "runtime.host",
+    "network",
 )
 _STATES = {"poweredOn": PowerState.RUNNING, "poweredOff": PowerState.OFF}
 _MODELS = {
@@ -87,14 +89,23 @@ def _nic(card: Any, names: Mapping[str, str], *, running: bool) -> Nic:
 
 def network_of(backing: Any, names: Mapping[str, str]) -> Network:
     """A standard portgroup by its name, a distributed one or an opaque network by its key's name."""
-    port = getattr(backing, "port", None)
-    if port is not None:
-        key = port.portgroupKey or ""
+    key = _key_of(backing)
+    if getattr(backing, "port", None) is not None:
         return Network(names.get(key, key), "dvportgroup")
-    opaque = getattr(backing, "opaqueNetworkId", None)
-    if opaque:
-        return Network(names.get(opaque, opaque), "opaque")
+    if key:
+        return Network(names.get(key, key), "opaque")
     return Network(getattr(backing, "deviceName", None) or "?", "portgroup")
+
+
+def keys_of(devices: Iterable[Any]) -> frozenset[str]:
+    """Those by which the cards among them refer to distributed portgroups and opaque networks."""
+    return frozenset(key for card in cards_of(devices) if (key := _key_of(card.backing)))
+
+
+def _key_of(backing: Any) -> str:
+    """'' of a standard portgroup."""
+    port = getattr(backing, "port", None)
+    return (port.portgroupKey if port is not None else getattr(backing, "opaqueNetworkId", None)) or ""
 
 
 def disks_of(devices: Iterable[Any]) -> tuple[Disk, ...]:

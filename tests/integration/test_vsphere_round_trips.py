@@ -31,7 +31,7 @@ def connected(folder: Path, machines: int) -> Iterator[tuple[Any, Proxy]]:
         proxy(running.api, folder) as between,
     ):
         with inventory.administrator(running) as service:
-            inventory.add_networks(service)
+            inventory.add_networks(service, distributed=(inventory.LAN,))
             inventory.add_machine(service, "old", "00:50:56:0a:00:01")
         trust = TlsTrust(ca_file=running.ca_file)
         hypervisor = connect(running.url_at(between.api), Access(lambda: Secret(PASSWORD), trust))
@@ -65,6 +65,18 @@ def test_among_a_thousand_machines_it_asks_as_often_as_among_ten(tmp_path: Path)
     few, many = calls(tmp_path / "few", 10), calls(tmp_path / "many", 1000)
     assert many == few
     assert many["find"].total() <= 4
+    assert many["inventory"].total() <= 6
+
+
+def test_a_network_that_its_machine_does_not_list_is_looked_for_among_all(tmp_path: Path) -> None:
+    with connected(tmp_path / "few", 2) as (hypervisor, between):
+        old = hypervisor.find("old")
+        listed = hypervisor.inventory(old).nics
+        assert {nic.network.kind for nic in listed} == {"dvportgroup"}
+        between.rewrite(rb"(<name>network</name><val[^>]*>).*?</val>", rb"\1</val>")
+        between.forget_calls()
+        assert hypervisor.inventory(old).nics == listed
+        assert between.calls["CreateContainerView"]
 
 
 def test_who_holds_a_mac_is_read_in_a_fraction_of_the_bytes(tmp_path: Path) -> None:
