@@ -52,7 +52,8 @@ mutants: setup ## Try small errors of the product on a copy of the tree: which t
 matrix: setup ## Migrate a real guest of each network stack and firmware, and print the table (slow; VARIANT=efi: one of them)
 	@$(SUDO) $(PY) -m fixtures.demo.matrix $(VARIANT)
 
-long: setup ## The tests of minutes on real guests, with mail all the while: updates, switches, kills, restarts, each way back (TEST=test_update: one file)
+long: setup ## The tests of minutes on real guests, with mail all the while: updates, switches, kills, restarts, each way back (TEST=test_update: one file); kills at more places in the other labs
+	$(if $(TEST),,nice -n 10 $(PY) -m pytest -q -n 3 --dist worksteal -m "long and not lab")
 	@fixtures/lab/with_lab.sh $(PY) -m pytest -q -m "lab and long" --durations=20 tests/lab$(if $(TEST),/$(TEST).py)
 
 demo: setup ## Migrate the lab's old gateway; kill a second run and roll it back (HYPERVISOR=vmware: the simulator, hyperv: a stand-in host; SCENARIO=update: its packages)

@@ -22,7 +22,7 @@ trap stop EXIT
 beside lab fixtures/lab/with_lab.sh tests/twice.sh .pytest_cache/lab -q -m "lab and not long" --durations=8 tests/lab tests/contract
 beside model nice -n 19 .venv/bin/python -m tests.faults --schedules 10000
 status=0
-nice -n 10 tests/twice.sh .pytest_cache/others -q -n 3 --dist worksteal -m "not lab" || status=$?
+nice -n 10 tests/twice.sh .pytest_cache/others -q -n 3 --dist worksteal -m "not lab and not long" || status=$?
 for part in "${parts[@]}"; do wait "$part" || status=$?; done
 cat "$said/model" "$said/lab"
 exit "$status"

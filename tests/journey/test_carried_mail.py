@@ -8,6 +8,7 @@ import pytest
 from fixtures.appliance import mailspool
 from tests.journey import moving
 from tests.journey.story import DONE, KILLED, WENT_BACK, Story
+from tests.journey.test_crashes import one_side
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND as LET_GO
 
 pytestmark = pytest.mark.slow
@@ -81,9 +82,8 @@ def test_what_nobody_knows_of_is_named(waiting: Story) -> None:
     assert f"neither in its queue nor in its log: {held.id}" in said
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    "line", [("learnt", "carry"), ("done", "carry"), ("done", "switch"), ("done", "open")], ids=str
+    ("line", "when"), one_side([("learnt", "carry"), ("done", "carry"), ("done", "switch"), ("done", "open")])
 )
 def test_a_run_that_was_killed_carries_nothing_twice(waiting: Story, line: tuple[str, str], when: str) -> None:
     assert waiting.migrate(stop=("SIGKILL", when, line)).status == KILLED
@@ -186,8 +186,7 @@ def test_after_a_way_back_that_is_refused_the_new_vm_has_its_own_on_hold_again(w
 BACK = [("undo", "open"), ("learnt", "open"), ("undone", "open"), ("undone", "switch"), ("undo", "carry")]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("line", [*BACK, ("undone", "carry"), ("undone", "close-intake")], ids=str)
+@pytest.mark.parametrize(("line", "when"), one_side([*BACK, ("undone", "carry"), ("undone", "close-intake")]))
 def test_a_way_back_after_the_commit_that_was_killed_carries_nothing_twice(
     waiting: Story, line: tuple[str, str], when: str
 ) -> None:

@@ -3,12 +3,14 @@
 A process that goes on knows only the journal and what it sees. So one story is killed at record after record, by
 SIGKILL, each process where the one before it had come to; each place that a run goes back from is a story of its own.
 That a run comes to the same end by every other sequence of kills, resumes and rollbacks is proved without processes, in
-tests/unit/core/test_every_crash.py.
+tests/unit/core/test_every_crash.py and by the model (tests/faults). So `make test` kills at each record once, where its
+step is half done; `make long` on both sides of each, and goes back from each place that there is.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -26,7 +28,21 @@ from tests.journey.story import DONE, KILLED, REFUSED, Stop, Story, Told, assert
 
 EDITS = 12
 
-BOTH = pytest.mark.parametrize("when", ["before", "after"])
+IN_A_STEP = "in a step"  # at each record on that side of it on which its step is half done
+BOTH = pytest.mark.parametrize(
+    "when", [IN_A_STEP, *(pytest.param(when, marks=pytest.mark.long) for when in ("before", "after"))]
+)
+
+
+def side(line: Line) -> str:
+    """Where a step is half done: right before it counts as done or undone; right after it began, or knew something."""
+    return "before" if line[0] in ("done", "undone", "end") else "after"
+
+
+def one_side(lines: Sequence[Line]) -> list[Any]:
+    """For parameters `line` and `when`: both sides of each record, one of them in `make long` alone."""
+    sides = [(line, when) for line in lines for when in ("before", "after")]
+    return [pytest.param(*each, marks=() if side(each[0]) == each[1] else pytest.mark.long) for each in sides]
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,12 @@ def _is_gone_back_from(crash: Crash) -> bool:
 
 
 GONE_BACK = [crash for crash in BEGUN if _is_gone_back_from(crash)]
+
+
+def _has_all_to_undo(crash: Crash) -> bool:
+    """A step that has an undo did its act, of which nothing is recorded; or all of them did."""
+    kind, step = MIGRATION[crash.number - 1]
+    return crash.past == MIGRATION or (crash.when == "before" and kind == "done" and step in UNDONE)
 
 
 def spread(crashes: Sequence[Crash], future: Callable[[Sequence[Line]], Sequence[Line]]) -> dict[Crash, Stop]:
@@ -150,7 +172,10 @@ def test_a_run_that_is_killed_after_every_change_of_the_hypervisor_is_resumed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("crash", GONE_BACK, ids=str)
+@pytest.mark.parametrize(
+    "crash",
+    [pytest.param(each, marks=() if _has_all_to_undo(each) else pytest.mark.long, id=str(each)) for each in GONE_BACK],
+)
 def test_a_crashed_run_is_rolled_back(story: Story, crash: Crash, undisturbed: Worlds) -> None:
     boot, again = story.old_boot(), BACK_UNTIL[crash]
     assert story.migrate(stop=crash.stop).status == KILLED
@@ -230,7 +255,7 @@ def killed_at_each(
 ) -> None:
     """Go on from where the last process was killed, until just before or after the next of these records."""
     for line in lines:
-        told = go_on(stop=("SIGKILL", when, line))
+        told = go_on(stop=("SIGKILL", side(line) if when == IN_A_STEP else when, line))
         assert told.status == KILLED, f"not killed {when} {line}: {told}"
         look()
 

@@ -91,6 +91,7 @@ def test_a_finish_that_is_killed_after_each_change_is_run_again(story: Story, hy
     assert_renamed(story, ids)
 
 
+@pytest.mark.long  # the one above comes to the same places, one after the other
 @pytest.mark.parametrize("hypervisor", ["MemoryHypervisor", "RenamesOff"])
 @pytest.mark.parametrize("edit", range(1, 9))
 def test_a_finish_that_is_killed_once_is_run_again(story: Story, hypervisor: str, edit: int) -> None:

@@ -13,7 +13,8 @@ from fixtures.appliance import state
 from fixtures.packagehost.host import DEBIAN, NEW, OLD, Kind, new_stubs, why_not
 from fixtures.packages import Stub, build_deb, core_os
 from fixtures.publisher import Publisher
-from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK, Told
+from tests.journey.story import ATTENTION, DONE, INTERRUPTED, KILLED, REFUSED, WENT_BACK
+from tests.journey.test_crashes import BOTH, killed_at_each
 from tests.journey.transplant import transplant
 from tests.journey.updating import HANGS, Tale, failing, forth_and_back_with_another, impatient, is_new, needing_another
 from vmmigrate.steps.update.itinerary import UPDATE_HOST
@@ -102,16 +103,10 @@ def test_an_edited_configuration_file_stays(tale: Tale) -> None:
 # ---- killed at each record -----------------------------------------------------------------------------------
 
 
-def _killed_at_each(tale: Tale, go_on: Callable[..., Told], lines: tuple[tuple[str, str], ...], when: str) -> None:
-    for line in lines:
-        told = go_on(stop=("SIGKILL", when, line))
-        assert told.status == KILLED, f"not killed {when} {line}: {told}"
-
-
 STEPS = tuple(step.name for step in UPDATE_HOST.steps)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@BOTH
 def test_killed_at_each_record_it_is_resumed(tale: Tale, when: str) -> None:
     assert tale.update(stop=("SIGKILL", "after", 2)).status == KILLED
     lines = [line for step in STEPS for line in (("begin", step), ("done", step))][1:]
@@ -121,7 +116,7 @@ def test_killed_at_each_record_it_is_resumed(tale: Tale, when: str) -> None:
         for line in lines
         for each in ((("learnt", line[1]), line) if line[0] == "done" and line[1] in learnt else (line,))
     ]
-    _killed_at_each(tale, lambda stop: tale("resume", tale.run_id, stop=stop), tuple(lines), when)
+    killed_at_each(lambda stop: tale("resume", tale.run_id, stop=stop), when, lines)
     last = tale("resume", tale.run_id)
     assert last.status in (DONE, REFUSED), last.err
     assert is_new(tale)

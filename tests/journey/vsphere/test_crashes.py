@@ -4,7 +4,7 @@ One story each with a vCenter and an ESXi is killed at record after record, by t
 not recorded) and just after. The places that a run goes back from are a sample: each once, right after its record or
 when the next one is due, with a vCenter or an ESXi. What depends on the engine and the steps alone is tried in all ways
 in tests/journey/test_crashes.py; here it is the adapter that is looked at. Each of its writes is the last one once,
-too, further below.
+too, further below. In `make long` alone: the same at an ESXi, and most of the places that a run goes back from.
 """
 
 from collections import Counter
@@ -53,15 +53,18 @@ def _case(there: int) -> Case:
 
 
 ROLLED_BACK = [_case(there) for there in range(1, len(MIGRATION)) if there // 2 % 4 == 1]
+AT_LEAST = ROLLED_BACK[1::5]  # each way once, before the commit and after it
 
 
 def test_the_sample_has_each_way_often() -> None:
     ways = Counter((case.crash.when, case.kind) for case in ROLLED_BACK)
     assert len(ways) == 4
     assert min(ways.values()) >= 3
+    assert {(case.crash.when, case.kind) for case in AT_LEAST} == set(ways)
+    assert {is_committed(case.crash.past) for case in AT_LEAST} == {True, False}
 
 
-@pytest.mark.parametrize("kind", ["vpx", "esx"])
+@pytest.mark.parametrize("kind", ["vpx", pytest.param("esx", marks=pytest.mark.long)])
 def test_a_run_that_is_killed_at_every_record_is_resumed(
     tell: Tell, kind: str, undisturbed: Callable[[str], Worlds]
 ) -> None:
@@ -78,7 +81,10 @@ def test_a_run_that_is_killed_at_every_record_is_resumed(
     assert story.answers_the_world()
 
 
-@pytest.mark.parametrize("case", ROLLED_BACK, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(each, marks=() if each in AT_LEAST else pytest.mark.long, id=str(each)) for each in ROLLED_BACK],
+)
 def test_a_crashed_run_is_rolled_back(tell: Tell, case: Case, undisturbed: Callable[[str], Worlds]) -> None:
     worlds = undisturbed(case.kind)
     story, past = tell(case.kind), case.crash.past
