@@ -144,6 +144,8 @@ class Itinerary:
     shortcut: Callable[["RunState"], Iterable[str]] = lambda state: ()
     # What a person types to make the old side live: plan, the hypervisor's URL, state.
     by_hand: Callable[[Any, str, "RunState"], Iterable[str]] = lambda plan, url, state: ()
+    # The same where the plan is lost: the hypervisor's URL, "" where it is too, state.
+    by_hand_unplanned: Callable[[str, "RunState"], Iterable[str]] = lambda url, state: ()
     vms: Callable[[Any, "RunState"], Mapping[str, str]] = lambda plan, state: {}  # ids of what it is about, for events
     # Whether the side that is plugged in lets only this workstation in: what it answers here says nothing of the world.
     alone: Callable[["RunState"], bool] = lambda state: False

@@ -10,6 +10,7 @@ from pathlib import Path
 from hypervisors import Problem
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.parts import Parts
+from vmmigrate.run import way_out
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.status import RunStatus, read_status
 from vmmigrate.settings.folders import run_ids
@@ -19,7 +20,12 @@ LAST = "last"  # for a run's id: the newest
 
 
 def status(run_id: str, parts: Parts) -> RunStatus:
-    """Raises UsageProblem if there is no such run, JournalDamaged if it cannot be read."""
+    """Raises UsageProblem if there is no such run, JournalDamaged, with what to type, if it cannot be read."""
+    with way_out.said_of(existing(run_id, parts), parts.itineraries):
+        return _one_of_many(run_id, parts)
+
+
+def _one_of_many(run_id: str, parts: Parts) -> RunStatus:
     return read_status(existing(run_id, parts), parts.itineraries, parts.wall())
 
 
@@ -38,7 +44,7 @@ def found(word: str, parts: Parts) -> tuple[RunStatus, ...]:
 def _readable(run_ids: Iterable[str], parts: Parts) -> Iterator[RunStatus]:
     for run_id in run_ids:
         with suppress(Problem):
-            yield status(run_id, parts)
+            yield _one_of_many(run_id, parts)
 
 
 def statuses(parts: Parts) -> Iterator[RunStatus]:
@@ -46,7 +52,7 @@ def statuses(parts: Parts) -> Iterator[RunStatus]:
     unread: dict[str, Problem] = {}
     for run_id in ids(parts):
         try:
-            seen = status(run_id, parts)
+            seen = _one_of_many(run_id, parts)
         except Problem as problem:
             unread[run_id] = problem
         else:

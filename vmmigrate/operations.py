@@ -1,6 +1,5 @@
 """What can be asked of a run of any kind: begin, resume, rollback, finish."""
 
-import hashlib
 from collections.abc import Collection
 from contextlib import closing
 from functools import partial
@@ -11,7 +10,7 @@ from vmmigrate.durable import write_durably
 from vmmigrate.errors import NeedsConfirmation, UsageProblem
 from vmmigrate.itinerary import REDO, Itinerary, Scope, unguarded
 from vmmigrate.parts import Parts
-from vmmigrate.run import way_out
+from vmmigrate.run import began_with, way_out
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.engine import Engine
 from vmmigrate.run.fold import Status
@@ -54,7 +53,7 @@ def begin(
     header = {
         "run_id": rundir.run_id,
         "version": __version__,
-        "plan_sha256": hashlib.sha256(plan.encode()).hexdigest(),
+        **began_with.recorded(plan, settings),
         "itinerary": itinerary.name,
         "steps": [
             {"name": step.name, "phase": phase.name, "title": step.title}

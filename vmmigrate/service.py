@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from vmmigrate.events import Service, silent
 from vmmigrate.parts import Parts, doors_of, hypervisor_of, made_run
+from vmmigrate.run.began_with import settings_of
 from vmmigrate.run.service import looked_at
 from vmmigrate.run.status import RunStatus
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.stored import read_stored
 
 QUICK = 1.0  # seconds in which a hypervisor that was there once may come back
 
@@ -24,7 +24,7 @@ def service(seen: RunStatus, parts: Parts) -> Service | None:
     silently = replace(parts, secrets=parts.secrets.without_asking(), listen=silent)
 
     def looking() -> Service:
-        settings = _hurried(read_stored(rundir.settings).settings)
+        settings = _hurried(settings_of(rundir, seen.state)[0].settings)
         with hypervisor_of(settings, silently) as hypervisor, doors_of(settings, silently) as doors:
             run = made_run(rundir, cast("Any", seen.plan), settings, hypervisor, doors, silently)
             run.facts = seen.state.facts

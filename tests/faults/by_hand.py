@@ -106,7 +106,7 @@ def put_back(world: World, folder: str, kept: Folder) -> None:
     world.disk.put(folder, copy.deepcopy(kept))
 
 
-_NEEDED = ("journal.jsonl", "plan.json", "settings.json")
+_NEEDED = ("journal.jsonl",)
 
 
 def lose_a_file(world: World, folder: str, number: float) -> None:

@@ -70,6 +70,7 @@ class Desk:
     boots: int = 0
     booted_at: float = 0.0
     _looked: Service | None = None
+    shown: list[str] = field(default_factory=list)  # by the last `status`
     folder: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,7 +159,7 @@ class Desk:
         """With its first line, for which it looks."""
         seen = known_runs.status(self.run_id, parts)
         self._looked = service(seen, parts)
-        status_lines(seen, self._looked)
+        self.shown = status_lines(seen, self._looked)
         return seen.word
 
 

@@ -98,6 +98,33 @@ def test_links_only_makes_the_old_one_live_without_a_guest_and_without_a_passwor
     assert story.recorded[-1][0] in ("paused", "remark")
 
 
+def test_it_does_so_with_nothing_of_the_run_but_its_journal(story: Story, undisturbed: Worlds) -> None:
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    for name in ("plan.json", "settings.json", "given.json", "digests.json", "log.txt", "lock"):
+        (story.run_folder / name).unlink()
+    told = alone(story, "rollback", story.run_id, "--links-only", "--yes")
+    assert told.status == ATTENTION, told.err
+    assert story.live() == ["old"]
+    for name in ("plan.json", "settings.json"):
+        assert f"{name} cannot be read: No such file or directory; the copy in the journal is used" in told.out
+    assert story.rollback().status == DONE
+    assert_same(story.world(), undisturbed.before)
+
+
+def test_of_a_journal_that_is_damaged_each_command_says_what_to_type(story: Story) -> None:
+    assert story.migrate(stop=UNPLUGGED).status == KILLED
+    journal = story.run_folder / "journal.jsonl"
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 1
+    journal.write_bytes(data)
+    old = moving.old(story)
+    for told in (story.resume(), story.rollback(), story.command("status", story.run_id)):
+        assert told.status == REFUSED
+        assert "how far the run came is not known; where nobody takes mail, by hand, in this order:" in told.err
+        assert f"domif-setlink {old.id}" in told.err
+        assert BY_HAND in told.err
+
+
 def test_the_whole_way_back_does_want_them(story: Story) -> None:
     """What is shown above is not that nothing is ever asked."""
     assert story.migrate(stop=UNPLUGGED).status == KILLED

@@ -67,3 +67,10 @@ def _chained(records: list[Mapping[str, Any]] | list[dict[str, Any]]) -> list[st
         prev = hashlib.sha256(line.encode()).hexdigest()
         lines.append(line)
     return lines
+
+
+def without_copies(journal: bytes) -> bytes:
+    """As an earlier version began it: the first record has no copies of plan and settings."""
+    first, *others = [json.loads(line) for line in journal.splitlines()]
+    kept = {name: value for name, value in first.items() if name not in ("plan", "settings")}
+    return "".join(f"{line}\n" for line in _chained([kept, *others])).encode()

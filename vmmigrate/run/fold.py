@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.learnt import Facts
-from vmmigrate.run.record import Kind, Record
+from vmmigrate.run.record import Kind, Record, sound_part
 
 _EDITED = "this file was edited: check both virtual machines, and restore it from a copy"
 FIRST = "migrate"  # of a journal that names no itinerary: there was only one
@@ -72,6 +73,8 @@ class RunState:
     phases: Mapping[str, str]  # step → phase
     steps: Mapping[str, Status]
     itinerary: str = FIRST
+    plan: str = ""  # a copy of its file's text; an earlier version made none
+    settings: Mapping[str, Any] = field(default_factory=dict)  # a copy of them, without what is private
     facts: Facts = field(default_factory=Facts)
     back: Back | None = None
     paused: str | None = None
@@ -106,6 +109,21 @@ def fold(records: Iterable[Record], before: RunState | None = None) -> RunState:
     return state
 
 
+def sound_state(path: Path) -> tuple[RunState, bool]:
+    """What the records before the first damaged one add up to, and whether there is none. Raises JournalDamaged."""
+    records, whole = sound_part(path)
+    state = None
+    for record in records:
+        try:
+            state = _folded(state, record)
+        except JournalDamaged:
+            if state is None:
+                raise
+            return state, False
+    assert state is not None
+    return state, whole
+
+
 def _folded(state: RunState | None, record: Record) -> RunState:
     try:
         return _FOLDS[record.kind](state, record) if state else _start(record)
@@ -136,6 +154,8 @@ def _start(record: Record) -> RunState:
         phases,
         pending,
         data.get("itinerary", FIRST),
+        data.get("plan", ""),
+        data.get("settings", {}),
         titles=titles,
         stops=data.get("stops", ""),
         rehearses=data.get("rehearses", False),

@@ -86,6 +86,22 @@ def parse(path: Path) -> tuple[list[Record], int]:
     return records, good
 
 
+def sound_part(path: Path) -> tuple[list[Record], bool]:
+    """The records before the first damaged one, and whether there is none. Raises JournalDamaged if there are none."""
+    try:
+        return parse(path)[0], True
+    except JournalDamaged:
+        records: list[Record] = []
+        for number, line in enumerate(_bytes(path).split(b"\n"), start=1):
+            try:
+                records.append(_record(path, number, line, records[-1].hash if records else START))
+            except (JournalDamaged, ValueError):
+                break
+        if not records:
+            raise
+        return records, False
+
+
 def _bytes(path: Path) -> bytes:
     try:
         _refuse_special(path)

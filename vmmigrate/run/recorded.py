@@ -1,19 +1,18 @@
 """Take up a recorded run under its lock: journal, kind, plan and settings are read, and nothing is connected."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hypervisors import Problem
-from vmmigrate import limits, reading
 from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.events import StepRemark, Warned
-from vmmigrate.itinerary import Itinerary, Plan
+from vmmigrate.itinerary import Itinerary
 from vmmigrate.learnt import Facts
+from vmmigrate.run.began_with import plan_of, settings_of
 from vmmigrate.run.clocks import THIS_MACHINE, Clocks
 from vmmigrate.run.fold import RunState
 from vmmigrate.run.journal import Journal
@@ -23,10 +22,8 @@ from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import ROLLED_BACK, Standing
 from vmmigrate.settings.given import NO_FILE, Given, followed, kept
 from vmmigrate.settings.models import Settings
-from vmmigrate.settings.stored import read_stored
 from vmmigrate.step import Step
 
-T = TypeVar("T")
 WAYS_BACK = ("rollback",)  # verbs that no file may be in the way of
 
 
@@ -42,6 +39,7 @@ class Recorded:
     unknown: tuple[str, ...] = ()
     verb: str = ""
     left: Holder | None = None  # who had its lock last, on another workstation, and did not let it go
+    said: tuple[str, ...] = ()  # of files that could not be used, in whose place the journal's copies are
 
     @property
     def standing(self) -> Standing:
@@ -63,10 +61,11 @@ def taken_up(
             rundir.drop_secrets()  # a crash may have come between that record and this act
         itinerary = of_run(state, itineraries)
         readable_steps(itinerary, state, journal.records)
-        _refuse_another_plan(rundir, state)
-        plan = plan_of(rundir, itinerary)
-        stored = read_stored(rundir.settings)
-        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown, verb, left)
+        whatever = verb in WAYS_BACK
+        plan, of_plan = plan_of(rundir, itinerary, state, whatever=whatever)
+        stored, of_settings = settings_of(rundir, state, whatever=whatever)
+        said = tuple(filter(None, (of_plan, of_settings)))
+        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown, verb, left, said)
 
 
 def refuse_finished(state: RunState) -> None:
@@ -78,14 +77,6 @@ def refuse_finished(state: RunState) -> None:
         )
 
 
-def _refuse_another_plan(rundir: RunDir, state: RunState) -> None:
-    if hashlib.sha256(_read(rundir.plan, str.encode)).hexdigest() != state.plan_sha256:
-        raise JournalDamaged(
-            f"{rundir.plan} is not the plan with which the run began",
-            hint="restore that file from a copy: it was edited",
-        )
-
-
 def as_set_now(
     recorded: Recorded, given: Callable[[Path | None], Given], clocks: Clocks = THIS_MACHINE
 ) -> tuple[Recorded, tuple[StepRemark | Warned, ...]]:
@@ -93,7 +84,7 @@ def as_set_now(
 
     Raises UsageProblem. A way back does not wait for a file to be in order: it goes with the settings as they were.
     """
-    said: list[StepRemark | Warned] = []
+    said: list[StepRemark | Warned] = [Warned(text) for text in recorded.said]
     if recorded.left:
         left = f"not ended as far as this workstation can see: {recorded.left}"
         said.append(Warned(f"{left}; make sure that it is gone"))
@@ -124,26 +115,6 @@ def of_run(state: RunState, itineraries: Sequence[Itinerary]) -> Itinerary:
         f"run {state.run_id} is of a kind that this version does not know: {state.itinerary}",
         hint=f"use vmmigrate {state.version} for this run",
     )
-
-
-def plan_of(rundir: RunDir, itinerary: Itinerary) -> Plan:
-    """Raises JournalDamaged if it is gone or cannot be read."""
-    plan: Plan = _read(rundir.plan, itinerary.read_plan)
-    return plan
-
-
-def _read(path: Path, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(reading.text(path, limits.PLAN))
-    except OSError as error:
-        raise JournalDamaged(
-            f"{path} cannot be read: {error.strerror}", hint="restore that file from a copy, or permit reading it"
-        ) from error
-    except ValueError as error:
-        raise JournalDamaged(
-            f"{path} does not have what this version reads there",
-            hint="restore that file from a copy, or use the version that wrote it",
-        ) from error
 
 
 def readable_steps(itinerary: Itinerary, state: RunState, records: Sequence[Record]) -> list[Step]:

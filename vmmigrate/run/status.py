@@ -11,12 +11,13 @@ from vmmigrate.events import Outage
 from vmmigrate.findings import Check, Finding, Severity, Verdict
 from vmmigrate.itinerary import Itinerary, Plan
 from vmmigrate.learnt import Facts
+from vmmigrate.run.began_with import plan_of
 from vmmigrate.run.fold import RunState, fold
 from vmmigrate.run.left import left_to_you
 from vmmigrate.run.lock import Holder, holder_of
 from vmmigrate.run.outages import outages, total
 from vmmigrate.run.record import Kind, Record, read
-from vmmigrate.run.recorded import of_run, plan_of, refuse_unreadable
+from vmmigrate.run.recorded import of_run, refuse_unreadable
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing
 
@@ -57,6 +58,7 @@ class RunStatus:
     records: tuple[Record, ...]
     holder: Holder | None = None  # who works on it now
     now: float = 0.0  # Unix seconds, when it was read
+    of_plan: str = ""  # what is to be said of its file
 
     @property
     def standing(self) -> Standing:
@@ -192,7 +194,8 @@ class RunStatus:
     def warnings(self) -> tuple[str, ...]:
         """Those of the plan, and those that came while it ran."""
         planned = (f"{each.id}: {each.seen} → {each.remedy}" for each in self._planned)
-        return tuple(dict.fromkeys((*planned, *self._notes(Kind.WARNING))))
+        of_plan = (self.of_plan,) if self.of_plan else ()
+        return tuple(dict.fromkeys((*of_plan, *planned, *self._notes(Kind.WARNING))))
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -232,5 +235,5 @@ def read_status(rundir: RunDir, itineraries: Sequence[Itinerary], now: float = 0
     state = fold(records)
     itinerary = of_run(state, itineraries)
     refuse_unreadable(itinerary, records)
-    plan, holder = plan_of(rundir, itinerary), holder_of(rundir)
-    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan, records, holder, now)
+    plan, said = plan_of(rundir, itinerary, state)
+    return RunStatus(rundir.run_id, rundir.path, itinerary, state, plan, records, holder_of(rundir), now, said)

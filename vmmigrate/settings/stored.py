@@ -1,6 +1,8 @@
 """The settings that a run was begun with, by this version or another: what it does not know of them is left out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 from vmmigrate import limits, reading
 from vmmigrate.errors import JournalDamaged
 from vmmigrate.invalid import plain
+from vmmigrate.settings.given import PRIVATE
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.sources import SOURCE, TEXT
 
@@ -26,7 +29,24 @@ class Stored:
 
 def read_stored(path: Path) -> Stored:
     """Raises JournalDamaged, with the file and each setting that cannot be read."""
-    data = _read(path)
+    return _stored(path, _read(path))
+
+
+def as_copied(settings: Settings) -> Mapping[str, Any]:
+    """For another file, which is shown to more people: without what is private."""
+    data = settings.model_dump(mode="json", exclude_none=True)
+    for name in PRIVATE:
+        with suppress(KeyError):  # it is not set
+            _leave_out(data, tuple(name.split(".")))
+    return data
+
+
+def read_copy(path: Path, data: Mapping[str, Any]) -> Stored:
+    """What `as_copied` gave, out of that file. Raises JournalDamaged."""
+    return _stored(path, deepcopy(data))
+
+
+def _stored(path: Path, data: Any) -> Stored:
     try:
         return Stored(Settings.model_validate(data))
     except ValidationError as error:

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
 from vmmigrate import properties
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND
 from vmmigrate.doors import Doors
-from vmmigrate.facts import CarriedMail, ConsoleClosed, Intake, NewGuest, NewVm, Opened, Plugged, VerifiedLive
+from vmmigrate.facts import CarriedMail, Intake, NewGuest, NewVm, Opened, VerifiedLive
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.itinerary import REDO, Finish, Itinerary, Scope, Stop
 from vmmigrate.learnt import Facts
@@ -21,7 +20,6 @@ from vmmigrate.steps import (
     SWITCH,
     became,
     carry,
-    close_console,
     decide,
     expecting,
     follows,
@@ -31,6 +29,7 @@ from vmmigrate.steps import (
     intake,
     naming,
     neighbours,
+    old_by_hand,
     retire,
     service,
 )
@@ -124,7 +123,7 @@ KEEPING_NEW = Scope(
     ),
 )
 LINKS = Scope(
-    "links",
+    old_by_hand.BY_LINKS,
     "plugging the old VM in again by the hypervisor alone; both guests stay as they are",
     only=("switch", "verify-live", "autostart", "open"),
     pauses_as="plugged back",
@@ -189,32 +188,6 @@ def secrets_back(doors: Doors, steps: Collection[str]) -> Iterator[str]:
         yield from doors.new.wanted()
 
 
-def shortcut(state: RunState) -> Iterator[str]:
-    """Not where it was just tried, and not where the links themselves could not be set."""
-    tried = state.back is not None and state.back.scope == LINKS.name
-    plugged = state.facts.last(Plugged) is not None or state.steps["switch"] is not Status.PENDING
-    if plugged and not tried and "switch" not in state.troubles:
-        yield f"where only a guest is out of reach: vmmigrate rollback {state.run_id} --links-only; else these:"
-
-
-def by_hand(plan: Plan, url: str, state: RunState) -> Iterator[str]:
-    """What makes the old gateway live, whatever of it is so already, and whatever was undone; never both."""
-    new, mac = state.facts.last(NewVm), plan.identity.mac
-    plugged, closed = state.facts.last(Plugged), state.facts.last(Intake)
-    if plugged is not None or state.steps["switch"] is not Status.PENDING:
-        if new is not None:
-            yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
-        yield from plug_by_hand(url, plan.old, mac, up=True, network=plan.identity.network)
-    if plugged is not None and plugged.old_autostart:
-        yield autostart_by_hand(url, plan.old)
-    if closed is not None or state.steps["close-intake"] is not Status.PENDING:
-        yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
-        yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"
-        yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
-    elif state.facts.last(ConsoleClosed) is not None or close_console.may_be_closed(state):
-        yield f"on the screen of {plan.old.name}, as root: {close_console.BY_HAND}"
-
-
 def alone(state: RunState) -> bool:
     """From the switch to the opening the new gateway is isolated from all but this workstation."""
     switched = state.steps["switch"] is not Status.PENDING
@@ -275,8 +248,9 @@ MIGRATE = Itinerary(
     secrets=secrets,
     service=service.look,
     secrets_back=secrets_back,
-    shortcut=shortcut,
-    by_hand=by_hand,
+    shortcut=old_by_hand.shortcut,
+    by_hand=old_by_hand.commands,
+    by_hand_unplanned=old_by_hand.unplanned,
     vms=vms,
     guard=guards.may_act,
     alone=alone,

@@ -30,6 +30,7 @@ from small_steps import trouble
 from typer.testing import CliRunner, Result
 
 from hypervisors import Access, Hypervisor, NotPermitted, Unreachable
+from tests.journey.transplant import without_copies
 from vmmigrate import __version__
 from vmmigrate.cli import app
 from vmmigrate.commands import process
@@ -514,6 +515,12 @@ def a_folder(path: Path) -> None:
     path.mkdir()
 
 
+def earlier(rundir: RunDir) -> None:
+    """The version that began it made no copies of plan and settings."""
+    rundir.journal.write_bytes(without_copies(rundir.journal.read_bytes()))
+
+
+UNREAD_PLAN = "plan.json does not have what this version reads there"
 BAD_VERIFIED = (Kind.LEARNT, {"step": "verify", "group": "Verified", "value": {"checks": 3}})
 ODD: list[tuple[list[Recorded], Callable[[RunDir], object], str]] = [
     ([BAD_VERIFIED], lambda rundir: None, "record 1: what the journal has as Verified cannot be read: checks: "),
@@ -522,10 +529,10 @@ ODD: list[tuple[list[Recorded], Callable[[RunDir], object], str]] = [
         lambda rundir: None,
         "record 1: what the journal has as Verified",
     ),
-    ([], lambda rundir: rundir.plan.unlink(), "plan.json cannot be read: No such file or directory"),
-    ([], lambda rundir: rundir.plan.write_text("{"), "plan.json does not have what this version reads there"),
-    ([], lambda rundir: rundir.plan.write_text("[]"), "plan.json does not have what this version reads there"),
-    ([], lambda rundir: rundir.plan.write_bytes(b"\xff"), "plan.json does not have what this version reads there"),
+    ([], lambda rundir: [earlier(rundir), rundir.plan.unlink()], "plan.json cannot be read: No such file or directory"),
+    ([], lambda rundir: [earlier(rundir), rundir.plan.write_text("{")], UNREAD_PLAN),
+    ([], lambda rundir: [earlier(rundir), rundir.plan.write_text("[]")], UNREAD_PLAN),
+    ([], lambda rundir: [earlier(rundir), rundir.plan.write_bytes(b"\xff")], UNREAD_PLAN),
     (
         [],
         lambda rundir: rundir.journal.write_bytes(b""),
@@ -567,7 +574,9 @@ def test_a_run_that_cannot_be_read_is_named_and_the_others_are_shown(
 
 
 def test_what_is_no_run_is_not_listed_and_settings_are_not_needed(cli: Cli, tmp_path: Path) -> None:
-    record(tmp_path, "r1", []).settings.unlink()
+    rundir = record(tmp_path, "r1", [])
+    earlier(rundir)
+    rundir.settings.unlink()
     (tmp_path / "runs" / "notes.txt").write_text("a person's own")
     (tmp_path / "runs" / "empty").mkdir()
     (tmp_path / "runs" / "nowhere").symlink_to("nothing")

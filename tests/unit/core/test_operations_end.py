@@ -44,6 +44,7 @@ from hypervisors import (
     Problem,
     VmRef,
 )
+from tests.journey.transplant import without_copies
 from vmmigrate import known_runs, operations
 from vmmigrate.errors import (
     Guarded,
@@ -59,6 +60,7 @@ from vmmigrate.events import Event, RunEnded, RunStarted, Service, StepRemark, W
 from vmmigrate.facts import Plugged
 from vmmigrate.model import plan_to_json
 from vmmigrate.parts import run_of
+from vmmigrate.run.began_with import settings_of
 from vmmigrate.run.fold import Status, fold
 from vmmigrate.run.lock import locked
 from vmmigrate.run.record import Kind, read
@@ -385,19 +387,50 @@ def test_what_the_journal_alone_refuses_is_refused_before_anything_is_connected(
 
 @pytest.mark.parametrize("name", ["plan", "settings"])
 @pytest.mark.parametrize("content", [None, "nothing of the kind"])
-def test_a_run_without_its_plan_or_settings_is_refused_in_words(
+def test_a_run_of_an_earlier_version_without_its_plan_or_settings_is_refused_in_words(
     tmp_path: Path, tiny: TinyHypervisor, name: str, content: str | None
 ) -> None:
     rundir = record(tmp_path, "r1", done(PREPARED))
-    path = getattr(rundir, name)
-    path.unlink()
-    if content:
-        path.write_text(content)
+    rundir.journal.write_bytes(without_copies(rundir.journal.read_bytes()))
+    spoil(getattr(rundir, name), content)
     for act in (operations.resume, operations.rollback):
         with pytest.raises(JournalDamaged, match=f"{name}.json") as refusal:
             act("r1", parts(tmp_path, tiny))
         assert "restore that file from a copy" in refusal.value.hint
     assert tiny.calls == []
+
+
+@pytest.mark.parametrize("content", [None, "nothing of the kind"])
+def test_the_copies_in_the_journal_are_enough_for_a_way_back(
+    tmp_path: Path, tiny: TinyHypervisor, content: str | None
+) -> None:
+    rundir = record(tmp_path, "r1", done(PREPARED))
+    for path in (rundir.plan, rundir.settings):
+        spoil(path, content)
+    tiny.plugged_in = {PLAN.old.id}
+    heard: list[Event] = []
+    assert operations.rollback("r1", parts(tmp_path, tiny, listen=heard.append), yes=True) == "rolled-back"
+    said = [event.text for event in heard if isinstance(event, Warned)]
+    for path, text in zip((rundir.plan, rundir.settings), said, strict=True):
+        assert text.startswith(str(path))
+        assert text.endswith("; the copy in the journal is used")
+
+
+def test_the_copy_of_the_settings_has_nothing_private(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"mail": {"test": "a.person@example.test"}, "limits": {"drain": 7}})
+    rundir = RunDir(tmp_path / "runs" / "r1", tmp_path / "keys" / "r1.key")
+    rundir.create()
+    operations.begin(rundir, MIGRATE, plan_to_json(PLAN), settings).close()
+    assert b"a.person" not in rundir.journal.read_bytes()
+    rundir.settings.unlink()
+    stored, _ = settings_of(rundir, fold(read(rundir.journal)))
+    assert stored.settings == Settings.model_validate({"limits": {"drain": 7}})
+
+
+def spoil(path: Path, content: str | None) -> None:
+    path.unlink()
+    if content:
+        path.write_text(content)
 
 
 # ---- a full disk -------------------------------------------------------------------------------------------
