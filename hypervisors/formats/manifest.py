@@ -13,6 +13,8 @@ _OPENSSL_3 = re.compile(r"SHA-?2-?(?=256|384|512)")  # SHA2-256, where OpenSSL 1
 
 _LARGEST = limits.MANIFEST.most
 _LINE = re.compile(r"([A-Za-z0-9-]+)\s*\((.+)\)\s*=\s*([0-9A-Fa-f]+)", re.ASCII)
+_SUM = re.compile(r"([0-9A-Fa-f]{40,128}) [ *]?(.+)", re.ASCII)  # as `sha256sum` and `openssl dgst -r` write it
+_BY_LENGTH = {40: "SHA1", 64: "SHA256", 96: "SHA384", 128: "SHA512"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def small(source: Source) -> bytes:
 def read_manifest(source: Source) -> tuple[Entry, ...]:
     """In order. Raises BadImage for an invalid line, and for a file with two digests of one kind."""
     lines = map(str.strip, _text(small(source)).splitlines())
-    entries = tuple(dict.fromkeys(_entry(source, line) for line in lines if line))
+    entries = tuple(dict.fromkeys(_entry(source, line) for line in lines if line and not line.startswith("#")))
     if not entries:
         raise source.damaged("it names no file")
     if len({(entry.name, entry.algorithm) for entry in entries}) < len(entries):
@@ -57,10 +59,7 @@ def _text(data: bytes) -> str:
 
 
 def _entry(source: Source, line: str) -> Entry:
-    found = _LINE.fullmatch(line)
-    if found is None:
-        raise source.damaged(f"{line[:60]!r} is no line of a manifest")
-    named, name, digest = found.groups()
+    named, name, digest = _parts(source, line)
     kind = algorithm(named)
     if kind is None:
         raise source.refused(
@@ -68,3 +67,12 @@ def _entry(source: Source, line: str) -> Entry:
             hint="export it again with SHA-256, or leave the manifest out and give --sha256",
         )
     return Entry(name.strip().removeprefix("./"), kind, digest.lower())
+
+
+def _parts(source: Source, line: str) -> tuple[str, str, str]:
+    """The digest's kind, the file's name, the digest."""
+    if found := _LINE.fullmatch(line):
+        return found[1], found[2], found[3]
+    if (found := _SUM.fullmatch(line)) and (kind := _BY_LENGTH.get(len(found[1]))):
+        return kind, found[2], found[1]
+    raise source.damaged(f"{line[:60]!r} is no line of a manifest")

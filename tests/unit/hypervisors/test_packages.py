@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -196,6 +198,16 @@ class TestFolder:
         assert identify_image(path, no_progress).virtual_size == DISK_SIZE
 
 
+TOOLS = (
+    ("sha256sum",),
+    ("sha512sum", "--binary"),
+    ("sha1sum",),
+    ("sha384sum", "--tag"),
+    ("openssl", "dgst", "-sha256"),
+    ("openssl", "dgst", "-r", "-sha384"),
+)
+
+
 class TestManifest:
     def ova(self, tmp_path: Path, text: bytes) -> Path:
         return write_ova(tmp_path / "x.ova", {**members(), "mailgw.mf": text})
@@ -234,6 +246,26 @@ class TestManifest:
         seen, hint = refusal(self.ova(tmp_path, text))
         assert seen == message
         assert hint
+
+    @pytest.mark.parametrize("tool", TOOLS, ids=" ".join)
+    @pytest.mark.parametrize("disk_too", ["as it is", "altered"])
+    def test_as_the_tool_itself_writes_it(self, tmp_path: Path, tool: Sequence[str], disk_too: str) -> None:
+        files = {name: data for name, data in members().items() if not name.endswith(".mf")}
+        for name, data in files.items():
+            (tmp_path / name).write_bytes(data)
+        written = subprocess.run([*tool, *files], cwd=tmp_path, check=True, capture_output=True).stdout
+        text = b"# made by hand\r\n\r\n" + written.replace(b"\n", b"\r\n")
+        if disk_too == "as it is":
+            remark = identify_image(self.ova(tmp_path, text), no_progress).remarks[0]
+            assert re.fullmatch(r"its manifest \(SHA[0-9]+\) agrees; it is not signed", remark)
+            return
+        altered = {**members(), DISK: disk()[:-1] + b"\1", "mailgw.mf": text}
+        assert refusal(write_ova(tmp_path / "x.ova", altered))[0].startswith(f"{DISK} in PATH is damaged: its SHA")
+
+    @pytest.mark.parametrize("digest", ["0" * 41, "0" * 32, "0" * 63], ids=len)
+    def test_a_digest_of_no_known_length_is_none(self, tmp_path: Path, digest: str) -> None:
+        seen, _ = refusal(self.ova(tmp_path, f"{digest}  {NAME}\n".encode()))
+        assert seen.endswith("is no line of a manifest")
 
     def test_every_digest_of_a_file_is_checked(self, tmp_path: Path) -> None:
         both = members()["mailgw.mf"] + manifest([(DISK, b"another")], "SHA512")
