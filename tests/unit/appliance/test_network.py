@@ -326,7 +326,7 @@ def test_systemd_networkd_waits_for_no_link() -> None:
     assert "\n[Link]\nRequiredForOnline=no-carrier\n" in tagged
     beside = networkd.without_a_link(LiveNic("eth0", LIVE, whole))
     own = "[Address]\nAddress=2001:db8::10/64\nDuplicateAddressDetection=none\n"
-    assert beside == f"[Link]\nRequiredForOnline=no-carrier\n\n{own}"
+    assert beside == f"[Link]\nRequiredForOnline=no-carrier\nMTUBytes=1400\n\n{own}"
     assert own in alone
 
 
@@ -367,6 +367,23 @@ def test_netplan_gets_a_file_of_our_own() -> None:
     shell.answers |= {"ip -json address show": addresses(("192.0.2.10", 24)), "ip -json route show": ROUTED}
     configure_live(shell, look_at(shell), LIVE, WHOLE)
     assert shell.ran.count("netplan generate") == 1
+
+
+@pytest.mark.parametrize(
+    ("vlan", "dropped_in"),
+    [(None, {"00-vmmigrate-live"}), (100, {"00-vmmigrate-live", "eth0.100"})],
+    ids=["on the NIC", "on a VLAN"],
+)
+def test_netplan_makes_no_link_file_of_an_mtu(vlan: int | None, dropped_in: set[str]) -> None:
+    """One without a policy for names goes before the system's own, and the next boot calls the NIC otherwise."""
+    shell = guest({"which netplan": "/usr/sbin/netplan"}, {"/etc/netplan/a.yaml": ""})
+    live = LiveNic("eth0", LIVE, replace(WHOLE, mtu=1400, vlan=vlan))
+    with pytest.raises(CommandFailed, match="netplan generate"):
+        netplan.configure(shell, look_at(shell), live, False)
+    assert b"mtu" not in shell.files[netplan.PATH]
+    said = {path: text for path, text in shell.files.items() if path.endswith(".network.d/vmmigrate.conf")}
+    assert {path.partition("10-netplan-")[2].partition(".network.d")[0] for path in said} == dropped_in
+    assert all(b"MTUBytes=1400\n" in text for text in said.values())
 
 
 TAGGED = LiveNic("eth0", LIVE, replace(WHOLE, vlan=100))

@@ -41,13 +41,13 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
     `netplan apply` would set up every NIC again, also the one that we come in at.
     """
     own = _id(look)
-    beside = _beside(live, own)
-    ours = (NewFile(PATH, document(live, own).encode(), _META), beside)
+    beside = tuple(_beside(live, own))
+    ours = (NewFile(PATH, document(live, own).encode(), _META), *beside)
     written = all(look.file_meta(file.path) is not None and look.read_file(file.path) == file.data for file in ours)
     resolvers = networkd.resolvers_beside(look, live)
     if written and not resolvers and in_force:
         return
-    shell.install(*ours, *resolvers, folders=(str(PurePosixPath(beside.path).parent),))
+    shell.install(*ours, *resolvers, folders=tuple(str(PurePosixPath(each.path).parent) for each in beside))
     shell.run(("netplan", "generate"), user="root", timeout=_PATIENCE)
     networkd.apply(shell, live)
 
@@ -64,11 +64,19 @@ def named_apart(look: LookingShell, live: LiveNic) -> LiveNic:
     return live
 
 
-def _beside(live: LiveNic, own: str) -> NewFile:
-    """What netplan cannot say: systemd-networkd merges it into the file that netplan makes."""
-    named = own if live.device == live.name else live.device
-    path = f"{networkd.FOLDER}/10-netplan-{named}.network.d/vmmigrate.conf"
-    return NewFile(path, networkd.without_a_link(live).encode(), networkd.META)
+def _beside(live: LiveNic, own: str) -> Iterator[NewFile]:
+    """What netplan cannot say: systemd-networkd merges it into the file that netplan makes.
+
+    Nor can it say the MTU of a NIC that is meant by its MAC: it makes a .link file of that, which goes before the
+    system's, and the next boot gives that NIC another name.
+    """
+    if live.device != live.name and live.addressing.mtu:
+        yield _merged(own, networkd.of_mtu(live))
+    yield _merged(own if live.device == live.name else live.device, networkd.without_a_link(live))
+
+
+def _merged(named: str, text: str) -> NewFile:
+    return NewFile(f"{networkd.FOLDER}/10-netplan-{named}.network.d/vmmigrate.conf", text.encode(), networkd.META)
 
 
 def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
@@ -107,7 +115,7 @@ def document(live: LiveNic, own: str = IDS[0]) -> str:
     if live.addressing.vlan is None:
         nic |= _settings(live)
     else:
-        nic |= {"dhcp4": False, "dhcp6": False, "link-local": [], "ignore-carrier": True} | _mtu(live)
+        nic |= {"dhcp4": False, "dhcp6": False, "link-local": [], "ignore-carrier": True}
         vlan = {"id": live.addressing.vlan, "link": own, "renderer": "networkd", "optional": True} | _settings(live)
         network["vlans"] = {live.device: vlan}
     return json.dumps({"network": network}, indent=2) + "\n"
@@ -129,7 +137,7 @@ def _settings(live: LiveNic) -> dict[str, object]:
         settings["nameservers"] = _filled(
             {"addresses": [str(server) for server in wanted.dns], "search": list(wanted.search)}
         )
-    return settings | _mtu(live)
+    return settings
 
 
 def _route(route: Route) -> dict[str, object]:
@@ -144,10 +152,6 @@ def _route(route: Route) -> dict[str, object]:
             "metric": route.metric,
         }
     )
-
-
-def _mtu(live: LiveNic) -> dict[str, object]:
-    return _filled({"mtu": live.addressing.mtu})
 
 
 def _filled(settings: dict[str, object]) -> dict[str, object]:

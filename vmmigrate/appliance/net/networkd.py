@@ -92,10 +92,9 @@ def documents(live: LiveNic, name: str) -> dict[str, str]:
     match = f"[Match]\nMACAddress={live.mac}\nType=ether\n"
     if live.addressing.vlan is None:
         return {f"{name}.network": "\n".join((match, *_sections(live)))}
-    mtu = f"MTUBytes={live.addressing.mtu}\n" if live.addressing.mtu else ""
     below = f"\n[Network]\nVLAN={live.device}\nLinkLocalAddressing=no\nConfigureWithoutCarrier=yes\n"
     return {
-        f"{name}.network": f"{match}\n[Link]\nRequiredForOnline=no\n{mtu}{below}",
+        f"{name}.network": f"{match}\n[Link]\nRequiredForOnline=no\n{_mtu(live)}{below}",
         f"{name}.netdev": f"[NetDev]\nName={live.device}\nKind=vlan\n\n[VLAN]\nId={live.addressing.vlan}\n",
         f"{name}-vlan.network": "\n".join((f"[Match]\nName={live.device}\n", *_sections(live))),
     }
@@ -104,7 +103,16 @@ def documents(live: LiveNic, name: str) -> dict[str, str]:
 def without_a_link(live: LiveNic) -> str:
     """For a file that netplan made: of sections of one address the later one counts."""
     own = map(_address, live.addressing.of_family(6))
-    return "\n".join((f"[Link]\n{_ONLINE}\n", *own))
+    return "\n".join((f"[Link]\n{_ONLINE}\n{_mtu(live)}", *own))
+
+
+def of_mtu(live: LiveNic) -> str:
+    """The same of the NIC below a VLAN."""
+    return f"[Link]\n{_mtu(live)}"
+
+
+def _mtu(live: LiveNic) -> str:
+    return f"MTUBytes={live.addressing.mtu}\n" if live.addressing.mtu else ""
 
 
 def resolvers_beside(look: LookingShell, live: LiveNic) -> tuple[NewFile, ...]:
@@ -114,7 +122,7 @@ def resolvers_beside(look: LookingShell, live: LiveNic) -> tuple[NewFile, ...]:
 
 def _sections(live: LiveNic) -> Iterator[str]:
     wanted = live.addressing
-    yield f"[Link]\n{_ONLINE}\n{f'MTUBytes={wanted.mtu}' if wanted.mtu else ''}".rstrip("\n") + "\n"
+    yield f"[Link]\n{_ONLINE}\n{_mtu(live)}"
     lines = ["DHCP=no", "LinkLocalAddressing=ipv6", f"IPv6AcceptRA={'yes' if wanted.advertised else 'no'}"]
     lines += ["ConfigureWithoutCarrier=yes", "IgnoreCarrierLoss=yes"]  # its link is down until the switch
     lines += [f"DNS={server}" for server in wanted.dns]
