@@ -29,6 +29,7 @@ from hypervisors.errors import (
     WrongState,
     printable,
 )
+from hypervisors.formats.encodings import declared_text
 from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.limits import LIMITS, Limit
 from hypervisors.limits import in_module as limits_in
@@ -131,6 +132,7 @@ __all__ = [
     "autostart_by_hand",
     "check_url",
     "connect",
+    "declared_text",
     "dial_straight",
     "fetch_leaf",
     "fingerprint_of",

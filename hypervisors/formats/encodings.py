@@ -19,7 +19,7 @@ _ASCII = (
 )  # some take the last for more than itself
 
 
-def decoded(data: bytes) -> str:
+def declared_text(data: bytes) -> str:
     """Raises ValueError for an encoding that is not known, or bytes that are not of it."""
     encoding = encoding_of(data)
     try:

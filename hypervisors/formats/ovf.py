@@ -11,7 +11,7 @@ from defusedxml.ElementTree import fromstring
 from hypervisors import limits
 from hypervisors.description import Extent, OvfDescription, OvfDisk
 from hypervisors.formats.elements import attribute, child, children, descendants, local, text
-from hypervisors.formats.encodings import decoded, encoding_of
+from hypervisors.formats.encodings import declared_text, encoding_of
 from hypervisors.formats.firmware import read_firmware
 from hypervisors.formats.product import read_product, read_properties
 from hypervisors.formats.references import DiskFile, File, read_disks, read_files
@@ -59,7 +59,7 @@ def read(source: Source) -> Descriptor:
 
 def _parsed(source: Source, data: bytes) -> Element:
     try:
-        root = fromstring(decoded(data), forbid_dtd=True)
+        root = fromstring(declared_text(data), forbid_dtd=True)
     except DefusedXmlException as error:
         raise source.refused(
             f"has its own document type or entities ({type(error).__name__}), which no OVF needs",

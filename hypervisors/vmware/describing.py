@@ -10,7 +10,7 @@ from pyVmomi import vim
 from hypervisors.description import Extent, OvfDescription
 from hypervisors.errors import BadImage, HypervisorError
 from hypervisors.formats.empty_disks import without_empty_disks
-from hypervisors.formats.encodings import decoded, undeclared
+from hypervisors.formats.encodings import declared_text, undeclared
 from hypervisors.types import DeploySpec
 from hypervisors.vmware import building, controllers, reading, vapp
 from hypervisors.vmware.building import Like
@@ -65,7 +65,7 @@ def read_text(extent: Extent) -> str:
         data = file.read(extent.size)
     if hashlib.sha256(data).hexdigest() != extent.sha256:
         raise BadImage(f"{extent.path} is not what it was", hint="leave the image in place until it is deployed")
-    return undeclared(decoded(data))
+    return undeclared(declared_text(data))
 
 
 def checked(result: Any, what: str, spec: DeploySpec) -> vim.vm.ConfigSpec:

@@ -17,6 +17,7 @@ from vmmigrate.appliance.tls.keys import key_pem
 _DEEP = b"[" * 3000
 _VMDK = PARSERS["image"].seeds[1]
 _LONG = b"9" * 5000  # int() refuses as many digits
+_CONNECTOR = b'<Server><Service><Connector port="%s" SSLEnabled="true"/></Service></Server>'
 
 
 def _sections(*parts: bytes) -> bytes:
@@ -95,7 +96,10 @@ FOUND = {
     "a deep configuration": ("configuration", b"a = " + _DEEP),
     "a deep profile": ("profile", b"a = " + _DEEP),
     "a role that is no text": ("bundle", PARSERS["bundle"].seeds[0].replace(b"-tls: web", b"-tls: \xff")),
-    "a port of many digits": ("server-xml", b'<Server><Connector port="' + _LONG + b'" SSLEnabled="true"/></Server>'),
+    "a port of many digits": (
+        "server-xml",
+        b'<Server><Service><Connector port="' + _LONG + b'" SSLEnabled="true"/></Service></Server>',
+    ),
     "a number of many digits": ("main-cf", _sections(b"", b"${{" + _LONG + b"} == {" + _LONG + b"} ? a : b}", b"")),
     "an answer of errors within errors": ("rest", b'{"error":' * 900 + b'"x"' + b"}" * 900),
     "a pointer of many digits": ("rest", _sections(b'{"data":[1]}', b"/data/" + _LONG)),

@@ -299,7 +299,7 @@ _TOMCAT = Software("5.x", {}, Units("back-end", "tomcat9", "postfix", "postgresq
 def test_properties_of_properties_end(properties: str) -> None:
     class Files(Answering):
         def read_file(self, path: str) -> bytes:
-            xml = b'<Server><Connector port="${a}" SSLEnabled="true"/></Server>'
+            xml = b'<Server><Service><Connector port="${a}" SSLEnabled="true"/></Service></Server>'
             return xml if path.endswith("server.xml") else properties.encode()
 
     def look() -> None:

@@ -33,7 +33,7 @@ def connector(*certificates: str, port: int = 8443) -> str:
     """server.xml with these `<Certificate …/>` (their attributes alone)."""
     inside = "".join(f"<Certificate {each}/>" for each in certificates)
     host = f"<SSLHostConfig>{inside}</SSLHostConfig>"
-    return f'<Server><Connector port="{port}" SSLEnabled="true">{host}</Connector></Server>'
+    return f'<Server><Service><Connector port="{port}" SSLEnabled="true">{host}</Connector></Service></Server>'
 
 
 class Gateway(ScriptedShell):

@@ -13,6 +13,7 @@ from vmmigrate.appliance.tls.chains import name_of
 from vmmigrate.appliance.tls.keys import load_pem, to_pem
 from vmmigrate.appliance.tls.layout import install
 from vmmigrate.appliance.tls.pkcs12 import Entry, entries, to_pkcs12, write
+from vmmigrate.appliance.tls.server_xml import ports
 from vmmigrate.errors import ApplianceError, BadKeys, CommandFailed
 
 SHAPES = Path(__file__).parent / "shapes"
@@ -53,8 +54,8 @@ def test_a_store_alone_makes_no_https(off: str) -> None:
 def test_neither_does_ajp() -> None:
     ajp = '<Connector protocol="AJP/1.3" port="8009" SSLEnabled="true"/>'
     one = pair()
-    live = connector('certificateFile="/b"').removeprefix("<Server>")
-    assert web(f"<Server>{ajp}{live}", {"/b": to_pem(one)}).fingerprints == {"web": (one.fingerprint,)}
+    live = connector('certificateFile="/b"').removeprefix("<Server><Service>")
+    assert web(f"<Server><Service>{ajp}{live}", {"/b": to_pem(one)}).fingerprints == {"web": (one.fingerprint,)}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,65 @@ def test_names_have_no_namespace_for_tomcat() -> None:
     assert web(xml, {"/b": to_pem(one)}).fingerprints == {"web": (one.fingerprint,)}
 
 
-@pytest.mark.parametrize("encoding", ["Shift_JIS", "GB18030", "nonsense"])
+PASSED_OVER = {  # by a real Tomcat, as tests/integration/test_real_tomcat.py has it
+    "no boolean of Java's": '<Service><Connector port="1" SSLEnabled=" true"/>{}</Service>',
+    "outside of a service": '<Connector port="1" SSLEnabled="true"/><Service>{}</Service>',
+    "put out of use": '<Service><Off><Connector port="1" SSLEnabled="true"/></Off>{}</Service>',
+    "a service": '<Off><Service><Connector port="1" SSLEnabled="true"/></Service></Off><Service>{}</Service>',
+    "in capitals": '<Service><CONNECTOR port="1" SSLEnabled="true"/>{}</Service>',
+}
+
+
+@pytest.mark.parametrize("around", PASSED_OVER.values(), ids=PASSED_OVER)
+def test_what_tomcat_passes_over_is_no_connector(around: str) -> None:
+    one = pair()
+    live = connector('certificateFile="/b"', port=443).removeprefix("<Server><Service>").partition("</Service>")[0]
+    gateway = Gateway(server_xml=f"<Server>{around.format(live)}</Server>", files={"/b": to_pem(one)})
+    found = collect(gateway, DEBIAN, smtp=False)
+    assert found.fingerprints == {"web": (one.fingerprint,)}
+    assert 443 in tuple(ports(gateway, DEBIAN))
+
+
+HOST, CERTIFICATE = "<SSLHostConfig>{}</SSLHostConfig>", "<Certificate certificateFile='{}'/>"
+OFF = "<Off>{}</Off>"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        OFF.format(HOST.format(CERTIFICATE.format("/a"))) + HOST.format(CERTIFICATE.format("/b")),
+        HOST.format(OFF.format(CERTIFICATE.format("/a")) + CERTIFICATE.format("/b")),
+    ],
+    ids=["a host", "a certificate"],
+)
+def test_nor_is_it_a_host_or_a_certificate(inside: str) -> None:
+    one = pair()
+    assert web(server_xml('SSLEnabled="true"', inside), {"/b": to_pem(one)}).fingerprints == {"web": (one.fingerprint,)}
+
+
+ENCODED = {  # the second byte of ソ and of 表 in Shift_JIS is a backslash in ASCII
+    "Shift_JIS": "/鍵ソ表",
+    "EUC-JP": "/鍵",
+    "GB18030": "/密钥",
+    "GBK": "/密钥",
+    "Big5": "/鍵",
+    "EUC-KR": "/열쇠",
+    "ISO-8859-15": "/€",
+    "windows-1251": "/ключ",
+    "UTF-16": "/密钥",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_it_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
+    one, path = pair(), ENCODED[encoding]
+    host = f"<SSLHostConfig><Certificate certificateFile='{path}'/></SSLHostConfig>"
+    text = f'<?xml version="1.0" encoding="{encoding}"?>\n' + server_xml('SSLEnabled="true"', host)
+    xml = {"/etc/tomcat9/server.xml": text.encode(encoding)}
+    assert web("", {path: to_pem(one), **xml}).fingerprints == {"web": (one.fingerprint,)}
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "rot13", "UTF-7"])
 def test_an_encoding_that_is_not_read_is_refused_as_such(encoding: str) -> None:
     with pytest.raises(ApplianceError, match="is in an encoding that is not read here") as refused:
         web(f'<?xml version="1.0" encoding="{encoding}"?>{server_xml(EMPTY_STORE)}', {})

@@ -109,7 +109,8 @@ def test_a_virtual_host_is_not_carried_over_and_a_second_connector_is() -> None:
     other = '<Connector port="443" SSLEnabled="true" keystoreFile="/other.p12" keystorePass="djigzo"/>'
     named = '<SSLHostConfig hostName="a.example"><Certificate certificateFile="/a"/></SSLHostConfig>'
     default = '<SSLHostConfig><Certificate certificateFile="/b"/></SSLHostConfig>'
-    hosts = f'<Server><Connector port="8443" SSLEnabled="true">{named}{default}</Connector>{other}</Server>'
+    live = f'<Connector port="8443" SSLEnabled="true">{named}{default}</Connector>'
+    hosts = f"<Server><Service>{live}{other}</Service></Server>"
     first, second = pair(), pair()
     gateway = Gateway(server_xml=hosts, files={"/b": to_pem(first), "/other.p12": to_pkcs12(second, PASSWORD, "x")})
     bundle = collect(gateway, DEBIAN, smtp=False)

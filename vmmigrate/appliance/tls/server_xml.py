@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from hypervisors import declared_text
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
@@ -55,9 +56,12 @@ def _is_inside(connector: Element) -> bool:
 
 
 def _connectors(shell: Shell, software: Software) -> tuple[Element, ...]:
-    """Properties are put into their attributes, and the server's offset into their ports."""
+    """Properties are put into their attributes, and the server's offset into their ports.
+
+    Tomcat passes over a connector anywhere else, such as one that was put out of use by an element around it.
+    """
     server = _parsed(shell, software)
-    found = tuple(server.iter("Connector"))
+    found = tuple(server.findall("Service/Connector") if server.tag == "Server" else ())
     known: dict[str, str] = {}
     for element in (server, *(inner for connector in found for inner in connector.iter())):
         for name, value in element.attrib.items():
@@ -112,7 +116,7 @@ def _folders(software: Software) -> dict[str, str]:
 def _parsed(shell: Shell, software: Software) -> Element:
     path = software.server_xml
     try:
-        root: Element = defusedxml.ElementTree.fromstring(shell.read_file(path))
+        root = _element(shell.read_file(path))
         for element in root.iter():  # Tomcat looks at no namespaces
             element.tag = element.tag.rpartition("}")[2]
         return root
@@ -132,11 +136,18 @@ def _parsed(shell: Shell, software: Software) -> Element:
         ) from error
 
 
+def _element(data: bytes) -> Element:
+    """As XML declares it: the parser takes encodings of one byte a character itself, and UTF-8 and UTF-16."""
+    try:
+        root: Element = defusedxml.ElementTree.fromstring(data)
+    except (ValueError, LookupError):
+        root = defusedxml.ElementTree.fromstring(declared_text(data))
+    return root
+
+
 def _has_tls(connector: Element) -> bool:
     """As Tomcat decides it: a store alone makes no HTTPS."""
-    return (
-        connector.get("SSLEnabled", "").strip().lower() == "true" and "ajp" not in connector.get("protocol", "").lower()
-    )
+    return connector.get("SSLEnabled", "").lower() == "true" and "ajp" not in connector.get("protocol", "").lower()
 
 
 def _filled(value: str, known: dict[str, str]) -> str:

@@ -160,7 +160,7 @@ def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
 
     What the connector itself names, by its older attributes, is the default host's.
     """
-    hosts = {host.get("hostName", _DEFAULT_HOST).lower(): host for host in connector.iter("SSLHostConfig")}
+    hosts = {host.get("hostName", _DEFAULT_HOST).lower(): host for host in connector.findall("SSLHostConfig")}
     name = connector.get("defaultSSLHostConfigName", _DEFAULT_HOST).lower()  # Tomcat lowers both
     own = any(connector.get(each) is not None for each in (*_NAMES["store"], *_NAMES["cert"]))
     chosen = hosts.get(name) if name in hosts or own or not hosts else next(iter(hosts.values()))
@@ -169,7 +169,7 @@ def _default_host(connector: Element) -> tuple[Element, tuple[str, ...]]:
 
 
 def _places(shell: Shell, software: Software, element: Element) -> Iterator[Place]:
-    certificates = [] if element.tag == "Connector" else list(element.iter("Certificate"))
+    certificates = [] if element.tag == "Connector" else element.findall("Certificate")
     for each in certificates or [element]:
         yield _place(shell, software, each)
 
