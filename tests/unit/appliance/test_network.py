@@ -313,6 +313,13 @@ def test_a_profile_of_the_image_that_would_go_first_makes_way(profile: str, sett
     assert str(refused.value).startswith(f"nmcli connection modify {UUID} {setting}:")
 
 
+@pytest.mark.parametrize("uuid", [UUID.upper(), "0123456789" * 4], ids=["in capitals", "of an earlier version"])
+def test_and_so_does_one_whose_file_has_another_form_of_id(uuid: str) -> None:
+    """NetworkManager shows what the keyfile has."""
+    listed = networkmanager.listed_in(f"{uuid}:999:802-3-ethernet::site\n")
+    assert list(networkmanager.out_of_the_way(listed, LIVE)) == [(uuid, ("connection.autoconnect-priority", "998"))]
+
+
 BESIDE_NETPLAN = "/etc/systemd/network/10-netplan-00-vmmigrate-live.network.d/vmmigrate.conf"
 
 

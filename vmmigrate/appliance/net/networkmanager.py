@@ -17,7 +17,7 @@ HIGHEST = 999  # of autoconnect-priority
 _META = FileMeta("0644", "root", "root")
 LISTING = ("nmcli", "-t", "-f", "UUID,AUTOCONNECT-PRIORITY,TYPE,SLAVE,NAME", "connection", "show")
 _LISTED = re.compile(
-    r"(?P<uuid>[0-9a-f-]{36}):(?P<priority>-?[0-9]{1,10}):(?P<type>[^:]*):(?P<part_of>[^:]*):(?P<name>.*)"
+    r"(?P<uuid>[0-9A-Fa-f-]{36,40}):(?P<priority>-?[0-9]{1,10}):(?P<type>[^:]*):(?P<part_of>[^:]*):(?P<name>.*)"
 )
 _NEVER = "+802-3-ethernet.mac-address-blacklist"
 _UP = 90.0  # seconds
