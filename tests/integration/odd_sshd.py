@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 Answer = Callable[[str, paramiko.Channel], None]
 _CANARY = re.compile(r"echo (vmmigrate-\w+) \$SHELL(?:; |$)")
@@ -19,9 +20,9 @@ class OddSshd:
     """`answer` gets each command line and its channel. `seen`: what was tried and run.
 
     A line's canary (`echo NONCE $SHELL; …`) is answered as by `login_shell`, before `answer` gets the rest;
-    with `login_shell` "" there is no shell, and `answer` gets all of it. `swallows`: no forwarding is ever answered.
-    `asks`: its questions, in place of taking a password; `echoes`: the answers would show.
-    `silent`: seconds in which no request to run something is answered. `at_once`: `answer` comes before that request's.
+    with `login_shell` "" there is no shell, and `answer` gets all of it. `swallows`: seconds in which no forwarding
+    is answered. `asks`: its questions, in place of taking a password; `echoes`: the answers would show.
+    `silent`: no request to run something is ever answered. `at_once`: `answer` comes before that request's.
     """
 
     answer: Answer
@@ -32,11 +33,12 @@ class OddSshd:
     key: paramiko.PKey = field(default_factory=lambda: paramiko.ECDSAKey.generate())
     seen: list[str] = field(default_factory=list)
     port: int = 0
-    swallows: bool = False
+    swallows: float = 0.0
     asks: tuple[str, ...] = ()
     echoes: bool = False
-    silent: float = 0.0
+    silent: bool = False
     at_once: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def running(self) -> Iterator["OddSshd"]:
@@ -44,9 +46,12 @@ class OddSshd:
             self.port = listening.getsockname()[1]
             thread = threading.Thread(target=self._accept, args=(listening,), daemon=True)
             thread.start()
-            yield self
-            listening.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+            try:
+                yield self
+            finally:
+                self.over.set()
+                listening.shutdown(socket.SHUT_RDWR)
+        thread.join(60)
 
     def _accept(self, listening: socket.socket) -> None:
         while True:
@@ -66,6 +71,8 @@ class _Server(paramiko.ServerInterface):
     def __init__(self, sshd: OddSshd, transport: paramiko.Transport) -> None:
         self._sshd, self._transport = sshd, transport
         self._asked = 0
+        self._due: list[Callable[[], None]] = []  # answers that come once their requests are granted
+        self._send, transport._send_user_message = transport._send_user_message, self._send_and_answer
 
     def get_allowed_auths(self, username: str) -> str:
         return "keyboard-interactive" if self._sshd.asks else "password,publickey"
@@ -100,8 +107,7 @@ class _Server(paramiko.ServerInterface):
         return paramiko.OPEN_SUCCEEDED
 
     def check_channel_direct_tcpip_request(self, chanid: int, origin: tuple[str, int], target: tuple[str, int]) -> int:
-        if self._sshd.swallows:
-            threading.Event().wait(1)
+        self._sshd.over.wait(self._sshd.swallows)
         return paramiko.OPEN_FAILED_CONNECT_FAILED
 
     def check_channel_pty_request(self, *_request: object) -> bool:
@@ -111,13 +117,20 @@ class _Server(paramiko.ServerInterface):
         canary = _CANARY.match(command.decode()) if self._sshd.login_shell else None
         line = command.decode()[canary.end() if canary else 0 :]
         self._sshd.seen.append(line)
-        threading.Event().wait(self._sshd.silent)
+        if self._sshd.silent:
+            self._sshd.over.wait(60)
         answer = partial(self._answer, line, channel, canary[1] if canary else "")
         if self._sshd.at_once:
             answer()
         else:
-            threading.Timer(0.01, answer).start()
+            self._due.append(answer)
         return True
+
+    def _send_and_answer(self, message: paramiko.Message) -> None:
+        """An answer that overtakes its request's would look as if that had been refused."""
+        self._send(message)
+        if self._due and message.asbytes().startswith(cMSG_CHANNEL_SUCCESS):
+            threading.Thread(target=self._due.pop(0), daemon=True).start()
 
     def _answer(self, command: str, channel: paramiko.Channel, nonce: str) -> None:
         with suppress(OSError, EOFError):  # the client hung up, as some tests want

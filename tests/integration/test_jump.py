@@ -54,7 +54,7 @@ def jumping(sshd: RealSshd, key: Path, host_key: str | None = None) -> Iterator[
     """Afterwards none of its threads is left."""
     before = set(threading.enumerate())
     login = Login(USER, lambda: Secret("not asked for"), SshKey(key), settings="new.via")
-    jump = Jump(SshServer(sshd.address, sshd.port, host_key or sshd.host_key, timeout=10), login)
+    jump = Jump(SshServer(sshd.address, sshd.port, host_key or sshd.host_key, timeout=60), login)
     try:
         yield jump
     finally:
@@ -63,7 +63,7 @@ def jumping(sshd: RealSshd, key: Path, host_key: str | None = None) -> Iterator[
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -85,7 +85,7 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(60)
 
 
 def everything(connection: socket.socket) -> bytes:
@@ -102,7 +102,7 @@ def test_bytes_go_both_ways_and_each_end_is_handed_on(sshd: RealSshd, key: Path)
         connection.sendall(everything(connection)[::-1])
 
     with serving(reversed_once_all_is_there) as port, jumping(sshd, key) as jump:
-        with jump.dial("127.0.0.1", port, 5) as there:
+        with jump.dial("127.0.0.1", port, 30) as there:
             there.sendall(data)
             there.shutdown(socket.SHUT_WR)
             assert everything(there) == data[::-1]
@@ -120,22 +120,22 @@ def test_what_is_closed_here_is_closed_there(sshd: RealSshd, key: Path) -> None:
         gone.set()
 
     with serving(talks_without_end) as port, jumping(sshd, key) as jump:
-        jump.dial("127.0.0.1", port, 5).close()
-        assert gone.wait(5)
+        jump.dial("127.0.0.1", port, 30).close()
+        assert gone.wait(60)
         until(lambda: not any(pump.is_alive() for pump in jump._pumps))
 
 
 @pytest.mark.slow
 def test_a_server_that_says_nothing_more_holds_no_thread(sshd: RealSshd, key: Path) -> None:
     with serving(lambda connection: everything(connection) and None) as port, jumping(sshd, key) as jump:
-        jump.dial("127.0.0.1", port, 5).close()
+        jump.dial("127.0.0.1", port, 30).close()
         until(lambda: not any(pump.is_alive() for pump in jump._pumps))
 
 
 @pytest.mark.slow
 def test_closing_the_jump_ends_what_goes_through_it(sshd: RealSshd, key: Path) -> None:
     with serving(lambda connection: everything(connection) and None) as port, jumping(sshd, key) as jump:
-        there = jump.dial("127.0.0.1", port, 5)
+        there = jump.dial("127.0.0.1", port, 30)
         jump.close()
         assert there.recv(1) == b""
         there.close()
@@ -181,7 +181,7 @@ def test_a_closed_port_is_told_with_the_jump_host(sshd: RealSshd, key: Path) -> 
     with jumping(sshd, key) as jump:
         for _time in range(2):
             with pytest.raises(OSError, match=words):
-                jump.dial("127.0.0.1", port, 5)
+                jump.dial("127.0.0.1", port, 30)
         with pytest.raises(Unreachable, match=r"no SSH session with .*: the jump host .* connect"):
             host_key_seen("127.0.0.1", port, dial=jump.dial)
         assert sshd.log.count("Accepted publickey") == 1
@@ -255,7 +255,7 @@ def test_a_dead_session_is_made_anew_once(sshd: RealSshd, key: Path) -> None:
 
     with serving(echo) as port, jumping(sshd, key) as jump:
         for _time in range(2):
-            with jump.dial("127.0.0.1", port, 5) as there:
+            with jump.dial("127.0.0.1", port, 30) as there:
                 there.sendall(b"word")
                 assert there.recv(100) == b"word"
             assert jump._connection is not None
@@ -270,7 +270,7 @@ def test_a_target_that_swallows_everything_does_not_end_the_session() -> None:
     with odd.running():
         pin = host_key_seen("127.0.0.1", odd.port).line
         jump = Jump(SshServer("127.0.0.1", odd.port, pin), Login("sa", lambda: Secret("right")))
-        odd.swallows = True
+        odd.swallows = 2.0
         for _time in range(2):
             with pytest.raises(TimeoutError, match=r"on the way to 192.0.2.1:25: no answer in time"):
                 jump.dial("192.0.2.1", 25, 0.3)
@@ -281,7 +281,7 @@ def test_a_target_that_swallows_everything_does_not_end_the_session() -> None:
 def test_a_jump_host_that_stops_answering_is_no_silent_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a target's silence a guard concludes that nobody is there; of the jump host's nothing."""
     monkeypatch.setattr("hypervisors.wire.ssh.jump._ALIVE", 0.1)
-    odd = OddSshd(lambda command, channel: ended(channel, 0), swallows=True)
+    odd = OddSshd(lambda command, channel: ended(channel, 0), swallows=60.0)
     with odd.running():
         pin = host_key_seen("127.0.0.1", odd.port).line
         jump = Jump(SshServer("127.0.0.1", odd.port, pin), Login("sa", lambda: Secret("right"), settings="old.via"))
@@ -294,7 +294,7 @@ def test_several_dials_share_one_session_and_wait_for_no_other(sshd: RealSshd, k
     """The second is through while the first still waits for its log-in's lock or its target."""
     with serving(lambda connection: connection.sendall(b"here")) as port, jumping(sshd, key) as jump:
         with ThreadPoolExecutor(3) as pool:
-            ends = list(pool.map(lambda _: jump.dial("127.0.0.1", port, 5), range(3)))
+            ends = list(pool.map(lambda _: jump.dial("127.0.0.1", port, 30), range(3)))
         for end in ends:
             with end:
                 assert end.recv(4) == b"here"

@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
+import libvirt
 from daemons import Daemon, daemon
 from real_sshd import NEEDS_SSHD
 
@@ -90,7 +91,7 @@ def there(libvirtd: Daemon, kinds: dict[str, Path], tmp_path_factory: pytest.Tem
 def none_left() -> Iterator[None]:
     """No ssh outlives its connection."""
     yield
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while left := [child for child in psutil.Process().children() if child.name() == "ssh"]:
         assert time.monotonic() < until, left
         time.sleep(0.02)
@@ -209,21 +210,23 @@ class TestTheOtherSide:
 
 class TestOnTheWay:
     def test_a_session_that_was_ended_is_made_again(self, there: There) -> None:
-        hypervisor = lasting(there.url(), there.connect, there.connect(), 20)
+        hypervisor = lasting(there.url(), there.connect, there.connect(), 120)
         assert hypervisor.find("test")
         kill(sessions_of(there))
         assert answers(hypervisor)
 
     def test_what_hangs_is_given_up(self, there: There, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pulse, "_SECONDS", 1)
-        monkeypatch.setattr(pulse, "_MISSED", 1)
+        """The keep-alive begins once it is there: before that, a busy machine may be late."""
+        watched: list[libvirt.virConnect] = []
+        monkeypatch.setattr(pulse, "watch", watched.append)
         hypervisor = there.connect()
+        watched[0].setKeepAlive(1, 1)
         with stopped(sessions_of(there)):
             began = time.monotonic()
             with pytest.raises(Unreachable):
                 hypervisor.find("test")
             hypervisor.close()
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 60
 
     def test_a_server_that_hangs_is_given_up(self, there: There, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(session, "_CONNECTING", 1.0)
@@ -231,7 +234,7 @@ class TestOnTheWay:
             began = time.monotonic()
             with pytest.raises(Unreachable, match="libvirt gave no answer for 1 s"):
                 there.connect()
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 60
 
 
 class TestTheTerminal:

@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("libvirt", reason="needs libvirt-python")
 
+import libvirt
 from daemons import Cutting, Daemon, cutting, daemon, url_at
 
 from hypervisors import Hypervisor, Unreachable, VmRef, connect, lasting
@@ -36,10 +37,19 @@ def between(libvirtd: Daemon) -> Iterator[Cutting]:
 
 
 @pytest.fixture
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of a second, the shortest that libvirt knows, where a person waits for half a minute and longer."""
-    monkeypatch.setattr(pulse, "_SECONDS", 1)
-    monkeypatch.setattr(pulse, "_MISSED", 1)
+def soon(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Limits of a second, the shortest that libvirt knows, where a person waits for half a minute and longer.
+
+    From there on: before it, a busy machine may be late.
+    """
+    watched: list[libvirt.virConnect] = []
+    monkeypatch.setattr(pulse, "watch", watched.append)
+
+    def begin() -> None:
+        for each in watched:
+            each.setKeepAlive(1, 1)
+
+    return begin
 
 
 @pytest.fixture
@@ -48,7 +58,7 @@ def connecting_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_CONNECTING", 0.3)
 
 
-def lasting_at(url: str, seconds: float = 20.0) -> Hypervisor:
+def lasting_at(url: str, seconds: float = 120.0) -> Hypervisor:
     return lasting(url, lambda: connect(url), connect(url), seconds)
 
 
@@ -101,8 +111,6 @@ def test_an_inventory_is_whole_or_unreachable_wherever_it_is_cut(
             between.cut()
             time.sleep(0.05)
 
-    import libvirt
-
     for name in ("XMLDesc", "isActive", "state", "blockInfo", "autostart", "name", "UUIDString"):
         plain = getattr(libvirt.virDomain, name)
 
@@ -150,8 +158,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("soon")
-def test_each_call_to_a_daemon_that_hangs_ends_by_the_keep_alive(libvirtd: Daemon) -> None:
+def test_each_call_to_a_daemon_that_hangs_ends_by_the_keep_alive(libvirtd: Daemon, soon: Callable[[], None]) -> None:
     """A local one too: SIGSTOP is what a daemon looks like that waits for its disk. All at once, as each waits."""
     sessions = {name: connect(url_at(libvirtd.socket)) for name in CALLS}
 
@@ -162,10 +169,11 @@ def test_each_call_to_a_daemon_that_hangs_ends_by_the_keep_alive(libvirtd: Daemo
             return "unreachable"
         return "returned"
 
+    soon()
     libvirtd.stop()
     with ThreadPoolExecutor(len(CALLS)) as pool:
         made = {name: pool.submit(ends, name) for name in CALLS}
-        ended = {name: call.result(timeout=20) for name, call in made.items()}
+        ended = {name: call.result(timeout=120) for name, call in made.items()}
     ended.pop("close")  # it may find nothing to say to it
     assert ended == dict.fromkeys(ended, "unreachable")
 
@@ -186,21 +194,23 @@ def test_connecting_to_one_that_hangs_ends_in_time(libvirtd: Daemon, driver: str
     began = time.monotonic()
     with pytest.raises(Unreachable, match=r"libvirt gave no answer for 0\.3 s") as caught:
         connect(url_at(libvirtd.socket, driver))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert "does libvirtd (or virtqemud) hang" in caught.value.hint
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("soon")
-def test_one_that_hangs_for_longer_is_given_up(libvirtd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_hangs_for_longer_is_given_up(
+    libvirtd: Daemon, soon: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     hypervisor = lasting_at(url_at(libvirtd.socket), seconds=0.5)
     vm = hypervisor.find("test")
     monkeypatch.setattr(session, "_CONNECTING", 0.3)
+    soon()
     libvirtd.stop()
     began = time.monotonic()
     with pytest.raises(Unreachable, match="waited"):
         hypervisor.power_state(vm)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 def test_a_call_that_libvirt_never_answers_is_left_behind() -> None:

@@ -166,7 +166,7 @@ def kill_ssh(host: Host) -> None:
 
 @pytest.mark.parametrize("cut", [kill_sessions, kill_ssh])
 def test_one_that_is_cut_off_is_made_again(host: Host, image: Image, cut: Callable[[Host], None]) -> None:
-    hypervisor = lasting(host.url, host.connect, host.connect(), 20)
+    hypervisor = lasting(host.url, host.connect, host.connect(), 120)
     vm = hypervisor.deploy(host.spec(image), halfway(lambda: cut(host)))
     assert len(host.opened) == 2
     assert hypervisor.find_tagged(RUN) == (vm,)
@@ -195,7 +195,7 @@ def test_one_that_hangs_is_given_up(host: Host, image: Image, monkeypatch: pytes
     hypervisor = host.connect()
     with pytest.raises(Unreachable):
         hypervisor.deploy(host.spec(image), halfway(hang))
-    assert time.monotonic() - hung[0] < 15
+    assert time.monotonic() - hung[0] < 60
     for each in host.sessions:
         each.resume()
     host.connect().deploy(host.spec(image), no_progress)

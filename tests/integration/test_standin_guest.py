@@ -30,13 +30,13 @@ class Ssh:
         plain = socket.create_connection((lab.address, lab.ssh_port))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.transport = paramiko.Transport(plain)
-        self.transport.start_client(timeout=30)
+        self.transport.start_client(timeout=60)
         self.account = lab.sa_old
         self.transport.auth_password(self.account.user, self.account.password)
 
     def __call__(self, line: str, stdin: bytes = b"") -> tuple[int, str, str]:
         """Status, output, errors."""
-        channel = self.transport.open_session(timeout=30)
+        channel = self.transport.open_session(timeout=60)
         channel.exec_command(line)
         if stdin:
             channel.sendall(stdin)
@@ -81,7 +81,7 @@ def test_the_host_key_is_the_roots(lab: ProcessLab, ssh: Ssh) -> None:
 
 def test_a_wrong_password_is_refused(lab: ProcessLab) -> None:
     transport = paramiko.Transport((lab.address, lab.ssh_port))
-    transport.start_client(timeout=5)
+    transport.start_client(timeout=60)
     with pytest.raises(paramiko.AuthenticationException):
         transport.auth_password("sa", "wrong")
     transport.close()
@@ -285,7 +285,7 @@ def test_a_reboot_forgets_rules_and_runs_what_is_enabled(lab: ProcessLab, ssh: S
 
 
 def _after_reboot(lab: ProcessLab, ssh: Ssh) -> Ssh:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if not ssh.transport.is_active():

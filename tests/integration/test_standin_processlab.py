@@ -44,7 +44,7 @@ def was_cut(session: socket.socket) -> bool:
     return True
 
 
-def eventually(what: Callable[[], bool], timeout: float = 5.0) -> bool:
+def eventually(what: Callable[[], bool], timeout: float = 60.0) -> bool:
     deadline = time.monotonic() + timeout
     while not what() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -95,7 +95,7 @@ def test_a_link_down_closes_listeners_and_cuts_connections(lab: ProcessLab) -> N
         assert session.recv(4) == b"SSH-"
         set_link(lab, lab.old_name, 0, up=False)
         assert not any(listens(lab.address, port) for port in (lab.ssh_port, lab.console_port, lab.smtp_port))
-        session.settimeout(2)
+        session.settimeout(60)
         assert was_cut(session)
     set_link(lab, lab.old_name, 0, up=True)
     assert all(listens(lab.address, port) for port in (lab.ssh_port, lab.console_port, lab.smtp_port))

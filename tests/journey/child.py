@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import typer.main
@@ -100,8 +101,21 @@ def impatient() -> Clock:
     return Clock(time.monotonic, lambda seconds: time.sleep(min(seconds, 0.005)))
 
 
+def note_signals() -> None:
+    """A byte in the file `heard` of the command's folder for each signal that it handles."""
+    handle = process.Session.interrupt
+
+    def noted(session: process.Session, number: int, frame: FrameType | None) -> None:
+        with Path("heard").open("ab") as heard:
+            heard.write(b"x")
+        handle(session, number, frame)
+
+    process.Session.interrupt = noted  # type: ignore[method-assign]
+
+
 def command_line(request: dict[str, Any]) -> int:
     """`vmmigrate ARGV` over the lab's hypervisor; its exit code."""
+    note_signals()
     if request["hypervisor"]:  # '' is the one that the URL names
         process.CONNECT.set(lambda url, access: odd_hypervisors.named(request["hypervisor"])(Path(request["lab"])))
     process.Pace = functools.partial(Pace, impatient())  # type: ignore[attr-defined, assignment]

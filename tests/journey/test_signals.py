@@ -34,6 +34,7 @@ class Hanging:
         """`after`: a record, before which nothing hangs."""
         story.hypervisor = "Hangs"
         self._story, self._mark = story, story.folder / "hanging"
+        self._in_a_guest = call.startswith(("ssh ", "console "))
         self._mark.unlink(missing_ok=True)
         if after is None:
             (story.folder / "hangs").write_text(call)
@@ -52,12 +53,19 @@ class Hanging:
         until(self._mark.exists)
 
     def press(self, number: signal.Signals) -> None:
+        """And wait until it was heard: two at once are one."""
+        before = self._heard()
         os.kill(self._story.child.running(), number)
-        time.sleep(0.2)  # two at once are one
+        until(lambda: self._heard() > before)
+
+    def _heard(self) -> int:
+        heard = self._story.folder / "heard"
+        return heard.stat().st_size if heard.exists() else 0
 
     def let_go(self) -> None:
         (self._story.folder / "hangs").unlink(missing_ok=True)
-        time.sleep(0.1)  # a guest looks again each hundredth of a second
+        if self._in_a_guest:  # which may take the next one's for its own
+            until(lambda: not self._mark.exists())
 
     def ended(self) -> Told:
         """While it still hangs."""

@@ -219,7 +219,7 @@ def test_a_new_guest_that_is_lost_right_before_it_is_closed_stays_as_it_is(story
     os.kill(process, signal.SIGCONT)
     told = going_back()
     assert told.status == WENT_BACK
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
     assert "the run stays where it was: not going back" in told.out
     assert "answers this workstation; whether its firewall lets the world in" in told.out.splitlines()[-1]
     assert story.answers_the_world()

@@ -32,7 +32,7 @@ def test_it_waits_for_its_time_and_a_ctrl_c_leaves_it_prepared(story: Story) -> 
     assert told.status == INTERRUPTED, told.out
     assert (story.run_folder / "journal.jsonl").read_bytes() == before
     assert (word(story), story.live()) == ("prepared", ["old"])
-    began, at = time.time(), in_seconds(5)
+    began, at = time.time(), in_seconds(15)
     told = story.cutover("--at", at, "--budget", "2m")
     assert told.status == DONE, told.err
     assert "Wait until 20" in told.out

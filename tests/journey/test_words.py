@@ -115,7 +115,7 @@ def test_a_run_in_progress_is_seen_from_another_terminal(story: Story) -> None:
     paths = {"lab": str(story.lab.folder), "folder": str(story.folder), "out": str(out), "err": str(err)}
     odd = {"hypervisor": story.hypervisor, "only_port": 0, "stop": ("SIGSTOP", "after", ("done", "claim"))}
     story.child.begin({**paths, **odd, "argv": argv, "environ": story.environ()})
-    wait_for("the record", lambda: stopped(story), timeout=30, clears="")
+    wait_for("the record", lambda: stopped(story), timeout=120, clears="")
     process, second = story.child.running(), Child()
     try:
         told = Story(story.lab, story.folder, second).command("status", story.run_id)

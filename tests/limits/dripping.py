@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Event
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fixtures.appliance.listener import Listener
 from hypervisors import TlsTrust, fingerprint_of
 from tests.unit.appliance.small_ca import certificate
+from vmmigrate.appliance.https import HttpsOrigin
 
 BEAT = 0.01  # seconds between two pieces
 Talk = Callable[[socket.socket], None]
@@ -54,14 +55,35 @@ def _leaf() -> tuple[bytes, str]:
     return pem, fingerprint_of(leaf.public_bytes(Encoding.DER))
 
 
-def dripping(begin: bytes, piece: bytes) -> Talk:
-    """Takes a request, if there is one; sends `begin`, then `piece` for ever."""
+def after_another(talk: Talk) -> Talk:
+    """`talk` gets the second request: its session is there, so seconds are those of its exchange alone."""
+
+    def both(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+        talk(connection)
+
+    return both
+
+
+@contextmanager
+def in_session(port: int, trust: TlsTrust) -> Iterator[HttpsOrigin]:
+    """With such a server, that has answered the first."""
+    with closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http:
+        answer = http.request("GET", f"https://127.0.0.1:{port}/", timeout=60)
+        with http.reading(answer):
+            assert answer.raw.read() == b""
+        yield http
+
+
+def dripping(begin: bytes, piece: bytes, patience: float = BEAT) -> Talk:
+    """Takes a request, if there is one within `patience`; sends `begin`, then `piece` for ever."""
 
     def talk(connection: socket.socket) -> None:
-        connection.settimeout(BEAT)
+        connection.settimeout(patience)
         with suppress(TimeoutError):
             connection.recv(1 << 16)
-        connection.settimeout(5)
+        connection.settimeout(60)
         connection.sendall(begin)
         while True:
             connection.sendall(piece)

@@ -17,7 +17,19 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from hypervisors import REAL_TIME, Problem, TlsTrust, Unreachable
-from tests.limits.dripping import BEAT, CHUNKED, HEAD, HTTP, NO_HELLO, dripping, over_tls, serving
+from hypervisors.wire import Allowance
+from tests.limits.dripping import (
+    BEAT,
+    CHUNKED,
+    HEAD,
+    HTTP,
+    NO_HELLO,
+    after_another,
+    dripping,
+    in_session,
+    over_tls,
+    serving,
+)
 from tests.limits.twin import Endless, most, steps, twin
 from vmmigrate.appliance.backup import streams
 from vmmigrate.appliance.https import HttpsOrigin
@@ -194,10 +206,10 @@ def test_a_handshake_that_drips(tmp_path: Path) -> None:
 @twin("ANSWER", "SLOW_ANSWER")
 def test_an_answer_that_never_ends(tmp_path: Path, kind: str, method: str) -> None:
     """What it sends comes at 100 to 600 bytes a second: no read is late, and all of them are."""
-    talk, trust = over_tls(tmp_path, dripping(*HTTP[kind]))
+    talk, trust = over_tls(tmp_path, after_another(dripping(*HTTP[kind], patience=60)))
     with (
         serving(talk) as port,
-        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        in_session(port, trust) as http,
         pytest.raises(Problem, match=f"(did not answer|the end of its answer to) {method} /x in time") as told,
     ):
         _body(http, f"https://127.0.0.1:{port}/x", method, 0.2)
@@ -222,7 +234,8 @@ def test_a_backup_that_drips_is_given_up(tmp_path: Path, kind: str) -> None:
     begin, piece = HTTP[kind]
     talk, trust = over_tls(tmp_path, dripping(begin + (b"" if kind.startswith("chunks") else b"PK\x03\x04"), piece))
     with serving(talk) as port, closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http:
-        answer = http.request("GET", f"https://127.0.0.1:{port}/x", timeout=0.2)
+        answer = http.request("GET", f"https://127.0.0.1:{port}/x", timeout=60)
+        http._line._allowed = Allowance(0.2)  # what is left of it
         with answer, pytest.raises(NoBackup, match="nothing more came in time"):
             streams.Incoming(answer).into(io.BytesIO(), lambda progress: None)
 
@@ -234,10 +247,10 @@ def test_an_upload_that_is_taken_byte_by_byte(tmp_path: Path) -> None:
         while connection.recv(1 << 10):
             Event().wait(BEAT)
 
-    talk, trust = over_tls(tmp_path, sip)
+    talk, trust = over_tls(tmp_path, after_another(sip))
     with (
         serving(talk) as port,
-        closing(HttpsOrigin(f"https://127.0.0.1:{port}", trust)) as http,
+        in_session(port, trust) as http,
         pytest.raises(Unanswered, match="did not answer POST /x in time"),
     ):
         http.request("POST", f"https://127.0.0.1:{port}/x", timeout=0.2, data=io.BytesIO(bytes(1 << 24)))

@@ -28,7 +28,7 @@ from vmmigrate.errors import ApplianceError
 from vmmigrate.updating import debs, logs, rpms
 
 _MIB = 1 << 20
-_SECONDS = 5.0  # of this process's own time, whatever else the machine does; each takes a tenth of one
+_SECONDS = 30.0  # of this process's own time, whatever else the machine does; each takes a part of one, here
 
 
 class _TooLong(Exception):

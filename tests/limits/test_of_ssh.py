@@ -6,13 +6,24 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from threading import Event
+from typing import Any
 
 import paramiko
 import pytest
 
 from hypervisors import LoginRefused, Problem, Secret, Unreachable
 from hypervisors.wire.allowance import Allowance
-from hypervisors.wire.ssh import BrokeOff, Connection, Login, SshServer, TooMuch, connect, execution, pouring
+from hypervisors.wire.ssh import (
+    BrokeOff,
+    Connection,
+    Login,
+    SshServer,
+    TooMuch,
+    connect,
+    connecting,
+    execution,
+    pouring,
+)
 from hypervisors.wire.ssh.connecting import host_key_seen
 from tests.integration.odd_sshd import OddSshd
 from tests.limits.dripping import BEAT, dripping, serving
@@ -98,21 +109,28 @@ def test_packets_that_cannot_be_read(sent: list[bytes]) -> None:
 def logged_in(sshd: OddSshd) -> Iterator[Connection]:
     with sshd.running():
         line = f"{sshd.key.get_name()} {sshd.key.get_base64()}"
-        server = SshServer("127.0.0.1", sshd.port, host_key=line, timeout=_SHORT)
+        server = SshServer("127.0.0.1", sshd.port, host_key=line, timeout=60)
         with closing(connect(server, Login("root", lambda: Secret("right")))) as connection:
             yield connection
 
 
+def _silent(line: str, channel: paramiko.Channel) -> None:
+    """No status, no end."""
+
+
 def test_a_proof_that_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paramiko.auth_handler.AuthHandler, "_parse_userauth_request", lambda *_: None)
-    with pytest.raises(Problem, match="broke off") as told, logged_in(OddSshd(lambda line, channel: None)):
+
+    def hasty(transport: paramiko.Transport, *how: Any, **more: Any) -> Any:
+        transport.auth_timeout = _SHORT  # and no less time for what comes before
+        return prove(transport, *how, **more)
+
+    prove = connecting.prove
+    monkeypatch.setattr(connecting, "prove", hasty)
+    with pytest.raises(Problem, match="broke off") as told, logged_in(OddSshd(_silent)):
         pass
     assert isinstance(told.value, Unreachable)
     assert not isinstance(told.value, LoginRefused)
-
-
-def _silent(line: str, channel: paramiko.Channel) -> None:
-    """No status, no end."""
 
 
 def _chatty(line: str, channel: paramiko.Channel) -> None:
@@ -121,7 +139,7 @@ def _chatty(line: str, channel: paramiko.Channel) -> None:
         Event().wait(BEAT)
 
 
-@pytest.mark.parametrize("sshd", [OddSshd(_silent), OddSshd(_silent, silent=1.0), OddSshd(_chatty)])
+@pytest.mark.parametrize("sshd", [OddSshd(_silent), OddSshd(_silent, silent=True), OddSshd(_chatty)])
 def test_a_command_that_never_ends(sshd: OddSshd) -> None:
     with logged_in(sshd) as connection, pytest.raises(execution.Unfinished):
         connection.execute("true", b"", _SHORT)
@@ -136,7 +154,7 @@ def test_a_channel_that_is_never_opened(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("window", [0, 1 << 30], ids=["no window", "a window, and nothing is taken from the line"])
 def test_input_that_is_never_taken(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def deaf(line: str, channel: paramiko.Channel) -> None:
-        channel.get_transport().packetizer.read_message = lambda: Event().wait(2) and None  # type: ignore[method-assign]
+        channel.get_transport().packetizer.read_message = lambda: Event().wait(60) and None  # type: ignore[method-assign]
 
     with logged_in(OddSshd(deaf)) as connection:
         opened = connection.transport.open_session
@@ -157,14 +175,16 @@ def test_a_server_that_sends_more_than_it_may() -> None:
     over = Event()
 
     def flood(line: str, channel: paramiko.Channel) -> None:
-        for _ in range(4 * most("SSH_WINDOW") >> 15):
-            channel.out_window_size = 1 << 30  # it does as if it had one
-            channel.sendall(bytes(1 << 15))
-        over.set()
+        try:
+            for _ in range(4 * most("SSH_WINDOW") >> 15):
+                channel.out_window_size = 1 << 30  # it does as if it had one
+                channel.sendall(bytes(1 << 15))
+        finally:
+            over.set()
 
     class Slow(io.RawIOBase):
         def read(self, size: int = -1, /) -> bytes:
-            over.wait(2)
+            over.wait(60)
             return b"x"
 
     held: list[paramiko.Channel] = []
@@ -172,7 +192,7 @@ def test_a_server_that_sends_more_than_it_may() -> None:
         opened = connection.transport.open_session
         connection.transport.open_session = lambda **how: held.append(opened(**how)) or held[-1]  # type: ignore
         with pytest.raises(BrokeOff):
-            connection.pour_in("cat", b"", Slow(), 3)  # type: ignore[arg-type]
+            connection.pour_in("cat", b"", Slow(), 120)  # type: ignore[arg-type]
     assert len(held[0].in_buffer) <= most("SSH_WINDOW") + most("SSH_PACKET")
 
 

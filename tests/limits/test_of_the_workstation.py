@@ -66,19 +66,21 @@ def test_of_a_known_hosts_file_so_much_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "words"),
+    ("script", "seconds", "words"),
     [
-        ("exec sleep 5", "sh did not end within"),
-        ("sleep 5 & echo x", "sh did not end within"),
-        ("while :; do printf x; sleep 0.02; done", "sh did not end within"),
-        ("exec yes", "sh prints more than 64 KiB"),
+        ("exec sleep 60", 0.2, "sh did not end within"),
+        ("sleep 60 & echo x", 0.2, "sh did not end within"),
+        ("while :; do printf x; sleep 0.02; done", 0.2, "sh did not end within"),
+        ("exec yes", 60, "sh prints more than 64 KiB"),
     ],
     ids=["silent", "what it left behind", "dripping", "endless"],
 )
 @twin("PASSWORD_COMMAND", "PASSWORD_FILE")
-def test_a_password_command_that_does_not_end(script: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_command_that_does_not_end(
+    script: str, seconds: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert most("PASSWORD_COMMAND") == secrets._PATIENCE
-    monkeypatch.setattr(secrets, "_PATIENCE", 0.2)
+    monkeypatch.setattr(secrets, "_PATIENCE", seconds)
     with pytest.raises(UsageProblem, match=words):
         _from_command("old.ssh.password", ("sh", "-c", script))
 
@@ -88,7 +90,7 @@ _PERCENT = "printf '(%s.00/100%%)\\r'"
 
 @pytest.mark.parametrize(
     "script",
-    ["exec sleep 5", f"{_PERCENT} 1; exec sleep 5", f"for n in 1 2; do {_PERCENT} 0; done; exec sleep 5"],
+    ["exec sleep 60", f"{_PERCENT} 1; exec sleep 60", f"for n in 1 2; do {_PERCENT} 0; done; exec sleep 60"],
     ids=["silent", "stuck", "without progress"],
 )
 @twin("QEMU_IMG")

@@ -9,13 +9,13 @@ from small_ca import pair
 
 from fixtures.appliance.keystore import context_of_pairs
 from fixtures.appliance.listener import Listener
+from vmmigrate.appliance.tls import as_shown
 from vmmigrate.appliance.tls.as_shown import otherwise
 from vmmigrate.appliance.tls.bundle import TlsBundle
 from vmmigrate.appliance.tls.keys import Pair, to_pem
 from vmmigrate.findings import Finding
 
 RSA, ECDSA, OTHER = pair(kind="RSA"), pair(), pair()
-PATIENCE = 0.5  # seconds for a port that never says what is waited for
 BUNDLE = TlsBundle({"web": (RSA, ECDSA), "smtp": (RSA,)})
 
 
@@ -52,7 +52,7 @@ def found(held: ExitStack, ports: dict[int, tuple[Pair, bool]]) -> tuple[Finding
     def dial(host: str, port: int, timeout: float) -> socket.socket:
         if port not in real:
             raise ConnectionRefusedError(port)
-        return socket.create_connection(("127.0.0.1", real[port]), min(timeout, PATIENCE))
+        return socket.create_connection(("127.0.0.1", real[port]), timeout)
 
     return otherwise("gw.example.test", BUNDLE, dial)
 
@@ -70,6 +70,7 @@ def test_another_certificate_is_a_warning_with_its_port(held: ExitStack, port: i
     assert OTHER.fingerprint in said.seen
 
 
-def test_where_nothing_answers_nothing_is_said(held: ExitStack) -> None:
+def test_where_nothing_answers_nothing_is_said(held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(as_shown, "_PATIENCE", 0.1)
     assert found(held, {}) == ()
     assert found(held, {25: (OTHER, False)}) == (), "no STARTTLS there"

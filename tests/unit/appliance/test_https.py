@@ -76,7 +76,7 @@ def test_an_unknown_name() -> None:
 
 def test_a_server_that_says_nothing() -> None:
     silence = threading.Event()
-    with serving(lambda connection: silence.wait(5) and None) as port:
+    with serving(lambda connection: silence.wait(60) and None) as port:
         http = HttpsOrigin(f"https://127.0.0.1:{port}", TlsTrust())
         with pytest.raises(Unreachable) as told:
             http.request("POST", f"https://127.0.0.1:{port}/x", timeout=0.2)
@@ -208,10 +208,10 @@ def test_a_server_that_lets_wait_for_its_answer(tmp_path: Path) -> None:
 
     def think(connection: socket.socket) -> None:
         connection.recv(4096)
-        over.wait(1)
+        over.wait(60)
 
     with serving(over_tls(tmp_path, think, (leaf,))) as port:
-        told = failing(f"https://localhost:{port}/x", pin, "POST", timeout=0.2)
+        told = failing(f"https://localhost:{port}/x", pin, "POST", timeout=1)
         over.set()
     assert str(told) == f"https://localhost:{port} did not answer POST /x in time"
     assert isinstance(told, Unanswered)

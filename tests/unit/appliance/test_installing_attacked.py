@@ -131,7 +131,7 @@ def test_what_a_guest_that_went_down_left_is_removed(tmp_path: Path, loot: Path)
 class Local:
     """port.Shell over this machine's own programs, as far as files are put in place."""
 
-    host, patience = "here", 20.0
+    host, patience = "here", 120.0
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         piped = subprocess.PIPE

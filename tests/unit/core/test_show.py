@@ -4,7 +4,6 @@ import io
 import json
 import os
 import select
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -358,13 +357,12 @@ def test_a_terminal_shows_a_name_with_brackets_as_it_is(name: str) -> None:
         show = LiveTerminal(out)
         show(StepBegan("read", f"Read {name}", 1, 1))
         show(StepWaits("read", Wait(f"the guest of {name} to shut down", 3.0, 60.0, "")))
-        time.sleep(0.3)  # it moves on a thread of its own
-        show.stop()
-        seen = b""
-        while select.select([ours], [], [], 0.2)[0]:
+        wanted, seen = f"Read {name}: waiting for the guest of {name} to shut down".encode(), b""
+        while wanted not in seen and select.select([ours], [], [], 60)[0]:  # it moves on a thread of its own
             seen += os.read(ours, 1 << 16)
+        show.stop()
     os.close(ours)
-    assert f"Read {name}: waiting for the guest of {name} to shut down".encode() in seen
+    assert wanted in seen
 
 
 def test_a_listener_that_cannot_write_is_asked_once_and_never_fails() -> None:
