@@ -26,6 +26,14 @@ def nodes(path: Path) -> list[ast.AST]:
     return list(ast.walk(tree(ROOT / path)))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def let_go() -> Iterator[None]:
+    """The trees of all files: the garbage collector would go through them again and again in each later test."""
+    yield
+    for each in (tree, nodes, imports):
+        each.cache_clear()
+
+
 def files(*packages: str) -> list[Path]:
     return sorted(path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py"))
 

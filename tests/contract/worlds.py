@@ -4,7 +4,8 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -111,10 +112,19 @@ class World:
 def small_image(folder: Path) -> Image:
     """A raw disk of 3 MiB with a boot sector and nothing to boot."""
     path = folder / "image.raw"
-    with path.open("wb") as file:
-        file.write(bytes(510) + b"\x55\xaa" + os.urandom(2 * MEBI))
-        file.truncate(3 * MEBI)
-    return identify_image(path, no_progress)
+    path.write_bytes(_data())
+    os.truncate(path, 3 * MEBI)
+    if not _read:
+        _read.append(identify_image(path, no_progress))
+    return replace(_read[0], path=path)
+
+
+_read: list[Image] = []  # what such a disk was found to be: reading it costs more than most tests
+
+
+@cache
+def _data() -> bytes:
+    return bytes(510) + b"\x55\xaa" + os.urandom(2 * MEBI)
 
 
 def larger_file(room: int, folder: Path) -> Image:

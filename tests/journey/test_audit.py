@@ -85,6 +85,7 @@ def test_a_run_that_goes_back_and_is_finished(story: Story) -> None:
     compare(story, lines)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_finished(story: Story) -> None:
     assert watched(story).migrate().status == DONE
     assert story.finish().status == DONE

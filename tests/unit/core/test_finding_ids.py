@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from vmmigrate.steps import outgoing
 
 ROOT = Path(__file__).parents[3]
@@ -23,6 +25,13 @@ def given(makers: set[str], variable: str = "") -> dict[str, set[str]]:
         for word in words(node, makers, variable):
             found[word].add(where)
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def let_go() -> Iterator[None]:
+    """The garbage collector would go through them again and again in each later test."""
+    yield
+    calls_and_names.cache_clear()
 
 
 @cache

@@ -1,6 +1,7 @@
 """The table of vSphere's methods and what they need names those that the adapter calls, all of them and no other."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ TYPES = (
 )
 
 
+@cache
 def methods() -> set[str]:
     """By every name by which pyVmomi offers it."""
     found = set[str]()
@@ -34,6 +36,7 @@ def methods() -> set[str]:
     return found | {info.wsdlName for info in collector.values()}
 
 
+@cache
 def called() -> set[str]:
     nodes = [node for path in ADAPTER.glob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
     return {node.attr for node in nodes if isinstance(node, ast.Attribute)} & methods()
