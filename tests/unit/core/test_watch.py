@@ -254,7 +254,7 @@ def test_the_command_shows_turns_and_a_sum() -> None:
 def test_the_command_ends_with_3_where_nobody_answers_at_the_end(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    given = ["watch", "127.0.0.1", "--ask", f"smtp:{port}", "--for", "0.1", "--json"]
+    given = ["watch", "127.0.0.1", "--ask", f"smtp:{port}", "--for", "0.5", "--json"]
     shown = CliRunner().invoke(app, given)
     assert shown.exit_code == 3
     lines = [json.loads(line) for line in shown.stdout.splitlines()]
