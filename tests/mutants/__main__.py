@@ -108,7 +108,7 @@ def run(tree: Path, arguments: Sequence[str]) -> str | None:
         return f"(hung in {arguments[0]})"
     if done.returncode in (0, 5):  # 5: none was chosen
         return None
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
     return failed[1] if failed else done.stdout[-300:] + done.stderr[-300:]
 
 
@@ -120,13 +120,13 @@ def judged(mutant: Mutant, tree: Path, reached: Sequence[str], only: Sequence[st
         return Verdict("", 0.0, str(error))
     text, started = place.read_text(), time.monotonic()
     place.write_text(text.replace(mutant.old, mutant.new))
+    groups = _groups(place, tree, reached, only, quick=quick)
     try:
-        for group in _groups(place, tree, reached, only, quick=quick):
-            if failed := run(tree, group):
-                return Verdict(failed, time.monotonic() - started)
-        return Verdict("", time.monotonic() - started)
+        failed = next(filter(None, (run(tree, group) for group in groups)), "")
     finally:
         place.write_text(text)
+    trouble = f"FAILS WITHOUT IT TOO: {failed}" if failed and run(tree, (failed,)) == failed else ""
+    return Verdict("" if trouble else failed, time.monotonic() - started, trouble)
 
 
 def _groups(
