@@ -18,7 +18,7 @@ from hypervisors.types import Progress, ProgressListener
 from hypervisors.wire.allowance import Allowance, Late, ended_by
 
 _PIECE = 4096
-_PERCENT = re.compile(rb"\(\s*([0-9.]+)/100%\)")
+_PERCENT = re.compile(rb"\(\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)/100%\)")
 _SECTOR = 512
 _MIB = 1 << 20
 _QUIET = QEMU_IMG.most

@@ -5,6 +5,7 @@ and before 9.9 it goes back to no external one (https://libvirt.org/formatsnapsh
 memory also goes on where it stood: going back once more loses nothing, as nothing was begun there meanwhile.
 """
 
+import re
 from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,8 @@ from hypervisors.kvm.elements import parsed, xml
 from hypervisors.kvm.faults import door
 from hypervisors.kvm.session import none_if_missing, power_of, stored
 from hypervisors.types import PowerState, Snapshot, VmRef
+
+_TIME = re.compile(r"[0-9]{1,12}")  # in Unix seconds
 
 
 def snapshots(domain: libvirt.virDomain) -> tuple[Snapshot, ...]:
@@ -89,7 +92,8 @@ def _listed(domain: libvirt.virDomain) -> list[libvirt.virDomainSnapshot]:
 
 def _snapshot(described: ET.Element) -> Snapshot:
     """`state` is the domain's at that moment."""
-    taken = float(reading.text_of(described, "creationTime") or 0)
+    made = reading.text_of(described, "creationTime")
+    taken = float(made) if _TIME.fullmatch(made) else 0.0
     name, state = (reading.text_of(described, tag) for tag in ("name", "state"))
     return Snapshot(name, taken, reading.text_of(described, "description"), memory=state in ("running", "paused"))
 

@@ -100,12 +100,24 @@ def test_by_a_list_of_sudoers_it_takes_the_lines_that_are_documented_for_it() ->
     root.write(LISTED, rules("sa", READING).encode())
     ended = model.desk.command("prepare")
     assert isinstance(ended.error, PlanRefused), ended.text
-    for line in ("/usr/bin/cat /etc/shadow; ", "/usr/bin/cat /home/alice/.ssh/authorized_keys; or leave"):
-        assert f"sa ALL=(root) NOPASSWD: {line}" in ended.text
-    more = rule("sa", "root", authorized.question("/home/alice"))
+    more = rule("sa", "root", authorized.question("alice", "/home/alice"))
+    for line in ("sa ALL=(root) NOPASSWD: /usr/bin/cat /etc/shadow; ", f"{more}; or leave"):
+        assert line in ended.text
     root.write(LISTED, f"{rules('sa', READING, ACCOUNTS)}{more}\n".encode())
     assert model.desk.command("prepare").error is None
     assert rows(rooted(model, model.moves.new), "/etc/shadow")["alice"][1] == HASH
+
+
+@in_a_copy
+def test_keys_that_an_account_has_led_to_a_device_are_left_there_and_that_is_said() -> None:
+    model = Model()
+    with_people(model, ("alice", "sa"))
+    endless = "".join(f"{KEY} alice\n" for _ in range(1 + (1 << 18) // len(KEY)))
+    rooted(model, model.world.old.id).write("/home/alice/.ssh/authorized_keys", endless.encode())
+    ended = model.desk.command("prepare")
+    assert ended.error is None, ended.text
+    assert "authorized_keys has 256 KiB or more; keys added: 1;" in remarks(model)
+    assert not rooted(model, model.moves.new).has("/home/alice/.ssh/authorized_keys")
 
 
 @in_a_copy

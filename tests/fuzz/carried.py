@@ -23,13 +23,14 @@ sa:x:1000:1000:Anna,,,:/home/sa:/bin/bash
 mail:x:8:8:mail:/var/mail:/usr/sbin/nologin
 """
 _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3VxQ3mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0m"
+_READ = "runuser -u {} -- timeout 10 head -c 262144 {}/.ssh/authorized_keys"
 _FILES = {
     "cat /etc/passwd": _PASSWD,
     "cat /etc/shadow": "root:*:19000:0:99999:7:::\nsa:$y$j9T$abcdefgh$abcdefghijkl:19000:0:99999:7::20000:\n",
     "cat /etc/group": "sudo:x:27:sa\nsa:x:1000:\n",
     "cat /etc/shells": "/bin/sh\n/bin/bash\n",
-    "cat /home/sa/.ssh/authorized_keys": f'from="192.0.2.0/24" {_KEY} anna\n# old\n',
-    "cat /root/.ssh/authorized_keys": f"{_KEY} root\n",
+    _READ.format("sa", "/home/sa"): f'from="192.0.2.0/24" {_KEY} anna\n# old\n',
+    _READ.format("root", "/root"): f"{_KEY} root\n",
 }
 
 

@@ -13,6 +13,7 @@ from tests.fuzz.every import PARSERS
 from tests.fuzz.parser import SECTION
 from tests.unit.appliance.small_ca import certificate, pair
 from vmmigrate.appliance.tls.keys import key_pem
+from vmmigrate.errors import ApplianceError
 
 _DEEP = b"[" * 3000
 _VMDK = PARSERS["image"].seeds[1]
@@ -153,3 +154,28 @@ def test_ports_of_many_digits_are_none() -> None:
     from vmmigrate.appliance.mail import sessions
 
     assert sessions(f"ESTAB 0 192.0.2.1:{_LONG.decode()} x\nESTAB 0 192.0.2.1:25 x\n", (25,)) == 1
+
+
+@pytest.mark.parametrize("said", [b"(1.0.0/100%)\r", b"(./100%)\r", b"(" + _LONG + b"/100%)\r"])
+def test_a_percentage_that_is_no_number(said: bytes) -> None:
+    import io
+
+    from hypervisors.qemu_img import _percentages
+
+    assert list(_percentages(io.BytesIO(said + b"(2.00/100%)\r"))) == [2.0]
+
+
+@pytest.mark.parametrize("said", ["", "soon\n", "nan\n", "1e999\n", _LONG.decode()])
+def test_a_clock_that_is_none(said: str) -> None:
+    from tests.limits.test_of_guests import Answering
+    from vmmigrate.steps.update import snapshot
+
+    with pytest.raises(ApplianceError, match="prints no time"):
+        snapshot._clock(Answering(said))  # type: ignore[arg-type]
+
+
+def test_a_snapshot_of_no_time() -> None:
+    from hypervisors.kvm.elements import parsed
+    from hypervisors.kvm.snapshots import _snapshot
+
+    assert _snapshot(parsed("<domainsnapshot><creationTime>soon</creationTime></domainsnapshot>")).taken == 0

@@ -9,8 +9,9 @@ from typing import BinaryIO
 
 import pytest
 
-from vmmigrate.appliance import accounts
+from vmmigrate.appliance import accounts, authorized
 from vmmigrate.appliance.accounts import Account
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing
 from vmmigrate.errors import ApplianceError, CommandFailed
@@ -163,3 +164,26 @@ def test_what_an_account_puts_in_its_home_leads_root_nowhere(guest: Namespace) -
     assert guest.run(("cat", "/home/ordinary/.ssh/authorized_keys")).stdout == f"{KEY} ordinary\n"
     assert given.number == 2
     assert [words.split(" ")[0] for words in given.refused] == ["linked"]
+
+
+def test_a_file_that_its_account_has_led_to_a_device_or_pipe_holds_up_nobody(
+    guest: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read with the account's own rights: opened by root, some devices begin to work."""
+    monkeypatch.setattr(authorized, "_SECONDS", 1)
+    made = tuple(Account(name, 0, "", "/", "/bin/sh", keys=f"{KEY} x\n") for name in ("zeros", "piped", "roots"))
+    accounts.make(guest, accounts.room(guest), made)
+    guest.run(("sh", "-c", f"umask 077; echo {KEY} of-root > /etc/of-root"))
+    for name, lead in (("zeros", "ln -s /dev/zero"), ("piped", "mkfifo"), ("roots", "ln -s /etc/of-root")):
+        folder = f"/home/{name}/.ssh"
+        guest.run(("runuser", "-u", name, "--", "sh", "-c", f"mkdir -p {folder} && {lead} {folder}/authorized_keys"))
+    look = LookingShell(guest)  # type: ignore[arg-type]
+    people = accounts.of_people(look.run(authorized.ACCOUNTS).stdout)
+    found = {
+        each.name: each for each in accounts.read(look, {name: people[name] for name in ("zeros", "piped", "roots")})
+    }
+    assert {each.keys for each in found.values()} == {""}
+    assert found["zeros"].lost[-1] == "authorized_keys has 256 KiB or more"
+    assert found["piped"].lost[-1] == "authorized_keys cannot be read in 1 s: is it a file?"
+    given = accounts.give_keys(guest, accounts.room(guest), made)  # type: ignore[arg-type]
+    assert [words.split(" ")[0] for words in given.refused] == ["zeros", "piped"]

@@ -34,6 +34,12 @@ def new_root(story: Story) -> Root:
     return story.lab.root_of(story.new_vm()["id"])
 
 
+def of_sa(root: Root, keys: str | bytes) -> None:
+    """Read, as sshd does, with no more than that account's rights."""
+    root.write(KEYS, keys if isinstance(keys, bytes) else keys.encode(), 0o600)
+    root.note_owner(KEYS, "sa", "sa")
+
+
 def resume(story: Story, *flags: str) -> Told:
     return story.command("resume", story.run_id, *flags, **UNDECIDED)
 
@@ -82,7 +88,7 @@ def test_a_server_that_is_not_named_any_more_stops_nothing(story: Story) -> None
 
 
 def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story: Story) -> None:
-    old_root(story).write(KEYS, f'from="192.0.2.7" {KEY} admin@desk\n'.encode(), 0o600)
+    of_sa(old_root(story), f'from="192.0.2.7" {KEY} admin@desk\n'.encode())
     old_root(story).write(machine.OTHER_LISTENERS, b"161\n")
     told = story.migrate(**UNDECIDED)
     assert (told.status, untouched(story)) == (ATTENTION, True), told.err
@@ -98,7 +104,7 @@ def test_each_is_named_and_stops_the_switch_until_it_is_fixed_or_accepted(story:
         assert words in told.err
     assert "to decide (listeners)" in told.out  # said when it was compared
 
-    new_root(story).write(KEYS, f"{KEY} somebody else\n".encode(), 0o600)  # fixed
+    of_sa(new_root(story), f"{KEY} somebody else\n".encode())  # fixed
     told = resume(story, "--accept", IDS)
     assert (told.status, untouched(story)) == (ATTENTION, True)
     assert "authorized-keys" not in told.err
@@ -143,7 +149,7 @@ def test_a_prepared_run_stays_so_until_it_is_decided_and_knows_it_after_a_kill(s
 def test_what_passed_when_it_was_prepared_is_compared_again_days_later(story: Story) -> None:
     """In either gateway, at the cutover, and where that was killed after all was settled."""
     assert story.prepare(**UNDECIDED).status == DONE
-    old_root(story).write(KEYS, f"{KEY} admin@desk\n".encode(), 0o600)
+    of_sa(old_root(story), f"{KEY} admin@desk\n".encode())
     new_root(story).write(machine.OTHER_LISTENERS, b"161\n")
     told = cutover(story, "--accept", IDS)
     assert (told.status, untouched(story)) == (ATTENTION, True)
@@ -152,11 +158,11 @@ def test_what_passed_when_it_was_prepared_is_compared_again_days_later(story: St
     assert "--accept authorized-keys,listeners" in told.err
     both = f"{IDS},authorized-keys,listeners"
     assert cutover(story, "--accept", both, stop=("SIGKILL", "after", ("done", "decide"))).status == KILLED
-    old_root(story).write(KEYS, f"{KEY} admin@desk\n{KEY[:-1]}8 another\n".encode(), 0o600)
+    of_sa(old_root(story), f"{KEY} admin@desk\n{KEY[:-1]}8 another\n".encode())
     told = resume(story)
     assert (told.status, untouched(story)) == (ATTENTION, True)
     assert "seen: sa: 2 keys missing" in told.err
-    new_root(story).write(KEYS, old_root(story).read(KEYS), 0o600)
+    of_sa(new_root(story), old_root(story).read(KEYS))
     told = cutover(story)
     assert told.status == DONE, told.err
     assert status(story)["accepted"] == ["main-cf", "maps", "listeners", "first-password"]

@@ -20,7 +20,7 @@ from tests.integration.odd_sshd import OddSshd
 from tests.limits.twin import Endless, most, steps, twin
 from tests.unit.appliance.small_ca import NOW, certificate, pair
 from vmmigrate.alone import tls_show
-from vmmigrate.appliance import asking, database, outgoing_named, smtp, units
+from vmmigrate.appliance import asking, authorized, database, outgoing_named, smtp, units
 from vmmigrate.appliance.family import Software, Units
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import ifupdown, interfaces_file
@@ -121,6 +121,14 @@ def test_servers_without_end_are_not_asked() -> None:
     with pytest.raises(ApplianceError, match="its settings name 201 servers; 200 can be asked") as caught:
         outgoing_named.named(LookingShell(Answering(main)), ())  # type: ignore[arg-type]
     assert "--outgoing" in caught.value.hint
+
+
+@twin("AUTHORIZED_KEYS", "AUTHORIZED")
+def test_of_an_accounts_keys_so_much_is_asked_for() -> None:
+    """By the programs of the guest itself; tests/integration/test_accounts_made.py has them end what has no end."""
+    shell = Answering(f"ssh-ed25519 {'A' * 68} x\n" * (most("AUTHORIZED_KEYS") // 80))
+    assert authorized.keys(shell, {"sa": "/home/sa"}) == {"sa": frozenset()}  # type: ignore[arg-type]
+    assert shell.asked[0][4:9] == ("timeout", str(most("AUTHORIZED")), "head", "-c", str(most("AUTHORIZED_KEYS")))
 
 
 # ---- network -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from io import BytesIO
 from vmmigrate.appliance import authorized
 from vmmigrate.appliance.asking import in_order
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.reading import ACCOUNT, whole
 
@@ -58,7 +58,7 @@ def of_people(passwd: str) -> dict[str, Account]:
 
 def questions(people: Iterable[Account]) -> tuple[tuple[str, ...], ...]:
     """What is asked of the old gateway as root."""
-    return (SHADOW, *(authorized.question(each.home) for each in people))
+    return (SHADOW, *(authorized.question(each.name, each.home) for each in people))
 
 
 def read(look: LookingShell, people: Mapping[str, Account]) -> tuple[Account, ...]:
@@ -71,6 +71,7 @@ def read(look: LookingShell, people: Mapping[str, Account]) -> tuple[Account, ..
 
 def _read(look: LookingShell, known: Account, shadow: Sequence[str], groups: Iterable[Sequence[str]]) -> Account:
     of_each = [words for words in groups if len(words) > 3]
+    keys = look.run(authorized.question(known.name, known.home), user="root", check=False)
     own = [words[0] for words in of_each if words[2] == known.gid] or [known.gid]
     others = (words[0] for words in of_each if known.name in words[3].split(","))
     return replace(
@@ -78,8 +79,8 @@ def _read(look: LookingShell, known: Account, shadow: Sequence[str], groups: Ite
         groups=tuple(dict.fromkeys(name for name in (own[0], *others) if name != known.name)),
         expires=_expiry(shadow),
         hashed=shadow[1] if len(shadow) > 1 and _HASH.fullmatch(shadow[1]) else "",
-        keys=look.run(authorized.question(known.home), user="root", check=False).stdout,
-        lost=tuple(_lost([*shadow, *[""] * 7])),
+        keys=authorized.said_in(keys),
+        lost=(*_lost([*shadow, *[""] * 7]), *filter(None, [authorized.unread(keys)])),
     )
 
 
@@ -213,19 +214,26 @@ def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> Given:
     May be done again.
     """
     look = LookingShell(shell)
-    asked = {each.name: _by(each.name, authorized.question(there.home(each.name))) for each in accounts}
+    asked = {each.name: authorized.question(each.name, there.home(each.name)) for each in accounts}
     look.ahead(*asked.values(), user="root")
     number, refused = 0, []
     for account in accounts:
-        here = look.run(asked[account.name], user="root", check=False).stdout
+        found = look.run(asked[account.name], user="root", check=False)
+        here = authorized.said_in(found)
         missing = authorized.missing(here, account.keys)
         try:
             if missing:
+                _refuse_unread(found)
                 _add(shell, there, account, "\n".join((*here.split("\n"), *missing)).strip("\n"))
             number += len(missing)
         except CommandFailed as failed:
             refused.append(f"{account.name} ({failed})")
     return Given(number, tuple(refused))
+
+
+def _refuse_unread(found: Result) -> None:
+    if why := authorized.unread(found):
+        raise CommandFailed(f"its {why}", hint="see what it is there")
 
 
 def _add(shell: Shell, there: Room, account: Account, text: str) -> None:

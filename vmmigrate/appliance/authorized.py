@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.port import Result, Shell
+from vmmigrate.limits import AUTHORIZED_KEYS
+from vmmigrate.limits.seconds import AUTHORIZED
 from vmmigrate.reading import whole
 
 ACCOUNTS = ("cat", "/etc/passwd")
@@ -11,6 +13,8 @@ _FILE = ".ssh/authorized_keys"
 _FIRST = 1000  # uids below it are the system's own, but for root
 _NOBODY = 65534
 _CLOSED = ("nologin", "false", "sync")
+_MOST, _SECONDS = AUTHORIZED_KEYS.most, AUTHORIZED.most
+_OUT_OF_TIME = 124  # timeout(1)
 _KEY = re.compile(r"\b((?:sk-)?(?:ssh|ecdsa)-[\w.@-]{1,64} [A-Za-z0-9+/=]{20,9000})")
 
 Keys = Mapping[str, frozenset[str]]
@@ -28,14 +32,29 @@ def homes(passwd: str) -> dict[str, str]:
     return found
 
 
-def question(home: str) -> tuple[str, ...]:
-    """What is asked of one account's home."""
-    return ("cat", f"{home.rstrip('/')}/{_FILE}")
+def question(name: str, home: str) -> tuple[str, ...]:
+    """What root asks of a home, with that account's rights alone: it may have made the file a link to any device."""
+    bounded = ("timeout", str(_SECONDS), "head", "-c", str(_MOST), f"{home.rstrip('/')}/{_FILE}")
+    return ("runuser", "-u", name, "--", *bounded)
+
+
+def said_in(answer: Result) -> str:
+    """The file's text, as far as it was read whole; '' where there is none."""
+    return "" if unread(answer) else answer.stdout
+
+
+def unread(answer: Result) -> str:
+    """Why it was not read whole, in words; '' where it was, or where there is none."""
+    if answer.status == _OUT_OF_TIME:
+        return f"authorized_keys cannot be read in {_SECONDS} s: is it a file?"
+    if len(answer.stdout.encode()) >= _MOST:
+        return f"authorized_keys has {_MOST >> 10} KiB or more"
+    return ""
 
 
 def keys(shell: Shell, accounts: Mapping[str, str]) -> Keys:
     """Account → its keys, without options and comments; none where there is no such file."""
-    said = {name: shell.run(question(home), user="root", check=False).stdout for name, home in accounts.items()}
+    said = {name: said_in(shell.run(question(name, home), user="root", check=False)) for name, home in accounts.items()}
     return {name: frozenset(_KEY.findall(_uncommented(text))) for name, text in said.items()}
 
 

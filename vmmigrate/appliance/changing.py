@@ -9,8 +9,22 @@ from hypervisors import in_one_line
 from vmmigrate.appliance.several import commands_of
 
 SHOWN = 300  # characters of a command
-_READ = {"base64", "cat", "df", "dpkg-query", "echo", "getent", "id", "ifquery", "ls", "ping", "printenv", "readlink"}
-_READ |= {"rpm", "sha256sum", "ss", "stat", "test", "true", "uname", "which"}
+_READ = {
+    "base64",
+    "cat",
+    "df",
+    "dpkg-query",
+    "echo",
+    "getent",
+    "head",
+    "id",
+    "ifquery",
+    "ls",
+    "ping",
+    "printenv",
+    "readlink",
+}
+_READ |= {"head", "rpm", "sha256sum", "ss", "stat", "test", "true", "uname", "which"}
 _SCRIPTS = frozenset(("vmmigrate-queue-list", "vmmigrate-queue-look", "vmmigrate-queue-pack"))  # of ours, by name
 _SIMPLE = re.compile(r"[^;&|<>$`(){}\n]+")  # one command, and no redirection
 
@@ -62,9 +76,16 @@ def _query(words: list[str]) -> bool:
     return bool(given) and all(each.upper().startswith("SELECT ") for each in given)
 
 
+def _behind(before: int) -> Callable[[list[str]], bool]:
+    """Of a program that runs another one, which stands behind so many words."""
+    return lambda words: len(words) > before and _only_reads(words[before:])
+
+
 _JUDGES: dict[str, Callable[[list[str]], bool]] = {
     "sh": _script,
     "psql": _query,
+    "runuser": lambda words: words[:1] == ["-u"] and words[2:3] == ["--"] and _behind(3)(words),
+    "timeout": _behind(1),
     "hostname": lambda words: not words,
     "ip": lambda words: "show" in words,
     "nmcli": lambda words: "show" in words,

@@ -23,7 +23,7 @@ PHASES = (READING, ACCOUNTS, SWITCHING, GOING_BACK)
 # Where a gateway as installed has them; another path of main.cf or server.xml is one more of each of the four.
 FILES = ("/etc/tomcat9/server.xml", "/usr/share/djigzo-web/ssl/sslCertificate.p12", "/etc/postfix/tls.pem")
 MAPS = ("/etc/postfix/header_checks", "/etc/postfix/smtp_client_passwd")  # another that main.cf names is one more line
-HOMES = ("/root", "/home/sa")  # of whoever logs in; of another account its home is one more
+HOMES = {"root": "/root", "sa": "/home/sa"}  # of whoever logs in; of another account its home is one more
 _RULES, _CONSOLE_RULES = (f"{firewall.RUN_FOLDER}/{name}.nft" for name in ("intake", "console"))
 
 
@@ -57,8 +57,8 @@ def _reading() -> Iterator[Privilege]:
     for path in MAPS:
         yield Privilege(READING, "whether the new gateway has that map", maps.question(path))
     yield Privilege(READING, "at which ports it listens", listeners.QUESTION)
-    for home in HOMES:
-        yield Privilege(READING, "which keys may log in there", authorized.question(home))
+    for name, home in HOMES.items():
+        yield Privilege(READING, "which keys may log in there", authorized.question(name, home))
     for kind in hostkeys.KINDS:
         keys = "the gateway's identity over SSH"
         yield Privilege(READING, "its SSH host keys", hostkeys.question(kind), gives=keys)

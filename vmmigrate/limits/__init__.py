@@ -158,6 +158,13 @@ MAIN_CF_ASKED = Limit(
     "steps",
     "each default costs a command",
 )
+AUTHORIZED_KEYS = Limit(
+    "the authorized_keys of an account; of a longer file nothing is taken, and that is said",
+    "a guest",
+    1 << 18,
+    "bytes",
+    "three hundred keys of RSA; the account may make it a link to a device",
+)
 SERVERS_ASKED = Limit(
     "servers that the settings name and that are asked whether they answer",
     "a new guest",

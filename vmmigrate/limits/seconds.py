@@ -66,3 +66,10 @@ KEY_OPENING = Limit(
 PASSWORD_COMMAND = Limit(
     "a command that prints a password", "the workstation", 300, "seconds", "it may ask a person for another one"
 )
+AUTHORIZED = Limit(
+    "the same, until it is read",
+    "a guest",
+    10,
+    "seconds",
+    "the account may make it a pipe that nobody writes to",
+)

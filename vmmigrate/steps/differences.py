@@ -41,7 +41,8 @@ def _ask_ahead(old: LookingShell, new: LookingShell) -> None:
     new.ahead(maps.SETTINGS, listeners.QUESTION, transports.SERVICES, authorized.ACCOUNTS, user="root")
     paths = maps.named(old)
     for shell, homes in _homes(old, new):
-        shell.ahead(*map(maps.question, paths), *map(authorized.question, homes.values()), user="root")
+        of_keys = (authorized.question(name, home) for name, home in homes.items())
+        shell.ahead(*map(maps.question, paths), *of_keys, user="root")
 
 
 def drift(run: Run, shell: LookingShell | None = None) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What two gateways do not share: maps, keys that may log in, ports at which they listen, what SMTP offers."""
 
+import shlex
+
 import pytest
 from scripted_shell import ScriptedShell
 
@@ -63,9 +65,8 @@ def test_keys_of_people_are_compared_without_options_and_comments() -> None:
         "nobody:x:65534:65534::/nonexistent:/bin/sh\nweb:x:1001:1001::/home/web:/usr/sbin/nologin\nodd:x:x:1::/h:/bin/sh\n"
     )
     assert authorized.homes(passwd) == {"root": "/root", "sa": "/home/sa"}
-    shell = ScriptedShell(
-        {"cat /root/.ssh/authorized_keys": f'command="ls # all",no-pty {KEY} one\n# {OTHER} two\n', "cat /h/.ssh/x": 1}
-    )
+    asked = shlex.join(authorized.question("root", "/root"))
+    shell = ScriptedShell({asked: f'command="ls # all",no-pty {KEY} one\n# {OTHER} two\n', "cat /h/.ssh/x": 1})
     assert authorized.keys(shell, {"root": "/root"}) == {"root": frozenset({KEY})}
     old, new = {"root": frozenset({KEY}), "sa": frozenset({OTHER})}, {"root": frozenset({KEY, OTHER})}
     assert list(authorized.differing(old, new)) == ["root: 1 key only in the new one", "sa: 1 key missing"]

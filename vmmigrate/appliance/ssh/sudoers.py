@@ -9,6 +9,7 @@ _IN_SBIN = (
     "postconf",
     "postqueue",
     "postsuper",
+    "runuser",
     "nft",
     "iptables",
     "ip6tables",

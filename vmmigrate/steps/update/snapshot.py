@@ -8,17 +8,20 @@ and does not go back by it.
 
 from collections.abc import Iterator
 
-from hypervisors import Problem, VmRef
+from hypervisors import Problem, VmRef, in_one_line
 from vmmigrate.appliance.net import firewall
+from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.units import boot_id
-from vmmigrate.errors import NeedsAttention
+from vmmigrate.errors import ApplianceError, NeedsAttention
 from vmmigrate.findings import Check, Checks, Verdict
+from vmmigrate.reading import whole
 from vmmigrate.run.stage import Run
 from vmmigrate.steps.update.facts import HostSnapshot, Installing, OpenedHost
 from vmmigrate.steps.update.host import plan_of, shell_of
 from vmmigrate.updating import machine
 
 _CLOCK = ("date", "+%s")
+_SHOWN = 100  # characters
 _OFF = 2.0  # seconds: less is what the way there takes
 
 
@@ -33,10 +36,22 @@ def do(run: Run) -> None:
     checks.refuse_if_failed()
     release(run)
     shell.run(("sync",), user="root")
-    ahead = float(shell.run(_CLOCK).stdout) - run.wall()
+    ahead = _clock(shell) - run.wall()
     run.learn(HostSnapshot(_next_name(run), boot_id(shell, user="root"), ahead))
     said = f"before the update of {shell.host}, by vmmigrate run {run.run_id}, which removes it"
     machine.snapshots_of(run.hypervisor).create_snapshot(vm, run.facts.of(HostSnapshot).name, said)
+
+
+def _clock(shell: Shell) -> int:
+    """Raises ApplianceError."""
+    said = shell.run(_CLOCK).stdout
+    seconds = whole(said.strip())
+    if seconds is None:
+        hint = "set its clock by hand, then run this again: date -u -s TIME"
+        raise ApplianceError(
+            f"{shell.host}: `{' '.join(_CLOCK)}` prints no time: {in_one_line(said)[:_SHOWN]}", hint=hint
+        )
+    return seconds
 
 
 def _next_name(run: Run) -> str:
@@ -128,6 +143,6 @@ def _go_back(run: Run, vm: VmRef, known: HostSnapshot) -> None:
 def _set_clock(run: Run, ahead: float) -> None:
     """It stands where the snapshot was made; a time daemon may take hours for a jump of minutes."""
     shell = shell_of(run)
-    behind = run.wall() + ahead - float(shell.run(_CLOCK).stdout)
+    behind = run.wall() + ahead - _clock(shell)
     if abs(behind) > _OFF:
         shell.run(("date", "-u", "-s", f"@{run.wall() + ahead:.0f}"), user="root")
