@@ -26,6 +26,7 @@ from vmmigrate.appliance.tls import placing
 from vmmigrate.appliance.tls.handshake import Expected, served
 from vmmigrate.cli import app
 from vmmigrate.commands.process import Session
+from vmmigrate.settings.load import own_file
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,9 @@ def cli(tmp_path: Path, old: Guest, new: Guest, monkeypatch: pytest.MonkeyPatch)
         f'[{side}.ssh]\nport = {SSH_PORT}\nhost_key = "{fingerprint(guest.machine.root)}"\n'
         for side, guest in (("old", old), ("new", new))
     )
-    (tmp_path / "vmmigrate.toml").write_text(f"old.smtp_port = {SMTP_PORT}\nlimits.restart = 2\n{sides}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    own_file().parent.mkdir(parents=True)  # one of the current folder would not be given these passwords
+    own_file().write_text(f"old.smtp_port = {SMTP_PORT}\nlimits.restart = 2\n{sides}")
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers, umask = [signal.getsignal(number) for number in numbers], os.umask(0o022)
     yield lambda *words: CliRunner().invoke(app, ["tls", *words])
@@ -260,7 +263,7 @@ def jump(tmp_path: Path, cli: Cli) -> Iterator[RealSshd]:
     with running(tmp_path / "jump", "LogLevel DEBUG", authorized=public(key)) as sshd:
         url = f"ssh://{USER}@{sshd.address}:{sshd.port}"
         via = f'old.via = {{ url = "{url}", key_file = "{key}", host_key = "{sshd.host_key.strip()}" }}\n'
-        toml = tmp_path / "vmmigrate.toml"
+        toml = own_file()
         toml.write_text(via + toml.read_text())
         yield sshd
 
@@ -270,7 +273,7 @@ def test_show_through_the_jump_host_of_a_side(cli: Cli, old: Guest, jump: RealSs
     where = f"{old.address}:8443"
     straight = cli("show", where, "--json")
     assert "direct-tcpip" not in jump.log
-    (tmp_path / "vmmigrate.toml").rename(tmp_path / "other.toml")
+    own_file().rename(tmp_path / "other.toml")
     seen = cli("show", where, "--json", "--via", "old", "--config", "other.toml")
     assert (seen.exit_code, seen.stderr) == (0, "")
     assert json.loads(seen.stdout) == json.loads(straight.stdout)
@@ -283,7 +286,7 @@ def test_a_jump_host_that_is_not_reached_is_told_once(cli: Cli, old: Guest, jump
     jump.process.wait()
     failed = cli("show", old.address, "--via", "old")
     assert failed.exit_code == 2
-    message, hint = failed.stderr.partition("\n")[2].split("\n  → ")
+    message, hint = failed.stderr.split("\n  → ")
     assert message.startswith(f"error: no SSH session with the jump host {jump.address}:{jump.port}: ")
     assert message.count("jump host") == 1
     assert hint.startswith("check old.via.url, ")
@@ -292,10 +295,9 @@ def test_a_jump_host_that_is_not_reached_is_told_once(cli: Cli, old: Guest, jump
 def test_a_side_without_a_jump_host_is_refused(cli: Cli, old: Guest) -> None:
     refused = cli("show", old.address, "--via", "new")
     assert refused.exit_code == 2
-    said = refused.stderr.partition("\n")[2]
-    assert said.startswith("error: new.via is not set, so there is no jump host to go through\n  → set it: ")
+    assert refused.stderr.startswith("error: new.via is not set, so there is no jump host to go through\n  → set it: ")
     assert "give old or new" in cli("show", old.address, "--via", "jump.example.test").stderr
-    assert "goes with --via" in cli("show", old.address, "--config", "vmmigrate.toml").stderr
+    assert "goes with --via" in cli("show", old.address, "--config", str(own_file())).stderr
 
 
 @pytest.mark.parametrize("at", [1, 2])

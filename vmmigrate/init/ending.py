@@ -65,7 +65,8 @@ def next_commands(old: str, file: Path, has_backup: bool, chosen: Sources) -> It
     """The next commands."""
     for line in chosen.left:
         yield f"first: {line}"
-    more = "" if file.absolute() == default_file().absolute() else f" --config {shlex.quote(str(file))}"
+    found = file.absolute() == default_file().absolute() and not chosen.stored
+    more = "" if found else f" --config {shlex.quote(str(file))}"
     more += "" if has_backup else " --backup-file FILE"
     vm = shlex.quote(old)
     yield f"next: vmmigrate plan {vm} IMAGE{more}    checks everything, changes nothing"

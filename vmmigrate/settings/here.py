@@ -1,8 +1,9 @@
-"""The configuration file of the current folder: read where nobody else can have put it there; it starts nothing."""
+"""The configuration file of the current folder: not where others can have put it there; it uses nothing stored."""
 
 import grp
 import os
 import pwd
+import re
 import shlex
 import stat
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ from typing import Any
 from vmmigrate.errors import UsageProblem
 
 HERE = Path("vmmigrate.toml")
+_SOURCES = ("command", "env", "file", "keyring")  # of secrets; and the file of a backup
+_IS_SECRET = re.compile(r"VMMIGRATE_(?:(?!__).)+_(?:PASSWORD|PASSPHRASE)")
 
 
 def refuse_foreign(path: Path) -> None:
@@ -25,12 +28,16 @@ def refuse_foreign(path: Path) -> None:
             )
 
 
-def refuse_programs(path: Path, data: Mapping[str, Any], own: Path) -> None:
-    """Raises UsageProblem where it names a program: a folder that was unpacked or copied brings its file along."""
-    named = ", ".join(_programs(data, ()))
+def refuse_secrets(path: Path, data: Mapping[str, Any], environ: Mapping[str, str], own: Path) -> None:
+    """Raises UsageProblem where what is stored would go to the machines that it names, or a program would be started.
+
+    A folder that was unpacked or copied brings its file along: what a person types goes where the question says.
+    """
+    named = ", ".join((*_sources(data, ()), *filter(_IS_SECRET.fullmatch, environ)))
     if named:
         raise UsageProblem(
-            f"{path.absolute()} names a program to run ({named}), and was found in the current folder only",
+            f"{path.absolute()} was found in the current folder only, and would say where passwords, files or programs"
+            f" of yours are used ({named})",
             hint=f"if you trust it: --config {shlex.quote(str(path.absolute()))}; your own is {own}",
         )
 
@@ -62,10 +69,10 @@ def _is_private(group: int) -> bool:
     return found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
 
 
-def _programs(data: object, path: tuple[str, ...]) -> Iterator[str]:
-    """The paths of all settings called `command`: only sources of secrets have one."""
+def _sources(data: object, path: tuple[str, ...]) -> Iterator[str]:
+    """The paths of all settings by which something of this workstation is read, sent, or started."""
     for name, value in data.items() if isinstance(data, Mapping) else ():
-        if name == "command":
+        if name in _SOURCES:
             yield ".".join((*path, name))
         else:
-            yield from _programs(value, (*path, str(name)))
+            yield from _sources(value, (*path, str(name)))

@@ -13,7 +13,7 @@ from vmmigrate import limits, reading
 from vmmigrate.errors import UsageProblem
 from vmmigrate.invalid import plain
 from vmmigrate.settings.given import NO_FILE, Given
-from vmmigrate.settings.here import HERE, refuse_foreign, refuse_programs
+from vmmigrate.settings.here import HERE, refuse_foreign, refuse_secrets
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.sources import SOURCE, TEXT
 
@@ -33,7 +33,7 @@ def read_given(file: Path | None, environ: Mapping[str, str]) -> Given:
     path = chosen(file)
     read = _read_toml(path) if file not in (None, NO_FILE) or (file is None and path.exists()) else {}
     if file is None and path == HERE:
-        refuse_programs(path, read, own_file())
+        refuse_secrets(path, read, environ, own_file())
     return Given(str(path.absolute()) if read else "", _merged(read, _from_environment(environ)))
 
 

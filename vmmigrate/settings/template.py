@@ -19,7 +19,7 @@ default, or an example if the text says what happens when it is left out.
 
 The file is vmmigrate.toml in the current folder, else in ~/.config/vmmigrate. Each setting is a variable too \
 (old.ssh.port: {ENV_PREFIX}OLD__SSH__PORT), and the common ones are options. An option overrides a variable, a \
-variable overrides the file.
+variable overrides the file. One in the current folder that names a source of a password is given with --config.
 
 `vmmigrate init OLD` asks for what is needed, tries it and writes this file.
 

@@ -1,4 +1,4 @@
-"""The configuration file of the current folder: only where nobody else can have put it there, and it starts nothing."""
+"""The configuration file of the current folder: not where others can have put it there; it sends nothing stored."""
 
 import os
 from pathlib import Path
@@ -83,12 +83,38 @@ def test_a_link_counts_by_what_it_leads_to(folder: Path, tmp_path: Path) -> None
     _refused(folder, f"{open_to_all} can be written by everybody")
 
 
-def test_it_names_no_program(folder: Path) -> None:
-    (folder / "vmmigrate.toml").write_text(_COMMAND)
-    with pytest.raises(UsageProblem, match=r"names a program to run \(old.ssh.key_passphrase.command\)") as refused:
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (_COMMAND, "old.ssh.key_passphrase.command"),
+        ('old.ssh.password = { file = "/root/mailgw.sa" }', "old.ssh.password.file"),
+        ('old.console.password = { env = "AWS_SECRET_ACCESS_KEY" }', "old.console.password.env"),
+        ('hypervisor.password = { keyring = "vmmigrate-mailgw/hypervisor.password" }', "hypervisor.password.keyring"),
+        ('new.properties."sa.password" = { file = "/etc/shadow" }', "new.properties.sa.password.file"),
+        ('backup.file = "/root/of-another.backup"', "backup.file"),
+    ],
+)
+def test_it_sends_nothing_that_is_stored_and_starts_nothing(folder: Path, text: str, named: str) -> None:
+    (folder / "vmmigrate.toml").write_text(text)
+    with pytest.raises(UsageProblem, match=rf"was found in the current folder only.* \({named}\)") as refused:
         load(None, {}, {})
     assert f"--config {folder}/vmmigrate.toml" in refused.value.hint
-    assert load(folder / "vmmigrate.toml", {}, {}).old.ssh.key_passphrase  # named: it is trusted
+    load(folder / "vmmigrate.toml", {}, {})  # named: it is trusted
+
+
+@pytest.mark.parametrize("variable", ["VMMIGRATE_OLD_SSH_PASSWORD", "VMMIGRATE_NEW_VIA_KEY_PASSPHRASE"])
+def test_nor_what_the_environment_has(folder: Path, variable: str) -> None:
+    (folder / "vmmigrate.toml").write_text('old.address = "198.51.100.66"\n')
+    with pytest.raises(UsageProblem, match=variable):
+        load(None, {}, {variable: "secret"})
+    assert load(folder / "vmmigrate.toml", {}, {variable: "secret"}).old.address
+    (folder / "vmmigrate.toml").unlink()
+    load(None, {}, {variable: "secret"})
+
+
+def test_what_is_typed_goes_where_the_question_says(folder: Path) -> None:
+    (folder / "vmmigrate.toml").write_text("old.ssh.password = { prompt = true }\n")
+    assert load(None, {}, {"VMMIGRATE_OLD__SSH__PORT": "22"}).old.ssh.password
 
 
 def test_the_users_own_file_may(folder: Path, tmp_path: Path) -> None:
