@@ -159,6 +159,9 @@ SSH_OUTPUT = Limit(
     "bytes",
     "the longest honest one is the listing of a queue",
 )
+SFTP_NAMES = Limit(
+    "the names in a folder of a Hyper-V host", "a hypervisor", 50_000, "things", "a home folder has some dozen"
+)
 SSH_GREETING = Limit(
     "the lines before a server's first packet", "the network", 1 << 16, "bytes", "a legal notice has a page"
 )

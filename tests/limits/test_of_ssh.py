@@ -5,7 +5,9 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import paramiko
@@ -16,6 +18,7 @@ from hypervisors.wire.allowance import Allowance
 from hypervisors.wire.ssh import (
     BrokeOff,
     Connection,
+    Files,
     Login,
     SshServer,
     TooMuch,
@@ -63,6 +66,22 @@ def test_a_log_in_that_stalls(begin: bytes, piece: bytes) -> None:
 def test_a_greeting_or_a_packet_of_any_size_is_not_read(begin: bytes, words: str) -> None:
     with serving(dripping(begin, b"x")) as port, pytest.raises(Unreachable, match=words):
         host_key_seen("127.0.0.1", port, timeout=5)
+
+
+@twin("SFTP_NAMES")
+def test_a_folder_whose_names_never_end() -> None:
+    taken = count()
+
+    class Client:
+        def listdir_iter(self, path: str, read_aheads: int) -> Iterator[SimpleNamespace]:
+            for number in taken:
+                yield SimpleNamespace(filename=f"{path}{number}", st_mtime=None)
+
+    channel = SimpleNamespace(closed=False, get_transport=lambda: SimpleNamespace(close=lambda: None))
+    files = Files(Client(), channel, 60.0)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="it lists more than 50000 names"):
+        files.listed(".")
+    assert next(taken) == most("SFTP_NAMES") + 1
 
 
 def _packet(payload: bytes) -> bytes:

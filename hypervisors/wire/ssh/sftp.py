@@ -1,18 +1,21 @@
 """Files over SFTP: small ones at once, a large one in a stream."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import paramiko
 
-from hypervisors.limits import SSH_TRANSFER
+from hypervisors.limits import SFTP_NAMES, SSH_TRANSFER
 from hypervisors.wire.allowance import Allowance
 from hypervisors.wire.ssh.breaking import broke_off
 from hypervisors.wire.ssh.execution import ended
 
 _PIECE = 1 << 18
 _LONGEST = SSH_TRANSFER.most
+_MOST_NAMES = SFTP_NAMES.most
 
 
 def opened(transport: paramiko.Transport, quiet: float) -> "Files":
@@ -69,7 +72,10 @@ class Files:
     def listed(self, path: str) -> list[tuple[str, float]]:
         """The names in a folder, and when each was changed (Unix seconds)."""
         with self._within():
-            return [(each.filename, float(each.st_mtime or 0)) for each in self._client.listdir_attr(path)]
+            found = list(islice(self._client.listdir_iter(path, read_aheads=1), _MOST_NAMES + 1))
+        if len(found) > _MOST_NAMES:
+            raise OSError(errno.EOVERFLOW, f"it lists more than {_MOST_NAMES} names", path)
+        return [(each.filename, float(each.st_mtime or 0)) for each in found]
 
     @contextmanager
     def _within(self, allowed: Allowance | None = None) -> Iterator[None]:
