@@ -1,5 +1,6 @@
 """A real Tomcat 9 serves what is written, and the key that we say it would; skipped where none is installed."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from fixtures.ports import free_port
 from hypervisors import NotYet, Secret, wait_for
 from vmmigrate.appliance.family import Software, Units
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
-from vmmigrate.appliance.tls import stores
+from vmmigrate.appliance.tls import server_xml, stores
 from vmmigrate.appliance.tls.handshake import Offer, PortClosed, is_closed, served
 from vmmigrate.appliance.tls.keys import Pair, certificates_pem, chain_pem, to_pem
 from vmmigrate.appliance.tls.pkcs12 import Entry, is_old_way, write
@@ -64,8 +65,8 @@ class Disk:
 class Tomcat:
     """One Tomcat with a connector for each shape."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.ports = folder, dict[str, int]()
+    def __init__(self, folder: Path, encoding: str = "UTF-8") -> None:
+        self.folder, self.ports, self._encoding = folder, dict[str, int](), encoding
         self._connectors: list[str] = []
         for name in ("conf", "webapps", "temp", "work", "logs"):
             (folder / name).mkdir()
@@ -74,12 +75,15 @@ class Tomcat:
         inside = "".join(f"<Certificate {each}/>" for each in certificates)
         self.add_connector(shape, "", f"<SSLHostConfig>{inside}</SSLHostConfig>")
 
-    def add_connector(self, shape: str, attributes: str, hosts: str = "") -> None:
+    def add_connector(self, shape: str, attributes: str, hosts: str = "", within: str = "{}") -> None:
+        """`within`: what stands around it."""
         self.ports[shape] = free_port()
-        self._connectors.append(f'<Connector port="{self.ports[shape]}" {NIO} {attributes}>{hosts}</Connector>')
+        made = f'<Connector port="{self.ports[shape]}" {NIO} {attributes}>{hosts}</Connector>'
+        self._connectors.append(within.format(made))
         engine = '<Engine name="Catalina" defaultHost="localhost"><Host name="localhost" appBase="webapps"/></Engine>'
         service = f'<Service name="Catalina">{"".join(self._connectors)}{engine}</Service>'
-        self.server_xml.write_text(f'<Server port="-1">{service}</Server>')
+        head = f'<?xml version="1.0" encoding="{self._encoding}"?>\n'
+        self.server_xml.write_text(f'{head}<Server port="-1">{service}</Server>', encoding=self._encoding)
 
     @property
     def server_xml(self) -> Path:
@@ -107,7 +111,8 @@ class Tomcat:
         path = ":".join(map(str, JARS))
         base = [f"-Dcatalina.{name}={self.folder}" for name in ("base", "home")]
         words = ["java", "-cp", path, *base, "-Xmx128m", "org.apache.catalina.startup.Bootstrap", "start"]
-        return subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder)
+        environ = {**os.environ, "LC_ALL": "C.UTF-8"}  # else Java opens no file whose name is not ASCII
+        return subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder, env=environ)
 
     def shown(self, shape: str, offer: Offer = Offer.ANY) -> x509.Certificate:
         return self.shown_chain(shape, offer)[0]
@@ -270,3 +275,41 @@ def test_tomcat_reads_no_such_key(tomcat: Tomcat, shape: str) -> None:
     """Why none is written: its connector does not start, while the others do."""
     tomcat.shown("first of two")
     assert is_closed("127.0.0.1", tomcat.ports[shape])
+
+
+PASSED_OVER = {  # what stands around a connector
+    "put out of use": "<Off>{}</Off>",
+    "a service put out of use": "<Off><Service>{}</Service></Off>",
+    "in a host": '<Engine name="E" defaultHost="l">{}</Engine>',
+}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tomcat]:
+    """In Shift_JIS, where the second byte of its file's name is a backslash of ASCII."""
+    made = Tomcat(tmp_path_factory.mktemp("other"), "Shift_JIS")
+    (made.folder / "conf" / "catalina.properties").write_text(STOCK_PROPERTIES)
+    path = made.folder / "ソ.pem"
+    path.write_bytes(to_pem(FIRST))
+    host = pem_host(path)
+    for shape, within in PASSED_OVER.items():
+        made.add_connector(shape, "", host, within)
+    inside = "<Off><SSLHostConfig><Certificate certificateFile='/nowhere'/></SSLHostConfig></Off>"
+    made.add_connector("live", "", inside + host)
+    running = made.start()
+    yield made
+    running.terminate()
+    running.wait()
+
+
+def test_it_is_served_as_it_is_read_in_the_encoding_that_it_declares(other: Tomcat) -> None:
+    assert [each.leaf for each in other.pairs("live")] == [FIRST.leaf]
+    assert other.shown("live") == FIRST.leaf
+
+
+@pytest.mark.parametrize("shape", PASSED_OVER)
+def test_tomcat_passes_over_what_is_not_read(other: Tomcat, shape: str) -> None:
+    other.shown("live")
+    assert is_closed("127.0.0.1", other.ports[shape])
+    disk = Disk(other.server_xml)
+    assert tuple(server_xml.ports(disk, SOFTWARE)) == (other.ports["live"],)  # type: ignore[arg-type]
