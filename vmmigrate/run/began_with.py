@@ -38,7 +38,7 @@ def plan_of(rundir: RunDir, itinerary: Itinerary, state: RunState, *, whatever: 
         return plan
 
     def by_journal() -> Plan:
-        plan: Plan = _parsed(rundir.journal, state.plan, itinerary.read_plan)
+        plan: Plan = _parsed(rundir.journal, state.plan, lambda text: itinerary.read_plan(_whole(text, state)))
         return plan
 
     return _else_copied(rundir.plan, by_file, by_journal if state.plan else None, whatever=whatever)
@@ -70,6 +70,13 @@ def _else_copied(
             damaged.hint += f"; without {path.name} the copy in the journal is used"
             raise
         return by_copy(), f"{damaged}; the copy in the journal is used"
+
+
+def _whole(plan: str, state: RunState) -> str:
+    """Raises ValueError."""
+    if _digest(plan) != state.plan_sha256:
+        raise ValueError("it is not the plan with which the run began")
+    return plan
 
 
 def _digest(text: str) -> str:

@@ -383,6 +383,9 @@ def test_a_record_that_cannot_be_read_is_damage_with_its_number(
     ("changes", "words"),
     [
         ({"steps": None}, "record 0 (run) cannot be read"),
+        ({"plan": ["{}"]}, "record 0 (run) cannot be read: 'plan' is not text"),
+        ({"settings": "{}"}, "record 0 (run) cannot be read"),
+        ({"settings": [["limits", 5]]}, "record 0 (run) cannot be read"),
         ({"steps": [{"name": "claim"}]}, "record 0 (run) lacks 'phase'"),
         ({"steps": [{"name": "claim", "phase": "prepare", "title": 5}]}, "record 0 (run) cannot be read: 'title'"),
         ({"run_id": 5}, "record 0 (run) cannot be read: 'run_id'"),

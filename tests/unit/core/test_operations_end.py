@@ -1,5 +1,6 @@
 """How a recorded run is taken up again, and how it ends: what is refused, what is dropped, what is told."""
 
+import json
 import re
 import resource
 from collections.abc import Callable, Iterator
@@ -414,6 +415,19 @@ def test_the_copies_in_the_journal_are_enough_for_a_way_back(
     for path, text in zip((rundir.plan, rundir.settings), said, strict=True):
         assert text.startswith(str(path))
         assert text.endswith("; the copy in the journal is used")
+
+
+@pytest.mark.parametrize("copy", ["{", "[]", "another", "\ud800"])
+def test_a_copy_of_another_plan_is_none(tmp_path: Path, tiny: TinyHypervisor, copy: str) -> None:
+    rundir = record(tmp_path, "r1", [])
+    first = json.loads(rundir.journal.read_bytes())
+    first["plan"] = first["plan"].replace("192.0.2.10", "192.0.2.11") if copy == "another" else copy
+    rundir.journal.write_text(json.dumps(first) + "\n")
+    rundir.plan.unlink()
+    for act in (operations.resume, operations.rollback, known_runs.status):
+        with pytest.raises(JournalDamaged, match=r"journal\.jsonl does not have what this version reads there"):
+            act("r1", parts(tmp_path, tiny))
+    assert tiny.calls == []
 
 
 def test_the_copy_of_the_settings_has_nothing_private(tmp_path: Path) -> None:
