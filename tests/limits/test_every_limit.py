@@ -17,9 +17,12 @@ SOURCES = {
     if path.name != "limits.py"
 }
 # Words that name a bound. What only shortens a message is called _SHOWN, _WIDTH, _WORDS, …
-_OWN = re.compile(r"^(_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX)(?:_\w+)?|\w*_?LIMIT) = (?!.*\.most$)", re.MULTILINE)
+_OWN = re.compile(
+    r"^(_?(?:MOST|LARGEST|LONGEST|DEEPEST|MAX|PATIENCE)(?:_\w+)?|\w*_?LIMIT) = (?!.*\.most$)", re.MULTILINE
+)
 _USED = re.compile(r"\b([A-Z][A-Z0-9_]+)(?:\.most\b|\))")
-# Of names that we make, of looks of our own, of what a hypervisor takes, of what is shown, of what counts as a label.
+# Of names that we make, of looks of our own and how long they wait, of what a hypervisor takes, of what is shown, of
+# what counts as a label.
 _NO_BOUNDS = {
     "hypervisors/hyperv/asking.py: _LONGEST_NAME",
     "hypervisors/hyperv/asking.py: _LONGEST_PATH",
@@ -29,6 +32,7 @@ _NO_BOUNDS = {
     "hypervisors/vmware/describing.py: _MOST_NICS",
     "hypervisors/vmware/empty_disks.py: _MOST_CONTROLLERS",
     "hypervisors/vmware/neighbours.py: _LONGEST",
+    "hypervisors/waiting.py: _PATIENCE",
     "vmmigrate/appliance/web/labels.py: _LONGEST",
     "vmmigrate/appliance/web/pages.py: _TEXT_LIMIT",
     "vmmigrate/appliance/web/reading.py: _TEXT_LIMIT",

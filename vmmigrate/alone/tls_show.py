@@ -15,12 +15,13 @@ from vmmigrate.appliance.tls.chains import check_public, name_of, names_of
 from vmmigrate.appliance.tls.handshake import STARTTLS_PORTS, TLS_PORTS, Offer, PortClosed, Served, served
 from vmmigrate.appliance.tls.keys import kind_of
 from vmmigrate.errors import BadKeys, UsageProblem
+from vmmigrate.limits.seconds import TLS_SHOWN
 from vmmigrate.parts import Parts, doors_of
 from vmmigrate.reading import whole
 from vmmigrate.settings.models import Settings
 
 _LONGEST = limits.SHOWN_CHAIN.most
-_PATIENCE = 5.0  # seconds for a connection or an answer
+_PATIENCE = TLS_SHOWN.most
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from hypervisors.wire import bracketed, plainly
 from vmmigrate.appliance.smtp import Smtp
 from vmmigrate.appliance.smtp_begun import IMPLICIT_TLS, begun
 from vmmigrate.appliance.tls.handshake import reading_context
+from vmmigrate.limits.seconds import SMTP_OFFERS
 from vmmigrate.offered import Offered
 from vmmigrate.reading import whole
 
 SUBMISSION = (IMPLICIT_TLS, 587)
 STRANGER = "postmaster@example.invalid"  # a domain that never is anybody's (RFC 2606)
-_PATIENCE = 10.0  # seconds: postscreen keeps a client that it does not know waiting for six
+_PATIENCE = SMTP_OFFERS.most
 
 
 def ask(host: str, port: int, recipients: Mapping[str, str], dial: Dial) -> Offered:

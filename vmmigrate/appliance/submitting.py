@@ -9,8 +9,9 @@ from hypervisors.wire import bracketed, plainly
 from vmmigrate.appliance.smtp import Smtp
 from vmmigrate.appliance.smtp_begun import begun
 from vmmigrate.appliance.tls.handshake import reading_context
+from vmmigrate.limits.seconds import SUBMITTING
 
-_PATIENCE = 30.0  # seconds: a filter may look at the message before it answers
+_PATIENCE = SUBMITTING.most
 _SHOWN = 200  # characters of an answer
 
 

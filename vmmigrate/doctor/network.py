@@ -10,8 +10,9 @@ from pathlib import Path
 from hypervisors import Hypervisor, Problem, check_url, without_secrets
 from vmmigrate.doctor.system import System
 from vmmigrate.findings import Finding, info, missing, warning
+from vmmigrate.limits.seconds import PROGRAM_ASKED
 
-_PATIENCE = 10.0  # seconds
+_PATIENCE = PROGRAM_ASKED.most
 
 
 def ssh_agent(path: str, environ: Mapping[str, str], system: System, *, needed: bool) -> Finding:

@@ -8,10 +8,11 @@ import subprocess
 from hypervisors import without_secrets
 from vmmigrate.doctor.system import System
 from vmmigrate.findings import Finding, info, missing, warning
+from vmmigrate.limits.seconds import PROGRAM_ASKED
 
 _OLDEST = (3, 11)
 _WANTED_FORMATS = ("qcow2", "raw", "vmdk")
-_PATIENCE = 30.0  # seconds
+_PATIENCE = PROGRAM_ASKED.most
 
 
 def python(version: tuple[int, ...]) -> Finding:

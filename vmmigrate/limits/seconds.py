@@ -73,3 +73,58 @@ AUTHORIZED = Limit(
     "seconds",
     "the account may make it a pipe that nobody writes to",
 )
+NETWORK_SET = Limit(
+    "a command that sets up a network",
+    "a guest",
+    120,
+    "seconds",
+    "ifdown waits for a DHCP client that is still looking for a server",
+)
+QUEUE_PROGRAM = Limit(
+    "one program about a whole queue", "a guest", 600, "seconds", "it writes that to the disk of a busy guest"
+)
+SMTP_OFFERS = Limit(
+    "an answer of an SMTP server that is asked what it offers",
+    "the network",
+    10,
+    "seconds",
+    "postscreen keeps a client that it does not know waiting for six",
+)
+SUBMITTING = Limit(
+    "an answer of an SMTP server that is handed a message",
+    "the network",
+    30,
+    "seconds",
+    "a filter may look at the message before it answers",
+)
+WATCHED_ANSWER = Limit(
+    "an answer of a service that is watched",
+    "the network",
+    7,
+    "seconds",
+    "a second more than postscreen takes",
+)
+TLS_SEEN = Limit(
+    "a handshake with a gateway's port, to compare what it shows", "a guest", 10, "seconds", "postscreen takes six"
+)
+TLS_SHOWN = Limit(
+    "a connection, or an answer, of a port whose certificate is shown",
+    "the network",
+    5,
+    "seconds",
+    "five ports are asked one after the other, and a person waits",
+)
+GUEST_FILES = Limit(
+    "files on their way to a guest, or a password that is changed there",
+    "a guest",
+    60,
+    "seconds",
+    "an emulated guest takes its time to hash",
+)
+PROGRAM_ASKED = Limit(
+    "an answer of one of the workstation's own programs: `ip` or `nmcli`, or another Python",
+    "the workstation",
+    30,
+    "seconds",
+    "a Python with many packages, on a cold disk",
+)

@@ -9,10 +9,10 @@ from vmmigrate.appliance import mail
 from vmmigrate.appliance.smtp_begun import IMPLICIT_TLS
 from vmmigrate.appliance.tls.handshake import served
 from vmmigrate.errors import UsageProblem
+from vmmigrate.limits.seconds import WATCHED_ANSWER
 from vmmigrate.reading import whole
 
-# postscreen keeps a client that it does not know waiting for six seconds (postscreen_greet_wait) before it greets
-PATIENCE = 7.0  # seconds
+PATIENCE = WATCHED_ANSWER.most
 OFTEN, RARELY = 0.25, 2.0  # seconds between two questions: a greeting costs a gateway little, a handshake more
 
 Ask = Callable[[str, int, float, Dial], str]

@@ -14,6 +14,7 @@ from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
 from vmmigrate.errors import CommandFailed
 from vmmigrate.limits import INTERFACES_DEPTH
+from vmmigrate.limits.seconds import NETWORK_SET
 
 MAIN = "/etc/network/interfaces"
 _FOLDER = "/etc/network/interfaces.d"
@@ -21,7 +22,7 @@ _VOLATILE = ("/run/", "/var/run/")  # made again at each boot, by a cloud image'
 _LISTING = ("ls", "-1", _FOLDER)
 QUESTIONS = (question("ifup"), _LISTING)
 _META = FileMeta("0644", "root", "root")
-_PATIENCE = 120.0  # seconds: ifdown waits for a DHCP client that is still looking for a server
+_PATIENCE = NETWORK_SET.most
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _DEPTH = INTERFACES_DEPTH.most
 

@@ -11,6 +11,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import networkd
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import question, which
+from vmmigrate.limits.seconds import NETWORK_SET
 
 PATH = "/etc/netplan/zz-vmmigrate.yaml"  # of files that speak of the same thing the last one counts
 STAGING_PATH = "/etc/netplan/91-vmmigrate-staging.yaml"
@@ -26,7 +27,7 @@ OTHERS = (
 )
 QUESTIONS = (question("netplan"), _LISTING)
 _META = FileMeta("0600", "root", "root")
-_PATIENCE = 120.0
+_PATIENCE = NETWORK_SET.most
 
 
 def present(shell: Shell) -> bool:

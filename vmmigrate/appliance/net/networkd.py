@@ -6,6 +6,7 @@ from vmmigrate.addressing import CidrAddress, LiveNic, Route
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import resolving
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
+from vmmigrate.limits.seconds import NETWORK_SET
 
 FOLDER = "/etc/systemd/network"
 _FOLDERS = (FOLDER, "/run/systemd/network", "/usr/lib/systemd/network", "/usr/local/lib/systemd/network")
@@ -17,7 +18,7 @@ NAMES = ("00-vmmigrate-live", "!00-vmmigrate-live")  # the second where the imag
 _ONLINE = "RequiredForOnline=no-carrier"
 _STAGING = f"{FOLDER}/zz-vmmigrate-staging.network"
 META = FileMeta("0644", "root", "root")
-_PATIENCE = 120.0
+_PATIENCE = NETWORK_SET.most
 
 
 def present(shell: Shell) -> bool:

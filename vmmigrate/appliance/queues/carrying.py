@@ -14,11 +14,12 @@ from vmmigrate.appliance.queues import listing, programs
 from vmmigrate.appliance.queues.listing import HOLD, Message
 from vmmigrate.appliance.queues.passing import QueueFiles
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import QUEUE_PROGRAM
 
 _UNIT = "postfix"
 STOP, START, STATE = (("systemctl", verb, _UNIT) for verb in ("stop", "start", "is-active"))
 _HOLD_ALL = ("postsuper", "-h", "ALL")
-_PATIENCE = 600.0  # seconds for one program: it writes a whole queue to a busy guest's disk
+_PATIENCE = QUEUE_PROGRAM.most
 MAILDROP = "maildrop"
 COPIED, OWN = f"{programs.FOLDER}/copied", f"{programs.FOLDER}/own"
 _LOGS = ("defer", "bounce", "trace")

@@ -4,8 +4,9 @@ import re
 
 from hypervisors import LoginRefused, Secret, in_one_line
 from hypervisors.wire.ssh import Answers, Connection, Questions, TooMuch, Unanswerable, Unfinished
+from vmmigrate.limits.seconds import GUEST_FILES
 
-_PATIENCE = 60.0  # seconds: an emulated guest takes its time to hash
+_PATIENCE = GUEST_FILES.most
 _SHOWN = 300  # characters
 _EXPIRED = re.compile(
     r"password (has |is )?expired|expired password|password change required|(required to|must) change your password",

@@ -17,12 +17,13 @@ from vmmigrate.appliance.ssh import installing, streaming, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Proof, Session, by_its_key, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import GUEST_FILES
 
 # Where only root makes anything: keys in memory (older systems have no /run), a queue on the disk.
 _KEYS, _MUCH = "/var/run", "/var/lib"
 _INCOMING = "vmmigrate-in"
 SEEN_AS = ("printenv", "SSH_CONNECTION")
-_PATIENCE = 60.0  # seconds for files on their way
+_PATIENCE = GUEST_FILES.most
 Hears = Callable[[str, str], None]  # of what may change the guest, and how it ended
 
 

@@ -10,8 +10,9 @@ from vmmigrate.appliance.tls.chains import name_of
 from vmmigrate.appliance.tls.handshake import STARTTLS_PORTS, TLS_PORTS, Served, served
 from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, warning
+from vmmigrate.limits.seconds import TLS_SEEN
 
-_PATIENCE = 10.0  # seconds; postscreen lets a new client wait for six
+_PATIENCE = TLS_SEEN.most
 
 
 def otherwise(host: str, bundle: TlsBundle, dial: Dial) -> tuple[Finding, ...]:
