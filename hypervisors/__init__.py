@@ -33,7 +33,7 @@ from hypervisors.formats.encodings import declared_text
 from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.limits import LIMITS, Limit
 from hypervisors.limits import in_module as limits_in
-from hypervisors.port import GuestAgent, Hypervisor, Probed, Probes, Rename, Snapshots, VappProperties
+from hypervisors.port import GuestAgent, GuestCommands, Hypervisor, Probed, Probes, Rename, Snapshots, VappProperties
 from hypervisors.quiet import unwarned
 from hypervisors.secrets import Secret, redacted, without_secrets
 from hypervisors.trust import TlsTrust, fingerprint_of, normal_fingerprint
@@ -52,6 +52,7 @@ from hypervisors.types import (
     Probe,
     Progress,
     ProgressListener,
+    Ran,
     Snapshot,
     Store,
     VmRef,
@@ -83,6 +84,7 @@ __all__ = [
     "Extent",
     "Fate",
     "GuestAgent",
+    "GuestCommands",
     "Holder",
     "Hypervisor",
     "HypervisorError",
@@ -113,6 +115,7 @@ __all__ = [
     "Problem",
     "Progress",
     "ProgressListener",
+    "Ran",
     "Rename",
     "Secret",
     "Snapshot",

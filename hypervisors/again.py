@@ -39,6 +39,7 @@ REPEATABLE = {
     "set_notes": f"{_SETS}; over what was read, or over what it wrote itself",
     "shut_down": "a guest that is asked twice shuts down once; one that is off is not asked",
     "deploy": "by tag and name: what the call before left is completed or removed first, a complete one is returned",
+    "run_in_guest": "what it is given may run twice, as the port asks of its callers",
     "destroy": "by tag: it does nothing where the machine is gone",
 }
 

@@ -79,6 +79,13 @@ AGENT_PIECES = Limit(
     "the answers that one file comes in", "a new guest", 1 << 10, "steps", "a file of /proc comes in pieces of 1 KiB"
 )
 AGENT = Limit("one answer of the guest agent", "a new guest", 5, "seconds", "it answers from memory")
+AGENT_OUTPUT = Limit(
+    "what one command through the guest agent prints",
+    "a new guest",
+    4 << 20,
+    "bytes",
+    "the files that are looked at have a few KiB",
+)
 AGENT_TOTAL = Limit(
     "a file through the guest agent, from its opening to its end", "a new guest", 60, "seconds", "a file has a few KiB"
 )

@@ -1,5 +1,6 @@
 """The port: what every hypervisor adapter promises, and the optional abilities beside it."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from hypervisors.carried import Carried
@@ -14,6 +15,7 @@ from hypervisors.types import (
     PowerState,
     Probe,
     ProgressListener,
+    Ran,
     Snapshot,
     Store,
     VmRef,
@@ -138,6 +140,21 @@ class GuestAgent(Protocol):
 
     def read_guest_file(self, vm: VmRef, path: str) -> bytes:
         """A small file (up to 1 MiB) of the guest. Raises NotFound, NotSupported (no agent)."""
+
+
+@runtime_checkable
+class GuestCommands(GuestAgent, Protocol):
+    """An ability some adapters have: commands in the guest, as its root, without any network.
+
+    It is for guests of our own: whoever made a machine may isolate it so before its cable is plugged in.
+    """
+
+    def run_in_guest(
+        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+    ) -> Ran:
+        """Run a command to its end; `given` is its standard input. Raises NotOurs, TimedOut, NotSupported (no agent, or
+        one that runs no commands). A call whose answer was lost may have run it: give commands that may run twice.
+        """
 
 
 @runtime_checkable

@@ -120,6 +120,15 @@ class Inventory:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """A command that a guest's agent ran, at its end: what it printed, what it said besides."""
+
+    status: int
+    out: bytes
+    error: bytes
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """`taken`: Unix seconds by the hypervisor's clock, 0.0: not said. `memory`: with the guest's memory.
 

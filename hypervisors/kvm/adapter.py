@@ -1,6 +1,6 @@
 """The port over libvirt: qemu:///system, qemu:///session, qemu+ssh://…, and test:///… for tests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 import libvirt
@@ -9,7 +9,19 @@ from hypervisors import limits, refusals
 from hypervisors.access import Access
 from hypervisors.carried import Carried
 from hypervisors.errors import Problem
-from hypervisors.kvm import deploying, guest, holding, nics, pools, power, reading, removing, renaming, snapshots
+from hypervisors.kvm import (
+    commanding,
+    deploying,
+    guest,
+    holding,
+    nics,
+    pools,
+    power,
+    reading,
+    removing,
+    renaming,
+    snapshots,
+)
 from hypervisors.kvm.deadline import each_within
 from hypervisors.kvm.faults import broke_off, door, has_code
 from hypervisors.kvm.session import (
@@ -32,6 +44,7 @@ from hypervisors.types import (
     Network,
     PowerState,
     ProgressListener,
+    Ran,
     Snapshot,
     Store,
     VmRef,
@@ -48,7 +61,7 @@ def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
 
 @each_within(_LONGEST, but=("deploy", "shut_down", "create_snapshot", "revert_snapshot", "remove_snapshot"))
 class KvmHypervisor:
-    """One connection to a libvirt daemon; the abilities GuestAgent, Rename and Snapshots are among its methods."""
+    """One connection to a libvirt daemon; the abilities GuestCommands, Rename and Snapshots are among its methods."""
 
     renames_running = False
     settling = 2.0  # between look and write are two calls
@@ -203,6 +216,14 @@ class KvmHypervisor:
 
     def read_guest_file(self, vm: VmRef, path: str) -> bytes:
         return guest.read_file(self._session.domain(vm), path)
+
+    def run_in_guest(
+        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+    ) -> Ran:
+        domain = self._session.domain(vm)
+        with door(f"guest agent of {vm.name}"):
+            require_ours(domain, run_id)
+        return commanding.run(domain, argv, given, timeout)
 
 
 def _disk(session: Session, domain: libvirt.virDomain, disk: ET.Element) -> Disk:

@@ -31,7 +31,7 @@ NO_ANSWER = (
 def answers(domain: libvirt.virDomain) -> bool:
     """Whether the agent answers a ping now. Raises Unreachable if the host does not."""
     try:
-        _ask(domain, "guest-ping")
+        ask(domain, "guest-ping")
     except libvirt.libvirtError as error:
         if has_code(error, *NO_ANSWER):
             return False
@@ -56,12 +56,12 @@ def _opened(domain: libvirt.virDomain, path: str) -> Iterator[int]:
     try:
         yield handle
     finally:
-        _ask(domain, "guest-file-close", handle=handle)
+        ask(domain, "guest-file-close", handle=handle)
 
 
 def _open(domain: libvirt.virDomain, path: str) -> int:
     try:
-        return int(_ask(domain, "guest-file-open", path=path, mode="r"))
+        return int(ask(domain, "guest-file-open", path=path, mode="r"))
     except libvirt.libvirtError as error:
         if has_code(error, *NO_ANSWER):
             raise NO_AGENT.kind(f"guest agent of {domain.name()}: {error}", hint=NO_AGENT.hint) from error
@@ -80,7 +80,7 @@ def _pieces(domain: libvirt.virDomain, handle: int) -> Iterator[bytes]:
             return
         if monotonic() > ends:
             break
-        answer = _ask(domain, "guest-file-read", handle=handle, count=_PIECE)
+        answer = ask(domain, "guest-file-read", handle=handle, count=_PIECE)
         piece = base64.b64decode(answer["buf-b64"])
         total += len(piece)
         yield piece
@@ -91,7 +91,8 @@ def _pieces(domain: libvirt.virDomain, handle: int) -> Iterator[bytes]:
     )
 
 
-def _ask(domain: libvirt.virDomain, command: str, **arguments: Any) -> Any:
+def ask(domain: libvirt.virDomain, command: str, **arguments: Any) -> Any:
+    """What it returns to one command of its protocol. Raises libvirtError."""
     request = json.dumps({"execute": command, "arguments": arguments})
     said = libvirt_qemu.qemuAgentCommand(domain, request, _TIMEOUT, 0)
     try:

@@ -15,6 +15,7 @@ from hypervisors import (
     Changed,
     Fate,
     GuestAgent,
+    GuestCommands,
     Holder,
     HypervisorError,
     NameTaken,
@@ -486,6 +487,20 @@ class TestGuests:
         assert world.hypervisor.agent_answers(world.old) is False
         with pytest.raises(NotSupported):
             world.hypervisor.read_guest_file(world.old, "/etc/hostname")
+
+    def test_only_a_guest_of_ours_is_given_commands(self, world: World) -> None:
+        world.needs("an agent")
+        assert isinstance(world.hypervisor, GuestCommands)
+        with pytest.raises(NotOurs):
+            world.hypervisor.run_in_guest(world.old, ("true",), RUN)
+
+    def test_one_of_ours_that_does_not_answer_runs_none(self, world: World) -> None:
+        world.needs("an agent", "deploy")
+        ours = world.hypervisor.deploy(world.spec(), no_progress)
+        with pytest.raises(NotOurs):
+            world.hypervisor.run_in_guest(ours, ("true",), OTHER_RUN)
+        with pytest.raises(NotSupported):
+            world.hypervisor.run_in_guest(ours, ("true",), RUN)
 
 
 class TestAbilities:

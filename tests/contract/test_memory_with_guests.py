@@ -101,3 +101,13 @@ def test_a_destroyed_machine_leaves_the_lab_as_it_was(lab: ProcessLab, hyperviso
     assert (lab.folder / "hypervisor.json").read_text() == before
     assert [path.name for path in (lab.folder / "vms").iterdir()] == [lab.old_id]
     assert not answers(f"{lab.staging_net}100", lab.ssh_port)
+
+
+def test_a_guest_of_ours_runs_commands_as_root_without_a_network(lab: ProcessLab, hypervisor: MemoryHypervisor) -> None:
+    vm = deployed(lab, hypervisor)
+    for mac in (OLD_MAC, NEW_MAC):
+        hypervisor.set_nic(vm, mac, link_up=False)
+    ran = hypervisor.run_in_guest(vm, ("sh", "-c", "read -r l; echo $l"), "run1", given=b"said\n")
+    assert (ran.status, ran.out) == (0, b"said\n")
+    assert hypervisor.run_in_guest(vm, ("cat", "/etc/shadow"), "run1").status == 0
+    assert hypervisor.run_in_guest(vm, ("false",), "run1").status == 1

@@ -14,7 +14,7 @@ from asn1crypto import pkcs12 as asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from hypervisors import HypervisorError, Secret, Unreachable
-from hypervisors.kvm import guest
+from hypervisors.kvm import commanding, guest
 from hypervisors.wire.ssh import execution
 from tests.integration.odd_sshd import OddSshd
 from tests.limits.twin import Endless, most, steps, twin
@@ -293,6 +293,21 @@ def test_an_agent_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
         guest.read_file(SimpleNamespace(name=lambda: "mailgw"), "/etc/os-release")  # type: ignore[arg-type]
     assert len(asked) <= 3 + most("AGENT_TOTAL") // (most("AGENT") - 1)
     assert "guest-file-close" in asked[-1]
+
+
+@twin("AGENT_OUTPUT")
+def test_what_a_command_through_the_agent_prints_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortened: the agent itself gives up to sixteen MiB."""
+    monkeypatch.setattr(commanding, "_MOST", 1 << 16)
+
+    def command(domain: object, request: str, timeout: int, flags: int) -> str:
+        if "exec-status" not in request:
+            return '{"return": {"pid": 7}}'
+        return f'{{"return": {{"exited": true, "exitcode": 0, "out-data": "{"QUFB" * (1 << 15)}"}}}}'
+
+    monkeypatch.setattr(guest.libvirt_qemu, "qemuAgentCommand", command)
+    with pytest.raises(HypervisorError, match="printed more than"):
+        commanding.run(SimpleNamespace(name=lambda: "mailgw"), ("yes",), b"", 5.0)  # type: ignore[arg-type]
 
 
 # ---- Tomcat --------------------------------------------------------------------------------------------------

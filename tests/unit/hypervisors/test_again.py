@@ -13,6 +13,7 @@ from hypervisors import (
     Cancelled,
     Clock,
     GuestAgent,
+    GuestCommands,
     Hypervisor,
     LoginRefused,
     Network,
@@ -30,7 +31,7 @@ from hypervisors import (
 from hypervisors.again import REPEATABLE
 
 MAC = "52:54:00:00:00:01"
-PORT = (Hypervisor, GuestAgent, Probed, Rename, Snapshots, VappProperties)
+PORT = (Hypervisor, GuestCommands, Probed, Rename, Snapshots, VappProperties)
 
 
 class Moved:
