@@ -96,6 +96,7 @@ _JUDGES: dict[str, Callable[[list[str]], bool]] = {
     "nft": _begins_with("list"),
     "iptables": _begins_with("-S", "-C", "-L"),
     "ip6tables": _begins_with("-S", "-C", "-L"),
+    "sysctl": lambda words: words[:1] == ["-a"] and not any(word == "-w" or "=" in word for word in words),
     "systemctl": _begins_with("is-active", "is-enabled", "show", "cat", "list-units", "list-unit-files", "status"),
     "networkctl": _begins_with("status", "list"),
     "resolvectl": _begins_with("status", "domain", "dns"),

@@ -12,7 +12,7 @@ from vmmigrate.appliance.net.resolving import Resolvers
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
 
-_ADDRESSES = ("ip", "-json", "address", "show")
+ADDRESSES = ("ip", "-json", "address", "show")
 _ROUTES = {4: ("ip", "-json", "route", "show"), 6: ("ip", "-6", "-json", "route", "show")}
 _LINKS = ("ip", "-details", "-json", "link", "show")
 _RULES = {4: ("ip", "-json", "rule", "show"), 6: ("ip", "-6", "-json", "rule", "show")}
@@ -25,7 +25,7 @@ _USUAL_METRIC = {4: 0, 6: 1024}
 _FLAGS = {"onlink", "linkdown", "dead", "pervasive", "offload", "rt_offload", "trap", "rt_trap"}
 _USUAL = {"dst", "gateway", "dev", "protocol", "scope", "prefsrc", "metric", "flags", "type", "pref", "table"}
 _USUAL |= {"nexthops", "expires", "metrics", "hoplimit", "error", "nhid", "weight"}
-QUESTIONS = (_ROUTES[4], _ADDRESSES, _LINKS, _ROUTES[6], *_RULES.values())
+QUESTIONS = (_ROUTES[4], ADDRESSES, _LINKS, _ROUTES[6], *_RULES.values())
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,16 @@ def interfaces(shell: Shell, *, detailed: bool = True) -> tuple[Interface, ...]:
     """All but the loopback. What is not `detailed` costs one question less, and has no kinds."""
     found = _json(shell, _LINKS, needed=False) if detailed else None
     details = {str(entry.get("ifname")): entry for entry in found or ()}
-    listed = _json(shell, _ADDRESSES) or ()
-    with _parsing(shell, _ADDRESSES):
+    listed = _json(shell, ADDRESSES) or ()
+    with _parsing(shell, ADDRESSES):
         entries = [entry for entry in listed if _is_ethernet(entry)]
         return tuple(_interface(entry, details.get(entry["ifname"])) for entry in entries)
 
 
 def no_cards(shell: Shell) -> tuple[Interface, ...]:
     """Those with addresses of the whole world that `interfaces` leaves out."""
-    listed = _json(shell, _ADDRESSES) or ()
-    with _parsing(shell, _ADDRESSES):
+    listed = _json(shell, ADDRESSES) or ()
+    with _parsing(shell, ADDRESSES):
         found = [Interface(entry["ifname"], "", _all_held(entry)) for entry in listed if not _is_ethernet(entry)]
     return tuple(each for each in found if each.held)
 

@@ -45,20 +45,23 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
     crash in between leaves the NIC down, and the next call goes through all of it again.
     """
     before = _files(look)
-    wanted = _wanted(before, live)
-    changed = {path: text for path, text in wanted.items() if text != before.get(path)}
+    changed = _changed(before, live, stanza(live))
     resolvers = tuple(resolving.set_where_no_stack_does(look, live.addressing))
     if not changed and not resolvers and in_force:
         return
-    # Debian brings a hot-plugged NIC up by this unit, which may still be asking for a lease.
-    stop = ("systemctl", "stop", f"ifup@{live.name}.service")
-    downs = [("ifdown", "--force", name) for name in dict.fromkeys((live.device, live.name))]
-    ask_all(shell, (stop, *downs), user="root", timeout=2 * _PATIENCE)
-    files = [NewFile(path, _bytes(text), look.file_meta(path) or _META) for path, text in changed.items()]
+    _take_down(shell, live)
+    files = _files_of(look, changed)
     if files or resolvers:
         shell.install(*files, *resolvers, folders=tuple({str(PurePosixPath(each.path).parent) for each in resolvers}))
     for name in dict.fromkeys((live.name, live.device)):
         shell.run(("ifup", name), user="root", timeout=_PATIENCE)
+
+
+def _take_down(shell: Shell, live: LiveNic) -> None:
+    """Debian brings a hot-plugged NIC up by a unit that may still be asking for a lease."""
+    stop = ("systemctl", "stop", f"ifup@{live.name}.service")
+    downs = [("ifdown", "--force", name) for name in dict.fromkeys((live.device, live.name))]
+    ask_all(shell, (stop, *downs), user="root", timeout=2 * _PATIENCE)
 
 
 def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
@@ -88,6 +91,14 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
     text += f"\n\nallow-hotplug {interface}\niface {interface} {'inet6 auto' if ipv6 else 'inet dhcp'}\n"
     shell.install(NewFile(MAIN, _bytes(text), look.file_meta(MAIN) or _META))
     return True
+
+
+def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
+    """Without any stanza for that NIC, whose DHCP client ends; whether there was one."""
+    if changed := _changed(_files(look), nic, ""):
+        _take_down(shell, nic)
+        shell.install(*_files_of(look, changed))
+    return bool(changed)
 
 
 def stanza(live: LiveNic) -> str:
@@ -154,8 +165,16 @@ def _resolvers(live: LiveNic) -> Iterator[str]:
         yield f"dns-search {' '.join(live.addressing.search)}"
 
 
-def _wanted(before: dict[str, str], live: LiveNic) -> dict[str, str]:
-    """Every file without that NIC, and ours at the end of the first. What is made again at each boot is taken over."""
+def _changed(before: dict[str, str], live: LiveNic, own: str) -> dict[str, str]:
+    return {path: text for path, text in _wanted(before, live, own).items() if text != before.get(path)}
+
+
+def _files_of(look: LookingShell, texts: dict[str, str]) -> list[NewFile]:
+    return [NewFile(path, _bytes(text), look.file_meta(path) or _META) for path, text in texts.items()]
+
+
+def _wanted(before: dict[str, str], live: LiveNic, own: str) -> dict[str, str]:
+    """Every file without that NIC, and `own` at the end of the first. What is made again at each boot is taken over."""
     going = interfaces_file.over_it(before.values(), live)
     wanted = {path: interfaces_file.without(text, live, going) for path, text in before.items()}
     lasting = {path: text for path, text in wanted.items() if not path.startswith(_VOLATILE)}
@@ -163,7 +182,7 @@ def _wanted(before: dict[str, str], live: LiveNic) -> dict[str, str]:
     if len(lasting) != len(wanted):
         lasting = {path: _without_volatile(text) for path, text in lasting.items()}
     main = [lasting.get(MAIN, "").rstrip("\n"), *(text.rstrip("\n") for text in taken_over)]
-    lasting[MAIN] = "\n\n".join([*main, stanza(live)])
+    lasting[MAIN] = "\n\n".join([*main, own]) if own else "\n\n".join(main) + "\n"
     return lasting
 
 

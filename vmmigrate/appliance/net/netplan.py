@@ -109,6 +109,11 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
     return True
 
 
+def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
+    """By systemd-networkd, which reads what netplan makes: its own file goes first. Whether that was new."""
+    return networkd.leave(shell, look, nic)
+
+
 def document(live: LiveNic, own: str = IDS[0]) -> str:
     """JSON, which is YAML."""
     nic: dict[str, object] = {"match": {"macaddress": live.mac}, "renderer": "networkd", "optional": True}

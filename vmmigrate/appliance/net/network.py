@@ -49,12 +49,13 @@ class Stack:
     configure: Callable[[Shell, LookingShell, LiveNic, bool], None]
     prove: Callable[[Shell, LiveNic], Iterator[str]]
     keep_dhcp: Callable[..., bool]
+    leave: Callable[[Shell, LookingShell, LiveNic], bool]
 
 
-IFUPDOWN = Stack("ifupdown", ifupdown.configure, ifupdown.prove, ifupdown.keep_dhcp)
-NETPLAN = Stack("netplan", netplan.configure, netplan.prove, netplan.keep_dhcp)
-NETWORKMANAGER = Stack("NetworkManager", networkmanager.configure, networkmanager.prove, networkmanager.keep_dhcp)
-NETWORKD = Stack("systemd-networkd", networkd.configure, networkd.prove, networkd.keep_dhcp)
+IFUPDOWN, NETPLAN, NETWORKMANAGER, NETWORKD = (
+    Stack(name, module.configure, module.prove, module.keep_dhcp, module.leave)
+    for name, module in zip(("ifupdown", "netplan", "NetworkManager", "systemd-networkd"), _STACKS, strict=True)
+)
 
 
 def read_network(shell: Shell) -> GuestNetwork:
@@ -167,6 +168,14 @@ def keep_dhcp(shell: Shell, look: LookingShell, mac: str) -> bool:
     """
     name = interface_of(look, mac)
     return stack_of(look, name).keep_dhcp(shell, look, name, ipv6=":" in _our_way(look))
+
+
+def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
+    """Have the guest's own stack configure that NIC no more, now and after a boot. Whether anything was changed.
+
+    `look`: by `look_at`.
+    """
+    return stack_of(look, nic.name).leave(shell, look, nic)
 
 
 def announce(shell: Shell, mac: str, peer: str) -> None:

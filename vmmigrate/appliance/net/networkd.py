@@ -12,6 +12,7 @@ FOLDER = "/etc/systemd/network"
 _FOLDERS = (FOLDER, "/run/systemd/network", "/usr/lib/systemd/network", "/usr/local/lib/systemd/network")
 _ACTIVE = ("systemctl", "is-active", "systemd-networkd")
 QUESTIONS = (_ACTIVE, *(("ls", "-1", folder) for folder in _FOLDERS))
+_LEFT = ("00-vmmigrate-beside", "!00-vmmigrate-beside")  # a NIC that it leaves alone
 NAMES = ("00-vmmigrate-live", "!00-vmmigrate-live")  # the second where the image has one before the first
 # Else the unit that waits for the network at each boot waits two minutes, and all mail services behind it: for a NIC
 # that has no link until the switch, or, where no NIC is required at all, for one that is.
@@ -77,6 +78,17 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
     return True
 
 
+def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
+    """Have it leave that NIC alone, by a file that goes before all others, netplan's too; whether that was new."""
+    name = _LEFT[NAMES.index(first(look))]
+    path, text = f"{FOLDER}/{name}.network", f"[Match]\nMACAddress={nic.mac}\nType=ether\n\n[Link]\nUnmanaged=yes\n"
+    if look.file_meta(path) is not None and look.read_file(path) == text.encode():
+        return False
+    shell.install(NewFile(path, text.encode(), META))
+    apply(shell, nic)
+    return True
+
+
 def first(look: LookingShell) -> str:
     """The name, without its ending, that goes before every .network file of the image."""
     return NAMES[0] if all(name > f"{NAMES[0]}.network" for name in files_of_others(look)) else NAMES[1]
@@ -85,7 +97,8 @@ def first(look: LookingShell) -> str:
 def files_of_others(look: LookingShell) -> tuple[str, ...]:
     """The names of the .network files that are not ours."""
     listed = {name for folder in _FOLDERS for name in look.run(("ls", "-1", folder), check=False).stdout.splitlines()}
-    return tuple(name for name in listed if name.endswith(".network") and "vmmigrate-live" not in name)
+    ours = ("vmmigrate-live", "vmmigrate-beside")
+    return tuple(name for name in listed if name.endswith(".network") and not any(each in name for each in ours))
 
 
 def documents(live: LiveNic, name: str) -> dict[str, str]:

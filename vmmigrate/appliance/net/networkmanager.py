@@ -13,6 +13,7 @@ _RENDERED = ("ls", "-1", "/run/NetworkManager/system-connections")
 QUESTIONS = (_ACTIVE, _RENDERED)
 PROFILE, VLAN_PROFILE = "vmmigrate-live", "vmmigrate-live-vlan"
 CONF = "/etc/NetworkManager/conf.d/zz-vmmigrate.conf"
+_LEFT = "/etc/NetworkManager/conf.d/zz-vmmigrate-beside.conf"  # a NIC that it leaves alone
 HIGHEST = 999  # of autoconnect-priority
 _META = FileMeta("0644", "root", "root")
 LISTING = ("nmcli", "-t", "-f", "UUID,AUTOCONNECT-PRIORITY,TYPE,SLAVE,NAME", "connection", "show")
@@ -64,6 +65,16 @@ def prove(shell: Shell, live: LiveNic) -> Iterator[str]:
 def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -> bool:
     """Nothing to do: NetworkManager asks for a lease on every NIC without a profile."""
     return False
+
+
+def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
+    """Have it leave that NIC alone; whether that was new. `managed=0` would give way to who activates a profile."""
+    text = f"[keyfile]\nunmanaged-devices+=interface-name:{nic.name};mac:{nic.mac}\n".encode()
+    new = look.file_meta(_LEFT) is None or look.read_file(_LEFT) != text
+    if new:
+        _configured(shell, NewFile(_LEFT, text, _META))
+    shell.run(("nmcli", "device", "set", nic.name, "managed", "no"), user="root", check=False)
+    return new
 
 
 def profiles(live: LiveNic) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -156,7 +167,11 @@ def _ignore_its_link(shell: Shell, look: LookingShell, live: LiveNic) -> None:
     text = f"[device-vmmigrate-live]\nmatch-device={match}\nignore-carrier=yes\n".encode()
     if look.file_meta(CONF) is not None and look.read_file(CONF) == text:
         return
-    shell.install(NewFile(CONF, text, _META), folders=("/etc/NetworkManager/conf.d",))
+    _configured(shell, NewFile(CONF, text, _META))
+
+
+def _configured(shell: Shell, file: NewFile) -> None:
+    shell.install(file, folders=("/etc/NetworkManager/conf.d",))
     reloaded = shell.run(("systemctl", "reload", "NetworkManager"), user="root", check=False)
     if reloaded.status != 0:
         raise ApplianceError(

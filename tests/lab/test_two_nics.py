@@ -1,0 +1,105 @@
+"""Two NICs of one guest on one LAN, judged by a real kernel: each answers for its own address, by its own MAC."""
+
+import os
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+from two_nics import DESK, FAR, GIVEN, LIVE, LIVE_MAC, OLD_MAC, ROUTER, STAGING_MAC, Lan
+from two_nics import lan as made
+
+from vmmigrate.appliance.net.beside import Beside, unit_text
+
+pytestmark = pytest.mark.lab
+STRICT = ("sysctl", "-q", "-w", "net/ipv4/conf/all/rp_filter=1")  # as RHEL has it
+NEAR = Beside(STAGING_MAC, LIVE_MAC, IPv4Address(GIVEN), IPv4Address(DESK))
+BEHIND = Beside(STAGING_MAC, LIVE_MAC, IPv4Address(GIVEN), IPv4Address(FAR), IPv4Address(ROUTER))
+
+
+@pytest.fixture
+def lan() -> Iterator[Lan]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with made() as there:
+        yield there
+
+
+def exec_lines(key: str, wanted: Beside) -> list[str]:
+    return re.findall(rf"^{key}=-?/bin/sh -c '(.*)'$", unit_text("eth1", "eth0", wanted), re.MULTILINE)
+
+
+def start(lan: Lan, wanted: Beside) -> None:
+    for line in exec_lines("ExecStart", wanted):
+        lan.within("guest", "sh", "-c", line)
+
+
+def switch(lan: Lan) -> None:
+    lan.plug("old", up=False)
+    lan.plug("live", up=True)
+
+
+def test_a_second_address_in_one_subnet_answers_for_the_live_one_too(lan: Lan) -> None:
+    """What the unit is for: this is a Linux guest as it comes."""
+    lan.within("guest", "ip", "address", "add", f"{GIVEN}/24", "dev", "eth1")
+    lan.within("guest", "ip", "link", "set", "eth1", "up")
+    assert lan.who_answers(LIVE) == [OLD_MAC, STAGING_MAC]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_before_the_switch_the_old_gateway_alone_answers_for_the_live_address(lan: Lan, strict: bool) -> None:
+    if strict:
+        lan.within("guest", *STRICT)
+    start(lan, NEAR)
+    assert lan.who_answers(LIVE) == [OLD_MAC]
+    assert lan.who_answers(GIVEN) == [STAGING_MAC]
+    assert lan.reaches("desk", GIVEN)
+    assert lan.reaches("desk", LIVE)
+    assert lan.known_mac(LIVE) == OLD_MAC
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_after_the_switch_each_address_is_known_by_its_own_mac(lan: Lan, strict: bool) -> None:
+    """And both are reached: what comes to the live one is answered by its own NIC, and its own way out is that one."""
+    if strict:
+        lan.within("guest", *STRICT)
+    start(lan, NEAR)
+    switch(lan)
+    assert lan.who_answers(LIVE) == [LIVE_MAC]
+    assert lan.who_answers(GIVEN) == [STAGING_MAC]
+    assert lan.reaches("desk", LIVE)
+    assert lan.reaches("desk", GIVEN)
+    assert lan.reaches("far", LIVE)
+    assert (lan.known_mac(LIVE), lan.known_mac(GIVEN)) == (LIVE_MAC, STAGING_MAC)
+    assert "dev eth0 src 192.0.2.10" in lan.within("guest", "ip", "route", "get", DESK)
+    assert "dev eth0 src 192.0.2.10" in lan.within("guest", "ip", "route", "get", FAR)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_workstation_behind_the_router_reaches_it_by_the_router(lan: Lan, strict: bool) -> None:
+    if strict:
+        lan.within("guest", *STRICT)
+    start(lan, BEHIND)
+    assert lan.reaches("far", GIVEN)
+    assert lan.who_answers(LIVE) == [OLD_MAC]
+    switch(lan)
+    assert lan.reaches("far", GIVEN)
+    assert lan.reaches("far", LIVE)
+
+
+def test_the_unit_stops_without_a_trace_and_starts_twice(lan: Lan) -> None:
+    for _ in range(2):
+        for line in exec_lines("ExecStartPre", NEAR):
+            lan.within("guest", "sh", "-c", line, check=False)
+        start(lan, NEAR)
+    assert lan.within("guest", "ip", "rule", "show").count(GIVEN) == 1
+    for line in exec_lines("ExecStop", NEAR):
+        lan.within("guest", "sh", "-c", line)
+    assert GIVEN not in lan.within("guest", "ip", "rule", "show") + lan.within("guest", "ip", "address", "show")
+    assert lan.within("guest", "sysctl", "-n", "net/ipv4/conf/eth0/arp_ignore") == "0\n"
+
+
+def test_nothing_of_ipv6_is_on_that_nic(lan: Lan) -> None:
+    """No router's advertisement gives it an address, and nobody is asked for one."""
+    start(lan, NEAR)
+    assert lan.within("guest", "ip", "-6", "address", "show", "dev", "eth1") == ""
