@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from hypervisors import Dial, Problem, TlsTrust, dial_straight
 from hypervisors.wire.ssh import Jump, Login, SshKey, SshServer
 from vmmigrate.appliance import consoles
+from vmmigrate.appliance.agent_shell import AgentShell, Execute
 from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.port import Account, Console, Shell
 from vmmigrate.appliance.profile import Profile, read_profile
@@ -97,6 +98,10 @@ class Side:
         )
         login = self._login("ssh", ssh)
         return SshShell(server, login, elsewhere, lambda what, ended: self._hears(what, ended), proof)
+
+    def by_agent(self, name: str, execute: Execute) -> Shell:
+        """A shell of its guest that needs no network, no account and no password."""
+        return AgentShell(name, execute, lambda what, ended: self._hears(what, ended))
 
     def software(self, shell: Shell) -> Software:
         """What is installed behind a shell: read once, because nothing here changes it."""

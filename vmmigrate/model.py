@@ -81,6 +81,7 @@ class Plan:
     restarts_for_name: bool = False  # for which the hypervisor wants the new VM to be off
     mail_queue: str = REFUSE  # as settings.mail.queue; a plan of an earlier version refuses
     run_id: str = ""  # of the run that it plans; a plan of an earlier version has none
+    same_lan: str = ""  # the new VM's own address on the live network, where it is prepared on that; in CIDR form
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from fixtures.appliance import seed
 from fixtures.model.host import Daemon, Hook, Line
 from fixtures.model.mount import PLACE
-from fixtures.model.world import ADDRESS, IMAGE, OLD_NAME, World
+from fixtures.model.world import ADDRESS, BESIDE, IMAGE, OLD_NAME, World
 from hypervisors import Cancelled, Clock, Pace, Problem
 from tests.faults.process import Desks, Killed, Process
 from vmmigrate import cutting_over, known_runs, migrating, operations
@@ -27,6 +27,7 @@ SECRETS = {
     "VMMIGRATE_NEW_CONSOLE_PASSWORD": seed.ADMIN_FRESH.password,
     "VMMIGRATE_NEW_SSH_PASSWORD": seed.SA_FRESH.password,
 }
+SAME_LAN = {"staging": "same-lan", "staging_address": BESIDE}
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Desk:
             {
                 "hypervisor": {"url": "memory:///", "store": "default"},
                 "old": {"address": ADDRESS, "ssh": {"host_key": self.world.host_key(self.world.old.id)}},
-                "new": {"staging": "staging"},
+                "new": SAME_LAN if self.world.same_lan else {"staging": "staging"},
                 "switch": {"accept": "main-cf,maps,first-password"},
                 # as long as the model's guests need, and not longer: each second is a look
                 "limits": {"boot": 60, "restart": 60, "drain": 12, "network": 30, "shutdown": 30, "answer": 10},
@@ -133,15 +134,16 @@ class Desk:
 
     # ---- the verbs -------------------------------------------------------------------------------------------
 
-    def _migrate(self, parts: Parts, verb: str = "migrate") -> str:
+    def _migrate(self, parts: Parts, verb: str = "migrate", *, same_lan: bool = False) -> str:
+        self.world.same_lan |= same_lan
         self.run_id = _run_id(self.world, self.name)
         return migrating.migrate(OLD_NAME, IMAGE, self.settings(), parts, run_id=self.run_id, yes=True, verb=verb)
 
-    def _prepare(self, parts: Parts) -> str:
-        return self._migrate(parts, "prepare")
+    def _prepare(self, parts: Parts, **options: Any) -> str:
+        return self._migrate(parts, "prepare", **options)
 
-    def _rehearse(self, parts: Parts) -> str:
-        return self._migrate(parts, "rehearse")
+    def _rehearse(self, parts: Parts, **options: Any) -> str:
+        return self._migrate(parts, "rehearse", **options)
 
     def _cutover(self, parts: Parts, budget: float | None = None) -> str:
         return cutting_over.cutover(self.run_id, parts, Terms(budget=budget), None)

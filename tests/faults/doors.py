@@ -15,7 +15,7 @@ from fixtures.appliance import accounts, hostkey
 from fixtures.appliance.commands import Caller, Given, run_line
 from fixtures.model.guest import Guest
 from fixtures.model.host import Hook, LostAnswer
-from fixtures.model.world import STAGING_NET, World
+from fixtures.model.world import World
 from hypervisors import LoginRefused, Secret, TlsTrust, Unreachable
 from hypervisors.wire import ssh
 from hypervisors.wire.ssh import BrokeOff, HostKey, Login, Output, SshServer
@@ -233,7 +233,7 @@ class Session:
         world = self._doors.world
         vm = next((vm for vm, guest in world.guests.items() if guest is self._guest), None)
         current = world.guest(vm) if vm else None
-        cut = world.staging_down and self._server.host.startswith(STAGING_NET)
+        cut = world.is_cut_off(self._server.host)
         if cut or current is not self._guest or self._server.host not in current.network.reachable():
             self._closed = True
             world.time.pass_by(60)

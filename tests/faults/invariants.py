@@ -14,6 +14,7 @@ from vmmigrate.events import DOWN, FLOWING, TWICE, RunEnded, Service
 if TYPE_CHECKING:
     from tests.faults.model import Model
 
+IN_THE_NEW = BY_HAND | {"flush-new", "clone-new", "clone-old"}
 Broken = tuple[str, str]  # which invariant, and what was seen
 
 
@@ -27,6 +28,19 @@ def comes_up_at_boot(world: World) -> list[str]:
         for vm, entry in world.vms.items()
         if entry["autostart"] and any(n["stored_link_up"] and n["mac"] == OLD_MAC for n in entry["nics"])
     ]
+
+
+def exposed(model: "Model") -> Iterator[Broken]:
+    """I12: a new VM on the live network hears nobody there but this workstation, as long as its live link is down. One
+    that was open before, or that somebody moved or logged in to, has what they left.
+    """
+    world = model.world
+    if not world.same_lan or IN_THE_NEW & set(model.moves.made):
+        return
+    for vm in world.new_vms():
+        model.was_live |= {vm} if world.plugged(vm) else set()
+        if vm not in model.was_live and world.is_exposed(vm):
+            yield "I12", f"{model.name(vm)} is heard by anybody on the live network"
 
 
 def foreign(world: World, ours: set[str]) -> str:

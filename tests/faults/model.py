@@ -61,6 +61,7 @@ class Model:
         self.on_effect: Callable[[int], None] = lambda number: None  # the worker's: where it copies itself
         self.ended: list[Ended] = []
         self.broken: list[Broken] = []
+        self.was_live: set[str] = set()  # new VMs whose live link was up
         self.story: list[str] = []
         self.end = ""  # how the run stands at last
         self.discarded = False  # what was in a VM, by somebody who asked for that
@@ -192,6 +193,7 @@ class Model:
             self.broken.append(("I1", f"two are plugged in with one identity after `{what}`"))
         if len(invariants.comes_up_at_boot(self.world)) > 1 and not self._boots_two:
             self.broken.append(("I1", f"a reboot of the host would bring back both after `{what}`"))
+        self.broken += invariants.exposed(self)
         if self._untagged_at <= self._began_at and self._foreign != invariants.foreign(self.world, self._ours):
             self.broken.append(("I5", f"`{what}` changed what is not ours"))
 
@@ -265,6 +267,8 @@ def _options(flags: list[str]) -> dict[str, Any]:
         named["scope"] = flags[flags.index("--scope") + 1]
     if "--budget" in flags:
         named["budget"] = float(flags[flags.index("--budget") + 1])
+    if "--same-lan" in flags:
+        named["same_lan"] = True
     if "--leave-mail" in flags:
         named["leave_behind"] = True
     if "--discard" in flags:

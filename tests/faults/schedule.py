@@ -123,7 +123,7 @@ def of_seed(seed: int, effects: int, live_from: int) -> Schedule:
     if seed % 5 == 0:
         return _in_a_window(seed, chance, live_from)
     begin = live_from if chance.random() < 0.6 else 1
-    first = Leg("migrate", (), tuple(_during(chance, chance.randint(begin, effects + 20))))
+    first = Leg(f"migrate{_where(seed)}", (), tuple(_during(chance, chance.randint(begin, effects + 20))))
     legs = [first]
     while len(legs) < 5 and chance.random() < 0.8:
         before = tuple(_move(chance, WORLD) for _ in range(chance.choice((0, 0, 1, 1, 2))))
@@ -132,11 +132,16 @@ def of_seed(seed: int, effects: int, live_from: int) -> Schedule:
     return Schedule(seed, tuple(legs))
 
 
+def _where(seed: int) -> str:
+    """Every seventh is a migration with one network for all."""
+    return " --same-lan" if seed % 7 == 0 else ""
+
+
 def _in_a_window(seed: int, chance: Random, live_from: int) -> Schedule:
     """Prepared or rehearsed; what moves meanwhile; then mostly a cutover."""
     verb = "rehearse" if chance.random() < 0.2 else "prepare"
     at = chance.randint(1, live_from) if chance.random() < 0.4 else live_from + 200
-    legs = [Leg(verb, (), tuple(_during(chance, at)))]
+    legs = [Leg(f"{verb}{_where(seed)}", (), tuple(_during(chance, at)))]
     while len(legs) < 5 and (len(legs) < 2 or chance.random() < 0.8):
         before = tuple(_move(chance, WORLD) for _ in range(chance.choice((0, 1, 1, 2))))
         during = tuple(_during(chance, chance.randint(1, 150))) if chance.random() < 0.7 else ()

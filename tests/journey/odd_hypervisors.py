@@ -7,14 +7,24 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fixtures.appliance import seed, state
 from fixtures.memory import Entry, MemoryHypervisor
-from hypervisors import DeploySpec, HypervisorError, Network, ProgressListener, Store, Unreachable, VmRef
+from hypervisors import (
+    DeploySpec,
+    HypervisorError,
+    Network,
+    NotSupported,
+    ProgressListener,
+    Ran,
+    Store,
+    Unreachable,
+    VmRef,
+)
 
 SETTERS = {
     "start",
@@ -42,6 +52,15 @@ class SilentAgent(MemoryHypervisor):
 
     def agent_answers(self, vm: VmRef) -> bool:
         return False
+
+
+class NoCommands(MemoryHypervisor):
+    """The image's guest agent may run no commands, as on RHEL."""
+
+    def run_in_guest(
+        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+    ) -> Ran:
+        raise NotSupported("guest-exec has been disabled", hint="permit it guest-exec")
 
 
 class DiesBeforePlugging(MemoryHypervisor):
@@ -275,7 +294,7 @@ class Hangs(MemoryHypervisor):
 _ALL = {
     kind.__name__: kind
     for kind in (
-        *(MemoryHypervisor, WithoutAgent, SilentAgent, DiesBeforePlugging, Buggy, CtrlC),
+        *(MemoryHypervisor, WithoutAgent, SilentAgent, NoCommands, DiesBeforePlugging, Buggy, CtrlC),
         *(LosesAnswers, AwayInTheSwitch, AwayForGood, ActsLate, FillsTheDisk, OtherCertificate, LeasesAnew),
         *(RenamesOff, Hangs, Watched),
     )

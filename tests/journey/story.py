@@ -107,6 +107,7 @@ class Story:
     secrets: dict[str, str] = field(init=False)
     hypervisor: str = "MemoryHypervisor"  # or an odd one's name
     only_port: int = 0  # the one that a command may connect to: a jump host's
+    standing: Mapping[str, Any] = field(default_factory=dict)  # settings of every command, by section
     clock: float = 0.0  # seconds by which somebody sets the wall clock forward as soon as the old VM is closed
 
     def __post_init__(self) -> None:
@@ -280,7 +281,7 @@ class Story:
             "outage": {"watch": False},  # it would be one more client of every guest
             "limits": {"drain": 0.3, "network": 20, "boot": 30, "restart": 30, "answer": 10},
         }
-        return merged(given, more)
+        return merged(merged(given, self.standing), more)
 
     def _vm(self, identity: str, vm: dict[str, Any]) -> dict[str, Any]:
         kept = ("power", "vcpus", "memory", "machine", "domain_type", "autostart", "complete", "booted")

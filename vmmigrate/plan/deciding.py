@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypervisors import Carried, DeploySpec
 from vmmigrate import properties
 from vmmigrate.model import Plan, Premise
-from vmmigrate.plan import gateway, image, placement
+from vmmigrate.plan import beside, gateway, image, placement
 from vmmigrate.plan.hypervisor import mac_by_hand, new_name, old_vm, retired_name
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.risks import insecure
@@ -37,7 +37,7 @@ def plan(look: Look) -> Plan:
         image=look.of(image.image),
         new_name=look.of(new_name),
         store=look.of(placement.store).name,
-        staging=look.of(placement.staging),
+        staging=look.of(placement.staging) or look.of(gateway.identity).network,
         staging_first=new.staging_first,
         vcpus=machine.vcpus,
         memory=machine.memory,
@@ -51,6 +51,7 @@ def plan(look: Look) -> Plan:
         restarts_for_name=not getattr(look.hypervisor, "renames_running", True),
         mail_queue=look.settings.mail.queue,
         run_id=look.run_id,
+        same_lan=look.of(beside.same_lan),
         insecure=insecure(look.settings),
         premises=tuple(Premise(name, value) for name, value in _premises(look)),
     )
@@ -69,7 +70,8 @@ def _premises(look: Look) -> Iterator[tuple[str, str]]:
     yield "new name", look.of(new_name)
     yield "renaming", look.of(retired_name) or "none"
     yield "pool", look.of(placement.store).name
-    yield "staging", f"{look.of(placement.staging)}{', first' if new.staging_first else ''}"
+    staging = look.of(placement.staging) or f"the live network, at {look.of(beside.same_lan)}"
+    yield "staging", f"{staging}{', first' if new.staging_first else ''}"
     yield "vCPUs", str(machine.vcpus)
     yield "memory", f"{machine.memory // 2**20} MiB"
     yield "firmware", machine.firmware

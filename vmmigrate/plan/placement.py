@@ -35,7 +35,8 @@ def _refuse_full(chosen: Store, size: int) -> None:
         )
 
 
-def staging(look: Look) -> Network:
+def staging(look: Look) -> Network | None:
+    """None: the live network itself."""
     networks = look.hypervisor.networks()
     wanted = look.settings.new.staging
     fitting = [each for each in networks if wanted and wanted in (each.name, str(each))]
@@ -50,12 +51,7 @@ def staging(look: Look) -> Network:
     if wanted and wanted.startswith("bridge:"):
         return Network(wanted.removeprefix("bridge:"), "bridge")
     if wanted == SAME_LAN:
-        raise PlanRefused(
-            "one network for staging and for the world is not supported: the new VM would answer there before it is"
-            " isolated, and for the live address beside the old one",
-            hint="make a network without an uplink on this hypervisor, name it with new.staging or --staging NETWORK,"
-            " and reach it through a host that is on both: new.via (docs/network.md)",
-        )
+        return None
     listed = ", ".join(map(str, networks)) or "none"
     what = f"no network {wanted!r}" if wanted else "no staging network is chosen"
     raise PlanRefused(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from vmmigrate.model import Plan
-from vmmigrate.plan import deciding, gateway, hypervisor, image, placement, probed, risks
+from vmmigrate.plan import beside, deciding, gateway, hypervisor, image, placement, probed, risks
 from vmmigrate.plan.look import Look
 from vmmigrate.plan.questions import Question, ask_all
 
@@ -17,6 +17,7 @@ FIRST = (
 )
 _GUEST = (gateway.software,)
 _KNOWN = (gateway.software, gateway.identity)
+_ON_LAN = (gateway.address, *_KNOWN)
 LOOKS = (
     Q("store", "Which store has room for the new disk?", placement.store),
     Q("staging", "Which network is staging?", placement.staging),
@@ -37,6 +38,7 @@ LOOKS = (
     Q("accounts", "Who logs in there, and is carried?", gateway.accounts, (*_GUEST, gateway.plainly)),
     Q("database", "Can its database be read?", gateway.database, _GUEST),
     Q("staging-is-live", "Is staging another network?", gateway.staging_is_not_live, (*_KNOWN, placement.staging)),
+    Q("same-lan", "Can it be prepared on the live network?", beside.same_lan, (*_ON_LAN, placement.staging)),
     Q("tls", "Can its certificates and keys be read, and used?", gateway.certificates, _KNOWN),
     Q("resolver", "Is it its own resolver?", gateway.resolver, (gateway.network,)),
     Q("seen-as", "As whom does the live network see us?", gateway.seen_as, _GUEST),

@@ -222,7 +222,7 @@ class NewSettings(Strict):
         examples=["staging"],
         default=None,
         description="A network that only this workstation reaches: the new VM is prepared over it."
-        " A host's bridge is bridge:NAME.",
+        " A host's bridge is bridge:NAME. With same-lan, on KVM: the live network itself, see docs/network.md.",
     )
     staging_first: bool = Field(
         default=False, description="Staging on the first NIC: for images that configure only that one."
@@ -230,7 +230,7 @@ class NewSettings(Strict):
     staging_address: Host | None = Field(
         examples=["198.51.100.10"],
         default=None,
-        description="Its address on staging. Left out: as the hypervisor reports it.",
+        description="Its address on staging. Left out: as the hypervisor reports it. With same-lan: one that is free.",
     )
     trust_staging: bool = Field(
         default=False, description="INSECURE: trust the new VM's SSH host key as seen on the staging network."

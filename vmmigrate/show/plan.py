@@ -19,7 +19,7 @@ def plan_lines(plan: Plan) -> list[str]:
         f"new image   {image.path} ({image.format}, {size(image.file_size)}, SHA-256 {image.sha256[:16]}…)",
         f"new VM      {plan.new_name}: {plan.vcpus} vCPU, {size(plan.memory)}, in pool {plan.store}"
         + (f", in folder {plan.folder}" if plan.folder else ""),
-        f"NICs        live on {identity.network} (unplugged until the switch), staging on {plan.staging}"
+        f"NICs        live on {identity.network} (unplugged until the switch), staging on {_staging(plan)}"
         + (", staging first" if plan.staging_first else ""),
     ]
     if plan.like_old is not None:
@@ -30,3 +30,7 @@ def plan_lines(plan: Plan) -> list[str]:
         lines.append(f"{finding.severity:<11} {finding.id}: {finding.seen}")
         lines += [f"            → {finding.remedy}"] if finding.remedy else []
     return lines + carried_lines(plan.carried)
+
+
+def _staging(plan: Plan) -> str:
+    return f"the same network, at {plan.same_lan}" if plan.same_lan else str(plan.staging)

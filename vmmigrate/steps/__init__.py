@@ -89,7 +89,7 @@ PREPARE = Phase(
             ready.do,
             GOES_WITH_VM,
             learns=(facts.NewGuest,),
-            needs=(facts.NewVm,),
+            needs=(facts.NewVm, facts.OldState),
             holds=ready.holds,
             remedy="see the new VM on its screen: does it boot, does it answer on the staging network?",
             changes=(Change("new", "started"),),

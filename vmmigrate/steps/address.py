@@ -8,12 +8,16 @@ from vmmigrate.appliance.net import network
 from vmmigrate.facts import NewVm
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
+from vmmigrate.steps import same_lan
 
 
 def do(run: Run) -> None:
     who, new, shell = run.plan.identity, run.facts.of(NewVm), run.new_shell
     look = network.look_at(shell)
-    if network.keep_dhcp(shell, look, new.staging_mac):
+    if run.plan.same_lan:
+        same_lan.set_up(run, shell)
+        look = network.look_at(shell)
+    elif network.keep_dhcp(shell, look, new.staging_mac):
         look = network.look_at(shell)
     network.configure_live(shell, look, new.live_mac, who.addressing, who.hostname, who.fqdn)
 

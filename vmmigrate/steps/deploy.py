@@ -71,9 +71,11 @@ def _check(run: Run, seen: str, verdict: Verdict) -> Check:
 
 
 def spec(plan: Plan, run_id: str, handed: Mapping[str, str | Secret]) -> DeploySpec:
-    """The live NIC has the plan's MAC and stays unplugged; staging is only for us. `handed`: vApp properties."""
+    """The live NIC has the plan's MAC and stays unplugged; staging is only for us: on the live network it is unplugged
+    too, until the guest is isolated. `handed`: vApp properties.
+    """
     live = NicSpec(plan.identity.network, plan.live_mac, link_up=False)
-    staging = NicSpec(plan.staging, None, link_up=True)
+    staging = NicSpec(plan.staging, None, link_up=not plan.same_lan)
     nics = (staging, live) if plan.staging_first else (live, staging)
     return DeploySpec(
         run_id=run_id,

@@ -28,8 +28,12 @@ def allowed(run: Run) -> tuple[str, ...]:
 
     The latter is our own socket's, or the operator's word; never that of the old guest, whose root may be anybody.
     """
-    at_live = run.settings.old.seen_as or run.facts.of(OldState).workstation
-    return tuple(dict.fromkeys(filter(None, (run.facts.of(NewGuest).workstation, at_live))))
+    return tuple(dict.fromkeys(filter(None, (run.facts.of(NewGuest).workstation, at_live(run)))))
+
+
+def at_live(run: Run) -> str:
+    """Our address on the live network."""
+    return run.settings.old.seen_as or run.facts.of(OldState).workstation
 
 
 def refuse_unseen(run: Run) -> None:

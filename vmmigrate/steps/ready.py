@@ -18,7 +18,7 @@ from vmmigrate.findings import Check, Verdict
 from vmmigrate.run import apart
 from vmmigrate.run.stage import Run
 from vmmigrate.run.whereabouts import is_ipv6, leases
-from vmmigrate.steps import deploy, guards
+from vmmigrate.steps import deploy, guards, same_lan
 
 HOST_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
 _LOOK, _AGAIN = 5.0, 10.0  # seconds: for its first answer, and for one from a guest that has answered before
@@ -30,7 +30,8 @@ def do(run: Run) -> None:
     if guards.refuse_paused(run, new.vm) is not PowerState.RUNNING:
         guards.before_starting(run, new.vm)
         run.hypervisor.start(deploy.ours(run))
-    address = run.settings.new.staging_address or _leased(run, new)
+    same_lan.plug_in_isolated(run)
+    address = same_lan.host(run) or run.settings.new.staging_address or _leased(run, new)
     host_key, trusted_by = _first_contact(run, new, address)
     shell = run.staging_shell(address, host_key)
     software = _answering(run, shell)
@@ -41,6 +42,8 @@ def do(run: Run) -> None:
     if known and run.facts.last(Opened):  # what runs in it is its administrator's by now
         run.learn(replace(known, staging_address=shell.host))
         return
+    if known and run.plan.same_lan:
+        same_lan.set_up(run, shell)
     wait_until_active(shell, software.units.restart_order, timeout=run.settings.limits.boot, pace=run.pace)
     trust = run.doors.new.trust(shell)
     url = _console(run, shell.host, trust)
@@ -72,6 +75,7 @@ def holds(run: Run) -> Iterator[Check]:
         address = run.new_guest.staging_address
         is_it = Verdict.of(apart.is_new_at(run, address, seen))
         yield Check("new-vm-answers", f"SSH host key at {address}", guest.host_key, seen, is_it)
+        yield from same_lan.holds(run)
 
 
 def _leased(run: Run, new: NewVm) -> str:

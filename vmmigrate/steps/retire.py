@@ -8,7 +8,7 @@ from vmmigrate.appliance import mail
 from vmmigrate.facts import CarriedMail, Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import carry, claim, elsewhere, gone, guards, inside, live_network
+from vmmigrate.steps import carry, claim, elsewhere, gone, guards, inside, live_network, same_lan
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 
 # Each act looks first, so a `finish` that was interrupted is simply run again.
@@ -99,6 +99,7 @@ def release_old(run: Run) -> None:
 
 def remove_staging(run: Run) -> None:
     new = run.facts.of(NewVm)
+    same_lan.forget(run)
     try:
         run.hypervisor.remove_nic(new.vm, new.staging_mac, run.run_id)
     except (TimedOut, WrongState) as kept:

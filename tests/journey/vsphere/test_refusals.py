@@ -161,3 +161,10 @@ def test_a_name_that_is_taken_after_the_plan_leaves_the_other_one_alone(story: V
     assert "taken already" in told.err
     assert story.machines() == {"mailgw": "poweredOn", "taken": "poweredOff"}
     assert story.answers_the_world()
+
+
+def test_one_network_for_all_takes_a_way_into_the_guest_that_vsphere_has_not(story: VsphereStory) -> None:
+    with nothing_changed(story):
+        said = refused(story, new={"staging": "same-lan", "staging_address": "192.0.2.77"})
+    assert "runs no commands in a Linux guest" in said
+    assert "make a network without an uplink" in said

@@ -207,11 +207,10 @@ def test_staging_is_a_network_or_a_bridge(look: Made, wanted: str, network: str 
         assert str(asked.of(placement.staging)) == network
 
 
-def test_one_network_for_both_is_refused_with_what_to_do(look: Made) -> None:
-    """Nobody looks for a network of that name in vain."""
-    [found] = found_by(look(new={"staging": "same-lan"}), placement.staging)
-    assert found.seen.startswith("one network for staging and for the world is not supported: ")
-    assert "without an uplink" in found.remedy
+def test_one_network_for_both_is_no_network_of_its_own(look: Made) -> None:
+    asked = look(new={"staging": "same-lan"})
+    assert found_by(asked, placement.staging) == []
+    assert asked.of(placement.staging) is None
 
 
 def test_a_network_of_that_name_is_one(look: Made, tmp_path: Path) -> None:
