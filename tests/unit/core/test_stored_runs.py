@@ -11,14 +11,17 @@ from recorded_runs import NEW, TinyHypervisor, parts
 from hypervisors import VmRef
 from vmmigrate import known_runs, operations
 from vmmigrate.appliance.tls.bundle import TlsBundle
-from vmmigrate.errors import UsageProblem
+from vmmigrate.errors import JournalDamaged, UsageProblem
 from vmmigrate.facts import Backup, NewVm, TlsKept
+from vmmigrate.run import way_out
 from vmmigrate.run.fold import fold
 from vmmigrate.run.record import read
 from vmmigrate.run.recorded import readable_steps
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.stage import Discard
+from vmmigrate.settings.models import Settings
 from vmmigrate.show.status import status_json, status_lines
+from vmmigrate.steps import intake
 from vmmigrate.steps.export import DIGESTS
 from vmmigrate.steps.migration import MIGRATE
 
@@ -160,3 +163,16 @@ def test_what_a_stored_run_keeps_encrypted_is_read(name: str, tmp_path: Path) ->
     bundle = TlsBundle.from_bytes(rundir.sealed.decrypt_small(rundir.tls))
     assert bundle.web[0].fingerprint == fold(read(rundir.journal)).facts.of(TlsKept).web_fingerprint
     assert DIGESTS.validate_json(rundir.digests.read_bytes()).tables.keys() == backup.tables.keys()
+
+
+def test_without_its_plan_it_says_what_to_type_where_it_did_with_it(stored: Path, tmp_path: Path) -> None:
+    """Of every kind of run. Nothing is left then but the journal and, here, the settings."""
+    rundir = laid(stored, tmp_path)
+    given = parts(tmp_path, TinyHypervisor())
+    seen = known_runs.status(rundir.run_id, given)
+    planned = way_out.by_hand(seen.standing, seen.plan, Settings(), reached=False)
+    rundir.plan.unlink()
+    with pytest.raises(JournalDamaged, match=r"plan\.json cannot be read") as refused:
+        known_runs.status(rundir.run_id, given)
+    assert ("nobody takes mail; by hand, in this order:\n    1. " in refused.value.hint) == bool(planned)
+    assert (intake.BY_HAND in refused.value.hint) == (intake.BY_HAND in planned)

@@ -25,6 +25,11 @@ def tool_of(plan: UpdatePlan) -> Tool:
     return _TOOLS[plan.format]
 
 
+def audits() -> str:
+    """What a person types where it is not known which of the tools the host has."""
+    return "; or, where it has .rpm packages: ".join(tool.audit for tool in _TOOLS.values())
+
+
 def shell_of(run: Run) -> Shell:
     return run.doors.old.shell(plan_of(run).host)
 

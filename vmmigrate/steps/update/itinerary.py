@@ -14,7 +14,7 @@ from vmmigrate.run.stage import Run
 from vmmigrate.run.standing import Standing
 from vmmigrate.steps.update import CLOSE, PREPARE, UPDATE, console, install, prepare, services, snapshot
 from vmmigrate.steps.update.facts import HostIntake, HostSnapshot, Installing, OpenedHost, VerifiedUpdate
-from vmmigrate.steps.update.host import plan_of, tool_of
+from vmmigrate.steps.update.host import audits, plan_of, tool_of
 from vmmigrate.updating.planning import UpdatePlan, update_from_json
 from vmmigrate.watch.asking import Service as Asked
 from vmmigrate.watch.asking import of_mail
@@ -107,6 +107,16 @@ def by_hand(plan: UpdatePlan, url: str, state: RunState) -> Iterator[str]:
     yield f"there: {services.BY_HAND}"
 
 
+def by_hand_unplanned(url: str, state: RunState) -> Iterator[str]:
+    """The same where the plan is lost: the claim on the host names the run."""
+    taken = state.facts.find(HostSnapshot)
+    if taken and state.facts.find(Installing) and OpenedHost.__name__ not in state.ever_learnt:
+        yield f"if the host took no mail since its snapshot {taken.name}: revert its virtual machine to that"
+    yield f"on the host of run {state.run_id}, as root: {audits()}"
+    yield "there: see that Tomcat and the mail agent run: systemctl --failed"
+    yield f"there: {services.BY_HAND}"
+
+
 UPDATE_HOST = Itinerary(
     name="update",
     outcome="updated",
@@ -131,6 +141,7 @@ UPDATE_HOST = Itinerary(
     secrets_back=secrets_back,
     service=look,
     by_hand=by_hand,
+    by_hand_unplanned=by_hand_unplanned,
     vms=lambda plan, state: {"host": plan.vm.id} if plan.vm else {},
     outside=outside,
     guard=guard,
