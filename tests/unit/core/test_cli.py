@@ -156,7 +156,7 @@ def test_an_error_is_one_json_line_where_json_is_asked_for(cli: Cli, tmp_path: P
 
 def test_configuration_problems(cli: Cli, tiny: TinyHypervisor) -> None:
     Path("vmmigrate.toml").write_text("[old]\ncolour = 'red'\n")
-    result = cli("mailgw", "new.qcow2")
+    result = cli("mailgw", "new.qcow2", "--config", "vmmigrate.toml")
     assert result.exit_code == 2
     assert "  old.colour: there is no such setting" in result.stderr
     assert tiny.calls == []

@@ -150,7 +150,7 @@ def test_an_empty_command_is_no_source(toml: Path) -> None:
 
 def test_a_property_is_a_text_or_the_source_of_a_secret(toml: Path) -> None:
     toml.write_text('[new.properties]\n"net.address" = "192.0.2.20"\n"sa.password" = { env = "SA" }\n')
-    settings = load(None, {}, {})
+    settings = load(toml, {}, {})
     assert settings.new.properties == {"net.address": "192.0.2.20", "sa.password": SecretSource(env="SA")}
     assert Settings.model_validate_json(settings.model_dump_json(exclude_none=True)) == settings
 
@@ -206,7 +206,7 @@ def test_what_is_no_toml_is_refused(toml: Path, content: bytes) -> None:
 def test_paths_hold_from_any_folder(toml: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     toml.write_text('[backup]\nfile = "b.tgz"\n[old.ssh]\npassword = { file = "~/secret" }\n')
-    settings = load(None, {}, {})
+    settings = load(toml, {}, {})
     assert settings.backup.file == home / "b.tgz"
     assert settings.old.ssh.password is not None
     assert settings.old.ssh.password.file == Path("/home/someone/secret")
