@@ -18,7 +18,6 @@ from vmmigrate.errors import ApplianceError
 _DEEP = b"[" * 3000
 _VMDK = PARSERS["image"].seeds[1]
 _LONG = b"9" * 5000  # int() refuses as many digits
-_CONNECTOR = b'<Server><Service><Connector port="%s" SSLEnabled="true"/></Service></Server>'
 
 
 def _sections(*parts: bytes) -> bytes:
