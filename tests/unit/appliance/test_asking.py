@@ -113,7 +113,10 @@ class Joined(Local):
         return Result(done.returncode, done.stdout, "")
 
 
-def test_streams_that_come_as_one_are_no_bug() -> None:
+def test_streams_that_come_as_one_are_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "postqueue").write_text("#!/bin/sh\n")  # one that fails is asked again for three seconds
+    (tmp_path / "postqueue").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     asks: list[Callable[[Joined], object]] = [
         lambda shell: ask_all(shell, QUESTIONS),
         lambda shell: LookingShell(shell).ahead(*QUESTIONS),
