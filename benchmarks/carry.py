@@ -41,8 +41,8 @@ class _Folder:
         if packing.returncode:
             raise subprocess.CalledProcessError(packing.returncode, argv)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, **_: Any) -> None:
-        subprocess.run(self._in(argv), stdin=source, capture_output=True, check=True)
+    def give(self, argv: Sequence[str], source: BinaryIO, **_: Any) -> str:
+        return subprocess.run(self._in(argv), stdin=source, capture_output=True, check=True).stdout.decode()
 
     def _in(self, argv: Sequence[str]) -> list[str]:
         return ["chroot", str(self.postfix.folder), *argv]

@@ -134,7 +134,7 @@ class Shell:
             with self.world.effect(f"write {file.path}") as machine:
                 machine.files[file.path] = file.data.decode()
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
         raise AssertionError(argv)
 
 

@@ -47,8 +47,10 @@ class Namespace:
             raise CommandFailed(f"{argv}: {done.stderr}", hint="")
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
-        subprocess.run((*self._enter, *argv), input=source.read(), check=True, timeout=timeout)
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+        given = source.read()
+        done = subprocess.run((*self._enter, *argv), input=given, stdout=subprocess.PIPE, check=True, timeout=timeout)
+        return done.stdout.decode()
 
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         line = installing.script(files, folders, "mark")

@@ -59,13 +59,14 @@ class RootShell:
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
         sink.write(subprocess.run(self._enter(argv, "root"), check=True, stdout=subprocess.PIPE, env={}).stdout)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
-        self._given(argv, source.read())
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+        return self._given(argv, source.read())
 
-    def _given(self, argv: Sequence[str], data: bytes) -> None:
+    def _given(self, argv: Sequence[str], data: bytes) -> str:
         done = subprocess.run(self._enter(argv, "root"), input=data, capture_output=True, check=False, env={})
         if done.returncode:
             raise CommandFailed(f"on {self.host}: {argv[0]} failed: {done.stderr.decode()}", hint="look there")
+        return done.stdout.decode()
 
     def own_address(self) -> str:
         return "127.0.0.1"

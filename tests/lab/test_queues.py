@@ -60,12 +60,13 @@ class Chroot:
             raise CommandFailed(f"{argv[-1]}: {said.stderr.decode()}", hint="a test's shell")
         sink.write(said.stdout)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, **_: object) -> None:
+    def give(self, argv: Sequence[str], source: BinaryIO, **_: object) -> str:
         said = subprocess.run(
             ["chroot", self.postfix.folder, *argv], input=source.read(), capture_output=True, check=False
         )
         if said.returncode:
             raise CommandFailed(f"{argv[-1]}: {said.stderr.decode()}", hint="a test's shell")
+        return said.stdout.decode()
 
     def listed(self) -> tuple[listing.Message, ...]:
         return listing.parse(self.host, self.run(listing.QUESTION).stdout)

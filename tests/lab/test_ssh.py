@@ -22,6 +22,7 @@ from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile
 from vmmigrate.appliance.privileges import PHASES, PRIVILEGES, rules
+from vmmigrate.appliance.several import Line
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.ssh.sudoers import ANYTHING, command
 from vmmigrate.errors import ApplianceError, CommandFailed
@@ -47,7 +48,7 @@ cp "$0/../sshd/authorized_keys" /run/authorized_keys
 echo '127.0.0.1 localhost' > /etc/hosts
 add() { useradd -m -s "$2" "$1"; echo "$1:correct horse battery" | chpasswd; }
 for each in sa free tied tiedfree lectured powerless aged stubborn shfree; do add "$each" /bin/bash; done
-for each in listed listedfree listedtied; do add "$each" /bin/bash; done
+for each in listed listedfree listedtied partly; do add "$each" /bin/bash; done
 add csh "$(command -v tcsh || echo /bin/sh)"
 add fish "$(command -v fish || echo /bin/sh)"
 add nobodys /usr/sbin/nologin
@@ -68,6 +69,7 @@ shfree ALL=(ALL) ALL, NOPASSWD: /bin/sh, /usr/bin/sh, /bin/dash, /usr/bin/dash
 Cmnd_Alias READING = /bin/true, /usr/bin/true, /bin/cat, /usr/bin/cat
 listed ALL=(ALL) READING
 listedfree ALL=(ALL) NOPASSWD: READING
+partly ALL=(ALL) ALL, NOPASSWD: READING
 Defaults:listedtied requiretty
 listedtied ALL=(ALL) READING
 Defaults:lectured lecture=always, badpass_message="Falsches Kennwort."
@@ -170,6 +172,10 @@ def test_what_does_not_fit_into_an_answer_goes_by_every_kind_of_sudo(sshd: RealS
     back = BytesIO()
     with talking(sshd, user) as shell:
         shell.give(("dd", "of=/run/secret/stream", "status=none"), BytesIO(data))
+        assert shell.give(("wc", "-c"), BytesIO(data)).strip() == str(len(data))
+        line = Line(("true",), " </dev/null && ", ("sh", "-c", "cat >/dev/null", "a-name"), " && ", ("false",))
+        with pytest.raises(CommandFailed, match="`true; a-name; false` ended with status 1"):
+            shell.give(line, BytesIO(data))
         shell.take(("cat", "/run/secret/stream"), back)
         assert back.getvalue() == data
         with pytest.raises(CommandFailed, match=r"`cat /nowhere` ended with status 1: .*cat: /nowhere: No such file"):
@@ -294,6 +300,23 @@ NEAR = [
     ("sh", "-c", "id"),
     ("psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "djigzo", "-c", "SELECT 1"),
 ]
+
+
+def test_a_line_is_one_sudo_where_that_asks_for_nothing_and_permits_sh(sshd: RealSshd) -> None:
+    asked = [("printenv", "SUDO_COMMAND"), ("id", "-un"), ("printenv", "SUDO_COMMAND")]
+    with talking(sshd, "free") as shell:
+        first, whom, last = (said.stdout for said in ask_all(shell, asked, user="root"))
+        assert (whom, first, first.split()[0].endswith("/sh")) == ("root\n", last, True)
+
+
+def test_where_sh_is_permitted_by_a_password_alone_each_command_of_a_line_has_a_sudo_that_asks_for_none(
+    sshd: RealSshd,
+) -> None:
+    """The list of rights, which sudo shows without a password, does not tell that."""
+    with talking(sshd, "partly") as shell:
+        for _time in range(2):
+            answers = ask_all(shell, [("cat", "/etc/hosts"), ("true",), ("cat", "/nowhere")], user="root")
+            assert [said.status for said in answers] == [0, 0, 1]
 
 
 def test_a_program_that_is_not_there_is_seen_as_missing_by_a_sudo_for_each_too(sshd: RealSshd) -> None:

@@ -60,7 +60,7 @@ class LookingShell:
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
         self._shell.take(argv, sink, timeout=timeout)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
         raise AssertionError(f"{argv[0]} was to be given something while looking")
 
     def own_address(self) -> str:

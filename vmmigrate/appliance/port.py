@@ -133,8 +133,8 @@ class Shell(Protocol):
         `timeout`: seconds in which nothing moves.
         """
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
-        """Run a command as root whose standard input is all of `source`. As `take`."""
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+        """Run a command as root whose standard input is all of `source`; what it printed. As `take`."""
 
     def own_address(self) -> str:
         """Our own address on the way there, by our own socket; "" behind a jump host."""

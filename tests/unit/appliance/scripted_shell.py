@@ -101,9 +101,10 @@ class ScriptedShell:
             self.files[file.path] = file.data
             self.metas[file.path] = file.meta
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
         assert argv[0] == "dd"
         self.install(NewFile(argv[1].removeprefix("of="), source.read(), TEXT))
+        return ""
 
     def own_address(self) -> str:
         return "198.51.100.1"

@@ -20,6 +20,7 @@ from hypervisors.wire.ssh import (
     Unfinished,
     connect,
 )
+from vmmigrate.appliance.several import Line
 from vmmigrate.appliance.ssh import loginshell, new_password, sudo
 from vmmigrate.appliance.ssh.loginshell import LoginShell
 from vmmigrate.appliance.ssh.streaming import beyond
@@ -108,7 +109,8 @@ class Session:
         """As `plain`, with more input than fits into memory, which is sent once: not before the canary."""
         shell = self._known()
         with self._talking(argv):
-            return self._live().pour_in(self._line(shell, argv), first, source, quiet)
+            output = self._live().pour_in(self._line(shell, argv), first, source, quiet)
+            return self._quiet(output) if shell.noisy else output
 
     def pour_out(self, argv: Sequence[str], first: bytes, sink: BinaryIO, quiet: float) -> Output:
         """As `plain`, with more output than fits into memory."""
@@ -290,7 +292,9 @@ def in_words(text: str) -> str:
 
 
 def _in_short(argv: Sequence[str]) -> str:
-    """A program of ours by its name: nobody can run its many lines again."""
+    """A program of ours by its name: nobody can run its many lines again. Of a line, each of its commands."""
+    if isinstance(argv, Line):
+        return "; ".join(map(_in_short, argv.commands))
     return argv[3] if argv[:2] == ("sh", "-c") and len(argv) > 3 else shlex.join(argv)
 
 

@@ -48,6 +48,7 @@ class SshShell:
         """
         self._session = Session(server, login, elsewhere, proof)
         self._sudo: sudo.Sudo | None = None
+        self._sh_as: dict[str, bool] = {}  # by user, whether sudo runs any line of sh without a password
         self._hears = hears
 
     @property
@@ -104,10 +105,11 @@ class SshShell:
             self._take(argv, sink, timeout)
             ended.append(0)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
         with self._heard(argv) as ended:
-            self._give(argv, source, timeout)
+            output = self._checked(argv, self._give(argv, source, timeout))
             ended.append(0)
+        return text_of(output.stdout)
 
     @contextmanager
     def _heard(self, argv: Sequence[str]) -> Iterator[list[int]]:
@@ -130,22 +132,20 @@ class SshShell:
                 self._checked(argv, self._by_sudo(("sh", "-c", streaming.into_file(argv, path)), "root", timeout))
                 self._checked(argv, self._session.pour_out(("cat", path), b"", sink, timeout))
 
-    def _give(self, argv: Sequence[str], source: BinaryIO, timeout: float) -> None:
+    def _give(self, argv: Sequence[str], source: BinaryIO, timeout: float) -> Output:
         if self._session.login.user == "root":
-            self._checked(argv, self._session.pour_in(argv, b"", source, timeout))
-        elif self._found_out().of_each:
+            return self._session.pour_in(argv, b"", source, timeout)
+        if self._found_out().of_each:
             words, _ = self._found_out().before(argv)
-            self._checked(argv, self._session.pour_in(words, b"", source, timeout))
-        elif not self._found_out().tty:
+            return self._session.pour_in(words, b"", source, timeout)
+        if not self._found_out().tty:
             mark = f"vmmigrate-{secrets.token_hex(8)}"
             words, first = self._found_out().before(("sh", "-c", streaming.after_mark(mark, argv)))
-            output = self._session.pour_in(words, first + f"{mark}\n".encode(), source, timeout)
-            self._checked(argv, sudo.without_prompt(output))
-        else:
-            with self._passing(_MUCH) as path:
-                put = ("dd", f"of={path}")
-                self._checked(put, self._session.pour_in(put, b"", source, timeout))
-                self._checked(argv, self._by_sudo(("sh", "-c", streaming.from_file(argv, path)), "root", timeout))
+            return sudo.without_prompt(self._session.pour_in(words, first + f"{mark}\n".encode(), source, timeout))
+        with self._passing(_MUCH) as path:
+            put = ("dd", f"of={path}")
+            self._checked(put, self._session.pour_in(put, b"", source, timeout))
+            return self._by_sudo(("sh", "-c", streaming.from_file(argv, path)), "root", timeout)
 
     @contextmanager
     def _passing(self, parent: str) -> Iterator[str]:
@@ -157,10 +157,11 @@ class SshShell:
             with suppress(Problem):  # the next one removes it
                 self.run(("rm", "-rf", folder), user="root", check=False)
 
-    def _checked(self, argv: Sequence[str], output: Output) -> None:
+    def _checked(self, argv: Sequence[str], output: Output) -> Output:
         self._permitted(argv, "root", output)
         if output.status != 0:
             raise self._session.failed(argv, output.status, text_of(output.stderr) or text_of(output.stdout))
+        return output
 
     def _make_incoming(self, stem: str) -> str:
         """A new folder for this account alone, where only root may make one. What an interrupted run left goes."""
@@ -211,13 +212,20 @@ class SshShell:
         return self._by_sudo(argv, user, timeout)
 
     def _by_sudo(self, argv: Sequence[str], user: str, timeout: float, given: bytes = b"") -> Output:
-        """Where sudo asks for nothing, each command of a line by a sudo of its own: so its rules can name them."""
+        """Where sudo asks for nothing and permits no sh, each command of a line by a sudo of its own: so its rules can
+        name them.
+        """
         found = self._found_out()
-        if found.of_each and isinstance(argv, Line):
-            output = self._session.plain(argv.behind((*found.silently(user), "--")), given, timeout)
-        else:
+        if not (found.of_each and isinstance(argv, Line)):
+            return self._permitted(argv, user, found.run(self._session, argv, user, timeout, given))
+        if self._permits_sh(user):
             output = found.run(self._session, argv, user, timeout, given)
-        return self._permitted(argv, user, output)
+            if not sudo.does_not_permit(output):
+                return output
+            self._sh_as[user] = False  # with a password alone, which its list of rights does not tell apart
+        return self._permitted(
+            argv, user, self._session.plain(argv.behind((*found.silently(user), "--")), given, timeout)
+        )
 
     def _permitted(self, argv: Sequence[str], user: str, output: Output) -> Output:
         """A command that sudo refuses did not run, so it must not pass for one that failed ("no such file")."""
@@ -232,6 +240,12 @@ class SshShell:
             f"{in_words(sudo.in_sudos_words(output))}",
             hint=sudo.what_to_permit(login.user, login.settings, denied, user),
         )
+
+    def _permits_sh(self, user: str) -> bool:
+        """By one sudo a line takes a fraction of the time; asked once, because the list of rights is a file there."""
+        if user not in self._sh_as:
+            self._sh_as[user] = not sudo.which_are_denied(self._session, (sudo.ANY_LINE,), user)
+        return self._sh_as[user]
 
     def _found_out(self) -> sudo.Sudo:
         if self._sudo is None:

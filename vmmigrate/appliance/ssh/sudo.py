@@ -23,6 +23,7 @@ _NEEDS_TTY = re.compile(rb"\btty\b", re.IGNORECASE)
 # sudo's own words for one command: no rule names it, or none names it as NOPASSWD while others are
 _MAY_NOT_RUN, _NEEDS_PASSWORD = ("not allowed to run '", "not allowed to execute '"), "sudo: a password is required"
 _BEHIND = "' as "  # what comes after the command in these words
+ANY_LINE = ("sh", "-c", ":")  # where sudo permits this, it permits sh with any words
 _LONG = 80  # characters of its arguments
 _MAY_NOT = re.compile(r"not in the sudoers|not allowed to (run|execute)|may not run", re.IGNORECASE)
 
