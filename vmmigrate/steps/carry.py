@@ -35,13 +35,10 @@ def do(run: Run) -> None:
 
 def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
     """What was laid before is not laid again, so all of this can be done twice."""
-    new = run.new_shell
-    carrying.stop(new)
     with run.rundir.sealed.decrypted(run.rundir.queue) as source:
-        came = carrying.lay(new, source)
+        came = carrying.lay_in_one_that_runs(run.new_shell, source)
     _note(run, came, waiting)
     carrying.keep(old)
-    carrying.start(new)
 
 
 def _note(run: Run, came: tuple[carrying.Arrived, ...], waiting: tuple[listing.Message, ...]) -> None:
@@ -64,9 +61,9 @@ def undo(run: Run) -> None:
         return
     carried = run.facts.find(CarriedMail)
     theirs = run.facts.last(Opened) is not None and carried is not None and carried.messages > 0
+    intake.answering(run, lambda: _thaw(run, carried, theirs=theirs))  # first: nobody takes mail meanwhile
     if carried is not None and not theirs:
         _take_away(run)
-    intake.answering(run, lambda: _thaw(run, carried, theirs=theirs))
     if theirs:
         run.remark(
             f"{run.plan.new_name} has taken over the mail that was carried; copies of it stay in {run.plan.old.name},"
@@ -76,7 +73,9 @@ def undo(run: Run) -> None:
 
 
 def _take_away(run: Run) -> None:
-    """Of one that cannot be asked, what it holds stays on hold in it: nobody sends it unless somebody lets it go."""
+    """They are on hold, in a machine that is unplugged. Of one that cannot be asked, what it holds stays on hold in it:
+    nobody sends it unless somebody lets it go.
+    """
     try:
         carrying.take_away(run.new_shell)
     except (Problem, KeyError) as problem:
@@ -86,10 +85,14 @@ def _take_away(run: Run) -> None:
 def _thaw(run: Run, carried: CarriedMail | None, *, theirs: bool) -> None:
     """What comes back may have come from here: its copy leaves the old queue before that."""
     old = run.old_shell
-    if carried is not None:
-        (carrying.supersede if theirs else carrying.let_go)(old)
-    account = carry_back.give(run, old)
-    carrying.start(old)
+    account = None
+    if carried is not None and not theirs and not carry_back.comes(run):
+        carrying.let_go_and_start(old)
+    else:
+        if carried is not None:
+            (carrying.supersede if theirs else carrying.let_go)(old)
+        account = carry_back.give(run, old)
+        carrying.start(old)
     if account is not None and account.back:
         carry_back.let_go(run, old)
     if account is None and carried is not None and not theirs:

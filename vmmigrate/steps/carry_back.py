@@ -55,6 +55,11 @@ def not_taken(run: Run, new: Shell) -> None:
     carrying.start(new)
 
 
+def comes(run: Run) -> bool:
+    """Whether the new gateway had mail to carry back."""
+    return _taken(run).messages > 0
+
+
 def give(run: Run, old: Shell) -> MailBack | None:
     """Into the old queue; what was laid before is not laid again. What came; None where nothing comes back.
 

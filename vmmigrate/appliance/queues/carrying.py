@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from hypervisors import ProgressListener, no_progress
-from vmmigrate.appliance.asking import ask_all
+from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.permitted import denied
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing, programs
 from vmmigrate.appliance.queues.listing import HOLD, Message
 from vmmigrate.appliance.queues.passing import QueueFiles
+from vmmigrate.appliance.several import Line
 from vmmigrate.errors import ApplianceError
 from vmmigrate.limits.seconds import QUEUE_PROGRAM
 
@@ -72,18 +73,33 @@ def lay(shell: Shell, source: BinaryIO, folder: str = programs.FOLDER) -> tuple[
 
     Raises CommandFailed, ApplianceError, Unreachable.
     """
-    shell.give(_program("lay", programs.LAY, folder), source, timeout=_PATIENCE)
-    return arrived(shell, folder)
+    return _arrived_of(shell.host, shell.give(_laying(folder), source, timeout=_PATIENCE))
+
+
+def lay_in_one_that_runs(shell: Shell, source: BinaryIO) -> tuple[Arrived, ...]:
+    """As `lay`, with Postfix stopped before it and started after it: all of it is on hold, so nothing goes out. One
+    command, because nobody takes mail meanwhile.
+    """
+    apart = " </dev/null && "
+    line = Line(STOP, apart, _laying(programs.FOLDER), " && ", START, " </dev/null")
+    return _arrived_of(shell.host, shell.give(line, source, timeout=_PATIENCE))
+
+
+def _laying(folder: str) -> Line:
+    return Line(_program("lay", programs.LAY, folder), " && ", _program("look", programs.LOOK, folder))
 
 
 def arrived(shell: Shell, folder: str = programs.FOLDER) -> tuple[Arrived, ...]:
     """What was laid here, and is on hold or waits to be submitted; nothing where nothing was. Once it was let go nobody
     knows where it is: then without its new ids. Raises ApplianceError.
     """
-    said = _run(shell, "look", programs.LOOK, folder)
+    return _arrived_of(shell.host, _run(shell, "look", programs.LOOK, folder))
+
+
+def _arrived_of(host: str, said: str) -> tuple[Arrived, ...]:
     was, now = dict[str, str](), dict[str, str]()
     for line in said.splitlines():
-        kind, inode, path = _seen(shell.host, line)
+        kind, inode, path = _seen(host, line)
         if kind == "released":
             return tuple(_arrived(path, "") for path in was.values() if path.partition("/")[0] not in _LOGS)
         (was if kind == "was" else now)[inode] = path
@@ -92,9 +108,8 @@ def arrived(shell: Shell, folder: str = programs.FOLDER) -> tuple[Arrived, ...]:
     left = [each.old_id for each in found if not each.new_id]
     if left:
         raise ApplianceError(
-            f"{shell.host}: {len(left)} of {len(found)} messages did not find a place in its queue:"
-            f" {', '.join(left[:3])}",
-            hint=f"see {folder}/in in its queue_directory, and `postqueue -p` there; then run this again",
+            f"{host}: {len(left)} of {len(found)} messages did not find a place in its queue: {', '.join(left[:3])}",
+            hint="see vmmigrate-*/in in its queue_directory, and `postqueue -p` there; then run this again",
         )
     return found
 
@@ -158,6 +173,11 @@ def set_aside(shell: Shell, ids: Sequence[str]) -> None:
 def let_go(shell: Shell) -> None:
     """As it was before `keep` and `set_aside`; nothing if those never were."""
     _run(shell, "let-go", programs.LET_GO)
+
+
+def let_go_and_start(shell: Shell) -> None:
+    """In one command, because nobody takes mail meanwhile."""
+    shell.run(in_order(_program("let-go", programs.LET_GO), START), user="root", timeout=_PATIENCE)
 
 
 def supersede(shell: Shell) -> None:
