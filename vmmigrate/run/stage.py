@@ -137,9 +137,9 @@ class Run:
         """As `wait`, for something that does not answer yet: unreachable is tolerated, a refusal is final."""
         return self.wait(what, once_reachable(look), timeout=timeout, clears=clears)
 
-    def wait_for_host_key(self, what: str, host: str, *, first: float, timeout: float, clears: str) -> str:
-        """As `new_host_key`, of a guest that may be slow: a first try is given `first` seconds, and later ones more."""
-        ask = partial(self._host_key, host)
+    def wait_for_host_key(self, what: str, host: str, *, first: float, timeout: float, clears: str) -> HostKey:
+        """As `host_key_at`, of a guest that may be slow: a first try is given `first` seconds, and later ones more."""
+        ask = partial(self.host_key_at, host)
         look = patient(ask, first=first, timeout=timeout, clock=self.pace.clock)
         return self.wait_for_answer(what, look, timeout=timeout, clears=clears)
 
@@ -169,9 +169,6 @@ class Run:
 
     def new_host_key(self, host: str, *, timeout: float) -> str:
         """The fingerprint that the new VM's SSH shows at `host`, nobody logged in. Raises Unreachable."""
-        return self._host_key(host, timeout)
-
-    def _host_key(self, host: str, timeout: float) -> str:
         return self.host_key_at(host, timeout).fingerprint
 
     def host_key_at(self, host: str, timeout: float) -> HostKey:

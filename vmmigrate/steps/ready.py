@@ -109,7 +109,8 @@ def _first_contact(run: Run, new: NewVm, address: str) -> tuple[str, str]:
     """The host key's fingerprint, and who vouches for it. Raises TrustRefused if nobody does."""
     limit, clears = run.settings.limits.boot, _boots(run, new)
     # a lease is no proof: it exists before the guest has booted
-    seen = run.wait_for_host_key("SSH on the new VM", address, first=_LOOK, timeout=limit, clears=clears)
+    shown = run.wait_for_host_key("SSH on the new VM", address, first=_LOOK, timeout=limit, clears=clears)
+    seen = shown.fingerprint
     if known := run.facts.find(NewGuest):
         return known.host_key, known.trusted_by  # the same VM as before: nobody may vouch for another key
     pinned = run.settings.new.ssh.host_key
