@@ -1,6 +1,7 @@
 """What others do to the lab's real guests and their hypervisor between two commands."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import libvirt
+from migrating import SIGKILLED, ended_name, migrate, run_of, vmmigrate
 
 from fixtures import lab as labs
-from fixtures.demo.worlds import CHECKOUT, RealGuests, environment
-from fixtures.lab import daemon
+from fixtures.demo.worlds import CHECKOUT, RealGuests, environment, world_of
+from fixtures.lab import Lab, daemon
 from fixtures.lab.places import LAN
 from hypervisors import Inventory, NotYet, PowerState, connect
 
@@ -136,3 +138,48 @@ def until_it_stands(guests: RealGuests, *argv: str, driver: tuple[str, ...]) -> 
         assert time.monotonic() < deadline, "it does not stop"
         time.sleep(0.05)
     return Standing(process)
+
+
+# ---- one run, from test to test ------------------------------------------------------------------------------
+
+
+def killed_after(step: str, kind: str = "done") -> tuple[str, ...]:
+    return ("--after", kind, step, "SIGKILL")
+
+
+class Migration:
+    """One run, from test to test."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.guests, self.hands, self.run = world_of(lab, folder), Hands(lab.socket_uri), ""
+        (folder / "vmmigrate.toml").write_text(self.guests.settings())
+        self.before, self.things = self.guests.look(self.guests.old), self.guests.things()
+
+    @property
+    def old(self) -> str:
+        return self.guests.old_vm
+
+    @property
+    def new(self) -> str:
+        return ended_name(self.guests)
+
+    def begin(self, driver: tuple[str, ...]) -> None:
+        status, events = migrate(self.guests, driver)
+        assert status == SIGKILLED, events[-3:]
+        self.run = run_of(events)
+
+    @property
+    def recorded(self) -> list[str]:
+        """Each record as "kind step", and what a look saw that did not hold."""
+        journal = (self.guests.folder / "runs" / self.run / "journal.jsonl").read_text().splitlines()
+        return [_in_words(json.loads(line)) for line in journal]
+
+    def resume(self, *driver: str) -> tuple[int, str]:
+        """Exit code, and all that was shown and recorded."""
+        status, events = vmmigrate(self.guests, "resume", self.run, driver=driver)
+        return status, "\n".join(map(str, events))
+
+
+def _in_words(record: dict[str, Any]) -> str:
+    seen = [check["seen"] for check in record.get("checks", ()) if check["verdict"] != "pass"]
+    return " ".join(filter(None, (record["kind"], record.get("step", ""), *seen)))
