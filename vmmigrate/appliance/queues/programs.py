@@ -20,8 +20,21 @@ c="${{1:-{FOLDER}}}"
 to_disk() {{ sync -f . 2>/dev/null || sync; }}
 moved() {{ d=$1; shift; find "$@" -type f -exec mv -n -t "$d" {{}} +; }}
 """
-_STOPPED = """if postfix status 2>/dev/null; then echo 'Postfix runs: its queues cannot be copied' >&2; exit 75; fi
+# Debian's unit of that name ends before Postfix does: what stops is an instance, `postfix@-`, that follows it. By
+# master(8) itself, as `postfix status` asks too, which takes an emulated guest a second more.
+_STOPPED = """n=0 master="$(postconf -h daemon_directory)/master"
+until "$master" -t 2>/dev/null; do
+    n=$((n + 1))
+    if test $n -ge 50; then echo 'Postfix runs: its queues cannot be copied' >&2; exit 75; fi
+    sleep 0.2
+done
 """
+
+
+def _below(*folders: str) -> str:
+    """Those names, each where what was unpacked lies."""
+    return " ".join(f"$c/in/{name}" for name in " ".join(folders).split())
+
 
 # A file without the bit of execution is still being written: its sender has no answer yet.
 PACK = (
@@ -41,7 +54,7 @@ LAY = (
     cat >/dev/null
 else
     rm -rf $c
-    for d in maildrop {_MESSAGES} {_LOGS}; do mkdir -p $c/in/$d; done
+    mkdir -p {_below("maildrop", _MESSAGES, _LOGS)}
     tar --extract --preserve-permissions --warning=no-timestamp --directory=$c/in --file=-
     find $c/in -path "$c/in/maildrop" -prune -o -type f -exec chown --reference=hold {{}} +
     find $c/in -type f -printf '%i %P\\n' >$c/inodes.new
@@ -51,7 +64,7 @@ else
 fi
 for d in {_LOGS}; do moved $d $c/in/$d; done
 postsuper -s {_LOGS} >&2
-for d in {_MESSAGES}; do moved hold $c/in/$d; done
+moved hold {_below(_MESSAGES)}
 postsuper -s >&2
 find hold -type f -printf '%i %f\\n' >$c/now
 awk 'NR == FNR {{ if ($2 ~ /^(incoming|active|deferred)\\//) m[$1] = 1; next }} $1 in m {{ print $2 }}' \\
