@@ -66,20 +66,23 @@ def wait_until_quiet(
     carried: bool = False,
     pace: Pace = REAL_TIME,
     agent: Callable[[], str] = lambda: "",
+    seen: LookingShell | None = None,
 ) -> None:
     """Wait until no session is open and no message waits, twice in a row.
 
     Between Postfix and the mail agent a message is for a moment in neither's queue. The second look is taken however
     late the first one was. Raises QueueHoldsMail with what was seen after `timeout` seconds. `carried`: mail that
     waits longer is carried, so only what settles within moments is waited for, and sessions alone are in the way.
-    `agent`: what the mail agent holds, in words, which nobody carries; "" for nothing.
+    `agent`: what the mail agent holds, in words, which nobody carries; "" for nothing. `seen`: the first look, if it
+    was taken already.
     """
-    seen = list[bool]()  # whether something is in the way that is not carried
+    stays = list[bool]()  # whether something is in the way that is not carried
+    looks = [seen] if seen else []
 
     def look() -> None:
-        busy, waiting = under_way(shell, smtp_port)
+        busy, waiting = under_way(looks.pop() if looks else shell, smtp_port)
         held = agent()
-        seen[:] = [bool(busy or held)]
+        stays[:] = [bool(busy or held)]
         flushed = waiting.settling if carried else waiting.total
         if flushed and not carried:
             flush(shell)
@@ -102,7 +105,7 @@ def wait_until_quiet(
             max_pause=1.0,
         )
     except TimedOut as error:
-        if carried and seen == [False]:
+        if carried and stays == [False]:
             return
         raise QueueHoldsMail(str(error), hint=error.hint) from error
 

@@ -14,7 +14,7 @@ _ANSWERS = 3.0  # seconds for one answer over staging
 
 # What the switch does between the closing of the old intake and the opening of the new gateway, counted in the code of
 # `close-intake`, `carry`, `switch`, `verify-live`, `autostart` and `open`; `_parts` times one of each.
-_IN_OLD, _AT_HYPERVISOR, _IN_NEW, _OVER_NETWORK = 5, 9, 3, 4
+_IN_OLD, _AT_HYPERVISOR, _IN_NEW, _OVER_NETWORK = 4, 9, 3, 3
 _SETTLES = 1.0  # seconds of waiting in it: for quiet twice in a row, and for nobody to answer at the live address
 
 

@@ -36,9 +36,9 @@ def _close(run: Run, shell: Shell, agent_holds: agent.Holds, *, refuses: bool) -
     _report_changes(run)
     laid = firewall.lay_intake(shell, ports=_ports(run, look))
     stop = _noted(run, look)
-    firewall.close_intake(shell, laid, *sources.stopping(stop))
+    seen = firewall.close_intake(shell, laid, *sources.stopping(stop), asks=mail.UNDER_WAY)
     limit, port = run.settings.limits.drain, run.settings.old.smtp_port
-    mail.wait_until_quiet(shell, port, timeout=limit, pace=run.pace, carried=not refuses, agent=agent_holds)
+    mail.wait_until_quiet(shell, port, timeout=limit, pace=run.pace, carried=not refuses, agent=agent_holds, seen=seen)
 
 
 def _noted(run: Run, look: Shell) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The guest's own firewall: isolate a new appliance, close an old one's mail intake and its console."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from posixpath import dirname
 
@@ -147,12 +148,14 @@ def laying(name: str) -> tuple[str, ...]:
     return ("dd", f"of={RUN_FOLDER}/{name}", "status=none")
 
 
-def close_intake(shell: Shell, laid: Dialect, *then: tuple[str, ...]) -> None:
+def close_intake(
+    shell: Shell, laid: Dialect, *then: tuple[str, ...], asks: Sequence[tuple[str, ...]] = ()
+) -> LookingShell:
     """Refuse new mail, by the prepared rules, until `open_intake` or a reboot; sessions under way finish.
 
-    `then`: further commands, in the same go.
+    `then`: further commands, in the same go. What is returned has seen the answers to `asks` once it was closed.
     """
-    laid.load(shell, INTAKE, RUN_FOLDER, *then)
+    return laid.load(shell, INTAKE, RUN_FOLDER, *then, asks=asks)
 
 
 def open_intake(shell: Shell) -> None:

@@ -1,9 +1,10 @@
 """The guest's firewall in iptables' dialect, for guests without nft: chains of our own, jumped to first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.rules import CONSOLE, INTAKE, INTAKE_PORTS, ISOLATION, Addresses
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
@@ -50,8 +51,10 @@ class Iptables:
         ]
         return tuple(f"{home}/{' '.join(command)}" for command in commands)
 
-    def load(self, shell: Shell, table: str, folder: str, *then: tuple[str, ...]) -> None:
-        """`then`: further commands."""
+    def load(
+        self, shell: Shell, table: str, folder: str, *then: tuple[str, ...], asks: Sequence[tuple[str, ...]] = ()
+    ) -> LookingShell:
+        """`then`: further commands; and after them what the look that is returned has seen."""
         for kind, program in _PROGRAMS.items():
             shell.run(_restoring(program, table, kind, folder), user="root")
             for hook in _HOOKS[table]:
@@ -59,6 +62,9 @@ class Iptables:
                     shell.run(_joining(program, table, hook), user="root")
         for command in then:
             shell.run(command, user="root")
+        look = LookingShell(shell)
+        look.ahead(*asks, user="root")
+        return look
 
     def unload(self, shell: Shell, table: str) -> None:
         for program in _PROGRAMS.values():

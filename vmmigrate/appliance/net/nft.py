@@ -1,8 +1,10 @@
 """The guest's firewall in nft's dialect: one table of our own for each purpose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vmmigrate.appliance.asking import ask_all, in_order
+from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.rules import INTAKE_PORTS, Addresses
 from vmmigrate.appliance.port import Shell
 
@@ -38,9 +40,17 @@ class Nft:
     def load_commands(self, table: str, folder: str) -> tuple[str, ...]:
         return (f"{self.binary} -f {folder}/{_file(table)}",)
 
-    def load(self, shell: Shell, table: str, folder: str, *then: tuple[str, ...]) -> None:
-        """`then`: further commands, in the same go."""
-        shell.run(in_order(("nft", "-f", f"{folder}/{_file(table)}"), *then), user="root")
+    def load(
+        self, shell: Shell, table: str, folder: str, *then: tuple[str, ...], asks: Sequence[tuple[str, ...]] = ()
+    ) -> LookingShell:
+        """`then`: further commands, in the same go; and after them what the look that is returned has seen."""
+        act, look = in_order(("nft", "-f", f"{folder}/{_file(table)}"), *then), LookingShell(shell)
+        if asks:
+            look.ahead(act, *asks, user="root")
+        if look.run(act, user="root", check=False).status == 0:
+            return look
+        shell.run(act, user="root")  # so that an error has its own message; what was seen before it counts no more
+        return LookingShell(shell)
 
     def unload(self, shell: Shell, table: str) -> None:
         unload(shell, table)
