@@ -63,6 +63,7 @@ def undo(run: Run) -> None:
     theirs = run.facts.last(Opened) is not None and carried is not None and carried.messages > 0
     intake.answering(run, lambda: _thaw(run, carried, theirs=theirs))  # first: nobody takes mail meanwhile
     if carried is not None and not theirs:
+        intake.open_again(run)
         _take_away(run)
     if theirs:
         run.remark(

@@ -60,13 +60,14 @@ def _ports(run: Run, look: LookingShell) -> tuple[int, ...]:
 
 
 def undo(run: Run) -> None:
-    answering(run, lambda: _open(run))
+    answering(run, lambda: open_again(run))
     neighbours.go_back(run)
     if run.facts.last(Opened) is not None:
         close.note_went_back(run)
 
 
-def _open(run: Run) -> None:
+def open_again(run: Run) -> None:
+    """Nothing if it is open."""
     firewall.open_intake(run.old_shell)
     known = run.facts.find(Intake)
     if known is not None and known.stopped:
