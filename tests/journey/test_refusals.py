@@ -318,7 +318,8 @@ def test_mail_that_will_not_leave_the_old_queue(story: Story) -> None:
     before = without_queue(story.everything())
     told = story.migrate(mail={"queue": "refuse"})
     assert_went_back(story, told, "for the mail under way on", before, seen=without_queue)
-    assert "(last seen: 0 sessions, queues: 1 deferred)" in told.err
+    # on a busy machine the time is over before it is seen that trying it again put it off
+    assert re.search(r"\(last seen: 0 sessions, queues: 1 (active|deferred)\)", told.err)
     assert (story.live(), story.conflicts()) == (["old"], [])
 
 
