@@ -7,7 +7,8 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -321,6 +322,21 @@ def test_a_postfix_that_runs_is_left_alone(make: Make) -> None:
     old = make("old", 1)
     with old.running(), pytest.raises(CommandFailed, match="Postfix runs"):
         carrying.pack(old, io.BytesIO())  # type: ignore[arg-type]
+
+
+def test_a_postfix_that_is_still_stopping_is_waited_for(make: Make) -> None:
+    old = make("old", 1)
+    with ThreadPoolExecutor(1) as pool:
+        with old.running():
+            packed = pool.submit(carrying.pack, old, io.BytesIO())  # type: ignore[arg-type]
+            waits(lambda: any(b"vmmigrate-queue-pack" in words for words in _command_lines()))
+        packed.result()
+
+
+def _command_lines() -> Iterator[bytes]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            yield path.read_bytes()
 
 
 def test_a_message_whose_place_is_taken_is_said(make: Make) -> None:
