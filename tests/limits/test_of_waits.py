@@ -63,8 +63,9 @@ def test_a_command_that_sets_up_a_network() -> None:
 @twin("QUEUE_PROGRAM")
 def test_a_program_about_a_whole_queue() -> None:
     class Laying(Answering):
-        def give(self, argv: object, source: BinaryIO, *, timeout: float) -> None:
+        def give(self, argv: object, source: BinaryIO, *, timeout: float) -> str:
             self.seconds.append(timeout)
+            return ""
 
     shell = Laying()
     carrying.lay(shell, io.BytesIO())  # type: ignore[arg-type]

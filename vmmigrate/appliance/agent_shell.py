@@ -49,8 +49,8 @@ class AgentShell:
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
         sink.write(self._ran(argv, b"", timeout).out)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> None:
-        self._ran(argv, source.read(), timeout)
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+        return _text(self._ran(argv, source.read(), timeout).out)
 
     def own_address(self) -> str:
         """None: it comes from nowhere."""
