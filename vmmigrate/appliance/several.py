@@ -34,6 +34,13 @@ def commands_of(argv: Sequence[str]) -> Iterator[Command]:
     yield from argv.commands if isinstance(argv, Line) else (tuple(argv),)
 
 
+def in_short(argv: Sequence[str]) -> str:
+    """A program of ours by its name: nobody can run its many lines again. Of a line, each of its commands."""
+    if isinstance(argv, Line):
+        return "; ".join(map(in_short, argv.commands))
+    return argv[3] if argv[:2] == ("sh", "-c") and len(argv) > 3 else shlex.join(argv)
+
+
 def _spelt(piece: str | Sequence[str]) -> str:
     return piece if isinstance(piece, str) else shlex.join(piece)
 

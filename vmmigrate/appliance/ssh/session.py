@@ -20,7 +20,7 @@ from hypervisors.wire.ssh import (
     Unfinished,
     connect,
 )
-from vmmigrate.appliance.several import Line
+from vmmigrate.appliance.several import in_short
 from vmmigrate.appliance.ssh import loginshell, new_password, sudo
 from vmmigrate.appliance.ssh.loginshell import LoginShell
 from vmmigrate.appliance.ssh.streaming import beyond
@@ -86,7 +86,7 @@ class Session:
         ended = "failed" if status is None else f"ended with status {status}"
         host, port = self._server.host, self._server.port
         return CommandFailed(
-            f"on {host}: `{_in_short(argv)}` {ended}: {in_words(words)}",
+            f"on {host}: `{in_short(argv)}` {ended}: {in_words(words)}",
             hint=f"log in there and run it by hand to see more: ssh -p {port} {self._login.user}@{host}",
         )
 
@@ -289,13 +289,6 @@ def text_of(data: bytes) -> str:
 
 def in_words(text: str) -> str:
     return in_one_line(text)[:_SHOWN]
-
-
-def _in_short(argv: Sequence[str]) -> str:
-    """A program of ours by its name: nobody can run its many lines again. Of a line, each of its commands."""
-    if isinstance(argv, Line):
-        return "; ".join(map(_in_short, argv.commands))
-    return argv[3] if argv[:2] == ("sh", "-c") and len(argv) > 3 else shlex.join(argv)
 
 
 def _name(argv: Sequence[str]) -> str:

@@ -222,7 +222,7 @@ class SshShell:
             output = found.run(self._session, argv, user, timeout, given)
             if not sudo.does_not_permit(output):
                 return output
-            self._sh_as[user] = False  # with a password alone, which its list of rights does not tell apart
+            self._sh_as[user] = False  # by a password alone, which its list of rights does not show
         return self._permitted(
             argv, user, self._session.plain(argv.behind((*found.silently(user), "--")), given, timeout)
         )
