@@ -2,14 +2,17 @@
 
 import os
 import re
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
 import pytest
-from two_nics import DESK, FAR, GIVEN, LIVE, LIVE_MAC, OLD_MAC, ROUTER, STAGING_MAC, Lan
+from two_nics import DESK, DESK_MAC, FAR, GIVEN, LIVE, LIVE_MAC, OLD_MAC, ROUTER, STAGING_MAC, Lan
 from two_nics import lan as made
 
+from vmmigrate.appliance.net.asking_for import who_has
 from vmmigrate.appliance.net.beside import Beside, unit_text
+from vmmigrate.appliance.port import Result
 
 pytestmark = pytest.mark.lab
 STRICT = ("sysctl", "-q", "-w", "net/ipv4/conf/all/rp_filter=1")  # as RHEL has it
@@ -97,6 +100,28 @@ def test_the_unit_stops_without_a_trace_and_starts_twice(lan: Lan) -> None:
         lan.within("guest", "sh", "-c", line)
     assert GIVEN not in lan.within("guest", "ip", "rule", "show") + lan.within("guest", "ip", "address", "show")
     assert lan.within("guest", "sysctl", "-n", "net/ipv4/conf/eth0/arp_ignore") == "0\n"
+
+
+class Within:
+    """A shell of the old gateway's network, of this machine's own programs."""
+
+    host = "mailgw"
+
+    def __init__(self, lan: Lan) -> None:
+        self._enter = ("ip", "netns", "exec", f"{lan.stem}-old")
+
+    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+        done = subprocess.run((*self._enter, *argv), capture_output=True, text=True, timeout=timeout, check=False)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_the_old_gateway_sees_who_has_an_address_and_who_no_longer_has(lan: Lan) -> None:
+    """With or without a ping in it; the second time by what it knew before, for longer than the second here."""
+    lan.within("old", "sysctl", "-q", "-w", "net/ipv4/neigh/eth0/base_reachable_time_ms=1000")
+    assert who_has(Within(lan), DESK) == DESK_MAC  # type: ignore[arg-type]
+    lan.plug("desk", up=False)
+    assert who_has(Within(lan), DESK) == ""  # type: ignore[arg-type]
+    assert who_has(Within(lan), "192.0.2.78") == ""  # type: ignore[arg-type]
 
 
 def test_nothing_of_ipv6_is_on_that_nic(lan: Lan) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 LIVE, GIVEN, DESK, ROUTER, FAR = "192.0.2.10", "192.0.2.77", "192.0.2.50", "192.0.2.1", "203.0.113.5"
 STAGING_MAC, LIVE_MAC, OLD_MAC = "02:00:00:00:00:77", "02:00:00:00:00:11", "02:00:00:00:00:10"
+DESK_MAC = "02:00:00:00:00:50"
 _ASKS = """
 import json, select, socket, sys, time
 nic, ours, wanted, seconds = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
@@ -90,7 +91,7 @@ def _build(made: Lan) -> None:
     made.within("lan", "ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0")
     made.within("lan", "ip", "link", "set", "br0", "up")
     _cable(made, "old", "eth0", "old", OLD_MAC, f"{LIVE}/24")
-    _cable(made, "desk", "eth0", "desk", "02:00:00:00:00:50", f"{DESK}/24")
+    _cable(made, "desk", "eth0", "desk", DESK_MAC, f"{DESK}/24")
     _cable(made, "router", "eth0", "router", "02:00:00:00:00:01", f"{ROUTER}/24")
     _cable(made, "guest", "eth0", "live", LIVE_MAC, f"{LIVE}/24", up=False)
     _cable(made, "guest", "eth1", "staging", STAGING_MAC)

@@ -25,7 +25,9 @@ _READ = {
     "readlink",
 }
 _READ |= {"head", "rpm", "sha256sum", "ss", "stat", "test", "true", "uname", "which"}
-_SCRIPTS = frozenset(("vmmigrate-queue-list", "vmmigrate-queue-look", "vmmigrate-queue-pack"))  # of ours, by name
+_SCRIPTS = frozenset(
+    ("vmmigrate-queue-list", "vmmigrate-queue-look", "vmmigrate-queue-pack", "vmmigrate-who-has")
+)  # of ours, by name
 _SIMPLE = re.compile(r"[^;&|<>$`(){}\n]+")  # one command, and no redirection
 
 
