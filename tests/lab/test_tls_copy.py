@@ -39,14 +39,16 @@ def test_the_command_line_shows_copies_and_undoes(
     guest.lay(dataclasses.replace(wanted.new, files={**wanted.new.files, "/etc/postfix/tls.pem": laid.pem}))
     giving(wanted.old)
     before = guest.state()
-    (tmp_path / "vmmigrate.toml").write_text(_toml(settings(aim, old)))
+    own = tmp_path / "vmmigrate" / "vmmigrate.toml"  # the user's own: one that is only found here sends no password
+    own.parent.mkdir()
+    own.write_text(_toml(settings(aim, old)))
 
     def vmmigrate(*argv: str) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-c", "from vmmigrate.cli import main; main()", "tls", *argv]
         return subprocess.run(
             words,
             cwd=tmp_path,
-            env=environ() | {"PYTHONPATH": str(CHECKOUT)},
+            env=environ() | {"PYTHONPATH": str(CHECKOUT), "XDG_CONFIG_HOME": str(tmp_path)},
             capture_output=True,
             text=True,
             check=False,
