@@ -14,7 +14,7 @@ from vmmigrate import limits, reading
 from vmmigrate.appliance.profile import read_profile
 from vmmigrate.commands.plan_file import read_plan
 from vmmigrate.errors import UsageProblem
-from vmmigrate.run import recorded
+from vmmigrate.run import began_with
 from vmmigrate.run.record import parse
 from vmmigrate.settings import given, load, secrets, stored
 from vmmigrate.settings.secrets import _from_command, _from_file
@@ -24,7 +24,7 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("CONFIGURATION", read_profile),
     ("PASSWORD_FILE", lambda path: _from_file("old.ssh.password", path)),
     ("PLAN", read_plan),
-    ("PLAN", lambda path: recorded._read(path, str)),
+    ("PLAN", lambda path: began_with._read(path, str)),
     ("PLAN", stored.read_stored),
     ("JOURNAL", parse),
 ]
