@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fixtures.packagehost.host import entered
+from fixtures.packagehost.host import ENVIRON, entered
 from fixtures.packagehost.machine import HostedMachine
 from hypervisors import Hypervisor, Pace
 from tests.journey import child
@@ -39,7 +39,7 @@ class RootShell:
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         done = subprocess.run(
-            self._enter(argv, user), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env={}
+            self._enter(argv, user), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=ENVIRON
         )
         if check and done.returncode:
             raise CommandFailed(f"on {self.host}: {argv} failed: {done.stderr}", hint="look there")
@@ -57,13 +57,13 @@ class RootShell:
         self._given(("sh", "-c", line), installing.stream(files, mark))
 
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
-        sink.write(subprocess.run(self._enter(argv, "root"), check=True, stdout=subprocess.PIPE, env={}).stdout)
+        sink.write(subprocess.run(self._enter(argv, "root"), check=True, stdout=subprocess.PIPE, env=ENVIRON).stdout)
 
     def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
         return self._given(argv, source.read())
 
     def _given(self, argv: Sequence[str], data: bytes) -> str:
-        done = subprocess.run(self._enter(argv, "root"), input=data, capture_output=True, check=False, env={})
+        done = subprocess.run(self._enter(argv, "root"), input=data, capture_output=True, check=False, env=ENVIRON)
         if done.returncode:
             raise CommandFailed(f"on {self.host}: {argv[0]} failed: {done.stderr.decode()}", hint="look there")
         return done.stdout.decode()
