@@ -63,6 +63,17 @@ class NoCommands(MemoryHypervisor):
         raise NotSupported("guest-exec has been disabled", hint="permit it guest-exec")
 
 
+class LoadsNoRules(MemoryHypervisor):
+    """In its guests rules are said to be loaded, and are not."""
+
+    def run_in_guest(
+        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+    ) -> Ran:
+        if any("nft -f" in word for word in argv):
+            return Ran(0, b"", b"")
+        return super().run_in_guest(vm, argv, run_id, given=given, timeout=timeout)
+
+
 class DiesBeforePlugging(MemoryHypervisor):
     """The process is killed when a link is to be set up: the other one's is down by then."""
 
@@ -294,7 +305,7 @@ class Hangs(MemoryHypervisor):
 _ALL = {
     kind.__name__: kind
     for kind in (
-        *(MemoryHypervisor, WithoutAgent, SilentAgent, NoCommands, DiesBeforePlugging, Buggy, CtrlC),
+        *(MemoryHypervisor, WithoutAgent, SilentAgent, NoCommands, LoadsNoRules, DiesBeforePlugging, Buggy, CtrlC),
         *(LosesAnswers, AwayInTheSwitch, AwayForGood, ActsLate, FillsTheDisk, OtherCertificate, LeasesAnew),
         *(RenamesOff, Hangs, Watched),
     )

@@ -166,6 +166,15 @@ def test_an_image_without_an_agent_that_runs_commands_is_never_plugged_in(story:
     assert_same(story.world(), before)
 
 
+def test_a_guest_that_is_not_seen_to_be_isolated_is_not_plugged_in(story: Story) -> None:
+    story.hypervisor = "LoadsNoRules"
+    told = story.migrate()
+    assert (told.status, "it is not isolated. It is not plugged in" in told.err) == (ATTENTION, True), told.err
+    assert story.world()["new"]["nics"] == [DOWN, DOWN]
+    story.hypervisor = "MemoryHypervisor"
+    assert story.resume().status == DONE
+
+
 def test_a_hypervisor_without_one_is_refused_by_the_plan(story: Story) -> None:
     story.hypervisor = "WithoutAgent"
     told = story.migrate()
