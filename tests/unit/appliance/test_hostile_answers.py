@@ -99,7 +99,7 @@ def test_a_file_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, piece: 
         def name(self) -> str:
             return "mailgw"
 
-    monkeypatch.setattr(guest, "_ask", ask)
+    monkeypatch.setattr(guest, "ask", ask)
     with pytest.raises(HypervisorError, match="does not come to the file's end"):
         guest.read_file(Domain(), "/etc/os-release")
     assert len(asked) < 1100
