@@ -82,9 +82,9 @@ AGENT = Limit("one answer of the guest agent", "a new guest", 5, "seconds", "it 
 AGENT_OUTPUT = Limit(
     "what one command through the guest agent prints",
     "a new guest",
-    4 << 20,
+    2 << 20,
     "bytes",
-    "the files that are looked at have a few KiB",
+    "a few KiB are looked at; libvirt passes on no more than 3 MiB",
 )
 AGENT_TOTAL = Limit(
     "a file through the guest agent, from its opening to its end", "a new guest", 60, "seconds", "a file has a few KiB"

@@ -20,6 +20,7 @@ from hypervisors.types import (
     Store,
     VmRef,
 )
+from hypervisors.waiting import REAL_TIME, Pace
 
 
 class Hypervisor(Protocol):
@@ -150,10 +151,18 @@ class GuestCommands(GuestAgent, Protocol):
     """
 
     def run_in_guest(
-        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+        self,
+        vm: VmRef,
+        argv: Sequence[str],
+        run_id: str,
+        *,
+        given: bytes = b"",
+        timeout: float = 60.0,
+        pace: Pace = REAL_TIME,
     ) -> Ran:
-        """Run a command to its end; `given` is its standard input. Raises NotOurs, TimedOut, NotSupported (no agent, or
-        one that runs no commands). A call whose answer was lost may have run it: give commands that may run twice.
+        """Run a command to its end; `given` is its standard input, `pace` may stop the wait. A program that is not
+        there has the status 127, as sh says it. Raises NotOurs, TimedOut, NotSupported (no agent, or one that runs no
+        commands). A call whose answer was lost may have run it: give commands that may run twice.
         """
 
 

@@ -49,9 +49,11 @@ from hypervisors.types import (
     Store,
     VmRef,
 )
+from hypervisors.waiting import REAL_TIME, Pace
 from hypervisors.wire.dialling import leads_to_one_machine
 
 _LONGEST = limits.LIBVIRT.most
+_LONG = ("deploy", "shut_down", "run_in_guest", "create_snapshot", "revert_snapshot", "remove_snapshot")
 
 
 def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
@@ -59,7 +61,7 @@ def open_hypervisor(url: str, access: Access) -> "KvmHypervisor":
     return KvmHypervisor(url, open_session(url, access))
 
 
-@each_within(_LONGEST, but=("deploy", "shut_down", "create_snapshot", "revert_snapshot", "remove_snapshot"))
+@each_within(_LONGEST, but=_LONG)
 class KvmHypervisor:
     """One connection to a libvirt daemon; the abilities GuestCommands, Rename and Snapshots are among its methods."""
 
@@ -218,12 +220,16 @@ class KvmHypervisor:
         return guest.read_file(self._session.domain(vm), path)
 
     def run_in_guest(
-        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+        self,
+        vm: VmRef,
+        argv: Sequence[str],
+        run_id: str,
+        *,
+        given: bytes = b"",
+        timeout: float = 60,
+        pace: Pace = REAL_TIME,
     ) -> Ran:
-        domain = self._session.domain(vm)
-        with door(f"guest agent of {vm.name}"):
-            require_ours(domain, run_id)
-        return commanding.run(domain, argv, given, timeout)
+        return commanding.run(commanding.ours(self._session, vm, run_id), argv, given, timeout, pace)
 
 
 def _disk(session: Session, domain: libvirt.virDomain, disk: ET.Element) -> Disk:

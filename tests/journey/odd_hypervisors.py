@@ -15,10 +15,12 @@ from typing import Any, ClassVar
 from fixtures.appliance import seed, state
 from fixtures.memory import Entry, MemoryHypervisor
 from hypervisors import (
+    REAL_TIME,
     DeploySpec,
     HypervisorError,
     Network,
     NotSupported,
+    Pace,
     ProgressListener,
     Ran,
     Store,
@@ -58,7 +60,14 @@ class NoCommands(MemoryHypervisor):
     """The image's guest agent may run no commands, as on RHEL."""
 
     def run_in_guest(
-        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+        self,
+        vm: VmRef,
+        argv: Sequence[str],
+        run_id: str,
+        *,
+        given: bytes = b"",
+        timeout: float = 60.0,
+        pace: Pace = REAL_TIME,
     ) -> Ran:
         raise NotSupported("guest-exec has been disabled", hint="permit it guest-exec")
 
@@ -67,11 +76,18 @@ class LoadsNoRules(MemoryHypervisor):
     """In its guests rules are said to be loaded, and are not."""
 
     def run_in_guest(
-        self, vm: VmRef, argv: Sequence[str], run_id: str, *, given: bytes = b"", timeout: float = 60.0
+        self,
+        vm: VmRef,
+        argv: Sequence[str],
+        run_id: str,
+        *,
+        given: bytes = b"",
+        timeout: float = 60.0,
+        pace: Pace = REAL_TIME,
     ) -> Ran:
         if any("nft -f" in word for word in argv):
             return Ran(0, b"", b"")
-        return super().run_in_guest(vm, argv, run_id, given=given, timeout=timeout)
+        return super().run_in_guest(vm, argv, run_id, given=given, timeout=timeout, pace=pace)
 
 
 class DiesBeforePlugging(MemoryHypervisor):

@@ -73,7 +73,7 @@ def _by_agent(run: Run) -> Shell:
         raise NotSupported("this hypervisor runs no commands in a guest", hint="name a staging network: new.staging")
 
     def execute(argv: Sequence[str], given: bytes, timeout: float) -> Ran:
-        return agent.run_in_guest(vm, argv, run.run_id, given=given, timeout=timeout)
+        return agent.run_in_guest(vm, argv, run.run_id, given=given, timeout=timeout, pace=run.pace)
 
     return run.doors.new.by_agent(vm.name, execute)
 

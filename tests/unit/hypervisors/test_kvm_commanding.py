@@ -2,14 +2,17 @@
 
 import base64
 import json
+import subprocess
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import libvirt
 import pytest
 
-from hypervisors import HypervisorError, NotSupported, Ran, TimedOut
+from hypervisors import HypervisorError, NotSupported, Pace, Ran, TimedOut, Unreachable
 from hypervisors.kvm import commanding, guest
+from hypervisors.kvm.adapter import KvmHypervisor
 
 DOMAIN: Any = SimpleNamespace(name=lambda: "mailgw-2")
 
@@ -54,8 +57,8 @@ def test_it_is_waited_for_and_its_output_read(agent: Any) -> None:
     asked = agent({"exited": False}, {"exited": False}, ended).asked
     assert run(given=b"secret") == Ran(3, b"out\xff", b"err")
     assert asked[0]["arguments"] == {
-        "path": "cat",
-        "arg": ["-"],
+        "path": "sh",
+        "arg": ["-c", 'exec "$@"', "sh", "cat", "-"],
         "capture-output": True,
         "input-data": b64(b"secret"),
     }
@@ -77,6 +80,42 @@ def test_one_that_does_not_end(agent: Any) -> None:
     agent({"exited": False})
     with pytest.raises(TimedOut, match="`cat` in mailgw-2"):
         run(timeout=0.2)
+
+
+def test_one_that_lasts_longer_than_a_call_of_libvirt(agent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit is its own, and so is what stops it: it is not taken for a daemon that hangs, and not begun again."""
+    monkeypatch.setattr(commanding, "limits", SimpleNamespace(LIBVIRT=SimpleNamespace(most=0.2)))
+    asked = agent(*[{"exited": False}] * 4, {"exited": True, "exitcode": 0}).asked
+    assert run() == Ran(0, b"", b"")
+    assert [each["execute"] for each in asked].count("guest-exec") == 1
+    assert not hasattr(KvmHypervisor.run_in_guest, "__wrapped__")
+
+
+def test_a_daemon_that_hangs_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commanding, "limits", SimpleNamespace(LIBVIRT=SimpleNamespace(most=0.1)))
+    monkeypatch.setattr(guest.libvirt_qemu, "qemuAgentCommand", lambda *asked: threading.Event().wait(3))
+    with pytest.raises(Unreachable, match=r"guest-exec in mailgw-2: libvirt gave no answer for 0\.1 s"):
+        run()
+
+
+def test_it_hears_whoever_stops_the_wait(agent: Any) -> None:
+    agent({"exited": False})
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        commanding.run(DOMAIN, ("cat",), b"", 5.0, Pace(cancelled=stop))
+
+
+@pytest.mark.parametrize(("argv", "status"), [(("no-such-program", "-x"), 127), (("sh", "-c", "exit 3"), 3)])
+def test_what_it_is_given_to_run_ends_as_in_a_shell(agent: Any, argv: tuple[str, ...], status: int) -> None:
+    """Of a program that is not there the agent itself would make an error."""
+    asked = agent({"exited": True, "exitcode": 0}).asked
+    run(argv)
+    begun = asked[0]["arguments"]
+    done = subprocess.run([begun["path"], *begun["arg"]], capture_output=True, check=False)
+    assert done.returncode == status
 
 
 @pytest.mark.parametrize(
