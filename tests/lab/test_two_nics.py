@@ -11,7 +11,7 @@ from two_nics import DESK, DESK_MAC, FAR, GIVEN, LIVE, LIVE_MAC, OLD_MAC, ROUTER
 from two_nics import lan as made
 
 from vmmigrate.appliance.net.asking_for import who_has
-from vmmigrate.appliance.net.beside import Beside, unit_text
+from vmmigrate.appliance.net.beside import UNIT, Beside, differences, unit_text
 from vmmigrate.appliance.port import Result
 
 pytestmark = pytest.mark.lab
@@ -103,12 +103,14 @@ def test_the_unit_stops_without_a_trace_and_starts_twice(lan: Lan) -> None:
 
 
 class Within:
-    """A shell of the old gateway's network, of this machine's own programs."""
+    """A shell of one guest's network, of this machine's own programs, as an ordinary account of Debian has them."""
 
     host = "mailgw"
 
-    def __init__(self, lan: Lan) -> None:
-        self._enter = ("ip", "netns", "exec", f"{lan.stem}-old")
+    def __init__(self, lan: Lan, who: str = "old") -> None:
+        path = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+        ordinary = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", path)
+        self._enter = ("ip", "netns", "exec", f"{lan.stem}-{who}", *(ordinary if who == "guest" else ()))
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         done = subprocess.run((*self._enter, *argv), capture_output=True, text=True, timeout=timeout, check=False)
@@ -122,6 +124,33 @@ def test_the_old_gateway_sees_who_has_an_address_and_who_no_longer_has(lan: Lan)
     lan.plug("desk", up=False)
     assert who_has(Within(lan), DESK) == ""  # type: ignore[arg-type]
     assert who_has(Within(lan), "192.0.2.78") == ""  # type: ignore[arg-type]
+
+
+SET_ASIDE = {f"{UNIT} is not enabled"}  # there is no unit: its lines were run
+OTHERWISE = {
+    "sysctl -q -w net/ipv4/conf/eth0/arp_ignore=0": "answer for each other's addresses",
+    "sysctl -q -w net/ipv4/conf/eth1/arp_announce=0": "ask in each other's name",
+    "sysctl -q -w net/ipv6/conf/eth1/disable_ipv6=0": "may be given an address of IPv6",
+    "ip rule delete from 192.0.2.77 lookup 7714": "no rule leads what comes from 192.0.2.77",
+    "ip route flush table 7714": "the table 7714 leads to nobody",
+    "ip route add 192.0.2.99 dev eth1 table 7714": "leads to 192.0.2.50, 192.0.2.99",
+    "ip address add 192.0.2.78/32 dev eth1": "eth1 has 192.0.2.77, 192.0.2.78",
+}
+
+
+@pytest.mark.parametrize("wanted", [NEAR, BEHIND], ids=["near", "behind"])
+def test_an_ordinary_account_sees_that_all_is_as_it_was_set(lan: Lan, wanted: Beside) -> None:
+    """Without any program of sbin."""
+    start(lan, wanted)
+    assert set(differences(Within(lan, "guest"), wanted)) == SET_ASIDE  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("change", OTHERWISE)
+def test_what_is_otherwise_is_seen(lan: Lan, change: str) -> None:
+    start(lan, NEAR)
+    lan.within("guest", *change.split())
+    seen = set(differences(Within(lan, "guest"), NEAR)) - SET_ASIDE  # type: ignore[arg-type]
+    assert [OTHERWISE[change] in each for each in seen] == [True], seen
 
 
 def test_nothing_of_ipv6_is_on_that_nic(lan: Lan) -> None:

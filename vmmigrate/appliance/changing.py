@@ -9,22 +9,31 @@ from hypervisors import in_one_line
 from vmmigrate.appliance.several import commands_of
 
 SHOWN = 300  # characters of a command
-_READ = {
-    "base64",
-    "cat",
-    "df",
-    "dpkg-query",
-    "echo",
-    "getent",
-    "head",
-    "id",
-    "ifquery",
-    "ls",
-    "ping",
-    "printenv",
-    "readlink",
-}
-_READ |= {"head", "rpm", "sha256sum", "ss", "stat", "test", "true", "uname", "which"}
+_READ = frozenset(
+    (
+        "base64",
+        "cat",
+        "df",
+        "dpkg-query",
+        "echo",
+        "getent",
+        "head",
+        "id",
+        "ifquery",
+        "ls",
+        "ping",
+        "printenv",
+        "readlink",
+        "rpm",
+        "sha256sum",
+        "ss",
+        "stat",
+        "test",
+        "true",
+        "uname",
+        "which",
+    )
+)
 _SCRIPTS = frozenset(
     ("vmmigrate-queue-list", "vmmigrate-queue-look", "vmmigrate-queue-pack", "vmmigrate-who-has")
 )  # of ours, by name
@@ -98,7 +107,6 @@ _JUDGES: dict[str, Callable[[list[str]], bool]] = {
     "nft": _begins_with("list"),
     "iptables": _begins_with("-S", "-C", "-L"),
     "ip6tables": _begins_with("-S", "-C", "-L"),
-    "sysctl": lambda words: words[:1] == ["-a"] and not any(word == "-w" or "=" in word for word in words),
     "systemctl": _begins_with("is-active", "is-enabled", "show", "cat", "list-units", "list-unit-files", "status"),
     "networkctl": _begins_with("status", "list"),
     "resolvectl": _begins_with("status", "domain", "dns"),

@@ -6,7 +6,7 @@ table of routes for what comes from there, which leads to this workstation alone
 address on its own NIC only.
 """
 
-import re
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -22,8 +22,10 @@ _PATH = f"{_FOLDER}/{UNIT}"
 _TABLE = _PRIORITY = 7714
 _META = FileMeta("0644", "root", "root")
 _KERNEL = "protocol kernel"  # systemd-networkd removes the rules and routes of others, but for the kernel's own
-_ANSWERING = ("sysctl", "-a", "-r", r"^net\.ipv4\.conf\..*\.arp_ignore$")
-_ANSWERS = re.compile(r"^net\.ipv4\.conf\.(\S+)\.arp_ignore = (\d)$", re.MULTILINE)
+_RULES = ("ip", "-json", "rule", "show")
+_ROUTES = ("ip", "-json", "route", "show", "table", str(_TABLE))
+_SPEAKING = {"arp_ignore": "1", "arp_announce": "2"}  # of the kernel, for both NICs
+_IPV4, _IPV6 = "/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf"
 _ENABLED = ("systemctl", "is-enabled", UNIT)
 
 
@@ -56,19 +58,53 @@ def set_up(shell: Shell, wanted: Beside) -> None:
 
 
 def differences(shell: Shell, wanted: Beside) -> Iterator[str]:
-    """What is otherwise than `set_up` leaves it, in words. In one command."""
+    """What is otherwise than `set_up` leaves it, in words. In two commands, as an ordinary account: without `sysctl`,
+    which is not on the path of one.
+    """
     look = LookingShell(shell)
-    look.ahead(guest.ADDRESSES, _ENABLED, _ANSWERING)
+    look.ahead(guest.ADDRESSES, _ENABLED, _RULES, _ROUTES)
     known = guest.interfaces(look, detailed=False)
     nic, live = (guest.with_mac(known, mac) for mac in (wanted.mac, wanted.live_mac))
-    held = {each.ip for each in nic.addresses if not each.ip.is_link_local}
+    held = {each.ip for each in nic.addresses}
     if held != {wanted.address}:
         yield f"{nic.name} has {', '.join(sorted(map(str, held))) or 'no address'}, not {wanted.address}"
     if look.run(_ENABLED, check=False).status != 0:
         yield f"{UNIT} is not enabled"
-    answers = dict(_ANSWERS.findall(look.run(_ANSWERING, check=False).stdout))
-    if {answers.get(name.replace(".", "/")) for name in (nic.name, live.name)} != {"1"}:
-        yield f"{nic.name} and {live.name} answer for each other's addresses"
+    yield from _ways_out(look, nic.name, wanted)
+    yield from _kernel_says(look, nic.name, live.name)
+
+
+def _ways_out(look: LookingShell, nic: str, wanted: Beside) -> Iterator[str]:
+    """What comes from its address is led by our table, which leads to this workstation alone."""
+    leads = {(str(each.get("src")), str(each.get("table"))) for each in _listed(look, _RULES)}
+    if (str(wanted.address), str(_TABLE)) not in leads:
+        yield f"no rule leads what comes from {wanted.address} to the table {_TABLE}"
+    found = {(str(each.get("dst")), str(each.get("dev"))) for each in _listed(look, _ROUTES)}
+    if found != {(str(to), nic) for to in _reached(wanted)}:
+        yield f"the table {_TABLE} leads to {', '.join(sorted(to for to, _ in found)) or 'nobody'}"
+
+
+def _listed(look: LookingShell, question: tuple[str, ...]) -> list[dict[str, object]]:
+    """Nothing of a table that is not there, and of what cannot be read."""
+    try:
+        said = json.loads(look.run(question, check=False).stdout or "[]")
+    except ValueError:
+        return []
+    return [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
+
+
+def _kernel_says(look: LookingShell, nic: str, live: str) -> Iterator[str]:
+    wanted = {f"{_IPV4}/{name}/{key}": value for name in (nic, live) for key, value in _SPEAKING.items()}
+    deaf = f"{_IPV6}/{nic}/disable_ipv6"
+    look.ahead(*(("cat", path) for path in (*wanted, deaf)))
+    if any(_said(look, path) != value for path, value in wanted.items()):
+        yield f"{nic} and {live} answer for each other's addresses, or ask in each other's name"
+    if _said(look, deaf) not in ("1", ""):  # no such file: a kernel without IPv6
+        yield f"{nic} may be given an address of IPv6"
+
+
+def _said(look: LookingShell, path: str) -> str:
+    return look.run(("cat", path), check=False).stdout.strip()
 
 
 def remove(shell: Shell) -> None:
@@ -82,7 +118,7 @@ def remove(shell: Shell) -> None:
 def unit_text(nic: str, live: str, wanted: Beside) -> str:
     """`ip rule` knows no `replace`. It comes after the guest's own stack, which may remove what it finds there."""
     address, rule = f"{wanted.address}/32 dev {nic}", f"from {wanted.address} lookup {_TABLE} priority {_PRIORITY}"
-    own = " ".join(f"net/ipv4/conf/{name}/arp_ignore=1 net/ipv4/conf/{name}/arp_announce=2" for name in (nic, live))
+    own = " ".join(f"net/ipv4/conf/{name}/{key}={value}" for name in (nic, live) for key, value in _SPEAKING.items())
     lines = [
         f"sysctl -q -w {own} net/ipv4/conf/{nic}/rp_filter=2",
         f"sysctl -q -e -w net/ipv6/conf/{nic}/disable_ipv6=1",
@@ -92,7 +128,7 @@ def unit_text(nic: str, live: str, wanted: Beside) -> str:
         f"ip rule add {rule} {_KERNEL}",
     ]
     removes = f"ip rule delete {rule}"
-    as_before = " ".join(f"net/ipv4/conf/{live}/{key}=0" for key in ("arp_ignore", "arp_announce"))
+    as_before = " ".join(f"net/ipv4/conf/{live}/{key}=0" for key in _SPEAKING)
     return "\n".join(
         [
             "[Unit]",
@@ -119,6 +155,10 @@ def unit_text(nic: str, live: str, wanted: Beside) -> str:
 def _exec(key: str, line: str) -> str:
     """By sh: an older systemd asks for a program's whole path, which differs from guest to guest."""
     return f"{key}/bin/sh -c '{line}'"
+
+
+def _reached(wanted: Beside) -> tuple[IPv4Address, ...]:
+    return (wanted.router, wanted.speaks_with) if wanted.router else (wanted.speaks_with,)
 
 
 def _routes(nic: str, wanted: Beside) -> Iterator[str]:
