@@ -57,8 +57,9 @@ def check(
     def act(parts: "Parts", _: Any) -> None:
         if file and config:
             raise UsageProblem("FILE and --config are both given", hint="give one of them")
-        path = file or config or default_file()
-        load(path, {}, {})
+        named = file or config
+        path = named or default_file()
+        load(named if path.exists() else path, {}, {})
         echo([f"{path}: ok"])
 
     carry_out(act, json=False)

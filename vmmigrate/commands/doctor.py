@@ -53,7 +53,6 @@ def doctor(
     from vmmigrate.doctor.places import configuration
     from vmmigrate.findings import errors
     from vmmigrate.parts import access_to
-    from vmmigrate.settings.load import chosen
     from vmmigrate.show.doctor import name_of
 
     absent: list[str] = []
@@ -64,10 +63,9 @@ def doctor(
 
     def act(parts: "Parts", _: Any) -> None:
         _refuse_contrary(connect, hypervisor, report)
-        path = chosen(config)
-        settings = configuration(path, os.environ)[1]
+        settings = configuration(config, os.environ)[1]
         access = access_to(settings, parts)
-        here = this_one(os.environ, path, lambda url: parts.connect(url, access), connect or hypervisor)
+        here = this_one(os.environ, config, lambda url: parts.connect(url, access), connect or hypervisor)
         with _into(report, force=force) as sink:
             for finding in examine(here):
                 hear(finding)

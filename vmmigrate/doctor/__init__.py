@@ -14,7 +14,7 @@ from vmmigrate.settings.folders import KEYS, RUNS, keys_folder, runs_folder
 
 @dataclass(frozen=True)
 class Workstation:
-    """What the checks use. `url`: a hypervisor to try, None to try none."""
+    """What the checks use. `config`: None for the default one. `url`: a hypervisor to try, None to try none."""
 
     version: tuple[int, ...]
     interpreter: str
@@ -23,7 +23,7 @@ class Workstation:
     known_hosts: Path
     runs: Path
     keys: Path
-    config: Path
+    config: Path | None
     connect: Callable[[str], Hypervisor]
     url: str | None = None
 
@@ -33,7 +33,7 @@ class Workstation:
 
 
 def this_one(
-    environ: Mapping[str, str], config: Path, connect: Callable[[str], Hypervisor], url: str | None
+    environ: Mapping[str, str], config: Path | None, connect: Callable[[str], Hypervisor], url: str | None
 ) -> Workstation:
     return Workstation(
         version=sys.version_info[:3],

@@ -10,7 +10,8 @@ from pathlib import Path
 from hypervisors import Problem
 from vmmigrate.findings import Finding, info, missing, warning
 from vmmigrate.settings.folders import try_to_write
-from vmmigrate.settings.load import load
+from vmmigrate.settings.given import NO_FILE
+from vmmigrate.settings.load import default_file, load
 from vmmigrate.settings.models import Settings
 from vmmigrate.show.sizes import size
 
@@ -48,11 +49,15 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def configuration(path: Path, environ: Mapping[str, str]) -> tuple[Finding, Settings]:
-    """Whether it is valid and nobody else may change it; with the settings, or their defaults if it is invalid."""
+def configuration(named: Path | None, environ: Mapping[str, str]) -> tuple[Finding, Settings]:
+    """Whether it is valid and nobody else may change it; with the settings, or their defaults if it is invalid.
+
+    The default one is read as every command reads it: in the current folder it may not name all that a named one may.
+    """
     id_ = "configuration"
+    path = named or default_file()
     try:
-        settings = load(path if path.exists() else None, {}, environ)
+        settings = load(named if path.exists() else NO_FILE, {}, environ)
     except Problem as problem:
         return missing(id_, str(problem), problem.hint, needed=True), Settings()
     if not path.exists():

@@ -3,7 +3,7 @@
 import itertools
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hypervisors import Problem
@@ -11,7 +11,7 @@ from vmmigrate.durable import write_durably
 from vmmigrate.errors import UsageProblem
 from vmmigrate.init.asking import Dialogue
 from vmmigrate.init.sources import Sources
-from vmmigrate.settings.load import default_file
+from vmmigrate.settings.load import read_given
 
 
 def refuse_unwritable(file: Path) -> None:
@@ -61,12 +61,19 @@ def keep_secrets(dialogue: Dialogue, chosen: Sources) -> None:
             dialogue.good(f"{name} is stored")
 
 
+def _is_read_unnamed(file: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the next commands read it without `--config`: in the current folder it may not use what is stored."""
+    try:
+        return read_given(None, environ).file == str(file.absolute())
+    except UsageProblem:
+        return False
+
+
 def next_commands(old: str, file: Path, has_backup: bool, chosen: Sources) -> Iterator[str]:
     """The next commands."""
     for line in chosen.left:
         yield f"first: {line}"
-    found = file.absolute() == default_file().absolute() and not chosen.stored
-    more = "" if found else f" --config {shlex.quote(str(file))}"
+    more = "" if _is_read_unnamed(file, os.environ) else f" --config {shlex.quote(str(file))}"
     more += "" if has_backup else " --backup-file FILE"
     vm = shlex.quote(old)
     yield f"next: vmmigrate plan {vm} IMAGE{more}    checks everything, changes nothing"

@@ -14,12 +14,8 @@ from vmmigrate.settings.wanted import all_wanted, variable
 
 @dataclass
 class Sources:
-    """What is done after the file is confirmed, and what the operator must do then.
+    """What is done after the file is confirmed, and what the operator must do then."""
 
-    `stored`: a file that is only found in the current folder may not name such sources.
-    """
-
-    stored: bool = True
     keep: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
@@ -44,7 +40,7 @@ def choose(talk: Conversation, names: list[str], folder: Path, vm: str) -> Sourc
 def _prompt(talk: Conversation, names: list[str]) -> Sources:
     for name in names:
         talk.answers.put(name, {"prompt": True}, "asked at the terminal, each time")
-    return Sources(stored=False)
+    return Sources()
 
 
 def _environment(talk: Conversation, names: list[str]) -> Sources:

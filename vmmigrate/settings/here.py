@@ -33,7 +33,7 @@ def refuse_secrets(path: Path, data: Mapping[str, Any], environ: Mapping[str, st
 
     A folder that was unpacked or copied brings its file along: what a person types goes where the question says.
     """
-    named = ", ".join((*_sources(data, ()), *filter(_IS_SECRET.fullmatch, environ)))
+    named = ", ".join((*_sources(data, ()), *filter(_is_stored, environ)))
     if named:
         raise UsageProblem(
             f"{path.absolute()} was found in the current folder only, and would say where passwords, files or programs"
@@ -67,6 +67,13 @@ def _is_private(group: int) -> bool:
     except KeyError:
         return False
     return found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+
+
+def _is_stored(variable: str) -> bool:
+    """Whether it has a secret, or is a setting that says where one is."""
+    words = variable.lower().split("__")
+    is_source = variable.startswith("VMMIGRATE_") and not set(words[1:]).isdisjoint(_SOURCES)
+    return is_source or _IS_SECRET.fullmatch(variable) is not None
 
 
 def _sources(data: object, path: tuple[str, ...]) -> Iterator[str]:

@@ -30,7 +30,7 @@ def load(file: Path | None, flags: Mapping[str, Any], environ: Mapping[str, str]
 
 def read_given(file: Path | None, environ: Mapping[str, str]) -> Given:
     """What file and environment say, unchecked; without `file`, the default one if it exists. Raises UsageProblem."""
-    path = chosen(file)
+    path = _chosen(file)
     read = _read_toml(path) if file not in (None, NO_FILE) or (file is None and path.exists()) else {}
     if file is None and path == HERE:
         refuse_secrets(path, read, environ, own_file())
@@ -44,7 +44,7 @@ def _validated(path: Path, data: Mapping[str, Any], environ: Mapping[str, str]) 
         raise _problems(path, error, environ) from error
 
 
-def chosen(file: Path | None) -> Path:
+def _chosen(file: Path | None) -> Path:
     """That file; without one, the default one. Raises UsageProblem for one here that others can have put there."""
     path = file or default_file()
     if file is None and path == HERE:
@@ -109,7 +109,7 @@ def _problems(file: Path, error: ValidationError, environ: Mapping[str, str]) ->
         where = f" ({variables})" if variables else ""
         lines.append(f"{name}{where}: {_in_words(each['type'], each['msg'], path)}")
     many = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
-    there = f"in {file}, in the" if file.exists() else "in the"  # the default one may not be there
+    there = f"in {file}, in the" if file.is_file() else "in the"  # the default one may not be there
     return UsageProblem(
         f"the configuration has {many}:\n  " + "\n  ".join(lines),
         hint=f"fix {'it' if len(lines) == 1 else 'them'} {there} {ENV_PREFIX}… environment or in the options;"

@@ -7,9 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from vmmigrate.cli import app
+from vmmigrate.doctor.places import configuration
 from vmmigrate.errors import UsageProblem
+from vmmigrate.findings import Severity
+from vmmigrate.init.ending import next_commands
+from vmmigrate.init.sources import Sources
 from vmmigrate.settings import here
-from vmmigrate.settings.load import chosen, load
+from vmmigrate.settings.load import load
+from vmmigrate.settings.models import Settings
 
 _COMMAND = '[old.ssh]\nkey_file = "/dev/null"\nkey_passphrase = { command = ["sh", "-c", "id"] }\n'
 
@@ -112,6 +117,60 @@ def test_nor_what_the_environment_has(folder: Path, variable: str) -> None:
     load(None, {}, {variable: "secret"})
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("VMMIGRATE_OLD__SSH__PASSWORD__FILE", "/root/mailgw.sa"),
+        ("VMMIGRATE_old__console__password__env", "AWS_SECRET_ACCESS_KEY"),
+        ("VMMIGRATE_HYPERVISOR__PASSWORD__KEYRING", "vmmigrate-mailgw/hypervisor.password"),
+        ("VMMIGRATE_NEW__PROPERTIES__SA__FILE", "/etc/shadow"),
+        ("VMMIGRATE_BACKUP__FILE", "/root/mailgw.backup"),
+    ],
+)
+def test_nor_what_the_environment_names(folder: Path, variable: str, value: str) -> None:
+    (folder / "vmmigrate.toml").write_text('old.address = "198.51.100.66"\n')
+    with pytest.raises(UsageProblem, match=rf"was found in the current folder only.* \({variable}\)"):
+        load(None, {}, {variable: value})
+    assert load(folder / "vmmigrate.toml", {}, {variable: value}).old.address
+    (folder / "vmmigrate.toml").unlink()
+    load(None, {}, {variable: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "why"), [(_COMMAND, 0o644, "was found in the current folder only"), ("", 0o646, "is not read")]
+)
+def test_every_command_that_reads_it_is_as_strict(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, mode: int, why: str
+) -> None:
+    for name in ("RUNS", "KEYS"):
+        monkeypatch.setenv(f"VMMIGRATE_{name}_FOLDER", str(tmp_path / name))
+    (folder / "vmmigrate.toml").write_text(text)
+    (folder / "vmmigrate.toml").chmod(mode)
+    for words in (["config", "check"], ["doctor"]):
+        shown = CliRunner().invoke(app, words)
+        assert shown.exit_code == 2
+        assert why in shown.output
+    assert CliRunner().invoke(app, ["config", "check", "vmmigrate.toml"]).exit_code == 0
+
+
+def test_doctor_starts_nothing_by_it_and_sends_nothing(folder: Path, tmp_path: Path) -> None:
+    """A connection takes the settings that this gives: of a file that is refused none."""
+    proof = tmp_path / "started"
+    text = f'[hypervisor]\nuser = "evil"\npassword = {{ command = ["touch", "{proof}"] }}\n'
+    (folder / "vmmigrate.toml").write_text(text)
+    found, settings = configuration(None, {})
+    assert (found.severity, settings) == (Severity.ERROR, Settings())
+    shown = CliRunner().invoke(app, ["doctor", "--connect", "vsphere://127.0.0.1:1/"], input="typed\n")
+    assert shown.exit_code == 2
+    assert not proof.exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_doctor_reads_no_other_file_than_the_one_that_is_named(tmp_path: Path) -> None:
+    found, settings = configuration(tmp_path / "none.toml", {})
+    assert (found.seen, settings) == (f"there is no {tmp_path}/none.toml", Settings())
+
+
 def test_what_is_typed_goes_where_the_question_says(folder: Path) -> None:
     (folder / "vmmigrate.toml").write_text("old.ssh.password = { prompt = true }\n")
     assert load(None, {}, {"VMMIGRATE_OLD__SSH__PORT": "22"}).old.ssh.password
@@ -136,9 +195,27 @@ def test_it_is_never_used_without_a_word() -> None:
     assert shown.stderr.startswith(f"settings: {Path('vmmigrate.toml').absolute()}\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "environ", "more"),
+    [
+        ("old.ssh.password = { prompt = true }", {}, ""),
+        ("old.ssh.password = { prompt = true }", {"VMMIGRATE_HYPERVISOR_PASSWORD": "x"}, " --config vmmigrate.toml"),
+        ('old.ssh.password = { env = "SA" }', {}, " --config vmmigrate.toml"),
+    ],
+)
+def test_init_shows_commands_that_are_not_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, environ: dict[str, str], more: str
+) -> None:
+    (folder / "vmmigrate.toml").write_text(text)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    plan, run = next_commands("mailgw", Path("vmmigrate.toml"), True, Sources())
+    assert plan.startswith(f"next: vmmigrate plan mailgw IMAGE{more}  ")
+    assert run.startswith(f"next: vmmigrate mailgw IMAGE{more}  ")
+
+
 def _refused(folder: Path, why: str) -> None:
-    for read in (lambda: load(None, {}, {}), lambda: chosen(None)):
-        with pytest.raises(UsageProblem, match="is not read, because") as refused:
-            read()
-        assert why in str(refused.value)
-        assert f"--config {folder}/vmmigrate.toml" in refused.value.hint
+    with pytest.raises(UsageProblem, match="is not read, because") as refused:
+        load(None, {}, {})
+    assert why in str(refused.value)
+    assert f"--config {folder}/vmmigrate.toml" in refused.value.hint
