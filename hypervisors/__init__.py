@@ -29,7 +29,7 @@ from hypervisors.errors import (
     WrongState,
     printable,
 )
-from hypervisors.formats.encodings import declared_text
+from hypervisors.formats.encodings import declared_text, encoding_of
 from hypervisors.images import identify_image, refuse_unreadable
 from hypervisors.limits import LIMITS, Limit
 from hypervisors.limits import in_module as limits_in
@@ -137,6 +137,7 @@ __all__ = [
     "connect",
     "declared_text",
     "dial_straight",
+    "encoding_of",
     "fetch_leaf",
     "fingerprint_of",
     "identify_image",

@@ -1,21 +1,25 @@
 """A key, store or chain of a hostile machine costs so much and no more, although a library computes with it in C."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asn1crypto import algos, cms, core, keys, pem
 from asn1crypto import pkcs12 as asn1
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from hypervisors import Secret
 from tests.limits.twin import most, twin
-from tests.unit.appliance.small_ca import NOW, certificate, pair
+from tests.unit.appliance.small_ca import NOW, certificate, pair, rsa_of
 from vmmigrate.appliance import hostkeys
 from vmmigrate.appliance.tls import chains, derivation, pkcs12, tried
 from vmmigrate.appliance.tls import keys as tls_keys
@@ -41,10 +45,10 @@ def _rsa(size: int) -> bytes:
     return bytes(keys.RSAPrivateKey(made | parts).dump())
 
 
-def _shut(plain: bytes) -> tuple[Any, bytes]:
+def _shut(plain: bytes, word: Secret = _WORD) -> tuple[Any, bytes]:
     """The algorithm, and what it makes of that: PBES2 of a few rounds."""
     salt, begin = os.urandom(8), os.urandom(16)
-    key = PBKDF2HMAC(hashes.SHA256(), 32, salt, 100).derive(_WORD.reveal().encode())
+    key = PBKDF2HMAC(hashes.SHA256(), 32, salt, 100).derive(word.reveal().encode())
     left = 16 - len(plain) % 16
     there = Cipher(AES(key), modes.CBC(begin)).encryptor().update(plain + bytes([left]) * left)
     rounds = {"salt": algos.Pbkdf2Salt("specified", salt), "iteration_count": 100, "prf": {"algorithm": "sha256"}}
@@ -61,9 +65,26 @@ def _shut_key(der: bytes) -> bytes:
     return bytes(pem.armor("ENCRYPTED PRIVATE KEY", held.dump()))
 
 
+def _shrouded(der: bytes, word: Secret = _WORD) -> Any:
+    algorithm, data = _shut(der, word)
+    held = keys.EncryptedPrivateKeyInfo({"encryption_algorithm": algorithm, "encrypted_data": data})
+    return asn1.SafeBag({"bag_id": "pkcs8_shrouded_key_bag", "bag_value": held, "bag_attributes": []})
+
+
+def _part(*bags: Any) -> Any:
+    return cms.ContentInfo({"content_type": "data", "content": asn1.SafeContents(bags).dump()})
+
+
+def _usual() -> bytes:
+    return pair("gw.example.org").key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
 def _store(der: bytes) -> bytes:
     """A usual one, and that key in a part that is encrypted as a whole."""
-    bag = {"bag_id": "key_bag", "bag_value": keys.PrivateKeyInfo.load(der), "bag_attributes": []}
+    return _hiding({"bag_id": "key_bag", "bag_value": keys.PrivateKeyInfo.load(der), "bag_attributes": []})
+
+
+def _hiding(bag: Any) -> bytes:
     algorithm, data = _shut(asn1.SafeContents([bag]).dump())
     inner = {"content_type": "data", "content_encryption_algorithm": algorithm, "encrypted_content": data}
     hidden = cms.ContentInfo(
@@ -104,8 +125,97 @@ def test_what_is_hidden_by_encryption_is_ended(monkeypatch: pytest.MonkeyPatch) 
             read()
 
 
+@twin("KEY_OPENING")
+def test_rounds_within_what_is_encrypted_are_ended_however_short_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sees them before; these take a quarter of a minute."""
+    monkeypatch.setattr(tried, "_SECONDS", 1)
+    bag = _shrouded(_usual())
+    bag["bag_value"]["encryption_algorithm"]["parameters"]["key_derivation_func"]["parameters"]["iteration_count"] = (
+        1 << 27
+    )
+    store = _hiding(bag)
+    assert len(store) < tried.SHORT
+    with pytest.raises(BadKeys, match="does not open within 1 s"):
+        pkcs12.entries(store, _WORD)
+
+
+@twin("KEY_OPENING")
+def test_so_is_a_second_key_under_an_empty_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tried, "_SECONDS", 2)
+    none = Secret("")
+    store = pkcs12._sealed([_part(_shrouded(_usual(), none), _shrouded(_dsa(2900), none))], none, "sha256")
+    with pytest.raises(BadKeys, match="does not open within 2 s"):
+        pkcs12.entries(store, none)
+
+
+@pytest.fixture(params=["long store", "short store", "key"])
+def honest(request: pytest.FixtureRequest) -> Any:
+    """Opens what is encrypted and usual, in a process of its own."""
+    one = pair("gw.example.org", kind="RSA")
+    long = tls_keys.Pair(one.key, one.leaf, (certificate("other", kind="RSA")[0],) * 3)
+    if request.param == "key":
+        large = load_pem_private_key(rsa_of(4253, 4423), None, unsafe_skip_rsa_key_validation=True)
+        der = large.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return lambda: tls_keys.load_pem(_shut_key(der) + _LEAF, _WORD)
+    store = pkcs12.to_pkcs12(long if request.param == "long store" else pair("gw.example.org"), _WORD, "x")
+    return lambda: pkcs12.entries(store, _WORD)
+
+
+@pytest.mark.parametrize("end", ["exit 0", "exit 1", "kill -9 $$", "echo '{'; exit 1"])
+def test_what_a_process_that_ended_early_did_not_open_is_not_opened_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, honest: Any, end: str
+) -> None:
+    """The kernel ends it where memory is short."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\ncat > {tmp_path}/given\n{end}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(BadKeys, match="cannot be tried"):
+        honest()
+    assert (tmp_path / "given").stat().st_size
+
+
+def test_that_process_looks_for_libraries_where_this_one_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, honest: Any
+) -> None:
+    """PYTHONPATH, or a folder of the user's own, which Python alone would leave out there."""
+    (tmp_path / "cryptography.py").write_text("raise ImportError")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadKeys, match="cannot be tried"):
+        honest()
+
+
+def test_a_terminal_interrupts_the_one_that_waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, honest: Any) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\nps -o sid= -p $$ > {tmp_path}/session\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(BadKeys):
+        honest()
+    assert int((tmp_path / "session").read_text()) != os.getsid(0)
+
+
+def test_that_process_ends_where_nobody_is_left_to_end_it() -> None:
+    word = _WORD.reveal().encode()
+    program = [sys.executable, "-I", "-c", tried._PROGRAM, "store", "2", *sys.path]
+    done = subprocess.run(program, input=b"%d\n%b%b" % (len(word), word, _store(_dsa(2900))), check=False)
+    assert done.returncode == -signal.SIGALRM
+
+
+def test_nothing_encrypted_is_opened_a_second_time_here(monkeypatch: pytest.MonkeyPatch, honest: Any) -> None:
+    """What took a minute there would take another, deaf to signals."""
+
+    def plain(block: bytes, password: bytes | None, **how: bool) -> Any:
+        assert (b"ENCRYPTED" in block, password) == (False, None)
+        return load_pem_private_key(block, password, **how)
+
+    monkeypatch.delattr(serialization.pkcs12, "load_pkcs12")
+    monkeypatch.setattr(tls_keys, "load_pem_private_key", plain)
+    assert honest()
+
+
 def test_what_is_longer_and_honest_is_opened() -> None:
-    """In that process first, which sees the same."""
+    """In that process, which hands it back."""
     one = pair("gw.example.org", kind="RSA")
     store = pkcs12.to_pkcs12(tls_keys.Pair(one.key, one.leaf, (certificate("other", kind="RSA")[0],) * 3), _WORD, "x")
     assert len(store) > tried.SHORT

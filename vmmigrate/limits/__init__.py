@@ -195,18 +195,18 @@ KEY_ROUNDS = Limit(
 KEY_MEMORY = Limit("memory for scrypt", "an old guest", 1 << 28, "bytes", "OpenSSL's own setting takes 16 MiB")
 PEM_KEY = Limit("a private key in PEM", "an old guest", 1 << 13, "bytes", "one of RSA with 8,192 bits has 6,300")
 KEY_MODULUS = Limit(
-    "the modulus of an RSA key; a key that is neither RSA's nor of a curve has twice that at most, all of it",
+    "the modulus of an RSA key; a key of DSA, DH or an unknown kind has twice that at most, all of it",
     "an old guest",
     1_100,
     "bytes",
     "a key of 8,192 bits has 1,024; what a library computes takes cubic time in them, and hears no signal meanwhile",
 )
 KEY_UNSEEN = Limit(
-    "what is encrypted of a store, or of a key, and is opened at once",
+    "an encrypted key that is opened at once",
     "an old guest",
     3_000,
     "bytes",
-    "RSA with 4,096 bits has 2,600; what is longer is opened in a process of its own first",
+    "RSA with 4,096 bits has 2,600; a longer one, and each store, is opened in a process of its own",
 )
 PEM_KEYS = Limit("private keys of one file", "an old guest", 20, "things", "Postfix serves one of each kind")
 PEM_CERTIFICATES = Limit(
@@ -239,11 +239,11 @@ SMTP = Limit(
     "a greeting and the names of extensions have some hundred",
 )
 STORE_KEYS = Limit(
-    "private keys of a PKCS#12 store that are not encrypted",
+    "private keys of a PKCS#12 store, but for those in a part that is encrypted as a whole",
     "an old guest",
     10_000,
     "bytes",
-    "one of RSA with 8,192 bits has 4,700, and takes half a minute to check",
+    "one of RSA with 8,192 bits has 4,900",
 )
 WATCHED = Limit(
     "gaps, and changes, of a watched service that are listed; the rest is counted",

@@ -57,17 +57,17 @@ UNITS = Limit("one command about a service", "a guest", 30, "seconds", "the mach
 DATABASE = Limit("one question to the database", "a guest", 300, "seconds", "a digest reads whole tables")
 SUDO = Limit("sudo itself", "a guest", 60, "seconds", "on a machine that is busy booting")
 KEY_OPENING = Limit(
-    "opening a store, or a key, in that process",
+    "opening a PKCS#12 store, or a long encrypted key, in a process of its own",
     "an old guest",
     60,
     "seconds",
-    "a key of RSA with 8,192 bits takes a second, its check in a store ten",
+    "a store's key of RSA with 8,192 bits takes four to check on an idle machine",
 )
 PASSWORD_COMMAND = Limit(
     "a command that prints a password", "the workstation", 300, "seconds", "it may ask a person for another one"
 )
 AUTHORIZED = Limit(
-    "the same, until it is read",
+    "the authorized_keys of an account, until it is read",
     "a guest",
     10,
     "seconds",

@@ -5,6 +5,7 @@ Without trustme: it makes no leaf that signed itself, no authority that has expi
 
 from datetime import UTC, datetime, timedelta
 
+from asn1crypto import keys, pem
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -68,3 +69,12 @@ def pair(
     middle = issuer or authority()[0]
     leaf, key = certificate(name, issuer=middle, names=(name,), days=days, start=start, kind=kind)
     return Pair(key, leaf, (middle[0],))
+
+
+def rsa_of(first: int, second: int) -> bytes:
+    """A key of two Mersenne primes, by their exponents, in PEM."""
+    p, q, e = 2**first - 1, 2**second - 1, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    parts = {"version": 0, "modulus": p * q, "public_exponent": e, "private_exponent": d, "prime1": p, "prime2": q}
+    crt = {"exponent1": d % (p - 1), "exponent2": d % (q - 1), "coefficient": pow(q, -1, p)}
+    return bytes(pem.armor("RSA PRIVATE KEY", keys.RSAPrivateKey(parts | crt).dump()))

@@ -4,10 +4,11 @@ import cProfile
 import subprocess
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from asn1crypto import algos, keys, pem
+from asn1crypto import algos, cms, core, keys, pem
 from asn1crypto import pkcs12 as asn1
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -15,15 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from hypervisors import Secret
-from tests.unit.appliance.small_ca import NOW, certificate, pair
+from tests.unit.appliance.small_ca import NOW, certificate, pair, rsa_of
 from vmmigrate.alone import tls_show
 from vmmigrate.appliance.tls.certificates import MOST, from_der
 from vmmigrate.appliance.tls.chains import names_of
 from vmmigrate.appliance.tls.derivation import LARGEST_KEY, MOST_ROUNDS
 from vmmigrate.appliance.tls.handshake import Served
 from vmmigrate.appliance.tls.keys import certificates_pem, key_pem, load_certificates, load_pem, load_pem_chains, to_pem
+from vmmigrate.appliance.tls.magnitude import refuse_large
 from vmmigrate.appliance.tls.pem import blocks
-from vmmigrate.appliance.tls.pkcs12 import entries, to_pkcs12
+from vmmigrate.appliance.tls.pkcs12 import _sealed, entries, others, to_pkcs12
 from vmmigrate.errors import BadKeys
 
 _WORD = Secret("changeit")
@@ -151,8 +153,8 @@ def test_a_key_of_no_usual_size_is_not_read() -> None:
 
 
 def test_a_large_key_is_proved_by_one_signature() -> None:
-    """Mersenne primes; the library's own check of such a key takes half a minute."""
-    made = _rsa_of(4253, 4423)
+    """Mersenne primes; the library's own check of such a key takes ten seconds."""
+    made = rsa_of(4253, 4423)
     cert = certificate("gw.example.org")[0].public_bytes(Encoding.PEM)
     assert load_pem(made + cert).key.key_size == 8676  # type: ignore[union-attr]
 
@@ -168,12 +170,68 @@ def test_an_rsa_key_whose_parts_do_not_fit_is_refused() -> None:
         load_pem(pem.armor("RSA PRIVATE KEY", broken.dump(force=True)) + cert)
 
 
-def _rsa_of(first: int, second: int) -> bytes:
-    p, q, e = 2**first - 1, 2**second - 1, 65537
-    d = pow(e, -1, (p - 1) * (q - 1))
-    parts = {"version": 0, "modulus": p * q, "public_exponent": e, "private_exponent": d, "prime1": p, "prime2": q}
-    crt = {"exponent1": d % (p - 1), "exponent2": d % (q - 1), "coefficient": pow(q, -1, p)}
-    return bytes(pem.armor("RSA PRIVATE KEY", keys.RSAPrivateKey(parts | crt).dump()))
+def _broken(key: rsa.RSAPrivateKey) -> bytes:
+    """In PKCS#8, with parts that do not fit each other."""
+    held = keys.RSAPrivateKey.load(key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    held["exponent1"] = held["exponent1"].native ^ 2
+    held["private_exponent"] = held["private_exponent"].native ^ 2
+    return bytes(keys.PrivateKeyInfo.wrap(held, "rsa").dump(force=True))
+
+
+def test_a_second_key_of_a_store_whose_parts_do_not_fit_is_said_to_be_damaged() -> None:
+    first, broken = pair("gw.example.org"), _broken(rsa.generate_private_key(65537, 2048))
+    whole = first.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    bags = [
+        {"bag_id": "key_bag", "bag_value": keys.PrivateKeyInfo.load(each), "bag_attributes": []}
+        for each in (whole, broken)
+    ]
+    part = cms.ContentInfo({"content_type": "data", "content": asn1.SafeContents(bags).dump()})
+    with pytest.raises(BadKeys, match="a private key in the PKCS#12 store is damaged: its parts do not fit"):
+        entries(_sealed([part], _WORD, "sha256"), _WORD)
+
+
+HALF = Secret("secret\ud83d")  # of a surrogate pair
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: entries(to_pkcs12(pair(), _WORD, "x"), HALF),
+        lambda: entries(to_pkcs12(replace(pair(kind="RSA"), chain=(pair().leaf,) * 8), _WORD, "x"), HALF),
+        lambda: others(to_pkcs12(pair(), _WORD, "x"), HALF),
+        lambda: load_pem(key_pem(pair(), _WORD) + certificates_pem(pair()), HALF),
+        lambda: to_pkcs12(pair(), HALF, "x"),
+        lambda: key_pem(pair(), HALF),
+    ],
+    ids=["short store", "long store", "others", "key", "store that is written", "key that is written"],
+)
+def test_a_password_that_is_no_text_opens_nothing(use: Callable[[], object]) -> None:
+    with pytest.raises(BadKeys, match="half of a surrogate pair") as refused:
+        use()
+    assert "d83d" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize("level", [17, 18, 19])
+def test_a_key_of_ml_dsa_is_not_called_too_large(level: int) -> None:
+    """OpenSSL 3.5 writes it with its expanded form, which is read and not computed."""
+    algorithm = core.ObjectIdentifier(f"2.16.840.1.101.3.4.3.{level}").dump()
+    inside = b"\x02\x01\x00\x30" + bytes([len(algorithm)]) + algorithm + b"\x04\x82\x13\x20" + b"\0" * 0x1320
+    der = b"\x30\x82" + len(inside).to_bytes(2, "big") + inside
+    refuse_large(der)
+
+
+def test_a_usual_one_is_read() -> None:
+    mldsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa", reason="cryptography is older")
+    der = mldsa.MLDSA65PrivateKey.generate().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    cert = certificate("gw.example.org")[0].public_bytes(Encoding.PEM)
+    assert isinstance(load_pem(pem.armor("PRIVATE KEY", der) + cert).key, mldsa.MLDSA65PrivateKey)
+
+
+def test_one_of_an_unknown_kind_is() -> None:
+    inside = b"\x02\x01\x00\x30\x05\x06\x03\x2a\x03\x04\x04\x82\x13\x20" + b"\0" * 0x1320
+    with pytest.raises(BadKeys, match=r"of the kind 1\.2\.3\.4, 2,200 bytes at most"):
+        refuse_large(b"\x30\x82" + len(inside).to_bytes(2, "big") + inside)
 
 
 def _damaged(change: str) -> bytes:

@@ -4,6 +4,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from scripted_gateway import DEBIAN, RHEL, Gateway, connector
 from small_ca import pair
 
@@ -140,6 +142,8 @@ ENCODED = {  # the second byte of ソ and of 表 in Shift_JIS is a backslash in 
     "ISO-8859-15": "/€",
     "windows-1251": "/ключ",
     "UTF-16": "/密钥",
+    "ISO-2022-JP": "/鍵",
+    "UTF-32": "/密钥",
 }
 
 
@@ -150,6 +154,35 @@ def test_it_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?>\n' + server_xml('SSLEnabled="true"', host)
     xml = {"/etc/tomcat9/server.xml": text.encode(encoding)}
     assert web("", {path: to_pem(one), **xml}).fingerprints == {"web": (one.fingerprint,)}
+
+
+def test_a_password_of_properties_is_read_as_java_reads_it() -> None:
+    """A sign of more than 16 bits is two escapes."""
+    one = pair()
+    store = serialize_key_and_certificates(b"x", one.key, one.leaf, None, BestAvailableEncryption("x😀".encode()))  # type: ignore[arg-type]
+    xml = server_xml('SSLEnabled="true" keystoreFile="/e/s.p12" keystorePass="${word}"')
+    files = {"/e/s.p12": store, "/etc/tomcat9/catalina.properties": b"word=x\\ud83d\\ude00\n"}
+    assert web(xml, files).fingerprints == {"web": (one.fingerprint,)}
+
+
+@pytest.mark.parametrize("said", [rb"x\ud83d", rb"\ude00\ud83d"])
+def test_half_of_a_sign_is_refused(said: bytes) -> None:
+    """No file of that name can be asked for, and no password is like that."""
+    for attributes in ('keystoreFile="/e/s.p12" keystorePass="${word}"', 'keystoreFile="/${word}"'):
+        with pytest.raises(ApplianceError, match="half of a character"):
+            web(
+                server_xml(f'SSLEnabled="true" {attributes}'),
+                {"/etc/tomcat9/catalina.properties": b"word=" + said + b"\n"},
+            )
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1", "ISO-2022-JP"])
+def test_what_is_no_xml_in_any_encoding_is_refused_as_such(encoding: str) -> None:
+    with pytest.raises(ApplianceError, match="is not XML"):
+        web(f'<?xml version="1.0" encoding="{encoding}"?><Server>', {})
+    broken = {"/etc/tomcat9/server.xml": b'<?xml version="1.0" encoding="UTF-8"?><Server a="\xff"/>'}
+    with pytest.raises(ApplianceError, match="is not XML"):
+        web("", broken)
 
 
 @pytest.mark.parametrize("encoding", ["nonsense", "rot13", "UTF-7"])

@@ -25,7 +25,7 @@ from vmmigrate.appliance.tls.certificates import all_of, from_pem, unusable
 from vmmigrate.appliance.tls.derivation import refuse_costly_key
 from vmmigrate.appliance.tls.magnitude import refuse_large_key, refuse_large_modulus
 from vmmigrate.appliance.tls.pem import blocks, is_key, is_trusted, key_blocks
-from vmmigrate.appliance.tls.tried import KEY, SHORT, refuse_slow
+from vmmigrate.appliance.tls.tried import SHORT, opened_key, word_of
 from vmmigrate.errors import BadKeys
 from vmmigrate.findings import Finding, warning
 from vmmigrate.limits import PEM_KEYS
@@ -162,7 +162,7 @@ def chain_pem(certificates: Sequence[x509.Certificate]) -> bytes:
 
 def key_pem(pair: Pair, password: Secret | None = None) -> bytes:
     """Only the private key, PKCS#8; not encrypted without a password."""
-    shut = BestAvailableEncryption(password.reveal().encode()) if password else NoEncryption()
+    shut = BestAvailableEncryption(word_of(password)) if password else NoEncryption()
     if not is_for_pss(pair.leaf):
         return pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, shut)
     if password:
@@ -233,12 +233,10 @@ def key_of(der: bytes, password: Secret | None) -> PrivateKeyTypes:
 
 def _opened(block: bytes, password: Secret | None) -> PrivateKeyTypes:
     refuse_costly_key(block)
+    word = word_of(password) if password and b"ENCRYPTED" in block else None
+    if password and word is not None and len(block) * 3 // 4 > SHORT:
+        block, word = opened_key(block, password), None
     refuse_large_key(block)
-    word = None
-    if password and b"ENCRYPTED" in block:
-        word = password.reveal().encode()
-        if len(block) * 3 // 4 > SHORT:
-            refuse_slow(KEY, block, password)
     key = load_pem_private_key(block, word, unsafe_skip_rsa_key_validation=True)
     prove(key)
     return key

@@ -30,8 +30,8 @@ from hypervisors import Secret, unwarned
 from vmmigrate.appliance.tls.certificates import unusable
 from vmmigrate.appliance.tls.chains import name_of, path_above
 from vmmigrate.appliance.tls.derivation import refuse_costly_store
-from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, key_of, pair_of
-from vmmigrate.appliance.tls.tried import SHORT, STORE, refuse_slow
+from vmmigrate.appliance.tls.keys import Pair, belongs, is_for_pss, key_of, pair_of, prove
+from vmmigrate.appliance.tls.tried import opened_store, word_of
 from vmmigrate.errors import BadKeys
 
 _JKS, _JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
@@ -62,7 +62,9 @@ def entries(data: bytes, password: Secret) -> tuple[Entry, ...]:
     store = _opened(data, password)
     try:
         return _entries(data, password, store)
-    except (UnsupportedAlgorithm, InternalError, InvalidSignature, ValueError, TypeError) as error:
+    except InvalidSignature as error:
+        raise _damaged_key() from error
+    except (UnsupportedAlgorithm, InternalError, ValueError, TypeError) as error:
         raise unusable(error) from error
 
 
@@ -138,10 +140,10 @@ def is_old_way(data: bytes) -> bool:
 @unwarned()
 def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
     refuse_costly_store(data)
-    if len(data) > SHORT:
-        refuse_slow(STORE, data, password)
     try:
-        return pkcs12.load_pkcs12(data, password.reveal().encode())
+        return _proved(data, password)
+    except InvalidSignature as error:
+        raise _damaged_key() from error
     except (UnsupportedAlgorithm, InternalError) as error:
         raise unusable(error) from error
     except ValueError as error:
@@ -154,6 +156,19 @@ def _opened(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
             "the PKCS#12 store does not open: it is damaged, or server.xml names another password",
             hint="try `openssl pkcs12 -info -in FILE` on the appliance",
         ) from error
+
+
+def _proved(data: bytes, password: Secret) -> pkcs12.PKCS12KeyAndCertificates:
+    store = opened_store(data, password)
+    prove(store.key)
+    return store
+
+
+def _damaged_key() -> BadKeys:
+    return BadKeys(
+        "a private key in the PKCS#12 store is damaged: its parts do not fit each other",
+        hint="try `openssl pkcs12 -info -in FILE` on the appliance, and put the whole key back",
+    )
 
 
 def _certificates(store: pkcs12.PKCS12KeyAndCertificates) -> list[pkcs12.PKCS12Certificate]:
@@ -185,7 +200,7 @@ def _key(bag: Any, password: Secret) -> Any:
     if password.reveal():
         return key_of(der, password)
     part = cms.ContentInfo({"content_type": "data", "content": asn1.SafeContents([bag]).dump()})
-    return pkcs12.load_pkcs12(_sealed([part], password, "sha256"), b"").key
+    return _proved(_sealed([part], password, "sha256"), password).key
 
 
 def _aliases(bags: Sequence[Any]) -> list[str]:
@@ -209,7 +224,7 @@ def _with_path(key: PrivateKeyTypes, certificates: Sequence[x509.Certificate]) -
 
 
 def _single(entry: Entry, password: Secret, old_way: bool) -> bytes:
-    word = password.reveal().encode()
+    word = word_of(password)
     if not word:
         raise BadKeys(
             "a store without a password cannot be written",

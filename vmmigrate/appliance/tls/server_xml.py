@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
-from hypervisors import declared_text
+from hypervisors import declared_text, encoding_of
 from vmmigrate.appliance.family import Software
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
@@ -24,6 +24,8 @@ _LONGEST = TOMCAT_VALUE.most
 _PROPERTY = re.compile(r"\$\{([^${}]+)\}")
 _OPTION = re.compile(r"""(?<![\w.-])-D([\w.-]+)=("[^"]*"|'[^']*'|[^\s"']*)""")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a surrogate pair, without the other
+_OF_THE_PARSER = ("utf-8", "utf-16")
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -137,10 +139,15 @@ def _parsed(shell: Shell, software: Software) -> Element:
 
 
 def _element(data: bytes) -> Element:
-    """As XML declares it: the parser takes encodings of one byte a character itself, and UTF-8 and UTF-16."""
+    """As XML declares it: the parser takes encodings of one byte a character itself, and UTF-8 and UTF-16.
+
+    One that changes its meaning within the text, as ISO-2022-JP does, it takes for one of those, and for no XML.
+    """
     try:
         root: Element = defusedxml.ElementTree.fromstring(data)
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, ParseError) as error:
+        if isinstance(error, ParseError) and encoding_of(data).startswith(_OF_THE_PARSER):
+            raise
         root = defusedxml.ElementTree.fromstring(declared_text(data))
     return root
 
@@ -166,6 +173,11 @@ def _filled(value: str, known: dict[str, str]) -> str:
                 f"server.xml names properties that make a value of more than {_LONGEST} characters",
                 hint="repair it, or catalina.properties beside it; Tomcat needs them too",
             )
+    if _HALF.search(value):
+        raise ApplianceError(
+            "server.xml names a property with half of a character: a \\u escape of a surrogate without the other one",
+            hint="repair it in catalina.properties beside it: write both escapes, or another value",
+        )
     return value
 
 
@@ -196,8 +208,11 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _unescaped(text: str) -> str:
+    """Java writes what is beyond 16 bits as two escapes, which are one character."""
+
     def one(found: re.Match[str]) -> str:
         sign = found[1]
         return chr(int(sign[1:], 16)) if len(sign) == 5 else _ESCAPED.get(sign, sign)
 
-    return _ESCAPE.sub(one, text)
+    utf16 = _ESCAPE.sub(one, text).encode("utf-16-le", "surrogatepass")
+    return utf16.decode("utf-16-le", "surrogatepass")
