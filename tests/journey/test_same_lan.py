@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fixtures.appliance import commands_system, state
+from fixtures.appliance import agent, commands_system, state
 from fixtures.processlab import OLD_MAC
 from tests.journey.conftest import a_story
 from tests.journey.records import MIGRATION, PREPARED, forward, rolled_back
@@ -78,7 +78,7 @@ def test_after_finish_nothing_of_the_second_address_is_left(story: Story) -> Non
     assert unit in story.world()["new"]["files"]
     assert story.finish().status == DONE
     assert story.world()["new"]["nics"] == [UP]
-    assert [name for name in story.world()["new"]["files"] if "same-lan" in name] == []
+    assert [name for name in story.world()["new"]["files"] if "same-lan" in name or "beside" in name] == []
     assert story.answers_the_world()
 
 
@@ -214,6 +214,30 @@ def test_a_way_back_that_is_killed_at_every_record(story: Story, when: str) -> N
     assert_same(story.world(), before)
     assert story.conflicts() == []
     assert story.answers_the_world()
+
+
+def test_one_that_lost_the_address_is_given_it_again_by_its_agent(story: Story) -> None:
+    """As where an archive brought back what an image had for that NIC: our own way in is gone with it."""
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "import"))).status == KILLED
+    new = story.lab.folder / "vms" / story.new_vm()["id"]
+    root = story.lab.root_of(story.new_vm()["id"])
+    stanza = f"\nauto eth1\niface eth1 inet static\n    address {story.lab.address}\n    netmask 255.255.255.0\n"
+    root.write("/etc/network/interfaces", (root.text("/etc/network/interfaces") + stanza).encode())
+    agent.ask(new / agent.SOCKET, ("ip", "address", "delete", f"{given(story)}/32", "dev", "eth1"), b"", 30.0)
+    only_the_old_one_is_live(story)
+    told = story.resume()
+    assert told.status == DONE, told.err
+    assert "iface eth1" not in root.text("/etc/network/interfaces")
+    assert story.conflicts() == []
+    assert story.answers_the_world()
+
+
+def test_our_own_address_there_is_one_of_ipv4(story: Story) -> None:
+    """What the plan refuses is refused of a resume's settings too, in words."""
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "deploy"))).status == KILLED
+    told = story.command("resume", story.run_id, old={"seen_as": "2001:db8::9"})
+    assert (told.status, "is given as 2001:db8::9" in told.err) == (ATTENTION, True), told.err
+    assert story.world()["new"]["nics"] == [DOWN, DOWN]
 
 
 def test_it_restarts_isolated_and_alone(story: Story) -> None:

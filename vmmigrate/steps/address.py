@@ -15,7 +15,7 @@ def do(run: Run) -> None:
     who, new, shell = run.plan.identity, run.facts.of(NewVm), run.new_shell
     look = network.look_at(shell)
     if run.plan.same_lan:
-        same_lan.set_up(run, shell)
+        same_lan.set_up(run)
         look = network.look_at(shell)
     elif network.keep_dhcp(shell, look, new.staging_mac):
         look = network.look_at(shell)

@@ -42,8 +42,6 @@ def do(run: Run) -> None:
     if known and run.facts.last(Opened):  # what runs in it is its administrator's by now
         run.learn(replace(known, staging_address=shell.host))
         return
-    if known and run.plan.same_lan:
-        same_lan.set_up(run, shell)
     wait_until_active(shell, software.units.restart_order, timeout=run.settings.limits.boot, pace=run.pace)
     trust = run.doors.new.trust(shell)
     url = _console(run, shell.host, trust)
@@ -70,6 +68,9 @@ def holds(run: Run) -> Iterator[Check]:
             seen = run.new_host_key(run.new_guest.staging_address, timeout=_AGAIN)
         except Unreachable:
             if not run.found_again(guest.host_key, run.new_guest.staging_address):
+                if run.plan.same_lan and not run.facts.last(Opened):  # by the agent it may be given its address again
+                    yield Check("new-vm-answers", what, f"SSH at {same_lan.host(run)}", "no answer", Verdict.FAIL)
+                    return
                 raise
             seen = run.new_host_key(run.new_guest.staging_address, timeout=_AGAIN)
         address = run.new_guest.staging_address

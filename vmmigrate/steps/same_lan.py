@@ -9,7 +9,7 @@ from vmmigrate.appliance.net.asking_for import who_has
 from vmmigrate.appliance.net.beside import Beside
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import NeedsAttention
-from vmmigrate.facts import NewVm
+from vmmigrate.facts import NewVm, Opened
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import deploy, isolate, links
@@ -23,22 +23,29 @@ def host(run: Run) -> str:
 
 
 def plug_in_isolated(run: Run) -> None:
-    """Its cable, once: whoever finds it plugged in for good finds that all before was done."""
+    """Its cable, once: whoever finds it plugged in for good finds that all before was done. Its own address is set
+    again, until what runs in it is its administrator's.
+    """
     new = run.facts.of(NewVm)
-    if not run.plan.same_lan or _is_plugged(run, new):
+    if not run.plan.same_lan:
         return
-    shell = _by_agent(run)
-    run.wait("its guest agent", lambda: _answers(run), timeout=run.settings.limits.boot, clears=_SCREEN)
+    if _is_plugged(run, new):
+        if not run.facts.last(Opened):
+            set_up(run)
+        return
+    shell = _answering(run)
     _refuse_taken(run, new)
-    firewall.isolate(shell, (isolate.at_live(run),), isolate.ports(run))
-    set_up(run, shell)
+    firewall.isolate(shell, (_ours(run),), isolate.ports(run))
+    beside.set_up(shell, _wanted(run))
     _refuse_exposed(run, shell)
     run.hypervisor.set_nic(deploy.ours(run), new.staging_mac, link_up=True)
 
 
-def set_up(run: Run, shell: Shell) -> None:
-    """Its own address, apart from the network that it gets. Convergent, over the cable too."""
-    beside.set_up(shell, _wanted(run))
+def set_up(run: Run) -> None:
+    """Its own address, apart from the network that it gets. Convergent. By the agent: whatever else configures that NIC
+    by now is taken down, and our session with it, before the address is set again.
+    """
+    beside.set_up(_answering(run), _wanted(run))
 
 
 def holds(run: Run) -> Iterator[Check]:
@@ -78,6 +85,11 @@ def _by_agent(run: Run) -> Shell:
     return run.doors.new.by_agent(vm.name, execute)
 
 
+def _answering(run: Run) -> Shell:
+    run.wait("its guest agent", lambda: _answers(run), timeout=run.settings.limits.boot, clears=_SCREEN)
+    return _by_agent(run)
+
+
 def _answers(run: Run) -> None:
     agent = run.hypervisor
     if not isinstance(agent, GuestCommands) or not agent.agent_answers(run.facts.of(NewVm).vm):
@@ -106,8 +118,20 @@ def _refuse_exposed(run: Run, shell: Shell) -> None:
         )
 
 
+def _ours(run: Run) -> str:
+    """Whom it speaks with there. The plan saw an address of IPv4; a resume may bring another `old.seen_as`."""
+    ours = isolate.at_live(run)
+    if ":" in ours:
+        raise NeedsAttention(
+            f"this workstation's address on the live network is given as {ours}, and {run.plan.new_name} has one of"
+            " IPv4 alone there",
+            hint="set old.seen_as to this workstation's IPv4 address as the old gateway sees it, and run this again",
+        )
+    return ours
+
+
 def _wanted(run: Run) -> Beside:
     own, new = IPv4Interface(run.plan.same_lan), run.facts.of(NewVm)
-    ours, default = IPv4Address(isolate.at_live(run)), run.plan.identity.addressing.default(4)
+    ours, default = IPv4Address(_ours(run)), run.plan.identity.addressing.default(4)
     router = IPv4Address(str(default.via)) if default and default.via and ours not in own.network else None
     return Beside(new.staging_mac, new.live_mac, own.ip, ours, router)
