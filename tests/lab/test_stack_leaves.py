@@ -9,8 +9,8 @@ from test_network_written import AGAINST
 from fixtures.lab import stacks
 from fixtures.lab.stacks import Stack
 from vmmigrate.addressing import Addressing, LiveNic, cidr_address
+from vmmigrate.appliance.net import beside, network
 from vmmigrate.appliance.net import guest as reading
-from vmmigrate.appliance.net import network
 
 pytestmark = pytest.mark.lab
 OURS = "192.0.2.77"
@@ -57,3 +57,5 @@ def test_it_is_left_alone_also_after_a_restart(guest: Guest) -> None:
         assert "\neth1\n" not in said
         assert held(guest) == {OURS}
     guest.answers()  # and our own way in is as it was
+    beside.remove(guest.shell)
+    assert guest.root("find /etc -name '*vmmigrate-beside*'") == ""

@@ -5,11 +5,13 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 from two_nics import DESK, DESK_MAC, FAR, GIVEN, LIVE, LIVE_MAC, OLD_MAC, ROUTER, STAGING_MAC, Lan
 from two_nics import lan as made
 
+from vmmigrate.appliance.net import beside
 from vmmigrate.appliance.net.asking_for import who_has
 from vmmigrate.appliance.net.beside import UNIT, Beside, differences, unit_text
 from vmmigrate.appliance.port import Result
@@ -90,7 +92,17 @@ def test_a_workstation_behind_the_router_reaches_it_by_the_router(lan: Lan, stri
     assert lan.reaches("far", LIVE)
 
 
+@pytest.fixture
+def was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A namespace has no /run of its own."""
+    monkeypatch.setattr(beside, "_WAS", f"{tmp_path}/was")
+
+
+@pytest.mark.usefixtures("was")
 def test_the_unit_stops_without_a_trace_and_starts_twice(lan: Lan) -> None:
+    """What the guest itself had set for ARP, as hardened images do, is there again."""
+    own = ("net/ipv4/conf/eth0/arp_ignore=2", "net/ipv4/conf/eth0/arp_announce=1")
+    lan.within("guest", "sysctl", "-q", "-w", *own)
     for _ in range(2):
         for line in exec_lines("ExecStartPre", NEAR):
             lan.within("guest", "sh", "-c", line, check=False)
@@ -99,7 +111,14 @@ def test_the_unit_stops_without_a_trace_and_starts_twice(lan: Lan) -> None:
     for line in exec_lines("ExecStop", NEAR):
         lan.within("guest", "sh", "-c", line)
     assert GIVEN not in lan.within("guest", "ip", "rule", "show") + lan.within("guest", "ip", "address", "show")
-    assert lan.within("guest", "sysctl", "-n", "net/ipv4/conf/eth0/arp_ignore") == "0\n"
+    assert lan.within("guest", "sysctl", "-n", *(each.partition("=")[0] for each in own)) == "2\n1\n"
+
+
+@pytest.mark.usefixtures("was")
+def test_another_nic_that_has_the_name_gets_nothing_of_it(lan: Lan) -> None:
+    lan.within("guest", "ip", "link", "set", "eth1", "address", "02:00:00:00:00:99")
+    with pytest.raises(AssertionError, match="grep -qx"):
+        lan.within("guest", "sh", "-ec", "\n".join(exec_lines("ExecStartPre", NEAR)))
 
 
 class Within:

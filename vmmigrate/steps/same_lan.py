@@ -1,5 +1,6 @@
 """Prepare the new VM on the live network itself: its guest agent isolates it before its cable is plugged in."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 
@@ -64,8 +65,9 @@ def forget(run: Run) -> None:
         beside.remove(_by_agent(run))
     except Problem as problem:
         run.remark(
-            f"{run.plan.new_name} keeps {beside.UNIT}, which does nothing without its NIC: {problem} → as root there:"
-            f" systemctl disable {beside.UNIT}; rm /etc/systemd/system/{beside.UNIT}"
+            f"{run.plan.new_name} keeps {beside.UNIT}, which does nothing without its NIC, and perhaps files that keep"
+            f" its network's services off one of that name: {problem} → as root there: systemctl disable {beside.UNIT};"
+            f" rm -f {shlex.join(beside.FILES)}"
         )
 
 

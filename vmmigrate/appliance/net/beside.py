@@ -13,12 +13,14 @@ from ipaddress import IPv4Address
 
 from vmmigrate.addressing import Addressing, LiveNic, cidr_address
 from vmmigrate.appliance.looking import LookingShell
-from vmmigrate.appliance.net import guest, network
+from vmmigrate.appliance.net import guest, network, networkd, networkmanager
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 
 UNIT = "vmmigrate-same-lan.service"
 _FOLDER = "/etc/systemd/system"
 _PATH = f"{_FOLDER}/{UNIT}"
+FILES = (_PATH, *networkd.LEFT, networkmanager.LEFT)  # of ours, all that may be there
+_WAS = "/run/vmmigrate-same-lan"  # what the kernel did for the live NIC before
 _TABLE = _PRIORITY = 7714
 _META = FileMeta("0644", "root", "root")
 _KERNEL = "protocol kernel"  # systemd-networkd removes the rules and routes of others, but for the kernel's own
@@ -108,15 +110,19 @@ def _said(look: LookingShell, path: str) -> str:
 
 
 def remove(shell: Shell) -> None:
-    """Unit and address; nothing where there are none. What keeps the guest's own stack off that NIC stays: it names a
-    MAC that goes with the NIC.
+    """Unit, address, and the files that keep the guest's own stack off that NIC, which would do so of another one that
+    has its name later; nothing where there are none. The stack reads that at its next start: the NIC goes before.
     """
-    gone = f"test -e {_PATH} || exit 0; systemctl disable --now {UNIT}; rm -f {_PATH}; systemctl daemon-reload"
+    gone = f"test -e {_PATH} || exit 0; systemctl disable --now {UNIT} && rm -f {_PATH} && systemctl daemon-reload"
     shell.run(("sh", "-c", gone), user="root")
+    shell.run(("rm", "-f", *FILES), user="root")
 
 
 def unit_text(nic: str, live: str, wanted: Beside) -> str:
-    """`ip rule` knows no `replace`. It comes after the guest's own stack, which may remove what it finds there."""
+    """`ip rule` knows no `replace`. It comes after the guest's own stack, which may remove what it finds there.
+
+    Another NIC that has the name by then gets nothing of it, and what the guest itself had set for ARP comes back.
+    """
     address, rule = f"{wanted.address}/32 dev {nic}", f"from {wanted.address} lookup {_TABLE} priority {_PRIORITY}"
     own = " ".join(f"net/ipv4/conf/{name}/{key}={value}" for name in (nic, live) for key, value in _SPEAKING.items())
     lines = [
@@ -128,7 +134,7 @@ def unit_text(nic: str, live: str, wanted: Beside) -> str:
         f"ip rule add {rule} {_KERNEL}",
     ]
     removes = f"ip rule delete {rule}"
-    as_before = " ".join(f"net/ipv4/conf/{live}/{key}=0" for key in _SPEAKING)
+    of_live = " ".join(f"net/ipv4/conf/{live}/{key}" for key in _SPEAKING)
     return "\n".join(
         [
             "[Unit]",
@@ -139,11 +145,14 @@ def unit_text(nic: str, live: str, wanted: Beside) -> str:
             "[Service]",
             "Type=oneshot",
             "RemainAfterExit=yes",
+            _exec("ExecStartPre=", f"grep -qx {wanted.mac} /sys/class/net/{nic}/address"),
+            _exec("ExecStartPre=", f"test -e {_WAS} || sysctl {of_live} >{_WAS}"),
             _exec("ExecStartPre=-", removes),
             *(_exec("ExecStart=", line) for line in lines),
             _exec("ExecStop=-", removes),
             _exec("ExecStop=-", f"ip address delete {address}"),
-            _exec("ExecStop=-", f"sysctl -q -e -w {as_before}"),
+            _exec("ExecStop=-", f"sysctl -q -e -p {_WAS}"),
+            _exec("ExecStop=-", f"rm -f {_WAS}"),
             "",
             "[Install]",
             "WantedBy=multi-user.target",

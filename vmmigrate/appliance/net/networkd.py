@@ -12,7 +12,7 @@ FOLDER = "/etc/systemd/network"
 _FOLDERS = (FOLDER, "/run/systemd/network", "/usr/lib/systemd/network", "/usr/local/lib/systemd/network")
 _ACTIVE = ("systemctl", "is-active", "systemd-networkd")
 QUESTIONS = (_ACTIVE, *(("ls", "-1", folder) for folder in _FOLDERS))
-_LEFT = ("00-vmmigrate-beside", "!00-vmmigrate-beside")  # a NIC that it leaves alone
+LEFT = (f"{FOLDER}/00-vmmigrate-beside.network", f"{FOLDER}/!00-vmmigrate-beside.network")  # a NIC that it leaves alone
 NAMES = ("00-vmmigrate-live", "!00-vmmigrate-live")  # the second where the image has one before the first
 # Else the unit that waits for the network at each boot waits two minutes, and all mail services behind it: for a NIC
 # that has no link until the switch, or, where no NIC is required at all, for one that is.
@@ -80,8 +80,7 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
 
 def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
     """Have it leave that NIC alone, by a file that goes before all others, netplan's too; whether that was new."""
-    name = _LEFT[NAMES.index(first(look))]
-    path, text = f"{FOLDER}/{name}.network", f"[Match]\nMACAddress={nic.mac}\nType=ether\n\n[Link]\nUnmanaged=yes\n"
+    path, text = LEFT[NAMES.index(first(look))], f"[Match]\nMACAddress={nic.mac}\nType=ether\n\n[Link]\nUnmanaged=yes\n"
     if look.file_meta(path) is not None and look.read_file(path) == text.encode():
         return False
     shell.install(NewFile(path, text.encode(), META))

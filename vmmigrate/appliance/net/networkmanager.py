@@ -13,7 +13,7 @@ _RENDERED = ("ls", "-1", "/run/NetworkManager/system-connections")
 QUESTIONS = (_ACTIVE, _RENDERED)
 PROFILE, VLAN_PROFILE = "vmmigrate-live", "vmmigrate-live-vlan"
 CONF = "/etc/NetworkManager/conf.d/zz-vmmigrate.conf"
-_LEFT = "/etc/NetworkManager/conf.d/zz-vmmigrate-beside.conf"  # a NIC that it leaves alone
+LEFT = "/etc/NetworkManager/conf.d/zz-vmmigrate-beside.conf"  # a NIC that it leaves alone
 HIGHEST = 999  # of autoconnect-priority
 _META = FileMeta("0644", "root", "root")
 LISTING = ("nmcli", "-t", "-f", "UUID,AUTOCONNECT-PRIORITY,TYPE,SLAVE,NAME", "connection", "show")
@@ -70,9 +70,9 @@ def keep_dhcp(shell: Shell, look: LookingShell, interface: str, *, ipv6: bool) -
 def leave(shell: Shell, look: LookingShell, nic: LiveNic) -> bool:
     """Have it leave that NIC alone; whether that was new. `managed=0` would give way to who activates a profile."""
     text = f"[keyfile]\nunmanaged-devices+=interface-name:{nic.name};mac:{nic.mac}\n".encode()
-    new = look.file_meta(_LEFT) is None or look.read_file(_LEFT) != text
+    new = look.file_meta(LEFT) is None or look.read_file(LEFT) != text
     if new:
-        _configured(shell, NewFile(_LEFT, text, _META))
+        _configured(shell, NewFile(LEFT, text, _META))
     shell.run(("nmcli", "device", "set", nic.name, "managed", "no"), user="root", check=False)
     return new
 
