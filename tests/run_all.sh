@@ -18,6 +18,7 @@ stop() {  # the lab takes itself down
   rm -rf "$said"
 }
 trap stop EXIT
+mkdir -p .pytest_cache/lab .pytest_cache/others  # before the lab does, which may be root
 # Guests that are starved answer too late for their tests; processes only take longer.
 beside lab fixtures/lab/with_lab.sh tests/twice.sh .pytest_cache/lab -q -m "lab and not long" --durations=8 tests/lab tests/contract
 beside model nice -n 19 .venv/bin/python -m tests.faults --schedules 10000

@@ -262,7 +262,7 @@ def test_the_outage_is_measured_from_this_workstation_too(story: Story) -> None:
     opening = next(each["at"] for each in story.journal if (each["kind"], each.get("step")) == ("begin", "open"))
     assert 1.5 < gap["seconds"] < 60
     assert when(gap["ended"]) >= when(opening) - 0.01  # `done open` is recorded a moment after the world gets through
-    assert when(gap["began"]) < when(opening)
+    assert abs(when(gap["began"]) - when(end["outages"][0]["began"])) < 10  # a busy machine asks late
     said = f"seen from this workstation: smtp:{story.lab.smtp_port} did not answer for {gap['seconds']:.1f} s"
     [remark] = [line["text"] for line in lines if line["event"] == "StepRemark" and "smtp:" in line["text"]]
     assert remark.startswith(said)
