@@ -270,6 +270,17 @@ def test_properties_are_put_in(attributes: str) -> None:
     assert found.fingerprints == {"web": (leaf(store),)}
 
 
+@pytest.mark.parametrize("path", ["/etc/default/tomcat9", "/var/lib/tomcat9/bin/setenv.sh"])
+@pytest.mark.parametrize("comment", ["#", " \t# "])
+def test_an_option_that_is_commented_out_is_none(path: str, comment: str) -> None:
+    one = pair()
+    said = f'JAVA_OPTS="-Dstore=/e/s.pem#1"\n{comment}JAVA_OPTS="-Dstore=/e/of-before.pem"\n'
+    files = {"/e/s.pem#1": to_pem(one), "/e/of-before.pem": to_pem(pair("before.example.test")), path: said.encode()}
+    inside = '<SSLHostConfig><Certificate certificateFile="${store}"/></SSLHostConfig>'
+    found = web(server_xml('SSLEnabled="true"', inside), files)
+    assert found.fingerprints == {"web": (one.fingerprint,)}
+
+
 @pytest.mark.parametrize("attribute", ["keystoreFile", "keystorePass", "keyAlias"])
 def test_a_property_that_nothing_names_is_refused_as_such(attribute: str) -> None:
     named = {"keystoreFile": "/e/s.p12", "keystorePass": "djigzo", attribute: "${only.tomcat}"}

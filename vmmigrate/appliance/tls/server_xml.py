@@ -23,6 +23,7 @@ _DEEPEST = TOMCAT_PROPERTIES.most
 _LONGEST = TOMCAT_VALUE.most
 _PROPERTY = re.compile(r"\$\{([^${}]+)\}")
 _OPTION = re.compile(r"""(?<![\w.-])-D([\w.-]+)=("[^"]*"|'[^']*'|[^\s"']*)""")
+_COMMENT = re.compile(r"^[ \t]*#.*", re.MULTILINE)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _HALF = re.compile(r"[\ud800-\udfff]")  # of a surrogate pair, without the other
 _OF_THE_PARSER = ("utf-8", "utf-16")
@@ -186,7 +187,7 @@ def _properties(shell: Shell, software: Software) -> dict[str, str]:
     folders = _folders(software)
     unit = software.units.web or ""
     places = (f"/etc/default/{unit}", f"/etc/{unit}/{unit}.conf", f"{folders['catalina.base']}/bin/setenv.sh")
-    options = "".join(f"{_text(shell, path)}\n" for path in places)
+    options = _COMMENT.sub("", "".join(f"{_text(shell, path)}\n" for path in places))
     said = {name: value.strip("\"'") for name, value in _OPTION.findall(options)}
     beside = PurePosixPath(software.server_xml).with_name("catalina.properties")
     return {**folders, **said, **dict(_entries(_text(shell, str(beside))))}
