@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -84,6 +85,20 @@ def test_lines_may_end_as_they_do_on_windows_or_in_blanks() -> None:
     one = pair()
     for text in (to_pem(one).replace(b"\n", b"\r\n"), to_pem(one).replace(b"-----\n", b"-----  \n")):
         assert [to_pem(each) for each in smtp(CERT, {"/e/tls.pem": text}).smtp] == [to_pem(one)]
+
+
+@pytest.mark.parametrize("main", [CERT, CHAIN])
+@pytest.mark.parametrize(("kind", "label"), [("RSA", b"RSA PRIVATE KEY"), ("ECDSA", b"EC PRIVATE KEY")])
+def test_pkcs8_under_an_older_label_is_read_as_openssl_reads_it(
+    main: str, kind: str, label: bytes, tmp_path: Path
+) -> None:
+    one = pair(kind=kind)
+    text = to_pem(one).replace(b"PRIVATE KEY", label)
+    (tmp_path / "tls.pem").write_bytes(text)
+    SSLContext(PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / "tls.pem")
+    assert [to_pem(each) for each in smtp(main, {"/e/tls.pem": text}).smtp] == [to_pem(one)]
+    with pytest.raises(BadKeys, match="the private key cannot be read: it is damaged"):
+        smtp(main + ON, {"/e/tls.pem": text.replace(b"KEY-----\nMI", b"KEY-----\nAA")})
 
 
 def test_a_key_in_both_files_is_read_from_its_own() -> None:

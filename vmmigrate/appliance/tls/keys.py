@@ -1,6 +1,7 @@
 """TLS pairs as values: what a pair is, and how it is read from PEM and written to it. No files, no checks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from asn1crypto import keys as asn1
@@ -93,7 +94,7 @@ def load_apart(certificates: bytes, key: bytes) -> Pair:
     keys = key_blocks(key)
     if not keys:
         raise BadKeys("there is no private key", hint="is it in another file?")
-    pair = _apart(certificates, _key(keys[0], None))
+    pair = _apart(certificates, _as_openssl(keys[0]))
     return pair if len(keys) == 1 else replace(pair, said=(*pair.said, _second_key(pair)))
 
 
@@ -120,7 +121,7 @@ def load_pem_chains(data: bytes) -> tuple[Pair, ...]:
             hint="keep one of each kind",
         )
     everything = [block for block in blocks(data) if not is_key(block)]
-    return tuple(_own_chain(_key(group[0], None), group[1:], everything) for group in groups)
+    return tuple(_own_chain(_as_openssl(group[0]), group[1:], everything) for group in groups)
 
 
 def holds_key(data: bytes) -> bool:
@@ -259,6 +260,18 @@ def _key(block: bytes, password: Secret | None) -> PrivateKeyTypes:
         ) from error
     except UnsupportedAlgorithm as error:
         raise unusable(error) from error
+
+
+def _as_openssl(block: bytes) -> PrivateKeyTypes:
+    """It takes PKCS#8 under an older label too, such as RSA PRIVATE KEY; Java does not."""
+    try:
+        return _key(block, None)
+    except BadKeys:
+        with suppress(ValueError, TypeError, InvalidSignature, InternalError, UnsupportedAlgorithm):
+            label, headers, der = pem.unarmor(block)
+            if label != "PRIVATE KEY" and not headers:
+                return key_of(der, None)
+        raise
 
 
 def prove(key: object) -> None:
