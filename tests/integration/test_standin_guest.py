@@ -98,7 +98,8 @@ def test_who_is_not_root_may_not_read_or_write_everything(ssh: Ssh) -> None:
     assert ssh("cat /etc/postfix/tls.pem") == (1, "", "cat: /etc/postfix/tls.pem: Permission denied\n")
     assert ssh("rm -f /etc/hostname")[0] == 1
     assert ssh("systemctl restart postfix")[0] == 1
-    assert ssh("nft list table inet x")[0] == 1
+    assert ssh("/usr/sbin/nft list table inet x")[0] == 1
+    assert ssh("nft list table inet x")[0] == 127  # not on its path
     with pytest.raises(PermissionError):
         paramiko.SFTPClient.from_transport(ssh.transport).open("/etc/passwd2", "w")  # type: ignore[union-attr]
 
@@ -129,9 +130,9 @@ def test_files_are_put_in_place_with_mode_and_owner(ssh: Ssh) -> None:
         ("systemctl is-system-running", "running\n"),
         ("systemctl list-unit-files --no-legend --plain 'tomcat*'", "tomcat9.service enabled enabled\n"),
         ("systemctl show -p ActiveState --value ssh", "active\n"),
-        ("nft --version", "nftables v1.0.6 (Lester Gooch #5)\n"),
+        ("/usr/sbin/nft --version", "nftables v1.0.6 (Lester Gooch #5)\n"),
         (
-            "postconf -h smtpd_tls_cert_file smtpd_tls_key_file smtpd_tls_chain_files",
+            "/usr/sbin/postconf -h smtpd_tls_cert_file smtpd_tls_key_file smtpd_tls_chain_files",
             "/etc/postfix/tls.pem\n$smtpd_tls_cert_file\n\n",
         ),
     ],
