@@ -50,9 +50,10 @@ def _is_true(element: Element, name: str) -> bool:
 
 
 def _defaults(element: Element, configuration: str) -> Iterator[str]:
-    """The one for this deployment option first."""
-    values = children(element, "Value")
-    yield from (
-        attribute(each, "value") for each in values if configuration in attribute(each, "configuration").split()
-    )
-    yield attribute(element, "value")
+    """The one for this deployment option, the attribute, the one for all options."""
+    values = [
+        (attribute(each, "configuration").split(), attribute(each, "value")) for each in children(element, "Value")
+    ]
+    yield from (value for options, value in values if configuration in options)
+    yield from attributes(element, "value")
+    yield from (value for options, value in values if not options)

@@ -319,6 +319,16 @@ class TestPropertiesOfDeploymentOptions:
         found = described(tmp_path, changed(("<NetworkSection>", OPTIONS), ("<Label>Address", value)))
         assert found.properties[0].default == default
 
+    @pytest.mark.parametrize(
+        ("attribute", "of_option", "default"), [("", "", "all"), ("", "small", "one"), ('ovf:value="own"', "", "own")]
+    )
+    def test_or_else_that_of_all_options(self, tmp_path: Path, attribute: str, of_option: str, default: str) -> None:
+        """A value may name no option [DSP8023: `configuration` is optional]."""
+        values = f'<Value ovf:value="all"/><Value ovf:value="one" ovf:configuration="{of_option or "large"}"/>'
+        pairs = (("<Label>Address", f"{values}<Label>Address"), ('ovf:key="ip"', f'ovf:key="ip" {attribute}'))
+        found = described(tmp_path, changed(("<NetworkSection>", OPTIONS), *pairs))
+        assert found.properties[0].default == default
+
 
 NAMESPACES = (
     'xmlns:ovf="http://www.vmware.com/schema/ovf/1/envelope" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
