@@ -23,7 +23,7 @@ sa:x:1000:1000:Anna,,,:/home/sa:/bin/bash
 mail:x:8:8:mail:/var/mail:/usr/sbin/nologin
 """
 _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3VxQ3mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0mQ0m"
-_READ = "runuser -u {} -- timeout 10 head -c 262144 {}/.ssh/authorized_keys"
+_READ = "timeout -k 5 10 /sbin/runuser -u {} -- /usr/bin/env LC_ALL=C /usr/bin/head -c 262144 {}/.ssh/authorized_keys"
 _FILES = {
     "cat /etc/passwd": _PASSWD,
     "cat /etc/shadow": "root:*:19000:0:99999:7:::\nsa:$y$j9T$abcdefgh$abcdefghijkl:19000:0:99999:7::20000:\n",

@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO
 
 import pytest
@@ -189,3 +193,43 @@ def test_a_file_that_its_account_has_led_to_a_device_or_pipe_holds_up_nobody(
     assert found["piped"].lost[-1] == "authorized_keys cannot be read in 5 s: is it a file?"
     given = accounts.give_keys(guest, accounts.room(guest), made)  # type: ignore[arg-type]
     assert [words.split(" ")[0] for words in given.refused] == ["zeros", "piped"]
+
+
+def test_an_account_that_stops_its_own_processes_holds_up_nobody(
+    guest: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for them is root's. `runuser` stops itself where its child is stopped."""
+    monkeypatch.setattr(authorized, "_SECONDS", 3)
+    accounts.make(guest, accounts.room(guest), [Account("stops", 47123, "", "/home/stops", "/bin/sh")])
+    pipe = "/home/stops/.ssh/authorized_keys"
+    guest.run(("runuser", "-u", "stops", "--", "sh", "-c", f"mkdir -p {Path(pipe).parent} && mkfifo {pipe}"))
+    asked, over = authorized.question("stops", "/home/stops"), Event()
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(_stops, 47123, pipe, over)
+        try:
+            said = guest.run(asked, check=False)
+        finally:
+            over.set()
+    assert stopped.result()
+    assert authorized.unread(said) == "authorized_keys cannot be read in 3 s: is it a file?"
+    assert list(_of(47123, pipe)) == []
+
+
+def _stops(uid: int, word: str, over: Event) -> set[int]:
+    """All that the account itself can stop, again and again; which those were."""
+    found = set()
+    while not over.wait(0.05):
+        for number in _of(uid, word):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGSTOP)
+                found.add(number)
+    for number in _of(uid, word):
+        os.kill(number, signal.SIGKILL)
+    return found
+
+
+def _of(uid: int, word: str) -> Iterator[int]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if process.stat().st_uid == uid and word.encode() in (process / "cmdline").read_bytes():
+                yield int(process.name)

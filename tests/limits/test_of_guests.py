@@ -127,8 +127,9 @@ def test_servers_without_end_are_not_asked() -> None:
 def test_of_an_accounts_keys_so_much_is_asked_for() -> None:
     """By the programs of the guest itself; tests/integration/test_accounts_made.py has them end what has no end."""
     shell = Answering(f"ssh-ed25519 {'A' * 68} x\n" * (most("AUTHORIZED_KEYS") // 80))
-    assert authorized.keys(shell, {"sa": "/home/sa"}) == {"sa": frozenset()}  # type: ignore[arg-type]
-    assert shell.asked[0][4:9] == ("timeout", str(most("AUTHORIZED")), "head", "-c", str(most("AUTHORIZED_KEYS")))
+    assert authorized.keys(shell, {"sa": "/home/sa"}) == {"sa": "authorized_keys has 256 KiB or more"}  # type: ignore[arg-type]
+    assert shell.asked[0][:4] == ("timeout", "-k", "5", str(most("AUTHORIZED")))
+    assert shell.asked[0][10:13] == ("/usr/bin/head", "-c", str(most("AUTHORIZED_KEYS")))
 
 
 # ---- network -------------------------------------------------------------------------------------------------

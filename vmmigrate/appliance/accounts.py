@@ -63,7 +63,6 @@ def questions(people: Iterable[Account]) -> tuple[tuple[str, ...], ...]:
 
 def read(look: LookingShell, people: Mapping[str, Account]) -> tuple[Account, ...]:
     """All of these."""
-    look.ahead(*questions(people.values()), user="root")
     shadow = _by_name(look.run(SHADOW, user="root").stdout)
     groups = tuple(_by_name(look.run(_GROUPS).stdout).values())
     return tuple(_read(look, each, shadow.get(each.name, []), groups) for each in people.values())
@@ -213,12 +212,10 @@ def give_keys(shell: Shell, there: Room, accounts: Sequence[Account]) -> Given:
     An account may put links in its home at any moment: so its file is read, and the folder made, with its own rights.
     May be done again.
     """
-    look = LookingShell(shell)
-    asked = {each.name: authorized.question(each.name, there.home(each.name)) for each in accounts}
-    look.ahead(*asked.values(), user="root")
     number, refused = 0, []
     for account in accounts:
-        found = look.run(asked[account.name], user="root", check=False)
+        asked = authorized.question(account.name, there.home(account.name))
+        found = shell.run(asked, user="root", check=False)
         here = authorized.said_in(found)
         missing = authorized.missing(here, account.keys)
         try:

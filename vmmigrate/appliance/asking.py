@@ -21,7 +21,8 @@ def ask_all(
     """Run each command, even if one before it failed. Each answer has its own status, output and error output.
 
     `timeout` is for one question; each further one adds `_EACH_MORE`, so a dead guest is noticed within minutes.
-    A random mark separates the answers: no file or program can forge it, because nobody knows it beforehand.
+    A random mark separates the answers: no file can forge it, because nobody knows it beforehand. A program can see it
+    in the list of processes: one that runs with the rights of somebody who is not trusted is asked by itself.
     Raises ApplianceError.
     """
     mark = secrets.token_hex(16)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.limits import AUTHORIZED_KEYS
 from vmmigrate.limits.seconds import AUTHORIZED
@@ -14,10 +15,15 @@ _FIRST = 1000  # uids below it are the system's own, but for root
 _NOBODY = 65534
 _CLOSED = ("nologin", "false", "sync")
 _MOST, _SECONDS = AUTHORIZED_KEYS.most, AUTHORIZED.most
-_OUT_OF_TIME = 124  # timeout(1)
+_OUT_OF_TIME = (124, 137)  # timeout(1): ended; killed, because it did not end
+_UNREAD = 200  # characters of what was said instead
+# What sshd, which reads with the account's own rights, has no keys by either.
+_NONE = re.compile(
+    r"(?m)^\S*head: .+: (?:No such file|Permission denied|Not a directory|Is a directory|Too many levels)"
+)
 _KEY = re.compile(r"\b((?:sk-)?(?:ssh|ecdsa)-[\w.@-]{1,64} [A-Za-z0-9+/=]{20,9000})")
 
-Keys = Mapping[str, frozenset[str]]
+Keys = Mapping[str, frozenset[str] | str]  # account → its keys, or why they are not known, in words
 
 
 def homes(passwd: str) -> dict[str, str]:
@@ -33,9 +39,13 @@ def homes(passwd: str) -> dict[str, str]:
 
 
 def question(name: str, home: str) -> tuple[str, ...]:
-    """What root asks of a home, with that account's rights alone: it may have made the file a link to any device."""
-    bounded = ("timeout", str(_SECONDS), "head", "-c", str(_MOST), f"{home.rstrip('/')}/{_FILE}")
-    return ("runuser", "-u", name, "--", *bounded)
+    """What root asks of a home, with that account's rights alone: it may have made the file a link to any device.
+
+    `timeout` is root's: its own processes the account can stop. Programs by their paths: `timeout` seeks the next one
+    in a PATH that sudoers may leave to the user. Never in one command with other questions (asking.ask_all).
+    """
+    bounded = ("timeout", "-k", "5", str(_SECONDS), "/sbin/runuser", "-u", name, "--")
+    return (*bounded, "/usr/bin/env", "LC_ALL=C", "/usr/bin/head", "-c", str(_MOST), f"{home.rstrip('/')}/{_FILE}")
 
 
 def said_in(answer: Result) -> str:
@@ -45,17 +55,19 @@ def said_in(answer: Result) -> str:
 
 def unread(answer: Result) -> str:
     """Why it was not read whole, in words; '' where it was, or where there is none."""
-    if answer.status == _OUT_OF_TIME:
+    if answer.status in _OUT_OF_TIME:
         return f"authorized_keys cannot be read in {_SECONDS} s: is it a file?"
     if len(answer.stdout.encode()) >= _MOST:
         return f"authorized_keys has {_MOST >> 10} KiB or more"
-    return ""
+    if answer.status == 0 or (answer.status == 1 and _NONE.search(answer.stderr)):
+        return ""
+    return f"authorized_keys was not read (status {answer.status}): {in_one_line(answer.stderr)[:_UNREAD]}"
 
 
 def keys(shell: Shell, accounts: Mapping[str, str]) -> Keys:
-    """Account → its keys, without options and comments; none where there is no such file."""
-    said = {name: said_in(shell.run(question(name, home), user="root", check=False)) for name, home in accounts.items()}
-    return {name: frozenset(_KEY.findall(_uncommented(text))) for name, text in said.items()}
+    """Without options and comments; none where there is no such file."""
+    asked = {name: shell.run(question(name, home), user="root", check=False) for name, home in accounts.items()}
+    return {name: unread(said) or frozenset(_KEY.findall(_uncommented(said.stdout))) for name, said in asked.items()}
 
 
 def missing(here: str, keys: str) -> tuple[str, ...]:
@@ -70,13 +82,21 @@ def _uncommented(text: str) -> str:
 
 
 def differing(old: Keys, new: Keys) -> Iterator[str]:
-    """'sa: 1 key missing'; an account that is missing has none."""
+    """'sa: 1 key missing'; an account that is missing has none. Of one that was not read nothing is known."""
     for name in dict.fromkeys((*old, *new)):
         before, now = old.get(name, frozenset()), new.get(name, frozenset())
+        if isinstance(before, str) or isinstance(now, str):
+            continue
         if before - now:
             yield f"{name}: {_keys(len(before - now))} missing"
         if now - before:
             yield f"{name}: {_keys(len(now - before))} only in the new one"
+
+
+def unknown(old: Keys, new: Keys) -> Iterator[str]:
+    """'sa: in the new one authorized_keys has 256 KiB or more'."""
+    for which, keys_ in (("old", old), ("new", new)):
+        yield from (f"{name}: in the {which} one {why}" for name, why in keys_.items() if isinstance(why, str))
 
 
 def _keys(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from hypervisors import LoginRefused, Problem
 from vmmigrate.appliance import authorized, listeners, mail, maps, transports
@@ -36,13 +37,12 @@ def compared(run: Run, limit: float, ids: Collection[str] = tuple(DECISIONS), *,
 
 
 def _ask_ahead(old: LookingShell, new: LookingShell) -> None:
-    """All that they ask of a guest, in three commands: on an emulated one each takes a second or two."""
+    """In three commands: on an emulated guest each takes a second or two. authorized_keys are asked one by one."""
     old.ahead(*maps.QUESTIONS, listeners.QUESTION, transports.SERVICES, user="root")
     new.ahead(maps.SETTINGS, listeners.QUESTION, transports.SERVICES, authorized.ACCOUNTS, user="root")
     paths = maps.named(old)
-    for shell, homes in _homes(old, new):
-        of_keys = (authorized.question(name, home) for name, home in homes.items())
-        shell.ahead(*map(maps.question, paths), *of_keys, user="root")
+    for shell in (old, new):
+        shell.ahead(*map(maps.question, paths), user="root")
 
 
 def drift(run: Run, shell: LookingShell | None = None) -> tuple[str, ...]:
@@ -120,8 +120,10 @@ def _maps(old: LookingShell, new: LookingShell) -> Check:
 
 
 def _keys(old: LookingShell, new: LookingShell) -> Check:
-    seen = authorized.differing(*(authorized.keys(shell, homes) for shell, homes in _homes(old, new)))
-    return _check("authorized-keys", "keys that may log in over SSH", "; ".join(seen))
+    both = [authorized.keys(shell, homes) for shell, homes in _homes(old, new)]
+    unknown, differing = (tuple(each(*both)) for each in (authorized.unknown, authorized.differing))
+    check = _check("authorized-keys", "keys that may log in over SSH", "; ".join((*unknown, *differing)))
+    return replace(check, verdict=Verdict.UNKNOWN) if unknown else check
 
 
 def _homes(old: LookingShell, new: LookingShell) -> Iterator[tuple[LookingShell, dict[str, str]]]:

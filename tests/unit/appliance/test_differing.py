@@ -1,12 +1,18 @@
 """What two gateways do not share: maps, keys that may log in, ports at which they listen, what SMTP offers."""
 
 import shlex
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from scripted_shell import ScriptedShell
 
-from vmmigrate.appliance import authorized, listeners, maps, offers
+from vmmigrate.appliance import accounts, authorized, listeners, maps, offers
+from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.port import Result
+from vmmigrate.findings import Verdict
 from vmmigrate.offered import Offered
+from vmmigrate.steps import differences
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8mU2nUBd0Kc0dQmHn4X9f2jv3pB7y1"
 OTHER = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABB"
@@ -70,6 +76,63 @@ def test_keys_of_people_are_compared_without_options_and_comments() -> None:
     assert authorized.keys(shell, {"root": "/root"}) == {"root": frozenset({KEY})}
     old, new = {"root": frozenset({KEY}), "sa": frozenset({OTHER})}, {"root": frozenset({KEY, OTHER})}
     assert list(authorized.differing(old, new)) == ["root: 1 key only in the new one", "sa: 1 key missing"]
+
+
+@pytest.mark.parametrize(
+    ("said", "unread"),
+    [
+        (Result(124, "", ""), "cannot be read in 10 s: is it a file?"),
+        (Result(137, f"{KEY} x\n", "Killed"), "cannot be read in 10 s: is it a file?"),
+        (Result(0, f"{KEY} x\n" + "#" * (1 << 18), ""), "has 256 KiB or more"),
+        (Result(127, "", "sh: timeout: not found"), "was not read (status 127): sh: timeout: not found"),
+        (Result(126, "", "timeout: not run"), "was not read (status 126): timeout: not run"),
+        (Result(1, "", "runuser: no such user"), "was not read (status 1): runuser: no such user"),
+        (Result(1, "", "head: error reading 'x': Input/output error"), "error reading 'x': Input/output error"),
+        (Result(0, f"{KEY} x\n", ""), ""),
+        (Result(1, "", "head: cannot open 'x' for reading: No such file or directory"), ""),
+        (Result(1, "", "/usr/bin/head: cannot open 'x' for reading: Permission denied"), ""),
+        (Result(1, "", "head: error reading 'x': Is a directory"), ""),
+    ],
+)
+def test_what_was_not_read_passes_as_nothing(said: Result, unread: str) -> None:
+    """Neither side's keys are known by it, also where the other has none; what else differs is shown beside it."""
+    assert unread in authorized.unread(said)
+    passwd = "root:x:0:0:root:/root:/bin/bash\nsa:x:1000:1000::/home/sa:/bin/sh\n"
+    none = Result(1, "", "head: cannot open 'x' for reading: No such file or directory")
+    of_root, of_sa = (shlex.join(authorized.question(*each)) for each in (("root", "/root"), ("sa", "/home/sa")))
+    there = {"cat /etc/passwd": passwd, of_sa: none}
+    old = LookingShell(ScriptedShell({**there, of_root: f"{KEY} x\n"}))
+    new = LookingShell(ScriptedShell({**there, of_root: none, of_sa: said}))
+    for sides, which in (((old, new), "new"), ((new, old), "old")):
+        check = differences._keys(*sides)
+        assert not check.passed
+        assert (check.verdict is Verdict.UNKNOWN) == bool(unread)
+        assert (f"sa: in the {which} one authorized_keys" in check.seen) == bool(unread)
+        assert "root: 1 key " in check.seen
+
+
+class _Lines(ScriptedShell):
+    """What each command was, as it came."""
+
+    def run(self, argv: Sequence[str], **how: Any) -> Result:
+        self.came = (*getattr(self, "came", ()), tuple(argv))
+        return super().run(argv, **how)
+
+
+def test_what_an_account_runs_is_in_no_command_with_another_question() -> None:
+    """It could read there, and print, the mark that separates the answers."""
+    passwd = "root:x:0:0:root:/root:/bin/bash\nsa:x:1000:1000::/home/sa:/bin/sh\n"
+    shell = _Lines({"cat /etc/passwd": passwd, "cat /etc/shadow": "", "cat /etc/group": ""})
+    shell.answers |= {shlex.join(each): "" for each in maps.QUESTIONS}
+    old, new = LookingShell(shell), LookingShell(shell)
+    differences._ask_ahead(old, new)
+    differences._keys(old, new)
+    people = accounts.of_people(passwd)
+    read = accounts.read(LookingShell(shell), people)
+    accounts.give_keys(shell, accounts.room(shell), read)
+    asked = {authorized.question(name, each.home) for name, each in people.items()}
+    assert asked <= set(shell.came)
+    assert [line for line in shell.came if line[0] == "sh" and "runuser" in line[2]] == []
 
 
 def test_what_smtp_offers_less_and_takes_otherwise() -> None:

@@ -38,10 +38,14 @@ def test_what_only_reads_changes_nothing() -> None:
         "readlink",
         "sha256sum",
         "ss",
-        "runuser",
+        "timeout",
     }
     reading = [each for each in PRIVILEGES if each.phase == READING]
-    assert {each.argv[0] for each in reading} == readers | {"runuser"}  # which runs `head`
+    assert {each.argv[0] for each in reading} == readers
+    for argv in (each.argv for each in reading if each.argv[0] == "timeout"):
+        assert (argv[1], argv[4:6], argv[7]) == ("-k", ("/sbin/runuser", "-u"), "--")
+        assert argv[8:12] == ("/usr/bin/env", "LC_ALL=C", "/usr/bin/head", "-c")
+        assert len(argv) == 14
     assert {each.argv[1] for each in reading if each.argv[0] in ("postconf", "postqueue")} == {
         "-n",
         "-M",

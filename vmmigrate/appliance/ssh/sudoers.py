@@ -9,7 +9,6 @@ _IN_SBIN = (
     "postconf",
     "postqueue",
     "postsuper",
-    "runuser",
     "nft",
     "iptables",
     "ip6tables",
