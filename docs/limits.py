@@ -10,9 +10,10 @@ from vmmigrate.limits import LIMITS, Limit
 _BEFORE = """# What each reader takes at most
 
 Made from `vmmigrate/limits` and `hypervisors/limits.py` by `make docs`; readers take their bounds from there and
-nowhere else. What is longer, later, deeper or more is not read: the command ends with an error that names the thing and
-the limit, except where a row says that the rest is left out. `tests/limits` feeds each reader what would be endless
-without its bound, and counts the bytes and steps that it takes.
+nowhere else, but for looks of our own that wait ten seconds at most. What is longer, later, deeper or more is not
+read: the command ends with an error that names the thing and the limit, except where a row says that the rest is left
+out. `tests/limits` feeds each reader what would be endless without its bound, and counts the bytes and steps that it
+takes.
 
 The total times of a command are not in this table: they are the operator's, by the settings `limits.*`
 (`vmmigrate config template`).

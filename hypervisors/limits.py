@@ -86,6 +86,13 @@ AGENT_OUTPUT = Limit(
     "bytes",
     "a few KiB are looked at; libvirt passes on no more than 3 MiB",
 )
+AGENT_COMMAND = Limit(
+    "a command through the guest agent that is given no other time",
+    "a new guest",
+    60,
+    "seconds",
+    "an emulated guest takes seconds to start a program",
+)
 AGENT_TOTAL = Limit(
     "a file through the guest agent, from its opening to its end", "a new guest", 60, "seconds", "a file has a few KiB"
 )

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 from hypervisors.carried import Carried
 from hypervisors.description import OvfProperty
 from hypervisors.errors import Problem
+from hypervisors.limits import AGENT_COMMAND
 from hypervisors.types import (
     Address,
     DeploySpec,
@@ -157,7 +158,7 @@ class GuestCommands(GuestAgent, Protocol):
         run_id: str,
         *,
         given: bytes = b"",
-        timeout: float = 60.0,
+        timeout: float = AGENT_COMMAND.most,
         pace: Pace = REAL_TIME,
     ) -> Ran:
         """Run a command to its end; `given` is its standard input, `pace` may stop the wait. A program that is not

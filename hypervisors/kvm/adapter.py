@@ -226,7 +226,7 @@ class KvmHypervisor:
         run_id: str,
         *,
         given: bytes = b"",
-        timeout: float = 60,
+        timeout: float = limits.AGENT_COMMAND.most,
         pace: Pace = REAL_TIME,
     ) -> Ran:
         return commanding.run(commanding.ours(self._session, vm, run_id), argv, given, timeout, pace)

@@ -12,6 +12,7 @@ from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.ssh import installing
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import ApplianceError, CommandFailed
+from vmmigrate.limits.seconds import GUEST_COMMAND
 
 Execute = Callable[[Sequence[str], bytes, float], Ran]  # a command, its standard input, seconds
 _SHOWN = 400  # characters of a failed command's words
@@ -26,7 +27,9 @@ class AgentShell:
     def __init__(self, host: str, execute: Execute, hears: Callable[[str, str], None]) -> None:
         self.host, self._execute, self._hears = host, execute, hears
 
-    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+    def run(
+        self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = GUEST_COMMAND.most
+    ) -> Result:
         words = argv if user in (None, "root") else ("runuser", "-u", user, "--", *argv)
         ran = self._ran(words, b"", timeout, check=check)
         return Result(ran.status, _text(ran.out), _text(ran.error))
@@ -46,10 +49,10 @@ class AgentShell:
         if ran.status != 0:
             raise self._failed(named, ran)
 
-    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> None:
         sink.write(self._ran(argv, b"", timeout).out)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> str:
         return _text(self._ran(argv, source.read(), timeout).out)
 
     def own_address(self) -> str:

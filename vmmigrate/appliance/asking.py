@@ -9,14 +9,14 @@ from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.appliance.several import Line, status_as_of_sh
 from vmmigrate.errors import ApplianceError, CommandFailed
-from vmmigrate.limits.seconds import QUESTIONS
+from vmmigrate.limits.seconds import GUEST_COMMAND, QUESTIONS
 
 _EACH_MORE = QUESTIONS.most
 _NAMED, _SHOWN = 3, 400  # questions, and characters of what was said, in a message
 
 
 def ask_all(
-    shell: Shell, questions: Sequence[Sequence[str]], *, user: str | None = None, timeout: float = 60.0
+    shell: Shell, questions: Sequence[Sequence[str]], *, user: str | None = None, timeout: float = GUEST_COMMAND.most
 ) -> tuple[Result, ...]:
     """Run each command, even if one before it failed. Each answer has its own status, output and error output.
 

@@ -12,6 +12,7 @@ from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import CommandFailed
+from vmmigrate.limits.seconds import GUEST_COMMAND
 
 T = TypeVar("T")
 _ABOUT_FILES = (("base64",), QUESTION, ("readlink", "-f"))
@@ -26,7 +27,11 @@ class LookingShell:
         self._seen: dict[object, object] = {}
 
     def ahead(
-        self, *questions: tuple[str, ...], files: Sequence[str] = (), user: str | None = None, timeout: float = 60.0
+        self,
+        *questions: tuple[str, ...],
+        files: Sequence[str] = (),
+        user: str | None = None,
+        timeout: float = GUEST_COMMAND.most,
     ) -> None:
         """Ask these in one command, except those asked before; of each file its content, mode and real path."""
         about = [(*question, path) for path in dict.fromkeys(files) for question in _ABOUT_FILES]
@@ -38,7 +43,9 @@ class LookingShell:
         for path in files:
             self._keep(path, user, dict(zip(fresh, answers, strict=True)))
 
-    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+    def run(
+        self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = GUEST_COMMAND.most
+    ) -> Result:
         def look() -> Result:
             return self._shell.run(argv, user=user, check=False, timeout=timeout)
 
@@ -57,10 +64,10 @@ class LookingShell:
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         raise AssertionError(f"{files[0].path} was to be written while looking")
 
-    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> None:
         self._shell.take(argv, sink, timeout=timeout)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> str:
         raise AssertionError(f"{argv[0]} was to be given something while looking")
 
     def own_address(self) -> str:

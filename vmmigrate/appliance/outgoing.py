@@ -8,10 +8,10 @@ from enum import Enum
 from hypervisors import in_one_line
 from hypervisors.wire import bracketed
 from vmmigrate.appliance.port import Result, Shell
+from vmmigrate.limits.seconds import SERVERS_WAITED
 from vmmigrate.reading import whole
 
 _SECONDS = 6  # for each; postscreen keeps clients that it does not know waiting that long, and greets them first
-_AROUND = 60.0  # seconds for a slow guest to begin and end so many programs
 _SHOWN = 200  # characters of what was said
 _AT_ONCE = 40  # servers that one command asks, all at the same time
 _GONE, _KILLED, _NO_BASH = 124, 137, 127  # statuses of `timeout`, and of a shell without that program
@@ -106,7 +106,7 @@ def ask(shell: Shell, servers: Sequence[Server]) -> dict[Server, str | None]:
 def _ask(shell: Shell, servers: Sequence[Server]) -> dict[Server, str | None]:
     words = [word for server in servers for word in (_word(server), server.host, str(server.port))]
     command = ("bash", "-c", _ALL, "vmmigrate", str(_SECONDS), _ASK, *words)
-    said = _numbered(shell.run(command, check=False, timeout=_SECONDS + _AROUND))
+    said = _numbered(shell.run(command, check=False, timeout=_SECONDS + SERVERS_WAITED.most))
     return {server: said.get(number) for number, server in enumerate(servers)}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from hypervisors import ProgressListener, Secret
+from vmmigrate.limits.seconds import GUEST_COMMAND
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ class Shell(Protocol):
     def host(self) -> str:
         """Where it is reached."""
 
-    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+    def run(
+        self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = GUEST_COMMAND.most
+    ) -> Result:
         """Run a command; `user` 'root' or another goes through sudo. With `check`, raises CommandFailed."""
 
     def read_file(self, path: str) -> bytes:
@@ -127,13 +130,13 @@ class Shell(Protocol):
         folder for root alone beside a file (`entering`), which the next call for that folder removes.
         """
 
-    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> None:
         """Run a command as root; all that it prints goes into `sink`. Memory stays constant.
 
         `timeout`: seconds in which nothing moves.
         """
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> str:
         """Run a command as root whose standard input is all of `source`; what it printed. As `take`."""
 
     def own_address(self) -> str:

@@ -28,7 +28,7 @@ def wait_until_active(
     shell: Shell,
     names: Iterable[str],
     *,
-    timeout: float = 180.0,
+    timeout: float,
     pace: Pace = REAL_TIME,
 ) -> None:
     """Wait until the shell answers and each unit is active. Raises TimedOut; ApplianceError when one failed."""

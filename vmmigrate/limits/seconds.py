@@ -40,6 +40,20 @@ TRANSACTION = Limit(
     "seconds",
     "a package's scripts may rebuild tables",
 )
+TRANSACTION_BESIDE = Limit(
+    "our own wait for such a transaction, beside its own time",
+    "an update",
+    120,
+    "seconds",
+    "the host's own clock ends it, and that is said",
+)
+UPDATE_LOOKED = Limit(
+    "the look at a host's edited files, locks and logs",
+    "an update",
+    120,
+    "seconds",
+    "the digest of each configuration file is computed",
+)
 PACKAGES_ASKED = Limit(
     "one question of a plan to a host's package tool", "an update", 300, "seconds", "apt reads all of its lists"
 )
@@ -52,6 +66,44 @@ QUESTIONS = Limit(
     10,
     "seconds",
     "on an emulated guest a program takes seconds to start",
+)
+GUEST_COMMAND = Limit(
+    "a command in a guest, or its first question, where no other row speaks of it",
+    "a guest",
+    60,
+    "seconds",
+    "an emulated guest that is busy takes twenty for sudo alone",
+)
+PINGED = Limit(
+    "a command by which a guest asks its neighbours, or announces itself to them",
+    "a guest",
+    30,
+    "seconds",
+    "a router that is known from before is asked again after five",
+)
+LASTING_RULES = Limit(
+    "the isolation's files that are removed for good, and the disk that has it",
+    "a guest",
+    300,
+    "seconds",
+    "mail flows meanwhile, and a busy guest may take minutes for a reload and its disk",
+)
+PROFILE_UP = Limit(
+    "a profile that NetworkManager brings up", "a guest", 90, "seconds", "it waits for half a minute itself"
+)
+TLS_APPLIED = Limit(
+    "each service that takes up new certificates",
+    "a guest",
+    180,
+    "seconds",
+    "Tomcat's stop may take a minute and a half",
+)
+SERVERS_WAITED = Limit(
+    "those that are asked whether they answer, beside the seconds of each",
+    "a guest",
+    60,
+    "seconds",
+    "a slow guest begins and ends forty programs",
 )
 UNITS = Limit("one command about a service", "a guest", 30, "seconds", "the machine may be busy starting")
 DATABASE = Limit("one question to the database", "a guest", 300, "seconds", "a digest reads whole tables")

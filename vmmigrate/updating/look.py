@@ -8,6 +8,7 @@ from vmmigrate.appliance.family import Software, detect
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import UPDATE_LOOKED
 from vmmigrate.reading import whole
 from vmmigrate.updating import logs
 from vmmigrate.updating.chosen import BACKEND, CORE, WEB, Host
@@ -82,7 +83,14 @@ def look_at(shell: Shell) -> Seen:
     if kind == "rpm":
         look.ahead(_RPM_PROVIDERS, HOLDERS, user="root")
     look.ahead(
-        _EDITED[kind], _LOCKS, logs.DROPPED, logs.JOURNALD_NOW, logs.RSYSLOG_NOW, *stats, user="root", timeout=120
+        _EDITED[kind],
+        _LOCKS,
+        logs.DROPPED,
+        logs.JOURNALD_NOW,
+        logs.RSYSLOG_NOW,
+        *stats,
+        user="root",
+        timeout=UPDATE_LOOKED.most,
     )
 
     def said(question: tuple[str, ...]) -> str:

@@ -7,10 +7,9 @@ from itertools import dropwhile
 from hypervisors import in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.errors import CommandFailed
-from vmmigrate.limits.seconds import TRANSACTION
+from vmmigrate.limits.seconds import TRANSACTION, TRANSACTION_BESIDE
 
 PATIENCE = TRANSACTION.most
-_LONGER = 120  # seconds that our own wait is longer
 _KILLED = 137  # timeout(1): by its SIGKILL, or by another's before that
 _SHOWN = 600  # characters of what it said
 
@@ -25,7 +24,7 @@ def patiently(
     """
     bounded = ("timeout", "--signal=KILL", str(PATIENCE), *argv)
     began = clock()
-    done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + _LONGER)
+    done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + TRANSACTION_BESIDE.most)
     words = in_one_line(done.stderr or done.stdout)[-_SHOWN:]
     if done.status == _KILLED and clock() - began >= PATIENCE:
         raise CommandFailed(

@@ -32,20 +32,20 @@ def test_waiting_bears_a_machine_that_does_not_answer_yet() -> None:
             raise answer
         return Result(0, answer, "")
 
-    wait_until_active(ScriptedShell({"systemctl is-active postfix": state}), ["postfix"], pace=pace())
+    wait_until_active(ScriptedShell({"systemctl is-active postfix": state}), ["postfix"], timeout=180, pace=pace())
     assert answers == []
 
 
 def test_waiting_ends_at_once_where_it_is_hopeless() -> None:
     failed = ScriptedShell({"systemctl is-active postfix": Result(3, "failed\n", "")})
     with pytest.raises(ApplianceError, match="postfix failed to start"):
-        wait_until_active(failed, ["postfix"], pace=pace())
+        wait_until_active(failed, ["postfix"], timeout=180, pace=pace())
 
     def refuse(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
         raise LoginRefused("no", hint="")
 
     with pytest.raises(LoginRefused):
-        wait_until_active(ScriptedShell({"systemctl is-active postfix": refuse}), ["postfix"], pace=pace())
+        wait_until_active(ScriptedShell({"systemctl is-active postfix": refuse}), ["postfix"], timeout=180, pace=pace())
 
 
 def test_waiting_too_long_tells_the_last_state() -> None:

@@ -6,6 +6,7 @@ from hypervisors import in_one_line
 from vmmigrate.appliance.asking import ask_all
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import PINGED
 
 # Seconds 9: a neighbour that was known before is asked for again after five, three times. Where there is no ping, any
 # datagram makes the kernel ask; what becomes of that is seen in its table alone.
@@ -29,7 +30,7 @@ def who_has(shell: Shell, address: str) -> str:
     Raises ApplianceError where it could not be asked.
     """
     asks = ("sh", "-c", _ASKS, "vmmigrate-who-has", address)
-    asked, known = ask_all(shell, (asks, ("ip", "-json", "neigh", "show", address)), timeout=30.0)
+    asked, known = ask_all(shell, (asks, ("ip", "-json", "neigh", "show", address)), timeout=PINGED.most)
     if asked.status not in (0, _NO_ANSWER) or known.status != 0:
         said = in_one_line(asked.stderr or known.stderr)
         raise ApplianceError(

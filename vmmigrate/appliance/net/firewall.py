@@ -18,6 +18,7 @@ from vmmigrate.appliance.net.rules import (
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.appliance.programs import which
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import LASTING_RULES
 
 __all__ = [
     "CONSOLE_PORTS",
@@ -55,7 +56,6 @@ TRACES = tuple(("test", "-e", path) for path in (_WANTED, _UNIT_PATH, _FOLDER)) 
 RUN_FOLDER = "/run/vmmigrate"
 MAKE_RUN_FOLDER = ("mkdir", "-p", RUN_FOLDER)
 REMOVE_RUN_FOLDER = ("rm", "-rf", RUN_FOLDER)
-_UNHURRIED = 300.0  # seconds: mail flows meanwhile, and a busy guest may take minutes for a reload and its disk
 _META = FileMeta("0644", "root", "root")
 
 
@@ -101,7 +101,7 @@ def remove_isolation(shell: Shell) -> None:
     forget = f"systemctl stop {UNIT}; rm -rf {_WANTED} {_UNIT_PATH} {_FOLDER}; systemctl daemon-reload"
     # of the folders alone, where it can: all of a busy guest's disk may take minutes
     to_disk = f"sync {dirname(_WANTED)} {_UNIT_FOLDER} {dirname(_FOLDER)} 2>/dev/null || sync"
-    shell.run(("sh", "-c", f"{forget}; {to_disk}"), user="root", timeout=_UNHURRIED)
+    shell.run(("sh", "-c", f"{forget}; {to_disk}"), user="root", timeout=LASTING_RULES.most)
     _unload(shell, ISOLATION)
 
 

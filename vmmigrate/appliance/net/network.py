@@ -21,6 +21,7 @@ from vmmigrate.appliance.net import (
 from vmmigrate.appliance.net.guest import GuestNetwork, Interface
 from vmmigrate.appliance.port import Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import PINGED
 
 _CONNECTION = ("printenv", "SSH_CONNECTION")
 _QUESTIONS = (*guest.QUESTIONS, ("hostname",), ("cat", naming.HOSTS), *resolving.QUESTIONS)
@@ -185,7 +186,7 @@ def announce(shell: Shell, mac: str, peer: str) -> None:
     ARP question. It does not have to succeed.
     """
     name = _with_addresses(shell, mac)
-    shell.run(("ping", "-c", "1", "-W", "1", "-I", name, peer), check=False, timeout=10.0)
+    shell.run(("ping", "-c", "1", "-W", "1", "-I", name, peer), check=False, timeout=PINGED.most)
 
 
 def renew_neighbours(shell: Shell, mac: str) -> str:
@@ -195,7 +196,7 @@ def renew_neighbours(shell: Shell, mac: str) -> str:
     `ndisc_notify`); a guest need not have arping. What it said where that failed; "" where it did not.
     """
     program = ("sh", "-c", _ANNOUNCES, "vmmigrate-announce", _with_addresses(shell, mac), mac)
-    said = shell.run(program, user="root", check=False, timeout=10.0)
+    said = shell.run(program, user="root", check=False, timeout=PINGED.most)
     return "" if said.status == 0 else in_one_line(said.stderr or f"status {said.status}")[:_SHOWN]
 
 
@@ -209,7 +210,7 @@ def silent_routers(shell: Shell, mac: str) -> tuple[str, ...]:
     hops = [hop for route in guest.routes(shell) if route.is_default for hop in route.hops if hop.interface == name]
     routers = dict.fromkeys(str(hop.via) for hop in hops if hop.via)
     asked = {router: ("ping", "-c", "1", "-w", _ASKED_AGAIN, "-I", name, router) for router in routers}
-    return tuple(router for router, ping in asked.items() if shell.run(ping, check=False, timeout=20.0).status)
+    return tuple(router for router, ping in asked.items() if shell.run(ping, check=False, timeout=PINGED.most).status)
 
 
 def _with_addresses(shell: Shell, mac: str) -> str:

@@ -7,6 +7,7 @@ from vmmigrate.addressing import LiveNic, Route
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile, Shell
 from vmmigrate.errors import ApplianceError
+from vmmigrate.limits.seconds import PROFILE_UP
 
 _ACTIVE = ("systemctl", "is-active", "NetworkManager")
 _RENDERED = ("ls", "-1", "/run/NetworkManager/system-connections")
@@ -21,7 +22,6 @@ _LISTED = re.compile(
     r"(?P<uuid>[0-9A-Fa-f-]{36,40}):(?P<priority>-?[0-9]{1,10}):(?P<type>[^:]*):(?P<part_of>[^:]*):(?P<name>.*)"
 )
 _NEVER = "+802-3-ethernet.mac-address-blacklist"
-_UP = 90.0  # seconds
 
 
 def present(shell: Shell) -> bool:
@@ -50,7 +50,9 @@ def configure(shell: Shell, look: LookingShell, live: LiveNic, in_force: bool) -
         shell.run(("nmcli", "connection", *verb, *settings), user="root")
     if not in_force:
         for name in wanted:
-            shell.run(("nmcli", "--wait", "30", "connection", "up", name), user="root", check=False, timeout=_UP)
+            shell.run(
+                ("nmcli", "--wait", "30", "connection", "up", name), user="root", check=False, timeout=PROFILE_UP.most
+            )
 
 
 def prove(shell: Shell, live: LiveNic) -> Iterator[str]:

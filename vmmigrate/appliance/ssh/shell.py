@@ -17,7 +17,7 @@ from vmmigrate.appliance.ssh import installing, streaming, sudo
 from vmmigrate.appliance.ssh.session import Elsewhere, Proof, Session, by_its_key, in_words, nowhere, text_of
 from vmmigrate.appliance.stat import QUESTION, meta_of
 from vmmigrate.errors import ApplianceError
-from vmmigrate.limits.seconds import GUEST_FILES
+from vmmigrate.limits.seconds import GUEST_COMMAND, GUEST_FILES
 
 # Where only root makes anything: keys in memory (older systems have no /run), a queue on the disk.
 _KEYS, _MUCH = "/var/run", "/var/lib"
@@ -60,7 +60,9 @@ class SshShell:
         """The password that the server has taken; None before the log-in, and where a key was enough."""
         return self._session.accepted
 
-    def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
+    def run(
+        self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = GUEST_COMMAND.most
+    ) -> Result:
         with self._heard(argv) as ended:
             output = self._run(argv, user, check, timeout)
             ended.append(output.status)
@@ -69,8 +71,12 @@ class SshShell:
 
     def read_file(self, path: str) -> bytes:
         """Without sudo if that is enough: each sudo is a password check, which is slow by design."""
-        plain = self._run(("cat", path), None, check=False, timeout=60.0)
-        return plain.stdout if plain.status == 0 else self._run(("cat", path), "root", check=True, timeout=60.0).stdout
+        plain = self._run(("cat", path), None, check=False, timeout=_PATIENCE)
+        return (
+            plain.stdout
+            if plain.status == 0
+            else self._run(("cat", path), "root", check=True, timeout=_PATIENCE).stdout
+        )
 
     def file_meta(self, path: str) -> FileMeta | None:
         for user in (None, "root"):
@@ -100,12 +106,12 @@ class SshShell:
 
     # ---- streams -----------------------------------------------------------------------------------------------
 
-    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = 60.0) -> None:
+    def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> None:
         with self._heard(argv) as ended:
             self._take(argv, sink, timeout)
             ended.append(0)
 
-    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = 60.0) -> str:
+    def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> str:
         with self._heard(argv) as ended:
             output = self._checked(argv, self._give(argv, source, timeout))
             ended.append(0)

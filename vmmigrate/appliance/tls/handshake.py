@@ -127,7 +127,7 @@ def await_served(
     expected: Expected,
     leaf: Leaf,
     *,
-    timeout: float = 120.0,
+    timeout: float,
     pace: Pace = REAL_TIME,
     dial: Dial = dial_straight,
 ) -> Served:

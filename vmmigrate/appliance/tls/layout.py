@@ -14,6 +14,7 @@ from vmmigrate.appliance.tls.handshake import Expected
 from vmmigrate.appliance.tls.keys import Pair
 from vmmigrate.appliance.tls.placing import Change, Edit
 from vmmigrate.findings import Finding, warning
+from vmmigrate.limits.seconds import TLS_APPLIED
 
 _NO_OVERRIDE = "master.cf there has no smtpd_tls_… of its own for it"
 
@@ -81,7 +82,7 @@ def apply_installed(
     if web and software.units.web:
         acts.append(("systemctl", "restart", software.units.web))
     if acts:
-        shell.run(in_order(*acts), user="root", timeout=180.0 * len(acts))
+        shell.run(in_order(*acts), user="root", timeout=TLS_APPLIED.most * len(acts))
 
 
 @dataclass(frozen=True)
