@@ -42,7 +42,7 @@ def question(name: str, home: str) -> tuple[str, ...]:
     """What root asks of a home, with that account's rights alone: it may have made the file a link to any device.
 
     `timeout` is root's: its own processes the account can stop. Programs by their paths: `timeout` seeks the next one
-    in a PATH that sudoers may leave to the user. Never in one command with other questions (asking.ask_all).
+    in a PATH that sudoers may leave to the user. Of an account that is not trusted, ask it alone (asking.ask_all).
     """
     bounded = ("timeout", "-k", "5", str(_SECONDS), "/sbin/runuser", "-u", name, "--")
     return (*bounded, "/usr/bin/env", "LC_ALL=C", "/usr/bin/head", "-c", str(_MOST), f"{home.rstrip('/')}/{_FILE}")

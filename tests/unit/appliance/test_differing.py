@@ -115,24 +115,23 @@ class _Lines(ScriptedShell):
     """What each command was, as it came."""
 
     def run(self, argv: Sequence[str], **how: Any) -> Result:
-        self.came = (*getattr(self, "came", ()), tuple(argv))
+        self.came = [*getattr(self, "came", []), tuple(argv)]
         return super().run(argv, **how)
 
 
 def test_what_an_account_runs_is_in_no_command_with_another_question() -> None:
     """It could read there, and print, the mark that separates the answers."""
     passwd = "root:x:0:0:root:/root:/bin/bash\nsa:x:1000:1000::/home/sa:/bin/sh\n"
-    shell = _Lines({"cat /etc/passwd": passwd, "cat /etc/shadow": "", "cat /etc/group": ""})
-    shell.answers |= {shlex.join(each): "" for each in maps.QUESTIONS}
-    old, new = LookingShell(shell), LookingShell(shell)
+    answers = {"cat /etc/passwd": passwd, "cat /etc/shadow": "", "cat /etc/group": ""}
+    answers |= {shlex.join(each): "" for each in maps.QUESTIONS}
+    there = _Lines(answers)
+    old, new = LookingShell(there), LookingShell(ScriptedShell(answers))
     differences._ask_ahead(old, new)
     differences._keys(old, new)
     people = accounts.of_people(passwd)
-    read = accounts.read(LookingShell(shell), people)
-    accounts.give_keys(shell, accounts.room(shell), read)
-    asked = {authorized.question(name, each.home) for name, each in people.items()}
-    assert asked <= set(shell.came)
-    assert [line for line in shell.came if line[0] == "sh" and "runuser" in line[2]] == []
+    accounts.read(LookingShell(there), people)
+    assert there.came.count(authorized.question("sa", "/home/sa")) == 2
+    assert [line for line in there.came if line[0] == "sh" and "runuser -u sa" in line[2]] == []
 
 
 def test_what_smtp_offers_less_and_takes_otherwise() -> None:
