@@ -38,10 +38,12 @@ of them is a shell of root or writes outside `/run/vmmigrate`.
 
 **What it does not do.** Mail that waits at the switch is copied and held by scripts, as root, and whoever may run a
 script of this kind as root may run anything. By this list it is therefore not carried: the run sees that before it
-touches a message, goes back, and the old gateway serves on. Give the account all rights for that, or have the queue
-empty first (`mail.queue = "refuse"`). On a way back after the commit the mail that the new gateway accepted, and has
-not delivered, is not carried back either: it stays on hold in the new VM, which is kept, and the run says so.
-`vmmigrate tls copy` into such a gateway, and `update`, need all rights too.
+touches a message, goes back, and the old gateway serves on; the plan warns of it (`carry-not-permitted`). Give the
+account all rights for that, without a password as with the list: rights by password beside a list do not count. Or have
+the queue empty first (`mail.queue = "refuse"`), or leave it there (`"leave"`), which needs no more than the list. On a
+way back after the commit the mail that the new gateway accepted, and has not delivered, is not carried back either: it
+stays on hold in the new VM, which is kept, and the run says so. `vmmigrate tls copy` into such a gateway, and `update`,
+need all rights too.
 
 Where the old `master.cf` has a transport that the new one lacks, the files beside `main.cf` are searched for its name,
 by a line that has this name in it: the check `transports` names the line.

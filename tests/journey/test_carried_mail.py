@@ -9,6 +9,7 @@ from fixtures.appliance import mailspool
 from tests.journey import moving
 from tests.journey.story import DONE, KILLED, WENT_BACK, Story
 from tests.journey.test_crashes import one_side
+from tests.journey.test_signals import Hanging
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND as LET_GO
 
 pytestmark = pytest.mark.slow
@@ -235,6 +236,38 @@ def test_a_way_back_by_links_alone_says_what_stays_on_hold(waiting: Story, line:
         assert "copies of the mail that was carried (3) are on hold in the old gateway; do not let" in told.out
         assert LET_GO not in told.out
     assert "on hold in the old gateway" in waiting.command("status", waiting.run_id).out
+
+
+def test_a_new_guest_that_hangs_keeps_nobody_waiting_on_the_way_back(waiting: Story) -> None:
+    """It is asked for its copies when the old gateway takes mail, with its queue as it was, and let go."""
+    assert waiting.migrate(stop=("SIGKILL", "after", ("done", "verify-live"))).status == KILLED
+    hanging = Hanging(waiting, "ssh vmmigrate-queue-take-away", "rollback", waiting.run_id, "--yes")
+    assert waiting.answers_the_world()
+    queues = {name: queue for name, queue in queued(waiting, waiting.lab.old_id) if name == "three"}
+    assert queues == {"three": "hold"}
+    assert {queue for name, queue in queued(waiting, waiting.lab.old_id) if name != "three"} <= {"deferred"}
+    told = hanging.told()
+    assert told.status == DONE, told.err
+    assert list(waiting.world()) == ["old"]
+
+
+def test_copies_that_a_way_back_left_behind_are_not_taken_for_the_mail_of_the_next_switch(waiting: Story) -> None:
+    """Its new guest did not answer then. As many messages wait now, and they are others."""
+    assert waiting.migrate(stop=("SIGKILL", "after", ("done", "carry"))).status == KILLED
+    new, old = moving.new(waiting), waiting.lab.root_of(waiting.lab.old_id)
+    moving.plug_staging(waiting, new, up=False)
+    assert waiting.command("resume", waiting.run_id, limits={"network": 1.0}).status == WENT_BACK
+    moving.plug_staging(waiting, new, up=True)
+    assert waiting.answers_the_world()
+    assert sum(queued(waiting, new.id).values()) == 3
+    for message in list(mailspool.waiting(old)):
+        mailspool.drop(old, message)
+    for name, queue in (("four", "deferred"), ("five", "deferred"), ("six", "hold")):
+        mailspool.put(old, SENDER, TO, name, queue=queue, stuck=False)
+    told = waiting.resume()
+    assert told.status == DONE, told.err
+    assert delivered(waiting) == Counter(["four", "five"])
+    assert queued(waiting, new.id) == Counter([("six", "hold")])
 
 
 def test_a_transport_that_the_new_gateway_lacks_stops_before_the_switch(waiting: Story) -> None:

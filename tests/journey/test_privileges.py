@@ -4,7 +4,7 @@ import pytest
 
 from fixtures.appliance import mailspool, sudoers
 from tests.journey import moving
-from tests.journey.story import DONE, WENT_BACK, Story, Told
+from tests.journey.story import DONE, KILLED, WENT_BACK, Story, Told
 from vmmigrate.appliance.privileges import GOING_BACK, PHASES, READING, SWITCHING, rules
 
 
@@ -89,6 +89,46 @@ def test_mail_that_waits_is_not_carried_by_listed_commands(story: Story) -> None
     assert told.status == WENT_BACK
     assert "does not let 'sa' run `sh` as root" in told.err
     assert (story.live(), story.answers_the_world()) == (["old"], True)
+
+
+def with_mail(story: Story) -> None:
+    mailspool.put(story.lab.root_of(story.lab.old_id), "a@example.test", ["b@partner.example.net"], "hello", stuck=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [("done", "carry"), ("done", "notes")], ids=str)
+def test_where_mail_is_left_a_way_back_by_listed_commands_starts_the_old_mail_server(
+    story: Story, line: tuple[str, str]
+) -> None:
+    """As the plan advises there: nothing was put on hold, so no script is needed, also where new mail stays behind."""
+    permit(story, *PHASES)
+    with_mail(story)
+    assert story.migrate(stop=("SIGKILL", "after", line), mail={"queue": "leave"}).status == KILLED
+    if line == ("done", "notes"):
+        moving.wait_in_queue(story, moving.new(story))
+    told = story.rollback()
+    assert (told.status, story.live(), story.answers_the_world()) == (DONE, ["old"], True), told.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("done", "carry"), "mail that was carried stays on hold in mailgw: sudo on "),
+        (("done", "notes"), "copies of it stay on hold in mailgw; do not let them go: sudo on "),
+    ],
+    ids=str,
+)
+def test_where_the_rights_were_taken_since_it_serves_with_its_mail_on_hold(
+    story: Story, line: tuple[str, str], said: str
+) -> None:
+    with_mail(story)
+    assert story.migrate(stop=("SIGKILL", "after", line)).status == KILLED
+    permit(story, *PHASES)
+    told = story.rollback()
+    assert (told.status, story.live(), story.answers_the_world()) == (DONE, ["old"], True), told.err
+    assert said in unwrapped(story.command("status", story.run_id))
+    assert [each.queue for each in mailspool.waiting(story.lab.root_of(story.lab.old_id))] == ["hold"]
 
 
 @pytest.mark.slow

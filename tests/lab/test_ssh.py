@@ -22,6 +22,7 @@ from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.port import FileMeta, NewFile
 from vmmigrate.appliance.privileges import PHASES, PRIVILEGES, rules
+from vmmigrate.appliance.queues import carrying
 from vmmigrate.appliance.several import Line
 from vmmigrate.appliance.ssh.shell import SshShell
 from vmmigrate.appliance.ssh.sudoers import ANYTHING, command
@@ -317,6 +318,16 @@ def test_where_sh_is_permitted_by_a_password_alone_each_command_of_a_line_has_a_
         for _time in range(2):
             answers = ask_all(shell, [("cat", "/etc/hosts"), ("true",), ("cat", "/nowhere")], user="root")
             assert [said.status for said in answers] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("user", "may"),
+    [("sa", True), ("free", True), ("tiedfree", True), ("shfree", True), ("listedfree", False), ("partly", False)],
+)
+def test_whether_mail_can_be_carried_is_seen_before_the_outage(sshd: RealSshd, user: str, may: bool) -> None:
+    """sudo's list of rights has sh for `partly`, by a password for which nobody asks it."""
+    with talking(sshd, user) as shell:
+        assert carrying.is_permitted(shell) is may
 
 
 def test_a_program_that_is_not_there_is_seen_as_missing_by_a_sudo_for_each_too(sshd: RealSshd) -> None:

@@ -1,15 +1,17 @@
 """Carry the mail that waits in the old gateway into the new one, where it is on hold until the new gateway is open."""
 
 from collections import Counter
+from collections.abc import Callable
 
-from hypervisors import Problem
+from hypervisors import LoginRefused, Problem
 from vmmigrate.appliance.port import Shell
-from vmmigrate.appliance.queues import carrying, listing, manifest
+from vmmigrate.appliance.queues import carrying, listing, manifest, programs
+from vmmigrate.errors import CommandFailed
 from vmmigrate.facts import CarriedMail, Frozen, MailAccount, MailBack, Opened
 from vmmigrate.learnt import Facts
 from vmmigrate.model import CARRY, REFUSE
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import carry_back, intake
+from vmmigrate.steps import carry_back, intake, neighbours
 
 
 def do(run: Run) -> None:
@@ -25,12 +27,19 @@ def do(run: Run) -> None:
     if run.plan.mail_queue == CARRY:
         carry_back.store(run, old, run.rundir.queue)  # where sudo lets nobody pack it, Postfix is only stopped
         if run.facts.find(CarriedMail) is None:
+            _clear(run)
             run.learn(CarriedMail(queues=listing.counted(waiting).counts))  # from now on there may be copies in a guest
         _carry(run, old, waiting)
     else:
         run.learn(CarriedMail(left=len(waiting)))
         run.learn(MailBack(left=len(waiting)))
         run.remark(f"left in {run.plan.old.name}, as requested: {listing.counted(waiting)}")
+
+
+def _clear(run: Run) -> None:
+    """Of an earlier attempt, whose way back could not take its copies out of this guest: they would be let go now."""
+    if run.facts.last(CarriedMail) is not None:
+        carrying.take_away(run.new_shell)
 
 
 def _carry(run: Run, old: Shell, waiting: tuple[listing.Message, ...]) -> None:
@@ -62,15 +71,16 @@ def undo(run: Run) -> None:
     carried = run.facts.find(CarriedMail)
     theirs = run.facts.last(Opened) is not None and carried is not None and carried.messages > 0
     intake.answering(run, lambda: _thaw(run, carried, theirs=theirs))  # first: nobody takes mail meanwhile
-    if carried is not None and not theirs:
+    if _may_be_held(carried) and not theirs:
         intake.open_again(run)
+        neighbours.go_back(run)  # before a guest is asked that may hang: until then routers may send to its MAC
         _take_away(run)
-    if theirs:
-        run.remark(
-            f"{run.plan.new_name} has taken over the mail that was carried; copies of it stay in {run.plan.old.name},"
-            f" beside its queues in {carrying.COPIED}, from where nobody sends them"
-        )
     carry_back.drop(run)
+
+
+def _may_be_held(carried: CarriedMail | None) -> bool:
+    """Of mail that is only left nothing is copied, and nothing put on hold."""
+    return carried is not None and not carried.left
 
 
 def _take_away(run: Run) -> None:
@@ -84,23 +94,45 @@ def _take_away(run: Run) -> None:
 
 
 def _thaw(run: Run, carried: CarriedMail | None, *, theirs: bool) -> None:
-    """What comes back may have come from here: its copy leaves the old queue before that."""
-    old = run.old_shell
-    account = None
-    if carried is not None and not theirs and not carry_back.comes(run):
-        carrying.let_go_and_start(old)
+    """What comes back may have come from here: its copy leaves the old queue before that. Postfix is started, whatever
+    becomes of the copies: on hold nobody sends them.
+    """
+    old, back = run.old_shell, MailBack(back=carried.messages + carried.left) if carried and not theirs else None
+    if _may_be_held(carried) and not theirs and not carry_back.comes(run):
+        account = back if _let_go(run, carrying.let_go_and_start) or back is None else MailBack(held=back.back)
     else:
-        if carried is not None:
-            (carrying.supersede if theirs else carrying.let_go)(old)
+        if _may_be_held(carried):
+            _supersede(run) if theirs else _let_go(run, carrying.let_go)
         account = carry_back.give(run, old)
         carrying.start(old)
-    if account is not None and account.back:
-        carry_back.let_go(run, old)
-    if account is None and carried is not None and not theirs:
-        account = MailBack(back=carried.messages + carried.left)
+        if account is not None and account.back:
+            carry_back.let_go(run, old)
+        account = account or back
     if account is not None:
         run.learn(account)
         run.remark(_said(account))
+
+
+def _let_go(run: Run, act: Callable[[Shell], None]) -> bool:
+    """Whether it did. Where not, a person can: the old gateway serves all the same."""
+    old = run.plan.old.name
+    try:
+        act(run.old_shell)
+    except (CommandFailed, LoginRefused) as failed:
+        by_hand = f"to let it go, as root: {programs.LET_GO_BY_HAND}"
+        run.remark(f"mail that was carried stays on hold in {old}: {failed}; {by_hand}")
+        return False
+    return True
+
+
+def _supersede(run: Run) -> None:
+    old, taken = run.plan.old.name, f"{run.plan.new_name} has taken over the mail that was carried; copies of it stay"
+    try:
+        carrying.supersede(run.old_shell)
+    except (CommandFailed, LoginRefused) as failed:
+        run.remark(f"{taken} on hold in {old}; do not let them go: {failed}")
+    else:
+        run.remark(f"{taken} in {old}, beside its queues in {carrying.COPIED}, from where nobody sends them")
 
 
 def release(run: Run) -> None:

@@ -1,7 +1,7 @@
 """The guest's firewall: the rules word for word, loaded once, lifted without trace, in both dialects."""
 
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from scripted_shell import Answer, ScriptedShell
@@ -197,6 +197,24 @@ def test_the_intake_closes_opens_and_leaves_no_file() -> None:
     open_intake(shell)
     assert not intake_closed(shell)
     assert shell.files == {}
+
+
+def test_what_was_seen_behind_rules_that_were_refused_counts_no_more() -> None:
+    """nft failed once: what was asked after it was asked of an open intake, and is asked anew once it is closed."""
+    guest, asked, busy = nft_guest(), ("ss", "-Htn"), iter(("many\n", "none\n"))
+    laid, first = lay_intake(guest, OURS), iter((True,))
+    load = guest.answers["nft -f /run/vmmigrate/intake.nft"]
+
+    def fails_once(shell: ScriptedShell, argv: tuple[str, ...]) -> Result:
+        return Result(1, "", "busy") if next(first, False) else cast("Any", load)(shell, argv)
+
+    guest.answers |= {
+        "nft -f /run/vmmigrate/intake.nft": fails_once,
+        "ss -Htn": lambda *_: Result(0, next(busy), ""),
+    }
+    seen = close_intake(guest, laid, asks=(asked,))
+    assert intake_closed(guest)
+    assert seen.run(asked, user="root").stdout == "none\n"
 
 
 def test_a_closed_console_resets_all_others_and_their_sessions() -> None:

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hypervisors import Unreachable, VmRef
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Result
-from vmmigrate.facts import NewVm, Plugged
+from vmmigrate.appliance.queues import carrying
+from vmmigrate.facts import CarriedMail, Frozen, NewVm, Plugged
 from vmmigrate.learnt import Facts, group_to_json
-from vmmigrate.steps import intake, isolate, migration, neighbours, switch
+from vmmigrate.steps import carry, intake, isolate, migration, neighbours, switch
 from vmmigrate.steps import open as opening
 
 MAC = "00:50:56:00:00:07"
@@ -141,6 +142,23 @@ def test_on_the_way_back_the_routers_learn_the_old_one_again(
 def test_with_one_mac_nobody_asks_on_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
     old = Old(silent=True)
     assert _went_back(old, OWN, monkeypatch) == []
+
+
+def test_they_learn_it_before_the_new_guest_is_asked_for_the_copies_of_carried_mail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That guest may hang, and until they have learnt it nothing reaches the old one."""
+    old, run = Old(), cast("Any", Run(Guest(), MAC))
+    run.facts, run.old_shell = _facts(MAC), old
+    for fact in (Frozen(1.0), CarriedMail(messages=1, queues={"deferred": 1})):
+        run.facts = run.facts.with_json(*group_to_json(fact))
+    run.plan.old, run.plan.new_name = SimpleNamespace(name="mailgw"), "mailgw-new"
+    run.learn = lambda _: None
+    monkeypatch.setattr(intake, "answering", lambda *_: None)
+    monkeypatch.setattr(intake, "open_again", lambda _: old.asked.append(("open", "")))
+    monkeypatch.setattr(carrying, "take_away", lambda _: old.asked.append(("take away", "")))
+    carry.undo(run)
+    assert [what for what, _ in old.asked] == ["open", "eth0", "take away"]
 
 
 @pytest.mark.parametrize(("new_mac", "said"), [(MAC, True), (OWN, False)])

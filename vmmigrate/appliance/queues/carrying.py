@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from hypervisors import ProgressListener, no_progress
+from hypervisors import LoginRefused, ProgressListener, no_progress
 from vmmigrate.appliance.asking import ask_all, in_order
-from vmmigrate.appliance.permitted import denied
+from vmmigrate.appliance.permitted import denied, runs_now
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing, programs
 from vmmigrate.appliance.queues.listing import HOLD, Message
 from vmmigrate.appliance.queues.passing import QueueFiles
 from vmmigrate.appliance.several import Line
-from vmmigrate.errors import ApplianceError
+from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.limits.seconds import QUEUE_PROGRAM
 
 _UNIT = "postfix"
 STOP, START, STATE = (("systemctl", verb, _UNIT) for verb in ("stop", "start", "is-active"))
 _HOLD_ALL = ("postsuper", "-h", "ALL")
 _PATIENCE = QUEUE_PROGRAM.most
+_ANY_PROGRAM = ("sh", "-c", ":")
 MAILDROP = "maildrop"
 COPIED, OWN = f"{programs.FOLDER}/copied", f"{programs.FOLDER}/own"
 _LOGS = ("defer", "bounce", "trace")
@@ -38,7 +39,7 @@ class Arrived:
 
 def is_permitted(shell: Shell) -> bool:
     """Whether sudo lets this account run the programs that carry mail."""
-    return not denied(shell, ("sh", "-c", ":"))
+    return not denied(shell, _ANY_PROGRAM) and runs_now(shell, _ANY_PROGRAM)
 
 
 def freeze(shell: Shell) -> tuple[Message, ...]:
@@ -176,8 +177,12 @@ def let_go(shell: Shell) -> None:
 
 
 def let_go_and_start(shell: Shell) -> None:
-    """In one command, because nobody takes mail meanwhile."""
-    shell.run(in_order(_program("let-go", programs.LET_GO), START), user="root", timeout=_PATIENCE)
+    """In one command, because nobody takes mail meanwhile. Where that fails, Postfix is started before it is raised."""
+    try:
+        shell.run(in_order(_program("let-go", programs.LET_GO), START), user="root", timeout=_PATIENCE)
+    except (CommandFailed, LoginRefused):
+        start(shell)
+        let_go(shell)
 
 
 def supersede(shell: Shell) -> None:
