@@ -94,7 +94,19 @@ def test_what_a_person_edited_is_not_gone_forward_without_and_the_way_back_is_na
     assert isinstance(refused.error, JournalDamaged), refused.text
     assert f"without {name} the copy in the journal is used" in refused.text
     assert f"1. where only a guest is out of reach: vmmigrate rollback {model.desk.run_id} --links-only" in refused.text
+    assert f"; to go back now: vmmigrate rollback {model.desk.run_id}\n" in refused.text
     assert PLUGS_OLD_IN.format(old=model.moves.old) in refused.text
+
+
+@in_a_copy
+def test_before_it_is_unplugged_the_way_back_is_named_too() -> None:
+    model = Model()
+    assert model.command(Leg("migrate", during=(("before hypervisor set_nic mailgw", ("kill", 0.0)),))).killed
+    damage(model, "plan.json")
+    refused = model.desk.command("resume")
+    assert f"; to go back now: vmmigrate rollback {model.desk.run_id}\n" in refused.text
+    assert model.desk.command("rollback").error is None
+    assert serving(model) == ["mailgw"]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +144,7 @@ def test_a_damaged_journal_says_what_to_type_where_nobody_takes_mail() -> None:
         refused = model.desk.command(verb)
         assert isinstance(refused.error, JournalDamaged), refused.text
         assert "how far the run came is not known; where nobody takes mail, by hand, in this order" in refused.text
+        assert "see that mailgw starts with its host if it did, and that mailgw-" in refused.text
         assert PLUGS_OLD_IN.format(old=model.moves.old) in refused.text
         assert OPENS_IT in refused.text
 

@@ -11,7 +11,8 @@ from vmmigrate.events import DOWN, FLOWING, TWICE, Service
 from vmmigrate.itinerary import Itinerary
 from vmmigrate.run.began_with import plan_of, settings_of
 from vmmigrate.run.fold import RunState, Status, sound_state
-from vmmigrate.run.recorded import of_run
+from vmmigrate.run.record import read
+from vmmigrate.run.recorded import of_run, readable_steps
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import Standing
 from vmmigrate.settings.models import Settings
@@ -81,8 +82,17 @@ def _by_folder(rundir: RunDir, itineraries: Sequence[Itinerary], *, reached: boo
     plan, url, all_read = _plan_and_url(rundir, itinerary, state)
     standing = Standing(itinerary, state)
     if whole:
-        return _typed(standing, plan, url, reached=reached and all_read)
+        typed = _typed(standing, plan, url, reached=reached and all_read)
+        return typed and _by_command(rundir, standing, reached=reached and all_read) + typed
     return _numbered(_AS_FAR, _lines(_at_worst(standing), plan, url)) if not standing.committed else ""
+
+
+def _by_command(rundir: RunDir, standing: Standing, *, reached: bool) -> str:
+    """A way back goes with the copies; not where this version cannot read what the run did."""
+    with suppress(Problem):
+        readable_steps(standing.itinerary, standing.state, read(rundir.journal))
+        return f"; to go back now: vmmigrate rollback {standing.state.run_id}" if reached else ""
+    return ""
 
 
 def _plan_and_url(rundir: RunDir, itinerary: Itinerary, state: RunState) -> tuple[Any, str, bool]:

@@ -31,12 +31,19 @@ def commands(plan: Plan, url: str, state: RunState) -> Iterator[str]:
         yield from plug_by_hand(url, plan.old, mac, up=True, network=plan.identity.network)
     if plugged is not None and plugged.old_autostart:
         yield autostart_by_hand(url, plan.old)
+    if _may_start_another(state):
+        yield f"see that {plan.old.name} starts with its host if it did, and that {plan.new_name} does not"
     if closed is not None or state.steps["close-intake"] is not Status.PENDING:
         yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
         yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"
         yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
     elif state.facts.last(ConsoleClosed) is not None or close_console.may_be_closed(state):
         yield f"on the screen of {plan.old.name}, as root: {close_console.BY_HAND}"
+
+
+def _may_start_another(state: RunState) -> bool:
+    """Of a damaged journal the record may be lost of whether the old one did. The switch takes that from it first."""
+    return state.facts.last(Plugged) is None and state.steps["switch"] is not Status.PENDING
 
 
 def unplanned(url: str, state: RunState) -> Iterator[str]:
@@ -46,6 +53,8 @@ def unplanned(url: str, state: RunState) -> Iterator[str]:
         yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
     elif new is not None:
         yield f"unplug {new.vm.name} ({new.vm.id}), its NIC with MAC {new.live_mac}, now and for its next start"
+    if _may_start_another(state):
+        yield "see that the new VM does not start with its host"
     nic = f", its NIC with MAC {plugged.old_mac}" if plugged is not None else ""
     yield f"plug in the virtual machine whose notes name run {state.run_id}{nic}, and start it if it is switched off"
     if state.facts.last(Intake) is not None or state.steps["close-intake"] is not Status.PENDING:
