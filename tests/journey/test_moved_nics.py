@@ -124,3 +124,32 @@ def test_a_new_gateway_that_was_put_back_to_before_its_opening_is_not_finished_w
     assert story.lab.vm(story.lab.old_id)["power"] == "running"
     assert story.rollback().status == DONE
     assert story.answers_the_world()
+
+
+# ---- in another network --------------------------------------------------------------------------------------
+
+
+def test_the_old_one_is_not_closed_for_a_new_vm_that_nobody_would_hear(story: Story, undisturbed: Worlds) -> None:
+    """It was moved after it was prepared: plugged in there it is at the address, and in nobody's network."""
+    assert story.prepare().status == DONE
+    change(story, moving.new(story), network=story.lab.staging)
+    told = story.cutover()
+    assert told.status == WENT_BACK, told.out
+    assert f"the network of the live NIC of {moving.new(story).name}: expected lan; seen: staging" in told.err
+    assert ("done", "close-intake") not in story.recorded
+    assert (moving.live_names(story), story.answers_the_world()) == (["mailgw"], True)
+    with state.edit(story.lab.folder) as now:
+        now["vms"][moving.new(story).id]["nics"][0]["network"] = story.lab.lan
+    assert story.cutover().status == DONE
+    assert_same(story.world(), undisturbed.migrated)
+
+
+def test_finish_keeps_the_old_one_where_another_greets_for_the_new(story: Story) -> None:
+    assert story.migrate().status == DONE
+    change(story, moving.new(story), network=story.lab.staging)
+    told = story.finish()
+    assert told.status == ATTENTION, told.out
+    assert f"the network of the live NIC of {moving.new(story).name}: expected lan; seen: staging" in told.err
+    assert story.world()["old"]["power"] == "running"
+    assert story.rollback().status == DONE
+    assert story.live() == ["old"]

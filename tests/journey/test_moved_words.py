@@ -57,6 +57,34 @@ def test_each_last_and_first_line_follows_the_world(story: Story) -> None:
     assert first_line(status(story)).startswith("MAIL: DOWN")
 
 
+@pytest.mark.parametrize(
+    "act", [moving.switch_off, lambda story, vm: moving.plug(story, vm, up=False)], ids=["off", "out"]
+)
+def test_what_a_way_back_would_not_end_is_not_to_be_gone_back_for(story: Story, act: moving.Move) -> None:
+    """The run stands prepared and has touched nothing of the old VM: to go back deletes the new one, and no more."""
+    assert story.prepare().status == DONE
+    old = moving.old(story)
+    act(story, old)
+    told = first_line(status(story))
+    assert (told.startswith("MAIL: DOWN"), "vmmigrate rollback" in told) == (True, False), told
+    assert f" start {old.id}" in told or f"domif-setlink {old.id} " in told
+    moving.plug(story, old)
+    moving.switch_on(story, old)
+    assert story.cutover().status == DONE
+
+
+def test_one_that_was_unplugged_once_it_was_closed_has_to_be_plugged_in_before_the_way_back(story: Story) -> None:
+    """That way back plugs in what the run unplugged, and no more."""
+    assert story.migrate(stop=("SIGKILL", "after", ("done", "close-intake"))).status == KILLED
+    old = moving.old(story)
+    moving.plug(story, old, up=False)
+    told = first_line(status(story))
+    assert re.search(rf"domif-setlink {old.id} .* up --config .*; then vmmigrate resume {story.run_id}", told), told
+    moving.plug(story, old)
+    assert story.rollback().status == DONE
+    assert first_line(status(story)).startswith("MAIL: flowing through mailgw")
+
+
 def test_what_cannot_be_asked_is_not_looked_at(story: Story) -> None:
     """No guest answers this workstation; whether others are answered it cannot know."""
     assert story.migrate().status == DONE

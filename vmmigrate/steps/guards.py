@@ -11,7 +11,7 @@ from vmmigrate.errors import Guarded, NeedsAttention
 from vmmigrate.facts import Claim, Intake, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Checks, Verdict, in_words
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, elsewhere, gone, links
+from vmmigrate.steps import claim, elsewhere, gone, links, live_network
 
 # As below: where they could not be asked.
 CLAIM, OTHERS, ANSWERS, NETWORK = "claim", "sole-holder", "address-free", "live-network"
@@ -120,6 +120,8 @@ def before_closing(run: Run) -> None:
     checks.compare(CLAIM, "the claim", "", lambda: claim_is_ours(run))
     checks.compare(OTHERS, _NO_OTHER, "", lambda: sole_holder(holders(run), (run.plan.old,)))
     checks.compare(NETWORK, "the live network", "", lambda: gone.has_its_nic(run))
+    new = run.facts.of(NewVm).vm
+    checks.compare(NETWORK, "the live network", "", lambda: live_network.is_on_it(run, new, beside=run.plan.old))
     require(run, checks)
 
 

@@ -37,6 +37,21 @@ def is_there(run: Run, *vms: VmRef) -> Iterator[Check]:
             yield Check("live-network", what, "there", str(network) if there else seen, Verdict.of(there), hint)
 
 
+def is_on_it(run: Run, vm: VmRef, beside: VmRef) -> Iterator[Check]:
+    """Its live NIC is where it would be heard: also where `beside` is, whose network may have another name by now."""
+    known = {NOWHERE, *(nic.network for nic in _nics(run, beside))}
+    for nic in _nics(run, vm):
+        if nic.network not in known and not is_it(run, nic.network):
+            yield elsewhere(run, vm, nic.network)
+
+
+def elsewhere(run: Run, vm: VmRef, network: Network) -> Check:
+    """That it is in another network, where nobody hears it."""
+    planned, what = run.plan.identity.network, f"the network of the live NIC of {vm.name}"
+    hint = f"put that NIC into {planned}, then run this again; nothing was changed: who is live stays so"
+    return Check("live-network", what, str(planned), str(network), Verdict.FAIL, hint)
+
+
 def _nics(run: Run, vm: VmRef) -> tuple[Nic, ...]:
     try:
         return links.live_nics(run, vm)

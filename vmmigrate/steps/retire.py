@@ -1,9 +1,9 @@
 """Finish a migration: see who serves, shut the old guest down, write the last note, remove the staging NIC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from hypervisors import TimedOut, VmRef, WrongState
+from hypervisors import Holder, TimedOut, VmRef, WrongState
 from vmmigrate.appliance import mail
 from vmmigrate.facts import CarriedMail, Intake, NewVm
 from vmmigrate.findings import Check, Checks, Verdict
@@ -45,10 +45,18 @@ def _serves(run: Run, vm: VmRef, down: tuple[VmRef, ...], hint: str, *, off_is_e
     held = checks.ask(guards.OTHERS, "who is live", lambda: guards.holders(run))
     if held is not None:
         checks.all += guards.is_live(held, vm, hint)
+        checks.all += _is_heard(run, held, vm)
         checks.all += guards.sole_holder(held, (vm, *down))
         for other in down:
             checks.all += guards.is_down(held, other, off_is_enough=off_is_enough)
     return checks
+
+
+def _is_heard(run: Run, held: Iterable[Holder], vm: VmRef) -> Iterator[Check]:
+    """Where it is plugged in elsewhere, it is another one that greets."""
+    for holder in held:
+        if holder.vm.id == vm.id and holder.is_live and not live_network.is_it(run, holder.network):
+            yield live_network.elsewhere(run, vm, holder.network)
 
 
 def _lets_the_world_in(run: Run) -> Iterator[Check]:

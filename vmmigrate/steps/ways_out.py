@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hypervisors import Holder, PowerState, plug_by_hand, resume_by_hand, start_by_hand
-from vmmigrate.facts import Intake
+from vmmigrate.facts import Intake, Plugged
 from vmmigrate.steps import intake
 from vmmigrate.steps.open import BY_HAND as OPEN_BY_HAND
 from vmmigrate.steps.seen import Seen
@@ -43,11 +43,29 @@ def way_out(seen: Seen) -> str:
     serving = seen.new if over or seen.opened else seen.old
     if serving is not None and (over or not commands):
         commands = [*filter(None, ["; ".join(_by_hand(seen, serving))]), *commands]
-    elif serving is not None and serving.power is PowerState.OTHER:  # no command lets it go on
-        commands[0] = f"{resume_by_hand(seen.run.plan.hypervisor, serving.vm)}; then {commands[0]}"
+    elif serving is not None and (first := "; ".join(_no_command_does(seen, serving))):
+        commands = [f"{first}; then {commands[0]}", *commands[1:]] if _is_touched(seen) else [first]
     if serving is seen.old and serving in seen.live and not commands and _was_closed(seen):
         return f"{_command(seen, 'rollback')}; or {_on_its_screen(serving, intake.BY_HAND)}"
     return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
+
+
+def _no_command_does(seen: Seen, holder: Holder) -> Iterator[str]:
+    """What a person has to do first: none lets a paused one go on, and a way back starts and plugs in only where the
+    run closed or unplugged.
+    """
+    url, by_hand = seen.run.plan.hypervisor, _by_hand(seen, holder)
+    if holder is seen.old and seen.standing.state.facts.last(Plugged) is None:
+        started = start_by_hand(url, holder.vm) if _is_touched(seen) else ""
+        yield from (line for line in by_hand if line != started)
+    elif holder.power is PowerState.OTHER:
+        yield resume_by_hand(url, holder.vm)
+
+
+def _is_touched(seen: Seen) -> bool:
+    """Whether this run has closed or unplugged the old gateway: else nothing of it is in the way of mail."""
+    recorded = seen.standing.state.facts
+    return recorded.last(Intake) is not None or recorded.last(Plugged) is not None
 
 
 def _by_hand(seen: Seen, holder: Holder) -> Iterator[str]:
