@@ -186,7 +186,7 @@ def _is_plugged(story: Story, vm: dict[str, Any]) -> bool:
 # ---- a process that stands still -----------------------------------------------------------------------------
 
 
-def wait_stopped(child: Child, timeout: float = 90.0) -> int:
+def wait_stopped(child: Child, timeout: float = 300.0) -> int:
     """Until the command that was begun has stopped itself; its process."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

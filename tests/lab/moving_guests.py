@@ -132,7 +132,7 @@ def until_it_stands(guests: RealGuests, *argv: str, driver: tuple[str, ...]) -> 
     process = subprocess.Popen(
         guests.command(*argv, driver=driver), env=environment(guests), cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         assert process.poll() is None, "it ended instead"
         assert time.monotonic() < deadline, "it does not stop"

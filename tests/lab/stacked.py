@@ -36,7 +36,7 @@ class Guest:
 
     def answers(self) -> None:
         look = once_reachable(lambda: self.shell.run(("true",)))
-        wait_for(f"SSH at {self.address}", look, timeout=60, clears="see cabled.log", pause=0.2, max_pause=0.5)
+        wait_for(f"SSH at {self.address}", look, timeout=180, clears="see cabled.log", pause=0.2, max_pause=0.5)
 
     def root(self, script: str) -> str:
         return self.shell.run(("sh", "-euc", script), user="root", timeout=60).stdout
@@ -51,7 +51,7 @@ class Guest:
             if self._boot_id() == before:
                 raise NotYet("the boot before")
 
-        wait_for("another boot", once_reachable(look), timeout=60, clears="see cabled.log", pause=0.2, max_pause=0.5)
+        wait_for("another boot", once_reachable(look), timeout=180, clears="see cabled.log", pause=0.2, max_pause=0.5)
 
     def _boot_id(self) -> str:
         """When systemd began: the kernel's own id is this machine's."""
@@ -80,7 +80,7 @@ def made_by_itself(box: Cabled) -> str:
             return address
         raise NotYet("none yet")
 
-    return wait_for("an address of IPv6", look, timeout=30, clears="see cabled.log", pause=0.2, max_pause=0.5)
+    return wait_for("an address of IPv6", look, timeout=180, clears="see cabled.log", pause=0.2, max_pause=0.5)
 
 
 @contextmanager

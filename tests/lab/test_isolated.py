@@ -39,7 +39,7 @@ def guest() -> Iterator[Guest]:
             "ip address add 2001:db8:51::10/64 dev eth0 nodad; ip link set eth1 up"
         )
         for address in (*STAGED, *LIVE):
-            wait_for(address, lambda at=address: answers(made, at), timeout=30, clears="see cabled.log", pause=0.2)
+            wait_for(address, lambda at=address: answers(made, at), timeout=180, clears="see cabled.log", pause=0.2)
         yield made
 
 
@@ -91,7 +91,7 @@ def test_the_intake_is_closed_at_every_port_that_master_cf_gives_mail_by(free: G
     free.root(f"exec setsid -f python3 -c '{_LISTENS}' </dev/null >/dev/null 2>&1")
     try:
         aims = [(at, port) for at in LIVE for port in (465, 587, 2525, 10099)]
-        wait_for("listeners", lambda: _all_take(free, aims), timeout=30, clears="see cabled.log", pause=0.2)
+        wait_for("listeners", lambda: _all_take(free, aims), timeout=180, clears="see cabled.log", pause=0.2)
         firewall.close_intake(free.shell, firewall.lay_intake(free.shell, ports=ports))
         assert {aim: free.connects(*aim) for aim in aims} == {
             (at, port): "answered" if port == 10099 else RESET for at, port in aims
@@ -162,7 +162,7 @@ def test_whoever_knows_the_address_by_another_mac_learns_the_new_one(free: Guest
         free.box.outside("ip", "neigh", "replace", *entry)
     assert all(OTHER in line for line in known(free).values())
     assert network.renew_neighbours(shell, mac) == ""  # type: ignore[arg-type]
-    wait_for("both tables", lambda: _learnt(free, mac), timeout=30, clears="see `ip neigh`", pause=0.2)
+    wait_for("both tables", lambda: _learnt(free, mac), timeout=180, clears="see `ip neigh`", pause=0.2)
     assert shell.run(KNOBS).stdout == set_before
     firewall.remove_isolation(free.shell)
 

@@ -106,7 +106,7 @@ def test_a_mail_passes_the_agent_and_reaches_the_smarthost(world: Lab) -> None:
     with smtplib.SMTP(world.old.address, timeout=20) as smtp:
         smtp.sendmail("sender@example.org", ["alice@example.test"], "Subject: through the agent\r\n\r\nhello\r\n")
 
-    arrived = wait_for("the mail", lambda: first_mail(world), timeout=30, clears="see the old VM's journal")
+    arrived = wait_for("the mail", lambda: first_mail(world), timeout=180, clears="see the old VM's journal")
 
     assert "Subject: through the agent" in arrived
     assert arrived.count(f"by {world.old.hostname}") == 2  # on 25 and, back from the agent, on 10026

@@ -98,7 +98,7 @@ def has(guest: Guest, wanted: Addressing) -> None:
         if otherwise:
             raise NotYet("; ".join(otherwise))
 
-    wait_for("the live NIC", look, timeout=20, clears="", pause=0.3, max_pause=0.5)
+    wait_for("the live NIC", look, timeout=180, clears="", pause=0.3, max_pause=0.5)
 
 
 def test_all_of_it_is_in_force_and_survives_a_restart(guest: Guest) -> None:
@@ -214,7 +214,7 @@ def test_a_router_that_advertises_itself(guest: Guest) -> None:
             write(guest, wanted)
             guest.box.plug(LIVE_NIC, up=True)
             has(guest, wanted)
-            wait_for("the route", lambda: _advertised(guest), timeout=20, clears="", pause=0.3, max_pause=0.5)
+            wait_for("the route", lambda: _advertised(guest), timeout=180, clears="", pause=0.3, max_pause=0.5)
         finally:
             router.kill()
 

@@ -85,7 +85,7 @@ def test_the_release_boots_from_its_ova(hypervisor: Any, world: Lab, image: Imag
             raise NotYet("no host key") from error
 
     wait_for("the guest agent", look, timeout=180, clears="does it boot?")
-    assert wait_for("its host key", made, timeout=60, clears="").startswith(b"ssh-ed25519 ")
+    assert wait_for("its host key", made, timeout=180, clears="").startswith(b"ssh-ed25519 ")
 
 
 @pytest.mark.parametrize("bus", ["virtio", "scsi", "sata"])

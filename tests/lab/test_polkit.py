@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folders]:
     polkit.ask(made)
     namespace.start(made)
     try:
-        wait_for("libvirtd", lambda: _prepared(made), timeout=90, clears=f"see {made.log}", pause=1.0)
+        wait_for("libvirtd", lambda: _prepared(made), timeout=180, clears=f"see {made.log}", pause=1.0)
         yield made
     finally:
         namespace.stop(made)
@@ -78,7 +78,7 @@ def test_without_the_rule_the_account_may_not_even_connect(place: Folders) -> No
     before = rules.read_text()
     rules.write_text("")
     try:
-        wait_for("polkit to read it", lambda: _is_refused(place), timeout=20, clears="", pause=0.5)
+        wait_for("polkit to read it", lambda: _is_refused(place), timeout=180, clears="", pause=0.5)
     finally:
         rules.write_text(before)
 

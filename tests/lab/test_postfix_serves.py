@@ -310,7 +310,7 @@ def sent(port: int, *, starttls: bool = True) -> list[x509.Certificate]:
             raise NotYet(str(error)) from error
         return [x509.load_der_x509_certificate(each) for each in chain]
 
-    return wait_for(f"port {port}", look, timeout=30, clears="see var/log/mail.log in its folder", pause=0.1)
+    return wait_for(f"port {port}", look, timeout=180, clears="see var/log/mail.log in its folder", pause=0.1)
 
 
 @pytest.fixture(scope="module")

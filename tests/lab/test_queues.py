@@ -95,7 +95,7 @@ def waits(look: Callable[[], object]) -> None:
         except (OSError, smtplib.SMTPException, CommandFailed) as error:  # postqueue breaks off where a message leaves
             raise NotYet(str(error)) from error
 
-    wait_for("the Postfix of a test", probe, timeout=60, clears="see its var/log/mail.log", pause=0.1)
+    wait_for("the Postfix of a test", probe, timeout=180, clears="see its var/log/mail.log", pause=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.lab
 def aim(lab: Lab) -> Iterator[Aim]:
     """Joined to the lab's network, as this process is."""
     with booted(labs.folders(), print) as container:
-        wait_for("the container", lambda: answers(container.address), timeout=60, clears="see container.log")
+        wait_for("the container", lambda: answers(container.address), timeout=180, clears="see container.log")
         yield Aim(container.address, container.host_key)
 
 
