@@ -1,7 +1,7 @@
 """The shell against the stand-in's sshd: verified before anything is sent, one log-in, files in place atomically."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from vmmigrate.addressing import addressing
 from vmmigrate.appliance import database, family, mail, units
 from vmmigrate.appliance.net import firewall, network
 from vmmigrate.appliance.port import Account, FileMeta, NewFile
-from vmmigrate.appliance.ssh.shell import SshShell
+from vmmigrate.appliance.ssh.shell import SEEN_AS, SshShell
 from vmmigrate.appliance.tls import bundle as tls
 from vmmigrate.appliance.tls import layout
 from vmmigrate.appliance.tls.handshake import Expected, await_served, served
@@ -133,6 +133,21 @@ def test_a_dead_session_is_made_anew_by_the_next_call(old: Guest) -> None:
         before = units.boot_id(shell)
         reboot(shell)
         assert units.boot_id(shell) != before
+
+
+def test_a_connections_own_address_is_asked_once_and_again_of_the_next(
+    old: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[str]] = []
+    run = SshShell.run
+    monkeypatch.setattr(SshShell, "run", lambda shell, argv, **how: asked.append(argv) or run(shell, argv, **how))
+    with old.shell() as shell:
+        assert [shell.seen_address() for _ in range(2)] == ["127.0.0.1"] * 2
+        assert asked == [SEEN_AS]
+        reboot(shell)
+        asked.clear()
+        assert shell.seen_address() == "127.0.0.1"
+        assert asked == [SEEN_AS]
 
 
 def test_no_secret_shows(old: Guest, caplog: pytest.LogCaptureFixture) -> None:

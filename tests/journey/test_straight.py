@@ -15,7 +15,7 @@ from tests.journey.conftest import Tell, Worlds
 from tests.journey.records import number
 from tests.journey.story import DONE, KILLED, REFUSED, WENT_BACK, Story, assert_same
 
-GUEST_COMMANDS = 112  # the most of a whole migration, over SSH: on an emulated guest each sudo costs a second or two
+GUEST_COMMANDS = 110  # the most of a whole migration, over SSH: on an emulated guest each sudo costs a second or two
 GUEST_COMMANDS_IN_OUTAGE = 10  # one stops the old Postfix and lists what waits; one holds what the new VM wrote itself
 
 

@@ -68,9 +68,10 @@ class Session:
         """The password that the server has taken, if it took one."""
         return self._accepted
 
-    def own_address(self) -> str:
+    def connection(self) -> Connection:
+        """The one by which the next command goes: another one after it broke off."""
         with self._talking(("getsockname",)):
-            return self._live().own_address
+            return self._live()
 
     def passwords(self) -> Iterable[Secret]:
         """Those that sudo may accept: only the one that the server accepted, if it accepted one."""

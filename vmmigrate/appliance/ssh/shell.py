@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from hypervisors import LoginRefused, Problem, Secret
-from hypervisors.wire.ssh import Login, Output, SshServer
+from hypervisors.wire.ssh import Connection, Login, Output, SshServer
 from vmmigrate.addressing import plain
 from vmmigrate.appliance.changing import changes_of
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
@@ -50,6 +50,7 @@ class SshShell:
         self._sudo: sudo.Sudo | None = None
         self._sh_as: dict[str, bool] = {}  # by user, whether sudo runs any line of sh without a password
         self._hears = hears
+        self._seen: dict[Connection, str] = {}
 
     @property
     def host(self) -> str:
@@ -185,10 +186,17 @@ class SshShell:
             raise self._session.failed(("dd", f"of={path}"), done.status, text_of(done.stderr))
 
     def own_address(self) -> str:
-        ours = self._session.own_address()
+        ours = self._session.connection().own_address
         return plain(ours) if ours else ""
 
     def seen_address(self) -> str:
+        """sshd says it once for each connection."""
+        connection = self._session.connection()
+        if connection not in self._seen:
+            self._seen = {connection: self._seen_now()}
+        return self._seen[connection]
+
+    def _seen_now(self) -> str:
         said = self.run(SEEN_AS).stdout
         try:
             return plain(said.split()[0])
