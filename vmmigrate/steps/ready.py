@@ -28,8 +28,9 @@ BOOTS = "check the new VM's screen: does it boot, does it get an address on the 
 def do(run: Run) -> None:
     new = run.facts.of(NewVm)
     if guards.refuse_paused(run, new.vm) is not PowerState.RUNNING:
-        guards.before_starting(run, new.vm)
-        run.hypervisor.start(deploy.ours(run))
+        ours = deploy.ours(run)
+        guards.before_starting(run, ours)  # last: nothing is asked between it and the start
+        run.hypervisor.start(ours)
     same_lan.plug_in_isolated(run)
     address = same_lan.host(run) or run.settings.new.staging_address or _leased(run, new)
     host_key, trusted_by = _first_contact(run, new, address)

@@ -39,8 +39,9 @@ def _another_boot(run: Run, seen: list[str]) -> None:
     """
     vm = run.facts.of(NewVm).vm
     if guards.refuse_paused(run, vm) is PowerState.OFF:
-        guards.before_starting(run, vm)
-        run.hypervisor.start(deploy.ours(run))
+        ours = deploy.ours(run)
+        guards.before_starting(run, ours)  # last: nothing is asked between it and the start
+        run.hypervisor.start(ours)
         raise NotYet("it boots")
     try:
         same = (seen.pop() if seen else boot_id(run.new_shell)) == run.facts.of(Reboot).boot_id
