@@ -27,8 +27,9 @@ def do(run: Run) -> None:
     if not gone.old_is_gone(run):
         hypervisor.set_autostart(old, autostart=False)  # a reboot of the host must not start both
         hypervisor.set_nic(old, mac, link_up=False)
-    guards.before_plugging_in(run, new.vm, down=(old,))
-    links.plug(run, deploy.ours(run), new.live_mac)
+    ours = deploy.ours(run)
+    guards.before_plugging_in(run, ours, down=(old,))  # last: nothing is asked between it and the link-up
+    links.plug(run, ours, new.live_mac)
     _unplug_beside_another(run, new)
     _announce(run, new)
 
