@@ -15,12 +15,10 @@ from typing import Any, ClassVar
 from fixtures.appliance import seed, state
 from fixtures.memory import Entry, MemoryHypervisor
 from hypervisors import (
-    REAL_TIME,
     DeploySpec,
     HypervisorError,
     Network,
     NotSupported,
-    Pace,
     ProgressListener,
     Ran,
     Store,
@@ -59,35 +57,17 @@ class SilentAgent(MemoryHypervisor):
 class NoCommands(MemoryHypervisor):
     """The image's guest agent may run no commands, as on RHEL."""
 
-    def run_in_guest(
-        self,
-        vm: VmRef,
-        argv: Sequence[str],
-        run_id: str,
-        *,
-        given: bytes = b"",
-        timeout: float = 60.0,
-        pace: Pace = REAL_TIME,
-    ) -> Ran:
+    def _ran(self, vm: VmRef, argv: Sequence[str], given: bytes, timeout: float) -> Ran:
         raise NotSupported("guest-exec has been disabled", hint="permit it guest-exec")
 
 
 class LoadsNoRules(MemoryHypervisor):
     """In its guests rules are said to be loaded, and are not."""
 
-    def run_in_guest(
-        self,
-        vm: VmRef,
-        argv: Sequence[str],
-        run_id: str,
-        *,
-        given: bytes = b"",
-        timeout: float = 60.0,
-        pace: Pace = REAL_TIME,
-    ) -> Ran:
+    def _ran(self, vm: VmRef, argv: Sequence[str], given: bytes, timeout: float) -> Ran:
         if any("nft -f" in word for word in argv):
             return Ran(0, b"", b"")
-        return super().run_in_guest(vm, argv, run_id, given=given, timeout=timeout, pace=pace)
+        return super()._ran(vm, argv, given, timeout)
 
 
 class DiesBeforePlugging(MemoryHypervisor):

@@ -3,12 +3,14 @@
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 from hypervisors import in_one_line
 from vmmigrate.appliance.several import commands_of
 
 SHOWN = 300  # characters of a command
+Hears = Callable[[str, str], None]  # of what may change a guest, and how it ended
 _READ = frozenset(
     (
         "base64",
@@ -45,6 +47,17 @@ def changes_of(argv: Sequence[str]) -> Iterator[str]:
     for command in commands_of(argv):
         if not _only_reads(command):
             yield in_one_line(_in_words(command))[:SHOWN]
+
+
+@contextmanager
+def heard(argv: Sequence[str], hears: Hears) -> Iterator[list[int]]:
+    """What is yielded takes the status of what runs within; `hears` hears of its end, however that came."""
+    ended: list[int] = []
+    try:
+        yield ended
+    finally:
+        for what in changes_of(argv):
+            hears(what, f"ended with {ended[0]}" if ended else "did not end well")
 
 
 def _in_words(command: Sequence[str]) -> str:

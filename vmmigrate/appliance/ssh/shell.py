@@ -3,14 +3,14 @@
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from hypervisors import LoginRefused, Problem, Secret
 from hypervisors.wire.ssh import Connection, Login, Output, SshServer
 from vmmigrate.addressing import plain
-from vmmigrate.appliance.changing import changes_of
+from vmmigrate.appliance.changing import Hears, heard
 from vmmigrate.appliance.port import FileMeta, NewFile, Result
 from vmmigrate.appliance.several import Line, commands_of, status_as_of_sh
 from vmmigrate.appliance.ssh import installing, streaming, sudo
@@ -24,7 +24,6 @@ _KEYS, _MUCH = "/var/run", "/var/lib"
 _INCOMING = "vmmigrate-in"
 SEEN_AS = ("printenv", "SSH_CONNECTION")
 _PATIENCE = GUEST_FILES.most
-Hears = Callable[[str, str], None]  # of what may change the guest, and how it ended
 
 
 def unheard(what: str, ended: str) -> None:
@@ -64,7 +63,7 @@ class SshShell:
     def run(
         self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = GUEST_COMMAND.most
     ) -> Result:
-        with self._heard(argv) as ended:
+        with heard(argv, self._hears) as ended:
             output = self._run(argv, user, check, timeout)
             ended.append(output.status)
         error = text_of(output.stderr)
@@ -88,7 +87,7 @@ class SshShell:
     def install(self, *files: NewFile, folders: Sequence[str] = ()) -> None:
         mark = f"vmmigrate-{secrets.token_hex(8)}"
         line, given = installing.script(files, folders, mark), installing.stream(files, mark)
-        with self._heard(("install", *(file.path for file in files))) as ended:
+        with heard(("install", *(file.path for file in files)), self._hears) as ended:
             output = self._given(line, given)
             ended.append(output.status)
         if output.status != 0:
@@ -108,25 +107,15 @@ class SshShell:
     # ---- streams -----------------------------------------------------------------------------------------------
 
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> None:
-        with self._heard(argv) as ended:
+        with heard(argv, self._hears) as ended:
             self._take(argv, sink, timeout)
             ended.append(0)
 
     def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> str:
-        with self._heard(argv) as ended:
+        with heard(argv, self._hears) as ended:
             output = self._checked(argv, self._give(argv, source, timeout))
             ended.append(0)
         return text_of(output.stdout)
-
-    @contextmanager
-    def _heard(self, argv: Sequence[str]) -> Iterator[list[int]]:
-        """What is yielded takes the status of what runs within."""
-        ended: list[int] = []
-        try:
-            yield ended
-        finally:
-            for what in changes_of(argv):
-                self._hears(what, f"ended with {ended[0]}" if ended else "did not end well")
 
     def _take(self, argv: Sequence[str], sink: BinaryIO, timeout: float) -> None:
         if self._session.login.user == "root":
