@@ -55,7 +55,8 @@ def _without_a_greeting(run: Prepared) -> float:
     with third_host.running(labs.folders(), "fixtures.lab.greeted", OLD_ADDRESS) as asked:
         _ended(run("cutover", "--yes"), 0)
         time.sleep(1)
-    return max(after - before for before, after in pairwise(asked["greeted"]))
+    greeted: list[float] = asked["greeted"]
+    return max(after - before for before, after in pairwise(greeted))
 
 
 def _back(run: Prepared) -> float:
@@ -68,7 +69,8 @@ def _back(run: Prepared) -> float:
     ):
         _ended(run("rollback", "--scope", "switch", "--yes"), 0)
         time.sleep(1)
-    return next(at for at in asked["greeted"] if at > plugged[0]) - plugged[0]
+    greeted: list[float] = asked["greeted"]
+    return next(at for at in greeted if at > plugged[0]) - plugged[0]
 
 
 def _ended(told: tuple[int, str], code: int) -> None:

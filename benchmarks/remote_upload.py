@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, in_turn
 from benchmarks.local_upload import MIB, SIZE, qcow2_of
-from hypervisors import no_progress
+from hypervisors import Access, no_progress
 
 ROUNDS = 5
 _PEER = "virsh vol-upload"
@@ -39,7 +39,7 @@ def measure() -> Iterator[Figure]:
             pool = connection.listAllStoragePools()[0]
             ours, peer = (pool.createXML(_VOLUME.format(each, 2 * SIZE)) for each in ("ours", "peer"))
             ours_s, peer_s = in_turn(
-                lambda: upload(connection, ours, source, no_progress),
+                lambda: upload(connection, ours, source, no_progress, Access().stall),
                 lambda: _virsh(url, "vol-upload", "--pool", pool.name(), peer.name(), str(source)),
                 rounds=ROUNDS,
             )
