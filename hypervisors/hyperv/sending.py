@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hypervisors import limits, unchanged
-from hypervisors.description import Extent
+from hypervisors import limits
 from hypervisors.errors import Busy, HypervisorError
 from hypervisors.hyperv import reading
 from hypervisors.hyperv.faults import door
 from hypervisors.hyperv.reading import Facts
 from hypervisors.hyperv.session import Session
-from hypervisors.types import ProgressListener, no_progress
+from hypervisors.types import ProgressListener
 from hypervisors.waiting import NotYet, wait_for
 
 _HELD = 120.0  # seconds that a scanner or a merge may hold a file
@@ -21,8 +20,7 @@ _EACH_MIB = 1.0  # seconds: a disk that is read at a MiB a second
 def send(session: Session, source: Path, path: str, progress: ProgressListener) -> None:
     """`path` as Windows writes it. Raises HypervisorError where what is there is not what was sent."""
     size = source.stat().st_size
-    session.upload(source, sftp_path(path), progress)
-    digest = unchanged.sha256_of(Extent(source, 0, size, ""), no_progress)
+    digest = session.upload(source, sftp_path(path), progress)
     seconds = limits.HYPERV.most + _EACH_MIB * (size >> 20)
     found = let_go(f"digest of {path}", lambda: session.ask("hash", path=path, seconds=seconds))
     if reading.of(found, "sha256", str) != digest:

@@ -75,10 +75,10 @@ class Session:
         with self._working():
             self.files.write(path, data)
 
-    def upload(self, source: Path, path: str, progress: ProgressListener) -> None:
-        """`path` as SFTP has it. Raises as `ask`."""
+    def upload(self, source: Path, path: str, progress: ProgressListener) -> str:
+        """`path` as SFTP has it; the SHA-256 of what was sent, in hexadecimal. Raises as `ask`."""
         with self._working():
-            self.files.send(source, path, lambda done, total: progress(Progress(done, total)))
+            return self.files.send(source, path, lambda done, total: progress(Progress(done, total)))
 
     @contextmanager
     def _working(self) -> Iterator[None]:
