@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from fixtures.packagehost.host import ENVIRON, entered
 from fixtures.packagehost.machine import HostedMachine
-from hypervisors import Hypervisor, Pace
+from hypervisors import Hypervisor, Pace, connect
 from tests.journey import child
 from vmmigrate import parts
 from vmmigrate.appliance.port import FileMeta, NewFile, Result, Shell
@@ -101,10 +101,10 @@ _Side.wanted = HostDoors.wanted  # type: ignore[method-assign, assignment]
 
 
 def _machine(url: str, access: Any) -> Hypervisor:
-    """The hypervisor in which the host is a machine, wherever it is said to be."""
-    noted = Path(os.environ[_KNOWN])
-    note = json.loads(noted.read_text())
-    return HostedMachine(noted.parent / "hypervisor", Path(note["root"]), Path(note["sockets"]))
+    """The hypervisor in which the host is a machine: the stand-in Hyper-V host, or one in memory."""
+    if url.startswith("hyperv"):
+        return connect(url, access)
+    return HostedMachine(Path(os.environ[_KNOWN]).parent / "hypervisor")
 
 
 def command(request: dict[str, Any]) -> int:

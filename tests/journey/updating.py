@@ -11,6 +11,7 @@ from typing import Any
 
 from fixtures.memory import MemoryHypervisor
 from fixtures.packagehost import machine
+from fixtures.packagehost.disk import HostDisk
 from fixtures.packagehost.host import DEBIAN, NEW, Kind, PackageHost, new_stubs
 from fixtures.packages import Stub, build_deb, build_rpm
 from hypervisors import VmRef
@@ -54,7 +55,11 @@ class Tale:
 
     def virtual(self) -> VmRef:
         """It is a virtual machine from now on."""
-        return machine.add_machine(self.host.folder / "hypervisor", self.host.root)
+        return machine.add_machine(self.host.folder / "hypervisor", self.disk)
+
+    @property
+    def disk(self) -> HostDisk:
+        return HostDisk(str(self.host.root), str(self.host.cluster.folder))
 
     @property
     def snapshots(self) -> list[str]:
