@@ -112,7 +112,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[World], None]:
             *((room, "read_database", lambda *_, **__: database(world)) for room in (prepare, install, verify)),
         ):
             monkeypatch.setattr(owner, name, value)
-        monkeypatch.setitem(host._TOOLS, "deb", Dpkg(world))
+        monkeypatch.setitem(host._TOOLS, "apt", Dpkg(world))
 
     return put
 
@@ -240,14 +240,14 @@ def test_what_was_fetched_and_does_not_go_stops_no_way_back(
 ) -> None:
     world = World(Moves(fails="djigzo-web"))
     stand_in(world)
-    remove = host._TOOLS["deb"].remove
+    remove = host._TOOLS["apt"].remove
 
     def refuse(shell: Any, names: Sequence[str], *, purge: bool) -> None:
         if FETCHED in names:
             raise CommandFailed("something needs it", hint="look there")
         remove(shell, names, purge=purge)
 
-    monkeypatch.setattr(host._TOOLS["deb"], "remove", refuse)
+    monkeypatch.setattr(host._TOOLS["apt"], "remove", refuse)
     error = begun(tmp_path, world, vm=False)
     assert isinstance(error, RolledBack), error
     assert broken(world, error) == []

@@ -216,9 +216,10 @@ class Dpkg:
     def rehearse(self, shell: object, paths: Sequence[str]) -> None:
         """All would fit."""
 
-    def fetch(self, shell: object, paths: Sequence[str]) -> None:
+    def fetch(self, shell: object, paths: Sequence[str]) -> str:
         with self.world.effect("fetch") as machine:
             machine.files[FETCHED] = "1"
+        return ""
 
     def coming(self, shell: object, paths: Sequence[str]) -> Coming:
         if self.world.dead:

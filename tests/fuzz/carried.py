@@ -15,7 +15,8 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.iptables import Iptables
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.appliance.queues import outcomes
-from vmmigrate.updating import debs, logs, rpms, signatures
+from vmmigrate.updating import debs, logs, signatures
+from vmmigrate.updating import repositories as rpms
 from vmmigrate.updating.running import Ran
 
 _PASSWD = """root:x:0:0:root:/root:/bin/bash

@@ -25,7 +25,7 @@ from vmmigrate.appliance.ssh import sudo
 from vmmigrate.appliance.tls import server_xml
 from vmmigrate.appliance.web import counting, probing
 from vmmigrate.errors import ApplianceError
-from vmmigrate.updating import debs, logs, rpms
+from vmmigrate.updating import debs, logs, repositories
 
 _MIB = 1 << 20
 _SECONDS = 30.0  # of this process's own time, whatever else the machine does; each takes a part of one, here
@@ -66,7 +66,7 @@ def _coming(text: str) -> object:
 
 
 def _summary(text: str) -> object:
-    return list(rpms._by_heading(text))
+    return list(repositories._by_heading(text))
 
 
 READERS: dict[str, tuple[Callable[[str], object], str]] = {

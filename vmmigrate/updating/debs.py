@@ -56,10 +56,11 @@ class Dpkg:
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         _run(shell, *(("--force-downgrade",) if back else ()), "--install", *paths)
 
-    def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
+    def fetch(self, shell: Shell, paths: Sequence[str]) -> str:
         """By apt, whose lists are renewed first."""
         _apt(shell, "apt-get", "update")
         _apt(shell, *_APT, "--download-only", "install", *paths)
+        return ""
 
     def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
         if gone := _ABROAD.findall(_apt(shell, *_APT, "--print-uris", "install", *paths)):

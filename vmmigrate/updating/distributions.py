@@ -25,6 +25,11 @@ def distribution_of(os_release: str) -> Distribution:
     )
 
 
+def named(name: str) -> Distribution:
+    """As a plan names it."""
+    return next(known for known in DISTRIBUTIONS if known.name == name)
+
+
 def _stem(word: str) -> str:
     """opensuse-leap, opensuse-tumbleweed and sles_sap are named by what stands before."""
     return word.lower().replace("_", "-").partition("-")[0]

@@ -11,7 +11,8 @@ BACKEND_UNITS = {4: "djigzo", 5: "ciphermail-gateway-backend"}  # by the release
 
 @dataclass(frozen=True)
 class Distribution:
-    """`ids`: of `/etc/os-release`, in ID or ID_LIKE. `packages`: 'deb' or 'rpm'. `core_os`: of a new set-up.
+    """`ids`: of `/etc/os-release`, in ID or ID_LIKE. `packages`: 'deb' or 'rpm'. `repositories`: their tool, beside
+    which others may be installed. `core_os`: of a new set-up.
 
     `tomcats`: the units of which one is installed. `caches`: folders to be cleared, `apps`: where applications of the
     same Tomcat are, `log`: where Tomcat's log is, each with `{tomcat}` for that unit.
@@ -20,6 +21,7 @@ class Distribution:
     name: str
     ids: frozenset[str]
     packages: str
+    repositories: str
     core_os: str
     tomcats: tuple[str, ...]
     caches: tuple[str, ...]

@@ -1,12 +1,12 @@
 """The package tool of RHEL, its kin and SUSE on the host: rpm."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from vmmigrate.appliance.port import Shell
 from vmmigrate.updating import tools
 from vmmigrate.updating.packages import RPM_VERSION
 from vmmigrate.updating.place import FOLDER
+from vmmigrate.updating.repositories import HINT, Repositories, is_locked
 from vmmigrate.updating.tools import WHOLE, Coming, Keeping, State
 
 _BEGUN = f"{FOLDER}/rpm-transaction"  # names of what a transaction of ours works on; it goes when all went well
@@ -30,8 +30,9 @@ mkdir -p "${mark%/*}"
 printf '%s\\n' $was $names > "$mark.part"; sync "$mark.part"; mv "$mark.part" "$mark"
 said=$(LC_ALL=C "$@" 2>&1); code=$?
 printf '%s\\n' "$said" >&2
+case $1:$code in zypper:102 | zypper:103 | zypper:106) code=0 ;; esac  # done, and something is to be known
 case $code:$said in
-  0:*'scriptlet failed'*) exit 9 ;;
+  0:*'scriptlet failed'* | 0:*'script failed'*) exit 9 ;;
   0:*)
     for n in $was; do case " $names " in *" $n "*) ;; *) echo "$n" ;; esac; done > "$mark.part"
     if test -s "$mark.part"; then mv "$mark.part" "$mark"; else rm -f "$mark" "$mark.part"; fi ;;
@@ -39,10 +40,6 @@ case $code:$said in
 esac
 exit "$code"
 """.replace("HOLDERS", _HOLDERS)
-# dnf's table of a transaction: a heading, then a line for each package that begins with one space. zypper's is XML.
-_HEADING = re.compile(r"^(Installing|Upgrading)[^:\n]*:\n((?: .*\n)*)", re.MULTILINE)
-_ROW = re.compile(r"^ (\S+)", re.MULTILINE)
-_SOLVABLE = re.compile(r'</?(to-[a-z-]{1,30})>|<solvable type="package" name="([^"]+)"')
 _KEEPING = Keeping(
     ending="rpm",
     caches=("/var/cache/dnf", "/var/cache/yum", "/var/cache/zypp/packages"),
@@ -58,6 +55,9 @@ class Rpm:
     audit = "rpm -q djigzo djigzo-web; rpm -V djigzo djigzo-web"
     configuration = "rpm -qc \"$@\" 2>/dev/null | grep '^/'"
     laid_beside: tuple[str, ...] = (".rpmnew", ".rpmsave", ".rpmorig")
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._repositories = repositories
 
     def states(self, shell: Shell, names: Sequence[str]) -> dict[str, State]:
         said = shell.run((*_STATES, *names), user="root", check=False).stdout
@@ -77,24 +77,14 @@ class Rpm:
         argv = ("rpm", "-U", "--replacepkgs", *(("--oldpackage",) if back else ()), *paths)
         _run(shell, argv, _within(_names(paths)))
 
-    def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
-        by_zypper = (*_ZYPPER, "install", "--download-only", *_ALONE)
-        words = (*_DNF, "--downloadonly", "install") if _has_dnf(shell) else by_zypper
-        _run(shell, (*words, *paths), _ENGLISH)
+    def fetch(self, shell: Shell, paths: Sequence[str]) -> str:
+        return self._repositories.fetch(shell, paths)
 
     def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
-        """dnf goes as far as its cache has all; of zypper it is not asked."""
-        if _has_dnf(shell):
-            said = _run(shell, (*_DNF, "--cacheonly", "--downloadonly", "install", *paths), _ENGLISH)
-            return _resolved([(word, _ROW.findall(rows)) for word, rows in _HEADING.findall(said)])
-        words = (*_ZYPPER, "--no-refresh", "--xmlout", "install", "--dry-run", *_ALONE)
-        said = _run(shell, (*words, *paths), _ENGLISH)
-        return _resolved(list(_by_heading(said)))
+        return self._repositories.coming(shell, paths)
 
     def install_fetched(self, shell: Shell, names: Sequence[str]) -> None:
-        offline = (*_DNF, "--cacheonly", "install")
-        words = offline if _has_dnf(shell) else (*_ZYPPER, "--no-refresh", "install", *_ALONE)
-        _run(shell, (*words, *names), _within(" ".join(names)))
+        _run(shell, (*self._repositories.installs, *names), _within(" ".join(names)))
 
     def remove(self, shell: Shell, names: Sequence[str], *, purge: bool) -> None:
         """Tried first: one that cannot go is no transaction that was begun. rpm has no other way for `purge`."""
@@ -106,32 +96,6 @@ class Rpm:
 
     def keep(self, shell: Shell, folder: str, name: str, version: str) -> bool:
         return tools.keep(shell, folder, name, version, _KEEPING)
-
-
-_ENGLISH = ("env", "LC_ALL=C")
-# The files themselves are the operator's, whose digests were compared.
-_DNF = ("dnf", "--assumeyes", "--setopt=install_weak_deps=False", "--setopt=localpkg_gpgcheck=False")
-_ZYPPER, _ALONE = ("zypper", "--non-interactive"), ("--no-recommends", "--allow-unsigned-rpm")
-
-
-def _has_dnf(shell: Shell) -> bool:
-    """Else zypper, as on SUSE."""
-    return shell.run(("test", "-e", "/usr/bin/dnf"), user="root", check=False).status == 0
-
-
-def _by_heading(said: str) -> Iterator[tuple[str, list[str]]]:
-    """Of zypper's summary: each package below the element that it stands in."""
-    heading = ""
-    for tag, name in _SOLVABLE.findall(said):
-        heading = "" if tag and heading else tag or heading
-        if name and heading in ("to-install", "to-upgrade"):
-            yield heading.removeprefix("to-"), [name]
-
-
-def _resolved(found: Sequence[tuple[str, list[str]]]) -> Coming:
-    """`found`: what is done, and to which packages."""
-    names = tuple(name for _, rows in found for name in rows)
-    return Coming(names, tuple(name for word, rows in found if word.lower().startswith("install") for name in rows))
 
 
 def _names(paths: Sequence[str]) -> str:
@@ -150,9 +114,4 @@ def _status(name: str, versions: Sequence[str], begun: Sequence[str]) -> str:
 
 
 def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...]) -> str:
-    hint = "see /var/log/dnf.rpm.log, /var/log/zypp/history and journalctl there; what is installed: rpm -q djigzo"
-    return tools.run(shell, (*before, *argv), busy=_is_locked, shown=argv, hint=hint)
-
-
-def _is_locked(said: str) -> bool:
-    return "transaction lock" in said
+    return tools.run(shell, (*before, *argv), busy=is_locked, shown=argv, hint=HINT)

@@ -1,7 +1,7 @@
 """The package tool of a host, as an update uses it: what is installed, whole or half; install, remove, keep."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,8 +56,9 @@ class Tool(Protocol):
     def install(self, shell: Shell, paths: Sequence[str], *, back: bool = False) -> None:
         """All in one transaction. `back`: to a release that is older. Raises CommandFailed, Busy."""
 
-    def fetch(self, shell: Shell, paths: Sequence[str]) -> None:
-        """Bring what these need from the repositories into the host's cache; install nothing.
+    def fetch(self, shell: Shell, paths: Sequence[str]) -> str:
+        """Bring what these need from the repositories into the host's cache; install nothing. What is to be known of
+        that, "" for nothing.
 
         Raises CommandFailed, Busy.
         """
@@ -95,13 +96,21 @@ def differing(tool: Tool, shell: Shell, wanted: Mapping[str, str]) -> str:
     return "; ".join(odd)
 
 
-def run(shell: Shell, argv: Sequence[str], *, busy: Callable[[str], bool], shown: Sequence[str], hint: str) -> str:
+def run(
+    shell: Shell,
+    argv: Sequence[str],
+    *,
+    busy: Callable[[str], bool],
+    shown: Sequence[str],
+    hint: str,
+    fine: Collection[int] = (),
+) -> str:
     """What it prints. Raises Busy where `busy` finds in its words that another program is at work; CommandFailed.
 
-    `shown`: the command as a person reads it.
+    `shown`: the command as a person reads it; `fine`: statuses with which it has done its work, beside 0.
     """
     done = patiently(shell, argv, check=False)
-    if done.status == 0:
+    if done.status in (0, *fine):
         return done.stdout
     words = " ".join((done.stderr or done.stdout).split())
     if busy(words):

@@ -3,12 +3,21 @@
 The commands were run there too: fetched with the repository, installed from the cache without it.
 """
 
+import os
 import shlex
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
 from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance.port import Result
+from vmmigrate.errors import CommandFailed
+from vmmigrate.steps.update.host import tool_of
+from vmmigrate.updating import rpms
+from vmmigrate.updating.families.suse import SUSE
+from vmmigrate.updating.planning import UpdatePlan
 from vmmigrate.updating.rpms import Rpm
 from vmmigrate.updating.tools import Coming
 
@@ -44,13 +53,73 @@ UPGRADE = """\
 """
 
 
+SKIPPED = """\
+Abort, retry, ignore? [a/r/i/...? shows all options] (a): a
+Warning: Skipping repository 'gone' because of the above error.
+Loading repository data...
+Reading installed packages...
+Resolving package dependencies...
+"""
+DNF = "/usr/bin/dnf"  # may be installed on SUSE too
+
+
 class Suse(ScriptedShell):
-    """It has no dnf."""
+    """`status`: of what zypper has done."""
+
+    def __init__(self, status: int = 0) -> None:
+        super().__init__()
+        self.status = status
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
-        return Result(0, UPGRADE, "") if shlex.join(argv).endswith(ASKED) else Result(1, "", "")
+        line = shlex.join(argv)
+        if line.endswith(ASKED):
+            return Result(self.status, UPGRADE, "")
+        if f"zypper --non-interactive install --download-only --no-recommends --allow-unsigned-rpm {PATH}" in line:
+            return Result(self.status, SKIPPED if self.status == 106 else "", "")
+        return Result(0 if DNF in line else 1, "", "")
+
+
+def suse() -> Rpm:
+    tool = tool_of(UpdatePlan("gw", SUSE.name, "4.6.2", "5.5.3", ("stop",), (), (), format="rpm"))
+    assert isinstance(tool, Rpm)
+    return tool
 
 
 def test_what_comes_and_what_of_it_is_new() -> None:
     """A way back removes what is new, and never what was only made newer."""
-    assert Rpm().coming(Suse(), [PATH]) == Coming(("djigzo", "another"), ("another",))
+    assert suse().coming(Suse(), [PATH]) == Coming(("djigzo", "another"), ("another",))
+
+
+def test_a_repository_that_cannot_be_read_is_named_and_no_failure() -> None:
+    """Status 106: zypper has done what was asked, without it. Seen with a repository at a port that nobody has."""
+    assert suse().fetch(Suse(106), [PATH]) == "zypper could not read the repository gone, and went on without it"
+    assert suse().coming(Suse(106), [PATH]).new == ("another",)
+    assert suse().fetch(Suse(0), [PATH]) == ""
+    with pytest.raises(CommandFailed):
+        suse().fetch(Suse(104), [PATH])
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "ends"),
+    [
+        (0, "", 0),
+        (106, "Warning: Skipping repository 'gone' because of the above error.", 0),
+        (102, "Reboot is suggested", 0),
+        (103, "Restart is needed", 0),
+        (104, "No provider of 'another' found.", 104),
+        (106, "%post(another-1-1.noarch) scriptlet failed, exit status 1", 9),
+        (0, "%posttrans script failed (returned 1)", 9),
+        (107, "", 107),
+    ],
+)
+def test_a_transaction_that_went_well_is_told_from_one_that_did_not(
+    tmp_path: Path, status: int, said: str, ends: int
+) -> None:
+    """By a real sh. zypper keeps one status alone: 106 may hide that a script failed."""
+    zypper, mark = tmp_path / "zypper", tmp_path / "mark"
+    zypper.write_text(f"#!/bin/sh\necho {shlex.quote(said)}\nexit {status}\n")
+    zypper.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    argv = ("sh", "-c", rpms._TRANSACTION, "transaction", str(mark), "another", "zypper", "install", "another")
+    assert subprocess.run(argv, env=environ, capture_output=True, check=False).returncode == ends
+    assert mark.exists() == (ends != 0)

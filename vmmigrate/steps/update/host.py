@@ -6,14 +6,16 @@ from vmmigrate.appliance.port import Shell
 from vmmigrate.run.stage import Run
 from vmmigrate.updating.chosen import BACKEND, WEB
 from vmmigrate.updating.debs import Dpkg
+from vmmigrate.updating.distributions import named
 from vmmigrate.updating.packages import Package
 from vmmigrate.updating.place import folder_of
 from vmmigrate.updating.planning import UpdatePlan
+from vmmigrate.updating.repositories import Dnf, Zypper
 from vmmigrate.updating.rpms import Rpm
 from vmmigrate.updating.tools import Coming, Tool, differing
 
 PAIR = (BACKEND, WEB)
-_TOOLS: dict[str, Tool] = {"deb": Dpkg(), "rpm": Rpm()}
+_TOOLS: dict[str, Tool] = {"apt": Dpkg(), "dnf": Rpm(Dnf()), "zypper": Rpm(Zypper())}
 
 
 def plan_of(run: Run) -> UpdatePlan:
@@ -22,12 +24,12 @@ def plan_of(run: Run) -> UpdatePlan:
 
 
 def tool_of(plan: UpdatePlan) -> Tool:
-    return _TOOLS[plan.format]
+    return _TOOLS[named(plan.system).repositories]
 
 
 def audits() -> str:
     """What a person types where it is not known which of the tools the host has."""
-    return "; or, where it has .rpm packages: ".join(tool.audit for tool in _TOOLS.values())
+    return "; or, where it has .rpm packages: ".join(dict.fromkeys(tool.audit for tool in _TOOLS.values()))
 
 
 def shell_of(run: Run) -> Shell:

@@ -80,7 +80,8 @@ def copy(run: Run) -> None:
     copying.upload(shell, [Brought(each.path, new_path(run, each), each.sha256) for each in plan.packages])
     paths = [new_path(run, package) for package in plan.packages]
     if plan.from_repository and untouched(run):
-        tool_of(plan).fetch(shell, paths)
+        if said := tool_of(plan).fetch(shell, paths):
+            run.remark(f"on {plan.host}: {said}")
         if coming(run).names:
             return
     tool_of(plan).rehearse(shell, paths)

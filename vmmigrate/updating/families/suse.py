@@ -6,6 +6,7 @@ SUSE = Distribution(
     name="SUSE",
     ids=frozenset({"suse", "opensuse", "sles"}),
     packages="rpm",
+    repositories="zypper",
     core_os="ciphermail-core-os-no-deps",  # the vendor has none with SUSE's names
     tomcats=("tomcat",),
     caches=("/srv/tomcat/webapps/ciphermail", "/srv/tomcat/webapps/web"),
