@@ -109,6 +109,20 @@ def test_by_a_list_of_sudoers_it_takes_the_lines_that_are_documented_for_it() ->
 
 
 @in_a_copy
+def test_what_sudo_gives_by_a_password_alone_beside_a_list_is_missing_from_it() -> None:
+    """Its list of rights names it all the same, and the run, which gives no password there, would end under way."""
+    model = Model()
+    with_people(model, ("alice",))
+    root = rooted(model, model.world.old.id)
+    root.write(LISTED, f"sa ALL=(ALL) ALL\n{rules('sa', READING)}".encode())
+    ended = model.desk.command("prepare")
+    assert isinstance(ended.error, PlanRefused), ended.text
+    more = rule("sa", "root", authorized.question("alice", "/home/alice"))
+    for line in ("sa ALL=(root) NOPASSWD: /usr/bin/cat /etc/shadow; ", f"{more}; or leave"):
+        assert line in ended.text
+
+
+@in_a_copy
 def test_keys_that_an_account_has_led_to_a_device_are_left_there_and_that_is_said() -> None:
     model = Model()
     with_people(model, ("alice", "sa"))
@@ -123,12 +137,25 @@ def test_keys_that_an_account_has_led_to_a_device_are_left_there_and_that_is_sai
 @in_a_copy
 def test_a_list_of_sudoers_without_the_host_keys_leaves_the_new_gateway_its_own() -> None:
     model = Model()
-    given = "".join(line for line in rules("sa", *PHASES).splitlines(keepends=True) if "ssh_host" not in line)
-    rooted(model, model.world.old.id).write(LISTED, given.encode())
+    listed_without_host_keys(model)
     assert model.desk.command("migrate").error is None
     assert "the new gateway keeps its own SSH host keys: sudo on " in remarks(model)
     assert "sa ALL=(root) NOPASSWD: /usr/bin/cat /etc/ssh/ssh_host_ed25519_key" in remarks(model)
     assert not rooted(model, model.moves.new).has("/etc/ssh/ssh_host_ed25519_key.vmmigrate-own")
+
+
+def listed_without_host_keys(model: Model, besides: str = "") -> None:
+    given = "".join(line for line in rules("sa", *PHASES).splitlines(keepends=True) if "ssh_host" not in line)
+    rooted(model, model.world.old.id).write(LISTED, f"{besides}{given}".encode())
+
+
+@in_a_copy
+def test_a_plan_says_that_host_keys_which_sudo_gives_by_a_password_alone_stay_there() -> None:
+    model = Model()
+    listed_without_host_keys(model, "sa ALL=(ALL) ALL\n")
+    assert model.desk.command("prepare").error is None
+    planned = (model.desk.folder / "runs" / model.desk.run_id / "plan.json").read_text()
+    assert "let this account read them: sa ALL=(root) NOPASSWD: /usr/bin/cat /etc/ssh/ssh_host_" in planned
 
 
 @in_a_copy

@@ -105,7 +105,11 @@ def test_a_sudo_that_permits_only_other_commands_is_reported_with_what_to_permit
         with pytest.raises(LoginRefused) as refused:
             shell.run(["sh", "-c", "echo"], user="root", check=check)
         assert str(refused.value) == f"sudo on 127.0.0.1 does not let 'sa' run `sh` as root: {words}"
-        for way in ("`sa ALL=(ALL) ALL` in sudoers; or", "docs/privileges.md", "or give another account as ssh.user"):
+        for way in (
+            "`sa ALL=(ALL) ALL` in sudoers and no NOPASSWD beside it; or",
+            "docs/privileges.md",
+            "or give another account as ssh.user",
+        ):
             assert way in refused.value.hint
         shell.run(["cat", "/x"], user="root")
 

@@ -20,6 +20,7 @@ from hypervisors.wire.ssh import Login, SshKey, SshServer
 from hypervisors.wire.ssh.execution import OUTPUT_LIMIT
 from vmmigrate.appliance.asking import ask_all, in_order
 from vmmigrate.appliance.looking import LookingShell
+from vmmigrate.appliance.permitted import unreadable
 from vmmigrate.appliance.port import FileMeta, NewFile
 from vmmigrate.appliance.privileges import PHASES, PRIVILEGES, rules
 from vmmigrate.appliance.queues import carrying
@@ -328,6 +329,20 @@ def test_whether_mail_can_be_carried_is_seen_before_the_outage(sshd: RealSshd, u
     """sudo's list of rights has sh for `partly`, by a password for which nobody asks it."""
     with talking(sshd, user) as shell:
         assert carrying.is_permitted(shell) is may
+
+
+LISTED_FOR_NOBODY = ("head", "-c", "1", "/etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("user", "refused"),
+    [("sa", ()), ("free", ()), ("listedfree", (LISTED_FOR_NOBODY,)), ("partly", (LISTED_FOR_NOBODY,))],
+)
+def test_what_cannot_be_read_without_a_password_is_told_from_what_is_not_there(
+    sshd: RealSshd, user: str, refused: tuple[tuple[str, ...], ...]
+) -> None:
+    with talking(sshd, user) as shell:
+        assert unreadable(shell, LISTED_FOR_NOBODY, ("cat", "/etc/not-there"), ("cat", RANDOM)) == refused
 
 
 def test_a_program_that_is_not_there_is_seen_as_missing_by_a_sudo_for_each_too(sshd: RealSshd) -> None:

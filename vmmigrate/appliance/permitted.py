@@ -1,9 +1,11 @@
 """Which commands sudo on a guest does not let the account run; of those that do something none is run."""
 
+import shlex
 from collections.abc import Sequence
 
 from vmmigrate.appliance.looking import looking
 from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.ssh.sudo import refused_in
 
 _SILENT = ("sudo", "-k", "-n")
 
@@ -28,3 +30,20 @@ def runs_now(shell: Shell, harmless: Sequence[str]) -> bool:
     look, (silent,), act = looking(shell), questions(), (*_SILENT, *harmless)
     look.ahead(silent, act)
     return look.run(silent, check=False).status != 0 or look.run(act, check=False).status == 0
+
+
+def unreadable(shell: Shell, *reading: Sequence[str]) -> tuple[Sequence[str], ...]:
+    """As `denied`, and those that need a password beside a list: that is seen by running them, so only by reading.
+
+    What they read stays in the guest. Each by itself: some run with the rights of an account there.
+    """
+    look = looking(shell)
+    refused = denied(look, *reading)
+    silent = look.run(questions()[0], check=False).status == 0
+    return tuple(each for each in reading if each in refused or (silent and _wants_password(look, each)))
+
+
+def _wants_password(look: Shell, reading: Sequence[str]) -> bool:
+    """One that fails for another reason, as on a file that is not there, is permitted."""
+    read = look.run(("sh", "-c", f"{shlex.join((*_SILENT, '--', *reading))} >/dev/null"), check=False)
+    return read.status == 1 and refused_in(read.stderr)

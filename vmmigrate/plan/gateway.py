@@ -13,7 +13,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
-from vmmigrate.appliance.permitted import denied, questions
+from vmmigrate.appliance.permitted import questions, unreadable
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.queues import carrying
 from vmmigrate.appliance.ssh.sudoers import rule
@@ -168,7 +168,7 @@ def accounts(look: Look) -> tuple[Carried, ...]:
         )
     asked = accounts_as_root([people[name] for name in names if name in people]) if names else ()
     keys = hostkeys.QUESTIONS if wanted.host_keys == KEEP else ()
-    refused = denied(look.of(plainly), *asked, *keys)
+    refused = unreadable(look.of(plainly), *asked, *keys)
     if lines := _lines(look, [each for each in asked if each in refused]):
         look.findings.error(
             "accounts",

@@ -110,8 +110,12 @@ def does_not_permit(output: Output, argv: Sequence[str] = ()) -> bool:
 
     The status is that of the last command of a `Line`, of which another may have been refused.
     """
-    said = any(map(_refuses, output.stderr.decode("utf-8", "replace").splitlines()))
+    said = refused_in(output.stderr.decode("utf-8", "replace"))
     return said and (output.status == 1 or isinstance(argv, Line))
+
+
+def refused_in(stderr: str) -> bool:
+    return any(map(_refuses, stderr.splitlines()))
 
 
 def which_are_denied(talk: Talk, commands: Sequence[Sequence[str]], user: str) -> tuple[Sequence[str], ...]:
@@ -150,8 +154,8 @@ def what_to_permit(user: str, settings: str, denied: Sequence[Sequence[str]] = (
     if denied:
         return "permit in sudoers (docs/privileges.md): " + "; ".join(rule(user, target, each) for each in denied)
     return (
-        f"permit all, with `{user} ALL=(ALL) ALL` in sudoers; or, on the old gateway, the commands of"
-        f" docs/privileges.md with NOPASSWD; or give another account as {settings}.user"
+        f"permit all, with `{user} ALL=(ALL) ALL` in sudoers and no NOPASSWD beside it; or, on the old gateway, the"
+        f" commands of docs/privileges.md with NOPASSWD; or give another account as {settings}.user"
     )
 
 
