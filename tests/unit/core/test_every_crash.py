@@ -4,10 +4,12 @@ All moments that a run can be in are looked for: each process that goes on from 
 its records, which leads to others, until no new one is found. A moment is what the journal adds up to, and the world.
 """
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,9 +51,17 @@ class Moment:
     state: RunState
     marks: frozenset[str]
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, frozenset[str]]:
-        return repr(self.state), self.marks
+        """The same for states that are the same, in whatever order their sets and mappings were filled."""
+        return json.dumps(vars(self.state), default=_plain, sort_keys=True), self.marks
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: a set, or one of the state's parts."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return {each.name: getattr(value, each.name) for each in fields(value) if each.repr}
 
 
 class Watched(Journal):
@@ -67,7 +77,10 @@ class Watched(Journal):
         return record
 
     def _note(self) -> None:
-        self.moments.append(Moment(self.path.read_bytes(), self.state(), frozenset(self.world.marks)))
+        """Before a record it may be as after the last one."""
+        last, state, marks = self.moments[-1], self.state(), frozenset(self.world.marks)
+        if state is not last.state or marks != last.marks:
+            self.moments.append(Moment(self.path.read_bytes(), state, marks))
 
 
 @pytest.fixture
@@ -89,7 +102,7 @@ def after(path: Path, moment: Moment, verb: Verb) -> list[Moment]:
     path.write_bytes(moment.journal)
     journal = Watched.resume(path)
     assert isinstance(journal, Watched)
-    journal.world, journal.moments = World(set(moment.marks)), [moment]
+    journal.world, journal.moments = World(set(moment.marks)), [replace(moment, state=journal.state())]
     with suppress(UndoRefused):
         verb(Engine(journal, WHOLE, Bench(journal.world), lambda event: None))
     journal.close()
