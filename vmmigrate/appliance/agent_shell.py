@@ -44,7 +44,7 @@ class AgentShell:
         line, named = installing.script(files, folders, mark), ("install", *(file.path for file in files))
         with heard(named, self._hears) as ended:
             ran = self._execute(("sh", "-c", line), installing.stream(files, mark), 60.0)
-            ended.append(ran.status)
+            ended.status = ran.status
         if ran.status != 0:
             raise self._failed(named, ran)
 
@@ -67,7 +67,7 @@ class AgentShell:
     def _ran(self, argv: Sequence[str], given: bytes, timeout: float, *, check: bool = True) -> Ran:
         with heard(argv, self._hears) as ended:
             ran = self._execute(argv, given, timeout)
-            ended.append(ran.status)
+            ended.status, ended.said = ran.status, text_of(ran.out)
         if check and ran.status != 0:
             raise self._failed(argv, ran)
         return ran

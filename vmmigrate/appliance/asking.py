@@ -27,7 +27,7 @@ def ask_all(
     """
     mark = secrets.token_hex(16)
     asked = [piece for question in questions for piece in (question, f'; echo "{mark} $?"; echo {mark} >&2; ')]
-    line = Line("exec </dev/null; ", *asked)
+    line = Line("exec </dev/null; ", *asked, mark=mark)
     said = shell.run(line, user=user, check=False, timeout=timeout + _EACH_MORE * (len(questions) - 1))
     pieces = re.split(rf"{mark} ([0-9]{{1,3}})\n", said.stdout)  # output, status, output, status, …, rest
     outputs, statuses, errors = pieces[:-1:2], pieces[1::2], said.stderr.split(f"{mark}\n")[:-1]

@@ -4,10 +4,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 
 from hypervisors import in_one_line
-from vmmigrate.appliance.several import commands_of
+from vmmigrate.appliance.several import commands_of, ends_of
 
 SHOWN = 300  # characters of a command
 Hears = Callable[[str, str], None]  # of what may change a guest, and how it ended
@@ -42,22 +43,38 @@ _SCRIPTS = frozenset(
 _SIMPLE = re.compile(r"[^;&|<>$`(){}\n]+")  # one command, and no redirection
 
 
+@dataclass
+class Ended:
+    """How an argv ended. `status`: None where that is not known; `said`: its standard output."""
+
+    status: int | None = None
+    said: str = ""
+
+
 def changes_of(argv: Sequence[str]) -> Iterator[str]:
     """Each command in it that may change the guest, in words: a program of ours by its name."""
-    for command in commands_of(argv):
+    for what, _ in _changes(argv, Ended()):
+        yield what
+
+
+def _changes(argv: Sequence[str], ended: Ended) -> Iterator[tuple[str, str]]:
+    """The same, and how each ended."""
+    commands = tuple(commands_of(argv))
+    ends = ["did not end well"] * len(commands) if ended.status is None else ends_of(argv, ended.status, ended.said)
+    for command, end in zip(commands, ends, strict=True):
         if not _only_reads(command):
-            yield in_one_line(_in_words(command))[:SHOWN]
+            yield in_one_line(_in_words(command))[:SHOWN], end
 
 
 @contextmanager
-def heard(argv: Sequence[str], hears: Hears) -> Iterator[list[int]]:
-    """What is yielded takes the status of what runs within; `hears` hears of its end, however that came."""
-    ended: list[int] = []
+def heard(argv: Sequence[str], hears: Hears) -> Iterator[Ended]:
+    """What is yielded is told how what runs within ended; `hears` hears of its end, however that came."""
+    ended = Ended()
     try:
         yield ended
     finally:
-        for what in changes_of(argv):
-            hears(what, f"ended with {ended[0]}" if ended else "did not end well")
+        for what, end in _changes(argv, ended):
+            hears(what, end)
 
 
 def _in_words(command: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 Command = tuple[str, ...]
 _NOT_FOUND = re.compile(r"^sudo: \S+: command not found$", re.MULTILINE)
@@ -10,19 +11,23 @@ NO_SUCH_PROGRAM = 127
 
 
 class Line(tuple[str, ...]):
-    """An argv: `sh -c`, the line, and its name if it has one. `pieces`: text of sh, and the commands between."""
+    """An argv: `sh -c`, the line, and its name if it has one. `pieces`: text of sh, and the commands between.
+
+    `mark`: each command runs whatever became of the one before, and this and its status are printed behind it.
+    """
 
     pieces: tuple[str | Sequence[str], ...]
+    mark: str
 
-    def __new__(cls, *pieces: str | Sequence[str], name: str = "") -> "Line":
+    def __new__(cls, *pieces: str | Sequence[str], name: str = "", mark: str = "") -> "Line":
         made = super().__new__(cls, ("sh", "-c", "".join(map(_spelt, pieces)), *((name,) if name else ())))
-        made.pieces = pieces
+        made.pieces, made.mark = pieces, mark
         return made
 
     def behind(self, before: Sequence[str]) -> "Line":
         """The same, each command behind those words: `sudo` where its rules name single commands and not sh."""
         pieces = (each if isinstance(each, str) else _behind(each, before) for each in self.pieces)
-        return Line(*pieces, name="".join(self[3:]))
+        return Line(*pieces, name="".join(self[3:]), mark=self.mark)
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -32,6 +37,27 @@ class Line(tuple[str, ...]):
 def commands_of(argv: Sequence[str]) -> Iterator[Command]:
     """What is run as somebody else, one by one."""
     yield from argv.commands if isinstance(argv, Line) else (tuple(argv),)
+
+
+def ends_of(argv: Sequence[str], status: int, said: str) -> Iterator[str]:
+    """How each of `commands_of` ended, in words, by the status of the whole and what it printed."""
+    if not (isinstance(argv, Line) and argv.mark):
+        yield from _ends_of_all(argv, status)
+        return
+    statuses = re.findall(rf"{argv.mark} ([0-9]{{1,3}})\n", said)
+    asked = [each for each in argv.pieces if not isinstance(each, str)]
+    for question, its in zip_longest(asked, statuses[: len(asked)]):
+        yield from _ends_of_all(question, int(its)) if its else ["did not end well"] * _number(question)
+
+
+def _ends_of_all(argv: Sequence[str], status: int) -> list[str]:
+    """Of several commands of which the first that fails is the last, only the status of that one is known."""
+    several = status and _number(argv) > 1
+    return [f"ended with {status}, or did not run" if several else f"ended with {status}"] * _number(argv)
+
+
+def _number(argv: Sequence[str]) -> int:
+    return len(tuple(commands_of(argv)))
 
 
 def in_short(argv: Sequence[str]) -> str:

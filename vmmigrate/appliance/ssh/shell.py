@@ -65,7 +65,7 @@ class SshShell:
     ) -> Result:
         with heard(argv, self._hears) as ended:
             output = self._run(argv, user, check, timeout)
-            ended.append(output.status)
+            ended.status, ended.said = output.status, text_of(output.stdout)
         error = text_of(output.stderr)
         return Result(status_as_of_sh(output.status, error), text_of(output.stdout), error)
 
@@ -89,7 +89,7 @@ class SshShell:
         line, given = installing.script(files, folders, mark), installing.stream(files, mark)
         with heard(("install", *(file.path for file in files)), self._hears) as ended:
             output = self._given(line, given)
-            ended.append(output.status)
+            ended.status = output.status
         if output.status != 0:
             named = ("install", *(file.path for file in files))
             raise self._session.failed(named, output.status, text_of(output.stderr))
@@ -109,12 +109,12 @@ class SshShell:
     def take(self, argv: Sequence[str], sink: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> None:
         with heard(argv, self._hears) as ended:
             self._take(argv, sink, timeout)
-            ended.append(0)
+            ended.status = 0
 
     def give(self, argv: Sequence[str], source: BinaryIO, *, timeout: float = GUEST_COMMAND.most) -> str:
         with heard(argv, self._hears) as ended:
             output = self._checked(argv, self._give(argv, source, timeout))
-            ended.append(0)
+            ended.status = 0
         return text_of(output.stdout)
 
     def _take(self, argv: Sequence[str], sink: BinaryIO, timeout: float) -> None:
