@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from hypervisors import NotFound, PowerState, Problem, VmRef
+from hypervisors import NotFound, PowerState, Problem, VmRef, autostart_by_hand
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
-from vmmigrate.facts import NewGuest, NewVm, Opened, Plugged
+from vmmigrate.facts import Claim, NewGuest, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import claim, links
+from vmmigrate.steps import claim, links, opened_by_hand
 
 _SOON = 6.0  # seconds for its host key: whoever asks after mail waits for this
 
@@ -26,6 +26,8 @@ def _signs(run: Run) -> Iterator[tuple[str, str]]:
     there = "this run went on elsewhere, and its folder here is older than the world: go on where its newest folder is"
     if line := beyond(run):
         yield f"the notes of {run.plan.old.name}: {line}", there
+    if run.facts.last(Plugged) is None and _is_between_the_links(run):
+        yield _between(run, there)
     new = run.facts.find(NewVm)
     if new is None or not is_live(run, new.vm):
         return
@@ -37,6 +39,37 @@ def _signs(run: Run) -> Iterator[tuple[str, str]]:
         )
     elif is_open(run):
         yield f"{new.vm.name} is live, and open to all", there
+
+
+def _is_between_the_links(run: Run) -> bool:
+    """As the switch leaves the old VM, and hardly a person: unplugged, also in its stored definition, and without the
+    autostart that it had.
+    """
+    known = run.facts.find(Claim)
+    if known is None or not known.autostart:
+        return False
+    try:
+        inventory = run.hypervisor.inventory(run.plan.old)
+    except NotFound:
+        return False
+    nic = links.with_mac(inventory.nics, run.plan.identity.mac)
+    return nic is not None and not (nic.link_up or nic.stored_link_up or inventory.autostart)
+
+
+def _between(run: Run, there: str) -> tuple[str, str]:
+    """Nobody may be live: what ends that, by the newest folder or by hand, goes with it."""
+    url, old = run.plan.hypervisor, run.plan.old
+    typed = (
+        *opened_by_hand.plugged_in(url, run.plan),
+        autostart_by_hand(url, old),
+        *opened_by_hand.after_plugging_in(url, old),
+    )
+    seen = f"{old.name} is unplugged and does not start with its host any more, and this journal has not done that"
+    hint = (
+        f"{there}: `vmmigrate resume {run.run_id}` or `vmmigrate rollback {run.run_id}` ends the outage; where that"
+        f" folder is lost, or somebody did this by hand: {'; '.join(typed)}; then run this again"
+    )
+    return seen, hint
 
 
 def beyond(run: Run) -> str:

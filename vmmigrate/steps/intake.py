@@ -2,23 +2,21 @@
 
 from collections.abc import Callable, Iterator
 
-from hypervisors import PowerState
+from hypervisors import PowerState, Unreachable
 from vmmigrate.appliance import mail, mailports, sources
 from vmmigrate.appliance.looking import LookingShell, looking
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.appliance.queues import listing
 from vmmigrate.appliance.units import BOOT_ID, boot_id
-from vmmigrate.errors import QueueHoldsMail
+from vmmigrate.errors import NeedsAttention, QueueHoldsMail
 from vmmigrate.facts import Backup, Intake, NewVm, Opened, Plugged
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.model import REFUSE
 from vmmigrate.run.stage import Run
-from vmmigrate.steps import agent, close, frozen, guards, links, neighbours, note_old
+from vmmigrate.steps import agent, close, frozen, guards, links, neighbours, note_old, opened_by_hand
 
-BY_HAND = (  # opens it again, and its console
-    "nft delete table inet vmmigrate_console; nft delete table inet vmmigrate_intake; systemctl start postfix"
-)
+BY_HAND = opened_by_hand.INTAKE
 
 
 def do(run: Run) -> None:
@@ -75,14 +73,34 @@ def open_again(run: Run) -> None:
 
 
 def answering(run: Run, act: Callable[[], None]) -> None:
-    """The link has just come up again: wait until the old guest answers. It may be off: see `_started`."""
+    """The link has just come up again: wait until the old guest answers. It may be off: see `_started`.
+
+    Nobody is waited for whom somebody else has unplugged. Raises NeedsAttention.
+    """
     limits = run.settings.limits
+
+    def attempt() -> None:
+        try:
+            act()
+        except Unreachable:
+            _refuse_unplugged(run)
+            raise
+
     run.wait_for_answer(
         "the old gateway's shell",
-        act,
+        attempt,
         timeout=limits.boot if _started(run) else limits.network,
         clears=f"on the old VM's screen, as root: {BY_HAND}",
     )
+
+
+def _refuse_unplugged(run: Run) -> None:
+    plan = run.plan
+    if links.is_down(run, plan.old, plan.identity.mac):
+        typed = "; ".join(opened_by_hand.plugged_in(plan.hypervisor, plan))
+        raise NeedsAttention(
+            f"{plan.old.name} is unplugged, and this way back has not done that", hint=f"plug it in: {typed}"
+        )
 
 
 def _started(run: Run) -> bool:

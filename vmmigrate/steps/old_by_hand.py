@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from hypervisors import autostart_by_hand, plug_by_hand, resume_by_hand, start_by_hand
+from hypervisors import autostart_by_hand, plug_by_hand
 from vmmigrate.facts import ConsoleClosed, Intake, NewVm, Plugged
 from vmmigrate.model import Plan
 from vmmigrate.run.fold import RunState, Status
-from vmmigrate.steps import close_console, intake
+from vmmigrate.steps import close_console, intake, opened_by_hand
 
 BY_LINKS = "links"  # the scope of a way back that asks no guest
 
@@ -21,22 +21,22 @@ def shortcut(state: RunState) -> Iterator[str]:
 
 def commands(plan: Plan, url: str, state: RunState) -> Iterator[str]:
     """What makes the old gateway live, whatever of it is so already, and whatever was undone; never both."""
-    new, mac = state.facts.last(NewVm), plan.identity.mac
+    new = state.facts.last(NewVm)
     plugged, closed = state.facts.last(Plugged), state.facts.last(Intake)
     if plugged is not None or state.steps["switch"] is not Status.PENDING:
         if new is not None:
             yield from plug_by_hand(url, new.vm, new.live_mac, up=False)
         else:  # a damaged journal does not say whether it was made
             yield f"see that {plan.new_name} is not there, or not plugged in"
-        yield from plug_by_hand(url, plan.old, mac, up=True, network=plan.identity.network)
+        yield from opened_by_hand.plugged_in(url, plan)
+    elif closed is not None or state.steps["close-intake"] is not Status.PENDING:  # by a person
+        yield from (f"if {plan.old.name} is unplugged: {line}" for line in opened_by_hand.plugged_in(url, plan))
     if plugged is not None and plugged.old_autostart:
         yield autostart_by_hand(url, plan.old)
     if _may_start_another(state):
         yield f"see that {plan.old.name} starts with its host if it did, and that {plan.new_name} does not"
     if closed is not None or state.steps["close-intake"] is not Status.PENDING:
-        yield f"if {plan.old.name} is switched off: {start_by_hand(url, plan.old)}"
-        yield f"if {plan.old.name} is paused or suspended: {resume_by_hand(url, plan.old)}"
-        yield f"on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
+        yield from opened_by_hand.after_plugging_in(url, plan.old)
     elif state.facts.last(ConsoleClosed) is not None or close_console.may_be_closed(state):
         yield f"on the screen of {plan.old.name}, as root: {close_console.BY_HAND}"
 

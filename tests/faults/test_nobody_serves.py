@@ -1,0 +1,58 @@
+"""Commands of a run after which nobody would take mail: refused or told by their exit, with what ends the outage."""
+
+import pytest
+
+from tests.faults.model import Model
+from tests.faults.schedule import Leg
+from tests.faults.test_damaged_folder import PLUGS_OLD_IN
+from tests.faults.test_found import INTAKE_CLOSED
+from tests.faults.test_silence import in_a_copy, serving
+from vmmigrate.errors import Guarded, NeedsAttention
+
+BETWEEN = (("before hypervisor set_nic mailgw-", ("kill", 0.5)),)  # the old one is unplugged, the new one is not in
+
+
+def copied_before_the_original_died(model: Model) -> None:
+    assert model.command(Leg("prepare")).error is None
+    model.moves.make("keep-folder", 0.5)
+    assert model.command(Leg("cutover", during=BETWEEN)).killed
+    assert serving(model) == []
+    model.moves.make("older-folder", 0.5)
+
+
+@in_a_copy
+def test_an_older_copy_deletes_no_new_vm_while_the_original_stands_between_the_links() -> None:
+    model = Model()
+    copied_before_the_original_died(model)
+    for verb in ("rollback", "cutover"):
+        refused = model.desk.command(verb)
+        assert isinstance(refused.error, Guarded), refused.text
+        assert "mailgw is unplugged and does not start with its host any more" in refused.text
+        assert PLUGS_OLD_IN.format(old=model.moves.old) in refused.text
+        assert model.moves.new, "it was deleted"
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_what_that_refusal_says_ends_the_outage() -> None:
+    model = Model()
+    copied_before_the_original_died(model)
+    for typed in ("plug-old", "boots-old", "flush-old", "start-postfix-old"):
+        model.moves.make(typed, 0.5)
+    assert model.desk.command("rollback").error is None
+    assert serving(model) == ["mailgw"]
+    assert not model.moves.new
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_an_old_vm_that_somebody_unplugged_in_the_switch_is_said_at_once_and_how_to_plug_it_in() -> None:
+    model = Model()
+    began = model.world.time.now
+    ended = model.command(Leg("migrate", during=((INTAKE_CLOSED, ("unplug-old", 0.5)),)))
+    assert isinstance(ended.error, NeedsAttention), ended.text
+    assert model.world.time.now - began < 100  # 60 until a cut connection is noticed; more attempts take twice that
+    assert f"if mailgw is unplugged: virsh -c memory:/// {PLUGS_OLD_IN.format(old=model.moves.old)}" in ended.text
+    model.moves.make("plug-old", 0.5)
+    assert model.desk.command("rollback").error is None
+    assert serving(model) == ["mailgw"]
