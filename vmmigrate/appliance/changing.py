@@ -68,7 +68,7 @@ def _changes(argv: Sequence[str], ended: Ended) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def heard(argv: Sequence[str], hears: Hears) -> Iterator[Ended]:
-    """What is yielded is told how what runs within ended; `hears` hears of its end, however that came."""
+    """What is yielded takes how what runs within ended; `hears` hears of its end, however that came."""
     ended = Ended()
     try:
         yield ended
