@@ -137,6 +137,11 @@ class Addressing:
         """The default route of IPv4 (4) or IPv6 (6)."""
         return next((route for route in self.routes if route.is_default and route.to.version == version), None)
 
+    def router(self, version: int) -> Address | None:
+        """The next hop of that route; None for one that is on-link."""
+        default = self.default(version)
+        return default.via if default else None
+
     def is_outside(self, route: Route) -> bool:
         """Whether its next hop is in no subnet of the NIC's addresses."""
         hop = route.via

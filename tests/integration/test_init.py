@@ -571,6 +571,32 @@ def test_a_bridge_is_given_by_name(lab: ProcessLab, tmp_path: Path) -> None:
     assert conversation.wrote()["new"]["staging"] == "bridge:br1"
 
 
+def test_where_there_is_one_network_only_an_address_on_it_is_asked_for(lab: ProcessLab, tmp_path: Path) -> None:
+    """Refused as the plan would refuse it: the old gateway's own, and one of another network."""
+    asked = f"A free address of {lab.lan_net}0/24, outside of DHCP's"
+    wrong = [(asked, lab.address), (asked, "198.51.100.9")]
+    one = [("Staging network", "3"), *wrong, (asked, f"{lab.lan_net}77")]
+    conversation = visit(lab, tmp_path, script=replaced(straight(lab), "Staging network", *one))
+    assert conversation.hold()
+    assert "     3  none: on lan itself, at an address of its own" in conversation.said
+    assert any(f"{lab.address} is the old gateway's own address" in line for line in conversation.said)
+    assert any("198.51.100.9 is no address of a machine in" in line for line in conversation.said)
+    new = conversation.wrote()["new"]
+    assert (new["staging"], new["staging_address"]) == ("same-lan", f"{lab.lan_net}77")
+
+
+class NoCommands(MemoryHypervisor):
+    """Nothing is run in its guests, as on VMware and Hyper-V."""
+
+    run_in_guest = None  # type: ignore[assignment]
+
+
+def test_where_the_plan_would_refuse_it_one_network_is_not_offered(lab: ProcessLab, tmp_path: Path) -> None:
+    conversation = visit(lab, tmp_path, kind=NoCommands)
+    assert conversation.hold()
+    assert [line for line in conversation.said if "none: on lan itself" in line] == []
+
+
 # ---- where passwords come from ---------------------------------------------------------------------------------------
 
 

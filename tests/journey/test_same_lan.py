@@ -216,6 +216,17 @@ def test_a_way_back_that_is_killed_at_every_record(story: Story, when: str) -> N
     assert story.answers_the_world()
 
 
+def test_by_links_alone_after_the_commit_it_is_said_that_the_new_one_stays_plugged_in_there(story: Story) -> None:
+    """Nobody asks its guest, so it is not isolated again; no other way leads out of that address."""
+    assert story.migrate().status == DONE
+    asked = story.command("rollback", story.run_id, "--links-only")
+    stays = f"stays plugged in at {given(story)}/24 on the live network, not isolated"
+    assert stays in asked.err, asked.err
+    assert "domif-setlink" in asked.err
+    assert story.rollback("--links-only").status == ATTENTION
+    assert story.world()["new"]["nics"] == [DOWN, UP]
+
+
 def test_one_that_lost_the_address_is_given_it_again_by_its_agent(story: Story) -> None:
     """As where an archive brought back what an image had for that NIC: our own way in is gone with it."""
     assert story.migrate(stop=("SIGKILL", "after", ("done", "import"))).status == KILLED

@@ -2,6 +2,7 @@
 
 from hypervisors import (
     Access,
+    GuestCommands,
     Hypervisor,
     Inventory,
     LoginRefused,
@@ -17,6 +18,7 @@ from vmmigrate.errors import PlanRefused
 from vmmigrate.init import certificates
 from vmmigrate.init.conversation import Conversation, Refusals
 from vmmigrate.model import Identity
+from vmmigrate.plan import beside, placement
 from vmmigrate.show.sizes import size
 
 DEFAULT = "qemu:///system"
@@ -144,9 +146,13 @@ def choose_staging(talk: Conversation, hypervisor: Hypervisor, identity: Identit
             fit.append(network)
     has_bridges = not any(network.kind == "switch" for network in hypervisor.networks())
     bridge = ["another: a bridge of the host, by its name"] if has_bridges else []
-    chosen = talk.dialogue.one_of("Staging network", [*map(str, fit), *bridge])
+    one = [f"none: on {identity.network} itself, at an address of its own"] if _has_beside(hypervisor, identity) else []
+    chosen = talk.dialogue.one_of("Staging network", [*map(str, fit), *bridge, *one])
     if chosen < len(fit):
         talk.answers.put("new.staging", str(fit[chosen]), "chosen from the hypervisor's list")
+        return
+    if chosen == len(fit) + len(bridge):
+        _ask_beside(talk, identity)
         return
     name = _bridge(talk, identity)
     talk.answers.put("new.staging", f"bridge:{name}", "given by name: the hypervisor lists no bridges")
@@ -156,6 +162,29 @@ def _unfit(network: Network, identity: Identity) -> str:
     if network == identity.network:
         return "it is the live network; the new VM would answer there for the live address"
     return "" if network.active else "it is not active"
+
+
+def _has_beside(hypervisor: Hypervisor, identity: Identity) -> bool:
+    """Whether the new VM can be prepared on the live network: its agent must isolate it, and the address be of IPv4."""
+    try:
+        beside.subnet_of(identity)
+    except PlanRefused:
+        return False
+    return isinstance(hypervisor, GuestCommands)
+
+
+def _ask_beside(talk: Conversation, identity: Identity) -> None:
+    talk.dialogue.say("Its guest agent isolates it before its cable is plugged in; the image must have one (qemu-ga).")
+    while True:
+        given = talk.dialogue.text(f"A free address of {beside.subnet_of(identity).network}, outside of DHCP's")
+        try:
+            beside.refuse_unfit(given, identity)
+        except PlanRefused as refused:
+            talk.dialogue.bad(refused)
+            continue
+        talk.answers.put("new.staging", placement.SAME_LAN, "there is one network only")
+        talk.answers.put("new.staging_address", given, "the plan asks by ARP whether somebody has it")
+        return
 
 
 def _bridge(talk: Conversation, identity: Identity) -> str:

@@ -21,9 +21,8 @@ def same_lan(look: Look) -> str:
         return ""
     _refuse_without_agent(look)
     who = look.of(identity)
-    subnet = _subnet(who)
-    given = _given(look, subnet)
-    _refuse_known(given, who)
+    given, subnet = look.settings.new.staging_address or "", subnet_of(who)
+    refuse_unfit(given, who)
     _refuse_other_ways(look, who, subnet)
     if mac := who_has(look.doors.old.shell(look.of(address)), given):
         raise PlanRefused(f"{given} is taken: {mac}, as the old gateway sees it", hint=_GIVE)
@@ -44,8 +43,8 @@ def _refuse_without_agent(look: Look) -> None:
         )
 
 
-def _subnet(who: Identity) -> IPv4Interface:
-    """Of the live address."""
+def subnet_of(who: Identity) -> IPv4Interface:
+    """Of the live address. Raises PlanRefused for one beside which nothing is prepared."""
     own = cidr_address(who.address)
     if who.addressing.vlan is not None or not isinstance(own, IPv4Interface):
         what = "is on a VLAN of the guest" if who.addressing.vlan is not None else "is of IPv6"
@@ -53,10 +52,11 @@ def _subnet(who: Identity) -> IPv4Interface:
     return own
 
 
-def _given(look: Look, subnet: IPv4Interface) -> str:
-    given = look.settings.new.staging_address or ""
+def refuse_unfit(given: str, who: Identity) -> None:
+    """Raises PlanRefused. Whether somebody has it is another question."""
     if not given:
         raise PlanRefused("no address is given for the new VM on the live network", hint=_GIVE)
+    subnet = subnet_of(who)
     try:
         inside = ip_address(given) in subnet.network
     except ValueError:
@@ -64,7 +64,7 @@ def _given(look: Look, subnet: IPv4Interface) -> str:
     edges = (subnet.network.network_address, subnet.network.broadcast_address)
     if not inside or ip_address(given) in edges:
         raise PlanRefused(f"{given} is no address of a machine in {subnet.network}, the live network", hint=_GIVE)
-    return given
+    _refuse_known(given, who)
 
 
 def _refuse_known(given: str, who: Identity) -> None:
@@ -90,13 +90,8 @@ def _refuse_other_ways(look: Look, who: Identity, subnet: IPv4Interface) -> None
             f"this workstation's IPv4 address on the live network is not known{f' (it is {ours})' if ours else ''}",
             hint="give the one that the old gateway sees (echo $SSH_CONNECTION) with old.seen_as",
         )
-    if ip_address(ours) not in subnet.network and _router(who) is None:
+    if ip_address(ours) not in subnet.network and who.addressing.router(4) is None:
         raise PlanRefused(
             f"this workstation, {ours}, is not on {subnet.network}, and the old gateway has no default route to it",
             hint=_ANOTHER,
         )
-
-
-def _router(who: Identity) -> str | None:
-    default = who.addressing.default(4)
-    return str(default.via) if default and default.via else None

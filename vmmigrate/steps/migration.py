@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from hypervisors import plug_by_hand
 from vmmigrate import properties
 from vmmigrate.appliance.queues.programs import LET_GO_BY_HAND
 from vmmigrate.doors import Doors
@@ -63,6 +64,16 @@ def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
         yield f"no mail is taken until somebody types, on the screen of {plan.old.name}, as root: {intake.BY_HAND}"
     if Opened.__name__ in state.ever_learnt:
         yield f"mail that {plan.new_name} still has stays in it, undelivered"
+        if plan.same_lan:
+            yield (
+                f"{plan.new_name} stays plugged in at {plan.same_lan} on the live network, not isolated: no way leads"
+                f" from there but to this workstation; to unplug it: {_second_link(plan, state)}"
+            )
+
+
+def _second_link(plan: Plan, state: RunState) -> str:
+    new = state.facts.of(NewVm)
+    return "; ".join(plug_by_hand(plan.hypervisor, new.vm, new.staging_mac, up=False))
 
 
 def _links_leave(facts: Facts, committed: bool) -> tuple[str, ...]:

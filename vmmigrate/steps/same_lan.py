@@ -134,6 +134,6 @@ def _ours(run: Run) -> str:
 
 def _wanted(run: Run) -> Beside:
     own, new = IPv4Interface(run.plan.same_lan), run.facts.of(NewVm)
-    ours, default = IPv4Address(_ours(run)), run.plan.identity.addressing.default(4)
-    router = IPv4Address(str(default.via)) if default and default.via and ours not in own.network else None
-    return Beside(new.staging_mac, new.live_mac, own.ip, ours, router)
+    ours, router = IPv4Address(_ours(run)), run.plan.identity.addressing.router(4)
+    behind = router if isinstance(router, IPv4Address) and ours not in own.network else None
+    return Beside(new.staging_mac, new.live_mac, own.ip, ours, behind)
