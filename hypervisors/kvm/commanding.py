@@ -98,12 +98,14 @@ def _read(name: str, ended: Mapping[str, Any]) -> Ran:
         raise _nonsense(name) from wrong
     if ended.get("out-truncated") or ended.get("err-truncated") or len(out) + len(error) > _MOST:
         raise HypervisorError(
-            f"a command in {name} printed more than {_MOST >> 20} MiB", hint="is the guest's agent its own?"
+            f"a command in {name} printed more than {_MOST >> 20} MiB",
+            hint="is its agent the distribution's own qemu-ga?",
         )
     return Ran(status, out, error)
 
 
 def _nonsense(name: str) -> HypervisorError:
     return HypervisorError(
-        f"the guest agent of {name} answers guest-exec with what cannot be read", hint="is the guest's agent its own?"
+        f"the guest agent of {name} answers guest-exec with what cannot be read",
+        hint="is its agent the distribution's own qemu-ga?",
     )

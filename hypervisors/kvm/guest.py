@@ -87,7 +87,8 @@ def _pieces(domain: libvirt.virDomain, handle: int) -> Iterator[bytes]:
         if answer["eof"]:
             return
     raise HypervisorError(
-        f"the guest agent of {domain.name()} does not come to the file's end", hint="is the guest's agent its own?"
+        f"the guest agent of {domain.name()} does not come to the file's end",
+        hint="is its agent the distribution's own qemu-ga?",
     )
 
 
@@ -100,5 +101,5 @@ def ask(domain: libvirt.virDomain, command: str, **arguments: Any) -> Any:
     except NONSENSE as error:
         raise HypervisorError(
             f"the guest agent of {domain.name()} answers {command} with what cannot be read",
-            hint="is the guest's agent its own?",
+            hint="is its agent the distribution's own qemu-ga?",
         ) from error

@@ -106,7 +106,7 @@ def test_a_way_back_that_is_refused_with_nobody_live_says_so_and_names_what_ends
     assert isinstance(ended.error, NeedsAttention), ended.text
     assert [str(event.mail)[:6] for event in ended.events if isinstance(event, RunEnded)] == ["MAIL: "]
     assert f"vmmigrate rollback {model.desk.run_id} --links-only" in ended.error.hint
-    assert "nobody could see whether mail waits" in ended.error.hint
+    assert "whether mail waits in the new VM could not be seen" in ended.error.hint
     assert "remove" not in ended.error.hint
     assert "plugged back, and no mail is taken yet" in model.desk.command("rollback", scope="links").text
 

@@ -202,7 +202,7 @@ def test_who_went_back_by_hand_is_not_overruled(story: Story) -> None:
 
     told = moved(story, ("done", "open"), swap)
     assert told.status == ATTENTION
-    assert "somebody went back by hand" in told.err
+    assert "somebody changed both links by hand" in told.err
     assert story.live() == ["old"]
     assert story.rollback().status == DONE
     assert (story.live(), story.answers_the_world()) == (["old"], True)

@@ -111,7 +111,7 @@ def _content(host: str, path: str, said: Result) -> bytes | CommandFailed:
         try:
             return base64.b64decode(said.stdout)
         except ValueError:
-            hint = f"is that machine's `base64` its own? see it there: base64 {path}"
+            hint = f"is that machine's `base64` the distribution's? see it there: base64 {path}"
             return CommandFailed(f"on {host}: `base64 {path}` printed something else", hint=hint)
     words = in_one_line(said.stderr)
     return CommandFailed(f"on {host}: {path} cannot be read: {words}", hint=f"look there, as root, at {path}")

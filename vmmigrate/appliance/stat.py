@@ -17,6 +17,6 @@ def meta_of(host: str, path: str, said: Result) -> FileMeta | None:
     if found is None:
         raise CommandFailed(
             f"on {host}: `{' '.join(QUESTION[:2])} '{QUESTION[2]}' {path}` printed something else",
-            hint=f"is that machine's `stat` its own? see it there: stat {path}",
+            hint=f"is that machine's `stat` the distribution's? see it there: stat {path}",
         )
     return FileMeta(found[1].zfill(4), found[2], found[3])

@@ -125,7 +125,7 @@ def start(
 ) -> None:
     """Update HOST by these packages: plan, ask, update, verify, and take mail again. The same as `update HOST`.
 
-    Debian and Ubuntu; RHEL and its kin; SUSE. HOST is reached over SSH with the settings old.ssh of vmmigrate.toml.
+    Debian, Ubuntu; RHEL and its relatives; SUSE. HOST is reached over SSH with the settings old.ssh of vmmigrate.toml.
     What a way back needs is kept on HOST: the installed packages, their configuration files, a dump of the database.
     Before mail is taken again a failure goes back by itself, by the snapshot of --vm or by packages; after it by
     packages alone. Then `status`, `resume`, `rollback` and `finish`, as of a migration.

@@ -37,7 +37,7 @@ def prove_new(run: "Run", host: str, ask: Ask) -> None:
         raise TrustRefused(
             f"the machine at {host} is not the new VM {run.plan.new_name}, whatever host key it shows: it has no NIC"
             f" {new.staging_mac}",
-            hint="nothing was changed in it. Whose address is that? Else set new.staging_address",
+            hint="nothing was changed in it. Find out which machine has that address, or set new.staging_address",
         )
 
 

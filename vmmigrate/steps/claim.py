@@ -69,7 +69,7 @@ def take(run: Run) -> None:
     if not is_ours(notes, run.run_id):
         raise ApplianceError(
             f"the claim in the notes of {run.plan.old.name} was removed as soon as it was written",
-            hint="see who else writes there, then run this again",
+            hint="find out who else writes into its notes, then run this again",
         )
 
 

@@ -119,7 +119,7 @@ def _refusal(run: Run, checks: tuple[Check, ...]) -> Undecided:
     message, hint = in_words(_OPEN, [(f"{check.id}: {check}", check.hint) for check in checks])
     ids = ",".join(dict.fromkeys(check.id for check in checks))
     fix, on = hint if len(checks) == 1 else "fix them", f"vmmigrate {run.onward} {run.run_id}"
-    return Undecided(message, hint=f"{fix}, then: {on}; or leave it so: {on} --accept {ids}")
+    return Undecided(message, hint=f"{fix}, then: {on}; or accept that: {on} --accept {ids}")
 
 
 STEP = Step(

@@ -39,7 +39,7 @@ def ours(run: Run) -> VmRef:
     if not is_ours(run, vm):
         raise NeedsAttention(
             f"{vm.name} does not have the tag of this run any more: nobody knows whose it is, so it is left as it is",
-            hint=f"tag it again, then run this again; or end the run: vmmigrate rollback {run.run_id}",
+            hint=f"set the tag on it again, then run this again; or end the run: vmmigrate rollback {run.run_id}",
         )
     return vm
 
@@ -100,7 +100,7 @@ def _learnt(run: Run, vm: VmRef) -> NewVm:
     staging = next((nic.mac for nic in nics if nic.mac != live), None)
     if staging is None:
         raise NeedsAttention(
-            f"{vm.name} has no NIC on staging: it was removed as soon as the VM was made",
-            hint=f"see who changes it; to begin again: vmmigrate rollback {run.run_id}",
+            f"{vm.name} has no NIC on staging: somebody removed it right after the VM was made",
+            hint=f"find out who changes this VM; to begin again: vmmigrate rollback {run.run_id}",
         )
     return NewVm(vm, live, staging)

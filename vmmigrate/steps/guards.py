@@ -171,7 +171,7 @@ def refuse_paused(run: Run, vm: VmRef) -> PowerState:
     power = run.hypervisor.power_state(vm)
     if power is PowerState.OTHER:
         by_hand = resume_by_hand(run.plan.hypervisor, vm)
-        raise NeedsAttention(f"{vm.name} is paused or suspended, and takes no mail", hint=f"let it go on: {by_hand}")
+        raise NeedsAttention(f"{vm.name} is paused or suspended, and takes no mail", hint=f"to resume it: {by_hand}")
     return power
 
 

@@ -117,7 +117,9 @@ def _log_in_by(run: Run, first: LookingShell, keys: tuple[str, ...]) -> None:
     second = run.shell_by(keys)
     try:
         if boot_id(first, user="root") != boot_id(second):
-            raise ApplianceError("another machine answers by them", hint="whose address is that on staging?")
+            raise ApplianceError(
+                "another machine answers with these keys", hint="find out which machine has that address on staging"
+            )
     except TrustRefused as early:
         raise NotYet(str(early)) from early
     finally:

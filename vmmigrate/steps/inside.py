@@ -169,7 +169,10 @@ def _shell(run: Run, vm: VmRef) -> Shell:
 def _start_unplugged(run: Run, vm: VmRef, shell: Shell) -> None:
     """Our own, to be looked at: a host that was rebooted in the switch leaves it off. Raises ApplianceError."""
     if any(nic.stored_link_up for nic in links.live_nics(run, vm)):
-        raise ApplianceError(f"{vm.name} cannot be looked at: it is off, and would start plugged in", hint="")
+        raise ApplianceError(
+            f"{vm.name} cannot be looked at: it is off, and would start plugged in",
+            hint="unplug its live NIC for the next start, then run this again",
+        )
     run.hypervisor.start(vm)
     limit = run.settings.limits.boot
     run.wait_for_answer(f"a log-in on {vm.name}", lambda: boot_id(shell), timeout=limit, clears="see its screen")

@@ -46,7 +46,7 @@ def refuse_unseen(run: Run) -> None:
             f"the old gateway says that it sees this workstation as {said}; the new one, until it is opened, lets in"
             f" only {' and '.join(known)}",
             hint=f"if {said} is this workstation's address on the live network (a jump host's, or behind NAT), set"
-            " old.seen_as to it and run this again; if not, who is on the old gateway?",
+            " old.seen_as to it and run this again; if it is not, find out who is logged in on the old gateway",
         )
 
 

@@ -25,8 +25,8 @@ BY_HAND = (  # what `do` does: the table, and what would load it at a boot
 
 _SHELL, _QUEUES = "the new gateway's shell", "the new queues"
 _LEAVE = "or go back with --leave-mail: the mail then stays in it, and it is kept, unplugged"
-_WAITS = f"let it be delivered: see what keeps it (postqueue -p in the new VM), then run this again, {_LEAVE}"
-_NOT_ASKED = f"nobody could see whether mail waits in the new VM: let it answer, {_LEAVE}"
+_WAITS = f"wait until it is delivered (postqueue -p in the new VM says why it waits), then run this again, {_LEAVE}"
+_NOT_ASKED = f"whether mail waits in the new VM could not be seen: make its guest answer and run this again, {_LEAVE}"
 _UNASKED = (
     "nothing was changed: mail that came to it could be lost. See its screen; if it has another address on staging, set"
     " new.staging_address; or go back with --leave-mail: the mail then stays in it, and it is kept, unplugged"

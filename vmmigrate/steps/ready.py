@@ -160,7 +160,7 @@ def _refuse_another(shell: Shell, name: str, new: NewVm) -> None:
         raise ApplianceError(
             f"the machine at {shell.host} is not the new VM {name}: it has {', '.join(macs) or 'no NIC'}, and not"
             f" {new.staging_mac}",
-            hint="nothing was changed in it. Whose address is that? Who made the image? Else set new.staging_address",
+            hint="nothing was changed in it. Find out which machine has that address, or set new.staging_address",
         )
 
 

@@ -38,7 +38,7 @@ def _its_nic(old: VmRef, nics: tuple[Nic, ...], mac: str) -> Nic:
     """Raises Guarded where somebody removed it, or gave it another MAC, since the intake was closed."""
     found = links.with_mac(nics, mac)
     if found is None:
-        hint = "see who changes its NICs; what it is live by is not known, so nothing was unplugged"
+        hint = "nothing was unplugged, because its live NIC is not known: find out who changes its NICs"
         raise Guarded(f"{old.name} has no NIC with the MAC {mac} any more", hint=hint)
     return found
 
@@ -58,7 +58,7 @@ def _refuse_where_it_was_undone_by_hand(run: Run, new: NewVm) -> None:
         return
     if links.is_down(run, new.vm, new.live_mac):
         raise NeedsAttention(
-            f"{old.name} is plugged in and {new.vm.name} is not: somebody went back by hand",
+            f"{old.name} is plugged in and {new.vm.name} is not: somebody changed both links by hand",
             hint=f"`vmmigrate rollback {run.run_id}` goes back in full; to go forward, set the link of {old.name} down",
         )
     run.remark(f"{old.name} was plugged in beside {new.vm.name}: mail that it took meanwhile is in its queue")

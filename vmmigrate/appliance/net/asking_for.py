@@ -48,5 +48,6 @@ def _reachable(shell: Shell, said: str) -> str:
         return ", ".join(map(str, macs))
     except (ValueError, TypeError, AttributeError) as error:
         raise ApplianceError(
-            f"on {shell.host}: `ip -json neigh show` printed something else", hint="is that machine's `ip` its own?"
+            f"on {shell.host}: `ip -json neigh show` printed something else",
+            hint="see that machine's `ip`: is it the distribution's?",
         ) from error

@@ -53,7 +53,8 @@ class QueueFiles:
         """Raises ApplianceError where it was cut off."""
         if not self._ended:
             raise ApplianceError(
-                f"{self._host}: the packed queue ends in the middle", hint="see that the machine is well, then resume"
+                f"{self._host}: the packed queue ends in the middle",
+                hint="look at that machine's disk and log, then resume",
             )
 
     def _header(self, block: bytes) -> None:

@@ -249,8 +249,8 @@ class Session:
             raise self.given_up(
                 LoginRefused(
                     f"the password of {who} has expired and must be changed first",
-                    hint="on the new VM: say what it becomes with new.ssh.new_password; on the old one, which is not"
-                    f" altered: log in by hand (ssh {user}@{host}), change it, give the changed one",
+                    hint="new VM: give the next one as new.ssh.new_password; old VM, which is not altered:"
+                    f" log in by hand (ssh {user}@{host}), change it, and give the changed one",
                 )
             )
         current = self._accepted or self._login.password()

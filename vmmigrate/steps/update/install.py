@@ -165,8 +165,8 @@ def _refuse_without_old(run: Run, before: dict[str, str]) -> None:
         tool, why = tool_of(plan_of(run)), "--no-way-back" if plan_of(run).no_way_back else "--vm alone"
         raise NeedsAttention(
             f"{gone} cannot go back: no package of the old release is kept ({why})",
-            hint=f"install it by hand, then run this again; on the host, as root: {tool.audit}; the database of before"
-            f" is {dump_path(run)}",
+            hint=f"install it by hand, then run this again; on the host, as root: {tool.audit}; the dump of the"
+            f" database before it is {dump_path(run)}",
         )
 
 
@@ -227,8 +227,8 @@ def clear(run: Run) -> None:
     done = shell.run(("sh", "-c", _CLEAR, "clear", *plan_of(run).caches), user="root", check=False)
     if done.status:
         raise ApplianceError(
-            f"{done.stderr.strip() or 'the cache'} is not cleared: it is no folder, or behind a link",
-            hint="see what it is, on the host; then run this again",
+            f"{done.stderr.strip() or 'the cache'} was not cleared: it is a link, or no folder",
+            hint="look at that path on the host, then run this again",
         )
 
 
