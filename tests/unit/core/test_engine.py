@@ -787,8 +787,12 @@ def test_what_has_no_hint_gets_the_steps_and_the_commands(path: Path, world: Wor
     assert stopped.value.hint == "look behind the moon; then: vmmigrate resume r1, or vmmigrate rollback r1"
 
 
-def test_what_could_not_be_looked_at_is_not_undone(path: Path, world: World) -> None:
-    stopped_before_open(path, world)
+@pytest.mark.parametrize("stopped", [stopped_before_open, stopped_when_prepared])
+def test_what_could_not_be_looked_at_is_not_undone(
+    path: Path, world: World, stopped: Callable[[Path, World], None]
+) -> None:
+    """Between two gateways, and before a live phase, where what fails is undone and done again."""
+    stopped(path, world)
     world.marks -= {"vm"}
     unknown = {**DEPLOY, "holds": seen("vm", missing=Verdict.UNKNOWN)}
     with pytest.raises(NoLonger, match="vm: not known"):
