@@ -20,7 +20,7 @@ from vmmigrate.run.lock import Holder, locked
 from vmmigrate.run.record import Kind, Record
 from vmmigrate.run.rundir import RunDir
 from vmmigrate.run.standing import ROLLED_BACK, Standing
-from vmmigrate.settings.given import NO_FILE, Given, followed, kept
+from vmmigrate.settings.given import NO_FILE, Given, followed, kept, private_again
 from vmmigrate.settings.models import Settings
 from vmmigrate.step import Step
 
@@ -40,6 +40,7 @@ class Recorded:
     verb: str = ""
     left: Holder | None = None  # who had its lock last, on another workstation, and did not let it go
     said: tuple[str, ...] = ()  # of files that could not be used, in whose place the journal's copies are
+    copied: bool = False  # the settings are such a copy
 
     @property
     def standing(self) -> Standing:
@@ -65,7 +66,9 @@ def taken_up(
         plan, of_plan = plan_of(rundir, itinerary, state, whatever=whatever)
         stored, of_settings = settings_of(rundir, state, whatever=whatever)
         said = tuple(filter(None, (of_plan, of_settings)))
-        yield Recorded(rundir, journal, itinerary, plan, stored.settings, stored.unknown, verb, left, said)
+        yield Recorded(
+            rundir, journal, itinerary, plan, stored.settings, stored.unknown, verb, left, said, bool(of_settings)
+        )
 
 
 def refuse_finished(state: RunState) -> None:
@@ -91,11 +94,13 @@ def as_set_now(
     then = kept(recorded.rundir.given)
     try:
         now = given(Path(then.file) if then and Path(then.file).is_file() else NO_FILE)
-        settings, changes = followed(recorded.settings, then, now)
+        began, again = private_again(recorded.settings, then, now) if recorded.copied else (recorded.settings, ())
+        settings, changes = followed(began, then, now)
     except UsageProblem as problem:
         if recorded.verb not in WAYS_BACK:
             raise
         return recorded, (*said, Warned(f"with the settings as they were when the run began: {problem}"))
+    said += [Warned(text) for text in again]
     at = f"{datetime.fromtimestamp(clocks.wall(), UTC):%Y-%m-%d %H:%M:%S} UTC"
     changed = (
         StepRemark("", f"{change.since_began}, and {change.now} at this {recorded.verb}, {at}") for change in changes

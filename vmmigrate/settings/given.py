@@ -96,6 +96,19 @@ def followed(began: Settings, then: Given | None, now: Given) -> tuple[Settings,
     return _with(began, free), tuple(change for change in changes if is_free(change.name))
 
 
+def private_again(copied: Settings, then: Given | None, now: Given) -> tuple[Settings, tuple[str, ...]]:
+    """Settings of a copy, in which nothing private is: with what file and environment have of that now.
+
+    And what is to be said of each that they had when the run began, or have. An option of the command that began it is
+    in neither: of a run whose beginning is not known that is said too. Raises UsageProblem.
+    """
+    had = dict(leaves(then.data)) if then else dict.fromkeys(PRIVATE)
+    has = {name: value for name, value in leaves(now.data) if name in PRIVATE}
+    words = {True: "as file and environment have it now", False: "not set: nothing is done for it"}
+    said = (f"the copy has no {name}: it is {words[name in has]}" for name in PRIVATE if name in has or name in had)
+    return _with(copied, has), tuple(said)
+
+
 def is_free(name: str) -> bool:
     return name not in PLANNED and any(name == each or name.startswith(f"{each}.") for each in FREE)
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from recorded_runs import CLAIM, END, PREPARED, SWITCHED, TinyHypervisor, done, parts, raises, record
+from small_plan import PLAN
 from small_steps import trouble
 
 from vmmigrate import operations
 from vmmigrate.errors import RolledBack, UsageProblem
 from vmmigrate.events import Event, StepRemark, Warned
 from vmmigrate.run.record import Kind, read
-from vmmigrate.settings.given import NO_FILE, Given, followed, is_free, kept, leaves
+from vmmigrate.settings.given import NO_FILE, Given, followed, is_free, kept, leaves, private_again
 from vmmigrate.settings.load import load, read_given
 from vmmigrate.settings.models import Settings
 from vmmigrate.settings.template import template
@@ -150,7 +151,9 @@ def test_no_file_is_in_the_way_of_a_way_back(tmp_path: Path) -> None:
     def broken(file: Path | None) -> Given:
         raise UsageProblem("vmmigrate.toml: it is torn", hint="restore it")
 
-    given = parts(tmp_path, TinyHypervisor(notes=CLAIM.notes), listen=told.append, given=broken)
+    given = parts(
+        tmp_path, TinyHypervisor(notes=CLAIM.notes, plugged_in={PLAN.old.id}), listen=told.append, given=broken
+    )
     assert operations.rollback("r1", given, yes=True) == "rolled-back"
     assert Warned("with the settings as they were when the run began: vmmigrate.toml: it is torn") in told
     record(tmp_path, "r2", done(PREPARED))
@@ -190,3 +193,32 @@ def test_what_was_given_is_kept_and_read(tmp_path: Path, monkeypatch: pytest.Mon
     assert json.loads((tmp_path / "given.json").read_text())["file"] == seen.file
     (tmp_path / "given.json").write_text("{")
     assert (kept(tmp_path / "given.json"), kept(tmp_path / "none")) == (None, None)
+
+
+MINE = {"mail": {"test": "boss@example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "says"),
+    [
+        (MINE, MINE, ["the copy has no mail.test: it is as file and environment have it now"]),
+        (MINE, {}, ["the copy has no mail.test: it is not set: nothing is done for it"]),
+        ({}, {}, []),
+    ],
+)
+def test_what_a_copy_of_the_settings_does_not_have_is_said(
+    tmp_path: Path, had: dict[str, Any], has: dict[str, Any], says: list[str]
+) -> None:
+    """It was in the file when the run began: also where nothing has changed there it would be gone without a word."""
+    rundir, told = record(tmp_path, "r1", done(PREPARED)), list[Event]()
+    rundir.given.write_bytes(Given("", had).as_json())
+    rundir.settings.unlink()
+    tiny = TinyHypervisor(plugged_in={PLAN.old.id})
+    operations.rollback("r1", parts(tmp_path, tiny, listen=told.append, given=looked(Given("", has))), yes=True)
+    assert [event.text for event in told if isinstance(event, Warned) and "has no mail.test" in event.text] == says
+
+
+def test_it_is_used_as_file_and_environment_have_it() -> None:
+    settings, _ = private_again(BEGAN, THEN, now(**MINE))
+    assert settings.mail.test == Settings.model_validate(MINE).mail.test
+    assert private_again(BEGAN, THEN, THEN) == (BEGAN, ())
