@@ -56,3 +56,15 @@ def test_an_old_vm_that_somebody_unplugged_in_the_switch_is_said_at_once_and_how
     model.moves.make("plug-old", 0.5)
     assert model.desk.command("rollback").error is None
     assert serving(model) == ["mailgw"]
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_a_rollback_while_the_old_vm_is_off_says_so_by_its_exit() -> None:
+    model = Model()
+    assert model.command(Leg("prepare")).error is None
+    model.moves.make("off-old", 0.5)
+    ended = model.desk.command("rollback")
+    assert isinstance(ended.error, NeedsAttention), ended.text
+    assert ended.reported == "rolled-back"
+    assert f"start {model.moves.old}" in ended.text

@@ -88,6 +88,11 @@ class Standing:
         return self.came_to_its_end or self.state.finished or rolled_back
 
     @property
+    def went_back(self) -> bool:
+        """Whether it stands after a way back."""
+        return self.state.ended == ROLLED_BACK or self.paused_at is not None
+
+    @property
     def paused_at(self) -> Scope | None:
         """The scope that was undone and after which the run stands still."""
         return next((s for s in self.itinerary.scopes if s.pauses_as and s.pauses_as == self.state.paused), None)

@@ -125,9 +125,9 @@ def _report_end(engine: Engine, run: Run) -> Service | None:
 
 
 def _refuse_down(engine: Engine, mail: Service | None) -> None:
-    """Raises NeedsAttention where a way back through a live phase ended, and nobody takes mail."""
+    """Raises NeedsAttention where a way back ended, and nobody takes mail: also where the run never touched who did."""
     standing = engine.standing
-    if mail and mail.state == DOWN and standing.undid(engine.itinerary.everything):
+    if mail and mail.state == DOWN and standing.went_back:
         raise NeedsAttention(f"{standing.words}, and no mail is taken yet", hint="; ".join(standing.left) or mail.now)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from recorded_runs import END, PREPARED, SWITCHED, TinyHypervisor, done, parts, record
+from small_plan import PLAN
 
 from vmmigrate import known_runs, operations
 from vmmigrate.errors import RunFolderFailed, UsageProblem
@@ -90,7 +91,7 @@ def test_on_a_shared_folder_another_workstation_may_work_on_it(rundir: RunDir, t
 def test_who_takes_it_up_after_another_workstation_is_warned(tmp_path: Path) -> None:
     rundir, told = record(tmp_path, "r1", done(PREPARED)), list[Event]()
     (rundir.path / "lock").write_text(json.dumps(ELSEWHERE))
-    operations.rollback("r1", parts(tmp_path, TinyHypervisor(), listen=told.append), yes=True)
+    operations.rollback("r1", parts(tmp_path, TinyHypervisor(plugged_in={PLAN.old.id}), listen=told.append), yes=True)
     warned = (
         "not ended as far as this workstation can see: migrate on another (process 7) since 2026-01-02 03:04:05 UTC;"
         " make sure that it is gone"

@@ -526,6 +526,7 @@ def test_what_a_crash_left_of_a_rolled_back_runs_secrets_is_dropped(tmp_path: Pa
 
 def test_what_could_not_be_undone_is_listed_and_tried_again(tmp_path: Path, tiny: TinyHypervisor) -> None:
     rundir = record(tmp_path, "r1", done(PREPARED))
+    tiny.plugged_in = {PLAN.old.id}
     tiny.before["destroy"] = raises(trouble("the host is down"))
     told: list[Event] = []
     with pytest.raises(NeedsAttention) as left:

@@ -125,6 +125,7 @@ def test_what_is_looked_at_before_a_step_that_a_run_lacks_is_looked_at_before_th
 def test_a_stored_run_that_prepared_is_rolled_back(name: str, tmp_path: Path) -> None:
     stored = JOURNALS / "schema-1" / name
     rundir, hypervisor = laid(stored, tmp_path), hypervisor_of(stored)
+    hypervisor.plugged_in = {hypervisor.old.id}
     assert operations.rollback(rundir.run_id, parts(tmp_path, hypervisor), yes=True) == "rolled-back"
     assert (hypervisor.notes, hypervisor.new_is_there) == ("the owner's words", False)
     assert not any(path.exists() for path in rundir.secrets())

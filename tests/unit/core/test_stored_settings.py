@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from recorded_runs import CLAIM, TinyHypervisor, done, parts, record
+from small_plan import PLAN
 
 from vmmigrate import operations
 from vmmigrate.errors import JournalDamaged
@@ -70,7 +71,7 @@ def edited(rundir: RunDir, change: Callable[[dict[str, Any]], object]) -> None:
 def test_a_rollback_goes_on_without_what_it_does_not_know_and_records_a_warning(tmp_path: Path, begun: RunDir) -> None:
     edited(begun, lambda data: data["limits"].update(patience=9))
     heard: list[Event] = []
-    given = parts(tmp_path, TinyHypervisor(), listen=heard.append)
+    given = parts(tmp_path, TinyHypervisor(plugged_in={PLAN.old.id}), listen=heard.append)
     assert operations.rollback(begun.run_id, given, yes=True) == "rolled-back"
     says = f"{begun.settings} has settings of another version, left out: limits.patience"
     assert Warned(says) in heard
@@ -87,7 +88,10 @@ def test_a_value_that_cannot_be_read_stops_before_anything_is_touched(tmp_path: 
 
 def test_it_is_not_in_the_way_back(tmp_path: Path, begun: RunDir) -> None:
     edited(begun, lambda data: data["limits"].update(boot="soon"))
-    assert operations.rollback(begun.run_id, parts(tmp_path, TinyHypervisor()), yes=True) == "rolled-back"
+    assert (
+        operations.rollback(begun.run_id, parts(tmp_path, TinyHypervisor(plugged_in={PLAN.old.id})), yes=True)
+        == "rolled-back"
+    )
     [said] = (each.data["text"] for each in read(begun.journal) if each.kind is Kind.WARNING)
     assert "limits.boot: give a number" in said
     assert said.endswith("; the copy in the journal is used")
