@@ -176,6 +176,13 @@ SSH_OUTPUT = Limit(
 SFTP_NAMES = Limit(
     "the names in a folder of a Hyper-V host", "a hypervisor", 50_000, "things", "a home folder has some dozen"
 )
+SFTP_LISTING = Limit(
+    "the names in a folder of a Hyper-V host, all of them",
+    "a hypervisor",
+    16 << 20,
+    "bytes",
+    "as many of the longest that Windows has",
+)
 SSH_GREETING = Limit(
     "the lines before a server's first packet", "the network", 1 << 16, "bytes", "a legal notice has a page"
 )

@@ -5,9 +5,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import count
 from threading import Event
-from types import SimpleNamespace
 from typing import Any
 
 import paramiko
@@ -18,7 +16,6 @@ from hypervisors.wire.allowance import Allowance
 from hypervisors.wire.ssh import (
     BrokeOff,
     Connection,
-    Files,
     Login,
     SshServer,
     TooMuch,
@@ -28,6 +25,7 @@ from hypervisors.wire.ssh import (
     pouring,
 )
 from hypervisors.wire.ssh.connecting import host_key_seen
+from tests.integration import odd_sshd
 from tests.integration.odd_sshd import OddSshd
 from tests.limits.dripping import BEAT, dripping, serving
 from tests.limits.twin import most, steps, twin
@@ -68,29 +66,30 @@ def test_a_greeting_or_a_packet_of_any_size_is_not_read(begin: bytes, words: str
         host_key_seen("127.0.0.1", port, timeout=5)
 
 
-@twin("SFTP_NAMES")
-def test_a_folder_whose_names_never_end() -> None:
-    taken = count()
+def _string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
 
-    class Client:
-        def listdir_iter(self, path: str, read_aheads: int) -> Iterator[SimpleNamespace]:
-            for number in taken:
-                yield SimpleNamespace(filename=f"{path}{number}", st_mtime=None)
 
-    channel = SimpleNamespace(closed=False, get_transport=lambda: SimpleNamespace(close=lambda: None))
-    files = Files(Client(), channel, 60.0)  # type: ignore[arg-type]
-    with pytest.raises(OSError, match="it lists more than 50000 names"):
-        files.listed(".")
-    assert next(taken) == most("SFTP_NAMES") + 1
+_EVERY = (1 << 32) - 1
+
+
+class _Lying(list[tuple[str, bool]]):
+    def __len__(self) -> int:
+        return _EVERY
+
+
+def test_questions_of_a_log_in_that_are_announced_and_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = paramiko.InteractiveQuery("", "")
+    query.prompts = _Lying()
+    monkeypatch.setattr(odd_sshd._Server, "_question", lambda server: query)
+    sshd = OddSshd(_silent, asks=("Password: ",))
+    with pytest.raises(Unreachable, match="it announces more than it sends"), logged_in(sshd):
+        pass
 
 
 def _packet(payload: bytes) -> bytes:
     padding = 16 - (len(payload) + 5) % 8
     return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
-
-
-def _string(data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + data
 
 
 def _offer(kex: bytes) -> bytes:

@@ -18,9 +18,23 @@ from hypervisors.limits import SSH_GREETING, SSH_PACKET, SSH_WINDOW
 _LARGEST = SSH_PACKET.most
 _LONGEST = SSH_GREETING.most
 _WINDOW = SSH_WINDOW.most
+_SPARE = 100  # fields that are left out at a message's end, as some servers do
 _OF_A_CHANNEL = range(MSG_CHANNEL_WINDOW_ADJUST, MSG_CHANNEL_FAILURE + 1)  # they begin with its number
 
 Handler = Callable[[paramiko.Channel, paramiko.Message], Any]
+
+
+class Ending(paramiko.Message):
+    """Raises SSHException where a count says more than follows: paramiko would make 2^32 empty things of 4 bytes."""
+
+    _beyond = 0
+
+    def get_bytes(self, n: int) -> bytes:
+        piece = self.packet.read(n)
+        self._beyond += len(piece) < n
+        if self._beyond > _SPARE:
+            raise paramiko.SSHException("it announces more than it sends")
+        return piece.ljust(n if n <= _LARGEST else 0, b"\0")  # as paramiko does, up to a size of its own
 
 
 class Packets(Packetizer):
@@ -52,7 +66,9 @@ class Packets(Packetizer):
         kind, message = super().read_message()
         if kind == MSG_CHANNEL_OPEN_SUCCESS:
             self._closed.discard(_number_there(message))
-        return kind, message
+        ending = Ending(message.asbytes())
+        ending.seqno = message.seqno
+        return kind, ending
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         if n > _LARGEST:

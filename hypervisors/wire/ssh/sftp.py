@@ -9,16 +9,20 @@ from itertools import islice
 from pathlib import Path
 
 import paramiko
+from paramiko.sftp import CMD_NAME
 
-from hypervisors.limits import SFTP_NAMES, SSH_TRANSFER
+from hypervisors.limits import SFTP_LISTING, SFTP_NAMES, SSH_PACKET, SSH_TRANSFER
 from hypervisors.wire.allowance import Allowance
 from hypervisors.wire.ssh.breaking import broke_off
 from hypervisors.wire.ssh.execution import ended
+from hypervisors.wire.ssh.packets import Ending
 
 _REQUEST = 30 << 10  # bytes: with its head in one SSH packet of 32 KiB; paramiko's own 32 KiB take two
 _PIECE = 8 * _REQUEST
 _LONGEST = SSH_TRANSFER.most
 _MOST_NAMES = SFTP_NAMES.most
+_LONGEST_LISTING = SFTP_LISTING.most
+_LARGEST_ANSWER = SSH_PACKET.most
 
 
 def opened(transport: paramiko.Transport, quiet: float) -> "Files":
@@ -27,7 +31,31 @@ def opened(transport: paramiko.Transport, quiet: float) -> "Files":
     channel.settimeout(quiet)
     with ended(Allowance(quiet), channel):
         channel.invoke_subsystem("sftp")
-        return Files(paramiko.SFTPClient(channel), channel, quiet)
+        return Files(Client(channel), channel, quiet)
+
+
+class Client(paramiko.SFTPClient):
+    """Raises SFTPError, SSHException for an answer that is too large, or that announces more than it holds."""
+
+    def _read_packet(self) -> tuple[int, bytes]:
+        kind, data = super()._read_packet()  # type: ignore[misc]
+        if kind == CMD_NAME:
+            _read_through(Ending(data))
+        return kind, data
+
+    def _read_all(self, n: int) -> bytes:
+        if n > _LARGEST_ANSWER:
+            raise paramiko.SFTPError(f"it announces an answer of {n} bytes")
+        return bytes(super()._read_all(n))  # type: ignore[misc]
+
+
+def _read_through(names: paramiko.Message) -> None:
+    """As paramiko will, which takes each count as it is: those of the names, and of what each one has."""
+    names.get_int()  # the question's number
+    for _ in range(names.get_int()):
+        names.get_string()
+        names.get_string()
+        paramiko.SFTPAttributes._from_msg(names)  # type: ignore[attr-defined]
 
 
 class Files:
@@ -84,10 +112,13 @@ class Files:
     def listed(self, path: str) -> list[tuple[str, float]]:
         """The names in a folder, and when each was changed (Unix seconds)."""
         with self._within():
-            found = list(islice(self._client.listdir_iter(path, read_aheads=1), _MOST_NAMES + 1))
+            found = [
+                (each.filename, float(each.st_mtime or 0))
+                for each in _of_some_length(path, self._client.listdir_iter(path, read_aheads=1))
+            ]
         if len(found) > _MOST_NAMES:
             raise OSError(errno.EOVERFLOW, f"it lists more than {_MOST_NAMES} names", path)
-        return [(each.filename, float(each.st_mtime or 0)) for each in found]
+        return found
 
     @contextmanager
     def _within(self, allowed: Allowance | None = None) -> Iterator[None]:
@@ -101,3 +132,13 @@ class Files:
             if isinstance(error, OSError) and not self._channel.closed:
                 raise
             raise broke_off(self._channel.get_transport(), error) from error
+
+
+def _of_some_length(path: str, listed: Iterator[paramiko.SFTPAttributes]) -> Iterator[paramiko.SFTPAttributes]:
+    """One name more than there may be, and no more than there may be of all. Raises OSError."""
+    length = 0
+    for each in islice(listed, _MOST_NAMES + 1):
+        length += len(each.filename)
+        if length > _LONGEST_LISTING:
+            raise OSError(errno.EOVERFLOW, f"it lists names of more than {_LONGEST_LISTING >> 20} MiB", path)
+        yield each
