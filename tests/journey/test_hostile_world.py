@@ -30,6 +30,13 @@ BYSTANDER = "bystander"
 kinds = pytest.mark.parametrize("kind", hostile.KINDS)
 
 
+def half(first: int) -> pytest.MarkDecorator:
+    """Every second kind from there; the others in `make long` alone. Two tests have one half each."""
+    marks = [() if number % 2 == first else pytest.mark.long for number in range(len(hostile.KINDS))]
+    each = zip(hostile.KINDS, marks, strict=True)
+    return pytest.mark.parametrize("kind", [pytest.param(kind, marks=mark) for kind, mark in each])
+
+
 def in_words(told: Told) -> Told:
     """Ended as the table of exit codes says, with a hint where it failed, and nothing that steers the terminal."""
     said = told.out + told.err
@@ -149,7 +156,7 @@ def test_a_migration_into_a_hostile_image(
         assert live(story) == (["new"] if told.status == DONE else ["old"])
 
 
-@kinds
+@half(0)
 def test_an_old_gateway_that_turns_hostile_under_way(
     tell: Tell, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +171,7 @@ def test_an_old_gateway_that_turns_hostile_under_way(
         assert len(live(story)) == 1
 
 
-@kinds
+@half(1)
 def test_a_new_gateway_that_turns_hostile_after_the_commit(
     tell: Tell, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

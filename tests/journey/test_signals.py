@@ -20,6 +20,12 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 PATIENCE = 300.0  # seconds on a busy machine; what is tested takes no second
 
 
+def above_all(here: signal.Signals) -> pytest.MarkDecorator:
+    """One signal; the other two in `make long` alone. Each of the three is the one of another test."""
+    each = [pytest.param(one, marks=() if one is here else pytest.mark.long, id=one.name) for one in SIGNALS]
+    return pytest.mark.parametrize("number", each)
+
+
 def until(seen: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not seen():
@@ -95,7 +101,7 @@ def migrating(story: Story) -> tuple[str, ...]:
     return "migrate", story.lab.old_name, str(story.lab.image), "--yes"
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@above_all(signal.SIGINT)
 def test_while_preparing_the_second_one_ends_what_hangs(
     story: Story, undisturbed: Worlds, number: signal.Signals
 ) -> None:
@@ -113,7 +119,7 @@ def test_while_preparing_the_second_one_ends_what_hangs(
     assert_same(story.world(), undisturbed.migrated)
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@above_all(signal.SIGTERM)
 def test_in_a_live_phase_the_second_one_begins_the_way_back(
     story: Story, undisturbed: Worlds, number: signal.Signals
 ) -> None:
@@ -128,7 +134,7 @@ def test_in_a_live_phase_the_second_one_begins_the_way_back(
     assert_same(story.world(), undisturbed.migrated)
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@above_all(signal.SIGHUP)
 def test_on_the_way_back_one_more_says_what_is_left_and_the_next_leaves_it(
     story: Story, undisturbed: Worlds, number: signal.Signals
 ) -> None:

@@ -67,7 +67,12 @@ _FAILS = {"postinst": "#!/bin/sh\nexit 1\n"}
 
 @pytest.mark.parametrize(
     ("package", "script"),
-    [("djigzo", "preinst"), ("djigzo", "postinst"), ("djigzo-web", "preinst"), ("djigzo-web", "postinst")],
+    [
+        ("djigzo", "preinst"),
+        pytest.param("djigzo", "postinst", marks=pytest.mark.long),
+        pytest.param("djigzo-web", "preinst", marks=pytest.mark.long),
+        ("djigzo-web", "postinst"),
+    ],
 )
 def test_a_script_that_fails_goes_back_by_itself(tale: Tale, tmp_path: Path, package: str, script: str) -> None:
     before = tale.world()
@@ -123,7 +128,16 @@ def test_killed_at_each_record_it_is_resumed(tale: Tale, when: str) -> None:
     assert json.loads(tale("status", tale.run_id, "--json").out.splitlines()[0])["status"] == "updated"
 
 
-@pytest.mark.parametrize("step", ["keep", "close-intake", "stop", "install", "start", "open"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "close-intake",
+        "install",
+        "start",
+        "open",
+        *(pytest.param(step, marks=pytest.mark.long) for step in ("keep", "stop")),
+    ],
+)
 def test_killed_in_a_step_it_is_rolled_back(tale: Tale, step: str) -> None:
     before = tale.world()
     assert tale.update(stop=("SIGKILL", "before", ("done", step))).status == KILLED

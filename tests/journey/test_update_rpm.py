@@ -52,8 +52,8 @@ def test_an_edited_host_is_updated_and_goes_back_when_it_is_asked_for(
     ("package", "script", "text", "said"),
     [
         ("djigzo", "preinst", "exit 1", "djigzo"),
-        ("djigzo", "postinst", "exit 1", "djigzo"),
-        ("djigzo-web", "preinst", "exit 1", "djigzo-web"),
+        pytest.param("djigzo", "postinst", "exit 1", "djigzo", marks=pytest.mark.long),
+        pytest.param("djigzo-web", "preinst", "exit 1", "djigzo-web", marks=pytest.mark.long),
         ("djigzo-web", "postinst", "exit 1", "djigzo-web"),
         ("djigzo-web", "postinst", "kill -9 $PPID", "`transaction` was killed there (SIGKILL)"),
     ],
@@ -85,7 +85,9 @@ def test_a_transaction_whose_end_nobody_saw_is_done_again(tale: Tale, tmp_path: 
     assert not (tale.host.root / "var/lib/vmmigrate/rpm-transaction").exists()
 
 
-@pytest.mark.parametrize("step", ["copy", "install", "open"])
+@pytest.mark.parametrize(
+    "step", ["install", *(pytest.param(step, marks=pytest.mark.long) for step in ("copy", "open"))]
+)
 def test_killed_in_a_step_it_is_resumed_and_rolled_back(tale: Tale, step: str) -> None:
     before = tale.world()
     assert tale.update(stop=("SIGKILL", "before", ("done", step))).status == KILLED
