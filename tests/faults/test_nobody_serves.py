@@ -8,6 +8,7 @@ from tests.faults.test_damaged_folder import PLUGS_OLD_IN
 from tests.faults.test_found import INTAKE_CLOSED
 from tests.faults.test_silence import in_a_copy, serving
 from vmmigrate.errors import Guarded, NeedsAttention
+from vmmigrate.steps.intake import BY_HAND
 
 BETWEEN = (("before hypervisor set_nic mailgw-", ("kill", 0.5)),)  # the old one is unplugged, the new one is not in
 
@@ -68,3 +69,16 @@ def test_a_rollback_while_the_old_vm_is_off_says_so_by_its_exit() -> None:
     assert isinstance(ended.error, NeedsAttention), ended.text
     assert ended.reported == "rolled-back"
     assert f"start {model.moves.old}" in ended.text
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_an_older_copy_says_how_an_intake_is_opened_that_the_original_has_closed() -> None:
+    model = Model()
+    assert model.command(Leg("prepare")).error is None
+    model.moves.make("keep-folder", 0.5)
+    assert model.command(Leg("cutover", during=((INTAKE_CLOSED, ("kill", 0.5)),))).killed
+    model.moves.make("older-folder", 0.5)
+    ended = model.desk.command("rollback")
+    assert isinstance(ended.error, NeedsAttention), ended.text
+    assert f"on the screen of mailgw, as root: {BY_HAND}" in ended.text

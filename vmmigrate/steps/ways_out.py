@@ -47,7 +47,15 @@ def way_out(seen: Seen) -> str:
         commands = [f"{first}; then {commands[0]}", *commands[1:]] if _is_touched(seen) else [first]
     if serving is seen.old and serving in seen.live and not commands and _was_closed(seen):
         return f"{_command(seen, 'rollback')}; or {_on_its_screen(serving, intake.BY_HAND)}"
-    return " or ".join(commands) or f"look at {seen.run.plan.old.name} by hand"
+    return " or ".join(commands) or _look_there(seen)
+
+
+def _look_there(seen: Seen) -> str:
+    """Nothing that this journal knows of is in the way; it may be an older copy, of a run that closed the intake."""
+    look = f"look at {seen.run.plan.old.name} by hand"
+    if seen.old is None or seen.old not in seen.live:
+        return look
+    return f"{look}; if a newer copy of this run's folder closed its intake, {_on_its_screen(seen.old, intake.BY_HAND)}"
 
 
 def _no_command_does(seen: Seen, holder: Holder) -> Iterator[str]:
