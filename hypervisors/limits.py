@@ -176,6 +176,9 @@ SSH_OUTPUT = Limit(
 SFTP_NAMES = Limit(
     "the names in a folder of a Hyper-V host", "a hypervisor", 50_000, "things", "a home folder has some dozen"
 )
+WORDS = Limit(
+    "the characters of what a machine says, in one message", "a hypervisor", 4_000, "things", "the rest is left out"
+)
 SFTP_LISTING = Limit(
     "the names in a folder of a Hyper-V host, all of them",
     "a hypervisor",

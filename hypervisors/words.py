@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 
 from hypervisors.errors import printable
+from hypervisors.limits import WORDS
 from hypervisors.secrets import redacted
+
+_LONGEST = WORDS.most
 
 
 def in_one_line(text: str) -> str:
-    """The lines that say something, joined; '(no words)' where none does."""
+    """The lines that say something, joined, as far as a message may go; '(no words)' where none does."""
     lines = [printable(line).strip() for line in redacted(text).splitlines()]
-    return " · ".join(line for line in lines if line) or "(no words)"
+    said = " · ".join(line for line in lines if line) or "(no words)"
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def recordable(text: str) -> str:

@@ -9,6 +9,7 @@ from hypervisors.hyperv import notes
 from hypervisors.tag import Tag
 from hypervisors.types import NOWHERE, Address, Disk, Holder, Inventory, Network, Nic, PowerState, Store, VmRef
 from hypervisors.wire.dialling import leads_to_one_machine
+from hypervisors.words import in_one_line
 
 T = TypeVar("T")
 Facts = Mapping[str, Any]
@@ -22,7 +23,8 @@ def of(facts: Facts, name: str, kind: type[T]) -> T:
     value = facts.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise HypervisorError(
-            f"the Hyper-V host answered {name} = {value!r}, not {kind.__name__}", hint="is it PowerShell that answers?"
+            f"the Hyper-V host answered {name} = {in_one_line(repr(value))}, not {kind.__name__}",
+            hint="is it PowerShell that answers?",
         )
     return value
 
@@ -64,7 +66,8 @@ def mac_of(facts: Facts) -> str:
     """Lower case, colons; a dynamic one before its first start has zeros alone."""
     text = of(facts, "mac", str)
     if not _MAC.fullmatch(text):
-        raise HypervisorError(f"the Hyper-V host answered {text!r} as a MAC", hint="is it PowerShell that answers?")
+        said = in_one_line(repr(text))
+        raise HypervisorError(f"the Hyper-V host answered {said} as a MAC", hint="is it PowerShell that answers?")
     return ":".join(text[at : at + 2] for at in range(0, 12, 2)).lower()
 
 

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ def carry_out(
 
     os.umask(0o077)
     logging.getLogger().addHandler(logging.NullHandler())  # else libraries print past our one door
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those to developers, of a page that looks like a file's name
     _without_core_dumps()
     session, code, ended_by = Session(json=json, run_id=run_id, config=config), 0, None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
