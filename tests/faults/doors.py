@@ -41,7 +41,7 @@ from vmmigrate.appliance.ssh import session, shell
 from vmmigrate.appliance.tls import as_shown, bundle, chains, handshake, keys, pkcs12
 from vmmigrate.run import journal, record, recorded, sealed, stage, status
 from vmmigrate.run.fold import fold
-from vmmigrate.steps import carry, export, guards
+from vmmigrate.steps import carry_back, export, guards
 
 
 class Doors:
@@ -61,7 +61,7 @@ class Doors:
         consoles.open_console = self.open_console  # type: ignore[assignment]
         for module in (asking, entering, session, shell):
             module.secrets = SameMark  # type: ignore[attr-defined, assignment]
-        export.Piped = carry.Piped = Piped  # type: ignore[misc, assignment]
+        export.Piped = carry_back.Piped = Piped  # type: ignore[misc, assignment]
         for module in (guards, as_shown):
             module.ThreadPoolExecutor = AtOnce  # type: ignore[misc, assignment]
         sealed.Sealed.decrypted = decrypted  # type: ignore[assignment, method-assign]

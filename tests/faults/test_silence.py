@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from hypervisors import HypervisorError
+from hypervisors import HypervisorError, Unreachable
 from tests.faults.desk import Ended
 from tests.faults.model import Model
 from tests.faults.play import in_copy
 from tests.faults.process import Killed
 from vmmigrate.errors import NeedsAttention, RolledBack
 from vmmigrate.events import RunEnded
-from vmmigrate.steps import intake, links, open, switch  # noqa: A004 -- the step's own name
+from vmmigrate.steps import intake, links, open, switch, verify  # noqa: A004 -- the step's own name
 
 
 def in_a_copy(test: Callable[..., None]) -> Callable[..., None]:
@@ -92,6 +92,24 @@ def test_one_answer_that_the_hypervisor_owes_takes_no_switch_back(monkeypatch: p
     ended = model.desk.command("migrate")
     assert (ended.error, ended.reported, undone(ended)) == (None, "migrated", [])
     assert asked[0] > 2
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_one_greeting_that_comes_too_late_takes_no_switch_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that has just been switched may be busy, and going back costs as long without mail again."""
+    model, real, asked = Model(), verify.mail.banner, [0]
+
+    def banner(*args: Any, **named: Any) -> str:
+        asked[0] += bool(model.moves.new) and model.world.plugged(model.moves.new)
+        if asked[0] == 1:
+            raise Unreachable("no greeting in time", hint="wait")
+        return real(*args, **named)
+
+    monkeypatch.setattr(verify.mail, "banner", banner)
+    ended = model.desk.command("migrate")
+    assert asked[0] > 1
+    assert (ended.error, ended.reported, undone(ended)) == (None, "migrated", [])
 
 
 @in_a_copy
