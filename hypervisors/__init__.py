@@ -61,7 +61,7 @@ from hypervisors.types import (
 from hypervisors.waiting import REAL_TIME, Clock, NotYet, Pace, Wait, let_settle, once_reachable, patient, wait_for
 from hypervisors.wire.dialling import Dial, dial_straight
 from hypervisors.wire.tls import fetch_leaf
-from hypervisors.words import Words, in_one_line, recordable
+from hypervisors.words import Words, end_in_one_line, in_one_line, recordable
 
 __all__ = [
     "LIMITS",
@@ -138,6 +138,7 @@ __all__ = [
     "declared_text",
     "dial_straight",
     "encoding_of",
+    "end_in_one_line",
     "fetch_leaf",
     "fingerprint_of",
     "identify_image",

@@ -11,9 +11,19 @@ _LONGEST = WORDS.most
 
 def in_one_line(text: str) -> str:
     """The lines that say something, joined, as far as a message may go; '(no words)' where none does."""
-    lines = [printable(line).strip() for line in redacted(text).splitlines()]
-    said = " · ".join(line for line in lines if line) or "(no words)"
+    said = _joined(text)
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+def end_in_one_line(text: str, most: int) -> str:
+    """The same of the last so many characters: most programs say why they failed at their end."""
+    said = _joined(text)
+    return said if len(said) <= most else f"…{said[-most:]}"
+
+
+def _joined(text: str) -> str:
+    lines = [printable(line).strip() for line in redacted(text).splitlines()]
+    return " · ".join(line for line in lines if line) or "(no words)"
 
 
 def recordable(text: str) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import dropwhile
 
-from hypervisors import in_one_line
+from hypervisors import end_in_one_line
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.errors import CommandFailed
 from vmmigrate.limits.seconds import TRANSACTION, TRANSACTION_BESIDE
@@ -25,7 +25,7 @@ def patiently(
     bounded = ("timeout", "--signal=KILL", str(PATIENCE), *argv)
     began = clock()
     done = shell.run(bounded, user="root", check=False, timeout=PATIENCE + TRANSACTION_BESIDE.most)
-    words = in_one_line(done.stderr or done.stdout)[-_SHOWN:]
+    words = end_in_one_line(done.stderr or done.stdout, _SHOWN)
     if done.status == _KILLED and clock() - began >= PATIENCE:
         raise CommandFailed(
             f"on {shell.host}: {named(argv)} did not end within {PATIENCE // 60} minutes and was ended there: {words}",

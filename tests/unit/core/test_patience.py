@@ -29,6 +29,13 @@ def test_what_the_kernel_killed_did_not_run_out_of_time(check: bool) -> None:
     assert "journalctl -k" in raised.value.hint
 
 
+def test_of_much_that_it_says_the_end_is_shown() -> None:
+    """dpkg says a line for each package before it says why it failed."""
+    script = "seq 9999 >&2; echo 'no space left on device' >&2; exit 2"
+    with pytest.raises(CommandFailed, match=r"ended with status 2: ….* 9999 · no space left on device$"):
+        patiently(Here(), ("sh", "-c", script))  # type: ignore[arg-type]
+
+
 def test_what_ignores_its_end_ends_with_what_it_was_started_by(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package's script, when dpkg has ended: its output is at its end too, so nothing of it is left."""
     monkeypatch.setattr(patience, "PATIENCE", 1)

@@ -2,7 +2,7 @@
 
 import re
 
-from hypervisors import LoginRefused, Secret, in_one_line
+from hypervisors import LoginRefused, Secret, end_in_one_line
 from hypervisors.wire.ssh import Answers, Connection, Questions, TooMuch, Unanswerable, Unfinished
 from vmmigrate.limits.seconds import GUEST_FILES
 
@@ -41,6 +41,6 @@ def change(connection: Connection, where: str, user: str, current: Secret, new: 
 
 def _refused(where: str, user: str, words: str) -> LoginRefused:
     return LoginRefused(
-        f"the expired password of {user!r} on {where} could not be changed: {in_one_line(words)[-_SHOWN:]}",
+        f"the expired password of {user!r} on {where} could not be changed: {end_in_one_line(words, _SHOWN)}",
         hint="is new.ssh.new_password long and different enough for that system's rules? it was tried once",
     )
