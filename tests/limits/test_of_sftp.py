@@ -78,9 +78,10 @@ def test_a_listing_that_announces_more_than_it_sends(answer: bytes, words: str) 
         Files(sftp.Client(channel), channel, 60.0).listed(".")
 
 
+@pytest.mark.parametrize("letter", [b"x", "é".encode()], ids=["of one byte", "of two"])
 @twin("SFTP_LISTING")
-def test_a_folder_of_long_names() -> None:
-    each = (most("SSH_PACKET") >> 1) * b"x"
+def test_a_folder_of_long_names(letter: bytes) -> None:
+    each = (most("SSH_PACKET") >> 1) // len(letter) * letter
     channel: Any = _Answers(_HANDLE, *(_names(2 + at, 1, each) for at in range(200)))
     with pytest.raises(OSError, match="it lists names of more than 16 MiB"):
         Files(sftp.Client(channel), channel, 60.0).listed(".")

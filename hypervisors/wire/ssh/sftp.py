@@ -138,7 +138,7 @@ def _of_some_length(path: str, listed: Iterator[paramiko.SFTPAttributes]) -> Ite
     """One name more than there may be, and no more than there may be of all. Raises OSError."""
     length = 0
     for each in islice(listed, _MOST_NAMES + 1):
-        length += len(each.filename)
+        length += len(each.filename.encode())
         if length > _LONGEST_LISTING:
             raise OSError(errno.EOVERFLOW, f"it lists names of more than {_LONGEST_LISTING >> 20} MiB", path)
         yield each
