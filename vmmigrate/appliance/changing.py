@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from hypervisors import in_one_line
 from vmmigrate.appliance.several import commands_of, ends_of
@@ -122,8 +122,15 @@ def _behind(before: int) -> Callable[[list[str]], bool]:
     return lambda words: len(words) > before and _only_reads(words[before:])
 
 
+def _sudo(words: list[str]) -> bool:
+    """What it runs; nothing where its rules are asked alone (-l)."""
+    options = list(takewhile(lambda word: word in ("-k", "-n", "-l", "--"), words))
+    return "-l" in options or _behind(len(options))(words)
+
+
 _JUDGES: dict[str, Callable[[list[str]], bool]] = {
     "sh": _script,
+    "sudo": _sudo,
     "psql": _query,
     "/sbin/runuser": lambda words: words[:1] == ["-u"] and words[2:3] == ["--"] and _behind(3)(words),
     "timeout": lambda words: words[:1] == ["-k"] and _behind(3)(words),

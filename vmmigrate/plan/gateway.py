@@ -13,7 +13,7 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net import firewall as filtering
 from vmmigrate.appliance.net import network as networking
 from vmmigrate.appliance.net.guest import GuestNetwork
-from vmmigrate.appliance.permitted import questions, unreadable
+from vmmigrate.appliance.permitted import UNLISTED, questions, unreadable
 from vmmigrate.appliance.port import Console, Shell
 from vmmigrate.appliance.queues import carrying
 from vmmigrate.appliance.ssh.sudoers import rule
@@ -148,7 +148,7 @@ def plainly(look: Look) -> LookingShell:
     """What needs no sudo, in one command."""
     plain = LookingShell(_shell(look))
     keys = hostkeys.QUESTIONS if look.settings.carry.host_keys == KEEP else ()
-    plain.ahead(programs.question("nft"), authorized.ACCOUNTS, *hostkeys.PUBLIC, *questions(*keys))
+    plain.ahead(programs.question("nft"), authorized.ACCOUNTS, *hostkeys.PUBLIC, *questions(UNLISTED, *keys))
     return plain
 
 

@@ -25,6 +25,9 @@ from vmmigrate.appliance.several import Line
         "find . -type f -printf x",
         "iptables -w -S",
         "dpkg --audit",
+        "sudo -k -n true",
+        "sudo -k -n -l -- rm x",
+        "sudo -k -n -- cat x",
     ],
 )
 def test_these_only_read(line: str) -> None:
@@ -50,6 +53,9 @@ def test_these_only_read(line: str) -> None:
         "nothing-we-know",
         "psql -c DELETE",
         "dpkg -i x.deb",
+        "sudo -k -n -- rm x",
+        "sudo -k -n",
+        "sudo -u sa cat x",
     ],
 )
 def test_these_change(line: str) -> None:
