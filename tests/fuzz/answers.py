@@ -48,7 +48,7 @@ from vmmigrate.updating.look import look_at
 from vmmigrate.updating.packages import Package
 from vmmigrate.updating.patience import PATIENCE
 from vmmigrate.updating.planning import UpdatePlan, update_from_json, update_to_json
-from vmmigrate.updating.repositories import Dnf
+from vmmigrate.updating.repositories import Dnf, Zypper
 from vmmigrate.updating.rpms import Rpm
 
 _MARK = "vmmigrate-0123456789abcdef"
@@ -141,7 +141,7 @@ _SMALL = {
 
 def _host(shell: Shell) -> None:
     """What is asked while an update acts."""
-    for tool in (Dpkg(), Rpm(Dnf())):
+    for tool in (Dpkg(), Rpm(Dnf()), Rpm(Zypper())):
         tools.differing(tool, shell, {"djigzo": "5.5.3", "djigzo-web": ""})
         with suppress(tools.Busy):
             tool.complete(shell)

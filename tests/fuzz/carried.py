@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -15,8 +16,8 @@ from vmmigrate.appliance.looking import LookingShell
 from vmmigrate.appliance.net.iptables import Iptables
 from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.appliance.queues import outcomes
-from vmmigrate.updating import debs, logs, signatures
-from vmmigrate.updating import repositories as rpms
+from vmmigrate.errors import ApplianceError
+from vmmigrate.updating import debs, logs, repositories, signatures
 from vmmigrate.updating.running import Ran
 
 _PASSWD = """root:x:0:0:root:/root:/bin/bash
@@ -79,8 +80,9 @@ def _coming(data: bytes) -> object:
     """What apt, dnf and zypper say that they would install; limits of a log."""
     said, rates = (text(each) for each in sections(data, 2))
     shell = _Says(said)
-    found = [rpms._resolved([(word, rpms._ROW.findall(rows)) for word, rows in rpms._HEADING.findall(said)])]
-    found += [rpms._resolved(list(rpms._by_heading(said))), debs.Dpkg().coming(shell, ("/x.deb",))]
+    found = [debs.Dpkg().coming(shell, ("/x.deb",)), repositories.Dnf().coming(shell, ("/x.rpm",))]
+    with suppress(ApplianceError):  # not all is in its cache
+        found.append(repositories.Zypper().coming(shell, ("/x.rpm",)))
     return found, logs.now(said, rates), logs.errors_since(shell, ("x",), 1)
 
 
@@ -95,7 +97,10 @@ class _Says(ScriptedShell):
 
 _APT = b"Inst libfoo [1.0] (1.1 Debian:12 [amd64])\nInst djigzo (5.5 x [all])\n"
 _DNF = b"Installing:\n djigzo  noarch  5.5  @commandline  1 k\nUpgrading:\n x  noarch 1 r 1 k\n\n"
-_ZYPPER = b'<to-install>\n<solvable type="package" name="a"/>\n</to-install><to-upgrade></to-upgrade>'
+_ZYPPER = (
+    b'<install-summary download-size="0"><to-install>\n<solvable type="package" name="a"/>\n</to-install>'
+    b"<to-upgrade></to-upgrade>"
+)
 _RATES = b'$imjournalRatelimitBurst 9\nmodule(load="imjournal" Ratelimit.Burst="9")\n'
 
 

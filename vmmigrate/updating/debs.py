@@ -92,7 +92,7 @@ def _run(shell: Shell, *words: str) -> None:
 
 
 def _apt(shell: Shell, *words: str) -> str:
-    return tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT)
+    return tools.run(shell, (*_ENVIRONMENT, *words), busy=_is_locked, shown=words, hint=_HINT).stdout
 
 
 def _is_locked(said: str) -> bool:

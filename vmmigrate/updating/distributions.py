@@ -26,8 +26,14 @@ def distribution_of(os_release: str) -> Distribution:
 
 
 def named(name: str) -> Distribution:
-    """As a plan names it."""
-    return next(known for known in DISTRIBUTIONS if known.name == name)
+    """As a plan names it. Raises ApplianceError."""
+    for known in DISTRIBUTIONS:
+        if known.name == name:
+            return known
+    raise ApplianceError(
+        f"the plan is for a family of distributions that this version does not know: {name}",
+        hint="use the version of vmmigrate that made the plan",
+    )
 
 
 def _stem(word: str) -> str:

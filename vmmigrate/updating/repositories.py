@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
-from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.port import Result, Shell
+from vmmigrate.errors import ApplianceError
 from vmmigrate.updating import tools
 from vmmigrate.updating.tools import Coming
 
@@ -15,6 +16,7 @@ _DNF = ("dnf", "--assumeyes", "--setopt=install_weak_deps=False", "--setopt=loca
 _ZYPPER, _ALONE = ("zypper", "--non-interactive"), ("--no-recommends", "--allow-unsigned-rpm")
 _SKIPPED = 106  # of zypper: all is done, but a repository could not be read, and was left out
 _LEFT_OUT = re.compile(r"Skipping repository '([^'\n]{1,200})'")
+_TO_DOWNLOAD = re.compile(r'<install-summary download-size="([1-9][0-9]{0,18})"')
 # dnf's table of a transaction: a heading, then a line for each package that begins with one space. zypper's is XML.
 _HEADING = re.compile(r"^(Installing|Upgrading)[^:\n]*:\n((?: .*\n)*)", re.MULTILINE)
 _ROW = re.compile(r"^ (\S+)", re.MULTILINE)
@@ -40,7 +42,7 @@ class Dnf:
 
     def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
         """It goes as far as its cache has all."""
-        said = _run(shell, (*_DNF, "--cacheonly", "--downloadonly", "install", *paths))
+        said = _run(shell, (*_DNF, "--cacheonly", "--downloadonly", "install", *paths)).stdout
         return _resolved([(word, _ROW.findall(rows)) for word, rows in _HEADING.findall(said)])
 
 
@@ -50,21 +52,29 @@ class Zypper:
     def fetch(self, shell: Shell, paths: Sequence[str]) -> str:
         """It says on either stream what it has left out."""
         words = (*_ZYPPER, "install", "--download-only", *_ALONE, *paths)
-        said = _run(shell, words, ("sh", "-c", 'exec "$@" 2>&1', "zypper"), fine=(_SKIPPED,))
-        left_out = ", ".join(dict.fromkeys(_LEFT_OUT.findall(said)))
-        return f"zypper could not read the repository {left_out}, and went on without it" if left_out else ""
+        done = _run(shell, words, ("sh", "-c", 'exec "$@" 2>&1', "zypper"), fine=(_SKIPPED,))
+        left_out = ", ".join(dict.fromkeys(_LEFT_OUT.findall(done.stdout)))
+        if left_out:
+            return f"zypper could not read the repository {left_out}, and went on without it"
+        unnamed = "zypper could not read a repository (which one it does not say), and went on without it"
+        return unnamed if done.status == _SKIPPED else ""
 
     def coming(self, shell: Shell, paths: Sequence[str]) -> Coming:
-        """Whether its cache has all is not asked."""
+        """What its cache lacks it would still have to download: only how much that is does it say."""
         words = (*_ZYPPER, "--no-refresh", "--xmlout", "install", "--dry-run", *_ALONE, *paths)
-        return _resolved(list(_by_heading(_run(shell, words, fine=(_SKIPPED,)))))
+        said = _run(shell, words, fine=(_SKIPPED,)).stdout
+        if left := _TO_DOWNLOAD.search(said):
+            raise ApplianceError(
+                f"on {shell.host}: not all is in zypper's cache: {left[1]} bytes are not", hint="fetch them again"
+            )
+        return _resolved(list(_by_heading(said)))
 
 
 def is_locked(said: str) -> bool:
     return "transaction lock" in said
 
 
-def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...] = (), fine: Collection[int] = ()) -> str:
+def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...] = (), fine: Collection[int] = ()) -> Result:
     return tools.run(shell, (*_ENGLISH, *before, *argv), busy=is_locked, shown=argv, hint=HINT, fine=fine)
 
 

@@ -113,5 +113,5 @@ def _status(name: str, versions: Sequence[str], begun: Sequence[str]) -> str:
     return "begun" if name in begun else WHOLE
 
 
-def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...]) -> str:
-    return tools.run(shell, (*before, *argv), busy=is_locked, shown=argv, hint=HINT)
+def _run(shell: Shell, argv: tuple[str, ...], before: tuple[str, ...]) -> None:
+    tools.run(shell, (*before, *argv), busy=is_locked, shown=argv, hint=HINT)

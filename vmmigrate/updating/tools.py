@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vmmigrate.appliance.port import Shell
+from vmmigrate.appliance.port import Result, Shell
 from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.updating.patience import patiently
 
@@ -104,14 +104,14 @@ def run(
     shown: Sequence[str],
     hint: str,
     fine: Collection[int] = (),
-) -> str:
-    """What it prints. Raises Busy where `busy` finds in its words that another program is at work; CommandFailed.
+) -> Result:
+    """How it ended. Raises Busy where `busy` finds in its words that another program is at work; CommandFailed.
 
     `shown`: the command as a person reads it; `fine`: statuses with which it has done its work, beside 0.
     """
     done = patiently(shell, argv, check=False)
     if done.status in (0, *fine):
-        return done.stdout
+        return done
     words = " ".join((done.stderr or done.stdout).split())
     if busy(words):
         raise Busy(f"on {shell.host} another program works on the packages", hint="see it there: lslocks")

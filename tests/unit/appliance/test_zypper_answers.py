@@ -13,7 +13,7 @@ import pytest
 from scripted_shell import ScriptedShell
 
 from vmmigrate.appliance.port import Result
-from vmmigrate.errors import CommandFailed
+from vmmigrate.errors import ApplianceError, CommandFailed
 from vmmigrate.steps.update.host import tool_of
 from vmmigrate.updating import rpms
 from vmmigrate.updating.families.suse import SUSE
@@ -64,18 +64,19 @@ DNF = "/usr/bin/dnf"  # may be installed on SUSE too
 
 
 class Suse(ScriptedShell):
-    """`status`: of what zypper has done."""
+    """`status`: of what zypper has done; `left_out`: what it says of a repository then; `download`: bytes to come."""
 
-    def __init__(self, status: int = 0) -> None:
+    def __init__(self, status: int = 0, left_out: str = SKIPPED, download: int = 0) -> None:
         super().__init__()
-        self.status = status
+        self.status, self.left_out = status, left_out
+        self.upgrade = UPGRADE.replace('download-size="0"', f'download-size="{download}"')
 
     def run(self, argv: Sequence[str], *, user: str | None = None, check: bool = True, timeout: float = 60.0) -> Result:
         line = shlex.join(argv)
         if line.endswith(ASKED):
-            return Result(self.status, UPGRADE, "")
+            return Result(self.status, self.upgrade, "")
         if f"zypper --non-interactive install --download-only --no-recommends --allow-unsigned-rpm {PATH}" in line:
-            return Result(self.status, SKIPPED if self.status == 106 else "", "")
+            return Result(self.status, self.left_out if self.status == 106 else "", "")
         return Result(0 if DNF in line else 1, "", "")
 
 
@@ -90,10 +91,17 @@ def test_what_comes_and_what_of_it_is_new() -> None:
     assert suse().coming(Suse(), [PATH]) == Coming(("djigzo", "another"), ("another",))
 
 
+def test_what_its_cache_lacks_is_seen_before_anything_stops() -> None:
+    """A run that was begun by dnf on such a host is resumed: its packages are in dnf's cache alone."""
+    with pytest.raises(ApplianceError, match="not all is in zypper's cache: 1894 bytes are not"):
+        suse().coming(Suse(download=1894), [PATH])
+
+
 def test_a_repository_that_cannot_be_read_is_named_and_no_failure() -> None:
     """Status 106: zypper has done what was asked, without it. Seen with a repository at a port that nobody has."""
     assert suse().fetch(Suse(106), [PATH]) == "zypper could not read the repository gone, and went on without it"
     assert suse().coming(Suse(106), [PATH]).new == ("another",)
+    assert suse().fetch(Suse(106, "other words"), [PATH]).startswith("zypper could not read a repository (which one")
     assert suse().fetch(Suse(0), [PATH]) == ""
     with pytest.raises(CommandFailed):
         suse().fetch(Suse(104), [PATH])
@@ -123,3 +131,8 @@ def test_a_transaction_that_went_well_is_told_from_one_that_did_not(
     argv = ("sh", "-c", rpms._TRANSACTION, "transaction", str(mark), "another", "zypper", "install", "another")
     assert subprocess.run(argv, env=environ, capture_output=True, check=False).returncode == ends
     assert mark.exists() == (ends != 0)
+
+
+def test_a_plan_of_a_family_that_this_version_does_not_know_is_refused_in_words() -> None:
+    with pytest.raises(ApplianceError, match="this version does not know: Slackware"):
+        tool_of(UpdatePlan("gw", "Slackware", "4.6.2", "5.5.3", ("stop",), (), (), format="rpm"))
