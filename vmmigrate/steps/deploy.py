@@ -100,7 +100,7 @@ def _learnt(run: Run, vm: VmRef) -> NewVm:
     staging = next((nic.mac for nic in nics if nic.mac != live), None)
     if staging is None:
         raise NeedsAttention(
-            f"{vm.name} has no NIC on staging: somebody removed it right after the VM was made",
+            f"{vm.name} has no NIC on staging any more, though it was made with one",
             hint=f"find out who changes this VM; to begin again: vmmigrate rollback {run.run_id}",
         )
     return NewVm(vm, live, staging)

@@ -66,8 +66,9 @@ def _takes_the_links(plan: Plan, state: RunState) -> Iterator[str]:
         yield f"mail that {plan.new_name} still has stays in it, undelivered"
         if plan.same_lan:
             yield (
-                f"{plan.new_name} stays plugged in at {plan.same_lan} on the live network, not isolated: no way leads"
-                f" from there but to this workstation; to unplug it: {_second_link(plan, state)}"
+                f"{plan.new_name} stays plugged in at {plan.same_lan} on the live network: its firewall is open to this"
+                " network, but it answers only this workstation (and the router); to unplug it:"
+                f" {_second_link(plan, state)}"
             )
 
 
