@@ -53,7 +53,8 @@ def test_an_old_vm_that_somebody_unplugged_in_the_switch_is_said_at_once_and_how
     ended = model.command(Leg("migrate", during=((INTAKE_CLOSED, ("unplug-old", 0.5)),)))
     assert isinstance(ended.error, NeedsAttention), ended.text
     assert model.world.time.now - began < 100  # 60 until a cut connection is noticed; more attempts take twice that
-    assert f"if mailgw is unplugged: virsh -c memory:/// {PLUGS_OLD_IN.format(old=model.moves.old)}" in ended.text
+    plugs_in = f"virsh -c memory:/// {PLUGS_OLD_IN.format(old=model.moves.old)}"
+    assert f"if mailgw is unplugged, and no other machine is live: {plugs_in}" in ended.text
     model.moves.make("plug-old", 0.5)
     assert model.desk.command("rollback").error is None
     assert serving(model) == ["mailgw"]
@@ -82,3 +83,31 @@ def test_an_older_copy_says_how_an_intake_is_opened_that_the_original_has_closed
     ended = model.desk.command("rollback")
     assert isinstance(ended.error, NeedsAttention), ended.text
     assert f"on the screen of mailgw, as root: {BY_HAND}" in ended.text
+
+
+LIVE_BUT_NOT_NOTED = (("after hypervisor set_nic mailgw-", ("kill", 0.5)),)
+
+
+@in_a_copy
+def test_an_older_copy_plugs_no_old_vm_in_beside_a_new_one_that_is_live() -> None:
+    model = Model()
+    assert model.command(Leg("prepare")).error is None
+    model.moves.make("keep-folder", 0.5)
+    assert model.command(Leg("cutover", during=LIVE_BUT_NOT_NOTED)).killed
+    assert model.world.plugged(model.moves.new)
+    model.moves.make("older-folder", 0.5)
+    refused = model.desk.command("rollback")
+    assert isinstance(refused.error, Guarded), refused.text
+    assert "is live, and this journal has not plugged it in" in refused.text
+    assert PLUGS_OLD_IN.format(old=model.moves.old) not in refused.text
+
+
+@in_a_copy
+@pytest.mark.slow
+def test_what_a_way_back_must_not_plug_in_it_advises_nobody_to() -> None:
+    """A third machine got the gateway's MAC in the switch: the undo of the links refuses."""
+    model = Model()
+    between = (("before hypervisor set_nic mailgw-", ("twin-old", 0.5)),)
+    ended = model.command(Leg("migrate", during=between))
+    assert isinstance(ended.error, NeedsAttention), ended.text
+    assert "this run has not done that" not in ended.text

@@ -44,7 +44,7 @@ def test_an_old_vm_that_was_switched_off_by_hand_is_not_called_live(story: Story
     killed(story, "verify")
     moving.switch_off(story, moving.old(story))
     told = story.rollback()
-    assert (told.status, story.live()) == (DONE, [])
+    assert (told.status, story.live()) == (ATTENTION, [])
     assert "old VM: kept, switched off" in told.out
     assert last_line(told).startswith("MAIL: DOWN")
     assert f" start {story.lab.old_id} (mailgw)" in last_line(told)

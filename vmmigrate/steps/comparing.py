@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
+from hypervisors import Unreachable
 from vmmigrate.findings import Check, Checks
 from vmmigrate.run.stage import Run
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,14 @@ class Comparison:
     what: str
     compare: Callable[[Run, str, float], Iterable[Check]]
     hint: str
+
+
+def asked_again(ask: Callable[[], T]) -> T:
+    """One answer that comes too late takes no switch back: a guest that was just switched may be busy. Two do."""
+    try:
+        return ask()
+    except Unreachable:
+        return ask()
 
 
 def compare_all(table: Iterable[Comparison], run: Run, host: str, limit: float, checks: Checks) -> Checks:

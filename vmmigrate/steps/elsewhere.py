@@ -1,8 +1,9 @@
 """Whether a run went on elsewhere: the folder here may be an older copy, and its journal is behind the world then."""
 
 from collections.abc import Iterator
+from itertools import chain
 
-from hypervisors import NotFound, PowerState, Problem, VmRef, autostart_by_hand
+from hypervisors import NotFound, PowerState, Problem, VmRef, autostart_by_hand, plug_by_hand
 from vmmigrate.appliance.net import firewall
 from vmmigrate.appliance.port import Shell
 from vmmigrate.facts import Claim, NewGuest, NewVm, Opened, Plugged
@@ -27,18 +28,27 @@ def _signs(run: Run) -> Iterator[tuple[str, str]]:
     if line := beyond(run):
         yield f"the notes of {run.plan.old.name}: {line}", there
     if run.facts.last(Plugged) is None and _is_between_the_links(run):
-        yield _between(run, there)
+        live = next((vm for vm in _new_vms(run) if is_live(run, vm)), None)
+        yield _between(run, there) if live is None else _not_plugged_in_here(live, there)
+        return
     new = run.facts.find(NewVm)
     if new is None or not is_live(run, new.vm):
         return
     if run.facts.last(Plugged) is None:
-        seen = f"{new.vm.name} is live, and this journal has not plugged it in"
-        yield (
-            seen,
-            f"{there}; if somebody plugged it in by hand and it must not be live, unplug it, then run this again",
-        )
+        yield _not_plugged_in_here(new.vm, there)
     elif is_open(run):
         yield f"{new.vm.name} is live, and open to all", there
+
+
+def _not_plugged_in_here(vm: VmRef, there: str) -> tuple[str, str]:
+    by_hand = "if somebody plugged it in by hand and it must not be live, unplug it, then run this again"
+    return f"{vm.name} is live, and this journal has not plugged it in", f"{there}; {by_hand}"
+
+
+def _new_vms(run: Run) -> tuple[VmRef, ...]:
+    """A journal that ends before it was made does not name it; its tag does."""
+    new = run.facts.find(NewVm)
+    return (new.vm,) if new is not None else run.hypervisor.find_tagged(run.run_id)
 
 
 def _is_between_the_links(run: Run) -> bool:
@@ -59,14 +69,16 @@ def _is_between_the_links(run: Run) -> bool:
 def _between(run: Run, there: str) -> tuple[str, str]:
     """Nobody may be live: what ends that, by the newest folder or by hand, goes with it."""
     url, old = run.plan.hypervisor, run.plan.old
+    new_first = (plug_by_hand(url, vm, run.plan.live_mac, up=False) for vm in _new_vms(run))  # never both
     typed = (
+        *chain.from_iterable(new_first),
         *opened_by_hand.plugged_in(url, run.plan),
         autostart_by_hand(url, old),
         *opened_by_hand.after_plugging_in(url, old),
     )
     seen = f"{old.name} is unplugged and does not start with its host any more, and this journal has not done that"
     hint = (
-        f"{there}: `vmmigrate resume {run.run_id}` or `vmmigrate rollback {run.run_id}` ends the outage; where that"
+        f"{there}: `vmmigrate resume {run.run_id}` or `vmmigrate rollback {run.run_id}` ends an outage; where that"
         f" folder is lost, or somebody did this by hand: {'; '.join(typed)}; then run this again"
     )
     return seen, hint

@@ -95,12 +95,17 @@ def answering(run: Run, act: Callable[[], None]) -> None:
 
 
 def _refuse_unplugged(run: Run) -> None:
+    """By somebody else: what our own switch unplugged, its undo plugs in, or says why it must not be.
+
+    Raises NeedsAttention, Guarded where another machine is live.
+    """
     plan = run.plan
-    if links.is_down(run, plan.old, plan.identity.mac):
-        typed = "; ".join(opened_by_hand.plugged_in(plan.hypervisor, plan))
-        raise NeedsAttention(
-            f"{plan.old.name} is unplugged, and this way back has not done that", hint=f"plug it in: {typed}"
-        )
+    nic = links.with_mac(run.hypervisor.inventory(plan.old).nics, plan.identity.mac)
+    if run.facts.find(Plugged) is not None or nic is None or nic.link_up or nic.stored_link_up:
+        return
+    guards.before_plugging_in(run, plan.old, down=run.hypervisor.find_tagged(run.run_id), going_back=True)
+    typed = "; ".join(opened_by_hand.plugged_in(plan.hypervisor, plan))
+    raise NeedsAttention(f"{plan.old.name} is unplugged, and this run has not done that", hint=f"plug it in: {typed}")
 
 
 def _started(run: Run) -> bool:

@@ -30,7 +30,8 @@ def commands(plan: Plan, url: str, state: RunState) -> Iterator[str]:
             yield f"see that {plan.new_name} is not there, or not plugged in"
         yield from opened_by_hand.plugged_in(url, plan)
     elif closed is not None or state.steps["close-intake"] is not Status.PENDING:  # by a person
-        yield from (f"if {plan.old.name} is unplugged: {line}" for line in opened_by_hand.plugged_in(url, plan))
+        typed = "; ".join(opened_by_hand.plugged_in(url, plan))
+        yield f"if {plan.old.name} is unplugged, and no other machine is live: {typed}"
     if plugged is not None and plugged.old_autostart:
         yield autostart_by_hand(url, plan.old)
     if _may_start_another(state):

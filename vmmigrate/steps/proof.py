@@ -9,10 +9,9 @@ from vmmigrate.facts import OldState
 from vmmigrate.findings import Check, Verdict
 from vmmigrate.offered import Offered
 from vmmigrate.run.stage import Run
-from vmmigrate.steps.comparing import Comparison
+from vmmigrate.steps.comparing import Comparison, asked_again
 
 _OFFERS, _TAKES = "what SMTP offers", "which recipients SMTP takes"
-_SLOW = "does Postfix run in the new VM, and is it busy?"
 _AS_OLD = "as the old gateway"
 
 
@@ -37,15 +36,10 @@ def _recipients(run: Run) -> dict[str, str]:
     return {**known, "mail for any other domain": offers.STRANGER}
 
 
-def _waited_for(run: Run, host: str, port: int, limit: float) -> Offered:
-    """One slow answer is no difference: going back for it would make the outage longer."""
-    ask = partial(offers.ask, host, port, _recipients(run), run.dial_to(host))
-    return run.wait_for_answer(f"what SMTP offers at port {port}", ask, timeout=limit, clears=_SLOW)
-
-
 def _compare(run: Run, host: str, limit: float) -> Iterator[Check]:
     noted = run.facts.of(OldState).offers
-    pairs = [(old, _waited_for(run, host, old.port, limit)) for old in noted]
+    dial, recipients = run.dial_to(host), _recipients(run)
+    pairs = [(old, asked_again(partial(offers.ask, host, old.port, recipients, dial))) for old in noted]
     if not pairs:
         return
     lacks = "; ".join(text for old, new in pairs for text in offers.missing(old, new))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 
 from hypervisors import LoginRefused
-from hypervisors.wire import bracketed
 from vmmigrate.appliance import mail, transports
 from vmmigrate.appliance.database import lost, read_database
 from vmmigrate.appliance.looking import LookingShell
@@ -13,10 +12,8 @@ from vmmigrate.facts import OldState, Verified
 from vmmigrate.findings import Check, Checks, Verdict
 from vmmigrate.run.stage import Run
 from vmmigrate.steps import address, decide, differences, install_tls
-from vmmigrate.steps.comparing import Comparison, compare_all
+from vmmigrate.steps.comparing import Comparison, asked_again, compare_all
 from vmmigrate.steps.export import DIGESTS, load_digests, read_digests
-
-_SLOW = "does Postfix run in the new VM, and is it busy?"
 
 
 def do(run: Run) -> None:
@@ -74,14 +71,8 @@ def _units(run: Run, host: str, limit: float) -> Iterator[Check]:
 
 def _greeting(run: Run, host: str, limit: float) -> Iterator[Check]:
     old = run.facts.of(OldState).banner
-    new = _greeted(run, host, limit)
+    new = asked_again(partial(mail.banner, host, run.settings.old.smtp_port, dial=run.dial_to(host)))
     yield Check("smtp-greeting", "SMTP greeting", repr(old), repr(new), Verdict.of(old == new))
-
-
-def _greeted(run: Run, host: str, limit: float) -> str:
-    """The banner of the new gateway at `host`, waited for up to `limit` seconds. Raises TimedOut."""
-    look = partial(mail.banner, host, run.settings.old.smtp_port, dial=run.dial_to(host))
-    return run.wait_for_answer(f"a greeting by SMTP at {bracketed(host)}", look, timeout=limit, clears=_SLOW)
 
 
 def _network(run: Run, host: str, limit: float) -> Iterator[Check]:
