@@ -41,6 +41,8 @@ def unreadable(shell: Shell, *reading: Sequence[str]) -> tuple[Sequence[str], ..
     """
     look = looking(shell)
     refused = denied(look, UNLISTED, *reading)
+    if look.run(questions()[0], check=False).status != 0:
+        return ()
     all_silent = UNLISTED not in refused and runs_now(look, UNLISTED)
     return tuple(each for each in reading if each in refused or (not all_silent and _wants_password(look, each)))
 

@@ -53,4 +53,5 @@ def test_beside_a_list_each_is_read_and_that_is_no_change(unlisted: dict[str, in
 def test_a_sudo_that_takes_a_password_has_no_list_here() -> None:
     guest = Guest(**{"sudo -k -n true": REFUSES})
     assert unreadable(guest, KEY, SHADOW) == ()
+    assert "sudo -k -n echo" not in guest.ran
     assert guest.read == []
