@@ -220,7 +220,7 @@ def test_by_links_alone_after_the_commit_it_is_said_that_the_new_one_stays_plugg
     """Nobody asks its guest, so it is not isolated again; no other way leads out of that address."""
     assert story.migrate().status == DONE
     asked = story.command("rollback", story.run_id, "--links-only")
-    stays = f"stays plugged in at {given(story)}/24 on the live network, not isolated"
+    stays = f"stays plugged in at {given(story)}/24 on the live network: its firewall is open to this network"
     assert stays in asked.err, asked.err
     assert "domif-setlink" in asked.err
     assert story.rollback("--links-only").status == ATTENTION
