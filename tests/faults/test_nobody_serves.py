@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.model import Model
-from tests.faults.schedule import Leg
+from tests.faults.schedule import Leg, Move
 from tests.faults.test_damaged_folder import PLUGS_OLD_IN
 from tests.faults.test_found import INTAKE_CLOSED
 from tests.faults.test_silence import in_a_copy, serving
@@ -13,18 +13,23 @@ from vmmigrate.steps.intake import BY_HAND
 BETWEEN = (("before hypervisor set_nic mailgw-", ("kill", 0.5)),)  # the old one is unplugged, the new one is not in
 
 
-def copied_before_the_original_died(model: Model) -> None:
+LIVE_BUT_NOT_NOTED = (("after hypervisor set_nic mailgw-", ("kill", 0.5)),)
+INTAKE_IS_CLOSED = ((INTAKE_CLOSED, ("kill", 0.5)),)
+
+
+def copied_before_the_original_died(model: Model, during: tuple[tuple[int | str, Move], ...]) -> None:
+    """Of a prepared run; the original was killed at that moment of its cut-over."""
     assert model.command(Leg("prepare")).error is None
     model.moves.make("keep-folder", 0.5)
-    assert model.command(Leg("cutover", during=BETWEEN)).killed
-    assert serving(model) == []
+    assert model.command(Leg("cutover", during=during)).killed
     model.moves.make("older-folder", 0.5)
 
 
 @in_a_copy
 def test_an_older_copy_deletes_no_new_vm_while_the_original_stands_between_the_links() -> None:
     model = Model()
-    copied_before_the_original_died(model)
+    copied_before_the_original_died(model, BETWEEN)
+    assert serving(model) == []
     for verb in ("rollback", "cutover"):
         refused = model.desk.command(verb)
         assert isinstance(refused.error, Guarded), refused.text
@@ -37,7 +42,8 @@ def test_an_older_copy_deletes_no_new_vm_while_the_original_stands_between_the_l
 @pytest.mark.slow
 def test_what_that_refusal_says_ends_the_outage() -> None:
     model = Model()
-    copied_before_the_original_died(model)
+    copied_before_the_original_died(model, BETWEEN)
+    assert serving(model) == []
     for typed in ("plug-old", "boots-old", "flush-old", "start-postfix-old"):
         model.moves.make(typed, 0.5)
     assert model.desk.command("rollback").error is None
@@ -76,26 +82,17 @@ def test_a_rollback_while_the_old_vm_is_off_says_so_by_its_exit() -> None:
 @pytest.mark.slow
 def test_an_older_copy_says_how_an_intake_is_opened_that_the_original_has_closed() -> None:
     model = Model()
-    assert model.command(Leg("prepare")).error is None
-    model.moves.make("keep-folder", 0.5)
-    assert model.command(Leg("cutover", during=((INTAKE_CLOSED, ("kill", 0.5)),))).killed
-    model.moves.make("older-folder", 0.5)
+    copied_before_the_original_died(model, INTAKE_IS_CLOSED)
     ended = model.desk.command("rollback")
     assert isinstance(ended.error, NeedsAttention), ended.text
     assert f"on the screen of mailgw, as root: {BY_HAND}" in ended.text
 
 
-LIVE_BUT_NOT_NOTED = (("after hypervisor set_nic mailgw-", ("kill", 0.5)),)
-
-
 @in_a_copy
 def test_an_older_copy_plugs_no_old_vm_in_beside_a_new_one_that_is_live() -> None:
     model = Model()
-    assert model.command(Leg("prepare")).error is None
-    model.moves.make("keep-folder", 0.5)
-    assert model.command(Leg("cutover", during=LIVE_BUT_NOT_NOTED)).killed
+    copied_before_the_original_died(model, LIVE_BUT_NOT_NOTED)
     assert model.world.plugged(model.moves.new)
-    model.moves.make("older-folder", 0.5)
     refused = model.desk.command("rollback")
     assert isinstance(refused.error, Guarded), refused.text
     assert "is live, and this journal has not plugged it in" in refused.text
